@@ -23,7 +23,13 @@ from contracts.subscription import (
 )
 from domain.invoice.rules import InvoiceRules
 from domain.plan import Plans
-from domain.subscription.commands import SubscriptionRefused, require_none
+from domain.subscription.commands import (
+    MAKING,
+    SubscriptionRefused,
+    is_cancelled_unmade,
+    require_first_trial,
+    require_none,
+)
 from domain.subscription.snapshot import SubscriptionSnapshot
 from domain.subscription.state import OrderKind, Outcome, Subscription
 from providers.payments.base import OutcomeUnknown, ProviderRefused
@@ -140,7 +146,7 @@ class SubscriptionActivities:
         Fails with: ProviderUnavailable, which is retried: nothing happened there.
         """
         try:
-            return ProviderSays(snapshot=await self._ordered(message))
+            return await self._ordered(message)
         except OutcomeUnknown as error:
             return ProviderSays(unknown=error.detail)
         except ProviderRefused as refusal:
@@ -150,12 +156,14 @@ class SubscriptionActivities:
     async def look(self, message: AskProvider) -> ProviderSays:
         """Ask the provider how the subscription stands there.
 
-        Effect: none.
-        Idempotent by: reading only.
+        Effect: none, but that a page is closed where the subscription is to end.
+        Idempotent by: reading only; a page that is closed stays so.
         Fails with: ProviderUnavailable, which is retried.
         """
         provider, asked = self._named(), message.subscription
         try:
+            if asked.checkout is not None and is_cancelled_unmade(asked):
+                await provider.close_page(asked.checkout.ref, idempotency_key=message.key)
             if asked.ref is not None:
                 return ProviderSays(snapshot=await provider.retrieve(asked.ref))
             found = await provider.find(asked.customer, asked.subscription_id)
@@ -163,16 +171,23 @@ class SubscriptionActivities:
             return ProviderSays(unknown=error.detail)
         return ProviderSays(snapshot=found, missing=found is None)
 
-    async def _ordered(self, message: AskProvider) -> SubscriptionSnapshot:
+    async def _ordered(self, message: AskProvider) -> ProviderSays:
+        provider, asked, key = self._named(), message.subscription, message.key
+        if asked.order is None or asked.order.kind not in MAKING:
+            return ProviderSays(snapshot=await self._changed(message))
+        # A run that was lost may have ordered it when the provider had already forgotten the key.
+        found = await provider.find(asked.customer, asked.subscription_id)
+        if found is not None:
+            return ProviderSays(snapshot=found)
+        if asked.return_url is None:
+            return ProviderSays(snapshot=await provider.create(_new(asked), idempotency_key=key))
+        page = await provider.check_out(_new(asked), return_url=asked.return_url, idempotency_key=key)
+        return ProviderSays(page=page)
+
+    async def _changed(self, message: AskProvider) -> SubscriptionSnapshot:
         provider, asked, key = self._named(), message.subscription, message.key
         order, change, ref = asked.order, asked.change, asked.ref
         assert order is not None
-        if order.kind is OrderKind.CREATE:
-            # A run that was lost may have ordered it when the provider had already forgotten the key.
-            found = await provider.find(asked.customer, asked.subscription_id)
-            if found is not None:
-                return found
-            return await provider.create(_new(asked), idempotency_key=key)
         assert ref is not None
         price = (asked.terms if change is None else change.terms).price_id or ""
         match order.kind:
@@ -221,6 +236,8 @@ async def _refused_start(session: AsyncSession, after: Subscription) -> Declined
     await organization.lock(session, after.org_id)
     try:
         require_none(await subscriptions.held(session, after.org_id))
+        if after.trial_days:
+            require_first_trial(after.org_id, await subscriptions.tried_by(session, after))
     except SubscriptionRefused as refusal:
         return Declined.of(refusal)
     return None

@@ -12,7 +12,7 @@ from contracts.escrow import Declined, OperatorSignal
 from domain.access import Actor
 from domain.errors import Invalid
 from domain.plan import Plans
-from domain.subscription.snapshot import SubscriptionSnapshot
+from domain.subscription.snapshot import CheckoutPage, SubscriptionSnapshot
 from domain.subscription.state import Grant, Settled, Subscription, Terms
 
 
@@ -146,9 +146,13 @@ class AskProvider(Message):
 
 
 class ProviderSays(Message):
-    """What the provider answers: how it stands, that it has never had it, or why it does not do what was ordered."""
+    """What the provider answers: how it stands, that it has never had it, or why it does not do what was ordered.
+
+    `page` is where the payer subscribes, and nothing else is known yet.
+    """
 
     snapshot: SubscriptionSnapshot | None = None
+    page: CheckoutPage | None = None
     missing: bool = False
     declined: Declined | None = None
     unknown: str | None = None

@@ -40,6 +40,17 @@ class SubscriptionRow(Base):
     updated_at: Mapped[datetime]
 
 
+class SubscriptionTrial(Base):
+    """Who has tried a plan, and with which card: each once. `card` is a digest of its fingerprint."""
+
+    __tablename__ = "subscription_trials"
+
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    card: Mapped[str] = mapped_column(unique=True)
+    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscriptions.id"))
+    began_at: Mapped[datetime]
+
+
 class SubscriptionEventRow(Base):
     """One step of a subscription: who did what when, and the state after it. Immutable.
 

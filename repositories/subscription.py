@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,7 +13,13 @@ from domain.subscription.agenda import wakes_at
 from domain.subscription.state import Outcome, Subscription, SubscriptionStatus
 from ledger.invariants import Invariant
 from models.payment import PaymentRow
-from models.subscription import SubscriptionBill, SubscriptionEventRow, SubscriptionGrant, SubscriptionRow
+from models.subscription import (
+    SubscriptionBill,
+    SubscriptionEventRow,
+    SubscriptionGrant,
+    SubscriptionRow,
+    SubscriptionTrial,
+)
 
 #: Events that order something of the provider.
 ORDERS = ("upgrade_ordered", "downgrade_ordered", "cancellation_ordered", "resumed")
@@ -57,6 +63,27 @@ async def stranded(session: AsyncSession, *, before: datetime, after: str, limit
     """Return subscriptions that should have moved by the moment, by id, after the id `after`."""
     query = select(SubscriptionRow).where(SubscriptionRow.wake_at < before, SubscriptionRow.id > after)
     return (await session.scalars(query.order_by(SubscriptionRow.id).limit(limit))).all()
+
+
+async def tried_by(session: AsyncSession, wanting: Subscription) -> Sequence[str]:
+    """Return the organizations that had a trial: the one that wants it, and the one whose card it was."""
+    had = or_(SubscriptionTrial.org_id == wanting.org_id, SubscriptionTrial.card == wanting.trial_card)
+    return (await session.scalars(select(SubscriptionTrial.org_id).where(had))).all()
+
+
+async def note_trial(session: AsyncSession, trying: Subscription, at: datetime) -> None:
+    """Note a trial.
+
+    Raises:
+        IntegrityError: its organization had one, or its card.
+    """
+    row = {"org_id": trying.org_id, "card": trying.trial_card, "subscription_id": trying.subscription_id}
+    await session.execute(insert(SubscriptionTrial).values(**row, began_at=at))
+
+
+async def forget_trial(session: AsyncSession, subscription_id: str) -> None:
+    """Forget a trial that never began."""
+    await session.execute(delete(SubscriptionTrial).where(SubscriptionTrial.subscription_id == subscription_id))
 
 
 async def versions(session: AsyncSession, subscription_ids: Sequence[str]) -> dict[str, int]:

@@ -64,6 +64,10 @@ async def write(
     """
     after = outcome.subscription
     await subscriptions.write(session, outcome, command_id, at)
+    if before is None and after.trial_days:
+        await subscriptions.note_trial(session, after, at)
+    if after.trial_days and after.status is SubscriptionStatus.ENDED and after.ref is None:
+        await subscriptions.forget_trial(session, after.subscription_id)
     platform = Actor(principal=after.provider, role=Role.OPERATOR)
     for settled in outcome.settled:
         await _settle(session, platform, outcome, settled, plans, rules, at)

@@ -33,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.ids import subscription_key
     from domain.signals import Addressee
     from domain.subscription import commands
-    from domain.subscription.agenda import News, Step, agenda, hold_until
+    from domain.subscription.agenda import News, Step, agenda, hold_until, page_closes
     from domain.subscription.converge import converge, monthly_grant
     from domain.subscription.state import Outcome, Subscription, SubscriptionStatus, numbered
     from workflows.entity import Entity
@@ -72,7 +72,7 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         self._refusals: dict[str, str] = {}
         # Since when the provider is known not to have what is to end before it was made.
         self._missing_since: datetime | None = None
-        # Why it has not begun: the organization has another one.
+        # Why it has not begun: the organization has another one, or has had its trial.
         self._not_begun: commands.SubscriptionRefused | None = None
 
     @workflow.run
@@ -230,7 +230,7 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             await self._wait(item)
 
     async def _take_step(self) -> None:
-        if self._events and self._state.ref is None and self._state.order is None:
+        if self._events and self._state.ref is None and self._state.order is None and self._state.checkout is None:
             # It was never made there, so what the provider says is about something else.
             await self._mark(tuple(self._events))
             self._events.clear()
@@ -271,6 +271,11 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         if says.missing and commands.is_cancelled_unmade(self._state):
             await self._end_unmade()
             return
+        page = self._state.checkout
+        if says.missing and page is not None and workflow.now() >= page_closes(page):
+            lapsed = commands.ended(self._state, why=commands.PAGE_EXPIRED, actor="workflow", at=workflow.now())
+            await self._write_own(lapsed, handled=events)
+            return
         held = commands.looked_up(self._state, made=says.snapshot is not None)
         outcome = None if says.snapshot is None else converge(held, says.snapshot, workflow.now())
         if outcome is None and held != self._state:
@@ -282,16 +287,19 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         self._events = [each for each in self._events if each not in events]
 
     async def _end_unmade(self) -> None:
-        """End what the provider does not have, once a call of a run that is gone can no longer arrive there."""
+        """End what the provider does not have, once a call of a run that is gone can no longer arrive there.
+
+        A page that is closed makes nothing any more.
+        """
         now = workflow.now()
         if self._missing_since is None:
             self._missing_since = now
         arrives = self._missing_since + CALL_TIMEOUT
-        if now < arrives:
+        if now < arrives and self._state.checkout is None:
             self._look_wanted = True
             self._tried = replace(self._tried, held_until=arrives)
             return
-        await self._write_own(commands.ended(self._state, why="cancelled", actor="workflow", at=now))
+        await self._write_own(commands.ended(self._state, why=commands.CANCELLED, actor="workflow", at=now))
 
     async def _submit(self) -> None:
         """Have the provider do what was ordered; what it declines is dropped."""
@@ -306,6 +314,9 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         if says.declined is not None:
             self._refusals[order.command_id] = says.declined.code
             await self._write_own(commands.declined(self._state, why=says.declined.code, at=workflow.now()))
+            return
+        if says.page is not None:
+            await self._write_own(commands.checked_out(self._state, says.page))
             return
         assert says.snapshot is not None
         done = commands.confirmed(self._state)
@@ -375,7 +386,7 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             SubscriptionActivities.record, message, **local_activity(following.event)
         )
         other = recorded.declined
-        if other is not None and other.code == commands.EXISTS:
+        if other is not None and other.code in {commands.EXISTS, commands.TRIAL_USED}:
             # The run ends without a failure, and with nothing in the books.
             self._not_begun = commands.SubscriptionRefused(other.detail, code=other.code, extra=other.extra)
             self._adopt(replace(self._state, status=SubscriptionStatus.ENDED))

@@ -48,7 +48,8 @@ MESSAGES = Place(
             "falls key key_id look memo method_ref methods org_id payee_org_id payer_org_id payment_id payments "
             "provider_ref open ref refund refund_id request_id resolve run_id runs seal_id sha256 statement_ref "
             "transfer_id unanswered account_ref destination payout_id transfer_ref "
-            "bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id"
+            "bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id "
+            "CheckoutPage.ref CheckoutPage.url trial_card"
         ),
         Category.FREE_TEXT: (
             "payout "

@@ -289,6 +289,11 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "provider status version wake_at created_at updated_at",
         },
     ),
+    "subscription_trials": Place(
+        "which organizations have tried a plan, and a digest of the card that it was with",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "org_id subscription_id card", TECHNICAL: "began_at"},
+    ),
     "subscription_events": Place(
         "who subscribed, changed and cancelled, and what the provider did",
         WITH_THE_BOOKS,

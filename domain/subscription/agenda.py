@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from domain.agenda import Wait
 from domain.subscription.converge import due_month
+from domain.subscription.snapshot import CheckoutPage
 from domain.subscription.state import ChangeKind, Subscription, SubscriptionStatus
 
 S = SubscriptionStatus
@@ -67,7 +68,7 @@ def agenda(subscription: Subscription, now: datetime, news: News) -> Step | Wait
 def due(subscription: Subscription, now: datetime, news: News) -> list[Step]:
     """Return what is due, in the order of precedence."""
     order, month = subscription.order, due_month(subscription)
-    is_made = subscription.ref is not None or (order is not None and order.unknown)
+    is_made = subscription.ref is not None or subscription.checkout is not None or (order is not None and order.unknown)
     conditions = {
         Step.LOOK: is_made and (news.told or _is_unknown(subscription) or _is_over(subscription, now, news)),
         Step.SUBMIT: order is not None,
@@ -91,6 +92,11 @@ def wakes_at(subscription: Subscription, at: datetime) -> datetime | None:
     return min((wait.until for wait in _appointments(subscription)), default=at)
 
 
+def page_closes(page: CheckoutPage) -> datetime:
+    """Return from when on nobody can have subscribed on a page any more without being seen."""
+    return page.expires_at + BOUNDARY
+
+
 def hold_until(now: datetime, tries: int) -> datetime:
     """Return when something is tried again that was tried so often in vain."""
     pause: timedelta = FIRST_TRY * 2 ** min(tries, 16)
@@ -103,7 +109,9 @@ def _is_unknown(subscription: Subscription) -> bool:
 
 def _is_over(subscription: Subscription, now: datetime, news: News) -> bool:
     """Tell whether the provider should have begun another period by now, and was not asked since; or a poll is due."""
-    period, looked = subscription.period, news.looked_at
+    period, looked, page = subscription.period, news.looked_at, subscription.checkout
+    if page is not None and now >= page_closes(page) and (looked is None or looked < page_closes(page)):
+        return True
     if period is not None and now >= period.end + BOUNDARY and (looked is None or looked < period.end + BOUNDARY):
         return True
     return looked is not None and now >= looked + _pause(subscription)
@@ -131,6 +139,8 @@ def _wake(subscription: Subscription, now: datetime, news: News) -> Wait:
 def _appointments(subscription: Subscription) -> list[Wait]:
     waits, period = [], subscription.period
     month, lapses = due_month(subscription), _lapses_at(subscription)
+    if subscription.checkout is not None:
+        waits.append(Wait(until=page_closes(subscription.checkout), why="the page expires"))
     if period is not None:
         waits.append(Wait(until=period.end + BOUNDARY, why="the period ends"))
     if month is not None:

@@ -3,6 +3,7 @@
 A change is previewed by the same function that orders it. Which plan is larger, the list of plans says.
 """
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,6 +12,7 @@ from domain.errors import Conflict, Invalid
 from domain.plan import Interval, Plan, Plans
 from domain.subscription.period import Anchor, Period
 from domain.subscription.proration import Proration, anew, credits_of_new_period, credits_of_upgrade, within
+from domain.subscription.snapshot import CheckoutPage
 from domain.subscription.state import (
     CHANGEABLE,
     WORKFLOW,
@@ -27,6 +29,12 @@ from domain.subscription.state import (
 S = SubscriptionStatus
 #: The organization has a subscription already.
 EXISTS = "subscription.exists"
+#: The organization has had a trial, or its card.
+TRIAL_USED = "subscription.trial_used"
+#: Why one ended that was never at the provider, and that nobody declined.
+CANCELLED, PAGE_EXPIRED = "cancelled", "checkout_expired"
+#: Orders that make the subscription.
+MAKING = frozenset({OrderKind.CREATE, OrderKind.CHECK_OUT})
 
 
 class SubscriptionRefused(Conflict):
@@ -102,6 +110,11 @@ def require_seats(plan: Plan, people: int) -> None:
         )
 
 
+def trial_card(fingerprint: str) -> str:
+    """Return what is kept of the card of a trial: enough to know it again."""
+    return hashlib.sha256(f"card:{fingerprint}".encode()).hexdigest()
+
+
 def require_first_trial(org_id: str, tried_by: Collection[str]) -> None:
     """Refuse a trial to an organization that had one, or whose card had one.
 
@@ -116,7 +129,7 @@ def require_first_trial(org_id: str, tried_by: Collection[str]) -> None:
         own = org_id in tried_by
         raise SubscriptionRefused(
             f"{'The organization' if own else 'This card'} has had a trial. Subscribe without one.",
-            code="subscription.trial_used",
+            code=TRIAL_USED,
         )
 
 
@@ -213,7 +226,7 @@ def cancelling(subscription: Subscription, command_id: str, *, at_period_end: bo
     """
     if subscription.status is S.ENDED:
         raise _wrong(subscription, "has ended")
-    if subscription.ref is None and (subscription.order is None or subscription.order.kind is OrderKind.CREATE):
+    if subscription.ref is None and (subscription.order is None or subscription.order.kind in MAKING):
         sought = Order(kind=OrderKind.CANCEL, command_id=command_id, unknown=True)
         return Outcome(subscription=replace(subscription, order=sought), event="cancellation_ordered", actor=actor)
     _require_no_order(subscription)
@@ -248,6 +261,13 @@ def resuming(subscription: Subscription, command_id: str, *, actor: str, at: dat
 # The provider's answers to what was ordered ---------------------------------------------------------------------------
 
 
+def checked_out(subscription: Subscription, page: CheckoutPage) -> Outcome:
+    """Note the page where the payer subscribes; nothing is given before they have paid there."""
+    after = replace(subscription, order=None, status=S.INCOMPLETE, checkout=page)
+    details = {"page": page.ref, "until": page.expires_at.isoformat()}
+    return Outcome(subscription=after, event="checkout_opened", actor=WORKFLOW, details=details)
+
+
 def confirmed(subscription: Subscription) -> Subscription:
     """Return the state once the provider has what was ordered; what came of it, `converge` says."""
     return replace(subscription, order=None)
@@ -261,7 +281,7 @@ def looked_up(subscription: Subscription, *, made: bool) -> Subscription:
     order = subscription.order
     if order is None or not order.unknown:
         return subscription
-    done = made and order.kind is OrderKind.CREATE
+    done = made and order.kind in MAKING
     return replace(subscription, order=None if done else replace(order, unknown=False))
 
 
@@ -284,7 +304,7 @@ def declined(subscription: Subscription, *, why: str, at: datetime) -> Outcome:
     """Drop what the provider has refused: what was agreed before goes on, and a new subscription has never begun."""
     order = subscription.order
     assert order is not None
-    if order.kind is OrderKind.CREATE:
+    if order.kind in MAKING:
         return ended(subscription, why=why, actor=WORKFLOW, at=at)
     change = subscription.change if order.kind in {OrderKind.CANCEL, OrderKind.RESUME} else None
     after = replace(
@@ -314,7 +334,8 @@ def ended(subscription: Subscription, *, why: str, actor: str, at: datetime) -> 
 
 def opening(subscription: Subscription, command_id: str, *, actor: str) -> Outcome:
     """Return the first event: what is agreed, before the provider is asked for it."""
-    order = Order(kind=OrderKind.CREATE, command_id=command_id)
+    kind = OrderKind.CREATE if subscription.return_url is None else OrderKind.CHECK_OUT
+    order = Order(kind=kind, command_id=command_id)
     details = {"plan": subscription.terms.plan, "interval": subscription.terms.interval.value}
     return Outcome(subscription=replace(subscription, order=order), event="ordered", actor=actor, details=details)
 

@@ -61,7 +61,7 @@ def converge(subscription: Subscription, seen: SubscriptionSnapshot, at: datetim
         raise OtherSubscription(f"{seen.ref} is not the subscription {subscription.subscription_id}")
     if subscription.status is S.ENDED and subscription.ref is None:
         return None  # ended before it was made
-    before = replace(subscription, ref=seen.ref, item_ref=seen.item_ref, trial_end=seen.trial_end)
+    before = replace(subscription, ref=seen.ref, item_ref=seen.item_ref, trial_end=seen.trial_end, checkout=None)
     step = _Step(before)
     for bill in seen.bills:
         if bill.is_paid and bill.ref not in step.subscription.settled:

@@ -89,6 +89,15 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckoutPage:
+    """A page of the provider where the payer enters a method and subscribes, for the price that it was made for."""
+
+    ref: str
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionSnapshot:
     """Everything that concerns us of a subscription at its provider.
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from domain.plan import Interval
 from domain.subscription.period import Anchor, Period
+from domain.subscription.snapshot import CheckoutPage
 
 #: How many commands a subscription remembers, so that a repeated one is answered and not done twice.
 RECEIPT_WINDOW = 64
@@ -88,6 +89,7 @@ class OrderKind(StrEnum):
     """What the provider is still to be asked for."""
 
     CREATE = "create"
+    CHECK_OUT = "check_out"
     UPGRADE = "upgrade"
     DOWNGRADE = "downgrade"
     CANCEL = "cancel"
@@ -137,6 +139,9 @@ class Subscription:
         granted_until: the end of the last month that has its credits; `months_granted` of the paid period have them.
         order: what the provider is still to be asked for.
         settled: bills whose money is booked, the newest last.
+        return_url: where the payer returns to from a page of the provider; None where a stored method is charged.
+        checkout: that page, until the provider has the subscription.
+        trial_card: a digest of the card that a trial was begun with.
     """
 
     subscription_id: str
@@ -165,6 +170,9 @@ class Subscription:
     ended_why: str | None = None
     version: int = 0
     receipts: tuple[str, ...] = ()
+    return_url: str | None = None
+    checkout: CheckoutPage | None = None
+    trial_card: str | None = None
 
     def has_done(self, command_id: str) -> bool:
         """Tell whether a command of that id was done, as far as the window reaches."""

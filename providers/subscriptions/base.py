@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from domain.subscription.snapshot import Bill, SubscriptionSnapshot
+from domain.subscription.snapshot import Bill, CheckoutPage, SubscriptionSnapshot
 from domain.subscription.state import Terms
 from providers.payments.base import ProviderRefused
 
@@ -38,15 +38,6 @@ class NewSubscription:
     method_ref: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckoutPage:
-    """A page where the payer enters a method and subscribes."""
-
-    ref: str
-    url: str
-    expires_at: datetime
-
-
 class SubscriptionProvider(Protocol):
     """Collects for subscriptions. Amounts are minor units in the scale of `domain.money`."""
 
@@ -68,6 +59,12 @@ class SubscriptionProvider(Protocol):
 
     async def check_out(self, subscription: NewSubscription, *, return_url: str, idempotency_key: str) -> CheckoutPage:
         """Make a page where the payer subscribes; the subscription is there once they have."""
+
+    async def close_page(self, page_ref: str, *, idempotency_key: str) -> None:
+        """Have nobody subscribe on a page any more; one that is closed or done with stays as it is."""
+
+    async def fingerprint(self, method_ref: str) -> str | None:
+        """Return the fingerprint of a stored card, the same for the same card in every account; None for others."""
 
     async def retrieve(self, ref: str) -> SubscriptionSnapshot:
         """Return the subscription as it stands there now, with its newest bills."""

@@ -18,6 +18,7 @@ from domain.subscription.snapshot import (
     BillLine,
     BillReason,
     BillState,
+    CheckoutPage,
     ProviderState,
     SubscriptionSnapshot,
 )
@@ -27,7 +28,7 @@ from providers.payments.stripe.amounts import from_stripe, to_stripe
 from providers.payments.stripe.errors import Declined, translated
 from providers.payments.stripe.fields import at as time_of
 from providers.payments.stripe.fields import field, id_of, metadata_of
-from providers.subscriptions.base import CheckoutPage, NewSubscription, SubscriptionDeclined
+from providers.subscriptions.base import NewSubscription, SubscriptionDeclined
 
 #: How many bills a snapshot has: the newest, fewer than a subscription remembers.
 NEWEST_BILLS = 24
@@ -111,6 +112,25 @@ class StripeSubscriptions:
         with translated(changes=True):
             page = await self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": idempotency_key})
         return CheckoutPage(ref=page.id, url=str(page.url), expires_at=time_of(page.expires_at))
+
+    async def close_page(self, page_ref: str, *, idempotency_key: str) -> None:
+        """Expire the session, unless it is no longer open."""
+        with translated(changes=True):
+            page = await self._client.v1.checkout.sessions.retrieve_async(page_ref)
+            if page.status == "open":
+                try:
+                    options: stripe.RequestOptions = {"idempotency_key": idempotency_key}
+                    await self._client.v1.checkout.sessions.expire_async(page_ref, {}, options)
+                except stripe.InvalidRequestError as error:
+                    if error.http_status != 400:  # it was paid since it was read
+                        raise
+
+    async def fingerprint(self, method_ref: str) -> str | None:
+        """Return the fingerprint of a card."""
+        with translated(changes=False):
+            method = await self._client.v1.payment_methods.retrieve_async(method_ref)
+        known_by: str | None = field(field(method, "card"), "fingerprint")
+        return known_by
 
     async def retrieve(self, ref: str) -> SubscriptionSnapshot:
         """Return it as it stands."""

@@ -73,6 +73,19 @@ async def test_plan_that_is_not_sold_is_refused(tenant: Tenant, paying: httpx2.A
         assert refused(answer, 422, "request.invalid")["field"] == "plan"
 
 
+async def test_page_needs_a_way_back_and_a_trial_a_plan_that_has_one_and_a_stored_card(
+    tenant: Tenant, paying: httpx2.AsyncClient
+) -> None:
+    owner = Caller(paying, tenant.owner.token)
+    for wrong, field in (
+        ({"checkout": True}, "return_url"),
+        ({"trial": True}, "trial"),
+        ({"trial": True, "checkout": True, "return_url": "https://example.com"}, "trial"),
+    ):
+        answer = await owner.post("/billing/subscribe", {"plan": "starter", **wrong}, key=new_key())
+        assert refused(answer, 422, "request.invalid")["field"] == field
+
+
 async def test_declined_change_is_answered_so_again_when_nobody_remembers_it_but_the_timeline(
     tenant: Tenant, database: Database, paying: httpx2.AsyncClient
 ) -> None:

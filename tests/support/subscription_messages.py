@@ -13,6 +13,7 @@ from domain.subscription.snapshot import (
     BillLine,
     BillReason,
     BillState,
+    CheckoutPage,
     ProviderState,
     SubscriptionSnapshot,
 )
@@ -75,6 +76,9 @@ STATE = Subscription(
     ended_why="cancelled",
     version=3,
     receipts=("cmd_1",),
+    return_url="https://example.com/billing",
+    checkout=CheckoutPage(ref="cs_1", url="https://example.com/pay", expires_at=T0),
+    trial_card="ab" * 32,
 )
 PLANS = Plans(
     (
@@ -158,5 +162,7 @@ def samples() -> list[Message]:
         messages.LoadSubscription(subscription_id="sub_1"),
         messages.SubscriptionSweepResult(waiting=3, started=1),
         messages.AskProvider(subscription=STATE, key="subscription:sub_1:upgrade:cmd_2"),
-        messages.ProviderSays(snapshot=SNAPSHOT, missing=True, declined=DECLINED, unknown="broken off"),
+        messages.ProviderSays(
+            snapshot=SNAPSHOT, page=STATE.checkout, missing=True, declined=DECLINED, unknown="broken off"
+        ),
     ]

@@ -2,13 +2,20 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from domain.subscription.period import Anchor, Period
-from domain.subscription.snapshot import Bill, BillReason, BillState, ProviderState, SubscriptionSnapshot
+from domain.subscription.snapshot import (
+    Bill,
+    BillReason,
+    BillState,
+    CheckoutPage,
+    ProviderState,
+    SubscriptionSnapshot,
+)
 from domain.subscription.state import Terms
 from providers.payments.base import ProviderUnavailable
-from providers.subscriptions.base import CheckoutPage, NewSubscription, SubscriptionDeclined
+from providers.subscriptions.base import NewSubscription, SubscriptionDeclined
 from runtime.identity import new_id
 
 
@@ -25,6 +32,7 @@ class FakeSubscriptions:
         #: Customers whose provider does what it is asked for, and answers when the event is set.
         self.slow: dict[str, asyncio.Event] = {}
         self.calls: list[str] = []
+        self.pages: dict[str, NewSubscription] = {}
 
     async def price(self, title: str, terms: Terms, *, idempotency_key: str) -> str:
         return f"price_{terms.amount_minor}"
@@ -34,14 +42,16 @@ class FakeSubscriptions:
         self._answers(subscription.customer)
         now = datetime.now(UTC).replace(microsecond=0)
         period = Period(start=now, end=Anchor(at=now).after(1))
+        tries = subscription.trial_days > 0
+        first = bill_of("price_0" if tries else subscription.price_id, BillReason.CREATE, period, now)
         made = SubscriptionSnapshot(
             ref=new_id("stripe"),
             customer=subscription.customer,
-            state=ProviderState.ACTIVE,
+            state=ProviderState.TRIALING if tries else ProviderState.ACTIVE,
             price_id=subscription.price_id,
             item_ref="si_1",
             period=period,
-            bills=(bill_of(subscription.price_id, BillReason.CREATE, period, now),),
+            bills=(first,),
             our_id=subscription.subscription_id,
         )
         self.there[made.ref] = made
@@ -50,7 +60,19 @@ class FakeSubscriptions:
         return made
 
     async def check_out(self, subscription: NewSubscription, *, return_url: str, idempotency_key: str) -> CheckoutPage:
-        raise NotImplementedError("Hosted pages are tested at the Stripe sandbox.")
+        ref = f"cs_{subscription.subscription_id}"
+        self.pages.setdefault(ref, subscription)
+        return CheckoutPage(ref=ref, url=f"https://pay.example/{ref}", expires_at=datetime.now(UTC) + timedelta(days=1))
+
+    async def close_page(self, page_ref: str, *, idempotency_key: str) -> None:
+        self.pages.pop(page_ref, None)
+
+    async def fingerprint(self, method_ref: str) -> str | None:
+        return method_ref
+
+    async def paid_on_page(self, page_ref: str) -> None:
+        """Have the payer subscribe on a page."""
+        await self.create(self.pages.pop(page_ref), idempotency_key=page_ref)
 
     async def retrieve(self, ref: str) -> SubscriptionSnapshot:
         found = self.there[ref]

@@ -51,7 +51,7 @@ ELSEWHERE = {
     *("invoice_confirmed", "invoice_reopened", "invoice_sweep"),
     *("subscription_cancelled", "subscription_declined", "subscription_looked_up"),
     *("subscription_news_after_the_end", "subscription_not_begun", "subscription_cancelled_behind_a_lost_run"),
-    *("subscription_accrual", "subscription_sweep"),
+    *("subscription_accrual", "subscription_sweep", "subscription_page_expired"),
 }
 SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
 

@@ -146,6 +146,66 @@ def of_customer(one: Subscriber) -> list[SubscriptionSnapshot]:
     return [each for each in one.stage.subscriptions.there.values() if each.customer == one.customer]
 
 
+async def test_pitfall_21_page_gives_nothing_before_the_payer_has_paid_there(stage: Stage) -> None:
+    one = await subscriber(stage, return_url="https://example.com/billing")
+    made = await one.subscribe()
+    page = (await one.state()).checkout
+    assert page is not None
+    assert (made.status, await tier(one), of_customer(one)) == ("incomplete", "free", [])
+    await stage.subscriptions.paid_on_page(page.ref)
+    with stage.env.with_time_skipping_disabled():
+        await reach.signal(stage.client, *subscription_signal(one))
+    await till(one, "activated")
+    state = await one.state()
+    assert (state.status, state.checkout, await tier(one)) == (S.ACTIVE, None, "starter")
+
+
+async def test_page_that_nobody_pays_ends_with_its_time_and_a_cancellation_closes_it(stage: Stage) -> None:
+    left, cancelled = [await subscriber(stage, return_url="https://example.com/billing") for _ in range(2)]
+    for one in (left, cancelled):
+        await one.subscribe()
+    assert (await cancelled.send("cancel", CancelSubscription, at_period_end=False)).status == "ended"
+    assert [each.subscription_id for each in stage.subscriptions.pages.values()] == [
+        left.start.subscription.subscription_id
+    ]
+    await stage.env.fast_forward(left.handle, timedelta(days=1, minutes=6))
+    await left.handle.result()
+    state = await left.state()
+    assert (state.status, state.ended_why) == (S.ENDED, "checkout_expired")
+    await replay_and_keep(await left.handle.fetch_history(), "subscription_page_expired")
+
+
+async def test_one_trial_for_each_organization_and_card_without_credits(stage: Stage) -> None:
+    first = await subscriber(stage, trial_days=14, trial_card=new_id("card"))
+    card = first.start.subscription.trial_card
+    others = [await subscriber(stage, trial_days=14, trial_card=card) for _ in range(2)]
+    answers = await asyncio.gather(*(one.subscribe() for one in (first, *others)), return_exceptions=True)
+    begun = [answer.status for answer in answers if isinstance(answer, SubscriptionResult)]
+    refused = [domain_error_from(each) for each in answers if isinstance(each, WorkflowUpdateFailedError)]
+    assert (begun, [each and each.error_code for each in refused]) == (["trialing"], ["subscription.trial_used"] * 2)
+    winner = next(
+        one for one, answer in zip((first, *others), answers, strict=True) if not isinstance(answer, Exception)
+    )
+    assert await tier(winner) == "starter"
+    async with stage.database.platform() as session:
+        query = text("SELECT count(*) FROM credit_lots WHERE org_id = :id")
+        assert await session.scalar(query, {"id": winner.start.subscription.org_id}) == 0
+    assert (await winner.send("cancel", CancelSubscription, at_period_end=False)).status == "ended"
+    again = Subscriber(
+        stage,
+        winner.start.model_copy(
+            update={
+                "command_id": new_id("cmd"),
+                "subscription": replace(
+                    winner.start.subscription, subscription_id=new_id("sub"), trial_card=new_id("card")
+                ),
+            }
+        ),
+    )
+    with pytest.raises(WorkflowUpdateFailedError):
+        await again.subscribe()
+
+
 async def test_declined_card_ends_a_subscription_before_it_begins_and_another_may_follow(stage: Stage) -> None:
     one = await subscriber(stage)
     stage.subscriptions.declining.add(one.customer)

@@ -39,8 +39,17 @@ from domain.access import Actor, Permission
 from domain.errors import Conflict, Invalid, NotFound, Unavailable, other_request
 from domain.ids import customer_command_key, subscription_id_of, subscription_key
 from domain.money import parse_amount
-from domain.plan import Interval
-from domain.subscription.commands import SubscriptionRefused, preview, require_none, require_seats, terms_of
+from domain.plan import Interval, Plan
+from domain.subscription.commands import (
+    CANCELLED,
+    PAGE_EXPIRED,
+    SubscriptionRefused,
+    preview,
+    require_none,
+    require_seats,
+    terms_of,
+    trial_card,
+)
 from domain.subscription.state import Subscription, SubscriptionStatus, Terms
 from providers.subscriptions.base import SubscriptionProvider
 from repositories import api_key
@@ -62,6 +71,7 @@ _REFUSED = (
     (Conflict, "subscription.seats_in_use"),
     (Conflict, "subscription.change_pending"),
     (Conflict, "subscription.price_changed"),
+    (Conflict, "subscription.trial_used"),
 )
 _FAULTS = (NotFound, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
 _MAKING = errors(*_FAULTS, *_REFUSED, PaymentDeclined, (Conflict, "payment.no_method"))
@@ -84,7 +94,10 @@ async def get_subscription(
 async def create_subscription(
     actor: Subscriber, body: SubscriptionCreate, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
 ) -> Response:
-    """Subscribe to a plan; the default payment method is charged now. A decline is a 402, and nothing has begun."""
+    """Subscribe to a plan: the default payment method is charged now, or the payer subscribes on a page of Stripe's.
+
+    A decline is a 402, and nothing has begun.
+    """
     org_id = acting_organization(actor, None)
 
     async def act() -> SubscriptionView:
@@ -226,28 +239,54 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
     Raises:
         SubscriptionRefused: `subscription.exists`, or `subscription.seats_in_use`.
         Conflict: `payment.no_method`.
-        Invalid: the plan is not sold, or not so.
+        Invalid: the plan is not sold, or not so; it has no trial, or there is no way back from a page.
     """
     plan = deps.settings.plan_book.get(body.plan)
     terms = terms_of(plan, body.interval, body.currency)
+    return_url = _return_url(deps, body, plan)
     async with deps.database.platform() as session:
         require_none(await subscriptions.held(session, org_id))
         require_seats(plan, await api_key.seats(session, org_id))
     provider, customers = _provider(deps), deps.providers.customers
     assert customers is not None
-    method = await method_of(deps, actor)
+    method = None if return_url else await method_of(deps, actor)
+    card = None
     with provider_errors():
         customer = await ensure_customer(deps.database, customers, org_id)
-        # Renewals are charged to the customer's default; the only method that there is may not be that yet.
-        key = customer_command_key(org_id, "default-method", once.command_id)
-        await customers.set_default(customer, method, idempotency_key=key)
+        if method is not None:
+            # Renewals are charged to the customer's default; the only method that there is may not be that yet.
+            key = customer_command_key(org_id, "default-method", once.command_id)
+            await customers.set_default(customer, method, idempotency_key=key)
+            card = await provider.fingerprint(method) if body.trial else None
+    if body.trial and card is None:
+        raise Invalid("A trial begins with a card that is stored.", extra={"field": "trial"})
     return Subscription(
         subscription_id=subscription_id_of(once.command_id),
         org_id=org_id,
         customer=customer,
         provider=provider.name,
         terms=await _priced(deps, terms, once),
+        trial_days=plan.trial_days if body.trial else 0,
+        trial_card=card and trial_card(card),
+        return_url=return_url,
     )
+
+
+def _return_url(deps: Deps, body: SubscriptionCreate, plan: Plan) -> str | None:
+    """Return where the payer returns to from the page that is asked for; None where a stored method is charged.
+
+    Raises:
+        Invalid: there is no such place, or no such trial.
+    """
+    if body.trial and (body.checkout or not plan.trial_days):
+        why = "A trial begins with a card that is stored." if body.checkout else f"The plan {plan.name} has no trial."
+        raise Invalid(why, extra={"field": "trial"})
+    if not body.checkout:
+        return None
+    return_url = body.return_url or deps.settings.payment_return_url
+    if return_url is None:
+        raise Invalid("Say where the payer returns to.", extra={"field": "return_url"})
+    return return_url
 
 
 def _made(begun: Subscription) -> SubscriptionView:
@@ -256,7 +295,8 @@ def _made(begun: Subscription) -> SubscriptionView:
     Raises:
         PaymentDeclined: the provider has refused to.
     """
-    if begun.status is SubscriptionStatus.ENDED and begun.ref is None:
+    never_begun = begun.status is SubscriptionStatus.ENDED and begun.ref is None
+    if never_begun and begun.ended_why not in {CANCELLED, PAGE_EXPIRED}:
         raise _declined(begun.ended_why, begun.status)
     return SubscriptionView.shown(begun)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from api.fields import Amount, Currency, RequestModel, ResponseModel, example
+from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import MoneyView, money
 from domain.money import CREDIT, format_amount
 from domain.plan import PLAN_NAME, Interval
@@ -16,13 +17,16 @@ PlanName = Annotated[str, StringConstraints(pattern=f"^{PLAN_NAME.pattern}$")]
 
 
 class SubscriptionCreate(RequestModel):
-    """A plan to subscribe to, charged to the default payment method that is stored at Stripe."""
+    """A plan to subscribe to: charged to the default payment method that is stored at Stripe, or on a page there."""
 
     model_config = example(plan="starter", interval="month")
 
     plan: PlanName
     interval: Interval = Interval.MONTH
     currency: Currency = "USD"
+    checkout: bool = Field(default=False, description="Have the payer enter a method on a page of Stripe's.")
+    return_url: ReturnUrl | None = Field(default=None, description="Where the payer returns to from that page.")
+    trial: bool = Field(default=False, description="Begin with the plan's trial: once, with a stored card.")
 
 
 class SubscriptionChange(RequestModel):
@@ -72,6 +76,9 @@ class SubscriptionView(TermsView):
     cancel_at_period_end: bool
     pending_change: PendingChangeView | None
     ended_at: datetime | None
+    trial_ends_at: datetime | None
+    checkout_url: str | None = Field(description="The page where the payer subscribes, while that is awaited.")
+    checkout_expires_at: datetime | None
 
     @classmethod
     def shown(cls, held: Subscription) -> "SubscriptionView":
@@ -90,6 +97,9 @@ class SubscriptionView(TermsView):
             cancel_at_period_end=held.cancel_at_period_end,
             pending_change=pending,
             ended_at=held.ended_at,
+            trial_ends_at=held.trial_end,
+            checkout_url=held.checkout and held.checkout.url,
+            checkout_expires_at=held.checkout and held.checkout.expires_at,
         )
 
 

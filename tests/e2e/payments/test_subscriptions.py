@@ -88,6 +88,23 @@ async def test_subscription_is_cancelled_at_its_end_resumed_ended_now_and_begun_
     assert (second["status"], second["id"] != first["id"]) == ("active", True)
 
 
+async def test_pitfall_23_page_is_for_the_price_that_was_agreed_and_gives_nothing_before_it_is_paid(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    asked = {"plan": "starter", "checkout": True, "return_url": "https://example.com/billing"}
+    made = good(await payer.caller.post("/billing/subscribe", asked), 201)
+    assert (made["status"], made["price"]["amount"], await payer.balance()) == ("incomplete", "29.00", ("0.00", "0.00"))
+    [session] = [each for each in await sandboxes.at_stripe("checkout/sessions") if each["url"] == made["checkout_url"]]
+    assert (session["amount_total"], session["currency"]) == (2900, "usd")
+    refused(
+        await payer.caller.put(SUBSCRIPTION, {"plan": "enterprise"}, key=new_key()), 409, "subscription.wrong_state"
+    )
+    await sandboxes.check_out(made["checkout_url"])
+    paid = await until(lambda: look(payer), lambda found: found["status"] == "active")
+    assert (paid["id"], paid["checkout_url"], await plan_of(payer)) == (made["id"], None, "starter")
+    assert await payer.balance() == ("500.00", "0.00")
+
+
 async def test_declined_card_begins_nothing_and_another_one_may(payer: Payer, sandboxes: Sandboxes) -> None:
     await stored(payer, sandboxes, DECLINED)
     answer = await payer.caller.post("/billing/subscribe", {"plan": "starter"})
