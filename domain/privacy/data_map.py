@@ -49,7 +49,7 @@ MESSAGES = Place(
             "provider_ref open ref refund refund_id request_id resolve run_id runs seal_id sha256 statement_ref "
             "transfer_id unanswered account_ref destination payout_id transfer_ref "
             "bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id "
-            "CheckoutPage.ref CheckoutPage.url trial_card"
+            "CheckoutPage.ref trial_card"
         ),
         Category.FREE_TEXT: (
             "payout "
@@ -57,7 +57,7 @@ MESSAGES = Place(
             "details disputes escrow events evidence extra failure given_up milestone milestones missing note "
             "noted package payment quote reason receipts redirect_url refunds refused resolution_note resume "
             "return_url settles signals signatures snapshot start stored terms text unknown uri why sync "
-            "bills ended_why plans subscription title "
+            "bills checkout ended_why plans subscription title "
             "charge collection mail verdict void"
         ),
         Category.NETWORK: "Actor.address",
@@ -71,7 +71,7 @@ MESSAGES = Place(
             "change grants most_minor order plan prices total_minor "
             "due_minor standing"
         ),
-        Category.SECRET: "client_secret link pay_url",
+        Category.SECRET: "CheckoutPage.url client_secret link pay_url",
         Category.TECHNICAL: (
             "attempt gives_up_at next_at short tries "
             "NotedCommand.name after applied approved at before chain claimed code commission_on_sum compared "
@@ -84,7 +84,7 @@ MESSAGES = Place(
             "number occurred_at off_session only_look open_seconds opened_at operator_approvals outcome overdue "
             "overdue_alerted page pays_until provider provider_status quoted_at refundable released requested_at "
             "required_signatures resolved_at retired revalued review_by review_seconds role score_e4 sent_at side "
-            "signed_at since source started state status submitted_at takes_waiting_first unhandled until "
+            "signed_at since source started state status submitted_at takes_waiting_first through unhandled until "
             "updated_at validation_score_e4 validation_threshold_e4 version waiting "
             "accepted back_seconds duplicates following invalid refused_at settle_seconds unassigned "
             "again capped charged due_before everything is_full looks most "

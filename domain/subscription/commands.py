@@ -129,7 +129,7 @@ def require_first_trial(org_id: str, tried_by: Collection[str]) -> None:
         own = org_id in tried_by
         raise SubscriptionRefused(
             f"{'The organization' if own else 'This card'} has had a trial. Subscribe without one.",
-            code=TRIAL_USED,
+            code="subscription.trial_used",
         )
 
 
