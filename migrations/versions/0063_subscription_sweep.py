@@ -1,14 +1,14 @@
 """From when on each subscription needs a run, so that one that lost its own gets another.
 
-Revision ID: 0062_subscription_sweep
-Revises: 0061_accrual_days
+Revision ID: 0063_subscription_sweep
+Revises: 0062_accrual_days
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "0062_subscription_sweep"
-down_revision: str | None = "0061_accrual_days"
+revision: str = "0063_subscription_sweep"
+down_revision: str | None = "0062_accrual_days"
 branch_labels: str | None = None
 depends_on: str | None = None
 

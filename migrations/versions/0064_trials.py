@@ -1,14 +1,14 @@
 """Trials of plans: one for each organization, and one for each card.
 
-Revision ID: 0063_trials
-Revises: 0062_subscription_sweep
+Revision ID: 0064_trials
+Revises: 0063_subscription_sweep
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "0063_trials"
-down_revision: str | None = "0062_subscription_sweep"
+revision: str = "0064_trials"
+down_revision: str | None = "0063_subscription_sweep"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -1,14 +1,14 @@
 """The day that each bill of a subscription is booked for last, so that the next one is found by an index.
 
-Revision ID: 0061_accrual_days
-Revises: 0060_marketplace
+Revision ID: 0062_accrual_days
+Revises: 0061_invoice_collections
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "0061_accrual_days"
-down_revision: str | None = "0060_marketplace"
+revision: str = "0062_accrual_days"
+down_revision: str | None = "0061_invoice_collections"
 branch_labels: str | None = None
 depends_on: str | None = None
 
