@@ -31,7 +31,7 @@ ADDRESS_VARIABLE = "BURSAR_TEST_SERVERS"
 TEMPLATE_DATABASE = "bursar_template"
 FAST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 PREFIX = "bursar-tests-"
-STACK_SECONDS = 90.0
+STACK_SECONDS = 300
 #: The log of a cluster alone may grow to one gigabyte.
 ROOM_BYTES = 6 * 2**30
 
