@@ -49,8 +49,8 @@ IDLE_JOBS = frozenset(
     }
 )
 #: Jobs that are due daily or more often run together at this hour, of the first of each month and of some days between;
-#: these of every day.
-EVERY_DAY = frozenset({"invoice-sweep"})
+#: these of the days after the monthly run as well.
+AFTER_INVOICING, INVOICED_ON = frozenset({"invoice-sweep"}), range(2, 5)
 JOBS_AT, JOB_DAYS = timedelta(hours=5), 7
 PATIENCE_SECONDS = 90.0
 
@@ -135,6 +135,8 @@ class World:
     async def end(self) -> None:
         """Have what is booked by batches be in the books: what was used within the last minute waits for a while."""
         await recognise(self.books)
+        await self.jobs(sorted({job.id for job in self._jobs} - {"monthly-invoicing", "accounting-days"}))
+        await self.settle()
         await self.jobs(("accounting-days",))
 
     async def settle(self) -> None:
@@ -222,7 +224,9 @@ class World:
     def _is_day_of(self, job: Job, moment: datetime, monthly: Sequence[ScheduleCalendarSpec]) -> bool:
         if monthly:
             return moment.day == monthly[0].day_of_month[0].start
-        return job.id in EVERY_DAY or moment.day == 1 or moment.toordinal() % self._job_days == 0
+        if job.id in AFTER_INVOICING and moment.day in INVOICED_ON:
+            return True
+        return moment.day == 1 or moment.toordinal() % self._job_days == 0
 
     # Stripe -----------------------------------------------------------------------------------------------------------
 
