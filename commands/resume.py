@@ -27,9 +27,15 @@ from activities.sweeps import resumed_escrow, resumed_payout
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
 from contracts.queues import TASK_QUEUE
-from contracts.runs import payment_news, subscription_news
-from domain.ids import escrow_id_of, payment_workflow_id, payout_workflow_id, subscription_workflow_id
-from repositories import escrow, payment, payout, subscription
+from contracts.runs import invoice_run, payment_news, subscription_news
+from domain.ids import (
+    escrow_id_of,
+    invoice_workflow_id,
+    payment_workflow_id,
+    payout_workflow_id,
+    subscription_workflow_id,
+)
+from repositories import escrow, invoice_collection, payment, payout, subscription
 from runtime import reach
 from runtime.codec import SealedPayloadError
 from runtime.database import Database
@@ -155,7 +161,7 @@ async def findings(client: Client, database: Database) -> AsyncIterator[Finding]
     Raises:
         RPCError: Temporal does not answer.
     """
-    for kind in (_Escrows, _Payments, _Payouts, _Subscriptions):
+    for kind in (_Escrows, _Payments, _Payouts, _Subscriptions, _Invoices):
         entities = kind(client, database)
         async for finding in _ahead(client, database, entities):
             yield finding
@@ -283,6 +289,25 @@ class _Subscriptions(_Entities):
         if held is not None:
             news = subscription_news(held, principal=PRINCIPAL, event_id=f"{PRINCIPAL}:{entity_id}")
             await reach.signal(self._client, *news)
+
+
+class _Invoices(_Entities):
+    workflow = "invoice"
+
+    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+        return await invoice_collection.versions(session, ids)
+
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
+        rows = await invoice_collection.page(session, after=after, limit=PAGE)
+        return [(row.invoice_id, invoice_workflow_id(row.invoice_id)) for row in rows]
+
+    async def begin(self, entity_id: str) -> None:
+        async with self._database.platform() as session:
+            row = await invoice_collection.get(session, entity_id)
+            if row is None:
+                return
+            held = invoice_collection.state_of(row)
+        await reach.start_missing(self._client, invoice_run(held))
 
 
 async def _ahead(client: Client, database: Database, entities: _Entities) -> AsyncIterator[Finding]:

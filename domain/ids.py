@@ -175,6 +175,15 @@ def invoice_charge_command_id(invoice_id: str, attempt: int, *, page: bool = Fal
     return bounded(f"invoice:{invoice_id}:{'page' if page else 'charge'}:{attempt}")
 
 
+def invoice_payment_id(invoice_id: str, attempt: int, *, unix_ms: int, page: bool = False) -> str:
+    """Name the payment of an attempt by what it is of, so that whoever makes it names the same one.
+
+    The provider's key is made of it. `unix_ms` is when the attempt was due.
+    """
+    named = invoice_charge_command_id(invoice_id, attempt, page=page)
+    return make_id("pay", unix_ms=unix_ms, entropy=hashlib.sha256(named.encode()).digest()[:10])
+
+
 def invoice_event_mail_key(invoice_id: str, number: int) -> str:
     """Key of the one mail of an event of an invoice's collection."""
     return bounded(f"invoice:{invoice_id}:event:{number}")

@@ -63,6 +63,12 @@ async def timeline(session: AsyncSession, invoice_id: str) -> Sequence[InvoiceCo
     return (await session.scalars(query)).all()
 
 
+async def versions(session: AsyncSession, invoice_ids: Sequence[str]) -> dict[str, int]:
+    """Return the number of the latest event of each collection that is there, by the invoice's id."""
+    query = select(Row.invoice_id, Row.version).where(Row.invoice_id.in_(invoice_ids))
+    return {row.invoice_id: row.version for row in (await session.execute(query)).all()}
+
+
 async def page(session: AsyncSession, *, after: str, limit: int) -> Sequence[InvoiceCollectionRow]:
     """Return up to `limit` collections that have not ended, by id, after the id `after`."""
     query = select(Row).where(Row.status.not_in(_FINAL), Row.invoice_id > after).order_by(Row.invoice_id)

@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import local_activity, regular_activity
     from domain.access import Actor
     from domain.agenda import Wait
-    from domain.ids import make_id
+    from domain.ids import invoice_payment_id
     from domain.invoice import dunning as rules
     from domain.invoice.agenda import Step, agenda
     from domain.invoice.collection import (
@@ -292,7 +292,7 @@ class InvoiceWorkflow(Entity[InvoiceInput, Collection, Outcome, Decision, Invoic
                 return rules.given_up(held, standing, actor=WORKFLOW)
             case _:
                 self._looks, self._follow_at = 0, None
-                return rules.charging(held, now, payment_id=_payment_id(now))
+                return rules.charging(held, now, payment_id=_payment_id(held, held.attempts + 1))
 
     async def _follow(self) -> None:
         """Have the payment made that is under way, or see what became of it."""
@@ -317,7 +317,7 @@ class InvoiceWorkflow(Entity[InvoiceInput, Collection, Outcome, Decision, Invoic
         """Send the payer a page to go on at: that of the payment, or of another one in its place."""
         payment_id, link = held.payment_id or "", verdict.link
         if link is None:
-            page = await self._order(held, _payment_id(workflow.now()), page=True)
+            page = await self._order(held, _payment_id(held, held.attempts, page=True), page=True)
             if page.refused is None and page.payment_id is None:
                 self._look_later()
                 return
@@ -408,7 +408,6 @@ def _reason(signal: InvoiceSignal) -> str:
     return signal.reason[:MAX_REASON] if isinstance(signal.reason, str) else ""
 
 
-def _payment_id(now: datetime) -> str:
-    """Name a payment so that replays name the same one; its time is in it."""
-    entropy = workflow.random().getrandbits(80).to_bytes(10, "big")
-    return make_id("pay", unix_ms=int(now.timestamp() * 1000), entropy=entropy)
+def _payment_id(held: Collection, attempt: int, *, page: bool = False) -> str:
+    unix_ms = int(held.next_at.timestamp() * 1000)
+    return invoice_payment_id(held.invoice_id, attempt, unix_ms=unix_ms, page=page)

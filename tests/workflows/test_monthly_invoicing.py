@@ -10,19 +10,22 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, text
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.billing_run import BillingRunActivities
+from activities.billing_run import BillingRunActivities, Collecting
 from contracts.billing_run import BillingRun, BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
 from domain.access import Actor, Role
 from domain.billing_run.period import NotEnded
 from domain.billing_terms import DiscountStep
 from domain.errors import Conflict
+from domain.ids import invoice_workflow_id
 from models.billing_run import InvoiceItemRow
 from models.invoice import InvoiceRow
+from repositories import billing_profile
 from repositories import billing_run as runs
+from repositories import invoice_collection as collections
 from repositories.invoice import lines_of
 from runtime.database import Database
 from runtime.identity import new_id
@@ -177,6 +180,32 @@ async def test_pitfall_12_runs_at_once_leave_one_invoice_for_each_organization(b
     numbers = sorted([row.number or "" for org in orgs for row in await market.invoices(org)])
     assert numbers == [f"INV-{number:06d}" for number in range(1, 7)]
     await verified(billing.urls)
+
+
+async def test_only_an_invoice_on_which_something_is_due_has_a_run_and_two_conclusions_start_one(
+    billing: Billing,
+) -> None:
+    market = billing.market
+    charged, given_time, idle = [await market.debtor(JANUARY) for _ in range(3)]
+    for org in (charged, given_time):
+        await market.use(org, at(date(2026, 1, 5)), 2)
+    async with billing.database.platform() as session:
+        profile = await billing_profile.lock(session, given_time, "kim")
+        profile.net_terms_days = 60
+    work = BillingRunActivities(billing.database, collecting=Collecting(billing.client, (3, 7)))
+    await work.plan(PlanBillingRun(now=OVER, month=JANUARY))
+    await work.invoice(InvoicePage(now=OVER, month=JANUARY, after="", limit=10, pages=1))
+    for _ in range(2):
+        await work.conclude(ConcludeBillingRun(now=OVER, month=JANUARY))
+    methods = {}
+    async with billing.database.platform() as session:
+        for row in await collections.page(session, after="", limit=10):
+            methods[row.org_id] = row.method
+            handle = billing.client.get_workflow_handle(invoice_workflow_id(row.invoice_id))
+            assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
+            await handle.terminate("it has no worker here")
+    assert methods == {charged: "charge_automatically", given_time: "send_invoice"}
+    assert idle not in methods
 
 
 async def test_organization_that_cannot_be_invoiced_stops_nobody_and_is_tried_again(
