@@ -229,6 +229,8 @@ class Proof:
         transfers = {
             one["id"]: one["amount"] - one["amount_reversed"] for one in await self.world.all_at_stripe("transfers")
         }
+        if (payable := await self._balance("platform/payable")) < 0:
+            self.problems.append(f"more was paid out than came in for it: payable is {payable}")
         ours = {
             row["transfer_ref"]: int(row["amount_minor"])
             for row in await self._rows("SELECT transfer_ref, amount_minor FROM payouts WHERE status = 'paid'")

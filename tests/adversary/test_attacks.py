@@ -1,5 +1,6 @@
 """Who plays the platform against itself with organizations of one's own takes out no more than was paid in."""
 
+import json
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from commands.verify import verify
 from dev.year.market import Market
 from dev.year.story import next_leap_year
 from dev.year.world import World, running
+from domain.plan import DEFAULTS
 from tests.adversary.ring import Ring
 from tests.conftest import DatabaseUrls
 from tests.support.seeds import RUN_SEED
@@ -25,7 +27,10 @@ async def world(tmp_path_factory: pytest.TempPathFactory, module_database_urls: 
     urls = module_database_urls
     start = datetime(next_leap_year(), 1, 2, 6, tzinfo=UTC)
     database = (urls.owner, urls.tenant, urls.platform)
-    async with running(tmp_path_factory.mktemp("ring"), database, start, job_days=400) as made:
+    plans = json.loads(DEFAULTS)
+    next(plan for plan in plans if plan["name"] == "starter")["trial_days"] = 14
+    changes = {"BURSAR_PLANS": json.dumps(plans)}
+    async with running(tmp_path_factory.mktemp("ring"), database, start, job_days=400, **changes) as made:
         yield made
         report = await verify(made.books)
         assert report.ok, "\n".join(report.lines())
@@ -76,6 +81,19 @@ async def test_charging_back_what_was_earned_and_paid_out_gains_nothing(ring: Ri
     await ring.form("Charge")
     await ring.play((Ring.top_up, Ring.work, Ring.charge_back, Ring.pay_out, Ring.wait), 9)
     await proved(ring)
+
+
+async def test_trying_plans_again_and_again_with_one_card_gains_nothing(ring: Ring) -> None:
+    """Every organization of the farm has the same card, so one of them tries a plan, without credits to pay out."""
+    await ring.form("Farm", payers=3)
+    codes = []
+    for payer in ring.payers:
+        answer = await payer.owner.ask("POST", "/billing/subscription", {"plan": "starter", "trial": True})
+        codes.append(answer.json().get("code"))
+        await ring.market.order(payer, ring.earners[0])
+    assert codes == [None, *["subscription.trial_used"] * 2]
+    await proved(ring)
+    assert not ring.taken_out
 
 
 async def test_whatever_a_ring_does_gains_nothing(ring: Ring) -> None:
