@@ -49,6 +49,14 @@ RECIPES = {
         "50.00 credits for 5.00 USD",
         "100.00 credits for 10.00 USD",
     ],
+    "subscribe-an-organization": [
+        "incomplete starter",
+        "active",
+        "upgrade professional",
+        "professional active",
+        "True",
+        "False",
+    ],
     "fund-an-escrow-by-card": ["open", "funded", "succeeded done"],
     "refund-a-payment": [
         "succeeded 4.00 {'amount': '40.00'",
