@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
+from starlette.routing import BaseRoute
 from temporalio.client import Client
 
 from api import errors, pages, reference
@@ -107,7 +109,6 @@ def create_app(
         version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
-        generate_unique_id_function=_operation_ids(),
         redirect_slashes=False,
         openapi_url=None,
         # FastAPI's own pages load scripts from a CDN.
@@ -117,10 +118,7 @@ def create_app(
     )
     app.state.deps = deps
     app.router.route_class = StrictRoute
-    below, root = ((), ()) if settings.private_port else (PRIVATE_ROUTERS, PRIVATE_ROOT_ROUTERS)
-    for prefix, in_schema in (("/api/v1", True), ("/api", False)):
-        mount(app, (*ROUTERS, *below), prefix=prefix, in_schema=in_schema)
-    mount(app, (*ROOT_ROUTERS, *root), prefix="", in_schema=False)
+    app.router.routes.extend(_public_routes(has_private_port=bool(settings.private_port)))
     # Last, because paths are tried in order and these are asked for least.
     app.openapi_url = "/openapi.json"
     app.setup()
@@ -138,7 +136,7 @@ def create_private_app(app: FastAPI) -> FastAPI:
     deps: Deps = app.state.deps
     private = FastAPI(openapi_url=None, redirect_slashes=False, telemetry=UNTRACED)
     private.state.deps = deps
-    mount(private, (*ROOT_ROUTERS, *PRIVATE_ROOT_ROUTERS), prefix="", in_schema=False)
+    private.router.routes.extend(_private_routes())
     errors.install(private)
     private.add_middleware(Edge, max_body_bytes=deps.settings.max_body_bytes, metrics=deps.metrics)
     return private
@@ -189,15 +187,35 @@ def _dependencies(
     )
 
 
-def mount(app: FastAPI, routers: Iterable[APIRouter], *, prefix: str, in_schema: bool) -> None:
-    """Serve the routes of the routers under a prefix, as routes of the app itself.
+@cache
+def _public_routes(*, has_private_port: bool) -> tuple[BaseRoute, ...]:
+    """Return what an app serves, made once for all apps of a process: a route holds nothing of an app."""
+    below, root = ((), ()) if has_private_port else (PRIVATE_ROUTERS, PRIVATE_ROOT_ROUTERS)
+    return (
+        *_flat((*ROUTERS, *below), StrictRoute, prefix="/api/v1", in_schema=True),
+        *_flat((*ROUTERS, *below), StrictRoute, prefix="/api", in_schema=False),
+        *_flat((*ROOT_ROUTERS, *root), StrictRoute, prefix="", in_schema=False),
+    )
+
+
+@cache
+def _private_routes() -> tuple[BaseRoute, ...]:
+    """Return what the private port serves."""
+    return tuple(_flat((*ROOT_ROUTERS, *PRIVATE_ROOT_ROUTERS), APIRoute, prefix="", in_schema=False))
+
+
+def _flat(
+    routers: Iterable[APIRouter], route_class: type[APIRoute], *, prefix: str, in_schema: bool
+) -> list[BaseRoute]:
+    """Return the routes of the routers under a prefix, as an app's own.
 
     `include_router` would match each request through a tree of routers, once a level; a flat list is matched once.
     """
+    flat = APIRouter(route_class=route_class, generate_unique_id_function=_operation_ids())
     for router in routers:
         for route in router.routes:
             assert isinstance(route, APIRoute)
-            app.add_api_route(
+            flat.add_api_route(
                 prefix + route.path,
                 route.endpoint,
                 response_model=route.response_model,
@@ -217,6 +235,7 @@ def mount(app: FastAPI, routers: Iterable[APIRouter], *, prefix: str, in_schema:
                 name=route.name,
                 openapi_extra=route.openapi_extra,
             )
+    return flat.routes
 
 
 def _operation_ids() -> Callable[[APIRoute], str]:
