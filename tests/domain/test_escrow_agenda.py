@@ -110,7 +110,7 @@ def reachable(draw: st.DrawFn) -> Escrow:
     return escrow
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     reachable(),
     st.lists(st.sampled_from(FREEZES), max_size=3),

@@ -310,7 +310,7 @@ ACTS = st.one_of(
 )
 
 
-@settings(max_examples=800)
+@settings(max_examples=300)
 @given(st.lists(ACTS, max_size=25))
 @example([("pay", 1), ("refund_there", 1000), ("look", 1), ("serve", 1)])
 @example([("pay", 1), ("look", 1), ("serve", 1), ("refund_here_pending", 400), ("dispute_beyond", 1000), ("look", 1)])

@@ -80,7 +80,7 @@ class Run:
         self.now += timedelta(seconds=1)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(reachable(), st.booleans(), st.sampled_from([0, 22, 24, 24 * 40]))
 def test_pitfall_36_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, noisy, hours):
     now = max(EPOCH + timedelta(hours=hours), found.updated_at)
@@ -93,7 +93,7 @@ def test_pitfall_36_every_due_step_is_taken_in_the_end_whatever_else_is_pending(
     assert wanted <= {*run.done, *late}, (wanted, run.done)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(reachable(), st.sampled_from([0, 22, 24, 24 * 40]))
 def test_a_payment_that_waits_for_nothing_has_nothing_due_and_the_others_wait_for_a_time(found, hours):
     now = max(EPOCH + timedelta(hours=hours), found.updated_at)

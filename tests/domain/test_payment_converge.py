@@ -22,7 +22,7 @@ from tests.support.payment_world import STEPS, World
 from tests.support.payments import EPOCH, TERMS
 
 
-@settings(max_examples=600)
+@settings(max_examples=250)
 @given(STEPS)
 def test_random_histories_end_in_the_providers_own_state(steps):
     world = World()
@@ -33,7 +33,7 @@ def test_random_histories_end_in_the_providers_own_state(steps):
     world.check()
 
 
-@settings(max_examples=600)
+@settings(max_examples=250)
 @given(STEPS)
 def test_money_for_the_balance_ends_in_the_providers_own_state(steps):
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
@@ -335,7 +335,7 @@ class Escrowed(World):
         assert owned + waiting + self.in_escrow == self.due()
 
 
-@settings(max_examples=600)
+@settings(max_examples=250)
 @given(st.lists(st.one_of(st.just(("serve", 1)), STEPS.filter(bool).map(lambda steps: steps[0])), max_size=25))
 @example([("pay", 1), ("look", 1), ("refund_here_pending", 400), ("fail_refund", 0), ("look", 1), ("serve", 1)])
 @example([("pay", 1), ("dispute", 300), ("look", 1), ("refund_here", 700), ("look", 1), ("serve", 1)])

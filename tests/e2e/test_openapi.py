@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.e2e]
 
 SEED = 20_260_101
 BOUNDED = settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     database=None,
     phases=[Phase.explicit, Phase.generate],

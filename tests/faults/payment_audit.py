@@ -80,9 +80,12 @@ class Held:
             disputes = await connection.fetch(
                 "SELECT payment_id, array_agg(status ORDER BY id) AS found FROM payment_disputes GROUP BY 1"
             )
+            # Without what a schedule recognises every five minutes, whether somebody asks for something or not.
             balances = await connection.fetch(
-                "SELECT a.path, a.asset, sum(b.posted)::bigint AS posted"
-                " FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id GROUP BY 1, 2"
+                "SELECT a.path, a.asset, (sum(b.posted) - coalesce((SELECT sum(e.amount) FROM ledger.entries e"
+                " JOIN ledger.transfers t ON t.id = e.transfer_id"
+                " WHERE e.account_id = a.id AND t.kind = 'revenue.recognised'), 0))::bigint AS posted"
+                " FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id GROUP BY a.id, 1, 2"
             )
             movements = await connection.fetch("SELECT provider, count(*) AS n FROM payment_movements GROUP BY 1")
             inbox = await connection.fetch(
