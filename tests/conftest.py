@@ -92,7 +92,8 @@ def urls_of(cluster: Postgres, name: str) -> DatabaseUrls:
 
 @contextmanager
 def new_database(cluster: Postgres, name: str, template: str = TEMPLATE_DATABASE) -> Iterator[DatabaseUrls]:
-    cluster.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    # Files are copied: by default each block goes through the log, which takes more than twice the CPU.
+    cluster.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
     yield urls_of(cluster, name)
     cluster.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
