@@ -22,6 +22,8 @@ CUSTOMERS = {
 }
 CREATORS = ("Lumen", "Nadir")
 BY_YEAR = ("professional", "year")
+#: Who buys no credits, so that invoices are charged to their cards.
+WITHOUT_CREDITS = frozenset({"Elm", "Glen"})
 
 #: Something that is done; it returns what came of it, for people.
 Act = Callable[[], Awaitable[object]]
@@ -102,9 +104,12 @@ class Story:
             ("Dune", 3, 31, "subscribes to enterprise", lambda c: lambda: market.subscribe(c, "enterprise")),
             ("Dune", 9, 30, "cancels", lambda c: lambda: market.cancel(c)),
             ("Elm", 2, 1, "subscribes to premium", lambda c: lambda: market.subscribe(c, "premium")),
+            ("Elm", 2, 28, "gets a card that is declined", lambda c: lambda: market.card(c, BAD_CARD)),
+            ("Elm", 3, 9, "gets a good card", lambda c: lambda: market.card(c, GOOD_CARD)),
             ("Elm", 5, 31, "changes to professional by the year", lambda c: lambda: market.change(c, *BY_YEAR)),
             ("Fjord", 1, 30, "subscribes to professional", lambda c: lambda: market.subscribe(c, "professional")),
             ("Fjord", 6, 12, "gets a card that is declined, for good", lambda c: lambda: market.card(c, BAD_CARD)),
+            ("Glen", 6, 30, "gets a card that is declined, for good", lambda c: lambda: market.card(c, BAD_CARD)),
             ("Hive", 10, 1, "subscribes to starter", lambda c: lambda: market.subscribe(c, "starter")),
         ]  # fmt: skip
         for name, month, day, words, act in plan:
@@ -128,6 +133,8 @@ class Story:
                 ]
                 if draw.random() < 0.3:
                     plan.append((draw.randint(13, 18), "gives it back", _bound(market.give_back, customer, creator)))
+                if customer.name in WITHOUT_CREDITS:
+                    del plan[0]
                 for day, words, act in plan:
                     hour = draw.randint(0, 23)
                     self._on(at(customer.zone, self.year, month, day, hour), f"{customer.name} {words}", act)
