@@ -197,7 +197,8 @@ class InvoiceActivities:
             payment_run(start),
             "create",
             CreatePaymentCommand(command_id=command_id, actor=actor),
-            update_id=command_id,
+            # Another one each time: the server would answer with what a run did whose books were lost.
+            update_id=new_id("upd"),
             result_type=PaymentCommandResult,
             rpc_timeout=PAYMENT_TIMEOUT,
         )

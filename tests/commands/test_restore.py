@@ -29,6 +29,7 @@ from runtime.settings import Settings
 from runtime.temporal import connect, ensure_search_attributes
 from tests.conftest import DatabaseUrls
 from tests.workflows.conftest import Job, Stage, stage_on
+from tests.workflows.invoice_driver import collected
 from tests.workflows.payment_driver import PaymentDriver, till
 from tests.workflows.payout_driver import PayoutDriver, taken_out
 from tests.workflows.subscriptions import Subscriber, subscriber
@@ -96,6 +97,7 @@ class Before:
         self.unpaid, self.refunded = await till(stage), await till(stage, method_ref="pm_ok")
         for made in (self.unpaid, self.refunded):
             await made.create()
+        self.invoice = await collected(stage, "pm_ok")
         self.subscribed, self.paid_out = await subscriber(stage), await taken_out(stage, mode="short")
         await self.subscribed.subscribe()
 
@@ -114,6 +116,8 @@ class Before:
         await self.refunded.send("refund", amount_minor=400)
         self.unknown = await till(stage, method_ref="pm_ok")
         await self.unknown.create()
+        await self.invoice.begin()
+        assert await self.invoice.ends() == "paid"
         await self.subscribed.cancel_at_end()
         await self.paid_out.reaches("waiting_for_funds")
 
@@ -163,7 +167,7 @@ async def test_pitfall_45_books_that_were_set_back_go_on_with_every_run_and_find
     assert "is not empty" in said.err
 
     with served(restored, monkeypatch) as urls:
-        async with stage_on(environment, urls, fake=stage.fake) as again:
+        async with stage_on(environment, urls, fake=stage.fake, methods=stage.methods) as again:
             again.subscriptions.there.update(stage.subscriptions.there)
             await met_again(made.on(again), capsys)
         assert await asked(urls, archived_segment) is None
@@ -193,6 +197,7 @@ async def met_again(made: Before, capsys: pytest.CaptureFixture[str]) -> None:
         (made.subscribed, "it knows event 4, the books know 2"),
         (made.paid_out, "it knows event 2, the books know 1"),
         (made.unknown, "the books do not know it"),
+        (made.invoice, "it has no run"),
     ):
         assert f"{one.handle.id}: {wrong}" in found
     assert f"{made.untouched.handle.id}:" not in found
@@ -207,6 +212,10 @@ async def met_again(made: Before, capsys: pytest.CaptureFixture[str]) -> None:
     for job in (made.opened, made.cancelled):
         await job.funded()
         assert await job.money() == {"payer": 50_000_000, "escrow": 50_000_000, "payee": 0}
+
+    # It is charged under the key that it had, so its provider has one charge of it.
+    assert await made.invoice.ends() == "paid"
+    assert len(made.invoice.charges()) == 1
 
     assert (await made.unpaid.until("succeeded")).received_minor == 1000
     assert await made.unpaid.money() == {"wallet": 100_000_000, "own": 0, "debt": 0}
