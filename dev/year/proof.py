@@ -115,10 +115,11 @@ class Proof:
         self._same("usage that was reported = usage events, by organization and month", dict(told), events)
         lines: Counter[tuple[str, str]] = Counter()
         for period in await self._rows(
-            "SELECT p.org_id, p.month, i.subtotal_minor FROM billed_periods p JOIN invoices i ON i.id = p.invoice_id"
+            "SELECT p.org_id, p.month, i.subtotal_minor + i.granted_minor AS minor"
+            " FROM billed_periods p JOIN invoices i ON i.id = p.invoice_id"
         ):
-            lines[period["org_id"], month_text(period["month"])] += period["subtotal_minor"]
-        self._same("usage events = lines of monthly invoices", events, dict(lines))
+            lines[period["org_id"], month_text(period["month"])] += period["minor"]
+        self._same("usage events = lines of monthly invoices, before granted credits", events, dict(lines))
 
     async def _invoices(self) -> None:
         """Invoices, their payments, and what is receivable."""
