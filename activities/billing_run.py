@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
+import asyncpg
 from temporalio import activity
 from temporalio.client import Client
 
@@ -29,6 +30,7 @@ from runtime import reach
 from runtime.database import Database, driver_connection
 from services import billing_run
 from services import invoice as invoices
+from services.billing_run import Basis, Prepared
 
 #: How many invoices one transaction numbers.
 NUMBERED = 500
@@ -115,21 +117,40 @@ class BillingRunActivities:
             await billing_run.seal(connection, page.due, message.month, message.now)
         async with self._database.platform() as session:
             prepared = await billing_run.prepare(session, page.due, message.month, message.now)
-        for each in prepared:
-            try:
-                async with self._database.platform() as session:
-                    days = None if self._collecting is None else self._collecting.days
-                    if await billing_run.issue(session, each, self._rules, message.now, dunning_days=days):
-                        counted["invoiced" if each.found.lines else "empty"] += 1
-            except Unavailable:
-                raise
-            except DomainError as refusal:
-                async with self._database.platform() as session:
-                    counted["failed"] += await billing_run.note_failure(
-                        session, each, refusal.error_code, refusal.detail, message.now
-                    )
+            basis = await billing_run.basis(session, page.due, self._rules, message.now)
+        async with self._database.platform_statement() as connection:
+            for each in prepared:
+                await self._invoice(connection, each, basis, message.now, counted)
         await self._number()
         return page
+
+    async def _invoice(
+        self,
+        connection: asyncpg.Connection,
+        prepared: Prepared,
+        basis: Basis,
+        now: datetime,
+        counted: dict[str, int],
+    ) -> None:
+        try:
+            if await self._issue(connection, prepared, basis, now):
+                counted["invoiced" if prepared.found.lines else "empty"] += 1
+        except Unavailable:
+            raise
+        except DomainError as refusal:
+            async with self._database.platform() as session:
+                counted["failed"] += await billing_run.note_failure(
+                    session, prepared, refusal.error_code, refusal.detail, now
+                )
+
+    async def _issue(self, connection: asyncpg.Connection, prepared: Prepared, basis: Basis, now: datetime) -> bool:
+        if self._collecting is None:
+            return await billing_run.issue(connection, prepared, basis, now)
+        async with self._database.platform() as session:
+            done = await billing_run.issue(await driver_connection(session), prepared, basis, now)
+            if done and prepared.found.lines:
+                await billing_run.collect_later(session, prepared, days=self._collecting.days, now=now)
+        return done
 
     async def _number(self) -> None:
         """Give the invoices of a page their numbers, in order."""

@@ -64,7 +64,7 @@ class BilledPeriod(Base):
     usage_minor: Mapped[int]
     shortfall_minor: Mapped[int]
     total_minor: Mapped[int]
-    invoice_id: Mapped[str | None] = mapped_column(ForeignKey("invoices.id"))
+    invoice_id: Mapped[str | None] = mapped_column(ForeignKey("invoices.id", deferrable=True, initially="DEFERRED"))
     failure: Mapped[str | None]
     done_at: Mapped[datetime]
 

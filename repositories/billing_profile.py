@@ -1,5 +1,7 @@
 """Statements about billing profiles."""
 
+from collections.abc import Collection
+
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,6 +12,12 @@ from models.billing_profile import BillingProfile
 async def find(session: AsyncSession, org_id: str) -> BillingProfile | None:
     """Return the profile that the session may see; None where nothing was said yet."""
     return (await session.scalars(select(BillingProfile).where(BillingProfile.org_id == org_id))).one_or_none()
+
+
+async def of(session: AsyncSession, org_ids: Collection[str]) -> dict[str, BillingProfile]:
+    """Return the profiles that the session may see; organizations of which nothing was said are left out."""
+    rows = await session.scalars(select(BillingProfile).where(BillingProfile.org_id.in_(org_ids)))
+    return {row.org_id: row for row in rows}
 
 
 async def lock(session: AsyncSession, org_id: str, by: str) -> BillingProfile:

@@ -3,7 +3,8 @@
 Writing needs the platform's role.
 """
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -17,6 +18,7 @@ from domain.billing_run.period import Period, next_month
 from domain.billing_terms import TermsVersion
 from domain.errors import NotFound
 from domain.ids import is_id
+from ledger.errors import translated
 from ledger.invariants import Invariant
 from models.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
 from models.billing_terms import BillingTermsRow
@@ -58,22 +60,37 @@ async def candidates(connection: asyncpg.Connection, month: date, *, after: str,
     return Candidates(due, rows[-1]["org_id"] if rows else None, len(rows))
 
 
-async def claim(
-    session: AsyncSession, org_id: str, period: Period, version: TermsVersion, found: Collected, at: datetime
-) -> bool:
-    """Write that an organization is invoiced for a period; False where it was before, and nothing may follow."""
-    return await _write(
-        session,
-        {
-            **_of(org_id, period, version, at),
-            "status": "invoiced" if found.lines else "empty",
-            "charges_minor": found.charges_minor,
-            "usage_minor": found.usage_minor,
-            "shortfall_minor": found.shortfall_minor,
-            "total_minor": found.total_minor,
-            "failure": None,
-        },
-    )
+def claimed(org_id: str, period: Period, version: TermsVersion, found: Collected, at: datetime) -> dict[str, object]:
+    """Write that an organization is invoiced for a period, as `invoice` takes it; without an invoice yet."""
+    of = {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in _of(org_id, period, version, at).items()
+    }
+    sums = {
+        "status": "invoiced" if found.lines else "empty",
+        "charges_minor": found.charges_minor,
+        "usage_minor": found.usage_minor,
+        "shortfall_minor": found.shortfall_minor,
+        "total_minor": found.total_minor,
+    }
+    return {"period": of | sums, "invoice": None, "items": []}
+
+
+async def invoice(connection: asyncpg.Connection, document: Mapping[str, object], org_id: str) -> bool:
+    """Invoice an organization for a period in one statement; False where it was before, and nothing has happened.
+
+    Args:
+        connection: of the platform's role. The statement is a transaction of its own where none is open.
+        document: what `billing_run_invoice` reads, see `repositories/sql/billing_runs.sql`.
+        org_id: whose.
+
+    Raises:
+        InsufficientFunds: the credits that it takes are not there.
+        Unavailable: an item or a bill was taken by somebody else since it was read; or the database's own.
+    """
+    with translated(connection, lambda: None, org_id):
+        done: bool = await connection.fetchval("SELECT billing_run_invoice($1)", json.dumps(document))
+    return done
 
 
 async def write_failure(
@@ -103,17 +120,6 @@ async def _write(session: AsyncSession, values: dict[str, object]) -> bool:
         index_elements=["org_id", "month"], set_=changed, where=BilledPeriod.status == "failed"
     )
     return (await session.scalars(statement.returning(BilledPeriod.org_id))).one_or_none() is not None
-
-
-async def set_invoice(session: AsyncSession, org_id: str, month: date, invoice_id: str, items: Collection[str]) -> None:
-    """Write which invoice a claimed period and items are on."""
-    claimed = (BilledPeriod.org_id == org_id, BilledPeriod.month == month)
-    await session.execute(update(BilledPeriod).where(*claimed).values(invoice_id=invoice_id))
-    if items:
-        billed = update(InvoiceItemRow).where(InvoiceItemRow.id.in_(items), *_OPEN_ITEM).values(invoice_id=invoice_id)
-        found = (await session.scalars(billed.returning(InvoiceItemRow.id))).all()
-        if len(found) != len(items):
-            raise RuntimeError("an item was removed while it was invoiced")  # collected again with the next attempt
 
 
 async def begin(session: AsyncSession, month: date, *, ready_at: datetime, by: str, at: datetime) -> BillingRunRow:

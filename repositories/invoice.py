@@ -1,7 +1,7 @@
 """Statements about invoices: their rows, what payments have paid of them, and their numbers."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -51,8 +51,8 @@ def as_stored(lines: Sequence[InvoiceLine]) -> list[dict[str, Any]]:
     return [
         {
             name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in asdict(line).items()
-            if name in _ALWAYS or value != _USUAL[name]
+            for name, usual in _USUAL.items()
+            if (value := getattr(line, name)) != usual or name in _ALWAYS
         }
         for line in lines
     ]
@@ -152,16 +152,7 @@ async def finalise(connection: asyncpg.Connection, row: InvoiceRow, end: Finalis
         InsufficientFunds: the credits that it takes are not there.
         Unavailable: a deadlock or a lost connection; the whole transaction is run again.
     """
-    opened = {(a.path, a.asset): a for leg in end.legs for a in (leg.source, leg.destination)}
-    places = {key: number for number, key in enumerate(sorted(opened), start=1)}
-    legs = []
-    for leg in end.legs:
-        document: dict[str, object] = {
-            "source": places[leg.source.path, leg.source.asset],
-            "destination": places[leg.destination.path, leg.destination.asset],
-            "amount": leg.amount_minor,
-        }
-        legs.append(document | ({"lots": lots} if (lots := lots_document(leg)) else {}))
+    accounts_of, legs = _moved(end.legs)
     columns = dict(end.columns)
     sums = {
         name: columns[f"{name}_minor"]
@@ -176,7 +167,7 @@ async def finalise(connection: asyncpg.Connection, row: InvoiceRow, end: Finalis
             None if columns["party"] is None else json.dumps(columns["party"]),
             columns["status"],
             columns["is_proven"],
-            json.dumps([_account(opened[key]) for key in places]),
+            json.dumps(accounts_of),
             json.dumps(legs),
             end.key,
             end.at,
@@ -187,6 +178,41 @@ async def finalise(connection: asyncpg.Connection, row: InvoiceRow, end: Finalis
     columns |= {"issued_at": end.at, "updated_at": end.at, "due_at": end.due_at}
     for name, value in columns.items():
         set_committed_value(row, name, value)
+
+
+def finalised_document(row: InvoiceRow, end: Finalised) -> dict[str, object]:
+    """Write a new invoice, finalised at once, and what it moves as `billing_run_invoice` reads them."""
+    accounts_of, legs = _moved(end.legs)
+    asked = (
+        "id",
+        "org_id",
+        "series",
+        "currency",
+        "includes_tax",
+        "applies_credits",
+        "note",
+        "created_by",
+        "command_id",
+    )
+    times = {"issued_at": end.at.isoformat(), "due_at": end.due_at.isoformat()}
+    invoice = {name: getattr(row, name) for name in asked} | dict(end.columns) | times
+    invoice["finalise_command_id"] = end.command_id
+    return {"invoice": invoice, "accounts": accounts_of, "legs": legs, "key": end.key}
+
+
+def _moved(legs: Sequence[Leg]) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Write the accounts of legs, in the one order in which they are opened, and the legs, which name them by place."""
+    opened = {(a.path, a.asset): a for leg in legs for a in (leg.source, leg.destination)}
+    places = {key: number for number, key in enumerate(sorted(opened), start=1)}
+    documents = []
+    for leg in legs:
+        document: dict[str, object] = {
+            "source": places[leg.source.path, leg.source.asset],
+            "destination": places[leg.destination.path, leg.destination.asset],
+            "amount": leg.amount_minor,
+        }
+        documents.append(document | ({"lots": lots} if (lots := lots_document(leg)) else {}))
+    return [_account(opened[key]) for key in places], documents
 
 
 def _account(account: Account) -> dict[str, object]:
@@ -219,20 +245,26 @@ async def number_page(connection: asyncpg.Connection, series: str, limit: int) -
     return int(await connection.fetchval(query, series, prefix_of(series), limit))
 
 
-async def credits_at_hand(connection: asyncpg.Connection, org_id: str, at: datetime) -> tuple[int, int]:
-    """Return how many credits an organization can spend that nobody paid for, and how many that it bought."""
-    row = await connection.fetchrow(
+async def credits_at_hand(
+    connection: asyncpg.Connection, org_ids: Collection[str], at: datetime
+) -> dict[str, tuple[int, int]]:
+    """Return how many credits organizations can spend that nobody paid for, and how many that they bought.
+
+    Those that have none are left out.
+    """
+    paths = {accounts.org_credits(org_id).path: org_id for org_id in org_ids}
+    rows = await connection.fetch(
         """
-        SELECT coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid = 0), 0)::bigint AS granted,
+        SELECT a.path, coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid = 0), 0)::bigint AS granted,
             coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid > 0), 0)::bigint AS bought
         FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id
-        WHERE a.path = $1 AND a.asset = 'CREDIT' AND l.is_open AND (l.expires_at IS NULL OR l.expires_at > $2)
+        WHERE a.path = ANY($1) AND a.asset = 'CREDIT' AND l.is_open AND (l.expires_at IS NULL OR l.expires_at > $2)
+        GROUP BY a.path
         """,
-        accounts.org_credits(org_id).path,
+        list(paths),
         at,
     )
-    assert row is not None
-    return row["granted"], row["bought"]
+    return {paths[row["path"]]: (row["granted"], row["bought"]) for row in rows}
 
 
 async def next_number(session: AsyncSession, name: str) -> int:
@@ -260,6 +292,11 @@ async def get(session: AsyncSession, invoice_id: str, *, locked: bool = False) -
     if found is None:
         raise NotFound(MISSING)
     return found
+
+
+async def made_by(session: AsyncSession, command_id: str) -> InvoiceRow:
+    """Return the invoice that a command made."""
+    return (await session.scalars(select(InvoiceRow).where(InvoiceRow.command_id == command_id))).one()
 
 
 async def page(

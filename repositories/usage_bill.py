@@ -156,52 +156,29 @@ async def unbilled(
     return found
 
 
-_BILL = """
-    WITH billed AS (
-        UPDATE usage_bills SET invoice_id = $5, billed_at = $6, discount_bps = $7
-        WHERE org_id = $1 AND month = ANY($2::date[]) AND currency = $3 AND billed_at IS NULL AND sealed_at IS NOT NULL
-            AND (month, number) IN (SELECT * FROM unnest($2::date[], $4::bigint[]))
-        RETURNING month, number
-    ), priced AS (
-        UPDATE usage_bill_sums s SET pico = n.pico, line = n.line
-        FROM unnest($8::date[], $9::bigint[], $10::text[], $11::text[], $12::numeric[], $13::bigint[])
-            AS n (month, number, source, ref, pico, line)
-        WHERE s.org_id = $1 AND (s.month, s.number, s.source, s.ref) = (n.month, n.number, n.source, n.ref)
-    )
-    SELECT count(*) FROM billed
-"""
-
-
-async def bill(
-    connection: asyncpg.Connection,
-    org_id: str,
-    currency: str,
-    sums: Mapping[BillSum, tuple[int, int | None]],
-    *,
-    invoice_id: str | None,
-    at: datetime,
-    discount_bps: int,
-) -> int:
-    """Write that sealed bills are on an invoice, and which line each of their sums is part of; returns how many were.
+def billed(sums: Mapping[BillSum, tuple[int, int | None]], *, discount_bps: int) -> dict[str, object]:
+    """Write that sealed bills are on an invoice, as `billing_run_invoice` reads it.
 
     Args:
-        connection: inside of the transaction that issues the invoice.
-        org_id: whose.
-        currency: of the bills.
         sums: all sums of the bills, with what each costs in pico and the number of its line.
-        invoice_id: the invoice; None where they come to nothing.
-        at: the time.
         discount_bps: by how much the usage is cheaper.
     """
     places = sorted({(each.month, each.number) for each in sums})
-    months, numbers = zip(*places, strict=True)
-    columns = zip(
-        *((each.month, each.number, each.source.value, each.ref, *priced) for each, priced in sums.items()), strict=True
-    )
-    billed: int = await connection.fetchval(
-        _BILL, org_id, months, currency, numbers, invoice_id, at, discount_bps, *map(list, columns)
-    )
-    return billed
+    return {
+        "bills": [{"month": month.isoformat(), "number": number} for month, number in places],
+        "sums": [
+            {
+                "month": each.month.isoformat(),
+                "number": each.number,
+                "source": each.source.value,
+                "ref": each.ref,
+                "pico": pico,
+                "line": line,
+            }
+            for each, (pico, line) in sums.items()
+        ],
+        "discount_bps": discount_bps,
+    }
 
 
 #: What `verify` proves about bills, their events and the lines of invoices.

@@ -4,7 +4,8 @@ A page of organizations is read together, after its bills were sealed, so that n
 it is invoiced. What an invoice leaves behind has a key made of its organization and month.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -15,7 +16,7 @@ from domain.access import Actor, Role
 from domain.billing_run.collect import Collected, OneOff, Usage, collect
 from domain.billing_run.period import LATE, NotEnded, Period, month_text, period_at, period_of, ready_at
 from domain.billing_terms import TermsVersion
-from domain.errors import Conflict
+from domain.errors import Conflict, InsufficientFunds
 from domain.ids import billed_period_key, invoice_mail_key
 from domain.invoice.rules import InvoiceRules
 from domain.mail import MailKind
@@ -25,12 +26,14 @@ from domain.usage.arrears import Source
 from models.billing_run import BillingRunRow, InvoiceItemRow
 from models.invoice import InvoiceRow
 from models.meter import MeterRow
-from repositories import alert, audit, billing_run, billing_terms, meter, organization, usage, usage_bill
+from repositories import alert, audit, billing_run, billing_terms, invoice, meter, organization, usage, usage_bill
 from repositories.command import made_before
 from repositories.usage_bill import BillSum
 from runtime.database import driver_connection
+from runtime.identity import new_id
 from services import invoice as invoices
-from services import invoice_collection, mail
+from services import invoice_collection, mail, tax
+from services.tax import Assessor
 
 #: Who issues the invoices.
 ACTOR = Actor(principal="billing-run", role=Role.OPERATOR)
@@ -99,67 +102,128 @@ async def prepare(
     return prepared
 
 
-async def issue(
-    session: AsyncSession,
-    prepared: Prepared,
-    rules: InvoiceRules,
-    now: datetime,
-    *,
-    dunning_days: Sequence[int] | None = None,
-) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What the invoices of a page come to by, besides their lines; read for all of them together.
+
+    Attributes:
+        rules: how the deployment invoices.
+        taxes: decides the tax of each.
+        credits: the granted and the purchased credits that organizations had when they were read.
+    """
+
+    rules: InvoiceRules
+    taxes: Assessor
+    credits: Mapping[str, tuple[int, int]]
+
+
+async def basis(session: AsyncSession, org_ids: Collection[str], rules: InvoiceRules, now: datetime) -> Basis:
+    """Read what the invoices of organizations come to by."""
+    taxes = await tax.assessor(session, org_ids, seller_country=rules.seller_country)
+    connection = await driver_connection(session)
+    credits = {} if rules.credit is None else await invoice.credits_at_hand(connection, org_ids, now)
+    return Basis(rules=rules, taxes=taxes, credits=credits)
+
+
+async def issue(connection: asyncpg.Connection, prepared: Prepared, page: Basis, now: datetime) -> bool:
     """Invoice an organization for a period, without a number yet; False where it was before, and nothing has happened.
 
-    Where nothing is to be paid the period is recorded, and there is no invoice. What is due of one is collected,
-    where there are days to dun it on.
+    Where nothing is to be paid the period is recorded, and there is no invoice. It is one statement, and where the
+    caller has begun none a transaction of its own. Credits count as they were when the page was read; where some were spent since, the second
+    attempt locks them.
+
+    Args:
+        connection: of the platform's role; outside of any transaction, or in the caller's.
+        prepared: what the organization is invoiced.
+        page: what it was read together with.
+        now: the time.
 
     Raises:
+        Unavailable: an item or a bill was taken by somebody else since it was read; or the database's own.
         DomainError: no invoice can be made of it.
     """
-    org_id, period, found = prepared.org_id, prepared.period, prepared.found
-    if not await billing_run.claim(session, org_id, period, prepared.version, found, now):
-        return False
-    invoice_id = None
+    try:
+        # What is refused must not end a transaction of the caller's.
+        async with connection.transaction() if connection.is_in_transaction() else nullcontext():
+            return await _write(connection, prepared, page, page.credits.get(prepared.org_id, (0, 0)), now)
+    except InsufficientFunds:
+        async with connection.transaction():
+            currency = prepared.version.terms.currency
+            credits = await invoices.locked_credits(connection, prepared.org_id, currency, now)
+            return await _write(connection, prepared, page, credits, now)
+
+
+async def collect_later(session: AsyncSession, prepared: Prepared, *, days: Sequence[int], now: datetime) -> None:
+    """Have what is due of an invoice collected that `issue` has made in this transaction; `days` are those of dunning."""
+    command_id = billed_period_key(prepared.org_id, month_text(prepared.period.month))
+    row = await invoice.made_by(session, command_id)
+    method = await invoice_collection.usual_method(session, prepared.org_id)
+    await invoice_collection.begin(
+        session, ACTOR, row, method, days=days, command_id=command_id, now=now, announced=True
+    )
+
+
+async def _write(
+    connection: asyncpg.Connection, prepared: Prepared, page: Basis, credits: tuple[int, int], now: datetime
+) -> bool:
+    found = prepared.found
+    document = billing_run.claimed(prepared.org_id, prepared.period, prepared.version, found, now)
     if found.lines:
-        command_id = billed_period_key(org_id, month_text(period.month))
-        row = await invoices.draft(
-            session,
-            ACTOR,
-            org_id=org_id,
-            currency=prepared.version.terms.currency,
-            lines=found.lines,
-            note=f"Usage and charges of {month_text(period.month)}",
-            due_in=timedelta(days=prepared.version.terms.net_days),
-            applies_credits=True,
-            entity=rules.entity,
-            command_id=command_id,
-            now=now,
-        )
-        await invoices.finalise(session, ACTOR, row.id, rules=rules, command_id=command_id, now=now)
-        invoice_id = row.id
-        if dunning_days is not None:
-            method = await invoice_collection.usual_method(session, org_id)
-            await invoice_collection.begin(
-                session, ACTOR, row, method, days=dunning_days, command_id=command_id, now=now, announced=True
-            )
-        await billing_run.set_invoice(
-            session, org_id, period.month, invoice_id, [each.id for each in prepared.one_offs]
-        )
-    if prepared.sums:
-        billed = await usage_bill.bill(
-            await driver_connection(session),
-            org_id,
-            prepared.version.terms.currency,
-            {
-                each: (used.pico, line)
-                for each, used, line in zip(prepared.sums, prepared.usage, found.places, strict=True)
-            },
-            invoice_id=invoice_id,
-            at=now,
-            discount_bps=found.discount_bps,
-        )
-        if billed != len({(each.month, each.number) for each in prepared.sums}):
-            raise RuntimeError(f"bills of {org_id} for {period.month} were billed before")
-    return True
+        document |= _invoice(prepared, page, credits, now)
+        document["items"] = [each.id for each in prepared.one_offs]
+    priced = {
+        each: (used.pico, line) for each, used, line in zip(prepared.sums, prepared.usage, found.places, strict=True)
+    }
+    document |= usage_bill.billed(priced, discount_bps=found.discount_bps)
+    return await billing_run.invoice(connection, document, prepared.org_id)
+
+
+def _invoice(prepared: Prepared, page: Basis, credits: tuple[int, int], now: datetime) -> dict[str, object]:
+    org_id, month = prepared.org_id, month_text(prepared.period.month)
+    command_id = billed_period_key(org_id, month)
+    lines = prepared.found.lines
+    row = invoices.unsaved(
+        ACTOR,
+        org_id=org_id,
+        currency=prepared.version.terms.currency,
+        lines=lines,
+        discounts=(),
+        note=f"Usage and charges of {month}",
+        due_in=timedelta(days=prepared.version.terms.net_days),
+        includes_tax=False,
+        applies_credits=True,
+        entity=page.rules.entity,
+        command_id=command_id,
+        now=now,
+    )
+    treatment, party = page.taxes.assess(org_id, [line.tax_code for line in lines], now)
+    end = invoices.worked_out(
+        row,
+        lines,
+        rules=page.rules,
+        treatment=treatment,
+        party=party,
+        credits=credits,
+        command_id=command_id,
+        now=now,
+    )
+    document = invoice.finalised_document(row, end)
+    amount = {"amount": format_amount(end.columns["total_minor"], row.currency), "currency": row.currency}
+    document["audit"] = {
+        "principal": ACTOR.principal,
+        "role": ACTOR.role.value,
+        "action": "invoice.issue",
+        "details": amount,
+    }
+    if not treatment.is_proven:
+        document["alert"] = {
+            "id": new_id("alr"),
+            "key": f"{invoices.UNPROVEN}:{row.id}",
+            "kind": invoices.UNPROVEN,
+            "subject": row.id,
+            "detail": invoices.NOT_PROVEN,
+        }
+    return document
 
 
 async def note_failure(session: AsyncSession, prepared: Prepared, code: str, detail: str, now: datetime) -> bool:

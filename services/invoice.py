@@ -8,6 +8,7 @@ holds up everybody else who wants one.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
@@ -26,11 +27,13 @@ from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger, Posted, Posting
 from models.invoice import InvoiceRow
 from repositories import alert, audit, billing_profile, invoice, organization
+from repositories.invoice import Finalised
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import tax
 
 UNPROVEN = "tax.country_unproven"
+NOT_PROVEN = "The invoice was charged tax without two pieces of evidence for the country of the organization."
 DUE_IN = timedelta(days=30)
 
 
@@ -74,7 +77,7 @@ async def draft(
         IdempotencyConflict: the command began one for another organization or in another currency.
     """
     await organization.get(session, org_id)
-    row = _row(
+    row = unsaved(
         actor,
         org_id=org_id,
         currency=currency,
@@ -201,7 +204,7 @@ async def issue(
     """
     await organization.get(session, org_id)
     total_of(lines, currency)
-    row = _row(
+    row = unsaved(
         actor,
         org_id=org_id,
         currency=currency,
@@ -324,17 +327,50 @@ async def _finalise(
     command_id: str,
     now: datetime,
 ) -> None:
-    lines, discounts = invoice.lines_of(row), invoice.discounts_of(row)
+    lines = invoice.lines_of(row)
     total_of(lines, row.currency)
-    assessed, party = await tax.assess(
-        session,
-        row.org_id,
-        seller_country=rules.seller_country,
-        products=[line.tax_code for line in lines],
-        at=now,
+    assessor = await tax.assessor(session, [row.org_id], seller_country=rules.seller_country)
+    assessed, party = assessor.assess(row.org_id, [line.tax_code for line in lines], now)
+    end = worked_out(
+        row,
+        lines,
+        rules=rules,
+        treatment=treatment or assessed,
+        party=party,
+        credits=await _credits(session, row, rules, now),
+        command_id=command_id,
+        now=now,
     )
-    treatment = treatment or assessed
-    granted, bought = await _credits(session, row, rules, now)
+    await invoice.finalise(await driver_connection(session), row, end)
+    if not end.columns["is_proven"]:
+        await alert.raise_alert(session, kind=UNPROVEN, subject=row.id, org_id=row.org_id, detail=NOT_PROVEN)
+
+
+def worked_out(
+    row: InvoiceRow,
+    lines: Sequence[InvoiceLine],
+    *,
+    rules: InvoiceRules,
+    treatment: Treatment,
+    party: dict[str, str] | None,
+    credits: tuple[int, int],
+    command_id: str,
+    now: datetime,
+) -> Finalised:
+    """Return what finalising writes of a draft and moves; nothing is read or written.
+
+    Args:
+        row: the draft.
+        lines: its lines, which `total_of` took.
+        rules: how the deployment invoices.
+        treatment: the tax of each line.
+        party: whom it is made out to.
+        credits: the granted and the purchased credits that it may take.
+        command_id: that finalises it.
+        now: the time.
+    """
+    discounts = invoice.discounts_of(row)
+    granted, bought = credits if row.applies_credits else (0, 0)
     sums = sums_of(
         lines,
         treatment.taxes,
@@ -373,7 +409,7 @@ async def _finalise(
         "granted_minor": sums.granted_minor,
         "granted_credits_minor": rules.credits_for(sums.granted_minor),
     }
-    end = invoice.Finalised(
+    return Finalised(
         columns=columns,
         legs=_legs(row, lines, treatment_codes=[each.code for each in treatment.taxes], sums=sums, rules=rules),
         key=invoice_transfer_key(row.id, "issue"),
@@ -381,15 +417,6 @@ async def _finalise(
         due_at=now + (row.due_at - row.issued_at),
         command_id=command_id,
     )
-    await invoice.finalise(await driver_connection(session), row, end)
-    if not treatment.is_proven:
-        await alert.raise_alert(
-            session,
-            kind=UNPROVEN,
-            subject=row.id,
-            org_id=row.org_id,
-            detail="The invoice was charged tax without two pieces of evidence for the country of the organization.",
-        )
 
 
 def _legs(
@@ -418,13 +445,17 @@ async def _credits(session: AsyncSession, row: InvoiceRow, rules: InvoiceRules, 
     """Return the granted and the purchased credits that the invoice may take; nobody else takes them meanwhile."""
     if not row.applies_credits or rules.credit is None or rules.credit.currency != row.currency:
         return 0, 0
-    wallet, receivable = accounts.org_credits(row.org_id), accounts.org_receivable(row.org_id, row.currency)
-    connection = await driver_connection(session)
+    return await locked_credits(await driver_connection(session), row.org_id, row.currency, now)
+
+
+async def locked_credits(connection: asyncpg.Connection, org_id: str, currency: str, now: datetime) -> tuple[int, int]:
+    """Return the granted and the purchased credits of an organization; nobody takes them until the transaction ends."""
+    wallet, receivable = accounts.org_credits(org_id), accounts.org_receivable(org_id, currency)
     await Ledger(connection).lock_balances([wallet, receivable])
-    return await invoice.credits_at_hand(connection, row.org_id, now)
+    return (await invoice.credits_at_hand(connection, [org_id], now)).get(org_id, (0, 0))
 
 
-def _row(
+def unsaved(
     actor: Actor,
     *,
     org_id: str,
@@ -439,6 +470,11 @@ def _row(
     command_id: str,
     now: datetime,
 ) -> InvoiceRow:
+    """Return the row of a draft that is not written yet; arguments as for `draft`.
+
+    Raises:
+        Invalid: lines, discounts, currency or entity cannot be.
+    """
     check_lines(lines, currency)
     check_discounts(discounts)
     amount = sum(line.amount_minor for line in lines)
@@ -474,4 +510,5 @@ def _row(
 
 
 def _details(row: InvoiceRow) -> dict[str, str]:
+    """Return what the audit trail says of an invoice."""
     return {"amount": format_amount(row.total_minor, row.currency), "currency": row.currency}

@@ -1,10 +1,12 @@
 """Which tax an organization is charged, by what is kept of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.tax.rates import TaxRate
 from domain.tax.treatment import TaxParty, Treatment, treat
 from models.billing_profile import BillingProfile
 from repositories import billing_profile, tax_rate
@@ -16,16 +18,42 @@ FROZEN = (
 )
 
 
-async def assess(
-    session: AsyncSession, org_id: str, *, seller_country: str | None, products: Sequence[str], at: datetime
-) -> tuple[Treatment, dict[str, str] | None]:
-    """Return the tax of each product, and whom the invoice is made out to; None where nothing is known of them."""
-    profile = await billing_profile.find(session, org_id)
-    party = party_of(profile)
+@dataclass(frozen=True, slots=True)
+class Assessor:
+    """Decides the tax of some organizations by what was read of them together.
+
+    Attributes:
+        seller_country: where the seller is; None charges no tax.
+        profiles: by organization; those of which nothing is known are left out.
+        rates: of every country that may count, by country.
+    """
+
+    seller_country: str | None
+    profiles: Mapping[str, BillingProfile]
+    rates: Mapping[str, Sequence[TaxRate]]
+
+    def assess(self, org_id: str, products: Sequence[str], at: datetime) -> tuple[Treatment, dict[str, str] | None]:
+        """Return the tax of each product, and whom the invoice is made out to; None where nothing is known of them."""
+        profile = self.profiles.get(org_id)
+        party = party_of(profile)
+        rates = [rate for country in _countries(party, self.seller_country) for rate in self.rates.get(country, ())]
+        return treat(party, self.seller_country, rates, products, at), frozen(profile)
+
+
+async def assessor(session: AsyncSession, org_ids: Collection[str], *, seller_country: str | None) -> Assessor:
+    """Read what the tax of organizations depends on."""
+    profiles = await billing_profile.of(session, org_ids)
+    rates: dict[str, list[TaxRate]] = {}
+    if seller_country:
+        known = {c for profile in profiles.values() for c in _countries(party_of(profile), None)}
+        for rate in await tax_rate.of(session, known | {seller_country}):
+            rates.setdefault(rate.country, []).append(rate)
+    return Assessor(seller_country, profiles, rates)
+
+
+def _countries(party: TaxParty, seller_country: str | None) -> set[str]:
     known = (party.billing_country, party.card_country, party.confirmed_country, seller_country)
-    countries = {country for country in known if country}
-    rates = await tax_rate.of(session, countries) if seller_country else []
-    return treat(party, seller_country, rates, products, at), frozen(profile)
+    return {country for country in known if country}
 
 
 def party_of(profile: BillingProfile | None) -> TaxParty:

@@ -27,7 +27,7 @@ SIZES = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "1000,10000").
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "1"))
 DATABASE, EMPTY = "bursar_bench_invoicing", "bursar_bench_invoicing_empty"
 #: The arguments that write an invoice again.
-Written = tuple[str, str, str, str, str, str, str]
+Written = tuple[str, str, int, str, str, str]
 MONTH, NOW = date(2026, 1, 1), datetime(2026, 2, 3, tzinfo=UTC)
 
 # Each organization has a bill of three models, as if events had been added up.
@@ -83,16 +83,15 @@ async def _ours(server: Server, size: int) -> float:
 
 CLAIM = """
 INSERT INTO billed_periods (org_id, month, starts_at, ends_at, status, terms_version, currency, charges_minor,
-    usage_minor, shortfall_minor, total_minor, done_at)
-VALUES ($1, $2, $3, $3, 'invoiced', 1, 'USD', $4, $4, 0, $4, $3)
+    usage_minor, shortfall_minor, total_minor, invoice_id, done_at)
+VALUES ($1, $2, $3, $3, 'invoiced', 1, 'USD', $4, $4, 0, $4, $5, $3)
 """
-DRAFT = "INSERT INTO invoices SELECT * FROM jsonb_populate_record(NULL::invoices, $1)"
+POST = "SELECT invoice_post($1, $2, $3, $4, $5, $6)"
+INVOICE = "INSERT INTO invoices SELECT * FROM jsonb_populate_record(NULL::invoices, $1)"
 AUDIT = """
 INSERT INTO audit_log (org_id, principal, role, action, target, details)
-VALUES ($1, 'bench', 'operator', $2, $3, '{"amount": "21.03", "currency": "USD"}')
+VALUES ($1, 'bench', 'operator', 'invoice.issue', $2, '{"amount": "21.03", "currency": "USD"}')
 """
-FINALISE = "SELECT invoice_finalise($1, $2, $3, '[]', '[]', NULL, 'open', true, $4, $5, $6, $7, $7, $6)"
-PLACE = "UPDATE billed_periods SET invoice_id = $3 WHERE org_id = $1 AND month = $2"
 BILL = """
 WITH billed AS (
     UPDATE usage_bills SET sealed_at = $4, billed_at = $4, invoice_id = $3, discount_bps = 0
@@ -118,21 +117,17 @@ def _account(account: Account) -> dict[str, object]:
 async def _written(connection: asyncpg.Connection) -> list[Written]:
     """Return what a run has written of each invoice, as the arguments that write it again; worked out beforehand."""
     found = []
-    rows = await connection.fetch("SELECT to_jsonb(i) AS row, org_id, id, lines FROM invoices i ORDER BY org_id")
+    rows = await connection.fetch("SELECT to_jsonb(i) AS row, org_id, id FROM invoices i ORDER BY org_id")
     for each in rows:
         row, org_id, invoice_id = json.loads(each["row"]), each["org_id"], each["id"]
-        draft = row | {"status": "draft", "number": None, "transfer_id": None, "finalise_command_id": None}
-        names = ("subtotal", "tax", "total", "prepaid", "prepaid_credits", "granted", "granted_credits")
-        sums = {name: row[f"{name}_minor"] for name in names}
         pair = accounts.org_receivable(org_id, "USD"), accounts.platform("revenue/invoices", "USD")
         legs = [{"source": 1, "destination": 2, "amount": row["total_minor"]}]
         found.append(
             (
                 org_id,
                 invoice_id,
-                json.dumps(draft),
-                json.dumps(sums),
-                each["lines"],
+                row["total_minor"],
+                json.dumps(row | {"number": None, "transfer_id": None}),
                 json.dumps([_account(account) for account in pair]),
                 json.dumps(legs),
             )
@@ -145,14 +140,12 @@ async def _bare(server: Server, size: int, written: list[Written]) -> float:
     await _filled(server, size)
     connection = await asyncpg.connect(server.url("bursar_platform", DATABASE))
     began = time.monotonic()
-    for number, (org_id, invoice_id, draft, sums, lines, opened, legs) in enumerate(written, start=1):
+    for number, (org_id, invoice_id, total, row, opened, legs) in enumerate(written, start=1):
         async with connection.transaction():
-            await connection.execute(CLAIM, org_id, MONTH, NOW, 2103)
-            await connection.execute(DRAFT, draft)
-            await connection.execute(AUDIT, org_id, "invoice.draft", invoice_id)
-            await connection.fetchval(FINALISE, invoice_id, sums, lines, opened, legs, f"bench:{invoice_id}", NOW)
-            await connection.execute(AUDIT, org_id, "invoice.finalise", invoice_id)
-            await connection.execute(PLACE, org_id, MONTH, invoice_id)
+            await connection.execute(CLAIM, org_id, MONTH, NOW, total, invoice_id)
+            await connection.fetchval(POST, invoice_id, org_id, opened, legs, f"bench:{invoice_id}", NOW)
+            await connection.execute(INVOICE, row)
+            await connection.execute(AUDIT, org_id, invoice_id)
             await connection.execute(BILL, org_id, MONTH, invoice_id, NOW)
         if number % 200 == 0 or number == size:
             await connection.fetchval("SELECT invoice_number_page('invoice', 'INV-', 500)")

@@ -54,9 +54,40 @@ AS $$
         (p_account ->> 'lots')::boolean, (p_account ->> 'lapse')::boolean) o
 $$;
 
--- Makes an invoice of a draft that the caller has locked: what it comes to is written, and its legs are posted as one
--- transfer. Answers the transfer, NULL where nothing moves. p_accounts is in one order everywhere, because two that open
--- the same accounts wait for each other; p_legs names them by place: [{"source", "destination", "amount", "lots"}].
+-- Posts what an invoice moves as one transfer, and answers it; NULL where nothing moves. p_accounts is in one order
+-- everywhere, because two that open the same accounts wait for each other; p_legs names them by place: [{"source",
+-- "destination", "amount", "lots"}].
+CREATE OR REPLACE FUNCTION invoice_post(
+    p_id text, p_org text, p_accounts jsonb, p_legs jsonb, p_key text, p_at timestamptz
+) RETURNS uuid
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    made uuid;
+    ids bigint[];
+BEGIN
+    IF jsonb_array_length(p_legs) = 0 THEN
+        RETURN NULL;
+    END IF;
+    ids := ARRAY(
+        SELECT invoice_account(a.account) FROM jsonb_array_elements(p_accounts) WITH ORDINALITY AS a (account, ord)
+        ORDER BY a.ord
+    );
+    SELECT p.transfer_id INTO STRICT made
+    FROM (
+        SELECT array_agg(ids[(l.leg ->> 'source')::integer] ORDER BY l.ord) AS sources,
+            array_agg(ids[(l.leg ->> 'destination')::integer] ORDER BY l.ord) AS destinations,
+            array_agg((l.leg ->> 'amount')::bigint ORDER BY l.ord) AS amounts,
+            CASE WHEN bool_or(l.leg ? 'lots') THEN jsonb_agg(l.leg -> 'lots' ORDER BY l.ord) END AS lots
+        FROM jsonb_array_elements(p_legs) WITH ORDINALITY AS l (leg, ord)
+    ) a, LATERAL ledger.post_legs(p_key, 'invoice.issued', a.sources, a.destinations, a.amounts, p_id, p_at, p_org,
+        NULL, a.lots) p;
+    RETURN made;
+END
+$$;
+
+-- Makes an invoice of a draft that the caller has locked: what it comes to is written, and what it moves is posted.
+-- Answers the transfer, NULL where nothing moves.
 CREATE OR REPLACE FUNCTION invoice_finalise(
     p_id text, p_sums jsonb, p_lines jsonb, p_discounts jsonb, p_taxes jsonb, p_party jsonb, p_status text, p_proven boolean,
     p_accounts jsonb, p_legs jsonb, p_key text, p_at timestamptz, p_due_at timestamptz, p_command text
@@ -66,24 +97,9 @@ AS $$
 DECLARE
     made uuid;
     v_org text;
-    ids bigint[];
 BEGIN
     SELECT i.org_id INTO STRICT v_org FROM invoices i WHERE i.id = p_id AND i.status = 'draft';
-    IF jsonb_array_length(p_legs) > 0 THEN
-        ids := ARRAY(
-            SELECT invoice_account(a.account) FROM jsonb_array_elements(p_accounts) WITH ORDINALITY AS a (account, ord)
-            ORDER BY a.ord
-        );
-        SELECT p.transfer_id INTO STRICT made
-        FROM (
-            SELECT array_agg(ids[(l.leg ->> 'source')::integer] ORDER BY l.ord) AS sources,
-                array_agg(ids[(l.leg ->> 'destination')::integer] ORDER BY l.ord) AS destinations,
-                array_agg((l.leg ->> 'amount')::bigint ORDER BY l.ord) AS amounts,
-                CASE WHEN bool_or(l.leg ? 'lots') THEN jsonb_agg(l.leg -> 'lots' ORDER BY l.ord) END AS lots
-            FROM jsonb_array_elements(p_legs) WITH ORDINALITY AS l (leg, ord)
-        ) a, LATERAL ledger.post_legs(p_key, 'invoice.issued', a.sources, a.destinations, a.amounts, p_id, p_at, v_org,
-            NULL, a.lots) p;
-    END IF;
+    made := invoice_post(p_id, v_org, p_accounts, p_legs, p_key, p_at);
     UPDATE invoices i
     SET status = p_status, lines = p_lines, discounts = p_discounts, taxes = p_taxes, party = p_party, is_proven = p_proven,
         subtotal_minor = (p_sums ->> 'subtotal')::bigint, tax_minor = (p_sums ->> 'tax')::bigint,
@@ -130,5 +146,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION invoice_edit, invoice_finalise, invoice_number, invoice_number_page, invoice_account FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION invoice_edit, invoice_finalise, invoice_number, invoice_number_page TO bursar_platform;
+REVOKE ALL ON FUNCTION invoice_edit, invoice_finalise, invoice_number, invoice_number_page, invoice_account, invoice_post
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION invoice_edit, invoice_finalise, invoice_number, invoice_number_page, invoice_account, invoice_post
+    TO bursar_platform;

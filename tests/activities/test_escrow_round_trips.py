@@ -2,10 +2,8 @@
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from activities.escrow import EscrowActivities
 from domain.escrow import commands as rules
@@ -13,34 +11,11 @@ from domain.escrow.state import Outcome
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.conftest import DatabaseUrls
+from tests.support.listening import Listening
 from tests.workflows.behind import message_of
 from tests.workflows.conftest import Stage
 
 pytestmark = pytest.mark.db
-
-
-class Listening:
-    """Notes what goes to the server through a database's platform engine, by the first word of each statement."""
-
-    def __init__(self, database: Database) -> None:
-        self.words: list[str] = []
-        engine = database.platform_engine.sync_engine
-        event.listen(engine, "connect", self._connected)
-        event.listen(engine, "before_cursor_execute", self._executed)
-
-    def heard(self) -> list[str]:
-        words, self.words = self.words, []
-        return words
-
-    def _connected(self, connection: Any, _record: object) -> None:
-        # What goes round SQLAlchemy, which its transactions do too.
-        connection.driver_connection.add_query_logger(lambda record: self._note(record.query))
-
-    def _executed(self, _c: object, _cursor: object, statement: str, *_: object) -> None:
-        self._note(statement)
-
-    def _note(self, statement: str) -> None:
-        self.words.append(statement.split()[0].rstrip(";"))
 
 
 @pytest.fixture

@@ -215,14 +215,14 @@ async def test_organization_that_cannot_be_invoiced_stops_nobody_and_is_tried_ag
     bad, good = await market.debtor(JANUARY), await market.debtor(JANUARY)
     for org in (bad, good):
         await market.use(org, at(date(2026, 1, 5)), 2)
-    as_it_is = invoices.draft
+    as_it_is = invoices.unsaved
 
-    async def refusing(*args: Any, **options: Any) -> Any:
+    def refusing(*args: Any, **options: Any) -> Any:
         if options["org_id"] == bad:
             raise Conflict("Not now.", code="test.refused")
-        return await as_it_is(*args, **options)
+        return as_it_is(*args, **options)
 
-    monkeypatch.setattr(invoices, "draft", refusing)
+    monkeypatch.setattr(invoices, "unsaved", refusing)
     first = await billing.run()
     assert (first.invoiced, first.failed) == (1, 1)
     assert await market.periods(JANUARY) == {bad: "failed", good: "invoiced"}

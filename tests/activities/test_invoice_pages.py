@@ -1,0 +1,117 @@
+"""What a page of a run writes for each invoice, and in how many trips to PostgreSQL."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import insert, select, text
+
+from domain.errors import Unavailable
+from domain.invoice.rules import InvoiceRules
+from models.alert import Alert
+from models.billing_run import InvoiceItemRow
+from runtime.database import Database
+from runtime.identity import new_id
+from services import billing_run
+from services.billing_run import Basis, Prepared
+from tests.conftest import DatabaseUrls
+from tests.support.arrears import Market, at, verified
+from tests.support.billing import CREDIT, GERMAN, balances, credit, located, rate
+from tests.support.listening import Listening
+
+pytestmark = pytest.mark.db
+
+JANUARY = date(2026, 1, 1)
+OVER = at(date(2026, 2, 3))
+
+
+@dataclass
+class Page:
+    database: Database
+    listening: Listening
+    market: Market
+    urls: DatabaseUrls
+
+    async def user(self, units: int = 20) -> str:
+        """Return an organization with usage in January, at a price of 1.00 each."""
+        org_id = await self.market.debtor(JANUARY)
+        await self.market.use(org_id, at(date(2026, 1, 5)), units)
+        return org_id
+
+    async def read(self, org_ids: Sequence[str], rules: InvoiceRules = GERMAN) -> tuple[list[Prepared], Basis]:
+        async with self.database.platform_statement() as connection:
+            await billing_run.seal(connection, org_ids, JANUARY, OVER)
+        async with self.database.platform() as session:
+            prepared = await billing_run.prepare(session, org_ids, JANUARY, OVER)
+            return prepared, await billing_run.basis(session, org_ids, rules, OVER)
+
+    async def issue(self, prepared: Prepared, basis: Basis) -> bool:
+        async with self.database.platform_statement() as connection:
+            return await billing_run.issue(connection, prepared, basis, OVER)
+
+
+@pytest.fixture
+async def page(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Page]:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pre_ping=False)
+    listening = Listening(database)
+    yield Page(database, listening, await Market(database).open(), fresh_database_urls)
+    await database.close()
+
+
+async def test_an_invoice_is_one_statement_with_its_tax_credits_and_alert(page: Page) -> None:
+    org, unknown = await page.user(), await page.user()
+    await located(page.database, org)
+    await rate(page.database, "de-vat", "DE", 190_000)
+    await credit(page.database, org, 50 * CREDIT)
+    await credit(page.database, org, 40 * CREDIT, paid=100)
+    (first, second), basis = await page.read([org, unknown])
+    page.listening.heard()
+    assert await page.issue(first, basis)
+    assert page.listening.heard() == ["SELECT"]
+    assert await page.issue(second, basis)
+    assert not await page.issue(first, basis)
+    [row] = await page.market.invoices(org)
+    # 20.00 less 5.00 of granted credits, 19 % of it, and 4.00 that purchased credits pay.
+    assert (row.granted_minor, row.subtotal_minor, row.tax_minor, row.prepaid_minor) == (500, 1_500, 285, 400)
+    assert (row.status, row.note, row.party is not None) == ("open", "Usage and charges of 2026-01", True)
+    assert (row.due_at - row.issued_at, row.created_by) == (timedelta(days=30), "billing-run")
+    assert await balances(page.database, org) == {"receivable": -1_385, "credits": 0}
+    [other] = await page.market.invoices(unknown)
+    async with page.database.platform() as session:
+        alerts = (await session.scalars(select(Alert.subject).where(Alert.kind == "tax.country_unproven"))).all()
+        acts = (await session.execute(text("SELECT action, target, details ->> 'amount' FROM audit_log"))).all()
+    assert (other.is_proven, alerts, other.party) == (False, [other.id], None)
+    assert {tuple(act) for act in acts} >= {("invoice.issue", row.id, "17.85"), ("invoice.issue", other.id, "23.80")}
+    await verified(page.urls)
+
+
+async def test_credits_that_are_spent_after_they_were_read_are_counted_again(page: Page) -> None:
+    org = await page.user()
+    await credit(page.database, org, 100 * CREDIT)
+    [prepared], basis = await page.read([org])
+    stale = replace(basis, credits={org: (150 * CREDIT, 30 * CREDIT)})
+    assert await page.issue(prepared, stale)
+    [row] = await page.market.invoices(org)
+    assert (row.granted_minor, row.prepaid_minor) == (1_000, 0)
+    assert (await balances(page.database, org))["credits"] == 0
+    await verified(page.urls)
+
+
+async def test_an_item_that_is_removed_meanwhile_is_not_charged_and_the_page_is_read_again(page: Page) -> None:
+    org, item_id = await page.user(), new_id("ii")
+    values = {"id": item_id, "org_id": org, "currency": "USD", "description": "Set-up", "quantity": 1}
+    async with page.database.platform() as session:
+        await session.execute(
+            insert(InvoiceItemRow).values({**values, "unit_minor": 300, "created_by": "kim", "command_id": item_id})
+        )
+    [prepared], basis = await page.read([org])
+    async with page.database.platform() as session:
+        await session.execute(text("UPDATE invoice_items SET removed_at = now()"))
+    with pytest.raises(Unavailable):
+        await page.issue(prepared, basis)
+    assert (await page.market.invoices(org), await page.market.periods(JANUARY)) == ([], {})
+    [again], basis = await page.read([org])
+    assert await page.issue(again, basis)
+    assert [row.subtotal_minor for row in await page.market.invoices(org)] == [2_000]
+    await verified(page.urls)
