@@ -1,4 +1,4 @@
-"""The command line: `python -m tests.faults [escrows] [payments] [spends] [sync] [--kills 4] [--seed N]`."""
+"""The command line: `python -m tests.faults [escrows] [payments] [spends] [sync] [invoices] [--kills 4] [--seed N]`."""
 
 import argparse
 import asyncio
@@ -15,6 +15,8 @@ from pathlib import Path
 from dev.stack.process import StackError
 from dev.stack.supervisor import Stack
 from tests.faults.audit import Findings
+from tests.faults.invoices import InvoiceSetup, run_invoices
+from tests.faults.invoices import described as described_invoices
 from tests.faults.payments import PaymentSetup, run_payments
 from tests.faults.payments import described as described_payments
 from tests.faults.run import Say, Setup, described, report, run, running
@@ -26,7 +28,7 @@ from tests.support.bonus import NO_BONUS
 
 #: A run whose setup is given.
 Run = Callable[[Say, Stack], Coroutine[None, None, Findings]]
-RUNS = ("escrows", "payments", "spends", "sync")
+RUNS = ("escrows", "payments", "spends", "sync", "invoices")
 
 
 def main() -> int:
@@ -38,6 +40,7 @@ def main() -> int:
     parser.add_argument("--payments", type=int, default=300, help="how many payments are made (300)")
     parser.add_argument("--spends", type=int, default=600, help="how many charges and reservations are made (600)")
     parser.add_argument("--calls", type=int, default=1_000, help="how many calls are logged for the sync (1000)")
+    parser.add_argument("--organizations", type=int, default=1_000, help="how many are invoiced for a month (1000)")
     parser.add_argument("--kills", type=int, default=4, help="how often each part is killed (4)")
     parser.add_argument("--clients", type=int, default=20, help="how many clients work at once (20)")
     parser.add_argument("--seed", type=int, default=None, help="draws the same plans, kills and outages again")
@@ -48,11 +51,13 @@ def main() -> int:
     payments = PaymentSetup(seed, options.payments, options.kills, options.clients)
     spends = SpendSetup(seed, options.spends, options.kills, options.clients)
     sync = SyncSetup(seed, options.calls, options.kills)
+    invoices = InvoiceSetup(seed, options.organizations, options.kills)
     wanted = {
         "escrows": (described(escrows), partial(run, escrows)),
         "payments": (described_payments(payments), partial(run_payments, payments)),
         "spends": (described_spends(spends), partial(run_spends, spends)),
         "sync": (described_sync(sync), partial(run_sync, sync)),
+        "invoices": (described_invoices(invoices), partial(run_invoices, invoices)),
     }
     return max([_one(seed, *wanted[name]) for name in options.runs or RUNS])
 

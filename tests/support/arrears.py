@@ -67,18 +67,33 @@ class Market:
             await billing_terms.add(session, row)
         return org_id
 
-    async def use(self, org_id: str, at: datetime, units: int, *, received: datetime | None = None) -> None:
-        """Report work of the agent."""
+    async def use(
+        self,
+        org_id: str,
+        at: datetime,
+        units: int,
+        *,
+        received: datetime | None = None,
+        event_id: str | None = None,
+    ) -> None:
+        """Report work of the agent; with an id it may be reported again."""
         data = {"agent_id": self.agent_id, "quantity": units}
-        await self.report(org_id, "work", at, data, received=received)
+        await self.report(org_id, "work", at, data, received=received, event_id=event_id)
 
     async def report(
-        self, org_id: str, type_: str, at: datetime, data: dict[str, Any], *, received: datetime | None = None
+        self,
+        org_id: str,
+        type_: str,
+        at: datetime,
+        data: dict[str, Any],
+        *,
+        received: datetime | None = None,
+        event_id: str | None = None,
     ) -> None:
         """Report a usage event that comes in when it happens, or later."""
         document = {
             "specversion": "1.0",
-            "id": f"event-{next(NUMBERS)}",
+            "id": event_id or f"event-{next(NUMBERS)}",
             "source": "platform:tests",
             "type": type_,
             "time": at.isoformat(),
@@ -93,7 +108,8 @@ class Market:
         )
         async with self.database.platform() as session:
             [outcome] = await usage.record(session, delivery, [document])
-        assert outcome.status is Status.ACCEPTED, outcome.error
+        again = event_id is not None and outcome.status is Status.DUPLICATE
+        assert again or outcome.status is Status.ACCEPTED, outcome.error
 
     async def meter(self, org_id: str, unit_price: str, since: datetime) -> str:
         """Return the type of events that a charged meter of the organization counts `n` of."""
@@ -131,7 +147,7 @@ class Market:
             return {row.org_id: row.status for row in await session.scalars(query)}
 
     async def mails(self) -> dict[str, int]:
-        """Return how many mails tell each organization of an invoice."""
+        """Return how many mails ask each organization to pay an invoice."""
         async with self.database.platform() as session:
             query = select(QueuedMail.org_id).where(QueuedMail.kind == "invoice_issued")
             return dict(Counter(await session.scalars(query)))
