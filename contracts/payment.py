@@ -90,11 +90,15 @@ class CancelPayment(PaymentCommand):
 
 
 class RefundPayment(PaymentCommand):
-    """Gives back an amount, or all that remains; `refund_id` is made by the caller with the command."""
+    """Gives back an amount, or all that remains; `refund_id` is made by the caller with the command.
+
+    With `credit_note` the invoice that was paid is credited as well.
+    """
 
     refund_id: str
     amount_minor: int | None = None
     reason: str | None = None
+    credit_note: bool = False
 
     def check(self) -> None:
         """Refuse to give back nothing, or less."""

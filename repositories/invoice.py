@@ -288,7 +288,9 @@ async def get(session: AsyncSession, invoice_id: str, *, locked: bool = False) -
     found = None
     if is_id(invoice_id, "inv"):
         query = select(InvoiceRow).where(InvoiceRow.id == invoice_id)
-        found = (await session.scalars(query.with_for_update() if locked else query)).one_or_none()
+        if locked:
+            query = query.with_for_update().execution_options(populate_existing=True)
+        found = (await session.scalars(query)).one_or_none()
     if found is None:
         raise NotFound(MISSING)
     return found

@@ -40,6 +40,7 @@ class PaymentRefunds(PaymentAtProvider):
             reason=command.reason,
             requested_by=command.actor.qualified(),
             at=now,
+            with_credit_note=command.credit_note,
         )
 
     def _given_up(self, command: GiveUpRefund, payment: Payment, now: datetime) -> Outcome:

@@ -179,18 +179,32 @@ def check_capture(payment: Payment, amount_minor: int | None) -> int:
 
 
 def refund(
-    payment: Payment, *, refund_id: str, amount_minor: int | None, reason: str | None, requested_by: str, at: datetime
+    payment: Payment,
+    *,
+    refund_id: str,
+    amount_minor: int | None,
+    reason: str | None,
+    requested_by: str,
+    at: datetime,
+    with_credit_note: bool = False,
 ) -> Outcome:
     """Take what was bought back from the organization, to be refunded: an amount, or all that remains.
+
+    `with_credit_note` has the books credit the invoice with what the payment has paid less of it then.
 
     Raises:
         Conflict: `payment.already_refunded`, nothing remains; `payment.not_refundable`, the provider cannot;
             `payment.too_many_refunds`, there were so many that only the whole remainder can be given back;
             `payment.refund_in_flight`, another one has not reached the provider yet;
             `payment.fulfilment_under_way`, the escrow is taking the money; `payment.wrong_state`.
-        Invalid: `payment.refund_exceeds_remainder`; `payment.part_of_a_slot`, slots are given back whole.
+        Invalid: `payment.refund_exceeds_remainder`; `payment.part_of_a_slot`, slots are given back whole; a credit note
+            of a payment that is for no invoice, or without a reason.
     """
     terms, remainder = payment.terms, payment.refundable_minor
+    if with_credit_note and terms.purpose.invoice_id is None:
+        raise Invalid("Only a payment of an invoice has a credit note.", extra={"field": "credit_note"})
+    if with_credit_note and not reason:
+        raise Invalid("A credit note needs a reason.", extra={"field": "reason"})
     if not payment.received_minor:
         raise _wrong_state(payment, "refund")
     if not terms.refundable:
@@ -244,7 +258,12 @@ def refund(
             event="refund_requested",
             actor=requested_by,
             moves=moves,
-            details={"refund_id": refund_id, "amount": format_amount(amount, terms.currency), "reason": reason},
+            details={
+                "refund_id": refund_id,
+                "amount": format_amount(amount, terms.currency),
+                "reason": reason,
+                **({"credit_note": True} if with_credit_note else {}),
+            },
         ),
         at,
     )

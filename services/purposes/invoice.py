@@ -15,6 +15,7 @@ from domain.payment.state import PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
 from repositories import invoice
+from services import credit_note
 from services.purposes.base import Alone
 
 
@@ -49,7 +50,7 @@ class InvoiceShare:
         return rest, (booking.paid_on_invoice if pays else booking.taken_from_invoice)(terms, part)
 
     async def write(self, session: AsyncSession, event: PaymentEvent) -> None:
-        """Write how the invoice stands, where that has changed."""
+        """Write how the invoice stands, where that has changed; credit it with a refund that asks for that."""
         if self.now != self.before:
             terms = event.payment.terms
             reopened = None
@@ -58,6 +59,17 @@ class InvoiceShare:
             await invoice.write_standing(
                 session, self.invoice_id, terms.payment_id, terms.org_id, self.now, event.at, reopened_by=reopened
             )
+            if event.details.get("credit_note") and reopened is not None:
+                assert event.actor_detail is not None
+                await credit_note.issue(
+                    session,
+                    event.actor_detail,
+                    self.invoice_id,
+                    amount_minor=self.before.paid_minor - self.now.paid_minor,
+                    reason=str(event.details["reason"]),
+                    command_id=str(event.details["refund_id"]),
+                    now=event.at,
+                )
 
 
 class InvoiceBooks(Alone):

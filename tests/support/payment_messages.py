@@ -262,7 +262,9 @@ def samples() -> list[Message]:
         messages.ConfirmPayment(command_id="cmd_1", actor=OWNER, method_ref="pm_1"),
         messages.CapturePayment(command_id="cmd_1", actor=OWNER, amount_minor=1),
         messages.CancelPayment(command_id="cmd_1", actor=OWNER),
-        messages.RefundPayment(command_id="cmd_1", actor=OWNER, refund_id="rfd_1", amount_minor=1, reason="r"),
+        messages.RefundPayment(
+            command_id="cmd_1", actor=OWNER, refund_id="rfd_1", amount_minor=1, reason="r", credit_note=True
+        ),
         messages.GiveUpRefund(command_id="cmd_1", actor=OWNER, refund_id="rfd_1", reason="r", provider_ref="re_1"),
         messages.SubmitDisputeEvidence(command_id="cmd_1", actor=OWNER, dispute_ref="dp_1", text="t"),
         messages.PaymentCommandResult(payment_id="pay_1", status="refunded", version=4, refund_id="rfd_1"),

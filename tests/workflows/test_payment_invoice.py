@@ -7,6 +7,9 @@ import pytest
 
 from domain.invoice.state import WrongInvoiceState
 from domain.payment.state import Fulfilment, Payment, PaymentStatus
+from repositories import credit_note
+from repositories import invoice as invoices
+from runtime.identity import new_id
 from tests.support.chains import AMOUNTS, ChainsInTest
 from tests.support.invoices import Issued, issued
 from tests.workflows.conftest import Stage
@@ -177,6 +180,34 @@ async def test_an_invoice_that_was_given_back_can_be_withdrawn_and_stays_so_when
     await made.told()
     assert await invoice.stands() == ("void", 0)
     assert await made.money() == {"wallet": 1000, "own": 0, "debt": 0}
+
+
+async def test_a_goodwill_refund_credits_the_invoice_with_it_in_one_step_and_once(stage: Stage):
+    made, invoice = await paid(stage)
+    asked = {"amount_minor": 250, "reason": "goodwill", "credit_note": True, "refund_id": new_id("rfd")}
+    key = new_id("cmd")
+    for _ in range(2):
+        await made.send("refund", key=key, **asked)
+    async with stage.database.platform() as session:
+        notes = [(n.amount_minor, n.reason) for n in await credit_note.of_invoice(session, invoice.row.id)]
+        row = await invoices.get(session, invoice.row.id)
+    assert (notes, row.credited_minor, row.paused_for) == ([(250, "goodwill")], 250, None)
+    assert await invoice.stands() == ("paid", 750)
+    state = await made.until("partially_refunded")
+    assert [refund.amount_minor for refund in state.refunds] == [250]
+    assert await made.money() == NOTHING
+
+
+async def test_a_goodwill_refund_that_fails_late_stays_credited_and_its_money_is_the_organizations(stage: Stage):
+    made, invoice = await paid(stage)
+    await made.send("refund", amount_minor=400, reason="pending", credit_note=True)
+    assert await invoice.stands() == ("paid", 600)
+    (ref,) = made.there.refunds
+    made.there.fail_refund(ref)
+    await made.told()
+    await made.happened("refund_failed")
+    assert await invoice.stands() == ("paid", 600)
+    assert await made.money() == {"wallet": 400, "own": 0, "debt": 0}
 
 
 async def test_a_refund_that_fails_late_pays_the_invoice_again(stage: Stage):

@@ -277,6 +277,7 @@ async def refund_payment(
             refund_id=refund_id,
             amount_minor=_amount(body.amount if body else None, payment),
             reason=body.reason if body else None,
+            credit_note=body.credit_note if body else False,
         )
         after = await sender.send(payment, "refund", command)
         named = {refund_id, unscoped_refund_id_of(once.command_id)}

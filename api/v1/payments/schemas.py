@@ -104,6 +104,14 @@ class RefundCreate(RequestModel):
 
     amount: Amount | None = None
     reason: Annotated[Note, StringConstraints(min_length=1, max_length=500)] | None = None
+    credit_note: bool = Field(
+        default=False,
+        strict=True,
+        description=(
+            "Of a payment of an invoice: credit it with what it has lost by the refund, with the reason, "
+            "so that it is not due again."
+        ),
+    )
 
 
 class RefundGiveUp(RequestModel):
