@@ -78,7 +78,8 @@ class BillingRunActivities:
                 return PlannedBillingRun(why=f"{month_text(month)} was invoiced")
             ready = ready_at(month, await billing_terms.time_zones(session))
             await runs.begin(session, month, ready_at=ready, by=billing_run.ACTOR.qualified(), at=message.now)
-        return PlannedBillingRun(month=month, ready_at=ready)
+            due = await runs.count_due(await driver_connection(session), month, after="")
+        return PlannedBillingRun(month=month, ready_at=ready, due=due)
 
     @activity.defn(name="invoice_page")
     async def invoice(self, message: InvoicePage) -> InvoicedPage:
@@ -94,7 +95,9 @@ class BillingRunActivities:
             after = page.last or after
             if page.looked_at < message.limit:
                 return InvoicedPage(**counted, last=after, done=True)
-        return InvoicedPage(**counted, last=after, done=False)
+        async with self._database.platform_statement() as connection:
+            left = await runs.count_due(connection, message.month, after=after)
+        return InvoicedPage(**counted, last=after, done=False, left=left)
 
     @activity.defn(name="conclude_billing_run")
     async def conclude(self, message: ConcludeBillingRun) -> BillingRunResult:
@@ -118,6 +121,7 @@ class BillingRunActivities:
         async with self._database.platform() as session:
             prepared = await billing_run.prepare(session, page.due, message.month, message.now)
             basis = await billing_run.basis(session, page.due, self._rules, message.now)
+            await billing_run.note_waiting(session, prepared)
         async with self._database.platform_statement() as connection:
             for each in prepared:
                 await self._invoice(connection, each, basis, message.now, counted)

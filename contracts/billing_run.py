@@ -13,10 +13,11 @@ class PlanBillingRun(Message):
 
 
 class PlannedBillingRun(Message):
-    """The month to invoice and when late usage was waited for; or `why` there is none."""
+    """The month to invoice, when late usage was waited for, how many organizations are due; or `why` there is none."""
 
     month: date | None = None
     ready_at: datetime | None = None
+    due: int = 0
     why: str = ""
 
 
@@ -31,13 +32,14 @@ class InvoicePage(Message):
 
 
 class InvoicedPage(Message):
-    """What became of organizations, the last of them, and whether none follows."""
+    """What became of organizations, the last of them, whether none follows, and how many are still due."""
 
     invoiced: int
     empty: int
     failed: int
     last: str
     done: bool
+    left: int = 0
 
 
 class BillingRun(Message):
@@ -51,6 +53,7 @@ class BillingRun(Message):
         limit: how many organizations a page has.
         only: no other month follows.
         invoiced: how many this run has invoiced; `empty` had nothing to pay, `failed` could not be invoiced.
+        left: how many are still due; those that failed are due again with the next run.
     """
 
     month: date | None = None
@@ -62,6 +65,7 @@ class BillingRun(Message):
     invoiced: int = 0
     empty: int = 0
     failed: int = 0
+    left: int = 0
 
     def plus(self, done: InvoicedPage) -> "BillingRun":
         """Return where it stands after some pages."""
@@ -71,6 +75,7 @@ class BillingRun(Message):
                 "invoiced": self.invoiced + done.invoiced,
                 "empty": self.empty + done.empty,
                 "failed": self.failed + done.failed,
+                "left": done.left,
             }
         )
 

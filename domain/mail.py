@@ -42,6 +42,7 @@ class MailKind(StrEnum):
     """What happened."""
 
     INVOICE_ISSUED = "invoice_issued"
+    INVOICE_SETTLED = "invoice_settled"
     PAYMENT_FAILED = "payment_failed"
     ACTION_REQUIRED = "action_required"
     INVOICE_OVERDUE = "invoice_overdue"
@@ -116,6 +117,20 @@ _KINDS: Mapping[MailKind, _Kind] = {
         de=(
             "Rechnung {number}",
             "Ihrer Organisation wurde die Rechnung {number} über {amount} gestellt. Sie ist am {due_on} fällig.",
+        ),
+    ),
+    MailKind.INVOICE_SETTLED: _kind(
+        Purpose.BILLING,
+        "number amount currency",
+        en=(
+            "Invoice {number}",
+            "Invoice {number} over {amount} has been issued to your organization. "
+            "It was paid in full with your credits, so nothing is due.",
+        ),
+        de=(
+            "Rechnung {number}",
+            "Ihrer Organisation wurde die Rechnung {number} über {amount} gestellt. "
+            "Sie wurde vollständig mit Ihren Credits bezahlt; es ist nichts mehr fällig.",
         ),
     ),
     MailKind.PAYMENT_FAILED: _kind(

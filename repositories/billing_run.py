@@ -53,6 +53,23 @@ class Candidates:
     looked_at: int
 
 
+_LEFT = """
+    SELECT count(*)
+    FROM (
+        SELECT org_id FROM billing_terms WHERE version = 1 AND org_id > $2
+        UNION
+        SELECT org_id FROM invoice_items WHERE invoice_id IS NULL AND removed_at IS NULL AND org_id > $2
+    ) c LEFT JOIN billed_periods p ON p.org_id = c.org_id AND p.month = $1
+    WHERE p.status IS NULL OR p.status = 'failed'
+"""
+
+
+async def count_due(connection: asyncpg.Connection, month: date, *, after: str) -> int:
+    """Count the organizations after one that are due for a month."""
+    number: int = await connection.fetchval(_LEFT, month, after)
+    return number
+
+
 async def candidates(connection: asyncpg.Connection, month: date, *, after: str, limit: int) -> Candidates:
     """Return the next organizations that may have something to be invoiced for a month."""
     rows = await connection.fetch(_CANDIDATES, month, after, limit)

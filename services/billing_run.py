@@ -38,6 +38,7 @@ from services.tax import Assessor
 #: Who issues the invoices.
 ACTOR = Actor(principal="billing-run", role=Role.OPERATOR)
 FAILED = "billing.invoice_failed"
+OTHER_CURRENCY = "billing.other_currency"
 #: How many items an organization may have that are on no invoice.
 MOST_ITEMS = 100
 
@@ -51,6 +52,7 @@ class Prepared:
         usage: what they cost.
         one_offs: items that are on no invoice.
         found: what the invoice is made of.
+        other_currencies: in which something else waits for terms in that currency.
     """
 
     org_id: str
@@ -60,6 +62,7 @@ class Prepared:
     usage: Sequence[Usage]
     one_offs: Sequence[OneOff]
     found: Collected
+    other_currencies: frozenset[str] = frozenset()
 
 
 async def prepare(
@@ -80,6 +83,9 @@ async def prepare(
     sums = await usage_bill.unbilled(connection, org_ids, month, also_open=preview)
     items = await billing_run.open_items(session, org_ids)
     named = await _names(session, [each for found in sums.values() for each in found])
+    waiting: dict[str, set[str]] = {}
+    for org_id, currency in (*sums, *items):
+        waiting.setdefault(org_id, set()).add(currency)
     prepared = []
     for org_id in org_ids:
         version, period = versions[org_id], periods[org_id]
@@ -97,6 +103,7 @@ async def prepare(
                 usage=used,
                 one_offs=one_offs,
                 found=collect(period, version, used, one_offs),
+                other_currencies=frozenset(waiting.get(org_id, set()) - {version.terms.currency}),
             )
         )
     return prepared
@@ -226,6 +233,23 @@ def _invoice(prepared: Prepared, page: Basis, credits: tuple[int, int], now: dat
     return document
 
 
+async def note_waiting(session: AsyncSession, page: Sequence[Prepared]) -> None:
+    """Tell operators of usage and items that are in another currency than the terms, once for each currency."""
+    for each in page:
+        for currency in sorted(each.other_currencies):
+            await alert.raise_alert(
+                session,
+                kind=OTHER_CURRENCY,
+                subject=each.org_id,
+                detail=(
+                    f"Usage or items of {each.org_id} are in {currency}, and it is invoiced in "
+                    f"{each.version.terms.currency}. They wait until its terms are in {currency}."
+                ),
+                org_id=each.org_id,
+                key=f"{OTHER_CURRENCY}:{each.org_id}:{currency}",
+            )
+
+
 async def note_failure(session: AsyncSession, prepared: Prepared, code: str, detail: str, now: datetime) -> bool:
     """Write that an organization could not be invoiced, and tell operators; False where it was invoiced meanwhile."""
     month = month_text(prepared.period.month)
@@ -254,11 +278,11 @@ async def tell(session: AsyncSession, rows: Sequence[InvoiceRow]) -> None:
             "number": row.number or "",
             "amount": format_amount(row.total_minor, row.currency),
             "currency": row.currency,
-            "due_on": row.due_at.date().isoformat(),
         }
-        await mail.queue(
-            session, key=invoice_mail_key(row.id), org_id=row.org_id, kind=MailKind.INVOICE_ISSUED, data=values
-        )
+        kind = MailKind.INVOICE_SETTLED
+        if row.prepaid_minor < row.total_minor:
+            kind, values["due_on"] = MailKind.INVOICE_ISSUED, row.due_at.date().isoformat()
+        await mail.queue(session, key=invoice_mail_key(row.id), org_id=row.org_id, kind=kind, data=values)
 
 
 async def upcoming(session: AsyncSession, org_id: str, now: datetime) -> Prepared:

@@ -47,7 +47,8 @@ class MonthlyInvoicingWorkflow:
             if planned.month is None or planned.ready_at is None:
                 workflow.set_current_details(f"Nothing was invoiced: {planned.why}.")
                 return BillingRunResult(skipped=planned.why)
-            progress = progress.model_copy(update={"month": planned.month, "ready_at": planned.ready_at})
+            begun = {"month": planned.month, "ready_at": planned.ready_at, "left": planned.due}
+            progress = progress.model_copy(update=begun)
         assert progress.ready_at is not None
         if progress.ready_at > workflow.now():
             workflow.set_current_details(
@@ -87,13 +88,14 @@ class MonthlyInvoicingWorkflow:
 
 def under_way(run: BillingRun) -> str:
     """Write how far a run is for whoever reads it."""
+    done = run.invoiced + run.empty
     return "\n".join(
         (
             f"Invoices of {run.month:%Y-%m}, since {run.since:%Y-%m-%d %H:%M} UTC",
             "",
-            f"- due and looked at: {run.invoiced + run.empty + run.failed}, the last `{run.after or '-'}`",
-            f"- invoiced: {run.invoiced}",
-            f"- nothing to pay: {run.empty}",
+            f"- due: {done + run.failed + run.left}",
+            f"- done: {done}, of them {run.invoiced} invoiced and {run.empty} with nothing to pay",
+            f"- left: {run.left}, after `{run.after or '-'}`",
             f"- **failed**: {run.failed}" + (", see the alerts `billing.invoice_failed`" if run.failed else ""),
         )
     )

@@ -1,5 +1,6 @@
 """What a page of a run writes for each invoice, and in how many trips to PostgreSQL."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -11,13 +12,14 @@ from domain.errors import Unavailable
 from domain.invoice.rules import InvoiceRules
 from models.alert import Alert
 from models.billing_run import InvoiceItemRow
+from models.mail import QueuedMail
 from runtime.database import Database
 from runtime.identity import new_id
-from services import billing_run
+from services import billing_run, invoice
 from services.billing_run import Basis, Prepared
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market, at, verified
-from tests.support.billing import CREDIT, GERMAN, balances, credit, located, rate
+from tests.support.billing import CREDIT, GERMAN, KIM, balances, credit, located, rate
 from tests.support.listening import Listening
 
 pytestmark = pytest.mark.db
@@ -38,6 +40,16 @@ class Page:
         org_id = await self.market.debtor(JANUARY)
         await self.market.use(org_id, at(date(2026, 1, 5)), units)
         return org_id
+
+    async def item(self, org_id: str, unit_minor: int, currency: str = "USD") -> None:
+        """Add something that is charged once."""
+        row = {"id": new_id("ii"), "org_id": org_id, "currency": currency, "description": "Set-up", "quantity": 1}
+        async with self.database.platform() as session:
+            await session.execute(
+                insert(InvoiceItemRow).values(
+                    {**row, "unit_minor": unit_minor, "created_by": "kim", "command_id": row["id"]}
+                )
+            )
 
     async def read(self, org_ids: Sequence[str], rules: InvoiceRules = GERMAN) -> tuple[list[Prepared], Basis]:
         async with self.database.platform_statement() as connection:
@@ -98,13 +110,95 @@ async def test_credits_that_are_spent_after_they_were_read_are_counted_again(pag
     await verified(page.urls)
 
 
-async def test_an_item_that_is_removed_meanwhile_is_not_charged_and_the_page_is_read_again(page: Page) -> None:
-    org, item_id = await page.user(), new_id("ii")
-    values = {"id": item_id, "org_id": org, "currency": "USD", "description": "Set-up", "quantity": 1}
+async def test_an_invoice_that_credits_pay_in_full_is_told_of_without_a_day_that_it_is_due_on(page: Page) -> None:
+    orgs = [await page.user(), await page.user()]
+    await credit(page.database, orgs[0], 200 * CREDIT, paid=100)
+    prepared, basis = await page.read(orgs, replace(GERMAN, seller_country=None))
+    for each in prepared:
+        assert await page.issue(each, basis)
     async with page.database.platform() as session:
-        await session.execute(
-            insert(InvoiceItemRow).values({**values, "unit_minor": 300, "created_by": "kim", "command_id": item_id})
-        )
+        await invoice.number_page(session)
+    rows = [row for org in orgs for row in await page.market.invoices(org)]
+    for _ in range(2):
+        async with page.database.platform() as session:
+            await billing_run.tell(session, rows)
+    async with page.database.platform() as session:
+        told = {row.org_id: (row.kind, row.data) for row in await session.scalars(select(QueuedMail))}
+    asked = {"number": "INV-000002", "amount": "20.00", "currency": "USD", "due_on": "2026-03-05"}
+    assert told == {
+        orgs[0]: ("invoice_settled", {"number": "INV-000001", "amount": "20.00", "currency": "USD"}),
+        orgs[1]: ("invoice_issued", asked),
+    }
+
+
+async def test_what_is_in_another_currency_waits_and_operators_are_told_once(page: Page) -> None:
+    org = await page.user()
+    await page.item(org, 300, currency="EUR")
+    for _ in range(2):
+        [prepared], _ = await page.read([org])
+        async with page.database.platform() as session:
+            await billing_run.note_waiting(session, [prepared])
+    assert [line.description for line in prepared.found.lines] == ["Agent Scout: 1 event"]
+    async with page.database.platform() as session:
+        alerts = (await session.scalars(select(Alert.key).where(Alert.kind == "billing.other_currency"))).all()
+    assert alerts == [f"billing.other_currency:{org}:EUR"]
+
+
+async def test_pitfall_13_two_items_in_one_second_are_two_lines_and_one_that_is_repeated_is_one(page: Page) -> None:
+    org = await page.user()
+    for command in ("first", "second", "first"):
+        async with page.database.platform() as session:
+            row = InvoiceItemRow(
+                id=new_id("ii"),
+                org_id=org,
+                currency="USD",
+                description="Set-up",
+                quantity=1,
+                unit_minor=300,
+                created_by=KIM.qualified(),
+                command_id=f"{command}-{org}",
+            )
+            await billing_run.add_item(session, KIM, row)
+    [prepared], basis = await page.read([org])
+    assert await page.issue(prepared, basis)
+    [made] = await page.market.invoices(org)
+    assert [(line["description"], line["unit_minor"]) for line in made.lines[1:]] == [("Set-up", 300)] * 2
+
+
+async def test_pitfall_14_usage_that_comes_in_while_its_month_is_sealed_is_on_this_invoice_or_the_next(
+    page: Page,
+) -> None:
+    org = await page.user(units=1)
+
+    async def use() -> None:
+        for _ in range(12):
+            await page.market.use(org, at(date(2026, 1, 6)), 1)
+
+    async def invoice_it() -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+            [prepared], basis = await page.read([org])
+            if await page.issue(prepared, basis):
+                break
+
+    await asyncio.gather(use(), use(), invoice_it())
+    async with page.database.platform() as session:
+        billed, used = (
+            await session.execute(
+                text(
+                    "SELECT sum(pico) FILTER (WHERE billed_at IS NOT NULL), sum(pico) FROM usage_bill_sums "
+                    "JOIN usage_bills USING (org_id, month, number)"
+                )
+            )
+        ).one()
+    [row] = await page.market.invoices(org)
+    assert (used, billed) == (25 * 100 * 10**10, row.subtotal_minor * 10**10)
+    await verified(page.urls)
+
+
+async def test_an_item_that_is_removed_meanwhile_is_not_charged_and_the_page_is_read_again(page: Page) -> None:
+    org = await page.user()
+    await page.item(org, 300)
     [prepared], basis = await page.read([org])
     async with page.database.platform() as session:
         await session.execute(text("UPDATE invoice_items SET removed_at = now()"))

@@ -37,7 +37,7 @@ from tests.support.histories import replay_and_keep
 from tests.support.seeds import RUN_SEED
 from tests.workflows.conftest import with_plugin
 from worker import invoicing_on
-from workflows.monthly_invoicing import MonthlyInvoicingWorkflow
+from workflows.monthly_invoicing import MonthlyInvoicingWorkflow, under_way
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -118,7 +118,7 @@ async def test_month_is_invoiced_once_to_everybody_and_reads_without_the_code(bi
     assert await market.invoices(idle) == []
     assert await market.periods(JANUARY) == {user: "invoiced", committed: "invoiced", idle: "empty"}
     shown = str(await handle.query("__temporal_workflow_metadata"))
-    for words in ("Invoices of 2026-01, since", "due and looked at: 3", "- invoiced: 2", "nothing to pay: 1"):
+    for words in ("Invoices of 2026-01, since", "due: 3", "done: 3, of them 2 invoiced and 1 with", "left: 0"):
         assert words in shown
     again = await billing.run()
     assert again == result
@@ -176,6 +176,8 @@ async def test_pitfall_12_runs_at_once_leave_one_invoice_for_each_organization(b
     page = InvoicePage(now=OVER, month=JANUARY, after="", limit=4, pages=5)
     done = await asyncio.gather(*(work.invoice(page) for _ in range(4)))
     assert sum(each.invoiced for each in done) == 6
+    first = await work.invoice(InvoicePage(now=OVER, month=FEBRUARY, after="", limit=2, pages=2))
+    assert (first.done, first.left) == (False, 2)
     assert [len(await market.invoices(org)) for org in orgs] == [1] * 6
     numbers = sorted([row.number or "" for org in orgs for row in await market.invoices(org)])
     assert numbers == [f"INV-{number:06d}" for number in range(1, 7)]
@@ -259,6 +261,18 @@ async def test_run_waits_for_late_usage_and_goes_on_with_the_month_after(billing
     assert (await handle.result()).invoiced == 1
     events = (await handle.fetch_history()).events
     assert any(event.HasField("timer_fired_event_attributes") for event in events)
+
+
+def test_a_run_says_how_many_are_due_done_left_and_failed_and_since_when() -> None:
+    run = BillingRun(month=JANUARY, since=OVER, after="org_7", invoiced=5, empty=1, failed=1, left=13)
+    assert under_way(run).splitlines() == [
+        "Invoices of 2026-01, since 2026-02-03 00:00 UTC",
+        "",
+        "- due: 20",
+        "- done: 6, of them 5 invoiced and 1 with nothing to pay",
+        "- left: 13, after `org_7`",
+        "- **failed**: 1, see the alerts `billing.invoice_failed`",
+    ]
 
 
 def test_schedule_is_on_the_configured_day() -> None:
