@@ -35,6 +35,7 @@ class InvoiceRow(Base):
         credited_minor: what credit notes took back.
         written_off_minor: what was given up.
         issued_at: when it was finalised; of a draft, when it was made. `due_at` is as long after it as there is to pay.
+        discarded_at: since when a draft is none any more; it never becomes an invoice.
         is_proven: false where the tax was charged without two pieces of evidence for the country.
         paused_for: why it is neither charged nor dunned until an operator decides, see `PausedFor`.
         transfer_id: of what is receivable, none where nothing is; `void_transfer_id` of what took that back, and
@@ -66,6 +67,7 @@ class InvoiceRow(Base):
         CheckConstraint(
             "paused_for IS NULL OR paused_for IN ('refund', 'chargeback') AND status = 'open'", name="paused_for"
         ),
+        CheckConstraint("discarded_at IS NULL OR status = 'draft'", name="discarded"),
         Index("ix_invoices_org_id_id", "org_id", "id"),
         Index("ix_invoices_status_id", "status", "id"),
         Index("ix_invoices_org_id_status_id", "org_id", "status", "id"),
@@ -106,6 +108,7 @@ class InvoiceRow(Base):
     issued_at: Mapped[datetime]
     due_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    discarded_at: Mapped[datetime | None]
     transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)
     void_transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)
     write_off_transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)

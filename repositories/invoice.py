@@ -133,6 +133,13 @@ async def edit(connection: asyncpg.Connection, row: InvoiceRow, *, sum_minor: in
         set_committed_value(row, name, value)
 
 
+async def discard(connection: asyncpg.Connection, row: InvoiceRow, at: datetime) -> None:
+    """End a draft whose lock the caller holds."""
+    await connection.execute("SELECT invoice_discard($1, $2)", row.id, at)
+    for name in ("discarded_at", "updated_at"):
+        set_committed_value(row, name, at)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finalised:
     """What is written of an invoice when it is finalised: the columns, and what moves."""
@@ -304,9 +311,13 @@ async def made_by(session: AsyncSession, command_id: str) -> InvoiceRow:
 async def page(
     session: AsyncSession, *, org_id: str | None, status: str | None, after: str | None, limit: int
 ) -> Sequence[InvoiceRow]:
-    """Return up to `limit` invoices that the session may see, newest first, older than the id `after`."""
+    """Return up to `limit` invoices that the session may see, newest first, older than the id `after`.
+
+    Drafts that were discarded are left out.
+    """
     asked = ((InvoiceRow.org_id, org_id), (InvoiceRow.status, status))
     part = tuple(column == wanted for column, wanted in asked if wanted is not None)
+    part = (*part, InvoiceRow.discarded_at.is_(None))
     position = None if after is None else (after,)
     return (await session.scalars(newest(InvoiceRow, [part], [InvoiceRow.id], after=position, limit=limit))).all()
 

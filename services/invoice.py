@@ -117,7 +117,7 @@ async def edit(
         Invalid: lines or discounts cannot be.
     """
     row = await invoice.get(session, invoice_id, locked=True)
-    require_draft(invoice.standing_of(row), row.currency)
+    _require_draft(row)
     check_lines(lines, row.currency)
     check_discounts(discounts)
     row.lines, row.note = invoice.as_stored(lines), note
@@ -156,10 +156,29 @@ async def finalise(
     row = await invoice.get(session, invoice_id, locked=True)
     if row.finalise_command_id == command_id:
         return row
-    require_draft(invoice.standing_of(row), row.currency)
+    _require_draft(row)
     await _finalise(session, row, rules=rules, treatment=treatment, command_id=command_id, now=now)
     await audit.record(session, actor, "invoice.finalise", row.id, _details(row), row.org_id)
     return row
+
+
+async def discard(session: AsyncSession, actor: Actor, invoice_id: str, now: datetime) -> InvoiceRow:
+    """End a draft: it never becomes an invoice, and takes no number; discarding it twice is doing it once.
+
+    Raises:
+        NotFound: there is no such invoice.
+        WrongInvoiceState: it is finalised; `extra["due"]` says what is left to pay.
+    """
+    row = await invoice.get(session, invoice_id, locked=True)
+    if row.discarded_at is None:
+        _require_draft(row)
+        await invoice.discard(await driver_connection(session), row, now)
+        await audit.record(session, actor, "invoice.discard", row.id, _details(row), row.org_id)
+    return row
+
+
+def _require_draft(row: InvoiceRow) -> None:
+    require_draft(invoice.standing_of(row), row.currency, is_discarded=row.discarded_at is not None)
 
 
 async def time_to_pay(session: AsyncSession, org_id: str) -> timedelta:

@@ -109,15 +109,20 @@ def require_voidable(standing: InvoiceBalance, currency: str, *, credited_minor:
         )
 
 
-def require_draft(standing: InvoiceBalance, currency: str) -> None:
-    """Refuse to edit or finalise what is finalised.
+def require_draft(standing: InvoiceBalance, currency: str, *, is_discarded: bool = False) -> None:
+    """Refuse to change, finalise or discard what is finalised or discarded.
 
     Raises:
         WrongInvoiceState: it is no draft; `extra["due"]` says what is left to pay of it.
     """
+    if is_discarded:
+        raise WrongInvoiceState(
+            "This draft was discarded. Begin another one.",
+            extra={"state": standing.status.value, "due": format_amount(0, currency)},
+        )
     if standing.status is not InvoiceStatus.DRAFT:
         raise WrongInvoiceState(
-            f"This invoice is {standing.status.value}. Only a draft can be changed or finalised.",
+            f"This invoice is {standing.status.value}. Only a draft can be changed, finalised or discarded.",
             extra={"state": standing.status.value, "due": format_amount(standing.due_minor, currency)},
         )
 

@@ -659,7 +659,10 @@ TABLES: Mapping[str, Place] = {
                 "currency total_minor subtotal_minor tax_minor paid_minor prepaid_minor prepaid_credits_minor "
                 "granted_minor granted_credits_minor credited_minor written_off_minor taxes"
             ),
-            TECHNICAL: "series status includes_tax applies_credits is_proven paused_for issued_at due_at updated_at",
+            TECHNICAL: (
+                "series status includes_tax applies_credits is_proven paused_for issued_at due_at updated_at "
+                "discarded_at"
+            ),
         },
         {CONTACT: EVIDENCE, FREE_TEXT: BOOKS},
     ),

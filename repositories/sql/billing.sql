@@ -40,7 +40,18 @@ AS $$
 BEGIN
     UPDATE invoices i
     SET lines = p_lines, discounts = p_discounts, subtotal_minor = p_sum, total_minor = p_sum, note = p_note, updated_at = p_at
-    WHERE i.id = p_id AND i.status = 'draft';
+    WHERE i.id = p_id AND i.status = 'draft' AND i.discarded_at IS NULL;
+    RETURN FOUND;
+END
+$$;
+
+-- Ends a draft for good; answers whether it was one.
+CREATE OR REPLACE FUNCTION invoice_discard(p_id text, p_at timestamptz) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    UPDATE invoices i SET discarded_at = p_at, updated_at = p_at
+    WHERE i.id = p_id AND i.status = 'draft' AND i.discarded_at IS NULL;
     RETURN FOUND;
 END
 $$;
@@ -98,7 +109,8 @@ DECLARE
     made uuid;
     v_org text;
 BEGIN
-    SELECT i.org_id INTO STRICT v_org FROM invoices i WHERE i.id = p_id AND i.status = 'draft';
+    SELECT i.org_id INTO STRICT v_org FROM invoices i
+    WHERE i.id = p_id AND i.status = 'draft' AND i.discarded_at IS NULL;
     made := invoice_post(p_id, v_org, p_accounts, p_legs, p_key, p_at);
     UPDATE invoices i
     SET status = p_status, lines = p_lines, discounts = p_discounts, taxes = p_taxes, party = p_party, is_proven = p_proven,
@@ -146,7 +158,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION invoice_edit, invoice_finalise, invoice_number, invoice_number_page, invoice_account, invoice_post
-    FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION invoice_edit, invoice_finalise, invoice_number, invoice_number_page, invoice_account, invoice_post
-    TO bursar_platform;
+REVOKE ALL ON FUNCTION invoice_edit, invoice_discard, invoice_finalise, invoice_number, invoice_number_page,
+    invoice_account, invoice_post FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION invoice_edit, invoice_discard, invoice_finalise, invoice_number, invoice_number_page,
+    invoice_account, invoice_post TO bursar_platform;

@@ -250,7 +250,7 @@ OBJECTS = {
         ("POST", f"/billing/invoices/{{invoice_id}}/{path}")
         for path in ("void", "pay", "finalize", "mark-uncollectible", "resume", "credit-notes", "collection", "charge")
     ),
-    ("PUT", "/billing/invoices/{invoice_id}"),
+    *((method, "/billing/invoices/{invoice_id}") for method in ("PUT", "DELETE")),
     *(("GET", f"/billing/invoices/{{invoice_id}}/{path}") for path in ("pdf", "xml", "collection")),
     ("GET", "/billing/invoices/{invoice_id}/credit-notes/{credit_note_id}/pdf"),
     ("GET", "/disputes/{dispute_id}"),

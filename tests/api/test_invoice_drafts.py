@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
@@ -46,6 +47,31 @@ async def test_a_draft_is_edited_hidden_from_its_organization_finalised_and_numb
         assert refused(again, 409, "invoice.wrong_state")["due"] == "10.00"
     assert good(await customer.owner.get(path))["lines"] == done["lines"]
     assert await receivable(database, customer) == -1000
+
+
+async def test_a_draft_that_is_discarded_becomes_no_invoice_and_is_listed_no_more(
+    operator: Caller, customer: Tenant, database: Database
+) -> None:
+    made = await begin(operator, customer)
+    path, listed = f"{PATH}/{made['id']}", f"{PATH}?organization_id={customer.org_id}"
+    assert [row["id"] for row in good(await operator.get(listed))["data"]] == [made["id"]]
+    refused(await customer.owner.ask("DELETE", path), 404, "not_found")
+    done = good(await operator.ask("DELETE", path))
+    assert (done["status"], done["number"], done["discarded_at"] is None) == ("draft", None, False)
+    assert good(await operator.ask("DELETE", path)) == done
+    lines = [{"description": "Work", "amount": "30.00"}]
+    for again in (
+        await operator.post(f"{path}/finalize", {}, key=new_key()),
+        await operator.ask("PUT", path, json={"lines": lines}),
+    ):
+        assert refused(again, 409, "invoice.wrong_state")["state"] == "draft"
+    assert good(await operator.get(listed))["data"] == []
+    async with database.platform() as session:
+        statement = text("SELECT invoice_edit(:id, '[]', '[]', 0, 'x', now())")
+        edited = await session.scalar(statement, {"id": made["id"]})
+    assert edited is False
+    issued = await issue(operator, customer)
+    assert refused(await operator.ask("DELETE", f"{PATH}/{issued['id']}"), 409, "invoice.wrong_state")["due"] == "10.00"
 
 
 async def test_a_draft_without_lines_is_not_finalised(operator: Caller, customer: Tenant) -> None:

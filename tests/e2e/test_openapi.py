@@ -87,7 +87,7 @@ FOUNDATION = {
     "/billing/profile/decisions": {"put"},
     "/tax-rates": {"post", "get"},
     "/billing/invoices": {"post", "get"},
-    "/billing/invoices/{invoice_id}": {"get", "put"},
+    "/billing/invoices/{invoice_id}": {"get", "put", "delete"},
     **{
         f"/billing/invoices/{{invoice_id}}/{command}": {"post"}
         for command in ("void", "pay", "finalize", "mark-uncollectible", "resume", "credit-notes", "charge")

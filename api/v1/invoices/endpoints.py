@@ -132,6 +132,19 @@ async def edit_invoice(invoice_id: str, body: InvoiceEdit, actor: ActorDep, deps
     return await once.run(act)
 
 
+@router.delete(
+    "/billing/invoices/{invoice_id}",
+    response_model=InvoiceView,
+    responses=errors(NotFound, Forbidden, WrongInvoiceState),
+)
+async def discard_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> InvoiceView:
+    """Discard a draft: it never becomes an invoice, and is no longer listed. For operators."""
+    now = datetime.now(UTC)
+    async with deps.session_for(actor) as session:
+        await _seen(session, actor, invoice_id, Permission.OPERATE)
+        return view(await invoice.discard(session, actor, invoice_id, now), now)
+
+
 @router.post(
     "/billing/invoices/{invoice_id}/finalize",
     response_model=InvoiceView,

@@ -210,6 +210,7 @@ class InvoiceView(ResponseModel):
     issued_at: datetime = Field(description="When it was finalised; of a draft, when it was made.")
     due_at: datetime
     updated_at: datetime
+    discarded_at: datetime | None = Field(description="Since when a draft is none any more; null for everything else.")
     transfer_id: str | None = Field(description="The transfer that booked it; null where nothing was to be booked.")
 
 
@@ -292,6 +293,7 @@ def view(row: InvoiceRow, now: datetime) -> InvoiceView:
         issued_at=row.issued_at,
         due_at=row.due_at,
         updated_at=row.updated_at,
+        discarded_at=row.discarded_at,
         transfer_id=None if row.transfer_id is None else transfer_id(row.transfer_id),
     )
 
