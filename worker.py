@@ -44,6 +44,7 @@ from activities.subscription_accrual import SubscriptionAccrualActivities
 from activities.sweeps import Sweeps
 from activities.usage import Metering, UsageActivities
 from activities.usage_charges import UsageChargeActivities
+from activities.vat_numbers import VatNumberActivities
 from composition import make_mailer, make_metering, make_providers, spend_log_client
 from contracts.queues import DEPLOYMENT, TASK_QUEUE
 from contracts.usage import UsageSync
@@ -85,6 +86,7 @@ from workflows.subscription_sweep import SubscriptionSweepWorkflow
 from workflows.usage_charges import UsageChargesWorkflow
 from workflows.usage_months import UsageMonthsWorkflow
 from workflows.usage_sync import UsageSyncWorkflow
+from workflows.vat_confirmations import VatConfirmationsWorkflow
 
 log = structlog.get_logger("bursar.worker")
 
@@ -255,6 +257,14 @@ SCHEDULES = [
         catch_up_within=timedelta(hours=20),
         run_timeout=timedelta(hours=20),
     ),
+    Job(
+        id="vat-confirmations",
+        workflow="vat-confirmations",
+        spec=_daily(3, 40),
+        summary="Asks the register again for VAT numbers that it has not confirmed",
+        catch_up_within=timedelta(hours=20),
+        run_timeout=timedelta(hours=20),
+    ),
 ]
 
 
@@ -284,6 +294,7 @@ WORKFLOWS = [
     LotExpiryWorkflow,
     MonthlyInvoicingWorkflow,
     MailSweepWorkflow,
+    VatConfirmationsWorkflow,
     NightlyReconciliationWorkflow,
     PaymentSweepWorkflow,
     PaymentWorkflow,
@@ -373,6 +384,7 @@ def make_worker(
             billing.invoice,
             billing.conclude,
             mails.send_mails,
+            VatNumberActivities(database, providers.vat_numbers).confirm_vat_numbers,
             RevenueActivities(database).recognise_revenue,
             AccountingActivities(database).add_up_days,
             books.record,

@@ -1,12 +1,23 @@
 """Statements about billing profiles."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.tax.treatment import EU
 from models.billing_profile import BillingProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unconfirmed:
+    """A VAT number of the EU that no register has confirmed."""
+
+    org_id: str
+    country: str
+    vat_id: str
 
 
 async def find(session: AsyncSession, org_id: str) -> BillingProfile | None:
@@ -18,6 +29,16 @@ async def of(session: AsyncSession, org_ids: Collection[str]) -> dict[str, Billi
     """Return the profiles that the session may see; organizations of which nothing was said are left out."""
     rows = await session.scalars(select(BillingProfile).where(BillingProfile.org_id.in_(org_ids)))
     return {row.org_id: row for row in rows}
+
+
+async def unconfirmed(session: AsyncSession, *, after: str, limit: int) -> Sequence[Unconfirmed]:
+    """Return the next VAT numbers of the EU that are not confirmed, by organization."""
+    query = select(BillingProfile).where(BillingProfile.org_id > after, BillingProfile.country.in_(sorted(EU)))
+    query = query.where(BillingProfile.vat_id.is_not(None), BillingProfile.vat_reference.is_(None))
+    return [
+        Unconfirmed(org_id=row.org_id, country=row.country or "", vat_id=row.vat_id or "")
+        for row in await session.scalars(query.order_by(BillingProfile.org_id).limit(limit))
+    ]
 
 
 async def lock(session: AsyncSession, org_id: str, by: str) -> BillingProfile:

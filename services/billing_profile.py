@@ -4,15 +4,20 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
+from domain.access import Actor, Role
 from domain.billing_profile import Profile, check_profile
 from domain.errors import Invalid
 from domain.tax.rates import check_place
 from domain.tax.treatment import EU
 from models.billing_profile import BillingProfile
 from providers.payments.base import ProviderUnavailable
-from providers.tax.base import VatNumbers, checked
-from repositories import audit, billing_profile, organization
+from providers.tax.base import Confirmation, VatNumbers, checked
+from repositories import alert, audit, billing_profile, organization
+from repositories.billing_profile import Unconfirmed
+
+#: Who writes what the register says later.
+ACTOR = Actor(principal="vat-confirmations", role=Role.OPERATOR)
+NOT_IN_FORCE = "tax.vat_not_in_force"
 
 
 def well_formed(profile: Profile) -> Profile:
@@ -30,7 +35,7 @@ async def confirmation(register: VatNumbers | None, known: BillingProfile | None
     """Return the reference under which a register confirms the number; in no transaction, because it calls out.
 
     None where there is nothing to confirm, the register does not answer now, or it gave no reference: the number is
-    kept unconfirmed then, and asked for again when the profile is written again. One that is confirmed is not.
+    kept unconfirmed then, and asked for again every night. One that is confirmed is not.
 
     Raises:
         Invalid: the register says that the number is not in force; `vat_id`.
@@ -72,6 +77,31 @@ async def put(
     await session.flush()
     await audit.record(session, actor, "billing_profile.update", org_id, {"country": wanted.country}, org_id)
     return row
+
+
+async def note_confirmation(session: AsyncSession, asked: Unconfirmed, answer: Confirmation, now: datetime) -> bool:
+    """Write what a register said of a number; False where it gave no reference, or the profile has another number now.
+
+    One that is not in force is put before the operators, once; its tax is charged as before.
+    """
+    if not answer.is_valid:
+        await alert.raise_alert(
+            session,
+            kind=NOT_IN_FORCE,
+            subject=asked.org_id,
+            detail="The register says that the VAT number of the organization is not in force. Tax is charged.",
+            org_id=asked.org_id,
+            key=f"{NOT_IN_FORCE}:{asked.org_id}:{asked.vat_id}",
+        )
+        return False
+    row = await billing_profile.lock(session, asked.org_id, ACTOR.qualified())
+    if (row.vat_id, row.country) != (asked.vat_id, asked.country) or row.vat_reference or not answer.reference:
+        return False
+    row.vat_reference, row.vat_confirmed_at = answer.reference, now
+    row.updated_by, row.updated_at = ACTOR.qualified(), now
+    await session.flush()
+    await audit.record(session, ACTOR, "billing_profile.confirm", asked.org_id, org_id=asked.org_id)
+    return True
 
 
 async def decide(

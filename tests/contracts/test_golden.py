@@ -41,6 +41,7 @@ from contracts import (
     sweeps,
     usage,
     usage_charges,
+    vat_numbers,
 )
 from contracts import escrow as messages
 from contracts.base import Message
@@ -377,6 +378,9 @@ def samples() -> dict[str, Message]:
         mail.SendMails(now=e.T0, limit=20),
         mail.SentMails(found=3, sent=1, failed=1),
         mail.MailSweep(now=e.T0, limit=20, found=3, sent=1, failed=1),
+        vat_numbers.ConfirmVatNumbers(now=e.T0, after="org_1", limit=20),
+        vat_numbers.ConfirmedVatNumbers(asked=5, confirmed=3, refused=1, last="org_6", done=True),
+        vat_numbers.VatConfirmations(now=e.T0, limit=20, after="org_6", asked=5, confirmed=3, refused=1),
         revenue.RecogniseRevenue(limit=2000, settle_seconds=5),
         revenue.RecognisedRevenue(count=1),
         revenue.RevenueRecognition(limit=2000, count=1, settle_seconds=5),

@@ -1,0 +1,45 @@
+"""Asks a register again for VAT numbers that it has not confirmed."""
+
+from temporalio import activity
+
+from contracts.vat_numbers import ConfirmedVatNumbers, ConfirmVatNumbers
+from providers.payments.base import ProviderUnavailable
+from providers.tax.base import VatNumbers
+from repositories import billing_profile as profiles
+from runtime.database import Database
+from services import billing_profile
+
+
+class VatNumberActivities:
+    """The batch's effect on billing profiles. No transaction is open while the register is asked."""
+
+    def __init__(self, database: Database, register: VatNumbers | None) -> None:
+        """Take the database, and the register; None where nobody confirms numbers."""
+        self._database, self._register = database, register
+
+    @activity.defn
+    async def confirm_vat_numbers(self, message: ConfirmVatNumbers) -> ConfirmedVatNumbers:
+        """Ask for numbers that are not confirmed, and write what the register says.
+
+        Effect: the reference of each that is in force; an alert for each that is not.
+        Idempotent by: the number, which is confirmed once; the alert's key.
+        Fails with: nothing that is final; where the register does not answer, the next run asks again.
+        """
+        if self._register is None:
+            return ConfirmedVatNumbers(asked=0, confirmed=0, refused=0, last=message.after, done=True)
+        async with self._database.platform() as session:
+            found = await profiles.unconfirmed(session, after=message.after, limit=message.limit)
+        confirmed = refused = 0
+        for each in found:
+            try:
+                answer = await self._register.confirm(each.country, each.vat_id)
+            except ProviderUnavailable:
+                continue
+            async with self._database.platform() as session:
+                written = await billing_profile.note_confirmation(session, each, answer, message.now)
+            confirmed += written and answer.is_valid
+            refused += not answer.is_valid
+        last = found[-1].org_id if found else message.after
+        return ConfirmedVatNumbers(
+            asked=len(found), confirmed=confirmed, refused=refused, last=last, done=len(found) < message.limit
+        )

@@ -1,0 +1,106 @@
+"""The batch that asks again for VAT numbers that are not confirmed."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import select
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.vat_numbers import VatNumberActivities
+from contracts.vat_numbers import ConfirmVatNumbers, VatConfirmations
+from dev.sandbox.vies.app import Register, create_app
+from models.alert import Alert
+from models.billing_profile import BillingProfile
+from providers.tax.vies import Vies
+from repositories import billing_profile
+from runtime.database import Database
+from runtime.identity import new_id
+from tests.support.billing import located, organization
+from tests.support.histories import replay_and_keep
+from tests.workflows.conftest import with_plugin
+from worker import SCHEDULES
+from workflows.vat_confirmations import VatConfirmationsWorkflow
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+async def profiles(database: Database) -> dict[str | None, tuple[bool, datetime | None]]:
+    async with database.platform() as session:
+        rows = await session.scalars(select(BillingProfile).where(BillingProfile.vat_id.is_not(None)))
+        return {row.vat_id: (bool(row.vat_reference), row.vat_confirmed_at) for row in rows}
+
+
+async def test_numbers_are_asked_for_until_the_register_answers_and_bad_ones_are_told(
+    fresh_database_urls: Any, timeskip_env: WorkflowEnvironment
+) -> None:
+    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+    register, client = Register(down=["AT"]), with_plugin(timeskip_env.client)
+    numbers = {"DE136695976": "DE", "ATU13585627": "AT", "DE100000000": "DE", "GB980780684": "GB"}
+    orgs = {}
+    for number, country in numbers.items():
+        orgs[number] = await organization(database)
+        await located(database, orgs[number], country, vat_id=number)
+    http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=create_app(register)))
+    work = VatNumberActivities(database, Vies(http, "http://vies.example", requester="DE129273398"))
+    async with (
+        http,
+        Worker(client, task_queue=queue, workflows=[VatConfirmationsWorkflow], activities=[work.confirm_vat_numbers]),
+    ):
+        runs = []
+        for _ in range(2):
+            handle = await client.start_workflow(
+                VatConfirmationsWorkflow.run,
+                VatConfirmations(now=NOW, limit=2),
+                id=new_id("vat"),
+                task_queue=queue,
+            )
+            runs.append(await handle.result())
+            register.down = set()
+        assert "confirmed: 1" in str(await handle.query("__temporal_workflow_metadata"))
+        await replay_and_keep(await handle.fetch_history(), "vat_confirmations")
+    assert [(run.asked, run.confirmed, run.refused) for run in runs] == [(3, 1, 1), (2, 1, 1)]
+    assert await profiles(database) == {
+        "DE136695976": (True, NOW),
+        "ATU13585627": (True, NOW),
+        "DE100000000": (False, None),
+        "GB980780684": (False, None),
+    }
+    async with database.platform() as session:
+        alerts = (await session.scalars(select(Alert.org_id).where(Alert.kind == "tax.vat_not_in_force"))).all()
+    assert alerts == [orgs["DE100000000"]]
+    nobody = await VatNumberActivities(database, None).confirm_vat_numbers(
+        ConfirmVatNumbers(now=NOW, after="", limit=2)
+    )
+    assert (nobody.asked, nobody.done) == (0, True)
+    await database.close()
+
+
+async def test_an_answer_for_a_number_that_was_changed_meanwhile_is_dropped(fresh_database_urls: Any) -> None:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    org = await organization(database)
+    await located(database, org, "DE", vat_id="DE136695976")
+
+    class Slow:
+        async def confirm(self, country: str, number: str) -> Any:
+            async with database.platform() as session:
+                row = await billing_profile.lock(session, org, "kim")
+                row.vat_id = "DE129273398"
+            return await answering.confirm(country, number)
+
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=create_app())) as http:
+        answering = Vies(http, "http://vies.example", requester="DE129273398")
+        page = await VatNumberActivities(database, Slow()).confirm_vat_numbers(
+            ConfirmVatNumbers(now=NOW, after="", limit=2)
+        )
+    assert page.confirmed == 0
+    assert await profiles(database) == {"DE129273398": (False, None)}
+    await database.close()
+
+
+def test_numbers_are_asked_for_every_night() -> None:
+    (job,) = [job for job in SCHEDULES if job.id == "vat-confirmations"]
+    assert (job.workflow, len(job.spec.calendars)) == ("vat-confirmations", 1)

@@ -1,0 +1,56 @@
+"""VatConfirmationsWorkflow: asks for VAT numbers again that are not confirmed, every night."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.vat_numbers import VatNumberActivities
+    from contracts.queues import regular_activity
+    from contracts.vat_numbers import ConfirmedVatNumbers, ConfirmVatNumbers, VatConfirmations
+    from workflows.batch import through_pages
+
+#: How many numbers one attempt asks for, one after the other.
+PAGE = 20
+
+
+@workflow.defn(name="vat-confirmations")
+class VatConfirmationsWorkflow:
+    """Asks the register for numbers that it did not confirm when they were written: until then their tax is charged.
+
+    Messages: none; a schedule starts it.
+    Ends when: every number that was not confirmed was asked for once.
+    Continues as new: when the server suggests it, from where it stands.
+    Compensates: nothing; a number that was confirmed stays so.
+    """
+
+    @workflow.run
+    async def run(self, start: VatConfirmations | None = None) -> VatConfirmations:
+        """Ask page by page."""
+        done = await through_pages(start or VatConfirmations(now=workflow.now(), limit=PAGE), self._page)
+        workflow.set_current_details(_details(done))
+        return done
+
+    async def _page(self, progress: VatConfirmations) -> ConfirmedVatNumbers:
+        workflow.set_current_details(_details(progress))
+        return await workflow.execute_activity_method(
+            VatNumberActivities.confirm_vat_numbers,
+            ConfirmVatNumbers(now=progress.now, after=progress.after, limit=progress.limit),
+            **regular_activity(
+                f"ask for numbers after {progress.after or 'the beginning'}", timeout=timedelta(minutes=10)
+            ),
+        )
+
+
+def _details(progress: VatConfirmations) -> str:
+    """Write how far a run is for whoever reads it."""
+    return "\n".join(
+        (
+            f"VAT numbers that were not confirmed at {progress.now:%Y-%m-%d %H:%M} UTC",
+            "",
+            f"- asked for: {progress.asked}, the last of `{progress.after or '-'}`",
+            f"- confirmed: {progress.confirmed}",
+            f"- no answer: {progress.asked - progress.confirmed - progress.refused}",
+            f"- **not in force**: {progress.refused}" + (", see the alerts" if progress.refused else ""),
+        )
+    )
