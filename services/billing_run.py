@@ -136,8 +136,8 @@ async def issue(connection: asyncpg.Connection, prepared: Prepared, page: Basis,
     """Invoice an organization for a period, without a number yet; False where it was before, and nothing has happened.
 
     Where nothing is to be paid the period is recorded, and there is no invoice. It is one statement, and where the
-    caller has begun none a transaction of its own. Credits count as they were when the page was read; where some were spent since, the second
-    attempt locks them.
+    caller has begun none a transaction of its own. Credits count as they were when the page was read; where some were
+    spent since, the second attempt locks them.
 
     Args:
         connection: of the platform's role; outside of any transaction, or in the caller's.
@@ -161,7 +161,7 @@ async def issue(connection: asyncpg.Connection, prepared: Prepared, page: Basis,
 
 
 async def collect_later(session: AsyncSession, prepared: Prepared, *, days: Sequence[int], now: datetime) -> None:
-    """Have what is due of an invoice collected that `issue` has made in this transaction; `days` are those of dunning."""
+    """Have what is due of an invoice collected that `issue` made in this transaction; `days` are those of dunning."""
     command_id = billed_period_key(prepared.org_id, month_text(prepared.period.month))
     row = await invoice.made_by(session, command_id)
     method = await invoice_collection.usual_method(session, prepared.org_id)
