@@ -4,16 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import cast
 
 import pytest
 from sqlalchemy import insert, select, text
+from temporalio.client import Client
 
+from activities.billing_run import BillingRunActivities, Collecting
+from contracts.billing_run import InvoicePage
 from domain.errors import Unavailable
 from domain.invoice.rules import InvoiceRules
 from models.alert import Alert
 from models.billing_run import InvoiceItemRow
 from models.mail import QueuedMail
-from runtime.database import Database
+from repositories import invoice_collection as collections
+from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import billing_run, invoice
 from services.billing_run import Basis, Prepared
@@ -209,3 +214,33 @@ async def test_an_item_that_is_removed_meanwhile_is_not_charged_and_the_page_is_
     assert await page.issue(again, basis)
     assert [row.subtotal_minor for row in await page.market.invoices(org)] == [2_000]
     await verified(page.urls)
+
+
+async def test_what_is_due_is_collected_from_the_transaction_that_invoices_it_on(page: Page) -> None:
+    orgs = [await page.user(), await page.user()]
+    await credit(page.database, orgs[0], 200 * CREDIT, paid=100)
+    client = cast("Client", None)  # the run's end starts what was begun, not its pages
+    rules = replace(GERMAN, seller_country=None)
+    work = BillingRunActivities(page.database, rules, Collecting(client=client, days=(3, 7)))
+    done = await work.invoice(InvoicePage(now=OVER, month=JANUARY, after="", limit=10, pages=1))
+    assert (done.invoiced, done.failed) == (2, 0)
+    [row] = await page.market.invoices(orgs[1])
+    async with page.database.platform() as session:
+        begun = [(held.invoice_id, held.days, held.next_at) for held in await collections.waiting(session, [row.id])]
+        count = await session.scalar(text("SELECT count(*) FROM invoice_collections"))
+    assert (begun, count) == ([(row.id, (3, 7), OVER)], 1)
+    [again] = await page.market.invoices(orgs[0])
+    assert again.status == "paid"
+    await verified(page.urls)
+
+
+async def test_credits_that_are_spent_meanwhile_are_counted_again_inside_of_a_transaction_as_well(page: Page) -> None:
+    org = await page.user()
+    await credit(page.database, org, 100 * CREDIT)
+    [prepared], basis = await page.read([org])
+    stale = replace(basis, credits={org: (150 * CREDIT, 0)})
+    async with page.database.platform() as session:
+        assert await billing_run.issue(await driver_connection(session), prepared, stale, OVER)
+        await billing_run.collect_later(session, prepared, days=(3,), now=OVER)
+    [row] = await page.market.invoices(org)
+    assert row.granted_minor == 1_000
