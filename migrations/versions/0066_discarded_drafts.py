@@ -1,7 +1,7 @@
 """Drafts of invoices can be discarded.
 
-Revision ID: 0063_discarded_drafts
-Revises: 0062_invoices_at_once
+Revision ID: 0066_discarded_drafts
+Revises: 0065_invoices_at_once
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from migrations.scripts import run
 
-revision: str = "0063_discarded_drafts"
-down_revision: str | None = "0062_invoices_at_once"
+revision: str = "0066_discarded_drafts"
+down_revision: str | None = "0065_invoices_at_once"
 branch_labels: str | None = None
 depends_on: str | None = None
 

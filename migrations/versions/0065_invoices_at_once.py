@@ -1,15 +1,15 @@
 """A run writes each invoice in one statement.
 
-Revision ID: 0062_invoices_at_once
-Revises: 0061_invoice_collections
+Revision ID: 0065_invoices_at_once
+Revises: 0064_trials
 """
 
 from alembic import op
 
 from migrations.scripts import run
 
-revision: str = "0062_invoices_at_once"
-down_revision: str | None = "0061_invoice_collections"
+revision: str = "0065_invoices_at_once"
+down_revision: str | None = "0064_trials"
 branch_labels: str | None = None
 depends_on: str | None = None
 
