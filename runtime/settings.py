@@ -46,6 +46,7 @@ OF_THE_STACK = frozenset(
             "BURSAR_LITELLM_SANDBOX_PORT",
             "BURSAR_MAIL_SANDBOX_PORT",
             "BURSAR_MAIL_SANDBOX_SMTP_PORT",
+            "BURSAR_VIES_SANDBOX_PORT",
         ),
     }
 )

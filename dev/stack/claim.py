@@ -39,6 +39,7 @@ class Ports:
     litellm_sandbox: int = 8006
     mail_sandbox: int = 8007
     mail_sandbox_smtp: int = 8008
+    vies_sandbox: int = 8009
 
     @classmethod
     def from_environment(cls) -> "Ports":

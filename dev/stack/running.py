@@ -29,6 +29,7 @@ class Running:
     chains_url: str | None = None
     litellm_url: str | None = None
     mail_url: str | None = None
+    vies_url: str | None = None
 
     @classmethod
     def read(cls, dev_file: Path) -> "Running":
@@ -51,6 +52,7 @@ class Running:
             chains_url=dev.get("chains_url"),
             litellm_url=dev.get("litellm_url"),
             mail_url=dev.get("mail_url"),
+            vies_url=dev.get("vies_url"),
         )
 
     @property

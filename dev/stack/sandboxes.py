@@ -22,7 +22,7 @@ from dev.stack.parts import python_environment
 from dev.stack.process import Process, Program
 from dev.stack.seed import write_private
 
-SANDBOXES = ("stripe", "paypal", "chains", "litellm", "mail")
+SANDBOXES = ("stripe", "paypal", "chains", "litellm", "mail", "vies")
 BLOCK_SECONDS = 3
 
 #: Each of these names an account of one's own.
@@ -32,6 +32,7 @@ _OWN_ACCOUNT = {
     "chains": ("BURSAR_BTC_XPUB", "BURSAR_ETH_XPUB", "BURSAR_TON_ADDRESS"),
     "litellm": ("BURSAR_LITELLM_URL",),
     "mail": ("BURSAR_MAIL_HOST",),
+    "vies": ("BURSAR_VAT_NUMBER", "BURSAR_VIES_URL"),
 }
 #: What nobody wants to wait for on their own machine; the environment may say otherwise.
 _PACE = {
@@ -114,7 +115,7 @@ class Sandboxes:
         self.dev: dict[str, str | None] = dict.fromkeys(
             (
                 *("stripe_api_base", "stripe_control_url", "stripe_api_key", "stripe_webhook_secret"),
-                *("paypal_api_base", "chains_url", "litellm_url", "mail_url"),
+                *("paypal_api_base", "chains_url", "litellm_url", "mail_url", "vies_url"),
             )
         )
         self._data_dir, self._ports, self._api_url, self._environment = data_dir, ports, api_url, environment
@@ -125,6 +126,7 @@ class Sandboxes:
             "chains": self._add_chains,
             "litellm": self._add_litellm,
             "mail": self._add_mail,
+            "vies": self._add_vies,
         }
         for name, add in adding.items():
             if name in wanted - own:
@@ -197,3 +199,10 @@ class Sandboxes:
             "BURSAR_MAIL_SENDER": "billing@bursar.example",
         }
         self.dev |= {"mail_url": f"http://127.0.0.1:{port}"}
+
+    def _add_vies(self) -> None:
+        url = f"http://127.0.0.1:{self._ports.vies_sandbox}"
+        self.parts["vies"] = SandboxPart("vies", self._ports.vies_sandbox, self._data_dir, self._environment)
+        # Whoever asks has to be named.
+        self.settings |= {"BURSAR_VIES_URL": url, "BURSAR_VAT_NUMBER": "DE129273398"}
+        self.dev |= {"vies_url": url}
