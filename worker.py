@@ -34,7 +34,9 @@ from activities.payment import PaymentActivities
 from activities.payment_escrows import PaymentEscrows
 from activities.payment_providers import ProviderActivities
 from activities.payout import PayoutActivities
+from activities.payout_schedule import PayoutScheduleActivities
 from activities.reconciliation import ReconciliationActivities
+from activities.recovery import RecoveryActivities
 from activities.reputation import ReputationActivities
 from activities.revenue import RevenueActivities
 from activities.spend_alerts import SpendAlertActivities
@@ -61,6 +63,7 @@ from workflows.accounting_days import AccountingDaysWorkflow
 from workflows.auto_topup import AutoTopUpWorkflow
 from workflows.auto_topup_sweep import AutoTopUpSweepWorkflow
 from workflows.customer import CustomerWorkflow
+from workflows.earnings_recovery import EarningsRecoveryWorkflow
 from workflows.escrow import EscrowWorkflow
 from workflows.escrow_sweep import EscrowSweepWorkflow
 from workflows.hold_expiry import HoldExpiryWorkflow
@@ -78,6 +81,7 @@ from workflows.provider_event import ProviderEventWorkflow
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 from workflows.reputation_decay import ReputationDecayWorkflow
 from workflows.revenue_recognition import RevenueRecognitionWorkflow
+from workflows.scheduled_payouts import ScheduledPayoutsWorkflow
 from workflows.spend_alerts import SpendAlertsWorkflow
 from workflows.spend_days import SpendDaysWorkflow
 from workflows.subscription import SubscriptionWorkflow
@@ -177,6 +181,20 @@ SCHEDULES = [
         workflow="payout-sweep",
         spec=_every(minutes=5),
         summary="Starts the runs of payouts that have none",
+        run_timeout=timedelta(minutes=30),
+    ),
+    Job(
+        id="scheduled-payouts",
+        workflow="scheduled-payouts",
+        spec=_every(hours=1),
+        summary="Pays out creators on the days of their schedules",
+        run_timeout=timedelta(minutes=55),
+    ),
+    Job(
+        id="earnings-recovery",
+        workflow="earnings-recovery",
+        spec=_every(minutes=5),
+        summary="Takes back what creators earned from payments that were charged back",
         run_timeout=timedelta(minutes=30),
     ),
     # By half past four the last hour of the day is in every provider's statement.
@@ -299,6 +317,8 @@ WORKFLOWS = [
     PaymentSweepWorkflow,
     PaymentWorkflow,
     PayoutSweepWorkflow,
+    EarningsRecoveryWorkflow,
+    ScheduledPayoutsWorkflow,
     PayoutWorkflow,
     ProviderEventWorkflow,
     ReconciliationWorkflow,
@@ -352,7 +372,8 @@ def make_worker(
     books = PaymentActivities(database, sealed_signals=sealed_signals)
     asking = ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key)
     escrows = PaymentEscrows(database, client)
-    payouts = PayoutActivities(database, providers.payouts, sealed_signals=sealed_signals)
+    payouts = PayoutActivities(database, providers.payouts, hold_back=settings.hold_back, sealed_signals=sealed_signals)
+    recoveries = RecoveryActivities(database, providers.payouts, hold_back=settings.hold_back)
     subscriptions = SubscriptionActivities(
         database,
         client,
@@ -428,6 +449,15 @@ def make_worker(
             payouts.load,
             payouts.send,
             payouts.find,
+            PayoutScheduleActivities(
+                database,
+                client,
+                providers.payouts,
+                hold_back=settings.hold_back,
+                minimum=settings.payout_minimum,
+            ).pay,
+            recoveries.recover,
+            recoveries.reverse,
             comparing.plan,
             comparing.begin,
             comparing.fetch_statement,

@@ -10,16 +10,19 @@ from temporalio import activity
 
 from activities.books import BooksRefused, is_next, require_local, tried_again
 from activities.seals import REFUSED, Seals
+from contracts.escrow import Declined
 from contracts.payout import LoadPayout, RecordedPayout, RecordPayout, SendPayout, SentPayout
+from domain.approval import ApprovalAction
 from domain.creator import Redirected, payable_to
 from domain.errors import DomainError
 from domain.ids import payout_key
 from domain.mail import MailKind
 from domain.money import format_amount
+from domain.payable import HoldBack
 from domain.payout.state import RECEIPT_WINDOW, Outcome, Payout, PayoutStatus
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payouts.base import BalanceShort, NewTransfer, PayoutProvider, TransferSnapshot
-from repositories import alert, audit, debt, payout
+from repositories import alert, approval, audit, debt, payout
 from runtime.database import Database
 from services import creator, mail
 from services import payout as service
@@ -31,15 +34,29 @@ ALERTED = {
 }
 #: Refusals that say nothing about the payout: our API key, and a key of idempotency that means something else.
 ABOUT_US = frozenset({"stripe.key_refused", "idempotency_error"})
+#: Who gives up when the run is cancelled.
+CANCELLATION = "cancellation"
+ONE_OPERATOR = Declined(
+    code="approval.required",
+    detail="Giving up a payout takes two operators: POST /billing/payouts/{id}/give-up asks for the second one.",
+)
 _OPEN_CASES = tuple(f"payout.{event}" for event in ALERTED)
 
 
 class PayoutActivities:
     """The effects of `PayoutWorkflow` on the books and at the provider."""
 
-    def __init__(self, database: Database, payouts: PayoutProvider | None, *, sealed_signals: bool = False) -> None:
-        """Take the database, as the platform, and who pays out, where that is set up."""
+    def __init__(
+        self,
+        database: Database,
+        payouts: PayoutProvider | None,
+        *,
+        hold_back: HoldBack,
+        sealed_signals: bool = False,
+    ) -> None:
+        """Take the database, as the platform, who pays out, where that is set up, and what is held back."""
         self._database = database
+        self._hold_back = hold_back
         self._payouts = payouts
         self._seals = Seals("payout", required=sealed_signals)
 
@@ -75,7 +92,7 @@ class PayoutActivities:
 
     @activity.defn(name="send_payout")
     async def send(self, message: SendPayout) -> SentPayout:
-        """Have the provider send a payout, unless its account can no longer be paid out to.
+        """Have the provider send a payout, unless its account can no longer be paid out to, or it is charged back.
 
         Effect: one transfer at the provider, and what its account says now.
         Idempotent by: the provider's key, of the payout and its attempt; the caller has looked for it before.
@@ -86,6 +103,8 @@ class PayoutActivities:
             account = await creator.refresh(self._database, provider, sending.account_ref, asked_at=datetime.now(UTC))
             if payable_to(account, datetime.now(UTC)).destination != sending.destination:
                 raise Redirected("The destination was changed after the payout was asked for.")
+            async with self._database.platform() as session:
+                await service.refuse_frozen(session, sending, self._hold_back, now=datetime.now(UTC))
         except DomainError as refusal:
             return SentPayout(refused=refusal.error_code, detail=refusal.detail)
         except ProviderNotFound as gone:
@@ -140,6 +159,8 @@ class PayoutActivities:
             # Done so long ago that the state has forgotten; only the timeline has not.
             remembered = (*held.receipts, message.command_id)[-RECEIPT_WINDOW:]
             return RecordedPayout(applied=False, stored=replace(held, receipts=remembered))
+        if message.event == "given_up" and not await _may_be_given_up(session, held, message):
+            return RecordedPayout(applied=False, declined=ONE_OPERATOR)
         transfer_id = await self._book(session, held, message)
         outcome = Outcome(payout=after, event=message.event, actor=message.actor, details=dict(message.details))
         await payout.write(session, outcome, command_id=message.command_id, transfer_id=transfer_id, at=message.at)
@@ -204,6 +225,16 @@ class PayoutActivities:
                 org_id=message.payout.org_id,
                 key=f"payout.books_refused:{message.payout.payout_id}:{message.payout.version}",
             )
+
+
+async def _may_be_given_up(session: AsyncSession, held: Payout, message: RecordPayout) -> bool:
+    """Tell whether two operators have approved it, or nothing was sent and its run was cancelled.
+
+    Whoever reaches Temporal can send the signal; what may have been sent would be paid twice.
+    """
+    if held.status is PayoutStatus.WAITING_FOR_FUNDS and message.actor == CANCELLATION:
+        return True
+    return await approval.was_used(session, ApprovalAction.PAYOUT_GIVE_UP, held.payout_id)
 
 
 def _asked(sending: Payout) -> NewTransfer:

@@ -110,3 +110,37 @@ class PayoutSweepResult(Message):
 
     waiting: int
     started: int
+
+
+class ScheduledPayouts(Message):
+    """How many organizations of a page were due, how many were paid out, and the last of them."""
+
+    found: int
+    paid: int
+    last: str
+
+
+class PayScheduled(Message):
+    """Pays out organizations that are due at `now`, so many at a time, after an id; what was done so far."""
+
+    now: datetime
+    limit: int
+    after: str = ""
+    found: int = 0
+    paid: int = 0
+
+    def plus(self, done: ScheduledPayouts) -> "PayScheduled":
+        """Return where the batch stands after a page."""
+        counted = {"found": self.found + done.found, "paid": self.paid + done.paid}
+        return self.model_copy(update={"after": done.last, **counted})
+
+    def is_last(self, done: ScheduledPayouts) -> bool:
+        """Tell whether no page follows: one that is not full is the last."""
+        return done.found < self.limit
+
+
+class ScheduledPayoutsResult(Message):
+    """How many organizations were due, and how many of them were paid out."""
+
+    found: int
+    paid: int

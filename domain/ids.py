@@ -8,6 +8,7 @@ come from the caller (`runtime/identity.py`).
 
 import hashlib
 import re
+from datetime import date
 from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -128,6 +129,27 @@ def payout_workflow_id(payout_id: str) -> str:
 def payout_key(payout_id: str, step: str, part: str | None = None) -> str:
     """Key of a movement of a payout, or of its one transfer at the provider: its scope, the step and a part of it."""
     return bounded(f"payout:{payout_id}:{step}" + (f":{part}" if part else ""))
+
+
+def payout_schedule_key(org_id: str, day: date) -> str:
+    """Key of the one payout of an organization's schedule on a day."""
+    return bounded(f"payout-schedule:{org_id}:{day.isoformat()}")
+
+
+def recovery_id_of(payment_id: str, cause: str) -> str:
+    """Name the one recovery of what was lost of a payment by a cause: a dispute, a refund, or a reversal."""
+    return uuid_id("rcv", UUID(bytes=hashlib.sha256(f"recovery:{payment_id}:{cause}".encode()).digest()[:16]))
+
+
+def reversal_id_of(recovery_id: str, source: str, payout_id: str) -> str:
+    """Name the one reversal of a payout for a share of a recovery."""
+    scope = f"reversal:{recovery_id}:{source}:{payout_id}"
+    return uuid_id("trr", UUID(bytes=hashlib.sha256(scope.encode()).digest()[:16]))
+
+
+def recovery_key(scope_id: str, step: str, part: str | None = None) -> str:
+    """Key of a movement of a recovery or of a reversal, or of the one reversal at the provider."""
+    return bounded(f"recovery:{scope_id}:{step}" + (f":{part}" if part else ""))
 
 
 def creator_key(org_id: str, step: str, command: str | None = None) -> str:

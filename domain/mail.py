@@ -49,6 +49,7 @@ class MailKind(StrEnum):
     INVOICE_UNCOLLECTIBLE = "invoice_uncollectible"
     PAYOUT_DESTINATION_CHANGED = "payout_destination_changed"
     PAYOUT_FAILED = "payout_failed"
+    EARNINGS_RECOVERED = "earnings_recovered"
     STATEMENT_READY = "statement_ready"
     SUBSCRIPTION_PAST_DUE = "subscription_past_due"
     TRIAL_ENDS = "trial_ends"
@@ -215,6 +216,20 @@ _KINDS: Mapping[MailKind, _Kind] = {
             "Eine Auszahlung ist fehlgeschlagen",
             "Die Auszahlung von {amount} ist fehlgeschlagen. Der Betrag steht wieder bei Ihren Einnahmen. "
             "Bitte prüfen Sie Ihr Auszahlungskonto.",
+        ),
+    ),
+    MailKind.EARNINGS_RECOVERED: _kind(
+        Purpose.BILLING,
+        "amount currency",
+        en=(
+            "Earnings were taken back",
+            "A payment that your agents had earned from was charged back or refunded. {amount} of your earnings were "
+            "taken back for it. Please look at your alerts for details.",
+        ),
+        de=(
+            "Einnahmen wurden zurückgebucht",
+            "Eine Zahlung, an der Ihre Agenten verdient hatten, wurde zurückgebucht oder erstattet. Dafür wurden "
+            "{amount} Ihrer Einnahmen zurückgenommen. Einzelheiten finden Sie in Ihren Meldungen.",
         ),
     ),
     MailKind.STATEMENT_READY: _kind(

@@ -30,6 +30,27 @@ class HoldBack:
         days = None if level is None else level.hold_back_days
         return max(self.floor, self.usual if days is None else timedelta(days=days))
 
+    def window(self, level: Level | None, now: datetime) -> "Window":
+        """Return which earnings of an agent at a level can be paid out now, and how long it answers for any."""
+        return Window(cutoff=now - self.of(level), answers_for=self.answers_for(level))
+
+    def answers_for(self, level: Level | None) -> timedelta:
+        """Return how long a creator answers for what is charged back: a level pays out sooner, on the same risk."""
+        return max(self.usual, self.of(level))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What holds for the earnings of one agent.
+
+    Attributes:
+        cutoff: until when they must have come to be paid out.
+        answers_for: what was earned longer than this before a chargeback was opened is the platform's risk.
+    """
+
+    cutoff: datetime
+    answers_for: timedelta
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
@@ -120,8 +141,3 @@ def available(shares: Sequence[Share]) -> dict[str, int]:
         if share.state is PayableState.AVAILABLE and share.currency is not None and share.worth_minor:
             found[share.currency] = found.get(share.currency, 0) + share.worth_minor
     return found
-
-
-def cutoff(now: datetime, held_back: timedelta) -> datetime:
-    """Return until when earnings must have come to be paid out now."""
-    return now - held_back

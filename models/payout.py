@@ -3,7 +3,7 @@
 `services/payout.py` opens a payout, `activities/payout.py` writes what follows.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +41,31 @@ class PayoutRow(Base):
     state: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class PayoutScheduleRow(Base):
+    """When an organization is paid out without asking, and what became of it last. Written by the platform's role.
+
+    Attributes:
+        next_on: the day of the next payout; null where none is due.
+        last_on: the day of the last one, due or refused.
+        last_payout_id: what was paid out then; null where it was refused.
+        last_refusal: the code of the refusal.
+    """
+
+    __tablename__ = "payout_schedules"
+    __table_args__ = (Index("ix_payout_schedules_next_on", "next_on", postgresql_where=text("next_on IS NOT NULL")),)
+
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    interval: Mapped[str]
+    weekly_anchor: Mapped[str | None]
+    monthly_anchor: Mapped[int | None]
+    next_on: Mapped[date | None]
+    last_on: Mapped[date | None]
+    last_payout_id: Mapped[str | None]
+    last_refusal: Mapped[str | None]
+    changed_by: Mapped[str]
+    changed_at: Mapped[datetime]
 
 
 class PayoutEventRow(Base):

@@ -7,21 +7,33 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.payable import PayableState, Share, Slice
+from domain import accounts
+from domain.money import CREDIT
+from domain.payable import PayableState, Share, Slice, Window
+from domain.payout.state import Payout
 
 #: So many lots at most are paid out at once: it is one transaction.
 MOST_SLICES = 2_000
 
-_OPEN_DISPUTES = "d.status IN ('inquiry', 'needs_response', 'under_review')"
-#: The lots of earnings in credits, each with what it is: an open chargeback of what paid for it freezes it at any age.
+#: Payments that are charged back, or were and are not recovered yet, each with since when.
+_DISPUTED = """
+    (SELECT payment_id, opened_at FROM payment_disputes WHERE status IN ('inquiry', 'needs_response', 'under_review')
+     UNION ALL SELECT payment_id, disputed_at FROM recoveries WHERE closed_at IS NULL)
+"""
+_GIVEN = """
+    unnest(CAST(:agents AS text[]), CAST(:cutoffs AS timestamptz[]), CAST(:answers AS interval[]))
+        AS g (agent_id, cutoff, answers)
+"""
+#: The lots of earnings in credits, each with what it is. A chargeback of what paid for it freezes what its creator
+#: answers for, paid out soon or not.
 _LOTS = f"""
     SELECT g.agent_id, l.*, l.remaining - l.held AS free, CASE
         WHEN l.paid = 0 THEN 'granted'
         WHEN EXISTS (
-            SELECT FROM payment_disputes d WHERE d.payment_id = l.payment_id AND {_OPEN_DISPUTES}
+            SELECT FROM {_DISPUTED} d WHERE d.payment_id = l.payment_id AND l.opened_at > d.opened_at - g.answers
         ) THEN 'frozen'
         WHEN l.opened_at > g.cutoff THEN 'pending' ELSE 'available' END AS state
-    FROM unnest(CAST(:agents AS text[]), CAST(:cutoffs AS timestamptz[])) AS g (agent_id, cutoff)
+    FROM {_GIVEN}
     JOIN ledger.accounts a ON a.path = 'agent/' || g.agent_id || '/earnings/CREDIT' AND a.asset = 'CREDIT'
     JOIN ledger.lots l ON l.account_id = a.id AND l.is_open AND l.remaining > l.held
 """
@@ -47,21 +59,41 @@ _CASH = text(
             SELECT sum(e.amount) FROM ledger.entries e JOIN ledger.transfers t ON t.id = e.transfer_id
             WHERE e.account_id = a.id AND e.amount > 0 AND e.effective_at > g.cutoff AND t.kind <> 'payout.returned'
         ), 0)::bigint AS young,
-        coalesce((
-            SELECT sum(e.amount) FROM payment_disputes d
-            JOIN payments p ON p.id = d.payment_id
-            JOIN ledger.accounts s ON s.asset = a.asset
-                AND s.path IN ('org/' || p.org_id || '/payments/' || p.id, 'escrow/' || p.escrow_id)
-            JOIN ledger.entries o ON o.account_id = s.id AND o.amount < 0
-            JOIN ledger.entries e ON e.transfer_id = o.transfer_id AND e.account_id = a.id AND e.amount > 0
-            WHERE {_OPEN_DISPUTES}
-        ), 0)::bigint AS frozen
-    FROM unnest(CAST(:agents AS text[]), CAST(:cutoffs AS timestamptz[])) AS g (agent_id, cutoff)
+        coalesce(z.amount, 0)::bigint AS frozen, coalesce(z.young, 0)::bigint AS young_frozen
+    FROM {_GIVEN}
     JOIN ledger.accounts a ON a.path LIKE 'agent/' || g.agent_id || '/earnings/%' AND a.asset <> 'CREDIT'
         AND a.path = 'agent/' || g.agent_id || '/earnings/' || a.asset
     JOIN ledger.balances b ON b.account_id = a.id
-    WHERE b.posted > b.pending_out
+    LEFT JOIN LATERAL (
+        SELECT sum(e.amount) AS amount, sum(e.amount) FILTER (WHERE e.effective_at > g.cutoff) AS young
+        FROM {_DISPUTED} d
+        JOIN payments p ON p.id = d.payment_id
+        JOIN ledger.accounts s ON s.asset = a.asset
+            AND s.path IN ('org/' || p.org_id || '/payments/' || p.id, 'escrow/' || p.escrow_id)
+        -- A transfer that also pays commission has two entries on the escrow.
+        JOIN LATERAL (
+            SELECT DISTINCT n.transfer_id FROM ledger.entries n WHERE n.account_id = s.id AND n.amount < 0
+        ) o ON true
+        JOIN ledger.entries e ON e.transfer_id = o.transfer_id AND e.account_id = a.id AND e.amount > 0
+        WHERE e.effective_at > d.opened_at - g.answers AND NOT EXISTS (
+            SELECT FROM recovery_shares r WHERE r.source = e.transfer_id::text AND r.agent_id = g.agent_id
+        )
+    ) z ON true
     ORDER BY g.agent_id, a.asset
+    """
+)
+#: Lots that were taken out for a payout and not sent, and are charged back. Their age is that of the earnings.
+_FROZEN = text(
+    f"""
+    SELECT EXISTS (
+        SELECT FROM ledger.accounts a
+        JOIN ledger.lots l ON l.account_id = a.id AND l.remaining > 0
+        JOIN ledger.lots e ON e.id = l.parent_id
+        JOIN ledger.accounts o ON o.id = e.account_id
+        JOIN {_GIVEN} ON o.path = 'agent/' || g.agent_id || '/earnings/CREDIT'
+        JOIN {_DISPUTED} d ON d.payment_id = l.payment_id AND e.opened_at > d.opened_at - g.answers
+        WHERE a.path = :path AND a.asset = 'CREDIT'
+    )
     """
 )
 _AGENTS = text(
@@ -105,9 +137,9 @@ async def earners(session: AsyncSession, org_id: str) -> Sequence[str]:
     return (await session.scalars(_AGENTS, {"org_id": org_id})).all()
 
 
-async def shares(session: AsyncSession, cutoffs: Mapping[str, datetime]) -> list[Share]:
-    """Return what agents have, by state and currency; `cutoffs` says until when earnings must have come."""
-    values = {"agents": list(cutoffs), "cutoffs": list(cutoffs.values())}
+async def shares(session: AsyncSession, windows: Mapping[str, Window]) -> list[Share]:
+    """Return what agents have, by state and currency; `windows` says what holds for the earnings of each."""
+    values = _values(windows)
     found = [
         Share(
             agent_id=row.agent_id,
@@ -120,8 +152,8 @@ async def shares(session: AsyncSession, cutoffs: Mapping[str, datetime]) -> list
         for row in await session.execute(_SHARES, values)
     ]
     for row in await session.execute(_CASH, values):
-        pending = min(row.free, row.young)
-        frozen = min(row.free - pending, row.frozen)
+        frozen = min(row.free, row.frozen)
+        pending = min(row.free - frozen, max(0, row.young - row.young_frozen))
         parts = (
             (PayableState.AVAILABLE, row.free - pending - frozen),
             (PayableState.FROZEN, frozen),
@@ -142,14 +174,9 @@ async def shares(session: AsyncSession, cutoffs: Mapping[str, datetime]) -> list
     return found
 
 
-async def slices(session: AsyncSession, cutoffs: Mapping[str, datetime], currency: str) -> list[Slice]:
+async def slices(session: AsyncSession, windows: Mapping[str, Window], currency: str) -> list[Slice]:
     """Return the lots of credits that can be paid out in a currency, oldest first, `MOST_SLICES` at most."""
-    values = {
-        "agents": list(cutoffs),
-        "cutoffs": list(cutoffs.values()),
-        "currency": currency,
-        "most": MOST_SLICES,
-    }
+    values = {**_values(windows), "currency": currency, "most": MOST_SLICES}
     return [
         Slice(
             lot_id=row.id,
@@ -162,6 +189,30 @@ async def slices(session: AsyncSession, cutoffs: Mapping[str, datetime], currenc
         )
         for row in await session.execute(_SLICES, values)
     ]
+
+
+async def is_frozen(session: AsyncSession, payout: Payout, windows: Mapping[str, Window]) -> bool:
+    """Tell whether what a payout has taken out is charged back, and its creator answers for it.
+
+    Money has no lots: it is, where more of an agent's is charged back than the agent still has.
+    """
+    values = _values(windows)
+    path = accounts.payout(payout.payout_id, CREDIT, payout.org_id).path
+    if await session.scalar(_FROZEN, {**values, "path": path}):
+        return True
+    paying = {line.agent_id for line in payout.lines if line.asset == payout.currency}
+    return any(
+        row.agent_id in paying and row.asset == payout.currency and row.frozen > row.free
+        for row in await session.execute(_CASH, values)
+    )
+
+
+def _values(windows: Mapping[str, Window]) -> dict[str, object]:
+    return {
+        "agents": list(windows),
+        "cutoffs": [window.cutoff for window in windows.values()],
+        "answers": [window.answers_for for window in windows.values()],
+    }
 
 
 async def flows(

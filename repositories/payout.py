@@ -121,7 +121,7 @@ async def write(
 async def write_movement(
     session: AsyncSession, payout: Payout, movement: BalanceTransaction, transfer_id: UUID
 ) -> None:
-    """Write what sending a payout did to the provider's balance, booked with this transfer.
+    """Write what sending a payout, or taking it back, did to the provider's balance, booked with this transfer.
 
     Raises:
         IntegrityError: it is booked already, for something else.

@@ -24,6 +24,7 @@ from domain.invoice.series import DocumentType, series_of
 from domain.mail import GIVE_UP_AFTER, checked_address
 from domain.metering.price_map import default_price
 from domain.money import CREDIT, format_amount, parse_amount, parse_ratio
+from domain.payable import HoldBack
 from domain.payment.livemode import paypal_is_live, stripe_is_live
 from domain.payment.rules import PaymentRules
 from domain.plan import DEFAULTS, FREE, MAX_LIMIT, PREMIUM, OlderTerms, Plans, plans_from, with_older
@@ -184,6 +185,7 @@ class Settings(BaseSettings):
     payout_hold_back: timedelta = Field(default=timedelta(days=14), ge=timedelta(0), le=timedelta(days=365))
     payout_hold_back_floor: timedelta = Field(default=timedelta(days=7), ge=timedelta(0), le=timedelta(days=365))
     payout_minimum: str = Field(default="10.00", pattern=r"^[0-9]{1,9}(\.[0-9]{1,8})?$")
+    two_operators_above: str | None = Field(default=None, pattern=r"^[0-9]{1,9}(\.[0-9]{1,8})?$")
     default_model_price: str | None = None
     accounting_codes: str = "{}"
     slot_price: str = "10.00"
@@ -305,6 +307,11 @@ class Settings(BaseSettings):
     def dunned_on(self) -> tuple[int, ...]:
         """When invoices are dunned, in days after the first charge or the due date."""
         return check_days([int(day) for day in self.dunning_days.split(",")])
+
+    @property
+    def hold_back(self) -> HoldBack:
+        """How long earnings are held back before they can be paid out."""
+        return HoldBack(usual=self.payout_hold_back, floor=self.payout_hold_back_floor)
 
     @property
     def invoice_rules(self) -> InvoiceRules:

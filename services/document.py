@@ -24,7 +24,7 @@ TAX_ACCOUNTS = "tax/"
 
 
 @dataclass(frozen=True, slots=True)
-class _Buyer:
+class Buyer:
     """Who a document is made out to, in which language, and where its days begin."""
 
     party: Party
@@ -32,6 +32,7 @@ class _Buyer:
     zone: ZoneInfo
 
     def day(self, at: datetime) -> date:
+        """Return the day of a moment where the organization is."""
         return at.astimezone(self.zone).date()
 
 
@@ -46,7 +47,7 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
         raise WrongInvoiceState(
             "This invoice has no number yet, so there is no document of it.", extra={"state": row.status}
         )
-    buyer = await _buyer(session, row.org_id, row.party)
+    buyer = await buyer_of(session, row.org_id, row.party)
     # Credit notes give back what credits had paid; on the day it was issued it was paid.
     given_back = sum(note.prepaid_minor for note in await credit_notes.of_invoice(session, row.id))
     by_code, taxes = _taxes(row)
@@ -57,7 +58,7 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
         currency=row.currency,
         issued_on=buyer.day(row.issued_at),
         due_on=buyer.day(row.due_at),
-        seller=_known(seller),
+        seller=known(seller),
         buyer=buyer.party,
         lines=tuple(_line(stored, by_code, buyer) for stored in row.lines),
         taxes=taxes,
@@ -74,7 +75,7 @@ async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNot
     Raises:
         Conflict: nobody said who sells.
     """
-    buyer = await _buyer(session, row.org_id, row.party)
+    buyer = await buyer_of(session, row.org_id, row.party)
     by_code, _ = _taxes(row)
     nets: dict[Tax | None, int] = {}
     taken: dict[Tax | None, int] = {}
@@ -90,7 +91,7 @@ async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNot
         language=buyer.language,
         currency=note.currency,
         issued_on=buyer.day(note.issued_at),
-        seller=_known(seller),
+        seller=known(seller),
         buyer=buyer.party,
         lines=tuple(Line(description=note.reason, net_minor=net, unit_minor=net, tax=tax) for tax, net in nets.items()),
         taxes=tuple(
@@ -111,21 +112,26 @@ async def of_payment(session: AsyncSession, payment: Payment, seller: Party | No
     terms, received_minor = payment.terms, payment.received_minor - payment.reversed_minor
     if received_minor <= 0:
         raise Conflict("Nothing has been received for this payment.", code="document.nothing_received")
-    buyer = await _buyer(session, terms.org_id)
+    buyer = await buyer_of(session, terms.org_id)
     return Document(
         kind=DocumentKind.RECEIPT,
         number=terms.payment_id,
         language=buyer.language,
         currency=terms.currency,
         issued_on=buyer.day(terms.created_at),
-        seller=_known(seller),
+        seller=known(seller),
         buyer=buyer.party,
         lines=(Line(description=terms.description, net_minor=received_minor),),
         paid_minor=received_minor,
     )
 
 
-def _known(seller: Party | None) -> Party:
+def known(seller: Party | None) -> Party:
+    """Return who the platform is.
+
+    Raises:
+        Conflict: `document.no_seller`, nobody said so.
+    """
     if seller is None:
         raise Conflict(
             "This deployment does not say who sells, so it cannot make documents: set BURSAR_SELLER_NAME.",
@@ -134,7 +140,7 @@ def _known(seller: Party | None) -> Party:
     return seller
 
 
-async def _buyer(session: AsyncSession, org_id: str, told: Mapping[str, str] | None = None) -> _Buyer:
+async def buyer_of(session: AsyncSession, org_id: str, told: Mapping[str, str] | None = None) -> Buyer:
     """Return who an organization is: as it was told when its invoice was finalised, or as its profile says now."""
     profile = await billing_profile.find(session, org_id)
     told = told or frozen(profile) or {}
@@ -150,7 +156,7 @@ async def _buyer(session: AsyncSession, org_id: str, told: Mapping[str, str] | N
         vat_id=told.get("vat_id"),
         email=told.get("email"),
     )
-    return _Buyer(
+    return Buyer(
         party=party,
         language=language if language in LANGUAGES else LANGUAGES[0],
         zone=ZoneInfo(profile.time_zone if profile is not None and profile.time_zone else "UTC"),
@@ -180,7 +186,7 @@ def _reductions(row: InvoiceRow) -> Iterator[Reduction]:
         yield Reduction(description=None, amount_minor=row.granted_minor)
 
 
-def _line(stored: Mapping[str, Any], by_code: Mapping[str, Tax], buyer: _Buyer) -> Line:
+def _line(stored: Mapping[str, Any], by_code: Mapping[str, Tax], buyer: Buyer) -> Line:
     line, period = invoices.line_of(stored), None
     if line.period_start is not None and line.period_end is not None:
         period = (buyer.day(line.period_start), buyer.day(line.period_end))

@@ -5,24 +5,24 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.payable import HoldBack, Share, cutoff
+from domain.payable import HoldBack, Share, Window
 from repositories import level, payable
 
 
-async def cutoffs(
+async def windows(
     session: AsyncSession, agents: Sequence[str], hold_back: HoldBack, *, now: datetime
-) -> dict[str, datetime]:
-    """Return until when the earnings of each agent must have come to be paid out now, by its level of reputation."""
+) -> dict[str, Window]:
+    """Return what holds for the earnings of each agent now, by its level of reputation."""
     if await level.newest(session) is None:
-        return dict.fromkeys(agents, cutoff(now, hold_back.of(None)))
+        return dict.fromkeys(agents, hold_back.window(None, now))
     found = {}
     for agent_id in agents:
         ladder, rank = await level.of_agent(session, agent_id)
-        found[agent_id] = cutoff(now, hold_back.of(ladder.level_of(rank)))
+        found[agent_id] = hold_back.window(ladder.level_of(rank), now)
     return found
 
 
 async def shares_of(session: AsyncSession, org_id: str, hold_back: HoldBack, *, now: datetime) -> list[Share]:
     """Return what all agents of an organization have, by state and currency."""
     agents = await payable.earners(session, org_id)
-    return await payable.shares(session, await cutoffs(session, agents, hold_back, now=now))
+    return await payable.shares(session, await windows(session, agents, hold_back, now=now))

@@ -28,7 +28,7 @@ from repositories import audit, creator_account, debt, payable
 from repositories import payout as payouts
 from runtime.database import driver_connection
 from services.debt import close_paid_debts, owed_minor, settle_debt
-from services.payable import cutoffs
+from services.payable import windows
 
 #: What lies on a payout's account, and whose earnings it came from.
 _LOTS = text(
@@ -74,7 +74,7 @@ async def request(
     asked = new_payout(payout_id, account, currency, amount_minor or 0)
     ledger = Ledger(await driver_connection(session))
     await refuse_debtor(ledger, org_id, asked.currency)
-    until = await cutoffs(session, await payable.earners(session, org_id), hold_back, now=now)
+    until = await windows(session, await payable.earners(session, org_id), hold_back, now=now)
     cash = [
         share
         for share in await payable.shares(session, until)
@@ -138,6 +138,17 @@ async def refuse_debtor(ledger: Ledger, org_id: str, currency: str) -> None:
                 code="payout.debt_open",
                 extra={"owed": format_amount(owed, asset), "currency": asset},
             )
+
+
+async def refuse_frozen(session: AsyncSession, payout: Payout, hold_back: HoldBack, *, now: datetime) -> None:
+    """Refuse to send what is being charged back since it was asked for.
+
+    Raises:
+        Conflict: `payout.frozen`.
+    """
+    agents = sorted({line.agent_id for line in payout.lines})
+    if await payable.is_frozen(session, payout, await windows(session, agents, hold_back, now=now)):
+        raise CannotPayOut("What paid for these earnings is being charged back.", code="payout.frozen")
 
 
 def refuse_amount(amount_minor: int, there_minor: int, currency: str, minimum: str) -> None:

@@ -10,6 +10,7 @@ from api.v1.action_costs.endpoints import router as action_costs
 from api.v1.agents.endpoints import router as agents
 from api.v1.alerts.endpoints import router as alerts
 from api.v1.api_keys.endpoints import router as api_keys
+from api.v1.approvals.endpoints import router as approvals
 from api.v1.audit.endpoints import router as audit
 from api.v1.auto_topups.endpoints import router as auto_topups
 from api.v1.billing.endpoints import router as billing
@@ -44,6 +45,7 @@ from api.v1.reputation.levels import router as reputation_levels
 from api.v1.spend_controls.endpoints import router as spend_controls
 from api.v1.spends.endpoints import router as spends
 from api.v1.spends.refunds import router as spend_refunds
+from api.v1.statements.endpoints import router as statements
 from api.v1.subscriptions.endpoints import router as subscriptions
 from api.v1.tax_rates.endpoints import router as tax_rates
 from api.v1.topups.endpoints import router as topups
@@ -64,6 +66,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     billing_runs,
     invoices,
     plans,
+    statements,
     subscriptions,
     credits,
     spend_refunds,
@@ -91,6 +94,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     api_keys,
     audit,
     alerts,
+    approvals,
     pricing_rules,
     reconciliation,
     accounting,

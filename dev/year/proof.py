@@ -234,7 +234,11 @@ class Proof:
             self.problems.append(f"more was paid out than came in for it: payable is {payable}")
         ours = {
             row["transfer_ref"]: int(row["amount_minor"])
-            for row in await self._rows("SELECT transfer_ref, amount_minor FROM payouts WHERE status = 'paid'")
+            for row in await self._rows(
+                "SELECT p.transfer_ref, p.amount_minor - coalesce(sum(r.amount_minor), 0) AS amount_minor"
+                " FROM payouts p LEFT JOIN transfer_reversals r ON r.payout_id = p.id AND r.status = 'reversed'"
+                " WHERE p.status = 'paid' GROUP BY p.id"
+            )
         }
         self._same("payouts = Stripe's transfers", ours, transfers)
 

@@ -34,6 +34,7 @@ class BalanceKind(StrEnum):
     OPENING = "opening"
     EARNED = "earned"
     TAKEN_BACK = "taken_back"
+    CONVERTED = "converted"
     PAID_OUT = "paid_out"
     CLOSING = "closing"
 

@@ -43,6 +43,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "opening": {"en": "Balance at the beginning", "de": "Stand zu Beginn"},
     "earned": {"en": "Earned", "de": "Eingenommen"},
     "taken_back": {"en": "Taken back", "de": "Zurückgenommen"},
+    "converted": {"en": "Converted into credits", "de": "In Credits umgewandelt"},
     "paid_out": {"en": "Paid out", "de": "Ausgezahlt"},
     "closing": {"en": "Balance at the end", "de": "Stand am Ende"},
     "page": {"en": "Page {page} of {pages}", "de": "Seite {page} von {pages}"},

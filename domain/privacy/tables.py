@@ -33,6 +33,17 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "visibility pricing_model terms category created_at",
         },
     ),
+    "approvals": Place(
+        "which operators asked for an act and approved it",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id subject requested_key used_by",
+            CONTACT: "requested_by decided_by",
+            FREE_TEXT: "content",
+            TECHNICAL: "action digest status requested_at expires_at decided_at used_at",
+        },
+        _WHO_DECIDED,
+    ),
     "api_keys": Place(
         "who a request comes from",
         "until the key ends, then as long as the acts that name it",
@@ -799,6 +810,43 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "number kind status at recorded_at",
         },
         _WHO_DECIDED,
+    ),
+    "payout_schedules": Place(
+        "when an organization is paid out without asking",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "org_id last_payout_id",
+            CONTACT: "changed_by",
+            TECHNICAL: "interval weekly_anchor monthly_anchor next_on last_on last_refusal changed_at",
+        },
+        {IDENTIFIER: DELETE, CONTACT: EVIDENCE},
+    ),
+    "recoveries": Place(
+        "what was lost of a payment and creators answer for",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id payment_id cause org_id",
+            FINANCIAL: "asset amount_minor",
+            TECHNICAL: "disputed_at created_at closed_at",
+        },
+    ),
+    "recovery_shares": Place(
+        "what a creator gave back of a payment that was lost",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "recovery_id source agent_id org_id transfer_id",
+            FINANCIAL: "taken_minor own_minor owed_minor",
+            TECHNICAL: "at",
+        },
+    ),
+    "transfer_reversals": Place(
+        "what is taken back of a payout at its provider",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id recovery_id source payout_id org_id agent_id reversal_ref transfer_id",
+            FINANCIAL: "asset currency amount_minor goods_minor",
+            TECHNICAL: "status failure tries next_at created_at updated_at",
+        },
     ),
     "creator_accounts": Place(
         "where an organization that earns is paid out",

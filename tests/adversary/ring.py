@@ -24,7 +24,9 @@ _LOSS = """
     SELECT
         (SELECT coalesce(sum(amount_minor), 0) FROM payment_movements
             WHERE org_id = ANY($1) AND payment_id IS NOT NULL) AS received,
-        (SELECT coalesce(sum(amount_minor), 0) FROM payouts WHERE org_id = ANY($1) AND status = 'paid') AS sent,
+        (SELECT coalesce(sum(amount_minor), 0) FROM payouts WHERE org_id = ANY($1) AND status = 'paid')
+            - (SELECT coalesce(sum(amount_minor), 0) FROM transfer_reversals
+                WHERE org_id = ANY($1) AND status = 'reversed') AS sent,
         (SELECT coalesce(sum(amount_minor), 0) FROM payouts
             WHERE org_id = ANY($1) AND status NOT IN ('paid', 'failed')) AS under_way,
         (SELECT coalesce(sum(b.posted), 0) FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id

@@ -75,6 +75,14 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/billing/customer"): (Permission.PAY, None),
     ("POST", "/billing/setup-intent"): (Permission.PAY, None),
     ("POST", "/billing/payouts"): (Permission.PAY_OUT, {}),
+    ("POST", f"/billing/payouts/po_{NOBODY}/give-up"): (Permission.OPERATE, {"reason": "x"}),
+    ("GET", "/approvals"): (Permission.OPERATE, None),
+    ("GET", "/billing/statements/2020-01"): (Permission.READ, None),
+    ("GET", "/billing/statements/2020-01/pdf"): (Permission.READ, None),
+    ("GET", "/billing/creators/totals"): (Permission.READ_BOOKS, None),
+    ("POST", f"/approvals/apv_{NOBODY}/approve"): (Permission.OPERATE, {}),
+    ("POST", f"/approvals/apv_{NOBODY}/reject"): (Permission.OPERATE, {}),
+    ("PUT", "/billing/payouts/schedule"): (Permission.PAY_OUT, {"interval": "daily"}),
     ("POST", "/billing/connect"): (Permission.PAY_OUT, {"return_url": "https://example.com"}),
     ("POST", "/billing/portal"): (Permission.PAY, None),
     ("GET", "/billing/portal"): (Permission.PAY, None),
@@ -165,6 +173,8 @@ STAND_INS = {
     f"prl_{NOBODY}": "{rule_id}",
     f"rcn_{NOBODY}": "{run_id}",
     f"dif_{NOBODY}": "{difference_id}",
+    f"apv_{NOBODY}": "{approval_id}",
+    f"po_{NOBODY}": "{payout_id}",
     "2020-01": "{period}",
     "nobody": "{provider}",
     "some_action": "{action}",
@@ -283,7 +293,7 @@ OWN_DATA = {
         *("/billing/customer", "/billing/payment-methods", "/projects", "/projects/deployment/limits"),
         "/marketplace/library",
         *("/billing/subscription", "/billing/entitlements", "/billing/connect", "/billing/earnings"),
-        *("/billing/payouts", "/billing/payouts/preview"),
+        *("/billing/payouts", "/billing/payouts/preview", "/billing/payouts/schedule"),
     )
 }
 #: Signed by their senders.

@@ -2,19 +2,29 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
+from sqlalchemy import insert
+from temporalio.testing import ActivityEnvironment
 
+from activities.recovery import RecoveryActivities
+from api.v1.statements.schemas import totals
 from commands.verify import verify
+from contracts.recovery import RecoveryPage
 from domain import accounts
+from domain.document.content import Party
 from domain.lots import LotSource
 from domain.payable import HoldBack
 from domain.reputation.levels import Level
 from ledger.gateway import Ledger
+from models.payment import PaymentBalanceTransaction
+from repositories import statement as statements
 from runtime.database import Database, driver_connection
+from services import statement
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.test_creators import OTHER_BANK, Bureau
 from tests.api.test_creators import bureau as bureau
@@ -185,6 +195,18 @@ async def test_payouts_are_listed_in_pages(database: Database, payer: Tenant, st
     assert rest["next_cursor"] is None
 
 
+async def test_schedule_is_set_by_who_may_pay_out_and_shows_its_next_day(studio: Tenant) -> None:
+    path = "/billing/payouts/schedule"
+    assert good(await studio.auditor.get(path))["interval"] == "manual"
+    shown = good(await studio.finance.ask("PUT", path, json={"interval": "monthly", "monthly_anchor": 31}))
+    assert shown["next_on"] > datetime.now(UTC).date().isoformat()
+    assert good(await studio.auditor.get(path)) == shown
+    wrong = refused(await studio.owner.ask("PUT", path, json={"interval": "weekly"}), 422, "request.invalid")
+    assert wrong["field"] == "weekly_anchor"
+    assert good(await studio.owner.ask("PUT", path, json={"interval": "manual"}))["next_on"] is None
+    refused(await studio.callers["admin"].ask("PUT", path, json={"interval": "daily"}), 403, "auth.forbidden")
+
+
 async def test_books_prove_what_was_taken_out(
     database: Database, payer: Tenant, studio: Tenant, database_urls: DatabaseUrls
 ) -> None:
@@ -195,3 +217,115 @@ async def test_books_prove_what_was_taken_out(
     await connection.close()
     failed = [line for line in report.lines() if "payout" in line and "FAILED" in line.upper()]
     assert failed == []
+
+
+async def test_lost_chargeback_takes_earnings_and_stops_payouts_until_its_debt_is_paid(
+    bureau: Bureau, database: Database, payer: Tenant, studio: Tenant
+) -> None:
+    from tests.api.paying import Written
+
+    paid = await Written(bureau.deps.database, payer.org_id).begin()
+    paid.there.pay(fee=0)
+    await paid.look()
+    held = accounts.escrow(new_key(), "CREDIT", payer.org_id)
+    earnings = accounts.agent_earnings(studio.agent_id, "CREDIT", studio.org_id)
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        for source, destination in ((accounts.org_credits(payer.org_id), held), (held, earnings)):
+            await ledger.post(
+                key=new_key(),
+                kind="t",
+                source=source,
+                destination=destination,
+                amount_minor=100_000_000,
+                effective_at=datetime.now(UTC) - OLD,
+            )
+    converted = {"agent_id": studio.agent_id, "amount": "60", "kind": "paid"}
+    good(await studio.owner.post("/credits/earnings/conversions", converted, key=new_key()), 201)
+    ref = paid.there.dispute(fee=0)
+    await paid.look()
+    assert (await payable(studio))["frozen"] == "4.00"
+    paid.there.close_dispute(ref, won=False)
+    await paid.look()
+    acts = RecoveryActivities(bureau.deps.database, bureau.payouts, hold_back=bureau.deps.settings.hold_back)
+    await ActivityEnvironment().run(acts.recover, RecoveryPage(now=datetime.now(UTC), after="", limit=500))
+    assert await payable(studio) == {}
+    assert refused(await pay_out(studio.owner), 409, "payout.debt_open")["owed"] == "60.00"
+    await earned(database, payer, studio, 100, 3000)
+    alerts = good(await studio.owner.get("/alerts?kind=earnings.recovered"))["data"]
+    assert "100.00 CREDIT are taken back" in alerts[0]["detail"]
+
+
+async def test_statement_of_a_month_adds_up_and_stays_what_it_is(
+    bureau: Bureau, database: Database, database_urls: DatabaseUrls, payer: Tenant, studio: Tenant
+) -> None:
+    from tests.api.paying import paying_app
+
+    await earned(database, payer, studio, 100, 3000, age=timedelta(days=100))
+    month = f"{datetime.now(UTC) - timedelta(days=100):%Y-%m}"
+    this = f"{datetime.now(UTC):%Y-%m}"
+    good(await pay_out(studio.owner, amount="12.00", currency="USD"), 201)
+    async with paying_app(database_urls, seller_name="Platform Inc.") as http:
+        auditor = Caller(http, studio.auditor.token, studio.org_id)
+        shown = good(await auditor.get(f"/billing/statements/{month}"))
+        assert shown["earned"] == "30.00"
+        assert {each["kind"]: each["amount"] for each in shown["account"]} == {
+            "opening": "0.00",
+            "earned": "30.00",
+            "closing": "30.00",
+        }
+        assert "100.00 CREDIT" in shown["lines"][0]["description"]
+        pdf = await auditor.get(f"/billing/statements/{month}/pdf")
+        assert (pdf.status_code, pdf.content[:5]) == (200, b"%PDF-")
+        assert (await auditor.get(f"/billing/statements/{month}/pdf")).content == pdf.content
+        lines = (await auditor.get(f"/billing/statements/{month}", headers={"Accept": "text/csv"})).text.splitlines()
+        assert lines[0] == "month,currency,part,description,amount"
+        assert lines[-1] == f"{month},USD,account,closing,30.00"
+        refused(await auditor.get(f"/billing/statements/{this}"), 409, "statement.not_over")
+        refused(await auditor.get(f"/billing/statements/{month}?currency=EUR"), 404, "not_found")
+        async with database.platform() as session:
+            following = date.fromisoformat(f"{this}-01")
+            after = await statement.content(
+                session,
+                studio.org_id,
+                following,
+                "USD",
+                Party(name="Platform Inc."),
+                now=datetime.now(UTC) + timedelta(days=32),
+            )
+        sums = {each.kind.value: each.amount_minor for each in after.balances}
+        assert sums == {"opening": 3000, "earned": 0, "paid_out": -1200, "closing": 1800}
+
+
+async def test_totals_of_creators_count_what_was_sent_and_what_came_back(database: Database, studio: Tenant) -> None:
+    moved = (("payout", -5000, 10), ("payout", -2500, 200), ("payout_reversal", 1000, 201))
+    async with database.platform() as session:
+        for number, (kind, amount, day) in enumerate(moved):
+            await session.execute(
+                insert(PaymentBalanceTransaction).values(
+                    provider="fake",
+                    key=f"{studio.org_id}:{number}",
+                    kind=kind,
+                    amount_minor=amount,
+                    fee_minor=0,
+                    currency="USD",
+                    org_id=studio.org_id,
+                    transfer_id=UUID(int=number),
+                    occurred_at=datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day),
+                )
+            )
+        year = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
+        rows = totals(2024, await statements.quarters(session, since=year[0], until=year[1]))
+        # Rows without their postings are nothing that other tests may see.
+        await session.rollback()
+    mine = [row for row in rows if row.organization_id == studio.org_id]
+    assert [(row.period, row.paid_out, row.reversed, row.payouts) for row in mine] == [
+        ("2024-Q1", "50.00", "0.00", 1),
+        ("2024-Q3", "25.00", "10.00", 1),
+        ("2024", "75.00", "10.00", 2),
+    ]
+
+
+async def test_totals_are_exported_for_who_keeps_the_books(operator: Caller) -> None:
+    shown = await operator.get("/billing/creators/totals?year=2024", headers={"Accept": "text/csv"})
+    assert shown.text.splitlines()[0] == "organization_id,country,currency,period,paid_out,reversed,payouts"

@@ -31,6 +31,7 @@ from contracts import (
     mail,
     payment,
     payout,
+    recovery,
     reputation,
     revenue,
     seal,
@@ -180,6 +181,9 @@ def payout_messages(command: Mapping[str, object]) -> list[Message]:
             movement=movement,
         ),
         payout.PayoutSweepResult(waiting=2, started=1),
+        payout.ScheduledPayouts(found=2, paid=1, last="org_2"),
+        payout.PayScheduled(now=e.T0, limit=50, after="org_1", found=2, paid=1),
+        payout.ScheduledPayoutsResult(found=2, paid=1),
     ]
 
 
@@ -370,6 +374,10 @@ def samples() -> dict[str, Message]:
         auto_topup.StartedAutoTopUps(count=1),
         auto_topup.FallsPage(falls=falls, started=1),
         auto_topup.AutoTopUpSweep(most=12, limit=500, after="org_1", looks=3, found=500, noted=1, capped=2, started=1),
+        recovery.RecoveryPage(now=e.T0, after="rcv_1", limit=20),
+        recovery.Recovered(found=2, done=1, last="rcv_2"),
+        recovery.EarningsRecovery(now=e.T0, limit=20, reversing=True, after="trr_1", recovered=3, reversed=2),
+        recovery.EarningsRecoveryResult(recovered=3, reversed=2),
         lots.ExpireLots(now=e.T0, limit=500),
         lots.ExpiredLots(count=1),
         lots.LotExpiry(now=e.T0, limit=500, count=1),

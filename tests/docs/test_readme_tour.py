@@ -74,6 +74,13 @@ RECIPES = {
         "won",
     ],
     "dun-a-declined-card": ["scheduled 1 1 generic_decline", "paid 1 2", "paid 40.00 0.00"],
+    "pay-out-a-creator": [
+        "ready",
+        "payout.below_minimum 10.00",
+        "409 payout.below_minimum",
+        "weekly friday None",
+        "2026",
+    ],
     "write-a-pricing-rule": [
         "10 False",
         "10.00 10.00",

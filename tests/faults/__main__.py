@@ -1,4 +1,4 @@
-"""The command line: `python -m tests.faults [escrows] [payments] [spends] [sync] [invoices] [--kills 4] [--seed N]`."""
+"""The command line: `python -m tests.faults [escrows] [payments] [spends] [sync] [invoices] [payouts] [--seed N]`."""
 
 import argparse
 import asyncio
@@ -19,6 +19,8 @@ from tests.faults.invoices import InvoiceSetup, run_invoices
 from tests.faults.invoices import described as described_invoices
 from tests.faults.payments import PaymentSetup, run_payments
 from tests.faults.payments import described as described_payments
+from tests.faults.payouts import PayoutSetup, run_payouts
+from tests.faults.payouts import described as described_payouts
 from tests.faults.run import Say, Setup, described, report, run, running
 from tests.faults.spends import SpendSetup, run_spends
 from tests.faults.spends import described as described_spends
@@ -28,7 +30,7 @@ from tests.support.bonus import NO_BONUS
 
 #: A run whose setup is given.
 Run = Callable[[Say, Stack], Coroutine[None, None, Findings]]
-RUNS = ("escrows", "payments", "spends", "sync", "invoices")
+RUNS = ("escrows", "payments", "spends", "sync", "invoices", "payouts")
 
 
 def main() -> int:
@@ -41,6 +43,7 @@ def main() -> int:
     parser.add_argument("--spends", type=int, default=600, help="how many charges and reservations are made (600)")
     parser.add_argument("--calls", type=int, default=1_000, help="how many calls are logged for the sync (1000)")
     parser.add_argument("--organizations", type=int, default=1_000, help="how many are invoiced for a month (1000)")
+    parser.add_argument("--payouts", type=int, default=60, help="how many payouts are made (60)")
     parser.add_argument("--kills", type=int, default=4, help="how often each part is killed (4)")
     parser.add_argument("--clients", type=int, default=20, help="how many clients work at once (20)")
     parser.add_argument("--seed", type=int, default=None, help="draws the same plans, kills and outages again")
@@ -52,12 +55,14 @@ def main() -> int:
     spends = SpendSetup(seed, options.spends, options.kills, options.clients)
     sync = SyncSetup(seed, options.calls, options.kills)
     invoices = InvoiceSetup(seed, options.organizations, options.kills)
+    payouts = PayoutSetup(seed, options.payouts, options.kills)
     wanted = {
         "escrows": (described(escrows), partial(run, escrows)),
         "payments": (described_payments(payments), partial(run_payments, payments)),
         "spends": (described_spends(spends), partial(run_spends, spends)),
         "sync": (described_sync(sync), partial(run_sync, sync)),
         "invoices": (described_invoices(invoices), partial(run_invoices, invoices)),
+        "payouts": (described_payouts(payouts), partial(run_payouts, payouts)),
     }
     return max([_one(seed, *wanted[name]) for name in options.runs or RUNS])
 

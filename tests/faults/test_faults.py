@@ -16,6 +16,7 @@ from tests.faults.killer import Killer, draw_kills
 from tests.faults.payment_plans import SEQUELS, draw_payments
 from tests.faults.payment_plans import STORIES as PAID_STORIES
 from tests.faults.payments import PaymentSetup, run_payments
+from tests.faults.payouts import PayoutSetup, run_payouts
 from tests.faults.plans import STORIES, amount, draw
 from tests.faults.run import PRODUCT, Setup, report, run, running
 from tests.faults.spends import SpendSetup, run_spends
@@ -40,6 +41,7 @@ RUNS: list[tuple[str, Any, int]] = [
     ("escrows", partial(run, Setup(FAULTS_SEED, escrows=20, kills=1, clients=6)), 9),
     ("payments", partial(run_payments, PaymentSetup(FAULTS_SEED, payments=PAYMENTS, kills=1, clients=6)), 16),
     ("spends", partial(run_spends, SpendSetup(FAULTS_SEED, spends=96, kills=1, clients=6)), 10),
+    ("payouts", partial(run_payouts, PayoutSetup(FAULTS_SEED, payouts=12, kills=1)), 5),
     ("sync", partial(run_sync, SyncSetup(FAULTS_SEED, calls=64, kills=1, batch=8, charging_kills=1)), 7),
     # A worker that died is missed after half a minute: by hand only.
     ("invoices", partial(run_invoices, InvoiceSetup(FAULTS_SEED, 90, kills=1, parts=("postgres", "server"))), 7),

@@ -25,6 +25,7 @@ class FakePayouts:
         self.modes: dict[str, str] = {}
         self.banks: dict[str, str] = {}
         self.sent: dict[str, TransferSnapshot] = {}
+        self.back: dict[str, ReversalSnapshot] = {}
         self.keys: list[str] = []
         self.numbers = itertools.count(1)
 
@@ -32,10 +33,10 @@ class FakePayouts:
         return self.modes.get(ref, ref.split("_")[1])
 
     async def create_account(self, account: NewAccount, *, idempotency_key: str) -> AccountSnapshot:
-        raise NotImplementedError("Accounts are made, and transfers reversed, at the Stripe sandbox alone.")
+        raise NotImplementedError("Accounts are made at the Stripe sandbox alone.")
 
     async def onboard(self, ref: str, *, return_url: str, refresh_url: str, idempotency_key: str) -> OnboardingLink:
-        raise NotImplementedError("Accounts are made, and transfers reversed, at the Stripe sandbox alone.")
+        raise NotImplementedError("Accounts are made at the Stripe sandbox alone.")
 
     async def retrieve_account(self, ref: str) -> AccountSnapshot:
         if self.mode(ref) == "gone":
@@ -75,10 +76,20 @@ class FakePayouts:
     async def reverse(
         self, transfer_ref: str, *, reversal_id: str, amount_minor: int, currency: str, idempotency_key: str
     ) -> ReversalSnapshot:
-        raise NotImplementedError("Accounts are made, and transfers reversed, at the Stripe sandbox alone.")
+        sent = next(each for each in self.sent.values() if each.ref == transfer_ref)
+        mode = self.mode(sent.account_ref)
+        if mode == "spent":
+            raise BalanceShort("The creator has paid it out.", code="balance_insufficient")
+        back = sum(each.amount_minor for each in self.back.values() if each.transfer_ref == transfer_ref)
+        if reversal_id not in self.back and back + amount_minor > sent.amount_minor:
+            raise ProviderRefused("More than is left of the transfer.", code="amount_too_large")
+        self.back.setdefault(reversal_id, _back(sent, reversal_id, amount_minor))
+        if mode == "lost":
+            raise OutcomeUnknown("cut off")
+        return self.back[reversal_id]
 
     async def find_reversal(self, transfer_ref: str, *, reversal_id: str) -> ReversalSnapshot | None:
-        raise NotImplementedError("Accounts are made, and transfers reversed, at the Stripe sandbox alone.")
+        return self.back.get(reversal_id)
 
 
 def _sent(transfer: NewTransfer, ref: str) -> TransferSnapshot:
@@ -99,4 +110,20 @@ def _sent(transfer: NewTransfer, ref: str) -> TransferSnapshot:
         reversed_minor=0,
         currency=transfer.currency,
         movement=movement,
+    )
+
+
+def _back(sent: TransferSnapshot, reversal_id: str, amount_minor: int) -> ReversalSnapshot:
+    ref = f"trr_{reversal_id}"
+    movement = BalanceTransaction(
+        key=ref,
+        kind=BalanceTransactionKind.PAYOUT_REVERSAL,
+        amount_minor=amount_minor,
+        fee_minor=0,
+        currency=sent.currency,
+        occurred_at=datetime.now(UTC) - timedelta(seconds=1),
+        ref=sent.ref,
+    )
+    return ReversalSnapshot(
+        ref=ref, transfer_ref=sent.ref, amount_minor=amount_minor, currency=sent.currency, movement=movement
     )

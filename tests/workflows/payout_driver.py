@@ -12,11 +12,13 @@ from contracts.payout import PayoutInput, PayoutResult
 from contracts.runs import Run, payout_run
 from domain import accounts
 from domain.access import Actor, Role
+from domain.approval import ApprovalAction
 from domain.lots import LotSource, LotTerms
 from domain.payable import HoldBack
 from domain.payout.state import Payout
 from ledger.gateway import Ledger
 from models.agent import Agent
+from models.approval import Approval
 from models.creator_account import CreatorAccountRow
 from models.organization import Organization
 from models.payout import PayoutEventRow
@@ -26,6 +28,7 @@ from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import payout as service
 from tests.workflows.conftest import Stage
+from tests.workflows.payment_driver import PaymentDriver
 
 HOLD_BACK = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7))
 
@@ -71,6 +74,23 @@ class PayoutDriver:
     async def kinds(self) -> list[str]:
         return [event.kind for event in await self.timeline()]
 
+    async def approved(self) -> None:
+        """Have two operators approve that it is given up."""
+        async with self.stage.database.platform() as session:
+            await session.execute(
+                insert(Approval).values(
+                    id=new_id("apv"),
+                    action=ApprovalAction.PAYOUT_GIVE_UP.value,
+                    subject=self.payout.payout_id,
+                    content={},
+                    digest="",
+                    status="used",
+                    requested_by="kim",
+                    requested_at=datetime.now(UTC),
+                    expires_at=datetime.now(UTC),
+                )
+            )
+
     async def earnings(self) -> dict[str, int]:
         """What is on the agent's earnings now, by asset."""
         line = self.payout.lines[0]
@@ -80,18 +100,28 @@ class PayoutDriver:
         return {line.asset: balance.posted_minor}
 
 
-async def taken_out(stage: Stage, mode: str = "ok", cents: int = 2990) -> PayoutDriver:
-    """Have an agent earn 1,000 credits that were sold for so many cents, and take them out for a payout."""
+async def taken_out(
+    stage: Stage, mode: str = "ok", cents: int = 2990, by_card: PaymentDriver | None = None
+) -> PayoutDriver:
+    """Have an agent earn 1,000 credits that were sold for so many cents, and take them out for a payout.
+
+    Or have it earn the 100 credits of a payment by card just now, which nothing holds back.
+    """
     payer, org, agent, ref = new_id("org"), new_id("org"), new_id("agt"), f"acct_{mode}_{new_id('x')[2:]}"
     actor = Actor(principal="finance", role=Role.FINANCE, org_id=org)
     now = datetime.now(UTC)
-    long_ago, wallet = now - timedelta(days=30), accounts.org_credits(payer)
+    long_ago = now - timedelta(days=30)
+    orgs, hold_back, credits = [payer, org], HOLD_BACK, 1_000_000_000
+    if by_card is not None:
+        payer, long_ago, credits = by_card.terms.org_id, now, by_card.terms.purpose.goods_minor
+        orgs, hold_back = [org], HoldBack(usual=timedelta(0), floor=timedelta(0))
+    wallet = accounts.org_credits(payer)
     held, earned = accounts.escrow(new_id("esc"), "CREDIT", payer), accounts.agent_earnings(agent, "CREDIT", org)
     bought = LotTerms(source=LotSource.PURCHASE, paid_minor=cents, paid_asset="USD")
     money = accounts.platform("exchange", "USD"), accounts.platform("deferred_revenue", "USD")
     issuance = accounts.platform("credit_issuance", "CREDIT")
     async with stage.database.platform() as session:
-        for each in (payer, org):
+        for each in orgs:
             await session.execute(insert(Organization).values(id=each, name=each, command_id=each, created_by="test"))
         listing = {"visibility": "public", "pricing_model": "free", "created_by": "test"}
         await session.execute(insert(Agent).values(id=agent, org_id=org, name="bot", command_id=agent, **listing))
@@ -116,10 +146,10 @@ async def taken_out(stage: Stage, mode: str = "ok", cents: int = 2990) -> Payout
         ledger = Ledger(await driver_connection(session))
         steps = [
             (*money, cents, None),
-            (issuance, wallet, 1_000_000_000, bought),
-            (wallet, held, 1_000_000_000, None),
-            (held, earned, 1_000_000_000, None),
-        ]
+            (issuance, wallet, credits, bought),
+            (wallet, held, credits, None),
+            (held, earned, credits, None),
+        ][0 if by_card is None else 2 :]
         for source, destination, amount, lots in steps:
             await ledger.post(
                 key=new_id("k"),
@@ -136,9 +166,9 @@ async def taken_out(stage: Stage, mode: str = "ok", cents: int = 2990) -> Payout
             org_id=org,
             currency=None,
             amount_minor=None,
-            hold_back=HOLD_BACK,
+            hold_back=hold_back,
             minimum="10.00",
             command_id=new_id("cmd"),
-            now=now,
+            now=datetime.now(UTC),
         )
     return PayoutDriver(stage, payout, actor)

@@ -1,21 +1,29 @@
 """A payout's run: sent once, looked for when nobody answered, back in the earnings when it cannot be sent."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
+from temporalio.client import WorkflowUpdateFailedError
 
 from contracts.payout import GiveUpPayout, PayoutResult, PayoutSignal
 from domain import accounts
 from domain.errors import DomainError
 from domain.money import CREDIT
+from domain.payout.schedule import Interval, PayoutSchedule
 from ledger.gateway import Ledger
+from repositories import payout as payouts
+from repositories import payout_schedule
 from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id
+from runtime.interceptors import domain_error_from
 from tests.support.histories import replay_and_keep
+from tests.workflows.payment_driver import paid
 from tests.workflows.payout_driver import taken_out
+from workflows.earnings_recovery import EarningsRecoveryWorkflow
 from workflows.payout_sweep import PayoutSweepWorkflow
+from workflows.scheduled_payouts import ScheduledPayoutsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -95,6 +103,14 @@ async def test_operator_gives_up_what_was_not_sent(stage):
     with stage.env.with_time_skipping_disabled():
         await made.reaches("unknown")
         command = GiveUpPayout(command_id=new_id("cmd"), actor=made.actor, reason="Not at the provider.")
+        with pytest.raises(WorkflowUpdateFailedError) as alone:
+            await reach.update(
+                stage.client, made.run, "give_up", command, update_id=new_id("upd"), result_type=PayoutResult
+            )
+        refusal = domain_error_from(alone.value)
+        assert refusal is not None
+        assert refusal.error_code == "approval.required"
+        await made.approved()
         result = await reach.update(
             stage.client, made.run, "give_up", command, update_id=new_id("upd"), result_type=PayoutResult
         )
@@ -141,3 +157,68 @@ async def test_what_is_paid_cannot_be_given_up(stage):
     with pytest.raises(DomainError) as refusal:
         given_up(await made.state(), actor="kim", reason="")
     assert refusal.value.error_code == "payout.wrong_state"
+
+
+async def test_pitfall_9_what_is_charged_back_after_it_left_is_taken_back_once_by_the_batch(stage):
+    card = await paid(stage)
+    made = await taken_out(stage, by_card=card)
+    await made.begin()
+    assert (await made.handle.result()).status == "paid"
+    ref = card.there.dispute()
+    await card.told()
+    card.there.close_dispute(ref, won=False)
+    await card.told()
+    batch = await stage.client.start_workflow(EarningsRecoveryWorkflow.run, id=new_id("sweep"), task_queue="bursar")
+    done = await batch.result()
+    assert (done.recovered, done.reversed) >= (1, 1)
+    await replay_and_keep(await batch.fetch_history(), "earnings_recovery")
+    again = await stage.client.start_workflow(EarningsRecoveryWorkflow.run, id=new_id("sweep"), task_queue="bursar")
+    await again.result()
+    back = [each for each in stage.payouts.back.values() if each.transfer_ref == f"tr_{made.payout.payout_id}"]
+    assert [each.amount_minor for each in back] == [1000]
+    assert (await card.money())["debt"] == 0
+
+
+async def test_schedule_pays_out_once_a_day_and_tries_a_held_day_again(stage):
+    made = await taken_out(stage, "refused")
+    org = made.payout.org_id
+    await made.begin()
+    await made.handle.result()  # back in the earnings
+    stage.payouts.modes[made.payout.account_ref] = "ok"
+
+    async def due(day_before=1):
+        async with stage.database.platform() as session:
+            await payout_schedule.put(
+                session,
+                org,
+                PayoutSchedule(interval=Interval.DAILY),
+                next_on=datetime.now(UTC).date() - timedelta(days=day_before),
+                by="test",
+                at=datetime.now(UTC),
+            )
+
+    async def batch():
+        run = await stage.client.start_workflow(ScheduledPayoutsWorkflow.run, id=new_id("sweep"), task_queue="bursar")
+        await run.result()
+        async with stage.database.platform() as session:
+            return run, await payout_schedule.find(session, org)
+
+    await due()
+    stage.payouts.banks[made.payout.account_ref] = "another bank"
+    _, row = await batch()
+    assert (row.last_refusal, row.last_payout_id) == ("payout.destination_held", None)
+    assert row.next_on == datetime.now(UTC).date() - timedelta(days=1)
+    async with stage.database.platform() as session:
+        await session.execute(
+            text("UPDATE creator_accounts SET destination_changed_at = NULL WHERE org_id = :org"), {"org": org}
+        )
+    run, row = await batch()
+    await replay_and_keep(await run.fetch_history(), "scheduled_payouts")
+    assert (row.last_refusal, row.next_on > datetime.now(UTC).date()) == (None, True)
+    first = row.last_payout_id
+    # The same day once more, as when a batch was killed before its schedule moved on.
+    await due()
+    _, row = await batch()
+    assert row.last_payout_id == first
+    async with stage.database.platform() as session:
+        assert len(await payouts.page(session, org_id=org, before=None, limit=10)) == 2

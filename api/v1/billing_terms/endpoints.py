@@ -6,12 +6,14 @@ from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
+from api.approvals import two_operators
 from api.auth import ActorDep, permit
 from api.deps import DepsDep
 from api.errors import errors
 from api.idempotency import Command, idempotency
 from api.v1.billing_terms.schemas import BillingTermsSet, BillingTermsView, TermsView
 from domain.access import Permission
+from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Forbidden, NotFound
 from repositories import billing_terms as terms
 from repositories import organization as organizations
@@ -34,7 +36,7 @@ async def get_billing_terms(organization_id: str, deps: DepsDep, actor: ActorDep
 @router.put(
     "/organizations/{organization_id}/billing-terms",
     response_model=BillingTermsView,
-    responses=errors(NotFound, Forbidden),
+    responses=errors(NotFound, Forbidden, ApprovalRequired),
 )
 async def agree_billing_terms(
     organization_id: str,
@@ -52,6 +54,9 @@ async def agree_billing_terms(
     permit(actor, Permission.OPERATE)
 
     async def act() -> BillingTermsView:
+        if deps.settings.two_operators_above is not None:
+            asked = body.model_dump(mode="json")
+            await two_operators(deps, actor, command, ApprovalAction.TERMS, organization_id, asked)
         now = datetime.now(UTC)
         async with deps.session_for(actor) as session:
             await billing_terms.agree(

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
+from api.approvals import above
 from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep, TemporalDep
 from api.documents import PDF_RESPONSE, XML_RESPONSE, as_pdf, as_xml
@@ -41,6 +42,7 @@ from api.v1.payments.terms import Terms, subject_of
 from contracts.invoice import ChargeInvoice
 from contracts.runs import invoice_news, invoice_run
 from domain.access import Actor, Permission
+from domain.approval import ApprovalAction, ApprovalRequired
 from domain.credit_note import ExceedsRemainder
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.invoice.collection import Collection, CollectionMethod
@@ -228,7 +230,7 @@ async def get_invoice_xml(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Re
 @router.post(
     "/billing/invoices/{invoice_id}/void",
     response_model=InvoiceView,
-    responses=errors(NotFound, Forbidden, WrongInvoiceState),
+    responses=errors(NotFound, Forbidden, ApprovalRequired, WrongInvoiceState),
 )
 async def void_invoice(
     invoice_id: str,
@@ -244,13 +246,14 @@ async def void_invoice(
         once,
         invoice_id,
         lambda session, now: invoice.void(session, actor, invoice_id, once.command_id, now),
+        takes_two=ApprovalAction.INVOICE_VOID,
     )
 
 
 @router.post(
     "/billing/invoices/{invoice_id}/mark-uncollectible",
     response_model=InvoiceView,
-    responses=errors(NotFound, Forbidden, WrongInvoiceState),
+    responses=errors(NotFound, Forbidden, ApprovalRequired, WrongInvoiceState),
 )
 async def mark_uncollectible(
     invoice_id: str,
@@ -266,6 +269,7 @@ async def mark_uncollectible(
         once,
         invoice_id,
         lambda session, now: invoice.give_up(session, actor, invoice_id, once.command_id, now),
+        takes_two=ApprovalAction.INVOICE_GIVE_UP,
     )
 
 
@@ -479,12 +483,19 @@ async def _operated(
     once: Command,
     invoice_id: str,
     effect: Callable[[AsyncSession, datetime], Awaitable[InvoiceRow]],
+    takes_two: ApprovalAction | None = None,
 ) -> Response:
-    """Have an operator change an invoice in one transaction, and show it as it is then."""
+    """Have an operator change an invoice in one transaction, and show it as it is then.
+
+    Large ones take a second operator for what `takes_two` names.
+    """
     async with deps.session_for(actor) as session:
-        await _seen(session, actor, invoice_id, Permission.OPERATE)
+        row = await _seen(session, actor, invoice_id, Permission.OPERATE)
+        due_minor, currency = row.total_minor, row.currency
 
     async def act() -> InvoiceView:
+        if takes_two is not None:
+            await above(deps, actor, once, takes_two, invoice_id, due_minor, currency)
         now = datetime.now(UTC)
         async with deps.session_for(actor) as session:
             shown = view(await effect(session, now), now)

@@ -10,40 +10,49 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from api.approvals import two_operators
 from api.auth import require
-from api.deps import Deps, DepsDep
+from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, decode_cursor, encode_cursor, id_cursor
+from api.patience import retry_until_answered
 from api.tenancy import acting_organization, known_organization
 from api.v1.payouts.schemas import (
     AgentEarningsView,
     CreatorEarningsView,
     PayoutCreate,
+    PayoutGiveUp,
     PayoutPreview,
+    PayoutScheduleUpdate,
+    PayoutScheduleView,
     PayoutView,
     payables,
 )
 from api.v1.usage.periods import EndDate, StartDate, period
-from contracts.payout import PayoutInput
+from contracts.payout import GiveUpPayout, PayoutInput, PayoutResult
 from contracts.runs import payout_run
 from domain.access import Actor, Permission
+from domain.approval import ApprovalAction, ApprovalRequired
 from domain.creator import payable_to
 from domain.earnings import EarningsKind
 from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from domain.ids import is_id
 from domain.money import CREDIT, parse_amount
-from domain.payable import HoldBack, available
+from domain.payable import available
+from domain.payout.commands import WrongPayoutState, given_up
 from ledger.gateway import Ledger
-from repositories import creator_account, earnings, payable
+from repositories import creator_account, earnings, payable, payout_schedule, recovery
 from repositories import payout as payouts
 from repositories.payable import Flow
 from runtime import reach
+from runtime.catch_up import catching_up
 from runtime.database import driver_connection
 from services import creator
 from services import payout as service
-from services.payable import cutoffs, shares_of
+from services import payout_schedule as schedules
+from services.payable import shares_of, windows
 from services.provider_errors import provider_errors
 
 router = APIRouter(tags=["billing"])
@@ -58,10 +67,6 @@ _REFUSALS = (
     "payout.above_available",
     "payout.below_minimum",
 )
-
-
-def _hold_back(deps: Deps) -> HoldBack:
-    return HoldBack(usual=deps.settings.payout_hold_back, floor=deps.settings.payout_hold_back_floor)
 
 
 @router.get("/billing/earnings", response_model=CreatorEarningsView, responses=errors(NotFound))
@@ -91,7 +96,7 @@ async def show_earnings(
             limit=limit + 1,
         )
         agents = [row.id for row in page[:limit]]
-        until = await cutoffs(session, agents, _hold_back(deps), now=now)
+        until = await windows(session, agents, deps.settings.hold_back, now=now)
         shares = await payable.shares(session, until)
         flows = await payable.flows(session, org_id, agents, since=asked.since, until=asked.until)
     granted = {row.id: row.earned[EarningsKind.GRANTED].amount for row in page}
@@ -124,7 +129,7 @@ async def preview_payout(
     org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)
     minimum, why = deps.settings.payout_minimum, {}
     async with deps.database.platform() as session:
-        shares = await shares_of(session, org_id, _hold_back(deps), now=now)
+        shares = await shares_of(session, org_id, deps.settings.hold_back, now=now)
         account = await creator_account.find(session, org_id)
         try:
             asked = service.new_payout("", payable_to(account, now), None, 0)
@@ -168,7 +173,7 @@ async def create_payout(
                 org_id=org_id,
                 currency=body.currency,
                 amount_minor=amount_minor,
-                hold_back=_hold_back(deps),
+                hold_back=deps.settings.hold_back,
                 minimum=deps.settings.payout_minimum,
                 command_id=command.command_id,
                 now=now,
@@ -193,6 +198,84 @@ async def _read_account(deps: Deps, org_id: str) -> None:
             await creator.refresh(deps.database, deps.providers.payouts, account.ref, asked_at=datetime.now(UTC))
 
 
+@router.post(
+    "/billing/payouts/{payout_id}/give-up",
+    response_model=PayoutView,
+    responses=errors(NotFound, WrongPayoutState, ApprovalRequired, (Conflict, "approval.same_operator")),
+)
+async def give_up_payout(
+    payout_id: str,
+    body: PayoutGiveUp,
+    deps: DepsDep,
+    temporal: TemporalDep,
+    actor: Actor = require(Permission.OPERATE),
+    command: Command = idempotency(required=True),
+) -> Response:
+    """Give a payout back to the earnings that was not sent. For operators, two of them.
+
+    Look at the provider first. The first operator who asks is refused with the id of what another one has to approve.
+    """
+    async with deps.session_for(actor) as session:
+        row = await payouts.get(session, payout_id)
+    if row is None:
+        raise NotFound(payouts.MISSING)
+    seen = payouts.state_of(row)
+
+    async def act() -> PayoutView:
+        given_up(seen, actor=actor.qualified(), reason=body.reason)
+        await two_operators(deps, actor, command, ApprovalAction.PAYOUT_GIVE_UP, payout_id, {})
+        run = payout_run(PayoutInput(payout_id=payout_id), seen)
+        message = GiveUpPayout(command_id=command.command_id, actor=actor, reason=body.reason)
+
+        async def give(update_id: str) -> PayoutResult:
+            return await reach.update(temporal, run, "give_up", message, update_id=update_id, result_type=PayoutResult)
+
+        async def books() -> int:
+            async with deps.database.platform() as session:
+                held = await payouts.get(session, payout_id)
+            return 0 if held is None else held.version
+
+        attempt = catching_up(temporal, run.workflow_id, command.command_id, give, books)
+        await retry_until_answered(attempt, limit=deps.settings.command_timeout, what="payout")
+        async with deps.database.platform() as session:
+            after = await payouts.get(session, payout_id)
+            assert after is not None
+            return PayoutView.of(after)
+
+    return await command.run(act)
+
+
+@router.get("/billing/payouts/schedule", response_model=PayoutScheduleView, responses=errors(NotFound))
+async def show_payout_schedule(
+    deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
+) -> PayoutScheduleView:
+    """Show when the organization is paid out without asking, and what became of it last."""
+    org_id = await known_organization(deps, actor, organization_id)
+    async with deps.session_for(actor) as session:
+        return PayoutScheduleView.of(org_id, await payout_schedule.find(session, org_id))
+
+
+@router.put("/billing/payouts/schedule", response_model=PayoutScheduleView, responses=errors(NotFound))
+async def put_payout_schedule(
+    body: PayoutScheduleUpdate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.PAY_OUT),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Set when everything that is available is paid out: every day, on a day of the week or month, or when asked for.
+
+    A day on which it is below the minimum is left out; one on which the account cannot be paid out to is tried again.
+    """
+    org_id = acting_organization(actor, None)
+
+    async def act() -> PayoutScheduleView:
+        async with deps.database.platform() as session:
+            row = await schedules.put(session, actor, org_id, body.schedule(), now=datetime.now(UTC))
+            return PayoutScheduleView.of(org_id, row)
+
+    return await command.run(act)
+
+
 @router.get("/billing/payouts", response_model=Page[PayoutView], responses=errors(NotFound))
 async def list_payouts(
     deps: DepsDep,
@@ -208,5 +291,6 @@ async def list_payouts(
         raise Invalid("The cursor does not belong to this list.", extra={"field": "cursor"})
     async with deps.session_for(actor) as session:
         rows = await payouts.page(session, org_id=org_id, before=before, limit=limit + 1)
+        taken_back = await recovery.reversed_of(session, [row.id for row in rows])
     following = encode_cursor("po", rows[limit - 1].id) if len(rows) > limit else None
-    return Page(data=[PayoutView.of(row) for row in rows[:limit]], next_cursor=following)
+    return Page(data=[PayoutView.of(row, taken_back.get(row.id, 0)) for row in rows[:limit]], next_cursor=following)

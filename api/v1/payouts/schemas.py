@@ -1,18 +1,20 @@
 """What earnings and payouts look like over HTTP."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Self
+from datetime import date, datetime
+from typing import Annotated, Self
 
 from pydantic import Field
 
 from api.fields import Amount, Currency, RequestModel, ResponseModel, example
 from api.v1.creators.schemas import CreatorAccountView
+from contracts.payout import MAX_REASON
 from domain.creator import CreatorAccount
 from domain.money import format_amount
 from domain.payable import PayableState, Share
+from domain.payout.schedule import Interval, PayoutSchedule
 from domain.payout.state import Payout
-from models.payout import PayoutRow
+from models.payout import PayoutRow, PayoutScheduleRow
 from repositories.payable import Flow
 from repositories.payout import state_of
 
@@ -121,6 +123,7 @@ class PayoutView(ResponseModel):
     provider: str
     account_id: str
     transfer_id: str | None = Field(description="The provider's id of what was sent.")
+    reversed: str = Field(description="What was taken back of it at the provider.")
     failure_code: str | None
     failure: str | None
     lines: list[PayoutLineView]
@@ -128,12 +131,12 @@ class PayoutView(ResponseModel):
     updated_at: datetime
 
     @classmethod
-    def of(cls, row: PayoutRow) -> Self:
-        """Show a row."""
-        return cls.at(state_of(row), row.created_at, row.updated_at)
+    def of(cls, row: PayoutRow, reversed_minor: int = 0) -> Self:
+        """Show a row, and what of it was taken back."""
+        return cls.at(state_of(row), row.created_at, row.updated_at, reversed_minor)
 
     @classmethod
-    def at(cls, payout: Payout, created_at: datetime, updated_at: datetime) -> Self:
+    def at(cls, payout: Payout, created_at: datetime, updated_at: datetime, reversed_minor: int) -> Self:
         """Show a payout."""
         return cls(
             id=payout.payout_id,
@@ -144,6 +147,7 @@ class PayoutView(ResponseModel):
             provider=payout.provider,
             account_id=payout.account_ref,
             transfer_id=payout.transfer_ref,
+            reversed=format_amount(reversed_minor, payout.currency),
             failure_code=payout.failure_code,
             failure=payout.failure,
             lines=[
@@ -157,6 +161,61 @@ class PayoutView(ResponseModel):
             ],
             created_at=created_at,
             updated_at=updated_at,
+        )
+
+
+class PayoutGiveUp(RequestModel):
+    """Why a payout is given up."""
+
+    model_config = example(reason="Not at Stripe: no transfer of this group.")
+
+    reason: str = Field(max_length=MAX_REASON, min_length=1)
+
+
+class PayoutScheduleUpdate(RequestModel):
+    """When everything that is available is paid out, in the words of Stripe's payout schedules."""
+
+    model_config = example(interval="weekly", weekly_anchor="friday")
+
+    interval: Interval
+    weekly_anchor: str | None = Field(default=None, max_length=9, description="A day of the week, with `weekly`.")
+    monthly_anchor: Annotated[int, Field(strict=True, ge=1, le=31)] | None = Field(
+        default=None, description="A day of the month, with `monthly`; in a shorter month its last day."
+    )
+
+    def schedule(self) -> PayoutSchedule:
+        """Return the schedule; `Invalid` names a field that does not go with the interval."""
+        return PayoutSchedule(
+            interval=self.interval, weekly_anchor=self.weekly_anchor, monthly_anchor=self.monthly_anchor
+        )
+
+
+class PayoutScheduleView(ResponseModel):
+    """When an organization is paid out without asking; days are those of UTC."""
+
+    organization_id: str
+    interval: str
+    weekly_anchor: str | None = None
+    monthly_anchor: int | None = None
+    next_on: date | None = Field(default=None, description="The day of the next payout.")
+    last_on: date | None = Field(default=None, description="The last day that was due.")
+    last_payout_id: str | None = None
+    last_refusal: str | None = Field(default=None, description="The code why nothing was paid out on that day.")
+
+    @classmethod
+    def of(cls, org_id: str, row: PayoutScheduleRow | None) -> Self:
+        """Show a row; without one nothing is paid out without asking."""
+        if row is None:
+            return cls(organization_id=org_id, interval=Interval.MANUAL.value)
+        return cls(
+            organization_id=org_id,
+            interval=row.interval,
+            weekly_anchor=row.weekly_anchor,
+            monthly_anchor=row.monthly_anchor,
+            next_on=row.next_on,
+            last_on=row.last_on,
+            last_payout_id=row.last_payout_id,
+            last_refusal=row.last_refusal,
         )
 
 

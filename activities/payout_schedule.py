@@ -1,0 +1,67 @@
+"""Pays out the organizations whose schedule says so today."""
+
+from datetime import UTC, datetime
+
+from temporalio import activity
+from temporalio.client import Client
+
+from contracts.payout import PayoutInput, PayScheduled, ScheduledPayouts
+from contracts.runs import payout_run
+from domain.payable import HoldBack
+from providers.payments.base import ProviderError
+from providers.payouts.base import PayoutProvider
+from repositories import creator_account, payout_schedule
+from runtime import reach
+from runtime.database import Database
+from services import creator
+from services import payout_schedule as service
+
+
+class PayoutScheduleActivities:
+    """The pages of the batch of payouts by schedule."""
+
+    def __init__(
+        self, database: Database, client: Client, payouts: PayoutProvider | None, *, hold_back: HoldBack, minimum: str
+    ) -> None:
+        """Take the database, as the platform, the client that starts runs, who pays out, and what can be paid out."""
+        self._database, self._client, self._payouts = database, client, payouts
+        self._hold_back, self._minimum = hold_back, minimum
+
+    @activity.defn(name="pay_scheduled")
+    async def pay(self, message: PayScheduled) -> ScheduledPayouts:
+        """Pay out the next page of organizations that are due.
+
+        Effect: for each a payout with its run, or the reason why there is none; and the next day of its schedule.
+        Idempotent by: the payout's id, which is made of the organization and the day; the schedule's row.
+        Fails with: nothing that is final. Whose account cannot be read is left for the next run.
+        """
+        async with self._database.platform() as session:
+            found = await payout_schedule.due(
+                session, today=message.now.date(), after=message.after, limit=message.limit
+            )
+        paid = 0
+        for org_id in found:
+            if await self._account_is_known(org_id):
+                paid += await self._pay(org_id, message.now)
+            activity.heartbeat(org_id)
+        return ScheduledPayouts(found=len(found), paid=paid, last=found[-1] if found else message.after)
+
+    async def _account_is_known(self, org_id: str) -> bool:
+        async with self._database.platform() as session:
+            account = await creator_account.find(session, org_id)
+        if account is None or self._payouts is None:
+            return True
+        try:
+            await creator.refresh(self._database, self._payouts, account.ref, asked_at=datetime.now(UTC))
+        except ProviderError:
+            return False
+        return True
+
+    async def _pay(self, org_id: str, now: datetime) -> bool:
+        async with self._database.platform() as session:
+            made = await service.pay_out(session, org_id, hold_back=self._hold_back, minimum=self._minimum, now=now)
+        if made is None:
+            return False
+        # The sweep starts it if this does not.
+        await reach.start_missing(self._client, payout_run(PayoutInput(payout_id=made.payout_id), made))
+        return True

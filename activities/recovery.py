@@ -1,0 +1,95 @@
+"""Takes back what creators earned from payments that were taken back: from earnings, then at the provider."""
+
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.payout import ABOUT_US
+from contracts.recovery import Recovered, RecoveryPage
+from domain.ids import recovery_key
+from domain.payable import HoldBack
+from models.recovery import TransferReversal
+from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
+from providers.payouts.base import PayoutProvider, ReversalSnapshot
+from repositories import payout, recovery
+from runtime.database import Database
+from services import recovery as service
+
+
+class RecoveryActivities:
+    """The effects of `EarningsRecoveryWorkflow` on the books and at the provider."""
+
+    def __init__(self, database: Database, payouts: PayoutProvider | None, *, hold_back: HoldBack) -> None:
+        """Take the database, as the platform, who pays out, and how long creators answer for what they earned."""
+        self._database = database
+        self._payouts = payouts
+        self._hold_back = hold_back
+
+    @activity.defn(name="recover_earnings")
+    async def recover(self, message: RecoveryPage) -> Recovered:
+        """Take back what creators earned from payments that are lost; the next page of them.
+
+        Effect: for each use one transfer `earnings.recovered`, a share, an alert, a mail, and reversals to be made.
+        Idempotent by: one share for each recovery and use, and its transfer's key.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            found = await recovery.open_page(session, after=message.after, limit=message.limit)
+        done = 0
+        for recovery_id in found:
+            async with self._database.platform() as session:
+                done += await service.recover(session, recovery_id, self._hold_back, now=datetime.now(UTC))
+            activity.heartbeat(recovery_id)
+        return Recovered(found=len(found), done=done, last=found[-1] if found else message.after)
+
+    @activity.defn(name="reverse_transfers")
+    async def reverse(self, message: RecoveryPage) -> Recovered:
+        """Take back what has left in payouts; the next page of reversals that are due.
+
+        Effect: one reversal at the provider for each, and the transfer `payout.reversed`; or a debt that stays.
+        Idempotent by: the provider's key and our id on the reversal, which is looked for before each try; the row.
+        Fails with: an outage of the provider, which is retried.
+        """
+        async with self._database.platform() as session:
+            found = await recovery.due_reversals(
+                session, now=datetime.now(UTC), after=message.after, limit=message.limit
+            )
+        done = 0
+        for reversal_id in found:
+            done += await self._reverse(reversal_id)
+            activity.heartbeat(reversal_id)
+        return Recovered(found=len(found), done=done, last=found[-1] if found else message.after)
+
+    async def _reverse(self, reversal_id: str) -> bool:
+        async with self._database.platform() as session:
+            row = await service.begin_reversal(session, reversal_id, now=datetime.now(UTC))
+            sent = None if row is None else await payout.get(session, row.payout_id)
+        if row is None or sent is None or sent.transfer_ref is None:
+            return False
+        try:
+            made = await self._made(row, sent.transfer_ref)
+        except OutcomeUnknown:
+            return False  # it is looked for again
+        except (ProviderRefused, ProviderNotFound) as refused:
+            if refused.code in ABOUT_US:
+                raise
+            async with self._database.platform() as session:
+                await service.refuse_reversal(
+                    session, reversal_id, code=refused.code, detail=refused.detail, now=datetime.now(UTC)
+                )
+            return False
+        async with self._database.platform() as session:
+            await service.book_reversal(session, reversal_id, made, now=datetime.now(UTC))
+        return True
+
+    async def _made(self, row: TransferReversal, transfer_ref: str) -> ReversalSnapshot:
+        if self._payouts is None:
+            raise RuntimeError("Stripe is not configured in this worker. Reversals wait for its settings.")
+        known = await self._payouts.find_reversal(transfer_ref, reversal_id=row.id) if row.tries > 1 else None
+        return known or await self._payouts.reverse(
+            transfer_ref,
+            reversal_id=row.id,
+            amount_minor=row.amount_minor,
+            currency=row.currency,
+            idempotency_key=recovery_key(row.id, "reversal"),
+        )

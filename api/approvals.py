@@ -1,0 +1,36 @@
+"""Asks for another operator's approval, where an act takes two."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from api.deps import Deps
+from api.idempotency import Command
+from domain.access import Actor
+from domain.approval import ApprovalAction
+from domain.money import format_amount
+from services import approval
+from services.payout import least_minor
+
+
+async def two_operators(
+    deps: Deps, actor: Actor, once: Command, action: ApprovalAction, subject: str, content: Mapping[str, object]
+) -> None:
+    """Return when another operator has approved this very act.
+
+    Raises:
+        ApprovalRequired: nobody has; it is requested now.
+        Conflict: `approval.same_operator`.
+    """
+    await approval.require(
+        deps.database, actor, action, subject, content, command_id=once.command_id, now=datetime.now(UTC)
+    )
+
+
+async def above(
+    deps: Deps, actor: Actor, once: Command, action: ApprovalAction, subject: str, amount_minor: int, currency: str
+) -> None:
+    """Do as `two_operators` where the amount is above the setting, if there is one."""
+    most = deps.settings.two_operators_above
+    if most is not None and amount_minor > least_minor(most, currency):
+        content = {"amount": format_amount(amount_minor, currency), "currency": currency}
+        await two_operators(deps, actor, once, action, subject, content)

@@ -1,0 +1,1 @@
+"""Acts of operators that another operator has to approve."""

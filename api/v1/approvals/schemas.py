@@ -1,0 +1,41 @@
+"""What approvals look like over HTTP."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from api.fields import ResponseModel
+from domain.approval import ApprovalStatus, status_of
+from models.approval import Approval
+
+
+class ApprovalView(ResponseModel):
+    """What one operator asked for, and what another one decided."""
+
+    id: str
+    action: str
+    subject: str
+    content: dict[str, Any]
+    status: str
+    requested_by: str
+    requested_at: datetime
+    expires_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    used_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Approval, now: datetime) -> Self:
+        """Show a row as it stands now."""
+        return cls(
+            id=row.id,
+            action=row.action,
+            subject=row.subject,
+            content=row.content,
+            status=status_of(ApprovalStatus(row.status), row.expires_at, now).value,
+            requested_by=row.requested_by,
+            requested_at=row.requested_at,
+            expires_at=row.expires_at,
+            decided_by=row.decided_by,
+            decided_at=row.decided_at,
+            used_at=row.used_at,
+        )

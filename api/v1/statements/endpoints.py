@@ -1,0 +1,119 @@
+"""Monthly statements of creators, and what they were paid in a year."""
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from api.auth import require
+from api.deps import Deps, DepsDep
+from api.documents import PDF_RESPONSE, as_pdf
+from api.errors import errors
+from api.fields import Currency, OrganizationId
+from api.tenancy import known_organization
+from api.v1.billing.export import safe_cell
+from api.v1.statements.schemas import CreatorTotals, StatementView, totals
+from domain.access import Actor, Permission
+from domain.billing_run.period import parse_month
+from domain.document.content import Document
+from domain.errors import Conflict, Invalid, NotFound
+from models.document import StoredDocument
+from repositories import statement as statements
+from services import statement
+
+router = APIRouter(tags=["billing"])
+
+Month = Annotated[str, Path(pattern=r"^[0-9]{4}-[0-9]{2}$", description="A month in UTC that has ended, `2026-10`.")]
+InCurrency = Annotated[Currency, Query(description="What earnings are worth something in.")]
+ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
+_REFUSALS = errors(NotFound, Invalid, (Conflict, "statement.not_over"), (Conflict, "document.no_seller"))
+_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+
+
+@router.get("/billing/statements/{period}", response_model=StatementView, responses=_REFUSALS | _CSV)
+async def show_statement(
+    period: Month,
+    request: Request,
+    deps: DepsDep,
+    currency: InCurrency = "USD",
+    organization_id: ForOperators = None,
+    actor: Actor = require(Permission.READ),
+) -> Response:
+    """Show what the organization's agents earned in a month, and the account of its earnings.
+
+    It is made when it is first asked for, and the same ever after. With `Accept: text/csv` the response contains its
+    lines as CSV.
+    """
+    shown = StatementView.of(await _made(deps, actor, organization_id, period, currency))
+    if "text/csv" not in request.headers.get("accept", ""):
+        return Response(shown.model_dump_json(), media_type="application/json")
+    rows = [("earned", line.description, line.amount) for line in shown.lines]
+    rows += [("account", each.kind, each.amount) for each in shown.account]
+    cells = [[shown.month, shown.currency, part, safe_cell(name), amount] for part, name, amount in rows]
+    return _download([["month", "currency", "part", "description", "amount"], *cells], f"{shown.number}.csv")
+
+
+@router.get("/billing/statements/{period}/pdf", response_class=Response, responses=_REFUSALS | PDF_RESPONSE)
+async def get_statement_pdf(
+    period: Month,
+    deps: DepsDep,
+    currency: InCurrency = "USD",
+    organization_id: ForOperators = None,
+    actor: Actor = require(Permission.READ),
+) -> Response:
+    """Return the statement of a month as PDF: the platform bills in the creator's name (self-billing)."""
+    return as_pdf(await _made(deps, actor, organization_id, period, currency))
+
+
+@router.get("/billing/creators/totals", response_model=CreatorTotals, responses=_CSV)
+async def show_creator_totals(
+    request: Request,
+    deps: DepsDep,
+    year: Annotated[int | None, Query(ge=2000, le=9000, description="In UTC; this year when left out.")] = None,
+    actor: Actor = require(Permission.READ_BOOKS),  # noqa: ARG001 - the role alone
+) -> Response:
+    """Show what each creator was paid in a year and its quarters, for whoever reports it. For operators, accountants.
+
+    With `Accept: text/csv` the response contains the same lines as CSV. Nothing is filed anywhere.
+    """
+    asked = year or datetime.now(UTC).year
+    async with deps.database.platform() as session:
+        found = await statements.quarters(
+            session, since=datetime(asked, 1, 1, tzinfo=UTC), until=datetime(asked + 1, 1, 1, tzinfo=UTC)
+        )
+    shown = CreatorTotals(year=asked, data=totals(asked, found))
+    if "text/csv" not in request.headers.get("accept", ""):
+        return Response(shown.model_dump_json(), media_type="application/json")
+    columns = ["organization_id", "country", "currency", "period", "paid_out", "reversed", "payouts"]
+    lines = [each.model_dump(mode="json") for each in shown.data]
+    cells = [[str("" if line[name] is None else line[name]) for name in columns] for line in lines]
+    return _download([columns, *cells], f"creators-{asked}.csv")
+
+
+async def _made(deps: Deps, actor: Actor, organization_id: str | None, month: str, currency: str) -> StoredDocument:
+    org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)
+    first = parse_month(month)
+    # What was paid for earnings is in the lots of others.
+    async with deps.database.platform() as session:
+        said = await statement.content(session, org_id, first, currency, deps.documents.seller, now=now)
+        if not said.lines and not any(each.amount_minor for each in said.balances):
+            raise NotFound("There were no earnings in this month and currency.")
+
+        async def content() -> Document:
+            return said
+
+        wanted = await deps.documents.find(
+            session, org_id, statement.subject_of(org_id, first, currency), content, total_minor=said.total_minor
+        )
+    return await deps.documents.made(wanted)
+
+
+def _download(rows: Sequence[Sequence[str]], name: str) -> Response:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\r\n").writerows(rows)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(buffer.getvalue().encode(), media_type="text/csv; charset=utf-8", headers=headers)

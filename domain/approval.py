@@ -1,0 +1,73 @@
+"""Acts that take two operators: one asks, another one approves, both before it lapses. Pure."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.errors import Conflict, Forbidden
+
+#: How long an approval may take, and may be used after it was given.
+LASTS = timedelta(days=3)
+
+
+class ApprovalStatus(StrEnum):
+    """The states of API documents."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    USED = "used"
+    EXPIRED = "expired"  # nobody decided in time, or nobody used it
+
+
+class ApprovalAction(StrEnum):
+    """What takes two operators."""
+
+    PAYOUT_GIVE_UP = "payout.give_up"
+    INVOICE_VOID = "invoice.void"
+    INVOICE_GIVE_UP = "invoice.mark_uncollectible"
+    TERMS = "billing_terms.agree"
+
+
+class ApprovalRequired(Forbidden):
+    """Another operator has to approve it; `extra` names the `approval_id` and until when, `expires_at`."""
+
+    code = "approval.required"
+
+
+def digest(content: Mapping[str, object]) -> str:
+    """Return the SHA-256 of what is asked for: an approval is for this and nothing else."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def status_of(status: ApprovalStatus, expires_at: datetime, now: datetime) -> ApprovalStatus:
+    """Return where an approval stands now; what is open or was not used lapses."""
+    lapses = status in {ApprovalStatus.REQUESTED, ApprovalStatus.APPROVED}
+    return ApprovalStatus.EXPIRED if lapses and now >= expires_at else status
+
+
+def check_second(
+    *, requested_by: str, requested_at: datetime, issued_by: str | None, by: str, key_issued_by: str, key_at: datetime
+) -> None:
+    """Refuse an operator who may be the one that asked, under another name.
+
+    Args:
+        requested_by: the principal who asked.
+        requested_at: when.
+        issued_by: who issued the key that asked; None for the first key of an installation.
+        by: the principal who approves.
+        key_issued_by: who issued that principal's key.
+        key_at: when that was.
+
+    Raises:
+        Conflict: `approval.same_operator`.
+    """
+    same = by.lower() == requested_by.lower()
+    if same or key_issued_by == requested_by or issued_by == by or key_at >= requested_at:
+        raise Conflict(
+            "Another operator has to approve this: not the one who asked, nor with a key that one of the two issued to "
+            "the other, nor with one that was issued since.",
+            code="approval.same_operator",
+        )

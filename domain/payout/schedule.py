@@ -1,0 +1,70 @@
+"""When a creator is paid out without asking: the words of Stripe's payout schedules. Pure."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from domain.errors import Invalid
+
+
+class Interval(StrEnum):
+    """How often everything that is available is paid out."""
+
+    MANUAL = "manual"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+#: In the order of `date.weekday`.
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutSchedule:
+    """When a creator is paid out; days are those of UTC.
+
+    Attributes:
+        weekly_anchor: the day of the week, with `weekly` alone.
+        monthly_anchor: the day of the month, with `monthly` alone; in a shorter month its last day.
+    """
+
+    interval: Interval = Interval.MANUAL
+    weekly_anchor: str | None = None
+    monthly_anchor: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an anchor that does not belong to the interval; `Invalid` names the field."""
+        if (self.weekly_anchor is not None) != (self.interval is Interval.WEEKLY):
+            raise Invalid("weekly_anchor goes with the interval weekly.", extra={"field": "weekly_anchor"})
+        if (self.monthly_anchor is not None) != (self.interval is Interval.MONTHLY):
+            raise Invalid("monthly_anchor goes with the interval monthly.", extra={"field": "monthly_anchor"})
+        if self.weekly_anchor is not None and self.weekly_anchor not in WEEKDAYS:
+            raise Invalid("weekly_anchor is a day of the week, such as monday.", extra={"field": "weekly_anchor"})
+        if self.monthly_anchor is not None and not 1 <= self.monthly_anchor <= 31:
+            raise Invalid("monthly_anchor is a day from 1 to 31.", extra={"field": "monthly_anchor"})
+
+    def next_after(self, day: date) -> date | None:
+        """Return the first day after this one on which it pays out; None where nobody is paid without asking."""
+        following = day + timedelta(days=1)
+        match self.interval:
+            case Interval.MANUAL:
+                return None
+            case Interval.DAILY:
+                return following
+            case Interval.WEEKLY:
+                ahead = (WEEKDAYS.index(self.weekly_anchor or WEEKDAYS[0]) - following.weekday()) % 7
+                return following + timedelta(days=ahead)
+            case Interval.MONTHLY:
+                first = following.replace(day=1)
+                here = _on(first, self.monthly_anchor or 1)
+                return here if here >= following else _on(_next_month(first), self.monthly_anchor or 1)
+
+
+def _next_month(first: date) -> date:
+    return (first + timedelta(days=31)).replace(day=1)
+
+
+def _on(first: date, anchor: int) -> date:
+    last = _next_month(first) - timedelta(days=1)
+    return first.replace(day=min(anchor, last.day))

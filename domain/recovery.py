@@ -1,0 +1,100 @@
+"""What creators give back of a payment that was taken back after it had paid them. Pure.
+
+A payment that a bank takes back, or that is refunded after its credits were used, leaves its payer in debt. The newest
+uses of the payment are the ones that nobody has paid for, and what a creator earned by one of them is the creator's
+part of it. What was earned longer ago than the creator answers for is borne by the platform.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+
+class ReversalStatus(StrEnum):
+    """What becomes of taking back a transfer to a creator; the creator owes it until it is `reversed`."""
+
+    REQUESTED = "requested"
+    REVERSED = "reversed"
+    REFUSED = "refused"  # the provider will not: it stays the creator's debt
+    NOT_NEEDED = "not_needed"  # the creator has paid what was owed meanwhile
+
+
+#: Pauses between looks for a reversal that may have been made, the last of which is repeated.
+LOOKS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 1440))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What one transfer of a payment's money or credits brought to one account, in minor units.
+
+    Attributes:
+        transfer_id: orders uses by time.
+        source: the lot that it arrived as, or the transfer, for money.
+        agent_id: who earned it; None for the platform's commission and charges.
+        org_id: the organization of the agent.
+        at: when it was earned.
+        used_minor: what was used by it.
+        kept_minor: what of it is still there, was converted or paid out: no more can be taken for it.
+    """
+
+    transfer_id: UUID
+    source: str
+    used_minor: int
+    agent_id: str | None = None
+    org_id: str | None = None
+    at: datetime | None = None
+    kept_minor: int = 0
+
+
+def answered_for(
+    uses: Iterable[Use], in_transit_minor: int, lost_minor: int, since: Mapping[str, datetime]
+) -> list[tuple[Use, int]]:
+    """Return what creators answer for of `lost_minor`, by use, the newest first.
+
+    Args:
+        uses: of the payment, by creators and the platform; those of one transfer bear it in proportion.
+        in_transit_minor: what is in escrows and reservations and was used by nobody yet: the newest of all.
+        lost_minor: what the payer owes for the payment.
+        since: by agent; what was earned before is borne by the platform.
+    """
+    left, found = max(0, lost_minor - in_transit_minor), list[tuple[Use, int]]()
+    by_transfer: dict[UUID, list[Use]] = {}
+    for use in uses:
+        by_transfer.setdefault(use.transfer_id, []).append(use)
+    for transfer_id in sorted(by_transfer, reverse=True):
+        total = sum(use.used_minor for use in by_transfer[transfer_id])
+        part = min(left, total)
+        left -= part
+        for use in by_transfer[transfer_id]:
+            due = min(use.kept_minor, part * use.used_minor // total) if total else 0
+            if due and use.agent_id is not None and use.at is not None and use.at > since[use.agent_id]:
+                found.append((use, due))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What a paid payout has sent of earnings: so much of the asset for so much money, of which so much is reversed."""
+
+    payout_id: str
+    goods_minor: int
+    money_minor: int
+    left_minor: int
+    """What the provider can still reverse of the transfer."""
+
+
+def reversals(sent: Sequence[Sent], owed_minor: int) -> list[tuple[str, int, int]]:
+    """Divide a debt over payouts in their order: payout, what is paid of the debt, and the money that is taken back.
+
+    No more is taken back of a payout than is left of its transfer.
+    """
+    left, found = owed_minor, list[tuple[str, int, int]]()
+    for each in sent:
+        goods = min(left, each.goods_minor)
+        money = min(each.left_minor, each.money_minor * goods // each.goods_minor) if each.goods_minor else 0
+        if goods and money:
+            found.append((each.payout_id, goods, money))
+            left -= goods
+    return found

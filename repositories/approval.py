@@ -1,0 +1,71 @@
+"""Statements about acts of operators that another operator has to approve. Needs the platform's session."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.approval import ApprovalAction, ApprovalStatus
+from domain.errors import NotFound
+from models.api_key import ApiKey
+from models.approval import Approval
+
+MISSING = "There is no such approval."
+_OPEN = (ApprovalStatus.REQUESTED.value, ApprovalStatus.APPROVED.value)
+
+
+async def lock_for(session: AsyncSession, action: str, subject: str) -> None:
+    """Let one transaction at a time ask for or use approvals of an act, until it ends."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"approval:{action}:{subject}", 0))))
+
+
+async def open_for(session: AsyncSession, action: str, subject: str, digest: str) -> Approval | None:
+    """Return the approval of an act that is open, or was given and not used."""
+    query = select(Approval).where(
+        Approval.action == action, Approval.subject == subject, Approval.digest == digest, Approval.status.in_(_OPEN)
+    )
+    return (await session.scalars(query.with_for_update())).one_or_none()
+
+
+async def used_by(session: AsyncSession, action: str, subject: str, command_id: str) -> bool:
+    """Tell whether a command has used an approval of the act."""
+    query = select(Approval.id).where(
+        Approval.action == action, Approval.subject == subject, Approval.used_by == command_id
+    )
+    return (await session.scalars(query)).first() is not None
+
+
+async def was_used(session: AsyncSession, action: ApprovalAction, subject: str) -> bool:
+    """Tell whether an act on a subject was approved by two operators and begun."""
+    query = select(Approval.id).where(
+        Approval.action == action.value,
+        Approval.subject == subject,
+        Approval.status == ApprovalStatus.USED.value,
+    )
+    return (await session.scalars(query)).first() is not None
+
+
+async def get(session: AsyncSession, approval_id: str, *, lock: bool = False) -> Approval:
+    """Return an approval.
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = select(Approval).where(Approval.id == approval_id)
+    row = (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
+    if row is None:
+        raise NotFound(MISSING)
+    return row
+
+
+async def page(session: AsyncSession, *, before: str | None, limit: int) -> Sequence[Approval]:
+    """Return up to `limit` approvals, newest first, older than the id `before`."""
+    query = select(Approval)
+    if before is not None:
+        query = query.where(Approval.id < before)
+    return (await session.scalars(query.order_by(Approval.id.desc()).limit(limit))).all()
+
+
+async def key(session: AsyncSession, key_id: str | None) -> ApiKey | None:
+    """Return the key with which somebody asked or approves."""
+    return None if key_id is None else await session.get(ApiKey, key_id)

@@ -1,0 +1,320 @@
+"""Statements about what creators give back of payments that were taken back. Needs the platform's session."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.ids import recovery_id_of
+from domain.money import CREDIT
+from domain.recovery import Sent, Use
+from ledger.invariants import Invariant
+from models.recovery import Recovery, RecoveryShare, TransferReversal
+from repositories.together import Writes
+
+#: So many lots, or accounts, are taken from at most for one share: it is one transaction.
+MOST_TAKEN = 1_000
+#: So many of the payer's newest postings are looked through for what the platform itself earned of a payment.
+MOST_USES = 100_000
+
+#: The lots that a payment's credits have become, the first ones left out.
+_FAMILY = """
+    family AS (
+        SELECT l.*, a.path FROM ledger.lots l JOIN ledger.accounts a ON a.id = l.account_id
+        WHERE l.payment_id = :payment AND l.parent_id IS NOT NULL
+    ), payers AS (
+        SELECT l.id, l.account_id, l.remaining, l.opened_at, l.path FROM family l WHERE l.org_id = :payer
+        UNION ALL
+        SELECT l.id, l.account_id, l.remaining, l.opened_at, a.path
+        FROM ledger.lots l JOIN ledger.accounts a ON a.id = l.account_id
+        WHERE l.id IN (SELECT root_id FROM family) AND l.org_id = :payer
+    )
+"""
+#: What arrived at agents of others, and what of it is still theirs: there, converted, or paid out.
+_EARNED_CREDITS = text(
+    f"""
+    WITH {_FAMILY}
+    SELECT f.transfer_id, f.id::text AS source, split_part(f.path, '/', 2) AS agent_id, f.org_id, f.opened_at AS at,
+        f.amount AS used, f.remaining - f.held + coalesce((
+            SELECT sum(c.amount) FROM family c
+            LEFT JOIN payouts p ON c.path LIKE 'org/%/payouts/%' AND p.id = split_part(c.path, '/', 4)
+            WHERE c.parent_id = f.id AND c.org_id = f.org_id AND (c.path LIKE 'org/%/credits' OR p.status <> 'failed')
+        ), 0)::bigint - coalesce((
+            SELECT sum(s.taken_minor - s.own_minor + s.owed_minor) FROM recovery_shares s WHERE s.source = f.id::text
+        ), 0)::bigint AS kept
+    FROM family f LEFT JOIN family p ON p.id = f.parent_id
+    WHERE f.path LIKE 'agent/%/earnings/CREDIT' AND f.org_id <> :payer
+      AND coalesce(p.path, '') NOT LIKE 'org/%/payouts/%'
+    """
+)
+_PLATFORM_CREDITS = text(
+    f"""
+    WITH {_FAMILY}, spent AS (
+        SELECT DISTINCT e.transfer_id FROM (
+            SELECT account_id, min(opened_at) AS since FROM payers GROUP BY account_id
+        ) a, LATERAL (
+            SELECT n.transfer_id FROM ledger.entries n
+            WHERE n.account_id = a.account_id AND n.amount < 0 AND n.effective_at >= a.since
+            ORDER BY n.version DESC LIMIT {MOST_USES}
+        ) e
+    )
+    SELECT u.transfer_id, sum(u.amount - u.returned - u.passed)::bigint AS used
+    FROM spent s JOIN ledger.lot_uses u ON u.transfer_id = s.transfer_id
+    WHERE u.to_lot IS NULL AND u.outcome = 'used' AND u.lot_id IN (SELECT id FROM payers)
+    GROUP BY u.transfer_id HAVING sum(u.amount - u.returned - u.passed) > 0
+    """
+)
+_CREDITS_IN_TRANSIT = text(
+    f"WITH {_FAMILY} SELECT coalesce(sum(remaining), 0)::bigint FROM payers WHERE path NOT LIKE 'agent/%'"
+)
+_MONEY = """
+    SELECT a.id FROM payments p
+    JOIN ledger.accounts a ON a.asset = :asset
+        AND a.path IN ('org/' || p.org_id || '/payments/' || p.id, 'escrow/' || p.escrow_id)
+    WHERE p.id = :payment
+"""
+_EARNED_MONEY = text(
+    f"""
+    SELECT e.transfer_id, a.path, a.org_id, sum(e.amount)::bigint AS used, max(e.effective_at) AS at
+    FROM (SELECT DISTINCT o.transfer_id FROM ledger.entries o WHERE o.account_id IN ({_MONEY}) AND o.amount < 0) o
+    JOIN ledger.entries e ON e.transfer_id = o.transfer_id AND e.amount > 0
+    JOIN ledger.accounts a ON a.id = e.account_id
+    WHERE a.org_id IS DISTINCT FROM :payer AND (
+        a.path LIKE 'agent/%/earnings/%' OR a.path = 'platform/commission' OR a.path LIKE 'platform/revenue/%'
+    )
+    GROUP BY e.transfer_id, a.path, a.org_id
+    """
+)
+_MONEY_IN_TRANSIT = text(
+    f"""
+    SELECT coalesce(sum(b.posted), 0)::bigint FROM ledger.balances b JOIN ledger.accounts a ON a.id = b.account_id
+    WHERE b.account_id IN ({_MONEY}) AND a.path LIKE 'escrow/%'
+    """
+)
+#: What can be taken from a creator: what the payment paid first, then the agent's youngest earnings, then the others'.
+_LOTS = text(
+    f"""
+    SELECT l.id, g.id AS agent_id, l.remaining - l.held AS free
+    FROM agents g JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/earnings/CREDIT' AND a.asset = 'CREDIT'
+    JOIN ledger.lots l ON l.account_id = a.id AND l.is_open AND l.remaining > l.held
+    WHERE g.org_id = :org_id
+    ORDER BY l.id::text = :source DESC, g.id = :agent_id DESC, l.opened_at DESC, l.id DESC LIMIT {MOST_TAKEN}
+    """
+)
+_ACCOUNTS = text(
+    f"""
+    SELECT g.id AS agent_id, (b.posted - b.pending_out)::bigint AS free
+    FROM agents g JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/earnings/' || :asset AND a.asset = :asset
+    JOIN ledger.balances b ON b.account_id = a.id AND b.posted > b.pending_out
+    WHERE g.org_id = :org_id ORDER BY g.id = :agent_id DESC, 2 DESC, g.id LIMIT {MOST_TAKEN}
+    """
+)
+#: Payouts that were sent with what a payment had paid, the newest first.
+_SENT_CREDITS = text(
+    """
+    SELECT p.id, p.amount_minor - coalesce(r.money, 0) AS left, l.amount - coalesce(r.goods, 0) AS goods,
+        l.paid - coalesce(r.paid, 0) AS money
+    FROM ledger.lots l JOIN ledger.accounts a ON a.id = l.account_id
+    JOIN payouts p ON a.path = 'org/' || p.org_id || '/payouts/' || p.id AND p.status = 'paid'
+    LEFT JOIN LATERAL (
+        SELECT sum(amount_minor) AS money, sum(goods_minor) FILTER (WHERE source = :source) AS goods,
+            sum(amount_minor) FILTER (WHERE source = :source) AS paid
+        FROM transfer_reversals WHERE payout_id = p.id AND status IN ('requested', 'reversed')
+    ) r ON true
+    WHERE l.payment_id = :payment AND l.parent_id = CAST(:source AS uuid) ORDER BY p.created_at DESC, p.id DESC
+    """
+)
+_SENT_MONEY = text(
+    """
+    SELECT p.id, p.amount_minor - coalesce(r.money, 0) AS left, p.goods - coalesce(r.goods, 0) AS goods,
+        p.goods - coalesce(r.goods, 0) AS money
+    FROM (
+        SELECT p.id, p.amount_minor, p.created_at, sum((l.line ->> 'money_minor')::bigint)::bigint AS goods
+        FROM payouts p, jsonb_array_elements(p.state -> 'lines') AS l (line)
+        WHERE p.org_id = :org_id AND p.status = 'paid' AND p.currency = :asset AND l.line ->> 'asset' = :asset
+        GROUP BY p.id ORDER BY p.created_at DESC, p.id DESC LIMIT 100
+    ) p LEFT JOIN LATERAL (
+        SELECT sum(amount_minor) AS money, sum(goods_minor) FILTER (WHERE asset = :asset) AS goods
+        FROM transfer_reversals WHERE payout_id = p.id AND status IN ('requested', 'reversed')
+    ) r ON true
+    ORDER BY p.created_at DESC, p.id DESC
+    """
+)
+
+
+async def begin(
+    session: Writes,
+    *,
+    payment_id: str,
+    cause: str,
+    org_id: str,
+    asset: str,
+    amount_minor: int,
+    disputed_at: datetime,
+    at: datetime,
+) -> None:
+    """Note that a payment was lost and its payer owes for it, once for each cause."""
+    await session.execute(
+        insert(Recovery)
+        .values(
+            id=recovery_id_of(payment_id, cause),
+            payment_id=payment_id,
+            cause=cause,
+            org_id=org_id,
+            asset=asset,
+            amount_minor=amount_minor,
+            disputed_at=disputed_at,
+            created_at=at,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+async def open_page(session: AsyncSession, *, after: str, limit: int) -> Sequence[str]:
+    """Return the ids of recoveries that are open, after an id."""
+    query = select(Recovery.id).where(Recovery.closed_at.is_(None), Recovery.id > after).order_by(Recovery.id)
+    return (await session.scalars(query.limit(limit))).all()
+
+
+async def locked(session: AsyncSession, recovery_id: str) -> Recovery | None:
+    """Return a recovery that is open, and keep others from working on it until the transaction ends."""
+    query = select(Recovery).where(Recovery.id == recovery_id, Recovery.closed_at.is_(None)).with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+
+
+async def close_of(session: AsyncSession, payment_id: str, cause: str, *, at: datetime) -> bool:
+    """Close a recovery because its money came back after all; tells whether creators gave something back for it."""
+    recovery_id = recovery_id_of(payment_id, cause)
+    await session.execute(
+        update(Recovery).where(Recovery.id == recovery_id, Recovery.closed_at.is_(None)).values(closed_at=at)
+    )
+    return bool(await session.scalar(select(func.count()).where(RecoveryShare.recovery_id == recovery_id)))
+
+
+async def uses(session: AsyncSession, case: Recovery) -> tuple[list[Use], int]:
+    """Return what a payment's money or credits were used for, and how much of them nobody has used yet."""
+    values: dict[str, object] = {"payment": case.payment_id, "payer": case.org_id}
+    if case.asset != CREDIT:
+        values["asset"] = case.asset
+        earnings = f"/earnings/{case.asset}"
+        found = [
+            Use(
+                transfer_id=row.transfer_id,
+                source=str(row.transfer_id),
+                used_minor=row.used,
+                agent_id=row.path.split("/")[1] if row.path.endswith(earnings) else None,
+                org_id=row.org_id,
+                at=row.at,
+                kept_minor=row.used,
+            )
+            for row in await session.execute(_EARNED_MONEY, values)
+        ]
+        return found, int(await session.scalar(_MONEY_IN_TRANSIT, values) or 0)
+    found = [
+        Use(
+            transfer_id=row.transfer_id,
+            source=row.source,
+            used_minor=row.used,
+            agent_id=row.agent_id,
+            org_id=row.org_id,
+            at=row.at,
+            kept_minor=max(0, row.kept),
+        )
+        for row in await session.execute(_EARNED_CREDITS, values)
+    ]
+    if found:
+        found += [
+            Use(transfer_id=row.transfer_id, source="", used_minor=row.used)
+            for row in await session.execute(_PLATFORM_CREDITS, values)
+        ]
+    return found, int(await session.scalar(_CREDITS_IN_TRANSIT, values) or 0)
+
+
+async def shares(session: AsyncSession, recovery_id: str) -> set[str]:
+    """Return the sources for which creators have given back already."""
+    return set(await session.scalars(select(RecoveryShare.source).where(RecoveryShare.recovery_id == recovery_id)))
+
+
+async def free(
+    session: AsyncSession, org_id: str, agent_id: str, asset: str, source: str
+) -> list[tuple[str, UUID | None, int]]:
+    """Return what can be taken of a creator's earnings, in the order in which it is: agent, lot, amount."""
+    values = {"org_id": org_id, "agent_id": agent_id}
+    if asset == CREDIT:
+        return [(row.agent_id, row.id, row.free) for row in await session.execute(_LOTS, {**values, "source": source})]
+    rows = await session.execute(_ACCOUNTS, {**values, "asset": asset})
+    return [(row.agent_id, None, row.free) for row in rows]
+
+
+async def sent(session: AsyncSession, case: Recovery, org_id: str, source: str) -> list[Sent]:
+    """Return the payouts that have sent what a share is about."""
+    if case.asset == CREDIT:
+        rows = await session.execute(_SENT_CREDITS, {"payment": case.payment_id, "source": source})
+    else:
+        rows = await session.execute(_SENT_MONEY, {"org_id": org_id, "asset": case.asset})
+    return [
+        Sent(payout_id=row.id, goods_minor=row.goods, money_minor=row.money, left_minor=row.left)
+        for row in rows
+        if row.goods > 0 and row.money > 0 and row.left > 0
+    ]
+
+
+async def due_reversals(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[str]:
+    """Return the ids of reversals that are to be tried or looked for, after an id."""
+    query = select(TransferReversal.id).where(TransferReversal.next_at <= now, TransferReversal.id > after)
+    return (await session.scalars(query.order_by(TransferReversal.id).limit(limit))).all()
+
+
+async def reversal(session: AsyncSession, reversal_id: str, *, lock: bool = False) -> TransferReversal:
+    """Return a reversal, locked where its row is to be changed."""
+    query = select(TransferReversal).where(TransferReversal.id == reversal_id)
+    if lock:
+        query = query.with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).one()
+
+
+async def reversed_of(session: AsyncSession, payout_ids: Sequence[str]) -> dict[str, int]:
+    """Return what was taken back of payouts, in minor units of their currencies."""
+    query = (
+        select(TransferReversal.payout_id, func.sum(TransferReversal.amount_minor))
+        .where(TransferReversal.payout_id.in_(payout_ids), TransferReversal.status == "reversed")
+        .group_by(TransferReversal.payout_id)
+    )
+    return {payout_id: int(amount) for payout_id, amount in await session.execute(query)}
+
+
+#: What `verify` proves about these rows.
+INVARIANTS = (
+    Invariant(
+        name="no more is taken back of a payout than it has sent, and each reversal is one movement of its amount",
+        table="public.transfer_reversals",
+        unit="reversals",
+        violations="""
+        SELECT p.id || ': sent ' || p.amount_minor || ', taken back ' || r.amount
+        FROM (
+            SELECT payout_id, sum(amount_minor) AS amount FROM public.transfer_reversals
+            WHERE status IN ('requested', 'reversed') GROUP BY payout_id
+        ) r JOIN public.payouts p ON p.id = r.payout_id
+        WHERE r.amount > p.amount_minor OR p.status <> 'paid'
+        UNION ALL
+        SELECT r.id || ': amount ' || r.amount_minor || ', moved ' || coalesce(m.amount_minor, 0)
+        FROM public.transfer_reversals r JOIN public.payouts p ON p.id = r.payout_id
+        LEFT JOIN public.payment_movements m
+            ON m.provider = p.provider AND m.key = r.reversal_ref AND m.kind = 'payout_reversal'
+        WHERE r.status = 'reversed' AND m.amount_minor IS DISTINCT FROM r.amount_minor
+        """,
+    ),
+    Invariant(
+        name="creators give back no more for a payment than its payer came to owe",
+        table="public.recovery_shares",
+        unit="shares",
+        violations="""
+        SELECT r.id || ': owed ' || r.amount_minor || ', given back ' || sum(s.taken_minor + s.owed_minor)
+        FROM public.recoveries r JOIN public.recovery_shares s ON s.recovery_id = r.id
+        GROUP BY r.id HAVING sum(s.taken_minor + s.owed_minor) > r.amount_minor
+        """,
+    ),
+)

@@ -1,0 +1,133 @@
+"""What earnings were worth in money, month by month, by the books. Needs the platform's session."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+#: Postings of earnings, each with what it was worth: money itself, and credits for what was paid for these very ones.
+#: What comes back into a lot comes with what had left with it.
+_WORTH = """
+    SELECT g.id AS agent_id, g.name, t.kind, a.asset, e.transfer_id, e.effective_at,
+        sum(e.amount)::bigint AS amount, CASE
+        WHEN a.asset = :currency THEN sum(e.amount)::bigint
+        ELSE coalesce((
+            SELECT sum(u.cost) FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.to_lot
+            WHERE u.transfer_id = e.transfer_id AND l.account_id = a.id AND l.paid_asset = :currency
+        ), 0)::bigint - coalesce((
+            SELECT sum(u.cost) FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id
+            WHERE u.transfer_id = e.transfer_id AND l.account_id = a.id AND l.paid_asset = :currency
+        ), 0)::bigint + coalesce((
+            SELECT sum(l.paid) FROM ledger.lots l
+            WHERE l.transfer_id = e.transfer_id AND l.account_id = a.id AND l.parent_id IS NULL
+              AND l.paid_asset = :currency
+        ), 0)::bigint END AS worth
+    FROM agents g
+    JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/earnings/' || a.asset AND a.asset IN ('CREDIT', :currency)
+    JOIN ledger.entries e ON e.account_id = a.id
+    JOIN ledger.transfers t ON t.id = e.transfer_id
+    WHERE g.org_id = :org_id AND e.effective_at < :until
+    GROUP BY g.id, g.name, t.kind, a.id, a.asset, e.transfer_id, e.effective_at
+"""
+_MONTH = text(
+    f"""
+    SELECT agent_id, name, asset, kind, effective_at >= :since AS is_new, amount > 0 AS is_in,
+        sum(amount)::bigint AS amount, sum(worth)::bigint AS worth
+    FROM ({_WORTH}) w GROUP BY agent_id, name, asset, kind, is_new, is_in ORDER BY agent_id, asset, kind
+    """
+)
+_CURRENCIES = text(
+    """
+    SELECT DISTINCT currency FROM (
+        SELECT a.asset AS currency FROM agents g
+        JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/earnings/' || a.asset AND a.asset <> 'CREDIT'
+        WHERE g.org_id = :org_id
+        UNION ALL
+        SELECT l.paid_asset FROM agents g
+        JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/earnings/CREDIT' AND a.asset = 'CREDIT'
+        JOIN ledger.lots l ON l.account_id = a.id AND l.paid_asset IS NOT NULL
+        WHERE g.org_id = :org_id
+    ) c ORDER BY currency
+    """
+)
+_TOTALS = text(
+    """
+    SELECT m.org_id, c.country, m.currency, extract(quarter FROM m.occurred_at AT TIME ZONE 'UTC')::int AS quarter,
+        coalesce(-sum(m.amount_minor) FILTER (WHERE m.kind = 'payout'), 0)::bigint AS paid,
+        coalesce(sum(m.amount_minor) FILTER (WHERE m.kind = 'payout_reversal'), 0)::bigint AS reversed,
+        (count(*) FILTER (WHERE m.kind = 'payout'))::int AS payouts
+    FROM payment_movements m LEFT JOIN creator_accounts c ON c.org_id = m.org_id
+    WHERE m.kind IN ('payout', 'payout_reversal') AND m.occurred_at >= :since AND m.occurred_at < :until
+    GROUP BY m.org_id, c.country, m.currency, quarter ORDER BY m.org_id, m.currency, quarter
+    """
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Postings of one kind to or from an agent's earnings of an asset: how much, and what it was worth in money."""
+
+    agent_id: str
+    name: str
+    asset: str
+    kind: str
+    is_new: bool
+    is_in: bool
+    amount_minor: int
+    worth_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarterTotal:
+    """What a creator was paid in a quarter, in minor units of one currency, and what of payouts was taken back."""
+
+    org_id: str
+    country: str | None
+    currency: str
+    quarter: int
+    paid_minor: int
+    reversed_minor: int
+    payouts: int
+
+
+async def moved(
+    session: AsyncSession, org_id: str, currency: str, *, since: datetime, until: datetime
+) -> Sequence[Moved]:
+    """Return what moved on the earnings of an organization up to a time; `is_new`: not before `since`."""
+    values = {"org_id": org_id, "currency": currency, "since": since, "until": until}
+    return [
+        Moved(
+            agent_id=row.agent_id,
+            name=row.name,
+            asset=row.asset,
+            kind=row.kind,
+            is_new=row.is_new,
+            is_in=row.is_in,
+            amount_minor=row.amount,
+            worth_minor=row.worth,
+        )
+        for row in await session.execute(_MONTH, values)
+    ]
+
+
+async def currencies(session: AsyncSession, org_id: str) -> Sequence[str]:
+    """Return the currencies that the earnings of an organization are worth something in."""
+    return (await session.scalars(_CURRENCIES, {"org_id": org_id})).all()
+
+
+async def quarters(session: AsyncSession, *, since: datetime, until: datetime) -> Sequence[QuarterTotal]:
+    """Return what every creator was paid in a period, by quarter and currency."""
+    return [
+        QuarterTotal(
+            org_id=row.org_id,
+            country=row.country,
+            currency=row.currency,
+            quarter=row.quarter,
+            paid_minor=row.paid,
+            reversed_minor=row.reversed,
+            payouts=row.payouts,
+        )
+        for row in await session.execute(_TOTALS, {"since": since, "until": until})
+    ]

@@ -1,0 +1,160 @@
+"""The one way in which an act takes two operators.
+
+Whoever asks first is refused and named what to approve. Another operator approves it, or asks for the very same; then
+the act is done once, by whichever of them asks for it. Each step is a transaction of its own: a request stays when the
+act is refused.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.approval import (
+    LASTS,
+    ApprovalAction,
+    ApprovalRequired,
+    ApprovalStatus,
+    check_second,
+    digest,
+    status_of,
+)
+from domain.errors import Conflict
+from models.approval import Approval
+from repositories import alert, approval, audit
+from runtime.database import Database
+from runtime.identity import new_id
+
+
+async def require(
+    database: Database,
+    actor: Actor,
+    action: ApprovalAction,
+    subject: str,
+    content: Mapping[str, object],
+    *,
+    command_id: str,
+    now: datetime,
+) -> None:
+    """Return when another operator has approved this very act, which the command uses up; a repeated one passes again.
+
+    Raises:
+        ApprovalRequired: nobody has; it is requested now.
+        Conflict: `approval.same_operator`.
+    """
+    async with database.platform() as session:
+        waiting = await _require(session, actor, action, subject, content, command_id=command_id, now=now)
+    if waiting is not None:
+        raise ApprovalRequired(
+            "Another operator has to approve this. Have them ask for the same, or approve it by its id.",
+            extra={"approval_id": waiting.id, "expires_at": waiting.expires_at.isoformat()},
+        )
+
+
+async def _require(
+    session: AsyncSession,
+    actor: Actor,
+    action: ApprovalAction,
+    subject: str,
+    content: Mapping[str, object],
+    *,
+    command_id: str,
+    now: datetime,
+) -> Approval | None:
+    await approval.lock_for(session, action.value, subject)
+    if await approval.used_by(session, action.value, subject, command_id):
+        return None
+    row = await approval.open_for(session, action.value, subject, digest(content))
+    if row is not None and status_of(ApprovalStatus(row.status), row.expires_at, now) is ApprovalStatus.EXPIRED:
+        row.status = ApprovalStatus.EXPIRED.value
+        await session.flush()
+        row = None
+    if row is None:
+        return await _request(session, actor, action, subject, content, now)
+    if row.status == ApprovalStatus.REQUESTED:
+        if row.requested_by == actor.qualified():
+            return row
+        await _approve(session, actor, row, now)
+    row.status, row.used_by, row.used_at = ApprovalStatus.USED.value, command_id, now
+    await session.flush()
+    return None
+
+
+async def decide(session: AsyncSession, actor: Actor, approval_id: str, *, approves: bool, now: datetime) -> Approval:
+    """Approve or reject what another operator asked for; whoever asked may only take it back.
+
+    Raises:
+        NotFound: there is no such approval.
+        Conflict: `approval.decided`, or `approval.same_operator`.
+    """
+    row = await approval.get(session, approval_id, lock=True)
+    now_is = status_of(ApprovalStatus(row.status), row.expires_at, now)
+    wanted = ApprovalStatus.APPROVED if approves else ApprovalStatus.REJECTED
+    if now_is is wanted and row.decided_by == actor.qualified():
+        return row
+    if now_is is not ApprovalStatus.REQUESTED:
+        raise Conflict(
+            f"This approval is {now_is.value}. Only one that is requested can be decided.",
+            code="approval.decided",
+            extra={"state": now_is.value},
+        )
+    if approves:
+        await _approve(session, actor, row, now)
+    else:
+        row.status, row.decided_by, row.decided_at = ApprovalStatus.REJECTED.value, actor.qualified(), now
+        await _tell(session, actor, row, "reject")
+    await session.flush()
+    return row
+
+
+async def _request(
+    session: AsyncSession,
+    actor: Actor,
+    action: ApprovalAction,
+    subject: str,
+    content: Mapping[str, object],
+    now: datetime,
+) -> Approval:
+    row = Approval(
+        id=new_id("apv"),
+        action=action.value,
+        subject=subject,
+        content=dict(content),
+        digest=digest(content),
+        status=ApprovalStatus.REQUESTED.value,
+        requested_by=actor.qualified(),
+        requested_key=actor.key_id,
+        requested_at=now,
+        expires_at=now + LASTS,
+    )
+    session.add(row)
+    await session.flush()
+    await audit.record(session, actor, "approval.request", row.id, {"action": row.action, "subject": subject})
+    await alert.raise_alert(
+        session,
+        kind="approval.requested",
+        subject=row.id,
+        detail=f"{row.requested_by} asks for {row.action} of {subject}. Another operator approves or rejects it.",
+    )
+    return row
+
+
+async def _approve(session: AsyncSession, actor: Actor, row: Approval, now: datetime) -> None:
+    mine, theirs = await approval.key(session, actor.key_id), await approval.key(session, row.requested_key)
+    check_second(
+        requested_by=row.requested_by,
+        requested_at=row.requested_at,
+        issued_by=None if theirs is None else theirs.created_by,
+        by=actor.qualified(),
+        key_issued_by="" if mine is None else mine.created_by,
+        key_at=row.requested_at if mine is None else mine.created_at,
+    )
+    row.status, row.decided_by, row.decided_at = ApprovalStatus.APPROVED.value, actor.qualified(), now
+    await _tell(session, actor, row, "approve")
+
+
+async def _tell(session: AsyncSession, actor: Actor, row: Approval, verb: str) -> None:
+    details = {"action": row.action, "subject": row.subject, "requested_by": row.requested_by}
+    await audit.record(session, actor, f"approval.{verb}", row.id, details)
+    await alert.close(session, f"approval.requested:{row.id}", actor.qualified())

@@ -1,0 +1,313 @@
+"""Takes from creators what a payment had paid them that was taken back itself; each step is one transaction.
+
+A creator gives back from its earnings. What is not there any more it owes, as the payer does until then; what has left
+in a payout is taken back at the provider, which pays that debt. Whoever takes earnings holds the lock of the
+organization's debts.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.accounts import Account
+from domain.ids import recovery_key, reversal_id_of
+from domain.lots import LotSource, LotTerms
+from domain.mail import MailKind
+from domain.money import CREDIT, format_amount
+from domain.payable import HoldBack
+from domain.recovery import LOOKS, ReversalStatus, Use, answered_for, reversals
+from ledger.gateway import Ledger, Posting
+from models.recovery import Recovery, RecoveryShare, TransferReversal
+from providers.payouts.base import ReversalSnapshot
+from repositories import alert, debt, level, recovery
+from repositories import payout as payouts
+from runtime.database import driver_connection
+from services import mail
+from services.debt import close_paid_debts, owed_minor
+
+
+async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, *, now: datetime) -> int:
+    """Take what creators answer for and have not given back yet; returns for how many uses.
+
+    What a use arrives for later, as when an escrow is released, is taken by a later call.
+    """
+    case = await session.get(Recovery, recovery_id)
+    if case is None or case.closed_at is not None:
+        return 0
+    seen, _ = await recovery.uses(session, case)
+    for org_id in sorted({case.org_id, *(use.org_id for use in seen if use.org_id is not None)}):
+        await debt.lock(session, org_id)
+    locked = await recovery.locked(session, recovery_id)
+    if locked is None:
+        return 0
+    known = {use.source for use in seen}
+    uses, in_transit = await recovery.uses(session, locked)
+    since = {agent_id: await _since(session, locked, hold_back, agent_id) for agent_id in _agents(uses)}
+    done = await recovery.shares(session, locked.id)
+    due = [
+        (use, minor)
+        for use, minor in answered_for(uses, in_transit, locked.amount_minor, since)
+        # What has arrived since the locks were taken is for the next call.
+        if use.source in known and use.source not in done
+    ]
+    ledger = Ledger(await driver_connection(session))
+    taking = await _plan(session, ledger, locked, due)
+    owes = [accounts.org_debt(org_id, locked.asset) for org_id in sorted({each.org_id for each in taking})]
+    payer = accounts.org_debt(locked.org_id, locked.asset)
+    touched = list(dict.fromkeys(posting.source for each in taking for posting in each.postings))
+    if taking:
+        await ledger.lock_balances([payer, *touched], if_open=owes)
+    for each in taking:
+        await _take(session, ledger, locked, each, now)
+    if taking:
+        await close_paid_debts(session, ledger, locked.org_id, locked.asset)
+    arrived_meanwhile = any(use.agent_id is not None and use.source not in known for use in uses)
+    if not (in_transit or arrived_meanwhile) or not await owed_minor(ledger, locked.org_id, locked.asset):
+        locked.closed_at = now
+        await session.flush()
+    return len(taking)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taking:
+    """What one creator gives back for one use."""
+
+    use: Use
+    agent_id: str
+    org_id: str
+    postings: list[Posting]
+    taken_minor: int
+    own_minor: int
+    owed_minor: int
+
+
+def _agents(uses: list[Use]) -> set[str]:
+    return {use.agent_id for use in uses if use.agent_id is not None}
+
+
+async def _since(session: AsyncSession, case: Recovery, hold_back: HoldBack, agent_id: str) -> datetime:
+    if await level.newest(session) is None:
+        return case.disputed_at - hold_back.answers_for(None)
+    ladder, rank = await level.of_agent(session, agent_id)
+    return case.disputed_at - hold_back.answers_for(ladder.level_of(rank))
+
+
+async def _plan(session: AsyncSession, ledger: Ledger, case: Recovery, due: list[tuple[Use, int]]) -> list[_Taking]:
+    """Decide what is taken from where; everything of it is locked against whoever else takes earnings."""
+    left = await owed_minor(ledger, case.org_id, case.asset)
+    gone: dict[object, int] = {}
+    planned = []
+    for use, minor in due:
+        wanted = min(minor, left)
+        if not wanted or use.agent_id is None or use.org_id is None:
+            continue
+        left -= wanted
+        missing, own, by_agent = wanted, 0, dict[str, list[tuple[object, int]]]()
+        for agent_id, lot_id, free in await recovery.free(session, use.org_id, use.agent_id, case.asset, use.source):
+            place = lot_id or agent_id
+            part = min(missing, free - gone.get(place, 0))
+            if part > 0:
+                by_agent.setdefault(agent_id, []).append((place, part))
+                gone[place] = gone.get(place, 0) + part
+                missing -= part
+                own += part if str(lot_id) == use.source else 0
+        planned.append(
+            _Taking(
+                use=use,
+                agent_id=use.agent_id,
+                org_id=use.org_id,
+                postings=[_posting(case, use.org_id, agent_id, parts) for agent_id, parts in by_agent.items()],
+                taken_minor=wanted - missing,
+                own_minor=own,
+                owed_minor=missing,
+            )
+        )
+    return planned
+
+
+def _posting(case: Recovery, org_id: str, agent_id: str, parts: list[tuple[object, int]]) -> Posting:
+    source = accounts.agent_earnings(agent_id, case.asset, org_id)
+    lots = LotTerms(slices=tuple(parts)) if case.asset == CREDIT else None  # type: ignore[arg-type]
+    return Posting(source, _debt(case), sum(part for _, part in parts), lots)
+
+
+def _debt(case: Recovery) -> Account:
+    return accounts.org_debt(case.org_id, case.asset)
+
+
+async def _take(session: AsyncSession, ledger: Ledger, case: Recovery, taking: _Taking, now: datetime) -> None:
+    postings = list(taking.postings)
+    if taking.owed_minor:
+        postings.append(Posting(accounts.org_debt(taking.org_id, case.asset), _debt(case), taking.owed_minor))
+    posted = await ledger.post_compound(
+        key=recovery_key(case.id, "share", taking.use.source),
+        kind="earnings.recovered",
+        postings=postings,
+        reference=case.payment_id,
+        org_id=taking.org_id,
+        effective_at=now,
+    )
+    session.add(
+        RecoveryShare(
+            recovery_id=case.id,
+            source=taking.use.source,
+            agent_id=taking.agent_id,
+            org_id=taking.org_id,
+            taken_minor=taking.taken_minor,
+            own_minor=taking.own_minor,
+            owed_minor=taking.owed_minor,
+            transfer_id=posted.transfer_id,
+            at=now,
+        )
+    )
+    if taking.owed_minor:
+        await _plan_reversals(session, case, taking, now)
+    await session.flush()
+    await _tell(session, case, taking)
+
+
+async def _plan_reversals(session: AsyncSession, case: Recovery, taking: _Taking, now: datetime) -> None:
+    sent = await recovery.sent(session, case, taking.org_id, taking.use.source)
+    for payout_id, goods_minor, money_minor in reversals(sent, taking.owed_minor):
+        row = await payouts.get(session, payout_id)
+        assert row is not None
+        session.add(
+            TransferReversal(
+                id=reversal_id_of(case.id, taking.use.source, payout_id),
+                recovery_id=case.id,
+                source=taking.use.source,
+                payout_id=payout_id,
+                org_id=taking.org_id,
+                agent_id=taking.agent_id,
+                asset=case.asset,
+                currency=row.currency,
+                amount_minor=money_minor,
+                goods_minor=goods_minor,
+                status=ReversalStatus.REQUESTED.value,
+                tries=0,
+                next_at=now,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+
+
+async def _tell(session: AsyncSession, case: Recovery, taking: _Taking) -> None:
+    amount = format_amount(taking.taken_minor + taking.owed_minor, case.asset)
+    owes = format_amount(taking.owed_minor, case.asset)
+    key = f"{case.id}:{taking.use.source}"
+    await alert.raise_alert(
+        session,
+        kind="earnings.recovered",
+        subject=taking.org_id,
+        detail=f"A payment that had paid agent {taking.agent_id} was taken back by its bank or refunded: {amount} "
+        f"{case.asset} are taken back for it"
+        + (f", of which {taking.org_id} owes {owes}." if taking.owed_minor else "."),
+        org_id=taking.org_id,
+        key=f"earnings.recovered:{key}",
+        shared=True,
+    )
+    await mail.queue(
+        session,
+        key=f"recovery:{key}",
+        org_id=taking.org_id,
+        kind=MailKind.EARNINGS_RECOVERED,
+        data={"amount": amount, "currency": case.asset},
+    )
+
+
+# Transfers that are taken back --------------------------------------------------------------------------------------
+
+
+async def begin_reversal(session: AsyncSession, reversal_id: str, *, now: datetime) -> TransferReversal | None:
+    """Return what is to be taken back at the provider, or None where the creator owes nothing of it any more.
+
+    The first try takes no more than is owed by then; what may have been sent keeps its amount.
+    """
+    seen = await recovery.reversal(session, reversal_id)
+    await debt.lock(session, seen.org_id)
+    row = await recovery.reversal(session, reversal_id, lock=True)
+    if row.status != ReversalStatus.REQUESTED:
+        return None
+    if not row.tries:
+        owed = await owed_minor(Ledger(await driver_connection(session)), row.org_id, row.asset)
+        goods = min(row.goods_minor, owed)
+        money = row.amount_minor * goods // row.goods_minor
+        if not money:
+            row.status, row.next_at, row.updated_at = ReversalStatus.NOT_NEEDED.value, None, now
+            await session.flush()
+            return None
+        row.goods_minor, row.amount_minor = goods, money
+    row.next_at = now + LOOKS[min(row.tries, len(LOOKS) - 1)]
+    row.tries, row.updated_at = row.tries + 1, now
+    await session.flush()
+    return row
+
+
+async def refuse_reversal(session: AsyncSession, reversal_id: str, *, code: str, detail: str, now: datetime) -> None:
+    """Note that the provider does not take it back: the creator goes on owing it."""
+    row = await recovery.reversal(session, reversal_id, lock=True)
+    if row.status != ReversalStatus.REQUESTED:
+        return
+    row.status, row.failure, row.next_at, row.updated_at = ReversalStatus.REFUSED.value, code, None, now
+    await session.flush()
+    amount = format_amount(row.amount_minor, row.currency)
+    await alert.raise_alert(
+        session,
+        kind="payout.reversal_refused",
+        subject=row.payout_id,
+        detail=f"{amount} {row.currency} of {row.payout_id} cannot be taken back from {row.org_id}, which owes it now: "
+        f"{detail} ({code})",
+        org_id=row.org_id,
+        key=f"payout.reversal_refused:{row.id}",
+    )
+
+
+async def book_reversal(session: AsyncSession, reversal_id: str, made: ReversalSnapshot, *, now: datetime) -> None:
+    """Book money that came back of a payout: it pays what the creator owes, and the rest is earned again."""
+    seen = await recovery.reversal(session, reversal_id)
+    await debt.lock(session, seen.org_id)
+    row = await recovery.reversal(session, reversal_id, lock=True)
+    if row.status != ReversalStatus.REQUESTED:
+        return
+    if (made.amount_minor, made.movement.amount_minor) != (row.amount_minor, row.amount_minor):
+        raise AssertionError(f"{row.id}: {made.amount_minor} came back, and not {row.amount_minor}")
+    sent = await payouts.get(session, row.payout_id)
+    assert sent is not None
+    ledger = Ledger(await driver_connection(session))
+    owed = min(row.goods_minor, await owed_minor(ledger, row.org_id, row.asset))
+    over = row.goods_minor - owed
+    owes = accounts.org_debt(row.org_id, row.asset)
+    earned = accounts.agent_earnings(row.agent_id, row.asset, row.org_id)
+    clearing = accounts.provider_clearing(sent.provider, row.currency)
+    if row.asset == CREDIT:
+        redeemed = accounts.platform("credit_redemption", CREDIT)
+        back = row.amount_minor * over // row.goods_minor
+        again = LotTerms(source=LotSource.EARNINGS, paid_minor=back, paid_asset=row.currency if back else None)
+        postings = [
+            Posting(redeemed, owes, owed),
+            Posting(redeemed, earned, over, again),
+            # The refund of the payment has taken its money from revenue, and what the creator owed was not revenue.
+            Posting(clearing, accounts.platform("revenue/credits", row.currency), row.amount_minor - back),
+            Posting(clearing, accounts.platform("payable", row.currency), back),
+        ]
+    else:
+        postings = [Posting(clearing, owes, owed), Posting(clearing, earned, over)]
+    postings = [posting for posting in postings if posting.amount_minor]
+    touched = dict.fromkeys(account for posting in postings for account in (posting.source, posting.destination))
+    await ledger.lock_balances(touched)
+    posted = await ledger.post_compound(
+        key=recovery_key(row.id, "reversed"),
+        kind="payout.reversed",
+        postings=postings,
+        reference=row.payout_id,
+        org_id=row.org_id,
+        effective_at=now,
+    )
+    await payouts.write_movement(session, payouts.state_of(sent), made.movement, posted.transfer_id)
+    row.status, row.reversal_ref, row.next_at = ReversalStatus.REVERSED.value, made.ref, None
+    row.transfer_id, row.updated_at = posted.transfer_id, now
+    await session.flush()
+    await close_paid_debts(session, ledger, row.org_id, row.asset)

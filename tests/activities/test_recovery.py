@@ -1,0 +1,410 @@
+"""What creators give back of payments that were taken back: in the books and at the provider, once and no more."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import insert, text
+from temporalio.testing import ActivityEnvironment
+
+from activities.payout import PayoutActivities
+from activities.recovery import RecoveryActivities
+from commands.verify import verify
+from contracts.payout import SendPayout
+from contracts.recovery import RecoveryPage
+from domain import accounts
+from domain.access import Actor, Role
+from domain.earnings import EarningsKind
+from domain.money import CREDIT
+from domain.payable import HoldBack, PayableState
+from domain.payment.purposes.escrow import fulfilled
+from domain.payment.terms import Purpose, PurposeKind
+from domain.payout.commands import numbered, sent
+from domain.payout.state import Payout
+from ledger.gateway import Ledger, Posting
+from models.agent import Agent
+from models.creator_account import CreatorAccountRow
+from models.organization import Organization
+from repositories import payout as payouts
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from services import earnings
+from services import payout as service
+from services.payable import shares_of
+from tests.api.paying import NOW, Written
+from tests.conftest import DatabaseUrls
+from tests.support.payouts import FakePayouts
+
+pytestmark = pytest.mark.db
+
+HOLD_BACK = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7))
+ONE = 1_000_000
+#: A day before the payer's bank takes the money back.
+EARNED = NOW - timedelta(days=60)
+
+
+class World:
+    """A payer whose card may be stolen, a creator who works for it, and hands for the books."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.fake = database, FakePayouts()
+        self.payer, self.org, self.agent = new_id("org"), new_id("org"), new_id("agt")
+        self.ref = f"acct_ok_{new_id('x')[2:]}"
+        self.actor = Actor(principal="finance", role=Role.FINANCE, org_id=self.org)
+        self.acts = RecoveryActivities(database, self.fake, hold_back=HOLD_BACK)
+
+    async def begin(self) -> "World":
+        async with self.database.platform() as session:
+            for each in (self.payer, self.org):
+                await session.execute(insert(Organization).values(id=each, name=each, command_id=each, created_by="t"))
+            listing = {"visibility": "public", "pricing_model": "free", "created_by": "t"}
+            await session.execute(
+                insert(Agent).values(id=self.agent, org_id=self.org, name="bot", command_id=self.agent, **listing)
+            )
+            ready = dict.fromkeys(("details_submitted", "transfers_enabled", "payouts_enabled", "tax_profile"), True)
+            await session.execute(
+                insert(CreatorAccountRow).values(
+                    org_id=self.org,
+                    provider="fake",
+                    ref=self.ref,
+                    country="US",
+                    **ready,
+                    requirements_due=[],
+                    destination="bank",
+                    destination_last4="6789",
+                    destination_currency="USD",
+                    seen_at=EARNED,
+                    created_by="t",
+                )
+            )
+        return self
+
+    async def bought(self, **terms: Any) -> Written:
+        """Pay by card, for 100 credits unless told otherwise."""
+        made = await Written(self.database, self.payer, **terms).begin()
+        made.there.pay(fee=0)
+        return await made.look()
+
+    async def move(self, *postings: Posting, at: datetime = NOW) -> None:
+        async with self.database.platform() as session:
+            await Ledger(await driver_connection(session)).post_compound(
+                key=new_id("k"), kind="t", postings=list(postings), effective_at=at
+            )
+
+    async def works(self, credits: int, *, commission: int = 0, at: datetime = NOW) -> None:
+        """Have the agent earn so much of what the payer has, through an escrow."""
+        held = accounts.escrow(new_id("esc"), CREDIT, self.payer)
+        await self.move(Posting(accounts.org_credits(self.payer), held, credits * ONE), at=at)
+        legs = [Posting(held, self.earned(), (credits - commission) * ONE)]
+        if commission:
+            legs.append(Posting(held, accounts.platform("commission", CREDIT), commission * ONE))
+        await self.move(*legs, at=at)
+
+    def earned(self, asset: str = CREDIT) -> Any:
+        return accounts.agent_earnings(self.agent, asset, self.org)
+
+    async def lost(self, paid: Written, *, amount: int | None = None) -> None:
+        ref = paid.there.dispute(amount, fee=0)
+        await paid.look()
+        paid.there.close_dispute(ref, won=False)
+        await paid.look()
+
+    async def recover(self) -> tuple[int, int]:
+        """Run the batch, and return for how many uses something was given back and how many transfers came back."""
+        page = RecoveryPage(now=datetime.now(UTC), after="", limit=500)
+        recovered = await ActivityEnvironment().run(self.acts.recover, page)
+        reversed_ = await ActivityEnvironment().run(self.acts.reverse, replace_now(page))
+        return recovered.done, reversed_.done
+
+    async def balances(self, asset: str = CREDIT) -> dict[str, int]:
+        """What the creator has, what it owes and what the payer owes."""
+        owes = {"owes": accounts.org_debt(self.org, asset), "payer": accounts.org_debt(self.payer, asset)}
+        async with self.database.platform() as session:
+            ledger = Ledger(await driver_connection(session))
+            found = {
+                name: (await ledger.balance(account)).posted_minor
+                for name, account in {"earned": self.earned(asset), **owes}.items()
+            }
+        scale = ONE if asset == CREDIT else 1
+        return {name: posted // scale for name, posted in found.items()}
+
+    async def states(self) -> dict[PayableState, int]:
+        async with self.database.platform() as session:
+            shares = await shares_of(session, self.org, HOLD_BACK, now=NOW + timedelta(days=1))
+        return {share.state: share.worth_minor for share in shares}
+
+    async def paid_out(self, *, at: datetime) -> Payout:
+        """Have everything that is old enough paid out, as the run does."""
+        async with self.database.platform() as session:
+            payout = await service.request(
+                session,
+                self.actor,
+                org_id=self.org,
+                currency=None,
+                amount_minor=None,
+                hold_back=HoldBack(usual=timedelta(0), floor=timedelta(0)),
+                minimum="0.01",
+                command_id=new_id("cmd"),
+                now=at,
+            )
+        made = await self.fake.transfer(_asked(payout), idempotency_key=payout.payout_id)
+        async with self.database.platform() as session:
+            after = numbered(sent(payout, transfer_ref=made.ref), "paid")
+            transfer_id = await service.book_sent(session, payout, made.movement, now=at)
+            await payouts.write(session, after, command_id="paid", transfer_id=transfer_id, at=at)
+        return payout
+
+
+def replace_now(page: RecoveryPage) -> RecoveryPage:
+    return page.model_copy(update={"now": datetime.now(UTC)})
+
+
+def _asked(payout: Payout) -> Any:
+    from providers.payouts.base import NewTransfer
+
+    return NewTransfer(
+        payout_id=payout.payout_id,
+        account_ref=payout.account_ref,
+        amount_minor=payout.amount_minor,
+        currency=payout.currency,
+    )
+
+
+@pytest.fixture
+async def world(database: Database) -> World:
+    return await World(database).begin()
+
+
+async def test_lost_chargeback_takes_the_creators_share_and_is_frozen_before(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100, commission=10)
+    ref = paid.there.dispute(fee=0)
+    await paid.look()
+    assert await world.states() == {PayableState.FROZEN: 900}
+    paid.there.close_dispute(ref, won=False)
+    await paid.look()
+    # Still frozen until the batch has come by.
+    assert await world.states() == {PayableState.FROZEN: 900}
+    assert (await world.recover())[0] == 1
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": -10}
+    assert await world.recover() == (0, 0)
+
+
+async def test_dispute_that_is_won_releases_what_was_frozen(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    ref = paid.there.dispute(fee=0)
+    await paid.look()
+    paid.there.close_dispute(ref, won=True)
+    await paid.look()
+    assert await world.recover() == (0, 0)
+    assert await world.states() == {PayableState.PENDING: 1000}
+    assert await world.balances() == {"earned": 100, "owes": 0, "payer": 0}
+
+
+async def test_newest_use_is_taken_first_and_no_more_than_was_lost(world: World) -> None:
+    paid = await world.bought()
+    await world.works(40, at=NOW - timedelta(days=3))
+    await world.works(60, at=NOW - timedelta(days=2))
+    await world.lost(paid, amount=500)
+    assert (await world.recover())[0] == 1
+    async with world.database.platform() as session:
+        taken = list(
+            await session.scalars(text("SELECT remaining FROM ledger.lots WHERE org_id = :o"), {"o": world.org})
+        )
+    assert sorted(taken) == [10 * ONE, 40 * ONE]
+
+
+async def test_what_was_earned_before_the_hold_back_is_borne_by_the_platform(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100, at=EARNED - timedelta(days=30))
+    ref = paid.there.dispute(fee=0)
+    await paid.look()
+    assert await world.states() == {PayableState.AVAILABLE: 1000}
+    paid.there.close_dispute(ref, won=False)
+    await paid.look()
+    assert await world.recover() == (0, 0)
+    assert await world.balances() == {"earned": 100, "owes": 0, "payer": -100}
+
+
+async def test_what_was_converted_comes_from_other_earnings_then_is_owed_by_later_ones(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    async with world.database.platform() as session:
+        await earnings.convert(
+            session,
+            world.actor,
+            org_id=world.org,
+            agent_id=world.agent,
+            kind=EarningsKind.PAID,
+            amount_minor=None,
+            renew_days=30,
+            command_id=new_id("cmd"),
+            now=NOW,
+        )
+    await world.lost(paid)
+    # Earned from somebody else, so that it is not what the payment paid.
+    honest = World(world.database)
+    honest.org, honest.agent = world.org, world.agent
+    async with world.database.platform() as session:
+        await session.execute(
+            insert(Organization).values(id=honest.payer, name="h", command_id=honest.payer, created_by="t")
+        )
+    await honest.bought()
+    await honest.works(30)
+    assert (await world.recover())[0] == 1
+    assert await world.balances() == {"earned": 0, "owes": -70, "payer": 0}
+
+
+async def test_pitfall_27_what_has_left_is_taken_back_once_and_pays_the_debt(
+    world: World, database_urls: DatabaseUrls
+) -> None:
+    paid = await world.bought()
+    await world.works(100, commission=10)
+    payout = await world.paid_out(at=NOW + timedelta(seconds=1))
+    assert payout.amount_minor == 900
+    await world.lost(paid)
+    assert await world.recover() == (1, 1)
+    assert await world.recover() == (0, 0)
+    assert [back.amount_minor for back in world.fake.back.values()] == [900]
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": -10}
+    connection = await asyncpg.connect(database_urls.platform.replace("+asyncpg", ""))
+    report = await verify(connection)
+    await connection.close()
+    assert [line for line in report.lines() if "FAILED" in line.upper()] == []
+
+
+async def test_reversal_that_is_refused_stays_the_creators_debt(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    await world.paid_out(at=NOW + timedelta(seconds=1))
+    world.fake.modes[world.ref] = "spent"
+    await world.lost(paid)
+    assert await world.recover() == (1, 0)
+    assert await world.balances() == {"earned": 0, "owes": -100, "payer": 0}
+    async with world.database.platform() as session:
+        rows = await session.execute(text("SELECT status FROM transfer_reversals WHERE org_id = :o"), {"o": world.org})
+    assert [row.status for row in rows] == ["refused"]
+
+
+async def test_pitfall_10_reversal_without_an_answer_is_looked_for_and_not_made_twice(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    await world.paid_out(at=NOW + timedelta(seconds=1))
+    world.fake.modes[world.ref] = "lost"
+    await world.lost(paid)
+    assert await world.recover() == (1, 0)
+    world.fake.modes[world.ref] = "ok"
+    async with world.database.platform() as session:
+        await session.execute(text("UPDATE transfer_reversals SET next_at = now() WHERE org_id = :o"), {"o": world.org})
+    assert await world.recover() == (0, 1)
+    assert [back.amount_minor for back in world.fake.back.values()] == [1000]
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+
+
+async def test_what_later_earnings_have_paid_is_earned_again_when_the_reversal_comes(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    await world.paid_out(at=NOW + timedelta(seconds=1))
+    world.fake.modes[world.ref] = "lost"
+    await world.lost(paid)
+    await world.recover()
+    await world.move(
+        Posting(accounts.platform("credit_issuance", CREDIT), accounts.org_debt(world.org, CREDIT), 30 * ONE)
+    )
+    world.fake.modes[world.ref] = "ok"
+    async with world.database.platform() as session:
+        await session.execute(text("UPDATE transfer_reversals SET next_at = now() WHERE org_id = :o"), {"o": world.org})
+    assert await world.recover() == (0, 1)
+    assert await world.balances() == {"earned": 30, "owes": 0, "payer": 0}
+
+
+async def test_payout_that_was_asked_for_before_its_chargeback_is_not_sent(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    async with world.database.platform() as session:
+        payout = await service.request(
+            session,
+            world.actor,
+            org_id=world.org,
+            currency=None,
+            amount_minor=None,
+            hold_back=HoldBack(usual=timedelta(0), floor=timedelta(0)),
+            minimum="0.01",
+            command_id=new_id("cmd"),
+            now=NOW + timedelta(seconds=1),
+        )
+    paid.there.dispute(fee=0)
+    await paid.look()
+    acts = PayoutActivities(world.database, world.fake, hold_back=HOLD_BACK)
+    answer = await ActivityEnvironment().run(acts.send, SendPayout(payout=payout))
+    assert (answer.refused, world.fake.sent) == ("payout.frozen", {})
+
+
+async def test_money_of_an_escrow_by_card_is_taken_as_well(world: World) -> None:
+    escrow_id = new_id("esc")
+    money = Purpose(kind=PurposeKind.ESCROW, goods_asset="USD", goods_minor=1000, escrow_id=escrow_id)
+    paid = await world.bought(purpose=money, description="work")
+    own, held = (
+        accounts.payment(paid.terms.payment_id, "USD", world.payer),
+        accounts.escrow(escrow_id, "USD", world.payer),
+    )
+    await world.move(Posting(own, held, 1000))
+    assert paid.payment is not None
+    await paid._write(fulfilled(paid.payment, at=NOW))
+    commission = accounts.platform("commission", "USD")
+    await world.move(Posting(held, world.earned("USD"), 950), Posting(held, commission, 50))
+    other = accounts.platform("exchange", "USD")
+    await world.move(Posting(other, world.earned("USD"), 300), at=EARNED - timedelta(days=90))
+    async with world.database.platform() as session:
+        shares = await shares_of(session, world.org, HOLD_BACK, now=NOW + timedelta(days=1))
+    assert {share.state.value: share.amount_minor for share in shares} == {"available": 300, "pending": 950}
+    ref = paid.there.dispute(fee=0)
+    await paid.look()
+    assert await world.states() == {PayableState.AVAILABLE: 300, PayableState.FROZEN: 950}
+    paid.there.close_dispute(ref, won=False)
+    await paid.look()
+    assert (await world.recover())[0] == 1
+    assert await world.balances("USD") == {"earned": 300, "owes": 0, "payer": -50}
+
+
+async def test_what_an_escrow_still_had_is_frozen_when_it_is_released_and_taken_then(world: World) -> None:
+    """Charge, fund, lose the chargeback, release, pay out: the money of a stolen card never leaves."""
+    paid = await world.bought()
+    held = accounts.escrow(new_id("esc"), CREDIT, world.payer)
+    await world.move(Posting(accounts.org_credits(world.payer), held, 100 * ONE))
+    await world.lost(paid)
+    assert await world.recover() == (0, 0)
+    await world.move(Posting(held, world.earned(), 95 * ONE), at=NOW + timedelta(days=30))
+    async with world.database.platform() as session:
+        shares = await shares_of(session, world.org, HOLD_BACK, now=NOW + timedelta(days=90))
+    assert [(share.state, share.worth_minor) for share in shares] == [(PayableState.FROZEN, 950)]
+    await world.move(Posting(held, accounts.platform("commission", CREDIT), 5 * ONE), at=NOW + timedelta(days=30))
+    assert (await world.recover())[0] == 1
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": -5}
+
+
+async def test_credits_that_went_on_to_another_creator_are_taken_where_they_are_and_once(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    async with world.database.platform() as session:
+        await earnings.convert(
+            session,
+            world.actor,
+            org_id=world.org,
+            agent_id=world.agent,
+            kind=EarningsKind.PAID,
+            amount_minor=None,
+            renew_days=30,
+            command_id=new_id("cmd"),
+            now=NOW,
+        )
+    second = await World(world.database).begin()
+    second.payer = world.org
+    await second.works(80, at=NOW + timedelta(seconds=1))
+    await world.lost(paid)
+    assert (await world.recover())[0] == 2
+    # The last one has 80 of it. The first one owes the 20 that it had besides; its 80 were paid on.
+    assert (await second.balances())["earned"] == 0
+    assert await world.balances() == {"earned": 0, "owes": -20, "payer": 0}

@@ -1,0 +1,84 @@
+"""Acts that take two operators: never one alone, whatever keys that one has, and once for each approval."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import asyncpg
+import pytest
+
+from api.bootstrap import operator_key
+from runtime.database import Database
+from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
+from tests.api.paying import paying_app
+from tests.conftest import DatabaseUrls
+
+MakeTenant = Callable[..., Awaitable[Tenant]]
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+async def two(database_urls: DatabaseUrls, database: Database) -> AsyncIterator[tuple[Caller, Caller]]:
+    """Two operators of an app where billing terms take both."""
+    async with database.platform() as session:
+        tokens = [await operator_key(session, f"operator-{next(NUMBERS)}-approvals") for _ in range(2)]
+    async with paying_app(database_urls, two_operators_above="100.00") as http:
+        yield Caller(http, tokens[0]), Caller(http, tokens[1])
+
+
+async def agree(caller: Caller, tenant: Tenant, currency: str = "EUR") -> Any:
+    body = {"mode": "arrears", "currency": currency, "time_zone": "Europe/Berlin", "reason": "agreed"}
+    return await caller.ask("PUT", f"/organizations/{tenant.org_id}/billing-terms", json=body)
+
+
+async def test_one_operator_alone_cannot_and_two_can_once(two: tuple[Caller, Caller], new_tenant: MakeTenant) -> None:
+    asking, other = two
+    tenant = await new_tenant("owner")
+    needed = refused(await agree(asking, tenant), 403, "approval.required")
+    assert refused(await agree(asking, tenant), 403, "approval.required")["approval_id"] == needed["approval_id"]
+    path = f"/approvals/{needed['approval_id']}"
+    refused(await asking.post(f"{path}/approve"), 409, "approval.same_operator")
+    approved = good(await other.post(f"{path}/approve"))
+    assert (approved["status"], approved["content"]["currency"]) == ("approved", "EUR")
+    assert good(await other.post(f"{path}/approve")) == approved
+    # Something else was not approved.
+    refused(await agree(asking, tenant, "GBP"), 403, "approval.required")
+    assert good(await agree(asking, tenant))["currency"] == "EUR"
+    assert refused(await agree(asking, tenant), 403, "approval.required")["approval_id"] != needed["approval_id"]
+    refused(await other.post(f"{path}/approve"), 409, "approval.decided")
+
+
+async def test_same_request_of_another_operator_approves(two: tuple[Caller, Caller], new_tenant: MakeTenant) -> None:
+    asking, other = two
+    tenant = await new_tenant("owner")
+    refused(await agree(asking, tenant), 403, "approval.required")
+    assert good(await agree(other, tenant))["currency"] == "EUR"
+    (entry,) = good(await asking.get("/approvals?limit=1"))["data"]
+    assert entry["status"] == "used"
+
+
+async def test_operator_with_a_second_key_of_its_own_making_is_still_one(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant
+) -> None:
+    insider, _ = two
+    tenant = await new_tenant("owner")
+    body = {"principal": f"accomplice-{next(NUMBERS)}", "role": "operator"}
+    before = Caller(insider.http, good(await insider.post("/api-keys", body, key=new_key()), 201)["secret"])
+    needed = refused(await agree(insider, tenant), 403, "approval.required")
+    path = f"/approvals/{needed['approval_id']}/approve"
+    refused(await before.post(path), 409, "approval.same_operator")
+    refused(await agree(before, tenant), 409, "approval.same_operator")
+
+
+async def test_rejected_and_lapsed_requests_are_over(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant, database_urls: DatabaseUrls
+) -> None:
+    asking, other = two
+    tenant = await new_tenant("owner")
+    needed = refused(await agree(asking, tenant), 403, "approval.required")
+    assert good(await other.post(f"/approvals/{needed['approval_id']}/reject"))["status"] == "rejected"
+    again = refused(await agree(asking, tenant), 403, "approval.required")
+    assert again["approval_id"] != needed["approval_id"]
+    owner = await asyncpg.connect(database_urls.owner.replace("+asyncpg", ""))
+    await owner.execute("UPDATE approvals SET expires_at = now() - interval '1 s' WHERE id = $1", again["approval_id"])
+    await owner.close()
+    refused(await other.post(f"/approvals/{again['approval_id']}/approve"), 409, "approval.decided")

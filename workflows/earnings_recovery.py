@@ -1,0 +1,46 @@
+"""EarningsRecoveryWorkflow: takes back what creators earned from payments that were charged back or refunded."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.recovery import RecoveryActivities
+    from contracts.queues import regular_activity
+    from contracts.recovery import EarningsRecovery, EarningsRecoveryResult, Recovered, RecoveryPage
+    from workflows.batch import through_pages
+
+#: How many are worked on at once.
+PAGE = 20
+
+
+@workflow.defn(name="earnings-recovery")
+class EarningsRecoveryWorkflow:
+    """Takes from earnings what payments had paid that were lost since, and from payouts what is not there any more.
+
+    Messages: none; a schedule starts it.
+    Ends when: every open recovery was worked on once, and every reversal that was due.
+    Continues as new: when the server suggests it, from where it stands.
+    Compensates: nothing; what a provider does not take back is the creator's debt.
+    """
+
+    @workflow.run
+    async def run(self, start: EarningsRecovery | None = None) -> EarningsRecoveryResult:
+        """Work on recoveries page by page, then on reversals."""
+        done = await through_pages(start or EarningsRecovery(now=workflow.now(), limit=PAGE), self._page)
+        workflow.set_current_details(
+            f"Uses for which creators gave something back: {done.recovered}; transfers taken back: {done.reversed}"
+        )
+        return EarningsRecoveryResult(recovered=done.recovered, reversed=done.reversed)
+
+    async def _page(self, progress: EarningsRecovery) -> Recovered:
+        page = RecoveryPage(now=progress.now, after=progress.after, limit=progress.limit)
+        if progress.reversing:
+            return await workflow.execute_activity_method(
+                RecoveryActivities.reverse,
+                page,
+                **regular_activity("take back what was paid out", timeout=timedelta(minutes=5)),
+            )
+        return await workflow.execute_activity_method(
+            RecoveryActivities.recover, page, **regular_activity("take earnings back", timeout=timedelta(minutes=5))
+        )
