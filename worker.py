@@ -30,6 +30,7 @@ from activities.inbox import InboxActivities
 from activities.invoice import InvoiceActivities
 from activities.lots import LotActivities
 from activities.mail import MailActivities
+from activities.marketplace import MarketplaceActivities
 from activities.payment import PaymentActivities
 from activities.payment_escrows import PaymentEscrows
 from activities.payment_providers import ProviderActivities
@@ -78,6 +79,7 @@ from workflows.payment_sweep import PaymentSweepWorkflow
 from workflows.payout import PayoutWorkflow
 from workflows.payout_sweep import PayoutSweepWorkflow
 from workflows.provider_event import ProviderEventWorkflow
+from workflows.purchase_renewals import PurchaseRenewalsWorkflow
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 from workflows.reputation_decay import ReputationDecayWorkflow
 from workflows.revenue_recognition import RevenueRecognitionWorkflow
@@ -126,6 +128,13 @@ SCHEDULES = [
         spec=_every(minutes=1),
         summary="Books the expiry of credits that are due",
         run_timeout=timedelta(minutes=30),
+    ),
+    Job(
+        id="purchase-renewals",
+        workflow="purchase-renewals",
+        spec=_every(hours=1),
+        summary="Renews agents that are paid by the month",
+        run_timeout=timedelta(hours=6),
     ),
     Job(
         id="revenue-recognition",
@@ -321,6 +330,7 @@ WORKFLOWS = [
     ScheduledPayoutsWorkflow,
     PayoutWorkflow,
     ProviderEventWorkflow,
+    PurchaseRenewalsWorkflow,
     ReconciliationWorkflow,
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
@@ -384,6 +394,7 @@ def make_worker(
     )
     terms = TermsMaker(settings.payment_rules, providers)
     topups = AutoTopUpActivities(database, client, terms)
+    selling = MarketplaceActivities(database, client, terms, pays_out_granted=settings.pay_out_granted_credits)
     invoices = InvoiceActivities(database, client, terms, sealed_signals=sealed_signals)
     scores = ReputationActivities(
         database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4
@@ -439,6 +450,7 @@ def make_worker(
             topups.start,
             topups.order,
             topups.settle,
+            selling.renew_purchases,
             customers.ensure_customer,
             customers.look_at_cash,
             CreatorActivities(database, providers.payouts).refresh_creator,

@@ -26,6 +26,7 @@ from domain.accounts import Account
 from domain.errors import InsufficientFunds
 from domain.ids import payment_transfer_key, uuid_id
 from domain.invoice.state import WrongInvoiceState
+from domain.marketplace.offer import NotForSale
 from domain.money import CREDIT, format_amount
 from domain.payment import booking
 from domain.payment.entitlement import gone_minor
@@ -102,8 +103,9 @@ class PaymentActivities:
         also one that was started with a state of somebody's making.
 
         Effect: for each event one transfer, the payment's row, a row of its timeline, the provider's movement, the
-            chargeback's row, what is paid of its invoice, a lot, an alert, evidence that is void or holds again; the
-            provider's events that are thereby handled; and then scores of agents whose evidence was voided.
+            chargeback's row, what is paid of its invoice, the sale on the marketplace, a lot, an alert, evidence that
+            is void or holds again; the provider's events that are thereby handled; and then scores of agents whose
+            evidence was voided.
         Idempotent by: the event's number, unique within the payment, under the row's lock; a movement by its key.
         Fails with: nothing that is final. What a caller can mend is a result; anything else is retried, and an operator
             is alerted.
@@ -117,7 +119,7 @@ class PaymentActivities:
                     await reputation.refresh(self._database, limit=REFRESHED)
                 self._count_failures(message, recorded)
                 return recorded
-            except WrongInvoiceState as refusal:
+            except (WrongInvoiceState, NotForSale) as refusal:
                 return RecordedPayment(applied=False, declined=Declined.of(refusal))
             except InsufficientFunds as refusal:
                 if not _can_be_declined(message, activity.info().attempt):
@@ -250,7 +252,7 @@ class PaymentActivities:
             await _mark_handled(writes, terms.payment_id, terms.provider, handled)
         await _note_loss(session, event, owed)
         if resolved.share is not None:
-            await resolved.share.write(session, event)
+            await resolved.share.write(session, event, transfer_id)
         if transfer_id is not None:
             await _add_lot(session, event, postings, transfer_id)
         await self._raise_alerts(session, event, owed)

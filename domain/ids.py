@@ -302,6 +302,11 @@ def earnings_key(org_id: str, step: str, command: str) -> str:
     return bounded(f"earnings:{org_id}:{step}:{command}")
 
 
+def renewal_command_id(purchase_id: str, tries: int) -> str:
+    """Name the command by which the period after a purchase is tried to be paid, once for each try."""
+    return bounded(f"renewal:{purchase_id}:{tries}")
+
+
 def purchase_key(purchase_id: str, step: str) -> str:
     """Key of a movement of a purchase on the marketplace: it is paid, shared and refunded once."""
     return bounded(f"purchase:{purchase_id}:{step}")

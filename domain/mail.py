@@ -54,6 +54,7 @@ class MailKind(StrEnum):
     SUBSCRIPTION_PAST_DUE = "subscription_past_due"
     TRIAL_ENDS = "trial_ends"
     CONTACTS_CHANGED = "contacts_changed"
+    AGENT_NOT_RENEWED = "agent_not_renewed"
 
 
 class MailStatus(StrEnum):
@@ -249,6 +250,21 @@ _KINDS: Mapping[MailKind, _Kind] = {
             "Ihr Abonnement ist überfällig",
             "Die Zahlung von {amount} für den Tarif {plan} ist nicht eingegangen. "
             "Bitte prüfen Sie Ihr hinterlegtes Zahlungsmittel.",
+        ),
+    ),
+    MailKind.AGENT_NOT_RENEWED: _kind(
+        Purpose.BILLING,
+        "agent amount currency ends_on",
+        en=(
+            "An agent was not renewed",
+            "The next month of the agent {agent} could not be paid with {amount}. What was paid ends on {ends_on}. "
+            "While it still renews, we try again once a day. Please check your credits or your stored payment method.",
+        ),
+        de=(
+            "Ein Agent wurde nicht verlängert",
+            "Der nächste Monat des Agenten {agent} konnte nicht mit {amount} bezahlt werden. Bezahlt ist er bis zum "
+            "{ends_on}. Solange er sich verlängert, versuchen wir es täglich erneut. Bitte prüfen Sie Ihre Credits "
+            "oder Ihr hinterlegtes Zahlungsmittel.",
         ),
     ),
     MailKind.TRIAL_ENDS: _kind(

@@ -47,6 +47,7 @@ SELECT a.* FROM named, LATERAL ledger.charge_together(
 """
 _REFUND = "SELECT a.* FROM ledger.refund_spend($1, $2, $3, $4, $5, $6) AS a"
 _SETTLE_TO = "SELECT a.* FROM ledger.settle_to($1, $2, $3, NULL, false, $4, $5) AS a"
+_RETURNED_BY = "SELECT a.* FROM ledger.returned_by($1, $2, $3, $4, $5) AS a"
 _FORCE = "SELECT a.* FROM ledger.force_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS a"
 _SET_RATE = "SELECT ledger.set_rate($1, $2, $3, $4, $5, $6)"
 
@@ -374,6 +375,13 @@ class Spending:
             Conflict: `spend.refunded`, less than the amount is left to be refunded.
         """
         return _changed(await self._only(_REFUND, self._org_id, key, spend_id, amount_minor, at, renew_days))
+
+    async def returned_by(self, transfer_id: UUID, *, key: str, spend_id: UUID, at: datetime) -> Changed:
+        """Note that a transfer has given back all that was captured by `settle_to`; its windows have it again.
+
+        Raises as `refund`. For the platform's role only.
+        """
+        return _changed(await self._only(_RETURNED_BY, self._org_id, key, spend_id, transfer_id, at))
 
     async def force(self, spend: NewSpend, *, at: datetime) -> Spent:
         """Charge what has already happened: no control refuses it, and what the credits do not cover is owed.

@@ -25,7 +25,7 @@ class MarketplaceOffer(Base):
 
     __tablename__ = "marketplace_offers"
     __table_args__ = (
-        CheckConstraint("model IN ('free', 'one_time')", name="model"),
+        CheckConstraint("model IN ('free', 'one_time', 'monthly')", name="model"),
         CheckConstraint("status IN ('listed', 'retired')", name="status"),
         CheckConstraint(
             "num_nonnulls(price_minor, currency) = CASE model WHEN 'free' THEN 0 ELSE 2 END AND price_minor > 0",
@@ -67,11 +67,16 @@ class MarketplacePurchase(Base):
         payment_id: the payment that paid it; null for credits, which `spend_id` took, and for a free agent.
         transfer_id: what shared it.
         command_id: what it was bought by, once.
+        anchor_at: what the months are counted from, where it is paid by the month; `period` is which of them it is.
+        ends_at: when that month is over.
+        renews_at: when the next one is tried to be paid; null where it is not.
+        tries: how often it was tried.
+        renewed_from: the purchase of the month before.
     """
 
     __tablename__ = "marketplace_purchases"
     __table_args__ = (
-        CheckConstraint("status IN ('active', 'suspended', 'refunded')", name="status"),
+        CheckConstraint("status IN ('active', 'suspended', 'refunded', 'ended')", name="status"),
         CheckConstraint(
             "num_nonnulls(price_minor, currency, transfer_id) IN (0, 3) AND num_nonnulls(payment_id, spend_id) = "
             "CASE WHEN price_minor IS NULL THEN 0 ELSE 1 END",
@@ -84,12 +89,18 @@ class MarketplacePurchase(Base):
             name="shares",
         ),
         CheckConstraint("(refunded_at IS NOT NULL) = (status = 'refunded')", name="refunded"),
+        CheckConstraint(
+            "num_nonnulls(anchor_at, period, ends_at) = CASE model WHEN 'monthly' THEN 3 ELSE 0 END "
+            "AND (renews_at IS NULL OR status = 'active' AND model = 'monthly') AND tries >= 0",
+            name="period",
+        ),
+        Index("ix_marketplace_purchases_renews_at", "renews_at", postgresql_where=text("renews_at IS NOT NULL")),
         Index(
             "uq_marketplace_purchases_owned",
             "org_id",
             "agent_id",
             unique=True,
-            postgresql_where=text("status <> 'refunded'"),
+            postgresql_where=text("status NOT IN ('refunded', 'ended')"),
         ),
         Index("ix_marketplace_purchases_org_id_id", "org_id", "id"),
         Index("ix_marketplace_purchases_org_id_agent_id", "org_id", "agent_id"),
@@ -116,3 +127,9 @@ class MarketplacePurchase(Base):
     bought_at: Mapped[datetime]
     refunded_at: Mapped[datetime | None]
     refunded_by: Mapped[str | None]
+    anchor_at: Mapped[datetime | None]
+    period: Mapped[int | None]
+    ends_at: Mapped[datetime | None]
+    renews_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(server_default=text("0"))
+    renewed_from: Mapped[str | None] = mapped_column(ForeignKey("marketplace_purchases.id"), unique=True)

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.accounts import Account
 from domain.errors import NotFound
 from domain.ids import is_id
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus
@@ -130,11 +132,21 @@ async def lock_purchases(session: AsyncSession, org_id: str, agent_id: str) -> N
 
 
 async def owned(session: AsyncSession, org_id: str, agent_id: str) -> MarketplacePurchase | None:
-    """Return the purchase by which an organization has an agent, also while a chargeback suspends it."""
+    """Return the purchase by which an organization has an agent, also while a chargeback suspends it.
+
+    The period of one that is paid by the month may be over.
+    """
     row = MarketplacePurchase
-    has = row.status != literal_column("'refunded'")
+    has = row.status.not_in([literal_column("'refunded'"), literal_column("'ended'")])
     query = select(row).where(row.org_id == org_id, row.agent_id == agent_id, has)
     return (await session.scalars(query)).one_or_none()
+
+
+async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[str]:
+    """List the purchases whose next period is to be paid, by their id."""
+    row = MarketplacePurchase
+    query = select(row.id).where(row.renews_at <= now, row.id > after).order_by(row.id).limit(limit)
+    return (await session.scalars(query)).all()
 
 
 async def has_refunded(session: AsyncSession, org_id: str, agent_id: str) -> bool:
@@ -166,11 +178,34 @@ async def get_purchase(session: AsyncSession, purchase_id: str, *, lock: bool = 
     return found
 
 
+async def paid_by(session: AsyncSession, payment_id: str) -> MarketplacePurchase | None:
+    """Return the purchase that a payment has paid."""
+    query = select(MarketplacePurchase).where(MarketplacePurchase.payment_id == payment_id)
+    return (await session.scalars(query)).one_or_none()
+
+
 async def lock_paid_by(session: AsyncSession, payment_id: str) -> MarketplacePurchase | None:
     """Return the purchase that a payment has paid, and lock it until the transaction ends."""
     row = MarketplacePurchase
     query = select(row).where(row.payment_id == payment_id).with_for_update()
     return (await session.scalars(query)).one_or_none()
+
+
+_SHARED_LOTS = text(
+    """
+    SELECT l.id, least(sum(u.amount), l.remaining - l.held)::bigint AS amount
+    FROM ledger.lot_uses u
+    JOIN ledger.lots l ON l.id = u.to_lot AND l.remaining > l.held
+    JOIN ledger.accounts a ON a.id = l.account_id AND a.path = :path AND a.asset = :asset
+    WHERE u.transfer_id = :transfer_id GROUP BY l.id ORDER BY l.id
+    """
+)
+
+
+async def lots_of(session: AsyncSession, transfer_id: UUID, account: Account) -> list[tuple[UUID, int]]:
+    """Return what is left of the lots that a transfer brought to an account; the caller has locked its balance."""
+    values = {"transfer_id": transfer_id, "path": account.path, "asset": account.asset}
+    return [(row.id, row.amount) for row in await session.execute(_SHARED_LOTS, values)]
 
 
 async def is_paid_by_spend(session: AsyncSession, spend_id: UUID) -> bool:
@@ -231,7 +266,8 @@ INVARIANTS = (
         violations="""
         SELECT 'purchase ' || p.id || ': costs ' || p.price_minor || ', its spend took ' || coalesce(s.captured, 0)
         FROM marketplace_purchases p LEFT JOIN ledger.spends s ON s.org_id = p.org_id AND s.id = p.spend_id
-        WHERE p.spend_id IS NOT NULL AND (s.captured IS DISTINCT FROM p.price_minor OR s.refunded <> 0)
+        WHERE p.spend_id IS NOT NULL
+            AND (s.captured IS DISTINCT FROM p.price_minor OR s.refunded NOT IN (0, p.taken_minor))
         """,
     ),
     Invariant(

@@ -72,9 +72,9 @@ _CASH = text(
             AND s.path IN ('org/' || p.org_id || '/payments/' || p.id, 'escrow/' || p.escrow_id)
         -- A transfer that also pays commission has two entries on the escrow.
         JOIN LATERAL (
-            SELECT DISTINCT n.transfer_id FROM ledger.entries n WHERE n.account_id = s.id AND n.amount < 0
+            SELECT DISTINCT n.transfer_id FROM ledger.entries n WHERE n.account_id = s.id
         ) o ON true
-        JOIN ledger.entries e ON e.transfer_id = o.transfer_id AND e.account_id = a.id AND e.amount > 0
+        JOIN ledger.entries e ON e.transfer_id = o.transfer_id AND e.account_id = a.id
         WHERE e.effective_at > d.opened_at - g.answers AND NOT EXISTS (
             SELECT FROM recovery_shares r WHERE r.source = e.transfer_id::text AND r.agent_id = g.agent_id
         )
@@ -152,8 +152,9 @@ async def shares(session: AsyncSession, windows: Mapping[str, Window]) -> list[S
         for row in await session.execute(_SHARES, values)
     ]
     for row in await session.execute(_CASH, values):
-        frozen = min(row.free, row.frozen)
-        pending = min(row.free - frozen, max(0, row.young - row.young_frozen))
+        # What a chargeback has taken from there already is not frozen besides.
+        frozen = max(0, min(row.free, row.frozen))
+        pending = min(row.free - frozen, max(0, row.young - max(0, row.young_frozen)))
         parts = (
             (PayableState.AVAILABLE, row.free - pending - frozen),
             (PayableState.FROZEN, frozen),

@@ -73,6 +73,12 @@ async def get(session: AsyncSession, payment_id: str) -> PaymentRow | None:
     return await session.get(PaymentRow, payment_id)
 
 
+async def asked_by(session: AsyncSession, payment_id: str) -> str:
+    """Return who asked for a payment, as the first step of its timeline names them."""
+    row = PaymentEventRow
+    return (await session.scalars(select(row.actor).where(row.payment_id == payment_id, row.number == 1))).one()
+
+
 async def versions(session: AsyncSession, payment_ids: Sequence[str]) -> dict[str, int]:
     """Return the number of the latest event of each payment that the books know."""
     query = select(PaymentRow.id, PaymentRow.version).where(PaymentRow.id.in_(payment_ids))

@@ -99,6 +99,11 @@ async def get(session: AsyncSession, spend_id: str) -> Spend:
     return found
 
 
+async def of_purchase(session: AsyncSession, org_id: str, spend_id: UUID) -> Spend:
+    """Return the spend that paid a purchase."""
+    return (await session.scalars(select(Spend).where(Spend.org_id == org_id, Spend.id == spend_id))).one()
+
+
 async def refunds(session: AsyncSession, spend_id: UUID, *, before: UUID | None, limit: int) -> Sequence[SpendChange]:
     """List what was refunded of a spend, newest first."""
     part = (SpendChange.spend_id == spend_id, SpendChange.kind == "refund")

@@ -5,27 +5,32 @@ A purchase that is paid in money is made where its payment is fulfilled, see `se
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.access import Actor
 from domain.accounts import Account
-from domain.errors import Conflict, DomainError, Invalid
+from domain.errors import DomainError, Invalid
 from domain.ids import purchase_key
 from domain.lots import LotSource, LotTerms
-from domain.marketplace.offer import Offer, OfferModel, OfferStatus, check_price, words
+from domain.marketplace.offer import Offer, OfferModel, OfferStatus, changed, check_price, require_seen, words
+from domain.marketplace.renewal import LEAD, is_over, period_of
 from domain.marketplace.sale import PurchaseStatus, check_refundable, shares_of
 from domain.money import CREDIT, format_amount, format_ratio
+from domain.payment.options import STRIPE
 from ledger.gateway import Ledger, Posting
 from ledger.spending import NewSpend, Spender, Spending
 from models.marketplace import MarketplaceOffer, MarketplacePurchase
+from providers.payments.limits import check_chargeable
 from repositories import agent as agents
 from repositories import audit, debt, marketplace
 from repositories.command import other_request
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.debt import close_paid_debts, settle_debt
+from services.provider_errors import provider_errors
 from services.spend import refusal_of
 
 #: What spends of purchases are for.
@@ -69,10 +74,13 @@ async def offer_agent(
 
     Raises:
         NotFound: there is no such agent.
-        Invalid: the price goes not with the model, or the agent is private.
+        Invalid: the price goes not with the model or cannot be charged, or the agent is private.
     """
     agent = await agents.get(session, agent_id)
     check_price(wanted.model, wanted.price_minor, wanted.currency)
+    if wanted.currency not in {None, CREDIT} and wanted.price_minor is not None:
+        with provider_errors():
+            check_chargeable(STRIPE, wanted.price_minor, wanted.currency)
     if agent.visibility != "public" and wanted.status is OfferStatus.LISTED:
         raise Invalid("A private agent cannot be listed.", extra={"field": "status"})
     row = await marketplace.lock_offer(session, agent_id)
@@ -105,6 +113,7 @@ async def buy(
     creator_bps: int,
     spender: Spender,
     pays_out_granted: bool,
+    seen_minor: int | None,
     command_id: str,
     now: datetime,
 ) -> Bought:
@@ -126,15 +135,15 @@ async def buy(
     done = await marketplace.made_by(session, command_id)
     if done is not None and (done.org_id, done.agent_id) != (org_id, offer.agent_id):
         raise other_request()
-    known = done or await marketplace.owned(session, org_id, offer.agent_id)
+    known = done or await owned_now(session, org_id, offer.agent_id, now)
     if known is not None:
         return Bought(purchase=known)
     if (await marketplace.get(session, offer.agent_id)).as_offer() != offer:
-        why = "The offer has changed meanwhile. Look at it and decide again."
-        raise Conflict(why, code="marketplace.offer_changed")
+        raise changed()
+    require_seen(offer, seen_minor)
     purchase = new_purchase(offer, creator_bps, org_id=org_id, by=actor.qualified(), command_id=command_id, now=now)
     if paid:
-        refusal = await _pay(session, purchase, spender, command_id, pays_out_granted=pays_out_granted, now=now)
+        refusal = await pay(session, purchase, spender, command_id, pays_out_granted=pays_out_granted, now=now)
         if refusal is not None:
             return Bought(purchase=None, refusal=refusal)
     session.add(purchase)
@@ -143,12 +152,32 @@ async def buy(
     return Bought(purchase=purchase, is_new=True)
 
 
+async def owned_now(session: AsyncSession, org_id: str, agent_id: str, now: datetime) -> MarketplacePurchase | None:
+    """Return the purchase by which an organization has an agent, which is locked; one whose period is over ends."""
+    row = await marketplace.owned(session, org_id, agent_id)
+    if row is None or not is_over(row.ends_at, now) or row.status != PurchaseStatus.ACTIVE.value:
+        return row
+    row.status, row.renews_at = PurchaseStatus.ENDED.value, None
+    await session.flush()
+    return None
+
+
 def new_purchase(
-    offer: Offer, creator_bps: int, *, org_id: str, by: str, command_id: str, now: datetime
+    offer: Offer,
+    creator_bps: int,
+    *,
+    org_id: str,
+    by: str,
+    command_id: str,
+    now: datetime,
+    before: MarketplacePurchase | None = None,
 ) -> MarketplacePurchase:
-    """Return the row of a sale, with its price divided; what paid it is still to be added."""
+    """Return the row of a sale, with its price divided; what paid it is still to be added.
+
+    One that is paid by the month is for its first one, or for the one that follows the purchase `before`.
+    """
     shares = shares_of(offer.price_minor or 0, creator_bps)
-    return MarketplacePurchase(
+    row = MarketplacePurchase(
         id=new_id("pur"),
         org_id=org_id,
         agent_id=offer.agent_id,
@@ -165,10 +194,20 @@ def new_purchase(
         bought_by=by,
         command_id=command_id,
         bought_at=now,
+        tries=0,
     )
+    if offer.model is OfferModel.MONTHLY:
+        row.anchor_at, row.period = now, 1
+        if before is not None:
+            assert before.period is not None
+            row.anchor_at, row.period, row.renewed_from = before.anchor_at, before.period + 1, before.id
+        assert row.anchor_at is not None
+        row.ends_at = period_of(row.anchor_at, row.period).end
+        row.renews_at = row.ends_at - LEAD
+    return row
 
 
-async def _pay(
+async def pay(
     session: AsyncSession,
     purchase: MarketplacePurchase,
     spender: Spender,
@@ -249,7 +288,7 @@ async def refund(
     if purchase.price_minor is not None:
         await _give_back(session, purchase, now)
         purchase.taken_minor = purchase.price_minor
-    purchase.status = PurchaseStatus.REFUNDED.value
+    purchase.status, purchase.renews_at = PurchaseStatus.REFUNDED.value, None
     purchase.refunded_at, purchase.refunded_by = now, actor.qualified()
     await session.flush()
     details = {"agent_id": purchase.agent_id}
@@ -272,7 +311,8 @@ async def require_refundable(
 
 async def _give_back(session: AsyncSession, purchase: MarketplacePurchase, now: datetime) -> None:
     assert purchase.transfer_id is not None
-    ledger = Ledger(await driver_connection(session))
+    connection = await driver_connection(session)
+    ledger = Ledger(connection)
     wallet = accounts.org_credits(purchase.org_id)
     earned, apart, commission = _shared_accounts(purchase)
     debts = [accounts.org_debt(org_id, CREDIT) for org_id in (purchase.org_id, purchase.payee_org_id)]
@@ -281,14 +321,21 @@ async def _give_back(session: AsyncSession, purchase: MarketplacePurchase, now: 
     parts = ((apart, purchase.granted_minor), (earned, purchase.creator_minor - purchase.granted_minor))
     legs, owed = list[Posting](), 0
     for source, amount in parts:
-        taken = max(0, min(amount, there[source]))
-        legs.append(Posting(source=source, destination=wallet, amount_minor=taken))
-        owed += amount - taken
+        sold = await marketplace.lots_of(session, purchase.transfer_id, source)
+        own, slices = 0, list[tuple[UUID, int]]()
+        for lot_id, free in sold:
+            part = min(free, amount - own)
+            own, slices = own + part, [*slices, (lot_id, part)]
+        # The very lots come back that the purchase paid; what of them is gone is taken from others.
+        other = max(0, min(amount, there[source]) - own)
+        legs.append(Posting(source=source, destination=wallet, amount_minor=own, lots=LotTerms(slices=tuple(slices))))
+        legs.append(Posting(source=source, destination=wallet, amount_minor=other))
+        owed += amount - own - other
     # What the creator does not have any more was paid for once, and is not payable a second time.
     legs.append(Posting(source=debts[1], destination=wallet, amount_minor=owed, lots=LotTerms(source=LotSource.REFUND)))
     returned = LotTerms(returns=purchase.transfer_id, source=LotSource.REFUND)
     legs.append(Posting(source=commission, destination=wallet, amount_minor=purchase.commission_minor, lots=returned))
-    await ledger.post_compound(
+    posted = await ledger.post_compound(
         key=purchase_key(purchase.id, "refund"),
         kind="marketplace.refunded",
         postings=[leg for leg in legs if leg.amount_minor],
@@ -296,6 +343,10 @@ async def _give_back(session: AsyncSession, purchase: MarketplacePurchase, now: 
         org_id=purchase.org_id,
         effective_at=now,
     )
+    assert purchase.spend_id is not None
+    spending = Spending(connection, purchase.org_id)
+    key = f"purchase:{purchase.id}"
+    await spending.returned_by(posted.transfer_id, key=key, spend_id=purchase.spend_id, at=now)
     await _settle(ledger, purchase, purchase.org_id, "refund_debt", wallet, now)
     await close_paid_debts(session, ledger, purchase.org_id, CREDIT)
 

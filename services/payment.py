@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payment import PaymentEvent
+from domain import accounts
 from domain.accounts import Account
 from domain.payment import booking
 from domain.payment.state import PaymentPosting, PaymentPostingKind
@@ -14,10 +15,7 @@ from repositories import debt
 from repositories.earnings import recoverable
 from services.debt import owed_minor
 from services.purposes import BOOKS
-from services.purposes.base import PurposeBooks, Share
-
-#: Moves that what is there decides about.
-_BY_BALANCE = frozenset({PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
+from services.purposes.base import BY_BALANCE, PurposeBooks, Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +40,14 @@ async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEv
     )
     earnings: Sequence[Account] = ()
     moving = [event for event in events if event.moves]
-    owing = any(move.kind in _BY_BALANCE for event in moving for move in event.moves)
-    if owing:
-        await debt.lock(session, events[0].payment.terms.org_id)
+    owing = {
+        org_id
+        for event in moving
+        for move in event.moves
+        for org_id in _books(event).debtors(event.payment.terms, move)
+    }
+    for org_id in sorted(owing):
+        await debt.lock(session, org_id)
     if clawed_back_minor:
         terms = events[0].payment.terms
         earnings = await recoverable(session, terms.org_id, terms.purpose.goods_asset, clawed_back_minor)
@@ -55,7 +58,8 @@ async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEv
     touched = {account: None for event in moving for move in event.moves for account in _accounts(event, move)}
     touched |= dict.fromkeys(earnings)
     # Under the lock above nobody else opens the account of a debt, and most organizations never need one.
-    await ledger.lock_balances(touched, if_open=[booking.debt(events[0].payment.terms)] if owing else [])
+    asset = events[0].payment.terms.purpose.goods_asset
+    await ledger.lock_balances(touched, if_open=[accounts.org_debt(org_id, asset) for org_id in sorted(owing)])
     return earnings
 
 
@@ -93,7 +97,7 @@ async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent, ea
 def _accounts(event: PaymentEvent, move: PaymentPosting) -> list[Account]:
     """List the accounts that a move can touch, whatever is there, but for the debt."""
     terms = event.payment.terms
-    if move.kind in _BY_BALANCE:
+    if move.kind in BY_BALANCE:
         touched = [booking.wallet(terms), booking.entitlement_account(terms)]
     else:
         legs = booking.legs(terms, move, issues=_issues(event))

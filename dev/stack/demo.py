@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from dev.stack import limit_story, reputation_story
+from dev.stack import limit_story, marketplace_story, reputation_story
 from dev.stack.migrate import ROOT
 from dev.stack.narrator import Narrator, Say, StoryEnded
 from dev.stack.payment_story import PaymentStory
@@ -222,7 +222,9 @@ async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES, *, 
                 if with_payments:
                     say(f"\n{len(stories) + 2}. {reputation_story.TITLE}")
                     await reputation_story.ReputationStory(narrator).tell()
-                    await PaymentStory(narrator).tell(first_number=len(stories) + 3)
+                    say(f"\n{len(stories) + 3}. {marketplace_story.TITLE}")
+                    await marketplace_story.MarketplaceStory(narrator).tell()
+                    await PaymentStory(narrator).tell(first_number=len(stories) + 4)
             except StoryEnded:
                 say("   The story ends here.")
             prove_books(narrator)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.errors import Conflict, Forbidden, Invalid
-from domain.money import CREDIT
+from domain.money import COINS, CREDIT, ISSUED
 
 #: The most words of a listing that are searched.
 MAX_WORDS = 200
@@ -18,6 +18,7 @@ class OfferModel(StrEnum):
 
     FREE = "free"
     ONE_TIME = "one_time"
+    MONTHLY = "monthly"
 
 
 class OfferStatus(StrEnum):
@@ -64,8 +65,8 @@ def check_price(model: OfferModel, price_minor: int | None, currency: str | None
             raise Invalid("A free agent has no price.", extra={"field": "price"})
     elif not price_minor or currency is None:
         raise Invalid("An agent that is sold needs a price above zero.", extra={"field": "price"})
-    elif currency != CREDIT:
-        raise Invalid("A price is in credits.", extra={"field": "currency"})
+    elif currency != CREDIT and (currency in COINS or currency in ISSUED):
+        raise Invalid("A price is in credits or in money.", extra={"field": "currency"})
 
 
 def check_buyer(offer: Offer, org_id: str, *, related: bool) -> None:
@@ -88,6 +89,21 @@ def check_buyer(offer: Offer, org_id: str, *, related: bool) -> None:
         )
     if offer.status is OfferStatus.RETIRED:
         raise NotForSale("This agent is not sold any more.")
+
+
+def require_seen(offer: Offer, price_minor: int | None) -> None:
+    """Refuse to buy at another price than the one that the buyer has seen; None where the buyer does not say.
+
+    Raises:
+        Conflict: `marketplace.offer_changed`.
+    """
+    if price_minor is not None and price_minor != offer.price_minor:
+        raise changed()
+
+
+def changed() -> Conflict:
+    """Return the refusal to buy what is not offered so any more."""
+    return Conflict("The offer has changed meanwhile. Look at it and decide again.", code="marketplace.offer_changed")
 
 
 def words(*texts: str | None) -> list[str]:

@@ -16,11 +16,13 @@ class PurchaseStatus(StrEnum):
         ACTIVE: it does.
         SUSPENDED: a bank has taken back what was paid, or is about to.
         REFUNDED: what was paid went back.
+        ENDED: its period is over: another one followed, or it was not paid.
     """
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
     REFUNDED = "refunded"
+    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,21 @@ def shares_between(before_minor: int, after_minor: int, creator_bps: int) -> Sha
     )
 
 
+def status_after(before: PurchaseStatus, *, gone: bool, disputed: bool) -> PurchaseStatus:
+    """Return how a purchase stands after money of it moved.
+
+    Args:
+        before: how it stood.
+        gone: whether the whole price has gone back or is held.
+        disputed: whether a bank has taken some of it back, or is about to.
+    """
+    if before is PurchaseStatus.ENDED:
+        return before
+    if gone and (before is PurchaseStatus.REFUNDED or not disputed):
+        return PurchaseStatus.REFUNDED
+    return PurchaseStatus.SUSPENDED if disputed else PurchaseStatus.ACTIVE
+
+
 def check_refundable(
     status: PurchaseStatus, bought_at: datetime, *, has_refunded: bool, window: timedelta, now: datetime
 ) -> None:
@@ -65,11 +82,13 @@ def check_refundable(
         now: the time.
 
     Raises:
-        Conflict: `marketplace.refunded`, `marketplace.suspended`, `marketplace.refund_window_closed`,
-            `marketplace.refunded_before`.
+        Conflict: `marketplace.refunded`, `marketplace.ended`, `marketplace.suspended`,
+            `marketplace.refund_window_closed`, `marketplace.refunded_before`.
     """
     if status is PurchaseStatus.REFUNDED:
         raise Conflict("This purchase was refunded.", code="marketplace.refunded")
+    if status is PurchaseStatus.ENDED:
+        raise Conflict("The period of this purchase is over.", code="marketplace.ended")
     if status is PurchaseStatus.SUSPENDED:
         raise Conflict("A chargeback of this purchase is open or lost.", code="marketplace.suspended")
     ends_at = bought_at + window

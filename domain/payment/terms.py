@@ -13,13 +13,14 @@ from domain.payment.quote import Quote
 
 
 class PurposeKind(StrEnum):
-    """What a payment is for: credits, the money of one escrow, an invoice, slots, or cash on the balance."""
+    """What a payment is for: credits, an escrow's money, an invoice, slots, cash on the balance, or an agent."""
 
     CREDITS = "credits"
     ESCROW = "escrow"
     INVOICE = "invoice"
     SLOT = "slot"
     BALANCE = "balance"
+    PURCHASE = "purchase"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,9 @@ class Purpose:
         escrow_id: the escrow to fund, and `contract_id` its contract.
         invoice_id: the invoice to pay.
         package: the credit package that was bought, where it was one.
+        agent_id: the agent that is bought, `payee_org_id` whose it is, and `creator_bps` the creator's share.
+        sold_as: how the agent is sold, see `domain.marketplace.offer.OfferModel`.
+        renews: the purchase whose next period is paid, where it is one.
     """
 
     kind: PurposeKind
@@ -42,6 +46,11 @@ class Purpose:
     contract_id: str | None = None
     package: str | None = None
     invoice_id: str | None = None
+    agent_id: str | None = None
+    payee_org_id: str | None = None
+    creator_bps: int | None = None
+    renews: str | None = None
+    sold_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,7 @@ MESSAGES = Place(
             "provider_ref open ref refund refund_id request_id resolve run_id runs seal_id sha256 statement_ref "
             "transfer_id unanswered account_ref destination payout_id transfer_ref "
             "bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id "
-            "CheckoutPage.ref trial_card"
+            "CheckoutPage.ref trial_card renews"
         ),
         Category.FREE_TEXT: (
             "payout "
@@ -68,7 +68,7 @@ MESSAGES = Place(
             "granted_minor moved_minor movements moves paid_minor payee_share payee_share_e4 payment_amount_minor "
             "payment_currency price purpose received_minor refunded_minor released_minor reversal_debt_minor "
             "reversed_minor seen_minor waiting_minor "
-            "change grants most_minor order plan prices total_minor "
+            "change creator_bps sold_as grants most_minor order plan prices total_minor "
             "due_minor standing"
         ),
         Category.SECRET: "CheckoutPage.url client_secret link pay_url",
@@ -93,7 +93,7 @@ MESSAGES = Place(
             "Plan.name acts_at all anchor api_access at_period_end attempts cancel_at_period_end custom_integrations "
             "deployments end ended_at granted_until interval is_live is_proration is_sold months_granted "
             "next_attempt_at paid_at paid_through people period projects seats trial_days trial_end zone "
-            "announced became charge_now days follow goes_on method paused_for steps touched"
+            "announced became charge_now days follow goes_on method paused_for steps touched asked renewed"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},
@@ -105,7 +105,7 @@ LOGS = Place(
     IN_LOGS,
     {
         Category.CONTACT: "principal",
-        Category.IDENTIFIER: "request_id org_id key_id workflow_id run_id update_id escrow_id run work",
+        Category.IDENTIFIER: "request_id org_id key_id workflow_id run_id update_id escrow_id purchase_id run work",
         Category.FREE_TEXT: "event error exception stack detail why",
         Category.NETWORK: "method path route",
         Category.TECHNICAL: (

@@ -575,12 +575,12 @@ TABLES: Mapping[str, Place] = {
         "who has bought which agent, and how the price was shared",
         WITH_THE_BOOKS,
         {
-            IDENTIFIER: "id org_id agent_id payee_org_id payment_id spend_id transfer_id command_id",
+            IDENTIFIER: "id org_id agent_id payee_org_id payment_id spend_id transfer_id command_id renewed_from",
             CONTACT: "bought_by refunded_by",
             FINANCIAL: (
                 "model price_minor currency creator_bps creator_minor commission_minor granted_minor taken_minor"
             ),
-            TECHNICAL: "status bought_at refunded_at",
+            TECHNICAL: "status bought_at refunded_at anchor_at period ends_at renews_at tries",
         },
         _WHO_DECIDED,
     ),

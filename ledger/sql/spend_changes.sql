@@ -88,6 +88,16 @@ AS $$
     WHERE n.id = u.id
 $$;
 
+-- Gives back what a refund gives back into the windows in which the spend counted.
+CREATE OR REPLACE FUNCTION ledger.count_refunded(p_before ledger.spends, p_after ledger.spends) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE ledger.counters n SET refunded = n.refunded
+        + ledger.share_down(u.counted, p_after.refunded, p_before.amount)
+        - ledger.share_down(u.counted, p_before.refunded, p_before.amount)
+    FROM unnest(p_before.counted_in, p_before.counted) AS u (id, counted) WHERE n.id = u.id
+$$;
+
 -- Writes what a change has made of a spend, and the change itself, and answers it.
 CREATE OR REPLACE FUNCTION ledger.note_change(
     p_kind text, p_key text, p_hash bytea, p_amount bigint, p_transfer uuid, p_spent ledger.spends, p_at timestamptz
@@ -298,11 +308,33 @@ BEGIN
     IF before.status <> 'reserved' AND after.refunded = before.captured THEN
         after.status := 'refunded';
     END IF;
-    UPDATE ledger.counters n SET refunded = n.refunded
-        + ledger.share_down(u.counted, after.refunded, before.amount)
-        - ledger.share_down(u.counted, before.refunded, before.amount)
-    FROM unnest(before.counted_in, before.counted) AS u (id, counted) WHERE n.id = u.id;
+    PERFORM ledger.count_refunded(before, after);
     RETURN ledger.note_change('refund', key, hash, given, transfer, after, p_at);
+END
+$$;
+
+-- Notes that a transfer of the caller has given back all that a spend took, which `ledger.settle_to` had brought to an
+-- account that is none of the organization's: it goes back into the windows in which it counted. BU011: nothing is left.
+CREATE OR REPLACE FUNCTION ledger.returned_by(p_org text, p_key text, p_spend uuid, p_transfer uuid, p_at timestamptz)
+RETURNS ledger.change_answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key text := ledger.change_key('refund', p_org, p_key);
+    hash bytea := sha256(convert_to(ROW(p_spend, NULL::bigint)::text, 'UTF8'));
+    before ledger.spends := ledger.lock_spend(p_org, p_spend);
+    after ledger.spends := before;
+    answer ledger.change_answer := ledger.change_again(key, hash);
+BEGIN
+    IF answer.replayed THEN
+        RETURN answer;
+    ELSIF before.status = 'reserved' OR before.captured = before.refunded THEN
+        RAISE EXCEPTION 'of spend % nothing is left', p_spend USING ERRCODE = 'BU011';
+    END IF;
+    after.refunded := before.captured;
+    after.status := 'refunded';
+    PERFORM ledger.count_refunded(before, after);
+    RETURN ledger.note_change('refund', key, hash, before.captured - before.refunded, p_transfer, after, p_at);
 END
 $$;
 

@@ -30,3 +30,10 @@ CREATE POLICY tenant_reads ON marketplace_purchases FOR SELECT TO bursar_api USI
 GRANT UPDATE (model, price_minor, currency, creator_bps, summary, category, words, status, changed_by, changed_at)
     ON marketplace_offers TO bursar_platform;
 GRANT UPDATE (status, taken_minor, refunded_at, refunded_by) ON marketplace_purchases TO bursar_platform;
+-- What renews is a later migration's.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'marketplace_purchases'::regclass AND attname = 'renews_at') THEN
+        GRANT UPDATE (renews_at, tries) ON marketplace_purchases TO bursar_platform;
+    END IF;
+END $$;

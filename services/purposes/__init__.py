@@ -6,6 +6,7 @@ from domain.payment.terms import PurposeKind
 from services.purposes.base import Alone, PurposeBooks
 from services.purposes.escrow import EscrowBooks
 from services.purposes.invoice import InvoiceBooks
+from services.purposes.purchase import PurchaseBooks
 
 BOOKS: Mapping[PurposeKind, PurposeBooks] = {
     PurposeKind.CREDITS: Alone(),
@@ -13,4 +14,5 @@ BOOKS: Mapping[PurposeKind, PurposeBooks] = {
     PurposeKind.INVOICE: InvoiceBooks(),
     PurposeKind.SLOT: Alone(),
     PurposeKind.BALANCE: Alone(),
+    PurposeKind.PURCHASE: PurchaseBooks(),
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Protocol
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -9,9 +10,12 @@ from contracts.payment import PaymentEvent
 from domain.access import Actor
 from domain.accounts import Account
 from domain.payment import booking
-from domain.payment.state import Payment, PaymentPosting
+from domain.payment.state import Payment, PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
+
+#: Moves that what is there decides about.
+BY_BALANCE = frozenset({PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
 
 
 class Share(Protocol):
@@ -25,8 +29,8 @@ class Share(Protocol):
     ) -> tuple[PaymentPosting, list[booking.Transfer]]:
         """Move its part; returns what is left to be moved as it would be without it."""
 
-    async def write(self, session: AsyncSession, event: PaymentEvent) -> None:
-        """Write what has become of it."""
+    async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
+        """Write what has become of it by the event's transfer."""
 
 
 class PurposeBooks(Protocol):
@@ -44,6 +48,9 @@ class PurposeBooks(Protocol):
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
         """Return the accounts that a share of the move can touch."""
+
+    def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
+        """Return the organizations that can come to owe something by the move, or pay what they owe."""
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
         """Tell whether it has the money already that events take back from it; the payment is locked."""
@@ -65,6 +72,10 @@ class Alone:
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:  # noqa: ARG002
         """Touch no other account."""
         return ()
+
+    def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
+        """Return the organization that pays, where what is there decides about the move."""
+        return [terms.org_id] if move.kind in BY_BALANCE else []
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:  # noqa: ARG002
         """Have nothing."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -49,7 +50,7 @@ class InvoiceShare:
         self.now = changed(self.now, part if pays else -part)
         return rest, (booking.paid_on_invoice if pays else booking.taken_from_invoice)(terms, part)
 
-    async def write(self, session: AsyncSession, event: PaymentEvent) -> None:
+    async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:  # noqa: ARG002
         """Write how the invoice stands, where that has changed; credit it with a refund that asks for that."""
         if self.now != self.before:
             terms = event.payment.terms

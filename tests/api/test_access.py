@@ -231,7 +231,7 @@ OBJECTS = {
     ("PUT", "/agents/{agent_id}/category"),
     *((method, "/marketplace/agents/{agent_id}") for method in ("GET", "PUT")),
     ("POST", "/marketplace/agents/{agent_id}/purchase"),
-    ("POST", "/marketplace/purchases/{purchase_id}/refund"),
+    *(("POST", f"/marketplace/purchases/{{purchase_id}}/{path}") for path in ("refund", "cancel")),
     *((method, "/credits/departments/{department_id}/limits") for method in ("GET", "PUT")),
     *((method, "/spend-controls/{control_id}") for method in ("GET", "PUT")),
     *(("GET", f"/spend-controls/{{control_id}}/{path}") for path in ("versions", "spends", "refusals")),

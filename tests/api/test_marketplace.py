@@ -7,10 +7,12 @@ from typing import Any
 import asyncpg
 import httpx2
 import pytest
+from sqlalchemy import text
 
 from api.app import create_app
 from commands.verify import verify
 from domain import accounts
+from domain.accounts import Account
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
 from repositories import lot, marketplace, organization_trait, spend
@@ -71,8 +73,8 @@ async def buyer(new_tenant: Any, site: httpx2.AsyncClient, database: Database) -
     return tenant
 
 
-async def top_up(database: Database, tenant: Tenant) -> None:
-    bought = await Written(database, tenant.org_id).begin()
+async def top_up(database: Database, tenant: Tenant, **terms: Any) -> None:
+    bought = await Written(database, tenant.org_id, **terms).begin()
     bought.there.pay()
     await bought.look()
 
@@ -106,6 +108,20 @@ async def owed(database: Database, org_id: str) -> int:
     async with database.platform() as session:
         ledger = Ledger(await driver_connection(session))
         return -(await ledger.balance(accounts.org_debt(org_id, "CREDIT"))).posted_minor
+
+
+async def cost_of(database: Database, account: Account) -> int:
+    """Return what was paid for what is left in an account, in cents."""
+    query = text(
+        "SELECT coalesce(sum(l.paid - l.costed), 0) FROM ledger.lots l JOIN ledger.accounts a ON a.id = l.account_id "
+        "WHERE a.path = :path AND l.is_open"
+    )
+    async with database.platform() as session:
+        return int(await session.scalar(query, {"path": account.path}) or 0)
+
+
+async def use(caller: Caller, amount: str) -> httpx2.Response:
+    return await caller.post("/credits/use", {"action": "call", "amount": amount}, key=new_key())
 
 
 async def test_free_agent_is_added_once_and_shows_in_the_library(studio: Tenant, buyer: Tenant) -> None:
@@ -219,6 +235,34 @@ async def test_spend_of_a_purchase_comes_back_with_the_purchase_only(
     refused(answer, 409, "spend.purchase")
 
 
+async def test_refund_gives_the_limit_back_that_the_purchase_used(
+    studio: Tenant, buyer: Tenant, database: Database
+) -> None:
+    await offer(studio)
+    await limit(database, buyer.org_id, ("agent", buyer.agent_id), day=50 * ONE)
+    purchase = await bought(buyer.agent, studio)
+    refused(await use(buyer.agent, "20"), 402, "spend.limit_exceeded")
+    good(await give_back(buyer.owner, purchase))
+    (row,) = good(await buyer.auditor.get("/credits/usage"))["data"]
+    assert (row["status"], row["refunded"]) == ("refunded", "40.00")
+    assert (await bought(buyer.agent, studio))["has_access"]
+
+
+async def test_refund_returns_the_very_lots_that_paid(
+    studio: Tenant, buyer: Tenant, new_tenant: Any, database: Database
+) -> None:
+    """Another buyer's lots, which cost another amount, stay with the agent."""
+    other = await made(new_tenant, buyer.owner.http)
+    await top_up(database, other, amount_minor=250)
+    await offer(studio)
+    for each in (other, buyer):
+        purchase = await bought(each.owner, studio)
+    assert await cost_of(database, accounts.agent_earnings(studio.agent_id, "CREDIT", studio.org_id)) == 90 + 360
+    good(await give_back(buyer.owner, purchase))
+    assert await cost_of(database, accounts.agent_earnings(studio.agent_id, "CREDIT", studio.org_id)) == 90
+    assert await cost_of(database, accounts.org_credits(buyer.org_id)) == 1000
+
+
 async def test_share_is_the_operators_to_set_and_others_do_not_see_it(
     studio: Tenant, buyer: Tenant, operator: Caller
 ) -> None:
@@ -240,7 +284,7 @@ async def test_share_is_the_operators_to_set_and_others_do_not_see_it(
         ({"model": "free", "price": "1"}, "price"),
         ({"model": "one_time"}, "price"),
         ({"model": "one_time", "price": "0"}, None),
-        ({"model": "monthly", "price": "1"}, None),
+        ({"model": "yearly", "price": "1"}, None),
         ({"model": "one_time", "price": "1", "creator_share": "1.1"}, None),
     ],
 )

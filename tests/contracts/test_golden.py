@@ -29,6 +29,7 @@ from contracts import (
     invoice,
     lots,
     mail,
+    marketplace,
     payment,
     payout,
     recovery,
@@ -389,6 +390,11 @@ def samples() -> dict[str, Message]:
         vat_numbers.ConfirmVatNumbers(now=e.T0, after="org_1", limit=20),
         vat_numbers.ConfirmedVatNumbers(asked=5, confirmed=3, refused=1, last="org_6", done=True),
         vat_numbers.VatConfirmations(now=e.T0, limit=20, after="org_6", asked=5, confirmed=3, refused=1),
+        marketplace.RenewPurchases(now=e.T0, after="pur_01h455vb4pex5vsknk084sn02q", limit=20),
+        marketplace.RenewedPurchases(found=3, last="pur_01h455vb4pex5vsknk084sn02q", renewed=1, asked=1, failed=1),
+        marketplace.PurchaseRenewals(
+            now=e.T0, limit=20, after="pur_01h455vb4pex5vsknk084sn02q", found=3, renewed=1, asked=1, failed=1
+        ),
         revenue.RecogniseRevenue(limit=2000, settle_seconds=5),
         revenue.RecognisedRevenue(count=1),
         revenue.RevenueRecognition(limit=2000, count=1, settle_seconds=5),

@@ -17,6 +17,7 @@ VALUES = {
     "month": "2026-10",
     "plan": "Starter",
     "changed_by": "kim",
+    "agent": "agt_01h455vb4pex5vsknk084sn02q",
 }
 
 

@@ -11,7 +11,8 @@ from domain.payment.booking import debt, entitlement_account, wallet
 from domain.payment.entitlement import taken
 from domain.payment.fulfilment import is_ready, readiness
 from domain.payment.purposes.base import Readiness
-from domain.payment.purposes.escrow import fulfilled, fulfilment_put_off, fulfilment_started, unreserved_minor
+from domain.payment.purposes.escrow import fulfilled, fulfilment_put_off, fulfilment_started
+from domain.payment.purposes.whole import unreserved_minor
 from domain.payment.state import Fulfilment, Outcome
 from domain.payment.terms import Purpose, PurposeKind
 from tests.support.payment_world import STEPS, World

@@ -13,7 +13,8 @@ from domain.payment.booking import debt, entitlement_account, wallet
 from domain.payment.converge import Observation, converge, refund_failed
 from domain.payment.fulfilment import awaits, must_freeze_escrow, readiness
 from domain.payment.purposes.base import Readiness
-from domain.payment.purposes.escrow import escrow_frozen, fulfilled, fulfilment_started, unreserved_minor
+from domain.payment.purposes.escrow import escrow_frozen, fulfilled, fulfilment_started
+from domain.payment.purposes.whole import unreserved_minor
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, DisputeStatus, Snapshot
 from domain.payment.state import Fulfilment, PaymentStatus, RefundState, numbered
 from domain.payment.terms import Purpose, PurposeKind

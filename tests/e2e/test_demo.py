@@ -51,6 +51,8 @@ async def test_demo_on_a_fresh_stack_shows_every_step_and_exits_with_zero(tmp_pa
         "the sixth is refused: 0.00 of 5.00 left, until",
         "procurement raises the limit to 8.00; what was spent stays counted",
         "two steps used 1.75, and the last one gives 1.25 back",
+        f"{len(STORIES) + 3}. An agent is sold on the marketplace, given back, and sold by card",
+        "for 25.00 USD by card: access with the money, 22.50 for the studio, 2.50 commission",
         "balance after four top-ups: 700.00 credits",
         "the same request once more: the first answer, and no second charge",
         "escrow over 120.00 USD: released, the agent earned 114.00, commission 6.00",

@@ -134,7 +134,7 @@ FOUNDATION = {
     **{path: {"get"} for path in ("/marketplace/agents", "/marketplace/library")},
     "/marketplace/agents/{agent_id}": {"get", "put"},
     "/marketplace/agents/{agent_id}/purchase": {"post"},
-    "/marketplace/purchases/{purchase_id}/refund": {"post"},
+    **{f"/marketplace/purchases/{{purchase_id}}/{path}": {"post"} for path in ("refund", "cancel")},
     "/api-keys/{key_id}/attribution": {"put"},
     "/payments/pricing/{agent_id}": {"get"},
     "/payments/pricing/{agent_id}/explanation": {"get"},

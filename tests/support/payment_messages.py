@@ -73,6 +73,11 @@ def full_terms() -> PaymentTerms:
         escrow_id="esc_1",
         contract_id="ctr_1",
         package="starter",
+        agent_id="agt_01h455vb4pex5vsknk084sn02q",
+        payee_org_id="org_01h455vb4pex5vsknk084sn02s",
+        creator_bps=9000,
+        renews="pur_01h455vb4pex5vsknk084sn02q",
+        sold_as="monthly",
     )
     return replace(
         TERMS,

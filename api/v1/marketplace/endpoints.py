@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.deps import Deps, DepsDep
+from api.deps import Deps, DepsDep, get_temporal
 from api.errors import errors
 from api.fields import Amount, Currency, OrganizationId, Page
 from api.idempotency import Command, idempotency
@@ -16,6 +16,7 @@ from api.pagination import id_page as page_of
 from api.spending import scope_for
 from api.tenancy import visible_organization
 from api.v1.marketplace.schemas import (
+    AgentCancel,
     AgentPurchase,
     AgentPurchaseView,
     AgentRefund,
@@ -23,23 +24,34 @@ from api.v1.marketplace.schemas import (
     OfferView,
     PurchaseAnswer,
 )
+from api.v1.payments import commands
+from api.v1.payments.endpoints import CREATING, shown
+from api.v1.payments.terms import Terms
+from contracts.payment import RefundPayment
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
-from domain.ids import is_id
-from domain.marketplace.offer import NotForSale, OfferModel, check_buyer, words
-from domain.money import parse_amount
+from domain.ids import is_id, refund_id_of
+from domain.marketplace.offer import NotForSale, OfferModel, check_buyer, require_seen, words
+from domain.marketplace.renewal import is_over
+from domain.money import CREDIT, parse_amount
+from domain.payment.commands import NotYet
+from domain.payment.purposes.purchase import Wanted as Buying
+from domain.payment.terms import PaymentTerms, PurposeKind
 from domain.spend.scope import Named
 from ledger.spending import Spender
+from models.marketplace import MarketplacePurchase
 from repositories import agent as agents
 from repositories import marketplace
 from repositories.marketplace import Listing, Wanted
 from repositories.reputation import are_related
 from runtime.database import driver_connection
 from services import marketplace as service
+from services import marketplace_renewal
 
 router = APIRouter(tags=["marketplace"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
+MayRepeat = Annotated[Command, idempotency(required=False)]
 
 _CURSOR = "offers"
 _BUYING = errors(
@@ -50,14 +62,18 @@ _BUYING = errors(
     (Conflict, "marketplace.offer_changed"),
     InsufficientFunds,
     SpendLimitExceeded,
+    *CREATING,
 )
+_CANCELLING = errors(NotFound, Forbidden, (Conflict, "marketplace.not_renewing"))
 _REFUNDING = errors(
     NotFound,
     Forbidden,
     (Conflict, "marketplace.refunded"),
+    (Conflict, "marketplace.ended"),
     (Conflict, "marketplace.suspended"),
     (Conflict, "marketplace.refund_window_closed"),
     (Conflict, "marketplace.refunded_before"),
+    (NotYet, "payment.refund_in_flight"),
 )
 
 
@@ -145,18 +161,47 @@ async def purchase_agent(
     key: SpendingKeyDep,
     once: MovesMoney,
     actor: ActorDep,
-    body: AgentPurchase | None = None,  # noqa: ARG001
+    body: AgentPurchase | None = None,
 ) -> Response:
-    """Buy an agent for the organization: at once where it is free, with credits where its price is in credits.
+    """Buy an agent: at once where it is free or costs credits, and once its payment is fulfilled where it costs money.
 
     An agent that the organization has already is not bought twice: the answer is the purchase that it has.
     """
-    listing = await _listed(deps, actor, agent_id)
-    permit(actor, Permission.USE_CREDITS)
+    listing, wish = await _listed(deps, actor, agent_id), body or AgentPurchase()
+    offer = listing.as_offer()
+    costs_money = offer.currency not in {None, CREDIT}
+    permit(actor, Permission.PAY if costs_money else Permission.USE_CREDITS)
+    assert actor.org_id is not None
+    org_id = actor.org_id
+    seen_minor = None if None in {wish.price, offer.currency} else parse_amount(wish.price or "", offer.currency or "")
+
+    async def check() -> None:
+        async with deps.database.platform() as session:
+            exempt = deps.settings.evidence_policy.registrars
+            related = await are_related(await driver_connection(session), org_id, offer.org_id, exempt)
+        check_buyer(offer, org_id, related=related)
+
+    async def terms() -> PaymentTerms:
+        await check()
+        require_seen(offer, seen_minor)
+        wanted = Buying(offer=offer, creator_bps=_creator_bps(deps, listing))
+        return await Terms(deps, org_id, wish).ordered(PurposeKind.PURCHASE, wanted)
+
+    async def pay() -> PurchaseAnswer:
+        async with deps.session_for(actor) as session:
+            row = await marketplace.owned(session, org_id, offer.agent_id)
+        if row is not None and not is_over(row.ends_at, datetime.now(UTC)):
+            return PurchaseAnswer(purchase=_purchase(deps, row))
+        payment = await commands.create(deps, await get_temporal(deps), actor, once, terms)
+        async with deps.session_for(actor) as session:
+            row = await marketplace.paid_by(session, payment.terms.payment_id)
+        purchase = None if row is None else _purchase(deps, row)
+        return PurchaseAnswer(purchase=purchase, payment=shown(payment, actor))
 
     async def act() -> PurchaseAnswer:
-        assert actor.org_id is not None
-        offer = listing.as_offer()
+        if wish.model_fields_set - {"price"}:
+            raise Invalid("This price is paid from credits, without other options.", extra={"field": "provider"})
+        await check()
         scope = await scope_for(deps, actor, key, Named())
         spender = Spender(
             agent_id=scope.agent_id,
@@ -166,9 +211,6 @@ async def purchase_agent(
             principal=actor.principal,
         )
         async with deps.database.platform() as session:
-            exempt = deps.settings.evidence_policy.registrars
-            related = await are_related(await driver_connection(session), actor.org_id, offer.org_id, exempt)
-            check_buyer(offer, actor.org_id, related=related)
             bought = await service.buy(
                 session,
                 actor,
@@ -176,6 +218,7 @@ async def purchase_agent(
                 creator_bps=_creator_bps(deps, listing),
                 spender=spender,
                 pays_out_granted=deps.settings.pay_out_granted_credits,
+                seen_minor=seen_minor,
                 command_id=once.command_id,
                 now=datetime.now(UTC),
             )
@@ -183,9 +226,9 @@ async def purchase_agent(
         if bought.refusal is not None:
             raise bought.refusal
         assert bought.purchase is not None
-        return PurchaseAnswer(purchase=AgentPurchaseView.of(bought.purchase, _window(deps)))
+        return PurchaseAnswer(purchase=_purchase(deps, bought.purchase))
 
-    return await once.run(act, status_code=201)
+    return await once.run(pay if costs_money else act, status_code=201)
 
 
 @router.get("/marketplace/library", response_model=Page[AgentPurchaseView], responses=errors(NotFound))
@@ -202,7 +245,7 @@ async def list_library(
     org_id, after = visible_organization(actor, organization_id), id_cursor(cursor, "pur")
     async with deps.session_for(actor) as session:
         rows = await marketplace.library(session, org_id=org_id, after=after, limit=limit + 1)
-    return page_of(rows, limit, "pur", lambda row: AgentPurchaseView.of(row, _window(deps)))
+    return page_of(rows, limit, "pur", lambda row: _purchase(deps, row))
 
 
 @router.post("/marketplace/purchases/{purchase_id}/refund", response_model=AgentPurchaseView, responses=_REFUNDING)
@@ -215,13 +258,46 @@ async def refund_purchase(
 ) -> Response:
     """Give an agent back within the refund window: access ends, and what was paid comes back."""
     async with deps.session_for(actor) as session:
+        paid_by = (await marketplace.get_purchase(session, purchase_id)).payment_id
+    permit(actor, Permission.REFUND_PAYMENT)
+
+    async def by_payment() -> AgentPurchaseView:
+        assert paid_by is not None
+        refund_id, now = refund_id_of(paid_by, once.command_id), datetime.now(UTC)
+        payment = await commands.seen(deps, actor, paid_by)
+        if not any(refund.refund_id == refund_id for refund in payment.refunds):
+            async with deps.database.platform() as session:
+                row = await marketplace.get_purchase(session, purchase_id)
+                await service.require_refundable(session, row, window=_window(deps), now=now)
+        command = RefundPayment(command_id=once.command_id, actor=actor, refund_id=refund_id)
+        await commands.send(deps, await get_temporal(deps), payment, "refund", command)
+        async with deps.session_for(actor) as session:
+            return _purchase(deps, await marketplace.get_purchase(session, purchase_id))
+
+    async def act() -> AgentPurchaseView:
+        async with deps.database.platform() as session:
+            row = await service.refund(session, actor, purchase_id, window=_window(deps), now=datetime.now(UTC))
+            return _purchase(deps, row)
+
+    return await once.run(act if paid_by is None else by_payment)
+
+
+@router.post("/marketplace/purchases/{purchase_id}/cancel", response_model=AgentPurchaseView, responses=_CANCELLING)
+async def cancel_purchase(
+    purchase_id: str,
+    deps: DepsDep,
+    once: MayRepeat,
+    actor: ActorDep,
+    body: AgentCancel | None = None,  # noqa: ARG001
+) -> Response:
+    """Let an agent that is paid by the month end with the month that was paid."""
+    async with deps.session_for(actor) as session:
         await marketplace.get_purchase(session, purchase_id)
     permit(actor, Permission.REFUND_PAYMENT)
 
     async def act() -> AgentPurchaseView:
         async with deps.database.platform() as session:
-            row = await service.refund(session, actor, purchase_id, window=_window(deps), now=datetime.now(UTC))
-            return AgentPurchaseView.of(row, _window(deps))
+            return _purchase(deps, await marketplace_renewal.cancel(session, actor, purchase_id))
 
     return await once.run(act)
 
@@ -236,6 +312,10 @@ async def _listed(deps: Deps, actor: Actor, agent_id: str) -> Listing:
         await agents.get(session, agent_id)
     async with deps.database.platform() as session:
         return await marketplace.get(session, agent_id)
+
+
+def _purchase(deps: Deps, row: MarketplacePurchase) -> AgentPurchaseView:
+    return AgentPurchaseView.of(row, _window(deps), datetime.now(UTC))
 
 
 def _shown(deps: Deps, actor: Actor, listing: Listing) -> OfferView:

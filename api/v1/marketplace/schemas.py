@@ -6,8 +6,10 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from api.fields import Amount, Currency, Note, RequestModel, ResponseModel, Share, example
+from api.v1.payments.schemas import PaymentOptions, PaymentView
 from api.v1.reputation.schemas import points
 from domain.marketplace.offer import OfferModel, OfferStatus
+from domain.marketplace.renewal import is_over
 from domain.marketplace.sale import PurchaseStatus
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from models.marketplace import MarketplacePurchase
@@ -21,7 +23,9 @@ class OfferSet(RequestModel):
     model_config = example(model="one_time", price="250.00", currency="CREDIT", summary="Sums up long reports.")
 
     model: OfferModel
-    price: Amount | None = Field(default=None, description="Required for one_time; not allowed for free.")
+    price: Amount | None = Field(
+        default=None, description="In credits or in money. Required for one_time and monthly; not allowed for free."
+    )
     currency: Currency = CREDIT
     summary: Annotated[Note, StringConstraints(max_length=500)] | None = None
     status: OfferStatus = OfferStatus.LISTED
@@ -83,14 +87,24 @@ class OfferView(ResponseModel):
         )
 
 
-class AgentPurchase(RequestModel):
-    """Buys an agent at its price; nothing needs to be said."""
+class AgentPurchase(PaymentOptions):
+    """Buys an agent at its price. How it is paid is for prices in money, which people pay; nothing needs to be said."""
 
-    model_config = example()
+    model_config = example(price="250.00")
+
+    price: Amount | None = Field(
+        default=None, description="The price that you have seen. Where it is another one by now, nothing is bought."
+    )
 
 
 class AgentRefund(RequestModel):
     """Gives an agent back; nothing needs to be said."""
+
+    model_config = example()
+
+
+class AgentCancel(RequestModel):
+    """Lets an agent end with the month that was paid; nothing needs to be said."""
 
     model_config = example()
 
@@ -104,15 +118,18 @@ class AgentPurchaseView(ResponseModel):
     model: OfferModel
     price: str | None
     currency: str | None
+    payment_id: str | None = Field(description="The payment that paid a price in money.")
     status: PurchaseStatus
     has_access: bool
     bought_by: str
     bought_at: datetime
     refundable_until: datetime
     refunded_at: datetime | None
+    ends_at: datetime | None = Field(description="When the month that was paid is over; null for what is had for good.")
+    renews: bool = Field(description="Whether the next month is paid by itself.")
 
     @classmethod
-    def of(cls, row: MarketplacePurchase, window: timedelta) -> "AgentPurchaseView":
+    def of(cls, row: MarketplacePurchase, window: timedelta, now: datetime) -> "AgentPurchaseView":
         """Show a purchase, which can be refunded within the window."""
         status = PurchaseStatus(row.status)
         return cls(
@@ -122,19 +139,25 @@ class AgentPurchaseView(ResponseModel):
             model=OfferModel(row.model),
             price=_amount(row.price_minor, row.currency),
             currency=row.currency,
+            payment_id=row.payment_id,
             status=status,
-            has_access=status is PurchaseStatus.ACTIVE,
+            has_access=status is PurchaseStatus.ACTIVE and not is_over(row.ends_at, now),
             bought_by=row.bought_by,
             bought_at=row.bought_at,
             refundable_until=row.bought_at + window,
             refunded_at=row.refunded_at,
+            ends_at=row.ends_at,
+            renews=row.renews_at is not None,
         )
 
 
 class PurchaseAnswer(ResponseModel):
     """What came of buying an agent."""
 
-    purchase: AgentPurchaseView | None = Field(description="What the organization has now.")
+    purchase: AgentPurchaseView | None = Field(
+        description="What the organization has now; null while a price in money is not paid yet."
+    )
+    payment: PaymentView | None = Field(default=None, description="The payment of a price in money.")
 
 
 def _amount(minor: int | None, currency: str | None) -> str | None:

@@ -209,6 +209,7 @@ class PaymentView(ResponseModel):
     owed: MoneyView = Field(description="What refunds and chargebacks could not claw back because it was spent.")
     escrow_id: str | None
     invoice_id: str | None
+    agent_id: str | None
     package: str | None
     fulfilment: Fulfilment = Field(
         description="Whether the escrow or the invoice took the money; `gone` when it no longer could."
@@ -282,6 +283,7 @@ def view(payment: Payment, *, for_payer: bool) -> PaymentView:
         owed=money(payment.debt_minor, purpose.goods_asset),
         escrow_id=purpose.escrow_id,
         invoice_id=purpose.invoice_id,
+        agent_id=purpose.agent_id,
         package=purpose.package,
         fulfilment=payment.fulfilment,
         description=terms.description,

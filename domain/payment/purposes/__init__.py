@@ -8,10 +8,11 @@ from domain.payment.purposes.balance import Balance
 from domain.payment.purposes.base import PurposeRules
 from domain.payment.purposes.credits import Credits
 from domain.payment.purposes.invoice import InvoiceDue
+from domain.payment.purposes.purchase import Purchase
 from domain.payment.purposes.slot import Slot
 from domain.payment.terms import PaymentTerms, PurposeKind
 
-_ALL: tuple[PurposeRules, ...] = (Credits(), escrow.RULES, InvoiceDue(), Slot(), Balance())
+_ALL: tuple[PurposeRules, ...] = (Credits(), escrow.RULES, InvoiceDue(), Slot(), Balance(), Purchase())
 RULES: Mapping[PurposeKind, PurposeRules] = {rules.kind: rules for rules in _ALL}
 
 

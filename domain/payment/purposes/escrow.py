@@ -16,8 +16,8 @@ from domain.money import COINS, CREDIT, format_amount, parse_amount
 from domain.payment.entitlement import taken
 from domain.payment.options import CREDITS, CRYPTO, invalid
 from domain.payment.pricing import Charge, Market, Order, Price, in_money
-from domain.payment.purposes.base import AskEscrow, Common, Fulfil, Readiness, Return
-from domain.payment.snapshot import DisputeStatus
+from domain.payment.purposes.base import AskEscrow, Fulfil, Readiness, Return
+from domain.payment.purposes.whole import Whole, unreserved_minor
 from domain.payment.state import (
     WORKFLOW,
     Dispute,
@@ -27,7 +27,6 @@ from domain.payment.state import (
     PaymentPosting,
     PaymentPostingKind,
     Refund,
-    RefundState,
     numbered,
 )
 from domain.payment.terms import Purpose, PurposeKind
@@ -51,13 +50,12 @@ def require_fundable(escrow: Escrow, actor: Actor) -> None:
         )
 
 
-class EscrowMoney(Common):
+class EscrowMoney(Whole):
     """The money of one escrow, in its currency; credits may be bought for it on the way."""
 
     kind = PurposeKind.ESCROW
     named_by = "escrow_id"
     takes_credits = True
-    at_once = False
 
     def price(self, order: Order, market: Market) -> Price:
         """Return the escrow's amount, or what that many credits cost; an amount that the request names must be that.
@@ -91,23 +89,6 @@ class EscrowMoney(Common):
             contract_id=terms.contract_id,
         )
 
-    def readiness(self, payment: Payment) -> Readiness:
-        """Wait for the whole amount, and for what refunds and disputes leave of it.
-
-        Terms of before `fulfils_net` fulfil with what was received, whatever went back since.
-        """
-        amount, net = payment.terms.amount_minor, payment.received_minor - payment.reversed_minor
-        if net < amount:
-            return Readiness.SHORT
-        if not payment.terms.fulfils_net:
-            return Readiness.READY
-        disputed = any(dispute.counts for dispute in payment.disputes)
-        if net - payment.refunded_minor - payment.disputed_minor >= amount and not disputed:
-            return Readiness.READY
-        lost = any(dispute.status is DisputeStatus.LOST for dispute in payment.disputes)
-        refunded = sum(refund.amount_minor for refund in payment.refunds if refund.state is RefundState.SUCCEEDED)
-        return Readiness.FAILED if lost or net - refunded < amount else Readiness.WAITS
-
     def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:  # noqa: ARG002
         """Ask the escrow to take the money; a part of it is returned.
 
@@ -116,29 +97,6 @@ class EscrowMoney(Common):
         if not in_part and (payment.fulfilling or self.readiness(payment) is Readiness.READY):
             return AskEscrow()
         return Return("not all of it came in time")
-
-    def waiting_minor(self, payment: Payment) -> int:
-        """Return how much waits for the escrow; nothing where refunds take it from elsewhere."""
-        if not payment.terms.fulfils_net or payment.fulfilment is not Fulfilment.PENDING:
-            return 0
-        return self.held_minor(payment)
-
-    def taken_from_waiting(self, payment: Payment, goods_minor: int) -> int:
-        """Return how much of what the provider takes back comes from what waits; nothing while the escrow is asked."""
-        if not payment.terms.takes_waiting_first or payment.fulfilling:
-            return 0
-        return min(goods_minor, self.waiting_minor(payment))
-
-    def held_minor(self, payment: Payment) -> int:
-        """Return what was given for the escrow and not taken from there before it had it.
-
-        What went back without being asked for here was taken from the organization.
-        """
-        return unreserved_minor(payment)
-
-    def is_refunded_when_gone(self, payment: Payment) -> bool:
-        """Refund what came, once that was the whole amount: a part of it goes to the organization."""
-        return payment.fulfilment is not Fulfilment.PENDING or self.readiness(payment) is not Readiness.SHORT
 
     def must_freeze_escrow(self, payment: Payment) -> bool:
         """Tell whether the escrow has money that was taken back or is about to be, and does not know it yet."""
@@ -154,13 +112,6 @@ class EscrowMoney(Common):
     def describe(self, purpose: Purpose, subject: object = None) -> str:  # noqa: ARG002
         """Name the escrow."""
         return f"Escrow {purpose.escrow_id}"
-
-
-def unreserved_minor(payment: Payment) -> int:
-    """Return what was given for an escrow and not taken from there before the escrow had it."""
-    refunds = sum(refund.waiting_minor for refund in payment.refunds if refund.counts)
-    disputes = sum(dispute.waiting_minor for dispute in payment.disputes if dispute.counts)
-    return payment.granted_minor - refunds - disputes - sum(booked.waiting_minor for booked in payment.booked)
 
 
 def is_reserved(payment: Payment, escrow_id: str) -> bool:

@@ -1,0 +1,102 @@
+"""Renews agents that are paid by the month, with credits or by a stored payment method."""
+
+from datetime import datetime
+
+import structlog
+from temporalio import activity
+from temporalio.client import Client
+
+from contracts.marketplace import RenewedPurchases, RenewPurchases
+from contracts.payment import PaymentInput
+from contracts.runs import payment_run
+from domain.access import Actor, Role
+from domain.errors import DomainError
+from domain.ids import renewal_command_id
+from domain.payment.options import STRIPE, Options
+from domain.payment.pricing import Order
+from domain.payment.purposes import rules_for
+from domain.payment.purposes.purchase import Wanted
+from domain.payment.terms import PaymentTerms, PurposeKind
+from repositories import customer, marketplace, payment_command
+from runtime import reach
+from runtime.database import Database
+from services import marketplace_renewal
+from services.marketplace_renewal import PRINCIPAL, Due
+from services.payment_method import default_method
+from services.payment_terms import TermsMaker
+
+log = structlog.get_logger("bursar.marketplace")
+
+
+class MarketplaceActivities:
+    """The sweep's effects: in the books for credits, and payments that are started for money."""
+
+    def __init__(
+        self, database: Database, client: Client, terms: TermsMaker, *, pays_out_granted: bool = False
+    ) -> None:
+        """Take the database, as the platform, the client that reaches payments, and what makes their terms."""
+        self._database, self._client, self._terms = database, client, terms
+        self._pays_out_granted = pays_out_granted
+
+    @activity.defn
+    async def renew_purchases(self, message: RenewPurchases) -> RenewedPurchases:
+        """Renew what is due: credits are taken, or a payment is asked for, whose fulfilment writes the next period.
+
+        Effect: a purchase for each that was paid with credits; a payment with a run of its own for each other one; a
+            mail for each that could not be paid.
+        Idempotent by: the purchase of the period before, which one other purchase follows at most; the payment by its
+            command, which is made of that purchase and the number of the try.
+        Fails with: nothing that is final. One that meets an error is due still, and stops no other.
+        """
+        async with self._database.platform() as session:
+            ids = await marketplace.due(session, now=message.now, after=message.after, limit=message.limit)
+        counts = {"renewed": 0, "asked": 0, "failed": 0}
+        for purchase_id in ids:
+            try:
+                became = await self._renew(purchase_id, message.now)
+            except Exception as error:
+                log.exception("marketplace.not_renewed", purchase_id=purchase_id, error=str(error))
+                became = "failed"
+            if became is not None:
+                counts[became] += 1
+        return RenewedPurchases(found=len(ids), last=ids[-1] if ids else message.after, **counts)
+
+    async def _renew(self, purchase_id: str, now: datetime) -> str | None:
+        async with self._database.platform() as session:
+            done = await marketplace_renewal.renew(
+                session, purchase_id, pays_out_granted=self._pays_out_granted, now=now
+            )
+            ref = None if not isinstance(done, Due) else await customer.ref_of(session, done.org_id, STRIPE)
+        if not isinstance(done, Due):
+            return None if done is None else "renewed"
+        asked = await self._ask(done, ref, now)
+        async with self._database.platform() as session:
+            await marketplace_renewal.tried(session, done, now=now)
+        return "asked" if asked else None
+
+    async def _ask(self, due: Due, ref: str | None, now: datetime) -> bool:
+        """Ask for the payment of the next period once; False where there is nobody to charge."""
+        command_id, terms = renewal_command_id(due.purchase_id, due.tries), due.asked
+        if terms is None:
+            try:
+                wanted = await self._wanted(due, ref, now)
+            except DomainError as refusal:
+                if refusal.retryable or refusal.status >= 500:
+                    raise
+                return False
+            async with self._database.platform() as session:
+                terms = await payment_command.add(session, command_id, b"renewal", wanted)
+        actor = Actor(principal=PRINCIPAL, role=Role.OWNER, org_id=due.org_id)
+        await reach.start_missing(
+            self._client, payment_run(PaymentInput(terms=terms, created_by=actor, command_id=command_id))
+        )
+        return True
+
+    async def _wanted(self, due: Due, ref: str | None, now: datetime) -> PaymentTerms:
+        method = due.method or await default_method(self._terms.providers, ref)
+        means = Options(payment_method=method, off_session=True, return_url=self._terms.rules.return_url)
+        buying = Wanted(offer=due.offer, creator_bps=due.creator_bps, renews=due.purchase_id)
+        rules, order = rules_for(PurposeKind.PURCHASE), Order(options=means, subject=buying)
+        charge = await self._terms.charged(rules.price(order, self._terms.market), now=now)
+        purpose = rules.buys(order, charge, self._terms.market)
+        return self._terms.make(due.org_id, means, charge, purpose, rules.describe(purpose, buying), now=now)

@@ -1,0 +1,135 @@
+"""An agent of the marketplace: the sale is made, and shared, in the transaction in which the payment is fulfilled.
+
+Until then the money waits on the payment's own account. After that what goes back is taken from the shares.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from domain.access import Permission
+from domain.errors import Invalid
+from domain.marketplace.offer import NotForSale, Offer
+from domain.money import format_amount
+from domain.payment.entitlement import taken
+from domain.payment.options import PAYPAL, STRIPE, invalid
+from domain.payment.pricing import Charge, Market, Order, Price
+from domain.payment.purposes.base import Book, Fulfil, Return
+from domain.payment.purposes.whole import Whole, unreserved_minor
+from domain.payment.state import (
+    WORKFLOW,
+    Fulfilment,
+    Outcome,
+    Payment,
+    PaymentPosting,
+    PaymentPostingKind,
+    numbered,
+)
+from domain.payment.terms import Purpose, PurposeKind
+
+#: What the shares of a sale take part in.
+KINDS = frozenset({PaymentPostingKind.RESERVE, PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An offer that the organization may buy, and the creator's share of it; `renews` the purchase that it goes on."""
+
+    offer: Offer
+    creator_bps: int
+    renews: str | None = None
+
+
+class Purchase(Whole):
+    """An agent for its price in money."""
+
+    kind = PurposeKind.PURCHASE
+    # Who bought it gives it back by its purchase, which has a window.
+    refunded_with = Permission.OPERATE
+
+    def price(self, order: Order, market: Market) -> Price:  # noqa: ARG002
+        """Return the price of the offer, in its currency. It must be possible to refund it, so coins do not pay it."""
+        offer, options = _wanted(order).offer, order.options
+        if options.provider not in {STRIPE, PAYPAL}:
+            raise invalid("provider", "A price in money can be paid with Stripe or PayPal only.")
+        assert offer.price_minor is not None
+        assert offer.currency is not None
+        return Price(amount_minor=offer.price_minor, currency=offer.currency)
+
+    def buys(self, order: Order, charge: Charge, market: Market) -> Purpose:  # noqa: ARG002
+        """Return the agent, with the share that its creator has at this moment."""
+        wanted = _wanted(order)
+        return Purpose(
+            kind=self.kind,
+            goods_asset=charge.currency,
+            goods_minor=charge.amount_minor,
+            agent_id=wanted.offer.agent_id,
+            payee_org_id=wanted.offer.org_id,
+            creator_bps=wanted.creator_bps,
+            renews=wanted.renews,
+            sold_as=wanted.offer.model.value,
+        )
+
+    def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
+        """Make the sale; the books alone know whether the organization has the agent by then."""
+        if in_part:
+            return Return("not all of it came in time")
+        return Book(agent_bought(payment, at=at), NotForSale.code)
+
+    def check_refund(self, payment: Payment, amount_minor: int) -> None:
+        """Refuse to refund a part: access is had or not.
+
+        Raises:
+            Invalid: `payment.part_of_a_purchase`.
+        """
+        if amount_minor < payment.refundable_minor:
+            raise Invalid(
+                "A purchase cannot be refunded in part. Refund all that is left of it.",
+                code="payment.part_of_a_purchase",
+                extra={"field": "amount"},
+            )
+
+    def subject(self, purpose: Purpose) -> Mapping[str, str | None]:
+        """Return the agent's id."""
+        return {"agent_id": purpose.agent_id}
+
+    def describe(self, purpose: Purpose, subject: object = None) -> str:
+        """Name the agent."""
+        return f"Agent {subject.offer.name if isinstance(subject, Wanted) else purpose.agent_id}"
+
+
+def agent_bought(payment: Payment, *, at: datetime) -> Outcome:
+    """Make the sale with all that came; what is more than the price goes to the organization."""
+    purpose, held = payment.terms.purpose, unreserved_minor(payment)
+    release = PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=held, asset=purpose.goods_asset)
+    return numbered(
+        Outcome(
+            payment=replace(payment, fulfilment=Fulfilment.DONE),
+            event="agent_bought",
+            actor=WORKFLOW,
+            moves=(release,),
+            details={
+                "agent_id": purpose.agent_id,
+                "amount": format_amount(held, purpose.goods_asset),
+                "currency": purpose.goods_asset,
+            },
+        ),
+        at,
+    )
+
+
+def gone_of_price(payment: Payment) -> int:
+    """Return how much of the price has gone back, or is held by a chargeback, after the payment's latest event."""
+    beyond = payment.granted_minor - payment.terms.purpose.goods_minor
+    return min(payment.terms.purpose.goods_minor, max(0, taken(payment) - beyond))
+
+
+def is_disputed(payment: Payment) -> bool:
+    """Tell whether a bank has taken back what was paid, or is about to."""
+    return bool(payment.reversed_minor) or any(dispute.counts for dispute in payment.disputes)
+
+
+def _wanted(order: Order) -> Wanted:
+    if not isinstance(order.subject, Wanted):
+        raise invalid("purpose", "An agent is bought with POST /marketplace/agents/{id}/purchase.")
+    return order.subject

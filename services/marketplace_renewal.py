@@ -1,0 +1,190 @@
+"""Renewing agents that are paid by the month: each period is a purchase of its own, made once after the one before.
+
+The price and the share are those at which the agent was bought first.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.errors import Conflict
+from domain.ids import renewal_command_id
+from domain.mail import MailKind
+from domain.marketplace.offer import Offer, OfferModel, OfferStatus
+from domain.marketplace.renewal import AGAIN, MOST_TRIES, is_over
+from domain.marketplace.sale import PurchaseStatus
+from domain.money import format_amount
+from domain.payment.state import AWAITING, Fulfilment, PaymentStatus
+from domain.payment.terms import PaymentTerms
+from ledger.spending import Spender
+from models.marketplace import MarketplacePurchase
+from repositories import audit, debt, marketplace, payment, payment_command
+from repositories import spend as spends
+from repositories.reputation import are_related
+from runtime.database import driver_connection
+from services import mail
+from services.marketplace import new_purchase, pay
+
+#: In whose name the next period is bought.
+PRINCIPAL = "marketplace-renewal"
+#: Their money may still come by itself, so no other payment is asked for meanwhile.
+_ON_ITS_WAY = AWAITING - {PaymentStatus.REQUIRES_ACTION}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """The next period of a purchase that costs money, and what paid the last one."""
+
+    purchase_id: str
+    org_id: str
+    offer: Offer
+    creator_bps: int
+    tries: int
+    method: str | None
+    asked: PaymentTerms | None
+
+
+async def renew(
+    session: AsyncSession, purchase_id: str, *, pays_out_granted: bool, now: datetime
+) -> MarketplacePurchase | Due | None:
+    """Buy the next period with credits, or return what has to be paid for it in money.
+
+    None where it is not due, is not renewed any more, or was not paid: then it is tried again a day later, some times,
+    and a mail says so. Needs the platform's session; the caller commits.
+    """
+    seen = await marketplace.get_purchase(session, purchase_id)
+    await debt.lock(session, seen.payee_org_id)
+    await marketplace.lock_purchases(session, seen.org_id, seen.agent_id)
+    row = await marketplace.get_purchase(session, purchase_id, lock=True)
+    if row.renews_at is None or row.renews_at > now:
+        return None
+    listing = await marketplace.get(session, row.agent_id)
+    connection = await driver_connection(session)
+    sold = listing.offer.status == OfferStatus.LISTED.value
+    if not sold or await are_related(connection, row.org_id, row.payee_org_id, ("*",)):
+        await _stop(session, row, now)
+        return None
+    offer = replace(listing.as_offer(), model=OfferModel.MONTHLY, price_minor=row.price_minor, currency=row.currency)
+    if row.spend_id is not None:
+        return await _by_credits(session, row, offer, pays_out_granted=pays_out_granted, now=now)
+    return await _by_money(session, row, offer, now)
+
+
+async def _by_credits(
+    session: AsyncSession, row: MarketplacePurchase, offer: Offer, *, pays_out_granted: bool, now: datetime
+) -> MarketplacePurchase | None:
+    """Take the price within the limits of whoever bought it first."""
+    command_id = renewal_command_id(row.id, row.tries)
+    after = new_purchase(
+        offer,
+        row.creator_bps,
+        org_id=row.org_id,
+        by=f"{row.org_id}/{PRINCIPAL}",
+        command_id=command_id,
+        now=now,
+        before=row,
+    )
+    assert row.spend_id is not None
+    first = await spends.of_purchase(session, row.org_id, row.spend_id)
+    spender = Spender(
+        agent_id=first.agent_id,
+        department_id=first.department_id,
+        project_id=first.project_id,
+        key_id=first.key_id,
+        principal=first.principal,
+    )
+    if await pay(session, after, spender, command_id, pays_out_granted=pays_out_granted, now=now) is not None:
+        await _not_paid(session, row, now)
+        return None
+    row.status, row.renews_at = PurchaseStatus.ENDED.value, None
+    await session.flush()
+    session.add(after)
+    await session.flush()
+    return after
+
+
+async def _by_money(session: AsyncSession, row: MarketplacePurchase, offer: Offer, now: datetime) -> Due | None:
+    assert row.payment_id is not None
+    if row.tries:
+        last = await payment_command.find(session, renewal_command_id(row.id, row.tries - 1))
+        known = None if last is None else await payment.get(session, last.payment_id)
+        state = None if known is None else payment.state_of(known)
+        waits = state is not None and (
+            state.status in _ON_ITS_WAY or (state.received_minor > 0 and state.fulfilment is Fulfilment.PENDING)
+        )
+        if not waits:
+            await _tell(session, row)
+        if waits or row.tries >= MOST_TRIES:
+            await (_later(session, row, now) if waits else _stop(session, row, now))
+            return None
+    paid = await payment.get(session, row.payment_id)
+    return Due(
+        purchase_id=row.id,
+        org_id=row.org_id,
+        offer=offer,
+        creator_bps=row.creator_bps,
+        tries=row.tries,
+        method=None if paid is None else payment.state_of(paid).terms.method_ref,
+        asked=await payment_command.find(session, renewal_command_id(row.id, row.tries)),
+    )
+
+
+async def tried(session: AsyncSession, due: Due, *, now: datetime) -> None:
+    """Note that a payment was asked for, or that nobody could be asked; the next one follows a day later."""
+    row = await marketplace.get_purchase(session, due.purchase_id, lock=True)
+    if row.renews_at is not None and row.tries == due.tries:
+        row.tries += 1
+        await _later(session, row, now)
+
+
+async def cancel(session: AsyncSession, actor: Actor, purchase_id: str) -> MarketplacePurchase:
+    """Let a purchase end with the period that was paid. Needs the platform's session.
+
+    Raises:
+        NotFound: there is no such purchase.
+        Conflict: `marketplace.not_renewing`.
+    """
+    seen = await marketplace.get_purchase(session, purchase_id)
+    await marketplace.lock_purchases(session, seen.org_id, seen.agent_id)
+    row = await marketplace.get_purchase(session, purchase_id, lock=True)
+    if row.renews_at is None:
+        raise Conflict("This purchase does not renew.", code="marketplace.not_renewing")
+    row.renews_at = None
+    await session.flush()
+    await audit.record(session, actor, "marketplace.cancel", row.id, {"agent_id": row.agent_id}, row.org_id)
+    return row
+
+
+async def _not_paid(session: AsyncSession, row: MarketplacePurchase, now: datetime) -> None:
+    row.tries += 1
+    await _tell(session, row)
+    await (_stop(session, row, now) if row.tries >= MOST_TRIES else _later(session, row, now))
+
+
+async def _later(session: AsyncSession, row: MarketplacePurchase, now: datetime) -> None:
+    row.renews_at = now + AGAIN
+    await session.flush()
+
+
+async def _stop(session: AsyncSession, row: MarketplacePurchase, now: datetime) -> None:
+    """Renew no more: what was paid ends with its period."""
+    row.renews_at = None
+    if is_over(row.ends_at, now):
+        row.status = PurchaseStatus.ENDED.value
+    await session.flush()
+
+
+async def _tell(session: AsyncSession, row: MarketplacePurchase) -> None:
+    assert row.price_minor is not None
+    assert row.currency is not None
+    assert row.ends_at is not None
+    data = {
+        "agent": row.agent_id,
+        "amount": format_amount(row.price_minor, row.currency),
+        "currency": row.currency,
+        "ends_on": row.ends_at.date().isoformat(),
+    }
+    key = f"{renewal_command_id(row.id, row.tries)}:not_renewed"
+    await mail.queue(session, key=key, org_id=row.org_id, kind=MailKind.AGENT_NOT_RENEWED, data=data)

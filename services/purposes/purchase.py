@@ -1,0 +1,230 @@
+"""A sale on the marketplace in the transaction of its payment: it is made there, and its shares follow the money."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.payment import PaymentEvent
+from domain import accounts
+from domain.access import Actor, Role
+from domain.accounts import Account
+from domain.marketplace.offer import NotForSale, OfferModel, OfferStatus
+from domain.marketplace.sale import PurchaseStatus, shares_between, shares_of, status_after
+from domain.money import format_amount
+from domain.payment import booking
+from domain.payment.purposes.purchase import KINDS, gone_of_price, is_disputed
+from domain.payment.state import Fulfilment, PaymentPosting, PaymentPostingKind
+from domain.payment.terms import PaymentTerms
+from ledger.gateway import Ledger
+from models.marketplace import MarketplacePurchase
+from repositories import alert, audit, marketplace, payment
+from repositories.reputation import are_related
+from runtime.database import driver_connection
+from services.debt import close_paid_debts, owed_minor
+from services.marketplace import new_purchase, owned_now
+from services.purposes.base import Alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parties:
+    """Who has a share of a sale, and where it is kept."""
+
+    payee_org_id: str
+    creator_bps: int
+    earnings: Account
+    commission: Account
+    debt: Account
+
+    @classmethod
+    def of(cls, terms: PaymentTerms) -> "_Parties":
+        purpose = terms.purpose
+        assert purpose.agent_id is not None
+        assert purpose.payee_org_id is not None
+        assert purpose.creator_bps is not None
+        return cls(
+            payee_org_id=purpose.payee_org_id,
+            creator_bps=purpose.creator_bps,
+            earnings=accounts.agent_earnings(purpose.agent_id, purpose.goods_asset, purpose.payee_org_id),
+            commission=accounts.platform("commission", purpose.goods_asset),
+            debt=accounts.org_debt(purpose.payee_org_id, purpose.goods_asset),
+        )
+
+
+@dataclass(slots=True)
+class PurchaseShare:
+    """The shares of a sale in an event's moves.
+
+    Attributes:
+        purchase: None until the event makes the sale.
+        taken: how much of the price has left the shares.
+        stays_refunded: the organization has bought the agent anew, so what comes back goes to the organization.
+        owed_minor: what the creator has not got any more, and its organization owes.
+    """
+
+    purchase: MarketplacePurchase | None
+    taken: int
+    stays_refunded: bool = False
+    owed_minor: int = 0
+
+    def takes_part_in(self, move: PaymentPosting) -> bool:
+        """Tell whether the move can make the sale, take from its shares or give back to them."""
+        return move.kind in KINDS
+
+    async def share(
+        self, ledger: Ledger, event: PaymentEvent, move: PaymentPosting
+    ) -> tuple[PaymentPosting, list[booking.Transfer]]:
+        """Move the part of creator and platform; returns what is left to be moved.
+
+        The creator's organization owes what its agent has not got any more, and what it owes is paid first.
+        """
+        terms, price = event.payment.terms, event.payment.terms.purpose.goods_minor
+        own, parties = booking.entitlement_account(terms), _Parties.of(terms)
+        gives = move.kind is PaymentPostingKind.RELEASE
+        if event.event == "agent_bought":
+            part, shares = price, shares_of(price, parties.creator_bps)
+        else:
+            moved = gone_of_price(event.payment) - self.taken
+            part = 0 if self.stays_refunded else min(move.amount_minor, max(0, -moved if gives else moved))
+            before, self.taken = self.taken, self.taken + (-part if gives else part)
+            shares = shares_between(min(before, self.taken), max(before, self.taken), parties.creator_bps)
+        if gives:
+            paid = min(shares.creator_minor, await owed_minor(ledger, parties.payee_org_id, own.asset))
+            legs = [
+                (own, parties.debt, paid),
+                (own, parties.earnings, shares.creator_minor - paid),
+                (own, parties.commission, shares.commission_minor),
+            ]
+        else:
+            there = min(shares.creator_minor, max(0, (await ledger.balance(parties.earnings)).available_minor))
+            self.owed_minor += shares.creator_minor - there
+            legs = [
+                (parties.earnings, own, there),
+                (parties.debt, own, shares.creator_minor - there),
+                (parties.commission, own, shares.commission_minor),
+            ]
+        return replace(move, amount_minor=move.amount_minor - part), [leg for leg in legs if leg[2]]
+
+    async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
+        """Write the sale, or what has become of it."""
+        terms = event.payment.terms
+        if event.event == "agent_bought":
+            assert transfer_id is not None
+            await _make(session, event, transfer_id)
+        elif self.purchase is not None:
+            row = self.purchase
+            status = PurchaseStatus(row.status)
+            row.taken_minor = self.taken
+            if not self.stays_refunded:
+                gone = self.taken == row.price_minor
+                status = status_after(status, gone=gone, disputed=is_disputed(event.payment))
+            if status.value != row.status:
+                refunded = status is PurchaseStatus.REFUNDED
+                row.status, row.refunded_at = status.value, event.at if refunded else None
+                row.renews_at = None
+                row.refunded_by = event.actor if refunded else None
+            await session.flush()
+        payee, asset = _Parties.of(terms).payee_org_id, terms.purpose.goods_asset
+        if self.owed_minor:
+            await alert.raise_alert(
+                session,
+                kind="payment.debt",
+                subject=terms.payment_id,
+                detail=f"{payee} owes {format_amount(self.owed_minor, asset)} {asset}: its agent's share of "
+                f"{terms.payment_id} went back, and is not there any more.",
+                org_id=payee,
+                key=f"payment.debt:{terms.payment_id}:{event.payment.version}:creator",
+                shared=True,
+            )
+        else:
+            await close_paid_debts(session, Ledger(await driver_connection(session)), payee, asset)
+
+
+async def _make(session: AsyncSession, event: PaymentEvent, transfer_id: UUID) -> None:
+    terms, purpose = event.payment.terms, event.payment.terms.purpose
+    assert purpose.agent_id is not None
+    assert purpose.creator_bps is not None
+    offer = replace(
+        (await marketplace.get(session, purpose.agent_id)).as_offer(),
+        model=OfferModel(purpose.sold_as or OfferModel.ONE_TIME.value),
+        price_minor=purpose.goods_minor,
+        currency=purpose.goods_asset,
+    )
+    before = None if purpose.renews is None else await marketplace.get_purchase(session, purpose.renews, lock=True)
+    if before is not None:
+        before.status, before.renews_at = PurchaseStatus.ENDED.value, None
+        await session.flush()
+    purchase = new_purchase(
+        offer,
+        purpose.creator_bps,
+        org_id=terms.org_id,
+        by=await payment.asked_by(session, terms.payment_id),
+        command_id=terms.payment_id,
+        now=event.at,
+        before=before,
+    )
+    purchase.payment_id, purchase.transfer_id = terms.payment_id, transfer_id
+    session.add(purchase)
+    await session.flush()
+    actor, details = Actor(principal=purchase.bought_by, role=Role.OPERATOR), {"agent_id": purpose.agent_id}
+    await audit.record(session, actor, "marketplace.purchase", purchase.id, details, terms.org_id)
+
+
+class PurchaseBooks(Alone):
+    """An agent of the marketplace."""
+
+    shares = True
+
+    async def share(self, session: AsyncSession, event: PaymentEvent) -> PurchaseShare | None:
+        """Lock the sale that the event makes or changes.
+
+        Raises:
+            NotForSale: the event makes a sale, and the agent is not sold to the organization any more.
+        """
+        terms = event.payment.terms
+        purpose = terms.purpose
+        fulfilled = event.payment.fulfilment is Fulfilment.DONE
+        if not fulfilled or purpose.agent_id is None or not any(move.kind in KINDS for move in event.moves):
+            return None
+        await marketplace.lock_purchases(session, terms.org_id, purpose.agent_id)
+        if event.event == "agent_bought":
+            await _require_for_sale(session, terms, event.at)
+            return PurchaseShare(purchase=None, taken=0)
+        row = await marketplace.lock_paid_by(session, terms.payment_id)
+        if row is None:
+            return None
+        owned = await marketplace.owned(session, terms.org_id, purpose.agent_id)
+        other = owned is not None and owned.id != row.id and row.status == PurchaseStatus.REFUNDED.value
+        return PurchaseShare(purchase=row, taken=row.taken_minor, stays_refunded=other)
+
+    def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
+        """Return where the shares are kept."""
+        if move.kind not in KINDS:
+            return []
+        parties = _Parties.of(terms)
+        return [parties.earnings, parties.commission]
+
+    def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
+        """Return who pays, and whose agent it is."""
+        payee = terms.purpose.payee_org_id
+        return [terms.org_id, *([payee] if payee else [])] if move.kind in KINDS else []
+
+
+async def _require_for_sale(session: AsyncSession, terms: PaymentTerms, at: datetime) -> None:
+    """Refuse what changed while the payer paid: another purchase, the end of the offer, a card that both use."""
+    purpose = terms.purpose
+    assert purpose.agent_id is not None
+    assert purpose.payee_org_id is not None
+    if purpose.renews is None:
+        if await owned_now(session, terms.org_id, purpose.agent_id, at) is not None:
+            raise NotForSale("The organization has this agent already.")
+    elif (await marketplace.get_purchase(session, purpose.renews, lock=True)).renews_at is None:
+        raise NotForSale("The purchase is not renewed any more.")
+    listing = await marketplace.get(session, purpose.agent_id)
+    if listing.offer.status != OfferStatus.LISTED.value:
+        raise NotForSale("This agent is not sold any more.")
+    # Who made them was asked when the payment was. By what they pay with they may be related since.
+    if await are_related(await driver_connection(session), terms.org_id, purpose.payee_org_id, ("*",)):
+        raise NotForSale("The two organizations are related.")

@@ -1,0 +1,312 @@
+"""A price in money: the sale is made when its payment is fulfilled, and its shares follow the money from then on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import insert, update
+
+from commands.verify import verify
+from contracts.payment import RecordedPayment
+from domain import accounts
+from domain.access import Actor, Role
+from domain.accounts import Account
+from domain.errors import Conflict
+from domain.payment import commands
+from domain.payment.purposes.purchase import agent_bought
+from domain.payment.state import Fulfilment, PaymentStatus
+from domain.payment.terms import Purpose, PurposeKind
+from domain.reputation.traits import TraitKind
+from ledger.gateway import Ledger
+from models.agent import Agent
+from models.marketplace import MarketplaceOffer, MarketplacePurchase
+from models.organization import Organization
+from repositories import debt, marketplace, organization_trait
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from services import marketplace_renewal
+from tests.activities.recording import record
+from tests.api.paying import NOW, Written
+from tests.conftest import DatabaseUrls
+from tests.support.locks import accounts_are_locked, somebody_waits
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture(autouse=True, scope="module")
+async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
+    yield
+    connection = await asyncpg.connect(database_urls.platform)
+    try:
+        report = await verify(connection)
+    finally:
+        await connection.close()
+    names = {rule.name for rule in marketplace.INVARIANTS}
+    checked = [check for check in report.checks if check.name in names]
+    assert len(checked) == len(names)
+    for check in checked:
+        assert not check.violation_count, "\n".join(check.lines())
+
+
+@dataclass
+class Sold:
+    """An agent that costs 10 USD, and who buys it."""
+
+    database: Database
+    buyer: str
+    studio: str
+    agent: str
+
+    async def paid(self, **more: Any) -> Written:
+        """Return a payment whose money is there and waits for the sale."""
+        purpose = Purpose(
+            kind=PurposeKind.PURCHASE,
+            goods_asset="USD",
+            goods_minor=1000,
+            agent_id=self.agent,
+            payee_org_id=self.studio,
+            creator_bps=9000,
+            **more,
+        )
+        made = await Written(self.database, self.buyer, purpose=purpose).begin()
+        made.there.pay()
+        return await made.look()
+
+    async def fulfil(self, made: Written) -> RecordedPayment:
+        assert made.payment is not None
+        recorded = await record(self.database, agent_bought(made.payment, at=NOW))
+        if recorded.applied:
+            made.payment = recorded.stored
+        return recorded
+
+    async def bought(self) -> Written:
+        made = await self.paid()
+        assert (await self.fulfil(made)).applied
+        return made
+
+    async def _balance(self, account: Account) -> int:
+        async with self.database.platform() as session:
+            return (await Ledger(await driver_connection(session)).balance(account)).posted_minor
+
+    async def earned(self) -> int:
+        return await self._balance(accounts.agent_earnings(self.agent, "USD", self.studio))
+
+    async def owed(self, org_id: str) -> int:
+        return -await self._balance(accounts.org_debt(org_id, "USD"))
+
+    async def cash(self) -> int:
+        return await self._balance(accounts.org_cash(self.buyer, "USD"))
+
+    async def purchase(self, made: Written) -> MarketplacePurchase:
+        async with self.database.platform() as session:
+            row = await marketplace.paid_by(session, made.terms.payment_id)
+            assert row is not None
+            return row
+
+    async def stands(self, made: Written) -> tuple[str, int]:
+        row = await self.purchase(made)
+        return row.status, row.taken_minor
+
+    async def spend_earnings(self) -> None:
+        """Take what the agent has earned away from it."""
+        async with self.database.platform() as session:
+            await Ledger(await driver_connection(session)).post(
+                key=new_id("key"),
+                kind="test",
+                source=accounts.agent_earnings(self.agent, "USD", self.studio),
+                destination=accounts.org_cash(self.studio, "USD"),
+                amount_minor=await self.earned(),
+                effective_at=NOW,
+            )
+
+
+@pytest.fixture
+async def sold(database: Database) -> Sold:
+    buyer, studio, agent = new_id("org"), new_id("org"), new_id("agt")
+    common: dict[str, Any] = {"created_by": "test", "name": "x"}
+    async with database.platform() as session:
+        for org in (buyer, studio):
+            await session.execute(insert(Organization).values(id=org, command_id=org, **common))
+        values = {"id": agent, "org_id": studio, "visibility": "public", "pricing_model": "free", "command_id": agent}
+        await session.execute(insert(Agent).values(**values, **common))
+        offer = {"model": "one_time", "price_minor": 1000, "currency": "USD", "summary": "", "words": []}
+        who = {"status": "listed", "changed_by": "test", "changed_at": NOW, "created_at": NOW}
+        await session.execute(insert(MarketplaceOffer).values(agent_id=agent, org_id=studio, **offer, **who))
+    return Sold(database=database, buyer=buyer, studio=studio, agent=agent)
+
+
+async def test_pitfall_21_access_and_shares_come_with_the_money(sold: Sold) -> None:
+    made = await sold.paid()
+    async with sold.database.platform() as session:
+        assert await marketplace.owned(session, sold.buyer, sold.agent) is None
+    assert await sold.earned() == 0
+    assert (await sold.fulfil(made)).applied
+    assert await sold.stands(made) == ("active", 0)
+    assert await sold.earned() == 900
+    row = await sold.purchase(made)
+    assert (row.bought_by, row.commission_minor, row.bought_at) == (f"{sold.buyer}/procurement", 100, NOW)
+
+
+@pytest.mark.parametrize("change", ["owned", "retired", "related"])
+async def test_sale_that_nobody_can_make_any_more_is_paid_back(sold: Sold, change: str) -> None:
+    made = await sold.paid()
+    if change == "owned":
+        await sold.bought()
+    async with sold.database.platform() as session:
+        if change == "retired":
+            await session.execute(
+                update(MarketplaceOffer).where(MarketplaceOffer.agent_id == sold.agent).values(status="retired")
+            )
+        if change == "related":
+            for org_id in (sold.buyer, sold.studio):
+                await organization_trait.seen(session, org_id, TraitKind.CARD, f"card of {sold.studio}")
+    earned = await sold.earned()
+    refused = await sold.fulfil(made)
+    assert refused.declined is not None
+    assert refused.declined.code == "marketplace.retired"
+    assert made.payment is not None
+    gone = commands.fulfilment_unavailable(made.payment, why="why", refund_id=new_id("rfd"), at=NOW)
+    assert (await record(sold.database, gone)).applied
+    assert gone.payment.fulfilment is Fulfilment.GONE
+    assert gone.payment.status is PaymentStatus.REFUNDED
+    assert (await sold.earned(), await sold.cash()) == (earned, 0)
+
+
+async def test_two_payments_at_once_make_one_sale(sold: Sold) -> None:
+    one, other = await sold.paid(), await sold.paid()
+    both = await asyncio.gather(sold.fulfil(one), sold.fulfil(other))
+    assert sorted(each.applied for each in both) == [False, True]
+    assert await sold.earned() == 900
+
+
+async def refunded(sold: Sold, made: Written) -> RecordedPayment:
+    assert made.payment is not None
+    asked = commands.refund(
+        made.payment, refund_id=new_id("rfd"), amount_minor=None, reason=None, requested_by="kim", at=NOW
+    )
+    recorded = await record(sold.database, asked)
+    assert recorded.applied
+    made.payment = recorded.stored
+    return recorded
+
+
+async def test_refund_takes_access_and_both_shares_and_one_that_fails_gives_them_back(sold: Sold) -> None:
+    made = await sold.bought()
+    await refunded(sold, made)
+    row = await sold.purchase(made)
+    assert (row.status, row.taken_minor, row.refunded_by) == ("refunded", 1000, "kim")
+    assert await sold.earned() == 0
+    assert made.payment is not None
+    refund_id = made.payment.refunds[0].refund_id
+    ref = made.there.refund(1000, refund_id=refund_id)
+    await made.look()
+    made.there.fail_refund(ref)
+    await made.look()
+    assert await sold.stands(made) == ("active", 0)
+    assert (await sold.earned(), await sold.cash(), await sold.owed(sold.buyer)) == (900, 0, 0)
+
+
+async def test_refund_that_fails_after_the_agent_was_bought_anew_is_the_buyers_cash(sold: Sold) -> None:
+    made = await sold.bought()
+    await refunded(sold, made)
+    assert made.payment is not None
+    ref = made.there.refund(1000, refund_id=made.payment.refunds[0].refund_id)
+    await made.look()
+    await sold.bought()
+    made.there.fail_refund(ref)
+    await made.look()
+    assert await sold.stands(made) == ("refunded", 1000)
+    assert (await sold.earned(), await sold.cash()) == (900, 1000)
+
+
+async def test_chargeback_suspends_access_and_freezes_the_shares_until_it_is_decided(sold: Sold) -> None:
+    made = await sold.bought()
+    ref = made.there.dispute()
+    await made.look()
+    assert await sold.stands(made) == ("suspended", 1000)
+    assert (await sold.earned(), await sold.owed(sold.buyer)) == (0, 0)
+    made.there.close_dispute(ref, won=True)
+    await made.look()
+    assert await sold.stands(made) == ("active", 0)
+    assert await sold.earned() == 900
+    made.there.dispute_again(ref)
+    await made.look()
+    made.there.close_dispute(ref, won=False)
+    await made.look()
+    assert await sold.stands(made) == ("suspended", 1000)
+    assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (0, 0, 0)
+
+
+async def test_share_that_was_paid_out_is_owed_by_the_creator_and_paid_by_the_next_sale(
+    sold: Sold, database: Database
+) -> None:
+    made = await sold.bought()
+    await sold.spend_earnings()
+    made.there.dispute()
+    await made.look()
+    assert (await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0)
+    other = new_id("org")
+    async with database.platform() as session:
+        await session.execute(insert(Organization).values(id=other, name="x", command_id=other, created_by="elsewhere"))
+    await replace(sold, buyer=other).bought()
+    assert (await sold.owed(sold.studio), await sold.earned()) == (0, 0)
+
+
+async def test_refund_after_a_chargeback_took_the_price_is_what_the_buyer_owes(sold: Sold) -> None:
+    made = await sold.bought()
+    await refunded(sold, made)
+    made.there.refund(1000, refund_id=made.payment.refunds[0].refund_id if made.payment else None)
+    await made.look()
+    made.there.dispute(beyond=True)
+    await made.look()
+    assert await sold.stands(made) == ("refunded", 1000)
+    assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (0, 0, 1000)
+
+
+async def test_pitfall_19_a_sale_locks_what_both_sides_owe_before_any_account(sold: Sold) -> None:
+    made = await sold.paid()
+    async with sold.database.platform() as session:
+        await debt.lock(session, sold.studio)
+        task = asyncio.create_task(sold.fulfil(made))
+        await somebody_waits(sold.database)
+        assert not await accounts_are_locked(session)
+    assert (await task).applied
+
+
+async def test_next_month_is_bought_once_and_goes_on_from_the_one_before(sold: Sold) -> None:
+    made = await sold.paid(sold_as="monthly")
+    assert (await sold.fulfil(made)).applied
+    first = await sold.purchase(made)
+    assert first.ends_at == datetime(2026, 4, 1, 12, tzinfo=UTC)
+    one, other = [await sold.paid(sold_as="monthly", renews=first.id) for _ in range(2)]
+    assert (await sold.fulfil(one)).applied
+    refused = await sold.fulfil(other)
+    assert refused.declined is not None
+    second = await sold.purchase(one)
+    assert (second.period, second.ends_at, second.renewed_from) == (2, datetime(2026, 5, 1, 12, tzinfo=UTC), first.id)
+    assert await sold.stands(made) == ("ended", 0)
+    assert await sold.earned() == 1800
+    made.there.dispute()
+    await made.look()
+    assert await sold.stands(made) == ("ended", 1000)
+    assert await sold.stands(one) == ("active", 0)
+    assert await sold.earned() == 900
+
+
+async def test_month_that_was_cancelled_is_not_renewed(sold: Sold) -> None:
+    made = await sold.paid(sold_as="monthly")
+    assert (await sold.fulfil(made)).applied
+    first = await sold.purchase(made)
+    following = await sold.paid(sold_as="monthly", renews=first.id)
+    async with sold.database.platform() as session:
+        actor = Actor(principal="kim", role=Role.OWNER, org_id=sold.buyer)
+        await marketplace_renewal.cancel(session, actor, first.id)
+        with pytest.raises(Conflict):
+            await marketplace_renewal.cancel(session, actor, first.id)
+    refused = await sold.fulfil(following)
+    assert refused.declined is not None
+    assert await sold.stands(made) == ("active", 0)
