@@ -271,6 +271,25 @@ INVARIANTS = (
         """,
     ),
     Invariant(
+        name="what went back of every purchase has left its shares, and nothing else has",
+        table="marketplace_purchases",
+        unit="purchases",
+        violations="""
+        SELECT 'purchase ' || p.id || ': of ' || p.price_minor || ' ' || p.taken_minor ||
+            ' went back; its shares have ' || coalesce(b.shares, 0)
+        FROM marketplace_purchases p
+        LEFT JOIN LATERAL (
+            SELECT sum(e.amount) AS shares
+            FROM ledger.transfers t JOIN ledger.entries e ON e.transfer_id = t.id
+            JOIN ledger.accounts a ON a.id = e.account_id
+            WHERE t.reference = ANY (ARRAY[p.id, p.payment_id]) AND e.asset = p.currency
+              AND (a.path = 'platform/commission' OR a.path LIKE 'org/' || p.payee_org_id || '/debt/%'
+                  OR a.path LIKE 'agent/' || p.agent_id || '/%' AND a.path NOT LIKE 'agent/%/sales/%')
+        ) b ON true
+        WHERE p.price_minor IS NOT NULL AND coalesce(b.shares, 0) <> p.price_minor - p.taken_minor
+        """,
+    ),
+    Invariant(
         name="no credits are left on the way from a sale to its shares",
         table="ledger.accounts",
         unit="accounts",

@@ -93,7 +93,7 @@ MESSAGES = Place(
             "Plan.name acts_at all anchor api_access at_period_end attempts cancel_at_period_end custom_integrations "
             "deployments end ended_at granted_until interval is_live is_proration is_sold months_granted "
             "next_attempt_at paid_at paid_through people period projects seats trial_days trial_end zone "
-            "announced became charge_now days follow goes_on method paused_for steps touched asked renewed"
+            "announced became charge_now days follow goes_on method paused_for steps touched renewed"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

@@ -72,7 +72,7 @@ class Sold:
             creator_bps=9000,
             **more,
         )
-        made = await Written(self.database, self.buyer, purpose=purpose).begin()
+        made = await Written(self.database, self.buyer, purpose=purpose, method_ref="pm_1").begin()
         made.there.pay()
         return await made.look()
 

@@ -1,0 +1,122 @@
+"""The next month of an agent that was paid by a stored method: asked for once a try, and bought when it is paid."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import select
+from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
+
+from activities.marketplace import MarketplaceActivities
+from activities.payment import PaymentActivities
+from contracts.marketplace import RenewedPurchases, RenewPurchases
+from contracts.payment import PaymentEvent, PaymentInput
+from domain.marketplace.renewal import MOST_TRIES
+from domain.payment import commands
+from models.mail import QueuedMail
+from models.marketplace import MarketplacePurchase
+from providers.payments.registry import Providers
+from repositories import marketplace
+from runtime.database import Database
+from runtime.settings import Settings
+from services.payment_terms import TermsMaker
+from tests.activities.test_purchase_books import Sold, sold
+from tests.api.paying import NOW, Written
+from tests.support.payments import FakeProvider
+from tests.support.runs import payment_message
+
+pytestmark = pytest.mark.db
+
+__all__ = ["sold"]
+
+
+class Started:
+    """A client that notes which runs it is asked to start."""
+
+    def __init__(self) -> None:
+        self.starts: list[PaymentInput] = []
+
+    async def start_workflow(self, _workflow: str, start: PaymentInput, **_options: Any) -> None:
+        self.starts.append(start)
+
+
+class Renewing:
+    """Renews the one purchase of a test, whatever else is due in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.client = database, Started()
+        providers = Providers(cast("Any", {"stripe": FakeProvider()}))
+        making = TermsMaker(Settings().payment_rules, providers)
+        self.work = MarketplaceActivities(database, cast("Client", self.client), making)
+
+    async def at(self, row: MarketplacePurchase, now: datetime) -> RenewedPurchases:
+        before = row.id[:-1] + chr(ord(row.id[-1]) - 1)
+        return await self.work.renew_purchases(RenewPurchases(now=now, after=before, limit=1))
+
+    async def mails(self, org_id: str) -> int:
+        query = select(QueuedMail.id).where(QueuedMail.org_id == org_id, QueuedMail.kind == "agent_not_renewed")
+        async with self.database.platform() as session:
+            return len((await session.scalars(query)).all())
+
+
+async def bought(sold: Sold) -> tuple[Written, MarketplacePurchase]:
+    """Buy the first month with a stored method."""
+    made = await sold.paid(sold_as="monthly")
+    assert (await sold.fulfil(made)).applied
+    return made, await sold.purchase(made)
+
+
+async def written(database: Database, start: PaymentInput) -> Written:
+    """Write the payment that was asked for as its run does, and have it paid."""
+    made = Written(database, start.terms.org_id)
+    made.terms, made.actor = start.terms, start.created_by
+    made.there.asked = replace(made.there.asked, payment_id=start.terms.payment_id)
+    made.there.ref = f"pi_{start.terms.payment_id}"
+    opening = PaymentEvent.of(
+        commands.done(commands.created(start.terms, actor=start.created_by), start.command_id),
+        at=NOW,
+        command_id=start.command_id,
+    )
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, is_local=True)
+    recorded = await environment.run(
+        PaymentActivities(database).record, await payment_message(database, opening, at=NOW)
+    )
+    assert recorded.applied
+    made.payment = recorded.stored
+    made.there.pay()
+    return await made.look()
+
+
+async def test_next_month_is_paid_by_the_method_that_paid_before(sold: Sold, database: Database) -> None:
+    _, first = await bought(sold)
+    assert first.ends_at is not None
+    due, renewing = first.ends_at - timedelta(days=1), Renewing(database)
+    done = await renewing.at(first, due)
+    assert (done.asked, done.failed) == (1, 0)
+    assert (await renewing.at(first, due)).asked == 0
+    (start,) = renewing.client.starts
+    assert (start.terms.method_ref, start.terms.off_session) == ("pm_1", True)
+    assert (start.terms.amount_minor, start.terms.currency) == (1000, "USD")
+    made = await written(database, start)
+    assert (await sold.fulfil(made)).applied
+    second = await sold.purchase(made)
+    assert (second.renewed_from, second.period, second.status) == (first.id, 2, "active")
+    async with database.platform() as session:
+        assert (await marketplace.get_purchase(session, first.id)).status == "ended"
+    assert await renewing.mails(sold.buyer) == 0
+
+
+async def test_month_that_is_never_paid_is_tried_some_times_and_ends(sold: Sold, database: Database) -> None:
+    _, first = await bought(sold)
+    assert first.ends_at is not None
+    renewing, due = Renewing(database), first.ends_at - timedelta(days=1)
+    for day in range(MOST_TRIES + 1):
+        await renewing.at(first, due + timedelta(days=day))
+    assert len({start.command_id for start in renewing.client.starts}) == MOST_TRIES
+    assert await renewing.mails(sold.buyer) == MOST_TRIES
+    async with database.platform() as session:
+        row = await marketplace.get_purchase(session, first.id)
+        assert (row.status, row.renews_at) == ("ended", None)
