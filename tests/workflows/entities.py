@@ -405,7 +405,9 @@ PAYMENT = Entity(
 
 
 async def _payout(stage: Stage, **terms: Any) -> PayoutDriver:
-    return await taken_out(stage, **{"mode": "short", **terms})
+    made = await taken_out(stage, **{"mode": "short", **terms})
+    await made.approved()
+    return made
 
 
 PAYOUT = Entity(
