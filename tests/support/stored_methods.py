@@ -9,7 +9,7 @@ class FakeStoredMethods:
     def __init__(self) -> None:
         self.of: dict[str, list[str]] = {}
 
-    async def ensure(self, org_id: str, name: str, *, idempotency_key: str) -> str:  # noqa: ARG002
+    async def ensure(self, org_id: str, name: str, *, idempotency_key: str) -> str:
         return f"cus_of_{org_id}"
 
     async def methods(self, customer_ref: str) -> list[MethodView]:
