@@ -1,10 +1,13 @@
 """An invoice's run: charged once for each attempt, dunned by its own count, and left to an operator when reopened."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
+from temporalio.testing import WorkflowEnvironment
 
 from domain import accounts
 from domain.payment.snapshot import ProviderStatus
@@ -13,12 +16,18 @@ from repositories import payment as payments
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
-from tests.workflows.conftest import stage_on
+from tests.workflows.conftest import Stage, stage_on
 from tests.workflows.invoice_driver import InvoiceDriver, collected
 from tests.workflows.payment_driver import PaymentDriver
 from workflows.invoice_sweep import InvoiceSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+
+@pytest.fixture(scope="module")
+async def stage(calendar_server: WorkflowEnvironment, database_urls: Any) -> AsyncIterator[Stage]:
+    async with stage_on(calendar_server, database_urls) as made:
+        yield made
 
 
 async def payment_of(made: InvoiceDriver) -> PaymentDriver:
@@ -226,13 +235,13 @@ async def test_run_that_is_lost_during_a_charge_goes_on_with_the_same_payment(st
     assert [each.asked.payment_id for each in made.charges()] == [payment]
 
 
-async def test_day_of_dunning_that_came_without_a_worker_is_one_charge(calendar_server, database_urls):
-    async with stage_on(calendar_server, database_urls) as before:
+async def test_day_of_dunning_that_came_without_a_worker_is_one_charge(idle_server, database_urls):
+    async with stage_on(idle_server, database_urls) as before:
         made = await collected(before, "pm_declined", days=(3, 20))
         first = await made.reaches("scheduled", step=1)
-    passing = asyncio.ensure_future(calendar_server.fast_forward(made.handle, timedelta(days=4)))
+    passing = asyncio.ensure_future(idle_server.fast_forward(made.handle, timedelta(days=4)))
     await fired(made)
-    async with stage_on(calendar_server, database_urls, fake=before.fake, methods=before.methods) as back:
+    async with stage_on(idle_server, database_urls, fake=before.fake, methods=before.methods) as back:
         made.stage = back
         await passing
         late = await made.reaches("scheduled", step=2)
