@@ -36,7 +36,7 @@ async def issue(
 
     Raises:
         NotFound: there is no such invoice.
-        WrongInvoiceState: the invoice is a draft, void or uncollectible.
+        WrongInvoiceState: the invoice is a draft, void or uncollectible, or a subscription's.
         Invalid: the amount is not positive.
         ExceedsRemainder: the amount is more than is left; `extra["remaining"]` says what is.
         IdempotencyConflict: the command issued another one.
@@ -48,7 +48,8 @@ async def issue(
         if (done.invoice_id, done.reason) != (row.id, reason) or amount_minor not in {None, done.amount_minor}:
             raise other_request()
         return done
-    standing = invoice.standing_of(row)
+    standing, of_row = invoice.standing_of(row), invoice.parts_of_row(row)
+    booking.require_own_revenue(of_row, row.status)
     credits = CreditedCredits(
         prepaid_minor=row.prepaid_minor,
         prepaid_credits_minor=row.prepaid_credits_minor,
@@ -58,7 +59,7 @@ async def issue(
         standing, credits, credited_minor=row.credited_minor, amount_minor=amount_minor, currency=row.currency
     )
     before = [[Part(**part) for part in each.parts] for each in await credit_note.of_invoice(session, row.id)]
-    parts = booking.share(invoice.parts_of_row(row), before, note.amount_minor)
+    parts = booking.share(of_row, before, note.amount_minor)
     back = note.prepaid_credits_minor + note.granted_credits_minor
     legs = booking.taken_back(row.org_id, row.currency, parts)
     legs += booking.given_back(row.org_id, row.currency, credits=back, prepaid_minor=note.prepaid_minor)

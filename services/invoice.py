@@ -253,13 +253,14 @@ async def void(session: AsyncSession, actor: Actor, invoice_id: str, command_id:
     Raises:
         NotFound: there is no such invoice.
         WrongInvoiceState: something is paid or credited on it, or it is void by another command; `extra["due"]` says
-            what is left to pay.
+            what is left to pay. Or it is a subscription's.
         IdempotencyConflict: the command voided another one.
     """
     row = await invoice.get(session, invoice_id, locked=True)
     if await invoice.voided_before(session, row, command_id):
         return row
     require_voidable(invoice.standing_of(row), row.currency, credited_minor=row.credited_minor)
+    booking.require_own_revenue(invoice.parts_of_row(row), row.status)
     credits_minor = row.prepaid_credits_minor + row.granted_credits_minor
     legs = booking.taken_back(row.org_id, row.currency, invoice.parts_of_row(row))
     legs += booking.given_back(row.org_id, row.currency, credits=credits_minor, prepaid_minor=row.prepaid_minor)

@@ -19,7 +19,7 @@ from domain.ids import (
     subscription_tier_command,
     uuid_of,
 )
-from domain.invoice.lines import InvoiceLine
+from domain.invoice.lines import SUBSCRIPTIONS, InvoiceLine
 from domain.invoice.rules import UNTAXED, InvoiceRules
 from domain.lots import LotSource, LotTerms
 from domain.mail import MailKind
@@ -41,8 +41,6 @@ from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import invoice, mail, project
 
-#: Where what was paid for a subscription waits, below `platform/`.
-DEFERRED = "deferred_subscriptions"
 REVENUE = "revenue/subscriptions"
 
 
@@ -108,7 +106,7 @@ async def accrue(session: AsyncSession, through: date, *, limit: int) -> int:
         earned[row.currency] = earned.get(row.currency, 0) + more
     await session.flush()
     postings = [
-        Posting(accounts.platform(DEFERRED, currency), accounts.platform(REVENUE, currency), amount)
+        Posting(accounts.platform(SUBSCRIPTIONS, currency), accounts.platform(REVENUE, currency), amount)
         for currency, amount in sorted(earned.items())
         if amount
     ]
@@ -140,7 +138,7 @@ async def _settle(
     line = InvoiceLine(
         description=f"{plan.title}, {settled.period.start:%Y-%m-%d} to {settled.period.end:%Y-%m-%d}",
         unit_minor=settled.amount_minor,
-        stream=DEFERRED,
+        stream=SUBSCRIPTIONS,
         period_start=settled.period.start,
         period_end=settled.period.end,
         reference=after.subscription_id,
@@ -239,7 +237,7 @@ async def _grant(session: AsyncSession, actor: Actor, after: Subscription, grant
     issuance, wallet = accounts.platform("credit_issuance", CREDIT), accounts.org_credits(after.org_id)
     postings = [Posting(issuance, wallet, grant.credits_minor, lots=terms)]
     if cost:
-        deferred, owed = (accounts.platform(name, bill.currency) for name in (DEFERRED, "deferred_revenue"))
+        deferred, owed = (accounts.platform(name, bill.currency) for name in (SUBSCRIPTIONS, "deferred_revenue"))
         postings.append(Posting(deferred, owed, cost))
     posted = await Ledger(await driver_connection(session)).post_compound(
         key=key,

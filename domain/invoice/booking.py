@@ -6,6 +6,8 @@ from uuid import UUID
 
 from domain import accounts
 from domain.accounts import Account
+from domain.invoice.lines import SUBSCRIPTIONS
+from domain.invoice.state import WrongInvoiceState
 from domain.money import CREDIT, allocate
 
 #: What credits pay of invoices. The invoice's revenue is above by it, and what was paid for the credits is revenue
@@ -45,6 +47,20 @@ def issued(org_id: str, currency: str, parts: Sequence[Part]) -> list[Leg]:
     """Make an invoice receivable."""
     receivable = accounts.org_receivable(org_id, currency)
     return [Leg(receivable, accounts.platform(part.account, currency), part.amount_minor) for part in parts]
+
+
+def require_own_revenue(parts: Sequence[Part], state: str) -> None:
+    """Refuse to take back what is earned elsewhere: a subscription's period is, by the day and by its credits.
+
+    Raises:
+        WrongInvoiceState: a part of the invoice is a subscription's.
+    """
+    if any(part.account == SUBSCRIPTIONS for part in parts):
+        raise WrongInvoiceState(
+            "This invoice is of a subscription, and is earned day by day. It cannot be credited or voided: refund its "
+            "payment, or mark what is due as uncollectible.",
+            extra={"state": state},
+        )
 
 
 def taken_back(org_id: str, currency: str, parts: Sequence[Part]) -> list[Leg]:

@@ -12,6 +12,8 @@ MAX_LINES = 1_000
 MAX_QUANTITY = 1_000_000
 #: Where the net amount of a line is booked unless the line says otherwise.
 REVENUE = "revenue/invoices"
+#: Where what a period of a subscription cost waits to be earned, day by day.
+SUBSCRIPTIONS = "deferred_subscriptions"
 #: The product code of what has no rates of its own.
 STANDARD = "standard"
 

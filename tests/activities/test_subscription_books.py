@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from commands.verify import verify
+from domain.access import Actor, Role
+from domain.invoice.state import WrongInvoiceState
 from domain.payment.agenda import News, Step, agenda
 from domain.payment.state import PaymentStatus
 from domain.subscription.converge import monthly_grant
@@ -24,6 +26,7 @@ from repositories import payment as payments
 from repositories import subscription as subscriptions
 from runtime.database import Database
 from runtime.identity import new_id
+from services import credit_note, invoice
 from services.subscription import accrue
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, seen, unpaid
@@ -73,6 +76,22 @@ async def test_first_payment_gives_an_invoice_a_payment_the_credits_and_the_tier
         "USD",
     )
     assert (await one.tier(), await one.credits()) == ("starter", 500)
+
+
+async def test_invoice_of_a_period_is_neither_voided_nor_credited_because_it_is_earned_by_the_day(
+    database: Database,
+) -> None:
+    one = await subscribed(database)
+    await one.look(seen(bill(0, 2_900, month(0))))
+    (issued,) = await one.rows(InvoiceRow)
+    operator = Actor(principal="kim", role=Role.OPERATOR)
+    async with database.platform() as session:
+        with pytest.raises(WrongInvoiceState, match="of a subscription"):
+            await invoice.void(session, operator, issued.id, new_id("cmd"), START)
+        with pytest.raises(WrongInvoiceState, match="of a subscription"):
+            await credit_note.issue(
+                session, operator, issued.id, amount_minor=100, reason="late", command_id=new_id("cmd"), now=START
+            )
 
 
 async def test_mirrored_payment_is_looked_at_by_its_run_and_never_made(database: Database) -> None:
