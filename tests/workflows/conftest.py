@@ -354,43 +354,38 @@ async def stage(timeskip_env: WorkflowEnvironment, database_urls: Any) -> AsyncI
     await chains.close()
 
 
-@pytest.fixture(scope="session")
-async def idle_server() -> AsyncIterator[WorkflowEnvironment]:
-    """A server of its own, for tests whose only worker comes and goes."""
+@asynccontextmanager
+async def own_server(*options: str) -> AsyncIterator[WorkflowEnvironment]:
+    """Run a server that skips time for as long as the block lasts."""
     environment = await WorkflowEnvironment.start_time_skipping_v2(
         dev_server_existing_path=find_temporal(),
-        dev_server_extra_args=TIME_SKIPPING,
+        dev_server_extra_args=[*TIME_SKIPPING, *options],
         search_attributes=search_attributes.ALL,
         data_converter=data_converter(Settings()),
     )
     async with environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+async def idle_server() -> AsyncIterator[WorkflowEnvironment]:
+    """A server of its own, for tests whose only worker comes and goes."""
+    async with own_server() as environment:
         yield environment
 
 
 @pytest.fixture(scope="session")
 async def calendar_server() -> AsyncIterator[WorkflowEnvironment]:
     """A server of its own: on the shared one, runs that other tests have left go on while months pass."""
-    environment = await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=find_temporal(),
-        dev_server_extra_args=TIME_SKIPPING,
-        search_attributes=search_attributes.ALL,
-        data_converter=data_converter(Settings()),
-    )
-    async with environment:
+    async with own_server() as environment:
         yield environment
 
 
 @pytest.fixture(scope="session")
 async def short_runs(database_urls: Any) -> AsyncIterator[Stage]:
     """A stage on a server that suggests a new run after twenty events."""
-    limit = ["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=20"]
-    environment = await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=find_temporal(),
-        dev_server_extra_args=[*TIME_SKIPPING, *limit],
-        search_attributes=search_attributes.ALL,
-        data_converter=data_converter(Settings()),
-    )
-    async with environment, stage_on(environment, database_urls) as made:
+    limit = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=20")
+    async with own_server(*limit) as environment, stage_on(environment, database_urls) as made:
         yield made
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from temporalio.testing import WorkflowEnvironment
 
 from domain import accounts
 from domain.payment.snapshot import ProviderStatus
@@ -16,7 +15,7 @@ from repositories import payment as payments
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
-from tests.workflows.conftest import Stage, stage_on
+from tests.workflows.conftest import Stage, own_server, stage_on
 from tests.workflows.invoice_driver import InvoiceDriver, collected
 from tests.workflows.payment_driver import PaymentDriver
 from workflows.invoice_sweep import InvoiceSweepWorkflow
@@ -25,8 +24,9 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
 @pytest.fixture(scope="module")
-async def stage(calendar_server: WorkflowEnvironment, database_urls: Any) -> AsyncIterator[Stage]:
-    async with stage_on(calendar_server, database_urls) as made:
+async def stage(database_urls: Any) -> AsyncIterator[Stage]:
+    """Weeks pass here: runs that other tests have left would go on meanwhile, and these in other tests."""
+    async with own_server() as server, stage_on(server, database_urls) as made:
         yield made
 
 
