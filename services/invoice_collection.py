@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
 from domain.errors import Conflict
+from domain.invoice.booking import of_subscription
 from domain.invoice.collection import Collection, CollectionMethod
 from domain.invoice.dunning import numbered, opened
 from domain.invoice.state import InvoiceStatus, WrongInvoiceState
@@ -73,7 +74,7 @@ async def begin_later(
 
     Raises:
         NotFound: there is no such invoice.
-        WrongInvoiceState: nothing is due of it.
+        WrongInvoiceState: nothing is due of it, or it is a subscription's.
         Conflict: `invoice.collected_already`.
     """
     before = await invoice_collection.lock(session, invoice_id)
@@ -82,6 +83,11 @@ async def begin_later(
             return before
         raise Conflict("This invoice is collected already.", code="invoice.collected_already")
     row = await invoice.get(session, invoice_id, locked=True)
+    if of_subscription(invoice.parts_of_row(row)):
+        # Its provider charges it and tries again; a charge of ours would take the money twice.
+        raise WrongInvoiceState(
+            "This invoice is of a subscription. The subscription's provider collects it.", extra={"state": row.status}
+        )
     begun = await begin(session, actor, row, method, days=days, command_id=command_id, now=now)
     if begun is None:
         raise WrongInvoiceState(

@@ -49,13 +49,18 @@ def issued(org_id: str, currency: str, parts: Sequence[Part]) -> list[Leg]:
     return [Leg(receivable, accounts.platform(part.account, currency), part.amount_minor) for part in parts]
 
 
+def of_subscription(parts: Sequence[Part]) -> bool:
+    """Tell whether an invoice is of a subscription, whose provider collects it."""
+    return any(part.account == SUBSCRIPTIONS for part in parts)
+
+
 def require_own_revenue(parts: Sequence[Part], state: str) -> None:
     """Refuse to take back what is earned elsewhere: a subscription's period is, by the day and by its credits.
 
     Raises:
         WrongInvoiceState: a part of the invoice is a subscription's.
     """
-    if any(part.account == SUBSCRIPTIONS for part in parts):
+    if of_subscription(parts):
         raise WrongInvoiceState(
             "This invoice is of a subscription, and is earned day by day. It cannot be credited or voided: refund its "
             "payment, or mark what is due as uncollectible.",

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from commands.verify import verify
 from domain.access import Actor, Role
+from domain.invoice.collection import CollectionMethod
 from domain.invoice.state import WrongInvoiceState
 from domain.payment.agenda import News, Step, agenda
 from domain.payment.state import PaymentStatus
@@ -26,7 +27,7 @@ from repositories import payment as payments
 from repositories import subscription as subscriptions
 from runtime.database import Database
 from runtime.identity import new_id
-from services import credit_note, invoice
+from services import credit_note, invoice, invoice_collection
 from services.subscription import accrue
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, seen, unpaid
@@ -78,7 +79,7 @@ async def test_first_payment_gives_an_invoice_a_payment_the_credits_and_the_tier
     assert (await one.tier(), await one.credits()) == ("starter", 500)
 
 
-async def test_invoice_of_a_period_is_neither_voided_nor_credited_because_it_is_earned_by_the_day(
+async def test_invoice_of_a_period_is_neither_voided_nor_credited_nor_collected_by_us(
     database: Database,
 ) -> None:
     one = await subscribed(database)
@@ -91,6 +92,16 @@ async def test_invoice_of_a_period_is_neither_voided_nor_credited_because_it_is_
         with pytest.raises(WrongInvoiceState, match="of a subscription"):
             await credit_note.issue(
                 session, operator, issued.id, amount_minor=100, reason="late", command_id=new_id("cmd"), now=START
+            )
+        with pytest.raises(WrongInvoiceState, match="provider collects it"):
+            await invoice_collection.begin_later(
+                session,
+                operator,
+                issued.id,
+                CollectionMethod.SEND_INVOICE,
+                days=(1,),
+                command_id=new_id("cmd"),
+                now=START,
             )
 
 
