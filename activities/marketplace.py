@@ -75,7 +75,7 @@ class MarketplaceActivities:
         return "asked" if asked else None
 
     async def _ask(self, due: Due, ref: str | None, now: datetime) -> bool:
-        """Ask for the payment of the next period once; False where there is nobody to charge."""
+        """Create the payment of the next period, once. Returns False where no payment method can be charged."""
         command_id, terms = renewal_command_id(due.purchase_id, due.tries), due.asked
         if terms is None:
             try:

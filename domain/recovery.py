@@ -76,7 +76,7 @@ def answered_for(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What a paid payout has sent of earnings: so much of the asset for so much money, of which so much is reversed."""
+    """A paid payout: the earnings that it settled, in their asset and in the money sent, and what is left to reverse."""
 
     payout_id: str
     goods_minor: int

@@ -163,7 +163,7 @@ async def finalise(
 
 
 async def discard(session: AsyncSession, actor: Actor, invoice_id: str, now: datetime) -> InvoiceRow:
-    """End a draft: it never becomes an invoice, and takes no number; discarding it twice is doing it once.
+    """Discard a draft, so that it can no longer be finalised. It gets no invoice number. Repeating it changes nothing.
 
     Raises:
         NotFound: there is no such invoice.

@@ -93,13 +93,28 @@ class World:
             )
 
     async def works(self, credits: int, *, commission: int = 0, at: datetime = NOW) -> None:
-        """Have the agent earn so much of what the payer has, through an escrow."""
+        """Release an escrow of that many of the payer's credits to the agent, less the commission."""
         held = accounts.escrow(new_id("esc"), CREDIT, self.payer)
         await self.move(Posting(accounts.org_credits(self.payer), held, credits * ONE), at=at)
         legs = [Posting(held, self.earned(), (credits - commission) * ONE)]
         if commission:
             legs.append(Posting(held, accounts.platform("commission", CREDIT), commission * ONE))
         await self.move(*legs, at=at)
+
+    async def converts(self) -> None:
+        """Make credits to spend of all that the agent has earned."""
+        async with self.database.platform() as session:
+            await earnings.convert(
+                session,
+                self.actor,
+                org_id=self.org,
+                agent_id=self.agent,
+                kind=EarningsKind.PAID,
+                amount_minor=None,
+                renew_days=30,
+                command_id=new_id("cmd"),
+                now=NOW,
+            )
 
     def earned(self, asset: str = CREDIT) -> Any:
         return accounts.agent_earnings(self.agent, asset, self.org)
@@ -231,18 +246,7 @@ async def test_what_was_earned_before_the_hold_back_is_borne_by_the_platform(wor
 async def test_what_was_converted_comes_from_other_earnings_then_is_owed_by_later_ones(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
-    async with world.database.platform() as session:
-        await earnings.convert(
-            session,
-            world.actor,
-            org_id=world.org,
-            agent_id=world.agent,
-            kind=EarningsKind.PAID,
-            amount_minor=None,
-            renew_days=30,
-            command_id=new_id("cmd"),
-            now=NOW,
-        )
+    await world.converts()
     await world.lost(paid)
     # Earned from somebody else, so that it is not what the payment paid.
     honest = World(world.database)
@@ -388,18 +392,7 @@ async def test_what_an_escrow_still_had_is_frozen_when_it_is_released_and_taken_
 async def test_credits_that_went_on_to_another_creator_are_taken_where_they_are_and_once(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
-    async with world.database.platform() as session:
-        await earnings.convert(
-            session,
-            world.actor,
-            org_id=world.org,
-            agent_id=world.agent,
-            kind=EarningsKind.PAID,
-            amount_minor=None,
-            renew_days=30,
-            command_id=new_id("cmd"),
-            now=NOW,
-        )
+    await world.converts()
     second = await World(world.database).begin()
     second.payer = world.org
     await second.works(80, at=NOW + timedelta(seconds=1))
