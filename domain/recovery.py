@@ -76,7 +76,7 @@ def answered_for(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """A paid payout: the earnings that it settled, in their asset and in the money sent, and what is left to reverse."""
+    """A paid payout: the earnings that it settled, in their asset and in money, and what is left to reverse."""
 
     payout_id: str
     goods_minor: int
