@@ -3,29 +3,12 @@
 --
 -- The platform's role cannot write what was finalised. What changes a draft, finalises it and numbers it is here.
 
-DO $$
-DECLARE
-    v_table text;
-BEGIN
-    FOREACH v_table IN ARRAY ARRAY['credit_notes', 'billing_profiles', 'tax_rates']
-    LOOP
-        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS platform ON %I', v_table);
-        EXECUTE format('CREATE POLICY platform ON %I TO bursar_platform USING (true) WITH CHECK (true)', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS tenant_reads ON %I', v_table);
-        EXECUTE format('REVOKE ALL ON %I FROM bursar_api, bursar_platform', v_table);
-        EXECUTE format('DROP TRIGGER IF EXISTS refuse_delete ON %I', v_table);
-        EXECUTE format('CREATE TRIGGER refuse_delete BEFORE DELETE ON %I FOR EACH ROW EXECUTE FUNCTION refuse_change()',
-                       v_table);
-    END LOOP;
-END $$;
-
-CREATE POLICY tenant_reads ON credit_notes FOR SELECT TO bursar_api USING (org_id = bursar_org());
-CREATE POLICY tenant_reads ON billing_profiles FOR SELECT TO bursar_api USING (org_id = bursar_org());
+SELECT pg_temp.row_security('credit_notes', 'billing_profiles', 'tax_rates');
+SELECT pg_temp.tenant_reads_own('credit_notes', 'billing_profiles');
+SELECT pg_temp.refuse_deletes('credit_notes', 'billing_profiles', 'tax_rates');
 -- A draft is nobody's to see until it is an invoice.
 DROP POLICY IF EXISTS tenant_reads ON invoices;
 CREATE POLICY tenant_reads ON invoices FOR SELECT TO bursar_api USING (org_id = bursar_org() AND status <> 'draft');
-GRANT SELECT ON credit_notes, billing_profiles TO bursar_api;
 GRANT SELECT, INSERT ON credit_notes, tax_rates TO bursar_platform;
 GRANT SELECT, INSERT, UPDATE ON billing_profiles TO bursar_platform;
 GRANT UPDATE (prepaid_minor, prepaid_credits_minor, granted_credits_minor, credited_minor, written_off_minor, paused_for,

@@ -1,17 +1,10 @@
 -- Row-level security, grants and immutability of departments, and for what agents and keys spend. Run by migration
 -- 0009; running it again replaces everything. Only the platform's role writes: who spends does not say for whom.
 
-ALTER TABLE departments ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS platform ON departments;
-CREATE POLICY platform ON departments TO bursar_platform USING (true) WITH CHECK (true);
-DROP POLICY IF EXISTS tenant_reads ON departments;
-CREATE POLICY tenant_reads ON departments FOR SELECT TO bursar_api USING (org_id = bursar_org());
-REVOKE ALL ON departments FROM bursar_api, bursar_platform;
-GRANT SELECT ON departments TO bursar_api;
+SELECT pg_temp.row_security('departments');
+SELECT pg_temp.tenant_reads_own('departments');
+SELECT pg_temp.refuse_deletes('departments');
 GRANT SELECT, INSERT, UPDATE (closed_at) ON departments TO bursar_platform;
-CREATE OR REPLACE TRIGGER refuse_truncate BEFORE TRUNCATE ON departments
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE OR REPLACE TRIGGER refuse_delete BEFORE DELETE ON departments FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 GRANT UPDATE (department_id, project_id) ON agents, api_keys TO bursar_platform;
 

@@ -1,29 +1,13 @@
 -- Row-level security, grants and immutability of the escrow's tables. Run by migration 0003; running it again replaces
 -- everything. Only the platform's role writes: an escrow touches two tenants.
 
-DROP TRIGGER IF EXISTS refuse_change ON escrow_events;
-CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON escrow_events
-    FOR EACH ROW EXECUTE FUNCTION refuse_change();
-DROP TRIGGER IF EXISTS refuse_truncate ON escrow_events;
-CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON escrow_events
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-
-ALTER TABLE escrows ENABLE ROW LEVEL SECURITY;
-ALTER TABLE escrow_events ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS platform ON escrows;
-DROP POLICY IF EXISTS platform ON escrow_events;
-DROP POLICY IF EXISTS tenant_reads ON escrows;
-DROP POLICY IF EXISTS tenant_reads ON escrow_events;
-
-CREATE POLICY platform ON escrows TO bursar_platform USING (true) WITH CHECK (true);
-CREATE POLICY platform ON escrow_events TO bursar_platform USING (true) WITH CHECK (true);
+SELECT pg_temp.row_security('escrows', 'escrow_events');
+SELECT pg_temp.append_only('escrow_events');
 CREATE POLICY tenant_reads ON escrows FOR SELECT TO bursar_api
     USING (org_id = bursar_org() OR payee_org_id = bursar_org() OR signatory_org_ids @> ARRAY[bursar_org()]);
 -- The inner query is bound by the policy above.
 CREATE POLICY tenant_reads ON escrow_events FOR SELECT TO bursar_api
     USING (EXISTS (SELECT 1 FROM escrows WHERE escrows.id = escrow_events.escrow_id));
-
-REVOKE ALL ON escrows, escrow_events FROM bursar_api, bursar_platform;
 GRANT SELECT ON escrows, escrow_events TO bursar_api;
 GRANT SELECT, INSERT, UPDATE ON escrows TO bursar_platform;
 GRANT SELECT, INSERT ON escrow_events TO bursar_platform;

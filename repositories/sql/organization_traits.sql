@@ -42,16 +42,9 @@ BEGIN
     RETURN v_judged;
 END $$;
 
-ALTER TABLE organization_traits ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS platform ON organization_traits;
-CREATE POLICY platform ON organization_traits TO bursar_platform USING (true) WITH CHECK (true);
-REVOKE ALL ON organization_traits FROM bursar_api, bursar_platform;
+SELECT pg_temp.row_security('organization_traits');
+SELECT pg_temp.refuse_deletes('organization_traits');
 GRANT SELECT, INSERT, UPDATE (last_seen, ended_at, judged_at) ON organization_traits TO bursar_platform;
-DROP TRIGGER IF EXISTS refuse_delete ON organization_traits;
-CREATE TRIGGER refuse_delete BEFORE DELETE ON organization_traits FOR EACH ROW EXECUTE FUNCTION refuse_change();
-DROP TRIGGER IF EXISTS refuse_truncate ON organization_traits;
-CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON organization_traits
-FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 REVOKE EXECUTE ON FUNCTION reputation_judge_traits FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_judge_traits TO bursar_platform;

@@ -2,25 +2,8 @@
 -- running it again replaces everything. Rules are the platform's; a tenant reads and uses its own quotes, and says what
 -- it wants of its own agents' prices. Nothing is deleted.
 
-DO $$
-DECLARE
-    v_table text;
-BEGIN
-    FOREACH v_table IN ARRAY ARRAY['pricing_book', 'pricing_rules', 'pricing_agents', 'pricing_quotes']
-    LOOP
-        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS platform ON %I', v_table);
-        EXECUTE format('CREATE POLICY platform ON %I TO bursar_platform USING (true) WITH CHECK (true)', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS tenant ON %I', v_table);
-        EXECUTE format('REVOKE ALL ON %I FROM bursar_api, bursar_platform', v_table);
-        EXECUTE format('DROP TRIGGER IF EXISTS refuse_delete ON %I', v_table);
-        EXECUTE format('CREATE TRIGGER refuse_delete BEFORE DELETE ON %I FOR EACH ROW EXECUTE FUNCTION refuse_change()',
-                       v_table);
-        EXECUTE format('DROP TRIGGER IF EXISTS refuse_truncate ON %I', v_table);
-        EXECUTE format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %I '
-                       'FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', v_table);
-    END LOOP;
-END $$;
+SELECT pg_temp.row_security('pricing_book', 'pricing_rules', 'pricing_agents', 'pricing_quotes');
+SELECT pg_temp.refuse_deletes('pricing_book', 'pricing_rules', 'pricing_agents', 'pricing_quotes');
 
 CREATE POLICY tenant ON pricing_agents TO bursar_api
     USING (org_id = bursar_org())

@@ -629,26 +629,15 @@ BEGIN
     RETURN true;
 END $$;
 
-DO $$
-DECLARE
-    v_table text;
-BEGIN
-    FOREACH v_table IN ARRAY ARRAY['reputation_events', 'reputation_scores', 'reputation_agents', 'reputation_given',
-                                   'reputation_clients', 'reputation_priors', 'reputation_powers', 'reputation_feedback']
-    LOOP
-        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS platform ON %I', v_table);
-        EXECUTE format('CREATE POLICY platform ON %I TO bursar_platform USING (true) WITH CHECK (true)', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS tenant_reads ON %I', v_table);
-        EXECUTE format('REVOKE ALL ON %I FROM bursar_api, bursar_platform', v_table);
-        EXECUTE format('DROP TRIGGER IF EXISTS refuse_truncate ON %I', v_table);
-        EXECUTE format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %I '
-                       'FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', v_table);
-        EXECUTE format('DROP TRIGGER IF EXISTS refuse_delete ON %I', v_table);
-        EXECUTE format('CREATE TRIGGER refuse_delete BEFORE DELETE ON %I FOR EACH ROW EXECUTE FUNCTION refuse_change()',
-                       v_table);
-    END LOOP;
-END $$;
+SELECT pg_temp.row_security(
+    'reputation_events', 'reputation_scores', 'reputation_agents', 'reputation_given', 'reputation_clients',
+    'reputation_priors', 'reputation_powers', 'reputation_feedback'
+);
+SELECT pg_temp.tenant_reads_own('reputation_clients');
+SELECT pg_temp.refuse_deletes(
+    'reputation_events', 'reputation_scores', 'reputation_agents', 'reputation_given', 'reputation_clients',
+    'reputation_priors', 'reputation_powers', 'reputation_feedback'
+);
 
 -- Scores are seen with the agent, whose own policy says by whom.
 CREATE POLICY tenant_reads ON reputation_scores FOR SELECT TO bursar_api
@@ -659,7 +648,6 @@ CREATE POLICY tenant_reads ON reputation_events FOR SELECT TO bursar_api
     USING (agent_org_id = bursar_org() OR counterparty_org_id = bursar_org());
 CREATE POLICY tenant_reads ON reputation_feedback FOR SELECT TO bursar_api
     USING (agent_org_id = bursar_org() OR org_id = bursar_org());
-CREATE POLICY tenant_reads ON reputation_clients FOR SELECT TO bursar_api USING (org_id = bursar_org());
 
 GRANT SELECT ON reputation_scores, reputation_agents, reputation_events, reputation_feedback, reputation_clients
 TO bursar_api;

@@ -26,10 +26,7 @@ CREATE OR REPLACE TRIGGER agent_category_changed AFTER UPDATE OF category ON age
 GRANT UPDATE (category) ON agents TO bursar_platform;
 
 -- The night counts them anew, and nobody else reads who they are.
-ALTER TABLE reputation_peers ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS platform ON reputation_peers;
-CREATE POLICY platform ON reputation_peers TO bursar_platform USING (true) WITH CHECK (true);
-REVOKE ALL ON reputation_peers FROM bursar_api, bursar_platform;
+SELECT pg_temp.row_security('reputation_peers');
 GRANT SELECT, INSERT, DELETE ON reputation_peers TO bursar_platform;
 
 REVOKE EXECUTE ON FUNCTION reputation_placed, agent_category_changed FROM PUBLIC;

@@ -33,28 +33,16 @@ BEGIN
     RETURN true;
 END $$;
 
-ALTER TABLE reputation_client_events ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS platform ON reputation_client_events;
-CREATE POLICY platform ON reputation_client_events TO bursar_platform USING (true) WITH CHECK (true);
-DROP POLICY IF EXISTS tenant_reads ON reputation_client_events;
-CREATE POLICY tenant_reads ON reputation_client_events FOR SELECT TO bursar_api USING (org_id = bursar_org());
+SELECT pg_temp.row_security('reputation_client_events');
+SELECT pg_temp.tenant_reads_own('reputation_client_events');
+SELECT pg_temp.append_only('reputation_client_events');
 -- Whoever is to be paid under a contract sees how far its client is trusted.
 DROP POLICY IF EXISTS payee_reads ON reputation_clients;
 CREATE POLICY payee_reads ON reputation_clients FOR SELECT TO bursar_api
     USING (EXISTS (SELECT FROM contracts c
                    WHERE c.org_id = reputation_clients.org_id AND c.payee_org_id = bursar_org()));
-
-REVOKE ALL ON reputation_client_events FROM bursar_api, bursar_platform;
-GRANT SELECT ON reputation_client_events TO bursar_api;
 GRANT SELECT, INSERT ON reputation_client_events TO bursar_platform;
 GRANT USAGE ON SEQUENCE reputation_events_seq_seq TO bursar_platform;
-
-DROP TRIGGER IF EXISTS refuse_change ON reputation_client_events;
-CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON reputation_client_events
-FOR EACH ROW EXECUTE FUNCTION refuse_change();
-DROP TRIGGER IF EXISTS refuse_truncate ON reputation_client_events;
-CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON reputation_client_events
-FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 REVOKE EXECUTE ON FUNCTION reputation_take_client FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_take_client TO bursar_platform;

@@ -31,22 +31,13 @@ END $$;
 REVOKE ALL ON FUNCTION open_reputation_months(date, date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION open_reputation_months(date, date) TO bursar_platform;
 
-ALTER TABLE reputation_history ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS platform ON reputation_history;
-CREATE POLICY platform ON reputation_history TO bursar_platform USING (true) WITH CHECK (true);
-DROP POLICY IF EXISTS tenant_reads ON reputation_history;
+SELECT pg_temp.row_security('reputation_history');
+SELECT pg_temp.append_only('reputation_history');
 -- What a score was is seen with the agent, whose own policy says by whom.
 CREATE POLICY tenant_reads ON reputation_history FOR SELECT TO bursar_api
     USING (EXISTS (SELECT FROM agents a WHERE a.id = agent_id));
-REVOKE ALL ON reputation_history FROM bursar_api, bursar_platform;
 GRANT SELECT ON reputation_history TO bursar_api;
 GRANT SELECT, INSERT ON reputation_history TO bursar_platform;
-DROP TRIGGER IF EXISTS refuse_truncate ON reputation_history;
-CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON reputation_history
-FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-DROP TRIGGER IF EXISTS refuse_change ON reputation_history;
-CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON reputation_history
-FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 -- A change of the rate writes the powers anew.
 GRANT INSERT, UPDATE ON reputation_powers TO bursar_platform;

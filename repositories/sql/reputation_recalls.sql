@@ -121,16 +121,9 @@ BEGIN
     RETURN true;
 END $$;
 
-ALTER TABLE reputation_recalls ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS platform ON reputation_recalls;
-CREATE POLICY platform ON reputation_recalls TO bursar_platform USING (true) WITH CHECK (true);
-REVOKE ALL ON reputation_recalls FROM bursar_api, bursar_platform;
+SELECT pg_temp.row_security('reputation_recalls');
+SELECT pg_temp.refuse_deletes('reputation_recalls');
 GRANT SELECT, INSERT, UPDATE (recalled_at, restored_at) ON reputation_recalls TO bursar_platform;
-DROP TRIGGER IF EXISTS refuse_delete ON reputation_recalls;
-CREATE TRIGGER refuse_delete BEFORE DELETE ON reputation_recalls FOR EACH ROW EXECUTE FUNCTION refuse_change();
-DROP TRIGGER IF EXISTS refuse_truncate ON reputation_recalls;
-CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON reputation_recalls
-FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 REVOKE EXECUTE ON FUNCTION reputation_funded, reputation_recall, reputation_recalled, reputation_give_again,
     reputation_refresh FROM PUBLIC;

@@ -84,16 +84,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
                                   (reputation_prior(of_dimension.dimension, p_day)).newcomer_e6) AS prior) expected
 $$;
 
-ALTER TABLE reputation_seasoned ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS platform ON reputation_seasoned;
-CREATE POLICY platform ON reputation_seasoned TO bursar_platform USING (true) WITH CHECK (true);
-REVOKE ALL ON reputation_seasoned FROM bursar_api, bursar_platform;
+SELECT pg_temp.row_security('reputation_seasoned');
+SELECT pg_temp.refuse_deletes('reputation_seasoned');
 GRANT SELECT, INSERT, UPDATE ON reputation_seasoned TO bursar_platform;
-DROP TRIGGER IF EXISTS refuse_truncate ON reputation_seasoned;
-CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON reputation_seasoned
-FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-DROP TRIGGER IF EXISTS refuse_delete ON reputation_seasoned;
-CREATE TRIGGER refuse_delete BEFORE DELETE ON reputation_seasoned FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 REVOKE EXECUTE ON FUNCTION reputation_seasoned_at, reputation_season, reputation_reseason, reputation_seasoned_score
 FROM PUBLIC;

@@ -7,31 +7,10 @@ BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
 END $$;
 
-DO $$
-DECLARE
-    v_table text;
-BEGIN
-    FOREACH v_table IN ARRAY ARRAY['organizations', 'api_keys', 'agents', 'credit_lots', 'audit_log', 'alerts',
-                                   'idempotency_keys']
-    LOOP
-        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS platform ON %I', v_table);
-        EXECUTE format('CREATE POLICY platform ON %I TO bursar_platform USING (true) WITH CHECK (true)', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS tenant ON %I', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS tenant_reads ON %I', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS tenant_writes ON %I', v_table);
-        EXECUTE format('REVOKE ALL ON %I FROM bursar_api, bursar_platform', v_table);
-    END LOOP;
-    FOREACH v_table IN ARRAY ARRAY['credit_lots', 'audit_log']
-    LOOP
-        EXECUTE format('DROP TRIGGER IF EXISTS refuse_change ON %I', v_table);
-        EXECUTE format('CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON %I FOR EACH ROW '
-                       'EXECUTE FUNCTION refuse_change()', v_table);
-        EXECUTE format('DROP TRIGGER IF EXISTS refuse_truncate ON %I', v_table);
-        EXECUTE format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %I FOR EACH STATEMENT '
-                       'EXECUTE FUNCTION refuse_change()', v_table);
-    END LOOP;
-END $$;
+SELECT pg_temp.row_security(
+    'organizations', 'api_keys', 'agents', 'credit_lots', 'audit_log', 'alerts', 'idempotency_keys'
+);
+SELECT pg_temp.append_only('credit_lots', 'audit_log');
 
 CREATE POLICY tenant ON organizations TO bursar_api USING (id = bursar_org());
 CREATE POLICY tenant ON api_keys TO bursar_api USING (org_id = bursar_org()) WITH CHECK (org_id = bursar_org());

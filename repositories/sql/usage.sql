@@ -39,31 +39,10 @@ END $$;
 REVOKE ALL ON FUNCTION open_usage_months(timestamptz, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION open_usage_months(timestamptz, timestamptz) TO bursar_platform;
 
-DO $$
-DECLARE
-    v_table text;
-BEGIN
-    FOREACH v_table IN ARRAY ARRAY['usage_digests', 'usage_events', 'usage_days']
-    LOOP
-        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS platform ON %I', v_table);
-        EXECUTE format('CREATE POLICY platform ON %I TO bursar_platform USING (true) WITH CHECK (true)', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS tenant_reads ON %I', v_table);
-        EXECUTE format('REVOKE ALL ON %I FROM bursar_api, bursar_platform', v_table);
-        EXECUTE format('DROP TRIGGER IF EXISTS refuse_truncate ON %I', v_table);
-        EXECUTE format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %I '
-                       'FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', v_table);
-    END LOOP;
-    FOREACH v_table IN ARRAY ARRAY['usage_digests', 'usage_events']
-    LOOP
-        EXECUTE format('DROP TRIGGER IF EXISTS refuse_change ON %I', v_table);
-        EXECUTE format('CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON %I '
-                       'FOR EACH ROW EXECUTE FUNCTION refuse_change()', v_table);
-    END LOOP;
-END $$;
-
-CREATE POLICY tenant_reads ON usage_events FOR SELECT TO bursar_api USING (org_id = bursar_org());
-CREATE POLICY tenant_reads ON usage_days FOR SELECT TO bursar_api USING (org_id = bursar_org());
-GRANT SELECT ON usage_events, usage_days TO bursar_api;
+SELECT pg_temp.row_security('usage_digests', 'usage_events', 'usage_days');
+SELECT pg_temp.tenant_reads_own('usage_events', 'usage_days');
+SELECT pg_temp.append_only('usage_digests', 'usage_events');
+CREATE OR REPLACE TRIGGER refuse_truncate BEFORE TRUNCATE ON usage_days
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 GRANT SELECT, INSERT ON usage_events, usage_digests TO bursar_platform;
 GRANT SELECT, INSERT, UPDATE ON usage_days TO bursar_platform;

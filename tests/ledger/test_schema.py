@@ -23,3 +23,16 @@ async def test_recorded_guards_are_those_that_the_migrations_make(fresh_database
         guards.EXPECTED_FILE.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     assert {line.partition(" ")[0] for line in lines} == set(guards.KINDS)
     assert lines == guards.EXPECTED_FILE.read_text("utf-8").splitlines()
+
+
+async def test_what_cannot_be_deleted_cannot_be_emptied(fresh_database_urls: DatabaseUrls) -> None:
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    try:
+        rows = await owner.fetch(
+            "SELECT c.oid::regclass::text AS name FROM pg_class c WHERE EXISTS (SELECT FROM pg_trigger g"
+            " WHERE g.tgrelid = c.oid AND g.tgparentid = 0 AND g.tgname LIKE 'refuse_%' AND g.tgtype & 8 <> 0)"
+            " AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND g.tgtype & 32 <> 0)"
+        )
+    finally:
+        await owner.close()
+    assert [row["name"] for row in rows] == []
