@@ -15,18 +15,23 @@ BANK = "000123456789"
 UNIT = Decimal("1.25")
 #: What an agent and a job cost, in credits.
 OFFER, JOB = "150.00", "120.00"
+#: What an agent costs in USD, once and by the month.
+PRICE, MONTHLY = "60.00", "20.00"
 
 
 @dataclass
 class Creator:
-    """An organization that sells: one agent by usage in money, one for credits."""
+    """An organization that sells: agents by usage, for credits, for money, and for money by the month."""
 
     name: str
     owner: Caller
     org_id: str
     works: str
     sells: str
+    prized: str
+    watches: str
     agent: Caller
+    has_schedule: bool = False
 
 
 @dataclass
@@ -83,15 +88,22 @@ class Market:
         by_use = {"model": "usage", "amount": str(UNIT), "currency": "USD"}
         works = await owner.post("/agents", {"name": f"{name} Scout", "visibility": "public", "pricing": by_use})
         sells = await owner.post("/agents", {"name": f"{name} Writer", "visibility": "public"})
-        offer = {"model": "one_time", "price": OFFER, "summary": "Writes what it was asked to write."}
-        await owner.put(f"/marketplace/agents/{sells['id']}", offer)
+        prized = await owner.post("/agents", {"name": f"{name} Architect", "visibility": "public"})
+        watches = await owner.post("/agents", {"name": f"{name} Monitor", "visibility": "public"})
+        offers: list[tuple[Json, Json]] = [
+            (sells, {"model": "one_time", "price": OFFER, "summary": "Writes what it was asked to write."}),
+            (prized, {"model": "one_time", "price": PRICE, "currency": "USD", "summary": "Plans what is to be built."}),
+            (watches, {"model": "monthly", "price": MONTHLY, "currency": "USD", "summary": "Watches what was built."}),
+        ]
+        for agent, offer in offers:
+            await owner.put(f"/marketplace/agents/{agent['id']}", offer)
         key = {"organization_id": owner.org_id, "principal": "bot", "role": "agent", "agent_id": sells["id"]}
         bot = Caller(self.world.http, (await self.world.operator.post("/api-keys", key))["secret"], owner.org_id)
         made = await owner.post("/billing/connect", {"country": "US", "return_url": "https://example.com/earnings"})
         await self.world.http.get(made["onboarding_url"])
         await self.world.http.post(made["onboarding_url"], data={"number": BANK})
         await self.world.settle()
-        found = Creator(name, owner, owner.org_id, works["id"], sells["id"], bot)
+        found = Creator(name, owner, owner.org_id, works["id"], sells["id"], prized["id"], watches["id"], bot)
         self.creators.append(found)
         return found
 
@@ -149,13 +161,39 @@ class Market:
         """Buy an agent with credits."""
         made = await self._try(customer.owner, "POST", f"/marketplace/agents/{creator.sells}/purchase", {})
         if made is not None:
-            customer.owned[creator.name] = made["purchase"]["id"]
+            customer.owned[creator.sells] = made["purchase"]["id"]
 
-    async def give_back(self, customer: Customer, creator: Creator) -> None:
+    async def pay_for(self, customer: Customer, agent_id: str) -> str | None:
+        """Buy an agent with the stored card; returns its payment, None when it was declined or is had already."""
+        wish = {"provider": "stripe", "payment_method": customer.card}
+        made = await self._try(customer.owner, "POST", f"/marketplace/agents/{agent_id}/purchase", wish)
+        await self.world.settle()
+        if made is None or made["payment"] is None:
+            return None
+        listed = (await customer.owner.get("/marketplace/library?limit=200"))["data"]
+        bought = next((each for each in listed if each["payment_id"] == made["payment"]["id"]), None)
+        if bought is None:
+            return None
+        customer.owned[agent_id] = bought["id"]
+        return str(bought["payment_id"])
+
+    async def buy_and_dispute(self, customer: Customer, agent_id: str, outcome: str) -> None:
+        """Buy an agent with the stored card, and have its bank take the money back."""
+        payment_id = await self.pay_for(customer, agent_id)
+        if payment_id is not None:
+            await self.charge_back_payment(customer, payment_id, outcome)
+
+    async def give_back(self, customer: Customer, agent_id: str) -> None:
         """Give an agent back, if it was bought."""
-        if creator.name in customer.owned:
-            path = f"/marketplace/purchases/{customer.owned.pop(creator.name)}/refund"
-            await self._try(customer.owner, "POST", path, {})
+        if agent_id in customer.owned:
+            await self._try(customer.owner, "POST", f"/marketplace/purchases/{customer.owned.pop(agent_id)}/refund", {})
+            await self.world.settle()
+
+    async def end_renewals(self, customer: Customer, agent_id: str) -> None:
+        """Have a monthly purchase end with its month, if there is one."""
+        for each in (await customer.owner.get("/marketplace/library?limit=200"))["data"]:
+            if each["agent_id"] == agent_id and each["status"] == "active":
+                await self._try(customer.owner, "POST", f"/marketplace/purchases/{each['id']}/cancel", {})
 
     async def order(self, customer: Customer, creator: Creator) -> None:
         """Have an agent do a job that is paid out of escrow when a validator approves of it."""
@@ -232,10 +270,15 @@ class Market:
                     )
         return "; ".join(said) or "all are paid"
 
+    async def pay_out_by_schedule(self, creator: Creator) -> None:
+        """Have a creator paid out every Friday from now on."""
+        await creator.owner.put("/billing/payouts/schedule", {"interval": "weekly", "weekly_anchor": "friday"})
+        creator.has_schedule = True
+
     async def pay_out(self) -> str:
-        """Have each creator take out what there is."""
+        """Have each creator without a schedule take out what there is."""
         said = []
-        for creator in self.creators:
+        for creator in (each for each in self.creators if not each.has_schedule):
             made = await self._try(creator.owner, "POST", "/billing/payouts", {})
             if made is not None:
                 paid = made

@@ -57,6 +57,7 @@ class Proof:
             self._subscriptions,
             self._credits,
             self._payments,
+            self._purchases,
             self._clearing,
             self._payouts,
             self._inbox,
@@ -214,6 +215,22 @@ class Proof:
             -sum(row["amount_minor"] for row in given),
             sum(one["amount"] for one in refunds),
         )
+
+    async def _purchases(self) -> None:
+        """What agents were bought for by card, and Stripe's charges for it, less what went back."""
+        sold = {
+            row["payment_id"]: int(row["left"])
+            for row in await self._rows(
+                "SELECT payment_id, price_minor - taken_minor AS left FROM marketplace_purchases"
+                " WHERE payment_id IS NOT NULL AND status <> 'suspended'"
+            )
+        }
+        charges = {
+            one["metadata"]["payment_id"]: one["amount_captured"] - one["amount_refunded"]
+            for one in await self.world.all_at_stripe("charges")
+            if one["paid"] and one["metadata"].get("payment_id") in sold
+        }
+        self._same("agents bought by card, less refunds = Stripe's charges of them", sold, charges)
 
     async def _clearing(self) -> None:
         """What the books say that Stripe has, and what Stripe says."""

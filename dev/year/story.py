@@ -1,7 +1,7 @@
 """What happens in the year: a plan that is drawn from a seed, in the order of time."""
 
 from calendar import isleap, monthrange
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -27,6 +27,8 @@ WITHOUT_CREDITS = frozenset({"Elm", "Glen"})
 
 #: Something that is done; it returns what came of it, for people.
 Act = Callable[[], Awaitable[object]]
+#: A customer's name, month and day, what people read, and what the customer does.
+Planned = tuple[str, int, int, str, Callable[[Customer], Act]]
 
 
 @dataclass(order=True)
@@ -62,6 +64,7 @@ class Story:
             await self.market.customer(name, zone, country)
         self._subscriptions()
         self._days()
+        self._purchases()
         self._money_back()
         for month in range(1, self.months + 1):
             self._on(at("UTC", self.year, month, 12, 9), "invoices that are dunned", self.market.show_invoices)
@@ -92,7 +95,7 @@ class Story:
         Alba's renewal of the leap day is still open at Stripe when it asks for the larger plan, which has to wait.
         """
         market = self.market
-        plan: list[tuple[str, int, int, str, Callable[[Customer], Act]]] = [
+        plan: list[Planned] = [
             ("Alba", 1, 31, "subscribes to starter", lambda c: lambda: market.subscribe(c, "starter")),
             ("Alba", 2, 29, "asks for professional too early", lambda c: lambda: market.change(c, "professional")),
             ("Alba", 3, 1, "upgrades to professional", lambda c: lambda: market.change(c, "professional")),
@@ -112,10 +115,7 @@ class Story:
             ("Glen", 6, 30, "gets a card that is declined, for good", lambda c: lambda: market.card(c, BAD_CARD)),
             ("Hive", 10, 1, "subscribes to starter", lambda c: lambda: market.subscribe(c, "starter")),
         ]  # fmt: skip
-        for name, month, day, words, act in plan:
-            customer = market.customers.get(name)
-            if customer is not None and month <= self.months:
-                self._on(at(customer.zone, self.year, month, day), f"{name} {words}", act(customer))
+        self._plan(plan, hour=10)
 
     def _days(self) -> None:
         """Everybody tops up, buys, orders and uses agents, on days that are drawn."""
@@ -124,6 +124,7 @@ class Story:
             last = monthrange(self.year, month)[1]
             for customer in market.customers.values():
                 creator = draw.choice(market.creators)
+                give_back = _bound(market.give_back, customer, creator.sells)
                 amount, units = f"{draw.choice((250, 500, 1000))}.00", draw.randint(1, 40)
                 plan: list[tuple[int, str, Act]] = [
                     (draw.randint(1, 3), f"buys {amount} credits", _bound(market.top_up, customer, amount)),
@@ -132,12 +133,31 @@ class Story:
                     (draw.choice((1, last)), f"uses {units} units", _bound(market.use, customer, creator, units)),
                 ]
                 if draw.random() < 0.3:
-                    plan.append((draw.randint(13, 18), "gives it back", _bound(market.give_back, customer, creator)))
+                    plan.append((draw.randint(13, 18), "gives it back", give_back))
                 if customer.name in WITHOUT_CREDITS:
                     del plan[0]
                 for day, words, act in plan:
                     hour = draw.randint(0, 23)
                     self._on(at(customer.zone, self.year, month, day, hour), f"{customer.name} {words}", act)
+
+    def _purchases(self) -> None:
+        """Agents are bought by card, once and by the month: given back, charged back, declined, and ended."""
+        market, (lumen, nadir) = self.market, self.market.creators
+        plan: list[Planned] = [
+            ("Alba", 1, 12, "buys by card", lambda c: _bound(market.pay_for, c, lumen.prized)),
+            ("Alba", 1, 31, "buys by the month", lambda c: _bound(market.pay_for, c, nadir.watches)),
+            ("Alba", 2, 10, "buys by card", lambda c: _bound(market.pay_for, c, nadir.prized)),
+            ("Alba", 2, 15, "gives it back", lambda c: _bound(market.give_back, c, nadir.prized)),
+            ("Bolt", 2, 6, "buys, charged back", lambda c: _bound(market.buy_and_dispute, c, nadir.prized, "lost")),
+            ("Bolt", 3, 1, "buys by the month", lambda c: _bound(market.pay_for, c, lumen.watches)),
+            ("Bolt", 7, 3, "ends it", lambda c: _bound(market.end_renewals, c, lumen.watches)),
+            ("Cove", 4, 9, "buys, disputed in vain", lambda c: _bound(market.buy_and_dispute, c, lumen.prized, "won")),
+            ("Elm", 1, 31, "buys by the month", lambda c: _bound(market.pay_for, c, lumen.watches)),
+            ("Hive", 5, 5, "buys by card", lambda c: _bound(market.pay_for, c, nadir.prized)),
+        ]  # fmt: skip
+        self._plan(plan, hour=15)
+        by_schedule = _bound(market.pay_out_by_schedule, nadir)
+        self._on(at("UTC", self.year, 1, 15), "Nadir is paid out by a schedule", by_schedule)
 
     def _money_back(self) -> None:
         draw, market = self.market.draw, self.market
@@ -148,6 +168,12 @@ class Story:
             else:
                 words, act = "asks for 5.00 USD back", _bound(market.refund, customer)
             self._on(at("UTC", self.year, month, 22, 14), f"{customer.name} {words}", act)
+
+    def _plan(self, plan: Sequence[Planned], *, hour: int) -> None:
+        for name, month, day, words, act in plan:
+            customer = self.market.customers.get(name)
+            if customer is not None and month <= self.months:
+                self._on(at(customer.zone, self.year, month, day, hour), f"{name} {words}", act(customer))
 
     def _on(self, when: datetime, words: str, act: Act) -> None:
         self.events.append(Event(when, len(self.events), words, act))
