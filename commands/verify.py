@@ -19,7 +19,7 @@ from repositories import (
     escrow,
     invoice,
     lot,
-    marketplace,
+    marketplace_proof,
     meter,
     payout,
     project,
@@ -58,7 +58,7 @@ INVARIANTS = (
     *usage_charge.INVARIANTS,
     *usage_bill.INVARIANTS,
     *billing_run.INVARIANTS,
-    *marketplace.INVARIANTS,
+    *marketplace_proof.INVARIANTS,
 )
 
 

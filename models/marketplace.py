@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,7 +17,8 @@ class MarketplaceOffer(Base):
     """What one agent is offered for. Written by the platform's role; every tenant sees what is listed.
 
     Attributes:
-        price_minor: in minor units of `currency`; both are null for a free agent.
+        price_minor: in minor units of `currency`; both are null for a free agent and for one that is priced by usage.
+        usage_prices: of an agent that is priced by usage, what a unit of each meter costs in minor units of credits.
         creator_bps: the creator's share of a sale in basis points, where an operator has set one.
         category: of the agent, which it follows.
         words: of name and summary, for searches.
@@ -25,12 +26,14 @@ class MarketplaceOffer(Base):
 
     __tablename__ = "marketplace_offers"
     __table_args__ = (
-        CheckConstraint("model IN ('free', 'one_time', 'monthly')", name="model"),
+        CheckConstraint("model IN ('free', 'one_time', 'monthly', 'usage')", name="model"),
         CheckConstraint("status IN ('listed', 'retired')", name="status"),
         CheckConstraint(
-            "num_nonnulls(price_minor, currency) = CASE model WHEN 'free' THEN 0 ELSE 2 END AND price_minor > 0",
+            "num_nonnulls(price_minor, currency) = CASE WHEN model IN ('free', 'usage') THEN 0 ELSE 2 END "
+            "AND price_minor > 0",
             name="price",
         ),
+        CheckConstraint("(usage_prices IS NOT NULL) = (model = 'usage')", name="usage_prices"),
         CheckConstraint("creator_bps BETWEEN 0 AND 10000", name="creator_bps"),
         Index("ix_marketplace_offers_listed", "agent_id", postgresql_where=_LISTED),
         Index("ix_marketplace_offers_model", "model", "agent_id", postgresql_where=_LISTED),
@@ -44,6 +47,7 @@ class MarketplaceOffer(Base):
     model: Mapped[str]
     price_minor: Mapped[int | None]
     currency: Mapped[str | None]
+    usage_prices: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
     creator_bps: Mapped[int | None]
     summary: Mapped[str]
     category: Mapped[str | None]
@@ -60,6 +64,7 @@ class MarketplacePurchase(Base):
     Attributes:
         payee_org_id: the organization that sold it.
         price_minor: what was paid, in minor units of `currency`; both are null where it was free.
+        usage_prices: what a unit of each meter costs its buyer, in minor units of credits; null for other models.
         creator_bps: the creator's share of this sale.
         creator_minor, commission_minor: the parts of the price.
         granted_minor: of the creator's part, the credits that nobody has paid for.
@@ -94,6 +99,7 @@ class MarketplacePurchase(Base):
             "AND (renews_at IS NULL OR status = 'active' AND model = 'monthly') AND tries >= 0",
             name="period",
         ),
+        CheckConstraint("(usage_prices IS NOT NULL) = (model = 'usage')", name="usage_prices"),
         Index("ix_marketplace_purchases_renews_at", "renews_at", postgresql_where=text("renews_at IS NOT NULL")),
         Index(
             "uq_marketplace_purchases_owned",
@@ -113,6 +119,7 @@ class MarketplacePurchase(Base):
     model: Mapped[str]
     price_minor: Mapped[int | None]
     currency: Mapped[str | None]
+    usage_prices: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
     creator_bps: Mapped[int]
     creator_minor: Mapped[int]
     commission_minor: Mapped[int]
@@ -133,3 +140,49 @@ class MarketplacePurchase(Base):
     renews_at: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(server_default=text("0"))
     renewed_from: Mapped[str | None] = mapped_column(ForeignKey("marketplace_purchases.id"), unique=True)
+
+
+class MarketplaceUse(Base):
+    """One use of an agent that is priced by usage. Written by the platform's role in the transaction of its charge.
+
+    Attributes:
+        purchase_id: by which the organization has the agent.
+        payee_org_id: the organization that sells it.
+        meter: what was counted, `quantity` of it at `unit_minor` each, in minor units of credits.
+        price_minor: what all of it cost; `creator_minor` and `commission_minor` are its parts.
+        creator_bps: the creator's share at that time.
+        granted_minor: of the creator's part, the credits that nobody has paid for.
+        taken_minor: what went back of the price.
+        spend_id: what took the price; `transfer_id` shared it.
+    """
+
+    __tablename__ = "marketplace_uses"
+    __table_args__ = (
+        CheckConstraint("least(quantity, unit_minor) > 0 AND price_minor = quantity * unit_minor", name="price"),
+        CheckConstraint(
+            "creator_minor + commission_minor = price_minor AND least(creator_minor, commission_minor) >= 0 "
+            "AND granted_minor BETWEEN 0 AND creator_minor",
+            name="shares",
+        ),
+        CheckConstraint("taken_minor = CASE WHEN refunded_at IS NULL THEN 0 ELSE price_minor END", name="refunded"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    purchase_id: Mapped[str] = mapped_column(ForeignKey("marketplace_purchases.id"))
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"))
+    payee_org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    meter: Mapped[str]
+    quantity: Mapped[int]
+    unit_minor: Mapped[int]
+    price_minor: Mapped[int]
+    creator_bps: Mapped[int]
+    creator_minor: Mapped[int]
+    commission_minor: Mapped[int]
+    granted_minor: Mapped[int]
+    taken_minor: Mapped[int]
+    spend_id: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True), unique=True)
+    transfer_id: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True))
+    used_at: Mapped[datetime]
+    refunded_at: Mapped[datetime | None]
+    refunded_by: Mapped[str | None]

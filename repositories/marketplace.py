@@ -12,9 +12,8 @@ from domain.accounts import Account
 from domain.errors import NotFound
 from domain.ids import is_id
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus
-from ledger.invariants import Invariant
 from models.agent import Agent
-from models.marketplace import MarketplaceOffer, MarketplacePurchase
+from models.marketplace import MarketplaceOffer, MarketplacePurchase, MarketplaceUse
 from models.reputation import ReputationAgentRow
 
 MISSING = "There is no such agent on the marketplace."
@@ -43,6 +42,7 @@ class Listing:
             currency=row.currency,
             creator_bps=row.creator_bps,
             status=OfferStatus(row.status),
+            usage_prices=row.usage_prices,
         )
 
 
@@ -214,6 +214,14 @@ async def is_paid_by_spend(session: AsyncSession, spend_id: UUID) -> bool:
     return (await session.scalars(query)).one_or_none() is not None
 
 
+async def use_of(session: AsyncSession, spend_id: UUID, *, lock: bool = False) -> MarketplaceUse | None:
+    """Return the use of an agent that a spend has paid. Needs the platform's session."""
+    query = select(MarketplaceUse).where(MarketplaceUse.spend_id == spend_id)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(query)).one_or_none()
+
+
 async def library(
     session: AsyncSession, *, org_id: str | None, after: str | None, limit: int
 ) -> Sequence[MarketplacePurchase]:
@@ -236,67 +244,3 @@ def _listings(*conditions: ColumnElement[bool]) -> Select[MarketplaceOffer, str,
 def _listing(found: Row[MarketplaceOffer, str, int | None]) -> Listing:
     offer, name, stars = found
     return Listing(offer=offer, name=name, stars_e6=stars)
-
-
-#: What `verify` proves about sales.
-INVARIANTS = (
-    Invariant(
-        name="the transfer of every sale on the marketplace divides its price into its shares",
-        table="marketplace_purchases",
-        unit="purchases",
-        violations="""
-        SELECT 'purchase ' || p.id || ': of ' || p.price_minor || ' creator ' || p.creator_minor || ', commission ' ||
-            p.commission_minor || '; the books gave ' || coalesce(b.creator, 0) || ' and ' || coalesce(b.commission, 0)
-        FROM marketplace_purchases p
-        LEFT JOIN LATERAL (
-            SELECT sum(e.amount) FILTER (WHERE e.amount > 0 AND (a.path LIKE 'agent/' || p.agent_id || '/%'
-                    OR a.path LIKE 'org/' || p.payee_org_id || '/debt/%')) AS creator,
-                sum(e.amount) FILTER (WHERE a.path = 'platform/commission') AS commission
-            FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id
-            WHERE e.transfer_id = p.transfer_id AND e.asset = p.currency
-        ) b ON true
-        WHERE p.price_minor IS NOT NULL AND (p.creator_minor, p.commission_minor)
-            IS DISTINCT FROM (coalesce(b.creator, 0)::bigint, coalesce(b.commission, 0)::bigint)
-        """,
-    ),
-    Invariant(
-        name="every purchase that was paid for with credits has the spend that took its price",
-        table="marketplace_purchases",
-        unit="purchases",
-        violations="""
-        SELECT 'purchase ' || p.id || ': costs ' || p.price_minor || ', its spend took ' || coalesce(s.captured, 0)
-        FROM marketplace_purchases p LEFT JOIN ledger.spends s ON s.org_id = p.org_id AND s.id = p.spend_id
-        WHERE p.spend_id IS NOT NULL
-            AND (s.captured IS DISTINCT FROM p.price_minor OR s.refunded NOT IN (0, p.taken_minor))
-        """,
-    ),
-    Invariant(
-        name="what went back of every purchase has left its shares, and nothing else has",
-        table="marketplace_purchases",
-        unit="purchases",
-        violations="""
-        SELECT 'purchase ' || p.id || ': of ' || p.price_minor || ' ' || p.taken_minor ||
-            ' went back; its shares have ' || coalesce(b.shares, 0)
-        FROM marketplace_purchases p
-        LEFT JOIN LATERAL (
-            SELECT sum(e.amount) AS shares
-            FROM ledger.transfers t JOIN ledger.entries e ON e.transfer_id = t.id
-            JOIN ledger.accounts a ON a.id = e.account_id
-            WHERE t.reference = ANY (ARRAY[p.id, p.payment_id]) AND e.asset = p.currency
-              AND (a.path = 'platform/commission' OR a.path LIKE 'org/' || p.payee_org_id || '/debt/%'
-                  OR a.path LIKE 'agent/' || p.agent_id || '/%' AND a.path NOT LIKE 'agent/%/sales/%')
-        ) b ON true
-        WHERE p.price_minor IS NOT NULL AND coalesce(b.shares, 0) <> p.price_minor - p.taken_minor
-        """,
-    ),
-    Invariant(
-        name="no credits are left on the way from a sale to its shares",
-        table="ledger.accounts",
-        unit="accounts",
-        violations="""
-        SELECT a.path || ': ' || sum(b.posted)
-        FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
-        WHERE a.path LIKE 'agent/%/sales/CREDIT' GROUP BY a.id HAVING sum(b.posted) <> 0
-        """,
-    ),
-)

@@ -100,8 +100,14 @@ async def get(session: AsyncSession, spend_id: str) -> Spend:
 
 
 async def of_purchase(session: AsyncSession, org_id: str, spend_id: UUID) -> Spend:
-    """Return the spend that paid a purchase."""
+    """Return the spend that paid a sale on the marketplace."""
     return (await session.scalars(select(Spend).where(Spend.org_id == org_id, Spend.id == spend_id))).one()
+
+
+async def of_key(session: AsyncSession, org_id: str, key: str) -> Spend | None:
+    """Return what the organization's key has charged or reserved."""
+    query = select(Spend).where(Spend.idempotency_key == f"use:{org_id}:{key}")
+    return (await session.scalars(query)).one_or_none()
 
 
 async def refunds(session: AsyncSession, spend_id: UUID, *, before: UUID | None, limit: int) -> Sequence[SpendChange]:
@@ -113,8 +119,15 @@ async def refunds(session: AsyncSession, spend_id: UUID, *, before: UUID | None,
 
 async def refund_of_command(session: AsyncSession, org_id: str, command_id: str) -> SpendChange:
     """Return the refund that a command made."""
+    found = await find_refund(session, org_id, command_id)
+    assert found is not None
+    return found
+
+
+async def find_refund(session: AsyncSession, org_id: str, command_id: str) -> SpendChange | None:
+    """Return the refund that a command has made, if it has."""
     query = select(SpendChange).where(SpendChange.idempotency_key == f"refund:{org_id}:{command_id}")
-    return (await session.scalars(query)).one()
+    return (await session.scalars(query)).one_or_none()
 
 
 async def existing(session: AsyncSession, org_id: str, spend_ids: Collection[str]) -> frozenset[str]:

@@ -3,40 +3,31 @@
 A purchase that is paid in money is made where its payment is fulfilled, see `services/purposes/purchase.py`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
 from domain.access import Actor
-from domain.accounts import Account
 from domain.errors import DomainError, Invalid
-from domain.ids import purchase_key
-from domain.lots import LotSource, LotTerms
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus, changed, check_price, require_seen, words
 from domain.marketplace.renewal import LEAD, is_over, period_of
 from domain.marketplace.sale import PurchaseStatus, check_refundable, shares_of
 from domain.money import CREDIT, format_amount, format_ratio
 from domain.payment.options import STRIPE
-from ledger.gateway import Ledger, Posting
-from ledger.spending import NewSpend, Spender, Spending
+from ledger.spending import NewSpend, Spender
 from models.marketplace import MarketplaceOffer, MarketplacePurchase
 from providers.payments.limits import check_chargeable
 from repositories import agent as agents
 from repositories import audit, debt, marketplace
 from repositories.command import other_request
-from runtime.database import driver_connection
 from runtime.identity import new_id
-from services.debt import close_paid_debts, settle_debt
+from services.marketplace_sale import give_back, pay
 from services.provider_errors import provider_errors
-from services.spend import refusal_of
 
 #: What spends of purchases are for.
 ACTION = "marketplace.purchase"
-#: How long the reservation of a price may last; it is captured in the same transaction.
-_RESERVED = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +37,7 @@ class NewOffer:
     model: OfferModel
     price_minor: int | None
     currency: str | None
+    usage_prices: Mapping[str, int] | None
     summary: str
     status: OfferStatus
 
@@ -77,7 +69,7 @@ async def offer_agent(
         Invalid: the price goes not with the model or cannot be charged, or the agent is private.
     """
     agent = await agents.get(session, agent_id)
-    check_price(wanted.model, wanted.price_minor, wanted.currency)
+    check_price(wanted.model, wanted.price_minor, wanted.currency, wanted.usage_prices)
     if wanted.currency not in {None, CREDIT} and wanted.price_minor is not None:
         with provider_errors():
             check_chargeable(STRIPE, wanted.price_minor, wanted.currency)
@@ -89,6 +81,7 @@ async def offer_agent(
         session.add(row)
     row.model, row.status, row.summary = wanted.model.value, wanted.status.value, wanted.summary
     row.price_minor, row.currency = wanted.price_minor, wanted.currency
+    row.usage_prices = None if wanted.usage_prices is None else dict(wanted.usage_prices)
     row.words = words(agent.name, wanted.summary)
     row.changed_by, row.changed_at = actor.qualified(), now
     if creator_bps is not None:
@@ -99,6 +92,7 @@ async def offer_agent(
         "model": wanted.model.value,
         "price": price,
         "currency": wanted.currency,
+        "prices": shown_prices(wanted.usage_prices),
         "status": wanted.status.value,
         "creator_share": None if row.creator_bps is None else format_ratio(row.creator_bps),
     }
@@ -114,10 +108,14 @@ async def buy(
     spender: Spender,
     pays_out_granted: bool,
     seen_minor: int | None,
+    seen_prices: Mapping[str, int] | None = None,
     command_id: str,
     now: datetime,
 ) -> Bought:
     """Buy an agent that is free or costs credits, or return the purchase by which the organization has it already.
+
+    One that is priced by usage is added at the prices of this moment, which stay; where the caller names the prices
+    that it has seen, they are the organization's from now on.
 
     The caller has checked that the organization may buy it, and commits also where a spend control refused, because
     the refusal is on record then. Needs the platform's session.
@@ -136,14 +134,23 @@ async def buy(
     if done is not None and (done.org_id, done.agent_id) != (org_id, offer.agent_id):
         raise other_request()
     known = done or await owned_now(session, org_id, offer.agent_id, now)
-    if known is not None:
+    accepts = known is not None and known.usage_prices is not None and seen_prices is not None
+    if known is not None and not accepts:
         return Bought(purchase=known)
     if (await marketplace.get(session, offer.agent_id)).as_offer() != offer:
         raise changed()
-    require_seen(offer, seen_minor)
+    require_seen(offer, seen_minor, seen_prices)
+    if known is not None and seen_prices is not None:
+        if known.usage_prices != seen_prices:
+            known.usage_prices = dict(seen_prices)
+            await session.flush()
+            details = {"agent_id": offer.agent_id, "prices": shown_prices(seen_prices)}
+            await audit.record(session, actor, "marketplace.accept_prices", known.id, details, org_id)
+        return Bought(purchase=known)
     purchase = new_purchase(offer, creator_bps, org_id=org_id, by=actor.qualified(), command_id=command_id, now=now)
     if paid:
-        refusal = await pay(session, purchase, spender, command_id, pays_out_granted=pays_out_granted, now=now)
+        spend = price_spend(purchase, spender)
+        refusal = await pay(session, purchase, spend, pays_out_granted=pays_out_granted, now=now)
         if refusal is not None:
             return Bought(purchase=None, refusal=refusal)
     session.add(purchase)
@@ -185,6 +192,7 @@ def new_purchase(
         model=offer.model.value,
         price_minor=offer.price_minor,
         currency=offer.currency,
+        usage_prices=dict(offer.usage_prices) if offer.model is OfferModel.USAGE and offer.usage_prices else None,
         creator_bps=creator_bps,
         creator_minor=shares.creator_minor,
         commission_minor=shares.commission_minor,
@@ -207,64 +215,17 @@ def new_purchase(
     return row
 
 
-async def pay(
-    session: AsyncSession,
-    purchase: MarketplacePurchase,
-    spender: Spender,
-    command_id: str,
-    *,
-    pays_out_granted: bool,
-    now: datetime,
-) -> DomainError | None:
-    """Take the price through the spend controls and share it, or return the refusal.
-
-    The lots go along: what they cost becomes payable with the creator's part, as when an escrow is released.
-    """
+def price_spend(purchase: MarketplacePurchase, spender: Spender) -> NewSpend:
+    """Return the spend that takes the price of a purchase."""
     assert purchase.price_minor is not None
-    connection = await driver_connection(session)
-    ledger, spending = Ledger(connection), Spending(connection, purchase.org_id)
-    sales = accounts.agent_sales(purchase.agent_id, purchase.payee_org_id)
-    earned, apart, commission = _shared_accounts(purchase)
-    owes = accounts.org_debt(purchase.payee_org_id, CREDIT)
-    touched = [accounts.org_credits(purchase.org_id), sales, earned, apart, commission]
-    await ledger.lock_balances(touched, if_open=[owes])
-    spent = await spending.authorize(
-        NewSpend(key=f"purchase:{command_id}", action=ACTION, amount_minor=purchase.price_minor, spender=spender),
-        expires_at=now + _RESERVED,
-        at=now,
+    return NewSpend(
+        key=f"purchase:{purchase.command_id}", action=ACTION, amount_minor=purchase.price_minor, spender=spender
     )
-    refusal = refusal_of(spent)
-    if refusal is not None:
-        return refusal
-    assert spent.spend_id is not None
-    await spending.settle_to(sales, key=f"purchase:{command_id}", spend_id=spent.spend_id, at=now)
-    granted, has_owed = await ledger.before_release(sales, purchase.creator_minor, owes, now)
-    if pays_out_granted:
-        granted = 0
-    legs = [
-        Posting(source=sales, destination=apart, amount_minor=granted, lots=LotTerms(only="granted")),
-        Posting(
-            source=sales,
-            destination=earned,
-            amount_minor=purchase.creator_minor - granted,
-            lots=None if pays_out_granted else LotTerms(only="paid"),
-        ),
-        Posting(source=sales, destination=commission, amount_minor=purchase.commission_minor),
-    ]
-    posted = await ledger.post_compound(
-        key=purchase_key(purchase.id, "shares"),
-        kind="marketplace.sold",
-        postings=[leg for leg in legs if leg.amount_minor],
-        reference=purchase.id,
-        org_id=purchase.org_id,
-        effective_at=now,
-    )
-    purchase.spend_id, purchase.transfer_id, purchase.granted_minor = spent.spend_id, posted.transfer_id, granted
-    if has_owed:
-        for step, source in (("granted_debt", apart), ("debt", earned)):
-            await _settle(ledger, purchase, purchase.payee_org_id, step, source, now)
-        await close_paid_debts(session, ledger, purchase.payee_org_id, CREDIT)
-    return None
+
+
+def shown_prices(prices: Mapping[str, int] | None) -> dict[str, str] | None:
+    """Write what units cost as amounts of credits, by meter."""
+    return None if prices is None else {meter: format_amount(minor, CREDIT) for meter, minor in sorted(prices.items())}
 
 
 async def refund(
@@ -286,7 +247,7 @@ async def refund(
     purchase = await marketplace.get_purchase(session, purchase_id, lock=True)
     await require_refundable(session, purchase, window=window, now=now)
     if purchase.price_minor is not None:
-        await _give_back(session, purchase, now)
+        await give_back(session, purchase, key=f"purchase:{purchase.id}", now=now)
         purchase.taken_minor = purchase.price_minor
     purchase.status, purchase.renews_at = PurchaseStatus.REFUNDED.value, None
     purchase.refunded_at, purchase.refunded_by = now, actor.qualified()
@@ -306,62 +267,4 @@ async def require_refundable(
         has_refunded=await marketplace.has_refunded(session, purchase.org_id, purchase.agent_id),
         window=window,
         now=now,
-    )
-
-
-async def _give_back(session: AsyncSession, purchase: MarketplacePurchase, now: datetime) -> None:
-    assert purchase.transfer_id is not None
-    connection = await driver_connection(session)
-    ledger = Ledger(connection)
-    wallet = accounts.org_credits(purchase.org_id)
-    earned, apart, commission = _shared_accounts(purchase)
-    debts = [accounts.org_debt(org_id, CREDIT) for org_id in (purchase.org_id, purchase.payee_org_id)]
-    await ledger.lock_balances([wallet, earned, apart, commission, debts[1]], if_open=debts[:1])
-    there = dict(zip((apart, earned), await ledger.available([apart, earned], now), strict=True))
-    parts = ((apart, purchase.granted_minor), (earned, purchase.creator_minor - purchase.granted_minor))
-    legs, owed = list[Posting](), 0
-    for source, amount in parts:
-        sold = await marketplace.lots_of(session, purchase.transfer_id, source)
-        own, slices = 0, list[tuple[UUID, int]]()
-        for lot_id, free in sold:
-            part = min(free, amount - own)
-            own, slices = own + part, [*slices, (lot_id, part)]
-        # The very lots come back that the purchase paid; what of them is gone is taken from others.
-        other = max(0, min(amount, there[source]) - own)
-        legs.append(Posting(source=source, destination=wallet, amount_minor=own, lots=LotTerms(slices=tuple(slices))))
-        legs.append(Posting(source=source, destination=wallet, amount_minor=other))
-        owed += amount - own - other
-    # What the creator does not have any more was paid for once, and is not payable a second time.
-    legs.append(Posting(source=debts[1], destination=wallet, amount_minor=owed, lots=LotTerms(source=LotSource.REFUND)))
-    returned = LotTerms(returns=purchase.transfer_id, source=LotSource.REFUND)
-    legs.append(Posting(source=commission, destination=wallet, amount_minor=purchase.commission_minor, lots=returned))
-    posted = await ledger.post_compound(
-        key=purchase_key(purchase.id, "refund"),
-        kind="marketplace.refunded",
-        postings=[leg for leg in legs if leg.amount_minor],
-        reference=purchase.id,
-        org_id=purchase.org_id,
-        effective_at=now,
-    )
-    assert purchase.spend_id is not None
-    spending = Spending(connection, purchase.org_id)
-    key = f"purchase:{purchase.id}"
-    await spending.returned_by(posted.transfer_id, key=key, spend_id=purchase.spend_id, at=now)
-    await _settle(ledger, purchase, purchase.org_id, "refund_debt", wallet, now)
-    await close_paid_debts(session, ledger, purchase.org_id, CREDIT)
-
-
-async def _settle(
-    ledger: Ledger, purchase: MarketplacePurchase, org_id: str, step: str, source: Account, now: datetime
-) -> None:
-    key = purchase_key(purchase.id, step)
-    await settle_debt(ledger, org_id=org_id, source=source, key=key, reference=purchase.id, at=now)
-
-
-def _shared_accounts(purchase: MarketplacePurchase) -> tuple[Account, Account, Account]:
-    """Return where the paid and the granted credits of a creator's part go, and where commission goes."""
-    return (
-        accounts.agent_earnings(purchase.agent_id, CREDIT, purchase.payee_org_id),
-        accounts.agent_granted_earnings(purchase.agent_id, purchase.payee_org_id),
-        accounts.platform("commission", CREDIT),
     )

@@ -25,7 +25,8 @@ from repositories import spend as spends
 from repositories.reputation import are_related
 from runtime.database import driver_connection
 from services import mail
-from services.marketplace import new_purchase, pay
+from services.marketplace import new_purchase, price_spend
+from services.marketplace_sale import pay
 
 #: In whose name the next period is bought.
 PRINCIPAL = "marketplace-renewal"
@@ -95,7 +96,8 @@ async def _by_credits(
         key_id=first.key_id,
         principal=first.principal,
     )
-    if await pay(session, after, spender, command_id, pays_out_granted=pays_out_granted, now=now) is not None:
+    spend = price_spend(after, spender)
+    if await pay(session, after, spend, pays_out_granted=pays_out_granted, now=now) is not None:
         await _not_paid(session, row, now)
         return None
     row.status, row.renews_at = PurchaseStatus.ENDED.value, None
@@ -140,7 +142,7 @@ async def tried(session: AsyncSession, due: Due, *, now: datetime) -> None:
 
 
 async def cancel(session: AsyncSession, actor: Actor, purchase_id: str) -> MarketplacePurchase:
-    """Let a purchase end with the period that was paid. Needs the platform's session.
+    """Let a purchase end with the period that was paid, or at once where uses are paid. Needs the platform's session.
 
     Raises:
         NotFound: there is no such purchase.
@@ -149,7 +151,9 @@ async def cancel(session: AsyncSession, actor: Actor, purchase_id: str) -> Marke
     seen = await marketplace.get_purchase(session, purchase_id)
     await marketplace.lock_purchases(session, seen.org_id, seen.agent_id)
     row = await marketplace.get_purchase(session, purchase_id, lock=True)
-    if row.renews_at is None:
+    if row.model == OfferModel.USAGE.value and row.status == PurchaseStatus.ACTIVE.value:
+        row.status = PurchaseStatus.ENDED.value
+    elif row.renews_at is None:
         raise Conflict("This purchase does not renew.", code="marketplace.not_renewing")
     row.renews_at = None
     await session.flush()

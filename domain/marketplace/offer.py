@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,6 +11,8 @@ from domain.money import COINS, CREDIT, ISSUED
 
 #: The most words of a listing that are searched.
 MAX_WORDS = 200
+#: The most meters by which the use of an agent is priced.
+MAX_METERS = 20
 _WORD = re.compile(r"\w{1,64}")
 
 
@@ -19,6 +22,7 @@ class OfferModel(StrEnum):
     FREE = "free"
     ONE_TIME = "one_time"
     MONTHLY = "monthly"
+    USAGE = "usage"
 
 
 class OfferStatus(StrEnum):
@@ -34,7 +38,8 @@ class Offer:
 
     Attributes:
         org_id: whose agent it is.
-        price_minor: what it costs in `currency`; both None for a free agent.
+        price_minor: what it costs in `currency`; both None for a free agent, and for one that is priced by usage.
+        usage_prices: what a unit of each meter costs, in credits; None unless it is priced by usage.
         creator_bps: the creator's share of a sale, in basis points; None for the platform's usual share.
     """
 
@@ -46,6 +51,7 @@ class Offer:
     currency: str | None
     creator_bps: int | None
     status: OfferStatus
+    usage_prices: Mapping[str, int] | None = None
 
 
 class NotForSale(Conflict):
@@ -54,13 +60,25 @@ class NotForSale(Conflict):
     code = "marketplace.retired"
 
 
-def check_price(model: OfferModel, price_minor: int | None, currency: str | None) -> None:
-    """Refuse a price that goes not with the model.
+def check_price(
+    model: OfferModel, price_minor: int | None, currency: str | None, usage_prices: Mapping[str, int] | None = None
+) -> None:
+    """Refuse prices that go not with the model.
 
     Raises:
         Invalid: with the field.
     """
-    if model is OfferModel.FREE:
+    if model is not OfferModel.USAGE and usage_prices is not None:
+        raise Invalid("Only an agent that is sold by usage has prices of units.", extra={"field": "prices"})
+    if model is OfferModel.USAGE:
+        if price_minor is not None:
+            raise Invalid("An agent that is sold by usage has prices of units, and no other.", extra={"field": "price"})
+        if not usage_prices or len(usage_prices) > MAX_METERS or min(usage_prices.values()) <= 0:
+            raise Invalid(
+                f"An agent that is sold by usage needs a price above zero for each of 1 to {MAX_METERS} meters.",
+                extra={"field": "prices"},
+            )
+    elif model is OfferModel.FREE:
         if price_minor is not None:
             raise Invalid("A free agent has no price.", extra={"field": "price"})
     elif not price_minor or currency is None:
@@ -91,13 +109,13 @@ def check_buyer(offer: Offer, org_id: str, *, related: bool) -> None:
         raise NotForSale("This agent is not sold any more.")
 
 
-def require_seen(offer: Offer, price_minor: int | None) -> None:
-    """Refuse to buy at another price than the one that the buyer has seen; None where the buyer does not say.
+def require_seen(offer: Offer, price_minor: int | None, usage_prices: Mapping[str, int] | None = None) -> None:
+    """Refuse to buy at other prices than those that the buyer has seen; None where the buyer does not say.
 
     Raises:
         Conflict: `marketplace.offer_changed`.
     """
-    if price_minor is not None and price_minor != offer.price_minor:
+    if price_minor not in {None, offer.price_minor} or (usage_prices not in (None, offer.usage_prices)):
         raise changed()
 
 

@@ -566,7 +566,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "agent_id org_id",
             CONTACT: "changed_by",
             FREE_TEXT: "summary words",
-            FINANCIAL: "model price_minor currency creator_bps",
+            FINANCIAL: "model price_minor currency usage_prices creator_bps",
             TECHNICAL: "category status changed_at created_at",
         },
         _WHO_DECIDED,
@@ -578,9 +578,23 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id agent_id payee_org_id payment_id spend_id transfer_id command_id renewed_from",
             CONTACT: "bought_by refunded_by",
             FINANCIAL: (
-                "model price_minor currency creator_bps creator_minor commission_minor granted_minor taken_minor"
+                "model price_minor currency usage_prices creator_bps creator_minor commission_minor granted_minor "
+                "taken_minor"
             ),
             TECHNICAL: "status bought_at refunded_at anchor_at period ends_at renews_at tries",
+        },
+        _WHO_DECIDED,
+    ),
+    "marketplace_uses": Place(
+        "who has used which agent that is priced by usage, and how the price was shared",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id purchase_id agent_id payee_org_id spend_id transfer_id",
+            CONTACT: "refunded_by",
+            FINANCIAL: (
+                "quantity unit_minor price_minor creator_bps creator_minor commission_minor granted_minor taken_minor"
+            ),
+            TECHNICAL: "meter used_at refunded_at",
         },
         _WHO_DECIDED,
     ),

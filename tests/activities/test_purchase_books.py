@@ -25,7 +25,7 @@ from ledger.gateway import Ledger
 from models.agent import Agent
 from models.marketplace import MarketplaceOffer, MarketplacePurchase
 from models.organization import Organization
-from repositories import debt, marketplace, organization_trait
+from repositories import debt, marketplace, marketplace_proof, organization_trait
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import marketplace_renewal
@@ -45,7 +45,7 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
         report = await verify(connection)
     finally:
         await connection.close()
-    names = {rule.name for rule in marketplace.INVARIANTS}
+    names = {rule.name for rule in marketplace_proof.INVARIANTS}
     checked = [check for check in report.checks if check.name in names]
     assert len(checked) == len(names)
     for check in checked:

@@ -15,7 +15,7 @@ from domain import accounts
 from domain.accounts import Account
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
-from repositories import lot, marketplace, organization_trait, spend
+from repositories import lot, marketplace_proof, organization_trait, spend
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.paying import Written
@@ -36,7 +36,7 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
         report = await verify(connection)
     finally:
         await connection.close()
-    names = {rule.name for rule in (*marketplace.INVARIANTS, *spend.INVARIANTS, *lot.INVARIANTS)}
+    names = {rule.name for rule in (*marketplace_proof.INVARIANTS, *spend.INVARIANTS, *lot.INVARIANTS)}
     checked = [check for check in report.checks if check.name in names]
     assert len(checked) == len(names)
     for check in checked:
@@ -278,9 +278,117 @@ async def test_share_is_the_operators_to_set_and_others_do_not_see_it(
     assert (await earned(studio))["paid"] == "20.00"
 
 
+async def priced(studio: Tenant, **prices: str) -> dict[str, Any]:
+    return await offer(studio, model="usage", price=None, prices=prices)
+
+
+async def call(caller: Caller, studio: Tenant, key: str | None = None, **more: Any) -> httpx2.Response:
+    body = {"action": "page", "payee_agent_id": studio.agent_id, **more}
+    return await caller.post("/credits/use", body, key=key or new_key())
+
+
+async def test_each_use_is_charged_once_and_shared_when_it_is_charged(
+    studio: Tenant, buyer: Tenant, operator: Caller
+) -> None:
+    await priced(studio, page="0.000003", hour="5")
+    refused(await call(buyer.owner, studio), 403, "marketplace.not_in_library")
+    assert (await bought(buyer.owner, studio))["prices"] == {"hour": "5.00", "page": "0.000003"}
+    assert await balance(buyer.owner) == ("100.00", "0.00")
+    key = new_key()
+    answers = await asyncio.gather(*(call(buyer.agent, studio, key, quantity=1_000_003) for _ in range(3)))
+    first, *others = [good(answer, 201) for answer in answers]
+    assert others == [first, first]
+    assert (first["amount"], first["agent_id"]) == ("3.000009", buyer.agent_id)
+    refused(await call(buyer.agent, studio, key, quantity=2), 422, "idempotency.conflict")
+    assert await balance(buyer.owner) == ("96.999991", "0.00")
+    assert await earned(studio) == {"granted": "0.00", "paid": "2.700008"}
+    path = f"/marketplace/agents/{studio.agent_id}"
+    body = {"model": "usage", "prices": {"page": "1"}, "creator_share": "0.5"}
+    good(await operator.ask("PUT", path, json=body))
+    assert good(await call(buyer.owner, studio, action="hour"), 201)["amount"] == "5.00"
+    assert (await earned(studio))["paid"] == "5.200008"
+    assert good(await call(buyer.agent, studio, key, quantity=1_000_003), 201) == first
+
+
+async def test_prices_of_units_stay_until_their_buyer_accepts_others(studio: Tenant, buyer: Tenant) -> None:
+    await priced(studio, page="1")
+    await bought(buyer.owner, studio)
+    await priced(studio, page="9")
+    await bought(buyer.owner, studio)
+    assert good(await call(buyer.owner, studio), 201)["amount"] == "1.00"
+    path = f"/marketplace/agents/{studio.agent_id}/purchase"
+    refused(await buyer.owner.post(path, {"prices": {"page": "8"}}, key=new_key()), 409, "marketplace.offer_changed")
+    good(await buyer.owner.post(path, {"prices": {"page": "9"}}, key=new_key()), 201)
+    assert good(await call(buyer.owner, studio), 201)["amount"] == "9.00"
+
+
+async def test_use_fits_into_every_limit_or_is_refused(studio: Tenant, buyer: Tenant, database: Database) -> None:
+    await priced(studio, page="10")
+    await bought(buyer.agent, studio)
+    await limit(database, buyer.org_id, ("agent", buyer.agent_id), day=25 * ONE)
+    answers = await asyncio.gather(*(call(buyer.agent, studio) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 201, 402, 402]
+    assert refused(await call(buyer.owner, studio, quantity=9), 402, "ledger.insufficient_funds")["needed"] == "90.00"
+    assert await balance(buyer.owner) == ("80.00", "0.00")
+    refused(await call(buyer.finance, studio), 403, "auth.forbidden")
+
+
+async def test_use_that_is_not_sold_is_refused(
+    studio: Tenant, buyer: Tenant, new_tenant: Any, database: Database
+) -> None:
+    refused(await call(buyer.owner, studio), 404, "not_found")
+    await offer(studio, model="free", price=None)
+    refused(await call(studio.owner, studio), 403, "marketplace.own_agent")
+    await bought(buyer.owner, studio)
+    refused(await call(buyer.owner, studio), 409, "marketplace.not_metered")
+    other = await made(new_tenant, buyer.owner.http)
+    await top_up(database, other)
+    await priced(studio, page="1")
+    purchase = await bought(other.owner, studio)
+    for more, field in (({"action": "hour"}, "action"), ({"amount": "1"}, "amount"), ({"action": None}, None)):
+        answer = refused(await call(other.owner, studio, **more), 422, "request.invalid")
+        assert field is None or answer["field"] == field
+    await offer(studio, model="usage", price=None, prices={"page": "1"}, status="retired")
+    refused(await call(other.owner, studio), 409, "marketplace.retired")
+    await priced(studio, page="1")
+    good(await other.owner.post(f"/marketplace/purchases/{purchase['id']}/cancel", {}))
+    refused(await call(other.owner, studio), 403, "marketplace.not_in_library")
+    await bought(other.owner, studio)
+    async with database.platform() as session:
+        for org_id in (studio.org_id, other.org_id):
+            await organization_trait.seen(session, org_id, TraitKind.CARD, f"use of {studio.org_id}")
+    refused(await call(other.owner, studio), 403, "marketplace.related")
+    assert await balance(other.owner) == ("100.00", "0.00")
+
+
+async def test_use_is_refunded_whole_with_both_shares_and_giving_the_agent_back_returns_no_use(
+    studio: Tenant, buyer: Tenant, operator: Caller, database: Database
+) -> None:
+    await priced(studio, page="10")
+    purchase = await bought(buyer.owner, studio)
+    await limit(database, buyer.org_id, day=25 * ONE)
+    used = [good(await call(buyer.owner, studio), 201) for _ in range(2)]
+    path = f"/credits/spends/{used[0]['id']}/refunds"
+    refused(await operator.post(path, {"amount": "3"}, key=new_key()), 422, "request.invalid")
+    key = new_key()
+    first = good(await operator.post(path, {}, key=key), 201)
+    assert good(await operator.post(path, {}, key=key), 201) == first
+    refused(await operator.post(path, {}, key=new_key()), 409, "spend.refunded")
+    assert await balance(buyer.owner) == ("90.00", "0.00")
+    assert await earned(studio) == {"granted": "0.00", "paid": "9.00"}
+    good(await call(buyer.owner, studio), 201)
+    good(await give_back(buyer.owner, purchase))
+    assert await balance(buyer.owner) == ("80.00", "0.00")
+    refused(await call(buyer.owner, studio), 403, "marketplace.not_in_library")
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
+        ({"model": "usage"}, "prices"),
+        ({"model": "usage", "price": "1", "prices": {"page": "1"}}, "price"),
+        ({"model": "free", "prices": {"page": "1"}}, "prices"),
+        ({"model": "usage", "prices": {"page": "0"}}, None),
         ({"model": "free", "price": "1"}, "price"),
         ({"model": "one_time"}, "price"),
         ({"model": "one_time", "price": "0"}, None),

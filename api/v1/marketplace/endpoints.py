@@ -23,6 +23,7 @@ from api.v1.marketplace.schemas import (
     OfferSet,
     OfferView,
     PurchaseAnswer,
+    prices_in,
 )
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
@@ -199,7 +200,7 @@ async def purchase_agent(
         return PurchaseAnswer(purchase=purchase, payment=shown(payment, actor))
 
     async def act() -> PurchaseAnswer:
-        if wish.model_fields_set - {"price"}:
+        if wish.model_fields_set - {"price", "prices"}:
             raise Invalid("This price is paid from credits, without other options.", extra={"field": "provider"})
         await check()
         scope = await scope_for(deps, actor, key, Named())
@@ -219,6 +220,7 @@ async def purchase_agent(
                 spender=spender,
                 pays_out_granted=deps.settings.pay_out_granted_credits,
                 seen_minor=seen_minor,
+                seen_prices=prices_in(wish.prices),
                 command_id=once.command_id,
                 now=datetime.now(UTC),
             )
@@ -290,7 +292,7 @@ async def cancel_purchase(
     actor: ActorDep,
     body: AgentCancel | None = None,  # noqa: ARG001
 ) -> Response:
-    """Let an agent that is paid by the month end with the month that was paid."""
+    """Let an agent end: with the month that was paid, or at once where its uses are paid."""
     async with deps.session_for(actor) as session:
         await marketplace.get_purchase(session, purchase_id)
     permit(actor, Permission.REFUND_PAYMENT)

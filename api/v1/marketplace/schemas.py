@@ -1,5 +1,6 @@
 """What the marketplace looks like over HTTP."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -8,13 +9,21 @@ from pydantic import Field, StringConstraints
 from api.fields import Amount, Currency, Note, RequestModel, ResponseModel, Share, example
 from api.v1.payments.schemas import PaymentOptions, PaymentView
 from api.v1.reputation.schemas import points
-from domain.marketplace.offer import OfferModel, OfferStatus
+from api.v1.spends.schemas import ActionName
+from domain.marketplace.offer import MAX_METERS, OfferModel, OfferStatus
 from domain.marketplace.renewal import is_over
 from domain.marketplace.sale import PurchaseStatus
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from models.marketplace import MarketplacePurchase
 from repositories.marketplace import Listing
-from services.marketplace import NewOffer
+from services.marketplace import NewOffer, shown_prices
+
+UnitPrices = Annotated[dict[ActionName, Amount], Field(min_length=1, max_length=MAX_METERS)]
+
+
+def prices_in(prices: Mapping[str, str] | None) -> dict[str, int] | None:
+    """Return what units cost in minor units of credits, by meter."""
+    return None if prices is None else {meter: parse_amount(price, CREDIT) for meter, price in prices.items()}
 
 
 class OfferSet(RequestModel):
@@ -24,7 +33,11 @@ class OfferSet(RequestModel):
 
     model: OfferModel
     price: Amount | None = Field(
-        default=None, description="In credits or in money. Required for one_time and monthly; not allowed for free."
+        default=None, description="In credits or in money. Required for one_time and monthly; not allowed otherwise."
+    )
+    prices: UnitPrices | None = Field(
+        default=None,
+        description="What a unit of each meter costs, in credits. Required for usage; not allowed otherwise.",
     )
     currency: Currency = CREDIT
     summary: Annotated[Note, StringConstraints(max_length=500)] | None = None
@@ -40,6 +53,7 @@ class OfferSet(RequestModel):
             model=self.model,
             price_minor=price,
             currency=None if price is None else self.currency,
+            usage_prices=prices_in(self.prices),
             summary=self.summary or "",
             status=self.status,
         )
@@ -58,6 +72,7 @@ class OfferView(ResponseModel):
     model: OfferModel
     price: str | None
     currency: str | None
+    prices: dict[str, str] | None = Field(description="What a unit of each meter costs, in credits; null unless usage.")
     summary: str
     category: str | None
     status: OfferStatus
@@ -78,6 +93,7 @@ class OfferView(ResponseModel):
             model=OfferModel(row.model),
             price=_amount(row.price_minor, row.currency),
             currency=row.currency,
+            prices=shown_prices(row.usage_prices),
             summary=row.summary,
             category=row.category,
             status=OfferStatus(row.status),
@@ -94,6 +110,10 @@ class AgentPurchase(PaymentOptions):
 
     price: Amount | None = Field(
         default=None, description="The price that you have seen. Where it is another one by now, nothing is bought."
+    )
+    prices: UnitPrices | None = Field(
+        default=None,
+        description="The prices of units that you have seen. An organization that has the agent has it at these then.",
     )
 
 
@@ -118,6 +138,9 @@ class AgentPurchaseView(ResponseModel):
     model: OfferModel
     price: str | None
     currency: str | None
+    prices: dict[str, str] | None = Field(
+        description="What a unit of each meter costs the organization, in credits; null unless usage."
+    )
     payment_id: str | None = Field(description="The payment that paid a price in money.")
     status: PurchaseStatus
     has_access: bool
@@ -139,6 +162,7 @@ class AgentPurchaseView(ResponseModel):
             model=OfferModel(row.model),
             price=_amount(row.price_minor, row.currency),
             currency=row.currency,
+            prices=shown_prices(row.usage_prices),
             payment_id=row.payment_id,
             status=status,
             has_access=status is PurchaseStatus.ACTIVE and not is_over(row.ends_at, now),

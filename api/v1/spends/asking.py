@@ -10,7 +10,7 @@ from api.auth import ActorDep
 from api.deps import Deps
 from api.idempotency import REQUIRED, checked_key
 from api.spending import scope_for
-from api.v1.spends.schemas import UseCreate
+from api.v1.spends.schemas import SpendCreate
 from domain import ids
 from domain.access import Actor
 from domain.action_cost import cost_of
@@ -66,7 +66,7 @@ class Answer:
     spent: Spent
 
 
-def asked_by(actor: Actor, key: SpendingKey, body: UseCreate, spend_key: str) -> Asked:
+def asked_by(actor: Actor, key: SpendingKey, body: SpendCreate, spend_key: str) -> Asked:
     """Return what a request says itself."""
     return Asked(
         key=spend_key,

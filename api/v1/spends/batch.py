@@ -11,7 +11,7 @@ from api.deps import Deps
 from api.fields import RequestModel, ResponseModel, example
 from api.idempotency import checked_key
 from api.v1.spends.asking import Completing, asked_by, key_of
-from api.v1.spends.schemas import UseCreate, spent_document
+from api.v1.spends.schemas import SpendCreate, spent_document
 from domain.access import Actor
 from domain.errors import DomainError, Invalid, other_request
 from domain.ids import MAX_CLIENT_KEY_LENGTH
@@ -21,7 +21,7 @@ from repositories.spend import Asked
 from services import spend as spends
 
 
-class UseItem(UseCreate):
+class UseItem(SpendCreate):
     """One use of a batch."""
 
     model_config = example(key="call-1", action="api_call")

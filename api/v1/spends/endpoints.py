@@ -18,6 +18,7 @@ from api.fields import AgentId, DepartmentId, Moment, OrganizationId, Page, Proj
 from api.idempotency import checked_key
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
 from api.tenancy import known_organization
+from api.v1.spends.agents import USING, use_agent
 from api.v1.spends.asking import answered, asked_by, key_of, spend_key
 from api.v1.spends.batch import BatchAnswer, UseBatch, use_many
 from api.v1.spends.schemas import (
@@ -72,7 +73,7 @@ async def _use_plainly(request: StrictRequest) -> Response | None:
     return await use_credits(body, await get_deps(request), key, books_key, actor)
 
 
-@router.post("/credits/use", status_code=201, response_model=UseView, responses=_SPENDING)
+@router.post("/credits/use", status_code=201, response_model=UseView, responses=USING)
 @answered_plainly(_use_plainly)
 async def use_credits(
     body: UseCreate,
@@ -81,7 +82,12 @@ async def use_credits(
     spend_key: Key,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
-    """Use credits for an action, at its cost, or an amount of them: charged or refused at once."""
+    """Use credits for an action, at its cost, or an amount of them: charged or refused at once.
+
+    With `payee_agent_id` it is the use of an agent of the library that is priced by usage, and its creator has a share.
+    """
+    if body.payee_agent_id is not None:
+        return await use_agent(deps, actor, key, body, spend_key)
     done = await answered(deps, actor, key, asked_by(actor, key, body, spend_key), deps.charges.charge)
     return _spent(done.spent, spent_document(done.spent, done.spend))
 

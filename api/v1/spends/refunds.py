@@ -16,7 +16,9 @@ from domain.access import Actor, Permission
 from domain.errors import Conflict, NotFound
 from domain.ids import uuid_id, uuid_of
 from domain.money import CREDIT, parse_amount
+from repositories import marketplace
 from repositories import spend as spends
+from services import marketplace_use
 from services import spend as service
 
 router = APIRouter(tags=["credits"])
@@ -38,17 +40,32 @@ async def refund_spend(
     """Refund what was used, by a use or by the captures of a reservation: an amount, or what remains. For operators.
 
     It counts as refunded in the windows in which it was spent, and pays what the organization owes first. Credits that
-    have ended meanwhile, or would soon, get some days more.
+    have ended meanwhile, or would soon, get some days more. What was paid for the use of an agent of the marketplace is
+    refunded whole, and its shares go.
     """
     wanted = body or SpendRefundCreate()
 
     async def refund() -> SpendRefundView:
+        amount_minor = None if wanted.amount is None else parse_amount(wanted.amount, CREDIT)
         async with deps.session_for(actor) as session:
+            spend = await spends.get(session, spend_id)
+            if await marketplace.use_of(session, spend.id) is not None:
+                return SpendRefundView.of(
+                    *await marketplace_use.refund(
+                        session,
+                        actor,
+                        spend=spend,
+                        amount_minor=amount_minor,
+                        reason=wanted.reason,
+                        command_id=command.command_id,
+                        now=datetime.now(UTC),
+                    )
+                )
             row, change = await service.refund(
                 session,
                 actor,
                 spend_id=spend_id,
-                amount_minor=None if wanted.amount is None else parse_amount(wanted.amount, CREDIT),
+                amount_minor=amount_minor,
                 reason=wanted.reason,
                 renew_days=deps.settings.refunded_credits_days,
                 command_id=command.command_id,

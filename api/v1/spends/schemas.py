@@ -23,7 +23,8 @@ from domain.action_cost import is_action
 from domain.ids import transfer_id, uuid_id
 from domain.money import CREDIT, format_amount
 from domain.text import is_storable
-from ledger.spending import Changed, NewSpend, SpendStatus, Spent
+from ledger.spending import Changed, NewSpend, Outcome, SpendStatus, Spent
+from models.marketplace import MarketplaceUse
 from models.spend import Spend, SpendChange
 from repositories.spend import public_id
 
@@ -52,10 +53,8 @@ _Value = Annotated[str, StringConstraints(max_length=500)] | int | bool
 Metadata = Annotated[dict[_Name, _Value], Field(max_length=20)]
 
 
-class UseCreate(RequestModel):
-    """An action that is charged at its cost, or an amount of credits."""
-
-    model_config = example(action="api_call", quantity=1)
+class SpendCreate(RequestModel):
+    """What all that spends credits asks for."""
 
     action: ActionName | None = Field(default=None, description="What is done; its cost counts unless `amount` does.")
     quantity: int = Field(default=1, ge=1, le=MAX_QUANTITY, strict=True)
@@ -73,7 +72,18 @@ class UseCreate(RequestModel):
         return self
 
 
-class ReserveCreate(UseCreate):
+class UseCreate(SpendCreate):
+    """An action that is charged at its cost, an amount of credits, or the use of an agent of the marketplace."""
+
+    model_config = example(action="api_call", quantity=1)
+
+    payee_agent_id: AgentId | None = Field(
+        default=None,
+        description="An agent of the library that is priced by usage: `action` is its meter, `quantity` the units.",
+    )
+
+
+class ReserveCreate(SpendCreate):
     """Credits that are set aside until they are captured, released or expired."""
 
     model_config = example(amount="7", expires_in="PT10M")
@@ -142,6 +152,7 @@ class UseView(_SpendView):
     """Credits that were used."""
 
     available: str = Field(description="What the organization could spend right after it.")
+    payee_agent_id: str | None = Field(default=None, description="The agent of the marketplace that was used.")
 
 
 class ReservationView(_SpendView):
@@ -323,6 +334,25 @@ def spent_document(spent: Spent, spend: NewSpend) -> dict[str, Any]:
     if spent.expires_at is not None:
         document["expires_at"] = _moment(spent.expires_at)
     return document
+
+
+def used_document(use: MarketplaceUse, spend: Spend) -> dict[str, Any]:
+    """Show the use of an agent of the marketplace as `UseView`."""
+    return {
+        "id": public_id(spend),
+        "status": Outcome.CHARGED.value,
+        "action": use.meter,
+        "quantity": use.quantity,
+        "amount": _credits(use.price_minor),
+        "currency": CREDIT,
+        "available": _credits(spend.available),
+        "agent_id": spend.agent_id,
+        "department_id": spend.department_id,
+        "project_id": spend.project_id,
+        "run_id": spend.run_id,
+        "created_at": _moment(spend.at),
+        "payee_agent_id": use.agent_id,
+    }
 
 
 def _moment(at: datetime) -> str:

@@ -1,0 +1,56 @@
+"""A use of an agent that is priced by usage: whether it is sold, and what it costs."""
+
+from collections.abc import Mapping
+
+from domain.errors import Conflict, Forbidden, Invalid
+from domain.marketplace.offer import Offer, check_buyer
+from domain.marketplace.sale import PurchaseStatus
+from domain.money import CREDIT, MAX_AMOUNT_MINOR, format_amount
+
+
+def check_use(
+    offer: Offer, org_id: str, *, owned: PurchaseStatus | None, prices: Mapping[str, int] | None, related: bool
+) -> Mapping[str, int]:
+    """Return what units cost, or refuse the use.
+
+    Args:
+        offer: of the agent, as it is now.
+        org_id: who uses it.
+        owned: how the purchase stands by which the organization has the agent; None where it has none.
+        prices: that purchase's, in minor units of credits; None where the agent was bought otherwise.
+        related: whether the two organizations share somebody or something.
+
+    Raises:
+        Forbidden: `marketplace.own_agent`, `marketplace.related`, `marketplace.not_in_library`.
+        NotForSale: `marketplace.retired`.
+        Conflict: `marketplace.suspended`, `marketplace.not_metered`.
+    """
+    check_buyer(offer, org_id, related=related)
+    if owned is None:
+        raise Forbidden(
+            "The agent is not in the library of the organization. Add it with POST /marketplace/agents/{id}/purchase.",
+            code="marketplace.not_in_library",
+        )
+    if owned is PurchaseStatus.SUSPENDED:
+        raise Conflict("The purchase of this agent is suspended.", code="marketplace.suspended")
+    if prices is None:
+        raise Conflict(
+            "The organization has this agent for a price that its uses are part of.", code="marketplace.not_metered"
+        )
+    return prices
+
+
+def price_of(prices: Mapping[str, int], meter: str | None, quantity: int) -> int:
+    """Return what so many units of a meter cost, in minor units of credits.
+
+    Raises:
+        Invalid: there is no such meter, or it is more than the books hold.
+    """
+    if meter is None or meter not in prices:
+        names = ", ".join(sorted(prices))
+        raise Invalid(f"The agent has no price for this action. It has prices for: {names}.", extra={"field": "action"})
+    price_minor = prices[meter] * quantity
+    if price_minor > MAX_AMOUNT_MINOR:
+        most = format_amount(MAX_AMOUNT_MINOR, CREDIT)
+        raise Invalid(f"A use must not cost more than {most} {CREDIT}.", extra={"field": "quantity"})
+    return price_minor

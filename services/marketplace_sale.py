@@ -1,0 +1,137 @@
+"""Credits for an agent: taken through the spend controls, shared between creator and platform, and given back.
+
+A purchase with credits and a use of an agent that is priced by usage are both such a sale.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.accounts import Account
+from domain.errors import DomainError
+from domain.ids import purchase_key
+from domain.lots import LotSource, LotTerms
+from domain.money import CREDIT
+from ledger.gateway import Ledger, Posting
+from ledger.spending import NewSpend, Spending
+from models.marketplace import MarketplacePurchase, MarketplaceUse
+from repositories import marketplace
+from runtime.database import driver_connection
+from services.debt import close_paid_debts, settle_debt
+from services.spend import refusal_of
+
+#: How long the reservation of a price may last; it is captured in the same transaction.
+_RESERVED = timedelta(minutes=1)
+
+Sale = MarketplacePurchase | MarketplaceUse
+
+
+async def pay(
+    session: AsyncSession, sale: Sale, spend: NewSpend, *, pays_out_granted: bool, now: datetime
+) -> DomainError | None:
+    """Take the price through the spend controls and share it, or return the refusal.
+
+    The lots go along: what they cost becomes payable with the creator's part, as when an escrow is released. The caller
+    holds the lock of what the seller owes.
+    """
+    connection = await driver_connection(session)
+    ledger, spending = Ledger(connection), Spending(connection, sale.org_id)
+    sales = accounts.agent_sales(sale.agent_id, sale.payee_org_id)
+    earned, apart, commission = _shared_accounts(sale)
+    owes = accounts.org_debt(sale.payee_org_id, CREDIT)
+    touched = [accounts.org_credits(sale.org_id), sales, earned, apart, commission]
+    await ledger.lock_balances(touched, if_open=[owes])
+    spent = await spending.authorize(spend, expires_at=now + _RESERVED, at=now)
+    refusal = refusal_of(spent)
+    if refusal is not None:
+        return refusal
+    assert spent.spend_id is not None
+    await spending.settle_to(sales, key=spend.key, spend_id=spent.spend_id, at=now)
+    granted, has_owed = await ledger.before_release(sales, sale.creator_minor, owes, now)
+    if pays_out_granted:
+        granted = 0
+    legs = [
+        Posting(source=sales, destination=apart, amount_minor=granted, lots=LotTerms(only="granted")),
+        Posting(
+            source=sales,
+            destination=earned,
+            amount_minor=sale.creator_minor - granted,
+            lots=None if pays_out_granted else LotTerms(only="paid"),
+        ),
+        Posting(source=sales, destination=commission, amount_minor=sale.commission_minor),
+    ]
+    posted = await ledger.post_compound(
+        key=purchase_key(sale.id, "shares"),
+        kind="marketplace.sold",
+        postings=[leg for leg in legs if leg.amount_minor],
+        reference=sale.id,
+        org_id=sale.org_id,
+        effective_at=now,
+    )
+    sale.spend_id, sale.transfer_id, sale.granted_minor = spent.spend_id, posted.transfer_id, granted
+    if has_owed:
+        for step, source in (("granted_debt", apart), ("debt", earned)):
+            await _settle(ledger, sale, sale.payee_org_id, step, source, now)
+        await close_paid_debts(session, ledger, sale.payee_org_id, CREDIT)
+    return None
+
+
+async def give_back(session: AsyncSession, sale: Sale, *, key: str, now: datetime) -> None:
+    """Give the whole price back and take both shares; what the agent has not got any more its organization owes.
+
+    The caller holds the locks of what both sides owe, and `key` is of the refund of the spend.
+    """
+    assert sale.transfer_id is not None
+    connection = await driver_connection(session)
+    ledger = Ledger(connection)
+    wallet = accounts.org_credits(sale.org_id)
+    earned, apart, commission = _shared_accounts(sale)
+    debts = [accounts.org_debt(org_id, CREDIT) for org_id in (sale.org_id, sale.payee_org_id)]
+    await ledger.lock_balances([wallet, earned, apart, commission, debts[1]], if_open=debts[:1])
+    there = dict(zip((apart, earned), await ledger.available([apart, earned], now), strict=True))
+    parts = ((apart, sale.granted_minor), (earned, sale.creator_minor - sale.granted_minor))
+    legs, owed = list[Posting](), 0
+    for source, amount in parts:
+        sold = await marketplace.lots_of(session, sale.transfer_id, source)
+        own, slices = 0, list[tuple[UUID, int]]()
+        for lot_id, free in sold:
+            part = min(free, amount - own)
+            own, slices = own + part, [*slices, (lot_id, part)]
+        # The very lots come back that paid; what of them is gone is taken from others.
+        other = max(0, min(amount, there[source]) - own)
+        legs.append(Posting(source=source, destination=wallet, amount_minor=own, lots=LotTerms(slices=tuple(slices))))
+        legs.append(Posting(source=source, destination=wallet, amount_minor=other))
+        owed += amount - own - other
+    # What the creator does not have any more was paid for once, and is not payable a second time.
+    legs.append(Posting(source=debts[1], destination=wallet, amount_minor=owed, lots=LotTerms(source=LotSource.REFUND)))
+    returned = LotTerms(returns=sale.transfer_id, source=LotSource.REFUND)
+    legs.append(Posting(source=commission, destination=wallet, amount_minor=sale.commission_minor, lots=returned))
+    posted = await ledger.post_compound(
+        key=purchase_key(sale.id, "refund"),
+        kind="marketplace.refunded",
+        postings=[leg for leg in legs if leg.amount_minor],
+        reference=sale.id,
+        org_id=sale.org_id,
+        effective_at=now,
+    )
+    assert sale.spend_id is not None
+    spending = Spending(connection, sale.org_id)
+    await spending.returned_by(posted.transfer_id, key=key, spend_id=sale.spend_id, at=now)
+    await _settle(ledger, sale, sale.org_id, "refund_debt", wallet, now)
+    await close_paid_debts(session, ledger, sale.org_id, CREDIT)
+
+
+async def _settle(ledger: Ledger, sale: Sale, org_id: str, step: str, source: Account, now: datetime) -> None:
+    key = purchase_key(sale.id, step)
+    await settle_debt(ledger, org_id=org_id, source=source, key=key, reference=sale.id, at=now)
+
+
+def _shared_accounts(sale: Sale) -> tuple[Account, Account, Account]:
+    """Return where the paid and the granted credits of a creator's part go, and where commission goes."""
+    return (
+        accounts.agent_earnings(sale.agent_id, CREDIT, sale.payee_org_id),
+        accounts.agent_granted_earnings(sale.agent_id, sale.payee_org_id),
+        accounts.platform("commission", CREDIT),
+    )
