@@ -395,7 +395,9 @@ def make_worker(
     terms = TermsMaker(settings.payment_rules, providers)
     topups = AutoTopUpActivities(database, client, terms)
     selling = MarketplaceActivities(database, client, terms, pays_out_granted=settings.pay_out_granted_credits)
-    invoices = InvoiceActivities(database, client, terms, sealed_signals=sealed_signals)
+    invoices = InvoiceActivities(
+        database, client, terms, two_above=settings.two_operators_above, sealed_signals=sealed_signals
+    )
     scores = ReputationActivities(
         database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4
     )

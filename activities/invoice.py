@@ -11,6 +11,7 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 
 from activities.books import BooksRefused, is_next, require_local, tried_again
 from activities.seals import REFUSED, Seals
+from contracts.escrow import Declined
 from contracts.invoice import (
     LoadCollection,
     LoadedCollection,
@@ -55,12 +56,31 @@ PAYMENT_TIMEOUT = timedelta(seconds=20)
 WAITS = "invoice.waits_for_operator"
 
 
+class _Refused(Exception):
+    """The books refuse what a person asked for. The transaction ends without it, and the person is answered."""
+
+    def __init__(self, refusal: DomainError) -> None:
+        super().__init__(refusal.detail)
+        self.refusal = refusal
+
+
 class InvoiceActivities:
     """The effects of `InvoiceWorkflow` on the books and on payments."""
 
-    def __init__(self, database: Database, client: Client, terms: TermsMaker, *, sealed_signals: bool = False) -> None:
-        """Take the database, as the platform, the client that reaches payments, and what makes their terms."""
-        self._database = database
+    def __init__(
+        self,
+        database: Database,
+        client: Client,
+        terms: TermsMaker,
+        *,
+        two_above: str | None = None,
+        sealed_signals: bool = False,
+    ) -> None:
+        """Take the database, as the platform, the client that reaches payments, and what makes their terms.
+
+        What is above `two_above` is voided or given up by two operators.
+        """
+        self._database, self._two_above = database, two_above
         self._client = client
         self._terms = terms
         self._seals = Seals("invoice", required=sealed_signals)
@@ -75,8 +95,11 @@ class InvoiceActivities:
         Fails with: nothing that is final; what the books do not take is retried, and an operator is alerted.
         """
         require_local()
-        async with tried_again(partial(self._alert, message)), self._database.platform() as session:
-            return await self._write(session, message)
+        try:
+            async with tried_again(partial(self._alert, message)), self._database.platform() as session:
+                return await self._write(session, message)
+        except _Refused as refused:
+            return RecordedCollection(applied=False, declined=Declined.of(refused.refusal))
 
     @activity.defn(name="load_collection")
     async def load(self, message: LoadCollection) -> LoadedCollection:
@@ -224,7 +247,12 @@ class InvoiceActivities:
             remembered = (*held.receipts, message.command_id)[-RECEIPT_WINDOW:]
             return RecordedCollection(applied=False, stored=replace(held, receipts=remembered), standing=standing)
         await _queue_mail(session, row, standing, message)
-        await self._effect(session, message)
+        try:
+            await self._effect(session, message)
+        except DomainError as refusal:
+            if message.actor_detail is None or refusal.retryable or refusal.status >= 500:
+                raise
+            raise _Refused(refusal) from refusal
         outcome = Outcome(collection=after, event=message.event, actor=message.actor, details=dict(message.details))
         await collections.write(session, outcome, command_id=message.command_id, at=message.at)
         await self._tell(session, held, message)
@@ -234,11 +262,13 @@ class InvoiceActivities:
         """Do to the invoice what the event says."""
         after, key = message.collection, f"invoice:{message.collection.invoice_id}:event:{message.collection.version}"
         actor = message.actor_detail or Actor(principal=PRINCIPAL, role=Role.OPERATOR)
+        # The run gives up by its plan; a person who signals may be alone.
+        two_above = None if message.actor_detail is None else self._two_above
         match message.event:
             case "given_up":
-                await invoices.give_up(session, actor, after.invoice_id, key, message.at)
+                await invoices.give_up(session, actor, after.invoice_id, key, message.at, two_above=two_above)
             case "voided":
-                await invoices.void(session, actor, after.invoice_id, key, message.at)
+                await invoices.void(session, actor, after.invoice_id, key, message.at, two_above=two_above)
             case "resumed" | "charge_requested":
                 await invoices.resume(session, actor, after.invoice_id, message.at)
 

@@ -12,7 +12,7 @@ from activities.books import BooksRefused, is_next, require_local, tried_again
 from activities.seals import REFUSED, Seals
 from contracts.escrow import Declined
 from contracts.payout import LoadPayout, RecordedPayout, RecordPayout, SendPayout, SentPayout
-from domain.approval import ApprovalAction
+from domain.approval import ApprovalAction, ApprovalRequired
 from domain.creator import Redirected, payable_to
 from domain.errors import DomainError
 from domain.ids import payout_key
@@ -22,9 +22,9 @@ from domain.payable import HoldBack
 from domain.payout.state import RECEIPT_WINDOW, Outcome, Payout, PayoutStatus
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payouts.base import BalanceShort, NewTransfer, PayoutProvider, TransferSnapshot
-from repositories import alert, approval, audit, debt, payout
+from repositories import alert, audit, debt, payout
 from runtime.database import Database
-from services import creator, mail
+from services import approval, creator, mail
 from services import payout as service
 
 #: What an operator should look at, by the event; closed when the payout ends.
@@ -36,10 +36,6 @@ ALERTED = {
 ABOUT_US = frozenset({"stripe.key_refused", "idempotency_error"})
 #: Who gives up when the run is cancelled.
 CANCELLATION = "cancellation"
-ONE_OPERATOR = Declined(
-    code="approval.required",
-    detail="Giving up a payout takes two operators: POST /billing/payouts/{id}/give-up asks for the second one.",
-)
 _OPEN_CASES = tuple(f"payout.{event}" for event in ALERTED)
 
 
@@ -159,8 +155,15 @@ class PayoutActivities:
             # Done so long ago that the state has forgotten; only the timeline has not.
             remembered = (*held.receipts, message.command_id)[-RECEIPT_WINDOW:]
             return RecordedPayout(applied=False, stored=replace(held, receipts=remembered))
-        if message.event == "given_up" and not await _may_be_given_up(session, held, message):
-            return RecordedPayout(applied=False, declined=ONE_OPERATOR)
+        if message.event == "given_up" and not _is_left(held, message):
+            # Whoever reaches Temporal can send the signal; what may have been sent would be paid twice.
+            subject, command_id = held.payout_id, message.command_id
+            try:
+                await approval.use(
+                    session, ApprovalAction.PAYOUT_GIVE_UP, subject, {}, command_id=command_id, now=message.at
+                )
+            except ApprovalRequired as refusal:
+                return RecordedPayout(applied=False, declined=Declined.of(refusal))
         transfer_id = await self._book(session, held, message)
         outcome = Outcome(payout=after, event=message.event, actor=message.actor, details=dict(message.details))
         await payout.write(session, outcome, command_id=message.command_id, transfer_id=transfer_id, at=message.at)
@@ -227,14 +230,9 @@ class PayoutActivities:
             )
 
 
-async def _may_be_given_up(session: AsyncSession, held: Payout, message: RecordPayout) -> bool:
-    """Tell whether two operators have approved it, or nothing was sent and its run was cancelled.
-
-    Whoever reaches Temporal can send the signal; what may have been sent would be paid twice.
-    """
-    if held.status is PayoutStatus.WAITING_FOR_FUNDS and message.actor == CANCELLATION:
-        return True
-    return await approval.was_used(session, ApprovalAction.PAYOUT_GIVE_UP, held.payout_id)
+def _is_left(held: Payout, message: RecordPayout) -> bool:
+    """Tell whether nothing was sent of a payout whose run was cancelled."""
+    return held.status is PayoutStatus.WAITING_FOR_FUNDS and message.actor == CANCELLATION
 
 
 def _asked(sending: Payout) -> NewTransfer:

@@ -6,10 +6,8 @@ from datetime import UTC, datetime
 from api.deps import Deps
 from api.idempotency import Command
 from domain.access import Actor
-from domain.approval import ApprovalAction
-from domain.money import format_amount
+from domain.approval import ApprovalAction, content_above
 from services import approval
-from services.payout import least_minor
 
 
 async def two_operators(
@@ -30,7 +28,6 @@ async def above(
     deps: Deps, actor: Actor, once: Command, action: ApprovalAction, subject: str, amount_minor: int, currency: str
 ) -> None:
     """Do as `two_operators` where the amount is above the setting, if there is one."""
-    most = deps.settings.two_operators_above
-    if most is not None and amount_minor > least_minor(most, currency):
-        content = {"amount": format_amount(amount_minor, currency), "currency": currency}
+    content = content_above(deps.settings.two_operators_above, amount_minor, currency)
+    if content is not None:
         await two_operators(deps, actor, once, action, subject, content)

@@ -10,8 +10,10 @@ from pydantic import Field, SkipValidation
 from contracts.base import Message, content_of
 from contracts.seal import Seal
 from domain.access import Actor
+from domain.approval import ApprovalRequired
 from domain.errors import DomainError, InsufficientFunds, Invalid
 from domain.escrow.state import Artifact, Escrow, EscrowPosting, Terms
+from domain.invoice.state import WrongInvoiceState
 from domain.money import check_ratio
 from domain.reputation.levels import ExposureLimit
 
@@ -219,6 +221,10 @@ class NotedCommand(Message):
     noted_at: datetime
 
 
+#: The declines that are answered with a status of their own.
+_DECLINES: tuple[type[DomainError], ...] = (InsufficientFunds, ExposureLimit, ApprovalRequired, WrongInvoiceState)
+
+
 class Declined(Message):
     """An expected refusal by the books, such as `ledger.insufficient_funds`."""
 
@@ -233,7 +239,7 @@ class Declined(Message):
 
     def error(self, *, state: str) -> DomainError:
         """Return the refusal again, with the state that it was decided on."""
-        kind = next((it for it in (InsufficientFunds, ExposureLimit) if it.code == self.code), Invalid)
+        kind = next((it for it in _DECLINES if it.code == self.code), Invalid)
         return kind(self.detail, code=self.code, extra={**self.extra, "state": state})
 
 

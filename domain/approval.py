@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.errors import Conflict, Forbidden
+from domain.money import cut_minor, format_amount
 
 #: How long an approval may take, and may be used after it was given.
 LASTS = timedelta(days=3)
@@ -35,6 +36,13 @@ class ApprovalRequired(Forbidden):
     """Another operator has to approve it; `extra` names the `approval_id` and until when, `expires_at`."""
 
     code = "approval.required"
+
+
+def content_above(setting: str | None, amount_minor: int, currency: str) -> dict[str, object] | None:
+    """Return what two operators approve of an amount; None where one is enough: it is not above the setting."""
+    if setting is None or amount_minor <= cut_minor(setting, currency):
+        return None
+    return {"amount": format_amount(amount_minor, currency), "currency": currency}
 
 
 def digest(content: Mapping[str, object]) -> str:

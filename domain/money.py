@@ -55,6 +55,13 @@ def scale_of(asset: str) -> int:
         ) from None
 
 
+def cut_minor(amount: str, asset: str) -> int:
+    """Return an amount of the settings, such as `10.00`, in minor units; decimals that the asset has not are cut."""
+    whole, _, decimals = amount.partition(".")
+    scale = scale_of(asset)
+    return int(f"{whole}{decimals[:scale].ljust(scale, '0')}")
+
+
 def plain_number(value: object) -> str | None:
     """Return a number as plain decimal digits, as everything that reads amounts, shares and quantities takes it.
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.approval import ApprovalAction, ApprovalStatus
+from domain.approval import ApprovalStatus
 from domain.errors import NotFound
 from models.api_key import ApiKey
 from models.approval import Approval
@@ -27,21 +27,15 @@ async def open_for(session: AsyncSession, action: str, subject: str, digest: str
     return (await session.scalars(query.with_for_update())).one_or_none()
 
 
-async def used_by(session: AsyncSession, action: str, subject: str, command_id: str) -> bool:
-    """Tell whether a command has used an approval of the act."""
+async def used_by(
+    session: AsyncSession, action: str, subject: str, command_id: str, *, digest: str | None = None
+) -> bool:
+    """Tell whether a command has used an approval of the act, with this very content where that is named."""
     query = select(Approval.id).where(
         Approval.action == action, Approval.subject == subject, Approval.used_by == command_id
     )
-    return (await session.scalars(query)).first() is not None
-
-
-async def was_used(session: AsyncSession, action: ApprovalAction, subject: str) -> bool:
-    """Tell whether an act on a subject was approved by two operators and begun."""
-    query = select(Approval.id).where(
-        Approval.action == action.value,
-        Approval.subject == subject,
-        Approval.status == ApprovalStatus.USED.value,
-    )
+    if digest is not None:
+        query = query.where(Approval.digest == digest)
     return (await session.scalars(query)).first() is not None
 
 

@@ -66,7 +66,7 @@ async def _require(
     if await approval.used_by(session, action.value, subject, command_id):
         return None
     row = await approval.open_for(session, action.value, subject, digest(content))
-    if row is not None and status_of(ApprovalStatus(row.status), row.expires_at, now) is ApprovalStatus.EXPIRED:
+    if row is not None and _status(row, now) is ApprovalStatus.EXPIRED:
         row.status = ApprovalStatus.EXPIRED.value
         await session.flush()
         row = None
@@ -76,9 +76,45 @@ async def _require(
         if row.requested_by == actor.qualified():
             return row
         await _approve(session, actor, row, now)
+    await _used(session, row, command_id, now)
+    return None
+
+
+async def use(
+    session: AsyncSession,
+    action: ApprovalAction,
+    subject: str,
+    content: Mapping[str, object],
+    *,
+    command_id: str,
+    now: datetime,
+) -> None:
+    """Use up an approval in the transaction of its act; a command that used it before, by `require`, passes.
+
+    Every way to an act ends here, those too on which nobody was asked before: signals of the Temporal UI.
+
+    Raises:
+        ApprovalRequired: no other operator has approved this very act.
+    """
+    await approval.lock_for(session, action.value, subject)
+    if await approval.used_by(session, action.value, subject, command_id, digest=digest(content)):
+        return
+    row = await approval.open_for(session, action.value, subject, digest(content))
+    if row is None or _status(row, now) is not ApprovalStatus.APPROVED:
+        raise ApprovalRequired(
+            f"{action.value} of {subject} takes two operators: ask for it over the API, and have another one approve.",
+            extra={} if row is None else {"approval_id": row.id},
+        )
+    await _used(session, row, command_id, now)
+
+
+async def _used(session: AsyncSession, row: Approval, command_id: str, now: datetime) -> None:
     row.status, row.used_by, row.used_at = ApprovalStatus.USED.value, command_id, now
     await session.flush()
-    return None
+
+
+def _status(row: Approval, now: datetime) -> ApprovalStatus:
+    return status_of(ApprovalStatus(row.status), row.expires_at, now)
 
 
 async def decide(session: AsyncSession, actor: Actor, approval_id: str, *, approves: bool, now: datetime) -> Approval:
@@ -89,7 +125,7 @@ async def decide(session: AsyncSession, actor: Actor, approval_id: str, *, appro
         Conflict: `approval.decided`, or `approval.same_operator`.
     """
     row = await approval.get(session, approval_id, lock=True)
-    now_is = status_of(ApprovalStatus(row.status), row.expires_at, now)
+    now_is = _status(row, now)
     wanted = ApprovalStatus.APPROVED if approves else ApprovalStatus.REJECTED
     if now_is is wanted and row.decided_by == actor.qualified():
         return row

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.access import Actor
+from domain.approval import ApprovalAction, content_above
 from domain.ids import invoice_transfer_key
 from domain.invoice import booking
 from domain.invoice.arithmetic import InvoiceSums, sums_of
@@ -30,7 +31,7 @@ from repositories import alert, audit, billing_profile, invoice, organization
 from repositories.invoice import Finalised
 from runtime.database import driver_connection
 from runtime.identity import new_id
-from services import tax
+from services import approval, tax
 
 UNPROVEN = "tax.country_unproven"
 NOT_PROVEN = "The invoice was charged tax without two pieces of evidence for the country of the organization."
@@ -247,10 +248,21 @@ async def issue(
     return row
 
 
-async def void(session: AsyncSession, actor: Actor, invoice_id: str, command_id: str, now: datetime) -> InvoiceRow:
+async def void(
+    session: AsyncSession,
+    actor: Actor,
+    invoice_id: str,
+    command_id: str,
+    now: datetime,
+    *,
+    two_above: str | None = None,
+) -> InvoiceRow:
     """Take back all that an invoice booked, and give its credits back; the command that did so finds it void.
 
+    `two_above`: from more than this on, two operators have to have approved it; the approval is used up.
+
     Raises:
+        ApprovalRequired: they have not.
         NotFound: there is no such invoice.
         WrongInvoiceState: something is paid or credited on it, or it is void by another command; `extra["due"]` says
             what is left to pay. Or it is a subscription's.
@@ -261,6 +273,7 @@ async def void(session: AsyncSession, actor: Actor, invoice_id: str, command_id:
         return row
     require_voidable(invoice.standing_of(row), row.currency, credited_minor=row.credited_minor)
     booking.require_own_revenue(invoice.parts_of_row(row), row.status)
+    await _approved(session, row, ApprovalAction.INVOICE_VOID, two_above, command_id, now)
     credits_minor = row.prepaid_credits_minor + row.granted_credits_minor
     legs = booking.taken_back(row.org_id, row.currency, invoice.parts_of_row(row))
     legs += booking.given_back(row.org_id, row.currency, credits=credits_minor, prepaid_minor=row.prepaid_minor)
@@ -270,12 +283,22 @@ async def void(session: AsyncSession, actor: Actor, invoice_id: str, command_id:
     return row
 
 
-async def give_up(session: AsyncSession, actor: Actor, invoice_id: str, command_id: str, now: datetime) -> InvoiceRow:
+async def give_up(
+    session: AsyncSession,
+    actor: Actor,
+    invoice_id: str,
+    command_id: str,
+    now: datetime,
+    *,
+    two_above: str | None = None,
+) -> InvoiceRow:
     """Mark an open invoice as uncollectible: what is due becomes the platform's bad debt.
 
     Money that comes for it later is returned as for any invoice on which nothing is due.
+    `two_above`: from more than this on, two operators have to have approved it; the approval is used up.
 
     Raises:
+        ApprovalRequired: they have not.
         NotFound: there is no such invoice.
         WrongInvoiceState: nothing is due on it, or another command gave it up.
         IdempotencyConflict: the command gave up another one.
@@ -284,6 +307,7 @@ async def give_up(session: AsyncSession, actor: Actor, invoice_id: str, command_
     if await invoice.written_off_before(session, row, command_id):
         return row
     due = require_collectible(invoice.standing_of(row))
+    await _approved(session, row, ApprovalAction.INVOICE_GIVE_UP, two_above, command_id, now)
     receivable = accounts.org_receivable(row.org_id, row.currency)
     legs = [Leg(accounts.platform("bad_debt", row.currency), receivable, due)]
     step = "write_off" if row.write_off_transfer_id is None else f"write_off:{command_id}"
@@ -313,6 +337,19 @@ async def resume(session: AsyncSession, actor: Actor, invoice_id: str, now: date
         await session.flush()
         await audit.record(session, actor, "invoice.resume", row.id, details, row.org_id)
     return row
+
+
+async def _approved(
+    session: AsyncSession,
+    row: InvoiceRow,
+    action: ApprovalAction,
+    two_above: str | None,
+    command_id: str,
+    now: datetime,
+) -> None:
+    content = content_above(two_above, row.total_minor, row.currency)
+    if content is not None:
+        await approval.use(session, action, row.id, content, command_id=command_id, now=now)
 
 
 async def post(

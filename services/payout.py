@@ -18,7 +18,7 @@ from domain.creator import CreatorAccount, payable_to
 from domain.errors import Conflict
 from domain.ids import payout_id_of, payout_key
 from domain.lots import LotTerms
-from domain.money import CREDIT, format_amount, scale_of
+from domain.money import CREDIT, cut_minor, format_amount
 from domain.payable import HoldBack, PayableState, Share, Taken, take
 from domain.payment.snapshot import BalanceTransaction
 from domain.payout.commands import numbered, requested
@@ -164,19 +164,12 @@ def refuse_amount(amount_minor: int, there_minor: int, currency: str, minimum: s
             "can be paid out now.",
             extra=shown,
         )
-    if amount_minor <= 0 or amount_minor < least_minor(minimum, currency):
+    if amount_minor <= 0 or amount_minor < cut_minor(minimum, currency):
         raise CannotPayOut(
             f"A payout is at least {minimum} {currency}, and {shown['available']} {currency} can be paid out now.",
             code="payout.below_minimum",
             extra=shown,
         )
-
-
-def least_minor(minimum: str, currency: str) -> int:
-    """Return the least amount of a payout; the decimals that a currency has not are cut."""
-    whole, _, decimals = minimum.partition(".")
-    scale = scale_of(currency)
-    return int(f"{whole}{decimals[:scale].ljust(scale, '0')}")
 
 
 def _of_cash(cash: Sequence[Share], wanted_minor: int) -> tuple[list[PayoutLine], int]:

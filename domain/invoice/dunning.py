@@ -153,8 +153,7 @@ def not_charged(held: Collection, now: datetime, *, code: str, detail: str) -> O
     if code == WrongInvoiceState.code:
         after = replace(failed, next_at=now)
     elif held.charge_now and held.steps:
-        # An operator's charge comes beside the plan.
-        after = replace(failed, next_at=now + _gap(held.days, held.steps))
+        after = _beside(failed, now)
     elif held.steps == 0:
         after = replace(failed, steps=1, next_at=max(now, held.due_at) + _gap(held.days, 1))
     else:
@@ -164,9 +163,12 @@ def not_charged(held: Collection, now: datetime, *, code: str, detail: str) -> O
 
 
 def declined(held: Collection, now: datetime, *, code: str, detail: str) -> Outcome:
-    """Count a charge of ours that was declined; the next one comes on the next day of dunning."""
+    """Count a charge of the plan that was declined; the next one comes on the next day of dunning.
+
+    One that an operator asked for counts no step: a person could otherwise have an invoice given up by charging it.
+    """
     failed = replace(held, status=S.SCHEDULED, charge_now=False, unanswered=0, failure_code=code, failure=detail)
-    after = _next(failed, now)
+    after = _beside(failed, now) if held.charge_now and held.steps else _next(failed, now)
     mail = None if _is_last(after) else MailKind.PAYMENT_FAILED
     return Outcome(collection=after, event="declined", actor=WORKFLOW, details=_attempt(held) | _why(failed), mail=mail)
 
@@ -332,6 +334,11 @@ def _next(held: Collection, now: datetime) -> Collection:
     """Count one step of dunning. What was late moves the rest, so two never come on one day."""
     steps = held.steps + 1
     return replace(held, steps=steps, next_at=now + _gap(held.days, steps))
+
+
+def _beside(held: Collection, now: datetime) -> Collection:
+    """Go on with the plan after a charge that an operator asked for beside it."""
+    return replace(held, next_at=now + _gap(held.days, held.steps))
 
 
 def _is_last(held: Collection) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from api.bootstrap import operator_key
 from runtime.database import Database
 from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
+from tests.api.invoicing import PATH, issue
 from tests.api.paying import paying_app
 from tests.conftest import DatabaseUrls
 
@@ -45,6 +46,22 @@ async def test_one_operator_alone_cannot_and_two_can_once(two: tuple[Caller, Cal
     assert good(await agree(asking, tenant))["currency"] == "EUR"
     assert refused(await agree(asking, tenant), 403, "approval.required")["approval_id"] != needed["approval_id"]
     refused(await other.post(f"{path}/approve"), 409, "approval.decided")
+
+
+@pytest.mark.parametrize(("act", "end"), [("void", "void"), ("mark-uncollectible", "uncollectible")])
+async def test_large_invoice_is_ended_by_two_and_a_small_one_by_one(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant, act: str, end: str
+) -> None:
+    asking, other = two
+    tenant = await new_tenant("owner")
+    lines = {line: [{"description": "Support", "unit_amount": line}] for line in ("100.00", "100.01")}
+    small, large = [await issue(asking, tenant, lines=each) for each in lines.values()]
+    assert good(await asking.post(f"{PATH}/{small['id']}/{act}", key=new_key()))["status"] == end
+    key, path = new_key(), f"{PATH}/{large['id']}/{act}"
+    needed = refused(await asking.post(path, key=key), 403, "approval.required")
+    assert good(await asking.get(f"{PATH}/{large['id']}"))["status"] == "open"
+    assert good(await other.post(f"/approvals/{needed['approval_id']}/approve"))["content"]["amount"] == "100.01"
+    assert good(await asking.post(path, key=key))["status"] == end
 
 
 async def test_same_request_of_another_operator_approves(two: tuple[Caller, Caller], new_tenant: MakeTenant) -> None:

@@ -149,6 +149,18 @@ def test_pitfall_20_what_was_not_declined_is_not_counted():
     assert (held.steps, held.attempts) == (1, 4)
 
 
+def test_charges_that_an_operator_asks_for_come_beside_the_plan_and_never_give_up():
+    held = rules.declined(
+        rules.charging(begun(), T0, payment_id="pay_1").collection, T0, code="c", detail="d"
+    ).collection
+    for _ in range(len(held.days) + 1):
+        asked = rules.charge_requested(held, OPEN, T0, actor="operator:kim").collection
+        assert agenda(asked, OPEN, T0) is Step.CHARGE
+        charging = rules.charging(asked, T0, payment_id="pay_2").collection
+        held = rules.declined(charging, T0, code="c", detail="d").collection
+    assert agenda(held, OPEN, T0) == Wait(until=T0 + timedelta(days=3), why="charge the stored method")
+
+
 def test_step_that_comes_late_moves_the_rest():
     late = T0 + timedelta(days=9)
     first = rules.declined(rules.charging(begun(), T0, payment_id="pay_1").collection, T0, code="c", detail="d")

@@ -322,7 +322,7 @@ async def stage_on(
         if chains is not None:
             crypto = chains.provider(PostgresDepositBook(database))
             providers = replace(providers, payments={**providers.payments, "crypto": crypto}, rates=chains.rates())
-        settings = Settings(payment_return_url="https://platform.test/")
+        settings = Settings(payment_return_url="https://platform.test/", two_operators_above="1000.00")
         async with make_worker(
             client, database, providers, build_id=build_id, sealed_signals=sealed_signals, settings=settings
         ):

@@ -111,6 +111,13 @@ class InvoiceDriver:
     async def kinds(self) -> list[str]:
         return [event.kind for event in await self.timeline()]
 
+    async def refused(self, count: int = 1) -> list[str]:
+        """Return the codes of what was signalled and refused, once it is so many times."""
+        while True:
+            codes = [str(event.details["code"]) for event in await self.timeline() if event.kind == "command_refused"]
+            if len(codes) >= count:
+                return codes
+
     async def mails(self) -> list[str]:
         async with self.stage.database.platform() as session:
             query = "SELECT kind FROM mails WHERE org_id = :org_id ORDER BY id"

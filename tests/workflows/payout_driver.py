@@ -18,7 +18,6 @@ from domain.payable import HoldBack
 from domain.payout.state import Payout
 from ledger.gateway import Ledger
 from models.agent import Agent
-from models.approval import Approval
 from models.creator_account import CreatorAccountRow
 from models.organization import Organization
 from models.payout import PayoutEventRow
@@ -27,6 +26,7 @@ from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import payout as service
+from tests.workflows.approvals import approved
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver
 
@@ -76,20 +76,7 @@ class PayoutDriver:
 
     async def approved(self) -> None:
         """Have two operators approve that it is given up."""
-        async with self.stage.database.platform() as session:
-            await session.execute(
-                insert(Approval).values(
-                    id=new_id("apv"),
-                    action=ApprovalAction.PAYOUT_GIVE_UP.value,
-                    subject=self.payout.payout_id,
-                    content={},
-                    digest="",
-                    status="used",
-                    requested_by="kim",
-                    requested_at=datetime.now(UTC),
-                    expires_at=datetime.now(UTC),
-                )
-            )
+        await approved(self.stage, ApprovalAction.PAYOUT_GIVE_UP, self.payout.payout_id, {})
 
     async def earnings(self) -> dict[str, int]:
         """What is on the agent's earnings now, by asset."""

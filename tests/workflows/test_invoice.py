@@ -9,12 +9,15 @@ import pytest
 from sqlalchemy import text
 
 from domain import accounts
+from domain.approval import ApprovalAction
 from domain.payment.snapshot import ProviderStatus
 from ledger.gateway import Ledger
+from models.approval import Approval
 from repositories import payment as payments
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
+from tests.workflows.approvals import approved
 from tests.workflows.conftest import Stage, own_server, stage_on
 from tests.workflows.invoice_driver import InvoiceDriver, collected
 from tests.workflows.payment_driver import PaymentDriver
@@ -51,6 +54,11 @@ async def fired(made: InvoiceDriver) -> None:
         ]
         if timers and timers[-1].HasField("timer_fired_event_attributes"):
             return
+
+
+async def lapse(stage: Stage, approval_id: str) -> None:
+    async with stage.database.platform() as session:
+        await session.execute(text("UPDATE approvals SET status = 'expired' WHERE id = :id"), {"id": approval_id})
 
 
 async def charged_back(made: InvoiceDriver) -> str:
@@ -185,6 +193,37 @@ async def test_operator_gives_up_what_was_charged_back(stage):
     await made.signal("give_up", reason="fraud")
     assert await made.ends() == "uncollectible"
     assert (await made.invoice()).written_off_minor == 25_000
+
+
+@pytest.mark.parametrize(
+    ("signal", "action", "end"),
+    [
+        ("void", ApprovalAction.INVOICE_VOID, "void"),
+        ("give_up", ApprovalAction.INVOICE_GIVE_UP, "uncollectible"),
+    ],
+)
+async def test_signal_ends_a_large_invoice_only_with_an_approval_of_that_act_that_was_not_used(
+    stage, signal, action, end
+):
+    made, other = [await collected(stage, method="send_invoice", minor=100_001) for _ in range(2)]
+    invoice_id, large = made.held.invoice_id, {"amount": "1000.01", "currency": "USD"}
+    [another] = {ApprovalAction.INVOICE_VOID, ApprovalAction.INVOICE_GIVE_UP} - {action}
+    await made.waits()
+    await approved(stage, another, invoice_id, large)
+    await approved(stage, action, other.held.invoice_id, large)
+    await approved(stage, action, invoice_id, {"amount": "999.00", "currency": "USD"})
+    await approved(stage, action, invoice_id, large, used_by="another command")
+    lapsed = await approved(stage, action, invoice_id, large, asked=timedelta(days=4))
+    await made.signal(signal)
+    assert await made.refused() == ["approval.required"]
+    assert (await made.invoice()).status == "open"
+    await lapse(stage, lapsed)
+    given = await approved(stage, action, invoice_id, large)
+    await made.signal(signal)
+    assert await made.ends() == end
+    assert (await made.invoice()).status == end
+    async with stage.database.platform() as session:
+        assert (await session.get(Approval, given)).status == "used"
 
 
 async def test_invoice_voided_while_a_charge_is_under_way_keeps_no_money(stage):

@@ -245,7 +245,9 @@ async def void_invoice(
         actor,
         once,
         invoice_id,
-        lambda session, now: invoice.void(session, actor, invoice_id, once.command_id, now),
+        lambda session, now: invoice.void(
+            session, actor, invoice_id, once.command_id, now, two_above=deps.settings.two_operators_above
+        ),
         takes_two=ApprovalAction.INVOICE_VOID,
     )
 
@@ -268,7 +270,9 @@ async def mark_uncollectible(
         actor,
         once,
         invoice_id,
-        lambda session, now: invoice.give_up(session, actor, invoice_id, once.command_id, now),
+        lambda session, now: invoice.give_up(
+            session, actor, invoice_id, once.command_id, now, two_above=deps.settings.two_operators_above
+        ),
         takes_two=ApprovalAction.INVOICE_GIVE_UP,
     )
 
@@ -491,11 +495,11 @@ async def _operated(
     """
     async with deps.session_for(actor) as session:
         row = await _seen(session, actor, invoice_id, Permission.OPERATE)
-        due_minor, currency = row.total_minor, row.currency
+        total_minor, currency = row.total_minor, row.currency
 
     async def act() -> InvoiceView:
         if takes_two is not None:
-            await above(deps, actor, once, takes_two, invoice_id, due_minor, currency)
+            await above(deps, actor, once, takes_two, invoice_id, total_minor, currency)
         now = datetime.now(UTC)
         async with deps.session_for(actor) as session:
             shown = view(await effect(session, now), now)

@@ -1,0 +1,40 @@
+"""What two operators have approved, as it stands in the books."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import insert
+
+from domain.approval import ApprovalAction, digest
+from models.approval import Approval
+from runtime.identity import new_id
+from tests.workflows.conftest import Stage
+
+
+async def approved(
+    stage: Stage,
+    action: ApprovalAction,
+    subject: str,
+    content: Mapping[str, object],
+    *,
+    used_by: str | None = None,
+    asked: timedelta = timedelta(0),
+) -> str:
+    """Have an act approved that was asked for so long ago, and used by a command where that is named."""
+    approval_id, then = new_id("apv"), datetime.now(UTC) - asked
+    async with stage.database.platform() as session:
+        await session.execute(
+            insert(Approval).values(
+                id=approval_id,
+                action=action.value,
+                subject=subject,
+                content=dict(content),
+                digest=digest(content),
+                status="approved" if used_by is None else "used",
+                used_by=used_by,
+                requested_by="kim",
+                requested_at=then,
+                expires_at=then + timedelta(days=3),
+            )
+        )
+    return approval_id
