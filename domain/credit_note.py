@@ -47,6 +47,7 @@ def note_of(
     credited_minor: int,
     amount_minor: int | None,
     currency: str,
+    most_minor: int | None = None,
 ) -> CreditNote:
     """Decide a credit note.
 
@@ -56,6 +57,7 @@ def note_of(
         credited_minor: what notes have taken back before.
         amount_minor: with tax; None for all that is left.
         currency: of the invoice.
+        most_minor: what can be taken back at most; None for all that is due or paid by credits.
 
     Raises:
         WrongInvoiceState: the invoice is a draft, void or uncollectible.
@@ -68,6 +70,8 @@ def note_of(
             extra={"state": standing.status.value, "due": format_amount(standing.due_minor, currency)},
         )
     remaining = standing.due_minor + credits.prepaid_minor
+    if most_minor is not None:
+        remaining = min(remaining, most_minor)
     amount = remaining if amount_minor is None else amount_minor
     if amount_minor is not None and amount_minor <= 0:
         raise Invalid("The amount must be greater than zero.", extra={"field": "amount"})

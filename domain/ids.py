@@ -282,6 +282,11 @@ def subscription_grant_key(subscription_id: str, grant: str) -> str:
     return bounded(f"subscription:{subscription_id}:grant:{grant}")
 
 
+def subscription_return_key(subscription_id: str, cause: str) -> str:
+    """Return the key of a transfer that takes credits back; `cause` is unique within the subscription."""
+    return bounded(f"subscription:{subscription_id}:return:{cause}")
+
+
 def subscription_tier_command(subscription_id: str, number: int) -> str:
     """Name the command by which an event of a subscription changes its organization's tier."""
     return bounded(f"subscription:{subscription_id}:tier:{number}")

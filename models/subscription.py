@@ -79,7 +79,9 @@ class SubscriptionBill(Base):
         payment_id: the payment that mirrors it, where the provider names one.
         gross_minor: what was received; `amount_minor` is that without tax.
         for_credits: whether credits are to take all of what was paid.
-        granted_minor: what went along with credits; `accrued_minor` is revenue.
+        granted_minor: what went along with credits and has not come back; `accrued_minor` is revenue.
+        returned_minor: what came back with credits that were taken back.
+        credited_minor: what credit notes have taken back, without tax.
         accrued_on: the last day that is booked, in UTC; at first the one before something is earned.
     """
 
@@ -87,7 +89,9 @@ class SubscriptionBill(Base):
     __table_args__ = (
         CheckConstraint("amount_minor BETWEEN 0 AND gross_minor AND gross_minor > 0", name="amount"),
         CheckConstraint(
-            "least(granted_minor, accrued_minor) >= 0 AND granted_minor + accrued_minor <= amount_minor", name="given"
+            "least(granted_minor, accrued_minor, returned_minor, credited_minor) >= 0 "
+            "AND granted_minor + accrued_minor + credited_minor <= amount_minor",
+            name="given",
         ),
         CheckConstraint("period_start < period_end", name="period"),
         Index("ix_subscription_bills_subscription_id", "subscription_id"),
@@ -97,7 +101,7 @@ class SubscriptionBill(Base):
             "accrued_on",
             "provider",
             "bill_ref",
-            postgresql_where=text("granted_minor + accrued_minor < amount_minor"),
+            postgresql_where=text("granted_minor + accrued_minor + credited_minor < amount_minor"),
         ),
     )
 
@@ -115,6 +119,8 @@ class SubscriptionBill(Base):
     for_credits: Mapped[bool]
     granted_minor: Mapped[int] = mapped_column(server_default=text("0"))
     accrued_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    returned_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    credited_minor: Mapped[int] = mapped_column(server_default=text("0"))
     accrued_on: Mapped[date]
     settled_at: Mapped[datetime]
 

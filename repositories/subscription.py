@@ -9,9 +9,12 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.ids import uuid_of
 from domain.subscription.agenda import wakes_at
+from domain.subscription.refund import RestOfLot
 from domain.subscription.state import Outcome, Subscription, SubscriptionStatus
 from ledger.invariants import Invariant
+from models.ledger_lot import LedgerLot
 from models.payment import PaymentRow
 from models.subscription import (
     SubscriptionBill,
@@ -184,6 +187,29 @@ async def bill(session: AsyncSession, provider: str, bill_ref: str) -> Subscript
     return (await session.scalars(locked)).one_or_none()
 
 
+async def bill_of_invoice(session: AsyncSession, invoice_id: str) -> SubscriptionBill | None:
+    """Return the bill that an invoice is for, locked."""
+    query = select(SubscriptionBill).where(SubscriptionBill.invoice_id == invoice_id)
+    locked = query.with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(locked)).one_or_none()
+
+
+async def rest_of_lots(session: AsyncSession, bill: SubscriptionBill) -> list[RestOfLot]:
+    """Return what is left of the credits that a bill granted; the caller has locked the balance that they are on."""
+    granted = select(SubscriptionGrant.lot_id).where(
+        SubscriptionGrant.subscription_id == bill.subscription_id, SubscriptionGrant.bill_ref == bill.bill_ref
+    )
+    ids = [uuid_of(lot_id) for lot_id in await session.scalars(granted)]
+    found = await session.execute(
+        select(LedgerLot.id, LedgerLot.remaining - LedgerLot.held, LedgerLot.amount, LedgerLot.paid)
+        .where(LedgerLot.id.in_(ids), LedgerLot.remaining > LedgerLot.held)
+        .order_by(LedgerLot.id)
+    )
+    return [
+        RestOfLot(lot_id=id, free_minor=free, amount_minor=amount, paid_minor=paid) for id, free, amount, paid in found
+    ]
+
+
 async def mirrored(session: AsyncSession, provider: str, bill_refs: Sequence[str]) -> Sequence[PaymentRow]:
     """Return the payments that mirror bills."""
     query = select(PaymentRow).join(SubscriptionBill, SubscriptionBill.payment_id == PaymentRow.id)
@@ -204,7 +230,8 @@ async def grant(session: AsyncSession, subscription_id: str, key: str) -> Subscr
 
 async def accruing(session: AsyncSession, through: date, limit: int) -> Sequence[SubscriptionBill]:
     """Lock bills that are to be booked for the oldest day that is not, if that is not after `through`."""
-    is_deferred = SubscriptionBill.granted_minor + SubscriptionBill.accrued_minor < SubscriptionBill.amount_minor
+    gone = SubscriptionBill.granted_minor + SubscriptionBill.accrued_minor + SubscriptionBill.credited_minor
+    is_deferred = gone < SubscriptionBill.amount_minor
     oldest = select(func.min(SubscriptionBill.accrued_on)).where(is_deferred, SubscriptionBill.accrued_on < through)
     query = (
         select(SubscriptionBill)
@@ -219,7 +246,7 @@ async def accruing(session: AsyncSession, through: date, limit: int) -> Sequence
 #: What `verify` proves about these rows and the books.
 INVARIANTS = (
     Invariant(
-        name="deferred subscriptions are what was paid for subscriptions, less what was granted and is revenue",
+        name="deferred subscriptions are what was paid for them, less what was granted, credited and is revenue",
         table="public.subscription_bills",
         unit="bills",
         violations="""
@@ -231,7 +258,8 @@ INVARIANTS = (
             WHERE a.path = 'platform/deferred_subscriptions' GROUP BY a.asset
         ) b
         FULL JOIN (
-            SELECT currency AS asset, sum(amount_minor - granted_minor - accrued_minor) AS deferred
+            SELECT currency AS asset,
+                sum(amount_minor - granted_minor - accrued_minor - credited_minor) AS deferred
             FROM public.subscription_bills GROUP BY currency
         ) s USING (asset)
         WHERE coalesce(b.posted, 0) <> coalesce(s.deferred, 0)
@@ -242,7 +270,7 @@ INVARIANTS = (
         table="public.subscription_bills",
         unit="bills",
         violations="""
-        SELECT coalesce(b.bill_ref, g.bill_ref) || ': granted ' || coalesce(b.granted_minor, 0) ||
+        SELECT coalesce(b.bill_ref, g.bill_ref) || ': granted ' || coalesce(b.granted_minor + b.returned_minor, 0) ||
             ', its grants cost ' || coalesce(g.paid, 0) || ', of other lots ' || coalesce(g.other, 0)
         FROM public.subscription_bills b
         FULL JOIN (
@@ -251,7 +279,7 @@ INVARIANTS = (
             FROM public.subscription_grants g JOIN public.credit_lots l ON l.id = g.lot_id
             GROUP BY g.subscription_id, g.bill_ref
         ) g USING (subscription_id, bill_ref)
-        WHERE coalesce(b.granted_minor, 0) <> coalesce(g.paid, 0) OR coalesce(g.other, 0) > 0
+        WHERE coalesce(b.granted_minor + b.returned_minor, 0) <> coalesce(g.paid, 0) OR coalesce(g.other, 0) > 0
         """,
     ),
 )

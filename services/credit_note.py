@@ -10,12 +10,15 @@ from domain.credit_note import CreditedCredits, note_of
 from domain.errors import other_request
 from domain.invoice import booking
 from domain.invoice.booking import Part
+from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.series import DocumentType, number_text, series_of
 from domain.invoice.state import InvoiceStatus
 from domain.money import format_amount
 from models.invoice import CreditNoteRow
 from repositories import audit, command, credit_note, invoice
+from repositories import subscription as subscriptions
 from runtime.identity import new_id
+from services import subscription_refund
 from services.invoice import post
 
 
@@ -32,11 +35,12 @@ async def issue(
     """Take back a part of an invoice, or all that is left of it, or return the note that the command issued.
 
     The amount is with tax; it is shared out over the invoice's streams and taxes in proportion to what is left of them,
-    so notes for the whole add up to the invoice. Nothing due any more, the invoice is paid.
+    so notes for the whole add up to the invoice. Nothing due any more, the invoice is paid. Of a subscription's invoice
+    the credits of its period come back first, and those that were used lessen what is left.
 
     Raises:
         NotFound: there is no such invoice.
-        WrongInvoiceState: the invoice is a draft, void or uncollectible, or a subscription's.
+        WrongInvoiceState: the invoice is a draft, void or uncollectible.
         Invalid: the amount is not positive.
         ExceedsRemainder: the amount is more than is left; `extra["remaining"]` says what is.
         IdempotencyConflict: the command issued another one.
@@ -49,19 +53,41 @@ async def issue(
             raise other_request()
         return done
     standing, of_row = invoice.standing_of(row), invoice.parts_of_row(row)
-    booking.require_own_revenue(of_row, row.status)
     credits = CreditedCredits(
         prepaid_minor=row.prepaid_minor,
         prepaid_credits_minor=row.prepaid_credits_minor,
         granted_credits_minor=row.granted_credits_minor,
     )
+    bill = await subscriptions.bill_of_invoice(session, row.id) if booking.of_subscription(of_row) else None
+    most = None
+    if bill is not None:
+        booked = booking.issued(row.org_id, row.currency, of_row)
+        await subscription_refund.take_back(
+            session,
+            bill,
+            cause=f"credit_note:{command_id}",
+            now=now,
+            also={account for leg in booked for account in (leg.source, leg.destination)},
+        )
+        most = subscription_refund.creditable_minor(bill, credited_gross_minor=row.credited_minor)
     note = note_of(
-        standing, credits, credited_minor=row.credited_minor, amount_minor=amount_minor, currency=row.currency
+        standing,
+        credits,
+        credited_minor=row.credited_minor,
+        amount_minor=amount_minor,
+        currency=row.currency,
+        most_minor=most,
     )
     before = [[Part(**part) for part in each.parts] for each in await credit_note.of_invoice(session, row.id)]
     parts = booking.share(of_row, before, note.amount_minor)
     back = note.prepaid_credits_minor + note.granted_credits_minor
-    legs = booking.taken_back(row.org_id, row.currency, parts)
+    if bill is None:
+        legs = booking.taken_back(row.org_id, row.currency, parts)
+    else:
+        net = sum(part.amount_minor for part in parts if part.account == SUBSCRIPTIONS)
+        legs = await subscription_refund.credit(session, bill, net)
+        others = [part for part in parts if part.account != SUBSCRIPTIONS]
+        legs += booking.taken_back(row.org_id, row.currency, others)
     legs += booking.given_back(row.org_id, row.currency, credits=back, prepaid_minor=note.prepaid_minor)
     note_id = new_id("crn")
     posted = await post(session, row, legs, step=f"credit:{note_id}", kind="credit_note.issued", now=now)

@@ -51,11 +51,14 @@ async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEv
     if clawed_back_minor:
         terms = events[0].payment.terms
         earnings = await recoverable(session, terms.org_id, terms.purpose.goods_asset, clawed_back_minor)
-    if len(moving) < 2 and not clawed_back_minor:
+    is_one = len(moving) < 2 and not clawed_back_minor
+    shares = [
+        await _books(event).share(session, event) for event in moving if not is_one or _books(event).posts_again(event)
+    ]
+    touched = {account: None for share in shares if share is not None for account in share.posts_to()}
+    if is_one and not touched:
         return earnings  # one transfer locks its balances in their order by itself
-    for event in moving:
-        await _books(event).share(session, event)
-    touched = {account: None for event in moving for move in event.moves for account in _accounts(event, move)}
+    touched |= {account: None for event in moving for move in event.moves for account in _accounts(event, move)}
     touched |= dict.fromkeys(earnings)
     # Under the lock above nobody else opens the account of a debt, and most organizations never need one.
     asset = events[0].payment.terms.purpose.goods_asset

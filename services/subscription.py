@@ -27,9 +27,9 @@ from domain.money import CREDIT, format_amount
 from domain.payment.commands import adopted
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from domain.plan import FREE, Plans
-from domain.subscription.accrual import Deferred, accrues, first_day
+from domain.subscription.accrual import accrues, first_day
 from domain.subscription.converge import plan_held
-from domain.subscription.period import Period
+from domain.subscription.refund import credits_left
 from domain.subscription.state import Grant, Outcome, Settled, Subscription, SubscriptionStatus, Terms
 from ledger.gateway import Ledger, Posting
 from models.credit_lot import CreditLot
@@ -40,8 +40,7 @@ from repositories import subscription as subscriptions
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import invoice, mail, project
-
-REVENUE = "revenue/subscriptions"
+from services.subscription_refund import REVENUE, deferred_of
 
 
 async def write(
@@ -100,7 +99,7 @@ async def accrue(session: AsyncSession, through: date, *, limit: int) -> int:
     until = datetime.combine(day + timedelta(days=1), time(), UTC)
     earned: dict[str, int] = {}
     for row in rows:
-        more = accrues(_deferred(row), until)
+        more = accrues(deferred_of(row), until)
         row.accrued_minor += more
         row.accrued_on = day
         earned[row.currency] = earned.get(row.currency, 0) + more
@@ -214,13 +213,16 @@ async def _grant(session: AsyncSession, actor: Actor, after: Subscription, grant
     bill = await subscriptions.bill(session, after.provider, grant.bill_ref)
     assert bill is not None, "credits are granted for a bill that was paid"
     # What they cost is never more than is left of what was received for them, without tax.
-    cost = min(grant.paid_minor * bill.amount_minor // bill.gross_minor, _deferred(bill).left_minor)
+    wanted = grant.paid_minor * bill.amount_minor // bill.gross_minor
+    credits, cost = credits_left(grant.credits_minor, wanted, deferred_of(bill))
+    if not credits:
+        return
     key = subscription_grant_key(after.subscription_id, grant.key)
     lot = CreditLot(
         id=new_id("lot"),
         org_id=after.org_id,
         source=LotSource.SUBSCRIPTION.value,
-        amount_minor=grant.credits_minor,
+        amount_minor=credits,
         payment_id=bill.payment_id,
         paid_minor=cost,
         paid_currency=bill.currency,
@@ -235,7 +237,7 @@ async def _grant(session: AsyncSession, actor: Actor, after: Subscription, grant
         lot_id=uuid_of(lot.id),
     )
     issuance, wallet = accounts.platform("credit_issuance", CREDIT), accounts.org_credits(after.org_id)
-    postings = [Posting(issuance, wallet, grant.credits_minor, lots=terms)]
+    postings = [Posting(issuance, wallet, credits, lots=terms)]
     if cost:
         deferred, owed = (accounts.platform(name, bill.currency) for name in (SUBSCRIPTIONS, "deferred_revenue"))
         postings.append(Posting(deferred, owed, cost))
@@ -258,7 +260,7 @@ async def _grant(session: AsyncSession, actor: Actor, after: Subscription, grant
             org_id=after.org_id,
             bill_ref=grant.bill_ref,
             lot_id=lot.id,
-            credits_minor=grant.credits_minor,
+            credits_minor=credits,
             paid_minor=cost,
             starts_at=grant.month.start,
             ends_at=grant.month.end,
@@ -286,13 +288,3 @@ def _priced(terms: Terms, plans: Plans) -> dict[str, str]:
     """Return the values of a mail about what a plan costs."""
     amount = format_amount(terms.amount_minor, terms.currency)
     return {"plan": plans.of(terms.plan).title, "amount": amount, "currency": terms.currency}
-
-
-def _deferred(row: SubscriptionBill) -> Deferred:
-    return Deferred(
-        amount_minor=row.amount_minor,
-        period=Period(start=row.period_start, end=row.period_end),
-        for_credits=row.for_credits,
-        granted_minor=row.granted_minor,
-        accrued_minor=row.accrued_minor,
-    )

@@ -8,7 +8,9 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.payment_providers import ProviderActivities
     from contracts.payment import GiveUpRefund, RefundPayment, RefundRequest, RefundResponse
+    from domain.errors import DomainError
     from domain.ids import payment_key
+    from domain.money import parse_amount
     from domain.payment import commands
     from domain.payment.converge import refund_accepted, refund_failed
     from domain.payment.given_up import give_up
@@ -23,7 +25,17 @@ class PaymentRefunds(PaymentAtProvider):
 
     async def _refund(self, command: RefundPayment) -> None:
         """Book the refund, then have it made; the caller holds the lock."""
-        await self._apply(command.command_id, partial(self._requested, command), command.actor)
+        asked, settled = command, False
+        while not settled:
+            try:
+                await self._apply(asked.command_id, partial(self._requested, asked), asked.actor)
+                settled = True
+            except DomainError as refusal:
+                left = _left(refusal, self._state.terms.currency)
+                if command.amount_minor is not None or left is None:
+                    raise
+                # All that remains is what the books leave, because credits that it paid for were used. It only shrinks.
+                asked = command.model_copy(update={"amount_minor": left})
         await self._submit_refunds()
 
     async def _give_up(self, command: GiveUpRefund) -> None:
@@ -90,3 +102,10 @@ class PaymentRefunds(PaymentAtProvider):
             if accepted is not None:
                 await self._record([numbered(accepted, workflow.now())])
             await self._refresh()
+
+
+def _left(refusal: DomainError, currency: str) -> int | None:
+    """Return what the books leave to refund where that is less than was asked for; None where it is nothing."""
+    if refusal.error_code != commands.RefundExceeds.code:
+        return None
+    return parse_amount(str(refusal.extra["refundable"]), currency, zero=True) or None

@@ -55,15 +55,15 @@ def of_subscription(parts: Sequence[Part]) -> bool:
 
 
 def require_own_revenue(parts: Sequence[Part], state: str) -> None:
-    """Refuse to take back what is earned elsewhere: a subscription's period is, by the day and by its credits.
+    """Refuse to void what was paid when it was issued: a subscription's period is earned by the day and by its credits.
 
     Raises:
         WrongInvoiceState: a part of the invoice is a subscription's.
     """
     if of_subscription(parts):
         raise WrongInvoiceState(
-            "This invoice is of a subscription, and is earned day by day. It cannot be credited or voided: refund its "
-            "payment, or mark what is due as uncollectible.",
+            "This invoice is of a subscription, and is earned day by day. It cannot be voided: refund its payment, or "
+            "mark what is due as uncollectible.",
             extra={"state": state},
         )
 

@@ -49,6 +49,12 @@ class NotYet(Conflict):
     retryable = True
 
 
+class RefundExceeds(Invalid):
+    """Less is left to refund than was asked for; `extra["refundable"]` is what is, in the payment's currency."""
+
+    code = "payment.refund_exceeds_remainder"
+
+
 class NoResponse(Unavailable):
     """The provider did not answer a command in time. What became of it is looked up; repeating the key is safe."""
 
@@ -232,10 +238,8 @@ def refund(
     amount = remainder if amount_minor is None else amount_minor
     if amount > remainder:
         left = format_amount(remainder, terms.currency)
-        raise Invalid(
-            f"Only {left} {terms.currency} of this payment are left to refund.",
-            code="payment.refund_exceeds_remainder",
-            extra={"refundable": left},
+        raise RefundExceeds(
+            f"Only {left} {terms.currency} of this payment are left to refund.", extra={"refundable": left}
         )
     if amount < remainder and len(payment.refunds) >= MOST_REFUNDS:
         raise Conflict(

@@ -20,6 +20,7 @@ class Deferred:
         for_credits: whether its credits are to take all of it.
         granted_minor: what went along with credits so far.
         accrued_minor: what is revenue so far.
+        credited_minor: what credit notes have taken back.
     """
 
     amount_minor: int
@@ -27,11 +28,12 @@ class Deferred:
     for_credits: bool
     granted_minor: int = 0
     accrued_minor: int = 0
+    credited_minor: int = 0
 
     @property
     def left_minor(self) -> int:
-        """What is neither with credits nor revenue yet."""
-        return self.amount_minor - self.granted_minor - self.accrued_minor
+        """What is neither with credits nor revenue yet, nor taken back."""
+        return self.amount_minor - self.credited_minor - self.granted_minor - self.accrued_minor
 
 
 def first_day(period: Period, settled_at: datetime, *, for_credits: bool) -> date:
@@ -47,5 +49,5 @@ def accrues(deferred: Deferred, until: datetime) -> int:
     if deferred.for_credits:
         return 0
     left, whole = deferred.period.seconds_left(until)
-    earned = deferred.amount_minor * (whole - left) // whole
+    earned = (deferred.amount_minor - deferred.credited_minor) * (whole - left) // whole
     return max(0, min(earned - deferred.accrued_minor, deferred.left_minor))

@@ -32,6 +32,9 @@ class Share(Protocol):
     async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
         """Write what has become of it by the event's transfer."""
 
+    def posts_to(self) -> Sequence[Account]:
+        """Return the accounts that `write` posts to in transfers of its own; they are locked before the first."""
+
 
 class PurposeBooks(Protocol):
     """One purpose in the books. Nothing here commits."""
@@ -45,6 +48,9 @@ class PurposeBooks(Protocol):
 
     async def share(self, session: AsyncSession, event: PaymentEvent) -> Share | None:
         """Lock what has a part in the event's moves; None where nothing has."""
+
+    def posts_again(self, event: PaymentEvent) -> bool:
+        """Tell whether a share of the event can post a transfer of its own besides the event's."""
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
         """Return the accounts that a share of the move can touch."""
@@ -68,6 +74,10 @@ class Alone:
     async def share(self, session: AsyncSession, event: PaymentEvent) -> Share | None:  # noqa: ARG002
         """Lock nothing."""
         return None
+
+    def posts_again(self, event: PaymentEvent) -> bool:  # noqa: ARG002
+        """Post nothing else."""
+        return False
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:  # noqa: ARG002
         """Touch no other account."""

@@ -9,24 +9,41 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.payment import PaymentEvent
 from domain.access import Actor
 from domain.accounts import Account
-from domain.invoice.state import InvoiceBalance, PausedFor, changed, require_payable
+from domain.credit_note import ExceedsRemainder
+from domain.invoice import booking as invoice_booking
+from domain.invoice.booking import Part
+from domain.invoice.state import InvoiceBalance, PausedFor, WrongInvoiceState, changed, require_payable
 from domain.payment import booking, invoicing
+from domain.payment.commands import RefundExceeds
 from domain.payment.purposes.invoice import Payable
-from domain.payment.state import PaymentPosting, PaymentPostingKind
+from domain.payment.state import Fulfilment, PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
+from models.subscription import SubscriptionBill
 from repositories import invoice
-from services import credit_note
+from repositories import subscription as subscriptions
+from services import credit_note, subscription_refund
 from services.purposes.base import Alone
+
+#: An operator has money sent back.
+REFUND = "refund_requested"
+#: Money of a payment is gone for good, and nobody here was asked.
+LOST = frozenset({"refund_taken_over", "dispute_lost", "reversed"})
 
 
 @dataclass(slots=True)
 class InvoiceShare:
-    """The part that an invoice has in an event's moves; `now` is how it stands after those that were shared out."""
+    """The part that an invoice has in an event's moves; `now` is how it stands after those that were shared out.
+
+    `bill` is that of the subscription which the invoice is for, where the event takes its credits back; `parts` is what
+    the invoice booked.
+    """
 
     invoice_id: str
     before: InvoiceBalance
     now: InvoiceBalance
+    bill: SubscriptionBill | None = None
+    parts: Sequence[Part] = ()
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
         """Tell whether the move can pay the invoice, or take from it."""
@@ -43,6 +60,11 @@ class InvoiceShare:
         terms = event.payment.terms
         if event.event == "invoice_paid":
             require_payable(self.now)
+        if self.bill is not None and event.event == REFUND and event.payment.fulfilment is Fulfilment.PENDING:
+            raise WrongInvoiceState(
+                "The payment has not paid its invoice yet. Repeat the refund in a moment.",
+                extra={"state": self.now.status.value},
+            )
         available = (await ledger.balance(booking.wallet(terms))).available_minor
         split = invoicing.split(event.payment, move, self.now, available_minor=available)
         rest, part = replace(move, amount_minor=split.other_minor), split.invoice_minor
@@ -60,17 +82,50 @@ class InvoiceShare:
             await invoice.write_standing(
                 session, self.invoice_id, terms.payment_id, terms.org_id, self.now, event.at, reopened_by=reopened
             )
-            if event.details.get("credit_note") and reopened is not None:
-                assert event.actor_detail is not None
-                await credit_note.issue(
-                    session,
-                    event.actor_detail,
-                    self.invoice_id,
-                    amount_minor=self.before.paid_minor - self.now.paid_minor,
-                    reason=str(event.details["reason"]),
-                    command_id=str(event.details["refund_id"]),
-                    now=event.at,
-                )
+            if self._is_credited(event) and reopened is not None:
+                await self._credit(session, event)
+        if self.bill is not None and event.event in LOST:
+            cause = f"{event.event}:{event.payment.terms.payment_id}:{event.payment.version}"
+            await subscription_refund.take_back(session, self.bill, cause=cause, now=event.at)
+
+    def posts_to(self) -> Sequence[Account]:
+        """Return the accounts of a credit note, and those of a subscription's credits."""
+        if self.bill is None:
+            return ()
+        booked = invoice_booking.issued(self.bill.org_id, self.bill.currency, self.parts)
+        return [
+            *subscription_refund.touched(self.bill),
+            *(account for leg in booked for account in (leg.source, leg.destination)),
+        ]
+
+    def _is_credited(self, event: PaymentEvent) -> bool:
+        return bool(event.details.get("credit_note")) or (self.bill is not None and event.event == REFUND)
+
+    async def _credit(self, session: AsyncSession, event: PaymentEvent) -> None:
+        """Credit the invoice with what is refunded.
+
+        Raises:
+            RefundExceeds: it is more than the credits leave that were used of a subscription's period.
+        """
+        assert event.actor_detail is not None
+        try:
+            await credit_note.issue(
+                session,
+                event.actor_detail,
+                self.invoice_id,
+                amount_minor=self.before.paid_minor - self.now.paid_minor,
+                reason=str(event.details["reason"] or "Refund"),
+                command_id=str(event.details["refund_id"]),
+                now=event.at,
+            )
+        except ExceedsRemainder as refusal:
+            if self.bill is None:
+                raise
+            left, currency = refusal.extra["remaining"], self.bill.currency
+            raise RefundExceeds(
+                f"Credits of this period were used. Only {left} {currency} are left to refund.",
+                extra={"refundable": left},
+            ) from refusal
 
 
 class InvoiceBooks(Alone):
@@ -92,10 +147,20 @@ class InvoiceBooks(Alone):
     async def share(self, session: AsyncSession, event: PaymentEvent) -> InvoiceShare | None:
         """Lock the invoice that the event can change."""
         terms = event.payment.terms
-        if terms.purpose.invoice_id is None or not any(move.kind in invoicing.KINDS for move in event.moves):
+        invoice_id, takes = terms.purpose.invoice_id, event.event == REFUND or event.event in LOST
+        if invoice_id is None or not (takes or any(move.kind in invoicing.KINDS for move in event.moves)):
             return None
-        standing = await invoice.lock_standing(session, terms.purpose.invoice_id, terms.payment_id)
-        return InvoiceShare(invoice_id=terms.purpose.invoice_id, before=standing, now=standing)
+        standing = await invoice.lock_standing(session, invoice_id, terms.payment_id)
+        share = InvoiceShare(invoice_id=invoice_id, before=standing, now=standing)
+        if takes:
+            share.parts = invoice.parts_of_row(await invoice.get(session, invoice_id))
+            if invoice_booking.of_subscription(share.parts):
+                share.bill = await subscriptions.bill_of_invoice(session, invoice_id)
+        return share
+
+    def posts_again(self, event: PaymentEvent) -> bool:
+        """Tell whether the event can take the credits of a subscription back, or credit its invoice."""
+        return event.event == REFUND or event.event in LOST
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
         """Return what the organization has been invoiced."""

@@ -107,6 +107,10 @@ class PurchaseShare:
             ]
         return replace(move, amount_minor=move.amount_minor - part), [leg for leg in legs if leg[2]]
 
+    def posts_to(self) -> Sequence[Account]:
+        """Post nothing besides the event's transfer."""
+        return ()
+
     async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
         """Write the sale, or what has become of it."""
         terms = event.payment.terms

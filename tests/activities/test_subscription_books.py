@@ -27,7 +27,7 @@ from repositories import payment as payments
 from repositories import subscription as subscriptions
 from runtime.database import Database
 from runtime.identity import new_id
-from services import credit_note, invoice, invoice_collection
+from services import invoice, invoice_collection
 from services.subscription import accrue
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, seen, unpaid
@@ -79,7 +79,7 @@ async def test_first_payment_gives_an_invoice_a_payment_the_credits_and_the_tier
     assert (await one.tier(), await one.credits()) == ("starter", 500)
 
 
-async def test_invoice_of_a_period_is_neither_voided_nor_credited_nor_collected_by_us(
+async def test_invoice_of_a_period_is_neither_voided_nor_collected_by_us(
     database: Database,
 ) -> None:
     one = await subscribed(database)
@@ -89,10 +89,6 @@ async def test_invoice_of_a_period_is_neither_voided_nor_credited_nor_collected_
     async with database.platform() as session:
         with pytest.raises(WrongInvoiceState, match="of a subscription"):
             await invoice.void(session, operator, issued.id, new_id("cmd"), START)
-        with pytest.raises(WrongInvoiceState, match="of a subscription"):
-            await credit_note.issue(
-                session, operator, issued.id, amount_minor=100, reason="late", command_id=new_id("cmd"), now=START
-            )
         with pytest.raises(WrongInvoiceState, match="provider collects it"):
             await invoice_collection.begin_later(
                 session,

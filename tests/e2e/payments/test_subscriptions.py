@@ -56,6 +56,33 @@ async def test_two_subscribes_at_once_are_one_which_gives_credits_a_plan_and_a_p
     assert (invoice["total"], invoice["due"]) == ("29.00", "0.00")
 
 
+async def test_pitfall_41_refund_of_a_period_takes_its_credits_first_and_is_less_what_they_paid_for(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    await stored(payer, sandboxes)
+    good(await payer.caller.post("/billing/subscribe", {"plan": "starter"}), 201)
+
+    async def payments() -> list[Json]:
+        listed: list[Json] = good(await payer.caller.get("/payments?purpose=invoice"))["data"]
+        return listed
+
+    [payment] = await until(payments, lambda found: [each["status"] for each in found] == ["succeeded"])
+    good(await payer.caller.post("/credits/use", {"amount": "100"}), 201)
+    refunds, operator = f"/payments/{payment['id']}/refunds", payer.world.operator
+    refused(await payer.caller.post(refunds, {}), 403, "auth.forbidden")
+    exceeds = refused(await operator.post(refunds, {"amount": "29.00"}), 422, "payment.refund_exceeds_remainder")
+    assert exceeds["refundable"] == "23.20"
+    key = new_key()
+    made = good(await operator.post(refunds, {}, key=key), 201)
+    assert (made["amount"], await payer.balance()) == ("23.20", ("0.00", "0.00"))
+    assert good(await operator.post(refunds, {}, key=key), 201)["id"] == made["id"]
+    [invoice] = good(await payer.caller.get("/billing/invoices"))["data"]
+    detail = good(await payer.caller.get(f"/billing/invoices/{invoice['id']}"))
+    assert (detail["status"], [note["amount"] for note in detail["credit_notes"]]) == ("paid", ["23.20"])
+    nothing = refused(await operator.post(refunds, {}), 422, "payment.refund_exceeds_remainder")
+    assert nothing["refundable"] == "0.00"
+
+
 async def test_larger_plan_acts_now_a_smaller_one_waits_and_is_withdrawn(payer: Payer, sandboxes: Sandboxes) -> None:
     await stored(payer, sandboxes)
     good(await payer.caller.post(SUBSCRIPTION, {"plan": "starter"}), 201)

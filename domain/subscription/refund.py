@@ -1,0 +1,70 @@
+"""What a refund of a subscription's bill leaves: its credits come back first, and those that were used reduce it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from domain.subscription.accrual import Deferred
+from domain.subscription.proration import refundable_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestOfLot:
+    """What is left of a lot that a bill granted, and can be taken: what a hold has pinned is not.
+
+    Attributes:
+        lot_id: of the books.
+        free_minor: credits that are left of `amount_minor`.
+        paid_minor: what all of it cost, in the bill's currency.
+    """
+
+    lot_id: UUID
+    free_minor: int
+    amount_minor: int
+    paid_minor: int
+
+    @property
+    def cost_minor(self) -> int:
+        """What the rest cost, rounded down: nobody gains by using before a refund."""
+        return self.paid_minor * self.free_minor // self.amount_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """From where a credit note's net amount is taken: not earned yet, counted as earned, and the rest by rounding."""
+
+    unearned_minor: int
+    earned_minor: int
+    rounding_minor: int
+
+
+def returned(deferred: Deferred, rest: Iterable[RestOfLot]) -> Deferred:
+    """Return a bill whose credits were taken back as far as they are there."""
+    return replace(deferred, granted_minor=deferred.granted_minor - sum(lot.cost_minor for lot in rest))
+
+
+def creditable_minor(gross_minor: int, deferred: Deferred, *, credited_gross_minor: int) -> int:
+    """Return what can still be given back of a bill, with its tax.
+
+    Args:
+        gross_minor: what was received, with tax.
+        deferred: the bill, after its credits were taken back.
+        credited_gross_minor: what credit notes have given back before, with tax.
+    """
+    left = refundable_minor(gross_minor, deferred.amount_minor, deferred.granted_minor)
+    return max(0, left - credited_gross_minor)
+
+
+def split(deferred: Deferred, net_minor: int) -> Split:
+    """Take a credit note's net amount from what is not earned yet, and only then from what is revenue."""
+    unearned = min(net_minor, deferred.left_minor)
+    earned = min(net_minor - unearned, deferred.accrued_minor)
+    return Split(unearned_minor=unearned, earned_minor=earned, rounding_minor=net_minor - unearned - earned)
+
+
+def credits_left(credits_minor: int, cost_minor: int, deferred: Deferred) -> tuple[int, int]:
+    """Return what a further month of a year grants and costs: less where what it cost was given back."""
+    cost = min(cost_minor, deferred.left_minor)
+    if not deferred.credited_minor or cost == cost_minor:
+        return credits_minor, cost
+    return credits_minor * cost // cost_minor, cost

@@ -1,0 +1,335 @@
+"""What is given back of a subscription: its credits come back first, and those that were used reduce the refund."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import asyncpg
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio.common import MetricMeter
+from temporalio.testing import ActivityEnvironment
+
+from activities.payment import PaymentActivities
+from commands.verify import verify
+from contracts.payment import PaymentEvent, RecordedPayment
+from domain import accounts
+from domain.access import Actor, Role
+from domain.credit_note import ExceedsRemainder
+from domain.money import CREDIT
+from domain.payment import commands
+from domain.payment.purposes.invoice import invoice_paid
+from domain.payment.snapshot import CreatePayment
+from domain.payment.state import Outcome
+from domain.subscription.converge import monthly_grant
+from domain.subscription.snapshot import BillReason
+from ledger.gateway import Ledger
+from models.invoice import CreditNoteRow, InvoiceRow
+from models.payment import PaymentRow
+from models.subscription import SubscriptionBill, SubscriptionGrant
+from repositories import payment as payments
+from repositories import subscription as subscriptions
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from services import credit_note
+from services.subscription import accrue
+from tests.api.paying import NOW, Written
+from tests.conftest import DatabaseUrls
+from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, ordered, seen, terms
+from tests.support.billing import GERMAN, located, rate
+from tests.support.locks import somebody_waits
+from tests.support.runs import payment_message
+from tests.support.subscription_books import Subscribed, subscribed
+
+pytestmark = pytest.mark.db
+KIM = Actor(principal="kim", role=Role.OPERATOR)
+
+
+@pytest.fixture(autouse=True, scope="module")
+async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
+    yield
+    connection = await asyncpg.connect(database_urls.platform)
+    try:
+        report = await verify(connection)
+    finally:
+        await connection.close()
+    names = ("subscription", "deferred", "invoice", "lot", "tax account", "revenue")
+    checks = [check for check in report.checks if any(name in check.name for name in names)]
+    assert [line for check in checks if check.violation_count for line in check.lines()] == []
+
+
+class Mirrored(Written):
+    """The payment that mirrors a bill of a subscription, and has paid its invoice."""
+
+    @classmethod
+    async def of(cls, one: Subscribed, number: int = 0) -> "Mirrored":
+        (row,) = [each for each in await one.rows(PaymentRow) if f":in_{number}:" in (each.provider_ref or "")]
+        state = payments.state_of(row)
+        made = cls(one.database, one.org_id, payment_id=row.id)
+        made.terms, made.payment = state.terms, state
+        asked = CreatePayment(
+            payment_id=row.id,
+            org_id=one.org_id,
+            amount_minor=state.terms.amount_minor,
+            currency=state.terms.currency,
+            description="",
+            expires_at=state.terms.expires_at,
+        )
+        made.there = replace(made.there, asked=asked, ref=str(row.provider_ref))
+        made.there.pay(fee=0)
+        await made.look()
+        assert made.payment is not None
+        await made._write(invoice_paid(made.payment, at=NOW))
+        return made
+
+    async def refund(
+        self, amount_minor: int | None = None, *, command: str | None = None, at: datetime = NOW
+    ) -> RecordedPayment:
+        assert self.payment is not None
+        command = command or new_id("re")
+        outcome = commands.refund(
+            self.payment,
+            refund_id=command,
+            amount_minor=amount_minor,
+            reason="Not as described",
+            requested_by="operator:kim",
+            at=at,
+        )
+        return await self.record(commands.done(outcome, command), command, at)
+
+    async def record(self, outcome: Outcome, command: str, at: datetime = NOW) -> RecordedPayment:
+        event = PaymentEvent.of(outcome, at=at, actor=KIM, command_id=command)
+        environment = ActivityEnvironment()
+        environment.info = replace(environment.info, is_local=True)
+        environment.metric_meter = MetricMeter.noop
+        activity = PaymentActivities(self.database).record
+        recorded = await environment.run(activity, await payment_message(self.database, event, at=at))
+        if recorded.applied:
+            self.payment = recorded.stored
+        return recorded
+
+    async def done(self) -> None:
+        """Have the provider make the refunds that the books have."""
+        assert self.payment is not None
+        for item in self.payment.refunds:
+            self.there.refund(item.amount_minor, refund_id=item.refund_id)
+        await self.look()
+
+
+async def paid(database: Database, plan: str = "starter", minor: int = 2_900) -> tuple[Subscribed, Mirrored]:
+    one = await subscribed(database, plan)
+    await one.look(seen(bill(0, minor, month(0))))
+    return one, await Mirrored.of(one)
+
+
+async def earned_by(one: Subscribed, day: date) -> SubscriptionBill:
+    async def page() -> int:
+        async with one.database.platform() as session:
+            return await accrue(session, day, limit=100)
+
+    while await page():
+        pass
+    (row,) = await one.rows(SubscriptionBill)
+    return row  # type: ignore[no-any-return]
+
+
+async def use(one: Subscribed, credits: int) -> None:
+    async with one.database.platform() as session:
+        await spent(Ledger(await driver_connection(session)), one, credits)
+
+
+async def spent(ledger: Ledger, one: Subscribed, credits: int) -> None:
+    await ledger.post(
+        key=new_id("key"),
+        kind="test",
+        source=accounts.org_credits(one.org_id),
+        destination=accounts.platform("credit_redemption", CREDIT),
+        amount_minor=credits * 10**6,
+        effective_at=NOW,
+    )
+
+
+async def test_whole_refund_takes_the_credits_back_credits_the_invoice_and_leaves_nothing_to_earn(
+    database: Database,
+) -> None:
+    one, made = await paid(database)
+    assert (await made.refund()).applied
+    (row,), (issued,), (note,) = [await one.rows(each) for each in (SubscriptionBill, InvoiceRow, CreditNoteRow)]
+    assert (await one.credits(), row.granted_minor, row.returned_minor, row.credited_minor) == (0, 0, 2_900, 2_900)
+    assert (issued.status, issued.paid_minor, issued.credited_minor) == ("paid", 0, 2_900)
+    assert (note.amount_minor, note.reason, note.number[:4]) == (2_900, "Not as described", "CRN-")
+    await made.done()
+
+
+async def test_pitfall_41_what_was_used_reduces_the_refund_and_taking_what_is_left_in_parts_gains_nothing(
+    database: Database,
+) -> None:
+    one, made = await paid(database)
+    await use(one, 101)  # 5.858 of 29.00
+    refused = await made.refund()
+    assert refused.declined is not None
+    assert (refused.declined.code, refused.declined.extra) == (
+        "payment.refund_exceeds_remainder",
+        {"refundable": "23.14"},
+    )
+    assert await one.credits() == 399
+    assert (await made.refund(1_000)).applied
+    assert await one.credits() == 0
+    await made.done()
+    refused = await made.refund(1_315)
+    assert refused.declined is not None
+    assert refused.declined.extra == {"refundable": "13.14"}
+    assert (await made.refund(1_314)).applied
+    (row,) = await one.rows(SubscriptionBill)
+    assert (row.granted_minor, row.returned_minor, row.credited_minor) == (586, 2_314, 2_314)
+
+
+async def test_same_refund_twice_takes_back_and_credits_once(database: Database) -> None:
+    one, made = await paid(database)
+    before = made.payment
+    assert (await made.refund(1_000, command="re_one")).applied
+    made.payment = before
+    again = await made.refund(1_000, command="re_one")
+    assert (again.applied, again.declined) == (False, None)
+    assert len(await one.rows(CreditNoteRow)) == 1
+
+
+async def test_credits_that_are_spent_at_the_same_time_are_used_or_refunded_and_never_both(database: Database) -> None:
+    one, made = await paid(database)
+    async with database.platform() as session:
+        await spent(Ledger(await driver_connection(session)), one, 250)
+        refunding = asyncio.create_task(made.refund())
+        await somebody_waits(database)
+    refused = await refunding
+    assert refused.declined is not None
+    assert refused.declined.extra == {"refundable": "14.50"}
+    async with database.platform() as session:
+        (row,) = await one.rows(SubscriptionBill)
+        locked = await subscriptions.bill_of_invoice(session, row.invoice_id)
+        assert locked is not None
+        await Ledger(await driver_connection(session)).lock_balances([accounts.org_credits(one.org_id)])
+        refunding = asyncio.create_task(made.refund(1_450))
+        await somebody_waits(database)
+    assert (await refunding).applied
+    assert await one.credits() == 0
+
+
+async def test_what_is_not_earned_is_taken_first_and_then_revenue(database: Database) -> None:
+    one, made = await paid(database, "premium", 500)
+    assert 240 < (await earned_by(one, date(2026, 2, 13))).accrued_minor < 250
+    assert (await made.refund(400, at=START + timedelta(days=14))).applied
+    # All that is left is revenue already, so the rest of the period earns nothing.
+    row = await earned_by(one, date(2026, 3, 1))
+    assert (row.credited_minor, row.accrued_minor) == (400, 100)
+
+
+async def test_tax_is_credited_with_its_part_and_never_taken_from_what_is_deferred(database: Database) -> None:
+    one = await subscribed(database)
+    one.rules = GERMAN
+    await located(database, one.org_id)
+    await rate(database, "de-vat", "DE", 190_000)
+    await one.look(seen(bill(0, 2_900, month(0))))
+    made = await Mirrored.of(one)
+    await use(one, 250)
+    refused = await made.refund()
+    assert refused.declined is not None
+    left = refused.declined.extra["refundable"]
+    assert left == "14.49"  # half of 24.37 is used, rounded up: 12.19 with its tax is 14.51
+    assert (await made.refund(1_449)).applied
+    (note,), (row,) = [await one.rows(each) for each in (CreditNoteRow, SubscriptionBill)]
+    assert (note.net_minor + note.tax_minor, row.credited_minor) == (1_449, note.net_minor)
+    assert row.credited_minor + row.granted_minor + row.accrued_minor <= row.amount_minor
+
+
+async def test_refund_after_the_renewal_takes_the_old_months_credits_alone(database: Database) -> None:
+    one, _ = await paid(database)
+    first = bill(0, 2_900, month(0))
+    await use(one, 100)
+    await one.look(seen(first, bill(1, 2_900, month(1)), period=month(1)), ANCHOR.after(1))
+    renewed = await Mirrored.of(one, 1)
+    assert (await renewed.refund()).applied
+    # The oldest credits are used first, so those of the first month paid for what was used.
+    assert await one.credits() == 400
+    earlier, later = sorted(await one.rows(SubscriptionBill), key=lambda each: each.period_start)
+    assert (earlier.returned_minor, later.returned_minor) == (0, 2_900)
+
+
+async def test_refunded_year_takes_its_months_back_and_grants_no_more_than_is_paid_for(database: Database) -> None:
+    one = await subscribed(database, interval=YEAR)
+    year = bill(0, 29_000, month(0, 12))
+    await one.look(seen(year, period=month(0, 12)))
+
+    async def next_month(number: int) -> None:
+        granted = monthly_grant(one.state, ANCHOR.after(number))
+        assert granted is not None
+        await one.write(granted, ANCHOR.after(number))
+
+    await next_month(1)
+    await next_month(2)
+    made = await Mirrored.of(one)
+    await use(one, 600)
+    # One month and a fifth of the next were used: 24.17 and 4.84 of 290.00.
+    refused = await made.refund()
+    assert refused.declined is not None
+    assert refused.declined.extra == {"refundable": "260.99"}
+    # Half a month is left of what was paid.
+    assert (await made.refund(26_099 - 1_208)).applied
+    await next_month(3)
+    await next_month(4)
+    assert await one.credits() == 249
+    grants = sorted(await one.rows(SubscriptionGrant), key=lambda each: each.starts_at)
+    assert [(each.credits_minor // 10**6, each.paid_minor) for each in grants[3:]] == [(249, 1_208)]
+
+
+async def test_refund_of_an_upgrade_leaves_the_credits_of_the_plan_before(database: Database) -> None:
+    one, _ = await paid(database)
+    first, at = bill(0, 2_900, month(0)), START + timedelta(days=14)
+    one.state = ordered(one.state, terms("professional"), at)
+    change = one.state.change
+    assert change is not None
+    more = bill(1, 3_500, None, reason=BillReason.UPDATE, created_at=at)
+    await one.look(seen(first, more), at)
+    assert await one.credits() == 1_250
+    assert (await (await Mirrored.of(one, 1)).refund()).applied
+    assert await one.credits() == 500
+
+
+@pytest.mark.parametrize("taken", ["a lost dispute", "a refund that was made at the provider"])
+async def test_money_that_is_gone_takes_the_credits_back_and_leaves_the_invoice_due(
+    database: Database, taken: str
+) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    if taken == "a lost dispute":
+        ref = made.there.dispute()
+        await made.look()
+        assert await one.credits() == 400
+        made.there.close_dispute(ref, won=False)
+    else:
+        made.there.refund(2_900)
+    await made.look()
+    (row,), (issued,) = [await one.rows(each) for each in (SubscriptionBill, InvoiceRow)]
+    assert (await one.credits(), row.granted_minor, row.returned_minor, row.credited_minor) == (0, 580, 2_320, 0)
+    assert (issued.status, issued.paid_minor, issued.paused_for is not None) == ("open", 0, True)
+    # What was used is not credited; what was not is.
+    async with database.platform() as session:
+        with pytest.raises(ExceedsRemainder) as refusal:
+            await note_of(session, issued.id, 2_900)
+        assert refusal.value.extra["remaining"] == "23.20"
+    async with database.platform() as session:
+        await note_of(session, issued.id, None)
+    (row,) = await one.rows(SubscriptionBill)
+    assert row.credited_minor == 2_320
+
+
+async def note_of(session: AsyncSession, invoice_id: str, amount_minor: int | None) -> None:
+    await credit_note.issue(
+        session,
+        KIM,
+        invoice_id,
+        amount_minor=amount_minor,
+        reason="charged back",
+        command_id=new_id("cmd"),
+        now=NOW,
+    )
