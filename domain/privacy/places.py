@@ -80,3 +80,9 @@ class Place:
             erased = self.erased.get(category, ERASED[category])
             for name in names.split():
                 yield name, Entry(category, self.purpose, self.retention, erased)
+
+
+CONTACT, IDENTIFIER, FREE_TEXT = Category.CONTACT, Category.IDENTIFIER, Category.FREE_TEXT
+NETWORK, FINANCIAL, SECRET, TECHNICAL = Category.NETWORK, Category.FINANCIAL, Category.SECRET, Category.TECHNICAL
+#: Who decided is kept for as long as what was decided has to be proved.
+WHO_DECIDED = {CONTACT: EVIDENCE}

@@ -18,7 +18,7 @@ ROWS = [
 IDENTIFIERS = sorted({name for row in ROWS for name in re.findall(r"`([\w.]+)`", row[3])})
 FOLDERS = ("api", "domain", "services")
 #: Modules that list names of columns and fields, which are pinned.
-LISTS_OF_NAMES = {"domain/privacy/data_map.py", "domain/privacy/tables.py"}
+LISTS_OF_NAMES = ("domain/privacy/data_map.py", "domain/privacy/tables/")
 
 
 def not_used() -> list[str]:
@@ -59,7 +59,7 @@ def test_messages_do_not_use_the_words_that_a_term_replaces() -> None:
     found = [
         f"{file.relative_to(ROOT)}: {text}"
         for file in files
-        if str(file.relative_to(ROOT)) not in LISTS_OF_NAMES
+        if not str(file.relative_to(ROOT)).startswith(LISTS_OF_NAMES)
         for text in messages(file.read_text("utf-8"))
         if words.search(text)
     ]

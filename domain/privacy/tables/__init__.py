@@ -1,0 +1,17 @@
+"""The data map of the tables: every column, see `domain.privacy.data_map`. A noun is a module."""
+
+from collections.abc import Mapping
+
+from domain.privacy.places import Place
+from domain.privacy.tables import billing, contracts, ledger, marketplace, organizations, payments, reputation, usage
+
+TABLES: Mapping[str, Place] = {
+    **billing.TABLES,
+    **contracts.TABLES,
+    **ledger.TABLES,
+    **marketplace.TABLES,
+    **organizations.TABLES,
+    **payments.TABLES,
+    **reputation.TABLES,
+    **usage.TABLES,
+}

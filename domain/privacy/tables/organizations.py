@@ -1,0 +1,135 @@
+"""The data map of the tables of who the tenants are, who acts for them, and what is written to them."""
+
+from collections.abc import Mapping
+
+from domain.privacy.places import (
+    CONTACT,
+    DELETE,
+    EVIDENCE,
+    FINANCIAL,
+    FREE_TEXT,
+    IDENTIFIER,
+    NETWORK,
+    SECRET,
+    SETTLED,
+    TECHNICAL,
+    WHO_DECIDED,
+    WITH_THE_BOOKS,
+    WITH_THE_ORGANIZATION,
+    Place,
+)
+
+TABLES: Mapping[str, Place] = {
+    "organizations": Place(
+        "who the tenants are",
+        WITH_THE_ORGANIZATION,
+        {IDENTIFIER: "id command_id", CONTACT: "name created_by", TECHNICAL: "tier created_at"},
+    ),
+    "approvals": Place(
+        "which operators asked for an act and approved it",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id subject requested_key used_by",
+            CONTACT: "requested_by decided_by",
+            FREE_TEXT: "content",
+            TECHNICAL: "action digest status requested_at expires_at decided_at used_at",
+        },
+        WHO_DECIDED,
+    ),
+    "api_keys": Place(
+        "who a request comes from",
+        "until the key ends, then as long as the acts that name it",
+        {
+            IDENTIFIER: "id org_id agent_id department_id project_id command_id",
+            CONTACT: "principal created_by",
+            SECRET: "secret_hash",
+            TECHNICAL: "place role created_at expires_at revoked_at last_used_at",
+        },
+        WHO_DECIDED,
+    ),
+    "departments": Place(
+        "for which part of an organization is spent",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "id org_id parent_id path command_id",
+            CONTACT: "name created_by",
+            TECHNICAL: "created_at closed_at",
+        },
+        WHO_DECIDED,
+    ),
+    "audit_log": Place(
+        "who did what, when and from where",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id actor_org_id key_id target request_id",
+            CONTACT: "principal",
+            NETWORK: "address",
+            FREE_TEXT: "details",
+            TECHNICAL: "at role action",
+        },
+        {CONTACT: EVIDENCE, NETWORK: EVIDENCE},
+    ),
+    "alerts": Place(
+        "what a person should look at",
+        "as long as the case that it is about",
+        {
+            IDENTIFIER: "id key org_id subject",
+            CONTACT: "acknowledged_by org_acknowledged_by",
+            FREE_TEXT: "detail",
+            TECHNICAL: "kind shared for_operators created_at acknowledged_at org_acknowledged_at",
+        },
+    ),
+    "idempotency_keys": Place(
+        "that repeating a request is safe",
+        SETTLED,
+        {
+            IDENTIFIER: "scope key owner",
+            FREE_TEXT: "body",
+            TECHNICAL: "request_hash state locked_until status content_type created_at",
+        },
+        {IDENTIFIER: DELETE, FREE_TEXT: DELETE},
+    ),
+    "organization_contacts": Place(
+        "who is written to, and in which language",
+        WITH_THE_ORGANIZATION,
+        {IDENTIFIER: "org_id", CONTACT: "contacts updated_by", TECHNICAL: "language updated_at"},
+        {CONTACT: DELETE},
+    ),
+    "mails": Place(
+        "what an organization was told, when and at which address",
+        "as long as the case that it is about",
+        {
+            IDENTIFIER: "id key org_id",
+            CONTACT: "recipients reached",
+            FREE_TEXT: "data problem",
+            TECHNICAL: "kind language status attempts queued_at next_attempt_at sent_at",
+        },
+        {CONTACT: DELETE, FREE_TEXT: DELETE},
+    ),
+    "projects": Place(
+        "what an organization deploys",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "id org_id command_id",
+            CONTACT: "created_by",
+            FREE_TEXT: "slug name",
+            TECHNICAL: "deploy_type deployed_at occupies_slot created_at",
+        },
+    ),
+    "deployment_events": Place(
+        "what took a slot, and when",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "org_id project_id transfer_id command_id",
+            CONTACT: "actor",
+            FINANCIAL: "slots",
+            TECHNICAL: "number kind plan share at",
+        },
+        WHO_DECIDED,
+    ),
+    "organization_traits": Place(
+        "what organizations have in common: methods of payment, tax ids, referrers",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "org_id digest", TECHNICAL: "kind first_seen last_seen ended_at judged_at"},
+    ),
+}
