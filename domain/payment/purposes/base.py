@@ -1,7 +1,7 @@
 """What the rules of a payment ask of its purpose. Each purpose is a module; nothing else tells purposes apart."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -9,9 +9,18 @@ from typing import Protocol
 from domain import accounts
 from domain.access import Permission
 from domain.accounts import Account
+from domain.money import format_amount
 from domain.payment.entitlement import gone_minor, taken
 from domain.payment.pricing import Charge, Market, Order, Price
-from domain.payment.state import Outcome, Payment
+from domain.payment.state import (
+    WORKFLOW,
+    Fulfilment,
+    Outcome,
+    Payment,
+    PaymentPosting,
+    PaymentPostingKind,
+    numbered,
+)
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 
 
@@ -213,3 +222,21 @@ class Common:
     def subject(self, purpose: Purpose) -> Mapping[str, str | None]:  # noqa: ARG002
         """Return nothing: the organization gets what was bought."""
         return {}
+
+
+def spent(
+    payment: Payment, amount_minor: int, event: str, subject: Mapping[str, str | None], *, at: datetime
+) -> Outcome:
+    """Fulfil a payment with `amount_minor` of what waits on its account, and name in the event what it was spent on."""
+    asset = payment.terms.purpose.goods_asset
+    release = PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=amount_minor, asset=asset)
+    return numbered(
+        Outcome(
+            payment=replace(payment, fulfilment=Fulfilment.DONE),
+            event=event,
+            actor=WORKFLOW,
+            moves=(release,) if amount_minor else (),
+            details={**subject, "amount": format_amount(amount_minor, asset), "currency": asset},
+        ),
+        at,
+    )

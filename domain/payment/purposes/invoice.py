@@ -5,7 +5,7 @@ Until then the money waits on the payment's own account, and what goes back or i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from domain.access import Permission
@@ -15,17 +15,12 @@ from domain.money import COINS, format_amount, parse_amount
 from domain.payment.entitlement import held_minor
 from domain.payment.options import CREDITS, CRYPTO, invalid
 from domain.payment.pricing import Charge, Market, Order, Price
-from domain.payment.purposes.base import Book, Common, Fulfil, Readiness
+from domain.payment.purposes.base import Book, Common, Fulfil, Readiness, spent
 from domain.payment.snapshot import DisputeStatus, ProviderStatus
 from domain.payment.state import (
-    WORKFLOW,
-    Fulfilment,
     Outcome,
     Payment,
-    PaymentPosting,
-    PaymentPostingKind,
     RefundState,
-    numbered,
 )
 from domain.payment.terms import Purpose, PurposeKind
 
@@ -117,23 +112,8 @@ def invoice_paid(payment: Payment, *, at: datetime) -> Outcome:
 
     The books refuse it when nothing is due, see `invoicing.split`.
     """
-    purpose, held = payment.terms.purpose, held_minor(payment)
-    return numbered(
-        Outcome(
-            payment=replace(payment, fulfilment=Fulfilment.DONE),
-            event="invoice_paid",
-            actor=WORKFLOW,
-            moves=(PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=held, asset=purpose.goods_asset),)
-            if held
-            else (),
-            details={
-                "invoice_id": purpose.invoice_id,
-                "amount": format_amount(held, purpose.goods_asset),
-                "currency": purpose.goods_asset,
-            },
-        ),
-        at,
-    )
+    about = {"invoice_id": payment.terms.purpose.invoice_id}
+    return spent(payment, held_minor(payment), "invoice_paid", about, at=at)
 
 
 def _invoice(order: Order) -> Payable:

@@ -4,26 +4,21 @@ Until then the money waits on the payment's own account. After that what goes ba
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from domain.access import Permission
 from domain.errors import Invalid
 from domain.marketplace.offer import NotForSale, Offer
-from domain.money import format_amount
 from domain.payment.entitlement import taken
 from domain.payment.options import PAYPAL, STRIPE, invalid
 from domain.payment.pricing import Charge, Market, Order, Price
-from domain.payment.purposes.base import Book, Fulfil, Return
+from domain.payment.purposes.base import Book, Fulfil, Return, spent
 from domain.payment.purposes.whole import Whole, unreserved_minor
 from domain.payment.state import (
-    WORKFLOW,
-    Fulfilment,
     Outcome,
     Payment,
-    PaymentPosting,
     PaymentPostingKind,
-    numbered,
 )
 from domain.payment.terms import Purpose, PurposeKind
 
@@ -100,22 +95,8 @@ class Purchase(Whole):
 
 def agent_bought(payment: Payment, *, at: datetime) -> Outcome:
     """Make the sale with all that came; what is more than the price goes to the organization."""
-    purpose, held = payment.terms.purpose, unreserved_minor(payment)
-    release = PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=held, asset=purpose.goods_asset)
-    return numbered(
-        Outcome(
-            payment=replace(payment, fulfilment=Fulfilment.DONE),
-            event="agent_bought",
-            actor=WORKFLOW,
-            moves=(release,),
-            details={
-                "agent_id": purpose.agent_id,
-                "amount": format_amount(held, purpose.goods_asset),
-                "currency": purpose.goods_asset,
-            },
-        ),
-        at,
-    )
+    about = {"agent_id": payment.terms.purpose.agent_id}
+    return spent(payment, unreserved_minor(payment), "agent_bought", about, at=at)
 
 
 def gone_of_price(payment: Payment) -> int:
