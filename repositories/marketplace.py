@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, func, literal_column, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.accounts import Account
@@ -48,7 +48,10 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which offers are listed: each that is not None narrows; a price range needs its currency, in its minor units."""
+    """Which offers are listed: each that is not None narrows.
+
+    A price range needs its currency and is in its minor units. `least_stars_e6` is a mean score in millionths.
+    """
 
     model: OfferModel | None = None
     category: str | None = None
@@ -56,6 +59,7 @@ class Wanted:
     currency: str | None = None
     least_minor: int | None = None
     most_minor: int | None = None
+    least_stars_e6: int | None = None
 
     @property
     def by_price(self) -> bool:
@@ -109,6 +113,8 @@ async def page(
         conditions.append(row.price_minor >= wanted.least_minor)
     if wanted.most_minor is not None:
         conditions.append(row.price_minor <= wanted.most_minor)
+    if wanted.least_stars_e6 is not None:
+        conditions.append(_stars() >= wanted.least_stars_e6)
     if after is not None and wanted.by_price:
         conditions.append(tuple_(row.price_minor, row.agent_id) > after)
     elif after is not None:
@@ -236,9 +242,14 @@ async def library(
 
 
 def _listings(*conditions: ColumnElement[bool]) -> Select[MarketplaceOffer, str, int | None]:
-    offer, scored = MarketplaceOffer, ReputationAgentRow
-    stars = select(scored.stars_e6).where(scored.agent_id == offer.agent_id, scored.evidence_count > 0)
-    return select(offer, Agent.name, stars.scalar_subquery()).join(Agent, Agent.id == offer.agent_id).where(*conditions)
+    offer = MarketplaceOffer
+    return select(offer, Agent.name, _stars()).join(Agent, Agent.id == offer.agent_id).where(*conditions)
+
+
+def _stars() -> ScalarSelect[int]:
+    scored = ReputationAgentRow
+    of_agent = (scored.agent_id == MarketplaceOffer.agent_id, scored.evidence_count > 0)
+    return select(scored.stars_e6).where(*of_agent).correlate(MarketplaceOffer).scalar_subquery()
 
 
 def _listing(found: Row[MarketplaceOffer, str, int | None]) -> Listing:

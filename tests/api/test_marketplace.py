@@ -404,7 +404,7 @@ async def test_offer_that_makes_no_sense_is_refused(studio: Tenant, body: dict[s
 
 
 async def test_list_narrows_by_each_filter_and_pages_through_all(
-    new_tenant: Any, site: httpx2.AsyncClient, buyer: Tenant
+    new_tenant: Any, site: httpx2.AsyncClient, buyer: Tenant, operator: Caller
 ) -> None:
     word = f"Zimbel{new_key().replace('-', '')}"
     studios = [await made(new_tenant, site) for _ in range(3)]
@@ -432,5 +432,10 @@ async def test_list_narrows_by_each_filter_and_pages_through_all(
     assert await found(currency="CREDIT") == [third, second]
     assert await found(currency="CREDIT", min_price="10.5", max_price="11") == [second]
     assert await found(category="content") == []
+    praise = {"agent_id": second, "event_type": "task_completed", "score_delta": 1}
+    good(await operator.post("/reputation/events", praise, key=new_key()), 201)
+    assert await found(min_stars="2.5") == [second]
+    assert await found(min_stars="5") == []
+    refused(await buyer.owner.get("/marketplace/agents", params={"min_stars": "5.1"}), 422, "request.invalid")
     refused(await buyer.owner.get("/marketplace/agents", params={"max_price": "1"}), 422, "request.invalid")
     refused(await buyer.owner.get("/marketplace/agents", params={"cursor": "eA"}), 422, "request.invalid")

@@ -1,6 +1,7 @@
 """The marketplace: what agents are offered for, buying them, and the library of an organization."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -55,6 +56,8 @@ MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 
 _CURSOR = "offers"
+#: What a star of five is of a score in millionths.
+STAR_E6 = 200_000
 _BUYING = errors(
     NotFound,
     (Forbidden, "marketplace.own_agent"),
@@ -110,6 +113,10 @@ async def list_offers(
     ] = None,
     min_price: Annotated[Amount | None, Query(description="The lowest price, in `currency`.")] = None,
     max_price: Annotated[Amount | None, Query(description="The highest price, in `currency`.")] = None,
+    min_stars: Annotated[
+        Decimal | None,
+        Query(ge=0, le=5, max_digits=3, decimal_places=2, description="The lowest score, of agents that have one."),
+    ] = None,
     actor: Actor = require(Permission.READ),
 ) -> Page[OfferView]:
     """List what is for sale: newest agents first, or the cheapest first where a currency is named."""
@@ -126,6 +133,7 @@ async def list_offers(
         currency=currency,
         least_minor=least,
         most_minor=most,
+        least_stars_e6=None if min_stars is None else int(min_stars * STAR_E6),
     )
     after = None
     if cursor is not None:
