@@ -12,9 +12,11 @@ from enum import StrEnum
 from domain.billing_run.period import Period, period_at
 from domain.errors import Invalid
 from domain.money import ISSUED, MAX_AMOUNT_MINOR, scale_of
+from domain.plan import PlanPrice
 from domain.spend.calendar import zone_of
 
 MAX_STEPS = 20
+MAX_PLAN_PRICES = 100
 MAX_NET_DAYS = 180
 #: Ten thousand basis points are the whole.
 WHOLE_BPS = 10_000
@@ -36,6 +38,14 @@ class DiscountStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgreedPrice:
+    """What an organization pays for a plan instead of what everybody does."""
+
+    plan: str
+    price: PlanPrice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BillingTerms:
     """What was agreed with an organization.
 
@@ -47,6 +57,7 @@ class BillingTerms:
         commitment_from: the first day that the commitment holds; None with the terms.
         discounts: rising by `from_minor`; the highest step that the month reaches counts.
         net_days: when an invoice is due after it was issued.
+        plan_prices: what plans cost the organization; at most one for each plan, interval and currency.
     """
 
     mode: UsageMode = UsageMode.PREPAID
@@ -56,6 +67,11 @@ class BillingTerms:
     commitment_from: date | None = None
     discounts: tuple[DiscountStep, ...] = ()
     net_days: int = 30
+    plan_prices: tuple[AgreedPrice, ...] = ()
+
+    def prices_of(self, plan: str) -> tuple[PlanPrice, ...]:
+        """Return what was agreed for a plan; none where it costs what it costs everybody."""
+        return tuple(each.price for each in self.plan_prices if each.plan == plan)
 
     def discount_bps(self, charges_minor: int) -> int:
         """Return how many basis points a month of such charges is cheaper by."""
@@ -102,6 +118,7 @@ def check_terms(terms: BillingTerms) -> None:
     if terms.commitment_from is not None and not terms.commitment_minor:
         raise _wrong("commitment_from", "commitment_from needs a minimum commitment.")
     _check_steps(terms.discounts)
+    _check_prices(terms.plan_prices)
 
 
 def next_version(current: TermsVersion | None, newest: int, terms: BillingTerms, now: datetime) -> TermsVersion:
@@ -140,6 +157,18 @@ def _check_steps(steps: Sequence[DiscountStep]) -> None:
         raise _wrong("volume_discounts", "A volume discount must begin at zero or more.")
     if any(not 0 < step.discount_bps <= WHOLE_BPS for step in steps):
         raise _wrong("volume_discounts", "A volume discount must be greater than 0 and at most 1.")
+
+
+def _check_prices(prices: Sequence[AgreedPrice]) -> None:
+    known = {(each.plan, each.price.interval, each.price.currency) for each in prices}
+    if len(prices) > MAX_PLAN_PRICES or len(known) < len(prices):
+        raise _wrong(
+            "plan_prices", f"There must be at most {MAX_PLAN_PRICES} plan prices, one for each plan and interval."
+        )
+    for each in prices:
+        scale_of(each.price.currency)
+        if each.price.currency in ISSUED or not 0 < each.price.amount_minor <= MAX_AMOUNT_MINOR:
+            raise _wrong("plan_prices", "The price of a plan must be an amount of money that is greater than zero.")
 
 
 def _wrong(field: str, what: str) -> Invalid:

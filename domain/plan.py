@@ -26,7 +26,7 @@ MAX_LIMIT = 1_000_000
 MAX_TRIAL_DAYS = 365
 #: So many months does a year cost where nothing else is said: two of them are free.
 MONTHS_PAID_OF_A_YEAR = 10
-_PRICE_ID = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+PRICE_ID = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 
 
 class Interval(StrEnum):
@@ -215,7 +215,7 @@ def _price(plan: str, item: object) -> PlanPrice:
         raise Invalid(f"The interval of a price of the plan {plan} must be month or year.")
     if not isinstance(currency, str) or currency in ISSUED:
         raise Invalid(f"The currency of a price of the plan {plan} must be money, such as USD.")
-    if price_id is not None and (not isinstance(price_id, str) or not _PRICE_ID.fullmatch(price_id)):
+    if price_id is not None and (not isinstance(price_id, str) or not PRICE_ID.fullmatch(price_id)):
         raise Invalid(f"The price_id of a price of the plan {plan} must be an id such as price_123.")
     return PlanPrice(
         interval=Interval(interval),

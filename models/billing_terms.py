@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -19,6 +19,7 @@ class BillingTermsRow(Base):
         from_month: the first day of the first month that is invoiced by it.
         commitment_minor: what the usage of a month comes to at least, in minor units of `currency`.
         discounts: `[{"from_minor", "discount_bps"}]`, rising.
+        plan_prices: `[{"plan", "interval", "amount_minor", "currency", "price_id"}]`.
     """
 
     __tablename__ = "billing_terms"
@@ -39,6 +40,7 @@ class BillingTermsRow(Base):
     commitment_from: Mapped[date | None]
     discounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     net_days: Mapped[int]
+    plan_prices: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     reason: Mapped[str | None]
     created_by: Mapped[str]
     command_id: Mapped[str]

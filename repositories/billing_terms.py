@@ -3,12 +3,14 @@
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing_terms import USUAL, BillingTerms, DiscountStep, TermsVersion, UsageMode
+from domain.billing_terms import USUAL, AgreedPrice, BillingTerms, DiscountStep, TermsVersion, UsageMode
+from domain.plan import Interval, PlanPrice
 from domain.spend.calendar import BEGINNING
 from models.billing_terms import BillingTermsRow
 
@@ -30,6 +32,10 @@ def as_row(
         commitment_from=terms.commitment_from,
         discounts=[asdict(step) for step in terms.discounts],
         net_days=terms.net_days,
+        plan_prices=[
+            {"plan": each.plan, **asdict(each.price), "interval": each.price.interval.value}
+            for each in terms.plan_prices
+        ],
         reason=reason,
         created_by=created_by,
         command_id=command_id,
@@ -46,8 +52,13 @@ def version_of(row: BillingTermsRow) -> TermsVersion:
         commitment_from=row.commitment_from,
         discounts=tuple(DiscountStep(**step) for step in row.discounts),
         net_days=row.net_days,
+        plan_prices=tuple(_agreed(**each) for each in row.plan_prices),
     )
     return TermsVersion(number=row.version, terms=terms, starts_at=row.starts_at, from_month=row.from_month)
+
+
+def _agreed(plan: str, interval: str, **price: Any) -> AgreedPrice:
+    return AgreedPrice(plan=plan, price=PlanPrice(interval=Interval(interval), **price))
 
 
 async def add(session: AsyncSession, row: BillingTermsRow) -> None:

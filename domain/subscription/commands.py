@@ -4,12 +4,12 @@ A change is previewed by the same function that orders it. Which plan is larger,
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.errors import Conflict, Invalid
-from domain.plan import Interval, Plan, Plans
+from domain.plan import Interval, Plan, PlanPrice, Plans
 from domain.subscription.period import Anchor, Period
 from domain.subscription.proration import Proration, anew, credits_of_new_period, credits_of_upgrade, within
 from domain.subscription.snapshot import CheckoutPage
@@ -63,15 +63,22 @@ class Preview:
         return 0 if self.proration is None else self.proration.due_minor
 
 
-def terms_of(plan: Plan, interval: Interval, currency: str) -> Terms:
+def terms_of(plan: Plan, interval: Interval, currency: str, agreed: Sequence[PlanPrice] = ()) -> Terms:
     """Return what is agreed when a plan is chosen.
+
+    Args:
+        plan: the one that is chosen.
+        interval: how often it is paid.
+        currency: what it is paid in.
+        agreed: prices of the plan that were agreed with the organization; it is sold for these to whoever has one.
 
     Raises:
         Invalid: it is not sold, or not so.
     """
-    if not plan.is_sold or not plan.prices:
+    own = next((each for each in agreed if (each.interval, each.currency) == (interval, currency)), None)
+    if own is None and (not plan.is_sold or not plan.prices):
         raise Invalid(f"The plan {plan.name} is not sold.", extra={"field": "plan"})
-    price = plan.price(interval, currency)
+    price = own or plan.price(interval, currency)
     return Terms(
         plan=plan.name,
         interval=interval,
@@ -79,6 +86,7 @@ def terms_of(plan: Plan, interval: Interval, currency: str) -> Terms:
         currency=currency,
         credits_minor=plan.credits_minor,
         price_id=price.price_id,
+        is_agreed=own is not None,
     )
 
 
@@ -149,7 +157,8 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
             code="subscription.change_pending",
             extra={"plan": subscription.change.terms.plan, "acts_at": subscription.change.acts_at.isoformat()},
         )
-    if (terms.plan, terms.interval) == (held.plan, held.interval):
+    is_same = (terms.plan, terms.interval) == (held.plan, held.interval)
+    if is_same and (not terms.is_agreed or terms.amount_minor == held.amount_minor):
         raise SubscriptionRefused(
             f"The organization has the plan {held.plan} by the {held.interval.value} already.",
             code="subscription.same_plan",
@@ -163,12 +172,14 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
             "A year cannot be changed to months. Cancel at the end of the period, then subscribe by the month.",
             extra={"field": "interval"},
         )
-    if plans.rank(terms.plan) < plans.rank(held.plan):
-        if terms.interval is not held.interval:
-            raise Invalid(
-                "A smaller plan cannot be combined with another interval. Change the plan first.",
-                extra={"field": "interval"},
-            )
+    is_smaller = plans.rank(terms.plan) < plans.rank(held.plan)
+    if is_smaller and terms.interval is not held.interval:
+        raise Invalid(
+            "A smaller plan cannot be combined with another interval. Change the plan first.",
+            extra={"field": "interval"},
+        )
+    # Nothing is paid back: what costs less, and another price of the same plan, begins with the next period.
+    if is_smaller or is_same or (terms.interval is held.interval and terms.amount_minor < held.amount_minor):
         return Preview(kind=ChangeKind.DOWNGRADE, terms=terms, acts_at=period.end)
     if subscription.paid_through is not None and subscription.paid_through < period.end:
         # The renewal comes first: its credits are those of the plan before, and so is what is left of them.

@@ -52,7 +52,10 @@ CHANGEABLE = frozenset({S.TRIALING, S.ACTIVE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What is agreed: the plan as it was when it was subscribed to, whatever the configuration says later."""
+    """What is agreed: the plan as it was when it was subscribed to, whatever the configuration says later.
+
+    `is_agreed` says that the price was agreed with the organization, and is not everybody's.
+    """
 
     plan: str
     interval: Interval
@@ -60,6 +63,7 @@ class Terms:
     currency: str
     credits_minor: int = 0
     price_id: str | None = None
+    is_agreed: bool = False
 
 
 class ChangeKind(StrEnum):

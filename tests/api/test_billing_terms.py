@@ -111,8 +111,15 @@ async def test_terms_act_forward_in_versions_and_every_change_is_audited(new_ten
     changes = [entry["details"] for entry in entries if entry["target"] == tenant.org_id]
     assert [change["version"] for change in changes] == [2, 1]
     assert changes[0]["before"]["commitment_minor"] == 5000
-    for body in ({"mode": "prepaid", "minimum_commitment": "1"}, {"mode": "arrears", "currency": "CREDIT"}):
-        refused(await operator.ask("PUT", path, json=body), 422, "request.invalid")
+    price: dict[str, Any] = {"plan": "starter", "amount": "20.00"}
+    for wrong in (
+        {"mode": "prepaid", "minimum_commitment": "1"},
+        {"mode": "arrears", "currency": "CREDIT"},
+        *({"mode": "prepaid", "plan_prices": prices} for prices in ([price, price], [{**price, "plan": "gold"}])),
+        {"mode": "prepaid", "plan_prices": [{**price, "currency": "CREDIT"}]},
+        {"mode": "prepaid", "plan_prices": [{**price, "amount": "0"}]},
+    ):
+        refused(await operator.ask("PUT", path, json=wrong), 422, "request.invalid")
 
 
 async def test_what_comes_in_after_a_bill_was_sealed_goes_to_the_next_number(

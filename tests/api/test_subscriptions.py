@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx2
@@ -10,6 +12,7 @@ from sqlalchemy import text
 
 from domain.ids import command_id
 from domain.subscription.commands import changing, declined, preview
+from domain.subscription.period import Anchor, Period
 from domain.subscription.state import Outcome, numbered
 from repositories import subscription as subscriptions
 from runtime.database import Database
@@ -35,9 +38,13 @@ async def tenant(new_tenant: Make) -> Tenant:
     return await new_tenant("owner", "auditor", "agent")
 
 
-async def on(database: Database, org_id: str, plan: str = "starter") -> str:
-    """Have the organization subscribe, as its run writes it, long ago."""
-    held = replace(active(plan), org_id=org_id, subscription_id=new_id("sub"), ref=None, version=0, receipts=())
+async def on(database: Database, org_id: str, plan: str = "starter", *, at: datetime | None = None) -> str:
+    """Have the organization subscribe, as its run writes it, long ago or at a moment."""
+    held = active(plan)
+    if at is not None:
+        period = Period(start=at, end=Anchor(at=at).after(1))
+        held = replace(held, anchor=Anchor(at=at), period=period, paid_through=period.end, granted_until=period.end)
+    held = replace(held, org_id=org_id, subscription_id=new_id("sub"), ref=None, version=0, receipts=())
     outcome = numbered(Outcome(subscription=held, event="activated", actor="kim"), new_id("cmd"))
     async with database.platform() as session:
         await write(session, None, outcome, command_id=new_id("cmd"), actor=None, at=START, plans=PLANS)
@@ -114,6 +121,21 @@ async def test_agents_and_readers_subscribe_to_nothing(tenant: Tenant) -> None:
     for caller in (tenant.agent, tenant.auditor):
         answer = await caller.post("/billing/subscription", {"plan": "starter"}, key=new_key())
         refused(answer, 403, "auth.forbidden")
+
+
+async def test_price_that_was_agreed_with_an_organization_is_what_it_is_shown(
+    tenant: Tenant, operator: Caller, database: Database
+) -> None:
+    await on(database, tenant.org_id, at=datetime.now(UTC) - timedelta(days=1))
+    path = "/billing/subscription/preview?plan=enterprise"
+    listed = good(await tenant.owner.get(path))
+    assert (listed["price"]["amount"], listed["is_agreed_price"]) == ("299.00", False)
+    body = {"mode": "prepaid", "plan_prices": [{"plan": "enterprise", "amount": "199.00", "price_id": "price_acme"}]}
+    terms = good(await operator.ask("PUT", f"/organizations/{tenant.org_id}/billing-terms", json=body))
+    assert [each["amount"] for each in terms["plan_prices"]] == ["199.00"]
+    shown = good(await tenant.owner.get(path))
+    assert (shown["price"]["amount"], shown["is_agreed_price"], shown["kind"]) == ("199.00", True, "upgrade")
+    assert Decimal(shown["due"]["amount"]) < Decimal(listed["due"]["amount"])
 
 
 async def test_preview_of_a_subscription_whose_period_is_over_is_refused(tenant: Tenant, database: Database) -> None:

@@ -1,5 +1,6 @@
 """A sample of every message of subscriptions, with every field set."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from contracts import subscription as messages
@@ -139,7 +140,7 @@ def samples() -> list[Message]:
             subscription=STATE, created_by=ACTOR, command_id="cmd_1", resume=True, signals=2, events=("evt_1",)
         ),
         messages.Subscribe(**who),
-        messages.ChangeSubscription(**who, terms=TERMS, plans=PLANS, people=2, most_minor=100),
+        messages.ChangeSubscription(**who, terms=replace(TERMS, is_agreed=True), plans=PLANS, people=2, most_minor=100),
         messages.CancelSubscription(**who, at_period_end=False),
         messages.ResumeSubscription(**who),
         messages.SubscriptionResult(subscription_id="sub_1", status="active", version=3, declined="card_declined"),

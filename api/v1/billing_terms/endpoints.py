@@ -54,6 +54,8 @@ async def agree_billing_terms(
     permit(actor, Permission.OPERATE)
 
     async def act() -> BillingTermsView:
+        for each in body.plan_prices:
+            deps.settings.plan_book.get(each.plan)
         if deps.settings.two_operators_above is not None:
             asked = body.model_dump(mode="json")
             await two_operators(deps, actor, command, ApprovalAction.TERMS, organization_id, asked)

@@ -3,12 +3,25 @@
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from api.fields import Amount, Currency, Note, RequestModel, ResponseModel, Share, example
 from domain.billing_run.period import month_text
-from domain.billing_terms import MAX_NET_DAYS, MAX_STEPS, BillingTerms, DiscountStep, TermsVersion, UsageMode
+from domain.billing_terms import (
+    MAX_NET_DAYS,
+    MAX_PLAN_PRICES,
+    MAX_STEPS,
+    AgreedPrice,
+    BillingTerms,
+    DiscountStep,
+    TermsVersion,
+    UsageMode,
+)
 from domain.money import format_amount, parse_amount, parse_ratio
+from domain.plan import PLAN_NAME, PRICE_ID, Interval, PlanPrice
+
+PlanName = Annotated[str, StringConstraints(pattern=f"^{PLAN_NAME.pattern}$")]
+PriceId = Annotated[str, StringConstraints(pattern=f"^{PRICE_ID.pattern}$")]
 
 
 class DiscountSet(RequestModel):
@@ -16,6 +29,28 @@ class DiscountSet(RequestModel):
 
     from_amount: Amount = Field(alias="from")
     discount: Share
+
+
+class PlanPriceSet(RequestModel):
+    """What the organization pays for a plan instead of what everybody does."""
+
+    plan: PlanName
+    interval: Interval = Interval.MONTH
+    amount: Amount
+    currency: Currency = "USD"
+    price_id: PriceId | None = Field(default=None, description="The price's id at Stripe; made there where left out.")
+
+    def agreed(self) -> AgreedPrice:
+        """Return what it is by the rules."""
+        return AgreedPrice(
+            plan=self.plan,
+            price=PlanPrice(
+                interval=self.interval,
+                amount_minor=parse_amount(self.amount, self.currency),
+                currency=self.currency,
+                price_id=self.price_id,
+            ),
+        )
 
 
 class BillingTermsSet(RequestModel):
@@ -28,6 +63,7 @@ class BillingTermsSet(RequestModel):
         minimum_commitment="500.00",
         volume_discounts=[{"from": "1000.00", "discount": "0.05"}, {"from": "10000.00", "discount": "0.10"}],
         net_days=30,
+        plan_prices=[{"plan": "enterprise", "interval": "year", "amount": "2400.00"}],
         reason="Contract 4711",
     )
 
@@ -40,6 +76,7 @@ class BillingTermsSet(RequestModel):
     )
     volume_discounts: Annotated[tuple[DiscountSet, ...], Field(max_length=MAX_STEPS)] = ()
     net_days: Annotated[int, Field(strict=True, ge=0, le=MAX_NET_DAYS)] = 30
+    plan_prices: Annotated[tuple[PlanPriceSet, ...], Field(max_length=MAX_PLAN_PRICES)] = ()
     reason: Note | None = None
 
     def terms(self) -> BillingTerms:
@@ -58,7 +95,18 @@ class BillingTermsSet(RequestModel):
                 for step in self.volume_discounts
             ),
             net_days=self.net_days,
+            plan_prices=tuple(each.agreed() for each in self.plan_prices),
         )
+
+
+class PlanPriceView(ResponseModel):
+    """What the organization pays for a plan."""
+
+    plan: str
+    interval: Interval
+    amount: str
+    currency: str
+    price_id: str | None
 
 
 class DiscountView(ResponseModel):
@@ -81,6 +129,7 @@ class TermsView(ResponseModel):
     commitment_from: date | None
     volume_discounts: list[DiscountView]
     net_days: int
+    plan_prices: list[PlanPriceView]
 
     @classmethod
     def of(cls, version: TermsVersion) -> "TermsView":
@@ -103,6 +152,16 @@ class TermsView(ResponseModel):
                 for step in terms.discounts
             ],
             net_days=terms.net_days,
+            plan_prices=[
+                PlanPriceView(
+                    plan=each.plan,
+                    interval=each.price.interval,
+                    amount=format_amount(each.price.amount_minor, each.price.currency),
+                    currency=each.price.currency,
+                    price_id=each.price.price_id,
+                )
+                for each in terms.plan_prices
+            ],
         )
 
 

@@ -1,6 +1,6 @@
 """The one subscription of an organization: made, changed, cancelled and resumed by its run, read from PostgreSQL."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
@@ -16,10 +16,10 @@ from api.fields import OrganizationId
 from api.idempotency import Command, idempotency
 from api.patience import retry_until_answered
 from api.tenancy import acting_organization, known_organization
+from api.v1.billing_terms.schemas import PlanName
 from api.v1.payments.commands import PaymentDeclined
 from api.v1.subscriptions.schemas import (
     ChangePreview,
-    PlanName,
     SubscriptionChange,
     SubscriptionCreate,
     SubscriptionView,
@@ -39,7 +39,7 @@ from domain.access import Actor, Permission
 from domain.errors import Conflict, Invalid, NotFound, Unavailable, other_request
 from domain.ids import customer_command_key, subscription_id_of, subscription_key
 from domain.money import parse_amount
-from domain.plan import Interval, Plan
+from domain.plan import Interval, Plan, PlanPrice
 from domain.subscription.commands import (
     CANCELLED,
     PAGE_EXPIRED,
@@ -52,7 +52,7 @@ from domain.subscription.commands import (
 )
 from domain.subscription.state import Subscription, SubscriptionStatus, Terms
 from providers.subscriptions.base import SubscriptionProvider
-from repositories import api_key
+from repositories import api_key, billing_terms
 from repositories import subscription as subscriptions
 from runtime import reach
 from runtime.catch_up import catching_up
@@ -126,7 +126,7 @@ async def change_subscription(
         if done is not None and not _awaits(done, once):
             return SubscriptionView.shown(done)
         held = done or await _held(deps, org_id)
-        terms = await _priced(deps, _wanted(deps, held, body.plan, body.interval), once)
+        terms = await _priced(deps, await _wanted(deps, held, body.plan, body.interval), once)
         async with deps.database.platform() as session:
             people = await api_key.seats(session, org_id)
         most = None if body.max_amount is None else parse_amount(body.max_amount, terms.currency, zero=True)
@@ -155,7 +155,8 @@ async def preview_change(
     async with deps.database.platform() as session:
         people = await api_key.seats(session, held.org_id)
     now = datetime.now(UTC).replace(microsecond=0)
-    return ChangePreview.shown(preview(held, deps.settings.plan_book, _wanted(deps, held, plan, interval), people, now))
+    wanted = await _wanted(deps, held, plan, interval)
+    return ChangePreview.shown(preview(held, deps.settings.plan_book, wanted, people, now))
 
 
 @router.delete("/billing/subscription", response_model=SubscriptionView, responses=_COMMANDED)
@@ -242,7 +243,7 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
         Invalid: the plan is not sold, or not so; it has no trial, or there is no way back from a page.
     """
     plan = deps.settings.plan_book.get(body.plan)
-    terms = terms_of(plan, body.interval, body.currency)
+    terms = terms_of(plan, body.interval, body.currency, await _agreed(deps, org_id, plan.name))
     return_url = _return_url(deps, body, plan)
     async with deps.database.platform() as session:
         require_none(await subscriptions.held(session, org_id))
@@ -312,8 +313,15 @@ def _provider(deps: Deps) -> SubscriptionProvider:
     return deps.providers.subscriptions
 
 
-def _wanted(deps: Deps, held: Subscription, plan: str, interval: Interval | None) -> Terms:
-    return terms_of(deps.settings.plan_book.get(plan), interval or held.terms.interval, held.terms.currency)
+async def _wanted(deps: Deps, held: Subscription, plan: str, interval: Interval | None) -> Terms:
+    agreed = await _agreed(deps, held.org_id, plan)
+    return terms_of(deps.settings.plan_book.get(plan), interval or held.terms.interval, held.terms.currency, agreed)
+
+
+async def _agreed(deps: Deps, org_id: str, plan: str) -> Sequence[PlanPrice]:
+    async with deps.database.platform() as session:
+        held = await billing_terms.holding(session, org_id, datetime.now(UTC))
+    return () if held is None else held.terms.prices_of(plan)
 
 
 async def _priced(deps: Deps, terms: Terms, once: Command) -> Terms:

@@ -1,19 +1,17 @@
 """What subscriptions look like over HTTP."""
 
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from api.fields import Amount, Currency, RequestModel, ResponseModel, example
+from api.v1.billing_terms.schemas import PlanName
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import MoneyView, money
 from domain.money import CREDIT, format_amount
-from domain.plan import PLAN_NAME, Interval
+from domain.plan import Interval
 from domain.subscription.commands import Preview
 from domain.subscription.state import ChangeKind, Subscription, SubscriptionStatus, Terms
-
-PlanName = Annotated[str, StringConstraints(pattern=f"^{PLAN_NAME.pattern}$")]
 
 
 class SubscriptionCreate(RequestModel):
@@ -46,6 +44,7 @@ class TermsView(ResponseModel):
     interval: Interval
     price: MoneyView
     credits_per_month: str
+    is_agreed_price: bool = Field(description="Whether the price was agreed with the organization.")
 
     @classmethod
     def of(cls, terms: Terms) -> "TermsView":
@@ -55,6 +54,7 @@ class TermsView(ResponseModel):
             interval=terms.interval,
             price=money(terms.amount_minor, terms.currency),
             credits_per_month=format_amount(terms.credits_minor, CREDIT),
+            is_agreed_price=terms.is_agreed,
         )
 
 

@@ -109,7 +109,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "org_id command_id",
             CONTACT: "created_by",
             FREE_TEXT: "reason",
-            FINANCIAL: "mode currency commitment_minor commitment_from discounts net_days",
+            FINANCIAL: "mode currency commitment_minor commitment_from discounts net_days plan_prices",
             TECHNICAL: "version starts_at from_month time_zone created_at",
         },
         WHO_DECIDED,

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.plan import Interval
-from domain.subscription.commands import SubscriptionRefused, preview
+from domain.plan import Interval, PlanPrice
+from domain.subscription.commands import SubscriptionRefused, preview, terms_of
 from domain.subscription.proration import part_of, refundable_minor
 from domain.subscription.snapshot import BillReason
-from domain.subscription.state import ChangeKind
+from domain.subscription.state import ChangeKind, Terms
 from tests.domain.subscription.building import (
     MONTH,
     PLANS,
@@ -142,6 +142,25 @@ def test_downgrade_costs_nothing_and_acts_when_the_period_ends() -> None:
         0,
         0,
     )
+
+
+def agreed(plan: str, amount_minor: int) -> Terms:
+    price = PlanPrice(interval=MONTH, amount_minor=amount_minor, currency="USD", price_id="price_agreed")
+    return terms_of(replace(PLANS.get(plan), is_sold=False), MONTH, "USD", [price])
+
+
+@pytest.mark.parametrize(("plan", "minor"), [("starter", 2_500), ("starter", 3_500), ("professional", 2_000)])
+def test_agreed_price_that_gives_money_back_or_is_of_the_same_plan_begins_with_the_next_period(
+    plan: str, minor: int
+) -> None:
+    shown = preview(active("starter"), PLANS, agreed(plan, minor), 1, START + days(3))
+    assert (shown.kind, shown.acts_at, shown.due_minor) == (ChangeKind.DOWNGRADE, month(0).end, 0)
+    assert (shown.terms.amount_minor, shown.terms.is_agreed) == (minor, True)
+
+
+def test_agreed_price_of_a_larger_plan_is_what_its_upgrade_costs() -> None:
+    shown = preview(active("starter"), PLANS, agreed("professional", 5_700), 1, START + days(14))
+    assert (shown.kind, shown.due_minor) == (ChangeKind.UPGRADE, 1_400)
 
 
 def test_unused_part_of_a_trial_is_worth_nothing() -> None:

@@ -83,6 +83,20 @@ async def test_pitfall_41_refund_of_a_period_takes_its_credits_first_and_is_less
     assert nothing["refundable"] == "0.00"
 
 
+async def test_agreed_price_is_made_at_the_provider_and_charged(payer: Payer, sandboxes: Sandboxes) -> None:
+    await stored(payer, sandboxes)
+    terms = {"mode": "prepaid", "plan_prices": [{"plan": "starter", "amount": "20.00"}]}
+    path = f"/organizations/{payer.org_id}/billing-terms"
+    good(await payer.world.operator.put(path, terms, key=new_key()))
+    made = good(await payer.caller.post("/billing/subscribe", {"plan": "starter"}), 201)
+    assert (made["price"]["amount"], made["is_agreed_price"], made["status"]) == ("20.00", True, "active")
+
+    async def totals() -> list[str]:
+        return [each["total"] for each in good(await payer.caller.get("/billing/invoices"))["data"]]
+
+    assert await until(totals, bool) == ["20.00"]
+
+
 async def test_larger_plan_acts_now_a_smaller_one_waits_and_is_withdrawn(payer: Payer, sandboxes: Sandboxes) -> None:
     await stored(payer, sandboxes)
     good(await payer.caller.post(SUBSCRIPTION, {"plan": "starter"}), 201)
