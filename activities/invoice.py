@@ -26,7 +26,7 @@ from domain.access import Actor, Role
 from domain.errors import Conflict, DomainError
 from domain.ids import invoice_charge_command_id, invoice_event_mail_key, invoice_mail_key
 from domain.invoice.collection import RECEIPT_WINDOW, UNDER_WAY, Collection, CollectionStatus, Outcome, Pause, Standing
-from domain.invoice.dunning import NO_METHOD, STUCK, stuck_after, verdict_of
+from domain.invoice.dunning import NO_METHOD, STUCK, ends_others, stuck_after, verdict_of
 from domain.invoice.state import WrongInvoiceState
 from domain.mail import MailKind
 from domain.money import COINS, format_amount
@@ -128,7 +128,8 @@ class InvoiceActivities:
     async def order(self, message: OrderCharge) -> OrderedCharge:
         """Have the payment of an attempt made, and wait until its provider has answered.
 
-        Effect: one payment, with a run of its own. With `page`, the attempt's first payment is ended before.
+        Effect: one payment, with a run of its own. With `page`, the attempt's first payment is ended before. A payment
+            that the organization makes by itself is waited for; after a day it is ended, where nobody has paid it.
         Idempotent by: the command, which is made of the invoice and the attempt. The terms are noted under it before
             anybody is asked.
         Fails with: an outage of Temporal, the provider or the books, which is retried.
@@ -137,9 +138,13 @@ class InvoiceActivities:
         command_id = invoice_charge_command_id(held.invoice_id, held.attempts, page=message.page)
         async with self._database.platform() as session:
             terms = await payment_command.find(session, command_id)
+            others = [] if terms or message.page else await _others(session, held)
         if terms is None:
             if message.page and not await self._ended_first(held):
                 return OrderedCharge()
+            for other in others:
+                if not ends_others(held) or not await self._ended(held, other):
+                    return OrderedCharge(waits_for=other.terms.payment_id)
             try:
                 terms = await self._noted(message, command_id)
             except DomainError as refusal:
@@ -190,8 +195,12 @@ class InvoiceActivities:
         assert held.payment_id is not None
         async with self._database.platform() as session:
             made = await _payment(session, held.payment_id)
-        if made is None or made.status not in AWAITING:
-            return made is not None and not made.received_minor
+        return made is not None and await self._ended(held, made)
+
+    async def _ended(self, held: Collection, made: Payment) -> bool:
+        """End a payment of the invoice; False where it goes on or was paid."""
+        if made.status not in AWAITING:
+            return not made.received_minor
         command_id = f"{invoice_charge_command_id(held.invoice_id, held.attempts)}:cancel"
         actor = _actor(held.org_id)
         try:
@@ -314,6 +323,12 @@ class InvoiceActivities:
 async def _payment(session: AsyncSession, payment_id: str) -> Payment | None:
     row = await payment.get(session, payment_id)
     return None if row is None else payment.state_of(row)
+
+
+async def _others(session: AsyncSession, held: Collection) -> list[Payment]:
+    """Return the payments under way that the organization makes of the invoice by itself."""
+    rows = await payment.under_way_of_invoice(session, held.org_id, held.invoice_id)
+    return [payment.state_of(row) for row in rows if row.id != held.payment_id]
 
 
 def _payable(row: InvoiceRow) -> Payable:

@@ -114,13 +114,15 @@ class OrderCharge(Message):
 class OrderedCharge(Message):
     """Which payment was asked for, and the page where its payer goes on; or why nobody was asked.
 
-    Neither is there where the attempt's first payment goes on.
+    Neither is there where the attempt's first payment goes on. Nobody was asked either where a payment of the
+    organization's own is under way, which is `waits_for`.
     """
 
     payment_id: str | None = None
     link: str | None = None
     refused: str | None = None
     detail: str | None = None
+    waits_for: str | None = None
 
 
 class InvoiceSweepResult(Message):

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.payment import PaymentEvent
 from domain.ids import payment_workflow_id
 from domain.payment.fulfilment import wake_at
-from domain.payment.state import Booked, Payment, PaymentStatus
+from domain.payment.state import AWAITING, Booked, Payment, PaymentStatus
 from domain.payment.terms import PurposeKind
 from models.payment import PaymentBalanceTransaction, PaymentEventRow, PaymentRow
 from repositories.listing import Part, newest
@@ -197,6 +197,17 @@ async def page(
         ]
     position = None if after is None else (after,)
     return (await session.scalars(newest(PaymentRow, parts, [PaymentRow.id], after=position, limit=limit))).all()
+
+
+async def under_way_of_invoice(session: AsyncSession, org_id: str, invoice_id: str) -> Sequence[PaymentRow]:
+    """Return the payments of an invoice that are not at their end, the oldest first."""
+    row = PaymentRow
+    query = select(row).where(
+        row.org_id == org_id,
+        row.status.in_([status.value for status in AWAITING]),
+        row.state["terms"]["purpose"]["invoice_id"].astext == invoice_id,
+    )
+    return (await session.scalars(query.order_by(row.id))).all()
 
 
 async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[PaymentRow]:

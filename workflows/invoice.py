@@ -299,6 +299,10 @@ class InvoiceWorkflow(Entity[InvoiceInput, Collection, Outcome, Decision, Invoic
         held = self._state
         if held.status is CollectionStatus.CHARGING and self._ordered != held.payment_id:
             ordered = await self._order(held, held.payment_id or "", page=False)
+            other = ordered.waits_for
+            if other is not None:
+                await self._follow_up(held, lambda known, now: rules.waits(known, now, payment_id=other))
+                return
             if ordered.refused is not None:
                 code, detail = ordered.refused, ordered.detail or ""
                 await self._follow_up(held, lambda known, now: rules.not_charged(known, now, code=code, detail=detail))

@@ -64,7 +64,8 @@ def agenda(
 def _collect(held: Collection, now: datetime) -> Step | Wait:
     last = held.steps > len(held.days) or (held.steps == len(held.days) and not held.charges)
     step = Step.GIVE_UP if last and not held.charge_now else Step.CHARGE if held.charges else Step.REMIND
-    return Wait(until=held.next_at, why=WHY[step]) if now < held.next_at else step
+    why = WHY[step] if held.waits_for is None else f"see what became of {held.waits_for}, which the organization makes"
+    return Wait(until=held.next_at, why=why) if now < held.next_at else step
 
 
 #: What the run waits to do; the words stand beside its timer.

@@ -93,6 +93,8 @@ class Collection:
         unanswered: how many of them in a row were neither paid nor declined.
         charge_now: an operator wants one charge, whatever the method.
         payment_id: of the payment that is under way, or was last.
+        waits_for: a payment of the organization's own that a charge waits for.
+        waited: how often in a row a charge found such a payment.
         failure: why the last charge brought nothing, and `failure_code` the word for that.
     """
 
@@ -112,6 +114,8 @@ class Collection:
     unanswered: int = 0
     charge_now: bool = False
     payment_id: str | None = None
+    waits_for: str | None = None
+    waited: int = 0
     paused_for: Pause | None = None
     failure_code: str | None = None
     failure: str | None = None

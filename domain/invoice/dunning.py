@@ -27,6 +27,10 @@ from domain.payment.state import Fulfilment, Payment, PaymentStatus
 P, S = PaymentStatus, CollectionStatus
 #: Pauses between looks at a payment that is under way; the last one is repeated.
 LOOKS = tuple(timedelta(seconds=seconds) for seconds in (2, 4, 8, 15, 30, 60, 300, 900, 3600))
+#: Pauses between looks at a payment of the organization's own that a charge waits for; the last one is repeated.
+WAITS = tuple(timedelta(minutes=minutes) for minutes in (5, 60, 6 * 60, 17 * 60, 24 * 60))
+#: After so many of them, a day, what still waits for its payer is ended; after so many, two weeks, a person decides.
+ENDS_AFTER, DECIDES_AFTER = 4, 17
 #: When an invoice is dunned where no setting says otherwise, in days after the first charge or the due date.
 DAYS = (3, 7, 14, 21)
 #: The words of banks for a charge that the payer has to confirm.
@@ -143,12 +147,31 @@ def look_at(now: datetime, looks: int) -> datetime:
     return now + LOOKS[min(looks, len(LOOKS) - 1)]
 
 
+def waits(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
+    """Put a charge off while a payment of the organization's own is under way; no step of dunning is counted."""
+    after = replace(held, status=S.SCHEDULED, waits_for=payment_id, waited=held.waited + 1)
+    if after.waited > DECIDES_AFTER:
+        after = replace(_settled(after), status=S.PAUSED, paused_for=Pause.UNANSWERED, charge_now=False)
+    else:
+        after = replace(after, next_at=now + WAITS[min(held.waited, len(WAITS) - 1)])
+    return Outcome(collection=after, event="waits", actor=WORKFLOW, details={"payment_id": payment_id})
+
+
+def ends_others(held: Collection) -> bool:
+    """Tell whether a charge has waited long enough for payments of the organization's own that nobody has paid."""
+    return held.waited >= ENDS_AFTER
+
+
+def _settled(held: Collection) -> Collection:
+    return replace(held, waits_for=None, waited=0)
+
+
 def not_charged(held: Collection, now: datetime, *, code: str, detail: str) -> Outcome:
     """Go on without a charge that nobody was asked for: there is no stored method, or none that can pay this.
 
     The first time it is sent and dunned from its due date on, afterwards it is reminded of; no attempt has failed.
     """
-    failed = replace(held, status=S.SCHEDULED, charge_now=False, failure_code=code, failure=detail)
+    failed = replace(_settled(held), status=S.SCHEDULED, charge_now=False, failure_code=code, failure=detail)
     mail = None
     if code == WrongInvoiceState.code:
         after = replace(failed, next_at=now)
@@ -167,7 +190,9 @@ def declined(held: Collection, now: datetime, *, code: str, detail: str) -> Outc
 
     One that an operator asked for counts no step: a person could otherwise have an invoice given up by charging it.
     """
-    failed = replace(held, status=S.SCHEDULED, charge_now=False, unanswered=0, failure_code=code, failure=detail)
+    failed = replace(
+        _settled(held), status=S.SCHEDULED, charge_now=False, unanswered=0, failure_code=code, failure=detail
+    )
     after = _beside(failed, now) if held.charge_now and held.steps else _next(failed, now)
     mail = None if _is_last(after) else MailKind.PAYMENT_FAILED
     return Outcome(collection=after, event="declined", actor=WORKFLOW, details=_attempt(held) | _why(failed), mail=mail)
@@ -178,7 +203,7 @@ def needs_payer(
 ) -> Outcome:
     """Wait for the payer, who was sent a link: no step of dunning is counted."""
     after = replace(
-        held,
+        _settled(held),
         status=S.REQUIRES_ACTION,
         payment_id=payment_id,
         next_at=now,
@@ -201,7 +226,7 @@ def unanswered(held: Collection, now: datetime, *, code: str, detail: str, told:
     `told`: the organization is reminded by mail.
     """
     count = held.unanswered + 1
-    failed = replace(held, charge_now=False, unanswered=count, failure_code=code, failure=detail)
+    failed = replace(_settled(held), charge_now=False, unanswered=count, failure_code=code, failure=detail)
     if count > len(held.days):
         after = replace(failed, status=S.PAUSED, paused_for=Pause.UNANSWERED, unanswered=0)
     else:
@@ -213,7 +238,7 @@ def unanswered(held: Collection, now: datetime, *, code: str, detail: str, told:
 
 def received(held: Collection, standing: Standing, now: datetime) -> Outcome:
     """Note that the payment was received; what is still due of the invoice is collected at once."""
-    over = replace(held, charge_now=False, unanswered=0, failure_code=None, failure=None, next_at=now)
+    over = replace(_settled(held), charge_now=False, unanswered=0, failure_code=None, failure=None, next_at=now)
     if not standing.is_open:
         return replace(ended(over, standing), details=_attempt(held))
     after = replace(over, status=S.SCHEDULED)
@@ -302,7 +327,7 @@ def resumed(held: Collection, standing: Standing, now: datetime, *, actor: str) 
     if held.status not in {S.PAUSED, *FINAL} and standing.paused_for is None:
         raise _wrong(held, "resumed")
     again = replace(
-        held,
+        _settled(held),
         status=S.SCHEDULED,
         paused_for=None,
         charge_now=False,

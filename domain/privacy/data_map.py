@@ -47,7 +47,7 @@ MESSAGES = Place(
             "decided_from dispute dispute_id dispute_ref escrow_id event event_id funded_from give_up invoice_id "
             "falls key key_id look memo method_ref methods org_id payee_org_id payer_org_id payment_id payments "
             "provider_ref open ref refund refund_id request_id resolve run_id runs seal_id sha256 statement_ref "
-            "transfer_id unanswered account_ref destination payout_id transfer_ref "
+            "transfer_id unanswered account_ref destination payout_id transfer_ref waits_for "
             "bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id "
             "CheckoutPage.ref trial_card renews"
         ),
@@ -93,7 +93,7 @@ MESSAGES = Place(
             "Plan.name acts_at all anchor api_access at_period_end attempts cancel_at_period_end custom_integrations "
             "deployments end ended_at granted_until interval is_agreed is_live is_proration is_sold months_granted "
             "next_attempt_at paid_at paid_through people period projects seats trial_days trial_end zone "
-            "announced became charge_now days follow goes_on method paused_for steps touched renewed"
+            "announced became charge_now days follow goes_on method paused_for steps touched renewed waited"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

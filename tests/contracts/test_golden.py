@@ -206,6 +206,8 @@ def invoice_messages(command: Mapping[str, object]) -> list[Message]:
         attempts=2,
         unanswered=1,
         charge_now=True,
+        waits_for="pay_2",
+        waited=2,
         payment_id="pay_1",
         paused_for=Pause.CHARGEBACK,
         failure_code="c",
@@ -247,7 +249,9 @@ def invoice_messages(command: Mapping[str, object]) -> list[Message]:
             applied=True, stored=held, declined=messages.Declined(code="c", detail="d"), standing=standing
         ),
         invoice.OrderCharge(collection=held, payment_id="pay_1", page=True, at=e.T0),
-        invoice.OrderedCharge(payment_id="pay_1", link="https://pay.test/1", refused="c", detail="d"),
+        invoice.OrderedCharge(
+            payment_id="pay_1", link="https://pay.test/1", refused="c", detail="d", waits_for="pay_2"
+        ),
         invoice.InvoiceSweepResult(waiting=2, started=1),
     ]
 

@@ -54,6 +54,8 @@ def taken(held: Collection, standing: Standing, step: Step, verdict: Verdict, no
         case Step.FOLLOW if verdict.became is Became.NEEDS_PAYER and held.status is S.CHARGING:
             why = {"code": "authentication_required", "detail": "Confirm it.", "link": "https://pay.test/1"}
             return rules.needs_payer(held, now, payment_id="pay_2", **why)
+        case Step.FOLLOW if verdict == WAITS and held.status is S.CHARGING:
+            return rules.waits(held, now, payment_id="pay_own")
         case Step.FOLLOW:
             return rules.followed(held, standing, verdict, now)
         case Step.END:
@@ -72,7 +74,10 @@ def taken(held: Collection, standing: Standing, step: Step, verdict: Verdict, no
             return rules.charging(held, now, payment_id=f"pay_{held.attempts + 1}")
 
 
-VERDICTS = [Verdict(became=each) for each in (Became.DECLINED, Became.UNANSWERED, Became.NEEDS_PAYER, Became.PAID)]
+#: A payment of the organization's own was found.
+WAITS = Verdict(became=Became.OPEN)
+ENDS = (Became.DECLINED, Became.UNANSWERED, Became.NEEDS_PAYER, Became.PAID)
+VERDICTS = [WAITS, *(Verdict(became=each) for each in ENDS)]
 
 
 @given(data=st.data())
@@ -159,6 +164,23 @@ def test_charges_that_an_operator_asks_for_come_beside_the_plan_and_never_give_u
         charging = rules.charging(asked, T0, payment_id="pay_2").collection
         held = rules.declined(charging, T0, code="c", detail="d").collection
     assert agenda(held, OPEN, T0) == Wait(until=T0 + timedelta(days=3), why="charge the stored method")
+
+
+def test_charge_waits_for_what_the_organization_pays_by_itself_and_then_takes_its_turn():
+    events, held = walked(begun(), [Became.DECLINED, *[Became.OPEN] * 4, Became.DECLINED, Became.PAID])
+    assert events[:6] == [(0, "declined"), (3, "waits"), (3, "waits"), (3, "waits"), (3, "waits"), (4, "declined")]
+    assert (held.steps, held.waited, held.waits_for) == (2, 0, None)
+
+
+def test_charge_that_waits_for_ever_is_left_to_an_operator():
+    held, now = begun(), T0
+    while held.status is not S.PAUSED:
+        assert now < T0 + timedelta(days=15)
+        charging = rules.charging(held, now, payment_id="pay_1").collection
+        held = rules.waits(charging, now, payment_id="pay_own").collection
+        now = held.next_at
+    assert (held.paused_for, held.steps) == ("unanswered", 0)
+    assert now > T0 + timedelta(days=13)
 
 
 def test_step_that_comes_late_moves_the_rest():

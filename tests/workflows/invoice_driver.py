@@ -13,6 +13,7 @@ from contracts.runs import Run, invoice_news, invoice_run
 from domain.access import Actor, Role
 from domain.invoice.collection import Collection, CollectionMethod
 from domain.invoice.lines import InvoiceLine
+from domain.payment.terms import Purpose, PurposeKind
 from models.customer import ProviderCustomer
 from models.invoice import InvoiceRow
 from models.invoice_collection import InvoiceCollectionEventRow
@@ -25,6 +26,7 @@ from services import invoice as service
 from services import invoice_collection
 from tests.support.payments import Account
 from tests.workflows.conftest import Stage
+from tests.workflows.payment_driver import PaymentDriver, till
 
 OPERATOR = Actor(principal="kim", role=Role.OPERATOR)
 
@@ -58,6 +60,13 @@ class InvoiceDriver:
         while await self.handle.query("version") < (await self.state()).version:
             pass
         return state
+
+    async def reaches_event(self, kind: str) -> Collection:
+        """Begin, and return the state once the books have an event of this kind."""
+        await self.begin()
+        while kind not in await self.kinds():
+            pass
+        return await self.state()
 
     async def waits(self) -> None:
         """Begin, and return when the run waits for the time of a step."""
@@ -127,6 +136,15 @@ class InvoiceDriver:
         async with self.stage.database.platform() as session:
             query = "SELECT kind FROM alerts WHERE subject = :id AND acknowledged_at IS NULL"
             return list(await session.scalars(text(query), {"id": self.held.invoice_id}))
+
+    async def paying(self, **changes: Any) -> PaymentDriver:
+        """Have the organization begin to pay it by itself, on a page unless the changes say otherwise."""
+        purpose = Purpose(
+            kind=PurposeKind.INVOICE, goods_asset="USD", goods_minor=25_000, invoice_id=self.held.invoice_id
+        )
+        made = await till(self.stage, org_id=self.held.org_id, purpose=purpose, amount_minor=25_000, **changes)
+        await made.create()
+        return made
 
     def store(self, *methods: str) -> None:
         """Have the organization store these methods; the first one is the default."""

@@ -244,6 +244,34 @@ async def test_invoice_voided_while_a_charge_is_under_way_keeps_no_money(stage):
     assert len(made.charges()) == 1
 
 
+async def test_charge_waits_for_what_the_organization_pays_by_itself(stage):
+    made = await collected(stage, "pm_ok")
+    own = await made.paying()
+    waiting = await made.reaches_event("waits")
+    assert (waiting.waits_for, waiting.steps) == (own.terms.payment_id, 0)
+    own.there.pay()
+    with stage.env.with_time_skipping_disabled():
+        await own.told()
+        await own.happened("invoice_paid")
+    await made.pass_time(minutes=10)
+    assert await made.ends() == "paid"
+    assert [each.asked.payment_id for each in made.charges()] == [own.terms.payment_id]
+
+
+async def test_page_that_the_organization_opened_and_left_is_ended_before_the_charge(stage):
+    made = await collected(stage, "pm_ok")
+    own = await made.paying(lasts=timedelta(days=30), open_seconds=30 * 86_400)
+    await made.reaches_event("waits")
+    await made.pass_time(days=2)
+    assert await made.ends() == "paid"
+    left, charge = made.charges()
+    assert (left.asked.payment_id, left.gone, left.status) == (own.terms.payment_id, 0, ProviderStatus.CANCELLED)
+    assert charge.status is ProviderStatus.SUCCEEDED
+    waits = [event for event in await made.timeline() if event.kind == "waits"]
+    assert waits[-1].at - waits[0].at < timedelta(days=1)
+    await replay_and_keep(await made.handle.fetch_history(), "invoice_waited_for_its_organization")
+
+
 async def test_charge_whose_answer_was_lost_is_looked_up_and_never_made_twice(stage):
     made = await collected(stage, "pm_ok")
     stage.fake.breaks = ["after"]
