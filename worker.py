@@ -379,7 +379,7 @@ def make_worker(
         BillingRunActivities(database, settings.invoice_rules, Collecting(client, settings.dunned_on)),
     )
     mails = MailActivities(database, make_mailer(settings), give_up_after=settings.mail_give_up_after)
-    books = PaymentActivities(database, sealed_signals=sealed_signals)
+    books = PaymentActivities(database, sealed_signals=sealed_signals, entity=settings.legal_entity)
     asking = ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key)
     escrows = PaymentEscrows(database, client)
     payouts = PayoutActivities(database, providers.payouts, hold_back=settings.hold_back, sealed_signals=sealed_signals)
@@ -392,7 +392,7 @@ def make_worker(
         rules=settings.invoice_rules,
         sealed_signals=sealed_signals,
     )
-    terms = TermsMaker(settings.payment_rules, providers)
+    terms = TermsMaker.of(settings.payment_rules, providers, database, settings.sale_rules)
     topups = AutoTopUpActivities(database, client, terms)
     selling = MarketplaceActivities(database, client, terms, pays_out_granted=settings.pay_out_granted_credits)
     invoices = InvoiceActivities(

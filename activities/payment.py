@@ -47,10 +47,11 @@ from repositories import credit_lot as lots
 from repositories.together import Writes, together
 from runtime.database import Database, driver_connection
 from runtime.metrics import PaymentFailures
-from services import reputation
+from services import reputation, tax_receipt
 from services.debt import close_paid_debts
 from services.payment import lock, resolve
 from services.purposes import BOOKS
+from services.tax_receipt import TaxedMovement
 
 #: How often what an organization has may change between its count and the booking before a person is asked.
 SPENT_MEANWHILE = 3
@@ -85,12 +86,13 @@ class SpentMeanwhile(RuntimeError):
 class PaymentActivities:
     """The effects of `PaymentWorkflow` on the books."""
 
-    def __init__(self, database: Database, *, sealed_signals: bool = False) -> None:
+    def __init__(self, database: Database, *, sealed_signals: bool = False, entity: str | None = None) -> None:
         """Take the database; the platform's role writes.
 
-        With `sealed_signals` nothing is written for a sender whom nobody but the message itself names.
+        With `sealed_signals` nothing is written for a sender whom nobody but the message itself names. `entity` is the
+        code of the legal entity that sells.
         """
-        self._database = database
+        self._database, self._entity = database, entity
         self._seals = Seals("payment", required=sealed_signals)
         self._failures = PaymentFailures()
 
@@ -103,10 +105,10 @@ class PaymentActivities:
         decided from the state that they hold. Otherwise the stored state is returned, and the workflow goes on from it,
         also one that was started with a state of somebody's making.
 
-        Effect: for each event one transfer, the payment's row, a row of its timeline, the provider's movement, the
-            chargeback's row, what is paid of its invoice, the sale on the marketplace, a lot, an alert, evidence that
-            is void or holds again; the provider's events that are thereby handled; and then scores of agents whose
-            evidence was voided.
+        Effect: for each event one transfer, the payment's row, a row of its timeline, the provider's movement, its tax
+            document, the chargeback's row, what is paid of its invoice, the sale on the marketplace, a lot, an alert,
+            evidence that is void or holds again; the provider's events that are thereby handled; and then scores of
+            agents whose evidence was voided.
         Idempotent by: the event's number, unique within the payment, under the row's lock; a movement by its key.
         Fails with: nothing that is final. What a caller can mend is a result; anything else is retried, and an operator
             is alerted.
@@ -188,14 +190,15 @@ class PaymentActivities:
         ledger = Ledger(await driver_connection(session))
         debts: dict[str | None, int] = {}
         earnings = await lock(session, ledger, message.events)
-        before = stored
+        before, taxed = stored, list[TaxedMovement]()
         for event in message.events:
             handled = message.handled if event is last else ()
-            stored = await self._write_event(session, ledger, event, debts, earnings, handled)
+            stored = await self._write_event(session, ledger, event, debts, earnings, handled, taxed)
         if last is None:
             await _mark_handled(session, message.payment_id, message.provider, message.handled)
         elif stored is not None:
             await reputation.follow_payment(session, before, stored, at=last.at)
+            await tax_receipt.issue(session, stored.terms, taxed, self._entity)
         return RecordedPayment(applied=True, stored=stored)
 
     async def _refused_start(self, session: AsyncSession, message: RecordPayment) -> str | None:
@@ -225,6 +228,7 @@ class PaymentActivities:
         debts: dict[str | None, int],
         earnings: Sequence[Account],
         handled: Sequence[str],
+        taxed: list[TaxedMovement],
     ) -> Payment:
         terms = event.payment.terms
         resolved = await resolve(session, ledger, event, earnings)
@@ -256,6 +260,10 @@ class PaymentActivities:
             await resolved.share.write(session, event, transfer_id)
         if transfer_id is not None:
             await _add_lot(session, event, postings, transfer_id)
+            if terms.tax is not None and event.booked is not None and event.event != "fee_booked":
+                booked = next(item for item in after.booked if item.key == event.booked)
+                if booked.paid_minor:
+                    taxed.append(TaxedMovement(booked=booked, transfer_id=transfer_id, at=event.at))
         await self._raise_alerts(session, event, owed)
         return after
 
@@ -386,7 +394,7 @@ async def _add_lot(session: AsyncSession, event: PaymentEvent, postings: Sequenc
     credits_minor = sum(posting.amount_minor for posting in postings if posting.destination == wallet)
     if wallet.asset != CREDIT or not credits_minor:
         return
-    paid = next((item.paid_minor for item in event.payment.booked if item.key == event.booked), None)
+    paid = next((item.paid_minor - item.tax_minor for item in event.payment.booked if item.key == event.booked), None)
     bought = event.event == "received"
     await lots.add(
         session,

@@ -27,6 +27,7 @@ from runtime.database import Database
 from runtime.metrics import ApiMetrics
 from runtime.sealing import Sealer
 from runtime.settings import Settings
+from services.payment_terms import TermsMaker
 
 
 @dataclass(slots=True)
@@ -52,6 +53,12 @@ class Deps:
     documents: Documents
     prices: PriceBook
     price_desk: PriceDesk
+
+    @property
+    def terms(self) -> TermsMaker:
+        """Make the terms of payments."""
+        settings = self.settings
+        return TermsMaker.of(settings.payment_rules, self.providers, self.database, settings.sale_rules)
 
     @asynccontextmanager
     async def session_for(self, actor: Actor) -> AsyncIterator[AsyncSession]:

@@ -23,7 +23,10 @@ class ExceedsRemainder(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditedCredits:
-    """What credits have paid of an invoice, in its currency, and which credits these were; in minor units."""
+    """What credits have paid of an invoice, in its currency, and which credits these were; in minor units.
+
+    `granted_credits_minor` are those that were taken off before tax: granted ones, and ones that were taxed when sold.
+    """
 
     prepaid_minor: int
     prepaid_credits_minor: int

@@ -34,12 +34,13 @@ class LotTerms:
         expires_at: when that lot ends.
         paid_minor: what was paid for it, in `paid_asset`; 0 for what was granted.
         payment_id: the payment that brought it.
+        taxed: tax was charged when it was sold, so what it pays is not taxed again.
         lot_id: its id, where the caller names it.
         priority: lots of a lower one are spent first.
         returns: the transfer whose credits come back with the terms that they had. With a `source` too, what is more
             than it took opens a lot.
         first: the payment whose lots are taken before all others.
-        only: `paid` or `granted`, to take no others.
+        only: `paid` or `granted`, or of those that were paid for `taxed` or `untaxed`, to take no others.
         lasting: takes no lots that would have ended when they arrive.
         is_reversal: what leaves for good was taken back, and not used.
         is_paid_out: what leaves for good was paid out in money, and not used.
@@ -63,6 +64,7 @@ class LotTerms:
     is_paid_out: bool = False
     slices: tuple[tuple[UUID, int], ...] = ()
     renew_days: int | None = None
+    taxed: bool = False
 
     def document(self) -> dict[str, object]:
         """Write the terms as the books read them."""
@@ -81,5 +83,6 @@ class LotTerms:
             "outcome": "reversed" if self.is_reversal else "paid_out" if self.is_paid_out else None,
             "slices": [{"id": str(id), "amount": amount} for id, amount in self.slices] or None,
             "renew_days": self.renew_days,
+            "taxed": self.taxed or None,
         }
         return {name: value for name, value in named.items() if value is not None}

@@ -31,7 +31,8 @@ class InvoiceRow(Base):
         party: who was billed, as it was when the invoice was finalised.
         subtotal_minor: without tax. Of a draft it and `total_minor` are the lines' sum.
         prepaid_minor: what purchased credits pay of the total, less what credit notes gave back of them, and
-            `prepaid_credits_minor` these credits; `granted_minor` what granted ones took off before tax.
+            `prepaid_credits_minor` these credits; `granted_minor` what granted ones took off before tax, and
+            `taxed_minor` those that were taxed when they were sold.
         credited_minor: what credit notes took back.
         written_off_minor: what was given up.
         issued_at: when it was finalised; of a draft, when it was made. `due_at` is as long after it as there is to pay.
@@ -46,7 +47,7 @@ class InvoiceRow(Base):
     __table_args__ = (
         CheckConstraint(
             "least(paid_minor, subtotal_minor, tax_minor, prepaid_minor, granted_minor, credited_minor, "
-            "written_off_minor, prepaid_credits_minor, granted_credits_minor) >= 0 "
+            "written_off_minor, prepaid_credits_minor, granted_credits_minor, taxed_minor, taxed_credits_minor) >= 0 "
             "AND total_minor = subtotal_minor + tax_minor "
             "AND paid_minor + prepaid_minor + credited_minor + written_off_minor <= total_minor",
             name="amounts",
@@ -94,6 +95,8 @@ class InvoiceRow(Base):
     prepaid_credits_minor: Mapped[int] = mapped_column(server_default="0")
     granted_minor: Mapped[int] = mapped_column(server_default="0")
     granted_credits_minor: Mapped[int] = mapped_column(server_default="0")
+    taxed_minor: Mapped[int] = mapped_column(server_default="0")
+    taxed_credits_minor: Mapped[int] = mapped_column(server_default="0")
     credited_minor: Mapped[int] = mapped_column(server_default="0")
     written_off_minor: Mapped[int] = mapped_column(server_default="0")
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)

@@ -70,6 +70,8 @@ class LedgerLot(Base):
     #: How much longer it, and those that it came from, may be spent than was said at first.
     extended: Mapped[timedelta] = mapped_column(server_default=text("'00:00:00'"))
     is_open: Mapped[bool] = mapped_column(server_default=text("true"))
+    #: Whether tax was charged when the credits were sold.
+    taxed: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class LedgerLotUse(Base):

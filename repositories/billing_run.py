@@ -266,9 +266,10 @@ INVARIANTS = (
         unit="periods",
         violations="""
         SELECT p.org_id || ' ' || p.month || ': ' || p.status || ' ' || p.total_minor || ', invoice ' ||
-            coalesce(i.id || ' of ' || i.subtotal_minor + i.granted_minor, 'none')
+            coalesce(i.id || ' of ' || i.subtotal_minor + i.granted_minor + i.taxed_minor, 'none')
         FROM public.billed_periods p LEFT JOIN public.invoices i ON i.id = p.invoice_id AND i.org_id = p.org_id
-        WHERE CASE p.status WHEN 'invoiced' THEN (i.subtotal_minor + i.granted_minor) IS DISTINCT FROM p.total_minor
+        WHERE CASE p.status
+            WHEN 'invoiced' THEN i.subtotal_minor + i.granted_minor + i.taxed_minor IS DISTINCT FROM p.total_minor
             ELSE p.invoice_id IS NOT NULL OR p.total_minor <> 0 END
         UNION ALL
         SELECT b.org_id || ' ' || b.month || ' ' || b.number || ': on ' || b.invoice_id || ', which is of no period'

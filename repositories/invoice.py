@@ -163,7 +163,10 @@ async def finalise(connection: asyncpg.Connection, row: InvoiceRow, end: Finalis
     columns = dict(end.columns)
     sums = {
         name: columns[f"{name}_minor"]
-        for name in ("subtotal", "tax", "total", "prepaid", "prepaid_credits", "granted", "granted_credits")
+        for name in (
+            *("subtotal", "tax", "total", "prepaid", "prepaid_credits", "granted", "granted_credits"),
+            *("taxed", "taxed_credits"),
+        )
     }
     with translated(connection, lambda: None, row.org_id):
         transfer_id = await connection.fetchval(
@@ -252,18 +255,25 @@ async def number_page(connection: asyncpg.Connection, series: str, limit: int) -
     return int(await connection.fetchval(query, series, prefix_of(series), limit))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditsAtHand:
+    """What an organization can spend: credits that nobody paid for, and those it bought, with tax or without."""
+
+    granted: int = 0
+    taxed: int = 0
+    untaxed: int = 0
+
+
 async def credits_at_hand(
     connection: asyncpg.Connection, org_ids: Collection[str], at: datetime
-) -> dict[str, tuple[int, int]]:
-    """Return how many credits organizations can spend that nobody paid for, and how many that they bought.
-
-    Those that have none are left out.
-    """
+) -> dict[str, CreditsAtHand]:
+    """Return how many credits organizations can spend; those that have none are left out."""
     paths = {accounts.org_credits(org_id).path: org_id for org_id in org_ids}
     rows = await connection.fetch(
         """
         SELECT a.path, coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid = 0), 0)::bigint AS granted,
-            coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid > 0), 0)::bigint AS bought
+            coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid > 0 AND l.taxed), 0)::bigint AS taxed,
+            coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid > 0 AND NOT l.taxed), 0)::bigint AS untaxed
         FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id
         WHERE a.path = ANY($1) AND a.asset = 'CREDIT' AND l.is_open AND (l.expires_at IS NULL OR l.expires_at > $2)
         GROUP BY a.path
@@ -271,7 +281,10 @@ async def credits_at_hand(
         list(paths),
         at,
     )
-    return {paths[row["path"]]: (row["granted"], row["bought"]) for row in rows}
+    return {
+        paths[row["path"]]: CreditsAtHand(granted=row["granted"], taxed=row["taxed"], untaxed=row["untaxed"])
+        for row in rows
+    }
 
 
 async def next_number(session: AsyncSession, name: str) -> int:
@@ -461,7 +474,7 @@ INVARIANTS = (
         ) compared
         WHERE lines_minor IS DISTINCT FROM subtotal_minor OR taxes_minor <> tax_minor
            OR coalesce(issued, 0) <> receivable
-           OR voided IS DISTINCT FROM CASE status WHEN 'void' THEN receivable END
+           OR CASE status WHEN 'void' THEN coalesce(voided, 0) <> receivable ELSE voided IS NOT NULL END
         """,
     ),
     Invariant(
@@ -501,11 +514,13 @@ INVARIANTS = (
             FROM (
                 SELECT d.series, CASE WHEN number ~ ('^' || CASE WHEN strpos(d.series, '/') > 0
                         THEN split_part(d.series, '/', 2) || '-' ELSE '' END ||
-                        CASE split_part(d.series, '/', 1) WHEN 'invoice' THEN 'INV' ELSE 'CRN' END || '-[0-9]{6,18}$')
+                        CASE split_part(d.series, '/', 1) WHEN 'invoice' THEN 'INV'
+                        WHEN 'receipt' THEN 'RCP' WHEN 'receipt_note' THEN 'RCN' ELSE 'CRN' END || '-[0-9]{6,18}$')
                     THEN substring(number from '[0-9]+$')::bigint END AS n
                 FROM (
                     SELECT series, number FROM public.invoices WHERE number IS NOT NULL
                     UNION ALL SELECT series, number FROM public.credit_notes
+                    UNION ALL SELECT series, number FROM public.tax_receipts
                 ) d
             ) numbered GROUP BY series
         ) i
@@ -515,7 +530,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="each tax account equals the tax of all invoices, less what credit notes took back",
+        name="each tax account equals the tax of all invoices and sales, less what was taken back",
         table="public.invoices",
         unit="invoices",
         violations="""
@@ -527,6 +542,8 @@ INVARIANTS = (
                 UNION ALL
                 SELECT p ->> 'tax', c.currency, -(p ->> 'amount_minor')::numeric
                 FROM public.credit_notes c, jsonb_array_elements(c.parts) p WHERE p ->> 'account' LIKE 'tax/%'
+                UNION ALL
+                SELECT r.tax_code, r.currency, r.tax_minor FROM public.tax_receipts r
             ) charged GROUP BY code, currency
         ) c
         FULL JOIN (

@@ -31,6 +31,7 @@ from domain.plan import DEFAULTS, FREE, MAX_LIMIT, PREMIUM, OlderTerms, Plans, p
 from domain.project import SlotPrice, slot_price
 from domain.reputation.policy import CHARGEBACK_DAYS, EvidencePolicy
 from domain.revenue_share import ALL_BPS, CREATOR_BPS, share_bps
+from domain.tax.sale import SaleRules
 from domain.topup import Package, packages_from, priced
 from runtime.environment import WrongEnvironment, older_settings, temporal_settings
 
@@ -192,6 +193,8 @@ class Settings(BaseSettings):
     slot_currency: str = "USD"
 
     tax_country: str | None = Field(default=None, pattern="^[A-Z]{2}$")
+    credits_taxed_at: Literal["use", "sale"] = "use"
+    credit_prices_include_tax: bool = False
     legal_entity: str | None = None
     vat_number: str | None = Field(default=None, pattern="^[A-Z]{2}[0-9A-Z+*]{2,12}$")
     vies_url: str = "https://ec.europa.eu/taxation_customs/vies/rest-api"
@@ -317,7 +320,19 @@ class Settings(BaseSettings):
     def invoice_rules(self) -> InvoiceRules:
         """Where the seller is, whose series invoices are numbered in, and what credits pay of them."""
         credit = credit_price(self.credit_price, self.credit_currency)
-        return InvoiceRules(seller_country=self.tax_country, entity=self.legal_entity, credit=credit)
+        return InvoiceRules(
+            seller_country=self.tax_country,
+            entity=self.legal_entity,
+            credit=credit,
+            credit_includes_tax=self.credit_prices_include_tax,
+        )
+
+    @property
+    def sale_rules(self) -> SaleRules | None:
+        """How credits are taxed when they are sold; None where they are taxed when they are used."""
+        if self.credits_taxed_at == "use":
+            return None
+        return SaleRules(seller_country=self.tax_country, includes_tax=self.credit_prices_include_tax)
 
     @property
     def signals_are_sealed(self) -> bool:
@@ -491,6 +506,13 @@ class Settings(BaseSettings):
             raise ValueError("BURSAR_MAIL_USERNAME and BURSAR_MAIL_PASSWORD go together: set both or neither.")
         if self.mail_tls == "none" and self.mail_password is not None:
             raise ValueError("BURSAR_MAIL_PASSWORD is not sent in clear: set BURSAR_MAIL_TLS to starttls or tls.")
+        return self
+
+    @model_validator(mode="after")
+    def _sales_are_taxed_somewhere(self) -> "Settings":
+        """Refuse to tax sales without saying where the seller is."""
+        if self.credits_taxed_at == "sale" and self.tax_country is None:
+            raise ValueError("BURSAR_CREDITS_TAXED_AT=sale needs BURSAR_TAX_COUNTRY, the seller's country.")
         return self
 
     @model_validator(mode="after")

@@ -28,6 +28,7 @@ from models.invoice import InvoiceRow
 from models.meter import MeterRow
 from repositories import alert, audit, billing_run, billing_terms, invoice, meter, organization, usage, usage_bill
 from repositories.command import made_before
+from repositories.invoice import CreditsAtHand
 from repositories.usage_bill import BillSum
 from runtime.database import driver_connection
 from runtime.identity import new_id
@@ -116,12 +117,12 @@ class Basis:
     Attributes:
         rules: how the deployment invoices.
         taxes: decides the tax of each.
-        credits: the granted and the purchased credits that organizations had when they were read.
+        credits: those that organizations had when they were read.
     """
 
     rules: InvoiceRules
     taxes: Assessor
-    credits: Mapping[str, tuple[int, int]]
+    credits: Mapping[str, CreditsAtHand]
 
 
 async def basis(session: AsyncSession, org_ids: Collection[str], rules: InvoiceRules, now: datetime) -> Basis:
@@ -152,7 +153,7 @@ async def issue(connection: asyncpg.Connection, prepared: Prepared, page: Basis,
     try:
         # What is refused must not end a transaction of the caller's.
         async with connection.transaction() if connection.is_in_transaction() else nullcontext():
-            return await _write(connection, prepared, page, page.credits.get(prepared.org_id, (0, 0)), now)
+            return await _write(connection, prepared, page, page.credits.get(prepared.org_id, CreditsAtHand()), now)
     except InsufficientFunds:
         async with connection.transaction():
             currency = prepared.version.terms.currency
@@ -171,7 +172,7 @@ async def collect_later(session: AsyncSession, prepared: Prepared, *, days: Sequ
 
 
 async def _write(
-    connection: asyncpg.Connection, prepared: Prepared, page: Basis, credits: tuple[int, int], now: datetime
+    connection: asyncpg.Connection, prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datetime
 ) -> bool:
     found = prepared.found
     document = billing_run.claimed(prepared.org_id, prepared.period, prepared.version, found, now)
@@ -185,7 +186,7 @@ async def _write(
     return await billing_run.invoice(connection, document, prepared.org_id)
 
 
-def _invoice(prepared: Prepared, page: Basis, credits: tuple[int, int], now: datetime) -> dict[str, object]:
+def _invoice(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datetime) -> dict[str, object]:
     org_id, month = prepared.org_id, month_text(prepared.period.month)
     command_id = billed_period_key(org_id, month)
     lines = prepared.found.lines

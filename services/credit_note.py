@@ -56,7 +56,7 @@ async def issue(
     credits = CreditedCredits(
         prepaid_minor=row.prepaid_minor,
         prepaid_credits_minor=row.prepaid_credits_minor,
-        granted_credits_minor=row.granted_credits_minor,
+        granted_credits_minor=row.granted_credits_minor + row.taxed_credits_minor,
     )
     bill = await subscriptions.bill_of_invoice(session, row.id) if booking.of_subscription(of_row) else None
     most = None
@@ -94,7 +94,8 @@ async def issue(
     row.credited_minor += note.amount_minor
     row.prepaid_minor -= note.prepaid_minor
     row.prepaid_credits_minor -= note.prepaid_credits_minor
-    row.granted_credits_minor -= note.granted_credits_minor
+    if note.granted_credits_minor:
+        row.granted_credits_minor = row.taxed_credits_minor = 0
     row.updated_at = now
     if not invoice.standing_of(row).unpaid_minor:
         row.status, row.paused_for = InvoiceStatus.PAID.value, None

@@ -12,11 +12,14 @@ from domain.document.content import LANGUAGES, Document, DocumentKind, Line, Par
 from domain.errors import Conflict
 from domain.invoice.state import WrongInvoiceState
 from domain.payment.state import Payment
+from domain.payment.terms import PaymentTerms
 from domain.tax.rates import TaxCategory
 from models.invoice import CreditNoteRow, InvoiceRow
+from models.tax_receipt import TaxReceipt
 from repositories import billing_profile, contact, organization
 from repositories import credit_note as credit_notes
 from repositories import invoice as invoices
+from repositories import tax_receipt as tax_receipts
 from services.tax import frozen
 
 #: Below `platform/`: each tax has an account of its code.
@@ -126,6 +129,32 @@ async def of_payment(session: AsyncSession, payment: Payment, seller: Party | No
     )
 
 
+async def of_tax_receipt(session: AsyncSession, row: TaxReceipt, terms: PaymentTerms, seller: Party | None) -> Document:
+    """Return what the tax document of a sale says: what came in with its tax, or what of it went back.
+
+    Raises:
+        Conflict: nobody said who sells.
+    """
+    buyer = await buyer_of(session, row.org_id, row.party)
+    came_in = row.gross_minor > 0
+    # Where nobody charges any tax, there is none to speak of.
+    tax = None if row.category == TaxCategory.OUTSIDE.value else Tax(category=row.category, rate_e6=row.rate_e6)
+    net_minor, tax_minor = abs(row.net_minor), abs(row.tax_minor)
+    return Document(
+        kind=DocumentKind.RECEIPT if came_in else DocumentKind.CREDIT_NOTE,
+        number=row.number,
+        language=buyer.language,
+        currency=row.currency,
+        issued_on=buyer.day(row.issued_at),
+        seller=known(seller),
+        buyer=buyer.party,
+        lines=(Line(description=terms.description, net_minor=net_minor, tax=tax),),
+        taxes=() if tax is None else (TaxSum(tax=tax, taxable_minor=net_minor, tax_minor=tax_minor),),
+        paid_minor=net_minor + tax_minor if came_in else 0,
+        reference=row.payment_id if came_in else await tax_receipts.first_number(session, row.payment_id),
+    )
+
+
 def known(seller: Party | None) -> Party:
     """Return who the platform is.
 
@@ -184,6 +213,8 @@ def _reductions(row: InvoiceRow) -> Iterator[Reduction]:
         yield Reduction(description=stored["description"], amount_minor=stored["taken_minor"])
     if row.granted_minor:
         yield Reduction(description=None, amount_minor=row.granted_minor)
+    if row.taxed_minor:
+        yield Reduction(description=None, amount_minor=row.taxed_minor, is_taxed=True)
 
 
 def _line(stored: Mapping[str, Any], by_code: Mapping[str, Tax], buyer: Buyer) -> Line:

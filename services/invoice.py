@@ -28,7 +28,7 @@ from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger, Posted, Posting
 from models.invoice import InvoiceRow
 from repositories import alert, audit, billing_profile, invoice, organization
-from repositories.invoice import Finalised
+from repositories.invoice import CreditsAtHand, Finalised
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import approval, tax
@@ -271,10 +271,13 @@ async def void(
     row = await invoice.get(session, invoice_id, locked=True)
     if await invoice.voided_before(session, row, command_id):
         return row
-    require_voidable(invoice.standing_of(row), row.currency, credited_minor=row.credited_minor)
+    standing = invoice.standing_of(row)
+    require_voidable(
+        standing, row.currency, credited_minor=row.credited_minor, taxed_credits_minor=row.taxed_credits_minor
+    )
     booking.require_own_revenue(invoice.parts_of_row(row), row.status)
     await _approved(session, row, ApprovalAction.INVOICE_VOID, two_above, command_id, now)
-    credits_minor = row.prepaid_credits_minor + row.granted_credits_minor
+    credits_minor = row.prepaid_credits_minor + row.granted_credits_minor + row.taxed_credits_minor
     legs = booking.taken_back(row.org_id, row.currency, invoice.parts_of_row(row))
     legs += booking.given_back(row.org_id, row.currency, credits=credits_minor, prepaid_minor=row.prepaid_minor)
     posted = await post(session, row, legs, step="void", kind="invoice.voided", now=now)
@@ -410,7 +413,7 @@ def worked_out(
     rules: InvoiceRules,
     treatment: Treatment,
     party: dict[str, str] | None,
-    credits: tuple[int, int],
+    credits: CreditsAtHand,
     command_id: str,
     now: datetime,
 ) -> Finalised:
@@ -422,19 +425,21 @@ def worked_out(
         rules: how the deployment invoices.
         treatment: the tax of each line.
         party: whom it is made out to.
-        credits: the granted and the purchased credits that it may take.
+        credits: those that it may take.
         command_id: that finalises it.
         now: the time.
     """
     discounts = invoice.discounts_of(row)
-    granted, bought = credits if row.applies_credits else (0, 0)
+    at_hand = credits if row.applies_credits else CreditsAtHand()
     sums = sums_of(
         lines,
         treatment.taxes,
         discounts=discounts,
         includes_tax=row.includes_tax,
-        granted_minor=rules.worth(granted, row.currency),
-        purchased_minor=rules.worth(bought, row.currency),
+        granted_minor=rules.worth(at_hand.granted, row.currency),
+        taxed_minor=rules.worth(at_hand.taxed, row.currency),
+        taxed_includes_tax=rules.credit_includes_tax,
+        purchased_minor=rules.worth(at_hand.untaxed, row.currency),
     )
     columns = {
         "lines": [
@@ -465,6 +470,8 @@ def worked_out(
         "prepaid_credits_minor": rules.credits_for(sums.prepaid_minor),
         "granted_minor": sums.granted_minor,
         "granted_credits_minor": rules.credits_for(sums.granted_minor),
+        "taxed_minor": sums.taxed_minor,
+        "taxed_credits_minor": rules.credits_for(sums.taxed_price_minor),
     }
     return Finalised(
         columns=columns,
@@ -493,23 +500,24 @@ def _legs(
         row.org_id,
         row.currency,
         granted_credits=rules.credits_for(sums.granted_minor),
+        taxed_credits=rules.credits_for(sums.taxed_price_minor),
         credits=rules.credits_for(sums.prepaid_minor),
         prepaid_minor=sums.prepaid_minor,
     )
 
 
-async def _credits(session: AsyncSession, row: InvoiceRow, rules: InvoiceRules, now: datetime) -> tuple[int, int]:
-    """Return the granted and the purchased credits that the invoice may take; nobody else takes them meanwhile."""
+async def _credits(session: AsyncSession, row: InvoiceRow, rules: InvoiceRules, now: datetime) -> CreditsAtHand:
+    """Return the credits that the invoice may take; nobody else takes them meanwhile."""
     if not row.applies_credits or rules.credit is None or rules.credit.currency != row.currency:
-        return 0, 0
+        return CreditsAtHand()
     return await locked_credits(await driver_connection(session), row.org_id, row.currency, now)
 
 
-async def locked_credits(connection: asyncpg.Connection, org_id: str, currency: str, now: datetime) -> tuple[int, int]:
-    """Return the granted and the purchased credits of an organization; nobody takes them until the transaction ends."""
+async def locked_credits(connection: asyncpg.Connection, org_id: str, currency: str, now: datetime) -> CreditsAtHand:
+    """Return the credits of an organization; nobody takes them until the transaction ends."""
     wallet, receivable = accounts.org_credits(org_id), accounts.org_receivable(org_id, currency)
     await Ledger(connection).lock_balances([wallet, receivable])
-    return (await invoice.credits_at_hand(connection, [org_id], now)).get(org_id, (0, 0))
+    return (await invoice.credits_at_hand(connection, [org_id], now)).get(org_id, CreditsAtHand())
 
 
 def unsaved(
@@ -549,6 +557,8 @@ def unsaved(
         prepaid_credits_minor=0,
         granted_minor=0,
         granted_credits_minor=0,
+        taxed_minor=0,
+        taxed_credits_minor=0,
         credited_minor=0,
         written_off_minor=0,
         lines=invoice.as_stored(lines),

@@ -1,7 +1,8 @@
 """The terms of a payment: the rules are in `domain/payment`; here is what they need of providers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 from domain.errors import Unavailable
 from domain.payment.options import CRYPTO, Options, check_options
@@ -10,22 +11,32 @@ from domain.payment.purposes import rules_for
 from domain.payment.purposes.credits import credits_bought
 from domain.payment.quote import Rate
 from domain.payment.rules import PaymentRules
-from domain.payment.terms import PaymentTerms, Purpose
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
+from domain.tax.sale import SaleRules, Taxation
 from providers.payments.limits import check_chargeable
 from providers.payments.registry import Providers
+from runtime.database import Database
 from runtime.identity import new_id
 from services.provider_errors import provider_errors
+from services.tax import SaleTaxes
 
 
 @dataclass(frozen=True, slots=True)
 class TermsMaker:
     """Makes the terms of payments as this deployment is set up.
 
-    Every method raises a `DomainError`: the parts do not go together, or a source of rates does not answer.
+    With `taxes` credits are taxed when they are sold. Every method raises a `DomainError`: the parts do not go
+    together, or a source of rates does not answer.
     """
 
     rules: PaymentRules
     providers: Providers
+    taxes: SaleTaxes | None = None
+
+    @classmethod
+    def of(cls, rules: PaymentRules, providers: Providers, database: Database, sale: SaleRules | None) -> Self:
+        """Return the maker of a deployment; `sale` says how credits are taxed when they are sold, if they are."""
+        return cls(rules, providers, None if sale is None else SaleTaxes(database, sale))
 
     @property
     def market(self) -> Market:
@@ -34,9 +45,20 @@ class TermsMaker:
 
     async def credits(self, org_id: str, options: Options, credits_minor: int, *, now: datetime) -> PaymentTerms:
         """Return the terms of a payment for that many credits, at the price of one."""
-        price = self.market.credit
-        charge = await self.charge(price.of(credits_minor), price.currency, options, now=now)
-        return self.make(org_id, options, charge, credits_bought(credits_minor), now=now)
+        price, bought = self.market.credit, credits_bought(credits_minor)
+        return await self.sold(org_id, options, price.of(credits_minor), price.currency, bought, now=now)
+
+    async def sold(
+        self, org_id: str, options: Options, price_minor: int, currency: str, credits: Purpose, *, now: datetime
+    ) -> PaymentTerms:
+        """Return the terms of a payment for credits at a price in money."""
+        charge = await self.charge(price_minor, currency, options, now=now)
+        tax = await self.taxation(org_id, credits.kind, now=now)
+        return self.make(org_id, options, charge, credits, now=now, tax=tax)
+
+    async def taxation(self, org_id: str, kind: PurposeKind, *, now: datetime) -> Taxation | None:
+        """Return the tax that is charged with a payment; None where what it buys is not taxed when it is sold."""
+        return await self.taxes.of(org_id, now) if self.taxes is not None and rules_for(kind).may_be_taxed else None
 
     async def off_session(self, org_id: str, method: str, credits_minor: int, *, now: datetime) -> PaymentTerms:
         """Return the terms of a payment for credits that charges a stored method while the payer is away."""
@@ -61,8 +83,10 @@ class TermsMaker:
         description: str | None = None,
         *,
         now: datetime,
+        tax: Taxation | None = None,
     ) -> PaymentTerms:
-        """Return the terms for a charge, once the options are known to be able to take it."""
+        """Return the terms for a charge and its tax, once the options are known to be able to take it."""
+        charge = charge if tax is None else _taxed(charge, tax)
         ours, rules = self.rules, rules_for(purpose.kind)
         crypto = options.provider == CRYPTO
         self.providers.named(options.provider)
@@ -95,6 +119,7 @@ class TermsMaker:
             named_operators=True,
             takes_waiting_first=True,
             looks_at_once=True,
+            tax=None if tax is None else tax.of(charge.amount_minor),
         )
 
     async def _rate(self, asset: str, currency: str) -> Rate:
@@ -102,6 +127,14 @@ class TermsMaker:
             raise Unavailable("No exchange-rate source is configured.", code="provider.unavailable")
         with provider_errors():
             return await self.providers.rates.rate(asset, currency)
+
+
+def _taxed(charge: Charge, tax: Taxation) -> Charge:
+    quote = charge.quote
+    if quote is not None:
+        # Both sides grow, so that what coins are worth stays what the rate says.
+        quote = replace(quote, asset_minor=tax.charged(quote.asset_minor), amount_minor=tax.charged(quote.amount_minor))
+    return replace(charge, amount_minor=tax.charged(charge.amount_minor), quote=quote)
 
 
 def _seconds(period: timedelta) -> int:

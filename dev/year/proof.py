@@ -116,7 +116,7 @@ class Proof:
         self._same("usage that was reported = usage events, by organization and month", dict(told), events)
         lines: Counter[tuple[str, str]] = Counter()
         for period in await self._rows(
-            "SELECT p.org_id, p.month, i.subtotal_minor + i.granted_minor AS minor"
+            "SELECT p.org_id, p.month, i.subtotal_minor + i.granted_minor + i.taxed_minor AS minor"
             " FROM billed_periods p JOIN invoices i ON i.id = p.invoice_id"
         ):
             lines[period["org_id"], month_text(period["month"])] += period["minor"]

@@ -18,8 +18,8 @@ LANGUAGES = ("en", "de")
 class DocumentKind(StrEnum):
     """What a document is.
 
-    `receipt`: for money that bought credits or another good that is not taxed yet. `statement`: what a creator earned,
-    billed by the platform in the creator's name (self-billing).
+    `receipt`: for money that came in, with its tax where credits are taxed when they are sold. `statement`: what a
+    creator earned, billed by the platform in the creator's name (self-billing).
     """
 
     INVOICE = "invoice"
@@ -95,10 +95,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reduction:
-    """What is taken off the whole document before tax; `description` is None for credits that were granted."""
+    """What is taken off the whole document before tax.
+
+    `description` is None for credits: granted ones, or with `is_taxed` ones that were taxed when they were bought.
+    """
 
     description: str | None
     amount_minor: int
+    is_taxed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "lines": {"en": "Sum of lines", "de": "Summe der Positionen"},
     "lines_with_tax": {"en": "Sum of lines, tax included", "de": "Summe der Positionen inkl. Steuer"},
     "granted": {"en": "Granted credits", "de": "Gewährtes Guthaben"},
+    "taxed": {"en": "Credits, taxed when bought", "de": "Guthaben, beim Kauf versteuert"},
     "subtotal": {"en": "Subtotal without tax", "de": "Zwischensumme ohne Steuer"},
     "tax": {"en": "Tax {rate} on {base}", "de": "Steuer {rate} auf {base}"},
     "total": {"en": "Total", "de": "Gesamtbetrag"},

@@ -1,9 +1,10 @@
 """What an invoice comes to, in integers of minor units.
 
 A line's net amount is rounded once and the lines add up; tax is rounded once per rate on the sum of its lines, half up
-(EN 16931, BR-CO-17). Discounts and credits that nobody paid for come before tax, in that order; purchased credits are a
-payment after it (BT-113). Where prices include the tax, it is taken out of each rate's sum and what is left is shared
-out over its lines; the tax is then within one minor unit of rate times net, which is what BR-CO-17 allows.
+(EN 16931, BR-CO-17). Discounts, credits that nobody paid for and credits that were taxed when they were sold come
+before tax, in that order; other purchased credits are a payment after it (BT-113). Where prices include the tax, it is
+taken out of each rate's sum and what is left is shared out over its lines; the tax is then within one minor unit of
+rate times net, which is what BR-CO-17 allows.
 """
 
 from collections.abc import Sequence
@@ -40,6 +41,8 @@ class InvoiceSums:
         taxes: one for each rate, in the order of its first line.
         discounts: what each discount took off.
         granted_minor: what credits that nobody paid for took off.
+        taxed_minor: what credits took off that were taxed when they were sold, and `taxed_price_minor` the price of
+            these credits; they differ where only one of the two includes tax.
         prepaid_minor: what purchased credits pay.
     """
 
@@ -47,6 +50,8 @@ class InvoiceSums:
     taxes: tuple[TaxSum, ...]
     discounts: tuple[TakenOff, ...]
     granted_minor: int
+    taxed_minor: int
+    taxed_price_minor: int
     prepaid_minor: int
 
     @property
@@ -77,6 +82,8 @@ def sums_of(
     discounts: Sequence[Discount] = (),
     includes_tax: bool = False,
     granted_minor: int = 0,
+    taxed_minor: int = 0,
+    taxed_includes_tax: bool = False,
     purchased_minor: int = 0,
 ) -> InvoiceSums:
     """Work out an invoice.
@@ -87,7 +94,9 @@ def sums_of(
         discounts: which `check_discounts` took; each takes at most what the ones before have left.
         includes_tax: whether the lines' amounts include their tax.
         granted_minor: what the granted credits at hand are worth.
-        purchased_minor: what the purchased credits at hand are worth.
+        taxed_minor: the price of the credits at hand that were taxed when they were sold.
+        taxed_includes_tax: whether that price includes tax.
+        purchased_minor: what the other purchased credits at hand are worth.
     """
     amounts = [line.amount_minor for line in lines]
     taken = []
@@ -97,6 +106,22 @@ def sums_of(
         taken.append(TakenOff(description=discount.description, amount_minor=off))
     granted = min(granted_minor, sum(amounts))
     amounts = _less(amounts, granted)
+    taxed, price = _taxed_off(amounts, taxes, taxed_minor, includes_tax, taxed_includes_tax)
+    nets, found = _taxed(_less(amounts, taxed), taxes, includes_tax)
+    total = sum(nets) + sum(each.tax_minor for each in found)
+    return InvoiceSums(
+        net_minor=tuple(nets),
+        taxes=tuple(found),
+        discounts=tuple(taken),
+        granted_minor=granted,
+        taxed_minor=taxed,
+        taxed_price_minor=price,
+        prepaid_minor=min(purchased_minor, total),
+    )
+
+
+def _taxed(amounts: Sequence[int], taxes: Sequence[AppliedTax], includes_tax: bool) -> tuple[list[int], list[TaxSum]]:
+    """Return the net amounts of lines, and one sum for each rate."""
     nets = list(amounts)
     found: list[TaxSum] = []
     for tax in dict.fromkeys(taxes):
@@ -109,14 +134,25 @@ def sums_of(
             for number, share in zip(own, shares, strict=True):
                 nets[number] = share
         found.append(TaxSum(tax=tax, taxable_minor=sum(nets[number] for number in own), tax_minor=due))
-    total = sum(nets) + sum(each.tax_minor for each in found)
-    return InvoiceSums(
-        net_minor=tuple(nets),
-        taxes=tuple(found),
-        discounts=tuple(taken),
-        granted_minor=granted,
-        prepaid_minor=min(purchased_minor, total),
-    )
+    return nets, found
+
+
+def _taxed_off(
+    amounts: Sequence[int], taxes: Sequence[AppliedTax], price_minor: int, includes_tax: bool, price_includes_tax: bool
+) -> tuple[int, int]:
+    """Return what credits at a price take off lines, and how much of that price: rounded against whoever has them."""
+    there = sum(amounts)
+    if includes_tax == price_includes_tax or not price_minor:
+        off = min(price_minor, there)
+        return off, off
+    nets, found = _taxed(amounts, taxes, includes_tax)
+    net = sum(nets)
+    sums = (net, net + sum(each.tax_minor for each in found))
+    own, other = (sums[1], sums[0]) if includes_tax else sums
+    if not other:
+        return 0, 0
+    off = min(there, price_minor * own // other)
+    return off, min(price_minor, -(-off * other // own)) if own else 0
 
 
 def half_up(dividend: int, divisor: int) -> int:

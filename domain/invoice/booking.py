@@ -17,7 +17,7 @@ APPLIED = "revenue/credits_applied"
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """An amount from one account to another. `credits` says which credits leave: `paid` or `granted`; or `back`."""
+    """An amount from one account to another. `credits` says which credits leave, see `LotTerms.only`; or `back`."""
 
     source: Account
     destination: Account
@@ -73,7 +73,9 @@ def taken_back(org_id: str, currency: str, parts: Sequence[Part]) -> list[Leg]:
     return [Leg(leg.destination, leg.source, leg.amount_minor) for leg in issued(org_id, currency, parts)]
 
 
-def applied(org_id: str, currency: str, *, granted_credits: int, credits: int, prepaid_minor: int) -> list[Leg]:
+def applied(
+    org_id: str, currency: str, *, granted_credits: int, taxed_credits: int, credits: int, prepaid_minor: int
+) -> list[Leg]:
     """Take credits, and pay the invoice by what the purchased ones are worth.
 
     Purchased credits come last, because what a credit note gives back of a transfer is its last first.
@@ -82,7 +84,8 @@ def applied(org_id: str, currency: str, *, granted_credits: int, credits: int, p
     receivable, revenue = accounts.org_receivable(org_id, currency), accounts.platform(APPLIED, currency)
     legs = [
         Leg(wallet, used, granted_credits, "granted"),
-        Leg(wallet, used, credits, "paid"),
+        Leg(wallet, used, taxed_credits, "taxed"),
+        Leg(wallet, used, credits, "untaxed"),
         Leg(revenue, receivable, prepaid_minor),
     ]
     return [leg for leg in legs if leg.amount_minor]

@@ -13,11 +13,13 @@ class InvoiceRules:
         seller_country: ISO 3166-1; None charges no tax.
         entity: the code of the legal entity that invoices; None for the deployment's first one.
         credit: what credits pay of an invoice in that currency; None where none are applied.
+        credit_includes_tax: whether that price includes tax, where credits are taxed when they are sold.
     """
 
     seller_country: str | None = None
     entity: str | None = None
     credit: CreditPrice | None = None
+    credit_includes_tax: bool = False
 
     def worth(self, credits_minor: int, currency: str) -> int:
         """Return what credits pay of an invoice in a currency, in its minor units, rounded down."""

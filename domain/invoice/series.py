@@ -9,13 +9,20 @@ _ENTITY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
 
 
 class DocumentType(StrEnum):
-    """What is numbered; the value is the name of its series."""
+    """What is numbered; the value is the name of its series. A receipt note takes back what a receipt was for."""
 
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
+    RECEIPT = "receipt"
+    RECEIPT_NOTE = "receipt_note"
 
 
-_PREFIXES = {DocumentType.INVOICE: "INV", DocumentType.CREDIT_NOTE: "CRN"}
+_PREFIXES = {
+    DocumentType.INVOICE: "INV",
+    DocumentType.CREDIT_NOTE: "CRN",
+    DocumentType.RECEIPT: "RCP",
+    DocumentType.RECEIPT_NOTE: "RCN",
+}
 
 
 def series_of(document: DocumentType, entity: str | None = None) -> str:

@@ -93,12 +93,19 @@ def require_payable(standing: InvoiceBalance) -> int:
     return standing.due_minor
 
 
-def require_voidable(standing: InvoiceBalance, currency: str, *, credited_minor: int = 0) -> None:
+def require_voidable(
+    standing: InvoiceBalance, currency: str, *, credited_minor: int = 0, taxed_credits_minor: int = 0
+) -> None:
     """Refuse to void an invoice that something was paid on, or taken back of.
+
+    One that comes to nothing because of credits that were bought with tax has nothing that a credit note could take
+    back, and is voided to give them back.
 
     Raises:
         WrongInvoiceState: it is paid, partially paid or credited, void or a draft; `extra["due"]` says what is left.
     """
+    if standing.status is InvoiceStatus.PAID and not standing.total_minor and taxed_credits_minor:
+        return
     if standing.status is not InvoiceStatus.OPEN or standing.paid_minor or credited_minor:
         state = standing.status.value
         if standing.status is InvoiceStatus.OPEN:

@@ -48,6 +48,13 @@ def proceeds(terms: PaymentTerms, *, issued: bool) -> Account:
     return owned.revenue if issued else owned.refunds
 
 
+def sale_tax(terms: PaymentTerms) -> Account:
+    """Return where the tax of a sale is owed to the state."""
+    if terms.tax is None:
+        raise ValueError(f"{terms.payment_id} is not taxed")
+    return accounts.platform(f"tax/{terms.tax.code}", terms.currency)
+
+
 def issuance(terms: PaymentTerms) -> Account:
     """Return where credits or slots come into being."""
     return rules_of(terms).accounts(terms).issuance
@@ -69,6 +76,10 @@ def legs(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False) -> 
             return _exchanged(clearing, proceeds(terms, issued=issues), move)
         case PaymentPostingKind.SEND_BACK:
             return _exchanged(proceeds(terms, issued=False), clearing, move)
+        case PaymentPostingKind.TAX:
+            return [(proceeds(terms, issued=issues), sale_tax(terms), amount)]
+        case PaymentPostingKind.TAX_BACK:
+            return [(sale_tax(terms), proceeds(terms, issued=False), amount)]
         case PaymentPostingKind.FEE:
             fees = accounts.platform(f"fees/{terms.provider}", move.asset)
             return [(fees, clearing, amount)] if amount > 0 else [(clearing, fees, -amount)]
@@ -98,12 +109,13 @@ def lots(payment: Payment, booked: str | None, source: Account, destination: Acc
     if terms.purpose.goods_asset != CREDIT or not (source.lots or destination.lots):
         return None
     if source == issuance(terms):
-        paid = next((item.paid_minor for item in payment.booked if item.key == booked), 0)
+        paid = next((item.paid_minor - item.tax_minor for item in payment.booked if item.key == booked), 0)
         return LotTerms(
             source=LotSource.PURCHASE,
             paid_minor=max(0, paid),
             paid_asset=terms.currency if paid > 0 else None,
             payment_id=terms.payment_id,
+            taxed=terms.tax is not None,
         )
     if source == debt(terms):
         return LotTerms(source=LotSource.DEBT, payment_id=terms.payment_id)

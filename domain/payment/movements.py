@@ -187,6 +187,10 @@ def _outcome(
     fee = movement.fee_minor
     if fee:
         moves = [*moves, PaymentPosting(kind=PaymentPostingKind.FEE, amount_minor=fee, asset=movement.currency)]
+    tax = _tax(payment, movement)
+    if tax:
+        kind = PaymentPostingKind.TAX if tax > 0 else PaymentPostingKind.TAX_BACK
+        moves = [*moves, PaymentPosting(kind=kind, amount_minor=abs(tax), asset=payment.terms.currency)]
     item = Booked(
         key=movement.key,
         kind=movement.kind,
@@ -197,6 +201,7 @@ def _outcome(
         occurred_at=movement.occurred_at,
         goods_minor=entitlement,
         waiting_minor=waiting,
+        tax_minor=tax,
     )
     after = replace(payment, booked=(*payment.booked, item), fee_minor=payment.fee_minor + (fee or 0))
     details: dict[str, object] = {
@@ -213,6 +218,15 @@ def _outcome(
         details=details,
         booked=movement.key,
     )
+
+
+def _tax(payment: Payment, movement: BalanceTransaction) -> int:
+    """Return by how much a movement changes the tax of a sale that is taxed: below zero where money goes back."""
+    tax = payment.terms.tax
+    if tax is None:
+        return 0
+    before, whole = sum(item.paid_minor for item in payment.booked), payment.terms.amount_minor
+    return tax.part_of(before + movement.paid_minor, whole) - tax.part_of(before, whole)
 
 
 def _goods(payment: Payment) -> str:

@@ -67,7 +67,8 @@ class Booked:
     """A movement of the provider's balance that is in the books.
 
     `fee_minor` is None until the provider reports it; `paid_minor` is the amount in the payment's own currency. Where
-    entitlement was taken, `waiting_minor` of it was taken from what waits for the payment's escrow.
+    entitlement was taken, `waiting_minor` of it was taken from what waits for the payment's escrow. `tax_minor` of
+    `paid_minor` is tax, below zero where it goes back.
     """
 
     key: str
@@ -79,6 +80,7 @@ class Booked:
     occurred_at: datetime
     goods_minor: int = 0
     waiting_minor: int = 0
+    tax_minor: int = 0
 
 
 class RefundState(StrEnum):
@@ -279,6 +281,8 @@ class PaymentPostingKind(StrEnum):
 
     RECEIVE = "receive"  # provider → proceeds
     SEND_BACK = "send_back"  # proceeds → provider
+    TAX = "tax"  # proceeds → tax, of what came in
+    TAX_BACK = "tax_back"  # tax → proceeds, of what goes back
     FEE = "fee"  # what the provider kept; negative when it gave back
     ISSUE = "issue"  # credits come into being, on the payment's own account
     RETIRE = "retire"  # credits on the payment's own account cease to be

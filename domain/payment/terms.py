@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from domain.money import ISSUED
 from domain.payment.quote import Quote
+from domain.tax.sale import SaleTax
 
 
 class PurposeKind(StrEnum):
@@ -73,6 +74,7 @@ class PaymentTerms:
         takes_waiting_first: what a provider takes back before the escrow has its money is taken from that money, and
             only the rest from what the organization has beside it; False for payments of before.
         looks_at_once: a webhook's news is looked at within its workflow task; False for payments of before.
+        tax: what of the amount is tax, where credits are taxed when they are sold; None where they are when used.
     """
 
     payment_id: str
@@ -99,6 +101,7 @@ class PaymentTerms:
     named_operators: bool = False
     takes_waiting_first: bool = False
     looks_at_once: bool = False
+    tax: SaleTax | None = None
 
     @property
     def issues_entitlement(self) -> bool:

@@ -69,11 +69,11 @@ MESSAGES = Place(
             "payment_currency price purpose received_minor refunded_minor released_minor reversal_debt_minor "
             "reversed_minor seen_minor waiting_minor "
             "change creator_bps sold_as grants most_minor order plan prices total_minor "
-            "due_minor standing"
+            "due_minor standing tax tax_minor"
         ),
         Category.SECRET: "CheckoutPage.url client_secret link pay_url",
         Category.TECHNICAL: (
-            "attempt gives_up_at next_at short tries recovered reversed reversing paid "
+            "attempt category is_proven rate_e6 gives_up_at next_at short tries recovered reversed reversing paid "
             "NotedCommand.name after applied approved at before chain claimed code commission_on_sum compared "
             "confirmations count created_at day decide_by decision_seconds default_at deliver_by deliver_seconds "
             "delivered_at differences due_at escrow_frozen evidence_due_at evidence_per_side evidence_seconds "

@@ -6,6 +6,8 @@
 
 -- How much longer a lot, and those that it came from, may be spent than was said at first.
 ALTER TABLE ledger.lots ADD COLUMN IF NOT EXISTS extended interval NOT NULL DEFAULT '0';
+-- Whether tax was charged when the credits were sold. What somebody else earned with them was not sold to them.
+ALTER TABLE ledger.lots ADD COLUMN IF NOT EXISTS taxed boolean NOT NULL DEFAULT false;
 
 -- What leaves with the last of p_gone credits of a lot: costs are cumulative, so the parts add up to what was paid.
 CREATE OR REPLACE FUNCTION ledger.slice_cost(p_paid bigint, p_costed bigint, p_amount bigint, p_gone bigint)
@@ -25,10 +27,11 @@ DECLARE
     new_id uuid := coalesce((p_terms ->> 'id')::uuid, uuidv7());
 BEGIN
     INSERT INTO ledger.lots (id, account_id, org_id, source, priority, opened_at, expires_at, lapses, amount, remaining,
-        paid, paid_asset, payment_id, root_id, parent_id, transfer_id, extended)
+        paid, paid_asset, payment_id, root_id, parent_id, transfer_id, extended, taxed)
     SELECT new_id, a.id, a.org_id, p_terms ->> 'source', coalesce((p_terms ->> 'priority')::smallint, 0), p_at,
         p_expires_at, a.lots_lapse, p_amount, p_amount, p_paid, p_terms ->> 'paid_asset', p_terms ->> 'payment_id',
-        coalesce(p_root, new_id), p_parent, p_transfer, coalesce((p_terms ->> 'extended')::interval, '0')
+        coalesce(p_root, new_id), p_parent, p_transfer, coalesce((p_terms ->> 'extended')::interval, '0'),
+        coalesce((p_terms ->> 'taxed')::boolean, false)
     FROM ledger.accounts a WHERE a.id = p_account;
     RETURN new_id;
 END
@@ -202,11 +205,11 @@ $$;
 
 -- Moves the lots of one leg, whose balances are moved and locked. It takes the lots in the order of spending: priority,
 -- expiry, those nobody paid for first. What is due is not taken. To an account without lots they are used up. p_terms:
---   source, expires_at, paid, paid_asset, payment_id, id, priority: the lot that credits from outside open; the
+--   source, expires_at, paid, paid_asset, payment_id, id, priority, taxed: the lot that credits from outside open; the
 --     source `earnings` is also that of the lots that open where lots move along
 --   returns: the transfer whose credits come back, or several
 --   first: the payment whose lots are taken before all others
---   only: `paid` or `granted`, to take no others
+--   only: `paid` or `granted`, or of those that were paid for `taxed` or `untaxed`, to take no others
 --   lasting: to take none that would have ended when it arrives
 --   outcome: `used`, or `reversed`, or `paid_out`, or `expired`, which takes what is due alone
 --   slices: how much of which lots is taken, and nothing else
@@ -272,7 +275,8 @@ BEGIN
             WHERE l.account_id = p_source AND l.is_open AND l.remaining > l.held
               AND CASE WHEN p_terms ->> 'outcome' = 'expired' THEN l.lapses AND l.expires_at <= p_at
                   ELSE l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses END
-              AND (p_terms ->> 'only' IS NULL OR (p_terms ->> 'only' = 'paid') = (l.paid > 0))
+              AND CASE p_terms ->> 'only' WHEN 'paid' THEN l.paid > 0 WHEN 'granted' THEN l.paid = 0
+                  WHEN 'taxed' THEN l.paid > 0 AND l.taxed WHEN 'untaxed' THEN l.paid > 0 AND NOT l.taxed ELSE true END
               AND (p_terms ->> 'lasting' IS NULL
                   OR ledger.outlives(l.root_id, l.expires_at, l.extended, (p_terms ->> 'renew_days')::integer, p_at))
             ORDER BY (l.payment_id = p_terms ->> 'first') IS NOT TRUE, l.priority, l.expires_at, l.paid > 0, l.id;
@@ -288,7 +292,10 @@ BEGIN
         WHERE l.id = (slice.lot).id;
         IF p_into THEN
             moving := slice.lot;
-            moving.source := CASE p_terms ->> 'source' WHEN 'earnings' THEN 'earnings' ELSE moving.source END;
+            IF p_terms ->> 'source' = 'earnings' THEN
+                moving.source := 'earnings';
+                moving.taxed := false;
+            END IF;
             lot_id := ledger.arrive(moving, part, worth, p_destination, p_transfer, p_at,
                 (p_terms ->> 'renew_days')::integer);
         END IF;

@@ -92,7 +92,13 @@ class _Writer:
         if document.reductions or document.includes_tax:
             rows.append((labels["lines_with_tax" if document.includes_tax else "lines"], document.lines_minor, False))
         for taken in document.reductions:
-            rows.append((breakable(taken.description or labels["granted"]), -taken.amount_minor, False))
+            rows.append(
+                (
+                    breakable(taken.description or labels["taxed" if taken.is_taxed else "granted"]),
+                    -taken.amount_minor,
+                    False,
+                )
+            )
         if document.taxes:
             rows.append((labels["subtotal"], document.subtotal_minor, False))
         for each in document.taxes:
@@ -126,7 +132,7 @@ class _Writer:
             for category in dict.fromkeys(each.tax.category for each in document.taxes)
             if category in EXEMPTIONS
         ]
-        if document.kind is DocumentKind.RECEIPT:
+        if document.kind is DocumentKind.RECEIPT and not document.taxes:
             said.append(RECEIPT_NOTE[document.language])
         return [*said, *([breakable(document.note)] if document.note else [])]
 

@@ -100,7 +100,9 @@ BEGIN
         subtotal_minor = (p_sums ->> 'subtotal')::bigint, tax_minor = (p_sums ->> 'tax')::bigint,
         total_minor = (p_sums ->> 'total')::bigint, prepaid_minor = (p_sums ->> 'prepaid')::bigint,
         prepaid_credits_minor = (p_sums ->> 'prepaid_credits')::bigint, granted_minor = (p_sums ->> 'granted')::bigint,
-        granted_credits_minor = (p_sums ->> 'granted_credits')::bigint, issued_at = p_at, due_at = p_due_at,
+        granted_credits_minor = (p_sums ->> 'granted_credits')::bigint,
+        taxed_minor = coalesce((p_sums ->> 'taxed')::bigint, 0),
+        taxed_credits_minor = coalesce((p_sums ->> 'taxed_credits')::bigint, 0), issued_at = p_at, due_at = p_due_at,
         updated_at = p_at, transfer_id = made, finalise_command_id = p_command
     WHERE i.id = p_id AND i.status = 'draft';
     RETURN made;

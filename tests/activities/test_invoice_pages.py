@@ -18,6 +18,7 @@ from models.alert import Alert
 from models.billing_run import InvoiceItemRow
 from models.mail import QueuedMail
 from repositories import invoice_collection as collections
+from repositories.invoice import CreditsAtHand
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import billing_run, invoice
@@ -107,7 +108,7 @@ async def test_credits_that_are_spent_after_they_were_read_are_counted_again(pag
     org = await page.user()
     await credit(page.database, org, 100 * CREDIT)
     [prepared], basis = await page.read([org])
-    stale = replace(basis, credits={org: (150 * CREDIT, 30 * CREDIT)})
+    stale = replace(basis, credits={org: CreditsAtHand(granted=150 * CREDIT, untaxed=30 * CREDIT)})
     assert await page.issue(prepared, stale)
     [row] = await page.market.invoices(org)
     assert (row.granted_minor, row.prepaid_minor) == (1_000, 0)
@@ -238,7 +239,7 @@ async def test_credits_that_are_spent_meanwhile_are_counted_again_inside_of_a_tr
     org = await page.user()
     await credit(page.database, org, 100 * CREDIT)
     [prepared], basis = await page.read([org])
-    stale = replace(basis, credits={org: (150 * CREDIT, 0)})
+    stale = replace(basis, credits={org: CreditsAtHand(granted=150 * CREDIT)})
     async with page.database.platform() as session:
         assert await billing_run.issue(await driver_connection(session), prepared, stale, OVER)
         await billing_run.collect_later(session, prepared, days=(3,), now=OVER)

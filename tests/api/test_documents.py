@@ -10,6 +10,8 @@ from pypdf import PdfReader
 from sqlalchemy import select, text
 
 from api.app import create_app
+from domain.tax.rates import TaxCategory
+from domain.tax.sale import SaleTax
 from models.document import StoredDocument
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
@@ -46,20 +48,6 @@ async def test_an_invoice_has_one_pdf_whatever_is_changed_or_asked_at_once(
     text_of = words(first)
     for part in (made["number"], "Seller & Söhne", "Support, October", "4.25", "8.50", "Total 10.00 USD", "PO 4711"):
         assert part in text_of
-    good(
-        await tenant.owner.ask(
-            "PUT", f"/organizations/{tenant.org_id}/contacts", json={"language": "de", "contacts": []}
-        )
-    )
-    good(await operator.post(f"{PATH}/{made['id']}/void", key=made["id"]))
-    later = await reader.get(path)
-    assert {each.content for each in (*others, later)} == {first.content}
-    assert made["number"] in first.headers["content-disposition"]
-    async with database.platform() as session:
-        (row,) = await session.scalars(select(StoredDocument).where(StoredDocument.subject == made["id"]))
-    assert (row.version, row.kind, row.total_minor) == (1, "invoice", 1000)
-    assert first.headers["etag"] == f'"{row.sha256}-pdf"'
-    refused(await reader.get(f"{PATH}/{made['id']}/xml"), 409, "document.no_einvoice")
     contacts = f"/organizations/{tenant.org_id}/contacts"
     good(await tenant.owner.ask("PUT", contacts, json={"language": "de", "contacts": []}))
     good(await operator.post(f"{PATH}/{made['id']}/void", key=made["id"]))
@@ -87,6 +75,27 @@ async def test_a_payment_has_a_receipt_for_what_came_in(
     for part in ("Receipt", paid.terms.payment_id, paid.terms.description, "This receipt is not an invoice."):
         assert part in text_of
     assert (await reader.get(path)).content == first.content
+
+
+async def test_a_sale_that_is_taxed_has_a_tax_document_for_each_movement(
+    selling: httpx2.AsyncClient, tenant: Tenant, stranger: Tenant, database: Database
+) -> None:
+    tax = SaleTax(code="de-vat", category=TaxCategory.STANDARD, rate_e6=190_000, amount_minor=160)
+    paid = await Written(database, tenant.org_id, tax=tax).begin()
+    paid.there.pay()
+    paid.there.refund(500)
+    await paid.look()
+    path, reader = f"/payments/{paid.terms.payment_id}", Caller(selling, tenant.auditor.token)
+    first, back = good(await reader.get(f"{path}/receipts"))["data"]
+    assert (first["amount"], first["net"], first["tax"], first["rate"]) == ("10.00", "8.40", "1.60", "0.19")
+    assert (back["amount"], back["tax"]) == ("-5.00", "-0.80")
+    receipt, note = words(await reader.get(f"{path}/receipt")), f"{path}/receipts/{back['id']}/pdf"
+    for part in (first["number"], "Tax 19% on 8.40 USD", "1.60 USD", "10.00 USD", paid.terms.payment_id):
+        assert part in receipt
+    assert "is not an invoice" not in receipt
+    for part in ("Credit note", back["number"], first["number"], "5.00 USD"):
+        assert part in words(await reader.get(note))
+    refused(await Caller(selling, stranger.owner.token).get(note), 404, "not_found")
 
 
 async def test_nobody_sells_where_nobody_said_so(tenant: Tenant, operator: Caller) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.errors import Conflict
 from domain.payment import commands
-from domain.payment.booking import debt, entitlement_account, wallet
+from domain.payment.booking import debt, entitlement_account, sale_tax, wallet
 from domain.payment.converge import Observation, converge, refund_failed
 from domain.payment.fulfilment import awaits, must_freeze_escrow, readiness
 from domain.payment.purposes.base import Readiness
@@ -18,6 +18,8 @@ from domain.payment.purposes.whole import unreserved_minor
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, DisputeStatus, Snapshot
 from domain.payment.state import Fulfilment, PaymentStatus, RefundState, numbered
 from domain.payment.terms import Purpose, PurposeKind
+from domain.tax.rates import TaxCategory
+from domain.tax.sale import SaleTax
 from providers.payments.base import ProviderRefused
 from tests.support.payment_world import STEPS, World
 from tests.support.payments import EPOCH, TERMS
@@ -42,6 +44,20 @@ def test_money_for_the_balance_ends_in_the_providers_own_state(steps):
     for name, number in steps:
         world.step(name, number)
     world.look()
+    world.check()
+
+
+@settings(max_examples=100)
+@given(STEPS)
+def test_the_tax_of_a_sale_is_that_of_what_was_kept(steps):
+    tax = SaleTax(code="de-vat", category=TaxCategory.STANDARD, rate_e6=190_000, amount_minor=160)
+    world = World(replace(TERMS, tax=tax))
+    for name, number in steps:
+        world.step(name, number)
+    world.look()
+    kept = max(0, sum(item.paid_minor for item in world.payment.booked))
+    booked = sum(item.tax_minor for item in world.payment.booked)
+    assert world.books.of(sale_tax(world.terms)) == booked == 160 * kept // 1000
     world.check()
 
 

@@ -108,6 +108,8 @@ FOUNDATION = {
     **{f"/billing/invoices/{{invoice_id}}/{path}": {"get"} for path in ("pdf", "xml")},
     "/billing/invoices/{invoice_id}/credit-notes/{credit_note_id}/pdf": {"get"},
     "/payments/{payment_id}/receipt": {"get"},
+    "/payments/{payment_id}/receipts": {"get"},
+    "/payments/{payment_id}/receipts/{receipt_id}/pdf": {"get"},
     **{path: {"post"} for path in ("/usage/events", "/usage/estimate", "/billing/usage/sync")},
     **{path: {"get"} for path in ("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/runs/{run_id}")},
     "/usage/meters": {"post", "get"},

@@ -33,6 +33,8 @@ from domain.payment.state import (
     RefundState,
 )
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
+from domain.tax.rates import TaxCategory
+from domain.tax.sale import SaleTax
 from tests.support.payments import EPOCH, TERMS
 
 OWNER = Actor(
@@ -98,6 +100,7 @@ def full_terms() -> PaymentTerms:
         named_operators=True,
         takes_waiting_first=True,
         looks_at_once=True,
+        tax=SaleTax(code="de-vat", category=TaxCategory.STANDARD, rate_e6=190_000, amount_minor=3193, is_proven=False),
     )
 
 
@@ -113,6 +116,7 @@ def full_payment() -> Payment:
         occurred_at=EPOCH,
         goods_minor=100_000_000,
         waiting_minor=25_000_000,
+        tax_minor=3193,
     )
     refund = Refund(
         refund_id="rfd_1",

@@ -20,7 +20,6 @@ from domain.money import CREDIT, format_amount, parse_amount
 from models.auto_topup import AutoTopUp
 from repositories import audit
 from repositories import auto_topup as auto_topups
-from services.payment_terms import TermsMaker
 
 router = APIRouter(tags=["credits"])
 
@@ -63,8 +62,7 @@ async def set_auto_topup(
         if wanted.enabled:
             method = wanted.payment_method or await method_of(deps, actor)
             # What could not be paid for is refused now, and not at the first fall.
-            maker = TermsMaker(deps.settings.payment_rules, deps.providers)
-            await maker.off_session(org_id, method, wanted.credits_minor, now=datetime.now(UTC))
+            await deps.terms.off_session(org_id, method, wanted.credits_minor, now=datetime.now(UTC))
         async with deps.database.platform() as session:
             await auto_topups.put(session, wanted, now=datetime.now(UTC))
             details = {

@@ -194,7 +194,8 @@ class InvoiceView(ResponseModel):
     tax: str
     total: str
     granted_credits: str = Field(description="What granted credits took off before tax.")
-    applied_credits: str = Field(description="What purchased credits pay of the total.")
+    taxed_credits: str = Field(description="What credits took off before tax that were taxed when they were sold.")
+    applied_credits: str = Field(description="What other purchased credits pay of the total.")
     credited: str = Field(description="What credit notes took back.")
     written_off: str
     paid: str = Field(description="What payments have brought.")
@@ -262,6 +263,7 @@ def view(row: InvoiceRow, now: datetime) -> InvoiceView:
         tax=own(row.tax_minor),
         total=own(row.total_minor),
         granted_credits=own(row.granted_minor),
+        taxed_credits=own(row.taxed_minor),
         applied_credits=own(row.prepaid_minor),
         credited=own(row.credited_minor),
         written_off=own(row.written_off_minor),

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints
 
@@ -13,7 +13,9 @@ from domain.money import format_amount
 from domain.payment.state import Fulfilment, Payment, PaymentStatus, Refund, RefundState
 from domain.payment.terms import PurposeKind
 from domain.project import MAX_SLOTS
+from domain.tax.rates import format_rate
 from models.payment import PaymentEventRow
+from models.tax_receipt import TaxReceipt
 
 
 class ProviderName(StrEnum):
@@ -361,3 +363,44 @@ def _quote(payment: Payment) -> QuoteView | None:
         source=quote.source,
         expires_at=quote.expires_at,
     )
+
+
+class TaxReceiptView(ResponseModel):
+    """A tax document of a payment. Amounts are decimal strings of its currency, below zero where money went back."""
+
+    id: str
+    number: str = Field(description="Numbers of a series are consecutive, without gaps.")
+    payment_id: str
+    currency: str
+    amount: str = Field(description="With tax.")
+    net: str
+    tax: str
+    tax_code: str = Field(description="The tax's account is `platform/tax/` and this.")
+    category: str = Field(description="Why the rate is what it is, by the codes of EN 16931.")
+    rate: str = Field(description="The share of the net amount, as a decimal string.")
+    issued_at: datetime
+    transfer_id: str
+
+    @classmethod
+    def of(cls, row: TaxReceipt) -> Self:
+        """Show a tax document."""
+        return cls(
+            id=row.id,
+            number=row.number,
+            payment_id=row.payment_id,
+            currency=row.currency,
+            amount=format_amount(row.gross_minor, row.currency),
+            net=format_amount(row.net_minor, row.currency),
+            tax=format_amount(row.tax_minor, row.currency),
+            tax_code=row.tax_code,
+            category=row.category,
+            rate=format_rate(row.rate_e6),
+            issued_at=row.issued_at,
+            transfer_id=transfer_id(row.transfer_id),
+        )
+
+
+class TaxReceiptList(ResponseModel):
+    """The tax documents of a payment."""
+
+    data: list[TaxReceiptView]

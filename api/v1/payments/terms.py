@@ -7,9 +7,11 @@ from api.deps import Deps
 from api.v1.payments.schemas import PaymentCreate, PaymentOptions
 from domain.access import Actor
 from domain.payment.options import Options
-from domain.payment.pricing import Charge, Order
+from domain.payment.pricing import Order
 from domain.payment.purposes import RULES, check_named, rules_for
-from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
+from domain.payment.purposes.credits import credits_bought
+from domain.payment.terms import PaymentTerms, PurposeKind
+from domain.topup import Package
 from services.payment_terms import TermsMaker
 from services.purposes import BOOKS
 
@@ -73,26 +75,25 @@ class Terms:
         order = Order(options=options, amount=amount, currency=currency, subject=subject)
         charge = await self._maker.charged(rules.price(order, market), now=datetime.now(UTC))
         purpose = rules.buys(order, charge, market)
-        return self.make(charge, purpose, description or rules.describe(purpose, subject), options)
-
-    async def charge(self, price_minor: int, currency: str) -> Charge:
-        """Return what is charged for a price in money: the price, or what it is worth in the chosen coin."""
-        return await self._maker.charge(price_minor, currency, self._options(), now=datetime.now(UTC))
+        now = datetime.now(UTC)
+        tax = await self._maker.taxation(self.org_id, kind, now=now)
+        described = description or rules.describe(purpose, subject)
+        return self._maker.make(self.org_id, options, charge, purpose, described, now=now, tax=tax)
 
     async def credits(self, credits_minor: int) -> PaymentTerms:
         """Return the terms of a payment for that many credits, at the price of one."""
         return await self._maker.credits(self.org_id, self._options(), credits_minor, now=datetime.now(UTC))
 
-    def make(
-        self, charge: Charge, purpose: Purpose, description: str | None = None, options: Options | None = None
-    ) -> PaymentTerms:
-        """Return the terms for a charge, once the options are known to be able to take it."""
-        chosen = options or self._options()
-        return self._maker.make(self.org_id, chosen, charge, purpose, description, now=datetime.now(UTC))
+    async def package(self, package: Package) -> PaymentTerms:
+        """Return the terms of a payment for a package of credits."""
+        bought, now = credits_bought(package.credits_minor, package.name), datetime.now(UTC)
+        return await self._maker.sold(
+            self.org_id, self._options(), package.price_minor, package.currency, bought, now=now
+        )
 
     @property
     def _maker(self) -> TermsMaker:
-        return TermsMaker(self.deps.settings.payment_rules, self.deps.providers)
+        return self.deps.terms
 
     def _options(self, *, manual_capture: bool = False) -> Options:
         means = self.means

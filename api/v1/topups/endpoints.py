@@ -34,9 +34,8 @@ from api.v1.topups.schemas import (
 from domain.access import Actor, Permission
 from domain.errors import Conflict, NotFound
 from domain.money import CREDIT, parse_amount
-from domain.payment.purposes.credits import credits_bought
 from domain.payment.terms import PaymentTerms
-from domain.topup import Package, for_checkout, named
+from domain.topup import for_checkout, named
 from repositories import credit_lot as lots
 
 router = APIRouter(tags=["Payments"])
@@ -83,7 +82,7 @@ async def purchase_package(
         package = named(deps.settings.packages, body.name)
         method = body.method or await method_of(deps, actor)
         means = PaymentOptions(provider=ProviderName.STRIPE, payment_method=method, off_session=True)
-        return await _package_terms(_terms(deps, actor, means), package)
+        return await _terms(deps, actor, means).package(package)
 
     return await _begin(deps, temporal, actor, once, wanted, lambda made: _without_blanks(topup_view(made)))
 
@@ -104,7 +103,7 @@ async def check_out_package(
 
     async def wanted() -> PaymentTerms:
         means = PaymentOptions(provider=ProviderName(body.provider.value), hosted=True, return_url=body.return_url)
-        return await _package_terms(_terms(deps, actor, means), for_checkout(deps.settings.packages, body.name))
+        return await _terms(deps, actor, means).package(for_checkout(deps.settings.packages, body.name))
 
     return await _begin(deps, temporal, actor, once, wanted, checkout_view)
 
@@ -143,11 +142,6 @@ async def _begin(
 def _terms(deps: Deps, actor: Actor, means: PaymentOptions) -> Terms:
     assert actor.org_id is not None
     return Terms(deps, actor.org_id, means)
-
-
-async def _package_terms(terms: Terms, package: Package) -> PaymentTerms:
-    charge = await terms.charge(package.price_minor, package.currency)
-    return terms.make(charge, credits_bought(package.credits_minor, package.name))
 
 
 def _without_blanks(shown_view: TopUpView) -> dict[str, Any]:

@@ -126,7 +126,8 @@ TABLES: Mapping[str, Place] = {
             FREE_TEXT: "lines discounts note",
             FINANCIAL: (
                 "currency total_minor subtotal_minor tax_minor paid_minor prepaid_minor prepaid_credits_minor "
-                "granted_minor granted_credits_minor credited_minor written_off_minor taxes"
+                "granted_minor granted_credits_minor taxed_minor taxed_credits_minor credited_minor written_off_minor "
+                "taxes"
             ),
             TECHNICAL: (
                 "series status includes_tax applies_credits is_proven paused_for issued_at due_at updated_at "
@@ -146,6 +147,17 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "series issued_at",
         },
         {CONTACT: EVIDENCE, FREE_TEXT: BOOKS},
+    ),
+    "tax_receipts": Place(
+        "the tax documents of credits that are taxed when they are sold",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id payment_id movement number transfer_id",
+            CONTACT: "party",
+            FINANCIAL: "currency gross_minor net_minor tax_minor",
+            TECHNICAL: "series tax_code category rate_e6 issued_at",
+        },
+        {CONTACT: EVIDENCE},
     ),
     "billing_profiles": Place(
         "whom invoices are made out to, and which tax they are charged",

@@ -145,7 +145,7 @@ TABLES: Mapping[str, Place] = {
         {
             IDENTIFIER: "id account_id org_id payment_id root_id parent_id transfer_id",
             FINANCIAL: "source amount remaining held paid paid_asset costed",
-            TECHNICAL: "priority opened_at expires_at extended lapses is_open",
+            TECHNICAL: "priority opened_at expires_at extended lapses is_open taxed",
         },
     ),
     "ledger.lot_uses": Place(

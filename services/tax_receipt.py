@@ -1,0 +1,79 @@
+"""Writes the tax documents of sales: one for each movement of money of a payment that is taxed when it is paid."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.invoice.series import DocumentType, number_text, series_of
+from domain.payment.state import Booked
+from domain.payment.terms import PaymentTerms
+from models.tax_receipt import TaxReceipt
+from repositories import alert, billing_profile, invoice, tax_receipt
+from runtime.identity import new_id
+from services.invoice import UNPROVEN
+from services.tax import frozen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxedMovement:
+    """A movement that was booked, and the transfer that booked it."""
+
+    booked: Booked
+    transfer_id: UUID
+    at: datetime
+
+
+async def issue(
+    session: AsyncSession, terms: PaymentTerms, movements: Sequence[TaxedMovement], entity: str | None
+) -> None:
+    """Number and write a tax document for each movement of a payment that is taxed; the last thing of a transaction.
+
+    Whoever has a number holds up everybody else who wants one, so nothing is posted after it.
+
+    Args:
+        session: of the platform, in the transaction that posted the movements.
+        terms: of the payment; one without a tax has no such document.
+        movements: in the order in which they were booked.
+        entity: the code of the legal entity that sells; None for the deployment's first one.
+    """
+    tax = terms.tax
+    if tax is None or not movements:
+        return
+    party = frozen(await billing_profile.find(session, terms.org_id))
+    if not tax.is_proven:
+        await alert.raise_alert(
+            session,
+            kind=UNPROVEN,
+            subject=terms.payment_id,
+            org_id=terms.org_id,
+            detail="Credits were sold with tax without two pieces of evidence for the country of the organization.",
+        )
+    # Those that come in first: two payments must not ask for the two series in different orders.
+    for each in sorted(movements, key=lambda each: each.booked.paid_minor < 0):
+        gross, tax_minor = each.booked.paid_minor, each.booked.tax_minor
+        document = DocumentType.RECEIPT if gross > 0 else DocumentType.RECEIPT_NOTE
+        series = series_of(document, entity)
+        await tax_receipt.add(
+            session,
+            TaxReceipt(
+                id=new_id("rcp"),
+                org_id=terms.org_id,
+                payment_id=terms.payment_id,
+                movement=each.booked.key,
+                number=number_text(await invoice.next_number(session, series), series),
+                series=series,
+                currency=terms.currency,
+                gross_minor=gross,
+                net_minor=gross - tax_minor,
+                tax_minor=tax_minor,
+                tax_code=tax.code,
+                category=tax.category.value,
+                rate_e6=tax.rate_e6,
+                party=party,
+                transfer_id=each.transfer_id,
+                issued_at=each.at,
+            ),
+        )

@@ -1,0 +1,201 @@
+"""Credits that are taxed when they are sold: tax once, on what was kept, and never again on what they pay."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from domain import accounts
+from domain.lots import LotSource, LotTerms
+from domain.money import CREDIT as ASSET
+from domain.payment.options import Options
+from domain.payment.purposes.credits import credits_bought
+from domain.payment.terms import PaymentTerms
+from domain.tax.sale import SaleRules
+from ledger.gateway import Ledger
+from models.tax_receipt import TaxReceipt
+from providers.payments.registry import Providers
+from repositories import credit_note
+from repositories.invoice import CreditsAtHand, credits_at_hand
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from runtime.settings import Settings
+from services import credit_note as credit_notes
+from services import invoice
+from services.document import of_tax_receipt
+from services.payment_terms import TermsMaker
+from tests.api.paying import NOW as PAID
+from tests.api.paying import Written
+from tests.conftest import DatabaseUrls
+from tests.support.arrears import verified
+from tests.support.billing import (
+    CREDIT,
+    GERMAN,
+    KIM,
+    NOW,
+    balances,
+    credit,
+    draft,
+    finalise,
+    line,
+    located,
+    organization,
+)
+from tests.support.documents import SELLER
+from tests.support.payments import FakeProvider
+
+pytestmark = pytest.mark.db
+
+
+async def terms(database: Database, org_id: str, *, includes_tax: bool = False) -> PaymentTerms:
+    """Ask for 100 credits at $10.00 where sales are taxed."""
+    maker = TermsMaker.of(
+        Settings().payment_rules,
+        Providers({"stripe": FakeProvider()}),
+        database,
+        SaleRules(seller_country="DE", includes_tax=includes_tax),
+    )
+    options = Options(payment_method="pm_1", return_url="https://client.test")
+    return await maker.sold(org_id, options, 1_000, "USD", credits_bought(100 * CREDIT), now=PAID)
+
+
+async def sold(database: Database, org_id: str, *, includes_tax: bool = False) -> Written:
+    asked = await terms(database, org_id, includes_tax=includes_tax)
+    named = {name: getattr(asked, name) for name in ("amount_minor", "purpose", "tax", "description")}
+    paid = await Written(database, org_id, **named).begin()
+    paid.there.pay()
+    return await paid.look()
+
+
+async def tax_booked(database: Database) -> int:
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        return (await ledger.balance(accounts.platform("tax/de-vat", "USD"))).posted_minor
+
+
+async def receipts(database: Database, org_id: str) -> list[TaxReceipt]:
+    query = select(TaxReceipt).where(TaxReceipt.org_id == org_id).order_by(TaxReceipt.id)
+    async with database.platform() as session:
+        return list(await session.scalars(query))
+
+
+async def test_a_sale_is_taxed_once_and_what_goes_back_takes_its_tax_along(
+    database: Database, database_urls: DatabaseUrls
+) -> None:
+    org, before = await organization(database), await tax_booked(database)
+    paid = await sold(database, org)
+    assert paid.terms.amount_minor == 1_190
+    assert await tax_booked(database) - before == 190
+    paid.there.refund(595)
+    await paid.look()
+    assert await tax_booked(database) - before == 95
+    paid.there.dispute(595)
+    await paid.look()
+    assert await tax_booked(database) == before
+    made = await receipts(database, org)
+    assert [(row.gross_minor, row.net_minor, row.tax_minor) for row in made] == [
+        (1_190, 1_000, 190),
+        (-595, -500, -95),
+        (-595, -500, -95),
+    ]
+    assert [row.number[:4] for row in made] == ["RCP-", "RCN-", "RCN-"]
+    async with database.platform() as session:
+        first, back = [await of_tax_receipt(session, row, paid.terms, SELLER) for row in made[:2]]
+    assert (first.total_minor, first.tax_minor, first.due_minor) == (1_190, 190, 0)
+    assert (back.total_minor, back.reference) == (595, made[0].number)
+    await verified(database_urls)
+
+
+async def test_an_invoice_taxes_what_credits_pay_unless_tax_was_charged_at_their_sale(
+    database: Database, database_urls: DatabaseUrls
+) -> None:
+    """Lots of three kinds are there, as after the setting was changed."""
+    org = await organization(database)
+    await credit(database, org, 10 * CREDIT)
+    await credit(database, org, 200 * CREDIT, paid=2_000)
+    await sold(database, org)
+    before = await tax_booked(database)
+    row = await finalise(database, await draft(database, org, line(5_000), applies_credits=True))
+    # 1.00 granted and 10.00 that were taxed come off; 39.00 are taxed, of which 20.00 are paid in advance.
+    assert (row.granted_minor, row.taxed_minor, row.subtotal_minor, row.tax_minor) == (100, 1_000, 3_900, 741)
+    assert (row.prepaid_minor, row.total_minor) == (2_000, 4_641)
+    assert (await balances(database, org)) == {"receivable": -2_641, "credits": 0}
+    assert await tax_booked(database) - before == 741
+    async with database.platform() as session:
+        await credit_notes.issue(
+            session, KIM, row.id, amount_minor=None, reason="all", command_id=f"crn-{row.id}", now=NOW
+        )
+        assert len(await credit_note.of_invoice(session, row.id)) == 1
+    assert (await balances(database, org)) == {"receivable": 0, "credits": 310 * CREDIT}
+    again = await finalise(database, await draft(database, org, line(1_100), applies_credits=True))
+    assert (again.granted_minor, again.taxed_minor, again.total_minor) == (100, 1_000, 0)
+    async with database.platform() as session:
+        await invoice.void(session, KIM, again.id, f"void-{again.id}", NOW)
+    assert (await balances(database, org))["credits"] == 310 * CREDIT
+    await verified(database_urls)
+
+
+@pytest.mark.parametrize(
+    ("country", "vat", "charged", "tax", "category"),
+    [
+        ("DE", None, 1_190, 190, "S"),
+        ("FR", "FR40303265045", 1_000, 0, "AE"),
+        (None, None, 1_190, 190, "S"),
+    ],
+)
+async def test_the_tax_of_a_sale_is_that_of_the_buyer(
+    database: Database, country: str | None, vat: str | None, charged: int, tax: int, category: str
+) -> None:
+    org = await organization(database)
+    await located(database, org, country, vat_id=vat, vat_reference=vat and "WAPI-1", vat_confirmed_at=vat and NOW)
+    asked = await terms(database, org)
+    assert asked.tax is not None
+    assert (asked.amount_minor, asked.tax.amount_minor, asked.tax.category.value) == (charged, tax, category)
+    assert asked.tax.is_proven is (country is not None)
+
+
+async def test_prices_that_include_tax_are_charged_as_they_are_and_pay_what_includes_tax(database: Database) -> None:
+    org = await organization(database)
+    paid = await sold(database, org, includes_tax=True)
+    assert paid.terms.tax is not None
+    assert (paid.terms.amount_minor, paid.terms.tax.amount_minor) == (1_000, 160)
+    including = replace(GERMAN, credit_includes_tax=True)
+    row = await finalise(database, await draft(database, org, line(5_000), applies_credits=True), rules=including)
+    # 10.00 with tax are 8.40 without.
+    assert (row.taxed_minor, row.subtotal_minor, row.tax_minor) == (840, 4_160, 790)
+    assert (await balances(database, org))["credits"] <= CREDIT
+
+
+async def test_a_refund_that_could_not_be_sent_is_taxed_again(database: Database) -> None:
+    org, before = await organization(database), await tax_booked(database)
+    paid = await sold(database, org)
+    ref = paid.there.refund(119)
+    await paid.look()
+    paid.there.fail_refund(ref)
+    await paid.look()
+    assert await tax_booked(database) - before == 190
+    assert [row.tax_minor for row in await receipts(database, org)] == [190, -19, 19]
+
+
+async def test_what_an_agent_earned_was_not_sold_to_its_organization(database: Database) -> None:
+    org, other = await organization(database), await organization(database)
+    await sold(database, org)
+    earnings = accounts.agent_earnings(new_id("agt"), ASSET, other)
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        moves = (
+            (accounts.org_credits(org), earnings, None),
+            (earnings, accounts.org_credits(other), LotSource.EARNINGS),
+        )
+        for source, destination, kind in moves:
+            await ledger.post(
+                key=new_id("key"),
+                kind="test.earned",
+                source=source,
+                destination=destination,
+                amount_minor=50 * CREDIT,
+                effective_at=NOW,
+                lots=LotTerms(source=kind) if kind else None,
+            )
+        found = await credits_at_hand(await driver_connection(session), [org, other], NOW)
+    assert found == {org: CreditsAtHand(taxed=50 * CREDIT), other: CreditsAtHand(untaxed=50 * CREDIT)}
