@@ -25,6 +25,7 @@ from domain.invoice.rules import InvoiceRules
 from domain.plan import Plans
 from domain.subscription.commands import (
     MAKING,
+    TRIAL_USED,
     SubscriptionRefused,
     is_cancelled_unmade,
     require_first_trial,
@@ -42,6 +43,7 @@ from services.subscription import write
 
 #: How long the server is waited for that is to start the run of a payment.
 START_TIMEOUT = timedelta(seconds=2)
+_CARD_USED = Declined(code=TRIAL_USED, detail="This card has had a trial.")
 
 
 class SubscriptionActivities:
@@ -94,6 +96,8 @@ class SubscriptionActivities:
                         return RecordedSubscription(applied=False, stored=held)
                     if held is None and (other := await _refused_start(session, after)) is not None:
                         return RecordedSubscription(applied=False, declined=other)
+                    if not await _is_first_card(session, held, after):
+                        return RecordedSubscription(applied=False, declined=_CARD_USED)
                     outcome = Outcome(
                         subscription=after,
                         event=message.event,
@@ -241,6 +245,13 @@ async def _refused_start(session: AsyncSession, after: Subscription) -> Declined
     except SubscriptionRefused as refusal:
         return Declined.of(refusal)
     return None
+
+
+async def _is_first_card(session: AsyncSession, held: Subscription | None, after: Subscription) -> bool:
+    """Tell whether a card that was entered on a page is noted for this trial; it is known only now."""
+    if held is None or held.trial_card is not None or after.trial_card is None:
+        return True
+    return await subscriptions.note_trial_card(session, after)
 
 
 def _new(asked: Subscription) -> NewSubscription:

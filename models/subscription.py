@@ -41,12 +41,15 @@ class SubscriptionRow(Base):
 
 
 class SubscriptionTrial(Base):
-    """Who has tried a plan, and with which card: each once. `card` is a digest of its fingerprint."""
+    """Who has tried a plan, and with which card: each once.
+
+    `card` is a digest of its fingerprint; none until it is entered on the provider's page.
+    """
 
     __tablename__ = "subscription_trials"
 
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
-    card: Mapped[str] = mapped_column(unique=True)
+    card: Mapped[str | None] = mapped_column(unique=True)
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscriptions.id"))
     began_at: Mapped[datetime]
 

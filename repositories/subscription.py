@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import uuid_of
@@ -70,7 +71,9 @@ async def stranded(session: AsyncSession, *, before: datetime, after: str, limit
 
 async def tried_by(session: AsyncSession, wanting: Subscription) -> Sequence[str]:
     """Return the organizations that had a trial: the one that wants it, and the one whose card it was."""
-    had = or_(SubscriptionTrial.org_id == wanting.org_id, SubscriptionTrial.card == wanting.trial_card)
+    had = SubscriptionTrial.org_id == wanting.org_id
+    if wanting.trial_card is not None:
+        had = or_(had, SubscriptionTrial.card == wanting.trial_card)
     return (await session.scalars(select(SubscriptionTrial.org_id).where(had))).all()
 
 
@@ -82,6 +85,17 @@ async def note_trial(session: AsyncSession, trying: Subscription, at: datetime) 
     """
     row = {"org_id": trying.org_id, "card": trying.trial_card, "subscription_id": trying.subscription_id}
     await session.execute(insert(SubscriptionTrial).values(**row, began_at=at))
+
+
+async def note_trial_card(session: AsyncSession, trying: Subscription) -> bool:
+    """Note the card of a trial that began on a page; False where it has had one."""
+    own = update(SubscriptionTrial).where(SubscriptionTrial.subscription_id == trying.subscription_id)
+    try:
+        async with session.begin_nested():
+            await session.execute(own.values(card=trying.trial_card))
+    except IntegrityError:
+        return False
+    return True
 
 
 async def forget_trial(session: AsyncSession, subscription_id: str) -> None:

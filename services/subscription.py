@@ -6,6 +6,7 @@ period is deferred until its credits take it along, or the days earn it.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -63,7 +64,11 @@ async def write(
     await subscriptions.write(session, outcome, command_id, at)
     if before is None and after.trial_days:
         await subscriptions.note_trial(session, after, at)
-    if after.trial_days and after.status is SubscriptionStatus.ENDED and after.ref is None:
+    if (
+        after.trial_days
+        and after.status is SubscriptionStatus.ENDED
+        and (after.ref is None or after.trial_card is None)
+    ):
         await subscriptions.forget_trial(session, after.subscription_id)
     platform = Actor(principal=after.provider, role=Role.OPERATOR)
     for settled in outcome.settled:
@@ -79,6 +84,15 @@ async def write(
             org_id=after.org_id,
             kind=MailKind.SUBSCRIPTION_PAST_DUE,
             data=_priced(after.terms, plans),
+        )
+    if after.trial_told and after.trial_end is not None and before is not None and not before.trial_told:
+        ends_on = after.trial_end.astimezone(ZoneInfo(after.zone)).date()
+        await mail.queue(
+            session,
+            key=f"subscription:{after.subscription_id}:trial_ends",
+            org_id=after.org_id,
+            kind=MailKind.TRIAL_ENDS,
+            data={**_priced(after.terms, plans), "ends_on": ends_on.isoformat()},
         )
     if actor is not None:
         await audit.record(

@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.signals import Addressee
     from domain.subscription import commands
     from domain.subscription.agenda import News, Step, agenda, hold_until, page_closes
-    from domain.subscription.converge import converge, monthly_grant
+    from domain.subscription.converge import converge, has_unknown_card, monthly_grant
     from domain.subscription.state import Outcome, Subscription, SubscriptionStatus, numbered
     from workflows.entity import Entity
     from workflows.errand import CALL_TIMEOUT, ask
@@ -246,6 +246,8 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
                     await self._write_own(granted)
             case Step.LAPSE:
                 await self._write_own(commands.lapsed(self._state))
+            case Step.TELL:
+                await self._write_own(commands.told_of_trial_end(self._state))
 
     async def _wait(self, wait: Wait) -> None:
         version, told = self._state.version, self._is_told()
@@ -275,6 +277,10 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         if says.missing and page is not None and workflow.now() >= page_closes(page):
             lapsed = commands.ended(self._state, why=commands.PAGE_EXPIRED, actor="workflow", at=workflow.now())
             await self._write_own(lapsed, handled=events)
+            return
+        if says.snapshot is not None and has_unknown_card(self._state, says.snapshot):
+            await self._write_own(commands.trial_refused(self._state, why=commands.TRIAL_CARD_UNKNOWN), handled=events)
+            self._events = [each for each in self._events if each not in events]
             return
         held = commands.looked_up(self._state, made=says.snapshot is not None)
         outcome = None if says.snapshot is None else converge(held, says.snapshot, workflow.now())
@@ -332,7 +338,9 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         return await ask(method, AskProvider(subscription=self._state, key=key), summary)
 
     def _news(self) -> News:
-        return replace(self._tried, told=self._is_told())
+        # Runs of before woke at other times while somebody tried.
+        tells = self._state.status is not SubscriptionStatus.TRIALING or workflow.patched("trials-end-with-a-mail")
+        return replace(self._tried, told=self._is_told(), tells=tells)
 
     def _is_told(self) -> bool:
         return bool(self._events) or self._look_wanted
@@ -386,6 +394,9 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             SubscriptionActivities.record, message, **local_activity(following.event)
         )
         other = recorded.declined
+        if other is not None and other.code == commands.TRIAL_USED and self._state.version:
+            refused = commands.trial_refused(self._state, why=commands.TRIAL_CARD_USED)
+            return await self._write(refused, f"run:{refused.event}:{self._state.version + 1}", None, handled)
         if other is not None and other.code in {commands.EXISTS, commands.TRIAL_USED}:
             # The run ends without a failure, and with nothing in the books.
             self._not_begun = commands.SubscriptionRefused(other.detail, code=other.code, extra=other.extra)

@@ -92,7 +92,7 @@ MESSAGES = Place(
             "stars_e6 sudden empty invoiced month only ready_at due left credit_note asked confirmed "
             "Plan.name acts_at all anchor api_access at_period_end attempts cancel_at_period_end custom_integrations "
             "deployments end ended_at granted_until interval is_agreed is_live is_proration is_sold months_granted "
-            "next_attempt_at paid_at paid_through people period projects seats trial_days trial_end zone "
+            "next_attempt_at paid_at paid_through people period projects seats trial_days trial_end trial_told zone "
             "announced became charge_now days follow goes_on method paused_for steps touched renewed waited"
         ),
     },

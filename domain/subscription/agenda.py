@@ -18,6 +18,8 @@ BOUNDARY = timedelta(minutes=5)
 POLL, POLL_AWAITING = timedelta(hours=12), timedelta(minutes=15)
 #: An upgrade that was not paid by then is dropped; the provider drops it before.
 UPGRADE_LAPSES = timedelta(hours=24)
+#: How long before its end a trial is told of, or at its beginning where it is shorter.
+TRIAL_NOTICE = timedelta(days=3)
 
 
 class Step(StrEnum):
@@ -29,12 +31,14 @@ class Step(StrEnum):
         SUBMIT: have the provider make what was ordered.
         GRANT: grant the next month of a year that is paid.
         LAPSE: drop an upgrade whose payment never came.
+        TELL: tell the organization that its trial ends soon.
     """
 
     LOOK = "look"
     SUBMIT = "submit"
     GRANT = "grant"
     LAPSE = "lapse"
+    TELL = "tell"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +49,14 @@ class News:
         told: the provider has news, or somebody wants it to be asked.
         looked_at: when it was asked last.
         tries: how often in a row a step had no effect, and `held_until` when it is tried again.
+        tells: the run tells of the end of trials; runs of before do not.
     """
 
     told: bool = False
     looked_at: datetime | None = None
     tries: int = 0
     held_until: datetime | None = None
+    tells: bool = True
 
 
 def agenda(subscription: Subscription, now: datetime, news: News) -> Step | Wait | None:
@@ -60,7 +66,7 @@ def agenda(subscription: Subscription, now: datetime, news: News) -> Step | Wait
     steps = due(subscription, now, news)
     if steps and news.held_until is not None and now < news.held_until:
         # What waits for the provider does not keep a month's credits from being granted.
-        free = [step for step in steps if step in {Step.GRANT, Step.LAPSE}]
+        free = [step for step in steps if step in {Step.GRANT, Step.LAPSE, Step.TELL}]
         return free[0] if free else Wait(until=news.held_until, why="try again")
     return steps[0] if steps else _wake(subscription, now, news)
 
@@ -74,6 +80,7 @@ def due(subscription: Subscription, now: datetime, news: News) -> list[Step]:
         Step.SUBMIT: order is not None,
         Step.GRANT: month is not None and now >= month.start,
         Step.LAPSE: _lapses_at(subscription) is not None and now >= (_lapses_at(subscription) or now),
+        Step.TELL: news.tells and _tells_at(subscription) is not None and now >= (_tells_at(subscription) or now),
     }
     return [step for step in Step if conditions[step]]
 
@@ -129,15 +136,22 @@ def _lapses_at(subscription: Subscription) -> datetime | None:
     return change.acts_at + UPGRADE_LAPSES
 
 
+def _tells_at(subscription: Subscription) -> datetime | None:
+    if subscription.status is not S.TRIALING or subscription.trial_told or subscription.cancel_at_period_end:
+        return None
+    return None if subscription.trial_end is None else subscription.trial_end - TRIAL_NOTICE
+
+
 def _wake(subscription: Subscription, now: datetime, news: News) -> Wait:
     poll = Wait(until=(news.looked_at or now) + _pause(subscription), why="ask the provider")
     # A period whose end has passed was asked about, and is polled for.
-    coming = [wait for wait in _appointments(subscription) if now < wait.until]
+    coming = [wait for wait in _appointments(subscription, tells=news.tells) if now < wait.until]
     return min((poll, *coming), key=lambda wait: wait.until)
 
 
-def _appointments(subscription: Subscription) -> list[Wait]:
+def _appointments(subscription: Subscription, *, tells: bool = True) -> list[Wait]:
     waits, period = [], subscription.period
+    told = _tells_at(subscription)
     month, lapses = due_month(subscription), _lapses_at(subscription)
     if subscription.checkout is not None:
         waits.append(Wait(until=page_closes(subscription.checkout), why="the page expires"))
@@ -145,6 +159,8 @@ def _appointments(subscription: Subscription) -> list[Wait]:
         waits.append(Wait(until=period.end + BOUNDARY, why="the period ends"))
     if month is not None:
         waits.append(Wait(until=month.start, why="the next month's credits"))
+    if tells and told is not None:
+        waits.append(Wait(until=told, why="the trial ends soon"))
     if lapses is not None:
         waits.append(Wait(until=lapses, why="the upgrade lapses"))
     return waits

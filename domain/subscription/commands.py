@@ -33,6 +33,8 @@ EXISTS = "subscription.exists"
 TRIAL_USED = "subscription.trial_used"
 #: Why one ended that was never at the provider, and that nobody declined.
 CANCELLED, PAGE_EXPIRED = "cancelled", "checkout_expired"
+#: Why a trial ended that began on a page: its card has had one, or nobody knows which card it is.
+TRIAL_CARD_USED, TRIAL_CARD_UNKNOWN = "trial_used", "trial_card_unknown"
 #: Orders that make the subscription.
 MAKING = frozenset({OrderKind.CREATE, OrderKind.CHECK_OUT})
 
@@ -354,6 +356,18 @@ def opening(subscription: Subscription, command_id: str, *, actor: str) -> Outco
 def refused(subscription: Subscription, *, actor: str, details: Mapping[str, object]) -> Outcome:
     """Put the refusal of a signal into the timeline."""
     return Outcome(subscription=subscription, event="command_refused", actor=actor, details=details)
+
+
+def trial_refused(subscription: Subscription, *, why: str) -> Outcome:
+    """End a trial that began on a page, where its card was entered: nothing is given for it."""
+    order = Order(kind=OrderKind.CANCEL, command_id=f"trial:{why}", unknown=subscription.ref is None)
+    after = replace(subscription, order=order, ended_why=why)
+    return Outcome(subscription=after, event="trial_refused", actor=WORKFLOW, details={"why": why})
+
+
+def told_of_trial_end(subscription: Subscription) -> Outcome:
+    """Note that the organization is told that its trial ends soon."""
+    return Outcome(subscription=replace(subscription, trial_told=True), event="trial_ends", actor=WORKFLOW)
 
 
 def lapsed(subscription: Subscription) -> Outcome:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from domain.money import allocate
 from domain.plan import Interval
+from domain.subscription.commands import trial_card
 from domain.subscription.period import Anchor, Period
 from domain.subscription.snapshot import Bill, BillReason, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import (
@@ -18,6 +19,7 @@ from domain.subscription.state import (
     Change,
     ChangeKind,
     Grant,
+    OrderKind,
     Outcome,
     Settled,
     Subscription,
@@ -61,7 +63,14 @@ def converge(subscription: Subscription, seen: SubscriptionSnapshot, at: datetim
         raise OtherSubscription(f"{seen.ref} is not the subscription {subscription.subscription_id}")
     if subscription.status is S.ENDED and subscription.ref is None:
         return None  # ended before it was made
-    before = replace(subscription, ref=seen.ref, item_ref=seen.item_ref, trial_end=seen.trial_end, checkout=None)
+    before = replace(
+        subscription,
+        ref=seen.ref,
+        item_ref=seen.item_ref,
+        trial_end=seen.trial_end,
+        checkout=None,
+        trial_card=_card_of_trial(subscription, seen),
+    )
     step = _Step(before)
     for bill in seen.bills:
         if bill.is_paid and bill.ref not in step.subscription.settled:
@@ -78,6 +87,12 @@ def converge(subscription: Subscription, seen: SubscriptionSnapshot, at: datetim
         plan=plan_held(after) if plan_held(after) != plan_held(subscription) else None,
         details={"state": seen.state.value, "bills": [each.bill_ref for each in step.settled]},
     )
+
+
+def has_unknown_card(subscription: Subscription, seen: SubscriptionSnapshot) -> bool:
+    """Tell whether a trial began on a page with a method that nobody would know again."""
+    is_new = subscription.trial_days > 0 and subscription.trial_card is None and not _is_ending(subscription)
+    return is_new and seen.state is P.TRIALING and seen.fingerprint is None
 
 
 def plan_held(subscription: Subscription) -> str | None:
@@ -269,15 +284,28 @@ def _with_period(subscription: Subscription, seen: SubscriptionSnapshot) -> Subs
     return replace(subscription, period=seen.period, cancel_at_period_end=cancels)
 
 
+def _card_of_trial(subscription: Subscription, seen: SubscriptionSnapshot) -> str | None:
+    is_known = subscription.trial_card is not None or not subscription.trial_days or _is_ending(subscription)
+    if is_known or seen.state is not P.TRIALING or seen.fingerprint is None:
+        return subscription.trial_card
+    return trial_card(seen.fingerprint)
+
+
+def _is_ending(subscription: Subscription) -> bool:
+    return subscription.order is not None and subscription.order.kind is OrderKind.CANCEL
+
+
 def _with_status(subscription: Subscription, seen: SubscriptionSnapshot, at: datetime) -> Subscription:
     status = _STATUS[seen.state]
     if status is S.ACTIVE and subscription.paid_through is None and subscription.terms.amount_minor:
         status = S.INCOMPLETE  # active there and nothing received: nothing is given before the money is
+    if status is S.TRIALING and subscription.trial_days and subscription.trial_card is None:
+        status = S.INCOMPLETE  # whoever tries is known by their card
     if status is not S.ENDED:
         return replace(subscription, status=status)
     if subscription.status is S.ENDED:
         return subscription
-    why = "not_paid" if seen.state is P.INCOMPLETE_EXPIRED else "cancelled"
+    why = subscription.ended_why or ("not_paid" if seen.state is P.INCOMPLETE_EXPIRED else "cancelled")
     return replace(
         subscription,
         status=S.ENDED,

@@ -145,7 +145,8 @@ class Subscription:
         settled: bills whose money is booked, the newest last.
         return_url: where the payer returns to from a page of the provider; None where a stored method is charged.
         checkout: that page, until the provider has the subscription.
-        trial_card: a digest of the card that a trial was begun with.
+        trial_card: a digest of the card that a trial was begun with; None on a page until the provider names it.
+        trial_told: the organization was told that its trial ends soon.
     """
 
     subscription_id: str
@@ -177,6 +178,7 @@ class Subscription:
     return_url: str | None = None
     checkout: CheckoutPage | None = None
     trial_card: str | None = None
+    trial_told: bool = False
 
     def has_done(self, command_id: str) -> bool:
         """Tell whether a command of that id was done, as far as the window reaches."""

@@ -80,7 +80,7 @@ async def test_plan_that_is_not_sold_is_refused(tenant: Tenant, paying: httpx2.A
         assert refused(answer, 422, "request.invalid")["field"] == "plan"
 
 
-async def test_page_needs_a_way_back_and_a_trial_a_plan_that_has_one_and_a_stored_card(
+async def test_page_needs_a_way_back_and_a_trial_a_plan_that_has_one(
     tenant: Tenant, paying: httpx2.AsyncClient
 ) -> None:
     owner = Caller(paying, tenant.owner.token)

@@ -80,6 +80,7 @@ STATE = Subscription(
     return_url="https://example.com/billing",
     checkout=CheckoutPage(ref="cs_1", url="https://example.com/pay", expires_at=T0),
     trial_card="ab" * 32,
+    trial_told=True,
 )
 PLANS = Plans(
     (

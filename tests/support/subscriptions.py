@@ -31,6 +31,8 @@ class FakeSubscriptions:
         self.away: set[str] = set()
         #: Customers whose provider does what it is asked for, and answers when the event is set.
         self.slow: dict[str, asyncio.Event] = {}
+        #: The cards that customers enter on pages.
+        self.cards: dict[str, str] = {}
         self.calls: list[str] = []
         self.pages: dict[str, NewSubscription] = {}
 
@@ -53,6 +55,8 @@ class FakeSubscriptions:
             period=period,
             bills=(first,),
             our_id=subscription.subscription_id,
+            trial_end=now + timedelta(days=subscription.trial_days) if tries else None,
+            fingerprint=self.cards.get(subscription.customer),
         )
         self.there[made.ref] = made
         if (answers := self.slow.get(subscription.customer)) is not None:

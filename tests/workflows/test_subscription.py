@@ -206,6 +206,38 @@ async def test_one_trial_for_each_organization_and_card_without_credits(stage: S
         await again.subscribe()
 
 
+async def test_trial_on_a_page_is_told_of_before_it_ends_and_its_card_has_no_other(stage: Stage) -> None:
+    card, way_back = new_id("card"), "https://example.com/billing"
+    first, second, unknown = [await subscriber(stage, trial_days=14, return_url=way_back) for _ in range(3)]
+    for one, entered in ((first, card), (second, card), (unknown, None)):
+        await one.subscribe()
+        if entered is not None:
+            stage.subscriptions.cards[one.customer] = entered
+        page = (await one.state()).checkout
+        assert page is not None
+        await stage.subscriptions.paid_on_page(page.ref)
+        with stage.env.with_time_skipping_disabled():
+            await reach.signal(stage.client, *subscription_signal(one))
+        await till(one, "trial_began" if one is first else "ended")
+    assert [(await one.state()).ended_why for one in (first, second, unknown)] == [
+        *(None, "trial_used", "trial_card_unknown"),
+    ]
+    assert [await tier(one) for one in (first, second, unknown)] == ["starter", "free", "free"]
+    assert [each.state for each in of_customer(second)] == [ProviderState.CANCELED]
+    assert "trial_began" not in await second.kinds()
+    # Whose card was refused may try with another one.
+    async with stage.database.platform() as session:
+        assert await subscriptions.tried_by(session, second.start.subscription) == []
+
+    await stage.env.fast_forward(first.handle, timedelta(days=12))
+    await till(first, "trial_ends")
+    async with stage.database.platform() as session:
+        sent = text("SELECT data ->> 'amount' FROM mails WHERE org_id = :id AND kind = 'trial_ends'")
+        told = (await session.scalars(sent, {"id": first.start.subscription.org_id})).all()
+    assert (told, (await first.kinds()).count("trial_ends")) == (["29.00"], 1)
+    await first.send("cancel", CancelSubscription, at_period_end=False)
+
+
 async def test_declined_card_ends_a_subscription_before_it_begins_and_another_may_follow(stage: Stage) -> None:
     one = await subscriber(stage)
     stage.subscriptions.declining.add(one.customer)

@@ -259,8 +259,8 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
             key = customer_command_key(org_id, "default-method", once.command_id)
             await customers.set_default(customer, method, idempotency_key=key)
             card = await provider.fingerprint(method) if body.trial else None
-    if body.trial and card is None:
-        raise Invalid("A trial begins with a card that is stored.", extra={"field": "trial"})
+    if body.trial and card is None and return_url is None:
+        raise Invalid("A trial begins with a card.", extra={"field": "trial"})
     return Subscription(
         subscription_id=subscription_id_of(once.command_id),
         org_id=org_id,
@@ -279,9 +279,8 @@ def _return_url(deps: Deps, body: SubscriptionCreate, plan: Plan) -> str | None:
     Raises:
         Invalid: there is no such place, or no such trial.
     """
-    if body.trial and (body.checkout or not plan.trial_days):
-        why = "A trial begins with a card that is stored." if body.checkout else f"The plan {plan.name} has no trial."
-        raise Invalid(why, extra={"field": "trial"})
+    if body.trial and not plan.trial_days:
+        raise Invalid(f"The plan {plan.name} has no trial.", extra={"field": "trial"})
     if not body.checkout:
         return None
     return_url = body.return_url or deps.settings.payment_return_url

@@ -24,7 +24,7 @@ class SubscriptionCreate(RequestModel):
     currency: Currency = "USD"
     checkout: bool = Field(default=False, description="Have the payer enter a method on a page of Stripe's.")
     return_url: ReturnUrl | None = Field(default=None, description="Where the payer returns to from that page.")
-    trial: bool = Field(default=False, description="Begin with the plan's trial: once, with a stored card.")
+    trial: bool = Field(default=False, description="Begin with the plan's trial: once, with a card.")
 
 
 class SubscriptionChange(RequestModel):

@@ -24,6 +24,7 @@ from domain.subscription.commands import (
     require_none,
     require_seats,
     resuming,
+    told_of_trial_end,
 )
 from domain.subscription.converge import OtherSubscription, converge, monthly_grant
 from domain.subscription.snapshot import BillReason, BillState, ProviderState
@@ -120,7 +121,7 @@ def test_past_due_keeps_what_the_plan_includes_and_unpaid_does_not() -> None:
 
 def test_trial_grants_nothing_and_its_bill_of_nothing_settles_nothing() -> None:
     trial = seen(bill(0, 0, month(0)), state=P.TRIALING, trial_end=month(0).end)
-    outcome = taken(confirmed(created(trial_days=14)), trial)
+    outcome = taken(confirmed(created(trial_card="known", trial_days=14)), trial)
     assert (outcome.event, outcome.plan, outcome.settled, outcome.grants) == ("trial_began", "starter", (), ())
     begun = taken(outcome.subscription, seen(bill(0, 0, month(0)), bill(1, 2_900, month(1)), period=month(1)))
     assert (begun.event, credits(begun.grants)) == ("activated", [500])
@@ -304,6 +305,19 @@ def test_month_is_granted_although_the_provider_is_away() -> None:
     held, now = active(interval=YEAR), ANCHOR.after(1)
     away = News(told=True, looked_at=START, tries=3, held_until=now + days(1))
     assert agenda(held, now, away) is Step.GRANT
+
+
+def test_end_of_a_trial_is_told_once_three_days_before_unless_it_is_cancelled() -> None:
+    ends = START + days(14)
+    trying = replace(active(), status=S.TRIALING, trial_end=ends, paid_through=None, granted_until=None)
+    before = ends - days(3) - timedelta(hours=6)
+    early = agenda(trying, before, News(looked_at=before))
+    assert isinstance(early, Wait)
+    assert (early.until, early.why) == (ends - days(3), "the trial ends soon")
+    news = News(looked_at=ends - days(3))
+    assert agenda(trying, ends - days(3), news) is Step.TELL
+    for quiet in (told_of_trial_end(trying).subscription, replace(trying, cancel_at_period_end=True)):
+        assert isinstance(agenda(quiet, ends - days(3), news), Wait)
 
 
 def test_end_of_a_period_is_looked_at_when_no_event_has_come() -> None:

@@ -224,3 +224,13 @@ async def test_page_of_the_provider_makes_the_subscription_that_is_found(desk: D
     assert page.url.startswith("http")
     assert page.expires_at > datetime(2027, 1, 31, tzinfo=UTC) - timedelta(days=4000)
     assert await desk.there.find(desk.customer, "sub_1") is None
+
+
+async def test_trial_on_a_page_names_the_card_that_was_entered_there(desk: Desk) -> None:
+    new = await desk.new("starter", trial_days=14)
+    page = await desk.there.check_out(new, return_url="https://example.com/billing", idempotency_key="page")
+    await desk.shop.sandbox.control("checkout", session=page.ref, card="4242424242424242")
+    tried = await desk.there.find(desk.customer, "sub_1")
+    assert tried is not None
+    assert (tried.state, [each.paid_minor for each in tried.bills]) == (ProviderState.TRIALING, [0])
+    assert tried.fingerprint is not None
