@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing_run.collect import Collected, OneOff
+from domain.billing_run.collect import Collected, OneOff, Prepaid
 from domain.billing_run.period import Period, next_month
 from domain.billing_terms import TermsVersion
 from domain.errors import NotFound
@@ -27,9 +27,13 @@ from repositories.listing import newest
 
 _OPEN_ITEM = (InvoiceItemRow.invoice_id.is_(None), InvoiceItemRow.removed_at.is_(None))
 
+# Whether an organization used credits in a month: one probe of the key of days that are added up.
+_SPENT = """EXISTS (
+    SELECT FROM spend_rollups r WHERE r.org_id = o.id AND r.day >= $1 AND r.day < ($1 + interval '1 month')::date
+)"""
 # Bills are opened under terms alone. The cursor moves over those that are done, so that a run that begins again is
 # soon where it was.
-_CANDIDATES = """
+_CANDIDATES = f"""
     SELECT c.org_id, p.status IS NULL OR p.status = 'failed' AS due
     FROM (
         (SELECT org_id FROM billing_terms WHERE version = 1 AND org_id > $2 ORDER BY org_id LIMIT $3)
@@ -38,6 +42,8 @@ _CANDIDATES = """
             SELECT DISTINCT org_id FROM invoice_items
             WHERE invoice_id IS NULL AND removed_at IS NULL AND org_id > $2 ORDER BY org_id LIMIT $3
         )
+        UNION
+        (SELECT o.id FROM organizations o WHERE o.id > $2 AND {_SPENT} ORDER BY o.id LIMIT $3)
         ORDER BY org_id LIMIT $3
     ) c LEFT JOIN billed_periods p ON p.org_id = c.org_id AND p.month = $1
     ORDER BY c.org_id
@@ -53,12 +59,14 @@ class Candidates:
     looked_at: int
 
 
-_LEFT = """
+_LEFT = f"""
     SELECT count(*)
     FROM (
         SELECT org_id FROM billing_terms WHERE version = 1 AND org_id > $2
         UNION
         SELECT org_id FROM invoice_items WHERE invoice_id IS NULL AND removed_at IS NULL AND org_id > $2
+        UNION
+        SELECT o.id FROM organizations o WHERE o.id > $2 AND {_SPENT}
     ) c LEFT JOIN billed_periods p ON p.org_id = c.org_id AND p.month = $1
     WHERE p.status IS NULL OR p.status = 'failed'
 """
@@ -75,6 +83,28 @@ async def candidates(connection: asyncpg.Connection, month: date, *, after: str,
     rows = await connection.fetch(_CANDIDATES, month, after, limit)
     due = [row["org_id"] for row in rows if row["due"]]
     return Candidates(due, rows[-1]["org_id"] if rows else None, len(rows))
+
+
+async def prepaid(connection: asyncpg.Connection, org_ids: Collection[str], month: date) -> dict[str, list[Prepaid]]:
+    """Return what organizations paid with credits in a month of days in UTC, of each action.
+
+    It reads the sums of days that are over, so it costs the same in books of any age.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT org_id, action, sum(quantity)::bigint AS quantity, sum(captured)::bigint AS captured FROM spend_days
+        WHERE org_id = ANY($1) AND day >= $2 AND day < $3 GROUP BY org_id, action HAVING sum(captured) > 0
+        """,
+        list(org_ids),
+        month,
+        next_month(month),
+    )
+    found: dict[str, list[Prepaid]] = {}
+    for row in rows:
+        found.setdefault(row["org_id"], []).append(
+            Prepaid(action=row["action"], quantity=row["quantity"], credits_minor=row["captured"])
+        )
+    return found
 
 
 def claimed(org_id: str, period: Period, version: TermsVersion, found: Collected, at: datetime) -> dict[str, object]:

@@ -83,6 +83,7 @@ async def prepare(
     connection = await driver_connection(session)
     sums = await usage_bill.unbilled(connection, org_ids, month, also_open=preview)
     items = await billing_run.open_items(session, org_ids)
+    prepaid = await billing_run.prepaid(connection, org_ids, month)
     named = await _names(session, [each for found in sums.values() for each in found])
     waiting: dict[str, set[str]] = {}
     for org_id, currency in (*sums, *items):
@@ -103,7 +104,7 @@ async def prepare(
                 sums=own,
                 usage=used,
                 one_offs=one_offs,
-                found=collect(period, version, used, one_offs),
+                found=collect(period, version, used, one_offs, prepaid.get(org_id, ())),
                 other_currencies=frozenset(waiting.get(org_id, set()) - {version.terms.currency}),
             )
         )
@@ -223,7 +224,8 @@ def _invoice(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datet
         "action": "invoice.issue",
         "details": amount,
     }
-    if not treatment.is_proven:
+    # What is shown at zero is charged no tax that could be wrong.
+    if not treatment.is_proven and any(line.amount_minor for line in lines):
         document["alert"] = {
             "id": new_id("alr"),
             "key": f"{invoices.UNPROVEN}:{row.id}",

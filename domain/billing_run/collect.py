@@ -2,7 +2,7 @@
 
 The volume discount is that of the step that the month's usage reaches, and makes all usage cheaper. The shortfall of a
 minimum commitment is what the discounted usage stays below it by; one-off items do not count. Usage is exact until its
-line is rounded, once and up, to a minor unit: so the lines are the total.
+line is rounded, once and up, to a minor unit: so the lines are the total. What credits have paid is shown at zero.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,13 @@ from domain.billing_run.period import Period, month_text, period_of
 from domain.billing_terms import WHOLE_BPS, TermsVersion, UsageMode, committed_minor
 from domain.invoice.lines import MAX_LINES, InvoiceLine
 from domain.metering.amounts import minor_pico, to_minor
+from domain.money import CREDIT, format_amount
 from domain.usage.arrears import Source
 
 #: How much of a name a line shows.
 _SHOWN = 120
+#: How many lines show what credits have paid.
+MOST_PREPAID = 50
 _KINDS = {Source.MODEL: "Model", Source.AGENT: "Agent", Source.METER: "Meter"}
 
 
@@ -53,11 +56,26 @@ class OneOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prepaid:
+    """What credits have paid of an action in the period.
+
+    Attributes:
+        action: what was done; None where nobody said so.
+        quantity: how much of it.
+        credits_minor: minor units of credits.
+    """
+
+    action: str | None
+    quantity: int
+    credits_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
     """What an invoice is made of. Amounts are minor units of the terms' currency.
 
     Attributes:
-        lines: usage, then what is missing to the commitment, then one-off items.
+        lines: usage, then what is missing to the commitment, then one-off items, then what credits have paid, at zero.
         charges_minor: what the usage comes to before the discount.
         discount_bps: by how much it is cheaper.
         usage_minor: what it comes to.
@@ -89,7 +107,13 @@ class _Group:
     sums: list[int] = field(default_factory=list)
 
 
-def collect(period: Period, version: TermsVersion, usage: Sequence[Usage], one_offs: Sequence[OneOff]) -> Collected:
+def collect(
+    period: Period,
+    version: TermsVersion,
+    usage: Sequence[Usage],
+    one_offs: Sequence[OneOff],
+    prepaid: Sequence[Prepaid] = (),
+) -> Collected:
     """Return what an organization is invoiced for a period.
 
     Args:
@@ -97,9 +121,10 @@ def collect(period: Period, version: TermsVersion, usage: Sequence[Usage], one_o
         version: the billing terms of the period.
         usage: all sums that are not on an invoice yet.
         one_offs: what else is charged.
+        prepaid: what was paid with credits, and is charged no more.
     """
-    currency = version.terms.currency
-    groups = _grouped(period, usage, MAX_LINES - 1 - len(one_offs))
+    currency, shown = version.terms.currency, _shown(period, prepaid)
+    groups = _grouped(period, usage, MAX_LINES - 1 - len(shown) - len(one_offs))
     charges = sum(to_minor(group.pico, currency) for group in groups)
     bps = version.terms.discount_bps(charges)
     lines: list[InvoiceLine] = []
@@ -128,6 +153,7 @@ def collect(period: Period, version: TermsVersion, usage: Sequence[Usage], one_o
         InvoiceLine(description=each.description, quantity=each.quantity, unit_minor=each.unit_minor)
         for each in one_offs
     ]
+    lines += shown
     return Collected(
         lines=tuple(lines),
         charges_minor=charges,
@@ -136,6 +162,25 @@ def collect(period: Period, version: TermsVersion, usage: Sequence[Usage], one_o
         shortfall_minor=shortfall,
         places=tuple(places.get(index) for index in range(len(usage))),
     )
+
+
+def _shown(period: Period, prepaid: Sequence[Prepaid]) -> list[InvoiceLine]:
+    """Write what credits have paid, the most of it first; what is little is one line."""
+    order = sorted(prepaid, key=lambda each: (-each.credits_minor, each.action or ""))
+    named, rest = order[: MOST_PREPAID - 1], order[MOST_PREPAID - 1 :]
+    texts = [(f"Paid with credits: {(each.action or 'use')[:_SHOWN]}", [each]) for each in named]
+    if rest:
+        texts.append((f"Paid with credits: {len(rest)} other actions", rest))
+    return [
+        InvoiceLine(
+            description=f"{text}, {format_amount(sum(each.credits_minor for each in parts), CREDIT)} credits",
+            quantity=sum(each.quantity for each in parts),
+            fixed_minor=0,
+            period_start=period.starts_at,
+            period_end=period.ends_at,
+        )
+        for text, parts in texts
+    ]
 
 
 def _discounted(pico: int, bps: int, currency: str) -> int:

@@ -20,7 +20,7 @@ class OtherCurrency(Invalid):
 
 
 class BilledStatus(StrEnum):
-    """`prepaid`: the event is on no invoice; `unbilled`: it will be; `billed`: it is."""
+    """`prepaid`: credits paid for it, and an invoice shows that at zero; `unbilled`: it will be; `billed`: it is."""
 
     PREPAID = "prepaid"
     UNBILLED = "unbilled"

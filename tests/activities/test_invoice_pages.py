@@ -11,14 +11,16 @@ from sqlalchemy import insert, select, text
 from temporalio.client import Client
 
 from activities.billing_run import BillingRunActivities, Collecting
-from contracts.billing_run import InvoicePage
+from contracts.billing_run import ConcludeBillingRun, InvoicePage, PlanBillingRun
 from domain.errors import Unavailable
 from domain.invoice.rules import InvoiceRules
+from ledger.spending import NewSpend, Spending
 from models.alert import Alert
 from models.billing_run import InvoiceItemRow
 from models.mail import QueuedMail
 from repositories import invoice_collection as collections
 from repositories.invoice import CreditsAtHand
+from repositories.spend_day import roll_up
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import billing_run, invoice
@@ -101,6 +103,35 @@ async def test_an_invoice_is_one_statement_with_its_tax_credits_and_alert(page: 
         acts = (await session.execute(text("SELECT action, target, details ->> 'amount' FROM audit_log"))).all()
     assert (other.is_proven, alerts, other.party) == (False, [other.id], None)
     assert {tuple(act) for act in acts} >= {("invoice.issue", row.id, "17.85"), ("invoice.issue", other.id, "23.80")}
+    await verified(page.urls)
+
+
+async def test_who_has_only_paid_with_credits_gets_a_zero_invoice_that_nobody_is_sent(page: Page) -> None:
+    org, idle = await page.market.organization(), await page.market.organization()
+    await credit(page.database, org, 50 * CREDIT, paid=100)
+    async with page.database.platform() as session:
+        spending = Spending(await driver_connection(session), org)
+        for day, action in ((1, "api_call"), (31, "api_call"), (9, "scrape"), (32, "later")):
+            spent = NewSpend(key=new_id("key"), action=action, amount_minor=5 * CREDIT, quantity=3)
+            await spending.charge(spent, at=at(date(2026, 1, 1)) + timedelta(days=day - 1))
+        await roll_up(session, since=JANUARY, until=date(2026, 2, 3), limit=1_000)
+    message = InvoicePage(now=OVER, month=JANUARY, after="", limit=10, pages=1)
+    run = BillingRunActivities(page.database, GERMAN)
+    assert (await run.plan(PlanBillingRun(now=OVER, month=JANUARY))).due == 1
+    done = await run.invoice(message)
+    assert (done.invoiced, done.empty, done.failed, done.done) == (1, 0, 0, True)
+    await run.conclude(ConcludeBillingRun(now=OVER, month=JANUARY))
+    [row] = await page.market.invoices(org)
+    assert (row.status, row.total_minor, row.tax_minor, row.number is not None) == ("paid", 0, 0, True)
+    assert [(line["description"], line["quantity"], line["net_minor"]) for line in row.lines] == [
+        ("Paid with credits: api_call, 10.00 credits", 6, 0),
+        ("Paid with credits: scrape, 5.00 credits", 3, 0),
+    ]
+    assert (await balances(page.database, org))["credits"] == 30 * CREDIT
+    assert await page.market.invoices(idle) == []
+    async with page.database.platform() as session:
+        assert (await session.scalars(select(QueuedMail))).all() == []
+        assert (await session.scalars(select(Alert.kind))).all() == []
     await verified(page.urls)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.billing_run.collect import OneOff, Usage, collect
+from domain.billing_run.collect import MOST_PREPAID, OneOff, Prepaid, Usage, collect
 from domain.billing_run.period import parse_month, period_at, period_of, ready_at
 from domain.billing_terms import (
     BillingTerms,
@@ -146,6 +146,23 @@ def test_lines_are_usage_then_the_shortfall_after_the_discount_then_one_off_item
 def test_nothing_used_and_nothing_agreed_comes_to_nothing() -> None:
     found = collect(JANUARY, version(terms()), [], [])
     assert (found.lines, found.total_minor, found.places) == ((), 0, ())
+
+
+def test_what_credits_have_paid_is_shown_at_zero_the_most_of_it_first() -> None:
+    paid = [Prepaid(action=f"a{number:03}", quantity=number, credits_minor=number * 10**6) for number in range(1, 100)]
+    found = collect(
+        JANUARY,
+        version(terms(commitment_minor=100)),
+        [],
+        [],
+        [*paid, Prepaid(action=None, quantity=7, credits_minor=10**9)],
+    )
+    missing, first, *others, last = found.lines
+    assert (missing.amount_minor, found.total_minor, len(found.lines)) == (100, 100, 1 + MOST_PREPAID)
+    assert (first.description, first.quantity) == ("Paid with credits: use, 1000.00 credits", 7)
+    assert (others[0].description, others[0].quantity) == ("Paid with credits: a099, 99.00 credits", 99)
+    assert last.description.startswith("Paid with credits: 51 other actions, ")
+    assert sum(line.quantity for line in (first, *others, last)) == 7 + sum(range(1, 100))
 
 
 def test_prices_beyond_the_most_lines_are_one_line_and_lose_nothing() -> None:

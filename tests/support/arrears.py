@@ -45,7 +45,7 @@ class Market:
 
     async def open(self) -> "Market":
         """Make the agent, and the organization that it belongs to."""
-        creator = await self._organization()
+        creator = await self.organization()
         self.agent_id = new_id("agt")
         priced = {"pricing_model": "usage", "price_minor": UNIT_MINOR, "price_currency": "USD", "visibility": "public"}
         async with self.database.platform() as session:
@@ -58,7 +58,7 @@ class Market:
 
     async def debtor(self, month: date, **changes: Any) -> str:
         """Return a new organization whose usage is invoiced from a month on."""
-        org_id = await self._organization()
+        org_id = await self.organization()
         terms = replace(BillingTerms(mode=UsageMode.ARREARS), **changes)
         starts = period_of(month, terms.time_zone).starts_at
         version = TermsVersion(number=1, terms=terms, starts_at=starts, from_month=month)
@@ -152,7 +152,7 @@ class Market:
             query = select(QueuedMail.org_id).where(QueuedMail.kind == "invoice_issued")
             return dict(Counter(await session.scalars(query)))
 
-    async def _organization(self) -> str:
+    async def organization(self) -> str:
         org_id = new_id("org")
         async with self.database.platform() as session:
             await session.execute(

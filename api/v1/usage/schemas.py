@@ -220,7 +220,7 @@ class UsageEventView(ResponseModel):
     price_ref: str | None = Field(description="Which price it was.")
     charge: EventChargeView | None = Field(description="Of an event that is charged to the credits; null for others.")
     billed_status: BilledStatus = Field(
-        description="prepaid: it is on no invoice. unbilled: it will be on one. billed: it is."
+        description="prepaid: credits paid for it, and it is never billed. unbilled: it will be billed. billed: it is."
     )
     invoice_id: str | None = Field(description="The invoice that it is on; null also where its bill came to nothing.")
     billed_at: datetime | None
