@@ -12,16 +12,11 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from temporalio.testing import WorkflowEnvironment
 from xdist.scheduler import LoadScopeScheduling
 
-from contracts import search_attributes
 from dev.stack.postgres import Postgres
 from dev.stack.running import Running
-from dev.stack.temporal import TIME_SKIPPING, find_temporal
 from runtime.database import Database
-from runtime.settings import Settings
-from runtime.temporal import data_converter
 from tests.support.bonus import NO_BONUS
 from tests.support.seeds import seeds_told
 from tests.support.servers import TEMPLATE_DATABASE, TestServers, ask
@@ -192,16 +187,3 @@ def live_stack() -> Running:
 def temporal_address() -> str:
     """The run's Temporal server, in real time, with the search attributes registered."""
     return str(ask("temporal")["address"])
-
-
-@pytest.fixture(scope="session")
-async def timeskip_env() -> AsyncIterator[WorkflowEnvironment]:
-    """A Temporal server on which each workflow's own clock skips ahead."""
-    environment = await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=find_temporal(),
-        dev_server_extra_args=TIME_SKIPPING,
-        search_attributes=search_attributes.ALL,
-        data_converter=data_converter(Settings()),
-    )
-    yield environment
-    await environment.shutdown()

@@ -8,6 +8,7 @@ from typing import Any
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+from temporalio.workflow import _Definition
 
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin, data_converter
@@ -17,19 +18,27 @@ FOLDER = Path(__file__).resolve().parents[1] / "workflows" / "histories"
 HIDDEN = {"identity": "recorder", "stackTrace": ""}
 
 
-def replayer(runner: WorkflowRunner | None = None) -> Replayer:
-    """Return a replayer of every workflow, with the production converter; in the sandbox unless a runner is given."""
-    return Replayer(
-        workflows=WORKFLOWS,
+BY_TYPE = {str(_Definition.must_from_class(each).name): each for each in WORKFLOWS}
+
+
+async def replay(history: WorkflowHistory, runner: WorkflowRunner | None = None) -> None:
+    """Replay a history with the production converter; in the sandbox unless a runner is given.
+
+    The worker is told of the history's own type alone: the sandbox loads each type that it is told of.
+    """
+    kind = history.events[0].workflow_execution_started_event_attributes.workflow_type.name
+    replayer = Replayer(
+        workflows=[BY_TYPE[kind]],
         data_converter=data_converter(Settings()),
         plugins=[BursarPlugin()],
         workflow_runner=runner or SandboxedWorkflowRunner(),
     )
+    await replayer.replay_workflow(history)
 
 
 async def replay_and_keep(history: WorkflowHistory, name: str) -> None:
     """Replay a fresh history; with BURSAR_RECORD_HISTORIES set, store it unless one of that name is stored."""
-    await replayer().replay_workflow(history)
+    await replay(history)
     path = FOLDER / f"{name}.json"
     if os.environ.get("BURSAR_RECORD_HISTORIES") and not path.exists():
         path.parent.mkdir(exist_ok=True)

@@ -345,43 +345,47 @@ def database_urls(cluster: Postgres) -> Iterator[DatabaseUrls]:
         yield urls
 
 
-@pytest.fixture(scope="session")
+@asynccontextmanager
+async def own_server(*options: str, settings: Settings | None = None) -> AsyncIterator[WorkflowEnvironment]:
+    """Run a server that skips time for as long as the block lasts."""
+    environment = await WorkflowEnvironment.start_time_skipping_v2(
+        dev_server_existing_path=find_temporal(),
+        dev_server_extra_args=[*TIME_SKIPPING, *options],
+        search_attributes=search_attributes.ALL,
+        data_converter=data_converter(settings or Settings()),
+    )
+    async with environment:
+        yield environment
+
+
+@pytest.fixture(scope="module")
+async def timeskip_env() -> AsyncIterator[WorkflowEnvironment]:
+    """The module's Temporal server, on which each workflow's own clock skips ahead.
+
+    A server starts in half a second. One that lasted longer would go on with what tests have left open while months
+    pass in others, and takes two seconds of CPU a minute even when it does nothing.
+    """
+    async with own_server() as environment:
+        yield environment
+
+
+@pytest.fixture(scope="module")
 async def stage(timeskip_env: WorkflowEnvironment, database_urls: Any) -> AsyncIterator[Stage]:
-    """One worker for all tests of the session; every job has organizations of its own."""
+    """One worker for all tests of the module; every job has organizations of its own."""
     chains = ChainsInTest()
     async with stage_on(timeskip_env, database_urls, chains=chains) as made:
         yield made
     await chains.close()
 
 
-@asynccontextmanager
-async def own_server(*options: str) -> AsyncIterator[WorkflowEnvironment]:
-    """Run a server that skips time for as long as the block lasts."""
-    environment = await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=find_temporal(),
-        dev_server_extra_args=[*TIME_SKIPPING, *options],
-        search_attributes=search_attributes.ALL,
-        data_converter=data_converter(Settings()),
-    )
-    async with environment:
-        yield environment
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def idle_server() -> AsyncIterator[WorkflowEnvironment]:
-    """A server of its own, for tests whose only worker comes and goes."""
+    """A second server, without the worker of `stage`: for tests whose only worker comes and goes."""
     async with own_server() as environment:
         yield environment
 
 
-@pytest.fixture(scope="session")
-async def calendar_server() -> AsyncIterator[WorkflowEnvironment]:
-    """A server of its own: on the shared one, runs that other tests have left go on while months pass."""
-    async with own_server() as environment:
-        yield environment
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def short_runs(database_urls: Any) -> AsyncIterator[Stage]:
     """A stage on a server that suggests a new run after twenty events."""
     limit = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=20")
@@ -389,16 +393,10 @@ async def short_runs(database_urls: Any) -> AsyncIterator[Stage]:
         yield made
 
 
-@pytest.fixture(scope="session")
-async def mailroom(database_urls: Any) -> AsyncIterator[Mailroom]:
-    """A worker whose payments only listen, on a server of its own: on the shared one, others would take their tasks."""
-    environment = await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=find_temporal(),
-        dev_server_extra_args=TIME_SKIPPING,
-        search_attributes=search_attributes.ALL,
-        data_converter=data_converter(Settings()),
-    )
-    async with environment, mailroom_on(environment, with_plugin(environment.client), database_urls) as made:
+@pytest.fixture(scope="module")
+async def mailroom(timeskip_env: WorkflowEnvironment, database_urls: Any) -> AsyncIterator[Mailroom]:
+    """A worker whose payments only listen: its modules have no `stage`, whose worker would take their tasks."""
+    async with mailroom_on(timeskip_env, with_plugin(timeskip_env.client), database_urls) as made:
         yield made
 
 

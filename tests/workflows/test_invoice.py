@@ -1,9 +1,7 @@
 """An invoice's run: charged once for each attempt, dunned by its own count, and left to an operator when reopened."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -18,19 +16,12 @@ from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
 from tests.workflows.approvals import approved
-from tests.workflows.conftest import Stage, own_server, stage_on
+from tests.workflows.conftest import Stage, stage_on
 from tests.workflows.invoice_driver import InvoiceDriver, collected
 from tests.workflows.payment_driver import PaymentDriver
 from workflows.invoice_sweep import InvoiceSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
-
-
-@pytest.fixture(scope="module")
-async def stage(database_urls: Any) -> AsyncIterator[Stage]:
-    """Weeks pass here: runs that other tests have left would go on meanwhile, and these in other tests."""
-    async with own_server() as server, stage_on(server, database_urls) as made:
-        yield made
 
 
 async def payment_of(made: InvoiceDriver) -> PaymentDriver:

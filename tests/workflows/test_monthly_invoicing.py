@@ -72,9 +72,9 @@ class Billing:
 
 
 @pytest.fixture
-async def billing(fresh_database_urls: DatabaseUrls, calendar_server: WorkflowEnvironment) -> AsyncIterator[Billing]:
+async def billing(fresh_database_urls: DatabaseUrls, timeskip_env: WorkflowEnvironment) -> AsyncIterator[Billing]:
     database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
-    client, work = with_plugin(calendar_server.client), BillingRunActivities(database)
+    client, work = with_plugin(timeskip_env.client), BillingRunActivities(database)
     async with Worker(
         client,
         task_queue=queue,

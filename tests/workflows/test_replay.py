@@ -19,7 +19,7 @@ from dev.stack.temporal import find_temporal
 from domain.escrow.state import Milestone
 from runtime.settings import Settings
 from runtime.temporal import data_converter
-from tests.support.histories import FOLDER, replay_and_keep, replayer
+from tests.support.histories import FOLDER, replay, replay_and_keep
 from tests.workflows import lagging_runs, payment_runs
 from tests.workflows.behind import delivered_without_a_run, disputed_without_a_run, resumed
 from tests.workflows.conftest import Job, Stage, stage_on
@@ -60,7 +60,7 @@ SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
 @pytest.mark.parametrize("runner", [SandboxedWorkflowRunner(), UnsandboxedWorkflowRunner()], ids=["sandbox", "plain"])
 async def test_a_stored_history_replays(path, runner):
-    await replayer(runner).replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))
+    await replay(WorkflowHistory.from_json(path.stem, path.read_text()), runner)
 
 
 def test_histories_are_stored_for_every_kind_of_end():
@@ -79,7 +79,7 @@ async def test_an_altered_history_fails():
         "taskQueue": {"name": "bursar"},
     }
     with pytest.raises(Exception, match=r"[Nn]ondeterminism"):
-        await replayer().replay_workflow(WorkflowHistory.from_json("altered", json.dumps(history)))
+        await replay(WorkflowHistory.from_json("altered", json.dumps(history)))
 
 
 async def released_by_score(stage: Stage) -> Job:

@@ -11,7 +11,7 @@ from temporalio.worker import Worker
 from contracts.sweeps import SweepPage, SweepProgress, Swept
 from models.payment import PaymentRow
 from runtime.identity import new_id
-from tests.support.histories import replay_and_keep, replayer
+from tests.support.histories import replay, replay_and_keep
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, till
 from workflows.escrow_sweep import EscrowSweepWorkflow
@@ -63,7 +63,7 @@ async def test_what_stands_behind_thousands_of_living_runs_is_reached(stage: Sta
     history = await handle.fetch_history()
     # A living run costs its page's share of one activity: an escrow's sweep has the smallest pages, of twenty.
     assert len(history.events) < 150 * 20
-    await replayer().replay_workflow(history)
+    await replay(history)
 
 
 async def due_for_long(made: PaymentDriver) -> None:

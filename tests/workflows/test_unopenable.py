@@ -10,14 +10,11 @@ from pydantic import SecretStr
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.common import RawValue
-from temporalio.testing import WorkflowEnvironment
 
-from contracts import search_attributes
-from dev.stack.temporal import TIME_SKIPPING, find_temporal
 from runtime.codec import EncryptionCodec, PassingCodec, parse_keys
 from runtime.settings import Settings
 from runtime.temporal import data_converter
-from tests.workflows.conftest import Stage, stage_on
+from tests.workflows.conftest import Stage, own_server, stage_on
 from tests.workflows.payment_driver import till
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -51,13 +48,10 @@ async def unopenable() -> list[RawValue]:
 @pytest.fixture(scope="module")
 async def temporal(database_urls: Any) -> AsyncIterator[tuple[Stage, Client]]:
     settings = Settings(encryption_keys=SecretStr(f"2026a:{KEY}"))
-    environment = await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=find_temporal(),
-        dev_server_extra_args=TIME_SKIPPING,
-        search_attributes=search_attributes.ALL,
-        data_converter=data_converter(settings),
-    )
-    async with environment, stage_on(environment, database_urls, sealed_signals=True) as stage:
+    async with (
+        own_server(settings=settings) as environment,
+        stage_on(environment, database_urls, sealed_signals=True) as stage,
+    ):
         sends_as_it_is = replace(data_converter(settings), payload_codec=Passes(parse_keys(f"2026a:{KEY}")))
         yield stage, await environment.connect_client(data_converter=sends_as_it_is)
 
