@@ -38,6 +38,7 @@ from tests.support.billing import (
     rate,
     read,
 )
+from tests.support.looking import again
 
 pytestmark = pytest.mark.db
 
@@ -199,7 +200,7 @@ async def test_pitfall_15_pages_number_all_without_gaps_while_others_finalise_an
 
     await asyncio.gather(*(finalise(alone, each) for each in made), *(page() for _ in range(6)), *map(issue, orgs))
     while await page():
-        pass
+        await again()
     async with alone.platform() as session:
         numbers = (await session.scalars(text("SELECT number FROM invoices ORDER BY number"))).all()
     assert numbers == [f"INV-{number:06d}" for number in range(1, 34)]

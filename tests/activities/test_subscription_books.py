@@ -32,6 +32,7 @@ from services.subscription import accrue
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, seen, unpaid
 from tests.support.billing import GERMAN, located, rate
+from tests.support.looking import again
 from tests.support.subscription_books import Subscribed, subscribed
 
 pytestmark = pytest.mark.db
@@ -197,7 +198,7 @@ async def test_what_was_paid_without_credits_is_revenue_by_the_day_and_once_howe
 
         # Pages at once take different bills; whoever finds them all locked leaves them to the other.
         while sum(await asyncio.gather(page(), page())):
-            pass
+            await again()
         (row,) = await one.rows(SubscriptionBill)
         return int(row.accrued_minor)
 

@@ -39,6 +39,7 @@ from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, ordered, seen, terms
 from tests.support.billing import GERMAN, located, rate
 from tests.support.locks import somebody_waits
+from tests.support.looking import again
 from tests.support.runs import payment_message
 from tests.support.subscription_books import Subscribed, subscribed
 
@@ -129,7 +130,7 @@ async def earned_by(one: Subscribed, day: date) -> SubscriptionBill:
             return await accrue(session, day, limit=100)
 
     while await page():
-        pass
+        await again()
     (row,) = await one.rows(SubscriptionBill)
     return row  # type: ignore[no-any-return]
 

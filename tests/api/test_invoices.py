@@ -12,6 +12,7 @@ from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.invoicing import LINES, PATH, body, issue, pay, receivable
 from tests.api.paying import intents
+from tests.support.looking import again
 
 pytestmark = pytest.mark.db
 
@@ -54,7 +55,7 @@ async def test_it_is_overdue_when_its_time_is_over_and_something_is_due(
     made, in_time = await issue(operator, customer, due_in="PT1S"), await issue(operator, customer)
     path = f"{PATH}/{made['id']}"
     while not good(await customer.owner.get(path))["overdue"]:
-        pass
+        await again()
     listed = good(await customer.owner.get(PATH))["data"]
     assert {each["id"]: each["overdue"] for each in listed} == {made["id"]: True, in_time["id"]: False}
     await pay(database, made)

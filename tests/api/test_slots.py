@@ -18,6 +18,7 @@ from tests.api.building import buy, deploy, limits, projects, prove, slots, unde
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import NOW, intents, paying_app
 from tests.conftest import DatabaseUrls
+from tests.support.looking import again
 
 pytestmark = pytest.mark.db
 
@@ -213,6 +214,7 @@ async def done_or_waiting(database: Database, request: asyncio.Task[httpx2.Respo
         async with database.platform() as session:
             if await session.scalar(query):
                 return
+        await again()
 
 
 async def test_slot_that_is_refunded_after_it_was_counted_lets_nothing_start(owner: Caller, database: Database) -> None:

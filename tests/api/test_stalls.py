@@ -13,6 +13,7 @@ from api.app import create_app
 from api.pool import StatementPool
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.looking import again
 
 pytestmark = pytest.mark.db
 
@@ -87,7 +88,7 @@ async def test_request_on_a_stalled_database_is_503_and_the_next_one_recovers(
         wire.open.set()
         async with asyncio.timeout(20):
             while (await caller.get(path)).status_code == 503:
-                pass
+                await again()
         good(await caller.get(path))
     await application.state.deps.pool.close()
     await application.state.deps.database.close()

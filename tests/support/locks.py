@@ -5,6 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from runtime.database import Database
+from tests.support.looking import again
 
 
 async def somebody_waits(database: Database, *, after: str | None = None) -> str:
@@ -18,6 +19,7 @@ async def somebody_waits(database: Database, *, after: str | None = None) -> str
             for each in await session.scalars(waiting):
                 if each != after:
                     return str(each)
+        await again()
 
 
 async def accounts_are_locked(session: AsyncSession) -> bool:

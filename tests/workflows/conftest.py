@@ -57,6 +57,7 @@ from tests.conftest import DatabaseUrls, new_database, next_name
 from tests.support.chains import ChainsInTest
 from tests.support.escrows import TERMS
 from tests.support.inbox import Mailroom, mailroom_on
+from tests.support.looking import again
 from tests.support.payments import FakeProvider
 from tests.support.payouts import FakePayouts
 from tests.support.stored_methods import FakeStoredMethods
@@ -221,6 +222,7 @@ class Job:
             for event in await self.timeline():
                 if event.kind == kind:
                     return event
+            await again()
 
     async def kinds(self) -> list[str]:
         return [event.kind for event in await self.timeline()]
@@ -297,6 +299,7 @@ async def beside_timer(handle: WorkflowHandle[Any, Any], *, within: timedelta) -
             if event.HasField("timer_started_event_attributes") and timer.start_to_fire_timeout.ToTimedelta() <= within:
                 [words] = await data_converter(Settings()).decode([event.user_metadata.summary], [str])
                 return str(words)
+        await again()
 
 
 @asynccontextmanager

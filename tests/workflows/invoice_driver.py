@@ -24,6 +24,7 @@ from runtime import reach
 from runtime.identity import new_id
 from services import invoice as service
 from services import invoice_collection
+from tests.support.looking import again
 from tests.support.payments import Account
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, till
@@ -55,10 +56,10 @@ class InvoiceDriver:
         """Return the state once it has this status, after so many steps of dunning."""
         await self.begin()
         while (state := await self.state()).status != status or state.steps < step:
-            pass
+            await again()
         # The books are ahead of the run until its task has ended.
         while await self.handle.query("version") < (await self.state()).version:
-            pass
+            await again()
         return state
 
     async def reaches_event(self, kind: str) -> Collection:
@@ -72,9 +73,9 @@ class InvoiceDriver:
         """Begin, and return when the run waits for the time of a step."""
         await self.begin()
         while not (await self.state()).announced:
-            pass
+            await again()
         while await self.handle.query("version") < (await self.state()).version:
-            pass
+            await again()
 
     async def void_elsewhere(self) -> None:
         """Void it as the API does, and do not tell the run."""
@@ -126,6 +127,7 @@ class InvoiceDriver:
             codes = [str(event.details["code"]) for event in await self.timeline() if event.kind == "command_refused"]
             if len(codes) >= count:
                 return codes
+            await again()
 
     async def mails(self) -> list[str]:
         async with self.stage.database.platform() as session:

@@ -41,6 +41,7 @@ from repositories import provider_event
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
+from tests.support.looking import again
 from tests.support.payments import TERMS, Account
 from tests.support.runs import ask_for
 from workflows.payment import PaymentWorkflow
@@ -164,6 +165,7 @@ class PaymentDriver:
                 row = await provider_event.get(session, self.terms.provider, event_id)
             if row is not None and row.handled_at is not None:
                 return
+            await again()
 
     async def end(self) -> str:
         """Wait for the end of the run, and return the payment's status."""
@@ -182,7 +184,7 @@ class PaymentDriver:
     async def until(self, *statuses: str) -> Payment:
         """Wait until the books show one of these states."""
         while (state := await self.state()).status not in statuses:
-            pass
+            await again()
         return state
 
     async def kinds(self) -> list[str]:
@@ -192,7 +194,7 @@ class PaymentDriver:
     async def happened(self, kind: str, count: int = 1) -> Payment:
         """Wait until the books have so many events of a kind."""
         while (await self.kinds()).count(kind) < count:
-            pass
+            await again()
         return await self.state()
 
     async def timeline(self) -> list[PaymentEventRow]:

@@ -26,6 +26,7 @@ from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import payout as service
+from tests.support.looking import again
 from tests.workflows.approvals import approved
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver
@@ -56,10 +57,10 @@ class PayoutDriver:
     async def reaches(self, status: str) -> None:
         await self.begin()
         while (await self.state()).status != status:
-            pass
+            await again()
         # The books are ahead of the run until its task has ended.
         while await self.handle.query("version") < (await self.state()).version:
-            pass
+            await again()
 
     async def state(self) -> Payout:
         async with self.stage.database.platform() as session:

@@ -13,6 +13,7 @@ from providers.payments.registry import Providers
 from repositories import payment as payments
 from tests.api.conftest import Caller, good, new_key, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.looking import again
 from tests.support.payments import Account
 from tests.workflows.payment_driver import PaymentDriver
 
@@ -39,7 +40,7 @@ class Shop:
 
     async def until(self, payment: dict[str, Any], status: str) -> dict[str, Any]:
         while (shown := await self.look(payment))["status"] != status:
-            pass
+            await again()
         return shown
 
     async def told(self, payment: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from services import auto_topup
 from services.payment_terms import TermsMaker
 from tests.api.conftest import good, new_key
 from tests.support.histories import replay_and_keep
+from tests.support.looking import again
 from tests.workflows.conftest import Stage, with_plugin
 from tests.workflows.shop import Shop
 from worker import SCHEDULES
@@ -117,7 +118,7 @@ async def test_fall_is_noted_once_and_paid_once_whoever_dies_in_between(shop: Sh
     try:
         await start(shop)
         while not await payments_of(shop):
-            pass
+            await again()
         await run_of(shop).terminate("killed")
         await start(shop)
         await run_of(shop).terminate("killed")
@@ -136,7 +137,7 @@ async def test_payment_whose_answer_was_lost_is_the_one_of_its_fall(shop: Shop) 
     shop.stage.fake.breaks = ["after"]
     await sweep(shop.stage)
     while not (made := await payments_of(shop)):
-        pass
+        await again()
     await shop.until(made[0], "succeeded")
     await lose_run(shop)
     await sweep(shop.stage)
@@ -148,7 +149,7 @@ async def test_fall_while_a_top_up_is_under_way_makes_no_second_one_and_its_cap_
     await set_auto_topup(shop, "pm_bank", monthly_cap="150")
     await sweep(shop.stage)
     while not await payments_of(shop):
-        pass
+        await again()
     (made,) = await payments_of(shop)
     await shop.until(made, "requires_action")
     shop.there(made).status = ProviderStatus.PROCESSING

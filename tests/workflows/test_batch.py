@@ -13,6 +13,7 @@ from temporalio.worker import Worker
 from contracts.runs import Run
 from runtime import reach
 from runtime.identity import new_id
+from tests.support.looking import again
 from tests.workflows.batch_example import AT_ONCE, PAGE, BillingProgress, BillingRun, BillRun, Bills
 from tests.workflows.conftest import Stage
 
@@ -48,6 +49,7 @@ async def test_pitfall_12_each_item_of_a_batch_is_done_once_over_many_pages_and_
         first_run = (await handle.describe()).run_id
         while bills.under_way < AT_ONCE:
             await handle.describe()
+            await again()
         assert len(await children(handle)) == AT_ONCE
         bills.may_send.set()
         done = await handle.result()

@@ -15,6 +15,7 @@ from domain.escrow import commands as rules
 from domain.payment import commands as payment_rules
 from domain.payment.commands import WrongPaymentState
 from domain.payment.state import PaymentStatus, RefundState
+from tests.support.looking import again
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run, tell
 from tests.workflows.conftest import Award, Job, Stage
 from tests.workflows.payment_driver import PaymentDriver, till
@@ -161,7 +162,7 @@ async def test_a_run_that_caught_up_looks_for_a_refund_before_it_asks_for_one(st
         await booked_behind_the_run(made, requested)
         await made.handle.execute_update("catch_up", CatchUp(version=requested.payment.version))
         while (await made.state()).refunds[0].state is not RefundState.SUCCEEDED:
-            pass
+            await again()
         assert len(made.there.refunds) == 1
 
 

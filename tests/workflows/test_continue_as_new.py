@@ -15,6 +15,7 @@ from domain.payment.state import Fulfilment
 from runtime.settings import Settings
 from runtime.temporal import data_converter
 from tests.support.histories import replay_and_keep
+from tests.support.looking import again
 from tests.workflows.conftest import stage_on
 from tests.workflows.payment_driver import for_escrow, till
 
@@ -144,9 +145,10 @@ async def test_a_payment_whose_run_is_full_before_its_escrow_has_the_money_goes_
     created = asyncio.ensure_future(made.create())
     while short_runs.fake.breaks:
         await job.state()
+        await again()
     for _ in range(8):
         await made.handle.signal("look", {"operator": "kim"})
     assert (await created).status == "succeeded"
     while "escrow_funded" not in await made.kinds():
-        pass
+        await again()
     assert (await made.state()).fulfilment is Fulfilment.DONE

@@ -21,6 +21,7 @@ from runtime import reach
 from runtime.catch_up import catching_up
 from runtime.identity import new_id
 from tests.support.locks import somebody_waits
+from tests.support.looking import again
 from tests.workflows.conftest import Stage, stage_on
 from tests.workflows.declarations import Entity, Inbound, State
 from tests.workflows.entities import ENTITIES
@@ -80,14 +81,14 @@ async def told(entity: Entity, one: Any, message: Inbound) -> None:
 
 async def happened(one: Any, event: str, count: int = 1) -> None:
     while (await one.kinds()).count(event) < count:
-        pass
+        await again()
 
 
 async def left_alone(entity: Entity, one: Any, state: State) -> None:
     """Have the time pass in which nobody acts."""
     passing = asyncio.ensure_future(one.stage.env.fast_forward(one.handle, entity.lasts))
     while (await one.state()).status != state.left_alone:
-        pass
+        await again()
     await passing
 
 
@@ -238,7 +239,7 @@ async def test_a_cancelled_run_is_the_command_cancel(entity: Entity, state: Stat
             assert (await one.state()).status == state.name
         else:
             while (await one.state()).status != state.cancelled:
-                pass
+                await again()
     if state.cancelled is None:
         await left_alone(entity, one, state)
 
@@ -272,7 +273,7 @@ async def test_a_deadline_that_passed_without_a_worker_acts_when_one_is_back(
         for state, one in waiting:
             one.stage = back
             while (await one.state()).status != state.left_alone:
-                pass
+                await again()
         await asyncio.gather(*passing)
 
 
@@ -282,3 +283,4 @@ async def fired(one: Any) -> None:
         events = (await one.handle.fetch_history()).events
         if any(event.HasField("timer_fired_event_attributes") for event in events):
             return
+        await again()

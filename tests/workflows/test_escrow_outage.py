@@ -19,6 +19,7 @@ from runtime.identity import new_id
 from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from tests.support.histories import replay_and_keep
+from tests.support.looking import again
 from tests.workflows.behind import (
     delivered_without_a_run,
     disputed_without_a_run,
@@ -36,6 +37,7 @@ async def fired(job: Job) -> None:
         events = (await job.handle.fetch_history()).events
         if any(event.HasField("timer_fired_event_attributes") for event in events):
             return
+        await again()
 
 
 async def test_a_dispute_signalled_too_late_is_refused(idle_server, database_urls):

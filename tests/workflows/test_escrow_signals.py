@@ -9,6 +9,7 @@ from sqlalchemy import text
 from domain.errors import Conflict
 from repositories import audit
 from repositories import escrow as escrows
+from tests.support.looking import again
 from tests.workflows.conftest import beside_timer
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -200,6 +201,7 @@ async def someone_waits_for(stage, job):
         async with stage.database.platform() as session:
             if await session.scalar(waiting):
                 return
+        await again()
 
 
 async def test_a_timer_says_what_happens_when_it_fires(award):

@@ -15,6 +15,7 @@ from repositories import payment as payments
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
+from tests.support.looking import again
 from tests.workflows.approvals import approved
 from tests.workflows.conftest import Stage, stage_on
 from tests.workflows.invoice_driver import InvoiceDriver, collected
@@ -33,6 +34,7 @@ async def payment_of(made: InvoiceDriver) -> PaymentDriver:
             row = await payments.get(session, payment_id)
         if row is not None:
             return PaymentDriver(made.stage, payments.state_of(row).terms, "news")
+        await again()
 
 
 async def fired(made: InvoiceDriver) -> None:
@@ -45,6 +47,7 @@ async def fired(made: InvoiceDriver) -> None:
         ]
         if timers and timers[-1].HasField("timer_fired_event_attributes"):
             return
+        await again()
 
 
 async def lapse(stage: Stage, approval_id: str) -> None:
@@ -163,7 +166,7 @@ async def test_pitfall_48_invoice_reopened_by_a_chargeback_waits_for_an_operator
     with stage.env.with_time_skipping_disabled():
         await made.told()
         while (await made.state()).status != "paused":
-            pass
+            await again()
     await made.pass_time(days=30)
     assert (await made.state()).status == "paused"
     assert len(made.charges()) == 1

@@ -7,6 +7,7 @@ from sqlalchemy import insert
 
 from models.customer import ProviderCustomer
 from tests.api.conftest import good, new_key, refused
+from tests.support.looking import again
 from tests.workflows.shop import Shop
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
@@ -33,6 +34,7 @@ async def until(shop: Shop, invoice: dict[str, Any], status: str) -> dict[str, A
         shown: dict[str, Any] = good(await shop.payer.get(f"/billing/invoices/{invoice['id']}/collection"))
         if shown["status"] == status and shown["timeline"][-1]["event"] != "charge_requested":
             return shown
+        await again()
 
 
 def at(invoice: dict[str, Any], act: str) -> str:
@@ -43,7 +45,7 @@ async def test_invoice_is_charged_declined_and_charged_again_by_an_operator(shop
     await store(shop, "pm_declined")
     made = await issued(shop, collection_method="charge_automatically")
     while (shown := await until(shop, made, "scheduled"))["dunning_steps"] < 1:
-        pass
+        await again()
     assert (shown["attempts"], shown["failure_code"], shown["dunning_days"]) == (
         1,
         "insufficient_funds",

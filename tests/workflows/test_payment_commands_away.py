@@ -8,6 +8,7 @@ import pytest
 
 from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import Payment, PaymentStatus
+from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import KEYS, PaymentDriver, paid, refused, till
 
@@ -46,6 +47,7 @@ class Asked:
             name == self.name and self.made.terms.payment_id in key for name, key in self.made.stage.fake.calls
         ):
             await self.made.state()
+            await again()
         await self.made.pass_time(seconds=16)
         assert await asking == "provider.unavailable"
 

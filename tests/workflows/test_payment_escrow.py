@@ -21,6 +21,7 @@ from models.escrow_notice import EscrowNotice
 from repositories import escrow as escrows
 from repositories import payment as payments
 from tests.support.locks import somebody_waits
+from tests.support.looking import again
 from tests.support.runs import payment_message
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run
 from tests.workflows.conftest import Job, Stage
@@ -35,7 +36,7 @@ async def test_an_escrow_takes_its_payment(stage: Stage, award):
     amount = job.terms.amount_minor
     made = await paid(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     while "escrow_funded" not in await made.kinds():
-        pass
+        await again()
     assert (await job.state()).status == "funded"
     assert await job.money() == {"payer": 1, "escrow": amount, "payee": 0}
     assert (await made.money())["own"] == 0
@@ -52,6 +53,7 @@ async def test_a_payment_whose_escrow_is_gone_is_refunded(stage: Stage, award):
     state = await made.until("refunded")
     while not state.refunds[0].moved_minor:
         state = await made.state()
+        await again()
     assert made.there.gone == 1000
     assert (await made.money())["own"] == 0
     assert (await job.money())["payer"] == 1
@@ -62,7 +64,7 @@ async def test_a_chargeback_freezes_the_escrow_that_has_the_money(stage: Stage, 
     await job.open()
     made = await paid(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     while "escrow_funded" not in await made.kinds():
-        pass
+        await again()
     ref = made.there.dispute()
     await made.told()
     await made.happened("escrow_frozen")
@@ -163,7 +165,7 @@ async def test_an_escrow_takes_nothing_late_of_money_that_it_is_no_longer_asked_
         await escrows.lock(await session.connection(), job.terms.escrow_id, "none")
         await made.told()
         while not await _is_asked(job, "fund"):
-            pass
+            await again()
         await made.handle.terminate("test")
         ref = made.there.dispute()
         await made.told()
@@ -387,7 +389,7 @@ async def test_a_refund_that_is_asked_for_first_keeps_the_money_from_the_escrow(
         await somebody_waits(stage.database)
         asking = asyncio.ensure_future(made.send("refund", amount_minor=400))
         while not await _is_asked(made, "refund"):
-            pass
+            await again()
     await asking
     await made.handled(event)
     await made.happened("fulfilment_failed")

@@ -12,6 +12,7 @@ from repositories import invoice as invoices
 from runtime.identity import new_id
 from tests.support.chains import AMOUNTS, ChainsInTest
 from tests.support.invoices import Issued, issued
+from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, till
 from tests.workflows.test_payment_crypto import Wallet, paying
@@ -53,6 +54,7 @@ async def sent_back(made: PaymentDriver) -> Payment:
     state = await made.until("refunded")
     while not state.refunds[0].moved_minor:
         state = await made.state()
+        await again()
     return state
 
 
@@ -83,7 +85,7 @@ async def test_of_payments_that_all_succeed_at_once_one_pays_and_the_others_are_
     took: list[PaymentDriver] = []
     for each in made:
         while not {"invoice_paid", "purpose_gone"} & set(kinds := await each.kinds()):
-            pass
+            await again()
         took += [each] if "invoice_paid" in kinds else []
     (payer,) = took
     for each in made:
@@ -119,7 +121,7 @@ async def test_pitfall_05_an_invoice_is_either_paid_or_withdrawn_when_both_happe
         (refusal,) = await asyncio.gather(withdrawing, return_exceptions=True)
         status, _ = await invoice.stands()
         while not {"invoice_paid", "purpose_gone"} & set(await made.kinds()):
-            pass
+            await again()
         status, paid_minor = await invoice.stands()
         if isinstance(refusal, WrongInvoiceState):
             assert (status, paid_minor) == ("paid", 1000)

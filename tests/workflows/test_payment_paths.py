@@ -9,6 +9,7 @@ from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import PaymentStatus
 from domain.payment.terms import Purpose, PurposeKind
 from tests.support.histories import replay_and_keep
+from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import paid, refused, till
 
@@ -216,7 +217,7 @@ async def test_what_was_approved_and_declined_is_tried_again_only_when_the_payer
     made.there.approved = made.there.refuses_what_was_approved = True
     await made.event()
     while (await made.state()).decline is None:
-        pass
+        await again()
     before, kinds = len(stage.fake.calls), await made.kinds()
     await made.pass_time(minutes=10)
     # Polls have looked, and nothing was tried or noted anew.
@@ -313,5 +314,6 @@ async def test_command_that_comes_while_news_are_read_is_judged_by_them(stage: S
         ]
         if "refund" in names:
             break
+        await again()
     answered.set()
     assert (await refund).status == "partially_refunded"

@@ -13,6 +13,7 @@ from domain.payment import commands
 from domain.payment.snapshot import CreatePayment, ProviderStatus
 from domain.payment.state import PaymentStatus, RefundState
 from runtime.interceptors import domain_error_from
+from tests.support.looking import again
 from tests.support.payments import Account
 from tests.support.runs import payment_message
 from tests.workflows.conftest import Stage
@@ -71,6 +72,7 @@ async def test_an_operators_look_at_an_unknown_payment_does_not_hurry_the_lookup
         await made.handle.signal("look", {"operator": "kim"})
         while len(stage.fake.breaks) > 18:
             await made.state()
+            await again()
         # The next lookup is due in four seconds; without a pause there would be many by then.
         events = [await made.handle.query("__temporal_workflow_metadata") for _ in range(50)]
         assert events
@@ -97,7 +99,7 @@ async def test_news_are_booked_while_a_refund_is_unknown(stage: Stage):
         stage.fake.refuses.clear()
     await made.pass_time(minutes=20)
     while (await made.state()).refunds[0].state is not RefundState.SUCCEEDED:
-        pass
+        await again()
     assert len(made.there.refunds) == 1
 
 
@@ -115,7 +117,7 @@ async def test_a_look_for_a_refund_that_is_refused_gives_nothing_back(stage: Sta
         stage.fake.refuses.clear()
     await made.pass_time(minutes=20)
     while (await made.state()).refunds[0].state is not RefundState.SUCCEEDED:
-        pass
+        await again()
     assert await made.money() == {"wallet": 60_000_000, "own": 0, "debt": 0}
 
 
@@ -126,7 +128,7 @@ async def test_what_could_not_be_ended_in_time_is_ended_by_the_next_look(stage: 
     try:
         await made.pass_time(hours=24)
         while not (await made.state()).expiring:
-            pass
+            await again()
         assert made.there.status is ProviderStatus.REQUIRES_ACTION
     finally:
         stage.fake.refuses.clear()
@@ -171,6 +173,7 @@ async def test_a_cancelled_run_that_waits_for_its_provider_goes_on(stage: Stage)
         created = asyncio.ensure_future(made.create())
         while stage.fake.breaks:
             await made.kinds()
+            await again()
         await made.handle.cancel()
         assert (await created).status in {"requires_action", "cancelled"}
         await made.until("requires_action", "cancelled")

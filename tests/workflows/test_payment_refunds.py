@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from domain.payment.state import PaymentStatus, RefundState
+from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, paid, refused
 
@@ -57,7 +58,7 @@ async def test_a_refund_whose_answer_was_lost_is_made_once(stage: Stage):
     await made.pass_time(seconds=5)
     await made.until("partially_refunded")
     while (await made.state()).refunds[0].state is not RefundState.SUCCEEDED:
-        pass
+        await again()
     assert len(made.there.refunds) == 1
 
 
@@ -102,7 +103,7 @@ async def test_an_operator_refunds_and_is_told_of_a_refusal(stage: Stage):
         await made.handle.signal("refund", {"operator": "kim", "amount": "7.00"})
         await made.until("partially_refunded")
         while "command_refused" not in await made.kinds():
-            pass
+            await again()
     events = {event.kind: event for event in await made.timeline()}
     assert events["refund_requested"].actor == "temporal-ui:kim"
     assert events["command_refused"].details["code"] == "payment.refund_exceeds_remainder"
@@ -115,7 +116,7 @@ async def test_one_command_id_refunds_two_payments(stage: Stage):
             await made.handle.signal("refund", {"operator": "kim", "command_id": "ticket-7"})
             await made.until("refunded")
             while (await made.state()).refunds[0].state is RefundState.REQUESTED:
-                pass
+                await again()
     refunds = [refund for made in (one, two) for refund in (await made.state()).refunds]
     assert [refund.state for refund in refunds] == [RefundState.SUCCEEDED] * 2
     assert refunds[0].refund_id != refunds[1].refund_id

@@ -10,6 +10,7 @@ from domain.payment.state import PaymentStatus, RefundState
 from models.payment import PaymentRow
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
+from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, till
 from workflows.payment_sweep import PaymentSweepWorkflow
@@ -45,7 +46,7 @@ async def test_a_refund_that_was_booked_is_made_although_its_run_was_terminated(
     await due_for_long(made)
     assert (await sweep(stage)).started >= 1
     while (await made.state()).refunds[0].state is not RefundState.SUCCEEDED:
-        pass
+        await again()
     assert len(made.there.refunds) == 1
 
 

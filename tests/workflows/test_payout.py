@@ -19,6 +19,7 @@ from runtime.database import driver_connection
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
 from tests.support.histories import replay_and_keep
+from tests.support.looking import again
 from tests.workflows.payment_driver import paid
 from tests.workflows.payout_driver import taken_out
 from workflows.earnings_recovery import EarningsRecoveryWorkflow
@@ -144,7 +145,7 @@ async def test_lost_run_looks_first_and_finds_what_was_sent(stage):
     assert (await sweep.result()).started >= 1
     await replay_and_keep(await sweep.fetch_history(), "payout_sweep")
     while (await made.state()).status != "paid":
-        pass
+        await again()
     assert not [key for key in stage.payouts.keys if made.payout.payout_id in key]
 
 

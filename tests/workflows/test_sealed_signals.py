@@ -37,6 +37,7 @@ from runtime.interceptors import domain_error_from
 from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import data_converter
+from tests.support.looking import again
 from tests.workflows.conftest import Job, Stage, stage_on, with_plugin
 from tests.workflows.payment_driver import COMMANDS, PaymentDriver, paid, till
 
@@ -108,6 +109,7 @@ async def refusals(job: Job | PaymentDriver, count: int) -> list[tuple[str, str]
         found = [event for event in await job.timeline() if event.kind == "command_refused"]
         if len(found) >= count:
             return [(event.actor, event.details["code"]) for event in found]
+        await again()
 
 
 async def test_a_signal_that_nobody_sealed_is_refused_whatever_it_says(temporal):
@@ -206,7 +208,7 @@ async def test_a_worker_that_has_keys_refuses_what_nobody_sealed(database_urls):
         handle = (await client_in_clear(environment)).get_workflow_handle(job.handle.id)
         await handle.signal("approve", {"approve": job.terms.escrow_id, "signatory": "finance", "operator": "kim"})
         while (last := (await job.timeline())[-1]).kind == "delivered":
-            pass
+            await again()
     await database.close()
     assert (last.kind, last.details.get("code")) == ("command_refused", "escrow.signal_not_sealed")
 

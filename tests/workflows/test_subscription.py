@@ -20,6 +20,7 @@ from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
 from services.subscription import write
 from tests.support.histories import replay_and_keep
+from tests.support.looking import again
 from tests.support.subscriptions import bill_of
 from tests.workflows.conftest import Stage
 from tests.workflows.subscriptions import PLANS, Subscriber, subscriber
@@ -34,7 +35,7 @@ async def till(one: Subscriber, kind: str, count: int = 1) -> None:
     """Wait until the timeline has so many events of a kind."""
     with one.stage.env.with_time_skipping_disabled():
         while (await one.kinds()).count(kind) < count:
-            pass
+            await again()
 
 
 async def tier(one: Subscriber) -> str:

@@ -14,6 +14,7 @@ from temporalio.common import RawValue
 from runtime.codec import EncryptionCodec, PassingCodec, parse_keys
 from runtime.settings import Settings
 from runtime.temporal import data_converter
+from tests.support.looking import again
 from tests.workflows.conftest import Stage, own_server, stage_on
 from tests.workflows.payment_driver import till
 
@@ -66,7 +67,7 @@ async def test_pitfall_32_an_escrow_refuses_what_no_key_opens_and_deadlines_stil
                 await handle.execute_update("approve", each)
             await handle.signal("dispute", each)
         while (await job.kinds()).count("command_refused") < len(given):
-            pass
+            await again()
     refused = [event.details for event in await job.timeline() if event.kind == "command_refused"]
     assert {(each["command"], each["code"]) for each in refused} == {("dispute", "request.invalid")}
     await job.pass_time(days=3, hours=1)
