@@ -1,5 +1,6 @@
 """A stage for escrows: a real worker on a real server, real books, and a client that sends what the API sends."""
 
+import contextlib
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import pytest
 from sqlalchemy import insert
 from temporalio.client import Client, WorkflowHandle
 from temporalio.plugin import SimplePlugin
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -348,6 +350,10 @@ def database_urls(cluster: Postgres) -> Iterator[DatabaseUrls]:
         yield urls
 
 
+#: The servers that skip time and run now.
+SKIPPING: list[WorkflowEnvironment] = []
+
+
 @asynccontextmanager
 async def own_server(*options: str, settings: Settings | None = None) -> AsyncIterator[WorkflowEnvironment]:
     """Run a server that skips time for as long as the block lasts."""
@@ -358,37 +364,45 @@ async def own_server(*options: str, settings: Settings | None = None) -> AsyncIt
         data_converter=data_converter(settings or Settings()),
     )
     async with environment:
+        SKIPPING.append(environment)
         yield environment
+        SKIPPING.remove(environment)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
+async def no_run_stays_open() -> AsyncIterator[None]:
+    """End what a module has left open: it would go on while months pass in the tests of others."""
+    yield
+    for server in SKIPPING:
+        async for run in server.client.list_workflows("ExecutionStatus = 'Running'"):
+            with contextlib.suppress(RPCError):
+                await server.client.get_workflow_handle(run.id, run_id=run.run_id).terminate("its test is over")
+
+
+@pytest.fixture(scope="session")
 async def timeskip_env() -> AsyncIterator[WorkflowEnvironment]:
-    """The module's Temporal server, on which each workflow's own clock skips ahead.
-
-    A server starts in half a second. One that lasted longer would go on with what tests have left open while months
-    pass in others, and takes two seconds of CPU a minute even when it does nothing.
-    """
+    """A Temporal server on which each workflow's own clock skips ahead."""
     async with own_server() as environment:
         yield environment
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def stage(timeskip_env: WorkflowEnvironment, database_urls: Any) -> AsyncIterator[Stage]:
-    """One worker for all tests of the module; every job has organizations of its own."""
+    """One worker for all tests of the session; every job has organizations of its own."""
     chains = ChainsInTest()
     async with stage_on(timeskip_env, database_urls, chains=chains) as made:
         yield made
     await chains.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def idle_server() -> AsyncIterator[WorkflowEnvironment]:
-    """A second server, without the worker of `stage`: for tests whose only worker comes and goes."""
+    """A server of its own, without the worker of `stage`, for tests whose only worker comes and goes."""
     async with own_server() as environment:
         yield environment
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def short_runs(database_urls: Any) -> AsyncIterator[Stage]:
     """A stage on a server that suggests a new run after twenty events."""
     limit = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=20")
@@ -397,9 +411,9 @@ async def short_runs(database_urls: Any) -> AsyncIterator[Stage]:
 
 
 @pytest.fixture(scope="module")
-async def mailroom(timeskip_env: WorkflowEnvironment, database_urls: Any) -> AsyncIterator[Mailroom]:
-    """A worker whose payments only listen: its modules have no `stage`, whose worker would take their tasks."""
-    async with mailroom_on(timeskip_env, with_plugin(timeskip_env.client), database_urls) as made:
+async def mailroom(idle_server: WorkflowEnvironment, database_urls: Any) -> AsyncIterator[Mailroom]:
+    """A worker whose payments only listen; the worker of `stage` would take their tasks."""
+    async with mailroom_on(idle_server, with_plugin(idle_server.client), database_urls) as made:
         yield made
 
 

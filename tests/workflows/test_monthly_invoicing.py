@@ -72,9 +72,9 @@ class Billing:
 
 
 @pytest.fixture
-async def billing(fresh_database_urls: DatabaseUrls, timeskip_env: WorkflowEnvironment) -> AsyncIterator[Billing]:
+async def billing(fresh_database_urls: DatabaseUrls, idle_server: WorkflowEnvironment) -> AsyncIterator[Billing]:
     database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
-    client, work = with_plugin(timeskip_env.client), BillingRunActivities(database)
+    client, work = with_plugin(idle_server.client), BillingRunActivities(database)
     async with Worker(
         client,
         task_queue=queue,

@@ -78,7 +78,7 @@ class Nights:
 
 
 @pytest.fixture
-async def nights(fresh_database_urls: Any, timeskip_env: WorkflowEnvironment) -> AsyncIterator[Nights]:
+async def nights(fresh_database_urls: Any, idle_server: WorkflowEnvironment) -> AsyncIterator[Nights]:
     database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
     first = datetime.now(UTC).date() - 3 * ONE
     owner = await asyncpg.connect(plain_url(fresh_database_urls.owner))
@@ -106,7 +106,7 @@ async def nights(fresh_database_urls: Any, timeskip_env: WorkflowEnvironment) ->
                 first,
             )
     await owner.close()
-    client = with_plugin(timeskip_env.client)
+    client = with_plugin(idle_server.client)
     work = ReputationActivities(database)
     async with Worker(
         client,
