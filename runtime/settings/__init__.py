@@ -1,0 +1,6 @@
+"""Every setting of the product, read from the environment once, by the composition roots only. A noun is a module."""
+
+from runtime.settings.read import WrongSettings, ended_by_wrong_settings, read_settings
+from runtime.settings.whole import Settings
+
+__all__ = ["Settings", "WrongSettings", "ended_by_wrong_settings", "read_settings"]

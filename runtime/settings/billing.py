@@ -1,0 +1,139 @@
+"""Settings of invoices, taxes, documents and mail."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from domain.accounting import codes_from
+from domain.document.content import Party
+from domain.errors import Invalid
+from domain.invoice.dunning import DAYS, check_days
+from domain.mail import GIVE_UP_AFTER, checked_address
+from domain.tax.sale import SaleRules
+from runtime.settings.part import Part
+
+
+class BillingSettings(Part):
+    """Settings of invoices, taxes, documents and mail."""
+
+    usage_invoice_day: int = Field(default=1, ge=1, le=28)
+    dunning_days: str = ",".join(str(day) for day in DAYS)
+    accounting_codes: str = "{}"
+
+    tax_country: str | None = Field(default=None, pattern="^[A-Z]{2}$")
+    credits_taxed_at: Literal["use", "sale"] = "use"
+    credit_prices_include_tax: bool = False
+    legal_entity: str | None = None
+    vat_number: str | None = Field(default=None, pattern="^[A-Z]{2}[0-9A-Z+*]{2,12}$")
+    vies_url: str = "https://ec.europa.eu/taxation_customs/vies/rest-api"
+
+    mail_host: str | None = None
+    mail_port: int = Field(default=587, ge=1, le=65535)
+    mail_tls: Literal["starttls", "tls", "none"] = "starttls"
+    mail_username: str | None = None
+    mail_password: SecretStr | None = None
+    mail_sender: str | None = None
+    mail_sender_name: str = Field(default="Bursar", min_length=1, max_length=100)
+    mail_give_up_after: timedelta = Field(default=GIVE_UP_AFTER, ge=timedelta(minutes=10), le=timedelta(days=14))
+
+    seller_name: str | None = None
+    seller_line1: str | None = None
+    seller_line2: str | None = None
+    seller_postcode: str | None = None
+    seller_city: str | None = None
+    seller_country: str | None = Field(default=None, pattern="^[A-Z]{2}$")
+    seller_vat_id: str | None = None
+    seller_tax_number: str | None = None
+    seller_registration: str | None = None
+    seller_email: str | None = None
+    document_templates: Path | None = None
+
+    @property
+    def account_codes(self) -> dict[str, str]:
+        """What lines of the chart of accounts are called in the program that journals are imported into."""
+        return codes_from(self.accounting_codes)
+
+    @property
+    def dunned_on(self) -> tuple[int, ...]:
+        """When invoices are dunned, in days after the first charge or the due date."""
+        return check_days([int(day) for day in self.dunning_days.split(",")])
+
+    @property
+    def sale_rules(self) -> SaleRules | None:
+        """How credits are taxed when they are sold; None where they are taxed when they are used."""
+        if self.credits_taxed_at == "use":
+            return None
+        return SaleRules(seller_country=self.tax_country, includes_tax=self.credit_prices_include_tax)
+
+    @property
+    def seller(self) -> Party | None:
+        """Who sells, as documents say it; None where nobody said so."""
+        if self.seller_name is None:
+            return None
+        return Party(
+            name=self.seller_name,
+            line1=self.seller_line1,
+            line2=self.seller_line2,
+            postcode=self.seller_postcode,
+            city=self.seller_city,
+            country=self.seller_country or self.tax_country,
+            vat_id=self.seller_vat_id,
+            tax_number=self.seller_tax_number,
+            registration=self.seller_registration,
+            email=self.seller_email,
+        )
+
+    @field_validator("document_templates")
+    @classmethod
+    def _templates_are_there(cls, folder: Path | None) -> Path | None:
+        """Refuse a folder of templates that has none when the process starts, and not at the first document."""
+        if folder is not None and not (folder / "document.typ").is_file():
+            raise ValueError("The folder has no file document.typ.")
+        return folder
+
+    @field_validator("dunning_days")
+    @classmethod
+    def _days_rise(cls, value: str) -> str:
+        """Refuse days that are none, or in another order than they come in."""
+        try:
+            check_days([int(day) for day in value.split(",")])
+        except ValueError:
+            raise ValueError("BURSAR_DUNNING_DAYS are up to 20 rising days from 1 to 365, such as 3,7,14,21.") from None
+        return value
+
+    @field_validator("mail_sender")
+    @classmethod
+    def _mail_has_a_sender(cls, value: str | None) -> str | None:
+        """Refuse a sender that is no address."""
+        try:
+            return None if value is None else checked_address(value)
+        except Invalid as error:
+            raise ValueError(error.detail) from None
+
+    @field_validator("mail_sender_name")
+    @classmethod
+    def _sender_is_one_line(cls, value: str) -> str:
+        """Refuse a name that would end its header."""
+        if not value.isprintable():
+            raise ValueError("BURSAR_MAIL_SENDER_NAME must be one line of visible characters.")
+        return value
+
+    @model_validator(mode="after")
+    def _mail_is_whole_and_private(self) -> Self:
+        """Refuse half of a mail server, and a password that would cross a network in clear."""
+        if (self.mail_host is None) != (self.mail_sender is None):
+            raise ValueError("BURSAR_MAIL_HOST and BURSAR_MAIL_SENDER go together: set both or neither.")
+        if (self.mail_username is None) != (self.mail_password is None):
+            raise ValueError("BURSAR_MAIL_USERNAME and BURSAR_MAIL_PASSWORD go together: set both or neither.")
+        if self.mail_tls == "none" and self.mail_password is not None:
+            raise ValueError("BURSAR_MAIL_PASSWORD is not sent in clear: set BURSAR_MAIL_TLS to starttls or tls.")
+        return self
+
+    @model_validator(mode="after")
+    def _sales_are_taxed_somewhere(self) -> Self:
+        """Refuse to tax sales without saying where the seller is."""
+        if self.credits_taxed_at == "sale" and self.tax_country is None:
+            raise ValueError("BURSAR_CREDITS_TAXED_AT=sale needs BURSAR_TAX_COUNTRY, the seller's country.")
+        return self

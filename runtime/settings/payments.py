@@ -1,0 +1,72 @@
+"""Settings of payments and their providers."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from domain.payment.livemode import paypal_is_live, stripe_is_live
+from runtime.settings.part import Part
+
+
+class PaymentSettings(Part):
+    """Settings of payments and their providers."""
+
+    payment_return_url: str | None = None
+    payment_expiry: timedelta = Field(default=timedelta(hours=23), ge=timedelta(minutes=31), le=timedelta(hours=24))
+    first_poll: timedelta = Field(default=timedelta(seconds=15), ge=timedelta(seconds=1))
+    longest_poll: timedelta = Field(default=timedelta(hours=1), ge=timedelta(seconds=1))
+    chain_poll: timedelta = Field(default=timedelta(minutes=1), ge=timedelta(seconds=1))
+    payment_open: timedelta = timedelta(days=30)
+    provider_timeout: timedelta = Field(default=timedelta(seconds=8), ge=timedelta(seconds=1))
+
+    stripe_api_key: SecretStr | None = None
+    stripe_api_base: str | None = None
+    stripe_publishable_key: str | None = None
+    stripe_webhook_secrets: SecretStr | None = None
+
+    paypal_client_id: str | None = None
+    paypal_client_secret: SecretStr | None = None
+    paypal_api_base: str = "https://api-m.paypal.com"
+    paypal_webhook_id: str | None = None
+    paypal_trust_roots: Path | None = None
+    paypal_cert_hosts: str = "api.paypal.com,api-m.paypal.com"
+
+    btc_xpub: str | None = None
+    eth_xpub: str | None = None
+    ton_address: str | None = None
+    esplora_url: str | None = Field(default=None, repr=False)
+    evm_rpc_url: str | None = Field(default=None, repr=False)
+    evm_usdc_contract: str | None = None
+    evm_chain_id: int = Field(default=1, ge=1)
+    ton_api_url: str | None = Field(default=None, repr=False)
+    ton_api_key: SecretStr | None = None
+    btc_confirmations: int = Field(default=3, ge=1)
+    evm_confirmations: int = Field(default=12, ge=1)
+    ton_confirmations: int = Field(default=1, ge=1)
+    rates_url: str | None = Field(default=None, repr=False)
+    quote_validity: timedelta = Field(default=timedelta(hours=1), ge=timedelta(minutes=1))
+
+    @property
+    def _stripe_is_live(self) -> bool:
+        return self.stripe_api_key is not None and stripe_is_live(self.stripe_api_key.get_secret_value())
+
+    @property
+    def _paypal_is_live(self) -> bool:
+        keys = self.paypal_client_id is not None and self.paypal_client_secret is not None
+        return keys and paypal_is_live(self.paypal_api_base)
+
+    @model_validator(mode="after")
+    def _stripe_keys_stay_secret(self) -> Self:
+        """Refuse a secret key where a publishable one belongs, and one that moves real money over plain HTTP."""
+        published = self.stripe_publishable_key
+        if published is not None and not published.startswith("pk_"):
+            raise ValueError("BURSAR_STRIPE_PUBLISHABLE_KEY is public: it must be a key that begins with pk_.")
+        if (
+            self._stripe_is_live
+            and self.stripe_api_base is not None
+            and not self.stripe_api_base.startswith("https://")
+        ):
+            raise ValueError("A live Stripe key must be sent over HTTPS: change BURSAR_STRIPE_API_BASE.")
+        return self

@@ -1,0 +1,125 @@
+"""Settings of the processes: databases, Temporal, addresses, limits and logs."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, Self
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
+
+from runtime.settings.part import Part
+
+#: How TLS is spoken to PostgreSQL, by the names of libpq.
+SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
+
+
+class ProcessSettings(Part):
+    """Settings of the processes: databases, Temporal, addresses, limits and logs."""
+
+    secrets_dir: Path | None = None
+
+    database_url: str = Field(default="postgresql://bursar_api@127.0.0.1:5432/bursar", repr=False)
+    platform_database_url: str = Field(default="postgresql://bursar_platform@127.0.0.1:5432/bursar", repr=False)
+    migration_database_url: str = Field(default="postgresql://postgres@127.0.0.1:5432/bursar", repr=False)
+    database_pool_size: int = Field(default=10, ge=1, le=200)
+    #: Revenue books what was posted a minute ago, so no statement may take longer than that.
+    database_timeout: timedelta = Field(default=timedelta(seconds=10), ge=timedelta(seconds=1), lt=timedelta(minutes=1))
+
+    temporal_address: str = "127.0.0.1:7233"
+    temporal_namespace: str = "default"
+    temporal_tls: bool = False
+    temporal_api_key: SecretStr | None = None
+    temporal_ui_url: str = "http://127.0.0.1:8233"
+    encryption_keys: SecretStr | None = None
+    plain_payloads: Literal["accept"] | None = None
+    sealed_signals: bool | None = None
+    names_in_temporal: bool | None = None
+    build_id: str | None = None
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    private_host: str = "127.0.0.1"
+    private_port: int = Field(default=8005, ge=0, le=65535)
+    trusted_proxies: str | None = None
+    limit_concurrency: int = Field(default=1000, ge=1)
+    worker_metrics_host: str = "127.0.0.1"
+    worker_metrics_port: int = Field(default=8001, ge=0, le=65535)
+    rate_limit: str = "6000/minute"
+    organization_rate_limit: str = "12000/minute"
+    rate_limit_storage: str = Field(default="async+memory://", repr=False)
+    api_keys_per_organization: int = Field(default=100, ge=2)
+    command_timeout: timedelta = timedelta(seconds=20)
+    idempotency_lease: timedelta = timedelta(seconds=5)
+    max_body_bytes: int = Field(default=1_048_576, ge=1024)
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_file: Path | None = None
+    otlp_endpoint: str | None = Field(default=None, repr=False)
+
+    #: What Temporal's own environment says of the connection beside address, namespace and key; not shown, not dumped.
+    _temporal_options: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def temporal_options(self) -> dict[str, Any]:
+        """How the connection to Temporal is made, beside its address: whether in TLS, by which roots and names."""
+        options = self._temporal_options
+        return {**options, "tls": options.get("tls", True) if self.temporal_tls else False}
+
+    @property
+    def signals_are_sealed(self) -> bool:
+        """Whether a command that reaches a run unsealed is refused."""
+        return self._has_keys if self.sealed_signals is None else self.sealed_signals
+
+    @property
+    def names_are_shown(self) -> bool:
+        """Whether runs carry names, and show what people wrote, in the Temporal UI."""
+        return self._has_keys if self.names_in_temporal is None else self.names_in_temporal
+
+    @property
+    def _has_keys(self) -> bool:
+        return self.encryption_keys is not None and bool(self.encryption_keys.get_secret_value().strip())
+
+    @model_validator(mode="after")
+    def _sealing_takes_keys(self) -> Self:
+        """Refuse to ask for seals that nobody can make."""
+        if self.sealed_signals and not self._has_keys:
+            raise ValueError("BURSAR_SEALED_SIGNALS=true needs BURSAR_ENCRYPTION_KEYS to seal with.")
+        return self
+
+    @field_validator("database_url", "platform_database_url", "migration_database_url")
+    @classmethod
+    def _is_of_postgresql(cls, url: str) -> str:
+        if not url.startswith(("postgresql://", "postgres://")):
+            raise ValueError("It must be a PostgreSQL URL such as postgresql://user:password@host:5432/name.")
+        asked = parse_qs(urlsplit(url).query)
+        if not set(asked.get("sslmode", [])) <= SSL_MODES:
+            raise ValueError("Its sslmode must be disable, allow, prefer, require, verify-ca or verify-full.")
+        if not all(Path(root).is_file() for root in asked.get("sslrootcert", [])):
+            raise ValueError(
+                "Its sslrootcert does not exist: set the path of a PEM file with the certificates to trust."
+            )
+        return url
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _seals(cls, keys: SecretStr | None) -> SecretStr | None:
+        # Imported where it is used: most processes that read settings neither seal nor limit.
+        from runtime.codec import encryption_codec
+
+        encryption_codec(keys)
+        return keys
+
+    @field_validator("rate_limit", "organization_rate_limit")
+    @classmethod
+    def _is_a_limit(cls, limit: str) -> str:
+        from limits import parse
+
+        parse(limit)
+        return limit
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _is_an_async_store(cls, uri: str) -> str:
+        if not uri.startswith("async+"):
+            raise ValueError("It must begin with async+, such as async+memory:// or async+redis://host:6379.")
+        return uri

@@ -1,0 +1,151 @@
+"""Settings of what is sold and paid out: credits, slots, plans, agents and usage."""
+
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+
+from domain.action_cost import Cost, defaults
+from domain.errors import Invalid
+from domain.money import CREDIT, format_amount, parse_amount
+from domain.payable import HoldBack
+from domain.plan import DEFAULTS, FREE, MAX_LIMIT, OlderTerms, Plans, plans_from, with_older
+from domain.project import SlotPrice, slot_price
+from domain.revenue_share import ALL_BPS, CREATOR_BPS, share_bps
+from domain.topup import Package, packages_from, priced
+from runtime.settings.part import Part
+
+
+class SalesSettings(Part):
+    """Settings of what is sold and paid out: credits, slots, plans, agents and usage."""
+
+    usage_late: timedelta = Field(default=timedelta(days=35), ge=timedelta(hours=1), le=timedelta(days=400))
+    litellm_url: str | None = Field(default=None, repr=False)
+    litellm_api_key: SecretStr | None = None
+
+    credit_price: str = "0.10"
+    credit_currency: str = "USD"
+    credit_packages: str = (
+        '[{"name":"small","credits":"100","price":"9.90","currency":"USD"},'
+        '{"name":"medium","credits":"500","price":"39.90","currency":"USD"},'
+        '{"name":"large","credits":"2000","price":"149.90","currency":"USD"},'
+        '{"name":"jumbo","credits":"5000","price":"349.90","currency":"USD"},'
+        '{"name":"checkout_small","credits":"50","price":"5.00","currency":"USD"},'
+        '{"name":"checkout_medium","credits":"100","price":"10.00","currency":"USD"},'
+        '{"name":"checkout_large","credits":"500","price":"50.00","currency":"USD"}]'
+    )
+    credit_package_small: int | None = None
+    credit_package_medium: int | None = None
+    credit_package_large: int | None = None
+    credits_per_api_call: str = "1"
+    credits_per_workflow_execution: str = "10"
+    signup_bonus_free: str = "100"
+    signup_bonus_premium: str = "100"
+    refunded_credits_days: int = Field(default=7, ge=0, le=365)
+    earned_credits_days: int = Field(default=30, ge=1, le=3650)
+    pay_out_granted_credits: bool = False
+    payout_hold_back: timedelta = Field(default=timedelta(days=14), ge=timedelta(0), le=timedelta(days=365))
+    payout_hold_back_floor: timedelta = Field(default=timedelta(days=7), ge=timedelta(0), le=timedelta(days=365))
+    payout_minimum: str = Field(default="10.00", pattern=r"^[0-9]{1,9}(\.[0-9]{1,8})?$")
+    two_operators_above: str | None = Field(default=None, pattern=r"^[0-9]{1,9}(\.[0-9]{1,8})?$")
+    default_model_price: str | None = None
+    slot_price: str = "10.00"
+    slot_currency: str = "USD"
+    additional_deploy_price: int | None = None
+    plans: str = DEFAULTS
+    stripe_premium_price_id: str | None = None
+    premium_subscription_price: int | None = None
+    free_max_projects: int | None = Field(default=None, ge=0, le=MAX_LIMIT)
+    free_max_deploys: int | None = Field(default=None, ge=0, le=MAX_LIMIT)
+    premium_max_projects: int | None = Field(default=None, ge=0, le=MAX_LIMIT)
+    premium_max_deploys: int | None = Field(default=None, ge=0, le=MAX_LIMIT)
+    limit_seats: bool = False
+    creator_revenue_share: str | None = None
+    platform_revenue_share: str | None = None
+    purchase_refund_days: int = Field(default=14, ge=0, le=365)
+
+    @property
+    def hold_back(self) -> HoldBack:
+        """How long earnings are held back before they can be paid out."""
+        return HoldBack(usual=self.payout_hold_back, floor=self.payout_hold_back_floor)
+
+    @property
+    def packages(self) -> tuple[Package, ...]:
+        """The packages that credits are sold in, at their prices."""
+        prices = {
+            "checkout_small": self.credit_package_small,
+            "checkout_medium": self.credit_package_medium,
+            "checkout_large": self.credit_package_large,
+        }
+        return priced(packages_from(self.credit_packages), prices)
+
+    @cached_property
+    def plan_book(self) -> Plans:
+        """What organizations can subscribe to; read once, a file is not looked at again."""
+        text = self.plans.strip()
+        if not text.startswith("["):
+            try:
+                text = Path(text).read_text(encoding="utf-8")
+            except (OSError, ValueError):
+                raise Invalid("It is neither a JSON list nor the path of a file with one.") from None
+        older = OlderTerms(
+            premium_price_minor=self.premium_subscription_price,
+            premium_price_id=self.stripe_premium_price_id,
+            free_projects=self.free_max_projects,
+            free_deployments=self.free_max_deploys,
+            premium_projects=self.premium_max_projects,
+            premium_deployments=self.premium_max_deploys,
+        )
+        return with_older(plans_from(text), older)
+
+    @property
+    def price_of_slots(self) -> SlotPrice:
+        """What one slot for deployments costs."""
+        price = slot_price(self.slot_price, self.slot_currency)
+        if self.additional_deploy_price is None:
+            return price
+        return slot_price(format_amount(self.additional_deploy_price, price.currency), price.currency)
+
+    @property
+    def creator_share_bps(self) -> int:
+        """What a creator has of a sale on the marketplace, in basis points; the rest is the platform's."""
+        creator, platform = (
+            None if share is None else share_bps(share, name)
+            for share, name in (
+                (self.creator_revenue_share, "creator_revenue_share"),
+                (self.platform_revenue_share, "platform_revenue_share"),
+            )
+        )
+        if creator is not None and platform is not None and creator + platform != ALL_BPS:
+            raise Invalid("The shares of creators and of the platform must add up to all of a sale.")
+        if creator is None:
+            creator = CREATOR_BPS if platform is None else ALL_BPS - platform
+        return creator
+
+    @property
+    def default_costs(self) -> dict[str, Cost]:
+        """What actions cost unless an operator set another price."""
+        return defaults(
+            {"api_call": self.credits_per_api_call, "workflow_execution": self.credits_per_workflow_execution}
+        )
+
+    def signup_bonus_minor(self, tier: str) -> int:
+        """Return how many credits a new organization is granted: one on the free plan, and one on any other."""
+        bonus = self.signup_bonus_free if tier == FREE else self.signup_bonus_premium
+        return parse_amount(bonus, CREDIT, zero=True)
+
+    @field_validator(
+        "credit_package_small",
+        "credit_package_medium",
+        "credit_package_large",
+        "premium_subscription_price",
+        "additional_deploy_price",
+        mode="before",
+    )
+    @classmethod
+    def _is_in_minor_units(cls, price: object) -> object:
+        # Pydantic would take 5.00 for five cents.
+        if isinstance(price, str) and not price.isdecimal():
+            raise ValueError("It must be a whole number of the currency's minor unit: 500 for 5.00 USD.")
+        return price

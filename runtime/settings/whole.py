@@ -1,0 +1,94 @@
+"""Every setting of the product."""
+
+from collections.abc import Callable
+
+from pydantic import model_validator
+
+from domain.credits import credit_price
+from domain.errors import Invalid
+from domain.invoice.rules import InvoiceRules
+from domain.invoice.series import DocumentType, series_of
+from domain.metering.price_map import default_price
+from domain.payment.rules import PaymentRules
+from domain.plan import FREE, PREMIUM
+from runtime.settings.billing import BillingSettings
+from runtime.settings.escrow import EscrowSettings
+from runtime.settings.part import PREFIX
+from runtime.settings.payments import PaymentSettings
+from runtime.settings.process import ProcessSettings
+from runtime.settings.sales import SalesSettings
+
+
+class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, ProcessSettings):
+    """Settings of the worker and the web process. Each is read from `BURSAR_<NAME>`; docs/settings.md lists them.
+
+    Durations are ISO 8601 (`P3D`, `PT10M`). Secrets never appear in a representation or a log; neither do addresses
+    that may hold a password or a key.
+    """
+
+    @property
+    def invoice_rules(self) -> InvoiceRules:
+        """Where the seller is, whose series invoices are numbered in, and what credits pay of them."""
+        credit = credit_price(self.credit_price, self.credit_currency)
+        return InvoiceRules(
+            seller_country=self.tax_country,
+            entity=self.legal_entity,
+            credit=credit,
+            credit_includes_tax=self.credit_prices_include_tax,
+        )
+
+    @property
+    def payment_rules(self) -> PaymentRules:
+        """How payments are taken."""
+        return PaymentRules(
+            credit=credit_price(self.credit_price, self.credit_currency),
+            slot=self.price_of_slots,
+            quote_validity=self.quote_validity,
+            expiry=self.payment_expiry,
+            return_url=self.payment_return_url,
+            first_poll=self.first_poll,
+            longest_poll=self.longest_poll,
+            chain_poll=self.chain_poll,
+            open=self.payment_open,
+        )
+
+    @model_validator(mode="after")
+    def _real_payments_are_sealed(self) -> "Settings":
+        """Refuse to put what people write about real money into Temporal in clear, unless that is said by name."""
+        live = {"BURSAR_STRIPE_API_KEY": self._stripe_is_live, "BURSAR_PAYPAL_CLIENT_ID": self._paypal_is_live}
+        named = " and ".join(name for name, is_live in live.items() if is_live)
+        if named and not self._has_keys and self.plain_payloads is None:
+            raise ValueError(
+                f"{named} moves real money, and free text would be stored in Temporal unencrypted: set "
+                "BURSAR_ENCRYPTION_KEYS, or BURSAR_PLAIN_PAYLOADS=accept."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _prices_can_be_read(self) -> "Settings":
+        """Refuse prices that no sale could be made at when the process starts, and not at the first sale; and rates."""
+        rules: dict[str, Callable[[], object]] = {
+            "CREDIT_PRICE and BURSAR_CREDIT_CURRENCY": lambda: credit_price(self.credit_price, self.credit_currency),
+            "CREDIT_PACKAGES": lambda: self.packages,
+            "CREDITS_PER_API_CALL and BURSAR_CREDITS_PER_WORKFLOW_EXECUTION": lambda: self.default_costs,
+            "SIGNUP_BONUS_FREE": lambda: self.signup_bonus_minor(FREE),
+            "SIGNUP_BONUS_PREMIUM": lambda: self.signup_bonus_minor(PREMIUM),
+            "ACCOUNTING_CODES": lambda: self.account_codes,
+            "REPUTATION_DECAY_RATE": lambda: self.reputation_rate_e4,
+            "LEGAL_ENTITY": lambda: series_of(DocumentType.INVOICE, self.legal_entity),
+            "SLOT_PRICE and BURSAR_SLOT_CURRENCY": lambda: self.price_of_slots,
+            "PLANS": lambda: self.plan_book,
+            "CREATOR_REVENUE_SHARE and BURSAR_PLATFORM_REVENUE_SHARE": lambda: self.creator_share_bps,
+            "DEFAULT_MODEL_PRICE": lambda: (
+                default_price(self.default_model_price) if self.default_model_price else None
+            ),
+        }
+        wrong = []
+        for names, rule in rules.items():
+            try:
+                rule()
+            except Invalid as error:
+                wrong.append(f"{PREFIX}{names}: {error.detail}")
+        if wrong:
+            raise ValueError("\n".join(wrong))
+        return self
