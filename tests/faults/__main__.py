@@ -1,4 +1,4 @@
-"""The command line: `python -m tests.faults [escrows] [payments] [spends] [sync] [invoices] [payouts] [--seed N]`."""
+"""The command line: `python -m tests.faults [escrows] [payments] [spends] [sync] [invoices] [collecting] [payouts]`."""
 
 import argparse
 import asyncio
@@ -15,6 +15,8 @@ from pathlib import Path
 from dev.stack.process import StackError
 from dev.stack.supervisor import Stack
 from tests.faults.audit import Findings
+from tests.faults.collecting import CollectingSetup, run_collecting
+from tests.faults.collecting import described as described_collecting
 from tests.faults.invoices import InvoiceSetup, run_invoices
 from tests.faults.invoices import described as described_invoices
 from tests.faults.payments import PaymentSetup, run_payments
@@ -30,7 +32,7 @@ from tests.support.bonus import NO_BONUS
 
 #: A run whose setup is given.
 Run = Callable[[Say, Stack], Coroutine[None, None, Findings]]
-RUNS = ("escrows", "payments", "spends", "sync", "invoices", "payouts")
+RUNS = ("escrows", "payments", "spends", "sync", "invoices", "collecting", "payouts")
 
 
 def main() -> int:
@@ -43,6 +45,7 @@ def main() -> int:
     parser.add_argument("--spends", type=int, default=600, help="how many charges and reservations are made (600)")
     parser.add_argument("--calls", type=int, default=1_000, help="how many calls are logged for the sync (1000)")
     parser.add_argument("--organizations", type=int, default=1_000, help="how many are invoiced for a month (1000)")
+    parser.add_argument("--invoices", type=int, default=60, help="how many invoices are charged (60)")
     parser.add_argument("--payouts", type=int, default=60, help="how many payouts are made (60)")
     parser.add_argument("--kills", type=int, default=4, help="how often each part is killed (4)")
     parser.add_argument("--clients", type=int, default=20, help="how many clients work at once (20)")
@@ -55,6 +58,7 @@ def main() -> int:
     spends = SpendSetup(seed, options.spends, options.kills, options.clients)
     sync = SyncSetup(seed, options.calls, options.kills)
     invoices = InvoiceSetup(seed, options.organizations, options.kills)
+    collecting = CollectingSetup(seed, options.invoices, options.kills)
     payouts = PayoutSetup(seed, options.payouts, options.kills)
     wanted = {
         "escrows": (described(escrows), partial(run, escrows)),
@@ -62,6 +66,7 @@ def main() -> int:
         "spends": (described_spends(spends), partial(run_spends, spends)),
         "sync": (described_sync(sync), partial(run_sync, sync)),
         "invoices": (described_invoices(invoices), partial(run_invoices, invoices)),
+        "collecting": (described_collecting(collecting), partial(run_collecting, collecting)),
         "payouts": (described_payouts(payouts), partial(run_payouts, payouts)),
     }
     return max([_one(seed, *wanted[name]) for name in options.runs or RUNS])

@@ -11,6 +11,7 @@ import pytest
 from dev.stack.supervisor import PARTS, Stack
 from tests.faults.audit import Findings
 from tests.faults.clients import Journal
+from tests.faults.collecting import CollectingSetup, run_collecting
 from tests.faults.invoices import InvoiceSetup, run_invoices
 from tests.faults.killer import Killer, draw_kills
 from tests.faults.payment_plans import SEQUELS, draw_payments
@@ -42,6 +43,7 @@ RUNS: list[tuple[str, Any, int]] = [
     ("payments", partial(run_payments, PaymentSetup(FAULTS_SEED, payments=PAYMENTS, kills=1, clients=6)), 16),
     ("spends", partial(run_spends, SpendSetup(FAULTS_SEED, spends=96, kills=1, clients=6)), 10),
     ("payouts", partial(run_payouts, PayoutSetup(FAULTS_SEED, payouts=12, kills=1)), 5),
+    ("collecting", partial(run_collecting, CollectingSetup(FAULTS_SEED, 8, 1, ("postgres", "worker", "stripe"))), 7),
     ("sync", partial(run_sync, SyncSetup(FAULTS_SEED, calls=64, kills=1, batch=8, charging_kills=1)), 7),
     # A worker that died is missed after half a minute: by hand only.
     ("invoices", partial(run_invoices, InvoiceSetup(FAULTS_SEED, 90, kills=1, parts=("postgres", "server"))), 7),

@@ -1,0 +1,281 @@
+"""One run of invoices that wait: charged, declined and charged again, while every part is killed and answers are lost.
+
+In the end each invoice is paid once, by one charge at the provider, and numbers have no gap.
+"""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import httpx2
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from dev.stack.demo import verify_books
+from dev.stack.supervisor import Stack
+from dev.stack.temporal import NAMESPACE
+from tests.faults.audit import Findings
+from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
+from tests.faults.killer import Killer
+from tests.faults.run import Say, tell_load, tell_stalls
+
+#: What a charge passes through.
+PARTS = ("postgres", "temporal", "worker", "server", "stripe")
+AMOUNT, AMOUNT_MINOR, CLIENTS = "40.00", 4_000, 6
+#: How long an invoice may take: the sweep leaves one alone for two minutes.
+END_SECONDS = 240.0
+#: How many organizations share the invoices that are paid at once, and every which one is declined first.
+PAYERS, DECLINED_ONE_IN = 4, 4
+#: One call in so many is answered by a cut connection, after it had its effect.
+LOST_ONE_IN = 3
+GOOD, BAD = "pm_card_visa", "pm_card_chargeCustomerFail"
+
+
+@dataclass(frozen=True)
+class CollectingSetup:
+    """What a run is made of; the same setup draws the same kills."""
+
+    seed: int
+    invoices: int = 60
+    kills: int = 3
+    parts: tuple[str, ...] = PARTS
+
+
+def described(setup: CollectingSetup) -> str:
+    """Say what a run does."""
+    return (
+        f"{setup.invoices} invoices are charged, one in {DECLINED_ONE_IN} declined first; {', '.join(setup.parts)} "
+        f"killed {setup.kills} times each, answers of Stripe lost"
+    )
+
+
+@dataclass(frozen=True)
+class Debtor:
+    """An organization with a stored card."""
+
+    org_id: str
+    owner: str
+
+
+class Cashier:
+    """Has invoices made and cards stored, and waits for what becomes of them."""
+
+    def __init__(self, stack: Stack, stripe: httpx2.AsyncClient, temporal: Client) -> None:
+        self.operator = stack.seed.keys["operator"]
+        self._stripe, self._temporal = stripe, temporal
+
+    async def debtor(self, client: RetryingClient, name: str, card: str) -> Debtor:
+        """Make an organization that has stored a card."""
+        org = await self._give(client, self.operator, "/organizations", {"name": name}, f"{name} org")
+        body = {"organization_id": org["id"], "principal": "owner", "role": "owner"}
+        owner = (await self._give(client, self.operator, "/api-keys", body, f"{name} key"))["secret"]
+        await self._give(client, owner, "/billing/customer", {}, f"{name} customer")
+        made = Debtor(org["id"], owner)
+        await self.store(client, made, card)
+        return made
+
+    async def store(self, client: RetryingClient, debtor: Debtor, card: str) -> None:
+        """Store a card as its payer does, and make it the default."""
+        setup = await self._give(client, debtor.owner, "/billing/setup-intent", {}, f"{debtor.org_id} {card}")
+        secret = setup["client_secret"]
+        form = {"client_secret": secret, "payment_method": card, "return_url": "https://example.com"}
+        path, deadline = f"/v1/setup_intents/{secret.partition('_secret_')[0]}/confirm", time.monotonic() + END_SECONDS
+        while time.monotonic() < deadline:
+            # The sandbox may be down itself.
+            with suppress(httpx2.TransportError):
+                answer = await self._stripe.post(path, data=form, auth=("pk_test_sandbox", ""))
+                if answer.status_code == 200 or "unexpected_state" in answer.text:
+                    break
+            await asyncio.sleep(0.2)
+        method = (await client.ask(debtor.owner, "/billing/payment-methods"))["data"][0]["id"]
+        await client.put(debtor.owner, f"/billing/payment-methods/{method}/default")
+
+    async def issue(self, client: RetryingClient, debtor: Debtor, key: str, *, twice: bool) -> str:
+        """Have an invoice made that is charged."""
+        body = {
+            "organization_id": debtor.org_id,
+            "currency": "USD",
+            "collection_method": "charge_automatically",
+            "lines": [{"description": "Support", "unit_amount": AMOUNT}],
+        }
+        made = await self._give(client, self.operator, "/billing/invoices", body, key, twice=twice)
+        return str(made["id"])
+
+    async def charge(self, client: RetryingClient, invoice_id: str) -> None:
+        """Have it charged now."""
+        path = f"/billing/invoices/{invoice_id}/charge"
+        await self._give(client, self.operator, path, {}, f"{invoice_id} again", expected=200)
+
+    async def until(self, client: RetryingClient, debtor: Debtor, invoice_id: str, status: str, steps: int) -> None:
+        """Wait until its collection stands there."""
+        deadline = time.monotonic() + END_SECONDS
+        path = f"/billing/invoices/{invoice_id}/collection"
+        while True:
+            seen = await client.ask(debtor.owner, path)
+            if (seen["status"], seen["dunning_steps"]) == (status, steps):
+                return
+            if time.monotonic() > deadline:
+                raise NoResponse(f"{invoice_id} is {seen['status']} after {seen['attempts']} charges, not {status}")
+            await self._sweep()
+            await asyncio.sleep(0.5)
+
+    async def _sweep(self) -> None:
+        """Give a run to what has lost its own, and news to what has not heard them; the schedules take minutes."""
+        for name in ("invoice-sweep", "payment-sweep"):
+            with suppress(RPCError):
+                await self._temporal.get_schedule_handle(name).trigger()
+
+    async def _give(
+        self,
+        client: RetryingClient,
+        token: str,
+        path: str,
+        body: dict[str, Any],
+        key: str,
+        *,
+        twice: bool = False,
+        expected: int | None = None,
+    ) -> dict[str, Any]:
+        response = await client.command(Request(token, path, body, f"collecting {key}"), twice=twice)
+        if response.status_code not in ({200, 201} if expected is None else {expected}):
+            raise NoResponse(f"{path}: {response.status_code} {response.text[:300]}")
+        answer: dict[str, Any] = response.json()
+        return answer
+
+
+async def run_collecting(setup: CollectingSetup, say: Say, stack: Stack) -> Findings:
+    """Run once and return what was found."""
+    findings, journal, setting_up = Findings(), Journal(), Journal()
+    stripe = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{stack.ports.stripe_sandbox}", trust_env=False, timeout=10)
+    cashier = Cashier(stack, stripe, await Client.connect(stack.temporal.address, namespace=NAMESPACE))
+    first = RetryingClient(stack.api_url, f"{setup.seed} collecting", setting_up)
+    payers = [await cashier.debtor(first, f"Payer {number}", GOOD) for number in range(PAYERS)]
+    doubtful = {
+        number: await cashier.debtor(first, f"Doubtful {number}", BAD)
+        for number in range(0, setup.invoices, DECLINED_ONE_IN)
+    }
+    await first.close()
+    say(f"  {len(payers)} organizations with a good card, {len(doubtful)} with one that is declined")
+
+    killer = Killer(stack, journal, setup.seed, setup.kills, setup.invoices, parts=setup.parts)
+    clients = [RetryingClient(stack.api_url, f"{setup.seed} debtor {n}", journal) for n in range(CLIENTS)]
+    waiting, made, began = iter(range(setup.invoices)), dict[str, bool](), time.monotonic()
+
+    async def live(client: RetryingClient, number: int) -> None:
+        debtor, declined = doubtful.get(number), number in doubtful
+        debtor = debtor or payers[number % len(payers)]
+        await _lose_one_answer(stripe, number)
+        invoice_id = await cashier.issue(client, debtor, f"invoice {number}", twice=number % 5 == 0)
+        made[invoice_id] = declined
+        if declined:
+            await cashier.until(client, debtor, invoice_id, "scheduled", 1)
+            await cashier.store(client, debtor, GOOD)
+            await cashier.charge(client, invoice_id)
+        await cashier.until(client, debtor, invoice_id, "paid", int(declined))
+
+    async def work(client: RetryingClient) -> None:
+        for number in waiting:
+            await killer.may_begin()
+            try:
+                await live(client, number)
+            except NoResponse as error:
+                journal.wrong.append(f"invoice {number}: {error}")
+            journal.finished += 1
+            journal.active -= 1
+            await journal.note()
+
+    async with asyncio.TaskGroup() as group:  # a part that is given up ends the run
+        group.create_task(killer.run(say))
+        for client in clients:
+            group.create_task(work(client))
+    tell_load(say, journal, time.monotonic() - began, "invoices")
+    tell_stalls(say, journal, killer.done)
+    fell = sum(len(kill.parts) for kill in killer.done)
+    fewer = [] if fell == setup.kills * len(setup.parts) else ["fewer"]
+    findings.check(f"{fell} kills in {len(killer.done)} strikes", fewer)
+    findings.check(f"{len(made)} invoices collected as planned", journal.wrong)
+    await asyncio.gather(*(client.close() for client in clients))
+    await _count(findings, stack, stripe, made)
+    await stripe.aclose()
+    proof = await asyncio.to_thread(verify_books, stack.postgres.url(database="bursar"))
+    findings.check("python -m manage verify", [] if proof.returncode == 0 else [proof.stdout[-2000:]])
+    return findings
+
+
+async def _lose_one_answer(stripe: httpx2.AsyncClient, number: int) -> None:
+    """Have the answer to a charge lost after it was made, now and then; the sandbox may be down itself."""
+    if number % LOST_ONE_IN:
+        return
+    fault = {"mode": "close_after_commit", "method": "POST", "path": "/v1/payment_intents", "times": 1}
+    with suppress(httpx2.TransportError):
+        await stripe.post("/_control/faults", json=fault)
+
+
+async def _count(findings: Findings, stack: Stack, stripe: httpx2.AsyncClient, made: dict[str, bool]) -> None:
+    """Compare invoices, their payments and the provider's charges."""
+    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
+    try:
+        rows = await connection.fetch("SELECT id, status, paid_minor FROM invoices WHERE id = ANY($1)", list(made))
+        numbers = await connection.fetch("SELECT number FROM invoices WHERE series = 'invoice' AND status <> 'draft'")
+        parts = await connection.fetch("SELECT invoice_id FROM invoice_payments WHERE invoice_id = ANY($1)", list(made))
+        payments = await connection.fetch(
+            """
+            SELECT id, state->'terms'->'purpose'->>'invoice_id' AS invoice_id FROM payments
+            WHERE state->'terms'->'purpose'->>'invoice_id' = ANY($1)
+            """,
+            list(made),
+        )
+        mails = await connection.fetch(
+            "SELECT m.key FROM mails m WHERE m.kind = 'payment_failed' AND m.key LIKE 'invoice:%'"
+        )
+    finally:
+        await connection.close()
+    by = Counter(row["invoice_id"] for row in parts)
+    findings.check(
+        f"{len(made)} invoices, each paid once",
+        [
+            f"{row['id']} is {row['status']}, {row['paid_minor']} paid by {by[row['id']]}"
+            for row in rows
+            if (row["status"], row["paid_minor"], by[row["id"]]) != ("paid", AMOUNT_MINOR, 1)
+        ]
+        + [f"{each} is not there" for each in made.keys() - {row["id"] for row in rows}],
+    )
+    given = sorted(int(row["number"].removeprefix("INV-")) for row in numbers if row["number"])
+    gaps = [f"{len(numbers)} invoices, numbers {given[:3]} to {given[-3:]}"]
+    findings.check(f"{len(given)} numbers without a gap", [] if given == list(range(1, len(numbers) + 1)) else gaps)
+    of = {row["id"]: row["invoice_id"] for row in payments}
+    charged = Counter(
+        of[intent["metadata"]["payment_id"]]
+        for intent in await _intents(stack, stripe)
+        if intent["status"] == "succeeded" and intent["metadata"].get("payment_id") in of
+    )
+    findings.check(
+        f"{sum(charged.values())} charges at Stripe, one for each invoice",
+        [f"{each} was charged {charged[each]} times" for each in made if charged[each] != 1],
+    )
+    told = Counter(row["key"].split(":")[1] for row in mails)
+    findings.check(
+        f"{sum(made.values())} declines were told once each",
+        [f"{each}: {told[each]} mails" for each, declined in made.items() if told[each] != int(declined)],
+    )
+
+
+async def _intents(stack: Stack, stripe: httpx2.AsyncClient) -> Sequence[dict[str, Any]]:
+    key = json.loads((stack.data_dir / "stripe" / "secrets.json").read_text())["api_key"]
+    found: list[dict[str, Any]] = []
+    while True:
+        after = {"starting_after": found[-1]["id"]} if found else {}
+        page = (
+            await stripe.get(
+                "/v1/payment_intents", params={"limit": "100", **after}, headers={"Authorization": f"Bearer {key}"}
+            )
+        ).json()
+        found += page["data"]
+        if not page["has_more"]:
+            return found
