@@ -34,6 +34,8 @@ Say = Callable[[str], None]
 PARTS = ("postgres", "temporal", "worker", "server")
 #: How long the run may take once everything is back: a worker that died is missed after half a minute.
 END_SECONDS = 240.0
+#: How many organizations a second are at least told of their invoice, and get a run that collects it.
+ENDED_A_SECOND = 10
 #: How many organizations are made at once.
 MAKERS = 8
 _DEAD = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Unavailable)
@@ -91,7 +93,7 @@ async def run_invoices(setup: InvoiceSetup, say: Say, stack: Stack) -> Findings:
         try:
             fell = await _strikes(setup, say, stack, month)
             findings.check(f"{len(fell)} strikes while organizations were invoiced, with {fell} left", _early(fell))
-            await _until_finished(operator, token, month)
+            await _until_finished(operator, token, month, END_SECONDS + setup.organizations / ENDED_A_SECOND)
         finally:
             ended.set()
 
@@ -190,8 +192,8 @@ async def _until_done(stack: Stack, month: date, wanted: int) -> int:
         await connection.close()
 
 
-async def _until_finished(operator: RetryingClient, token: str, month: date) -> None:
-    deadline = time.monotonic() + END_SECONDS
+async def _until_finished(operator: RetryingClient, token: str, month: date, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     while not (await operator.ask(token, f"/billing/runs/{month_text(month)}"))["finished_at"]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"the run of {month_text(month)} has not ended")
