@@ -30,10 +30,11 @@ from dev.stack.temporal import TIME_SKIPPING, find_temporal
 from dev.year.calendar import Calendar, OnCalendar, install
 from ledger.revenue import Revenue
 from runtime.database import Database
+from runtime.jobs import SCHEDULES, invoicing_on
 from runtime.schedules import Job
 from runtime.settings import Settings, read_settings
 from runtime.temporal import BursarPlugin, data_converter
-from worker import SCHEDULES, invoicing_on, make_worker
+from worker import make_worker
 
 Json = dict[str, Any]
 

@@ -10,9 +10,9 @@ import yaml
 from contracts.queues import TASK_QUEUE
 from domain.accounts import HOT_STRIPES
 from manage import make_parser
+from runtime.jobs import SCHEDULES
 from runtime.settings import Settings
 from tests.docs.pages import ROOT
-from worker import SCHEDULES
 
 PAGES = (ROOT / "docs/scaling.md", ROOT / "docs/decisions/0032-growth-of-the-books.md")
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")

@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -178,7 +179,7 @@ def test_stack_survives_the_death_of_a_part_and_of_its_launcher(data_dir: Path) 
 
         # What waited goes on waiting: for its deadline, and for its people.
         while call(again.dev(), "GET", f"/escrows/{unfunded}", "client")["status"] == "open":
-            pass
+            time.sleep(0.1)
         assert call(again.dev(), "GET", f"/escrows/{unfunded}", "client")["status"] == "cancelled"
         call(again.dev(), "POST", f"/escrows/{funded}/delivery", "agent", {"artifacts": []})
         paid = call(again.dev(), "POST", f"/escrows/{funded}/validation", "validator", {"score": "1"})

@@ -22,6 +22,7 @@ from repositories import auto_topup as auto_topups
 from runtime import reach
 from runtime.database import Database
 from runtime.identity import new_id
+from runtime.jobs import SCHEDULES
 from runtime.settings import Settings
 from services import auto_topup
 from services.payment_terms import TermsMaker
@@ -30,7 +31,6 @@ from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import Stage, with_plugin
 from tests.workflows.shop import Shop
-from worker import SCHEDULES
 from workflows.auto_topup_sweep import AutoTopUpSweepWorkflow
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]

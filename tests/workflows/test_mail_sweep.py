@@ -15,11 +15,11 @@ from models.organization import Organization
 from repositories import contact
 from runtime.database import Database
 from runtime.identity import new_id
+from runtime.jobs import SCHEDULES
 from services import mail
 from tests.support.histories import replay_and_keep
 from tests.support.mails import CONTACTS, listening, mailer
 from tests.workflows.conftest import with_plugin
-from worker import SCHEDULES
 from workflows.mail_sweep import PAGE, MailSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]

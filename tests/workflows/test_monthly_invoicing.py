@@ -29,6 +29,7 @@ from repositories import invoice_collection as collections
 from repositories.invoice import lines_of
 from runtime.database import Database
 from runtime.identity import new_id
+from runtime.jobs import invoicing_on
 from services import billing_run
 from services import invoice as invoices
 from tests.conftest import DatabaseUrls
@@ -36,7 +37,6 @@ from tests.support.arrears import Market, at, verified
 from tests.support.histories import replay_and_keep
 from tests.support.seeds import RUN_SEED
 from tests.workflows.conftest import with_plugin
-from worker import invoicing_on
 from workflows.monthly_invoicing import MonthlyInvoicingWorkflow, under_way
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]

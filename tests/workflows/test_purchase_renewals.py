@@ -24,12 +24,12 @@ from providers.payments.registry import Providers
 from repositories import marketplace
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
+from runtime.jobs import SCHEDULES
 from runtime.settings import Settings
 from services import marketplace as service
 from services.payment_terms import TermsMaker
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
-from worker import SCHEDULES
 from workflows.purchase_renewals import PurchaseRenewalsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]

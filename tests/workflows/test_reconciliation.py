@@ -21,10 +21,10 @@ from models.alert import Alert
 from models.payment import PaymentBalanceTransaction
 from repositories import reconciliation as books
 from runtime.identity import new_id
+from runtime.jobs import SCHEDULES
 from tests.support.histories import replay_and_keep
 from tests.support.reconciliation import DAY, NIGHT, movement
 from tests.workflows.reconciler import Reconciler
-from worker import SCHEDULES
 from workflows.reconciliation import NIGHT_WITHIN, NightlyReconciliationWorkflow, ReconciliationWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]

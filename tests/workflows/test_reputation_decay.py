@@ -19,10 +19,10 @@ from domain.reputation.evidence import ONE_E6, Beta, Dimension, Evidence, Priors
 from domain.reputation.score import HALF_E6, overall, points, rank_e6, stars
 from runtime.database import Database, plain_url
 from runtime.identity import new_id
+from runtime.jobs import SCHEDULES
 from runtime.settings import Settings
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
-from worker import SCHEDULES
 from workflows.reputation_decay import ReputationDecayWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]

@@ -10,9 +10,9 @@ from temporalio.worker import Worker
 from activities.spend_alerts import SpendAlertActivities
 from runtime.database import Database
 from runtime.identity import new_id
+from runtime.jobs import SCHEDULES
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
-from worker import SCHEDULES
 from workflows.spend_alerts import SpendAlertsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]

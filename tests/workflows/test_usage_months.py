@@ -11,9 +11,9 @@ from temporalio.worker import Worker
 from activities.usage import UsageActivities
 from runtime.database import Database
 from runtime.identity import new_id
+from runtime.jobs import SCHEDULES
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
-from worker import SCHEDULES
 from workflows.usage_months import UsageMonthsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]

@@ -25,13 +25,13 @@ from repositories.model_price import PriceBook
 from repositories.usage import cursor
 from runtime.database import Database
 from runtime.identity import new_id
+from runtime.jobs import SCHEDULES
 from services.rating import Rates
 from tests.api.metering import import_prices, prove
 from tests.conftest import DatabaseUrls
 from tests.support.histories import replay_and_keep
 from tests.support.sandboxes import serving
 from tests.workflows.conftest import with_plugin
-from worker import SCHEDULES
 from workflows.usage_sync import UsageSyncWorkflow
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -18,10 +18,10 @@ from providers.tax.vies import Vies
 from repositories import billing_profile
 from runtime.database import Database
 from runtime.identity import new_id
+from runtime.jobs import SCHEDULES
 from tests.support.billing import located, organization
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
-from worker import SCHEDULES
 from workflows.vat_confirmations import VatConfirmationsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
