@@ -19,8 +19,9 @@ pytestmark = pytest.mark.db
 
 
 @pytest.fixture
-async def listened(database_urls: DatabaseUrls):
-    database = Database(database_urls.tenant, database_urls.platform, pre_ping=False)
+async def listened(fresh_database_urls: DatabaseUrls):
+    """Where another test has set levels by reputation, funding asks what a client has unsettled."""
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pre_ping=False)
     yield database, Listening(database)
     await database.close()
 
