@@ -54,6 +54,7 @@ from runtime.sealing import Sealer
 from runtime.settings import Settings, ended_by_wrong_settings, read_settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect, ensure_search_attributes
+from services.document_files import Documents
 from services.payment_terms import TermsMaker
 from workflows.accounting_days import AccountingDaysWorkflow
 from workflows.auto_topup import AutoTopUpWorkflow
@@ -160,7 +161,12 @@ def make_worker(
     holds, lots, billing = (
         HoldActivities(database),
         LotActivities(database),
-        BillingRunActivities(database, settings.invoice_rules, Collecting(client, settings.dunned_on)),
+        BillingRunActivities(
+            database,
+            settings.invoice_rules,
+            Collecting(client, settings.dunned_on),
+            Documents.of(database, settings.document_templates, settings.seller),
+        ),
     )
     mails = MailActivities(database, make_mailer(settings), give_up_after=settings.mail_give_up_after)
     books = PaymentActivities(database, sealed_signals=sealed_signals, entity=settings.legal_entity)

@@ -31,6 +31,7 @@ from runtime.database import Database, driver_connection
 from services import billing_run
 from services import invoice as invoices
 from services.billing_run import Basis, Prepared
+from services.document_files import Documents
 
 #: How many invoices one transaction numbers.
 NUMBERED = 500
@@ -50,15 +51,21 @@ class BillingRunActivities:
     """The effects of a run. Each organization is invoiced once for a month, however often its page is done."""
 
     def __init__(
-        self, database: Database, rules: InvoiceRules = UNTAXED, collecting: "Collecting | None" = None
+        self,
+        database: Database,
+        rules: InvoiceRules = UNTAXED,
+        collecting: "Collecting | None" = None,
+        documents: Documents | None = None,
     ) -> None:
         """Take the database, whose platform's role sees every organization, and how the deployment invoices.
 
-        Without `collecting` the invoices are issued, and nobody charges or duns them.
+        Without `collecting` the invoices are issued, and nobody charges or duns them; without `documents` theirs are
+        made when they are first asked for.
         """
         self._database = database
         self._rules = rules
         self._collecting = collecting
+        self._documents = documents
 
     @activity.defn(name="plan_billing_run")
     async def plan(self, message: PlanBillingRun) -> PlannedBillingRun:
@@ -103,8 +110,8 @@ class BillingRunActivities:
     async def conclude(self, message: ConcludeBillingRun) -> BillingRunResult:
         """Tell the month's organizations of their invoices, have those collected on which something is due, and count.
 
-        Effect: numbers of invoices that have none, mails, runs, the counts of the run, and that it has ended.
-        Idempotent by: the invoice, which has one mail and one run; the month, which is counted anew.
+        Effect: numbers of invoices that have none, documents, mails, runs, the counts of the run, and its end.
+        Idempotent by: the invoice, which has one document, one mail and one run; the month, which is counted anew.
         Fails with: nothing that is final.
         """
         await self._number()
@@ -165,11 +172,15 @@ class BillingRunActivities:
                 numbered = await invoices.number_page(session, series, NUMBERED)
 
     async def _tell(self, month: date) -> None:
-        """Queue the mails of a month's invoices, a transaction for each page, and start the runs of those that wait."""
+        """Make documents of a month's invoices, queue their mails, and start the runs of those that wait, by pages."""
         after: str | None = ""
         while after is not None:
             async with self._database.platform() as session:
                 rows = await runs.issued(session, month, after=after, limit=NUMBERED)
+            # Before anybody is told of them, and with no transaction open.
+            if self._documents is not None:
+                await self._documents.issue(rows)
+            async with self._database.platform() as session:
                 await billing_run.tell(session, rows)
                 waiting = await collections.waiting(session, [row.id for row in rows])
             await self._collect(waiting)

@@ -5,7 +5,6 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -24,7 +23,6 @@ from api.charges import Charges
 from api.codec import codec_router
 from api.costs import CostBook
 from api.deps import Deps
-from api.documents import Documents
 from api.keyring import KeyRing
 from api.limits import Limiter, storage_at
 from api.maintenance import Maintenance
@@ -41,9 +39,10 @@ from runtime.sealing import Sealer
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect
+from services.document_files import Documents
 
 if TYPE_CHECKING:
-    from providers.documents.maker import DocumentMaker
+    pass
 
 log = structlog.get_logger("bursar.api")
 
@@ -142,13 +141,6 @@ def create_private_app(app: FastAPI) -> FastAPI:
     return private
 
 
-def document_maker(templates: Path | None) -> "DocumentMaker":
-    """Make what makes documents. Imported where it is used: most processes make no document."""
-    from providers.documents.maker import DocumentMaker
-
-    return DocumentMaker(templates)
-
-
 def _dependencies(
     settings: Settings, database: Database | None, temporal: Client | None, providers: Providers, prices: PriceBook
 ) -> Deps:
@@ -181,7 +173,7 @@ def _dependencies(
         sealer=Sealer(settings.encryption_keys),
         charges=Charges(pool),
         costs=CostBook(engines, settings.default_costs, announcements),
-        documents=Documents(engines, lambda: document_maker(settings.document_templates), settings.seller),
+        documents=Documents.of(engines, settings.document_templates, settings.seller),
         prices=prices,
         price_desk=PriceDesk(platform_pool, registrars=settings.evidence_policy.registrars),
     )

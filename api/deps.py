@@ -14,7 +14,6 @@ from api.announcements import Announcements
 from api.background import Background
 from api.charges import Charges
 from api.costs import CostBook
-from api.documents import Documents
 from api.keyring import KeyRing
 from api.limits import Limiter
 from api.pool import StatementPool
@@ -27,6 +26,7 @@ from runtime.database import Database
 from runtime.metrics import ApiMetrics
 from runtime.sealing import Sealer
 from runtime.settings import Settings
+from services.document_files import Documents
 from services.payment_terms import TermsMaker
 
 

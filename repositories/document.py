@@ -1,6 +1,7 @@
 """Documents that were made."""
 
 import hashlib
+from collections.abc import Collection
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -14,6 +15,12 @@ async def latest(session: AsyncSession, subject: str) -> StoredDocument | None:
     """Return the latest document of what it is about; None where none was made."""
     query = select(StoredDocument).where(StoredDocument.subject == subject).order_by(StoredDocument.version.desc())
     return (await session.scalars(query.limit(1))).one_or_none()
+
+
+async def subjects(session: AsyncSession, wanted: Collection[str]) -> set[str]:
+    """Return of which subjects there is a document."""
+    query = select(StoredDocument.subject).where(StoredDocument.subject.in_(wanted))
+    return set(await session.scalars(query))
 
 
 async def add(

@@ -12,12 +12,16 @@ from temporalio.client import Client
 
 from activities.billing_run import BillingRunActivities, Collecting
 from contracts.billing_run import ConcludeBillingRun, InvoicePage, PlanBillingRun
+from domain.document.content import Document
 from domain.errors import Unavailable
 from domain.invoice.rules import InvoiceRules
 from ledger.spending import NewSpend, Spending
 from models.alert import Alert
 from models.billing_run import InvoiceItemRow
+from models.document import StoredDocument
 from models.mail import QueuedMail
+from providers.documents.maker import DocumentMaker, Files
+from providers.documents.typst import WrongTemplate
 from repositories import invoice_collection as collections
 from repositories.invoice import CreditsAtHand
 from repositories.spend_day import roll_up
@@ -25,9 +29,11 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import billing_run, invoice
 from services.billing_run import Basis, Prepared
+from services.document_files import Documents
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market, at, verified
 from tests.support.billing import CREDIT, GERMAN, KIM, balances, credit, located, rate
+from tests.support.documents import SELLER
 from tests.support.listening import Listening
 
 pytestmark = pytest.mark.db
@@ -133,6 +139,35 @@ async def test_who_has_only_paid_with_credits_gets_a_zero_invoice_that_nobody_is
         assert (await session.scalars(select(QueuedMail))).all() == []
         assert (await session.scalars(select(Alert.kind))).all() == []
     await verified(page.urls)
+
+
+async def test_documents_are_there_before_the_mails_once_each_and_none_keeps_another_from_its_own(page: Page) -> None:
+    orgs = [await page.user() for _ in range(3)]
+    made = Documents.of(page.database, None, SELLER)
+    run = BillingRunActivities(page.database, GERMAN, documents=made)
+    await run.plan(PlanBillingRun(now=OVER, month=JANUARY))
+    await run.invoice(InvoicePage(now=OVER, month=JANUARY, after="", limit=10, pages=1))
+    broken, whole = await page.market.invoices(orgs[0]), await page.market.invoices(orgs[1])
+
+    class Fails(DocumentMaker):
+        def make_now(self, document: Document) -> Files:
+            if document.number == broken[0].number:
+                raise WrongTemplate("no such font")
+            return super().make_now(document)
+
+    failing = Documents(page.database, Fails, SELLER)
+    assert await failing.issue(whole) == 1
+    run = BillingRunActivities(page.database, GERMAN, documents=failing)
+    for _ in range(2):
+        await run.conclude(ConcludeBillingRun(now=OVER, month=JANUARY))
+    async with page.database.platform() as session:
+        kept = (await session.execute(select(StoredDocument.subject, StoredDocument.version))).all()
+        alerts = (await session.scalars(select(Alert.subject).where(Alert.kind == "document.not_made"))).all()
+        mails = (await session.scalars(select(QueuedMail.org_id))).all()
+    others = [row.id for org in orgs[1:] for row in await page.market.invoices(org)]
+    assert sorted(kept) == [(subject, 1) for subject in sorted(others)]
+    assert (alerts, sorted(mails)) == ([broken[0].id], sorted(orgs))
+    assert await made.issue([*broken, *whole]) == 1
 
 
 async def test_credits_that_are_spent_after_they_were_read_are_counted_again(page: Page) -> None:
