@@ -33,6 +33,7 @@ from activities.payout import PayoutActivities
 from activities.payout_schedule import PayoutScheduleActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.recovery import RecoveryActivities
+from activities.referral import ReferralActivities
 from activities.reputation import ReputationActivities
 from activities.revenue import RevenueActivities
 from activities.spend_alerts import SpendAlertActivities
@@ -77,6 +78,7 @@ from workflows.payout_sweep import PayoutSweepWorkflow
 from workflows.provider_event import ProviderEventWorkflow
 from workflows.purchase_renewals import PurchaseRenewalsWorkflow
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
+from workflows.referral_rewards import ReferralRewardsWorkflow
 from workflows.reputation_decay import ReputationDecayWorkflow
 from workflows.revenue_recognition import RevenueRecognitionWorkflow
 from workflows.scheduled_payouts import ScheduledPayoutsWorkflow
@@ -117,6 +119,7 @@ WORKFLOWS = [
     ProviderEventWorkflow,
     PurchaseRenewalsWorkflow,
     ReconciliationWorkflow,
+    ReferralRewardsWorkflow,
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
     AccountingDaysWorkflow,
@@ -184,6 +187,13 @@ def make_worker(
     )
     terms = TermsMaker.of(settings.payment_rules, providers, database, settings.sale_rules)
     topups = AutoTopUpActivities(database, client, terms)
+    referrals = ReferralActivities(
+        database,
+        settings.referral_rewards,
+        settings.price_of_credits,
+        window=settings.chargeback_window,
+        exempt=settings.evidence_policy.registrars,
+    )
     selling = MarketplaceActivities(database, client, terms, pays_out_granted=settings.pay_out_granted_credits)
     invoices = InvoiceActivities(
         database, client, terms, two_above=settings.two_operators_above, sealed_signals=sealed_signals
@@ -243,6 +253,7 @@ def make_worker(
             topups.order,
             topups.settle,
             selling.renew_purchases,
+            referrals.look_at_referrals,
             customers.ensure_customer,
             customers.look_at_cash,
             CreatorActivities(database, providers.payouts).refresh_creator,

@@ -42,6 +42,7 @@ from repositories import (
     payment_command,
     provider_event,
     recovery,
+    referral,
 )
 from repositories import credit_lot as lots
 from repositories.together import Writes, together
@@ -187,6 +188,8 @@ class PaymentActivities:
                 # Done so long ago that the state has forgotten; only the timeline has not.
                 remembered = (*stored.receipts, last.command_id)[-RECEIPT_WINDOW:]
                 return RecordedPayment(applied=False, stored=replace(stored, receipts=remembered))
+        if last is not None and gone_minor(last.payment):
+            await referral.look_again(session, message.payment_id, last.at)
         ledger = Ledger(await driver_connection(session))
         debts: dict[str | None, int] = {}
         earnings = await lock(session, ledger, message.events)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, text
+from sqlalchemy import Text, bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.reputation.traits import TraitKind
+from domain.reputation.traits import TraitKind, digest
 from models.organization_trait import OrganizationTrait
 
 # A method that is used every day is written once a day.
@@ -22,6 +23,24 @@ SET last_seen = CASE WHEN :holds THEN EXCLUDED.last_seen ELSE t.last_seen END,
     ended_at = CASE WHEN NOT :holds THEN coalesce(t.ended_at, EXCLUDED.ended_at) END,
     judged_at = CASE WHEN :holds AND t.ended_at IS NOT NULL THEN NULL ELSE t.judged_at END
 """)
+# A referrer may sell to whom it has brought; for reputation they count as one all the same.
+_IN_ONE_HAND = text("""
+SELECT EXISTS (
+        SELECT FROM organization_traits t JOIN organization_traits o USING (kind, digest)
+        WHERE t.org_id = :one AND o.org_id = :other AND kind <> 'referrer' AND t.ended_at IS NULL AND o.ended_at IS NULL
+    ) OR EXISTS (
+        SELECT FROM organization_traits WHERE org_id IN (:one, :other) AND kind = 'probe' AND ended_at IS NULL
+    ) OR EXISTS (
+        SELECT FROM billing_profiles t JOIN billing_profiles o USING (vat_id)
+        WHERE t.org_id = :one AND o.org_id = :other
+    ) OR EXISTS (
+        SELECT FROM creator_accounts t JOIN creator_accounts o USING (destination)
+        WHERE t.org_id = :one AND o.org_id = :other
+    ) OR '*' <> ALL (:exempt) AND EXISTS (
+        SELECT FROM organizations t JOIN organizations o USING (created_by)
+        WHERE t.id = :one AND o.id = :other AND created_by <> ALL (:exempt)
+    )
+""").bindparams(bindparam("exempt", type_=ARRAY(Text)))
 
 
 async def seen(session: AsyncSession, org_id: str, kind: TraitKind, digest: str) -> None:
@@ -32,6 +51,22 @@ async def seen(session: AsyncSession, org_id: str, kind: TraitKind, digest: str)
 async def put(session: AsyncSession, org_id: str, kind: TraitKind, digest: str, *, holds: bool) -> None:
     """Have an organization have a trait, or have it no more."""
     await session.execute(_SET, {"org_id": org_id, "kind": kind.value, "digest": digest, "holds": holds})
+
+
+async def refer(session: AsyncSession, org_id: str, referrer_org_id: str) -> None:
+    """Have an organization share its referrer with it; the referrer's id is no secret, so it needs no key."""
+    shared = digest(b"", TraitKind.REFERRER, referrer_org_id)
+    for each in (org_id, referrer_org_id):
+        await seen(session, each, TraitKind.REFERRER, shared)
+
+
+async def in_one_hand(session: AsyncSession, one: str, other: str, exempt: Sequence[str]) -> bool:
+    """Tell whether two organizations share who pays, who is paid, a tax id, or the operator who made them.
+
+    That one has referred the other is not that. `exempt` make organizations for many others; `*` is everybody.
+    """
+    values = {"one": one, "other": other, "exempt": list(exempt)}
+    return bool(await session.scalar(_IN_ONE_HAND, values))
 
 
 async def of(session: AsyncSession, org_id: str) -> Sequence[tuple[OrganizationTrait, Sequence[str]]]:

@@ -54,6 +54,13 @@ SCHEDULES = [
         run_timeout=timedelta(hours=6),
     ),
     Job(
+        id="referral-rewards",
+        workflow="referral-rewards",
+        spec=_daily(4, 40),
+        summary="Rewards referrals whose payment stands, and takes rewards back",
+        run_timeout=timedelta(hours=6),
+    ),
+    Job(
         id="revenue-recognition",
         workflow="revenue-recognition",
         spec=_every(minutes=5),

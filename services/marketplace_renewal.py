@@ -22,8 +22,7 @@ from ledger.spending import Spender
 from models.marketplace import MarketplacePurchase
 from repositories import audit, debt, marketplace, payment, payment_command
 from repositories import spend as spends
-from repositories.reputation import are_related
-from runtime.database import driver_connection
+from repositories.organization_trait import in_one_hand
 from services import mail
 from services.marketplace import new_purchase, price_spend
 from services.marketplace_sale import pay
@@ -62,9 +61,8 @@ async def renew(
     if row.renews_at is None or row.renews_at > now:
         return None
     listing = await marketplace.get(session, row.agent_id)
-    connection = await driver_connection(session)
     sold = listing.offer.status == OfferStatus.LISTED.value
-    if not sold or await are_related(connection, row.org_id, row.payee_org_id, ("*",)):
+    if not sold or await in_one_hand(session, row.org_id, row.payee_org_id, ("*",)):
         await _stop(session, row, now)
         return None
     offer = replace(listing.as_offer(), model=OfferModel.MONTHLY, price_minor=row.price_minor, currency=row.currency)

@@ -17,8 +17,7 @@ from models.spend import Spend, SpendChange
 from repositories import audit, debt, marketplace
 from repositories import spend as spends
 from repositories.command import other_request
-from repositories.reputation import are_related
-from runtime.database import driver_connection
+from repositories.organization_trait import in_one_hand
 from runtime.identity import new_id
 from services.marketplace import owned_now
 from services.marketplace_sale import give_back, pay
@@ -66,7 +65,7 @@ async def use(
         org_id: who uses the agent.
         wanted: the use.
         creator_bps: the creator's share where no other one is set for the agent.
-        exempt: who registers organizations for many others, see `repositories.reputation.are_related`.
+        exempt: who registers organizations for many others, see `repositories.organization_trait.in_one_hand`.
         pays_out_granted: whether creators take out what nobody has paid for.
         now: the time.
 
@@ -88,7 +87,7 @@ async def use(
         org_id,
         owned=None if owned is None else PurchaseStatus(owned.status),
         prices=None if owned is None else owned.usage_prices,
-        related=await are_related(await driver_connection(session), org_id, offer.org_id, exempt),
+        related=await in_one_hand(session, org_id, offer.org_id, exempt),
     )
     assert owned is not None
     price_minor = price_of(prices, wanted.meter, wanted.spend.quantity)

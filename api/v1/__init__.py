@@ -39,6 +39,7 @@ from api.v1.pricing.endpoints import router as prices
 from api.v1.pricing.rules import router as pricing_rules
 from api.v1.projects.endpoints import router as projects
 from api.v1.reconciliation.endpoints import router as reconciliation
+from api.v1.referrals.endpoints import router as referrals
 from api.v1.reputation.clients import router as reputation_clients
 from api.v1.reputation.endpoints import router as reputation
 from api.v1.reputation.levels import router as reputation_levels
@@ -77,6 +78,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     contracts,
     agents,
     marketplace,
+    referrals,
     departments,
     spend_controls,
     exchange_rates,

@@ -7,11 +7,13 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 
 from domain.action_cost import Cost, defaults
+from domain.credits import CreditPrice, credit_price
 from domain.errors import Invalid
 from domain.money import CREDIT, format_amount, parse_amount
 from domain.payable import HoldBack
 from domain.plan import DEFAULTS, FREE, MAX_LIMIT, OlderTerms, Plans, plans_from, with_older
 from domain.project import SlotPrice, slot_price
+from domain.referral import Rewards
 from domain.revenue_share import ALL_BPS, CREATOR_BPS, share_bps
 from domain.topup import Package, packages_from, priced
 from runtime.settings.part import Part
@@ -42,6 +44,8 @@ class SalesSettings(Part):
     credits_per_workflow_execution: str = "10"
     signup_bonus_free: str = "100"
     signup_bonus_premium: str = "100"
+    referral_bonus_referrer: str = "0"
+    referral_bonus_referred: str = "0"
     refunded_credits_days: int = Field(default=7, ge=0, le=365)
     earned_credits_days: int = Field(default=30, ge=1, le=3650)
     pay_out_granted_credits: bool = False
@@ -64,6 +68,19 @@ class SalesSettings(Part):
     creator_revenue_share: str | None = None
     platform_revenue_share: str | None = None
     purchase_refund_days: int = Field(default=14, ge=0, le=365)
+
+    @property
+    def price_of_credits(self) -> CreditPrice:
+        """What one credit costs."""
+        return credit_price(self.credit_price, self.credit_currency)
+
+    @property
+    def referral_rewards(self) -> Rewards:
+        """What both sides of a referral are granted."""
+        return Rewards(
+            referrer_minor=parse_amount(self.referral_bonus_referrer, CREDIT, zero=True),
+            referred_minor=parse_amount(self.referral_bonus_referred, CREDIT, zero=True),
+        )
 
     @property
     def hold_back(self) -> HoldBack:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from pydantic import model_validator
 
-from domain.credits import credit_price
 from domain.errors import Invalid
 from domain.invoice.rules import InvoiceRules
 from domain.invoice.series import DocumentType, series_of
@@ -29,11 +28,10 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
     @property
     def invoice_rules(self) -> InvoiceRules:
         """Where the seller is, whose series invoices are numbered in, and what credits pay of them."""
-        credit = credit_price(self.credit_price, self.credit_currency)
         return InvoiceRules(
             seller_country=self.tax_country,
             entity=self.legal_entity,
-            credit=credit,
+            credit=self.price_of_credits,
             credit_includes_tax=self.credit_prices_include_tax,
         )
 
@@ -41,7 +39,7 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
     def payment_rules(self) -> PaymentRules:
         """How payments are taken."""
         return PaymentRules(
-            credit=credit_price(self.credit_price, self.credit_currency),
+            credit=self.price_of_credits,
             slot=self.price_of_slots,
             quote_validity=self.quote_validity,
             expiry=self.payment_expiry,
@@ -68,11 +66,12 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
     def _prices_can_be_read(self) -> "Settings":
         """Refuse prices that no sale could be made at when the process starts, and not at the first sale; and rates."""
         rules: dict[str, Callable[[], object]] = {
-            "CREDIT_PRICE and BURSAR_CREDIT_CURRENCY": lambda: credit_price(self.credit_price, self.credit_currency),
+            "CREDIT_PRICE and BURSAR_CREDIT_CURRENCY": lambda: self.price_of_credits,
             "CREDIT_PACKAGES": lambda: self.packages,
             "CREDITS_PER_API_CALL and BURSAR_CREDITS_PER_WORKFLOW_EXECUTION": lambda: self.default_costs,
             "SIGNUP_BONUS_FREE": lambda: self.signup_bonus_minor(FREE),
             "SIGNUP_BONUS_PREMIUM": lambda: self.signup_bonus_minor(PREMIUM),
+            "REFERRAL_BONUS_REFERRER and BURSAR_REFERRAL_BONUS_REFERRED": lambda: self.referral_rewards,
             "ACCOUNTING_CODES": lambda: self.account_codes,
             "REPUTATION_DECAY_RATE": lambda: self.reputation_rate_e4,
             "LEGAL_ENTITY": lambda: series_of(DocumentType.INVOICE, self.legal_entity),

@@ -21,7 +21,7 @@ from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
 from models.marketplace import MarketplacePurchase
 from repositories import alert, audit, marketplace, payment
-from repositories.reputation import are_related
+from repositories.organization_trait import in_one_hand
 from runtime.database import driver_connection
 from services.debt import close_paid_debts, owed_minor
 from services.marketplace import new_purchase, owned_now
@@ -230,5 +230,5 @@ async def _require_for_sale(session: AsyncSession, terms: PaymentTerms, at: date
     if listing.offer.status != OfferStatus.LISTED.value:
         raise NotForSale("This agent is not sold any more.")
     # Who made them was asked when the payment was. By what they pay with they may be related since.
-    if await are_related(await driver_connection(session), terms.org_id, purpose.payee_org_id, ("*",)):
+    if await in_one_hand(session, terms.org_id, purpose.payee_org_id, ("*",)):
         raise NotForSale("The two organizations are related.")

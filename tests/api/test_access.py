@@ -292,7 +292,7 @@ OWN_DATA = {
         ),
         *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
         *("/billing/customer", "/billing/payment-methods", "/projects", "/projects/deployment/limits"),
-        "/marketplace/library",
+        *("/marketplace/library", "/referrals"),
         *("/billing/subscription", "/billing/entitlements", "/billing/connect", "/billing/earnings"),
         *("/billing/payouts", "/billing/payouts/preview", "/billing/payouts/schedule"),
     )
@@ -474,6 +474,7 @@ async def test_ids_of_somebody_else_in_requests_are_404(role: str, tenant: Tenan
         ("GET", f"/billing/invoices?organization_id={org_id}", None),
         ("GET", f"/projects/deployment/limits?organization_id={org_id}", None),
         ("GET", f"/marketplace/library?organization_id={org_id}", None),
+        ("GET", f"/referrals?organization_id={org_id}", None),
         ("GET", f"/payments/pricing/{tenant.agent_id}?base_price=1&organization_id={org_id}", None),
         ("POST", f"/payments/pricing/{tenant.agent_id}/quotes", {"organization_id": org_id}),
     ]

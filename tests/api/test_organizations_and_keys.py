@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import httpx2
@@ -232,3 +233,17 @@ async def test_keys_are_listed_by_roles_that_may(role: str, tenant: Tenant) -> N
         good(response)
     else:
         refused(response, 403, "auth.forbidden")
+
+
+async def test_both_sides_see_a_referral_and_an_organization_is_referred_by_one_that_exists(
+    operator: Caller, new_tenant: Any
+) -> None:
+    referrer = await new_tenant("owner")
+    body = {"name": "Brought", "referred_by": referrer.org_id}
+    brought = good(await operator.post("/organizations", body, key=new_key()), 201)["id"]
+    unknown = {"name": "Brought", "referred_by": "org_01h455vb4pex5vsknk084sn02q"}
+    assert refused(await operator.post("/organizations", unknown), 422, "request.invalid")["field"] == "referred_by"
+    (seen,) = good(await referrer.owner.get("/referrals"))["data"]
+    assert (seen["organization_id"], seen["referrer_id"], seen["status"]) == (brought, referrer.org_id, "waiting")
+    assert good(await operator.get(f"/referrals?organization_id={brought}"))["data"] == [seen]
+    assert good(await (await new_tenant("owner")).owner.get("/referrals"))["data"] == []

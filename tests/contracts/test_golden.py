@@ -33,6 +33,7 @@ from contracts import (
     payment,
     payout,
     recovery,
+    referral,
     reputation,
     revenue,
     seal,
@@ -398,6 +399,20 @@ def samples() -> dict[str, Message]:
         marketplace.RenewedPurchases(found=3, last="pur_01h455vb4pex5vsknk084sn02q", renewed=1, asked=1, failed=1),
         marketplace.PurchaseRenewals(
             now=e.T0, limit=20, after="pur_01h455vb4pex5vsknk084sn02q", found=3, renewed=1, asked=1, failed=1
+        ),
+        referral.LookAtReferrals(now=e.T0, after="org_01h455vb4pex5vsknk084sn02q", limit=100),
+        referral.LookedAtReferrals(
+            found=4, last="org_01h455vb4pex5vsknk084sn02q", rewarded=1, refused=1, taken_back=1, failed=1
+        ),
+        referral.ReferralRewards(
+            now=e.T0,
+            limit=100,
+            after="org_01h455vb4pex5vsknk084sn02q",
+            found=4,
+            rewarded=1,
+            refused=1,
+            taken_back=1,
+            failed=1,
         ),
         revenue.RecogniseRevenue(limit=2000, settle_seconds=5),
         revenue.RecognisedRevenue(count=1),

@@ -133,7 +133,7 @@ FOUNDATION = {
     "/departments/{department_id}/close": {"post"},
     "/agents/{agent_id}/attribution": {"get", "put"},
     "/agents/{agent_id}/category": {"put"},
-    **{path: {"get"} for path in ("/marketplace/agents", "/marketplace/library")},
+    **{path: {"get"} for path in ("/marketplace/agents", "/marketplace/library", "/referrals")},
     "/marketplace/agents/{agent_id}": {"get", "put"},
     "/marketplace/agents/{agent_id}/purchase": {"post"},
     **{f"/marketplace/purchases/{{purchase_id}}/{path}": {"post"} for path in ("refund", "cancel")},

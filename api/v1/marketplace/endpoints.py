@@ -45,8 +45,7 @@ from models.marketplace import MarketplacePurchase
 from repositories import agent as agents
 from repositories import marketplace
 from repositories.marketplace import Listing, Wanted
-from repositories.reputation import are_related
-from runtime.database import driver_connection
+from repositories.organization_trait import in_one_hand
 from services import marketplace as service
 from services import marketplace_renewal
 
@@ -187,7 +186,7 @@ async def purchase_agent(
     async def check() -> None:
         async with deps.database.platform() as session:
             exempt = deps.settings.evidence_policy.registrars
-            related = await are_related(await driver_connection(session), org_id, offer.org_id, exempt)
+            related = await in_one_hand(session, org_id, offer.org_id, exempt)
         check_buyer(offer, org_id, related=related)
 
     async def terms() -> PaymentTerms:

@@ -25,7 +25,7 @@ from models.organization import Organization
 from repositories import audit, contact
 from repositories import organization as organizations
 from runtime.identity import new_id
-from services import credit_lot, mail, project
+from services import credit_lot, mail, project, referral
 from services.project import Order
 
 router = APIRouter(tags=["organizations"])
@@ -61,6 +61,8 @@ async def create_organization(
                 bonus = deps.settings.signup_bonus_minor(body.tier)
                 now = datetime.now(UTC)
                 await credit_lot.grant_signup_bonus(session, actor, org_id=row.id, amount_minor=bonus, now=now)
+                if body.referred_by is not None:
+                    await referral.refer(session, row.id, body.referred_by, now=now)
         if is_new:
             begin_customer(deps, row.id, row.name)
         return OrganizationView.of(row)

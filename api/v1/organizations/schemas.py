@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from api.fields import EmailAddress, Name, RequestModel, ResponseModel, example
+from api.fields import EmailAddress, Name, OrganizationId, RequestModel, ResponseModel, example
 from domain.mail import LANGUAGES, MAX_CONTACTS, Contact, Purpose
 from domain.plan import FREE, PLAN_NAME
 from models.contact import OrganizationContacts
@@ -24,6 +24,9 @@ class OrganizationCreate(RequestModel):
 
     name: Name
     tier: TierName = FREE
+    referred_by: OrganizationId | None = Field(
+        default=None, description="The organization that has brought it, which is rewarded for it later."
+    )
 
 
 class TierChange(RequestModel):

@@ -87,6 +87,15 @@ TABLES: Mapping[str, Place] = {
         },
         {IDENTIFIER: DELETE, CONTACT: EVIDENCE},
     ),
+    "referrals": Place(
+        "who has brought which organization, and what both were granted for it",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "org_id referrer_org_id payment_id referrer_lot referred_lot",
+            FINANCIAL: "referrer_minor referred_minor",
+            TECHNICAL: "status reason created_at decided_at taken_back_at next_at",
+        },
+    ),
     "recoveries": Place(
         "what was lost of a payment and creators answer for",
         WITH_THE_BOOKS,

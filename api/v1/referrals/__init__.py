@@ -1,0 +1,1 @@
+"""Referrals: who has brought which organization."""

@@ -1,0 +1,39 @@
+"""What referrals look like over HTTP."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from api.fields import ResponseModel
+from domain.money import CREDIT, format_amount
+from domain.referral import ReferralStatus
+from models.referral import Referral
+
+
+class ReferralView(ResponseModel):
+    """That one organization has brought another one, and what both were granted for it."""
+
+    organization_id: str = Field(description="The organization that was referred.")
+    referrer_id: str
+    status: ReferralStatus
+    reason: str | None = Field(description="Why nothing was granted, or why it was taken back.")
+    referrer_amount: str = Field(description="What the referrer was granted, in credits.")
+    referred_amount: str
+    created_at: datetime
+    decided_at: datetime | None
+    taken_back_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Referral) -> "ReferralView":
+        """Show a row."""
+        return cls(
+            organization_id=row.org_id,
+            referrer_id=row.referrer_org_id,
+            status=ReferralStatus(row.status),
+            reason=row.reason,
+            referrer_amount=format_amount(row.referrer_minor, CREDIT),
+            referred_amount=format_amount(row.referred_minor, CREDIT),
+            created_at=row.created_at,
+            decided_at=row.decided_at,
+            taken_back_at=row.taken_back_at,
+        )

@@ -1,0 +1,112 @@
+"""Credits for bringing a customer: both sides are granted some once the platform has earned them. Pure.
+
+An organization is made with the one that referred it. Its first payment has to stand when no bank takes it back any
+more, and what the platform has earned from it in commission by then, for good, is the most that both are granted.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.credits import CreditPrice
+from domain.errors import Invalid
+from domain.money import allocate
+
+#: How long after a payment could not be charged back any more commission may still come in for a reward.
+TERM = timedelta(days=180)
+#: How long a referral waits for a payment that stands.
+WAITS = timedelta(days=365)
+#: A referral that waits is looked at so often.
+AGAIN = timedelta(days=1)
+
+
+class ReferralStatus(StrEnum):
+    """What has become of a referral.
+
+    Attributes:
+        WAITING: its payment is not there, can still be taken back, or has not earned enough.
+        REWARDED: both sides were granted their credits.
+        REFUSED: nothing is granted: the two are related, or nothing was paid or earned in time.
+        TAKEN_BACK: its payment went back, and so did the credits.
+    """
+
+    WAITING = "waiting"
+    REWARDED = "rewarded"
+    REFUSED = "refused"
+    TAKEN_BACK = "taken_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewards:
+    """What each side is granted at most, in minor units of credits; nothing where both are zero."""
+
+    referrer_minor: int
+    referred_minor: int
+
+    @property
+    def total_minor(self) -> int:
+        """What a referral costs at most."""
+        return self.referrer_minor + self.referred_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What is known of a referral.
+
+    Attributes:
+        referred_at: when the organization was made.
+        paid_at: when the first payment that stands came in; None where there is none.
+        earned_minor: the commission that it has brought for good, in the currency of the price of a credit.
+        related: whether the two organizations share somebody or something.
+    """
+
+    referred_at: datetime
+    paid_at: datetime | None
+    earned_minor: int
+    related: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is done: `rewards` where credits are granted, else the reason why none ever are, or None to look again."""
+
+    rewards: Rewards | None = None
+    refused: str | None = None
+
+
+def decide(seen: Seen, rewards: Rewards, price: CreditPrice, *, window: timedelta, now: datetime) -> Decision:
+    """Return what becomes of a referral that waits.
+
+    The whole reward is granted as soon as commission covers it; at the end of the term, as much as it covers, in
+    proportion.
+
+    Args:
+        seen: what is known of it.
+        rewards: what each side is to be granted.
+        price: of a credit.
+        window: for how long a bank may take a payment back.
+        now: the time.
+    """
+    if seen.related:
+        return Decision(refused="related")
+    if seen.paid_at is None:
+        return Decision(refused="not_paid" if now >= seen.referred_at + WAITS else None)
+    if now < seen.paid_at + window:
+        return Decision()
+    covered_minor = min(rewards.total_minor, covers(seen.earned_minor, price))
+    if covered_minor and covered_minor == rewards.total_minor:
+        return Decision(rewards=rewards)
+    if now < seen.paid_at + window + TERM:
+        return Decision()
+    if not covered_minor:
+        return Decision(refused="nothing_earned")
+    referrer, referred = allocate(covered_minor, [rewards.referrer_minor, rewards.referred_minor])
+    return Decision(rewards=Rewards(referrer_minor=referrer, referred_minor=referred))
+
+
+def covers(earned_minor: int, price: CreditPrice) -> int:
+    """Return how many credits are worth what was earned, in minor units, rounded down."""
+    try:
+        return price.buys(earned_minor) if earned_minor > 0 else 0
+    except Invalid:
+        return 0

@@ -1,0 +1,57 @@
+"""When a referral is rewarded: late, within what it has earned, and never for those who are related."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.credits import credit_price
+from domain.referral import TERM, WAITS, Decision, Rewards, Seen, decide
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+WINDOW = timedelta(days=120)
+PRICE = credit_price("0.10", "USD")
+ONE = 1_000_000
+BOTH = Rewards(referrer_minor=6 * ONE, referred_minor=4 * ONE)
+
+
+def decided(now: datetime, earned: int = 100, rewards: Rewards = BOTH, **changes: Any) -> Decision:
+    known: dict[str, Any] = {"referred_at": NOW, "paid_at": NOW, "earned_minor": earned, "related": False, **changes}
+    return decide(Seen(**known), rewards, PRICE, window=WINDOW, now=now)
+
+
+@pytest.mark.parametrize(
+    ("now", "earned", "changes", "expected"),
+    [
+        (NOW + WINDOW, 100, {}, Decision(rewards=BOTH)),
+        (NOW + WINDOW - timedelta(seconds=1), 100, {}, Decision()),
+        (NOW + WINDOW, 99, {}, Decision()),
+        (NOW + WINDOW + TERM, 50, {}, Decision(rewards=Rewards(referrer_minor=3 * ONE, referred_minor=2 * ONE))),
+        (NOW + WINDOW + TERM, 0, {}, Decision(refused="nothing_earned")),
+        (NOW + WINDOW + TERM, -1, {}, Decision(refused="nothing_earned")),
+        (NOW, 100, {"related": True}, Decision(refused="related")),
+        (NOW + WAITS - timedelta(seconds=1), 0, {"paid_at": None}, Decision()),
+        (NOW + WAITS, 0, {"paid_at": None}, Decision(refused="not_paid")),
+    ],
+)
+def test_reward_waits_for_the_window_and_for_commission(
+    now: datetime, earned: int, changes: dict[str, Any], expected: Decision
+) -> None:
+    assert decided(now, earned, **changes) == expected
+
+
+def test_without_bonuses_nobody_is_rewarded() -> None:
+    nothing = Rewards(referrer_minor=0, referred_minor=0)
+    assert decided(NOW + WINDOW + TERM, 100, nothing) == Decision(refused="nothing_earned")
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**10), st.integers(0, 10**10), st.booleans())
+def test_reward_is_never_worth_more_than_what_was_earned(earned: int, one: int, other: int, late: bool) -> None:
+    wanted = Rewards(referrer_minor=one, referred_minor=other)
+    given_to = decided(NOW + WINDOW + (TERM if late else timedelta(0)), earned, wanted).rewards
+    if given_to is not None:
+        assert 0 < given_to.total_minor <= wanted.total_minor
+        # One credit costs 10 cents: 100,000 of its minor units a cent.
+        assert given_to.total_minor <= earned * 100_000

@@ -1,0 +1,178 @@
+"""The schedule that rewards referrals, in the books: late, once, and back with the payment."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import insert
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.referral import ReferralActivities
+from commands.verify import verify
+from contracts.referral import ReferralRewards
+from domain import accounts
+from domain.access import Actor, Role
+from domain.credits import credit_price
+from domain.money import CREDIT
+from domain.referral import Rewards
+from domain.reputation.traits import TraitKind
+from ledger.gateway import Ledger
+from ledger.spending import NewSpend, Spender, Spending
+from models.agent import Agent
+from models.marketplace import MarketplaceOffer
+from models.organization import Organization
+from models.referral import Referral
+from repositories import marketplace, organization_trait
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from runtime.jobs import SCHEDULES
+from services import marketplace as selling
+from services import referral as service
+from tests.api.paying import NOW, Written
+from tests.support.histories import replay_and_keep
+from tests.workflows.conftest import with_plugin
+from workflows.referral_rewards import ReferralRewardsWorkflow
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+ONE = 1_000_000
+WINDOW = timedelta(days=120)
+LATER = NOW + WINDOW + timedelta(days=1)
+
+
+@dataclass
+class Friends:
+    """One organization that brings another one, and a studio that has nothing to do with either."""
+
+    database: Database
+    referrer: str
+    referred: str
+    agent: str
+
+    async def pays(self) -> Written:
+        """Have the referred one buy 100 credits for 10 USD."""
+        made = await Written(self.database, self.referred).begin()
+        made.there.pay(fee=0)
+        return await made.look()
+
+    async def buys(self) -> None:
+        """Have it buy the agent for all of them: one dollar is the platform's."""
+        async with self.database.platform() as session:
+            bought = await selling.buy(
+                session,
+                Actor(principal="kim", role=Role.OWNER, org_id=self.referred),
+                (await marketplace.get(session, self.agent)).as_offer(),
+                creator_bps=9000,
+                spender=Spender(principal="kim"),
+                pays_out_granted=False,
+                seen_minor=None,
+                command_id=new_id("cmd"),
+                now=NOW,
+            )
+        assert bought.purchase is not None
+
+    async def uses(self, amount: int) -> None:
+        async with self.database.platform() as session:
+            books = Spending(await driver_connection(session), self.referred)
+            await books.charge(NewSpend(key=new_id("key"), action="x", amount_minor=amount), at=LATER)
+
+    async def stands(self) -> tuple[str, str | None]:
+        async with self.database.platform() as session:
+            row = await session.get(Referral, self.referred)
+            assert row is not None
+            return row.status, row.reason
+
+    async def has(self, org_id: str) -> tuple[int, int]:
+        """Return an organization's credits and what it owes."""
+        async with self.database.platform() as session:
+            ledger = Ledger(await driver_connection(session))
+            both = [
+                await ledger.balance(each) for each in (accounts.org_credits(org_id), accounts.org_debt(org_id, CREDIT))
+            ]
+        return both[0].posted_minor // ONE, -both[1].posted_minor // ONE
+
+
+async def friends(database: Database) -> Friends:
+    referrer, referred, studio, agent = new_id("org"), new_id("org"), new_id("org"), new_id("agt")
+    async with database.platform() as session:
+        for number, org in enumerate((referrer, referred, studio)):
+            await session.execute(
+                insert(Organization).values(id=org, name="x", command_id=org, created_by=f"op{number}")
+            )
+        about: dict[str, Any] = {"visibility": "public", "pricing_model": "free", "name": "x", "created_by": "x"}
+        await session.execute(insert(Agent).values(id=agent, org_id=studio, command_id=agent, **about))
+        priced = {"model": "one_time", "price_minor": 100 * ONE, "currency": CREDIT, "summary": "", "words": []}
+        who = {"status": "listed", "changed_by": "x", "changed_at": NOW, "created_at": NOW}
+        await session.execute(insert(MarketplaceOffer).values(agent_id=agent, org_id=studio, **priced, **who))
+        await service.refer(session, referred, referrer, now=NOW)
+    return Friends(database=database, referrer=referrer, referred=referred, agent=agent)
+
+
+async def test_referrals_are_rewarded_late_once_and_taken_back_with_the_payment(
+    fresh_database_urls: Any, timeskip_env: WorkflowEnvironment
+) -> None:
+    urls = fresh_database_urls
+    database = Database(urls.tenant, urls.platform)
+    good, idle, near = [await friends(database) for _ in range(3)]
+    paid = await good.pays()
+    await good.buys()
+    await idle.pays()
+    await near.pays()
+    await near.buys()
+    async with database.platform() as session:
+        for org_id in (near.referrer, near.referred):
+            await organization_trait.seen(session, org_id, TraitKind.CARD, "one card")
+    queue, client = new_id("queue"), with_plugin(timeskip_env.client)
+    rewards = Rewards(referrer_minor=6 * ONE, referred_minor=4 * ONE)
+    work = ReferralActivities(database, rewards, credit_price("0.10", "USD"), window=WINDOW)
+
+    async def sweep(now: datetime) -> tuple[int, int, int]:
+        handle = await client.start_workflow(
+            ReferralRewardsWorkflow.run, ReferralRewards(now=now, limit=2), id=new_id("referrals"), task_queue=queue
+        )
+        done: ReferralRewards = await handle.result()
+        assert done.failed == 0
+        if done.rewarded:
+            assert "rewarded: 1" in str(await handle.query("__temporal_workflow_metadata"))
+            await replay_and_keep(await handle.fetch_history(), "referral_rewards")
+        return done.rewarded, done.refused, done.taken_back
+
+    async with Worker(
+        client, task_queue=queue, workflows=[ReferralRewardsWorkflow], activities=[work.look_at_referrals]
+    ):
+        # Related ones are never rewarded; the others wait for the window.
+        assert await sweep(LATER - timedelta(days=2)) == (0, 1, 0)
+        assert await near.stands() == ("refused", "related")
+        assert await sweep(LATER) == (1, 0, 0)
+        assert await good.stands() == ("rewarded", None)
+        assert await idle.stands() == ("waiting", None)
+        assert [await good.has(org) for org in (good.referrer, good.referred)] == [(6, 0), (4, 0)]
+        assert await sweep(LATER + timedelta(days=1)) == (0, 0, 0)
+        await good.uses(3 * ONE)
+        ref = paid.there.dispute(fee=0)
+        await paid.look()
+        before = [await good.has(org) for org in (good.referrer, good.referred)]
+        assert await sweep(LATER + timedelta(days=2)) == (0, 0, 0)
+        paid.there.close_dispute(ref, won=False)
+        await paid.look()
+        assert await sweep(LATER + timedelta(days=4)) == (0, 0, 1)
+        after = [await good.has(org) for org in (good.referrer, good.referred)]
+        assert [new[0] - new[1] - (old[0] - old[1]) for old, new in zip(before, after, strict=True)] == [-6, -4]
+        assert after[1][1] - before[1][1] >= 3
+        assert await sweep(LATER + timedelta(days=5)) == (0, 0, 0)
+    connection = await asyncpg.connect(urls.platform)
+    try:
+        report = await verify(connection)
+    finally:
+        await connection.close()
+    assert report.ok, "\n".join(report.lines())
+    await database.close()
+
+
+def test_referrals_are_looked_at_every_day() -> None:
+    (job,) = [job for job in SCHEDULES if job.id == "referral-rewards"]
+    assert job.workflow == "referral-rewards"
+    assert [calendar.hour[0].start for calendar in job.spec.calendars] == [4]

@@ -1,0 +1,57 @@
+"""ReferralRewardsWorkflow: rewards referrals, every day."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.referral import ReferralActivities
+    from contracts.queues import regular_activity
+    from contracts.referral import LookAtReferrals, LookedAtReferrals, ReferralRewards
+    from workflows.batch import through_pages
+
+#: How many referrals one attempt looks at, one after the other.
+PAGE = 100
+
+
+@workflow.defn(name="referral-rewards")
+class ReferralRewardsWorkflow:
+    """Rewards referrals whose payment can no longer be taken back, and takes rewards back with a payment that was.
+
+    Messages: none; a schedule starts it.
+    Ends when: every referral that was due when it started was looked at.
+    Continues as new: when the server suggests it, from where it stands.
+    Compensates: nothing; each referral is one transaction.
+    """
+
+    @workflow.run
+    async def run(self, start: ReferralRewards | None = None) -> ReferralRewards:
+        """Look at referrals page by page."""
+        done = await through_pages(start or ReferralRewards(now=workflow.now(), limit=PAGE), self._page)
+        workflow.set_current_details(_details(done))
+        return done
+
+    async def _page(self, progress: ReferralRewards) -> LookedAtReferrals:
+        workflow.set_current_details(_details(progress))
+        return await workflow.execute_activity_method(
+            ReferralActivities.look_at_referrals,
+            LookAtReferrals(now=progress.now, after=progress.after, limit=progress.limit),
+            **regular_activity(f"look at referrals due at {progress.now:%Y-%m-%d}", timeout=timedelta(minutes=10)),
+        )
+
+
+def _details(progress: ReferralRewards) -> str:
+    """Write how far a run is for whoever reads it."""
+    ended = progress.rewarded + progress.refused + progress.taken_back + progress.failed
+    errors = f"{progress.failed}, see the worker's log; looked at again tomorrow" if progress.failed else "0"
+    return "\n".join(
+        (
+            f"Referrals that were due at {progress.now:%Y-%m-%d %H:%M:%S} UTC",
+            "",
+            f"- rewarded: {progress.rewarded}",
+            f"- refused: {progress.refused}",
+            f"- taken back: {progress.taken_back}",
+            f"- still waiting: {progress.found - ended}",
+            f"- **errors**: {errors}",
+        )
+    )
