@@ -172,7 +172,9 @@ def make_worker(
         ),
     )
     mails = MailActivities(database, make_mailer(settings), give_up_after=settings.mail_give_up_after)
-    books = PaymentActivities(database, sealed_signals=sealed_signals, entity=settings.legal_entity)
+    books = PaymentActivities(
+        database, sealed_signals=sealed_signals, entity=settings.legal_entity, hold_back=settings.hold_back
+    )
     asking = ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key)
     escrows = PaymentEscrows(database, client)
     payouts = PayoutActivities(database, providers.payouts, hold_back=settings.hold_back, sealed_signals=sealed_signals)

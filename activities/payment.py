@@ -28,6 +28,7 @@ from domain.ids import payment_transfer_key, uuid_id
 from domain.invoice.state import WrongInvoiceState
 from domain.marketplace.offer import NotForSale
 from domain.money import CREDIT, format_amount
+from domain.payable import HoldBack
 from domain.payment import booking
 from domain.payment.commands import RefundExceeds
 from domain.payment.entitlement import gone_minor
@@ -87,8 +88,15 @@ class SpentMeanwhile(RuntimeError):
 class PaymentActivities:
     """The effects of `PaymentWorkflow` on the books."""
 
-    def __init__(self, database: Database, *, sealed_signals: bool = False, entity: str | None = None) -> None:
-        """Take the database; the platform's role writes.
+    def __init__(
+        self,
+        database: Database,
+        *,
+        sealed_signals: bool = False,
+        entity: str | None = None,
+        hold_back: HoldBack | None = None,
+    ) -> None:
+        """Take the database, whose platform's role writes, and how long creators answer for what they earned.
 
         With `sealed_signals` nothing is written for a sender whom nobody but the message itself names. `entity` is the
         code of the legal entity that sells.
@@ -96,6 +104,7 @@ class PaymentActivities:
         self._database, self._entity = database, entity
         self._seals = Seals("payment", required=sealed_signals)
         self._failures = PaymentFailures()
+        self._hold_back = hold_back or HoldBack.default()
 
     @activity.defn(name="record_payment")
     async def record(self, message: RecordPayment) -> RecordedPayment:
@@ -192,7 +201,7 @@ class PaymentActivities:
             await referral.look_again(session, message.payment_id, last.at)
         ledger = Ledger(await driver_connection(session))
         debts: dict[str | None, int] = {}
-        earnings = await lock(session, ledger, message.events)
+        earnings = await lock(session, ledger, message.events, self._hold_back)
         before, taxed = stored, list[TaxedMovement]()
         for event in message.events:
             handled = message.handled if event is last else ()
@@ -234,7 +243,7 @@ class PaymentActivities:
         taxed: list[TaxedMovement],
     ) -> Payment:
         terms = event.payment.terms
-        resolved = await resolve(session, ledger, event, earnings)
+        resolved = await resolve(session, ledger, event, earnings, self._hold_back)
         postings, owed = resolved.postings, resolved.owed_minor
         if owed:
             debts[event.debtor] = debts.get(event.debtor, 0) + owed

@@ -25,6 +25,11 @@ class HoldBack:
     usual: timedelta
     floor: timedelta
 
+    @classmethod
+    def default(cls) -> "HoldBack":
+        """Return what holds where nobody has set anything else."""
+        return cls(usual=timedelta(days=14), floor=timedelta(days=7))
+
     def of(self, level: Level | None) -> timedelta:
         """Return how long the earnings of an agent at a level are held back."""
         days = None if level is None else level.hold_back_days

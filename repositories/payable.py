@@ -11,6 +11,7 @@ from domain import accounts
 from domain.money import CREDIT
 from domain.payable import PayableState, Share, Slice, Window
 from domain.payout.state import Payout
+from repositories.recovery import CASH_ESCROWS
 
 #: So many lots at most are paid out at once: it is one transaction.
 MOST_SLICES = 2_000
@@ -59,7 +60,8 @@ _CASH = text(
             SELECT sum(e.amount) FROM ledger.entries e JOIN ledger.transfers t ON t.id = e.transfer_id
             WHERE e.account_id = a.id AND e.amount > 0 AND e.effective_at > g.cutoff AND t.kind <> 'payout.returned'
         ), 0)::bigint AS young,
-        coalesce(z.amount, 0)::bigint AS frozen, coalesce(z.young, 0)::bigint AS young_frozen
+        (coalesce(z.amount, 0) + coalesce(c.amount, 0))::bigint AS frozen,
+        (coalesce(z.young, 0) + coalesce(c.young, 0))::bigint AS young_frozen
     FROM {_GIVEN}
     JOIN ledger.accounts a ON a.path LIKE 'agent/' || g.agent_id || '/earnings/%' AND a.asset <> 'CREDIT'
         AND a.path = 'agent/' || g.agent_id || '/earnings/' || a.asset
@@ -79,6 +81,23 @@ _CASH = text(
             SELECT FROM recovery_shares r WHERE r.source = e.transfer_id::text AND r.agent_id = g.agent_id
         )
     ) z ON true
+    -- Of a balance that was topped up nobody knows which escrow it paid, so no more is frozen than was paid in.
+    LEFT JOIN LATERAL (
+        SELECT sum(least(u.amount, u.paid))::bigint AS amount, sum(least(u.young, u.paid))::bigint AS young
+        FROM (
+            SELECT p.amount_minor AS paid, sum(e.amount) AS amount,
+                coalesce(sum(e.amount) FILTER (WHERE e.effective_at > g.cutoff), 0) AS young
+            FROM {_DISPUTED} d
+            JOIN payments p ON p.id = d.payment_id AND p.purpose = 'balance' AND p.currency = a.asset
+            CROSS JOIN LATERAL ({CASH_ESCROWS}) s
+            JOIN LATERAL (SELECT DISTINCT n.transfer_id FROM ledger.entries n WHERE n.account_id = s.id) o ON true
+            JOIN ledger.entries e ON e.transfer_id = o.transfer_id AND e.account_id = a.id
+            WHERE e.effective_at > d.opened_at - g.answers AND NOT EXISTS (
+                SELECT FROM recovery_shares r WHERE r.source = e.transfer_id::text AND r.agent_id = g.agent_id
+            )
+            GROUP BY p.id, p.amount_minor
+        ) u
+    ) c ON true
     ORDER BY g.agent_id, a.asset
     """
 )

@@ -70,11 +70,22 @@ _PLATFORM_CREDITS = text(
 _CREDITS_IN_TRANSIT = text(
     f"WITH {_FAMILY} SELECT coalesce(sum(remaining), 0)::bigint FROM payers WHERE path NOT LIKE 'agent/%'"
 )
-_MONEY = """
+#: What a top-up of a balance may have paid: the escrows that the balance has funded since.
+CASH_ESCROWS = """
+    SELECT DISTINCT x.id
+    FROM ledger.accounts c
+    JOIN ledger.entries e ON e.account_id = c.id AND e.amount < 0 AND e.effective_at >= p.created_at
+    JOIN ledger.entries f ON f.transfer_id = e.transfer_id AND f.amount > 0
+    JOIN ledger.accounts x ON x.id = f.account_id AND x.path LIKE 'escrow/%'
+    WHERE p.purpose = 'balance' AND c.path = 'org/' || p.org_id || '/cash/' || p.currency AND c.asset = p.currency
+"""
+_MONEY = f"""
     SELECT a.id FROM payments p
     JOIN ledger.accounts a ON a.asset = :asset
         AND a.path IN ('org/' || p.org_id || '/payments/' || p.id, 'escrow/' || p.escrow_id)
     WHERE p.id = :payment
+    UNION
+    SELECT s.id FROM payments p, LATERAL ({CASH_ESCROWS}) s WHERE p.id = :payment
 """
 _EARNED_MONEY = text(
     f"""

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.payment import PaymentEvent
 from domain import accounts
 from domain.accounts import Account
+from domain.payable import HoldBack
 from domain.payment import booking
 from domain.payment.state import PaymentPosting, PaymentPostingKind
 from ledger.gateway import Ledger, Posting
@@ -27,7 +28,9 @@ class Resolved:
     share: Share | None
 
 
-async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEvent]) -> Sequence[Account]:
+async def lock(
+    session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEvent], hold_back: HoldBack
+) -> Sequence[Account]:
     """Lock what the events can change before the first one: what the organization owes, what has a share, the balances.
 
     Whoever has one of these locks waits for those after it. So nobody who has balances may wait for the others, and
@@ -53,7 +56,9 @@ async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEv
         earnings = await recoverable(session, terms.org_id, terms.purpose.goods_asset, clawed_back_minor)
     is_one = len(moving) < 2 and not clawed_back_minor
     shares = [
-        await _books(event).share(session, event) for event in moving if not is_one or _books(event).posts_again(event)
+        await _books(event).share(session, event, hold_back)
+        for event in moving
+        if not is_one or _books(event).posts_again(event)
     ]
     touched = {account: None for share in shares if share is not None for account in share.posts_to()}
     if is_one and not touched:
@@ -66,7 +71,13 @@ async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEv
     return earnings
 
 
-async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent, earnings: Sequence[Account]) -> Resolved:
+async def resolve(
+    session: AsyncSession,
+    ledger: Ledger,
+    event: PaymentEvent,
+    earnings: Sequence[Account],
+    hold_back: HoldBack,
+) -> Resolved:
     """Resolve the moves of one event; the caller has called `lock`. A share stays locked until the end as well.
 
     Raises:
@@ -74,7 +85,7 @@ async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent, ea
     """
     movements: list[booking.Transfer] = []
     owes = 0
-    share = await _books(event).share(session, event)
+    share = await _books(event).share(session, event, hold_back)
     for moved in event.moves:
         move = moved
         if share is not None and share.takes_part_in(move):

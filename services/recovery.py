@@ -6,7 +6,7 @@ organization's debts.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -44,7 +44,9 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
         return 0
     known = {use.source for use in seen}
     uses, in_transit = await recovery.uses(session, locked)
-    since = {agent_id: await _since(session, locked, hold_back, agent_id) for agent_id in _agents(uses)}
+    since = {
+        agent_id: locked.disputed_at - await answers_for(session, hold_back, agent_id) for agent_id in _agents(uses)
+    }
     done = await recovery.shares(session, locked.id)
     due = [
         (use, minor)
@@ -87,11 +89,12 @@ def _agents(uses: list[Use]) -> set[str]:
     return {use.agent_id for use in uses if use.agent_id is not None}
 
 
-async def _since(session: AsyncSession, case: Recovery, hold_back: HoldBack, agent_id: str) -> datetime:
+async def answers_for(session: AsyncSession, hold_back: HoldBack, agent_id: str) -> timedelta:
+    """Return how long an agent's organization answers for what the agent has earned."""
     if await level.newest(session) is None:
-        return case.disputed_at - hold_back.answers_for(None)
+        return hold_back.answers_for(None)
     ladder, rank = await level.of_agent(session, agent_id)
-    return case.disputed_at - hold_back.answers_for(ladder.level_of(rank))
+    return hold_back.answers_for(ladder.level_of(rank))
 
 
 async def _plan(session: AsyncSession, ledger: Ledger, case: Recovery, due: list[tuple[Use, int]]) -> list[_Taking]:

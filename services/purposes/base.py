@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.payment import PaymentEvent
 from domain.access import Actor
 from domain.accounts import Account
+from domain.payable import HoldBack
 from domain.payment import booking
 from domain.payment.state import Payment, PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
@@ -46,8 +47,8 @@ class PurposeBooks(Protocol):
     async def subject(self, session: AsyncSession, actor: Actor, named: object) -> object:
         """Return what a request names, as the actor sees it, while it can be paid."""
 
-    async def share(self, session: AsyncSession, event: PaymentEvent) -> Share | None:
-        """Lock what has a part in the event's moves; None where nothing has."""
+    async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> Share | None:
+        """Lock what has a part in the event's moves; None where nothing has. Creators answer within the hold-back."""
 
     def posts_again(self, event: PaymentEvent) -> bool:
         """Tell whether a share of the event can post a transfer of its own besides the event's."""
@@ -71,7 +72,12 @@ class Alone:
         """Return what the request says."""
         return named
 
-    async def share(self, session: AsyncSession, event: PaymentEvent) -> Share | None:  # noqa: ARG002
+    async def share(
+        self,
+        session: AsyncSession,  # noqa: ARG002
+        event: PaymentEvent,  # noqa: ARG002
+        hold_back: HoldBack,  # noqa: ARG002
+    ) -> Share | None:
         """Lock nothing."""
         return None
 

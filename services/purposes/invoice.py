@@ -13,6 +13,7 @@ from domain.credit_note import ExceedsRemainder
 from domain.invoice import booking as invoice_booking
 from domain.invoice.booking import Part
 from domain.invoice.state import InvoiceBalance, PausedFor, WrongInvoiceState, changed, require_payable
+from domain.payable import HoldBack
 from domain.payment import booking, invoicing
 from domain.payment.commands import RefundExceeds
 from domain.payment.purposes.invoice import Payable
@@ -144,7 +145,12 @@ class InvoiceBooks(Alone):
         due = require_payable(invoice.standing_of(row))
         return Payable(invoice_id=row.id, number=row.number or row.id, due_minor=due, currency=row.currency)
 
-    async def share(self, session: AsyncSession, event: PaymentEvent) -> InvoiceShare | None:
+    async def share(
+        self,
+        session: AsyncSession,
+        event: PaymentEvent,
+        hold_back: HoldBack,  # noqa: ARG002
+    ) -> InvoiceShare | None:
         """Lock the invoice that the event can change."""
         terms = event.payment.terms
         invoice_id, takes = terms.purpose.invoice_id, event.event == REFUND or event.event in LOST

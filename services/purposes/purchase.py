@@ -14,8 +14,9 @@ from domain.accounts import Account
 from domain.marketplace.offer import NotForSale, OfferModel, OfferStatus
 from domain.marketplace.sale import PurchaseStatus, shares_between, shares_of, status_after
 from domain.money import format_amount
+from domain.payable import HoldBack
 from domain.payment import booking
-from domain.payment.purposes.purchase import KINDS, gone_of_price, is_disputed
+from domain.payment.purposes.purchase import KINDS, borne_minor, gone_of_price, is_disputed
 from domain.payment.state import Fulfilment, PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
@@ -23,6 +24,7 @@ from models.marketplace import MarketplacePurchase
 from repositories import alert, audit, marketplace, payment
 from repositories.organization_trait import in_one_hand
 from runtime.database import driver_connection
+from services import recovery
 from services.debt import close_paid_debts, owed_minor
 from services.marketplace import new_purchase, owned_now
 from services.purposes.base import Alone
@@ -60,12 +62,14 @@ class PurchaseShare:
     Attributes:
         purchase: None until the event makes the sale.
         taken: how much of the price has left the shares.
+        borne: what chargebacks have taken for which the creator does not answer any more: the payer alone owes it.
         stays_refunded: the organization has bought the agent anew, so what comes back goes to the organization.
         owed_minor: what the creator has not got any more, and its organization owes.
     """
 
     purchase: MarketplacePurchase | None
     taken: int
+    borne: int = 0
     stays_refunded: bool = False
     owed_minor: int = 0
 
@@ -86,7 +90,7 @@ class PurchaseShare:
         if event.event == "agent_bought":
             part, shares = price, shares_of(price, parties.creator_bps)
         else:
-            moved = gone_of_price(event.payment) - self.taken
+            moved = gone_of_price(event.payment, self.borne) - self.taken
             part = 0 if self.stays_refunded else min(move.amount_minor, max(0, -moved if gives else moved))
             before, self.taken = self.taken, self.taken + (-part if gives else part)
             shares = shares_between(min(before, self.taken), max(before, self.taken), parties.creator_bps)
@@ -181,7 +185,7 @@ class PurchaseBooks(Alone):
 
     shares = True
 
-    async def share(self, session: AsyncSession, event: PaymentEvent) -> PurchaseShare | None:
+    async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> PurchaseShare | None:
         """Lock the sale that the event makes or changes.
 
         Raises:
@@ -201,7 +205,11 @@ class PurchaseBooks(Alone):
             return None
         owned = await marketplace.owned(session, terms.org_id, purpose.agent_id)
         other = owned is not None and owned.id != row.id and row.status == PurchaseStatus.REFUNDED.value
-        return PurchaseShare(purchase=row, taken=row.taken_minor, stays_refunded=other)
+        borne = 0
+        if event.payment.disputes:
+            answers_for = await recovery.answers_for(session, hold_back, row.agent_id)
+            borne = borne_minor(event.payment, row.bought_at, answers_for)
+        return PurchaseShare(purchase=row, taken=row.taken_minor, borne=borne, stays_refunded=other)
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
         """Return where the shares are kept."""

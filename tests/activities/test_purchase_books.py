@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -76,16 +76,16 @@ class Sold:
         made.there.pay()
         return await made.look()
 
-    async def fulfil(self, made: Written) -> RecordedPayment:
+    async def fulfil(self, made: Written, *, at: datetime = NOW) -> RecordedPayment:
         assert made.payment is not None
-        recorded = await record(self.database, agent_bought(made.payment, at=NOW))
+        recorded = await record(self.database, agent_bought(made.payment, at=at))
         if recorded.applied:
             made.payment = recorded.stored
         return recorded
 
-    async def bought(self) -> Written:
+    async def bought(self, *, at: datetime = NOW) -> Written:
         made = await self.paid()
-        assert (await self.fulfil(made)).applied
+        assert (await self.fulfil(made, at=at)).applied
         return made
 
     async def _balance(self, account: Account) -> int:
@@ -254,6 +254,24 @@ async def test_share_that_was_paid_out_is_owed_by_the_creator_and_paid_by_the_ne
         await session.execute(insert(Organization).values(id=other, name="x", command_id=other, created_by="elsewhere"))
     await replace(sold, buyer=other).bought()
     assert (await sold.owed(sold.studio), await sold.earned()) == (0, 0)
+
+
+async def test_chargeback_after_the_hold_back_leaves_the_creator_its_share(sold: Sold) -> None:
+    made = await sold.bought(at=NOW - timedelta(days=15))
+    made.there.at = NOW
+    ref = made.there.dispute()
+    await made.look()
+    assert await sold.stands(made) == ("suspended", 0)
+    assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0, 1000)
+    made.there.close_dispute(ref, won=True)
+    await made.look()
+    assert await sold.stands(made) == ("active", 0)
+    assert (await sold.earned(), await sold.owed(sold.buyer), await sold.cash()) == (900, 0, 0)
+    made.there.dispute_again(ref)
+    await made.look()
+    made.there.close_dispute(ref, won=False)
+    await made.look()
+    assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0, 1000)
 
 
 async def test_refund_after_a_chargeback_took_the_price_is_what_the_buyer_owes(sold: Sold) -> None:

@@ -218,6 +218,24 @@ async def test_dispute_that_is_won_releases_what_was_frozen(world: World) -> Non
     assert await world.balances() == {"earned": 100, "owes": 0, "payer": 0}
 
 
+async def test_escrows_that_a_balance_has_paid_are_followed_the_newest_first(world: World) -> None:
+    purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
+    paid = [await world.bought(purpose=purpose) for _ in range(2)][1]
+    for cents, hours in ((900, -480), (300, 1), (400, 2)):
+        held, at = accounts.escrow(new_id("esc"), "USD", world.payer), NOW + timedelta(hours=hours)
+        await world.move(Posting(accounts.org_cash(world.payer, "USD"), held, cents), at=at)
+        await world.move(Posting(held, world.earned("USD"), cents), at=at)
+    paid.there.at = NOW
+    ref = paid.there.dispute(fee=0)
+    await paid.look()
+    assert (await world.states())[PayableState.FROZEN] == 700
+    paid.there.close_dispute(ref, won=False)
+    await paid.look()
+    assert await world.balances("USD") == {"earned": 1600, "owes": 0, "payer": -600}
+    assert (await world.recover())[0] == 2
+    assert await world.balances("USD") == {"earned": 1000, "owes": 0, "payer": 0}
+
+
 async def test_newest_use_is_taken_first_and_no_more_than_was_lost(world: World) -> None:
     paid = await world.bought()
     await world.works(40, at=NOW - timedelta(days=3))

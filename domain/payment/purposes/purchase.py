@@ -5,7 +5,7 @@ Until then the money waits on the payment's own account. After that what goes ba
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.access import Permission
 from domain.errors import Invalid
@@ -99,10 +99,19 @@ def agent_bought(payment: Payment, *, at: datetime) -> Outcome:
     return spent(payment, unreserved_minor(payment), "agent_bought", about, at=at)
 
 
-def gone_of_price(payment: Payment) -> int:
-    """Return how much of the price has gone back, or is held by a chargeback, after the payment's latest event."""
+def gone_of_price(payment: Payment, borne_minor: int = 0) -> int:
+    """Return how much of the price has left the shares of the sale after the payment's latest event.
+
+    That is what went back or is held by a chargeback, less `borne_minor` of it, for which the creator does not answer.
+    """
     beyond = payment.granted_minor - payment.terms.purpose.goods_minor
-    return min(payment.terms.purpose.goods_minor, max(0, taken(payment) - beyond))
+    return min(payment.terms.purpose.goods_minor, max(0, taken(payment) - borne_minor - beyond))
+
+
+def borne_minor(payment: Payment, sold_at: datetime, answers_for: timedelta) -> int:
+    """Return what chargebacks have taken that were opened when the creator did not answer for the sale any more."""
+    late = (each for each in payment.disputes if each.counts and sold_at <= each.opened_at - answers_for)
+    return sum(each.goods_minor for each in late)
 
 
 def is_disputed(payment: Payment) -> bool:
