@@ -30,6 +30,7 @@ class ApprovalAction(StrEnum):
     INVOICE_VOID = "invoice.void"
     INVOICE_GIVE_UP = "invoice.mark_uncollectible"
     TERMS = "billing_terms.agree"
+    CREDIT_GRANT = "credits.grant"
 
 
 class ApprovalRequired(Forbidden):

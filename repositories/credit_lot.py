@@ -1,10 +1,13 @@
 """Credit lots: the record of each grant."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.credits import GrantSource
 from ledger.invariants import Invariant
 from models.credit_lot import CreditLot
 from repositories import command
@@ -32,6 +35,23 @@ async def page(session: AsyncSession, *, org_id: str | None, after: str | None, 
     part = () if org_id is None else (CreditLot.org_id == org_id,)
     position = None if after is None else (after,)
     return (await session.scalars(newest(CreditLot, [part], [CreditLot.id], after=position, limit=limit))).all()
+
+
+async def lock_grants(session: AsyncSession, org_id: str) -> None:
+    """Let one transaction at a time grant an organization credits by hand, until it ends."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"grants:{org_id}", 0))))
+
+
+async def granted_since(session: AsyncSession, org_id: str, since: datetime, *, besides: str) -> int:
+    """Return the credits that an organization was granted since a time by other commands than `besides`."""
+    row = CreditLot
+    query = select(func.coalesce(func.sum(row.amount_minor), 0)).where(
+        row.org_id == org_id,
+        row.source.in_([source.value for source in GrantSource]),
+        row.created_at > since,
+        row.command_id != besides,
+    )
+    return int(await session.scalar(query) or 0)
 
 
 async def add(session: AsyncSession, lot: CreditLot) -> CreditLot:

@@ -1,12 +1,14 @@
 """Grants credits: the transfer, the lot that records it and the audit entry in one transaction."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.access import Actor
-from domain.credits import GrantSource
+from domain.approval import ApprovalAction, content_above
+from domain.credits import CreditPrice, GrantSource
 from domain.errors import Invalid
 from domain.ids import grant_key, signup_command_id, uuid_of
 from domain.lots import LotSource, LotTerms
@@ -16,8 +18,11 @@ from models.credit_lot import CreditLot
 from repositories import audit, credit_lot, organization
 from runtime.database import driver_connection
 from runtime.identity import new_id
+from services import approval
 
 KIND = "credit.grant"
+#: What operators grant within it counts together.
+DAY = timedelta(days=1)
 
 #: Where granted credits come from: what the platform gives away is its expense, a correction is new issuance.
 _FUNDED_BY = {
@@ -80,6 +85,60 @@ async def grant(
     details = {"amount": format_amount(made.amount_minor, CREDIT), "source": made.source}
     await audit.record(session, actor, "credits.grant", made.id, details, made.org_id)
     return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByHand:
+    """What decides whether a grant takes two operators: the setting, and what a credit costs."""
+
+    two_above: str | None
+    price: CreditPrice
+
+
+async def content_for_two(
+    session: AsyncSession,
+    by_hand: ByHand,
+    *,
+    org_id: str,
+    amount_minor: int,
+    source: GrantSource,
+    command_id: str,
+    now: datetime,
+) -> dict[str, object] | None:
+    """Return what two operators approve of a grant; None where one is enough.
+
+    All that an organization was granted within a day counts together, so that no grant is divided into small ones.
+    """
+    if by_hand.two_above is None:
+        return None
+    day = await credit_lot.granted_since(session, org_id, now - DAY, besides=command_id)
+    worth = by_hand.price.of(day + amount_minor)
+    if content_above(by_hand.two_above, worth, by_hand.price.currency) is None:
+        return None
+    return {"credits": format_amount(amount_minor, CREDIT), "source": source.value}
+
+
+async def use_approval(
+    session: AsyncSession,
+    by_hand: ByHand,
+    *,
+    org_id: str,
+    amount_minor: int,
+    source: GrantSource,
+    command_id: str,
+    now: datetime,
+) -> None:
+    """Use up the approval of a grant in its own transaction, where it takes one.
+
+    Raises:
+        ApprovalRequired: no other operator has approved this very grant.
+    """
+    await credit_lot.lock_grants(session, org_id)
+    content = await content_for_two(
+        session, by_hand, org_id=org_id, amount_minor=amount_minor, source=source, command_id=command_id, now=now
+    )
+    if content is not None:
+        await approval.use(session, ApprovalAction.CREDIT_GRANT, org_id, content, command_id=command_id, now=now)
 
 
 async def grant_signup_bonus(

@@ -1,5 +1,6 @@
 """Acts that take two operators: never one alone, whatever keys that one has, and once for each approval."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -62,6 +63,31 @@ async def test_large_invoice_is_ended_by_two_and_a_small_one_by_one(
     assert good(await asking.get(f"{PATH}/{large['id']}"))["status"] == "open"
     assert good(await other.post(f"/approvals/{needed['approval_id']}/approve"))["content"]["amount"] == "100.01"
     assert good(await asking.post(path, key=key))["status"] == end
+
+
+async def test_grants_worth_more_take_two_also_in_small_parts_and_at_once(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant
+) -> None:
+    """100 dollars are 1,000 credits."""
+    asking, other = two
+    tenant = await new_tenant("owner")
+
+    def grant(caller: Caller, amount: str, key: str) -> Awaitable[Any]:
+        body = {"organization_id": tenant.org_id, "amount": amount, "source": "promotion"}
+        return caller.post("/credits/grants", body, key=key)
+
+    first = new_key()
+    good(await grant(asking, "600", first), 201)
+    both = await asyncio.gather(grant(asking, "300", new_key()), grant(asking, "300", new_key()))
+    assert sorted(answer.status_code for answer in both) == [201, 403]
+    key = new_key()
+    needed = refused(await grant(asking, "200", key), 403, "approval.required")
+    good(await other.post(f"/approvals/{needed['approval_id']}/approve"))
+    refused(await grant(asking, "201", new_key()), 403, "approval.required")
+    made = good(await grant(asking, "200", key), 201)
+    assert good(await grant(asking, "200", key), 201) == made
+    refused(await grant(asking, "200", new_key()), 403, "approval.required")
+    assert good(await tenant.owner.get("/credits/balance"))["available"] == "1100.00"
 
 
 async def test_same_request_of_another_operator_approves(two: tuple[Caller, Caller], new_tenant: MakeTenant) -> None:

@@ -1,11 +1,12 @@
 """Grants of credits by an operator."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from api.approvals import two_operators
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
@@ -15,19 +16,31 @@ from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id
 from api.tenancy import known_organization
 from api.v1.credits.schemas import CreditLotView, GrantCreate, LotView
 from domain.access import Actor, Permission
-from domain.errors import NotFound
+from domain.approval import ApprovalAction, ApprovalRequired
+from domain.credits import GrantSource
+from domain.errors import Conflict, NotFound
 from domain.money import CREDIT, parse_amount
 from repositories import lot as lots
+from repositories import organization as organizations
 from services import credit_lot
+from services.credit_lot import ByHand
 
 router = APIRouter(tags=["credits"])
+
+
+class _Granted(TypedDict):
+    org_id: str
+    amount_minor: int
+    source: GrantSource
+    command_id: str
+    now: datetime
 
 
 @router.post(
     "/credits/grants",
     status_code=201,
     response_model=LotView,
-    responses=errors(NotFound),
+    responses=errors(NotFound, ApprovalRequired, (Conflict, "approval.same_operator")),
 )
 async def grant_credits(
     body: GrantCreate,
@@ -35,11 +48,25 @@ async def grant_credits(
     actor: Actor = require(Permission.GRANT_CREDITS),
     command: Command = idempotency(required=True),
 ) -> Response:
-    """Grant credits to an organization. For operators."""
+    """Grant credits to an organization. For operators, and for two of them above a setting."""
 
     async def grant() -> LotView:
-        amount_minor = parse_amount(body.amount, CREDIT)
+        amount_minor, now = parse_amount(body.amount, CREDIT), datetime.now(UTC)
+        by_hand = ByHand(two_above=deps.settings.two_operators_above, price=deps.settings.price_of_credits)
+        what: _Granted = {
+            "org_id": body.organization_id,
+            "amount_minor": amount_minor,
+            "source": body.source,
+            "command_id": command.command_id,
+            "now": now,
+        }
         async with deps.session_for(actor) as session:
+            await organizations.get(session, body.organization_id)
+            content = await credit_lot.content_for_two(session, by_hand, **what)
+        if content is not None:
+            await two_operators(deps, actor, command, ApprovalAction.CREDIT_GRANT, body.organization_id, content)
+        async with deps.session_for(actor) as session:
+            await credit_lot.use_approval(session, by_hand, **what)
             lot = await credit_lot.grant(
                 session,
                 actor,
@@ -49,7 +76,7 @@ async def grant_credits(
                 expires_at=body.expires_at,
                 note=body.note,
                 command_id=command.command_id,
-                now=datetime.now(UTC),
+                now=now,
             )
             return LotView.of(lot)
 
