@@ -20,10 +20,15 @@ class PayableState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldBack:
-    """How long earnings are held back: usually, and at least whatever the level."""
+    """How long earnings are held back: usually, and at least whatever the level.
+
+    Attributes:
+        refunds: for how long a buyer can give an agent back; what its sale brought is held back as long, at any level.
+    """
 
     usual: timedelta
     floor: timedelta
+    refunds: timedelta = timedelta(0)
 
     @classmethod
     def default(cls) -> "HoldBack":
@@ -37,7 +42,10 @@ class HoldBack:
 
     def window(self, level: Level | None, now: datetime) -> "Window":
         """Return which earnings of an agent at a level can be paid out now, and how long it answers for any."""
-        return Window(cutoff=now - self.of(level), answers_for=self.answers_for(level))
+        held = self.of(level)
+        return Window(
+            cutoff=now - held, answers_for=self.answers_for(level), sales_cutoff=now - max(held, self.refunds)
+        )
 
     def answers_for(self, level: Level | None) -> timedelta:
         """Return how long a creator answers for what is charged back: a level pays out sooner, on the same risk."""
@@ -51,10 +59,12 @@ class Window:
     Attributes:
         cutoff: until when they must have come to be paid out.
         answers_for: what was earned longer than this before a chargeback was opened is the platform's risk.
+        sales_cutoff: until when what an agent was sold for must have come to be paid out.
     """
 
     cutoff: datetime
     answers_for: timedelta
+    sales_cutoff: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,10 @@ _DISPUTED = """
      UNION ALL SELECT payment_id, disputed_at FROM recoveries WHERE closed_at IS NULL)
 """
 _GIVEN = """
-    unnest(CAST(:agents AS text[]), CAST(:cutoffs AS timestamptz[]), CAST(:answers AS interval[]))
-        AS g (agent_id, cutoff, answers)
+    unnest(
+        CAST(:agents AS text[]), CAST(:cutoffs AS timestamptz[]), CAST(:answers AS interval[]),
+        CAST(:sales_cutoffs AS timestamptz[])
+    ) AS g (agent_id, cutoff, answers, sales_cutoff)
 """
 #: The lots of earnings in credits, each with what it is. A chargeback of what paid for it freezes what its creator
 #: answers for, paid out soon or not.
@@ -33,7 +35,11 @@ _LOTS = f"""
         WHEN EXISTS (
             SELECT FROM {_DISPUTED} d WHERE d.payment_id = l.payment_id AND l.opened_at > d.opened_at - g.answers
         ) THEN 'frozen'
-        WHEN l.opened_at > g.cutoff THEN 'pending' ELSE 'available' END AS state
+        WHEN l.opened_at > g.cutoff THEN 'pending'
+        WHEN l.opened_at > g.sales_cutoff AND EXISTS (
+            SELECT FROM ledger.transfers t WHERE t.id = l.transfer_id AND t.kind = 'marketplace.sold'
+        ) THEN 'pending'
+        ELSE 'available' END AS state
     FROM {_GIVEN}
     JOIN ledger.accounts a ON a.path = 'agent/' || g.agent_id || '/earnings/CREDIT' AND a.asset = 'CREDIT'
     JOIN ledger.lots l ON l.account_id = a.id AND l.is_open AND l.remaining > l.held
@@ -58,7 +64,8 @@ _CASH = text(
     SELECT g.agent_id, a.asset, b.posted - b.pending_out AS free,
         coalesce((
             SELECT sum(e.amount) FROM ledger.entries e JOIN ledger.transfers t ON t.id = e.transfer_id
-            WHERE e.account_id = a.id AND e.amount > 0 AND e.effective_at > g.cutoff AND t.kind <> 'payout.returned'
+            WHERE e.account_id = a.id AND e.amount > 0 AND t.kind <> 'payout.returned'
+              AND e.effective_at > CASE t.kind WHEN 'payment.agent_bought' THEN g.sales_cutoff ELSE g.cutoff END
         ), 0)::bigint AS young,
         (coalesce(z.amount, 0) + coalesce(c.amount, 0))::bigint AS frozen,
         (coalesce(z.young, 0) + coalesce(c.young, 0))::bigint AS young_frozen
@@ -232,6 +239,7 @@ def _values(windows: Mapping[str, Window]) -> dict[str, object]:
         "agents": list(windows),
         "cutoffs": [window.cutoff for window in windows.values()],
         "answers": [window.answers_for for window in windows.values()],
+        "sales_cutoffs": [window.sales_cutoff for window in windows.values()],
     }
 
 

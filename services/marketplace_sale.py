@@ -64,7 +64,8 @@ async def pay(
     ]
     posted = await ledger.post_compound(
         key=purchase_key(sale.id, "shares"),
-        kind="marketplace.sold",
+        # What was sold can be given back for a time, and is held back as long; a use is final.
+        kind="marketplace.sold" if isinstance(sale, MarketplacePurchase) else "marketplace.used",
         postings=[leg for leg in legs if leg.amount_minor],
         reference=sale.id,
         org_id=sale.org_id,

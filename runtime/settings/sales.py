@@ -85,7 +85,11 @@ class SalesSettings(Part):
     @property
     def hold_back(self) -> HoldBack:
         """How long earnings are held back before they can be paid out."""
-        return HoldBack(usual=self.payout_hold_back, floor=self.payout_hold_back_floor)
+        return HoldBack(
+            usual=self.payout_hold_back,
+            floor=self.payout_hold_back_floor,
+            refunds=timedelta(days=self.purchase_refund_days),
+        )
 
     @property
     def packages(self) -> tuple[Package, ...]:

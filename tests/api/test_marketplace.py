@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -13,10 +14,12 @@ from api.app import create_app
 from commands.verify import verify
 from domain import accounts
 from domain.accounts import Account
+from domain.payable import HoldBack
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
 from repositories import lot, marketplace_proof, organization_trait, spend
 from runtime.database import Database, driver_connection
+from services.payable import shares_of
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.paying import Written
 from tests.api.spending import balance, grant, limit
@@ -380,6 +383,27 @@ async def test_use_is_refunded_whole_with_both_shares_and_giving_the_agent_back_
     good(await give_back(buyer.owner, purchase))
     assert await balance(buyer.owner) == ("80.00", "0.00")
     refused(await call(buyer.owner, studio), 403, "marketplace.not_in_library")
+
+
+async def test_what_can_be_given_back_is_not_paid_out_at_any_level(
+    studio: Tenant, buyer: Tenant, new_tenant: Any, database: Database
+) -> None:
+    await offer(studio)
+    await bought(buyer.owner, studio)
+    await priced(studio, page="10")
+    other = await made(new_tenant, buyer.owner.http)
+    await top_up(database, other)
+    await bought(other.owner, studio)
+    good(await call(other.owner, studio), 201)
+    hold_back, now = HoldBack(usual=timedelta(0), floor=timedelta(0), refunds=timedelta(days=14)), datetime.now(UTC)
+
+    async def states(days: int) -> dict[str, int]:
+        async with database.platform() as session:
+            found = await shares_of(session, studio.org_id, hold_back, now=now + timedelta(days=days))
+        return {share.state.value: share.amount_minor // ONE for share in found}
+
+    assert await states(1) == {"available": 9, "pending": 36}
+    assert await states(15) == {"available": 45}
 
 
 @pytest.mark.parametrize(
