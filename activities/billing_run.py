@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import asyncpg
 from temporalio import activity
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 
 from contracts.billing_run import (
     BillingRunResult,
@@ -23,6 +24,9 @@ from domain.errors import DomainError, Unavailable
 from domain.invoice.collection import Collection
 from domain.invoice.rules import UNTAXED, InvoiceRules
 from domain.invoice.series import DocumentType, series_of
+from domain.tax.treatment import Treatment
+from providers.payments.base import ProviderError, ProviderRefused, ProviderUnavailable
+from providers.tax.service import TaxService
 from repositories import billing_run as runs
 from repositories import billing_terms
 from repositories import invoice_collection as collections
@@ -37,6 +41,8 @@ from services.document_files import Documents
 NUMBERED = 500
 #: How many runs of invoices are started at once.
 STARTED_AT_ONCE = 50
+#: How many questions an outside tax service is asked at once.
+ASKED_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +62,18 @@ class BillingRunActivities:
         rules: InvoiceRules = UNTAXED,
         collecting: "Collecting | None" = None,
         documents: Documents | None = None,
+        taxes: TaxService | None = None,
     ) -> None:
         """Take the database, whose platform's role sees every organization, and how the deployment invoices.
 
         Without `collecting` the invoices are issued, and nobody charges or duns them; without `documents` theirs are
-        made when they are first asked for.
+        made when they are first asked for. `taxes` decides taxes in place of the rates that are kept.
         """
         self._database = database
         self._rules = rules
         self._collecting = collecting
         self._documents = documents
+        self._taxes = taxes
 
     @activity.defn(name="plan_billing_run")
     async def plan(self, message: PlanBillingRun) -> PlannedBillingRun:
@@ -112,10 +120,14 @@ class BillingRunActivities:
 
         Effect: numbers of invoices that have none, documents, mails, runs, the counts of the run, and its end.
         Idempotent by: the invoice, which has one document, one mail and one run; the month, which is counted anew.
-        Fails with: nothing that is final.
+        Fails with: nothing that is final. While invoices wait for the tax service it fails after everything else is
+            done, and its next attempt asks again.
         """
+        waiting = await self._ask_again(message)
         await self._number()
         await self._tell(message.month)
+        if waiting:
+            raise ApplicationError(f"{waiting} invoices wait for the tax service.", type=billing_run.TAX_WAITS)
         async with self._database.platform() as session:
             row = await runs.finish(session, message.month, message.now)
             return BillingRunResult(month=row.month, invoiced=row.invoiced, empty=row.empty, failed=row.failed)
@@ -125,15 +137,66 @@ class BillingRunActivities:
             connection = await driver_connection(session)
             page = await runs.candidates(connection, message.month, after=after, limit=message.limit)
             await billing_run.seal(connection, page.due, message.month, message.now)
-        async with self._database.platform() as session:
-            prepared = await billing_run.prepare(session, page.due, message.month, message.now)
-            basis = await billing_run.basis(session, page.due, self._rules, message.now)
-            await billing_run.note_waiting(session, prepared)
-        async with self._database.platform_statement() as connection:
-            for each in prepared:
-                await self._invoice(connection, each, basis, message.now, counted)
+        await self._invoice_all(page.due, message.month, message.now, counted)
         await self._number()
         return page
+
+    async def _invoice_all(self, org_ids: Sequence[str], month: date, now: datetime, counted: dict[str, int]) -> None:
+        """Invoice organizations whose bills are sealed."""
+        async with self._database.platform() as session:
+            prepared = await billing_run.prepare(session, org_ids, month, now)
+            basis = await billing_run.basis(session, org_ids, self._rules, now)
+            await billing_run.note_waiting(session, prepared)
+        if self._taxes is not None:
+            prepared, basis = await self._taxed(self._taxes, prepared, basis, now, counted)
+        async with self._database.platform_statement() as connection:
+            for each in prepared:
+                await self._invoice(connection, each, basis, now, counted)
+
+    async def _taxed(
+        self, service: TaxService, prepared: Sequence[Prepared], basis: Basis, now: datetime, counted: dict[str, int]
+    ) -> tuple[list[Prepared], Basis]:
+        """Ask for the tax of each invoice; one that has no answer is not issued, because no tax is guessed."""
+        free = asyncio.Semaphore(ASKED_AT_ONCE)
+
+        async def asked(each: Prepared) -> Treatment | ProviderError | None:
+            if not each.found.lines:
+                return None
+            async with free:
+                try:
+                    return await billing_run.treated(service, each, basis, now)
+                except (ProviderUnavailable, ProviderRefused) as error:
+                    return error
+
+        answers = await asyncio.gather(*(asked(each) for each in prepared))
+        known, treatments = list[Prepared](), dict[str, Treatment]()
+        for each, answer in zip(prepared, answers, strict=True):
+            if isinstance(answer, ProviderError):
+                code = billing_run.TAX_REFUSED if isinstance(answer, ProviderRefused) else billing_run.TAX_WAITS
+                async with self._database.platform() as session:
+                    counted["failed"] += await billing_run.note_failure(session, each, code, answer.detail, now)
+                continue
+            known.append(each)
+            if answer is not None:
+                treatments[each.org_id] = answer
+        return known, replace(basis, treatments=treatments)
+
+    async def _ask_again(self, message: ConcludeBillingRun) -> int:
+        """Invoice those that wait for the tax service, and return how many still do."""
+        left, after, page = 0, "", [""]
+        while page:
+            async with self._database.platform() as session:
+                page = [*await runs.waiting(session, message.month, billing_run.TAX_WAITS, after=after, limit=NUMBERED)]
+            if page:
+                counted = {"invoiced": 0, "empty": 0, "failed": 0}
+                await self._invoice_all(page, message.month, message.now, counted)
+                async with self._database.platform() as session:
+                    still = await runs.waiting(
+                        session, message.month, billing_run.TAX_WAITS, after=after, limit=NUMBERED
+                    )
+                left += len({*still} & {*page})
+                after = page[-1]
+        return left
 
     async def _invoice(
         self,

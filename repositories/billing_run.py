@@ -231,6 +231,13 @@ async def failures(session: AsyncSession, month: date, limit: int) -> Sequence[B
     return (await session.scalars(query.order_by(BilledPeriod.org_id).limit(limit))).all()
 
 
+async def waiting(session: AsyncSession, month: date, code: str, *, after: str, limit: int) -> Sequence[str]:
+    """Return the next organizations that could not be invoiced for a month for one reason."""
+    query = select(BilledPeriod.org_id).where(BilledPeriod.month == month, BilledPeriod.status == "failed")
+    query = query.where(BilledPeriod.failure == code, BilledPeriod.org_id > after)
+    return (await session.scalars(query.order_by(BilledPeriod.org_id).limit(limit))).all()
+
+
 async def oldest_open_month(session: AsyncSession) -> date | None:
     """Return the first month after all that were run without a gap since terms were agreed; None without terms."""
     first: date | None = (await session.scalars(select(func.min(BillingTermsRow.from_month)))).one()

@@ -4,9 +4,10 @@ A page of organizations is read together, after its bills were sealed, so that n
 it is invoiced. What an invoice leaves behind has a key made of its organization and month.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import asyncpg
@@ -22,10 +23,13 @@ from domain.invoice.rules import InvoiceRules
 from domain.mail import MailKind
 from domain.metering.charges import parse_charge, rate_step
 from domain.money import format_amount
+from domain.tax.treatment import Treatment
 from domain.usage.arrears import Source
 from models.billing_run import BillingRunRow, InvoiceItemRow
 from models.invoice import InvoiceRow
 from models.meter import MeterRow
+from providers.payments.base import ProviderRefused, ProviderUnavailable
+from providers.tax.service import TaxedLine, TaxQuestion, TaxService
 from repositories import alert, audit, billing_run, billing_terms, invoice, meter, organization, usage, usage_bill
 from repositories.command import made_before
 from repositories.invoice import CreditsAtHand
@@ -39,6 +43,10 @@ from services.tax import Assessor
 #: Who issues the invoices.
 ACTOR = Actor(principal="billing-run", role=Role.OPERATOR)
 FAILED = "billing.invoice_failed"
+#: Why an organization was not invoiced: the tax service did not answer yet, or will not.
+TAX_WAITS, TAX_REFUSED = "tax.service_unavailable", "tax.service_refused"
+#: How long an outside tax service has for an answer.
+TAX_TIMEOUT = timedelta(seconds=10)
 OTHER_CURRENCY = "billing.other_currency"
 #: How many items an organization may have that are on no invoice.
 MOST_ITEMS = 100
@@ -117,13 +125,15 @@ class Basis:
 
     Attributes:
         rules: how the deployment invoices.
-        taxes: decides the tax of each.
+        taxes: decides the tax of each that `treatments` has no answer for.
+        treatments: what an outside tax service has said, by organization.
         credits: those that organizations had when they were read.
     """
 
     rules: InvoiceRules
     taxes: Assessor
     credits: Mapping[str, CreditsAtHand]
+    treatments: Mapping[str, Treatment] = field(default_factory=dict)
 
 
 async def basis(session: AsyncSession, org_ids: Collection[str], rules: InvoiceRules, now: datetime) -> Basis:
@@ -132,6 +142,33 @@ async def basis(session: AsyncSession, org_ids: Collection[str], rules: InvoiceR
     connection = await driver_connection(session)
     credits = {} if rules.credit is None else await invoice.credits_at_hand(connection, org_ids, now)
     return Basis(rules=rules, taxes=taxes, credits=credits)
+
+
+async def treated(service: TaxService, prepared: Prepared, page: Basis, now: datetime) -> Treatment:
+    """Return the tax that an outside service says for an organization's invoice; no transaction is open.
+
+    Raises:
+        ProviderUnavailable: it did not answer in time.
+        ProviderRefused: it will not answer, or its answer is of other lines.
+    """
+    lines = prepared.found.lines
+    question = TaxQuestion(
+        key=billed_period_key(prepared.org_id, month_text(prepared.period.month)),
+        org_id=prepared.org_id,
+        party=tax.party_of(page.taxes.profiles.get(prepared.org_id)),
+        seller_country=page.rules.seller_country,
+        currency=prepared.version.terms.currency,
+        lines=[TaxedLine(product=line.tax_code, amount_minor=line.amount_minor) for line in lines],
+        at=now,
+    )
+    try:
+        async with asyncio.timeout(TAX_TIMEOUT.total_seconds()):
+            treatment = await service.treat(question)
+    except TimeoutError:
+        raise ProviderUnavailable("The tax service did not answer in time.") from None
+    if len(treatment.taxes) != len(lines):
+        raise ProviderRefused("The tax service answered for other lines.", code=TAX_REFUSED)
+    return treatment
 
 
 async def issue(connection: asyncpg.Connection, prepared: Prepared, page: Basis, now: datetime) -> bool:
@@ -205,7 +242,8 @@ def _invoice(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datet
         command_id=command_id,
         now=now,
     )
-    treatment, party = page.taxes.assess(org_id, [line.tax_code for line in lines], now)
+    assessed, party = page.taxes.assess(org_id, [line.tax_code for line in lines], now)
+    treatment = page.treatments.get(org_id, assessed)
     end = invoices.worked_out(
         row,
         lines,

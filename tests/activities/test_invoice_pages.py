@@ -9,12 +9,15 @@ from typing import cast
 import pytest
 from sqlalchemy import insert, select, text
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 
 from activities.billing_run import BillingRunActivities, Collecting
 from contracts.billing_run import ConcludeBillingRun, InvoicePage, PlanBillingRun
 from domain.document.content import Document
 from domain.errors import Unavailable
 from domain.invoice.rules import InvoiceRules
+from domain.tax.rates import AppliedTax, TaxCategory
+from domain.tax.treatment import Treatment
 from ledger.spending import NewSpend, Spending
 from models.alert import Alert
 from models.billing_run import InvoiceItemRow
@@ -22,6 +25,8 @@ from models.document import StoredDocument
 from models.mail import QueuedMail
 from providers.documents.maker import DocumentMaker, Files
 from providers.documents.typst import WrongTemplate
+from providers.payments.base import ProviderRefused
+from providers.tax.service import TaxQuestion
 from repositories import invoice_collection as collections
 from repositories.invoice import CreditsAtHand
 from repositories.spend_day import roll_up
@@ -138,6 +143,51 @@ async def test_who_has_only_paid_with_credits_gets_a_zero_invoice_that_nobody_is
     async with page.database.platform() as session:
         assert (await session.scalars(select(QueuedMail))).all() == []
         assert (await session.scalars(select(Alert.kind))).all() == []
+    await verified(page.urls)
+
+
+class Taxing:
+    """A tax service that is told what to do for whom: to say nothing, to refuse, or to answer for other lines."""
+
+    def __init__(self, **does: str) -> None:
+        self.does = does
+
+    async def treat(self, question: TaxQuestion) -> Treatment:
+        match self.does.get(question.org_id):
+            case "silent":
+                await asyncio.Event().wait()
+            case "refuses":
+                raise ProviderRefused("no such product", code="refused")
+            case "other lines":
+                return Treatment(taxes=(), is_proven=True)
+        said = AppliedTax(code="said", category=TaxCategory.STANDARD, rate_e6=100_000)
+        return Treatment(taxes=(said,) * len(question.lines), is_proven=True)
+
+
+async def test_an_invoice_without_an_answer_of_the_tax_service_waits_and_is_issued_with_one(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(billing_run, "TAX_TIMEOUT", timedelta(milliseconds=50))
+    told, silent, refuses, other = [await page.user() for _ in range(4)]
+    service = Taxing(**{silent: "silent", refuses: "refuses", other: "other lines"})
+    run = BillingRunActivities(page.database, GERMAN, taxes=service)
+    await run.plan(PlanBillingRun(now=OVER, month=JANUARY))
+    done = await run.invoice(InvoicePage(now=OVER, month=JANUARY, after="", limit=10, pages=1))
+    assert (done.invoiced, done.failed) == (1, 3)
+    [row] = await page.market.invoices(told)
+    assert (row.tax_minor, row.taxes[0]["code"]) == (200, "said")
+    with pytest.raises(ApplicationError, match="1 invoices wait for the tax service"):
+        await run.conclude(ConcludeBillingRun(now=OVER, month=JANUARY))
+    assert [await page.market.invoices(org) for org in (silent, refuses, other)] == [[], [], []]
+    async with page.database.platform() as session:
+        alerts = (await session.scalars(select(Alert.subject).where(Alert.kind == "billing.invoice_failed"))).all()
+        mails = (await session.scalars(select(QueuedMail.org_id))).all()
+    assert (sorted(alerts), mails) == (sorted([silent, refuses, other]), [told])
+    del service.does[silent]
+    ended = await run.conclude(ConcludeBillingRun(now=OVER, month=JANUARY))
+    assert (ended.invoiced, ended.failed) == (2, 2)
+    [late] = await page.market.invoices(silent)
+    assert (late.tax_minor, late.number is not None) == (200, True)
     await verified(page.urls)
 
 
