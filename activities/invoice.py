@@ -21,7 +21,7 @@ from contracts.invoice import (
     RecordedCollection,
 )
 from contracts.payment import CancelPayment, CreatePaymentCommand, PaymentCommandResult, PaymentInput
-from contracts.runs import payment_run
+from contracts.runs import Run, payment_run
 from domain.access import Actor, Role
 from domain.errors import Conflict, DomainError
 from domain.ids import invoice_charge_command_id, invoice_event_mail_key, invoice_mail_key
@@ -126,7 +126,7 @@ class InvoiceActivities:
 
     @activity.defn(name="order_charge")
     async def order(self, message: OrderCharge) -> OrderedCharge:
-        """Have the payment of an attempt made, and wait until its provider has answered.
+        """Have the payment of an attempt made; with `page`, wait until its provider has answered with the page.
 
         Effect: one payment, with a run of its own. With `page`, the attempt's first payment is ended before. A payment
             that the organization makes by itself is waited for; after a day it is ended, where nobody has paid it.
@@ -151,6 +151,10 @@ class InvoiceActivities:
                 if refusal.retryable or refusal.status >= 500:
                     raise
                 return OrderedCharge(refused=refusal.error_code, detail=refusal.detail)
+        if not message.page:
+            # Not waited for: a hundred charges would hold every slot, and keep their own payments from the provider.
+            await reach.start_missing(self._client, await self._run(terms, command_id), rpc_timeout=PAYMENT_TIMEOUT)
+            return OrderedCharge(payment_id=terms.payment_id)
         await self._create(terms, command_id)
         async with self._database.platform() as session:
             made = await _payment(session, terms.payment_id)
@@ -220,20 +224,24 @@ class InvoiceActivities:
 
     async def _create(self, terms: PaymentTerms, command_id: str) -> None:
         """Have the payment's run make it. What became of it is read from the books, whatever the run answers."""
-        actor = _actor(terms.org_id)
-        async with self._database.platform() as session:
-            row = await payment.get(session, terms.payment_id)
-        start = PaymentInput(terms=terms, created_by=actor, command_id=command_id, resume=row is not None)
         await reach.update(
             self._client,
-            payment_run(start),
+            await self._run(terms, command_id),
             "create",
-            CreatePaymentCommand(command_id=command_id, actor=actor),
+            CreatePaymentCommand(command_id=command_id, actor=_actor(terms.org_id)),
             # Another one each time: the server would answer with what a run did whose books were lost.
             update_id=new_id("upd"),
             result_type=PaymentCommandResult,
             rpc_timeout=PAYMENT_TIMEOUT,
         )
+
+    async def _run(self, terms: PaymentTerms, command_id: str) -> Run:
+        async with self._database.platform() as session:
+            row = await payment.get(session, terms.payment_id)
+        start = PaymentInput(
+            terms=terms, created_by=_actor(terms.org_id), command_id=command_id, resume=row is not None
+        )
+        return payment_run(start)
 
     # The books --------------------------------------------------------------------------------------------------------
 

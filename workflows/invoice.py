@@ -43,6 +43,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.signals import NO_INPUT, check_addressed, sender
 
 Decision = Callable[[Collection, datetime], Outcome]
+#: The gate of runs that waited for the provider's answer to a charge.
+RUNS_BESIDE = "charges-are-not-waited-for"
 #: An operator's words that are kept.
 MAX_REASON = 500
 
@@ -308,7 +310,13 @@ class InvoiceWorkflow(Entity[InvoiceInput, Collection, Outcome, Decision, Invoic
                 await self._follow_up(held, lambda known, now: rules.not_charged(known, now, code=code, detail=detail))
                 return
             self._ordered = held.payment_id
+            if workflow.patched(RUNS_BESIDE):
+                self._look_later()
+                return
         seen = (await self._loaded(f"what became of {held.payment_id}", follow=True)).verdict
+        if seen is None:
+            # Its run has not begun it yet, or was lost before; asking again changes nothing.
+            self._ordered = None
         verdict = seen or Verdict(became=Became.OPEN, goes_on=True)
         if verdict.became is Became.NEEDS_PAYER and held.status is CollectionStatus.CHARGING:
             await self._ask_payer(held, verdict)

@@ -26,7 +26,7 @@ from domain.payment.state import Fulfilment, Payment, PaymentStatus
 
 P, S = PaymentStatus, CollectionStatus
 #: Pauses between looks at a payment that is under way; the last one is repeated.
-LOOKS = tuple(timedelta(seconds=seconds) for seconds in (2, 4, 8, 15, 30, 60, 300, 900, 3600))
+LOOKS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 4, 8, 15, 30, 60, 300, 900, 3600))
 #: Pauses between looks at a payment of the organization's own that a charge waits for; the last one is repeated.
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (5, 60, 6 * 60, 17 * 60, 24 * 60))
 #: After so many of them, a day, what still waits for its payer is ended; after so many, two weeks, a person decides.
