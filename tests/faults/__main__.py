@@ -1,4 +1,4 @@
-"""The command line: `python -m tests.faults [escrows] [payments] [spends] [sync] [invoices] [collecting] [payouts]`."""
+"""The command line: `python -m tests.faults [escrows] [payments] … [--seed N]`; `--help` lists the runs."""
 
 import argparse
 import asyncio
@@ -26,13 +26,15 @@ from tests.faults.payouts import described as described_payouts
 from tests.faults.run import Say, Setup, described, report, run, running
 from tests.faults.spends import SpendSetup, run_spends
 from tests.faults.spends import described as described_spends
+from tests.faults.subscriptions import SubscriptionSetup, run_subscriptions
+from tests.faults.subscriptions import described as described_subscriptions
 from tests.faults.sync import SyncSetup, run_sync
 from tests.faults.sync import described as described_sync
 from tests.support.bonus import NO_BONUS
 
 #: A run whose setup is given.
 Run = Callable[[Say, Stack], Coroutine[None, None, Findings]]
-RUNS = ("escrows", "payments", "spends", "sync", "invoices", "collecting", "payouts")
+RUNS = ("escrows", "payments", "spends", "sync", "invoices", "collecting", "payouts", "subscriptions")
 
 
 def main() -> int:
@@ -47,6 +49,7 @@ def main() -> int:
     parser.add_argument("--organizations", type=int, default=1_000, help="how many are invoiced for a month (1000)")
     parser.add_argument("--invoices", type=int, default=60, help="how many invoices are charged (60)")
     parser.add_argument("--payouts", type=int, default=60, help="how many payouts are made (60)")
+    parser.add_argument("--subscribers", type=int, default=40, help="how many organizations subscribe (40)")
     parser.add_argument("--kills", type=int, default=4, help="how often each part is killed (4)")
     parser.add_argument("--clients", type=int, default=20, help="how many clients work at once (20)")
     parser.add_argument("--seed", type=int, default=None, help="draws the same plans, kills and outages again")
@@ -60,6 +63,7 @@ def main() -> int:
     invoices = InvoiceSetup(seed, options.organizations, options.kills)
     collecting = CollectingSetup(seed, options.invoices, options.kills)
     payouts = PayoutSetup(seed, options.payouts, options.kills)
+    subscriptions = SubscriptionSetup(seed, options.subscribers, options.kills)
     wanted = {
         "escrows": (described(escrows), partial(run, escrows)),
         "payments": (described_payments(payments), partial(run_payments, payments)),
@@ -68,6 +72,7 @@ def main() -> int:
         "invoices": (described_invoices(invoices), partial(run_invoices, invoices)),
         "collecting": (described_collecting(collecting), partial(run_collecting, collecting)),
         "payouts": (described_payouts(payouts), partial(run_payouts, payouts)),
+        "subscriptions": (described_subscriptions(subscriptions), partial(run_subscriptions, subscriptions)),
     }
     return max([_one(seed, *wanted[name]) for name in options.runs or RUNS])
 

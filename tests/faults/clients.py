@@ -38,6 +38,7 @@ class Request:
     path: str
     body: dict[str, Any]
     key: str
+    method: str = "POST"
 
 
 @dataclass
@@ -120,7 +121,7 @@ class RetryingClient:
         return answer
 
     async def _until_answered(self, request: Request) -> httpx2.Response:
-        return await self._persist("POST", request.path, request.token, request.body, request.key)
+        return await self._persist(request.method, request.path, request.token, request.body, request.key)
 
     async def _persist(
         self, method: str, path: str, token: str, body: dict[str, Any] | None = None, key: str | None = None

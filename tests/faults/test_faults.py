@@ -21,6 +21,7 @@ from tests.faults.payouts import PayoutSetup, run_payouts
 from tests.faults.plans import STORIES, amount, draw
 from tests.faults.run import PRODUCT, Setup, report, run, running
 from tests.faults.spends import SpendSetup, run_spends
+from tests.faults.subscriptions import SubscriptionSetup, run_subscriptions
 from tests.faults.sync import SyncSetup, run_sync
 from tests.support.seeds import FAULTS_SEED
 
@@ -44,6 +45,8 @@ RUNS: list[tuple[str, Any, int]] = [
     ("spends", partial(run_spends, SpendSetup(FAULTS_SEED, spends=96, kills=1, clients=6)), 10),
     ("payouts", partial(run_payouts, PayoutSetup(FAULTS_SEED, payouts=12, kills=1)), 5),
     ("collecting", partial(run_collecting, CollectingSetup(FAULTS_SEED, 8, 1, ("postgres", "worker", "stripe"))), 7),
+    # The clock of Stripe is a month ahead after it.
+    ("subscriptions", partial(run_subscriptions, SubscriptionSetup(FAULTS_SEED, subscribers=12, kills=1)), 6),
     ("sync", partial(run_sync, SyncSetup(FAULTS_SEED, calls=64, kills=1, batch=8, charging_kills=1)), 7),
     # A worker that died is missed after half a minute: by hand only.
     ("invoices", partial(run_invoices, InvoiceSetup(FAULTS_SEED, 90, kills=1, parts=("postgres", "server"))), 7),
