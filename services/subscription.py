@@ -26,6 +26,7 @@ from domain.lots import LotSource, LotTerms
 from domain.mail import MailKind
 from domain.money import CREDIT, format_amount
 from domain.payment.commands import adopted
+from domain.payment.entitlement import gone_minor
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from domain.plan import FREE, Plans
 from domain.subscription.accrual import accrues, first_day
@@ -228,7 +229,8 @@ async def _grant(session: AsyncSession, actor: Actor, after: Subscription, grant
     assert bill is not None, "credits are granted for a bill that was paid"
     # What they cost is never more than is left of what was received for them, without tax.
     wanted = grant.paid_minor * bill.amount_minor // bill.gross_minor
-    credits, cost = credits_left(grant.credits_minor, wanted, deferred_of(bill))
+    gone = await _gone_minor(session, bill)
+    credits, cost = credits_left(grant.credits_minor, wanted, deferred_of(bill), gone_minor=gone)
     if not credits:
         return
     key = subscription_grant_key(after.subscription_id, grant.key)
@@ -281,6 +283,13 @@ async def _grant(session: AsyncSession, actor: Actor, after: Subscription, grant
             transfer_id=posted.transfer_id,
         ),
     )
+
+
+async def _gone_minor(session: AsyncSession, bill: SubscriptionBill) -> int:
+    """Return what went back of a bill or is disputed, without tax, rounded up. The bill is locked."""
+    row = None if bill.payment_id is None else await payment.get(session, bill.payment_id)
+    gone = 0 if row is None else gone_minor(payment.state_of(row))
+    return -(-min(gone, bill.gross_minor) * bill.amount_minor // bill.gross_minor)
 
 
 async def _follow_tier(session: AsyncSession, actor: Actor, after: Subscription, plans: Plans, at: datetime) -> None:

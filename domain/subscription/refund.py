@@ -62,9 +62,17 @@ def split(deferred: Deferred, net_minor: int) -> Split:
     return Split(unearned_minor=unearned, earned_minor=earned, rounding_minor=net_minor - unearned - earned)
 
 
-def credits_left(credits_minor: int, cost_minor: int, deferred: Deferred) -> tuple[int, int]:
-    """Return what a further month of a year grants and costs: less where what it cost was given back."""
-    cost = min(cost_minor, deferred.left_minor)
-    if not deferred.credited_minor or cost == cost_minor:
+def credits_left(credits_minor: int, cost_minor: int, deferred: Deferred, *, gone_minor: int) -> tuple[int, int]:
+    """Return what a further month of a year grants and costs: less where the money for it went back.
+
+    Args:
+        credits_minor: what the month grants.
+        cost_minor: what that costs, without tax.
+        deferred: the bill.
+        gone_minor: what went back of what was received, or is disputed, without tax; credit notes are for a part of it.
+    """
+    uncredited = max(0, gone_minor - deferred.credited_minor)
+    cost = max(0, min(cost_minor, deferred.left_minor - uncredited))
+    if not (gone_minor or deferred.credited_minor) or cost == cost_minor:
         return credits_minor, cost
     return credits_minor * cost // cost_minor, cost

@@ -283,6 +283,20 @@ async def test_refunded_year_takes_its_months_back_and_grants_no_more_than_is_pa
     assert [(each.credits_minor // 10**6, each.paid_minor) for each in grants[3:]] == [(249, 1_208)]
 
 
+async def test_months_of_a_year_that_was_charged_back_grant_nothing_more(database: Database) -> None:
+    one = await subscribed(database, interval=YEAR)
+    await one.look(seen(bill(0, 29_000, month(0, 12)), period=month(0, 12)))
+    made = await Mirrored.of(one)
+    ref = made.there.dispute()
+    await made.look()
+    made.there.close_dispute(ref, won=False)
+    await made.look()
+    granted = monthly_grant(one.state, ANCHOR.after(1))
+    assert granted is not None
+    await one.write(granted, ANCHOR.after(1))
+    assert (await one.credits(), len(await one.rows(SubscriptionGrant))) == (0, 1)
+
+
 async def test_refund_of_an_upgrade_leaves_the_credits_of_the_plan_before(database: Database) -> None:
     one, _ = await paid(database)
     first, at = bill(0, 2_900, month(0)), START + timedelta(days=14)

@@ -121,6 +121,45 @@ def test_random_upgrades_cost_what_an_independent_calculation_says(
     assert granted <= plan.credits_minor
 
 
+@given(
+    st.sampled_from(PAID),
+    st.lists(st.lists(st.tuples(st.sampled_from(PAID), st.integers(0, 28 * 86_400 - 1)), max_size=4), max_size=4),
+)
+def test_random_changes_over_months_are_charged_and_granted_as_an_independent_calculation_says(
+    first: str, months: list[list[tuple[str, int]]]
+) -> None:
+    held, plan, waits, number = active(first), PLANS.get(first), None, 0
+    for index, wanted in enumerate(months):
+        period = month(index)
+        whole = int((period.end - period.start).total_seconds())
+        for name, second in sorted(wanted, key=lambda each: each[1]):
+            at, new, number = period.start + timedelta(seconds=second), PLANS.get(name), number + 1
+            if waits is not None or new == plan:
+                with pytest.raises(SubscriptionRefused):
+                    preview(held, PLANS, terms(name), 1, at)
+                continue
+            held = ordered(held, terms(name), at, f"cmd_{number}")
+            if PLANS.rank(name) < PLANS.rank(plan.name):
+                waits = new
+                continue
+            left = Fraction(whole - second, whole)
+            unused, charge = (rounded(each.price(MONTH, "USD").amount_minor * left) for each in (plan, new))
+            update = bill(number, charge - unused, None, reason=BillReason.UPDATE, created_at=at)
+            outcome = taken(held, seen(update, period=period), at)
+            more = floor(max(0, new.credits_minor - plan.credits_minor) * left) if charge > unused else 0
+            assert sum(each.amount_minor for each in outcome.settled) == charge - unused
+            assert sum(each.credits_minor for each in outcome.grants) == more
+            held, plan = outcome.subscription, new
+        # The renewal comes first, then what waited for it: the new month is the new plan's, price and credits.
+        plan, waits, number = waits or plan, None, number + 1
+        price, following = plan.price(MONTH, "USD").amount_minor, month(index + 1)
+        renewed = taken(held, seen(bill(number, price, following), period=following), following.start)
+        assert [each.amount_minor for each in renewed.settled] == [price]
+        assert sum(each.credits_minor for each in renewed.grants) == plan.credits_minor
+        held = renewed.subscription
+        assert (held.terms.plan, held.change, held.paid_through) == (plan.name, None, following.end)
+
+
 @given(st.integers(0, 10**10), st.integers(0, 10**12), st.data())
 def test_used_credits_reduce_a_refund_and_nobody_gains_by_using_first(
     paid: int, granted: int, data: st.DataObject
