@@ -75,7 +75,7 @@ def converge(subscription: Subscription, seen: SubscriptionSnapshot, at: datetim
     for bill in seen.bills:
         if bill.is_paid and bill.ref not in step.subscription.settled:
             step = _settle(step, bill)
-    after = _with_status(_with_period(step.subscription, seen), seen, at)
+    after = _without_done_order(_with_status(_with_period(step.subscription, seen), seen, at))
     if after == subscription:
         return None
     return Outcome(
@@ -293,6 +293,13 @@ def _card_of_trial(subscription: Subscription, seen: SubscriptionSnapshot) -> st
 
 def _is_ending(subscription: Subscription) -> bool:
     return subscription.order is not None and subscription.order.kind is OrderKind.CANCEL
+
+
+def _without_done_order(subscription: Subscription) -> Subscription:
+    """Drop the order of an upgrade that has acted: its answer was lost, and nothing is left to be asked for."""
+    order = subscription.order
+    is_done = order is not None and order.kind is OrderKind.UPGRADE and subscription.change is None
+    return replace(subscription, order=None) if is_done else subscription
 
 
 def _with_status(subscription: Subscription, seen: SubscriptionSnapshot, at: datetime) -> Subscription:

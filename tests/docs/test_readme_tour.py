@@ -73,6 +73,8 @@ RECIPES = {
         "active",
         "upgrade professional",
         "professional active",
+        "1 prepaid",
+        "upgrade {'amount': '250.00', 'currency': 'USD'} True",
         "True",
         "False",
     ],

@@ -18,6 +18,7 @@ from domain.subscription.commands import (
     declined,
     is_cancelled_unmade,
     lapsed,
+    looked_up,
     lost,
     preview,
     require_first_trial,
@@ -299,6 +300,21 @@ def test_lost_answer_is_looked_up_before_anything_is_ordered_again() -> None:
     assert agenda(created(), START, News()) is Step.SUBMIT
     unknown = lost(created()).subscription
     assert due(unknown, START, News()) == [Step.LOOK, Step.SUBMIT]
+
+
+def test_upgrade_that_was_made_although_its_answer_was_lost_is_not_ordered_again() -> None:
+    at = START + days(14)
+    shown = preview(active(), PLANS, terms("professional"), 1, at)
+    unanswered = lost(changing(active(), shown, "cmd_2", actor="kim").subscription).subscription
+    held = looked_up(unanswered, made=True)
+    proration = bill(1, shown.due_minor, None, reason=BillReason.UPDATE, created_at=at)
+    after = taken(held, seen(proration), at).subscription
+    assert (after.terms.plan, after.change, after.order) == ("professional", None, None)
+    # What was written before this was known is mended by the next look.
+    stuck = replace(after, order=held.order)
+    assert taken(stuck, seen(proration), at).subscription == after
+    # One that was not made is ordered again.
+    assert converge(held, seen(), at) is None
 
 
 def test_month_is_granted_although_the_provider_is_away() -> None:
