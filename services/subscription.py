@@ -250,6 +250,8 @@ async def _grant(session: AsyncSession, actor: Actor, after: Subscription, grant
         paid_minor=cost,
         paid_asset=bill.currency if cost else None,
         payment_id=bill.payment_id,
+        # Our invoice of the period has charged it, so what these credits pay is not taxed again.
+        taxed=bill.gross_minor > bill.amount_minor,
         lot_id=uuid_of(lot.id),
     )
     issuance, wallet = accounts.platform("credit_issuance", CREDIT), accounts.org_credits(after.org_id)

@@ -25,7 +25,8 @@ from models.payment import PaymentRow
 from models.subscription import SubscriptionBill, SubscriptionGrant
 from repositories import payment as payments
 from repositories import subscription as subscriptions
-from runtime.database import Database
+from repositories.invoice import CreditsAtHand, credits_at_hand
+from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import invoice, invoice_collection
 from services.subscription import accrue
@@ -51,7 +52,7 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     assert [line for check in checks if check.violation_count for line in check.lines()] == []
 
 
-async def test_price_includes_tax_which_is_neither_deferred_nor_granted(database: Database) -> None:
+async def test_price_includes_tax_which_is_neither_deferred_nor_granted_and_charged_once(database: Database) -> None:
     one = await subscribed(database)
     one.rules = GERMAN
     await located(database, one.org_id)
@@ -60,6 +61,9 @@ async def test_price_includes_tax_which_is_neither_deferred_nor_granted(database
     (paid,), (issued,), (lot,) = [await one.rows(table) for table in (SubscriptionBill, InvoiceRow, CreditLot)]
     assert (issued.total_minor, issued.tax_minor) == (2_900, 463)
     assert (paid.gross_minor, paid.amount_minor, lot.paid_minor) == (2_900, 2_437, 2_437)
+    async with database.platform() as session:
+        found = await credits_at_hand(await driver_connection(session), [one.org_id], START)
+    assert found == {one.org_id: CreditsAtHand(taxed=500 * 10**6)}
 
 
 async def test_first_payment_gives_an_invoice_a_payment_the_credits_and_the_tier(database: Database) -> None:
