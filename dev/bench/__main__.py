@@ -1,7 +1,7 @@
 """Measures the product, and prints one table of ratios.
 
 `python -m dev.bench [books] [accounting] [neighbours] [http] [uses] [escrow] [payments] [metering] [nights] [scores]
-[prices] [documents]`
+[prices] [documents] [invoicing] [collecting]`
 
 By default everything is measured. Every ratio compares two things that ran in turn on the same machine in the same run,
 so it holds on a noisy one; the figures beside it do not travel.
@@ -19,6 +19,7 @@ import asyncpg
 from dev.bench import (
     accounting,
     books,
+    collecting,
     documents,
     escrow,
     http,
@@ -48,6 +49,7 @@ PARTS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
     "metering": metering.run,
     "nights": nights.run,
     "invoicing": invoicing.run,
+    "collecting": collecting.run,
     "scores": scores.run,
     "prices": prices.run,
     "documents": documents.run,
