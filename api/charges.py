@@ -17,7 +17,8 @@ import asyncpg
 
 from api.pool import StatementPool
 from domain.errors import DomainError, Unavailable, other_request
-from ledger.spending import NewSpend, Outcome, Spending, Spent, charge_together
+from ledger.spending import Spending, charge_together
+from ledger.spends import NewSpend, Outcome, Spent
 
 #: The most charges of one statement: it holds the organization's balance while it runs.
 MAX_TOGETHER = 200

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from domain.errors import NotFound
 from domain.ids import is_id, uuid_id, uuid_of
 from ledger.invariants import Invariant
-from ledger.spending import NewSpend, Spender
+from ledger.spends import NewSpend, Spender
 from models.spend import Spend, SpendChange, SpendRefusal
 from repositories.listing import Part, newest
 from repositories.spend_place import LAST, LOOKS, Kind, first_id, skip

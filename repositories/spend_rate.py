@@ -1,4 +1,4 @@
-"""Exchange rates of spend controls, as operators set them: read here, written by `ledger.spending.set_rate`."""
+"""Exchange rates of spend controls, as operators set them: read here, written by `ledger.rates.set_rate`."""
 
 from collections.abc import Sequence
 from datetime import datetime

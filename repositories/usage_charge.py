@@ -29,7 +29,7 @@ class Due:
         meters: that charge for it, with what each counted.
         action: what was done; None where the event is not there any more.
         cost: by itself, in pico of a currency.
-        spender: whom it was for: arguments of `ledger.spending.Spender`.
+        spender: whom it was for: arguments of `ledger.spends.Spender`.
     """
 
     event: UUID

@@ -9,7 +9,7 @@ from domain.access import Actor
 from domain.credits import CreditPrice
 from domain.errors import Conflict
 from domain.spend.rate import ExchangeRate, format_rate
-from ledger.spending import set_credit_rate, set_rate
+from ledger.rates import set_credit_rate, set_rate
 from models.spend import SpendRate
 from repositories import audit, spend_rate
 from runtime.database import driver_connection

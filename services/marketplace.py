@@ -16,7 +16,7 @@ from domain.marketplace.renewal import LEAD, is_over, period_of
 from domain.marketplace.sale import PurchaseStatus, check_refundable, shares_of
 from domain.money import CREDIT, format_amount, format_ratio
 from domain.payment.options import STRIPE
-from ledger.spending import NewSpend, Spender
+from ledger.spends import NewSpend, Spender
 from models.marketplace import MarketplaceOffer, MarketplacePurchase
 from providers.payments.limits import check_chargeable
 from repositories import agent as agents

@@ -18,7 +18,7 @@ from domain.marketplace.sale import PurchaseStatus
 from domain.money import format_amount
 from domain.payment.state import AWAITING, Fulfilment, PaymentStatus
 from domain.payment.terms import PaymentTerms
-from ledger.spending import Spender
+from ledger.spends import Spender
 from models.marketplace import MarketplacePurchase
 from repositories import audit, debt, marketplace, payment, payment_command
 from repositories import spend as spends

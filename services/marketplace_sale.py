@@ -15,7 +15,8 @@ from domain.ids import purchase_key
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT
 from ledger.gateway import Ledger, Posting
-from ledger.spending import NewSpend, Spending
+from ledger.spending import Spending
+from ledger.spends import NewSpend
 from models.marketplace import MarketplacePurchase, MarketplaceUse
 from repositories import marketplace
 from runtime.database import driver_connection

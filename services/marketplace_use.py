@@ -11,7 +11,7 @@ from domain.errors import Conflict, DomainError, Invalid
 from domain.marketplace.sale import PurchaseStatus, shares_of
 from domain.marketplace.use import check_use, price_of
 from domain.money import CREDIT, format_amount
-from ledger.spending import NewSpend
+from ledger.spends import NewSpend
 from models.marketplace import MarketplaceUse
 from models.spend import Spend, SpendChange
 from repositories import audit, debt, marketplace

@@ -10,7 +10,8 @@ from domain.errors import Conflict, DomainError, InsufficientFunds, SpendLimitEx
 from domain.ids import uuid_id
 from domain.money import CREDIT, format_amount
 from ledger.gateway import Ledger
-from ledger.spending import NewSpend, Outcome, Refusal, RefusalReason, Spending, Spent
+from ledger.spending import Spending
+from ledger.spends import NewSpend, Outcome, Refusal, RefusalReason, Spent
 from models.spend import Spend, SpendChange
 from repositories import audit, marketplace
 from repositories import spend as spends

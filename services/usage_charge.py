@@ -19,7 +19,8 @@ from domain.errors import DomainError, Unavailable, other_request
 from domain.ids import uuid_id
 from domain.metering.charges import parse_charge
 from domain.usage.charge import Part, Waits, credits_of
-from ledger.spending import NewSpend, Outcome, Spender, Spending
+from ledger.spending import Spending
+from ledger.spends import NewSpend, Outcome, Spender
 from models.meter import MeterRow
 from repositories import alert, debt, meter
 from repositories import usage_charge as charges

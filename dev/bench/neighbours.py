@@ -48,8 +48,9 @@ from domain.payment.snapshot import (
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from domain.state_hash import state_hash
 from ledger.gateway import Ledger
-from ledger.spending import NewSpend, Spending
-from ledger.spending import Outcome as Charged
+from ledger.spending import Spending
+from ledger.spends import NewSpend
+from ledger.spends import Outcome as Charged
 from models.contract import Contract
 from repositories import payment_command
 from runtime.database import Database

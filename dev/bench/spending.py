@@ -21,7 +21,8 @@ from dev.stack.migrate import migrate
 from domain.accounts import org_credits, platform
 from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, NewTransfer
-from ledger.spending import NewSpend, Spender, Spending
+from ledger.spending import Spending
+from ledger.spends import NewSpend, Spender
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 ORGANIZATIONS = 1_000

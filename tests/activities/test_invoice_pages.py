@@ -18,7 +18,8 @@ from domain.errors import Unavailable
 from domain.invoice.rules import InvoiceRules
 from domain.tax.rates import AppliedTax, TaxCategory
 from domain.tax.treatment import Treatment
-from ledger.spending import NewSpend, Spending
+from ledger.spending import Spending
+from ledger.spends import NewSpend
 from models.alert import Alert
 from models.billing_run import InvoiceItemRow
 from models.document import StoredDocument

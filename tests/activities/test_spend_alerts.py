@@ -15,7 +15,8 @@ from domain.ids import uuid_id
 from domain.spend.calendar import Window, window_end, zone_of
 from domain.spend.control import Allowance, Limit, NewControl, SubjectKind
 from ledger.controls import Controls
-from ledger.spending import NewSpend, Outcome, Spender, Spending
+from ledger.spending import Spending
+from ledger.spends import NewSpend, Outcome, Spender
 from models.alert import Alert
 from models.organization import Organization
 from repositories import alert as alerts

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from ledger.gateway import Ledger
-from ledger.spending import NewSpend, Spending
+from ledger.spending import Spending
+from ledger.spends import NewSpend
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.spending import grant, reserve, use

@@ -9,7 +9,7 @@ import pytest
 
 from api.deps import Deps
 from domain.errors import Unavailable
-from ledger.spending import NewSpend, Outcome, Spent
+from ledger.spends import NewSpend, Outcome, Spent
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.spending import balance, grant, limit, use

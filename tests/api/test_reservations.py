@@ -9,7 +9,8 @@ import pytest
 from activities.holds import HoldActivities
 from contracts.holds import ExpireHolds
 from domain.ids import uuid_id
-from ledger.spending import NewSpend, Spending
+from ledger.spending import Spending
+from ledger.spends import NewSpend
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.spending import balance, grant, limit, reserve

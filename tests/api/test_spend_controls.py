@@ -11,7 +11,8 @@ from api.maintenance import Maintenance
 from domain.credits import CreditPrice
 from domain.ids import uuid_id
 from domain.spend.calendar import Window, window_end, zone_of
-from ledger.spending import NewSpend, Outcome, Spender, Spending, Spent
+from ledger.spending import Spending
+from ledger.spends import NewSpend, Outcome, Spender, Spent
 from models.spend import SpendRate
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

@@ -11,7 +11,8 @@ from sqlalchemy import text
 
 from commands.verify import verify
 from domain.ids import uuid_of
-from ledger.spending import NewSpend, Spending
+from ledger.spending import Spending
+from ledger.spends import NewSpend
 from repositories import spend_day, spend_place
 from repositories.spend_day import roll_up
 from runtime.database import Database, driver_connection

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ledger.spending import NewSpend, Spending
+from ledger.spending import Spending
+from ledger.spends import NewSpend
 from repositories import alert
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

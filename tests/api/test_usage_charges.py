@@ -14,7 +14,8 @@ from activities.usage_charges import UsageChargeActivities
 from contracts.usage_charges import ChargedUsage, ChargeUsage, UsageCharging
 from domain.credits import CreditPrice
 from domain.ids import uuid_of
-from ledger.spending import NewSpend, Spending
+from ledger.spending import Spending
+from ledger.spends import NewSpend
 from runtime.database import Database, driver_connection
 from services.usage_charge import charge_due
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

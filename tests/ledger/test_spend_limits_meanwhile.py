@@ -10,7 +10,8 @@ import pytest
 from domain.spend.calendar import Window
 from domain.spend.control import Allowance, Limit, NewControl, SubjectKind
 from ledger.controls import Controls
-from ledger.spending import Outcome, Spending
+from ledger.spending import Spending
+from ledger.spends import Outcome
 from tests.conftest import DatabaseUrls
 from tests.support.books import NOW, Books, fresh, open_books
 from tests.support.spends import Tenant, spend

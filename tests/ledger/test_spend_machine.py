@@ -17,7 +17,7 @@ from hypothesis.stateful import initialize, invariant, rule
 from domain.accounts import org_credits
 from domain.errors import Conflict, DomainError
 from domain.lots import LotSource, LotTerms
-from ledger.spending import Changed, NewSpend, Outcome, Spent
+from ledger.spends import Changed, NewSpend, Outcome, Spent
 from tests.conftest import DatabaseUrls
 from tests.support.books import ISSUANCE, fresh
 from tests.support.machines import PICKS, OverBooks, picked, run_machine

@@ -9,19 +9,9 @@ import pytest
 
 from domain.errors import Conflict, IdempotencyConflict, Invalid, NotFound
 from domain.spend.control import Allowance
-from ledger.spending import (
-    RESERVATION_TERM,
-    Changed,
-    NewSpend,
-    Outcome,
-    RefusalReason,
-    Spender,
-    Spending,
-    SpendStatus,
-    Spent,
-    charge_together,
-    set_credit_rate,
-)
+from ledger.rates import set_credit_rate
+from ledger.spending import RESERVATION_TERM, Spending, charge_together
+from ledger.spends import Changed, NewSpend, Outcome, RefusalReason, Spender, SpendStatus, Spent
 from tests.conftest import DatabaseUrls
 from tests.support.books import NOW, Books, fresh
 from tests.support.spends import Tenant, department, limits, spend

@@ -16,7 +16,8 @@ import asyncpg
 import pytest
 
 from domain.errors import Conflict, DomainError, Invalid
-from ledger.spending import Changed, NewSpend, Outcome, Spending, Spent
+from ledger.spending import Spending
+from ledger.spends import Changed, NewSpend, Outcome, Spent
 from tests.conftest import DatabaseUrls
 from tests.support.books import NOW, Books, fresh, open_books
 from tests.support.seeds import RUN_SEED

@@ -12,7 +12,8 @@ from domain.errors import DomainError
 from domain.spend.calendar import Window
 from domain.spend.control import Allowance, Limit, NewControl, SubjectKind
 from ledger.controls import Controls
-from ledger.spending import NewSpend, Spender, Spending, Spent
+from ledger.spending import Spending
+from ledger.spends import NewSpend, Spender, Spent
 from tests.support.books import NOW, Books, fresh
 
 T = TypeVar("T")

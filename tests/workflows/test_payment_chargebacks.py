@@ -7,7 +7,8 @@ import pytest
 
 from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import PaymentStatus
-from ledger.spending import NewSpend, Spending
+from ledger.spending import Spending
+from ledger.spends import NewSpend
 from runtime.database import driver_connection
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, paid, refused

@@ -15,7 +15,7 @@ from domain.access import Actor, Role
 from domain.lots import LotSource, LotTerms
 from domain.marketplace.renewal import MOST_TRIES
 from ledger.gateway import Ledger
-from ledger.spending import Spender
+from ledger.spends import Spender
 from models.agent import Agent
 from models.mail import QueuedMail
 from models.marketplace import MarketplaceOffer, MarketplacePurchase

@@ -9,7 +9,8 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.spend_days import SpendDayActivities
-from ledger.spending import NewSpend, Spending
+from ledger.spending import Spending
+from ledger.spends import NewSpend
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep

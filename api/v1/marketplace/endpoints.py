@@ -40,7 +40,7 @@ from domain.payment.commands import NotYet
 from domain.payment.purposes.purchase import Wanted as Buying
 from domain.payment.terms import PaymentTerms, PurposeKind
 from domain.spend.scope import Named
-from ledger.spending import Spender
+from ledger.spends import Spender
 from models.marketplace import MarketplacePurchase
 from repositories import agent as agents
 from repositories import marketplace

@@ -17,7 +17,7 @@ from domain.action_cost import cost_of
 from domain.errors import IdempotencyConflict, IdempotencyMissing, Invalid
 from domain.money import CREDIT, parse_amount
 from domain.spend.scope import Named, Scope, SpendingKey
-from ledger.spending import NewSpend, Spender, Spent
+from ledger.spends import NewSpend, Spender, Spent
 from repositories.spend import Asked
 from services import spend as spends
 

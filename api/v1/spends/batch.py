@@ -16,7 +16,8 @@ from domain.access import Actor
 from domain.errors import DomainError, Invalid, other_request
 from domain.ids import MAX_CLIENT_KEY_LENGTH
 from domain.spend.scope import SpendingKey
-from ledger.spending import MAX_SPENDS, NewSpend, Outcome, Spent
+from ledger.spending import MAX_SPENDS
+from ledger.spends import NewSpend, Outcome, Spent
 from repositories.spend import Asked
 from services import spend as spends
 

@@ -41,7 +41,8 @@ from domain.access import Actor, Permission
 from domain.errors import Conflict, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
 from domain.ids import uuid_of
 from domain.money import CREDIT, parse_amount
-from ledger.spending import Changed, NewSpend, Spending, SpendStatus, Spent
+from ledger.spending import Spending
+from ledger.spends import Changed, NewSpend, SpendStatus, Spent
 from repositories import spend as spends
 from repositories import spend_day
 from repositories.spend import SpendFilter

@@ -23,7 +23,7 @@ from domain.action_cost import is_action
 from domain.ids import transfer_id, uuid_id
 from domain.money import CREDIT, format_amount
 from domain.text import is_storable
-from ledger.spending import Changed, NewSpend, Outcome, SpendStatus, Spent
+from ledger.spends import Changed, NewSpend, Outcome, SpendStatus, Spent
 from models.marketplace import MarketplaceUse
 from models.spend import Spend, SpendChange
 from repositories.spend import public_id

@@ -1,0 +1,226 @@
+"""A spend as the gateway gives it to the SQL functions, and what these answer."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import asyncpg
+
+
+class Outcome(StrEnum):
+    """What came of a request to spend."""
+
+    CHARGED = "charged"
+    RESERVED = "reserved"
+    #: A spend control refused it; `Spent.refusal` says which.
+    REFUSED = "refused"
+    #: The organization does not have the credits.
+    INSUFFICIENT = "insufficient"
+    #: Of a batch: the key stands for something else.
+    CONFLICT = "conflict"
+
+
+class SpendStatus(StrEnum):
+    """Where a spend stands; a reservation is `reserved` until it ends, also when parts of it were captured."""
+
+    CHARGED = "charged"
+    RESERVED = "reserved"
+    CAPTURED = "captured"
+    RELEASED = "released"
+    EXPIRED = "expired"
+    #: All that was charged or captured has come back.
+    REFUNDED = "refunded"
+
+
+class RefusalReason(StrEnum):
+    """Why a spend control refused."""
+
+    #: The amount is more than what is left in a window.
+    LIMIT = "limit"
+    #: The window has no use left.
+    USES = "uses"
+    #: The amount is more than one spend may have.
+    PER_SPEND = "per_spend"
+    FROZEN = "frozen"
+    #: The control is in another currency, and there is no rate to it that is new enough.
+    RATE = "rate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spender:
+    """Who spends, on what: what spend controls can be about, beside the organization itself.
+
+    The caller has resolved them: what the key may name, and the key's or its agent's own where nothing was named. An
+    unknown department is refused here as well, because the departments above it are read from it.
+    """
+
+    agent_id: str | None = None
+    department_id: str | None = None
+    project_id: str | None = None
+    run_id: str | None = None
+    key_id: str | None = None
+    principal: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSpend:
+    """One thing to be charged, under the caller's own key, which is unique within the organization."""
+
+    key: str
+    action: str
+    amount_minor: int
+    quantity: int = 1
+    spender: Spender = field(default_factory=Spender)
+    metadata: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Which spend control refused, how much is left in that window, and when it begins anew.
+
+    Attributes:
+        reason: why; `window` and `resets_at` are None where it is not a window's amount or uses.
+        control_id: shown as `ctl_…`, see `domain.ids.uuid_id`.
+        subject_kind: `organization department project agent run key`.
+        subject_id: whose control it is.
+        window: `hour day week month quarter lifetime`.
+        limit: the window's amount in minor units of `asset`, its uses, or the most for one spend.
+        remaining: what would have been let through, in the unit of `limit`.
+        resets_at: None for a lifetime as well.
+        asset: the control's currency.
+    """
+
+    reason: RefusalReason
+    control_id: UUID
+    subject_kind: str
+    subject_id: str
+    asset: str
+    window: str | None
+    limit: int | None
+    remaining: int | None
+    resets_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """The answer to a charge or a reservation; the same again when its key is repeated, but for `replayed`.
+
+    Attributes:
+        outcome: what came of it.
+        spend_id: shown as `spd_…`; None when nothing was spent.
+        amount_minor: what was asked for.
+        available_minor: what the organization could spend right after it.
+        at: when it was decided.
+        expires_at: when the reservation ends, as it was taken first.
+        refusal: set if and only if the outcome is `refused`.
+        replayed: the key had this answer before.
+    """
+
+    outcome: Outcome
+    spend_id: UUID | None
+    amount_minor: int
+    available_minor: int
+    at: datetime
+    expires_at: datetime | None
+    refusal: Refusal | None
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The answer to a capture, release, extension or refund; the same again when its key is repeated.
+
+    Attributes:
+        status: where the spend stood after it.
+        spend_id: of the spend, not of the change.
+        amount_minor: what this change captured, released or refunded; of an extension, what stays held.
+        captured_minor: all that was captured of it, what was refunded since included.
+        released_minor: what went back from the hold, once it has ended.
+        refunded_minor: all that came back of what was captured.
+        held_minor: what is still held.
+        available_minor: what the organization could spend right after it.
+        transfer_id: of a capture or refund.
+        at: when it was done.
+        expires_at: when the reservation ends.
+        replayed: the key had done this before.
+    """
+
+    status: SpendStatus
+    spend_id: UUID
+    amount_minor: int
+    captured_minor: int
+    released_minor: int
+    refunded_minor: int
+    held_minor: int
+    available_minor: int
+    transfer_id: UUID | None
+    at: datetime
+    expires_at: datetime | None
+    replayed: bool
+
+
+def arguments_of(spend: NewSpend) -> tuple[object, ...]:
+    """Return what the SQL functions take of a spend, in their order."""
+    spender = spend.spender
+    return (
+        spend.key,
+        spend.action,
+        spend.quantity,
+        spend.amount_minor,
+        spender.agent_id,
+        spender.department_id,
+        spender.project_id,
+        spender.run_id,
+        spender.key_id,
+        spender.principal,
+        None if spend.metadata is None else json.dumps(spend.metadata),
+    )
+
+
+def spent_of(row: asyncpg.Record) -> Spent:
+    """Read what became of a spend."""
+    outcome = Outcome(row["status"])
+    refusal = None
+    if outcome is Outcome.REFUSED:
+        refusal = Refusal(
+            reason=RefusalReason(row["reason"]),
+            control_id=row["control_id"],
+            subject_kind=row["subject_kind"],
+            subject_id=row["subject_id"],
+            asset=row["asset"],
+            window=row["window"],
+            limit=row["limit_amount"],
+            remaining=row["remaining"],
+            resets_at=row["resets_at"],
+        )
+    return Spent(
+        outcome=outcome,
+        spend_id=row["spend_id"],
+        amount_minor=row["amount"],
+        available_minor=row["available"],
+        at=row["at"],
+        expires_at=row["expires_at"],
+        refusal=refusal,
+        replayed=row["replayed"],
+    )
+
+
+def changed_of(row: asyncpg.Record) -> Changed:
+    """Read what became of a spend that was changed."""
+    return Changed(
+        status=SpendStatus(row["status"]),
+        spend_id=row["spend_id"],
+        amount_minor=row["amount"],
+        captured_minor=row["captured"],
+        released_minor=row["released"],
+        refunded_minor=row["refunded"],
+        held_minor=row["held"],
+        available_minor=row["available"],
+        transfer_id=row["transfer_id"],
+        at=row["at"],
+        expires_at=row["expires_at"],
+        replayed=row["replayed"],
+    )
