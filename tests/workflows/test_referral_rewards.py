@@ -20,7 +20,8 @@ from domain.money import CREDIT
 from domain.referral import Rewards
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
-from ledger.spending import NewSpend, Spender, Spending
+from ledger.spending import Spending
+from ledger.spends import NewSpend, Spender
 from models.agent import Agent
 from models.marketplace import MarketplaceOffer
 from models.organization import Organization
