@@ -1,0 +1,49 @@
+"""Credits that are bought over HTTP where they are taxed when they are sold."""
+
+from typing import Any
+
+import pytest
+
+from runtime.database import Database
+from tests.api.conftest import Caller, new_key
+from tests.api.paying import intents, paying_app
+from tests.conftest import DatabaseUrls
+from tests.support.billing import located, rate
+
+pytestmark = pytest.mark.db
+
+MEANS = {"provider": "stripe", "return_url": "https://client.test"}
+TOP_UP = ("/payments/credits/purchase", {**MEANS, "amount": "100"})
+PACKAGE = (
+    "/billing/credits/purchase",
+    {"provider": "stripe", "package": "medium", "return_url": "https://client.test"},
+)
+MONEY = ("/payments", {**MEANS, "purpose": "credits", "amount": "10.00", "currency": "USD"})
+BALANCE = ("/payments", {**MEANS, "purpose": "balance", "amount": "10.00", "currency": "USD"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "includes_tax", "charged", "tax"),
+    [(TOP_UP, False, 1_190, 190), (MONEY, False, 1_190, 190), (PACKAGE, False, 1_190, 190), (MONEY, True, 1_000, 160)],
+)
+async def test_every_way_to_buy_credits_is_taxed_and_buys_what_it_did(
+    database_urls: DatabaseUrls,
+    database: Database,
+    new_tenant: Any,
+    asked: tuple[str, dict[str, str]],
+    includes_tax: bool,
+    charged: int,
+    tax: int,
+) -> None:
+    tenant = await new_tenant("owner")
+    await located(database, tenant.org_id)
+    await rate(database, "de-vat", "DE", 190_000)
+    changes = {"tax_country": "DE", "credits_taxed_at": "sale", "credit_prices_include_tax": includes_tax}
+    async with paying_app(database_urls, **changes) as client:
+        payer = Caller(client, tenant.owner.token)
+        for path, body in (asked, BALANCE):
+            await payer.post(path, json=body, key=new_key())
+    first, second = await intents(database, tenant.org_id)
+    assert (first["amount_minor"], first["tax"]["amount_minor"], first["tax"]["code"]) == (charged, tax, "de-vat")
+    assert first["purpose"]["goods_minor"] == 100_000_000
+    assert (second["amount_minor"], second["tax"]) == (1_000, None)
