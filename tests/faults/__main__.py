@@ -23,6 +23,8 @@ from tests.faults.payments import PaymentSetup, run_payments
 from tests.faults.payments import described as described_payments
 from tests.faults.payouts import PayoutSetup, run_payouts
 from tests.faults.payouts import described as described_payouts
+from tests.faults.purchases import PurchaseSetup, run_purchases
+from tests.faults.purchases import described as described_purchases
 from tests.faults.run import Say, Setup, described, report, run, running
 from tests.faults.spends import SpendSetup, run_spends
 from tests.faults.spends import described as described_spends
@@ -34,7 +36,7 @@ from tests.support.bonus import NO_BONUS
 
 #: A run whose setup is given.
 Run = Callable[[Say, Stack], Coroutine[None, None, Findings]]
-RUNS = ("escrows", "payments", "spends", "sync", "invoices", "collecting", "payouts", "subscriptions")
+RUNS = ("escrows", "payments", "spends", "sync", "invoices", "collecting", "payouts", "subscriptions", "purchases")
 
 
 def main() -> int:
@@ -50,6 +52,7 @@ def main() -> int:
     parser.add_argument("--invoices", type=int, default=60, help="how many invoices are charged (60)")
     parser.add_argument("--payouts", type=int, default=60, help="how many payouts are made (60)")
     parser.add_argument("--subscribers", type=int, default=40, help="how many organizations subscribe (40)")
+    parser.add_argument("--purchases", type=int, default=60, help="how many agents are bought and used (60)")
     parser.add_argument("--kills", type=int, default=4, help="how often each part is killed (4)")
     parser.add_argument("--clients", type=int, default=20, help="how many clients work at once (20)")
     parser.add_argument("--seed", type=int, default=None, help="draws the same plans, kills and outages again")
@@ -64,6 +67,7 @@ def main() -> int:
     collecting = CollectingSetup(seed, options.invoices, options.kills)
     payouts = PayoutSetup(seed, options.payouts, options.kills)
     subscriptions = SubscriptionSetup(seed, options.subscribers, options.kills)
+    purchases = PurchaseSetup(seed, options.purchases, options.kills)
     wanted = {
         "escrows": (described(escrows), partial(run, escrows)),
         "payments": (described_payments(payments), partial(run_payments, payments)),
@@ -73,6 +77,7 @@ def main() -> int:
         "collecting": (described_collecting(collecting), partial(run_collecting, collecting)),
         "payouts": (described_payouts(payouts), partial(run_payouts, payouts)),
         "subscriptions": (described_subscriptions(subscriptions), partial(run_subscriptions, subscriptions)),
+        "purchases": (described_purchases(purchases), partial(run_purchases, purchases)),
     }
     return max([_one(seed, *wanted[name]) for name in options.runs or RUNS])
 

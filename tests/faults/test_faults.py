@@ -19,6 +19,7 @@ from tests.faults.payment_plans import STORIES as PAID_STORIES
 from tests.faults.payments import PaymentSetup, run_payments
 from tests.faults.payouts import PayoutSetup, run_payouts
 from tests.faults.plans import STORIES, amount, draw
+from tests.faults.purchases import PurchaseSetup, run_purchases
 from tests.faults.run import PRODUCT, Setup, report, run, running
 from tests.faults.spends import SpendSetup, run_spends
 from tests.faults.subscriptions import SubscriptionSetup, run_subscriptions
@@ -47,6 +48,7 @@ RUNS: list[tuple[str, Any, int]] = [
     ("collecting", partial(run_collecting, CollectingSetup(FAULTS_SEED, 8, 1, ("postgres", "worker", "stripe"))), 7),
     # The clock of Stripe is a month ahead after it.
     ("subscriptions", partial(run_subscriptions, SubscriptionSetup(FAULTS_SEED, subscribers=12, kills=1)), 6),
+    ("purchases", partial(run_purchases, PurchaseSetup(FAULTS_SEED, purchases=24, kills=1)), 6),
     ("sync", partial(run_sync, SyncSetup(FAULTS_SEED, calls=64, kills=1, batch=8, charging_kills=1)), 7),
     # A worker that died is missed after half a minute: by hand only.
     ("invoices", partial(run_invoices, InvoiceSetup(FAULTS_SEED, 90, kills=1, parts=("postgres", "server"))), 7),
