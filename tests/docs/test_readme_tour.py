@@ -55,7 +55,7 @@ RECIPES = {
         "active True False",
         "listed usage {'page': '0.25'}",
         "True None",
-        "page 12 3.00",
+        "charged page 12 3.00",
         "retired",
     ],
     "grant-credits": ['"kind": "credit.grant",', '"action": "credits.grant",'],
