@@ -73,7 +73,7 @@ class Ring:
         await self.market.buy(self.draw.choice(self.payers), self.draw.choice(self.earners))
 
     async def give_back(self) -> None:
-        await self.market.give_back(self.draw.choice(self.payers), self.draw.choice(self.earners))
+        await self.market.give_back(self.draw.choice(self.payers), self.draw.choice(self.earners).sells)
 
     async def refund(self) -> None:
         """Ask for all that can be refunded of some top-up."""
