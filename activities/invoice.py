@@ -363,7 +363,7 @@ async def _queue_mail(session: AsyncSession, row: InvoiceRow, standing: Standing
         "currency": row.currency,
     }
     if kind in {MailKind.INVOICE_ISSUED, MailKind.INVOICE_OVERDUE}:
-        data["due_on"] = row.due_at.date().isoformat()
+        data["due_on"] = row.due_at.astimezone(await invoices.clock(session, row)).date().isoformat()
     if message.link is not None:
         data["link"] = message.link
     key = invoice_mail_key(row.id) if issued else invoice_event_mail_key(row.id, message.collection.version)

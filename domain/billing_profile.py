@@ -3,8 +3,6 @@
 from dataclasses import asdict, dataclass
 
 from domain.errors import Invalid
-from domain.money import ISSUED, scale_of
-from domain.spend.calendar import zone_of
 from domain.tax.rates import check_place
 
 
@@ -21,8 +19,6 @@ class Profile:
     country: str | None = None
     email: str | None = None
     language: str | None = None
-    currency: str | None = None
-    time_zone: str | None = None
     vat_id: str | None = None
 
     def fields(self) -> dict[str, str | None]:
@@ -31,13 +27,7 @@ class Profile:
 
 
 def check_profile(profile: Profile) -> None:
-    """Refuse a country, region, currency or time zone that is none; `Invalid` names the field."""
+    """Refuse a country or region that is none; `Invalid` names the field."""
     check_place(profile.country, profile.region)
     if profile.region is not None and profile.country is None:
         raise Invalid("A region needs its country.", extra={"field": "country"})
-    if profile.currency is not None:
-        scale_of(profile.currency)
-        if profile.currency in ISSUED:
-            raise Invalid("The billing currency must be money, such as USD.", extra={"field": "currency"})
-    if profile.time_zone is not None:
-        zone_of(profile.time_zone)

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from domain.billing_run.period import Period, period_at
 from domain.errors import Invalid
+from domain.invoice.collection import CollectionMethod
 from domain.money import ISSUED, MAX_AMOUNT_MINOR, scale_of
 from domain.plan import PlanPrice
 from domain.spend.calendar import zone_of
@@ -52,11 +53,12 @@ class BillingTerms:
     Attributes:
         mode: how usage is paid.
         currency: that it is invoiced in.
-        time_zone: whose months are its periods.
+        time_zone: whose months are its periods, and whose days its documents and mails name.
         commitment_minor: what its usage comes to at least in a month, after discounts; 0 for none.
         commitment_from: the first day that the commitment holds; None with the terms.
         discounts: rising by `from_minor`; the highest step that the month reaches counts.
         net_days: when an invoice is due after it was issued.
+        collection_method: whether monthly invoices are charged at once, or sent and reminded of when they are overdue.
         plan_prices: what plans cost the organization; at most one for each plan, interval and currency.
     """
 
@@ -67,6 +69,7 @@ class BillingTerms:
     commitment_from: date | None = None
     discounts: tuple[DiscountStep, ...] = ()
     net_days: int = 30
+    collection_method: CollectionMethod = CollectionMethod.CHARGE_AUTOMATICALLY
     plan_prices: tuple[AgreedPrice, ...] = ()
 
     def prices_of(self, plan: str) -> tuple[PlanPrice, ...]:

@@ -17,14 +17,12 @@ class BillingProfile(Base):
             confirmation; without one it is not confirmed. Both are forgotten when the number or the country changes.
         card_country: of the card that the organization pays with; `confirmed_country` what an operator found.
         is_exempt: pays no tax, by an operator's word; `exempt_reason` says why.
-        net_terms_days: how long after an invoice is finalised it is due; none for the deployment's own.
     """
 
     __tablename__ = "billing_profiles"
     __table_args__ = (
         CheckConstraint("num_nonnulls(vat_reference, vat_confirmed_at) <> 1", name="vat"),
         CheckConstraint("NOT is_exempt OR exempt_reason IS NOT NULL", name="exempt"),
-        CheckConstraint("net_terms_days BETWEEN 0 AND 365", name="net_terms_days"),
     )
 
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
@@ -37,8 +35,6 @@ class BillingProfile(Base):
     country: Mapped[str | None]
     email: Mapped[str | None]
     language: Mapped[str | None]
-    currency: Mapped[str | None]
-    time_zone: Mapped[str | None]
     vat_id: Mapped[str | None]
     vat_reference: Mapped[str | None]
     vat_confirmed_at: Mapped[datetime | None]
@@ -46,7 +42,6 @@ class BillingProfile(Base):
     confirmed_country: Mapped[str | None]
     is_exempt: Mapped[bool] = mapped_column(server_default=false())
     exempt_reason: Mapped[str | None]
-    net_terms_days: Mapped[int | None]
     updated_by: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

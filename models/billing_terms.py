@@ -26,6 +26,7 @@ class BillingTermsRow(Base):
     __table_args__ = (
         CheckConstraint("mode IN ('prepaid', 'arrears')", name="mode"),
         CheckConstraint("commitment_minor >= 0 AND net_days >= 0", name="amounts"),
+        CheckConstraint("collection_method IN ('charge_automatically', 'send_invoice')", name="collection_method"),
         UniqueConstraint("command_id"),
     )
 
@@ -40,6 +41,7 @@ class BillingTermsRow(Base):
     commitment_from: Mapped[date | None]
     discounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     net_days: Mapped[int]
+    collection_method: Mapped[str] = mapped_column(server_default="charge_automatically")
     plan_prices: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     reason: Mapped[str | None]
     created_by: Mapped[str]

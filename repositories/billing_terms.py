@@ -4,14 +4,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing_terms import USUAL, AgreedPrice, BillingTerms, DiscountStep, TermsVersion, UsageMode
+from domain.invoice.collection import CollectionMethod
 from domain.plan import Interval, PlanPrice
-from domain.spend.calendar import BEGINNING
+from domain.spend.calendar import BEGINNING, zone_of
 from models.billing_terms import BillingTermsRow
 
 
@@ -32,6 +34,7 @@ def as_row(
         commitment_from=terms.commitment_from,
         discounts=[asdict(step) for step in terms.discounts],
         net_days=terms.net_days,
+        collection_method=terms.collection_method.value,
         plan_prices=[
             {"plan": each.plan, **asdict(each.price), "interval": each.price.interval.value}
             for each in terms.plan_prices
@@ -52,6 +55,7 @@ def version_of(row: BillingTermsRow) -> TermsVersion:
         commitment_from=row.commitment_from,
         discounts=tuple(DiscountStep(**step) for step in row.discounts),
         net_days=row.net_days,
+        collection_method=CollectionMethod(row.collection_method),
         plan_prices=tuple(_agreed(**each) for each in row.plan_prices),
     )
     return TermsVersion(number=row.version, terms=terms, starts_at=row.starts_at, from_month=row.from_month)
@@ -102,6 +106,12 @@ async def of_month(session: AsyncSession, org_ids: Collection[str], month: date)
 def usual(month: date) -> TermsVersion:
     """Return the terms of an organization that none were agreed with."""
     return TermsVersion(number=0, terms=USUAL, starts_at=BEGINNING, from_month=month)
+
+
+async def clock(session: AsyncSession, org_id: str, at: datetime) -> ZoneInfo:
+    """Return the time zone whose days documents and mails name: that of the terms that hold at a time, or else UTC."""
+    version = await holding(session, org_id, at)
+    return zone_of((USUAL if version is None else version.terms).time_zone)
 
 
 async def time_zones(session: AsyncSession) -> set[str]:

@@ -111,7 +111,6 @@ async def decide(
     *,
     confirmed_country: str | None,
     exempt_reason: str | None,
-    net_terms_days: int | None,
     now: datetime,
 ) -> BillingProfile:
     """Write what an operator decides of an organization; needs the platform's role.
@@ -123,11 +122,11 @@ async def decide(
     await organization.get(session, org_id)
     check_place(confirmed_country, None)
     row = await billing_profile.lock(session, org_id, actor.qualified())
-    row.confirmed_country, row.net_terms_days = confirmed_country, net_terms_days
+    row.confirmed_country = confirmed_country
     row.is_exempt, row.exempt_reason = exempt_reason is not None, exempt_reason
     row.updated_by, row.updated_at = actor.qualified(), now
     await session.flush()
-    details = {"country": confirmed_country, "exempt": row.is_exempt, "net_terms_days": net_terms_days}
+    details = {"country": confirmed_country, "exempt": row.is_exempt}
     await audit.record(session, actor, "billing_profile.decide", org_id, details, org_id)
     return row
 

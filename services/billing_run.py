@@ -203,7 +203,7 @@ async def collect_later(session: AsyncSession, prepared: Prepared, *, days: Sequ
     """Have what is due of an invoice collected that `issue` made in this transaction; `days` are those of dunning."""
     command_id = billed_period_key(prepared.org_id, month_text(prepared.period.month))
     row = await invoice.made_by(session, command_id)
-    method = await invoice_collection.usual_method(session, prepared.org_id)
+    method = prepared.version.terms.collection_method
     await invoice_collection.begin(
         session, ACTOR, row, method, days=days, command_id=command_id, now=now, announced=True
     )
@@ -322,7 +322,8 @@ async def tell(session: AsyncSession, rows: Sequence[InvoiceRow]) -> None:
         }
         kind = MailKind.INVOICE_SETTLED
         if row.prepaid_minor < row.total_minor:
-            kind, values["due_on"] = MailKind.INVOICE_ISSUED, row.due_at.date().isoformat()
+            due_at = row.due_at.astimezone(await invoices.clock(session, row))
+            kind, values["due_on"] = MailKind.INVOICE_ISSUED, due_at.date().isoformat()
         await mail.queue(session, key=invoice_mail_key(row.id), org_id=row.org_id, kind=kind, data=values)
 
 

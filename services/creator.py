@@ -9,7 +9,7 @@ from domain.ids import creator_key
 from domain.mail import MailKind
 from models.creator_account import CreatorAccountRow
 from providers.payouts.base import AccountSnapshot, NewAccount, PayoutProvider
-from repositories import alert, creator_account
+from repositories import alert, billing_terms, creator_account
 from runtime.database import Database
 from services import mail
 
@@ -83,12 +83,13 @@ async def _tell(session: AsyncSession, row: CreatorAccountRow, snapshot: Account
         key=f"payout.destination_changed:{row.org_id}:{row.destination_changed_at.isoformat()}",
         shared=True,
     )
+    zone = await billing_terms.clock(session, row.org_id, until)
     await mail.queue(
         session,
         key=f"creator:{row.org_id}:destination:{row.destination_changed_at.isoformat()}",
         org_id=row.org_id,
         kind=MailKind.PAYOUT_DESTINATION_CHANGED,
-        data={"held_until_on": until.date().isoformat()},
+        data={"held_until_on": until.astimezone(zone).date().isoformat()},
     )
 
 

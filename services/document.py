@@ -16,10 +16,11 @@ from domain.payment.terms import PaymentTerms
 from domain.tax.rates import TaxCategory
 from models.invoice import CreditNoteRow, InvoiceRow
 from models.tax_receipt import TaxReceipt
-from repositories import billing_profile, contact, organization
+from repositories import billing_profile, billing_terms, contact, organization
 from repositories import credit_note as credit_notes
 from repositories import invoice as invoices
 from repositories import tax_receipt as tax_receipts
+from services import invoice
 from services.tax import frozen
 
 #: Below `platform/`: each tax has an account of its code.
@@ -50,7 +51,7 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
         raise WrongInvoiceState(
             "This invoice has no number yet, so there is no document of it.", extra={"state": row.status}
         )
-    buyer = await buyer_of(session, row.org_id, row.party)
+    buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
     # Credit notes give back what credits had paid; on the day it was issued it was paid.
     given_back = sum(note.prepaid_minor for note in await credit_notes.of_invoice(session, row.id))
     by_code, taxes = _taxes(row)
@@ -78,7 +79,7 @@ async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNot
     Raises:
         Conflict: nobody said who sells.
     """
-    buyer = await buyer_of(session, row.org_id, row.party)
+    buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
     by_code, _ = _taxes(row)
     nets: dict[Tax | None, int] = {}
     taken: dict[Tax | None, int] = {}
@@ -115,7 +116,8 @@ async def of_payment(session: AsyncSession, payment: Payment, seller: Party | No
     terms, received_minor = payment.terms, payment.received_minor - payment.reversed_minor
     if received_minor <= 0:
         raise Conflict("Nothing has been received for this payment.", code="document.nothing_received")
-    buyer = await buyer_of(session, terms.org_id)
+    zone = await billing_terms.clock(session, terms.org_id, terms.created_at)
+    buyer = await buyer_of(session, terms.org_id, zone)
     return Document(
         kind=DocumentKind.RECEIPT,
         number=terms.payment_id,
@@ -135,7 +137,8 @@ async def of_tax_receipt(session: AsyncSession, row: TaxReceipt, terms: PaymentT
     Raises:
         Conflict: nobody said who sells.
     """
-    buyer = await buyer_of(session, row.org_id, row.party)
+    zone = await billing_terms.clock(session, row.org_id, row.issued_at)
+    buyer = await buyer_of(session, row.org_id, zone, row.party)
     came_in = row.gross_minor > 0
     # Where nobody charges any tax, there is none to speak of.
     tax = None if row.category == TaxCategory.OUTSIDE.value else Tax(category=row.category, rate_e6=row.rate_e6)
@@ -169,8 +172,11 @@ def known(seller: Party | None) -> Party:
     return seller
 
 
-async def buyer_of(session: AsyncSession, org_id: str, told: Mapping[str, str] | None = None) -> Buyer:
-    """Return who an organization is: as it was told when its invoice was finalised, or as its profile says now."""
+async def buyer_of(session: AsyncSession, org_id: str, zone: ZoneInfo, told: Mapping[str, str] | None = None) -> Buyer:
+    """Return who an organization is: as it was told when its invoice was finalised, or as its profile says now.
+
+    `zone`: whose days the document names, which its billing terms say.
+    """
     profile = await billing_profile.find(session, org_id)
     told = told or frozen(profile) or {}
     contacts = await contact.get(session, org_id)
@@ -188,7 +194,7 @@ async def buyer_of(session: AsyncSession, org_id: str, told: Mapping[str, str] |
     return Buyer(
         party=party,
         language=language if language in LANGUAGES else LANGUAGES[0],
-        zone=ZoneInfo(profile.time_zone if profile is not None and profile.time_zone else "UTC"),
+        zone=zone,
     )
 
 

@@ -7,6 +7,7 @@ holds up everybody else who wants one.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import accounts
 from domain.access import Actor
 from domain.approval import ApprovalAction, content_above
+from domain.billing_terms import USUAL
 from domain.ids import invoice_transfer_key
 from domain.invoice import booking
 from domain.invoice.arithmetic import InvoiceSums, sums_of
@@ -27,7 +29,7 @@ from domain.money import format_amount
 from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger, Posted, Posting
 from models.invoice import InvoiceRow
-from repositories import alert, audit, billing_profile, invoice, organization
+from repositories import alert, audit, billing_terms, invoice, organization
 from repositories.invoice import CreditsAtHand, Finalised
 from runtime.database import driver_connection
 from runtime.identity import new_id
@@ -35,7 +37,7 @@ from services import approval, tax
 
 UNPROVEN = "tax.country_unproven"
 NOT_PROVEN = "The invoice was charged tax without two pieces of evidence for the country of the organization."
-DUE_IN = timedelta(days=30)
+DUE_IN = timedelta(days=USUAL.net_days)
 
 
 async def draft(
@@ -182,11 +184,20 @@ def _require_draft(row: InvoiceRow) -> None:
     require_draft(invoice.standing_of(row), row.currency, is_discarded=row.discarded_at is not None)
 
 
-async def time_to_pay(session: AsyncSession, org_id: str) -> timedelta:
-    """Return how long an organization has to pay: by what was agreed with it, or 30 days."""
-    profile = await billing_profile.find(session, org_id)
-    days = None if profile is None else profile.net_terms_days
-    return DUE_IN if days is None else timedelta(days=days)
+async def time_to_pay(session: AsyncSession, org_id: str, now: datetime) -> timedelta:
+    """Return how long an organization has to pay: by the terms that hold now, or 30 days."""
+    version = await billing_terms.holding(session, org_id, now)
+    return timedelta(days=(USUAL if version is None else version.terms).net_days)
+
+
+async def clock(session: AsyncSession, row: InvoiceRow) -> ZoneInfo:
+    """Return the time zone whose days an invoice names: that of the terms by which its last period was billed.
+
+    Terms change when a month ends, and its invoice is issued after that. It names the month's days all the same.
+    """
+    ends = (line.period_end for line in map(invoice.line_of, row.lines))
+    over = [end - timedelta.resolution for end in ends if end is not None and end <= row.issued_at]
+    return await billing_terms.clock(session, row.org_id, max(over, default=row.issued_at))
 
 
 async def number_page(session: AsyncSession, series: str = DocumentType.INVOICE.value, limit: int = 500) -> int:

@@ -12,7 +12,7 @@ from domain.invoice.collection import Collection, CollectionMethod
 from domain.invoice.dunning import numbered, opened
 from domain.invoice.state import InvoiceStatus, WrongInvoiceState
 from models.invoice import InvoiceRow
-from repositories import audit, billing_profile, invoice, invoice_collection
+from repositories import audit, invoice, invoice_collection
 
 
 async def begin(
@@ -96,11 +96,3 @@ async def begin_later(
         )
     await audit.record(session, actor, "invoice.collect", row.id, {"method": method.value}, row.org_id)
     return begun
-
-
-async def usual_method(session: AsyncSession, org_id: str) -> CollectionMethod:
-    """Return how an organization's monthly invoices are collected: charged, unless it was given time to pay."""
-    profile = await billing_profile.find(session, org_id)
-    if profile is not None and profile.net_terms_days is not None:
-        return CollectionMethod.SEND_INVOICE
-    return CollectionMethod.CHARGE_AUTOMATICALLY

@@ -20,7 +20,7 @@ from domain.payment.state import AWAITING, Fulfilment, PaymentStatus
 from domain.payment.terms import PaymentTerms
 from ledger.spends import Spender
 from models.marketplace import MarketplacePurchase
-from repositories import audit, debt, marketplace, payment, payment_command
+from repositories import audit, billing_terms, debt, marketplace, payment, payment_command
 from repositories import spend as spends
 from repositories.organization_trait import in_one_hand
 from services import mail
@@ -182,11 +182,12 @@ async def _tell(session: AsyncSession, row: MarketplacePurchase) -> None:
     assert row.price_minor is not None
     assert row.currency is not None
     assert row.ends_at is not None
+    zone = await billing_terms.clock(session, row.org_id, row.ends_at)
     data = {
         "agent": row.agent_id,
         "amount": format_amount(row.price_minor, row.currency),
         "currency": row.currency,
-        "ends_on": row.ends_at.date().isoformat(),
+        "ends_on": row.ends_at.astimezone(zone).date().isoformat(),
     }
     key = f"{renewal_command_id(row.id, row.tries)}:not_renewed"
     await mail.queue(session, key=key, org_id=row.org_id, kind=MailKind.AGENT_NOT_RENEWED, data=data)

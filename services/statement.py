@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -40,7 +41,7 @@ async def content(
     if now < begin(following):
         raise Conflict("This month has not ended. There is a statement of it afterwards.", code="statement.not_over")
     moved = await statement.moved(session, org_id, currency, since=begin(month), until=begin(following))
-    creator = await buyer_of(session, org_id)
+    creator = await buyer_of(session, org_id, ZoneInfo("UTC"))
     return Document(
         kind=DocumentKind.STATEMENT,
         number=f"STM-{month_text(month)}-{currency}-{org_id}",

@@ -6,7 +6,6 @@ period is deferred until its credits take it along, or the days earn it.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,7 +36,7 @@ from ledger.gateway import Ledger, Posting
 from models.credit_lot import CreditLot
 from models.invoice import InvoiceRow
 from models.subscription import SubscriptionBill, SubscriptionGrant
-from repositories import audit, credit_lot, organization, payment
+from repositories import audit, billing_terms, credit_lot, organization, payment
 from repositories import subscription as subscriptions
 from runtime.database import driver_connection
 from runtime.identity import new_id
@@ -87,7 +86,7 @@ async def write(
             data=_priced(after.terms, plans),
         )
     if after.trial_told and after.trial_end is not None and before is not None and not before.trial_told:
-        ends_on = after.trial_end.astimezone(ZoneInfo(after.zone)).date()
+        ends_on = after.trial_end.astimezone(await billing_terms.clock(session, after.org_id, at)).date()
         await mail.queue(
             session,
             key=f"subscription:{after.subscription_id}:trial_ends",

@@ -113,7 +113,7 @@ class Market:
         assert owner.org_id is not None
         made = Customer(name, owner, owner.org_id, zone)
         self.customers[name] = made
-        profile = {"legal_name": name, "line1": "1 Main Street", "city": "Town", "country": country, "time_zone": zone}
+        profile = {"legal_name": name, "line1": "1 Main Street", "city": "Town", "country": country}
         await owner.put("/billing/profile", {**profile, "email": f"{name.lower().replace(' ', '-')}@example.com"})
         decided = {"organization_id": owner.org_id, "confirmed_country": country}
         await self.world.operator.put("/billing/profile/decisions", decided)

@@ -17,6 +17,7 @@ from tests.support import billing
 
 pytestmark = pytest.mark.db
 
+JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
 SELLER = Party(name="Seller GmbH", country="DE", vat_id="DE123456788")
 STANDARD = Tax(category="S", rate_e6=190_000)
 OCTOBER = {"period_start": datetime(2026, 9, 30, 22, tzinfo=UTC), "period_end": datetime(2026, 10, 31, 23, tzinfo=UTC)}
@@ -34,9 +35,8 @@ async def finalised(database: Database, org_id: str, *lines: InvoiceLine, **more
 
 async def test_tax_discounts_and_credits_are_on_the_document_and_it_is_an_electronic_invoice(db: Database) -> None:
     org_id = await billing.organization(db)
-    await billing.located(
-        db, org_id, legal_name="Acme SE", postal_code="10115", city="Berlin", language="de", time_zone="Europe/Berlin"
-    )
+    await billing.located(db, org_id, legal_name="Acme SE", postal_code="10115", city="Berlin", language="de")
+    await billing.agree(db, org_id, 1, JANUARY, time_zone="Europe/Berlin")
     await billing.credit(db, org_id, 20 * billing.CREDIT)
     await billing.credit(db, org_id, 30 * billing.CREDIT, paid=300)
     seats = InvoiceLine(description="Seats", quantity=4, unit_minor=2_500, discount_minor=500, **OCTOBER)
@@ -55,6 +55,18 @@ async def test_tax_discounts_and_credits_are_on_the_document_and_it_is_an_electr
     files = await DocumentMaker().make(made)
     assert files.xml is not None
     assert b"<ram:TotalPrepaidAmount>3.00<" in files.xml
+
+
+async def test_a_period_has_the_days_of_the_terms_that_it_was_billed_by(db: Database) -> None:
+    org_id, july = await billing.organization(db), datetime(2026, 6, 30, 22, tzinfo=UTC)
+    await billing.agree(db, org_id, 1, JANUARY, time_zone="Europe/Berlin")
+    await billing.agree(db, org_id, 2, july, time_zone="America/Los_Angeles")
+    june = {"period_start": datetime(2026, 5, 31, 22, tzinfo=UTC), "period_end": july}
+    over = await finalised(db, org_id, billing.line(500, **june))
+    assert over.lines[0].period == (date(2026, 6, 1), date(2026, 7, 1))
+    under_way = {"period_start": july, "period_end": datetime(2026, 7, 31, 22, tzinfo=UTC)}
+    after = await finalised(db, org_id, billing.line(500, **under_way))
+    assert after.lines[0].period == (date(2026, 6, 30), date(2026, 7, 31))
 
 
 async def test_prices_that_include_tax_show_it_and_come_to_the_same_total(db: Database) -> None:

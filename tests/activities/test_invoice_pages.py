@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import insert, select, text
@@ -55,9 +55,9 @@ class Page:
     market: Market
     urls: DatabaseUrls
 
-    async def user(self, units: int = 20) -> str:
+    async def user(self, units: int = 20, **terms: Any) -> str:
         """Return an organization with usage in January, at a price of 1.00 each."""
-        org_id = await self.market.debtor(JANUARY)
+        org_id = await self.market.debtor(JANUARY, **terms)
         await self.market.use(org_id, at(date(2026, 1, 5)), units)
         return org_id
 
@@ -234,7 +234,8 @@ async def test_credits_that_are_spent_after_they_were_read_are_counted_again(pag
 
 
 async def test_an_invoice_that_credits_pay_in_full_is_told_of_without_a_day_that_it_is_due_on(page: Page) -> None:
-    orgs = [await page.user(), await page.user()]
+    # It is the day after in Auckland.
+    orgs = [await page.user(), await page.user(time_zone="Pacific/Auckland")]
     await credit(page.database, orgs[0], 200 * CREDIT, paid=100)
     prepared, basis = await page.read(orgs, replace(GERMAN, seller_country=None))
     for each in prepared:
@@ -247,7 +248,7 @@ async def test_an_invoice_that_credits_pay_in_full_is_told_of_without_a_day_that
             await billing_run.tell(session, rows)
     async with page.database.platform() as session:
         told = {row.org_id: (row.kind, row.data) for row in await session.scalars(select(QueuedMail))}
-    asked = {"number": "INV-000002", "amount": "20.00", "currency": "USD", "due_on": "2026-03-05"}
+    asked = {"number": "INV-000002", "amount": "20.00", "currency": "USD", "due_on": "2026-03-06"}
     assert told == {
         orgs[0]: ("invoice_settled", {"number": "INV-000001", "amount": "20.00", "currency": "USD"}),
         orgs[1]: ("invoice_issued", asked),

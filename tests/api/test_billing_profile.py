@@ -18,7 +18,7 @@ from tests.support.billing import KIM, NOW
 pytestmark = pytest.mark.db
 
 PROFILE = "/billing/profile"
-GOOD = {"legal_name": "Acme GmbH", "country": "DE", "time_zone": "Europe/Berlin", "vat_id": "DE 136 695 976"}
+GOOD = {"legal_name": "Acme GmbH", "country": "DE", "vat_id": "DE 136 695 976"}
 
 
 class Register:
@@ -50,12 +50,10 @@ async def test_a_profile_is_empty_first_then_what_was_said_and_replaced_whole(cu
         ({"vat_id": "FR40303265045"}, "vat_id"),
         ({"vat_id": "DE136695977"}, "vat_id"),
         ({"country": None}, "vat_id"),
-        ({"time_zone": "Mars/Base"}, "time_zone"),
-        ({"currency": "CREDIT"}, "currency"),
         ({"country": "de"}, "errors"),
         ({"email": "nobody"}, "errors"),
         ({"confirmed_country": "DE"}, "errors"),
-        ({"net_terms_days": 90}, "errors"),
+        ({"time_zone": "Europe/Berlin"}, "errors"),
     ],
 )
 async def test_what_is_no_profile_or_not_the_organizations_to_say_is_refused(
@@ -67,15 +65,12 @@ async def test_what_is_no_profile_or_not_the_organizations_to_say_is_refused(
 
 async def test_operators_decide_what_organizations_cannot_say_of_themselves(operator: Caller, customer: Tenant) -> None:
     good(await customer.owner.ask("PUT", PROFILE, json={"country": "DE"}))
-    decision = {"organization_id": customer.org_id, "confirmed_country": "DE", "net_terms_days": 60}
+    decision = {"organization_id": customer.org_id, "confirmed_country": "DE"}
     made = good(await operator.ask("PUT", f"{PROFILE}/decisions", json={**decision, "exempt_reason": "Charity"}))
-    assert (made["proven_country"], made["net_terms_days"], made["exempt_reason"]) == ("DE", 60, "Charity")
-    assert (await issue(operator, customer))["due_at"][:10] > (await issue(operator, customer, due_in="P59D"))[
-        "due_at"
-    ][:10]
+    assert (made["proven_country"], made["exempt_reason"]) == ("DE", "Charity")
     # What the organization says afterwards leaves it, and proves nothing by itself.
     moved = good(await customer.owner.ask("PUT", PROFILE, json={"country": "FR"}))
-    assert (moved["proven_country"], moved["confirmed_country"], moved["net_terms_days"]) == (None, "DE", 60)
+    assert (moved["proven_country"], moved["confirmed_country"]) == (None, "DE")
 
 
 async def test_a_number_is_confirmed_once_and_forgotten_when_it_changes(database: Database, customer: Tenant) -> None:

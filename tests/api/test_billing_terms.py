@@ -11,6 +11,7 @@ from commands.verify import verify
 from repositories import usage, usage_bill
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.invoicing import issue
 from tests.api.metering import event, import_prices, send, statuses
 from tests.api.spending import balance, grant, use
 from tests.api.test_usage_charges import charged_meter, kind, sweep
@@ -60,6 +61,15 @@ def call(tokens: int, **changes: Any) -> dict[str, Any]:
 async def billed(caller: Caller) -> dict[str, str]:
     log = good(await caller.get("/usage/logs", params={"limit": 200}))["data"]
     return {one["event_id"]: one["billed_status"] for one in log}
+
+
+async def test_invoice_by_hand_is_due_by_the_terms_unless_it_says_otherwise(new_tenant: Any, operator: Caller) -> None:
+    tenant = await new_tenant("owner")
+    agreed = await agree(operator, tenant, mode="prepaid", net_days=60, collection_method="send_invoice")
+    assert (agreed["net_days"], agreed["collection_method"]) == (60, "send_invoice")
+    made = [await issue(operator, tenant, **due) for due in ({}, {"due_in": "P9D"})]
+    spans = [datetime.fromisoformat(each["due_at"]) - datetime.fromisoformat(each["issued_at"]) for each in made]
+    assert spans == [timedelta(days=60), timedelta(days=9)]
 
 
 async def test_usage_is_paid_by_the_terms_that_hold_when_it_comes_in_and_never_twice(

@@ -3,11 +3,13 @@
 import itertools
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import insert
 
 from domain import accounts
 from domain.access import Actor, Role
+from domain.billing_terms import BillingTerms, TermsVersion
 from domain.credits import CreditPrice
 from domain.invoice.lines import InvoiceLine
 from domain.invoice.rules import InvoiceRules
@@ -16,7 +18,7 @@ from ledger.gateway import Ledger
 from models.billing_profile import TaxRateRow
 from models.invoice import InvoiceRow
 from models.organization import Organization
-from repositories import billing_profile, tax_rate
+from repositories import billing_profile, billing_terms, tax_rate
 from repositories import invoice as invoices
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -79,6 +81,16 @@ async def located(database: Database, org_id: str, country: str | None = "DE", *
         row.country = row.card_country = country
         for name, value in more.items():
             setattr(row, name, value)
+
+
+async def agree(database: Database, org_id: str, number: int, starts_at: datetime, **terms: Any) -> None:
+    """Agree a version of billing terms that holds from a time on."""
+    version = TermsVersion(
+        number=number, terms=BillingTerms(**terms), starts_at=starts_at, from_month=starts_at.date().replace(day=1)
+    )
+    row = billing_terms.as_row(org_id, version, reason=None, created_by="kim", command_id=new_id("cmd"))
+    async with database.platform() as session:
+        await billing_terms.add(session, row)
 
 
 async def rate(database: Database, code: str, country: str, rate_e6: int) -> None:

@@ -21,9 +21,9 @@ from domain.billing_run.period import NotEnded
 from domain.billing_terms import DiscountStep
 from domain.errors import Conflict
 from domain.ids import invoice_workflow_id
+from domain.invoice.collection import CollectionMethod
 from models.billing_run import InvoiceItemRow
 from models.invoice import InvoiceRow
-from repositories import billing_profile
 from repositories import billing_run as runs
 from repositories import invoice_collection as collections
 from repositories.invoice import lines_of
@@ -188,12 +188,10 @@ async def test_only_an_invoice_on_which_something_is_due_has_a_run_and_two_concl
     billing: Billing,
 ) -> None:
     market = billing.market
-    charged, given_time, idle = [await market.debtor(JANUARY) for _ in range(3)]
+    charged, idle = [await market.debtor(JANUARY) for _ in range(2)]
+    given_time = await market.debtor(JANUARY, collection_method=CollectionMethod.SEND_INVOICE)
     for org in (charged, given_time):
         await market.use(org, at(date(2026, 1, 5)), 2)
-    async with billing.database.platform() as session:
-        profile = await billing_profile.lock(session, given_time, "kim")
-        profile.net_terms_days = 60
     work = BillingRunActivities(billing.database, collecting=Collecting(billing.client, (3, 7)))
     await work.plan(PlanBillingRun(now=OVER, month=JANUARY))
     await work.invoice(InvoicePage(now=OVER, month=JANUARY, after="", limit=10, pages=1))

@@ -64,7 +64,7 @@ async def decide_billing_profile(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Write what an operator found of an organization: its country, an exemption, its time to pay. For operators."""
+    """Write what an operator found of an organization: its country, an exemption. For operators."""
 
     async def act() -> ProfileView:
         async with deps.session_for(actor) as session:
@@ -74,7 +74,6 @@ async def decide_billing_profile(
                 body.organization_id,
                 confirmed_country=body.confirmed_country,
                 exempt_reason=body.exempt_reason,
-                net_terms_days=body.net_terms_days,
                 now=datetime.now(UTC),
             )
             return view(body.organization_id, row)

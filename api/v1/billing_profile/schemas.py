@@ -36,8 +36,6 @@ class ProfileUpdate(RequestModel):
     country: Country | None = None
     email: EmailAddress | None = None
     language: Annotated[str, Field(pattern="^[a-z]{2}$")] | None = None
-    currency: Annotated[str, Field(pattern="^[A-Z]{3,6}$")] | None = None
-    time_zone: Annotated[str, Field(max_length=60)] | None = None
     vat_id: Annotated[str, Field(max_length=30)] | None = None
 
     def profile(self) -> Profile:
@@ -48,12 +46,13 @@ class ProfileUpdate(RequestModel):
 class ProfileDecision(RequestModel):
     """What an operator decides of an organization; what is left out is taken back."""
 
-    model_config = example(organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy", confirmed_country="DE", net_terms_days=60)
+    model_config = example(
+        organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy", confirmed_country="DE", exempt_reason="Charity"
+    )
 
     organization_id: OrganizationId
     confirmed_country: Country | None = None
     exempt_reason: Name | None = Field(default=None, description="Why it is exempt; it is not when this is left out.")
-    net_terms_days: Annotated[int, Field(strict=True, ge=0, le=365)] | None = None
 
 
 class ProfileView(ResponseModel):
@@ -69,15 +68,12 @@ class ProfileView(ResponseModel):
     country: str | None
     email: str | None
     language: str | None
-    currency: str | None
-    time_zone: str | None
     vat_id: str | None
     vat_confirmed_at: datetime | None = Field(description="When a register confirmed the number; null before.")
     card_country: str | None = Field(description="Of the card that the organization pays with.")
     confirmed_country: str | None = Field(description="What an operator found.")
     proven_country: str | None = Field(description="The country that two pieces of evidence agree on.")
     exempt_reason: str | None
-    net_terms_days: int | None
     updated_at: datetime | None
 
 

@@ -17,6 +17,7 @@ from domain.billing_terms import (
     TermsVersion,
     UsageMode,
 )
+from domain.invoice.collection import CollectionMethod
 from domain.money import format_amount, parse_amount, parse_ratio
 from domain.plan import PLAN_NAME, PRICE_ID, Interval, PlanPrice
 
@@ -63,6 +64,7 @@ class BillingTermsSet(RequestModel):
         minimum_commitment="500.00",
         volume_discounts=[{"from": "1000.00", "discount": "0.05"}, {"from": "10000.00", "discount": "0.10"}],
         net_days=30,
+        collection_method="send_invoice",
         plan_prices=[{"plan": "enterprise", "interval": "year", "amount": "2400.00"}],
         reason="Contract 4711",
     )
@@ -76,6 +78,10 @@ class BillingTermsSet(RequestModel):
     )
     volume_discounts: Annotated[tuple[DiscountSet, ...], Field(max_length=MAX_STEPS)] = ()
     net_days: Annotated[int, Field(strict=True, ge=0, le=MAX_NET_DAYS)] = 30
+    collection_method: CollectionMethod = Field(
+        default=CollectionMethod.CHARGE_AUTOMATICALLY,
+        description="Whether monthly invoices are charged at once, or sent and paid within `net_days`.",
+    )
     plan_prices: Annotated[tuple[PlanPriceSet, ...], Field(max_length=MAX_PLAN_PRICES)] = ()
     reason: Note | None = None
 
@@ -95,6 +101,7 @@ class BillingTermsSet(RequestModel):
                 for step in self.volume_discounts
             ),
             net_days=self.net_days,
+            collection_method=self.collection_method,
             plan_prices=tuple(each.agreed() for each in self.plan_prices),
         )
 
@@ -129,6 +136,7 @@ class TermsView(ResponseModel):
     commitment_from: date | None
     volume_discounts: list[DiscountView]
     net_days: int
+    collection_method: CollectionMethod
     plan_prices: list[PlanPriceView]
 
     @classmethod
@@ -152,6 +160,7 @@ class TermsView(ResponseModel):
                 for step in terms.discounts
             ],
             net_days=terms.net_days,
+            collection_method=terms.collection_method,
             plan_prices=[
                 PlanPriceView(
                     plan=each.plan,

@@ -90,7 +90,7 @@ async def issue_invoice(
                 "lines": [line.line(body.currency) for line in body.lines],
                 "discounts": [each.discount(body.currency) for each in body.discounts],
                 "note": body.note,
-                "due_in": body.due_in or await invoice.time_to_pay(session, body.organization_id),
+                "due_in": body.due_in or await invoice.time_to_pay(session, body.organization_id, now),
                 "includes_tax": body.includes_tax,
                 "applies_credits": body.apply_credits,
                 "command_id": once.command_id,

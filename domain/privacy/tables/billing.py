@@ -109,7 +109,9 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "org_id command_id",
             CONTACT: "created_by",
             FREE_TEXT: "reason",
-            FINANCIAL: "mode currency commitment_minor commitment_from discounts net_days plan_prices",
+            FINANCIAL: (
+                "mode currency commitment_minor commitment_from discounts net_days collection_method plan_prices"
+            ),
             TECHNICAL: "version starts_at from_month time_zone created_at",
         },
         WHO_DECIDED,
@@ -166,8 +168,8 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "org_id vat_id vat_reference",
             CONTACT: "legal_name line1 line2 city postal_code region country email updated_by",
             FREE_TEXT: "exempt_reason",
-            FINANCIAL: "currency card_country confirmed_country is_exempt net_terms_days",
-            TECHNICAL: "language time_zone vat_confirmed_at updated_at",
+            FINANCIAL: "card_country confirmed_country is_exempt",
+            TECHNICAL: "language vat_confirmed_at updated_at",
         },
         {CONTACT: DELETE, FREE_TEXT: DELETE},
     ),
