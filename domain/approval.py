@@ -29,6 +29,7 @@ class ApprovalAction(StrEnum):
     PAYOUT_GIVE_UP = "payout.give_up"
     INVOICE_VOID = "invoice.void"
     INVOICE_GIVE_UP = "invoice.mark_uncollectible"
+    INVOICE_CREDIT = "invoice.credit"
     TERMS = "billing_terms.agree"
     CREDIT_GRANT = "credits.grant"
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
+from domain.approval import ApprovalAction, content_above
 from domain.credit_note import CreditedCredits, note_of
 from domain.errors import other_request
 from domain.invoice import booking
@@ -14,12 +15,21 @@ from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.series import DocumentType, number_text, series_of
 from domain.invoice.state import InvoiceStatus
 from domain.money import format_amount
-from models.invoice import CreditNoteRow
+from models.invoice import CreditNoteRow, InvoiceRow
 from repositories import audit, command, credit_note, invoice
 from repositories import subscription as subscriptions
 from runtime.identity import new_id
-from services import subscription_refund
+from services import approval, subscription_refund
 from services.invoice import post
+
+
+def noted(row: InvoiceRow, amount_minor: int | None, two_above: str | None) -> dict[str, object] | None:
+    """Return what two operators approve of a note: what all notes come to, so that small ones go not round them.
+
+    None where one operator is enough. `amount_minor` is as asked for: None for all that is left.
+    """
+    asked = row.total_minor - row.credited_minor if amount_minor is None else amount_minor
+    return content_above(two_above, row.credited_minor + asked, row.currency)
 
 
 async def issue(
@@ -31,6 +41,7 @@ async def issue(
     reason: str,
     command_id: str,
     now: datetime,
+    two_above: str | None = None,
 ) -> CreditNoteRow:
     """Take back a part of an invoice, or all that is left of it, or return the note that the command issued.
 
@@ -38,7 +49,10 @@ async def issue(
     so notes for the whole add up to the invoice. Nothing due any more, the invoice is paid. Of a subscription's invoice
     the credits of its period come back first, and those that were used lessen what is left.
 
+    `two_above`: where an invoice's notes come to more than this, two operators have to have approved this one.
+
     Raises:
+        ApprovalRequired: they have not.
         NotFound: there is no such invoice.
         WrongInvoiceState: the invoice is a draft, void or uncollectible.
         Invalid: the amount is not positive.
@@ -52,6 +66,9 @@ async def issue(
         if (done.invoice_id, done.reason) != (row.id, reason) or amount_minor not in {None, done.amount_minor}:
             raise other_request()
         return done
+    content = noted(row, amount_minor, two_above)
+    if content is not None:
+        await approval.use(session, ApprovalAction.INVOICE_CREDIT, row.id, content, command_id=command_id, now=now)
     standing, of_row = invoice.standing_of(row), invoice.parts_of_row(row)
     credits = CreditedCredits(
         prepaid_minor=row.prepaid_minor,

@@ -65,6 +65,24 @@ async def test_large_invoice_is_ended_by_two_and_a_small_one_by_one(
     assert good(await asking.post(path, key=key))["status"] == end
 
 
+async def test_credit_notes_take_two_once_those_of_an_invoice_come_to_more(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant
+) -> None:
+    asking, other = two
+    large = await issue(asking, await new_tenant("owner"), lines=[{"description": "Support", "unit_amount": "300.00"}])
+
+    async def credit(amount: str | None) -> Any:
+        wish = {"reason": "agreed"} | ({} if amount is None else {"amount": amount})
+        return await asking.ask("POST", f"{PATH}/{large['id']}/credit-notes", json=wish, key=new_key())
+
+    assert good(await credit("100.00"), 201)["amount"] == "100.00"
+    for amount in ("0.01", "0.01", None):
+        needed = refused(await credit(amount), 403, "approval.required")
+    good(await other.post(f"/approvals/{needed['approval_id']}/approve"))
+    refused(await credit("0.02"), 403, "approval.required")
+    assert good(await credit(None), 201)["amount"] == "200.00"
+
+
 async def test_grants_worth_more_take_two_also_in_small_parts_and_at_once(
     two: tuple[Caller, Caller], new_tenant: MakeTenant
 ) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from api.approvals import above
+from api.approvals import above, two_operators
 from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep, TemporalDep
 from api.documents import PDF_RESPONSE, XML_RESPONSE, as_pdf, as_xml
@@ -298,7 +298,7 @@ async def resume_invoice(
     "/billing/invoices/{invoice_id}/credit-notes",
     status_code=201,
     response_model=CreditNoteView,
-    responses=errors(NotFound, Forbidden, WrongInvoiceState, ExceedsRemainder),
+    responses=errors(NotFound, Forbidden, ApprovalRequired, WrongInvoiceState, ExceedsRemainder),
 )
 async def credit_invoice(
     invoice_id: str, body: CreditNoteCreate, actor: ActorDep, deps: DepsDep, once: MovesMoney
@@ -308,15 +308,20 @@ async def credit_invoice(
         row = await _seen(session, actor, invoice_id, Permission.OPERATE)
 
     async def act() -> CreditNoteView:
+        amount_minor = None if body.amount is None else parse_amount(body.amount, row.currency)
+        large = credit_note.noted(row, amount_minor, deps.settings.two_operators_above)
+        if large is not None:
+            await two_operators(deps, actor, once, ApprovalAction.INVOICE_CREDIT, invoice_id, large)
         async with deps.session_for(actor) as session:
             made = await credit_note.issue(
                 session,
                 actor,
                 invoice_id,
-                amount_minor=None if body.amount is None else parse_amount(body.amount, row.currency),
+                amount_minor=amount_minor,
                 reason=body.reason,
                 command_id=once.command_id,
                 now=datetime.now(UTC),
+                two_above=deps.settings.two_operators_above,
             )
             shown, collected = note_view(made), await collections.get(session, invoice_id)
             held = None if collected is None else collections.state_of(collected)
