@@ -397,6 +397,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "quote_id": quote["id"],
         "refund_id": f"rfd_{NOBODY}",
         "credit_note_id": f"crn_{NOBODY}",
+        "receipt_id": f"rcp_{NOBODY}",
         "purchase_id": f"pur_{NOBODY}",
         "feedback_id": f"fbk_{NOBODY}",
         "event_id": f"rev_{NOBODY}",

@@ -31,6 +31,7 @@ SETTINGS = {
     # What is earned can be paid out at once.
     "BURSAR_PAYOUT_HOLD_BACK": "PT0S",
     "BURSAR_PAYOUT_HOLD_BACK_FLOOR": "PT0S",
+    "BURSAR_PURCHASE_REFUND_DAYS": "0",
     "BURSAR_RATE_LIMIT": "1000000/minute",
     "BURSAR_ORGANIZATION_RATE_LIMIT": "1000000/minute",
 }
