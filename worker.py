@@ -38,6 +38,7 @@ from activities.reputation import ReputationActivities
 from activities.revenue import RevenueActivities
 from activities.spend_alerts import SpendAlertActivities
 from activities.spend_days import SpendDayActivities
+from activities.statement import StatementActivities
 from activities.subscription import SubscriptionActivities
 from activities.subscription_accrual import SubscriptionAccrualActivities
 from activities.sweeps import Sweeps
@@ -60,6 +61,7 @@ from services.payment_terms import TermsMaker
 from workflows.accounting_days import AccountingDaysWorkflow
 from workflows.auto_topup import AutoTopUpWorkflow
 from workflows.auto_topup_sweep import AutoTopUpSweepWorkflow
+from workflows.creator_statements import CreatorStatementsWorkflow
 from workflows.customer import CustomerWorkflow
 from workflows.earnings_recovery import EarningsRecoveryWorkflow
 from workflows.escrow import EscrowWorkflow
@@ -120,6 +122,7 @@ WORKFLOWS = [
     PurchaseRenewalsWorkflow,
     ReconciliationWorkflow,
     ReferralRewardsWorkflow,
+    CreatorStatementsWorkflow,
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
     AccountingDaysWorkflow,
@@ -256,6 +259,7 @@ def make_worker(
             topups.settle,
             selling.renew_purchases,
             referrals.look_at_referrals,
+            StatementActivities(database, settings.seller, entity=settings.legal_entity).make_statements,
             customers.ensure_customer,
             customers.look_at_cash,
             CreatorActivities(database, providers.payouts).refresh_creator,

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.creator_statement import CreatorStatement
 
 #: Postings of earnings, each with what it was worth: money itself, and credits for what was paid for these very ones.
 #: What comes back into a lot comes with what had left with it.
@@ -50,6 +52,19 @@ _CURRENCIES = text(
         JOIN ledger.lots l ON l.account_id = a.id AND l.paid_asset IS NOT NULL
         WHERE g.org_id = :org_id
     ) c ORDER BY currency
+    """
+)
+#: Organizations that a month moved earnings of, and that have no statement of it.
+_DUE = text(
+    """
+    SELECT DISTINCT a.org_id FROM ledger.accounts a
+    WHERE a.path LIKE 'agent/%/earnings/%' AND a.org_id > :after
+      AND EXISTS (
+        SELECT FROM ledger.entries e
+        WHERE e.account_id = a.id AND e.effective_at >= :since AND e.effective_at < :until
+      )
+      AND NOT EXISTS (SELECT FROM creator_statements s WHERE s.org_id = a.org_id AND s.month = :month)
+    ORDER BY a.org_id LIMIT :limit
     """
 )
 _TOTALS = text(
@@ -115,6 +130,33 @@ async def moved(
 async def currencies(session: AsyncSession, org_id: str) -> Sequence[str]:
     """Return the currencies that the earnings of an organization are worth something in."""
     return (await session.scalars(_CURRENCIES, {"org_id": org_id})).all()
+
+
+async def due(
+    session: AsyncSession, month: date, *, since: datetime, until: datetime, after: str, limit: int
+) -> Sequence[str]:
+    """List organizations whose earnings moved in a month and that have no statement of it, by their id."""
+    values = {"month": month, "since": since, "until": until, "after": after, "limit": limit}
+    return (await session.scalars(_DUE, values)).all()
+
+
+async def lock(session: AsyncSession, org_id: str, month: date) -> None:
+    """Let nobody else make the statements of an organization's month until the transaction ends."""
+    name = f"statements:{org_id}:{month}"
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+async def of_month(session: AsyncSession, org_id: str, month: date) -> Sequence[CreatorStatement]:
+    """Return the statements of a month that the session may see, one for each currency."""
+    row = CreatorStatement
+    query = select(row).where(row.org_id == org_id, row.month == month).order_by(row.currency)
+    return (await session.scalars(query)).all()
+
+
+async def add(session: AsyncSession, row: CreatorStatement) -> None:
+    """Insert a statement."""
+    session.add(row)
+    await session.flush()
 
 
 async def quarters(session: AsyncSession, *, since: datetime, until: datetime) -> Sequence[QuarterTotal]:

@@ -124,6 +124,14 @@ SCHEDULES = [
         run_timeout=timedelta(minutes=55),
     ),
     Job(
+        id="creator-statements",
+        workflow="creator-statements",
+        spec=_daily(3, 50),
+        summary="Makes the statements of the month before for creators that have none of it",
+        catch_up_within=timedelta(hours=20),
+        run_timeout=timedelta(hours=20),
+    ),
+    Job(
         id="earnings-recovery",
         workflow="earnings-recovery",
         spec=_every(minutes=5),

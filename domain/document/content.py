@@ -3,11 +3,11 @@
 All amounts are minor units of the document's currency. A document that does not add up cannot be made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from domain.money import COINS, scale_of
 
@@ -136,6 +136,7 @@ class Document:
         reference: the number of the invoice that a credit note is about, or the id of the payment of a receipt.
         period: what a statement is about: first day, and the first day after it.
         balances: the account that a statement closes with.
+        stated_tax: what a statement says of tax, see `domain.tax.self_billing`.
     """
 
     kind: DocumentKind
@@ -156,6 +157,7 @@ class Document:
     period: tuple[date, date] | None = None
     balances: tuple[Balance, ...] = ()
     note: str | None = None
+    stated_tax: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a document that does not add up.
@@ -208,6 +210,34 @@ class Document:
         stored: dict[str, Any] = _plain(asdict(self))
         return stored
 
+    @classmethod
+    def restored(cls, stored: Mapping[str, Any]) -> Self:
+        """Read what `as_stored` has written, today or before there were all the fields."""
+        told = dict(stored)
+        due_on, period = told.get("due_on"), told.get("period")
+        lines = [
+            Line(**{**line, "period": _days(line["period"]), "tax": line["tax"] and Tax(**line["tax"])})
+            for line in told.pop("lines")
+        ]
+        return cls(
+            **{
+                **told,
+                "kind": DocumentKind(told["kind"]),
+                "issued_on": date.fromisoformat(told["issued_on"]),
+                "due_on": due_on and date.fromisoformat(due_on),
+                "period": _days(period),
+                "seller": Party(**told["seller"]),
+                "buyer": Party(**told["buyer"]),
+                "lines": tuple(lines),
+                "taxes": tuple(TaxSum(**{**each, "tax": Tax(**each["tax"])}) for each in told.get("taxes", ())),
+                "reductions": tuple(Reduction(**each) for each in told.get("reductions", ())),
+                "balances": tuple(
+                    Balance(kind=BalanceKind(each["kind"]), amount_minor=each["amount_minor"])
+                    for each in told.get("balances", ())
+                ),
+            }
+        )
+
 
 def missing_for_einvoice(document: Document) -> Sequence[str]:
     """Return what an electronic invoice of EN 16931 must have and this document has not; empty where nothing lacks."""
@@ -222,6 +252,10 @@ def missing_for_einvoice(document: Document) -> Sequence[str]:
     if not document.taxes or any(line.tax is None for line in document.lines):
         missing.append("taxes")
     return missing
+
+
+def _days(stored: Sequence[str] | None) -> tuple[date, date] | None:
+    return None if stored is None else (date.fromisoformat(stored[0]), date.fromisoformat(stored[1]))
 
 
 def _plain(value: Any) -> Any:

@@ -62,6 +62,26 @@ EXEMPTIONS: Mapping[str, Mapping[str, str]] = {
     "Z": {"en": "Taxed at zero percent.", "de": "Besteuert mit null Prozent."},
 }
 
+#: What a statement says of the tax of what it bills, by the values of `domain.tax.self_billing.StatedTax`.
+STATED_TAX: Mapping[str, Mapping[str, str]] = {
+    "reverse_charge": EXEMPTIONS["AE"],
+    "outside_scope": {
+        "en": "Outside the scope of tax: the supplier is in another country, outside of the European Union. "
+        "No tax is stated.",
+        "de": "Nicht steuerbar: Der Leistende sitzt in einem anderen Land außerhalb der Europäischen Union. "
+        "Es wird keine Steuer ausgewiesen.",
+    },
+    "no_profile": {
+        "en": "No tax profile of the supplier is on file: no tax is stated.",
+        "de": "Zum Leistenden liegen keine Steuerangaben vor: Es wird keine Steuer ausgewiesen.",
+    },
+    "not_stated": {
+        "en": "No tax is stated: whether the supplier charges any, and at which rate, is not known here.",
+        "de": "Es wird keine Steuer ausgewiesen: Ob und zu welchem Satz der Leistende sie berechnet, ist hier nicht "
+        "bekannt.",
+    },
+}
+
 #: What a receipt says of itself, because it is easily taken for an invoice.
 RECEIPT_NOTE = {
     "en": "This receipt is not an invoice. It shows no tax.",

@@ -9,12 +9,16 @@ _ENTITY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
 
 
 class DocumentType(StrEnum):
-    """What is numbered; the value is the name of its series. A receipt note takes back what a receipt was for."""
+    """What is numbered; the value is the name of its series.
+
+    A receipt note takes back what a receipt was for; a statement is a creator's, billed in its name.
+    """
 
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
     RECEIPT = "receipt"
     RECEIPT_NOTE = "receipt_note"
+    STATEMENT = "statement"
 
 
 _PREFIXES = {
@@ -22,6 +26,7 @@ _PREFIXES = {
     DocumentType.CREDIT_NOTE: "CRN",
     DocumentType.RECEIPT: "RCP",
     DocumentType.RECEIPT_NOTE: "RCN",
+    DocumentType.STATEMENT: "STM",
 }
 
 

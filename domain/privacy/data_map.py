@@ -90,7 +90,7 @@ MESSAGES = Place(
             "again capped charged due_before everything is_full looks most "
             "failed sent agents changed changes_rate closed_priors done moved_e6 pages planned rate_e4 skipped "
             "stars_e6 sudden empty invoiced month only ready_at due left credit_note asked confirmed "
-            "rewarded taken_back "
+            "rewarded taken_back made "
             "Plan.name acts_at all anchor api_access at_period_end attempts cancel_at_period_end custom_integrations "
             "deployments end ended_at granted_until interval is_agreed is_live is_proration is_sold months_granted "
             "next_attempt_at paid_at paid_through people period projects seats trial_days trial_end trial_told zone "

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain.document.content import Document, DocumentKind, Line, Party, Tax
-from domain.document.words import EXEMPTIONS, RECEIPT_NOTE, labels_of, title_of
+from domain.document.words import EXEMPTIONS, RECEIPT_NOTE, STATED_TAX, labels_of, title_of
 from domain.money import format_amount
 from providers.formats import BabelFormats, formats_of
 
@@ -134,6 +134,8 @@ class _Writer:
         ]
         if document.kind is DocumentKind.RECEIPT and not document.taxes:
             said.append(RECEIPT_NOTE[document.language])
+        if document.stated_tax:
+            said.append(STATED_TAX[document.stated_tax][document.language])
         return [*said, *([breakable(document.note)] if document.note else [])]
 
     def _rate(self, tax: Tax) -> str:

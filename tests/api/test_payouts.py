@@ -275,25 +275,30 @@ async def test_statement_of_a_month_adds_up_and_stays_what_it_is(
             "closing": "30.00",
         }
         assert "100.00 CREDIT" in shown["lines"][0]["description"]
+        assert shown["number"].startswith("STM-0")
+        assert shown["tax_code"] == "no_profile"
         pdf = await auditor.get(f"/billing/statements/{month}/pdf")
         assert (pdf.status_code, pdf.content[:5]) == (200, b"%PDF-")
         assert (await auditor.get(f"/billing/statements/{month}/pdf")).content == pdf.content
         lines = (await auditor.get(f"/billing/statements/{month}", headers={"Accept": "text/csv"})).text.splitlines()
         assert lines[0] == "month,currency,part,description,amount"
+        assert f"{month},USD,tax,{shown['tax_text']}," in [line.replace('"', "") for line in lines]
         assert lines[-1] == f"{month},USD,account,closing,30.00"
         refused(await auditor.get(f"/billing/statements/{this}"), 409, "statement.not_over")
         refused(await auditor.get(f"/billing/statements/{month}?currency=EUR"), 404, "not_found")
         async with database.platform() as session:
             following = date.fromisoformat(f"{this}-01")
-            after = await statement.content(
+            (after,) = await statement.issue(
                 session,
                 studio.org_id,
                 following,
-                "USD",
                 Party(name="Platform Inc."),
+                entity=None,
                 now=datetime.now(UTC) + timedelta(days=32),
             )
-        sums = {each.kind.value: each.amount_minor for each in after.balances}
+            # Nobody else is to see a statement of a month that has not ended.
+            await session.rollback()
+        sums = {each["kind"]: each["amount_minor"] for each in after.content["balances"]}
         assert sums == {"opening": 3000, "earned": 0, "paid_out": -1200, "closing": 1800}
 
 

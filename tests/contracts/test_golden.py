@@ -39,6 +39,7 @@ from contracts import (
     seal,
     spend_alerts,
     spend_days,
+    statement,
     subscription,
     subscription_accrual,
     sweeps,
@@ -413,6 +414,11 @@ def samples() -> dict[str, Message]:
             refused=1,
             taken_back=1,
             failed=1,
+        ),
+        statement.MakeStatements(now=e.T0, after="org_01h455vb4pex5vsknk084sn02q", limit=50),
+        statement.MadeStatements(found=3, last="org_01h455vb4pex5vsknk084sn02q", made=1, failed=1),
+        statement.CreatorStatements(
+            now=e.T0, limit=50, after="org_01h455vb4pex5vsknk084sn02q", found=3, made=1, failed=1
         ),
         revenue.RecogniseRevenue(limit=2000, settle_seconds=5),
         revenue.RecognisedRevenue(count=1),

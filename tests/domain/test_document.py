@@ -1,5 +1,6 @@
 """Documents add up, or are not made; and say what an electronic invoice would lack."""
 
+import json
 from typing import Any
 
 import pytest
@@ -57,3 +58,8 @@ def test_what_is_stored_is_plain() -> None:
     stored = invoice().as_stored()
     assert (stored["issued_on"], stored["lines"][0]["period"]) == ("2026-11-01", ["2026-10-01", "2026-11-01"])
     assert stored["kind"] == "invoice"
+
+
+@pytest.mark.parametrize("made", [invoice(4), credit_note(), receipt(), statement(stated_tax="no_profile")])
+def test_what_was_stored_reads_as_it_was_made(made: Document) -> None:
+    assert Document.restored(json.loads(json.dumps(made.as_stored()))) == made

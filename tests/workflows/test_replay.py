@@ -46,6 +46,7 @@ ELSEWHERE = {
     *("reconciliation_nightly_terminated_and_told", "usage_months", "usage_sync", "spend_alerts"),
     *("usage_charges", "spend_days", "reputation_decay", "monthly_invoicing", "mail_sweep", "purchase_renewals"),
     "referral_rewards",
+    "creator_statements",
     "vat_confirmations",
     *("payout_paid", "payout_refused", "payout_waited_for_funds", "payout_looked_for", "payout_given_up"),
     *("invoice_paid", "invoice_paid_on_a_later_day", "invoice_uncollectible", "invoice_dunned_by_mail"),

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -21,7 +22,9 @@ from domain.access import Actor, Permission
 from domain.billing_run.period import parse_month
 from domain.document.content import Document
 from domain.errors import Conflict, Invalid, NotFound
+from models.creator_statement import CreatorStatement
 from models.document import StoredDocument
+from repositories import document as documents
 from repositories import statement as statements
 from services import statement
 
@@ -45,13 +48,14 @@ async def show_statement(
 ) -> Response:
     """Show what the organization's agents earned in a month, and the account of its earnings.
 
-    It is made when it is first asked for, and the same ever after. With `Accept: text/csv` the response contains its
-    lines as CSV.
+    It is made on the first day of the next month, or when it is first asked for, and the same ever after. With `Accept:
+    text/csv` the response contains its lines as CSV.
     """
     shown = StatementView.of(await _made(deps, actor, organization_id, period, currency))
     if "text/csv" not in request.headers.get("accept", ""):
         return Response(shown.model_dump_json(), media_type="application/json")
     rows = [("earned", line.description, line.amount) for line in shown.lines]
+    rows += [("tax", shown.tax_text, "")] if shown.tax_text else []
     rows += [("account", each.kind, each.amount) for each in shown.account]
     cells = [[shown.month, shown.currency, part, safe_cell(name), amount] for part, name, amount in rows]
     return _download([["month", "currency", "part", "description", "amount"], *cells], f"{shown.number}.csv")
@@ -97,19 +101,24 @@ async def show_creator_totals(
 async def _made(deps: Deps, actor: Actor, organization_id: str | None, month: str, currency: str) -> StoredDocument:
     org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)
     first = parse_month(month)
-    # What was paid for earnings is in the lots of others.
     async with deps.database.platform() as session:
-        said = await statement.content(session, org_id, first, currency, deps.documents.seller, now=now)
-        if not said.lines and not any(each.amount_minor for each in said.balances):
-            raise NotFound("There were no earnings in this month and currency.")
-
-        async def content() -> Document:
-            return said
-
-        wanted = await deps.documents.find(
-            session, org_id, statement.subject_of(org_id, first, currency), content, total_minor=said.total_minor
+        # Stated before statements were numbered.
+        kept = await documents.latest(session, statement.subject_of(org_id, first, currency))
+        if kept is not None:
+            return kept
+        issued = await statement.issue(
+            session, org_id, first, deps.documents.seller, entity=deps.settings.legal_entity, now=now
         )
+        row = next((each for each in issued if each.currency == currency), None)
+        if row is None:
+            raise NotFound("Nothing moved on the earnings in this month and currency.")
+        content = partial(_said, row)
+        wanted = await deps.documents.find(session, org_id, row.id, content, total_minor=row.total_minor)
     return await deps.documents.made(wanted)
+
+
+async def _said(row: CreatorStatement) -> Document:
+    return Document.restored(row.content)
 
 
 def _download(rows: Sequence[Sequence[str]], name: str) -> Response:

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import ResponseModel
+from domain.document.words import STATED_TAX
 from domain.money import format_amount
 from models.document import StoredDocument
 from repositories.statement import QuarterTotal
@@ -34,6 +35,10 @@ class StatementView(ResponseModel):
     month: str
     currency: str
     earned: str
+    tax_code: str | None = Field(
+        description="`reverse_charge`, `outside_scope`, `no_profile` or `not_stated`; none of them has an amount."
+    )
+    tax_text: str | None = Field(description="The same as a sentence, in the language of the statement.")
     lines: list[StatementLineView]
     account: list[StatementBalanceView]
 
@@ -41,7 +46,7 @@ class StatementView(ResponseModel):
     def of(cls, stored: StoredDocument) -> Self:
         """Show a statement as it was made."""
         said = stored.content
-        currency = said["currency"]
+        currency, tax_code = said["currency"], said.get("stated_tax")
         return cls(
             id=stored.id,
             number=stored.number,
@@ -49,6 +54,8 @@ class StatementView(ResponseModel):
             month=said["period"][0][:7],
             currency=currency,
             earned=format_amount(stored.total_minor, currency),
+            tax_code=tax_code,
+            tax_text=STATED_TAX[tax_code][said["language"]] if tax_code else None,
             lines=[
                 StatementLineView(description=line["description"], amount=format_amount(line["net_minor"], currency))
                 for line in said["lines"]

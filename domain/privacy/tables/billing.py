@@ -29,6 +29,17 @@ TABLES: Mapping[str, Place] = {
         },
         {CONTACT: BOOKS},
     ),
+    "creator_statements": Place(
+        "what creators earned in a month, as it was stated",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id number",
+            CONTACT: "content",
+            FINANCIAL: "currency total_minor",
+            TECHNICAL: "month series tax_code issued_at",
+        },
+        {CONTACT: BOOKS},
+    ),
     "subscriptions": Place(
         "what an organization pays for its plan, and where that stands",
         WITH_THE_BOOKS,

@@ -1,0 +1,55 @@
+"""Makes the monthly statements of creators."""
+
+import structlog
+from temporalio import activity
+
+from contracts.statement import MadeStatements, MakeStatements
+from domain.billing_run.period import next_month, previous_month
+from domain.document.content import Party
+from repositories import statement
+from runtime.database import Database
+from services import statement as service
+
+log = structlog.get_logger("bursar.statement")
+
+
+class StatementActivities:
+    """The pages of the batch."""
+
+    def __init__(self, database: Database, seller: Party | None, *, entity: str | None) -> None:
+        """Take the database, as the platform, who issues statements, and the code of its legal entity."""
+        self._database, self._seller, self._entity = database, seller, entity
+
+    @activity.defn
+    async def make_statements(self, message: MakeStatements) -> MadeStatements:
+        """Make the statements of the next page of organizations, each in a transaction of its own.
+
+        Effect: for each its statements of the month with their numbers, and a mail.
+        Idempotent by: organization, month and currency of a statement, and the mail's key.
+        Fails with: nothing that is final. One that meets an error is due still, and stops no other. Where nobody said
+            who issues statements, none are made.
+        """
+        if self._seller is None:
+            return MadeStatements(found=0, last=message.after)
+        month = previous_month(message.now.date())
+        since, until = service.begin(month), service.begin(next_month(month))
+        if message.now < until + service.SETTLED_AFTER:
+            return MadeStatements(found=0, last=message.after)
+        async with self._database.platform() as session:
+            found = await statement.due(
+                session, month, since=since, until=until, after=message.after, limit=message.limit
+            )
+        made = failed = 0
+        for org_id in found:
+            try:
+                async with self._database.platform() as session:
+                    rows = await service.issue(
+                        session, org_id, month, self._seller, entity=self._entity, now=message.now
+                    )
+            except Exception as error:
+                log.exception("statement.not_made", org_id=org_id, error=str(error))
+                failed += 1
+            else:
+                made += bool(rows)
+            activity.heartbeat(org_id)
+        return MadeStatements(found=len(found), last=found[-1] if found else message.after, made=made, failed=failed)

@@ -1,0 +1,125 @@
+"""The batch that makes creators' statements: numbered, once, kept as they were, and told by mail."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import insert, select
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.statement import StatementActivities
+from commands.verify import verify
+from contracts.statement import CreatorStatements
+from domain import accounts
+from domain.errors import Conflict
+from ledger.gateway import Ledger
+from models.agent import Agent
+from models.billing_profile import BillingProfile
+from models.creator_statement import CreatorStatement
+from models.mail import QueuedMail
+from models.organization import Organization
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from services import statement as service
+from tests.support.documents import SELLER
+from tests.support.histories import replay_and_keep
+from tests.workflows.conftest import with_plugin
+from workflows.creator_statements import CreatorStatementsWorkflow
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+OCTOBER = datetime(2026, 10, 31, 23, 59, tzinfo=UTC)
+FIRST = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def creator(database: Database) -> Callable[..., Awaitable[str]]:
+    """Make a creator whose agent earned something at a time, and the profile that is kept of it."""
+
+    async def make(at: datetime | None, **profile: Any) -> str:
+        org_id, agent_id = new_id("org"), new_id("agt")
+        async with database.platform() as session:
+            await session.execute(insert(Organization).values(id=org_id, name="x", command_id=org_id, created_by="op"))
+            about = {"visibility": "public", "pricing_model": "free", "name": "Reader", "created_by": "x"}
+            await session.execute(insert(Agent).values(id=agent_id, org_id=org_id, command_id=agent_id, **about))
+            if profile:
+                await session.execute(insert(BillingProfile).values(org_id=org_id, updated_by="x", **profile))
+        if at is not None:
+            await earns(database, org_id, agent_id, at)
+        return org_id
+
+    return make
+
+
+@pytest.fixture
+async def database(fresh_database_urls: Any) -> Any:
+    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    yield made
+    await made.close()
+
+
+async def earns(database: Database, org_id: str, agent_id: str, at: datetime) -> None:
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_id("test"),
+            kind="t",
+            source=accounts.platform("exchange", "EUR"),
+            destination=accounts.agent_earnings(agent_id, "EUR", org_id),
+            amount_minor=1250,
+            effective_at=at,
+        )
+
+
+async def test_statements_of_a_month_are_made_once_with_number_tax_and_mail(
+    fresh_database_urls: Any, timeskip_env: WorkflowEnvironment, database: Database, creator: Any
+) -> None:
+    proven = {"vat_id": "FR40303265045", "vat_reference": "ref", "vat_confirmed_at": OCTOBER}
+    french = await creator(OCTOBER, country="FR", language="de", **proven)
+    unknown = await creator(OCTOBER)
+    for idle in (None, FIRST):
+        await creator(idle)
+    queue, client = new_id("queue"), with_plugin(timeskip_env.client)
+    work = StatementActivities(database, SELLER, entity=None)
+
+    async def run(now: datetime) -> tuple[int, int, int]:
+        handle = await client.start_workflow(
+            CreatorStatementsWorkflow.run, CreatorStatements(now=now, limit=1), id=new_id("batch"), task_queue=queue
+        )
+        done: CreatorStatements = await handle.result()
+        if done.made:
+            assert "with statements now: 2" in str(await handle.query("__temporal_workflow_metadata"))
+            await replay_and_keep(await handle.fetch_history(), "creator_statements")
+        return done.found, done.made, done.failed
+
+    async with Worker(
+        client, task_queue=queue, workflows=[CreatorStatementsWorkflow], activities=[work.make_statements]
+    ):
+        assert await run(FIRST.replace(minute=59)) == (0, 0, 0)
+        assert await run(FIRST.replace(hour=3, minute=50)) == (2, 2, 0)
+        assert await run(FIRST.replace(day=2)) == (0, 0, 0)
+    async with database.platform() as session:
+        rows = (await session.scalars(select(CreatorStatement).order_by(CreatorStatement.org_id))).all()
+        mails = (await session.scalars(select(QueuedMail).order_by(QueuedMail.org_id))).all()
+        # Asked for again, whatever has become of the profile, it is what was stated.
+        (again,) = await service.issue(
+            session, french, rows[0].month, replace(SELLER, country="US"), entity=None, now=FIRST.replace(day=9)
+        )
+        with pytest.raises(Conflict, match="has not ended"):
+            await service.issue(session, french, FIRST.date(), SELLER, entity=None, now=FIRST.replace(day=30))
+    stated = {row.org_id: (row.tax_code, row.total_minor, row.content["number"] == row.number) for row in rows}
+    assert stated == {french: ("reverse_charge", 1250, True), unknown: ("no_profile", 1250, True)}
+    assert sorted(row.number for row in rows) == ["STM-000001", "STM-000002"]
+    assert again.number == next(row.number for row in rows if row.org_id == french)
+    assert [(each.org_id, each.kind, each.data) for each in mails] == [
+        (org_id, "statement_ready", {"month": "2026-10"}) for org_id in sorted((french, unknown))
+    ]
+    connection = await asyncpg.connect(fresh_database_urls.platform)
+    try:
+        report = await verify(connection)
+    finally:
+        await connection.close()
+    assert report.ok, "\n".join(report.lines())

@@ -1,0 +1,57 @@
+"""CreatorStatementsWorkflow: makes the statements of the month before, every day for whom it is still to be done."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.statement import StatementActivities
+    from contracts.queues import regular_activity
+    from contracts.statement import CreatorStatements, MadeStatements, MakeStatements
+    from workflows.batch import through_pages
+
+#: How many organizations one attempt does, one after the other.
+PAGE = 50
+
+
+@workflow.defn(name="creator-statements")
+class CreatorStatementsWorkflow:
+    """Numbers and keeps what each creator earned in the month before, and tells it by mail.
+
+    Messages: none; a schedule starts it.
+    Ends when: every creator whose earnings moved in that month has its statements.
+    Continues as new: when the server suggests it, from where it stands.
+    Compensates: nothing; each organization is one transaction.
+    """
+
+    @workflow.run
+    async def run(self, start: CreatorStatements | None = None) -> CreatorStatements:
+        """Make statements page by page."""
+        done = await through_pages(start or CreatorStatements(now=workflow.now(), limit=PAGE), self._page)
+        workflow.set_current_details(_details(done))
+        return done
+
+    async def _page(self, progress: CreatorStatements) -> MadeStatements:
+        workflow.set_current_details(_details(progress))
+        return await workflow.execute_activity_method(
+            StatementActivities.make_statements,
+            MakeStatements(now=progress.now, after=progress.after, limit=progress.limit),
+            **regular_activity(
+                f"make statements of the month before {progress.now:%Y-%m}", timeout=timedelta(minutes=10)
+            ),
+        )
+
+
+def _details(progress: CreatorStatements) -> str:
+    """Write how far a run is for whoever reads it."""
+    errors = f"{progress.failed}, see the worker's log; tried again tomorrow" if progress.failed else "0"
+    return "\n".join(
+        (
+            f"Statements of the month before {progress.now:%Y-%m}",
+            "",
+            f"- organizations whose earnings moved: {progress.found}, the last of `{progress.after or '-'}`",
+            f"- with statements now: {progress.made}",
+            f"- nothing to state: {progress.found - progress.made - progress.failed}",
+            f"- **errors**: {errors}",
+        )
+    )
