@@ -1,5 +1,6 @@
 """The batch that makes creators' statements: numbered, once, kept as they were, and told by mail."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -101,12 +102,13 @@ async def test_statements_of_a_month_are_made_once_with_number_tax_and_mail(
         assert await run(FIRST.replace(minute=59)) == (0, 0, 0)
         assert await run(FIRST.replace(hour=3, minute=50)) == (2, 2, 0)
         assert await run(FIRST.replace(day=2)) == (0, 0, 0)
+    month = OCTOBER.date().replace(day=1)
     async with database.platform() as session:
         rows = (await session.scalars(select(CreatorStatement).order_by(CreatorStatement.org_id))).all()
         mails = (await session.scalars(select(QueuedMail).order_by(QueuedMail.org_id))).all()
         # Asked for again, whatever has become of the profile, it is what was stated.
         (again,) = await service.issue(
-            session, french, rows[0].month, replace(SELLER, country="US"), entity=None, now=FIRST.replace(day=9)
+            session, french, month, replace(SELLER, country="US"), entity=None, now=FIRST.replace(day=9)
         )
         with pytest.raises(Conflict, match="has not ended"):
             await service.issue(session, french, FIRST.date(), SELLER, entity=None, now=FIRST.replace(day=30))
@@ -117,6 +119,17 @@ async def test_statements_of_a_month_are_made_once_with_number_tax_and_mail(
     assert [(each.org_id, each.kind, each.data) for each in mails] == [
         (org_id, "statement_ready", {"month": "2026-10"}) for org_id in sorted((french, unknown))
     ]
+    late, both = await creator(OCTOBER), asyncio.Barrier(2)
+
+    async def ask() -> list[str]:
+        async with database.platform() as session:
+            await session.execute(select(1))
+            await both.wait()
+            asked = FIRST.replace(day=9)
+            return [row.number for row in await service.issue(session, late, month, SELLER, entity=None, now=asked)]
+
+    first, second = await asyncio.gather(ask(), ask())
+    assert first == second == ["STM-000003"]
     connection = await asyncpg.connect(fresh_database_urls.platform)
     try:
         report = await verify(connection)
