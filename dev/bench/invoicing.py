@@ -63,7 +63,9 @@ async def _filled(server: Server, size: int) -> None:
     await owner.close()
     owner = await asyncpg.connect(server.url("postgres", DATABASE))
     await owner.execute(FILL.format(n=size), timeout=600)
-    await owner.execute("VACUUM ANALYZE")
+    # A table that was vacuumed while it was empty counts as empty until it is analyzed again: what is planned meanwhile
+    # reads all of it, which no deployment that has invoiced before would do.
+    await owner.execute("VACUUM ANALYZE organizations, billing_terms, usage_bills, usage_bill_sums")
     await owner.execute("CHECKPOINT")
     await owner.close()
 
