@@ -27,26 +27,23 @@ from repositories.listing import newest
 
 _OPEN_ITEM = (InvoiceItemRow.invoice_id.is_(None), InvoiceItemRow.removed_at.is_(None))
 
-# Whether an organization used credits in a month: one probe of the key of days that are added up.
-_SPENT = """EXISTS (
-    SELECT FROM spend_rollups r WHERE r.org_id = o.id AND r.day >= $1 AND r.day < ($1 + interval '1 month')::date
-)"""
-# Bills are opened under terms alone. The cursor moves over those that are done, so that a run that begins again is
+# Whether there may be something to invoice: terms, an item, or credits that were used in the month, which is one probe
+# of the key of days that are added up.
+_MAY_BE_DUE = """(
+    EXISTS (SELECT FROM billing_terms t WHERE t.org_id = o.id AND t.version = 1)
+    OR EXISTS (SELECT FROM invoice_items i WHERE i.org_id = o.id AND i.invoice_id IS NULL AND i.removed_at IS NULL)
+    OR EXISTS (
+        SELECT FROM spend_rollups r
+        WHERE r.org_id = o.id AND r.day >= $1 AND r.day < ($1 + interval '1 month')::date
+    )
+) AND (p.status IS NULL OR p.status = 'failed')"""
+# The cursor moves over every organization, so that a run reads each once, whoever is due, and one that begins again is
 # soon where it was.
 _CANDIDATES = f"""
-    SELECT c.org_id, p.status IS NULL OR p.status = 'failed' AS due
-    FROM (
-        (SELECT org_id FROM billing_terms WHERE version = 1 AND org_id > $2 ORDER BY org_id LIMIT $3)
-        UNION
-        (
-            SELECT DISTINCT org_id FROM invoice_items
-            WHERE invoice_id IS NULL AND removed_at IS NULL AND org_id > $2 ORDER BY org_id LIMIT $3
-        )
-        UNION
-        (SELECT o.id FROM organizations o WHERE o.id > $2 AND {_SPENT} ORDER BY o.id LIMIT $3)
-        ORDER BY org_id LIMIT $3
-    ) c LEFT JOIN billed_periods p ON p.org_id = c.org_id AND p.month = $1
-    ORDER BY c.org_id
+    SELECT o.id AS org_id, {_MAY_BE_DUE} AS due
+    FROM (SELECT id FROM organizations WHERE id > $2 ORDER BY id LIMIT $3) o
+    LEFT JOIN billed_periods p ON p.org_id = o.id AND p.month = $1
+    ORDER BY o.id
 """
 
 
@@ -60,15 +57,8 @@ class Candidates:
 
 
 _LEFT = f"""
-    SELECT count(*)
-    FROM (
-        SELECT org_id FROM billing_terms WHERE version = 1 AND org_id > $2
-        UNION
-        SELECT org_id FROM invoice_items WHERE invoice_id IS NULL AND removed_at IS NULL AND org_id > $2
-        UNION
-        SELECT o.id FROM organizations o WHERE o.id > $2 AND {_SPENT}
-    ) c LEFT JOIN billed_periods p ON p.org_id = c.org_id AND p.month = $1
-    WHERE p.status IS NULL OR p.status = 'failed'
+    SELECT count(*) FROM organizations o LEFT JOIN billed_periods p ON p.org_id = o.id AND p.month = $1
+    WHERE o.id > $2 AND {_MAY_BE_DUE}
 """
 
 
@@ -79,7 +69,7 @@ async def count_due(connection: asyncpg.Connection, month: date, *, after: str) 
 
 
 async def candidates(connection: asyncpg.Connection, month: date, *, after: str, limit: int) -> Candidates:
-    """Return the next organizations that may have something to be invoiced for a month."""
+    """Look at the next organizations, and return those that may have something to be invoiced for a month."""
     rows = await connection.fetch(_CANDIDATES, month, after, limit)
     due = [row["org_id"] for row in rows if row["due"]]
     return Candidates(due, rows[-1]["org_id"] if rows else None, len(rows))
