@@ -4,26 +4,31 @@ In the end each invoice is paid once, by one charge at the provider, and numbers
 """
 
 import asyncio
-import json
 import time
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 import httpx2
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from dev.stack.demo import verify_books
 from dev.stack.supervisor import Stack
 from dev.stack.temporal import NAMESPACE
 from tests.faults.audit import Findings
-from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
-from tests.faults.killer import Killer
-from tests.faults.run import Say, tell_load, tell_stalls
+from tests.faults.clients import Journal, NoResponse, RetryingClient
+from tests.faults.load import (
+    Load,
+    all_at_stripe,
+    give,
+    lose_one_answer,
+    organization,
+    prove,
+    stripe_of,
+    under_kills,
+)
+from tests.faults.run import Say
 
 #: What a charge passes through.
 PARTS = ("postgres", "temporal", "worker", "server", "stripe")
@@ -32,8 +37,6 @@ AMOUNT, AMOUNT_MINOR, CLIENTS = "40.00", 4_000, 6
 END_SECONDS = 240.0
 #: How many organizations share the invoices that are paid at once, and every which one is declined first.
 PAYERS, DECLINED_ONE_IN = 4, 4
-#: One call in so many is answered by a cut connection, after it had its effect.
-LOST_ONE_IN = 3
 GOOD, BAD = "pm_card_visa", "pm_card_chargeCustomerFail"
 
 
@@ -67,22 +70,20 @@ class Cashier:
     """Has invoices made and cards stored, and waits for what becomes of them."""
 
     def __init__(self, stack: Stack, stripe: httpx2.AsyncClient, temporal: Client) -> None:
-        self.operator = stack.seed.keys["operator"]
-        self._stripe, self._temporal = stripe, temporal
+        self._operator = stack.seed.keys["operator"]
+        self._stack, self._stripe, self._temporal = stack, stripe, temporal
 
     async def debtor(self, client: RetryingClient, name: str, card: str) -> Debtor:
         """Make an organization that has stored a card."""
-        org = await self._give(client, self.operator, "/organizations", {"name": name}, f"{name} org")
-        body = {"organization_id": org["id"], "principal": "owner", "role": "owner"}
-        owner = (await self._give(client, self.operator, "/api-keys", body, f"{name} key"))["secret"]
-        await self._give(client, owner, "/billing/customer", {}, f"{name} customer")
-        made = Debtor(org["id"], owner)
+        org_id, owner = await organization(client, self._stack, name)
+        await give(client, owner, "/billing/customer", {}, f"{name} customer")
+        made = Debtor(org_id, owner)
         await self.store(client, made, card)
         return made
 
     async def store(self, client: RetryingClient, debtor: Debtor, card: str) -> None:
         """Store a card as its payer does, and make it the default."""
-        setup = await self._give(client, debtor.owner, "/billing/setup-intent", {}, f"{debtor.org_id} {card}")
+        setup = await give(client, debtor.owner, "/billing/setup-intent", {}, f"{debtor.org_id} {card}")
         secret = setup["client_secret"]
         form = {"client_secret": secret, "payment_method": card, "return_url": "https://example.com"}
         path, deadline = f"/v1/setup_intents/{secret.partition('_secret_')[0]}/confirm", time.monotonic() + END_SECONDS
@@ -104,13 +105,13 @@ class Cashier:
             "collection_method": "charge_automatically",
             "lines": [{"description": "Support", "unit_amount": AMOUNT}],
         }
-        made = await self._give(client, self.operator, "/billing/invoices", body, key, twice=twice)
+        made = await give(client, self._operator, "/billing/invoices", body, f"collecting {key}", twice=twice)
         return str(made["id"])
 
     async def charge(self, client: RetryingClient, invoice_id: str) -> None:
         """Have it charged now."""
         path = f"/billing/invoices/{invoice_id}/charge"
-        await self._give(client, self.operator, path, {}, f"{invoice_id} again", expected=200)
+        await give(client, self._operator, path, {}, f"{invoice_id} again")
 
     async def until(self, client: RetryingClient, debtor: Debtor, invoice_id: str, status: str, steps: int) -> None:
         """Wait until its collection stands there."""
@@ -131,30 +132,12 @@ class Cashier:
             with suppress(RPCError):
                 await self._temporal.get_schedule_handle(name).trigger()
 
-    async def _give(
-        self,
-        client: RetryingClient,
-        token: str,
-        path: str,
-        body: dict[str, Any],
-        key: str,
-        *,
-        twice: bool = False,
-        expected: int | None = None,
-    ) -> dict[str, Any]:
-        response = await client.command(Request(token, path, body, f"collecting {key}"), twice=twice)
-        if response.status_code not in ({200, 201} if expected is None else {expected}):
-            raise NoResponse(f"{path}: {response.status_code} {response.text[:300]}")
-        answer: dict[str, Any] = response.json()
-        return answer
-
 
 async def run_collecting(setup: CollectingSetup, say: Say, stack: Stack) -> Findings:
     """Run once and return what was found."""
-    findings, journal, setting_up = Findings(), Journal(), Journal()
-    stripe = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{stack.ports.stripe_sandbox}", trust_env=False, timeout=10)
+    findings, stripe, made = Findings(), stripe_of(stack), dict[str, bool]()
     cashier = Cashier(stack, stripe, await Client.connect(stack.temporal.address, namespace=NAMESPACE))
-    first = RetryingClient(stack.api_url, f"{setup.seed} collecting", setting_up)
+    first = RetryingClient(stack.api_url, f"{setup.seed} collecting", Journal())
     payers = [await cashier.debtor(first, f"Payer {number}", GOOD) for number in range(PAYERS)]
     doubtful = {
         number: await cashier.debtor(first, f"Doubtful {number}", BAD)
@@ -163,14 +146,10 @@ async def run_collecting(setup: CollectingSetup, say: Say, stack: Stack) -> Find
     await first.close()
     say(f"  {len(payers)} organizations with a good card, {len(doubtful)} with one that is declined")
 
-    killer = Killer(stack, journal, setup.seed, setup.kills, setup.invoices, parts=setup.parts)
-    clients = [RetryingClient(stack.api_url, f"{setup.seed} debtor {n}", journal) for n in range(CLIENTS)]
-    waiting, made, began = iter(range(setup.invoices)), dict[str, bool](), time.monotonic()
-
-    async def live(client: RetryingClient, number: int) -> None:
+    async def live(client: RetryingClient, _: Journal, number: int) -> None:
         debtor, declined = doubtful.get(number), number in doubtful
         debtor = debtor or payers[number % len(payers)]
-        await _lose_one_answer(stripe, number)
+        await lose_one_answer(stripe, "/v1/payment_intents", number)
         invoice_id = await cashier.issue(client, debtor, f"invoice {number}", twice=number % 5 == 0)
         made[invoice_id] = declined
         if declined:
@@ -179,42 +158,20 @@ async def run_collecting(setup: CollectingSetup, say: Say, stack: Stack) -> Find
             await cashier.charge(client, invoice_id)
         await cashier.until(client, debtor, invoice_id, "paid", int(declined))
 
-    async def work(client: RetryingClient) -> None:
-        for number in waiting:
-            await killer.may_begin()
-            try:
-                await live(client, number)
-            except NoResponse as error:
-                journal.wrong.append(f"invoice {number}: {error}")
-            journal.finished += 1
-            journal.active -= 1
-            await journal.note()
-
-    async with asyncio.TaskGroup() as group:  # a part that is given up ends the run
-        group.create_task(killer.run(say))
-        for client in clients:
-            group.create_task(work(client))
-    tell_load(say, journal, time.monotonic() - began, "invoices")
-    tell_stalls(say, journal, killer.done)
-    fell = sum(len(kill.parts) for kill in killer.done)
-    fewer = [] if fell == setup.kills * len(setup.parts) else ["fewer"]
-    findings.check(f"{fell} kills in {len(killer.done)} strikes", fewer)
+    load = Load(
+        seed=setup.seed,
+        what="invoices",
+        count=setup.invoices,
+        kills=setup.kills,
+        parts=setup.parts,
+        clients=CLIENTS,
+    )
+    journal = await under_kills(load, say, stack, findings, live)
     findings.check(f"{len(made)} invoices collected as planned", journal.wrong)
-    await asyncio.gather(*(client.close() for client in clients))
     await _count(findings, stack, stripe, made)
     await stripe.aclose()
-    proof = await asyncio.to_thread(verify_books, stack.postgres.url(database="bursar"))
-    findings.check("python -m manage verify", [] if proof.returncode == 0 else [proof.stdout[-2000:]])
+    await prove(findings, stack)
     return findings
-
-
-async def _lose_one_answer(stripe: httpx2.AsyncClient, number: int) -> None:
-    """Have the answer to a charge lost after it was made, now and then; the sandbox may be down itself."""
-    if number % LOST_ONE_IN:
-        return
-    fault = {"mode": "close_after_commit", "method": "POST", "path": "/v1/payment_intents", "times": 1}
-    with suppress(httpx2.TransportError):
-        await stripe.post("/_control/faults", json=fault)
 
 
 async def _count(findings: Findings, stack: Stack, stripe: httpx2.AsyncClient, made: dict[str, bool]) -> None:
@@ -252,7 +209,7 @@ async def _count(findings: Findings, stack: Stack, stripe: httpx2.AsyncClient, m
     of = {row["id"]: row["invoice_id"] for row in payments}
     charged = Counter(
         of[intent["metadata"]["payment_id"]]
-        for intent in await _intents(stack, stripe)
+        for intent in await all_at_stripe(stripe, "/v1/payment_intents")
         if intent["status"] == "succeeded" and intent["metadata"].get("payment_id") in of
     )
     findings.check(
@@ -264,18 +221,3 @@ async def _count(findings: Findings, stack: Stack, stripe: httpx2.AsyncClient, m
         f"{sum(made.values())} declines were told once each",
         [f"{each}: {told[each]} mails" for each, declined in made.items() if told[each] != int(declined)],
     )
-
-
-async def _intents(stack: Stack, stripe: httpx2.AsyncClient) -> Sequence[dict[str, Any]]:
-    key = json.loads((stack.data_dir / "stripe" / "secrets.json").read_text())["api_key"]
-    found: list[dict[str, Any]] = []
-    while True:
-        after = {"starting_after": found[-1]["id"]} if found else {}
-        page = (
-            await stripe.get(
-                "/v1/payment_intents", params={"limit": "100", **after}, headers={"Authorization": f"Bearer {key}"}
-            )
-        ).json()
-        found += page["data"]
-        if not page["has_more"]:
-            return found

@@ -17,7 +17,6 @@ from datetime import UTC, date, datetime
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
-from dev.stack.demo import verify_books
 from dev.stack.supervisor import Stack
 from domain.billing_run.period import month_text, previous_month
 from domain.errors import Unavailable
@@ -26,6 +25,7 @@ from runtime.database import Database
 from tests.faults.audit import Findings
 from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
 from tests.faults.killer import draw_kills
+from tests.faults.load import prove
 from tests.support.arrears import UNIT_MINOR, Market
 
 Say = Callable[[str], None]
@@ -106,8 +106,7 @@ async def run_invoices(setup: InvoiceSetup, say: Say, stack: Stack) -> Findings:
     await operator.close()
     await database.close()
     await _count(findings, stack, month, orgs, units)
-    proof = await asyncio.to_thread(verify_books, stack.postgres.url(database="bursar"))
-    findings.check("python -m manage verify", [] if proof.returncode == 0 else [proof.stdout[-2000:]])
+    await prove(findings, stack)
     return findings
 
 

@@ -4,32 +4,36 @@ In the end each payout that the API has answered is one transfer at the provider
 """
 
 import asyncio
-import json
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 import httpx2
 from temporalio.client import Client
 
-from dev.stack.demo import verify_books
 from dev.stack.supervisor import Stack
 from dev.stack.temporal import NAMESPACE
 from tests.faults.audit import Findings
 from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
-from tests.faults.killer import Killer
-from tests.faults.run import Say, tell_load, tell_stalls
+from tests.faults.load import (
+    Load,
+    all_at_stripe,
+    give,
+    lose_one_answer,
+    organization,
+    prove,
+    stripe_of,
+    under_kills,
+)
+from tests.faults.run import Say
 
 #: What a payout passes through.
 PARTS = ("postgres", "temporal", "worker", "server", "stripe")
 #: What each payout takes, in dollars, and what one sale of an agent earns its creator.
-AMOUNT, PRICE, CLIENTS = "10.00", "3000.00", 4
+AMOUNT, PRICE = "10.00", "3000.00"
 #: How long the last payouts may take once everything is back: the sweep leaves one alone for two minutes.
 END_SECONDS = 240.0
-#: One call in so many is answered by a cut connection, after it had its effect.
-LOST_ONE_IN = 3
 
 
 @dataclass(frozen=True)
@@ -48,87 +52,40 @@ def described(setup: PayoutSetup) -> str:
 
 async def run_payouts(setup: PayoutSetup, say: Say, stack: Stack) -> Findings:
     """Run once and return what was found; the stack has had no other payouts, because every transfer is counted."""
-    findings, journal, setting_up = Findings(), Journal(), Journal()
-    stripe = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{stack.ports.stripe_sandbox}", trust_env=False, timeout=10)
-    operator = RetryingClient(stack.api_url, f"{setup.seed} payouts", setting_up)
+    findings, made = Findings(), list[str]()
+    stripe = stripe_of(stack)
+    operator = RetryingClient(stack.api_url, f"{setup.seed} payouts", Journal())
     owner = await _creator(operator, stack, stripe, -(-setup.payouts * 1_000 // 270_000) + 1)
     await operator.close()
     say(f"  a creator with earnings for {setup.payouts} payouts")
 
-    killer = Killer(stack, journal, setup.seed, setup.kills, setup.payouts, parts=PARTS)
-    clients = [RetryingClient(stack.api_url, f"{setup.seed} creator {n}", journal) for n in range(CLIENTS)]
-    waiting = iter(range(setup.payouts))
-    made: list[str] = []
-    began = time.monotonic()
+    async def pay_out(client: RetryingClient, journal: Journal, number: int) -> None:
+        await lose_one_answer(stripe, "/v1/transfers", number)
+        request = Request(owner, "/billing/payouts", {"amount": AMOUNT, "currency": "USD"}, f"payout-{number}")
+        answer = await client.command(request, twice=number % 4 == 0)
+        if answer.status_code == 201:
+            made.append(answer.json()["id"])
+        else:
+            journal.wrong.append(f"payout-{number}: {answer.status_code} {answer.text[:200]}")
 
-    async def work(client: RetryingClient) -> None:
-        for number in waiting:
-            await killer.may_begin()
-            try:
-                request = Request(owner, "/billing/payouts", {"amount": AMOUNT, "currency": "USD"}, f"payout-{number}")
-                await _lose_one_answer(stripe, number)
-                answer = await client.command(request, twice=number % 4 == 0)
-                if answer.status_code == 201:
-                    made.append(answer.json()["id"])
-                else:
-                    journal.wrong.append(f"payout-{number}: {answer.status_code} {answer.text[:200]}")
-            except NoResponse as error:
-                journal.wrong.append(str(error))
-            journal.finished += 1
-            journal.active -= 1
-            await journal.note()
-
-    async with asyncio.TaskGroup() as group:  # a part that is given up ends the run
-        group.create_task(killer.run(say))
-        for client in clients:
-            group.create_task(work(client))
-    tell_load(say, journal, time.monotonic() - began, "payouts")
-    tell_stalls(say, journal, killer.done)
-    fell = sum(len(kill.parts) for kill in killer.done)
-    findings.check(f"{fell} kills in {len(killer.done)} strikes", [] if fell == setup.kills * len(PARTS) else ["fewer"])
+    load = Load(seed=setup.seed, what="payouts", count=setup.payouts, kills=setup.kills, parts=PARTS)
+    journal = await under_kills(load, say, stack, findings, pay_out)
     findings.check(f"{len(made)} payouts answered as planned", journal.wrong)
-    await asyncio.gather(*(client.close() for client in clients))
     await _count(findings, stack, stripe, made)
     await stripe.aclose()
-    proof = await asyncio.to_thread(verify_books, stack.postgres.url(database="bursar"))
-    findings.check("python -m manage verify", [] if proof.returncode == 0 else [proof.stdout[-2000:]])
+    await prove(findings, stack)
     return findings
-
-
-async def _lose_one_answer(stripe: httpx2.AsyncClient, number: int) -> None:
-    """Have the answer to a transfer lost after it was made, now and then; the sandbox may be down itself."""
-    if number % LOST_ONE_IN:
-        return
-    fault = {"mode": "close_after_commit", "method": "POST", "path": "/v1/transfers", "times": 1}
-    try:
-        await stripe.post("/_control/faults", json=fault)
-    except httpx2.TransportError:
-        return
 
 
 async def _creator(operator: RetryingClient, stack: Stack, stripe: httpx2.AsyncClient, sales: int) -> str:
     """Make a creator with an account for payouts, sell its agent so many times for credits, and return its key."""
-    token = stack.seed.keys["operator"]
-
-    async def make(key: str, path: str, body: dict[str, Any], expected: int = 201) -> dict[str, Any]:
-        response = await operator.command(Request(key, path, body, f"payout cast {path} {len(made)}"))
-        made.append(path)
-        if response.status_code != expected:
-            raise NoResponse(f"{path}: {response.status_code} {response.text[:300]}")
-        answer: dict[str, Any] = response.json()
-        return answer
-
-    async def organization(name: str) -> tuple[str, str]:
-        org_id = (await make(token, "/organizations", {"name": name}))["id"]
-        body = {"organization_id": org_id, "principal": "owner", "role": "owner"}
-        return org_id, (await make(token, "/api-keys", body))["secret"]
-
-    made: list[str] = []
-    _, owner = await organization("Creator")
+    _, owner = await organization(operator, stack, "Creator of payouts")
     agents = [
-        (await make(owner, "/agents", {"name": f"Seller {n}", "visibility": "public"}))["id"] for n in range(sales)
+        (await give(operator, owner, "/agents", {"name": f"Seller {n}", "visibility": "public"}, f"seller {n}"))["id"]
+        for n in range(sales)
     ]
-    link = await make(owner, "/billing/connect", {"country": "US", "return_url": "https://example.com/earnings"}, 200)
+    account = {"country": "US", "return_url": "https://example.com/earnings"}
+    link = await give(operator, owner, "/billing/connect", account, "connect")
     await stripe.get(link["onboarding_url"])
     await stripe.post(link["onboarding_url"], data={"number": "000123456789"})
     await _until(operator, owner, "/billing/connect", "status", "ready")
@@ -136,14 +93,11 @@ async def _creator(operator: RetryingClient, stack: Stack, stripe: httpx2.AsyncC
         await operator.put(
             owner, f"/marketplace/agents/{agent_id}", {"model": "one_time", "price": PRICE, "summary": "Sells."}
         )
-        _, buyer = await organization(f"Buyer {number}")
-        paid = await make(
-            buyer,
-            "/billing/topup",
-            {"amount": PRICE, "provider": "stripe", "payment_method": "pm_card_bypassPending"},
-        )
+        _, buyer = await organization(operator, stack, f"Buyer {number} for payouts")
+        wish = {"amount": PRICE, "provider": "stripe", "payment_method": "pm_card_bypassPending"}
+        paid = await give(operator, buyer, "/billing/topup", wish, "top up")
         await _until(operator, buyer, f"/payments/{paid['payment_id']}", "status", "succeeded")
-        await make(buyer, f"/marketplace/agents/{agent_id}/purchase", {})
+        await give(operator, buyer, f"/marketplace/agents/{agent_id}/purchase", {}, "buy")
     return owner
 
 
@@ -170,7 +124,7 @@ async def _count(findings: Findings, stack: Stack, stripe: httpx2.AsyncClient, m
             await asyncio.sleep(1)
     finally:
         await connection.close()
-    transfers = await _transfers(stack, stripe)
+    transfers = await all_at_stripe(stripe, "/v1/transfers")
     by_payout = Counter(one["transfer_group"] for one in transfers)
     wrong = [f"{row['id']} is {row['status']}" for row in rows if row["status"] != "paid"]
     wrong += [f"{payout_id} was answered and is not there" for payout_id in set(made) - {row["id"] for row in rows}]
@@ -186,18 +140,3 @@ async def _count(findings: Findings, stack: Stack, stripe: httpx2.AsyncClient, m
             if sent.get(row["transfer_ref"]) != row["amount_minor"]
         ],
     )
-
-
-async def _transfers(stack: Stack, stripe: httpx2.AsyncClient) -> list[dict[str, Any]]:
-    key = json.loads((stack.data_dir / "stripe" / "secrets.json").read_text())["api_key"]
-    found: list[dict[str, Any]] = []
-    while True:
-        after = {"starting_after": found[-1]["id"]} if found else {}
-        page = (
-            await stripe.get(
-                "/v1/transfers", params={"limit": "100", **after}, headers={"Authorization": f"Bearer {key}"}
-            )
-        ).json()
-        found += page["data"]
-        if not page["has_more"]:
-            return found

@@ -8,20 +8,20 @@ import asyncio
 import time
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import asyncpg
 
-from dev.stack.demo import verify_books
 from dev.stack.supervisor import Stack
 from tests.faults.audit import Findings
-from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
-from tests.faults.killer import Killer
-from tests.faults.run import Say, tell_load, tell_stalls
+from tests.faults.clients import Journal, Request, RetryingClient
+from tests.faults.load import Load, give, organization, prove, under_kills
+from tests.faults.run import Say
 
 #: What a purchase passes through.
 PARTS = ("postgres", "temporal", "worker", "server", "stripe")
-BUYERS, CLIENTS = 4, 4
+BUYERS = 4
 #: In credits, of what is sold and of a unit; and what each buyer is granted.
 PRICE, UNIT, GRANTED = Decimal(20), Decimal("0.25"), Decimal(10_000)
 #: How long the last payments may take once everything is back: the sweep leaves one alone for some minutes.
@@ -54,83 +54,53 @@ class Cast:
 
 async def run_purchases(setup: PurchaseSetup, say: Say, stack: Stack) -> Findings:
     """Run once and return what was found."""
-    findings, journal, setting_up = Findings(), Journal(), Journal()
-    operator = RetryingClient(stack.api_url, f"{setup.seed} purchases", setting_up)
-    cast = await _cast(operator, stack.seed.keys["operator"], -(-setup.purchases // (3 * BUYERS)))
+    findings = Findings()
+    operator = RetryingClient(stack.api_url, f"{setup.seed} purchases", Journal())
+    cast = await _cast(operator, stack, -(-setup.purchases // (3 * BUYERS)))
     say(f"  {len(cast.buyers)} organizations and {len(cast.by_card) + len(cast.for_credits) + 1} agents")
-    killer = Killer(stack, journal, setup.seed, setup.kills, setup.purchases, parts=PARTS)
-    clients = [RetryingClient(stack.api_url, f"{setup.seed} buyer {n}", journal) for n in range(CLIENTS)]
-    waiting = iter(range(setup.purchases))
     units = dict.fromkeys((org_id for org_id, _ in cast.buyers), 0)
     wanted: set[tuple[str, str]] = set()
-    began = time.monotonic()
 
-    async def work(client: RetryingClient) -> None:
-        for number in waiting:
-            await killer.may_begin()
-            kind, place = number % 3, number // 3
-            org_id, key = cast.buyers[place % BUYERS]
-            body: dict[str, Any] = {}
-            if kind == 2:
-                path, body = "/credits/use", {"payee_agent_id": cast.metered, "action": "page", "quantity": 1 + place}
-            else:
-                agent = (cast.by_card, cast.for_credits)[kind][place // BUYERS]
-                path = f"/marketplace/agents/{agent}/purchase"
-                body = {"payment_method": "pm_card_visa"} if kind == 0 else {}
-                wanted.add((org_id, agent))
-            try:
-                answer = await client.command(Request(key, path, body, f"purchase-{number}"), twice=number % 4 == 0)
-                if answer.status_code != 201:
-                    journal.wrong.append(f"purchase-{number}: {answer.status_code} {answer.text[:200]}")
-                elif kind == 2:
-                    units[org_id] += 1 + place
-            except NoResponse as error:
-                journal.wrong.append(str(error))
-            journal.finished += 1
-            journal.active -= 1
-            await journal.note()
+    async def buy(client: RetryingClient, journal: Journal, number: int) -> None:
+        kind, place = number % 3, number // 3
+        org_id, key = cast.buyers[place % BUYERS]
+        body: dict[str, Any] = {}
+        if kind == 2:
+            path, body = "/credits/use", {"payee_agent_id": cast.metered, "action": "page", "quantity": 1 + place}
+        else:
+            agent = (cast.by_card, cast.for_credits)[kind][place // BUYERS]
+            path = f"/marketplace/agents/{agent}/purchase"
+            body = {"payment_method": "pm_card_visa"} if kind == 0 else {}
+            wanted.add((org_id, agent))
+        answer = await client.command(Request(key, path, body, f"purchase-{number}"), twice=number % 4 == 0)
+        if answer.status_code != 201:
+            journal.wrong.append(f"purchase-{number}: {answer.status_code} {answer.text[:200]}")
+        elif kind == 2:
+            units[org_id] += 1 + place
 
-    async with asyncio.TaskGroup() as group:  # a part that is given up ends the run
-        group.create_task(killer.run(say))
-        for client in clients:
-            group.create_task(work(client))
-    tell_load(say, journal, time.monotonic() - began, "purchases")
-    tell_stalls(say, journal, killer.done)
-    fell = sum(len(kill.parts) for kill in killer.done)
-    findings.check(f"{fell} kills in {len(killer.done)} strikes", [] if fell == setup.kills * len(PARTS) else ["fewer"])
+    load = Load(seed=setup.seed, what="purchases", count=setup.purchases, kills=setup.kills, parts=PARTS)
+    journal = await under_kills(load, say, stack, findings, buy)
     findings.check(f"{setup.purchases} purchases and uses answered as planned", journal.wrong)
-    await asyncio.gather(*(client.close() for client in clients))
     await _count(findings, stack, cast, wanted)
     await _balances(findings, operator, cast, wanted, units)
     await operator.close()
-    proof = await asyncio.to_thread(verify_books, stack.postgres.url(database="bursar"))
-    findings.check("python -m manage verify", [] if proof.returncode == 0 else [proof.stdout[-2000:]])
+    await prove(findings, stack)
     return findings
 
 
-async def _cast(operator: RetryingClient, token: str, each: int) -> Cast:
-    made: list[str] = []
+async def _cast(operator: RetryingClient, stack: Stack, each: int) -> Cast:
+    numbers = count(1)
 
-    async def make(key: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        made.append(path)
-        response = await operator.command(Request(key, path, body, f"purchase cast {path} {len(made)}"))
-        if response.status_code != 201:
-            raise NoResponse(f"{path}: {response.status_code} {response.text[:300]}")
-        answer: dict[str, Any] = response.json()
-        return answer
-
-    async def organization(name: str) -> tuple[str, str]:
-        org_id = (await make(token, "/organizations", {"name": name}))["id"]
-        body = {"organization_id": org_id, "principal": "owner", "role": "owner"}
-        return org_id, (await make(token, "/api-keys", body))["secret"]
+    async def make(key: str, path: str, body: dict[str, Any]) -> Any:
+        return await give(operator, key, path, body, f"purchases {path} {next(numbers)}")
 
     async def agent(offer: dict[str, Any]) -> str:
         agent_id: str = (await make(seller, "/agents", {"name": "Sold", "visibility": "public"}))["id"]
         await operator.put(seller, f"/marketplace/agents/{agent_id}", offer)
         return agent_id
 
-    _, seller = await organization("Seller")
-    buyers = [await organization(f"Buyer {number}") for number in range(BUYERS)]
+    _, seller = await organization(operator, stack, "Seller of purchases")
+    buyers = [await organization(operator, stack, f"Buyer {number} of purchases") for number in range(BUYERS)]
     cast = Cast(
         buyers=buyers,
         by_card=[await agent({"model": "one_time", "price": "25.00", "currency": "USD"}) for _ in range(each)],
@@ -138,7 +108,8 @@ async def _cast(operator: RetryingClient, token: str, each: int) -> Cast:
         metered=await agent({"model": "usage", "prices": {"page": str(UNIT)}}),
     )
     for org_id, key in buyers:
-        await make(token, "/credits/grants", {"organization_id": org_id, "amount": str(GRANTED), "source": "promotion"})
+        grant = {"organization_id": org_id, "amount": str(GRANTED), "source": "promotion"}
+        await make(stack.seed.keys["operator"], "/credits/grants", grant)
         await make(key, f"/marketplace/agents/{cast.metered}/purchase", {})
     return cast
 

@@ -5,7 +5,6 @@ and the books agree.
 """
 
 import asyncio
-import json
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -14,20 +13,25 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from dev.stack.demo import verify_books
 from dev.stack.supervisor import Stack
 from tests.faults.audit import Findings
-from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
-from tests.faults.killer import Killer
-from tests.faults.run import Say, tell_load, tell_stalls
+from tests.faults.clients import Journal, Request, RetryingClient
+from tests.faults.load import (
+    Load,
+    all_at_stripe,
+    give,
+    lose_one_answer,
+    organization,
+    prove,
+    stripe_of,
+    under_kills,
+)
+from tests.faults.run import Say
 
 #: What a subscription passes through.
 PARTS = ("postgres", "temporal", "worker", "server", "stripe")
-CLIENTS = 4
 #: How long what renews may take once everything is back.
 END_SECONDS = 240.0
-#: One call in so many is answered by a cut connection, after it had its effect.
-LOST_ONE_IN = 3
 #: A period and some time after it, in which a renewal is charged.
 A_MONTH_SECONDS = 32 * 86_400
 #: What the plans of the run grant: at the beginning, and in the month after a change.
@@ -65,57 +69,30 @@ def described(setup: SubscriptionSetup) -> str:
 
 async def run_subscriptions(setup: SubscriptionSetup, say: Say, stack: Stack) -> Findings:
     """Run once and return what was found; the clock of the stack's Stripe is a month ahead afterwards."""
-    findings, journal, setting_up = Findings(), Journal(), Journal()
-    key = json.loads((stack.data_dir / "stripe" / "secrets.json").read_text())["api_key"]
-    stripe = httpx2.AsyncClient(
-        base_url=f"http://127.0.0.1:{stack.ports.stripe_sandbox}",
-        trust_env=False,
-        timeout=10,
-        headers={"Authorization": f"Bearer {key}"},
-    )
-    operator = RetryingClient(stack.api_url, f"{setup.seed} subscriptions", setting_up)
+    findings, stripe = Findings(), stripe_of(stack)
+    operator = RetryingClient(stack.api_url, f"{setup.seed} subscriptions", Journal())
     subscribers = [await _subscriber(operator, stack, stripe, number) for number in range(setup.subscribers)]
     await operator.close()
     say(f"  {len(subscribers)} organizations with a stored card")
 
-    killer = Killer(stack, journal, setup.seed, setup.kills, setup.subscribers, parts=PARTS)
-    clients = [RetryingClient(stack.api_url, f"{setup.seed} subscriber {n}", journal) for n in range(CLIENTS)]
-    waiting = iter(subscribers)
-    began = time.monotonic()
+    async def subscribe(client: RetryingClient, journal: Journal, number: int) -> None:
+        one = subscribers[number]
+        await lose_one_answer(stripe, "/v1/subscriptions", number)
+        await _ordered(client, journal, one, "POST", "starter", 201)
+        if one.plan != "starter":
+            await _ordered(client, journal, one, "PUT", one.plan, 200)
 
-    async def work(client: RetryingClient) -> None:
-        for one in waiting:
-            await killer.may_begin()
-            try:
-                await _lose_one_answer(stripe, one.number)
-                await _ordered(client, journal, one, "POST", "starter", 201)
-                if one.plan != "starter":
-                    await _ordered(client, journal, one, "PUT", one.plan, 200)
-            except NoResponse as error:
-                journal.wrong.append(str(error))
-            journal.finished += 1
-            journal.active -= 1
-            await journal.note()
-
-    async with asyncio.TaskGroup() as group:  # a part that is given up ends the run
-        group.create_task(killer.run(say))
-        for client in clients:
-            group.create_task(work(client))
-    tell_load(say, journal, time.monotonic() - began, "subscriptions")
-    tell_stalls(say, journal, killer.done)
+    load = Load(seed=setup.seed, what="subscriptions", count=setup.subscribers, kills=setup.kills, parts=PARTS)
+    journal = await under_kills(load, say, stack, findings, subscribe)
     await stripe.post("/_control/faults", json={})
     # A month passes at Stripe, and whoever hears of it first is killed.
     await stripe.post("/_control/clock", json={"advance": A_MONTH_SECONDS}, timeout=END_SECONDS)
     await stack.kill("worker")
     await stack.wait_ready("worker")
-    await asyncio.gather(*(client.close() for client in clients))
-    fell = sum(len(kill.parts) for kill in killer.done)
-    findings.check(f"{fell} kills in {len(killer.done)} strikes", [] if fell == setup.kills * len(PARTS) else ["fewer"])
     findings.check(f"{len(journal.answered)} orders answered as planned", journal.wrong)
     await _count(findings, stack, stripe, subscribers)
     await stripe.aclose()
-    proof = await asyncio.to_thread(verify_books, stack.postgres.url(database="bursar"))
-    findings.check("python -m manage verify", [] if proof.returncode == 0 else [proof.stdout[-2000:]])
+    await prove(findings, stack)
     return findings
 
 
@@ -128,30 +105,9 @@ async def _ordered(
         journal.wrong.append(f"{order.key}: {answer.status_code} {answer.text[:200]}")
 
 
-async def _lose_one_answer(stripe: httpx2.AsyncClient, number: int) -> None:
-    """Have the answer to an order lost after it had its effect, now and then; the sandbox may be down itself."""
-    if number % LOST_ONE_IN:
-        return
-    fault = {"mode": "close_after_commit", "method": "POST", "path": "/v1/subscriptions", "times": 1}
-    try:
-        await stripe.post("/_control/faults", json=fault)
-    except httpx2.TransportError:
-        return
-
-
 async def _subscriber(operator: RetryingClient, stack: Stack, stripe: httpx2.AsyncClient, number: int) -> Subscriber:
-    async def make(token: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        response = await operator.command(Request(token, path, body, f"subscriber {number} {path}"))
-        if response.status_code not in {200, 201}:
-            raise NoResponse(f"{path}: {response.status_code} {response.text[:300]}")
-        answer: dict[str, Any] = response.json()
-        return answer
-
-    token = stack.seed.keys["operator"]
-    org_id = (await make(token, "/organizations", {"name": f"Subscriber {number}"}))["id"]
-    body = {"organization_id": org_id, "principal": "owner", "role": "owner"}
-    owner = (await make(token, "/api-keys", body))["secret"]
-    customer = (await make(owner, "/billing/customer", {}))["customer_id"]
+    org_id, owner = await organization(operator, stack, f"Subscriber {number}")
+    customer = (await give(operator, owner, "/billing/customer", {}, f"subscriber {number} customer"))["customer_id"]
     stored = await stripe.post("/v1/payment_methods/pm_card_visa/attach", data={"customer": customer})
     stored.raise_for_status()
     return Subscriber(number, org_id, owner)
@@ -159,7 +115,7 @@ async def _subscriber(operator: RetryingClient, stack: Stack, stripe: httpx2.Asy
 
 async def _count(findings: Findings, stack: Stack, stripe: httpx2.AsyncClient, subscribers: list[Subscriber]) -> None:
     """Wait until every renewal is booked and paid here, and compare all of it with the provider."""
-    there = await _all(stripe, "/v1/subscriptions", status="all")
+    there = await all_at_stripe(stripe, "/v1/subscriptions", status="all")
     ours = [one for one in there if one["metadata"].get("org_id") in {each.org_id for each in subscribers}]
     by_org = Counter(one["metadata"]["org_id"] for one in ours)
     findings.check(
@@ -170,7 +126,7 @@ async def _count(findings: Findings, stack: Stack, stripe: httpx2.AsyncClient, s
     refs = {one["id"] for one in ours}
     invoices = {
         one["id"]: one["amount_paid"]
-        for one in await _all(stripe, "/v1/invoices", status="paid")
+        for one in await all_at_stripe(stripe, "/v1/invoices", status="paid")
         if one["amount_paid"] and _subscription_of(one) in refs
     }
     connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
@@ -216,13 +172,3 @@ def _subscription_of(invoice: dict[str, Any]) -> str | None:
     details = (invoice.get("parent") or {}).get("subscription_details") or {}
     named: str | None = details.get("subscription")
     return named
-
-
-async def _all(stripe: httpx2.AsyncClient, path: str, **asked: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    while True:
-        after = {"starting_after": found[-1]["id"]} if found else {}
-        page = (await stripe.get(path, params={"limit": "100", **asked, **after})).json()
-        found += page["data"]
-        if not page["has_more"]:
-            return found

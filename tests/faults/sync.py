@@ -19,13 +19,13 @@ import asyncpg
 import httpx2
 from temporalio.client import Client
 
-from dev.stack.demo import verify_books
 from dev.stack.supervisor import Stack
 from dev.stack.temporal import NAMESPACE
 from domain.usage.litellm import SOURCE
 from tests.faults.audit import Findings
 from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
 from tests.faults.killer import Killer
+from tests.faults.load import prove
 from tests.faults.run import tell_load, tell_stalls
 
 Say = Callable[[str], None]
@@ -101,8 +101,7 @@ async def run_sync(setup: SyncSetup, say: Say, stack: Stack) -> Findings:
     await operator.close()
     await log.close()
     await _count(findings, stack, log)
-    proof = await asyncio.to_thread(verify_books, stack.postgres.url(database="bursar"))
-    findings.check("python -m manage verify", [] if proof.returncode == 0 else [proof.stdout[-2000:]])
+    await prove(findings, stack)
     return findings
 
 
