@@ -48,3 +48,15 @@ def visible_organization(actor: Actor, organization_id: str | None) -> str | Non
     if actor.org_id is not None and organization_id not in {None, actor.org_id}:
         raise NotFound(organizations.MISSING)
     return actor.org_id or organization_id
+
+
+def listed_organization(actor: Actor, organization_id: str | None) -> str | None:
+    """Return what `visible_organization` does, where only operators may see the lists of others.
+
+    Raises:
+        NotFound: a tenant named another one.
+        Forbidden: the platform's key may not operate.
+    """
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    return visible_organization(actor, organization_id)

@@ -366,7 +366,7 @@ def trial_refused(subscription: Subscription, *, why: str) -> Outcome:
 
 
 def told_of_trial_end(subscription: Subscription) -> Outcome:
-    """Note that the organization is told that its trial ends soon."""
+    """Note that the mail about the end of the trial is sent, so that it is sent once."""
     return Outcome(subscription=replace(subscription, trial_told=True), event="trial_ends", actor=WORKFLOW)
 
 

@@ -148,7 +148,7 @@ async def test_who_has_only_paid_with_credits_gets_a_zero_invoice_that_nobody_is
 
 
 class Taxing:
-    """A tax service that is told what to do for whom: to say nothing, to refuse, or to answer for other lines."""
+    """A stand-in for a tax service. For organizations that a test names it is silent, refuses, or answers wrongly."""
 
     def __init__(self, **does: str) -> None:
         self.does = does

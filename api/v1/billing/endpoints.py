@@ -15,7 +15,7 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Currency, Moment, OrganizationId, Page, SearchText
 from api.pagination import CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
-from api.tenancy import known_organization, visible_organization
+from api.tenancy import known_organization, listed_organization
 from api.v1.billing.export import as_csv
 from api.v1.billing.schemas import BalanceView, MovementView
 from domain.access import Actor, Permission
@@ -102,10 +102,8 @@ async def list_transactions(
     Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor
     on, as CSV.
     """
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
     wanted = EntryFilter(
-        org_id=visible_organization(actor, organization_id),
+        org_id=listed_organization(actor, organization_id),
         kind=kind,
         since=since,
         until=until,

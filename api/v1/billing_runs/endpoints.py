@@ -12,7 +12,7 @@ from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, decode_cursor, encode_cursor, id_cursor, id_page
-from api.tenancy import known_organization, visible_organization
+from api.tenancy import known_organization, listed_organization
 from api.v1.billing_runs.schemas import (
     BillingRunStart,
     BillingRunView,
@@ -153,9 +153,7 @@ async def list_invoice_items(
     actor: Actor = require(Permission.READ),
 ) -> Page[InvoiceItemView]:
     """List what is charged once, newest first."""
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-    org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "ii")
+    org_id, before = listed_organization(actor, organization_id), id_cursor(cursor, "ii")
     async with deps.session_for(actor) as session:
         rows = await runs.items(session, org_id, before=before, limit=limit + 1)
     return id_page(rows, limit, "ii", InvoiceItemView.of)

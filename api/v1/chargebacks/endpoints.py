@@ -12,7 +12,7 @@ from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
-from api.tenancy import visible_organization
+from api.tenancy import listed_organization
 from api.v1.chargebacks.schemas import ChargebackEvidence, ChargebackView, view
 from api.v1.payments import commands
 from contracts.payment import SubmitDisputeEvidence
@@ -51,9 +51,7 @@ async def list_chargebacks(
     actor: Actor = require(Permission.READ),
 ) -> Page[ChargebackView]:
     """List the chargebacks of the organization's payments, newest first."""
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-    org_id, after = visible_organization(actor, organization_id), _position(cursor)
+    org_id, after = listed_organization(actor, organization_id), _position(cursor)
     async with deps.session_for(actor) as session:
         rows = await chargeback.page(session, org_id=org_id, status=status, after=after, limit=limit + 1)
         shown = [view(payment, _of(payment, row.id)) for row, payment in ((r, payments.state_of(p)) for r, p in rows)]

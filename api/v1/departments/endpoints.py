@@ -11,7 +11,7 @@ from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
-from api.tenancy import acting_organization, visible_organization
+from api.tenancy import acting_organization, listed_organization
 from api.v1.departments.schemas import AttributionSet, AttributionView, DepartmentCreate, DepartmentView
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
@@ -57,9 +57,7 @@ async def list_departments(
     actor: Actor = require(Permission.READ),
 ) -> Page[DepartmentView]:
     """List departments, newest first."""
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-    org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "dep")
+    org_id, before = listed_organization(actor, organization_id), id_cursor(cursor, "dep")
     async with deps.session_for(actor) as session:
         rows = await departments.page(session, org_id=org_id, open_only=open_only, before=before, limit=limit + 1)
     return id_page(rows, limit, "dep", DepartmentView.of)

@@ -17,7 +17,7 @@ from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
-from api.tenancy import visible_organization
+from api.tenancy import listed_organization
 from api.v1.invoices import commands
 from api.v1.invoices.schemas import (
     CollectionCreate,
@@ -195,9 +195,7 @@ async def list_invoices(
     actor: Actor = require(Permission.READ),
 ) -> Page[InvoiceView]:
     """List the organization's invoices, newest first."""
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-    org_id, after, now = visible_organization(actor, organization_id), id_cursor(cursor, "inv"), datetime.now(UTC)
+    org_id, after, now = listed_organization(actor, organization_id), id_cursor(cursor, "inv"), datetime.now(UTC)
     async with deps.session_for(actor) as session:
         rows = await invoices.page(session, org_id=org_id, status=status, after=after, limit=limit + 1)
         return id_page(rows, limit, "inv", lambda row: view(row, now))

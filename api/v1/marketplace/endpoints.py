@@ -15,7 +15,7 @@ from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor, id_cursor
 from api.pagination import id_page as page_of
 from api.spending import scope_for
-from api.tenancy import visible_organization
+from api.tenancy import listed_organization
 from api.v1.marketplace.schemas import (
     AgentCancel,
     AgentPurchase,
@@ -249,9 +249,7 @@ async def list_library(
     actor: Actor = require(Permission.READ),
 ) -> Page[AgentPurchaseView]:
     """List the agents that the organization has bought, newest first, with those that were refunded."""
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-    org_id, after = visible_organization(actor, organization_id), id_cursor(cursor, "pur")
+    org_id, after = listed_organization(actor, organization_id), id_cursor(cursor, "pur")
     async with deps.session_for(actor) as session:
         rows = await marketplace.library(session, org_id=org_id, after=after, limit=limit + 1)
     return page_of(rows, limit, "pur", lambda row: _purchase(deps, row))

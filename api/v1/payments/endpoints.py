@@ -14,7 +14,7 @@ from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page, number_cursor, number_page
-from api.tenancy import visible_organization
+from api.tenancy import listed_organization
 from api.v1.payments import commands
 from api.v1.payments.commands import PaymentDeclined
 from api.v1.payments.schemas import (
@@ -215,9 +215,7 @@ async def list_payments(
     actor: Actor = require(Permission.READ),
 ) -> Page[PaymentView]:
     """List the organization's payments, newest first."""
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-    org_id, after = visible_organization(actor, organization_id), id_cursor(cursor, "pay")
+    org_id, after = listed_organization(actor, organization_id), id_cursor(cursor, "pay")
     async with deps.session_for(actor) as session:
         rows = await payments.page(session, org_id=org_id, status=status, purpose=purpose, after=after, limit=limit + 1)
         return id_page(rows, limit, "pay", lambda row: shown(payments.state_of(row), actor))

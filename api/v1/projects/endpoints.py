@@ -16,7 +16,7 @@ from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
-from api.tenancy import acting_organization, known_organization, visible_organization
+from api.tenancy import acting_organization, known_organization, listed_organization
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.terms import Terms
@@ -74,9 +74,7 @@ async def list_projects(
     actor: Actor = require(Permission.READ),
 ) -> Page[ProjectView]:
     """List the organization's projects, newest first."""
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-    org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "prj")
+    org_id, before = listed_organization(actor, organization_id), id_cursor(cursor, "prj")
     async with deps.session_for(actor) as session:
         rows = await projects.page(session, org_id=org_id, before=before, limit=limit + 1)
     return id_page(rows, limit, "prj", ProjectView.of)

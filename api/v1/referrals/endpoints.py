@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.auth import permit, require
+from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
-from api.tenancy import visible_organization
+from api.tenancy import listed_organization
 from api.v1.referrals.schemas import ReferralView
 from domain.access import Actor, Permission
 from domain.errors import NotFound
@@ -27,9 +27,7 @@ async def list_referrals(
     actor: Actor = require(Permission.READ),
 ) -> Page[ReferralView]:
     """List whom the organization has referred, and who has referred it, the newest organizations first."""
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-    org_id, after = visible_organization(actor, organization_id), id_cursor(cursor, "org")
+    org_id, after = listed_organization(actor, organization_id), id_cursor(cursor, "org")
     async with deps.session_for(actor) as session:
         rows = await referral.page(session, org_id=org_id, after=after, limit=limit + 1)
     following = encode_cursor("org", rows[limit - 1].org_id) if len(rows) > limit else None

@@ -22,7 +22,7 @@ from api.pagination import (
     id_page,
     number_cursor,
 )
-from api.tenancy import acting_organization, visible_organization
+from api.tenancy import acting_organization, listed_organization
 from api.v1.spend_controls.schemas import (
     AllowanceSet,
     ControlChange,
@@ -90,9 +90,7 @@ async def list_spend_controls(
     actor: Actor = require(Permission.READ),
 ) -> Page[ControlView]:
     """List spend controls, newest first, with what is left of their limits."""
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-    org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "ctl")
+    org_id, before = listed_organization(actor, organization_id), id_cursor(cursor, "ctl")
     async with deps.session_for(actor) as session:
         rows = await controls.page(
             session,

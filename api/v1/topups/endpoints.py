@@ -7,13 +7,13 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 from temporalio.client import Client
 
-from api.auth import permit, require
+from api.auth import require
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
-from api.tenancy import visible_organization
+from api.tenancy import listed_organization
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.schemas import PaymentOptions, PaymentView, ProviderName
@@ -117,9 +117,7 @@ async def list_purchases(
     actor: Actor = require(Permission.READ),
 ) -> Page[PurchaseView]:
     """List the grants and purchases of credits, newest first, with their prices."""
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-    org_id, after = visible_organization(actor, organization_id), id_cursor(cursor, "lot")
+    org_id, after = listed_organization(actor, organization_id), id_cursor(cursor, "lot")
     async with deps.session_for(actor) as session:
         rows = await lots.page(session, org_id=org_id, after=after, limit=limit + 1)
         return id_page(rows, limit, "lot", PurchaseView.of)

@@ -14,7 +14,7 @@ from api.errors import errors
 from api.fields import Currency, Name, OrganizationId, Page, RequestModel, ResponseModel, SearchText, example
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
-from api.tenancy import known_organization, visible_organization
+from api.tenancy import known_organization, listed_organization
 from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
@@ -148,9 +148,7 @@ async def list_meters(
     actor: Actor = require(Permission.READ),
 ) -> Page[MeterView]:
     """List the meters that count in the organization: its own and the platform's, newest first."""
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-    org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "mtr")
+    org_id, before = listed_organization(actor, organization_id), id_cursor(cursor, "mtr")
     async with deps.session_for(actor) as session:
         rows = await meters.of_organization(session, org_id, before=before, limit=limit + 1)
     return id_page(rows, limit, "mtr", MeterView.of)

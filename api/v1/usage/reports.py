@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.auth import permit, require
+from api.auth import require
 from api.deps import Deps, DepsDep
 from api.errors import Responses, errors
 from api.fields import AgentId, OrganizationId, Page, SearchText
 from api.pagination import CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
-from api.tenancy import known_organization, visible_organization
+from api.tenancy import known_organization, listed_organization
 from api.v1.usage.export import events_as_csv, summary_as_csv
 from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
 from api.v1.usage.schemas import RunView, UsageEventView, UsageView
@@ -129,9 +129,7 @@ async def get_usage_of_run(
     run_id: str, deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
 ) -> RunView:
     """Show what a run of agents cost: in total, by agent, and by step, with all that each step set off."""
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-    org_id = visible_organization(actor, organization_id)
+    org_id = listed_organization(actor, organization_id)
     async with deps.session_for(actor) as session:
         parts = [] if org_id is None else await usage.run_parts(session, org_id, run_id, MOST_PARTS + 1)
     if not parts:
