@@ -35,8 +35,8 @@ PARTS = ("postgres", "temporal", "worker", "server")
 #: How long the run may take once everything is back: a worker that died is missed after half a minute.
 END_SECONDS = 240.0
 #: How many organizations a second are at least told of their invoice, and get a run that collects it.
-ENDED_A_SECOND = 10
-#: How many organizations are made at once.
+ENDED_A_SECOND = 5
+#: How many organizations are used for at once.
 MAKERS = 8
 _DEAD = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Unavailable)
 
@@ -73,7 +73,7 @@ async def run_invoices(setup: InvoiceSetup, say: Say, stack: Stack) -> Findings:
         await _repeated(lambda: market.use(org_id, day, number, event_id=event_id))
         units[org_id] += number
 
-    orgs = await _debtors(market, month, setup.organizations)
+    orgs = await market.debtors(setup.organizations, month)
     await _at_once(orgs, use)
     say(f"  {len(orgs)} organizations with usage of {month_text(month)}")
     operator = RetryingClient(stack.api_url, f"{setup.seed} operator", journal)
@@ -108,16 +108,6 @@ async def run_invoices(setup: InvoiceSetup, say: Say, stack: Stack) -> Findings:
     await _count(findings, stack, month, orgs, units)
     await prove(findings, stack)
     return findings
-
-
-async def _debtors(market: Market, month: date, number: int) -> list[str]:
-    found: list[str] = []
-
-    async def make(_: str) -> None:
-        found.append(await market.debtor(month))
-
-    await _at_once([str(each) for each in range(number)], make)
-    return found
 
 
 async def _at_once(names: Sequence[str], do: Callable[[str], Awaitable[None]]) -> None:

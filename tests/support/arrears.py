@@ -58,14 +58,23 @@ class Market:
 
     async def debtor(self, month: date, **changes: Any) -> str:
         """Return a new organization whose usage is invoiced from a month on."""
-        org_id = await self.organization()
+        [org_id] = await self.debtors(1, month, **changes)
+        return org_id
+
+    async def debtors(self, count: int, month: date, **changes: Any) -> list[str]:
+        """Return new organizations whose usage is invoiced from a month on; all are made together."""
         terms = replace(BillingTerms(mode=UsageMode.ARREARS), **changes)
         starts = period_of(month, terms.time_zone).starts_at
         version = TermsVersion(number=1, terms=terms, starts_at=starts, from_month=month)
-        row = billing_terms.as_row(org_id, version, reason=None, created_by="kim", command_id=new_id("cmd"))
+        org_ids = [new_id("org") for _ in range(count)]
         async with self.database.platform() as session:
-            await billing_terms.add(session, row)
-        return org_id
+            organizations = [{"id": each, "name": each, "command_id": each, "created_by": "test"} for each in org_ids]
+            await session.execute(insert(Organization), organizations)
+            session.add_all(
+                billing_terms.as_row(each, version, reason=None, created_by="kim", command_id=new_id("cmd"))
+                for each in org_ids
+            )
+        return org_ids
 
     async def use(
         self,
