@@ -18,7 +18,7 @@ from dev.stack.postgres import Postgres, running_postgres
 from dev.year import books
 from dev.year.market import Market
 from dev.year.proof import Proof
-from dev.year.story import CUSTOMERS, Month, Story, next_leap_year
+from dev.year.story import CUSTOMERS, Month, Story, next_leap_year, settings
 from dev.year.world import YearError, running
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -36,7 +36,7 @@ async def play(data_dir: Path, postgres: Postgres, given: argparse.Namespace) ->
     year, began = next_leap_year(), time.monotonic()
     start = datetime(year, 1, 1, tzinfo=UTC) - timedelta(days=2)
     urls = tuple(postgres.url(role, DATABASE) for role in ("postgres", "bursar_api", "bursar_platform"))
-    async with running(data_dir, (urls[0], urls[1], urls[2]), start, BURSAR_TAX_COUNTRY="DE") as world:
+    async with running(data_dir, (urls[0], urls[1], urls[2]), start, settings(given.taxed_at)) as world:
         market = Market(world, random.Random(given.seed))
         story = Month(market, year) if given.month else _year(market, year, given)
         await story.cast()
@@ -59,6 +59,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="draws the same year again")
     parser.add_argument("--months", type=int, default=12, choices=range(1, 13), metavar="1…12", help="ends earlier")
     parser.add_argument("--organizations", type=int, default=len(CUSTOMERS), help="that pay")
+    parser.add_argument("--taxed-at", default="use", choices=("use", "sale"), help="when credits are taxed (use)")
     parser.add_argument("--month", action="store_true", help="plays one month of two organizations instead")
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))

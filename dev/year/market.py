@@ -17,20 +17,23 @@ UNIT = Decimal("1.25")
 OFFER, JOB = "150.00", "120.00"
 #: What an agent costs in USD, once and by the month.
 PRICE, MONTHLY = "60.00", "20.00"
+#: What an agent of the marketplace counts, and what a unit costs, in credits.
+METER, PAGE = "page", "0.35"
 
 
 @dataclass
 class Creator:
-    """An organization that sells: agents by usage, for credits, for money, and for money by the month."""
+    """An organization that sells agents: by usage in arrears and in credits, for credits, for money, and monthly."""
 
     name: str
     owner: Caller
     org_id: str
+    agent: Caller
     works: str
     sells: str
     prized: str
     watches: str
-    agent: Caller
+    reads: str
     has_schedule: bool = False
 
 
@@ -40,6 +43,8 @@ class Customer:
 
     Attributes:
         used: units of work that it was reported to have used, by month of its zone and agent.
+        pages: units that it has used of agents of the marketplace, by agent.
+        agreed: what it pays for a plan by the month instead of what others pay, in USD.
     """
 
     name: str
@@ -48,6 +53,8 @@ class Customer:
     zone: str
     card: str = ""
     used: Counter[tuple[str, str]] = field(default_factory=Counter)
+    pages: Counter[str] = field(default_factory=Counter)
+    agreed: dict[str, str] = field(default_factory=dict)
     owned: dict[str, str] = field(default_factory=dict)
     top_ups: list[str] = field(default_factory=list)
 
@@ -62,6 +69,9 @@ class Market:
         self.customers: dict[str, Customer] = {}
         self.validator: Caller
         self._events = 0
+        self.trials = 0
+        #: Who was brought, and by whom.
+        self.referred: dict[str, str] = {}
         #: What was refused for a reason that belongs to the story, such as a card without money, by code.
         self.refused: Counter[str] = Counter()
 
@@ -74,10 +84,12 @@ class Market:
         made = await operator.post("/api-keys", {"principal": "validator", "role": "validator"})
         self.validator = Caller(self.world.http, made["secret"])
 
-    async def organization(self, name: str) -> Caller:
-        """Register an organization with its owner's key."""
+    async def organization(self, name: str, referrer: str | None = None) -> Caller:
+        """Register an organization with its owner's key; `referrer` is the organization that has brought it."""
         operator = self.world.operator
-        org_id = (await operator.post("/organizations", {"name": name}))["id"]
+        org_id = (await operator.post("/organizations", {"name": name, "referred_by": referrer}))["id"]
+        if referrer is not None:
+            self.referred[org_id] = referrer
         key = {"organization_id": org_id, "principal": "owner", "role": "owner"}
         return Caller(self.world.http, (await operator.post("/api-keys", key))["secret"], org_id)
 
@@ -90,10 +102,12 @@ class Market:
         sells = await owner.post("/agents", {"name": f"{name} Writer", "visibility": "public"})
         prized = await owner.post("/agents", {"name": f"{name} Architect", "visibility": "public"})
         watches = await owner.post("/agents", {"name": f"{name} Monitor", "visibility": "public"})
+        reads = await owner.post("/agents", {"name": f"{name} Reader", "visibility": "public"})
         offers: list[tuple[Json, Json]] = [
             (sells, {"model": "one_time", "price": OFFER, "summary": "Writes what it was asked to write."}),
             (prized, {"model": "one_time", "price": PRICE, "currency": "USD", "summary": "Plans what is to be built."}),
             (watches, {"model": "monthly", "price": MONTHLY, "currency": "USD", "summary": "Watches what was built."}),
+            (reads, {"model": "usage", "prices": {METER: PAGE}, "summary": "Reads pages."}),
         ]
         for agent, offer in offers:
             await owner.put(f"/marketplace/agents/{agent['id']}", offer)
@@ -103,21 +117,33 @@ class Market:
         await self.world.http.get(made["onboarding_url"])
         await self.world.http.post(made["onboarding_url"], data={"number": BANK})
         await self.world.settle()
-        found = Creator(name, owner, owner.org_id, works["id"], sells["id"], prized["id"], watches["id"], bot)
+        agents = (each["id"] for each in (works, sells, prized, watches, reads))
+        found = Creator(name, owner, owner.org_id, bot, *agents)
         self.creators.append(found)
         return found
 
-    async def customer(self, name: str, zone: str, country: str) -> Customer:
-        """Register a customer who is invoiced for usage at the end of each month of its time zone."""
-        owner = await self.organization(name)
+    async def customer(
+        self, name: str, zone: str, country: str, *, referrer: str | None = None, agreed: dict[str, str] | None = None
+    ) -> Customer:
+        """Register a customer who is invoiced for usage at the end of each month of its time zone.
+
+        Args:
+            name: of the customer.
+            zone: its time zone.
+            country: where it is.
+            referrer: the organization that has brought it.
+            agreed: what plans cost it by the month, in USD.
+        """
+        owner = await self.organization(name, referrer)
         assert owner.org_id is not None
-        made = Customer(name, owner, owner.org_id, zone)
+        made = Customer(name, owner, owner.org_id, zone, agreed=agreed or {})
         self.customers[name] = made
         profile = {"legal_name": name, "line1": "1 Main Street", "city": "Town", "country": country}
         await owner.put("/billing/profile", {**profile, "email": f"{name.lower().replace(' ', '-')}@example.com"})
         decided = {"organization_id": owner.org_id, "confirmed_country": country}
         await self.world.operator.put("/billing/profile/decisions", decided)
-        terms = {"mode": "arrears", "currency": "USD", "time_zone": zone, "net_days": 7}
+        prices = [{"plan": plan, "amount": amount} for plan, amount in made.agreed.items()]
+        terms = {"mode": "arrears", "currency": "USD", "time_zone": zone, "net_days": 7, "plan_prices": prices}
         await self.world.operator.put(f"/organizations/{owner.org_id}/billing-terms", terms)
         await self.card(made, GOOD_CARD)
         return made
@@ -135,6 +161,13 @@ class Market:
         """Subscribe with the stored card."""
         body = {"plan": plan, "interval": interval}
         return _shown(await self._try(customer.owner, "POST", "/billing/subscription", body), "status")
+
+    async def try_out(self, customer: Customer, plan: str) -> str:
+        """Begin with the plan's trial, which a card can have once."""
+        body = {"plan": plan, "trial": True}
+        made = await self._try(customer.owner, "POST", "/billing/subscription", body)
+        self.trials += made is not None
+        return _shown(made, "status")
 
     async def change(self, customer: Customer, plan: str, interval: str | None = None) -> None:
         """Change the plan; a larger one acts now."""
@@ -227,6 +260,15 @@ class Market:
             raise YearError(f"usage was not accepted: {answer}")
         month = f"{now.astimezone(ZoneInfo(customer.zone)):%Y-%m}"
         customer.used[month, creator.works] += units
+
+    async def read(self, customer: Customer, creator: Creator, pages: int) -> None:
+        """Have an agent of the marketplace read pages, each paid with credits; it is added to the library before."""
+        if creator.reads not in customer.owned:
+            added = await customer.owner.post(f"/marketplace/agents/{creator.reads}/purchase", {})
+            customer.owned[creator.reads] = added["purchase"]["id"]
+        use = {"payee_agent_id": creator.reads, "action": METER, "quantity": pages}
+        if await self._try(customer.owner, "POST", "/credits/use", use) is not None:
+            customer.pages[creator.reads] += pages
 
     # Money back -------------------------------------------------------------------------------------------------------
 

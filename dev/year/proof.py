@@ -6,15 +6,16 @@ sums that are reckoned here from the rows and not by the product.
 
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, cast
 
 from commands.verify import verify
-from dev.year.market import UNIT, Market
+from dev.year.market import PAGE, UNIT, Customer, Market
 from dev.year.world import YearError
 from domain.billing_run.period import month_text
-from domain.money import CREDIT, format_amount
+from domain.money import CREDIT, format_amount, parse_amount
 
 ASSET = "USD"
 
@@ -55,6 +56,10 @@ class Proof:
             self._invoices,
             self._tax,
             self._subscriptions,
+            self._agreed,
+            self._trials,
+            self._uses,
+            self._referrals,
             self._credits,
             self._payments,
             self._purchases,
@@ -72,6 +77,9 @@ class Proof:
         rules = sum(check.checked for check in report.checks)
         return [*(tie.line() for tie in self.ties), f"  verify: {len(report.checks)} rules, {rules} rows, no violation"]
 
+    def _customers(self) -> Iterable[Customer]:
+        return self.market.customers.values()
+
     async def _rows(self, sql: str) -> Sequence[Mapping[str, Any]]:
         return cast("Sequence[Mapping[str, Any]]", await self.world.books.fetch(sql))
 
@@ -88,7 +96,7 @@ class Proof:
         if ours != theirs:
             self.problems.append(f"{name}: {ours} is not {theirs}")
 
-    def _same(self, name: str, ours: Mapping[Any, Any], theirs: Mapping[Any, Any]) -> None:
+    def _same(self, name: str, ours: Mapping[Any, Any], theirs: Mapping[Any, Any], asset: str = ASSET) -> None:
         """Compare two lists by key; amounts are in minor units."""
         wrong = [
             f"{name}, {key}: {ours.get(key)} is not {theirs.get(key)}"
@@ -96,14 +104,14 @@ class Proof:
             if ours.get(key) != theirs.get(key)
         ]
         self.problems += wrong
-        self._tie(name, len(ours), sum(ours.values()), sum(theirs.values()))
+        self._tie(name, len(ours), sum(ours.values()), sum(theirs.values()), asset)
 
     # The ties ---------------------------------------------------------------------------------------------------------
 
     async def _usage(self) -> None:
         """What the market reported, the events, the lines of the monthly invoices."""
         told: Counter[tuple[str, str]] = Counter()
-        for customer in self.market.customers.values():
+        for customer in self._customers():
             for (month, _), units in customer.used.items():
                 told[customer.org_id, month] += int(units * UNIT * 100)
         events = {
@@ -153,14 +161,16 @@ class Proof:
         )
 
     async def _tax(self) -> None:
-        """Tax on invoices, and the accounts of taxes."""
+        """Tax on invoices and on sales of credits, and the accounts of taxes."""
         owed: Counter[str] = Counter()
         for row in await self._rows("SELECT taxes FROM invoices WHERE issued_at IS NOT NULL AND status <> 'void'"):
             for tax in json.loads(row["taxes"]):
                 if tax.get("code"):
                     owed[tax["code"]] += tax["tax_minor"]
+        for row in await self._rows("SELECT tax_code, sum(tax_minor)::bigint AS tax FROM tax_receipts GROUP BY 1"):
+            owed[row["tax_code"]] += row["tax"]
         booked = {code: await self._balance(f"platform/tax/{code}") for code in owed}
-        self._same("tax of invoices = tax accounts, by code", dict(owed), booked)
+        self._same("tax of invoices and of sales of credits = tax accounts, by code", dict(owed), booked)
 
     async def _subscriptions(self) -> None:
         """What Stripe was paid for subscriptions, our invoices of it, and where the money went."""
@@ -186,6 +196,59 @@ class Proof:
             sums["net"],
             deferred + accrued + sums["granted"],
         )
+
+    async def _agreed(self) -> None:
+        """What whoever agreed on the price of a plan was billed for it."""
+        prices = {each.org_id: price for each in self._customers() for price in each.agreed.values()}
+        agreed = {org_id: int(Decimal(price) * 100) for org_id, price in prices.items()}
+        bills = [
+            row
+            for row in await self._rows("SELECT org_id, gross_minor FROM subscription_bills")
+            if row["org_id"] in agreed
+        ]
+        billed, wanted = sum(row["gross_minor"] for row in bills), sum(agreed[row["org_id"]] for row in bills)
+        self._tie("agreed prices of plans = what was billed", len(bills), wanted, billed)
+
+    async def _trials(self) -> None:
+        """Trials that were begun, and that nothing was billed before their ends."""
+        rows = await self._rows(
+            "SELECT t.subscription_id, (s.state->>'trial_end')::timestamptz AS ends_at,"
+            " (SELECT min(b.period_start) FROM subscription_bills b"
+            "  WHERE b.subscription_id = s.id AND b.gross_minor > 0) AS billed_from"
+            " FROM subscription_trials t JOIN subscriptions s ON s.id = t.subscription_id"
+        )
+        early = [row for row in rows if row["billed_from"] is not None and row["billed_from"] < row["ends_at"]]
+        if len(rows) != self.market.trials or early:
+            self.problems.append(
+                f"{self.market.trials} trials were begun, {len(rows)} are known, billed early: {early}"
+            )
+
+    async def _uses(self) -> None:
+        """What agents of the marketplace were used, and the uses that were sold."""
+        told = {
+            (each.org_id, agent_id): pages * parse_amount(PAGE, CREDIT)
+            for each in self._customers()
+            for agent_id, pages in each.pages.items()
+        }
+        sold = {
+            (row["org_id"], row["agent_id"]): int(row["minor"])
+            for row in await self._rows(
+                "SELECT org_id, agent_id, sum(price_minor)::bigint AS minor FROM marketplace_uses GROUP BY 1, 2"
+            )
+        }
+        self._same("uses of agents at their prices = uses that were sold", told, sold, CREDIT)
+
+    async def _referrals(self) -> None:
+        """Who was brought, and the credits that were granted for it."""
+        rows = await self._rows("SELECT * FROM referrals")
+        if (kept := {row["org_id"]: row["referrer_org_id"] for row in rows}) != self.market.referred:
+            self.problems.append(f"referrals are {kept}, not {self.market.referred}")
+        [lots] = await self._rows(
+            "SELECT coalesce(sum(amount_minor), 0)::bigint AS minor FROM credit_lots WHERE source = 'reward'"
+        )
+        became = ", ".join(f"{count} {status}" for status, count in sorted(Counter(r["status"] for r in rows).items()))
+        granted = sum(row["referrer_minor"] + row["referred_minor"] for row in rows)
+        self._tie(f"referrals ({became}) = credits granted for them", len(rows), granted, lots["minor"], CREDIT)
 
     async def _credits(self) -> None:
         """Credits in lots, and balances."""

@@ -1,5 +1,6 @@
 """What happens in the year: a plan that is drawn from a seed, in the order of time."""
 
+import json
 from calendar import isleap, monthrange
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from dev.year.market import BAD_CARD, GOOD_CARD, Customer, Market, at
+from domain.plan import DEFAULTS
 
 BERLIN, NEW_YORK, SYDNEY = "Europe/Berlin", "America/New_York", "Australia/Sydney"
 #: By name: zone and country. Clocks change in each zone at other days, and in Sydney the other way round.
@@ -24,6 +26,10 @@ CREATORS = ("Lumen", "Nadir")
 BY_YEAR = ("professional", "year")
 #: Who buys no credits, so that invoices are charged to their cards.
 WITHOUT_CREDITS = frozenset({"Elm", "Glen"})
+#: Who has brought whom: an organization that does nothing else, and one that pays with the same card.
+REFERRER, REFERRED = "Ivy", {"Alba": "Ivy", "Bolt": "Alba", "Cove": "Ivy"}
+#: What was agreed for plans, by the month.
+AGREED = {"Dune": {"enterprise": "249.00"}}
 
 #: Something that is done; it returns what came of it, for people.
 Act = Callable[[], Awaitable[object]]
@@ -60,8 +66,11 @@ class Story:
         await self.market.open()
         for name in CREATORS:
             await self.market.creator(name)
+        orgs = {REFERRER: (await self.market.organization(REFERRER)).org_id}
         for name, (zone, country) in list(CUSTOMERS.items())[: self.size]:
-            await self.market.customer(name, zone, country)
+            referrer = orgs.get(REFERRED.get(name, ""))
+            made = await self.market.customer(name, zone, country, referrer=referrer, agreed=AGREED.get(name))
+            orgs[name] = made.org_id
         self._subscriptions()
         self._days()
         self._purchases()
@@ -90,7 +99,7 @@ class Story:
     # The plan ---------------------------------------------------------------------------------------------------------
 
     def _subscriptions(self) -> None:
-        """Plans are taken on month ends and on the leap day, and changed up, down and to a year.
+        """Plans are taken on month ends and on the leap day, one on agreed terms, and changed up, down and to a year.
 
         Alba's renewal of the leap day is still open at Stripe when it asks for the larger plan, which has to wait.
         """
@@ -112,7 +121,9 @@ class Story:
             ("Elm", 5, 31, "changes to professional by the year", lambda c: lambda: market.change(c, *BY_YEAR)),
             ("Fjord", 1, 30, "subscribes to professional", lambda c: lambda: market.subscribe(c, "professional")),
             ("Fjord", 6, 12, "gets a card that is declined, for good", lambda c: lambda: market.card(c, BAD_CARD)),
+            ("Glen", 4, 30, "tries premium", lambda c: lambda: market.try_out(c, "premium")),
             ("Glen", 6, 30, "gets a card that is declined, for good", lambda c: lambda: market.card(c, BAD_CARD)),
+            ("Hive", 9, 30, "tries premium with the same card", lambda c: lambda: market.try_out(c, "premium")),
             ("Hive", 10, 1, "subscribes to starter", lambda c: lambda: market.subscribe(c, "starter")),
         ]  # fmt: skip
         self._plan(plan, hour=10)
@@ -132,6 +143,10 @@ class Story:
                     (draw.randint(4, last), "orders a job", _bound(market.order, customer, creator)),
                     (draw.choice((1, last)), f"uses {units} units", _bound(market.use, customer, creator, units)),
                 ]
+                if draw.random() < 0.5:
+                    pages, reader = draw.randint(1, 200), draw.choice(market.creators)
+                    read = _bound(market.read, customer, reader, pages)
+                    plan.append((draw.randint(4, last), f"has {pages} pages read", read))
                 if draw.random() < 0.3:
                     plan.append((draw.randint(13, 18), "gives it back", give_back))
                 if customer.name in WITHOUT_CREDITS:
@@ -226,3 +241,18 @@ def _bound(act: Callable[..., Awaitable[object]], *given: object) -> Act:
 def next_leap_year() -> int:
     """Return the first leap year that is all to come: the calendar moves ahead only."""
     return next(year for year in range(datetime.now(UTC).year + 1, 9999) if isleap(year))
+
+
+def settings(taxed_at: str) -> dict[str, str]:
+    """Return the settings of the story's deployment: taxes, rewards of referrals, and a plan that can be tried."""
+    plans = json.loads(DEFAULTS)
+    for plan in plans:
+        if plan["name"] == "premium":
+            plan["trial_days"] = 14
+    return {
+        "BURSAR_TAX_COUNTRY": "DE",
+        "BURSAR_CREDITS_TAXED_AT": taxed_at,
+        "BURSAR_REFERRAL_BONUS_REFERRER": "50",
+        "BURSAR_REFERRAL_BONUS_REFERRED": "50",
+        "BURSAR_PLANS": json.dumps(plans),
+    }

@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import secrets
 import socket
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -291,7 +291,12 @@ async def _sandboxes(data_dir: Path, ports: Ports) -> AsyncIterator[dict[str, st
 
 @asynccontextmanager
 async def running(
-    data_dir: Path, urls: tuple[str, str, str], start: datetime, *, job_days: int = JOB_DAYS, **changes: str
+    data_dir: Path,
+    urls: tuple[str, str, str],
+    start: datetime,
+    changes: Mapping[str, str],
+    *,
+    job_days: int = JOB_DAYS,
 ) -> AsyncIterator[World]:
     """Run the product on a calendar that begins at a moment to come, for as long as the block lasts.
 
@@ -299,8 +304,8 @@ async def running(
         data_dir: where the sandboxes keep their state.
         urls: of a migrated database of its own: as its owner, as a tenant, as the platform.
         start: the simulated time to begin at.
-        job_days: every how many days jobs run that are due daily or more often.
         changes: settings by environment variable.
+        job_days: every how many days jobs run that are due daily or more often.
     """
     owner_url, tenant_url, platform_url = urls
     ports, calendar = Ports.free(), Calendar()

@@ -30,7 +30,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory, module_database_urls: 
     plans = json.loads(DEFAULTS)
     next(plan for plan in plans if plan["name"] == "starter")["trial_days"] = 14
     changes = {"BURSAR_PLANS": json.dumps(plans)}
-    async with running(tmp_path_factory.mktemp("ring"), database, start, job_days=400, **changes) as made:
+    async with running(tmp_path_factory.mktemp("ring"), database, start, changes, job_days=400) as made:
         yield made
         report = await verify(made.books)
         assert report.ok, "\n".join(report.lines())

@@ -9,7 +9,7 @@ import pytest
 from dev.year import books
 from dev.year.market import Market
 from dev.year.proof import Proof
-from dev.year.story import Story, next_leap_year
+from dev.year.story import Story, next_leap_year, settings
 from dev.year.world import running
 from tests.conftest import DatabaseUrls
 from tests.support.seeds import RUN_SEED
@@ -26,7 +26,7 @@ async def test_first_months_of_a_year_tie_out_from_usage_to_the_provider(
     urls, year = fresh_database_urls, next_leap_year()
     start = datetime(year, 1, 1, tzinfo=UTC) - timedelta(days=2)
     database = (urls.owner, urls.tenant, urls.platform)
-    async with running(tmp_path, database, start, job_days=16, BURSAR_TAX_COUNTRY="DE") as world:
+    async with running(tmp_path, database, start, settings("use"), job_days=16) as world:
         market = Market(world, random.Random(RUN_SEED))
         story = Story(market, year, months=MONTHS, customers=ORGANIZATIONS)
         await story.cast()
