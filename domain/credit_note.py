@@ -1,7 +1,8 @@
 """Credit notes: what is taken back of an invoice that was finalised.
 
-A note takes first what is still due, then what credits have paid, and these go back to their lots. What payments have
-brought is not a note's: it is refunded first, which makes it due again, and a note then ends that.
+A note takes first what is still due, then what credits have paid, and these go back to their lots. Credits that were
+taxed when they were sold come off before tax; they come back in proportion to what is credited of the invoice. What
+payments have brought is not a note's: it is refunded first, which makes it due again, and a note then ends that.
 """
 
 from dataclasses import dataclass
@@ -25,12 +26,14 @@ class ExceedsRemainder(Conflict):
 class CreditedCredits:
     """What credits have paid of an invoice, in its currency, and which credits these were; in minor units.
 
-    `granted_credits_minor` are those that were taken off before tax: granted ones, and ones that were taxed when sold.
+    `granted_credits_minor` and `taxed_credits_minor` were taken off before tax: credits that nobody paid for, and those
+    that were taxed when they were sold.
     """
 
     prepaid_minor: int
     prepaid_credits_minor: int
     granted_credits_minor: int
+    taxed_credits_minor: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,12 @@ class CreditNote:
     prepaid_minor: int
     prepaid_credits_minor: int
     granted_credits_minor: int
+    taxed_credits_minor: int
+
+    @property
+    def credits_minor(self) -> int:
+        """All credits that come back."""
+        return self.prepaid_credits_minor + self.granted_credits_minor + self.taxed_credits_minor
 
 
 def note_of(
@@ -86,10 +95,12 @@ def note_of(
         )
     prepaid = amount - min(amount, standing.due_minor)
     back = part_of(credits.prepaid_credits_minor, prepaid, credits.prepaid_minor) if prepaid else 0
-    is_whole = credited_minor + amount == standing.total_minor
+    not_credited = standing.total_minor - credited_minor
     return CreditNote(
         amount_minor=amount,
         prepaid_minor=prepaid,
         prepaid_credits_minor=back,
-        granted_credits_minor=credits.granted_credits_minor if is_whole else 0,
+        granted_credits_minor=credits.granted_credits_minor if amount == not_credited else 0,
+        # Without them the invoice would be larger by what they are worth, so they come back with each part of it.
+        taxed_credits_minor=part_of(credits.taxed_credits_minor, amount, not_credited),
     )

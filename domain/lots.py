@@ -40,7 +40,8 @@ class LotTerms:
         returns: the transfer whose credits come back with the terms that they had. With a `source` too, what is more
             than it took opens a lot.
         first: the payment whose lots are taken before all others.
-        only: `paid` or `granted`, or of those that were paid for `taxed` or `untaxed`, to take no others.
+        only: `paid` or `granted`, or of those that were paid for `taxed` or `untaxed`, to take no others, or with
+            `returns` to give no others back.
         lasting: takes no lots that would have ended when they arrive.
         is_reversal: what leaves for good was taken back, and not used.
         is_paid_out: what leaves for good was paid out in money, and not used.

@@ -43,6 +43,8 @@ class MailKind(StrEnum):
 
     INVOICE_ISSUED = "invoice_issued"
     INVOICE_SETTLED = "invoice_settled"
+    RECEIPT_ISSUED = "receipt_issued"
+    RECEIPT_NOTE_ISSUED = "receipt_note_issued"
     PAYMENT_FAILED = "payment_failed"
     ACTION_REQUIRED = "action_required"
     INVOICE_OVERDUE = "invoice_overdue"
@@ -133,6 +135,32 @@ _KINDS: Mapping[MailKind, _Kind] = {
             "Rechnung {number}",
             "Ihrer Organisation wurde die Rechnung {number} über {amount} gestellt. "
             "Sie wurde vollständig mit Ihren Credits bezahlt; es ist nichts mehr fällig.",
+        ),
+    ),
+    MailKind.RECEIPT_ISSUED: _kind(
+        Purpose.BILLING,
+        "number amount currency",
+        en=(
+            "Receipt {number}",
+            "Your organization paid {amount}. The receipt {number}, which states the tax, is ready.",
+        ),
+        de=(
+            "Quittung {number}",
+            "Ihre Organisation hat {amount} bezahlt. Die Quittung {number}, die die Steuer ausweist, liegt bereit.",
+        ),
+    ),
+    MailKind.RECEIPT_NOTE_ISSUED: _kind(
+        Purpose.BILLING,
+        "number amount currency",
+        en=(
+            "Credit note {number}",
+            "{amount} of a payment went back to your organization. The credit note {number}, which takes back its tax, "
+            "is ready.",
+        ),
+        de=(
+            "Rechnungskorrektur {number}",
+            "Von einer Zahlung sind {amount} an Ihre Organisation zurückgegangen. Die Rechnungskorrektur {number}, die "
+            "deren Steuer zurücknimmt, liegt bereit.",
         ),
     ),
     MailKind.PAYMENT_FAILED: _kind(

@@ -73,7 +73,8 @@ async def issue(
     credits = CreditedCredits(
         prepaid_minor=row.prepaid_minor,
         prepaid_credits_minor=row.prepaid_credits_minor,
-        granted_credits_minor=row.granted_credits_minor + row.taxed_credits_minor,
+        granted_credits_minor=row.granted_credits_minor,
+        taxed_credits_minor=row.taxed_credits_minor,
     )
     bill = await subscriptions.bill_of_invoice(session, row.id) if booking.of_subscription(of_row) else None
     most = None
@@ -97,7 +98,6 @@ async def issue(
     )
     before = [[Part(**part) for part in each.parts] for each in await credit_note.of_invoice(session, row.id)]
     parts = booking.share(of_row, before, note.amount_minor)
-    back = note.prepaid_credits_minor + note.granted_credits_minor
     if bill is None:
         legs = booking.taken_back(row.org_id, row.currency, parts)
     else:
@@ -105,14 +105,21 @@ async def issue(
         legs = await subscription_refund.credit(session, bill, net)
         others = [part for part in parts if part.account != SUBSCRIPTIONS]
         legs += booking.taken_back(row.org_id, row.currency, others)
-    legs += booking.given_back(row.org_id, row.currency, credits=back, prepaid_minor=note.prepaid_minor)
+    legs += booking.given_back(
+        row.org_id,
+        row.currency,
+        granted_credits=note.granted_credits_minor,
+        taxed_credits=note.taxed_credits_minor,
+        credits=note.prepaid_credits_minor,
+        prepaid_minor=note.prepaid_minor,
+    )
     note_id = new_id("crn")
     posted = await post(session, row, legs, step=f"credit:{note_id}", kind="credit_note.issued", now=now)
     row.credited_minor += note.amount_minor
     row.prepaid_minor -= note.prepaid_minor
     row.prepaid_credits_minor -= note.prepaid_credits_minor
-    if note.granted_credits_minor:
-        row.granted_credits_minor = row.taxed_credits_minor = 0
+    row.granted_credits_minor -= note.granted_credits_minor
+    row.taxed_credits_minor -= note.taxed_credits_minor
     row.updated_at = now
     if not invoice.standing_of(row).unpaid_minor:
         row.status, row.paused_for = InvoiceStatus.PAID.value, None
@@ -133,7 +140,7 @@ async def issue(
         net_minor=note.amount_minor - tax,
         tax_minor=tax,
         prepaid_minor=note.prepaid_minor,
-        credits_minor=back,
+        credits_minor=note.credits_minor,
         parts=[asdict(part) for part in parts],
         reason=reason,
         issued_at=now,

@@ -288,9 +288,15 @@ async def void(
     )
     booking.require_own_revenue(invoice.parts_of_row(row), row.status)
     await _approved(session, row, ApprovalAction.INVOICE_VOID, two_above, command_id, now)
-    credits_minor = row.prepaid_credits_minor + row.granted_credits_minor + row.taxed_credits_minor
     legs = booking.taken_back(row.org_id, row.currency, invoice.parts_of_row(row))
-    legs += booking.given_back(row.org_id, row.currency, credits=credits_minor, prepaid_minor=row.prepaid_minor)
+    legs += booking.given_back(
+        row.org_id,
+        row.currency,
+        granted_credits=row.granted_credits_minor,
+        taxed_credits=row.taxed_credits_minor,
+        credits=row.prepaid_credits_minor,
+        prepaid_minor=row.prepaid_minor,
+    )
     posted = await post(session, row, legs, step="void", kind="invoice.voided", now=now)
     await invoice.write_void(session, row, posted.transfer_id, command_id, now)
     await audit.record(session, actor, "invoice.void", row.id, {"number": row.number, **_details(row)}, row.org_id)
@@ -375,7 +381,7 @@ async def post(
             leg.source,
             leg.destination,
             leg.amount_minor,
-            LotTerms(returns=row.transfer_id) if leg.credits == "back" else None,
+            LotTerms(returns=row.transfer_id, only=leg.credits) if leg.comes_back and leg.credits else None,
         )
         for leg in legs
     ]

@@ -8,13 +8,21 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.invoice.series import DocumentType, number_text, series_of
+from domain.mail import MailKind
+from domain.money import format_amount
 from domain.payment.state import Booked
 from domain.payment.terms import PaymentTerms
 from models.tax_receipt import TaxReceipt
 from repositories import alert, billing_profile, invoice, tax_receipt
 from runtime.identity import new_id
+from services import mail
 from services.invoice import UNPROVEN
 from services.tax import frozen
+
+_MAILS = {
+    DocumentType.RECEIPT: MailKind.RECEIPT_ISSUED,
+    DocumentType.RECEIPT_NOTE: MailKind.RECEIPT_NOTE_ISSUED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +37,10 @@ class TaxedMovement:
 async def issue(
     session: AsyncSession, terms: PaymentTerms, movements: Sequence[TaxedMovement], entity: str | None
 ) -> None:
-    """Number and write a tax document for each movement of a payment that is taxed; the last thing of a transaction.
+    """Number and write a tax document for each movement of a payment that is taxed, and queue the mail that says so.
 
-    Whoever has a number holds up everybody else who wants one, so nothing is posted after it.
+    The last thing of a transaction: whoever has a number holds up everybody else who wants one, so nothing is posted
+    after it.
 
     Args:
         session: of the platform, in the transaction that posted the movements.
@@ -56,24 +65,33 @@ async def issue(
         gross, tax_minor = each.booked.paid_minor, each.booked.tax_minor
         document = DocumentType.RECEIPT if gross > 0 else DocumentType.RECEIPT_NOTE
         series = series_of(document, entity)
-        await tax_receipt.add(
+        row = TaxReceipt(
+            id=new_id("rcp"),
+            org_id=terms.org_id,
+            payment_id=terms.payment_id,
+            movement=each.booked.key,
+            number=number_text(await invoice.next_number(session, series), series),
+            series=series,
+            currency=terms.currency,
+            gross_minor=gross,
+            net_minor=gross - tax_minor,
+            tax_minor=tax_minor,
+            tax_code=tax.code,
+            category=tax.category.value,
+            rate_e6=tax.rate_e6,
+            party=party,
+            transfer_id=each.transfer_id,
+            issued_at=each.at,
+        )
+        await tax_receipt.add(session, row)
+        await mail.queue(
             session,
-            TaxReceipt(
-                id=new_id("rcp"),
-                org_id=terms.org_id,
-                payment_id=terms.payment_id,
-                movement=each.booked.key,
-                number=number_text(await invoice.next_number(session, series), series),
-                series=series,
-                currency=terms.currency,
-                gross_minor=gross,
-                net_minor=gross - tax_minor,
-                tax_minor=tax_minor,
-                tax_code=tax.code,
-                category=tax.category.value,
-                rate_e6=tax.rate_e6,
-                party=party,
-                transfer_id=each.transfer_id,
-                issued_at=each.at,
-            ),
+            key=f"receipt:{row.id}",
+            org_id=row.org_id,
+            kind=_MAILS[document],
+            data={
+                "number": row.number,
+                "amount": format_amount(abs(gross), row.currency),
+                "currency": row.currency,
+            },
         )

@@ -1,8 +1,7 @@
 """What invoices and credit notes move in the books."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from uuid import UUID
+from dataclasses import dataclass, replace
 
 from domain import accounts
 from domain.accounts import Account
@@ -17,12 +16,16 @@ APPLIED = "revenue/credits_applied"
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """An amount from one account to another. `credits` says which credits leave, see `LotTerms.only`; or `back`."""
+    """An amount from one account to another.
+
+    `credits` says which credits leave, see `LotTerms.only`; with `comes_back` which of those that the invoice took.
+    """
 
     source: Account
     destination: Account
     amount_minor: int
     credits: str | None = None
+    comes_back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +79,7 @@ def taken_back(org_id: str, currency: str, parts: Sequence[Part]) -> list[Leg]:
 def applied(
     org_id: str, currency: str, *, granted_credits: int, taxed_credits: int, credits: int, prepaid_minor: int
 ) -> list[Leg]:
-    """Take credits, and pay the invoice by what the purchased ones are worth.
-
-    Purchased credits come last, because what a credit note gives back of a transfer is its last first.
-    """
+    """Take credits, and pay the invoice by what the purchased ones are worth."""
     wallet, used = accounts.org_credits(org_id), accounts.platform("credit_redemption", CREDIT)
     receivable, revenue = accounts.org_receivable(org_id, currency), accounts.platform(APPLIED, currency)
     legs = [
@@ -91,13 +91,19 @@ def applied(
     return [leg for leg in legs if leg.amount_minor]
 
 
-def given_back(org_id: str, currency: str, *, credits: int, prepaid_minor: int) -> list[Leg]:
-    """Give credits back to the lots that they came from, and what they paid to the platform's revenue."""
-    legs = [
-        Leg(accounts.org_receivable(org_id, currency), accounts.platform(APPLIED, currency), prepaid_minor),
-        Leg(accounts.platform("credit_redemption", CREDIT), accounts.org_credits(org_id), credits, "back"),
-    ]
-    return [leg for leg in legs if leg.amount_minor]
+def given_back(
+    org_id: str, currency: str, *, granted_credits: int, taxed_credits: int, credits: int, prepaid_minor: int
+) -> list[Leg]:
+    """Give credits back to lots of their kind that were taken, and what they paid to the platform's revenue."""
+    legs = applied(
+        org_id,
+        currency,
+        granted_credits=granted_credits,
+        taxed_credits=taxed_credits,
+        credits=credits,
+        prepaid_minor=prepaid_minor,
+    )
+    return [replace(leg, source=leg.destination, destination=leg.source, comes_back=True) for leg in reversed(legs)]
 
 
 def share(parts: Sequence[Part], before: Sequence[Sequence[Part]], amount_minor: int) -> tuple[Part, ...]:
@@ -120,8 +126,6 @@ def share(parts: Sequence[Part], before: Sequence[Sequence[Part]], amount_minor:
     )
 
 
-def lots_document(leg: Leg, returns: UUID | None = None) -> dict[str, object] | None:
-    """Say which lots a leg takes, or from which transfer it gives them back, as the books read it."""
-    if leg.credits is None:
-        return None
-    return {"returns": str(returns)} if leg.credits == "back" else {"only": leg.credits}
+def lots_document(leg: Leg) -> dict[str, object] | None:
+    """Say which lots a leg takes, as the books read it."""
+    return None if leg.credits is None else {"only": leg.credits}

@@ -144,6 +144,8 @@ BEGIN
             FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id
             WHERE u.transfer_id = ANY (origins) AND u.to_lot IS NULL
               AND u.amount > CASE WHEN l.account_id = p_account THEN u.returned ELSE u.passed END
+              AND CASE p_terms ->> 'only' WHEN 'paid' THEN l.paid > 0 WHEN 'granted' THEN l.paid = 0
+                  WHEN 'taxed' THEN l.paid > 0 AND l.taxed WHEN 'untaxed' THEN l.paid > 0 AND NOT l.taxed ELSE true END
             ORDER BY u.transfer_id DESC, u.leg DESC, l.priority DESC, l.expires_at DESC NULLS FIRST, l.paid > 0 DESC, l.id DESC
         LOOP
             until := NULL;
@@ -209,7 +211,8 @@ $$;
 --     source `earnings` is also that of the lots that open where lots move along
 --   returns: the transfer whose credits come back, or several
 --   first: the payment whose lots are taken before all others
---   only: `paid` or `granted`, or of those that were paid for `taxed` or `untaxed`, to take no others
+--   only: `paid` or `granted`, or of those that were paid for `taxed` or `untaxed`, to take no others; with `returns`, to
+--     give no others back
 --   lasting: to take none that would have ended when it arrives
 --   outcome: `used`, or `reversed`, or `paid_out`, or `expired`, which takes what is due alone
 --   slices: how much of which lots is taken, and nothing else

@@ -13,6 +13,7 @@ from domain.payment.purposes.credits import credits_bought
 from domain.payment.terms import PaymentTerms
 from domain.tax.sale import SaleRules
 from ledger.gateway import Ledger
+from models.mail import QueuedMail
 from models.tax_receipt import TaxReceipt
 from providers.payments.registry import Providers
 from repositories import credit_note
@@ -100,6 +101,12 @@ async def test_a_sale_is_taxed_once_and_what_goes_back_takes_its_tax_along(
     ]
     assert [row.number[:4] for row in made] == ["RCP-", "RCN-", "RCN-"]
     async with database.platform() as session:
+        mails = await session.scalars(select(QueuedMail).where(QueuedMail.org_id == org).order_by(QueuedMail.id))
+        assert [(mail.kind, mail.data["number"], mail.data["amount"]) for mail in mails] == [
+            ("receipt_issued", made[0].number, "11.90"),
+            ("receipt_note_issued", made[1].number, "5.95"),
+            ("receipt_note_issued", made[2].number, "5.95"),
+        ]
         first, back = [await of_tax_receipt(session, row, paid.terms, SELLER) for row in made[:2]]
     assert (first.total_minor, first.tax_minor, first.due_minor) == (1_190, 190, 0)
     assert (back.total_minor, back.reference) == (595, made[0].number)
@@ -132,6 +139,36 @@ async def test_an_invoice_taxes_what_credits_pay_unless_tax_was_charged_at_their
     async with database.platform() as session:
         await invoice.void(session, KIM, again.id, f"void-{again.id}", NOW)
     assert (await balances(database, org))["credits"] == 310 * CREDIT
+    await verified(database_urls)
+
+
+async def test_notes_for_parts_give_back_the_credits_of_each_kind_that_the_part_was_lessened_by(
+    database: Database, database_urls: DatabaseUrls
+) -> None:
+    org = await organization(database)
+    await credit(database, org, 10 * CREDIT)
+    await credit(database, org, 200 * CREDIT, paid=2_000)
+    await sold(database, org)
+    row = await finalise(database, await draft(database, org, line(3_000), applies_credits=True))
+    # 1.00 granted and 10.00 that were taxed come off; 19.00 and their tax are 22.61, and 20.00 are paid in advance.
+    assert (row.total_minor, row.prepaid_minor) == (2_261, 2_000)
+
+    async def noted(minor: int | None, key: str) -> CreditsAtHand:
+        async with database.platform() as session:
+            command = f"{key}-{row.id}"
+            await credit_notes.issue(
+                session, KIM, row.id, amount_minor=minor, reason="a part", command_id=command, now=NOW
+            )
+            return (await credits_at_hand(await driver_connection(session), [org], NOW))[org]
+
+    # What is due comes first: a tenth of the invoice, and a tenth of the 100 taxed credits, in whole minor units.
+    tenth = 100 * CREDIT * 226 // 2_261
+    assert await noted(226, "a") == CreditsAtHand(taxed=tenth)
+    # Then purchased credits by what they have paid, although they were taken last, with their share of the taxed ones.
+    second = await noted(1_035, "b")
+    assert (second.granted, second.untaxed) == (0, 100 * CREDIT)
+    assert second.taxed == tenth + (100 * CREDIT - tenth) * 1_035 // 2_035
+    assert await noted(None, "c") == CreditsAtHand(granted=10 * CREDIT, taxed=100 * CREDIT, untaxed=200 * CREDIT)
     await verified(database_urls)
 
 
