@@ -1,14 +1,19 @@
-"""What a price is made from, and by which rules: one statement, and rules that are compiled once for each version."""
+"""What a price is made from, and by which rules.
+
+Prices that are asked for together share a statement; rules are compiled once for each version.
+"""
 
 from collections.abc import Callable, Sequence
 
+from api.gathering import Gathering
 from api.pool import StatementPool
 from domain.errors import Invalid, Unavailable
+from domain.ids import is_id
 from domain.pricing.book import Book
 from domain.pricing.facts import Facts, Standing
 from domain.reputation.levels import Ladder, Rank
 from repositories import pricing
-from repositories.pricing import Read
+from repositories.pricing import Question, Read
 from services.pricing import COMPILE, Asked
 
 #: How often the rules may change between two statements before a request is given up.
@@ -26,6 +31,7 @@ class PriceDesk:
         self._pool = pool
         self._registrars = registrars
         self._book, self._ladder = Book((), version=-1), Ladder()
+        self._gathering = Gathering(self._read)
 
     async def ask(
         self,
@@ -50,28 +56,15 @@ class PriceDesk:
         Raises:
             Invalid: `pricing.no_price`, the listing has no price.
         """
+        if not is_id(agent_id, "agt"):
+            return None
+        question = Question(agent_id, org_id, None if base is None else base[1], buyer_id)
         for _ in range(TRIES):
-            book, ladder = self._book, self._ladder
-            currency = None if base is None else base[1]
-
-            async def read(
-                pool: pricing.Pool, book: Book = book, ladder: Ladder = ladder, currency: str | None = currency
-            ) -> Read | None:
-                return await pricing.read(
-                    pool,
-                    agent_id,
-                    org_id=org_id,
-                    currency=currency,
-                    demand=book.asks_demand,
-                    volume=book.asks_volume,
-                    client=book.asks_client,
-                    buyer_id=buyer_id,
-                    exempt=self._registrars,
-                    levels=bool(ladder.levels),
-                )
-
-            row = await self._pool.read(read)
-            if row is None or not visible(row.payee_org_id, row.visibility):
+            found = await self._gathering.ask(question)
+            if found is None:
+                return None
+            row, book, ladder = found
+            if not visible(row.payee_org_id, row.visibility):
                 return None
             if row.version == book.version:
                 rank = Rank(share_e6=row.seasoned_e6 or 0, evidence_count=row.seasoned_events or 0)
@@ -84,8 +77,24 @@ class PriceDesk:
                     ladder.level_of(rank),
                 )
             version, rules, levels = await self._pool.read(lambda pool: pricing.book(pool, COMPILE))
-            self._book, self._ladder = Book(rules, version), levels
+            if version != self._book.version:
+                self._book, self._ladder = Book(rules, version), levels
         raise Unavailable("The rules of prices are being changed. Repeat the request.")
+
+    async def _read(self, questions: Sequence[Question]) -> dict[Question, tuple[Read, Book, Ladder]]:
+        book, ladder = self._book, self._ladder
+        found = await self._pool.read(
+            lambda pool: pricing.read(
+                pool,
+                questions,
+                demand=book.asks_demand,
+                volume=book.asks_volume,
+                client=book.asks_client,
+                exempt=self._registrars,
+                levels=bool(ladder.levels),
+            )
+        )
+        return {question: (row, book, ladder) for question, row in found.items()}
 
 
 def _facts(row: Read, agent_id: str, org_id: str | None, quantity: int, base: tuple[int, str] | None) -> Facts:

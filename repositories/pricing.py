@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
 from sqlalchemy import func, or_, select, update
@@ -30,9 +30,25 @@ _QUOTED = ("org_id", "agent_id", "quantity")
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
+class Question(NamedTuple):
+    """Whose price is asked for.
+
+    Attributes:
+        agent_id: the agent.
+        org_id: the client; None where the platform asks for nobody.
+        currency: what the price is in; that of the listing when None.
+        buyer_id: the client's agent that asks, when it is one.
+    """
+
+    agent_id: str
+    org_id: str | None
+    currency: str | None
+    buyer_id: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What one statement reads for a price.
+    """What one statement reads for a price, in the order of its columns.
 
     What was not asked for is 0 or None. `seller_e6` is what ranks the agent, a share in millionths, from
     `seller_events`; both are None for an agent without an event. `seasoned_e6` is what levels follow, `buyer_e6` that
@@ -99,15 +115,17 @@ def _demand(by_organization: str, capacity: str) -> str:
 
 
 _READ = f"""
-SELECT b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.visibility, a.price_minor, a.price_currency,
+SELECT q.place, b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.visibility,
+       a.price_minor, a.price_currency,
        s.rank_e6 AS seller_e6, s.evidence_count AS seller_events,
        seasoned.rank_e6 AS seasoned_e6, seasoned.evidence_count AS seasoned_events,
        y.rank_e6 AS buyer_e6, y.evidence_count AS buyer_events,
        c.standing_e6 AS client_e6, c.units AS client_units,
-       coalesce(a.org_id = $2 OR ($6 AND reputation_counterparty($2, $8) = reputation_counterparty(a.org_id, $8)),
+       coalesce(a.org_id = q.org_id
+                OR ($7 AND reputation_counterparty(q.org_id, $8) = reputation_counterparty(a.org_id, $8)),
                 false) AS is_related,
        o.tier, p.capacity, p.calls_per_day, coalesce(p.bears_discounts, false) AS bears_discounts,
-       CASE WHEN $4 AND p.capacity IS NOT NULL THEN (
+       CASE WHEN $5 AND p.capacity IS NOT NULL THEN (
            {
     _demand(
         "SELECT e.org_id, count(*) AS number FROM escrows e WHERE e.agent_id = a.id"
@@ -116,31 +134,32 @@ SELECT b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.visibilit
     )
 })
        ELSE 0 END AS open_jobs,
-       CASE WHEN $4 AND p.calls_per_day IS NOT NULL THEN (
+       CASE WHEN $5 AND p.calls_per_day IS NOT NULL THEN (
            {_demand(_CALLS, "p.calls_per_day")})
        ELSE 0 END AS calls,
-       CASE WHEN $5 THEN (
+       CASE WHEN $6 THEN (
            SELECT coalesce(sum(paid), 0)::bigint FROM (
                SELECT e.payee_org_id, sum(e.released_minor + e.commission_minor) AS paid FROM escrows e
-               WHERE e.org_id = $2 AND e.status IN ('released', 'split') AND e.updated_at > now() - interval '30 days'
-                 AND e.currency = coalesce($3, a.price_currency)
+               WHERE e.org_id = q.org_id AND e.status IN ('released', 'split')
+                 AND e.updated_at > now() - interval '30 days' AND e.currency = coalesce(q.currency, a.price_currency)
                GROUP BY e.payee_org_id) AS each
-           WHERE payee_org_id <> $2 AND {_without_probes("payee_org_id", "$2")}
-             AND reputation_counterparty(payee_org_id, $8) IS DISTINCT FROM reputation_counterparty($2, $8))
+           WHERE payee_org_id <> q.org_id AND {_without_probes("payee_org_id", "q.org_id")}
+             AND reputation_counterparty(payee_org_id, $8) IS DISTINCT FROM reputation_counterparty(q.org_id, $8))
        ELSE 0 END AS volume_minor
-FROM agents a
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+    WITH ORDINALITY AS q (agent_id, org_id, currency, buyer_id, place)
+JOIN agents a ON a.id = q.agent_id
 JOIN pricing_book b ON b.id = 1
 LEFT JOIN pricing_agents p ON p.agent_id = a.id
 LEFT JOIN reputation_agents s ON s.agent_id = a.id
-LEFT JOIN reputation_agents y ON $6 AND y.agent_id = $7
-LEFT JOIN organizations o ON o.id = $2
+LEFT JOIN reputation_agents y ON $7 AND y.agent_id = q.buyer_id
+LEFT JOIN organizations o ON o.id = q.org_id
 LEFT JOIN LATERAL (
     SELECT reputation_lower(good, k.held_e6, 500000) AS standing_e6, (good + k.held_e6) / 1000000 AS units
     FROM reputation_clients k, LATERAL (SELECT reputation_faded(k.good_e6, k.through - k.since) AS good) AS now
-    WHERE $6 AND k.org_id = $2
+    WHERE $7 AND k.org_id = q.org_id
 ) c ON true
-{SEASONED.format(agent="$1", wanted="$9")}
-WHERE a.id = $1
+{SEASONED.format(agent="a.id", wanted="$9")}
 """
 
 _BOOK = f"""
@@ -151,35 +170,28 @@ LEFT JOIN pricing_rules r ON r.ended_at IS NULL AND (r.valid_until IS NULL OR r.
 
 async def read(
     pool: Pool,
-    agent_id: str,
+    questions: Sequence[Question],
     *,
-    org_id: str | None,
-    currency: str | None,
     demand: bool,
     volume: bool,
     client: bool,
-    buyer_id: str | None,
     exempt: Sequence[str],
     levels: bool,
-) -> Read | None:
-    """Read what a price is made from, in one statement; None when there is no such agent.
+) -> dict[Question, Read]:
+    """Read what prices are made from, in one statement; agents that do not exist are left out.
 
     Args:
         pool: of the platform's role: the demand is work of others.
-        agent_id: whose price.
-        org_id: the client.
-        currency: what the price is in; that of the listing when None.
+        questions: for which agent and which client.
         demand: whether open work and calls are to be counted.
         volume: whether what the client paid is to be added up.
         client: whether it is to be read how far the client and its agent are trusted.
-        buyer_id: the client's agent that asks.
         exempt: principals that made many unrelated organizations.
         levels: whether there are levels by reputation, which follow what is seasoned.
     """
-    if not is_id(agent_id, "agt"):
-        return None
-    row = await pool.fetchrow(_READ, agent_id, org_id, currency, demand, volume, client, buyer_id, list(exempt), levels)
-    return None if row is None else Read(**row)
+    columns = [list(column) for column in zip(*questions, strict=True)]
+    rows = await pool.fetch(_READ, *columns, demand, volume, client, list(exempt), levels)
+    return {questions[place - 1]: Read(*values) for place, *values in rows}
 
 
 async def book(pool: Pool, compiler: Compile) -> tuple[int, list[Rule], Ladder]:

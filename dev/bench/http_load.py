@@ -1,10 +1,12 @@
 """A small HTTP/1.1 client for load: a process of its own, some keep-alive connections, one request at a time on each.
 
 `python -m dev.bench.http_load HOST PORT PATH CONNECTIONS SECONDS [HEADER…]` prints requests a second, and the p50 and
-p99 in milliseconds. It counts only answers of 200 and stops at anything else.
+p99 in milliseconds. Each connection sends one of the headers, in turn. It counts only answers of 200 and stops at
+anything else.
 """
 
 import asyncio
+import itertools
 import statistics
 import sys
 import time
@@ -26,11 +28,12 @@ async def _one(connection: Connection, request: bytes, until: float, times: list
 
 async def load(host: str, port: int, path: str, connections: int, seconds: float, headers: list[str]) -> str:
     """Send requests until the time is over and return the three figures."""
-    lines = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}", *headers]
-    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    start = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+    requests = [f"{start}{header}\r\n\r\n".encode() for header in headers] or [f"{start}\r\n".encode()]
     times: list[float] = []
     began = time.perf_counter()
-    await asyncio.gather(*(_one(Connection(host, port), request, began + seconds, times) for _ in range(connections)))
+    turns = itertools.islice(itertools.cycle(requests), connections)
+    await asyncio.gather(*(_one(Connection(host, port), request, began + seconds, times) for request in turns))
     taken = time.perf_counter() - began
     p99 = statistics.quantiles(times, n=100)[98]
     return f"{len(times) / taken:.1f} {statistics.median(times) * 1000:.3f} {p99 * 1000:.3f}"

@@ -1,12 +1,13 @@
-"""A price by fifty rules over HTTP against a bare endpoint that reads one row."""
+"""A price by fifty rules over HTTP, each connection another client's, against a bare endpoint that reads one row."""
 
 from functools import partial
 from typing import Any
 
 import httpx2
 
-from dev.bench.http import bare_server, measure
+from dev.bench.http import CONNECTIONS, bare_server, measure
 from dev.bench.rows import Row, alternate
+from dev.bench.uses import tenants
 from dev.bench.world import World
 
 RULES = 50
@@ -45,14 +46,14 @@ async def priced_agent(world: World) -> str:
 async def run(world: World) -> list[Row]:
     """Measure both in turn, each server with one process: the price that is asked for plainly, and with a query."""
     path = f"/api/v1/payments/pricing/{await priced_agent(world)}"
-    key = f"Authorization: Bearer {world.keys['client']}"
+    keys = [f"Authorization: Bearer {key}" for key in await tenants(world, CONNECTIONS, "prices")]
     rows = []
     async with bare_server(world) as port:
         for name, query in (("", ""), (" of twenty", "?quantity=20")):
             slow: dict[bool, list[float]] = {True: [], False: []}
 
             async def rate(ours: bool, slow: dict[bool, list[float]] = slow, query: str = query) -> float:
-                speed, p99 = await (measure(world.port, path + query, key) if ours else measure(port, "/row"))
+                speed, p99 = await (measure(world.port, path + query, *keys) if ours else measure(port, "/row"))
                 slow[ours].append(p99)
                 return speed
 
@@ -62,7 +63,7 @@ async def run(world: World) -> list[Row]:
             middle = {it: sorted(found)[len(found) // 2] for it, found in slow.items()}
             rows += [
                 Row(
-                    name=f"price{name} by {RULES} rules over HTTP, one process, 16 connections",
+                    name=f"price{name} by {RULES} rules over HTTP, one process, {CONNECTIONS} clients",
                     value=ours,
                     unit="requests/s",
                     against="bare FastAPI + asyncpg, one row",

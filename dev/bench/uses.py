@@ -36,7 +36,7 @@ async def _charges(world: World, keys: list[str]) -> float:
     return float(out)
 
 
-async def tenants(world: World, number: int) -> list[str]:
+async def tenants(world: World, number: int, name: str = "bench") -> list[str]:
     """Make organizations with a million credits each, and return a key of each."""
     keys = []
     authorization = {"Authorization": f"Bearer {world.keys['operator']}"}
@@ -49,11 +49,11 @@ async def tenants(world: World, number: int) -> list[str]:
             return made
 
         for place in range(number):
-            org_id = (await post("/organizations", {"name": f"Bench {place}"}, f"bench-org-{place}"))["id"]
+            org_id = (await post("/organizations", {"name": f"{name} {place}"}, f"{name}-org-{place}"))["id"]
             grant = {"organization_id": org_id, "amount": "1000000", "source": "promotion"}
-            await post("/credits/grants", grant, f"bench-grant-{place}")
+            await post("/credits/grants", grant, f"{name}-grant-{place}")
             wanted = {"organization_id": org_id, "principal": "bench", "role": "owner"}
-            keys.append((await post("/api-keys", wanted, f"bench-key-{place}"))["secret"])
+            keys.append((await post("/api-keys", wanted, f"{name}-key-{place}"))["secret"])
     return keys
 
 

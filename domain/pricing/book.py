@@ -4,6 +4,7 @@ The multiplier is kept exact until the end, so money is rounded once, half to ev
 payee's share: a discount is paid from the platform's commission, unless the agent's organization bears discounts.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,6 +15,9 @@ from domain.pricing.expression import LEAST_BPS, MOST_BPS
 from domain.pricing.facts import WHOLE_BPS, Facts
 from domain.pricing.rule import Phase, Rule, RuleType, Stacking
 from domain.pricing.terms import Bounds, ContractPrice, Reputation, Verdict, round_half_even
+
+#: How many prices a book remembers: the same is asked for again while somebody decides.
+MAX_KNOWN = 256
 
 
 class Adjustment(NamedTuple):
@@ -74,6 +78,9 @@ class Book:
         self.asks_volume = bool(kinds & {RuleType.VOLUME, RuleType.CUSTOM})
         self.asks_client = any(isinstance(it.terms, Reputation) and it.terms.whose == "client" for it in self.rules)
         # Found out once: a price looks at every rule.
+        turns = {turn for rule in self.rules for turn in (rule.valid_from, rule.valid_until) if turn is not None}
+        self._turns = sorted(turns)
+        self._known: dict[object, Price] = {}
         self._steps = tuple((rule, rule.phase, rule.type.value) for rule in self.rules)
 
     def price(self, facts: Facts, *, commission_bps: int | None = None) -> Price:
@@ -87,6 +94,17 @@ class Book:
         Raises:
             Invalid: the amount is more than the books hold.
         """
+        # Rules read the clock to the minute; which of them are valid changes at their turns.
+        key = (facts.to_the_minute, bisect_right(self._turns, facts.at), commission_bps)
+        known = self._known.get(key)
+        if known is None:
+            known = self._make(facts, commission_bps)
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            self._known[key] = known
+        return known
+
+    def _make(self, facts: Facts, commission_bps: int | None) -> Price:
         run = _Run(facts)
         for rule, phase, kind in self._steps:
             if rule.holds(facts):

@@ -1,8 +1,9 @@
 """What rules make of a price: order, bounds, and who bears a discount."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from domain.pricing.terms import (
     Bounds,
     Bulk,
     ContractPrice,
+    Custom,
     Reputation,
     Step,
     Surge,
@@ -282,6 +284,36 @@ def test_same_facts_give_the_same_price_in_whatever_order_the_rules_came(book, f
     again = Book(reversed(book.rules))
     kept = Facts.from_json(facts.to_json())
     assert book.price(facts, commission_bps=commission) == again.price(kept, commission_bps=commission)
+
+
+MOMENTS = st.integers(0, 300).map(lambda seconds: NOON + timedelta(seconds=seconds - 150))
+FROM, UNTIL = NOON, NOON + timedelta(seconds=70)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            MOMENTS,
+            st.sampled_from([UTC, ZoneInfo("Asia/Kathmandu")]),
+            st.sampled_from([FACTS, replace(FACTS, open_jobs=1)]),
+            st.sampled_from([None, 500]),
+        ),
+        min_size=2,
+        max_size=12,
+    )
+)
+def test_price_that_a_book_remembers_is_the_one_that_it_would_make(asked):
+    rules = [
+        always(9_900, 1, valid_from=FROM, valid_until=UNTIL),
+        rule(TimeOfDay("America/St_Johns", 11_000, begins=time(8, 31), ends=time(8, 32)), 2),
+        rule(Custom("hour", lambda facts: 10_000 + int(facts["hour"])), 3),
+        rule(Surge(8_000), 4),
+    ]
+    book = Book(rules)
+    for at, zone, facts, commission in asked:
+        then = replace(facts, at=at.astimezone(zone))
+        assert book.price(then, commission_bps=commission) == Book(rules).price(then, commission_bps=commission)
 
 
 @settings(deadline=None)
