@@ -287,6 +287,11 @@ def subscription_return_key(subscription_id: str, cause: str) -> str:
     return bounded(f"subscription:{subscription_id}:return:{cause}")
 
 
+def subscription_hold_key(subscription_id: str, cause: str, step: str) -> str:
+    """Return the key by which credits are held (`begin`) or not any more (`end`); see `subscription_return_key`."""
+    return bounded(f"subscription:{subscription_id}:hold:{step}:{cause}")
+
+
 def subscription_tier_command(subscription_id: str, number: int) -> str:
     """Name the command by which an event of a subscription changes its organization's tier."""
     return bounded(f"subscription:{subscription_id}:tier:{number}")

@@ -45,7 +45,7 @@ class LotTerms:
         lasting: takes no lots that would have ended when they arrive.
         is_reversal: what leaves for good was taken back, and not used.
         is_paid_out: what leaves for good was paid out in money, and not used.
-        slices: how much of which lots is taken, and nothing else; the caller chose them under the account's lock.
+        slices: how much of which lots is taken or held, and nothing else; chosen under the account's lock.
         renew_days: lots that would end sooner get so many days, and all that they ever get beyond their end is no
             longer than what they were given for at first.
     """

@@ -32,7 +32,7 @@ SELECT ledger.lock_balances($1::bigint[] || ARRAY(
     SELECT a.id FROM ledger.accounts a JOIN unnest($2::text[], $3::text[]) AS n (path, asset) USING (path, asset)
 ))
 """
-_HOLD = "SELECT ledger.hold($1, $2, $3, $4, $5, $6, $7)"
+_HOLD = "SELECT ledger.hold($1, $2, $3, $4, $5, $6, $7, $8)"
 _CAPTURE = "SELECT ledger.capture_hold($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 _VOID = "SELECT ledger.void_hold($1, $2, $3)"
 _EXPIRE = "SELECT ledger.expire_holds($1, $2)"
@@ -264,12 +264,16 @@ class Ledger:
         held_at: datetime,
         reference: str | None = None,
         metadata: Mapping[str, object] | None = None,
+        lots: LotTerms | None = None,
     ) -> Held:
-        """Set an amount of an account aside until it is captured, voided or expired."""
+        """Set an amount of an account aside until it is captured, voided or expired.
+
+        It pins lots in the order of spending, or the `slices` of `lots`, due or not, and nothing else.
+        """
         with self._call(account.org_id):
             (account_id,) = await self._ids.of(account)
             row = await self._connection.fetchval(
-                _HOLD, key, account_id, amount_minor, expires_at, reference, held_at, _json(metadata)
+                _HOLD, key, account_id, amount_minor, expires_at, reference, held_at, _json(metadata), _terms(lots)
             )
         return Held(*_one(row))
 

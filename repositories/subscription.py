@@ -296,4 +296,16 @@ INVARIANTS = (
         WHERE coalesce(b.granted_minor + b.returned_minor, 0) <> coalesce(g.paid, 0) OR coalesce(g.other, 0) > 0
         """,
     ),
+    Invariant(
+        name="credits of a subscription bill are held while its payment is disputed, and not after that",
+        table="public.subscription_bills",
+        unit="bills",
+        violations="""
+        SELECT b.bill_ref || ': its payment is ' || p.status || ', its hold ' || coalesce(h.status, 'unknown')
+        FROM public.subscription_bills b JOIN public.payments p ON p.id = b.payment_id
+        LEFT JOIN ledger.holds h ON h.id = b.hold_id
+        WHERE b.hold_id IS NOT NULL
+            AND (h.status IS DISTINCT FROM 'pending' OR p.status NOT IN ('disputed', 'charged_back'))
+        """,
+    ),
 )

@@ -54,10 +54,11 @@ async def lock(
     if clawed_back_minor:
         terms = events[0].payment.terms
         earnings = await recoverable(session, terms.org_id, terms.purpose.goods_asset, clawed_back_minor)
-    is_one = len(moving) < 2 and not clawed_back_minor
+    posting = [event for event in events if event.moves or _books(event).posts_again(event)]
+    is_one = len(posting) < 2 and not clawed_back_minor
     shares = [
         await _books(event).share(session, event, hold_back)
-        for event in moving
+        for event in posting
         if not is_one or _books(event).posts_again(event)
     ]
     touched = {account: None for share in shares if share is not None for account in share.posts_to()}

@@ -1,17 +1,21 @@
 """Gives back what was paid for a subscription: the credits of its bill come back first, and used ones reduce it.
 
+While the payment of a bill is disputed, what is left of its credits is held: whoever has the money back shall not have
+spent them meanwhile.
+
 The batch of revenue makes revenue of the price of credits that were taken back, as of any that leave. So their price
 goes from revenue to what is deferred here at once, and both together change nothing.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.accounts import Account
-from domain.ids import subscription_return_key
+from domain.ids import subscription_hold_key, subscription_return_key
 from domain.invoice.booking import Leg
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.lots import LotTerms
@@ -19,12 +23,15 @@ from domain.money import CREDIT
 from domain.subscription import refund
 from domain.subscription.accrual import Deferred
 from domain.subscription.period import Period
+from domain.subscription.refund import RestOfLot
 from ledger.gateway import Ledger, Posting
 from models.subscription import SubscriptionBill
 from repositories import subscription as subscriptions
 from runtime.database import driver_connection
 
 REVENUE = "revenue/subscriptions"
+#: A hold has an end; the one of a dispute is the provider's decision, which comes long before.
+HELD_FOR = timedelta(days=3_650)
 
 
 def touched(bill: SubscriptionBill) -> list[Account]:
@@ -37,25 +44,51 @@ def touched(bill: SubscriptionBill) -> list[Account]:
     ]
 
 
+async def follow_dispute(
+    session: AsyncSession, bill: SubscriptionBill, *, is_disputed: bool, cause: str, now: datetime
+) -> None:
+    """Hold what is left of the credits that a bill granted while its payment is disputed, and give it back after that.
+
+    It is what `take_back` would take if the dispute was lost, whatever part of the payment is disputed. What others
+    have pinned stays theirs. The caller holds the bill's lock and that of the balance. `cause` makes it one.
+    """
+    ledger = Ledger(await driver_connection(session))
+    await _end_hold(session, ledger, bill, cause=cause, now=now)
+    rest = await subscriptions.rest_of_lots(session, bill) if is_disputed else []
+    if not rest:
+        return
+    held = await ledger.hold(
+        key=subscription_hold_key(bill.subscription_id, cause, "begin"),
+        account=accounts.org_credits(bill.org_id),
+        amount_minor=sum(lot.free_minor for lot in rest),
+        expires_at=now + HELD_FOR,
+        held_at=now,
+        reference=bill.subscription_id,
+        lots=_named(rest),
+    )
+    bill.hold_id = held.hold_id
+    await session.flush()
+
+
 async def take_back(
     session: AsyncSession, bill: SubscriptionBill, *, cause: str, now: datetime, also: Iterable[Account] = ()
 ) -> None:
-    """Take back what is left of the credits that a bill granted, and defer their price again.
+    """Take back what is left of the credits that a bill granted, held or not, and defer their price again.
 
-    The caller holds the bill's lock. What a hold has pinned stays. `cause` makes it one. `also` are accounts that the
+    The caller holds the bill's lock. What others have pinned stays. `cause` makes it one. `also` are accounts that the
     caller posts to afterwards, so that all are locked at once.
     """
     ledger = Ledger(await driver_connection(session))
     await ledger.lock_balances([*touched(bill), *also])
+    await _end_hold(session, ledger, bill, cause=cause, now=now)
     rest = await subscriptions.rest_of_lots(session, bill)
     if not rest:
         return
     before, after = deferred_of(bill), refund.returned(deferred_of(bill), rest)
     cost = before.granted_minor - after.granted_minor
     wallet, issuance = accounts.org_credits(bill.org_id), accounts.platform("credit_issuance", CREDIT)
-    slices = tuple((lot.lot_id, lot.free_minor) for lot in rest)
-    credits = sum(free for _, free in slices)
-    postings = [Posting(wallet, issuance, credits, lots=LotTerms(slices=slices, is_reversal=True))]
+    credits = sum(lot.free_minor for lot in rest)
+    postings = [Posting(wallet, issuance, credits, lots=replace(_named(rest), is_reversal=True))]
     if cost:
         earned, deferred = (accounts.platform(name, bill.currency) for name in ("revenue/credits", SUBSCRIPTIONS))
         postings.append(Posting(earned, deferred, cost))
@@ -73,6 +106,21 @@ async def take_back(
     bill.granted_minor -= cost
     bill.returned_minor += cost
     await session.flush()
+
+
+async def _end_hold(
+    session: AsyncSession, ledger: Ledger, bill: SubscriptionBill, *, cause: str, now: datetime
+) -> None:
+    if bill.hold_id is None:
+        return
+    key = subscription_hold_key(bill.subscription_id, cause, "end")
+    await ledger.void(key=key, hold_id=bill.hold_id, effective_at=now)
+    bill.hold_id = None
+    await session.flush()
+
+
+def _named(rest: Iterable[RestOfLot]) -> LotTerms:
+    return LotTerms(slices=tuple((lot.lot_id, lot.free_minor) for lot in rest))
 
 
 def creditable_minor(bill: SubscriptionBill, *, credited_gross_minor: int) -> int:

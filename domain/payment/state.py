@@ -252,6 +252,11 @@ class Payment:
         return sum(dispute.amount_minor for dispute in self.disputes if dispute.counts)
 
     @property
+    def is_disputed(self) -> bool:
+        """Whether a dispute is undecided; one that is only an inquiry does not count."""
+        return any(dispute.is_open and dispute.counts for dispute in self.disputes)
+
+    @property
     def refundable_minor(self) -> int:
         """What can still be refunded."""
         return max(0, self.received_minor - self.reversed_minor - self.refunded_minor - self.disputed_minor)
@@ -329,7 +334,7 @@ def status_of(payment: Payment) -> PaymentStatus:
     taken_back = payment.reversed_minor and net < payment.terms.amount_minor
     if taken_back or any(dispute.status is DisputeStatus.LOST for dispute in payment.disputes):
         return P.CHARGED_BACK
-    if any(dispute.is_open and dispute.status is not DisputeStatus.INQUIRY for dispute in payment.disputes):
+    if payment.is_disputed:
         return P.DISPUTED
     if net and payment.refunded_minor:
         return P.REFUNDED if payment.refunded_minor >= net else P.PARTIALLY_REFUNDED

@@ -345,7 +345,8 @@ END
 $$;
 
 -- Pins the lots of a hold, in the order of spending. With `pins_of` in p_lots it pins what that hold had pinned and did
--- not capture, due or not, and nothing else: a hold that follows another keeps its lots. BU001: see `ledger.move_lots`.
+-- not capture, due or not, and nothing else: a hold that follows another keeps its lots. With `slices` it pins so much of
+-- those lots, due or not, and nothing else. BU001: see `ledger.move_lots`.
 CREATE OR REPLACE FUNCTION ledger.pin_lots(
     p_hold uuid, p_account bigint, p_amount bigint, p_at timestamptz, p_lots jsonb, p_key text
 ) RETURNS void
@@ -363,6 +364,12 @@ BEGIN
             WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held
               AND (l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses)
             ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
+    ELSIF p_lots ? 'slices' THEN
+        OPEN slices FOR
+            SELECT l.id, least(n.amount, l.remaining - l.held) AS free
+            FROM jsonb_to_recordset(p_lots -> 'slices') AS n (id uuid, amount bigint)
+            JOIN ledger.lots l ON l.id = n.id
+            WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held ORDER BY l.id;
     ELSE
         -- A capture takes pins in the order of spending, so what it left are the last of them.
         OPEN slices FOR

@@ -30,13 +30,17 @@ from services.purposes.base import Alone
 REFUND = "refund_requested"
 #: Money of a payment is gone for good, and nobody here was asked.
 LOST = frozenset({"refund_taken_over", "dispute_lost", "reversed"})
+#: A dispute begins or ends otherwise.
+DISPUTED = frozenset({"dispute_opened", "dispute_reopened", "dispute_won", "dispute_reinstated"})
+#: What changes the credits of a subscription's bill.
+OF_CREDITS = DISPUTED | LOST | {REFUND}
 
 
 @dataclass(slots=True)
 class InvoiceShare:
     """The part that an invoice has in an event's moves; `now` is how it stands after those that were shared out.
 
-    `bill` is that of the subscription which the invoice is for, where the event takes its credits back; `parts` is what
+    `bill` is that of the subscription which the invoice is for, where the event is one `OF_CREDITS`; `parts` is what
     the invoice booked.
     """
 
@@ -85,9 +89,14 @@ class InvoiceShare:
             )
             if self._is_credited(event) and reopened is not None:
                 await self._credit(session, event)
+        cause = f"{event.event}:{event.payment.terms.payment_id}:{event.payment.version}"
         if self.bill is not None and event.event in LOST:
-            cause = f"{event.event}:{event.payment.terms.payment_id}:{event.payment.version}"
             await subscription_refund.take_back(session, self.bill, cause=cause, now=event.at)
+        elif self.bill is not None and event.event in DISPUTED:
+            disputed = event.payment.is_disputed
+            await subscription_refund.follow_dispute(
+                session, self.bill, is_disputed=disputed, cause=cause, now=event.at
+            )
 
     def posts_to(self) -> Sequence[Account]:
         """Return the accounts of a credit note, and those of a subscription's credits."""
@@ -153,20 +162,20 @@ class InvoiceBooks(Alone):
     ) -> InvoiceShare | None:
         """Lock the invoice that the event can change."""
         terms = event.payment.terms
-        invoice_id, takes = terms.purpose.invoice_id, event.event == REFUND or event.event in LOST
-        if invoice_id is None or not (takes or any(move.kind in invoicing.KINDS for move in event.moves)):
+        invoice_id, of_credits = terms.purpose.invoice_id, event.event in OF_CREDITS
+        if invoice_id is None or not (of_credits or any(move.kind in invoicing.KINDS for move in event.moves)):
             return None
         standing = await invoice.lock_standing(session, invoice_id, terms.payment_id)
         share = InvoiceShare(invoice_id=invoice_id, before=standing, now=standing)
-        if takes:
+        if of_credits:
             share.parts = invoice.parts_of_row(await invoice.get(session, invoice_id))
             if invoice_booking.of_subscription(share.parts):
                 share.bill = await subscriptions.bill_of_invoice(session, invoice_id)
         return share
 
     def posts_again(self, event: PaymentEvent) -> bool:
-        """Tell whether the event can take the credits of a subscription back, or credit its invoice."""
-        return event.event == REFUND or event.event in LOST
+        """Tell whether the event can hold the credits of a subscription or take them back, or credit its invoice."""
+        return event.event in OF_CREDITS
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
         """Return what the organization has been invoiced."""

@@ -16,6 +16,7 @@ from runtime.identity import new_id
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
 from tests.support.locks import somebody_waits, stripes_that_are_locked
+from tests.support.mirrored_bills import paid
 
 pytestmark = pytest.mark.db
 
@@ -72,6 +73,27 @@ async def test_pitfall_33_news_that_wait_for_what_an_organization_owes_keep_no_s
         ledger = Ledger(await driver_connection(session))
         balances = [(await ledger.balance(account)).posted_minor for account in (wallet, debt)]
     assert balances == [0, -40_000_000]
+
+
+async def test_pitfall_33_lost_dispute_that_takes_the_credits_of_a_plan_keeps_no_stripe_while_it_waits(
+    alone: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    one, made = await paid(alone)
+    ref = made.there.dispute()
+    withdrawn = made.there.movements.pop()
+    await made.look()
+    # The bank's withdrawal and the loss are seen in one look: the first posts, and the second takes the credits.
+    made.there.movements.append(withdrawn)
+    made.there.close_dispute(ref, won=False)
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    async with owner.transaction():
+        await Ledger(owner).lock_balances([accounts.org_credits(one.org_id)])
+        task = asyncio.ensure_future(made.look())
+        await somebody_waits(alone)
+        kept = await stripes_that_are_locked(owner)
+    await owner.close()
+    await task
+    assert (kept, await one.credits()) == ([], 0)
 
 
 async def test_what_a_clawback_takes_is_locked_before_it_is_counted(

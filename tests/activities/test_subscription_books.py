@@ -48,7 +48,7 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     finally:
         await connection.close()
     checks = [check for check in report.checks if "subscription" in check.name or "deferred" in check.name]
-    assert len(checks) == 3
+    assert len(checks) == 4
     assert [line for check in checks if check.violation_count for line in check.lines()] == []
 
 
@@ -111,7 +111,7 @@ async def test_mirrored_payment_is_looked_at_by_its_run_and_never_made(database:
     await one.look(seen(bill(0, 2_900, month(0))))
     (row,) = await one.rows(PaymentRow)
     state = payments.state_of(row)
-    assert (state.status, row.provider_ref) == (PaymentStatus.UNKNOWN, f"{one.tag}:in_0:pi")
+    assert (state.status, row.provider_ref) == (PaymentStatus.UNKNOWN, f"{one.tag}-in_0-pi")
     assert agenda(state, START, News()) is Step.LOOK
     async with database.platform() as session:
         later = START + timedelta(minutes=5)

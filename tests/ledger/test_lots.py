@@ -19,7 +19,7 @@ from domain.accounts import (
 )
 from domain.errors import Conflict, InsufficientFunds, Invalid
 from domain.lots import LotSource, LotTerms
-from ledger.gateway import NewTransfer, Posted, Posting
+from ledger.gateway import Held, NewTransfer, Posted, Posting
 from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh, recognise
 
 pytestmark = pytest.mark.db
@@ -407,3 +407,37 @@ async def test_hold_that_follows_another_keeps_its_lots(wallet: Wallet) -> None:
         successor,
     )
     assert [tuple(row) for row in pinned] == [(5, 50)]
+
+
+async def test_hold_of_named_lots_pins_them_alone_due_or_not_and_refuses_what_is_not_free(wallet: Wallet) -> None:
+    ledger = wallet.books.ledger
+    await wallet.get(10, days=1, paid_minor=20)
+    await wallet.get(10, days=3)
+    ids = [
+        row["id"]
+        for row in await wallet.books.connections[0].fetch(
+            "SELECT l.id FROM ledger.lots l JOIN ledger.accounts a ON a.id = l.account_id WHERE a.path = $1"
+            " ORDER BY l.id",
+            wallet.account.path,
+        )
+    ]
+
+    async def hold(lot: int, amount: int, account: Account = wallet.account) -> Held:
+        terms = LotTerms(slices=((ids[lot], amount),))
+        at = NOW + 2 * DAY
+        return await ledger.hold(
+            key=fresh("h"), account=account, amount_minor=amount, expires_at=NOW + 9 * DAY, held_at=at, lots=terms
+        )
+
+    held = await hold(0, 8)
+    with pytest.raises(InsufficientFunds):
+        await hold(0, 3)
+    other = Wallet(wallet.books)
+    await other.get(10)
+    with pytest.raises(InsufficientFunds):
+        await hold(1, 3, other.account)
+    await ledger.expire_lots(now=NOW + 2 * DAY)
+    assert await wallet.lots() == [(8, 16, 1), (10, 0, 3)]
+    await wallet.spend(10, at=NOW + 2 * DAY)
+    await ledger.void(key=fresh("v"), hold_id=held.hold_id, effective_at=NOW + 2 * DAY)
+    assert await ledger.available([wallet.account], NOW + 2 * DAY) == [0]

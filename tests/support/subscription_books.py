@@ -57,7 +57,7 @@ class Subscribed:
 
     async def look(self, snapshot: SubscriptionSnapshot, at: datetime = START) -> Outcome | None:
         named = tuple(
-            replace(each, ref=f"{self.tag}:{each.ref}", payment_ref=f"{self.tag}:{each.ref}:pi")
+            replace(each, ref=f"{self.tag}:{each.ref}", payment_ref=f"{self.tag}-{each.ref}-pi")
             for each in snapshot.bills
         )
         outcome = converge(self.state, replace(snapshot, bills=named, ref=f"{self.tag}:sub"), at)

@@ -1,0 +1,192 @@
+"""Credits whose payment is disputed: out of reach until it is decided, free again if it is won, gone if it is lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import asyncpg
+import pytest
+
+from commands.verify import verify
+from domain import accounts
+from domain.errors import InsufficientFunds
+from domain.lots import LotSource, LotTerms
+from domain.money import CREDIT
+from ledger.gateway import Ledger
+from models.subscription import SubscriptionBill
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from tests.api.paying import NOW, Written
+from tests.conftest import DatabaseUrls
+from tests.support.locks import somebody_waits
+from tests.support.mirrored_bills import paid, spent, use
+from tests.support.subscription_books import Subscribed
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture(autouse=True, scope="module")
+async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
+    yield
+    connection = await asyncpg.connect(database_urls.platform)
+    try:
+        report = await verify(connection)
+    finally:
+        await connection.close()
+    names = ("subscription", "deferred", "lot", "reserved", "hold")
+    checks = [check for check in report.checks if any(name in check.name for name in names)]
+    assert [line for check in checks if check.violation_count for line in check.lines()] == []
+
+
+async def credits(one: Subscribed) -> tuple[int, int]:
+    """What is free, and what is held."""
+    async with one.database.platform() as session:
+        balance = await Ledger(await driver_connection(session)).balance(accounts.org_credits(one.org_id))
+    return balance.available_minor // 10**6, balance.pending_minor // 10**6
+
+
+async def promote(database: Database, org_id: str, credits: int, expires_at: datetime | None = None) -> None:
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_id("key"),
+            kind="test",
+            source=accounts.platform("credit_issuance", CREDIT),
+            destination=accounts.org_credits(org_id),
+            amount_minor=credits * 10**6,
+            effective_at=NOW,
+            lots=LotTerms(source=LotSource.PROMOTION, expires_at=expires_at),
+        )
+
+
+async def test_credits_that_were_bought_are_taken_at_once_and_come_back_with_their_own_ends(database: Database) -> None:
+    one, _ = await paid(database, "premium", 500)
+    bought = await Written(database, one.org_id).begin()
+    bought.there.pay()
+    await bought.look()
+    await use(one, 60)
+    await promote(database, one.org_id, 100, NOW + timedelta(days=1))
+    ref = bought.there.dispute()
+    await bought.look()
+    # What this payment has brought goes first, and then what ends first: 40 and 60.
+    assert await credits(one) == (40, 0)
+    bought.there.close_dispute(ref, won=True)
+    await bought.look()
+    assert await credits(one) == (140, 0)
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        left = await ledger.available([accounts.org_credits(one.org_id)], NOW + timedelta(days=2))
+    assert left == [40 * 10**6]
+
+
+async def test_disputed_credits_are_held_and_others_are_spent_until_it_is_won(database: Database) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    ref = made.there.dispute()
+    await made.look()
+    assert await credits(one) == (0, 400)
+    with pytest.raises(InsufficientFunds):
+        await use(one, 1)
+    await promote(database, one.org_id, 50)
+    await use(one, 20)
+    await made.look()
+    assert await credits(one) == (30, 400)
+    made.there.close_dispute(ref, won=True)
+    await made.look()
+    assert await credits(one) == (430, 0)
+    made.there.dispute_again(ref)
+    await made.look()
+    assert await credits(one) == (30, 400)
+
+
+async def test_dispute_of_a_part_holds_what_its_loss_would_take_until_the_last_one_is_decided(
+    database: Database,
+) -> None:
+    one, made = await paid(database)
+    first, second = made.there.dispute(1_000), made.there.dispute(500)
+    await made.look()
+    assert await credits(one) == (0, 500)
+    made.there.close_dispute(first, won=True)
+    await made.look()
+    assert await credits(one) == (0, 500)
+    made.there.close_dispute(second, won=True)
+    await made.look()
+    assert await credits(one) == (500, 0)
+
+
+async def test_first_loss_takes_all_credits_and_the_other_dispute_then_gives_none_back(database: Database) -> None:
+    one, made = await paid(database)
+    first, second = made.there.dispute(1_000), made.there.dispute(500)
+    await made.look()
+    made.there.close_dispute(first, won=False)
+    await made.look()
+    assert await credits(one) == (0, 0)
+    made.there.close_dispute(second, won=True)
+    await made.look()
+    (row,) = await one.rows(SubscriptionBill)
+    assert (await credits(one), row.returned_minor, row.hold_id) == ((0, 0), 2_900, None)
+
+
+async def test_dispute_that_arrives_lost_takes_the_credits_and_holds_none(database: Database) -> None:
+    one, made = await paid(database)
+    made.there.close_dispute(made.there.dispute(), won=False)
+    await made.look()
+    (row,) = await one.rows(SubscriptionBill)
+    assert (await credits(one), row.returned_minor) == ((0, 0), 2_900)
+
+
+async def test_what_others_have_pinned_stays_theirs_and_a_refund_of_the_rest_takes_what_is_held(
+    database: Database,
+) -> None:
+    one, made = await paid(database)
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        reserved = await ledger.hold(
+            key=new_id("key"),
+            account=accounts.org_credits(one.org_id),
+            amount_minor=200 * 10**6,
+            held_at=NOW,
+            expires_at=NOW.replace(year=2030),
+        )
+    ref = made.there.dispute(1_000)
+    await made.look()
+    assert await credits(one) == (0, 500)
+    refused = await made.refund(1_900)
+    assert refused.declined is not None
+    # 200 of 500 credits are in use: 11.60 of 29.00.
+    assert refused.declined.extra == {"refundable": "17.40"}
+    assert (await made.refund(740)).applied
+    assert await credits(one) == (0, 200)
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).void(
+            key=new_id("key"), hold_id=reserved.hold_id, effective_at=NOW
+        )
+    assert await credits(one) == (200, 0)
+    await made.done()
+    made.there.close_dispute(ref, won=False)
+    await made.look()
+    assert await credits(one) == (0, 0)
+
+
+async def test_dispute_of_credits_that_are_used_holds_nothing(database: Database) -> None:
+    one, made = await paid(database)
+    await use(one, 500)
+    ref = made.there.dispute()
+    await made.look()
+    (row,) = await one.rows(SubscriptionBill)
+    assert (await credits(one), row.hold_id) == ((0, 0), None)
+    made.there.close_dispute(ref, won=False)
+    await made.look()
+    assert await credits(one) == (0, 0)
+
+
+async def test_credits_that_are_spent_while_a_dispute_opens_are_used_or_held_and_never_both(
+    database: Database,
+) -> None:
+    one, made = await paid(database)
+    made.there.dispute()
+    async with database.platform() as session:
+        await spent(Ledger(await driver_connection(session)), one, 250)
+        opening = asyncio.create_task(made.look())
+        await somebody_waits(database)
+    await opening
+    assert await credits(one) == (0, 250)
