@@ -1,0 +1,147 @@
+"""Where a webhook may be sent: an address of the public internet, never one inside of the platform's network. Pure.
+
+Which addresses a name has is asked elsewhere (`providers/notify/webhook.py`), and judged here.
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from urllib.parse import SplitResult, urlsplit
+
+from domain.errors import Invalid
+
+IPAddress = IPv4Address | IPv6Address
+
+MAX_URL = 2_000
+HTTPS_PORT = 443
+FIRST_USER_PORT = 1024
+#: The code of an address that is refused, at the door and at the socket.
+URL_REFUSED = "webhook.url_refused"
+
+#: Addresses that count as global and are not hosts of the internet: a cloud's own services, and relays.
+_INSIDE_V4 = (IPv4Network("168.63.129.16/32"), IPv4Network("192.88.99.0/24"), IPv4Network("192.0.0.0/24"))
+#: All that is assigned to hosts. What is outside is a form of something else, or nothing.
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_DOCUMENTATION = IPv6Network("3fff::/20")
+_NAT64 = IPv6Network("64:ff9b::/96")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+
+class UrlRefused(Invalid):
+    """The address is not one that webhooks are sent to; `extra["field"]` is `url`."""
+
+    code = URL_REFUSED
+
+    def __init__(self, detail: str) -> None:
+        """Say what is wrong with it."""
+        super().__init__(detail, extra={"field": "url"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """An address in its parts.
+
+    Attributes:
+        is_local: plain HTTP, which only ever goes to this very machine.
+        host: as it is resolved, and as a certificate is checked for it; an IPv6 address without brackets.
+        port: where it is sent.
+        path: with the query, as it goes into the request line.
+    """
+
+    is_local: bool
+    host: str
+    port: int
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """Host and port: the address without its path, which may hold a secret of the receiver."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def target_of(url: str, *, local: bool) -> Target:
+    """Read an address.
+
+    Args:
+        url: what the tenant gave.
+        local: plain HTTP to this machine is allowed, as on a developer's.
+
+    Raises:
+        UrlRefused: it is malformed, or of a kind that is not sent to.
+    """
+    if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        raise UrlRefused(f"The URL must be at most {MAX_URL} printable ASCII characters, without spaces.")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise UrlRefused("The URL cannot be read. Give one such as https://example.com/webhooks.") from None
+    is_local = local and parts.scheme == "http"
+    if parts.scheme != "https" and not is_local:
+        raise UrlRefused("The URL must begin with https://.")
+    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+        raise UrlRefused("The URL must not contain a user or a password. Verify the signature instead.")
+    if "#" in url:
+        raise UrlRefused("The URL must not have a fragment.")
+    if port is None:
+        port = 80 if is_local else HTTPS_PORT
+    if port != HTTPS_PORT and port < FIRST_USER_PORT:
+        raise UrlRefused(f"The port must be {HTTPS_PORT}, or {FIRST_USER_PORT} or higher.")
+    return Target(is_local=is_local, host=_host(parts), port=port, path=_path(parts))
+
+
+def _host(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    if parts.netloc.startswith("["):
+        try:
+            address = IPv6Address(host)
+        except ValueError:
+            raise UrlRefused("The host is not an IPv6 address.") from None
+        if address.scope_id is not None:
+            raise UrlRefused("The host must not name a network interface.")
+        return str(address)
+    if len(host) > 253 or _HOST.fullmatch(host) is None:
+        raise UrlRefused("The URL must name a host, in ASCII.")
+    return host
+
+
+def _path(parts: SplitResult) -> str:
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def check_addresses(target: Target, addresses: tuple[IPAddress, ...]) -> None:
+    """Refuse a host of which any address is not one to send to.
+
+    Raises:
+        UrlRefused: it has none, or one that is not public; for plain HTTP, one that is not this machine's.
+    """
+    if not addresses:
+        raise UrlRefused("The host has no address.")
+    allowed = is_loopback if target.is_local else is_public
+    if not all(allowed(address) for address in addresses):
+        where = "this machine, because it begins with http://" if target.is_local else "the public internet"
+        raise UrlRefused(f"The URL must lead to {where}.")
+
+
+def is_loopback(address: IPAddress) -> bool:
+    """Tell whether it is 127.0.0.0/8 or ::1, in no other form."""
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
+
+
+def is_public(address: IPAddress) -> bool:
+    """Tell whether it is a host of the public internet; what embeds another address is judged by that one."""
+    if isinstance(address, IPv4Address):
+        return address.is_global and not address.is_multicast and not any(address in each for each in _INSIDE_V4)
+    embedded = _embedded(address)
+    if embedded is not None:
+        return is_public(embedded)
+    if address.teredo is not None or address in _DOCUMENTATION:
+        return False
+    return address in _GLOBAL_UNICAST and address.is_global and not address.is_multicast
+
+
+def _embedded(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that an IPv6 address leads to: mapped, of 6to4 or of NAT64."""
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour

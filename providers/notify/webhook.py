@@ -1,0 +1,283 @@
+"""Sends webhooks to addresses that strangers chose, and never into the platform's own network.
+
+A name is resolved once for each connection, every address that it has is judged (`domain.webhook.address`), and the
+connection goes to an address that was: what the name says later does not matter. Nothing is taken from the environment,
+redirects are not followed, and neither time nor size is left to the receiver.
+
+The signatures are those of Standard Webhooks: `v1` (HMAC-SHA256) by its own package, and `v1a` (Ed25519).
+"""
+
+import asyncio
+import base64
+import ipaddress
+import secrets
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any, Protocol
+
+import httpcore2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from standardwebhooks import Webhook
+
+from domain.webhook.address import HTTPS_PORT, IPAddress, Target, UrlRefused, check_addresses, target_of
+from domain.webhook.delivery import Answer
+from providers.tls import trusted
+
+#: What a request may take in all, with its name, its connection and its answer.
+TIMEOUT = timedelta(seconds=15)
+#: What resolving a name may take at the door.
+RESOLVE_TIMEOUT = timedelta(seconds=5)
+#: How much of an answer is read, and how much of it is kept, in bytes.
+READ_BYTES, KEPT_BYTES = 65_536, 2_048
+#: How many of a name's addresses are tried.
+MAX_ADDRESSES = 4
+#: How long an idle connection is kept for the next webhook to the same receiver, in seconds.
+KEPT_ALIVE = 15.0
+USER_AGENT = "Bursar-Webhooks/1"
+SECRET_BYTES = 32
+_HMAC, _PRIVATE, _PUBLIC = "whsec_", "whsk_", "whpk_"
+
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKeys:
+    """What an endpoint's webhooks are signed with.
+
+    Attributes:
+        secret: `whsec_…`, which the receiver has as well.
+        private_key: `whsk_…`, of an endpoint that asked for `v1a`.
+    """
+
+    secret: str
+    private_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One webhook: where to, its id, which a repetition has again, its body, and what it is signed with."""
+
+    url: str
+    message_id: str
+    body: bytes
+    keys: tuple[SigningKeys, ...]
+
+
+class Unsigned(Exception):
+    """There is no key to sign a webhook with, so it is not sent."""
+
+
+class WebhookSender(Protocol):
+    """Delivers webhooks."""
+
+    async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
+        """Send it once, and say what came of it; nothing that a receiver does raises."""
+
+
+def new_secret() -> str:
+    """Make the secret of an endpoint."""
+    return _HMAC + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def new_private_key() -> str:
+    """Make the key of an endpoint that is to be verified without a shared secret."""
+    return _PRIVATE + base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode()
+
+
+def public_key_of(private_key: str) -> str:
+    """Return the `whpk_…` that verifies what the private key signs."""
+    return _PUBLIC + base64.b64encode(_ed25519(private_key).public_key().public_bytes_raw()).decode()
+
+
+def headers(webhook: Outgoing, now: datetime) -> dict[str, str]:
+    """Return the three headers of Standard Webhooks; one signature for each key.
+
+    Raises:
+        Unsigned: there is no key to sign with.
+    """
+    if not webhook.keys:
+        raise Unsigned("A webhook is never sent unsigned.")
+    seconds = int(now.timestamp())
+    signed = f"{webhook.message_id}.{seconds}.".encode() + webhook.body
+    signatures = []
+    for keys in webhook.keys:
+        at = datetime.fromtimestamp(seconds, UTC)
+        signatures.append(Webhook(keys.secret).sign(webhook.message_id, at, webhook.body.decode()))
+        if keys.private_key is not None:
+            signature = _ed25519(keys.private_key).sign(signed)
+            signatures.append(f"v1a,{base64.b64encode(signature).decode()}")
+    return {
+        "webhook-id": webhook.message_id,
+        "webhook-timestamp": str(seconds),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def _ed25519(private_key: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(base64.b64decode(private_key.removeprefix(_PRIVATE)))
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """Ask the system for the addresses of a name; none where it has none."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError):
+        return ()
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class Receivers:
+    """Judges where webhooks may go: at the door, and for each connection."""
+
+    def __init__(self, *, local: bool = False, resolver: Resolver = resolve) -> None:
+        """Take whether plain HTTP to this machine is allowed, and who resolves names."""
+        self._local = local
+        self._resolve = resolver
+
+    def target(self, url: str) -> Target:
+        """Read an address; raises `UrlRefused`."""
+        return target_of(url, local=self._local)
+
+    async def addresses(self, target: Target) -> tuple[IPAddress, ...]:
+        """Resolve a host once, and return its addresses when all of them may be sent to; raises `UrlRefused`."""
+        found = tuple(ipaddress.ip_address(each) for each in await self._resolve(target.host, target.port))
+        check_addresses(target, found)
+        return found
+
+    async def check(self, url: str) -> Target:
+        """Judge an address before it is stored; raises `UrlRefused`."""
+        target = self.target(url)
+        try:
+            async with asyncio.timeout(RESOLVE_TIMEOUT.total_seconds()):
+                await self.addresses(target)
+        except TimeoutError:
+            raise UrlRefused("The host could not be resolved in time. Try again.") from None
+        return target
+
+
+class _JudgedConnections(httpcore2.AsyncNetworkBackend):
+    """Connects to addresses that were judged, never to a name."""
+
+    def __init__(self, receivers: Receivers, dial: httpcore2.AsyncNetworkBackend, *, is_local: bool) -> None:
+        self._receivers = receivers
+        self._dial = dial
+        self._is_local = is_local
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: Any = None,  # noqa: ASYNC109 - the signature of the library, in seconds
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        target = Target(is_local=self._is_local, host=host.strip("[]"), port=port, path="/")
+        error: Exception = httpcore2.ConnectError("no address")
+        for address in (await self._receivers.addresses(target))[:MAX_ADDRESSES]:
+            try:
+                return await self._dial.connect_tcp(str(address), port, timeout, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as failed:
+                error = failed
+        raise error
+
+    async def sleep(self, seconds: Any) -> None:
+        await asyncio.sleep(seconds)
+
+
+class HttpWebhookSender:
+    """Sends webhooks over HTTP/1.1. One of it serves all endpoints; whoever makes it closes it."""
+
+    def __init__(
+        self,
+        receivers: Receivers,
+        *,
+        roots: ssl.SSLContext | None = None,
+        dial: httpcore2.AsyncNetworkBackend | None = None,
+        timeout: timedelta = TIMEOUT,
+    ) -> None:
+        """Take who judges addresses, what checks certificates, who connects, and what a request may take."""
+        self._receivers = receivers
+        self._roots = roots
+        self._dial = dial or httpcore2.AnyIOBackend()
+        self._timeout = timeout.total_seconds()
+
+    # Made with the first webhook: reading the roots takes time, and most processes send none.
+    @cached_property
+    def _public(self) -> httpcore2.AsyncConnectionPool:
+        return self._pool(is_local=False)
+
+    @cached_property
+    def _local(self) -> httpcore2.AsyncConnectionPool:
+        return self._pool(is_local=True)
+
+    def _pool(self, *, is_local: bool) -> httpcore2.AsyncConnectionPool:
+        return httpcore2.AsyncConnectionPool(
+            ssl_context=self._roots or trusted(),
+            # A receiver that hangs must not take the connection of another one.
+            max_connections=None,
+            max_keepalive_connections=200,
+            keepalive_expiry=KEPT_ALIVE,
+            network_backend=_JudgedConnections(self._receivers, self._dial, is_local=is_local),
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        for name in ("_public", "_local"):
+            if name in self.__dict__:
+                await self.__dict__[name].aclose()
+
+    async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
+        """Send it once, and say what came of it; nothing that a receiver does raises.
+
+        Raises:
+            Unsigned: there is no key to sign with.
+        """
+        signed = headers(webhook, now)
+        try:
+            target = self._receivers.target(webhook.url)
+            async with asyncio.timeout(self._timeout):
+                return await self._exchange(target, webhook.body, signed)
+        except UrlRefused as refused:
+            return Answer(error=refused.error_code, body=refused.detail)
+        except (TimeoutError, httpcore2.TimeoutException):
+            return Answer(error="webhook.timeout")
+        except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
+            return Answer(error="webhook.unreachable", body=type(error).__name__)
+
+    async def _exchange(self, target: Target, body: bytes, signed: Mapping[str, str]) -> Answer:
+        pool = self._local if target.is_local else self._public
+        sent = [
+            *signed.items(),
+            ("host", target.authority.removesuffix(f":{HTTPS_PORT}")),
+            ("content-type", "application/json"),
+            ("content-length", str(len(body))),
+            ("accept-encoding", "identity"),
+            ("user-agent", USER_AGENT),
+        ]
+        scheme = "http" if target.is_local else "https"
+        url = httpcore2.URL(scheme=scheme, host=target.host, port=target.port, target=target.path)
+        async with pool.stream("POST", url, headers=sent, content=body) as response:
+            after = _header(response.headers, b"retry-after")
+            kept = await _beginning(response)
+        return Answer(status_code=response.status, body=kept, retry_after=after)
+
+
+async def _beginning(response: httpcore2.Response) -> str:
+    """Read what is read of an answer, and return what is kept: text that the database takes."""
+    kept, size = b"", 0
+    async for part in response.aiter_stream():
+        kept = (kept + part)[:KEPT_BYTES]
+        size += len(part)
+        if size >= READ_BYTES:
+            break
+    return kept.decode(errors="replace").replace("\x00", "�")
+
+
+def _header(given: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
+    found = (value for each, value in given if each.lower() == name)
+    value = next(found, None)
+    return None if value is None else value[:100].decode("latin-1")
