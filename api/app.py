@@ -30,6 +30,7 @@ from api.middleware import Edge
 from api.pool import StatementPool
 from api.price_desk import PriceDesk
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
+from api.v1.events.schemas import webhooks
 from domain.credits import credit_price
 from providers.payments.registry import Providers
 from repositories.model_price import PriceBook
@@ -248,7 +249,9 @@ def _complete_openapi(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            errors.document(plain())
+            document = plain()
+            errors.document(document)
+            document["webhooks"] = webhooks()
         assert app.openapi_schema is not None
         return app.openapi_schema
 

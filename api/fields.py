@@ -165,6 +165,7 @@ def _id_schema(prefix: str) -> JsonSchema:
 OrganizationId = Annotated[str, StringConstraints(max_length=64), _id_of("org"), _id_schema("org")]
 AgentId = Annotated[str, StringConstraints(max_length=64), _id_of("agt"), _id_schema("agt")]
 ContractId = Annotated[str, StringConstraints(max_length=64), _id_of("ctr"), _id_schema("ctr")]
+EventId = Annotated[str, StringConstraints(max_length=64), _id_of("evt"), _id_schema("evt")]
 EscrowId = Annotated[str, StringConstraints(max_length=64), _id_of("esc"), _id_schema("esc")]
 InvoiceId = Annotated[str, StringConstraints(max_length=64), _id_of("inv"), _id_schema("inv")]
 PaymentId = Annotated[str, StringConstraints(max_length=64), _id_of("pay"), _id_schema("pay")]

@@ -26,6 +26,7 @@ from api.v1.customers.endpoints import router as customers
 from api.v1.departments.endpoints import router as departments
 from api.v1.earnings.endpoints import router as earnings
 from api.v1.escrows.endpoints import router as escrows
+from api.v1.events.endpoints import router as events
 from api.v1.exchange_rates.endpoints import router as exchange_rates
 from api.v1.health.endpoints import operations, scraped
 from api.v1.health.endpoints import router as health
@@ -96,6 +97,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     api_keys,
     audit,
     alerts,
+    events,
     approvals,
     pricing_rules,
     reconciliation,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx2
+import jsonschema
 import pytest
 import requests
 import schemathesis
@@ -81,6 +82,7 @@ FOUNDATION = {
     **{path: {"post"} for path in ("/billing/subscribe", "/billing/cancel", "/billing/subscription/resume")},
     **{path: {"get"} for path in ("/disputes", "/disputes/{dispute_id}")},
     "/billing/connect": {"post", "get"},
+    **{path: {"get"} for path in ("/events", "/events/catalogue")},
     "/billing/payouts": {"post", "get"},
     "/billing/payouts/schedule": {"put", "get"},
     "/billing/payouts/{payout_id}/give-up": {"post"},
@@ -265,6 +267,19 @@ def test_every_body_has_an_example(document: dict[str, Any]) -> None:
 def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> list[Any]:
     names = [part["$ref"] for part in [schema, *schema.get("anyOf", [])] if "$ref" in part]
     return [document["components"]["schemas"][name.rpartition("/")[2]] for name in names]
+
+
+async def test_webhooks_are_the_catalogue_of_events(document: dict[str, Any], world: World) -> None:
+    catalogue = good(await world.client.get("/events/catalogue"))["data"]
+    webhooks = {name: methods["post"] for name, methods in document["webhooks"].items()}
+    assert {name: each["description"] for name, each in webhooks.items()} == {
+        each["type"]: each["description"] for each in catalogue
+    }
+    for each in catalogue:
+        media = webhooks[each["type"]]["requestBody"]["content"]["application/json"]
+        assert media["schema"]["allOf"][1]["properties"]["data"] == each["data_schema"]
+        assert media["example"]["data"] == each["example"]
+        jsonschema.validate(media["example"], {**media["schema"], "components": document["components"]})
 
 
 # Random requests ------------------------------------------------------------------------------------------------------

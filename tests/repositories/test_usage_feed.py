@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Conflict
@@ -16,6 +15,7 @@ from repositories.usage import open_months, record
 from repositories.usage_feed import BEGINNING, Place, following
 from runtime.database import Database, driver_connection
 from tests.conftest import DatabaseUrls
+from tests.support.outbox import past_others
 
 pytestmark = pytest.mark.db
 
@@ -48,17 +48,6 @@ async def read(database: Database, after: Place, limit: int = 100) -> tuple[list
     async with database.platform() as session:
         page = await following(session, after, limit=limit)
     return [row.event_id for row in page.rows], page.place
-
-
-async def past_others(database: Database) -> None:
-    """Wait until every transaction of now has ended: those of other databases hold the feed back as well."""
-    async with database.platform() as session:
-        newest = await session.scalar(text("SELECT pg_current_xact_id()::text::bigint"))
-    async with asyncio.timeout(60):
-        oldest = 0
-        while oldest <= newest:
-            async with database.platform() as session:
-                oldest = await session.scalar(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"))
 
 
 async def test_pitfall_38_what_commits_late_is_not_lost(database: Database) -> None:

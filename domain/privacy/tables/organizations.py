@@ -79,6 +79,15 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "kind shared for_operators created_at acknowledged_at org_acknowledged_at",
         },
     ),
+    "events": Place(
+        "what happened to an organization, for whom it is told to",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id subject",
+            FINANCIAL: "data",
+            TECHNICAL: "type subject_seq at written_in",
+        },
+    ),
     "idempotency_keys": Place(
         "that repeating a request is safe",
         SETTLED,

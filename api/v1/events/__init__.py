@@ -1,0 +1,1 @@
+"""The outbox: facts that happened, and the catalogue of their types."""

@@ -1,0 +1,81 @@
+"""What events and their types look like over HTTP, and as webhooks of the OpenAPI document."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from api.fields import ResponseModel
+from domain.events import EventType
+from domain.events.catalogue import CATALOGUE
+from models.event import EventRow
+
+
+class OutboxEventView(ResponseModel):
+    """One fact for one organization, in an answer or in a webhook."""
+
+    id: str
+    type: str = Field(description="Of the catalogue, such as `escrow.funded`.")
+    organization_id: str
+    subject: str = Field(description="The id of what the event is about.")
+    subject_seq: int = Field(description="Its number among the events of the subject for the organization.")
+    at: datetime = Field(description="When it happened.")
+    data: dict[str, Any] = Field(description="What the type's schema describes. Fields may be added to it.")
+
+    @classmethod
+    def of(cls, row: EventRow) -> "OutboxEventView":
+        """Show a row."""
+        return cls(**row.document())
+
+
+class EventTypeView(ResponseModel):
+    """A type of events."""
+
+    type: str
+    description: str
+    data_schema: dict[str, Any] = Field(description="The JSON Schema of the data, draft 2020-12.")
+    example: dict[str, Any] = Field(description="Data of such an event.")
+
+    @classmethod
+    def of(cls, each: EventType) -> "EventTypeView":
+        """Show a type of the catalogue."""
+        return cls(type=each.type, description=each.sentence, data_schema=each.schema, example=each.example)
+
+
+class CatalogueView(ResponseModel):
+    """Every type of events that there is."""
+
+    data: list[EventTypeView]
+
+
+def webhooks() -> dict[str, Any]:
+    """Return the section `webhooks` of an OpenAPI document: for each type, what an endpoint of it is sent."""
+    return {each.type: {"post": _webhook(each)} for each in CATALOGUE.values()}
+
+
+def _webhook(each: EventType) -> dict[str, Any]:
+    own = {"type": "object", "properties": {"type": {"const": each.type}, "data": each.schema}}
+    example = {
+        "id": "evt_01kar6x0qmf9rv4w7n2h8d3s5c",
+        "type": each.type,
+        "organization_id": "org_01kar6x0qmf9rv4w7n2h8d3s5c",
+        "subject": str(next(iter(each.example.values()))),
+        "subject_seq": 1,
+        "at": "2026-03-01T12:00:00Z",
+        "data": each.example,
+    }
+    return {
+        "summary": each.type,
+        "description": each.sentence,
+        "tags": ["events"],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"allOf": [{"$ref": "#/components/schemas/OutboxEventView"}, own]},
+                    "example": example,
+                }
+            },
+        },
+        "responses": {"2XX": {"description": "The event was received. Any other answer, or none, is tried again."}},
+    }

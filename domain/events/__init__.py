@@ -1,0 +1,157 @@
+"""Facts that others hear of: what an event is, and how a type of events describes what it holds.
+
+An event tells one organization one thing that happened, once. It holds ids, states, amounts and times, and never a
+name, an address or what somebody wrote: it leaves the house, and what left cannot be erased.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from domain.ids import SUFFIX
+
+JSON: TypeAlias = "str | int | bool | Sequence[JSON] | Mapping[str, JSON] | None"
+
+#: The most bytes that the data of an event may have.
+MAX_BYTES = 20_000
+
+_EXAMPLE = "01kar6x0qmf9rv4w7n2h8d3s5c"
+_AMOUNT = r"^-?[0-9]+(\.[0-9]+)?$"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact for one organization, to be recorded in the transaction that makes it true.
+
+    Attributes:
+        type: of the catalogue, dotted.
+        org_id: whose event it is; what it holds is what this organization may see.
+        subject: the id of what it is about.
+        data: what the type describes.
+        at: when it happened, in business time; the time of the transaction when left out.
+    """
+
+    type: str
+    org_id: str
+    subject: str
+    data: Mapping[str, JSON]
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value of an event's data: its JSON Schema, and one that it may be."""
+
+    schema: Mapping[str, JSON]
+    example: JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventType:
+    """A type of events: what it says, and what its data holds.
+
+    Attributes:
+        sentence: what is true when there is such an event.
+        fields: of the data, all of them always there.
+        shown: where the example differs from those of the fields.
+    """
+
+    type: str
+    sentence: str
+    fields: Mapping[str, Field]
+    shown: Mapping[str, JSON] = field(default_factory=dict)
+
+    @property
+    def example(self) -> dict[str, JSON]:
+        """Data as an event of this type may have them."""
+        return {name: self.shown.get(name, value.example) for name, value in self.fields.items()}
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the data. Fields may be added to it, and none is taken away."""
+        return {
+            "type": "object",
+            "properties": {name: dict(value.schema) for name, value in self.fields.items()},
+            "required": list(self.fields),
+        }
+
+
+class UnknownEvent(ValueError):
+    """An event is not as the catalogue says: the code that made it is wrong."""
+
+
+def check(event: Event, types: Mapping[str, EventType]) -> None:
+    """Hold an event against the catalogue.
+
+    Raises:
+        UnknownEvent: there is no such type, or the data has other fields, or too many bytes.
+    """
+    known = types.get(event.type)
+    if known is None:
+        raise UnknownEvent(f"The catalogue has no type {event.type!r}.")
+    if event.data.keys() != known.fields.keys():
+        differing = sorted(event.data.keys() ^ known.fields.keys())
+        raise UnknownEvent(f"The data of {event.type} differs from the catalogue: {', '.join(differing)}.")
+    if len(json.dumps(event.data).encode()) > MAX_BYTES:
+        raise UnknownEvent(f"The data of {event.type} has more than {MAX_BYTES} bytes.")
+
+
+def by_type(types: Iterable[EventType]) -> dict[str, EventType]:
+    """Return types by their names, each of which there is once."""
+    found: dict[str, EventType] = {}
+    for each in types:
+        if found.setdefault(each.type, each) is not each:
+            raise UnknownEvent(f"The catalogue has {each.type} twice.")
+    return found
+
+
+def an_id(prefix: str, what: str, *, nullable: bool = False) -> Field:
+    """Describe an id of a kind."""
+    return Field(_schema("string", what, nullable, pattern=f"^{prefix}_{SUFFIX}$"), f"{prefix}_{_EXAMPLE}")
+
+
+def amount(what: str, example: str = "50.00", *, nullable: bool = False) -> Field:
+    """Describe an amount: a decimal string in units of the asset beside it."""
+    return Field(_schema("string", what, nullable, pattern=_AMOUNT), example)
+
+
+def asset(what: str = "What the amounts are in: a currency, or `CREDIT`.", example: str = "CREDIT") -> Field:
+    """Describe what amounts are in."""
+    return Field(_schema("string", what), example)
+
+
+def word(what: str, words: Iterable[str], *, nullable: bool = False) -> Field:
+    """Describe a state, or another word of a fixed list; the first one is the example."""
+    known = [str(each) for each in words]
+    return Field(_schema("string", what, nullable, enum=[*known, *([None] if nullable else [])]), known[0])
+
+
+def code(what: str, example: str, *, nullable: bool = False) -> Field:
+    """Describe a word of a list that others keep, or an id that is none of ours."""
+    return Field(_schema("string", what, nullable), example)
+
+
+def number(what: str, example: int = 1, *, nullable: bool = False) -> Field:
+    """Describe a count."""
+    return Field(_schema("integer", what, nullable), example)
+
+
+def flag(what: str, *, example: bool = False) -> Field:
+    """Describe what is so or is not."""
+    return Field(_schema("boolean", what), example)
+
+
+def moment(what: str, *, nullable: bool = False) -> Field:
+    """Describe a time, in RFC 3339 and UTC."""
+    return Field(_schema("string", what, nullable, format="date-time"), "2026-03-01T12:00:00Z")
+
+
+def time_of(at: datetime | None) -> str | None:
+    """Write a time as events have it."""
+    return None if at is None else at.isoformat().replace("+00:00", "Z")
+
+
+def _schema(kind: str, what: str, nullable: bool = False, **more: JSON) -> dict[str, JSON]:
+    return {"type": [kind, "null"] if nullable else kind, "description": what, **more}

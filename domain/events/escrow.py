@@ -1,0 +1,140 @@
+"""What the parties of an escrow hear of it: each state, and each step that changes none."""
+
+from domain.escrow.deadlines import next_deadline
+from domain.escrow.state import Escrow, EscrowStatus
+from domain.events import JSON, Event, EventType, amount, an_id, asset, moment, number, time_of, word
+from domain.money import format_amount, format_ratio
+
+S = EscrowStatus
+_ROLES = ("payer", "payee", "signatory")
+
+_FIELDS = {
+    "escrow_id": an_id("esc", "The escrow."),
+    "contract_id": an_id("ctr", "Its contract."),
+    "agent_id": an_id("agt", "The agent that is paid."),
+    "role": word("What the organization is to the escrow.", _ROLES),
+    "status": word("Where the escrow stands.", S),
+    "currency": asset(),
+    "amount": amount("What was agreed."),
+    "funded_amount": amount("What was paid into the escrow."),
+    "released_amount": amount("What the payee was paid.", "0.00"),
+    "refunded_amount": amount("What the payer got back.", "0.00"),
+    "commission_amount": amount("What the platform kept.", "0.00"),
+    "signatures": number("How many signatories have approved the delivery under review.", 0),
+    "required_signatures": number("How many have to.", 2),
+    "validation_score": amount("The score of the delivery under review.", "0.92", nullable=True),
+    "next_deadline_at": moment("When the escrow goes on by itself.", nullable=True),
+}
+
+#: What an escrow has come to when its state changed.
+STATES = {
+    S.OPEN: ("opened", "An escrow was opened; it waits for its money."),
+    S.FUNDED: ("funded", "The payer's money is in the escrow; the agent can begin."),
+    S.DELIVERED: ("delivered", "Work was delivered, for review."),
+    S.DISPUTED: ("disputed", "A dispute was opened; the money is frozen."),
+    S.RELEASED: ("released", "The payee was paid, and the escrow has ended."),
+    S.REFUNDED: ("refunded", "The payer got everything back, and the escrow has ended."),
+    S.SPLIT: ("split", "Both sides got a part, and the escrow has ended."),
+    S.CANCELLED: ("cancelled", "The escrow has ended before anything was delivered."),
+    S.EXPIRED: ("expired", "Nothing was delivered in time; the payer was refunded."),
+}
+_RELEASED_PART = ("milestone_released", "A milestone was paid for, and the next one can begin.")
+#: Steps that leave the state as it is, by their names in the timeline.
+STEPS = {
+    "delivered": STATES[S.DELIVERED],
+    "validated": ("validated", "A validator scored the delivery below the contract's threshold."),
+    "approved": ("approved", "A signatory approved the delivery; more have to."),
+    "evidence_submitted": ("evidence_submitted", "A party brought evidence for its side of the dispute."),
+    "partially_refunded": ("partially_refunded", "The payee refunded a part of the money."),
+    "cancel_requested": ("cancel_requested", "The payer asks the payee to end the escrow."),
+    "decision_overdue": ("decision_overdue", "No arbiter has decided in time; the contract's default applies next."),
+}
+#: Steps that concern operators alone.
+UNTOLD = frozenset({"command_refused"})
+
+_SHOWN: dict[str, dict[str, JSON]] = {
+    "opened": {"funded_amount": "0.00"},
+    "released": {"released_amount": "47.50", "commission_amount": "2.50", "next_deadline_at": None},
+    "refunded": {"refunded_amount": "50.00", "next_deadline_at": None},
+    "split": {
+        **{"released_amount": "28.50", "commission_amount": "1.50", "refunded_amount": "20.00"},
+        **{"next_deadline_at": None},
+    },
+    "cancelled": {"funded_amount": "0.00", "next_deadline_at": None},
+    "expired": {"refunded_amount": "50.00", "next_deadline_at": None},
+}
+_STATUS = {word: status for status, (word, _) in STATES.items()} | {
+    **dict.fromkeys(("milestone_released", "partially_refunded", "cancel_requested"), S.FUNDED),
+    **dict.fromkeys(("validated", "approved"), S.DELIVERED),
+    **dict.fromkeys(("evidence_submitted", "decision_overdue"), S.DISPUTED),
+}
+
+TYPES = tuple(
+    EventType(
+        type=f"escrow.{name}",
+        sentence=sentence,
+        fields=_FIELDS,
+        shown={"validation_score": None, "status": _STATUS[name].value, **_SHOWN.get(name, {})},
+    )
+    for name, sentence in dict((*STATES.values(), *STEPS.values(), _RELEASED_PART)).items()
+)
+
+
+def facts(before: Escrow | None, event: str, after: Escrow) -> list[Event]:
+    """Return what each organization of an escrow hears of an event.
+
+    Args:
+        before: the state that the event met; None for the first one.
+        event: its name in the timeline.
+        after: the state that it left.
+    """
+    name = _name(before, event, after)
+    if name is None:
+        return []
+    terms = after.terms
+
+    def money(minor: int) -> str:
+        return format_amount(minor, terms.currency)
+
+    score, deadline = after.validation_score_e4, next_deadline(after)
+    told: dict[str, JSON] = {
+        "escrow_id": terms.escrow_id,
+        "contract_id": terms.contract_id,
+        "agent_id": terms.agent_id,
+        "status": after.status.value,
+        "currency": terms.currency,
+        "amount": money(terms.amount_minor),
+        "funded_amount": money(after.funded_minor),
+        "released_amount": money(after.released_minor),
+        "refunded_amount": money(after.refunded_minor),
+        "commission_amount": money(after.commission_minor),
+        "signatures": len(after.signatures),
+        "required_signatures": terms.required_signatures,
+        "validation_score": None if score is None else format_ratio(score),
+        "next_deadline_at": time_of(deadline.at if deadline else None),
+    }
+    return [
+        Event(f"escrow.{name}", org_id, terms.escrow_id, {**told, "role": role}, after.updated_at)
+        for org_id, role in parties(after).items()
+    ]
+
+
+def parties(escrow: Escrow) -> dict[str, str]:
+    """Return the organizations that see an escrow, each with what it is to it first."""
+    terms = escrow.terms
+    outside = sorted({name.split("/")[0] for name in terms.signatories if "/" in name})
+    return {
+        **dict.fromkeys(outside, "signatory"),
+        terms.payee_org_id: "payee",
+        terms.payer_org_id: "payer",
+    }
+
+
+def _name(before: Escrow | None, event: str, after: Escrow) -> str | None:
+    if event in UNTOLD:
+        return None
+    if before is not None and before.status is after.status:
+        return STEPS[event][0]
+    if before is not None and after.status is S.FUNDED and before.status is not S.OPEN:
+        return _RELEASED_PART[0]
+    return STATES[after.status][0]

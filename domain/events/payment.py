@@ -1,0 +1,178 @@
+"""What an organization hears of its payments: each state, and each state of their refunds and chargebacks."""
+
+from domain.events import JSON, Event, EventType, amount, an_id, asset, code, moment, time_of, word
+from domain.money import format_amount
+from domain.payment.snapshot import DisputeStatus
+from domain.payment.state import Dispute, Payment, PaymentStatus, Refund, RefundState
+from domain.payment.terms import PurposeKind
+
+P, R, D = PaymentStatus, RefundState, DisputeStatus
+
+_PAYMENT = {
+    "payment_id": an_id("pay", "The payment."),
+    "provider": code("Who takes the money.", "stripe"),
+    "status": word("Where the payment stands.", P),
+    "purpose": word("What it is for.", PurposeKind),
+    "escrow_id": an_id("esc", "The escrow that it funds.", nullable=True),
+    "invoice_id": an_id("inv", "The invoice that it pays.", nullable=True),
+    "agent_id": an_id("agt", "The agent that it buys.", nullable=True),
+    "currency": asset("What the amounts are in.", "USD"),
+    "amount": amount("What was asked for.", "10.00"),
+    "received_amount": amount("What came in.", "0.00"),
+    "refunded_amount": amount("What was refunded, or is about to be.", "0.00"),
+    "disputed_amount": amount("What chargebacks hold or took.", "0.00"),
+    "decline_code": code("Why it was declined, where it was.", "card_declined", nullable=True),
+}
+_REFUND = {
+    "refund_id": code(
+        "The refund: our id, or the provider's where it was made there.", "rfd_01kar6x0qmf9rv4w7n2h8d3s5c"
+    ),
+    "payment_id": an_id("pay", "The payment that is refunded."),
+    "status": word("Where the refund stands.", R),
+    "currency": asset("What the amount is in.", "USD"),
+    "amount": amount("What is refunded.", "4.00"),
+    "failure_code": code("Why the provider refused it, where it did.", "insufficient_funds", nullable=True),
+}
+_CHARGEBACK = {
+    "chargeback_id": an_id("dsp", "The chargeback."),
+    "payment_id": an_id("pay", "The payment that is contested."),
+    "status": word("Where the chargeback stands.", D),
+    "currency": asset("What the amount is in.", "USD"),
+    "amount": amount("What is contested.", "10.00"),
+    "reason": code("What the payer's bank says, in the provider's word.", "fraudulent"),
+    "evidence_due_at": moment("Until when evidence is taken.", nullable=True),
+}
+
+#: What each state of a payment says.
+STATES = {
+    P.CREATED: "A payment was asked for.",
+    P.REQUIRES_ACTION: "The payer has to do something: confirm, approve, or send coins.",
+    P.PROCESSING: "The payer has done their part; the money is on its way.",
+    P.UNKNOWN: "The provider's answer was lost; what became of the payment is looked up.",
+    P.REQUIRES_CAPTURE: "The money is held on the payer's side, to be captured.",
+    P.SUCCEEDED: "The money was received.",
+    P.FAILED: "The payment was declined; no money was received.",
+    P.EXPIRED: "Nobody paid in time.",
+    P.CANCELLED: "Somebody ended the payment before it was paid.",
+    P.PARTIALLY_REFUNDED: "A part of the money was refunded, or is about to be.",
+    P.REFUNDED: "All of the money was refunded, or is about to be.",
+    P.DISPUTED: "The payer's bank contests the payment; what it bought is held.",
+    P.CHARGED_BACK: "The money was taken back for good.",
+}
+#: What each state of a refund says.
+REFUND_STATES = {
+    R.REQUESTED: "A refund was asked for; what the money bought was taken from the organization.",
+    R.UNKNOWN: "The provider's answer to a refund was lost; what became of it is looked up.",
+    R.PENDING: "The provider has the refund.",
+    R.SUCCEEDED: "The money was refunded.",
+    R.FAILED: "The provider did not make the refund; the organization has again what was taken for it.",
+}
+#: What each state of a chargeback says.
+CHARGEBACK_STATES = {
+    D.INQUIRY: "The payer's bank asks about a payment; no money was taken.",
+    D.NEEDS_RESPONSE: "A chargeback was opened; evidence can be submitted.",
+    D.UNDER_REVIEW: "The payer's bank has the evidence.",
+    D.WON: "The chargeback was won; the money came back.",
+    D.LOST: "The chargeback was lost; the money is gone.",
+}
+
+_RECEIVED: dict[str, JSON] = {"received_amount": "10.00"}
+_SHOWN: dict[PaymentStatus, dict[str, JSON]] = {
+    P.SUCCEEDED: _RECEIVED,
+    P.FAILED: {"decline_code": "card_declined"},
+    P.PARTIALLY_REFUNDED: {**_RECEIVED, "refunded_amount": "4.00"},
+    P.REFUNDED: {**_RECEIVED, "refunded_amount": "10.00"},
+    P.DISPUTED: {**_RECEIVED, "disputed_amount": "10.00"},
+    P.CHARGED_BACK: {**_RECEIVED, "disputed_amount": "10.00"},
+}
+_CREDITS: dict[str, JSON] = dict.fromkeys(("escrow_id", "invoice_id", "agent_id", "decline_code"))
+
+TYPES = (
+    *(
+        EventType(
+            type=f"payment.{status}",
+            sentence=sentence,
+            fields=_PAYMENT,
+            shown={"status": status.value, **_CREDITS, **_SHOWN.get(status, {})},
+        )
+        for status, sentence in STATES.items()
+    ),
+    *(
+        EventType(
+            type=f"refund.{state}",
+            sentence=sentence,
+            fields=_REFUND,
+            shown={"status": state.value, **({} if state is R.FAILED else {"failure_code": None})},
+        )
+        for state, sentence in REFUND_STATES.items()
+    ),
+    *(
+        EventType(type=f"chargeback.{status}", sentence=sentence, fields=_CHARGEBACK, shown={"status": status.value})
+        for status, sentence in CHARGEBACK_STATES.items()
+    ),
+)
+
+
+def facts(before: Payment | None, after: Payment) -> list[Event]:
+    """Return what the organization of a payment hears of what became of it, its refunds and its chargebacks."""
+    at, terms = after.updated_at, after.terms
+    known = {refund.refund_id: refund.state for refund in before.refunds} if before else {}
+    contested = {dispute.ref: dispute.status for dispute in before.disputes} if before else {}
+    told = [
+        Event(f"refund.{refund.state}", terms.org_id, refund.refund_id, _refund(after, refund), at)
+        for refund in after.refunds
+        if known.get(refund.refund_id) is not refund.state
+    ]
+    told += [
+        Event(f"chargeback.{dispute.status}", terms.org_id, dispute.dispute_id, _chargeback(after, dispute), at)
+        for dispute in after.disputes
+        if contested.get(dispute.ref) is not dispute.status
+    ]
+    if before is None or before.status is not after.status:
+        told.append(Event(f"payment.{after.status}", terms.org_id, terms.payment_id, _payment(after), at))
+    return told
+
+
+def _payment(payment: Payment) -> dict[str, JSON]:
+    terms = payment.terms
+    purpose = terms.purpose
+    return {
+        "payment_id": terms.payment_id,
+        "provider": terms.provider,
+        "status": payment.status.value,
+        "purpose": purpose.kind.value,
+        "escrow_id": purpose.escrow_id,
+        "invoice_id": purpose.invoice_id,
+        "agent_id": purpose.agent_id,
+        "currency": terms.currency,
+        "amount": format_amount(terms.amount_minor, terms.currency),
+        "received_amount": format_amount(payment.received_minor - payment.reversed_minor, terms.currency),
+        "refunded_amount": format_amount(payment.refunded_minor, terms.currency),
+        "disputed_amount": format_amount(payment.disputed_minor, terms.currency),
+        "decline_code": payment.decline.code if payment.decline else None,
+    }
+
+
+def _refund(payment: Payment, refund: Refund) -> dict[str, JSON]:
+    currency = payment.terms.currency
+    return {
+        "refund_id": refund.refund_id,
+        "payment_id": payment.terms.payment_id,
+        "status": refund.state.value,
+        "currency": currency,
+        "amount": format_amount(refund.amount_minor, currency),
+        "failure_code": refund.failure_code,
+    }
+
+
+def _chargeback(payment: Payment, dispute: Dispute) -> dict[str, JSON]:
+    currency = payment.terms.currency
+    return {
+        "chargeback_id": dispute.dispute_id,
+        "payment_id": payment.terms.payment_id,
+        "status": dispute.status.value,
+        "currency": currency,
+        "amount": format_amount(dispute.amount_minor, currency),
+        "reason": dispute.reason,
+        "evidence_due_at": time_of(dispute.evidence_due_at),
+    }

@@ -1,0 +1,175 @@
+"""Statements about events: recorded with the fact, and read in an order in which nothing is skipped.
+
+The order is that of the transactions that wrote the events, and a reader sees only what lies below the oldest one that
+is still open. What commits late has a place that nobody has passed yet; by the last id or time, whoever reads in
+between would skip it. The order is for completeness: of one subject, `subject_seq` says what came first, because a
+transaction may have begun before another one and have written after it.
+
+An open transaction of the cluster holds readers back, also one that writes no events. Positions are those of one
+cluster: after events were loaded from a logical dump into another one, `docs/events.md` says what to do.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, cast, func, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from domain.events import Event, check
+from domain.events.catalogue import CATALOGUE
+from models.event import EventRow
+from repositories.together import Writes
+
+#: The most events that a page of some types looks at.
+SCANNED = 5_000
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in the outbox: the transaction that wrote an event, and the event."""
+
+    written_in: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Events in the order of the outbox, and the id of the event after which the next page begins; None at the end."""
+
+    rows: Sequence[EventRow]
+    after: str | None
+
+
+#: Records the events in a JSON array, the value of `rows`; also as a part of a larger statement. Their numbers follow
+#: those that are committed, so the caller holds the lock of each subject, since a statement before this one.
+RECORD = """
+    INSERT INTO events (type, org_id, subject, subject_seq, at, data)
+    SELECT told.type, told.org_id, told.subject,
+        coalesce((SELECT max(e.subject_seq) FROM events e
+                  WHERE e.subject = told.subject AND e.org_id = told.org_id), 0)
+            + row_number() OVER (PARTITION BY told.subject, told.org_id ORDER BY told.number),
+        coalesce(told.at, now()), told.data
+    FROM ROWS FROM (jsonb_to_recordset({rows})
+        AS (type text, org_id text, subject text, at timestamptz, data jsonb)) WITH ORDINALITY
+        AS told (type, org_id, subject, at, data, number)
+    ORDER BY told.number
+"""
+_RECORD = text(RECORD.format(rows="CAST(:events AS jsonb)"))
+
+
+def rows_of(events: Iterable[Event]) -> str:
+    """Return the events as `RECORD` takes them.
+
+    Raises:
+        UnknownEvent: one is not as the catalogue says.
+    """
+    rows: list[dict[str, Any]] = []
+    for event in events:
+        check(event, CATALOGUE)
+        at = None if event.at is None else event.at.isoformat()
+        rows.append(
+            {"type": event.type, "org_id": event.org_id, "subject": event.subject, "at": at, "data": event.data}
+        )
+    return json.dumps(rows, separators=(",", ":"))
+
+
+async def record(session: Writes, events: Iterable[Event]) -> None:
+    """Record events in the caller's transaction, in one statement; none costs nothing.
+
+    The caller holds the lock of each subject: its row, or that of what it belongs to. Without it, two transactions give
+    the same number, and the one that commits last fails.
+
+    Raises:
+        UnknownEvent: one is not as the catalogue says.
+        IntegrityError: somebody recorded events of the same subject meanwhile.
+    """
+    rows = rows_of(events)
+    if rows != "[]":
+        await session.execute(_RECORD.bindparams(events=rows))
+
+
+async def page(
+    session: AsyncSession,
+    *,
+    after: Position | None,
+    limit: int,
+    org_id: str | None = None,
+    types: Collection[str] | None = None,
+    subject: str | None = None,
+) -> list[EventRow]:
+    """Return the events behind a position that the session may see, in the order of the outbox.
+
+    Args:
+        session: of the platform, or of a tenant, which sees its own.
+        after: where the page before ended; None for the beginning.
+        limit: how many at most.
+        org_id: only this organization's.
+        types: only events of these types.
+        subject: only events about this id.
+    """
+    query = _following(EventRow, after, org_id, subject)
+    if types is not None:
+        query = query.where(EventRow.type.in_(types))
+    return list(await session.scalars(query.order_by(EventRow.written_in, EventRow.id).limit(limit)))
+
+
+async def listed(
+    session: AsyncSession,
+    *,
+    after: Position | None,
+    limit: int,
+    org_id: str | None,
+    type: str | None,
+    subject: str | None,
+) -> EventPage:
+    """Return what `page` does; a page of one type looks at no more than `SCANNED` events.
+
+    So it may be short or empty and not be the last.
+    """
+    looked_at = SCANNED if type is not None else limit + 1
+    order = (EventRow.written_in, EventRow.id)
+    scanned = _following(EventRow, after, org_id, subject).order_by(*order).limit(looked_at).subquery()
+    seen = aliased(EventRow, scanned)
+    query = select(seen).order_by(seen.written_in, seen.id).limit(limit + 1)
+    rows = list(await session.scalars(query if type is None else query.where(seen.type == type)))
+    if len(rows) > limit:
+        return EventPage(rows[:limit], rows[limit - 1].id)
+    if type is None:
+        return EventPage(rows, None)
+    last = select(seen.id).order_by(seen.written_in, seen.id).offset(SCANNED - 1).limit(1)
+    return EventPage(rows, await session.scalar(last))
+
+
+async def position_of(session: AsyncSession, event_id: str) -> Position | None:
+    """Return where an event stands that the session may see."""
+    query = select(EventRow.written_in, EventRow.id).where(EventRow.id == event_id)
+    row = (await session.execute(query)).one_or_none()
+    return None if row is None else Position(row.written_in, row.id)
+
+
+async def head(session: AsyncSession) -> Position | None:
+    """Return the position of the last event that readers can see now; None when there is none."""
+    row = EventRow
+    query = select(row.written_in, row.id).where(row.written_in < _oldest_open())
+    found = (await session.execute(query.order_by(row.written_in.desc(), row.id.desc()).limit(1))).one_or_none()
+    return None if found is None else Position(found.written_in, found.id)
+
+
+def _following(
+    row: type[EventRow], after: Position | None, org_id: str | None, subject: str | None
+) -> Select[EventRow]:
+    query = select(row).where(row.written_in < _oldest_open())
+    if after is not None:
+        query = query.where(tuple_(row.written_in, row.id) > tuple_(after.written_in, after.id))
+    if org_id is not None:
+        query = query.where(row.org_id == org_id)
+    return query if subject is None else query.where(row.subject == subject)
+
+
+def _oldest_open() -> ColumnElement[int]:
+    """Return the number of the oldest transaction that is still open, as a value that indexes are searched by."""
+    oldest = cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
+    return select(oldest).scalar_subquery()

@@ -1,0 +1,164 @@
+"""The outbox loses nothing, whenever it was committed, and shows each organization its own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from asyncpg import PostgresError
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from domain.events import Event, UnknownEvent
+from domain.events.catalogue import CATALOGUE
+from domain.ids import is_id
+from repositories import event as events
+from repositories.event import Position
+from runtime.database import Database
+from tests.conftest import DatabaseUrls
+from tests.support.locks import somebody_waits
+from tests.support.outbox import past_others
+
+pytestmark = pytest.mark.db
+
+DATA = CATALOGUE["escrow.funded"].example
+
+
+@pytest.fixture
+async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    yield made
+    await made.close()
+
+
+def fact(subject: str, org_id: str = "org_1", kind: str = "escrow.funded") -> Event:
+    return Event(kind, org_id, subject, CATALOGUE[kind].example)
+
+
+async def write(database: Database, *facts: Event) -> None:
+    async with database.platform() as session:
+        await events.record(session, facts)
+
+
+async def subjects(database: Database, after: Position | None = None, limit: int = 100) -> list[str]:
+    async with database.platform() as session:
+        return [row.subject for row in await events.page(session, after=after, limit=limit)]
+
+
+async def test_pitfall_38_what_commits_late_is_not_lost(database: Database) -> None:
+    """The late transaction takes its place first and commits last, with a reader in between."""
+    async with database.platform() as late:
+        await events.record(late, [fact("late")])
+        await write(database, fact("early"))
+        # What was committed waits for what was begun before it, so the reader has not gone past it.
+        assert await subjects(database) == []
+        async with database.platform() as session:
+            assert await events.head(session) is None
+    await past_others(database)
+    async with database.platform() as session:
+        late_row, early_row = await events.page(session, after=None, limit=10)
+        assert (late_row.subject, early_row.subject) == ("late", "early")
+        assert await events.head(session) == Position(early_row.written_in, early_row.id)
+    assert await subjects(database, Position(late_row.written_in, late_row.id)) == ["early"]
+    assert await subjects(database, Position(early_row.written_in, early_row.id)) == []
+
+
+async def test_event_of_what_was_rolled_back_is_never_shown(database: Database) -> None:
+    async with database.platform() as session:
+        await events.record(session, [fact("gone")])
+        await session.rollback()
+    await write(database, fact("kept"))
+    await past_others(database)
+    assert await subjects(database) == ["kept"]
+
+
+async def test_events_of_a_subject_are_numbered_for_each_organization(database: Database) -> None:
+    await write(database, fact("one"), fact("one", kind="escrow.delivered"), fact("one", "org_2"), fact("two"))
+    await write(database, fact("one", kind="escrow.released"))
+    await past_others(database)
+    async with database.platform() as session:
+        rows = await events.page(session, after=None, limit=10)
+    assert [(row.subject, row.org_id, row.subject_seq, row.type) for row in rows] == [
+        ("one", "org_1", 1, "escrow.funded"),
+        ("one", "org_1", 2, "escrow.delivered"),
+        ("one", "org_2", 1, "escrow.funded"),
+        ("two", "org_1", 1, "escrow.funded"),
+        ("one", "org_1", 3, "escrow.released"),
+    ]
+    assert all(is_id(row.id, "evt") for row in rows)
+
+
+async def test_one_number_is_given_once_to_two_who_hold_no_lock(database: Database) -> None:
+    async with database.platform() as first:
+        await events.record(first, [fact("one")])
+        second = asyncio.create_task(write(database, fact("one")))
+        await somebody_waits(database)
+    with pytest.raises(IntegrityError, match="uq_events_subject"):
+        await second
+
+
+async def test_page_is_narrowed_by_organization_type_and_subject(database: Database) -> None:
+    await write(database, fact("one"), fact("two", "org_2"), fact("three", kind="escrow.released"))
+    await past_others(database)
+    async with database.platform() as session:
+        whole = await events.page(session, after=None, limit=10)
+        org = await events.page(session, after=None, limit=10, org_id="org_1")
+        types = await events.page(session, after=None, limit=10, types=["escrow.released"])
+        subject = await events.page(session, after=None, limit=10, subject="two")
+        first = await events.page(session, after=None, limit=2)
+        rest = await events.page(session, after=Position(first[-1].written_in, first[-1].id), limit=2)
+    assert [row.subject for row in org] == ["one", "three"]
+    assert [row.subject for row in types] == ["three"]
+    assert [row.subject for row in subject] == ["two"]
+    assert first + rest == whole
+
+
+async def test_page_of_a_rare_type_ends_and_goes_on(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "SCANNED", 3)
+    await write(database, *(fact("one") for _ in range(4)), fact("rare", kind="escrow.released"))
+    await past_others(database)
+    found, position, pages = list[str](), None, 0
+    async with database.platform() as session:
+        while True:
+            page = await events.listed(
+                session, after=position, limit=2, org_id="org_1", type="escrow.released", subject=None
+            )
+            found, pages = [*found, *(row.subject for row in page.rows)], pages + 1
+            if page.after is None:
+                break
+            position = await events.position_of(session, page.after)
+    assert (found, pages) == (["rare"], 2)
+
+
+async def test_tenant_reads_its_own_and_tells_nobody_else(database: Database) -> None:
+    await write(database, fact("mine", "org_1"), fact("theirs", "org_2"))
+    await past_others(database)
+    async with database.tenant("org_1") as session:
+        assert [row.subject for row in await events.page(session, after=None, limit=10)] == ["mine"]
+        await events.record(session, [fact("own", "org_1")])
+    with pytest.raises(DBAPIError, match="row-level security"):
+        async with database.tenant("org_1") as session:
+            await events.record(session, [fact("forged", "org_2")])
+
+
+@pytest.mark.parametrize("statement", ["UPDATE events SET type = 'x'", "DELETE FROM events", "TRUNCATE events"])
+async def test_event_never_changes(database: Database, statement: str) -> None:
+    await write(database, fact("one"))
+    with pytest.raises(DBAPIError) as refusal:
+        async with database.platform() as session:
+            await session.execute(text(statement))
+    assert isinstance(refusal.value.orig.__cause__ if refusal.value.orig else None, PostgresError)
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (Event("escrow.nothing", "org_1", "one", DATA), "no type"),
+        (Event("escrow.funded", "org_1", "one", {**DATA, "note": "x"}), "note"),
+        (Event("escrow.funded", "org_1", "one", {}), "amount"),
+        (Event("escrow.funded", "org_1", "one", {**DATA, "status": "x" * 20_000}), "bytes"),
+    ],
+    ids=["type", "more", "less", "long"],
+)
+async def test_event_that_the_catalogue_does_not_have_is_refused(database: Database, event: Event, why: str) -> None:
+    with pytest.raises(UnknownEvent, match=why):
+        await write(database, event)
