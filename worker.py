@@ -292,7 +292,9 @@ def make_worker(
             scores.conclude,
             SpendAlertActivities(database).raise_spend_alerts,
             SpendDayActivities(database).roll_up_spends,
-            UsageChargeActivities(database, (metering or Metering()).credit).charge_usage,
+            UsageChargeActivities(
+                database, (metering or Metering()).credit, pays_out_granted=settings.pay_out_granted_credits
+            ).charge_usage,
             measuring.open_months,
             measuring.plan_sync,
             measuring.sync_page,

@@ -6,22 +6,31 @@ from contracts.usage_charges import ChargedUsage, ChargeUsage
 from domain.credits import CreditPrice
 from repositories import usage_charge
 from runtime.database import Database
+from services import usage_of_agents
 from services.usage_charge import charge_due
+
+#: How many uses of agents of one organization follow its other events.
+_USES = 50
 
 
 class UsageChargeActivities:
     """The sweep's effect on the books."""
 
-    def __init__(self, database: Database, price: CreditPrice) -> None:
-        """Take the database, whose platform's role charges every organization, and what a credit costs."""
+    def __init__(self, database: Database, price: CreditPrice, *, pays_out_granted: bool = False) -> None:
+        """Take the database, whose platform's role charges every organization, and what a credit costs.
+
+        `pays_out_granted` says whether creators take out what nobody has paid for.
+        """
         self._database = database
         self._price = price
+        self._pays_out_granted = pays_out_granted
 
     @activity.defn
     async def charge_usage(self, message: ChargeUsage) -> ChargedUsage:
         """Charge events of one organization, and alert about those that have to wait.
 
-        Effect: a spend for each event, and an alert for each reason and day where events wait.
+        Effect: a spend for each event, and an alert for each reason and day where events wait. Those that report uses
+            of agents follow, each in a transaction of its own, because it is a sale.
         Idempotent by: the events, which are marked as charged in the transaction of their spends.
         Fails with: nothing that is final.
         """
@@ -37,4 +46,21 @@ class UsageChargeActivities:
                 price=self._price,
                 limit=message.limit,
             )
-        return ChargedUsage(org_id=org_id, charged=done.charged, waiting=done.waiting, is_full=done.is_full)
+            uses = await usage_charge.due_uses(session, org_id, message.due_before, min(message.limit, _USES))
+        charged = 0
+        for event in uses:
+            async with self._database.platform() as session:
+                charged += await usage_of_agents.charge(
+                    session,
+                    org_id,
+                    event,
+                    due_before=message.due_before,
+                    at=message.at,
+                    pays_out_granted=self._pays_out_granted,
+                )
+        return ChargedUsage(
+            org_id=org_id,
+            charged=done.charged + charged,
+            waiting=done.waiting + len(uses) - charged,
+            is_full=done.is_full or len(uses) == _USES,
+        )

@@ -43,8 +43,9 @@ SELECT a.* FROM named, LATERAL ledger.charge_together(
 ) AS a
 """
 _REFUND = "SELECT a.* FROM ledger.refund_spend($1, $2, $3, $4, $5, $6) AS a"
-_SETTLE_TO = "SELECT a.* FROM ledger.settle_to($1, $2, $3, NULL, false, $4, $5) AS a"
-_RETURNED_BY = "SELECT a.* FROM ledger.returned_by($1, $2, $3, $4, $5) AS a"
+_SETTLE_TO = "SELECT a.* FROM ledger.settle_to($1, $2, $3, $4, false, $5, $6) AS a"
+_RETURNED_BY = "SELECT a.* FROM ledger.returned_by($1, $2, $3, $4, $5, $6) AS a"
+_LOCK = "SELECT ledger.lock_reservation($1, $2)"
 _FORCE = "SELECT a.* FROM ledger.force_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS a"
 
 
@@ -141,14 +142,26 @@ class Spending:
         """
         return changed_of(await self._one(_SETTLE, at, key, spend_id, amount_minor, more))
 
-    async def settle_to(self, account: Account, *, key: str, spend_id: UUID, at: datetime) -> Changed:
-        """Capture all of a reservation into an account that is none of the organization's; raises as `settle`.
+    async def lock_reservation(self, spend_id: UUID) -> None:
+        """Lock the hold of a reservation until the transaction ends; balances are locked after holds.
 
         For the platform's role only.
+
+        Raises:
+            NotFound: the organization has no such spend.
+        """
+        await self._only(_LOCK, self._org_id, spend_id)
+
+    async def settle_to(
+        self, account: Account, *, key: str, spend_id: UUID, amount_minor: int | None = None, at: datetime
+    ) -> Changed:
+        """Capture a reservation, or an amount of it, into an account that is none of the organization's, and end it.
+
+        Raises as `settle`. For the platform's role only.
         """
         with self._call():
             (account_id,) = await AccountIds(self._connection).of(account)
-        return changed_of(await self._only(_SETTLE_TO, self._org_id, key, spend_id, account_id, at))
+        return changed_of(await self._only(_SETTLE_TO, self._org_id, key, spend_id, amount_minor, account_id, at))
 
     async def release(self, *, key: str, spend_id: UUID, at: datetime | None = None) -> Changed:
         """Give back what is still held, also when it has expired and was not swept yet; raises as `settle`."""
@@ -178,12 +191,14 @@ class Spending:
         """
         return changed_of(await self._only(_REFUND, self._org_id, key, spend_id, amount_minor, at, renew_days))
 
-    async def returned_by(self, transfer_id: UUID, *, key: str, spend_id: UUID, at: datetime) -> Changed:
-        """Note that a transfer has given back all that was captured by `settle_to`; its windows have it again.
+    async def returned_by(
+        self, transfer_id: UUID, *, key: str, spend_id: UUID, amount_minor: int | None = None, at: datetime
+    ) -> Changed:
+        """Note that a transfer has given back what `settle_to` captured, or an amount of it; its windows have it again.
 
         Raises as `refund`. For the platform's role only.
         """
-        return changed_of(await self._only(_RETURNED_BY, self._org_id, key, spend_id, transfer_id, at))
+        return changed_of(await self._only(_RETURNED_BY, self._org_id, key, spend_id, transfer_id, at, amount_minor))
 
     async def force(self, spend: NewSpend, *, at: datetime) -> Spent:
         """Charge what has already happened: no control refuses it, and what the credits do not cover is owed.

@@ -142,6 +142,42 @@ class MarketplacePurchase(Base):
     renewed_from: Mapped[str | None] = mapped_column(ForeignKey("marketplace_purchases.id"), unique=True)
 
 
+class MarketplaceAgreedUse(Base):
+    """One use of an agent that is agreed before it is paid: reserved, or reported by a usage event.
+
+    Written by the platform's role with the reservation or the event. Once it is paid there is a `MarketplaceUse` of its
+    id; of a reservation, one of as many units as were captured.
+
+    Attributes:
+        purchase_id: by which the organization has the agent.
+        payee_org_id: the organization that sells it.
+        meter: what is counted, `quantity` of it at `unit_minor` each, in minor units of credits.
+        creator_bps: the creator's share at that time.
+        spend_id: the reservation; null for what an event reports, whose charge names the use.
+        tries: how often a charge of what an event reports was refused.
+    """
+
+    __tablename__ = "marketplace_agreed_uses"
+    __table_args__ = (
+        CheckConstraint(
+            "least(quantity, unit_minor) > 0 AND creator_bps BETWEEN 0 AND 10000 AND tries >= 0", name="terms"
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    purchase_id: Mapped[str] = mapped_column(ForeignKey("marketplace_purchases.id"))
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"))
+    payee_org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    meter: Mapped[str]
+    quantity: Mapped[int]
+    unit_minor: Mapped[int]
+    creator_bps: Mapped[int]
+    spend_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)
+    tries: Mapped[int] = mapped_column(server_default=text("0"))
+    agreed_at: Mapped[datetime]
+
+
 class MarketplaceUse(Base):
     """One use of an agent that is priced by usage. Written by the platform's role in the transaction of its charge.
 

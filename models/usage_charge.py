@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Numeric, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
@@ -18,6 +18,7 @@ class UsageChargeRow(Base):
     Attributes:
         event: the id of the event, in whose month `occurred_at` lies.
         meters: the meters that were marked as charged when they counted it, and `quantities` what each counted.
+        use_id: the agreed use of an agent of the marketplace that it reports, which is charged by its price alone.
         due_at: when it is charged at the earliest.
         waits_for: why it could not be charged so far, as `domain.usage.charge.Waits` has it.
         spend_id: the spend; null until it is charged. Rows that have one never change.
@@ -31,6 +32,7 @@ class UsageChargeRow(Base):
             name="charged",
         ),
         Index("ix_usage_charges_due", "org_id", "due_at", postgresql_where=text("spend_id IS NULL")),
+        Index("uq_usage_charges_use_id", "use_id", unique=True, postgresql_where=text("use_id IS NOT NULL")),
         {"postgresql_with": {"fillfactor": "80"}},
     )
 
@@ -39,6 +41,7 @@ class UsageChargeRow(Base):
     occurred_at: Mapped[datetime]
     meters: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
     quantities: Mapped[list[Decimal]] = mapped_column(ARRAY(Numeric))
+    use_id: Mapped[str | None] = mapped_column(ForeignKey("marketplace_agreed_uses.id"))
     due_at: Mapped[datetime]
     waits_for: Mapped[str | None]
     spend_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))

@@ -13,7 +13,7 @@ from domain.errors import NotFound
 from domain.ids import is_id
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus
 from models.agent import Agent
-from models.marketplace import MarketplaceOffer, MarketplacePurchase, MarketplaceUse
+from models.marketplace import MarketplaceAgreedUse, MarketplaceOffer, MarketplacePurchase, MarketplaceUse
 from models.reputation import ReputationAgentRow
 
 MISSING = "There is no such agent on the marketplace."
@@ -225,6 +225,12 @@ async def use_of(session: AsyncSession, spend_id: UUID, *, lock: bool = False) -
     query = select(MarketplaceUse).where(MarketplaceUse.spend_id == spend_id)
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def reserved_use(session: AsyncSession, spend_id: UUID) -> MarketplaceAgreedUse | None:
+    """Return the use of an agent for which a reservation was made."""
+    query = select(MarketplaceAgreedUse).where(MarketplaceAgreedUse.spend_id == spend_id)
     return (await session.scalars(query)).one_or_none()
 
 

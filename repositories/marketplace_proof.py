@@ -44,6 +44,39 @@ INVARIANTS = (
         """,
     ),
     Invariant(
+        name="every reserved use of an agent has its spend, and was charged as it was agreed",
+        table="marketplace_agreed_uses",
+        unit="uses",
+        violations="""
+        SELECT 'use ' || a.id || ': reserved for ' || a.quantity * a.unit_minor || ', its spend for ' ||
+            coalesce(s.amount, 0) || ' took ' || coalesce(s.captured, 0) || ', and the use costs ' ||
+            coalesce(u.price_minor, 0)
+        FROM marketplace_agreed_uses a
+        LEFT JOIN ledger.spends s ON s.org_id = a.org_id AND s.id = a.spend_id
+        LEFT JOIN marketplace_uses u ON u.id = a.id
+        WHERE a.spend_id IS NOT NULL AND (
+            s.amount IS DISTINCT FROM a.quantity * a.unit_minor OR s.captured <> coalesce(u.price_minor, 0)
+            OR u.spend_id <> a.spend_id
+        ) OR u.quantity > a.quantity
+            OR (u.org_id, u.purchase_id, u.agent_id, u.payee_org_id, u.meter, u.unit_minor, u.creator_bps)
+            <> (a.org_id, a.purchase_id, a.agent_id, a.payee_org_id, a.meter, a.unit_minor, a.creator_bps)
+        """,
+    ),
+    Invariant(
+        name="every use of an agent that a usage event has reported is charged with its event, or neither is",
+        table="marketplace_agreed_uses",
+        unit="uses",
+        violations="""
+        SELECT 'use ' || a.id || ': its event was charged by ' || coalesce(c.spend_id::text, 'nothing') ||
+            ', the use by ' || coalesce(u.spend_id::text, 'nothing')
+        FROM marketplace_agreed_uses a
+        LEFT JOIN usage_charges c ON c.use_id = a.id
+        LEFT JOIN marketplace_uses u ON u.id = a.id
+        WHERE a.spend_id IS NULL AND (c.use_id IS NULL OR c.spend_id IS DISTINCT FROM u.spend_id
+            OR u.quantity <> a.quantity OR c.meters <> '{}')
+        """,
+    ),
+    Invariant(
         name="every purchase that was paid for with credits has the spend that took its price",
         table="marketplace_purchases",
         unit="purchases",

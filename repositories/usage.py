@@ -69,7 +69,9 @@ _RECORD = f"""
     WITH sent AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset($2::jsonb) AS sent (
             content bigint, refused boolean, charged_meters bigint[], charged_quantities numeric[],
-            billed_sources text[], billed_refs text[], billed_quantities numeric[], billed_pico numeric[], {_COLUMNS}
+            billed_sources text[], billed_refs text[], billed_quantities numeric[], billed_pico numeric[],
+            use_id text, use_purchase text, use_agent text, use_payee text, use_meter text, use_quantity bigint,
+            use_unit_minor bigint, use_bps bigint, {_COLUMNS}
         )
     ), fresh AS (
         INSERT INTO usage_digests (digest, content)
@@ -80,9 +82,15 @@ _RECORD = f"""
         FROM sent JOIN fresh USING (digest)
     ), written AS (
         INSERT INTO usage_events (org_id, id, {NAMES}) SELECT $1, id, {NAMES} FROM accepted
+    ), agreed AS (
+        INSERT INTO marketplace_agreed_uses (id, org_id, purchase_id, agent_id, payee_org_id, meter, quantity,
+            unit_minor, creator_bps, agreed_at)
+        SELECT use_id, $1, use_purchase, use_agent, use_payee, use_meter, use_quantity, use_unit_minor, use_bps,
+            received_at
+        FROM accepted WHERE use_id IS NOT NULL
     ), charged AS (
-        INSERT INTO usage_charges (org_id, event, occurred_at, meters, quantities, due_at)
-        SELECT $1, id, occurred_at, charged_meters, charged_quantities, received_at FROM accepted
+        INSERT INTO usage_charges (org_id, event, occurred_at, meters, quantities, use_id, due_at)
+        SELECT $1, id, occurred_at, charged_meters, charged_quantities, use_id, received_at FROM accepted
         WHERE charged_meters IS NOT NULL
     ), billed AS (
         INSERT INTO usage_bill_sums AS kept (org_id, month, number, source, ref, events, quantity, pico)
@@ -175,7 +183,8 @@ async def record(
         connection: of the platform's role, inside of a transaction.
         org_id: whose events they are.
         rows: columns of `usage_events`, with `content` and `refused`; each digest once. Those that are charged have
-            `charged_meters` and `charged_quantities`. Those that are billed have `bill_month`, `bill`, and what they
+            `charged_meters` and `charged_quantities`; where that is for the use of an agent, both are empty, and what
+            was agreed stands in `use_…`. Those that are billed have `bill_month`, `bill`, and what they
             add to its sums: `billed_sources`, `billed_refs`, `billed_quantities`, `billed_pico`.
         readings: what meters read of them, a row for each dimension: `digest`, `meter`, `aggregation`, `dimension`,
             `value`, `quantity`, `member`.

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.usage.charge import Waits
 from ledger.invariants import Invariant
+from models.marketplace import MarketplaceAgreedUse
 from models.usage import UsageEventRow
 from models.usage_charge import MeterMonth, UsageChargeRow
 
@@ -55,24 +56,55 @@ async def due(session: AsyncSession, org_id: str, due_before: datetime, limit: i
     query = (
         select(row, event.action, event.model, event.cost_pico, event.currency, *(getattr(event, n) for n in _SPENDER))
         .outerjoin(event, same)
-        .where(row.org_id == org_id, row.spend_id.is_(None), row.due_at <= due_before)
+        .where(row.org_id == org_id, row.spend_id.is_(None), row.use_id.is_(None), row.due_at <= due_before)
         .order_by(row.due_at, row.event)
         .limit(limit)
     )
-    found = []
-    for charge, action, model, pico, currency, *spender in await session.execute(query):
-        found.append(
-            Due(
-                event=charge.event,
-                month=charge.occurred_at.astimezone(UTC).date().replace(day=1),
-                meters=dict(zip(charge.meters, charge.quantities, strict=True)),
-                action=action,
-                model=model,
-                cost=None if pico is None else (int(pico), currency),
-                spender=dict(zip(_SPENDER, spender, strict=True)),
-            )
-        )
-    return found
+    return [_due(*found) for found in await session.execute(query)]
+
+
+def _due(
+    charge: UsageChargeRow, action: str | None, model: str | None, pico: Decimal | None, currency: str, *spender: str
+) -> Due:
+    return Due(
+        event=charge.event,
+        month=charge.occurred_at.astimezone(UTC).date().replace(day=1),
+        meters=dict(zip(charge.meters, charge.quantities, strict=True)),
+        action=action,
+        model=model,
+        cost=None if pico is None else (int(pico), currency),
+        spender=dict(zip(_SPENDER, spender, strict=True)),
+    )
+
+
+async def due_uses(session: AsyncSession, org_id: str, due_before: datetime, limit: int) -> list[UUID]:
+    """Return the events that report uses of agents and are to be charged, what came in first before the rest."""
+    row = UsageChargeRow
+    query = select(row.event).where(
+        row.org_id == org_id, row.spend_id.is_(None), row.use_id.is_not(None), row.due_at <= due_before
+    )
+    return list(await session.scalars(query.order_by(row.due_at, row.event).limit(limit)))
+
+
+async def agreed_for(session: AsyncSession, org_id: str, event: UUID) -> MarketplaceAgreedUse:
+    """Return the use of an agent that an event reports."""
+    row, agreed = UsageChargeRow, MarketplaceAgreedUse
+    query = select(agreed).join(row, row.use_id == agreed.id).where(row.org_id == org_id, row.event == event)
+    return (await session.scalars(query)).one()
+
+
+async def lock_due_use(session: AsyncSession, org_id: str, event: UUID, due_before: datetime) -> Due | None:
+    """Return a use that is to be charged, and lock it until the transaction ends; None where it is charged or waits."""
+    row, said = UsageChargeRow, UsageEventRow
+    same = and_(said.org_id == row.org_id, said.occurred_at == row.occurred_at, said.id == row.event)
+    query = (
+        select(row, said.action, said.model, said.cost_pico, said.currency, *(getattr(said, n) for n in _SPENDER))
+        .outerjoin(said, same)
+        .where(row.org_id == org_id, row.event == event, row.spend_id.is_(None), row.due_at <= due_before)
+        .with_for_update(of=row)
+    )
+    found = (await session.execute(query)).one_or_none()
+    return None if found is None else _due(*found)
 
 
 async def charged_before(
@@ -144,9 +176,10 @@ INVARIANTS = (
         SELECT c.org_id || ' event ' || c.event || ': charged ' || c.amount || ' by ' || c.spend_id || ', which is ' ||
             coalesce(s.idempotency_key || ' of ' || s.amount, 'not there')
         FROM public.usage_charges c LEFT JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
-        WHERE c.spend_id IS NOT NULL AND (s.amount = c.amount AND s.idempotency_key IN (
-            concat('use:', c.org_id, ':usage:', c.event), concat('use:', c.org_id, ':usage:', c.event, ':forced')
-        )) IS NOT TRUE
+        WHERE c.spend_id IS NOT NULL AND (s.amount = c.amount AND CASE WHEN c.use_id IS NULL
+            THEN s.idempotency_key IN (
+                concat('use:', c.org_id, ':usage:', c.event), concat('use:', c.org_id, ':usage:', c.event, ':forced')
+            ) ELSE starts_with(s.idempotency_key, concat('use:', c.org_id, ':usage:', c.event)) END) IS NOT TRUE
         UNION ALL
         SELECT c.org_id || ' event ' || c.event || ': charged, and part of the spend ' || e.spend_id
         FROM public.usage_charges c

@@ -16,7 +16,7 @@ from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT
 from ledger.gateway import Ledger, Posting
 from ledger.spending import Spending
-from ledger.spends import NewSpend
+from ledger.spends import Changed, NewSpend
 from models.marketplace import MarketplacePurchase, MarketplaceUse
 from repositories import marketplace
 from runtime.database import driver_connection
@@ -39,17 +39,51 @@ async def pay(
     """
     connection = await driver_connection(session)
     ledger, spending = Ledger(connection), Spending(connection, sale.org_id)
-    sales = accounts.agent_sales(sale.agent_id, sale.payee_org_id)
-    earned, apart, commission = _shared_accounts(sale)
-    owes = accounts.org_debt(sale.payee_org_id, CREDIT)
-    touched = [accounts.org_credits(sale.org_id), sales, earned, apart, commission]
-    await ledger.lock_balances(touched, if_open=[owes])
+    await _lock(ledger, sale)
     spent = await spending.authorize(spend, expires_at=now + _RESERVED, at=now)
     refusal = refusal_of(spent)
     if refusal is not None:
         return refusal
     assert spent.spend_id is not None
-    await spending.settle_to(sales, key=spend.key, spend_id=spent.spend_id, at=now)
+    await spending.settle_to(_sales(sale), key=spend.key, spend_id=spent.spend_id, at=now)
+    sale.spend_id = spent.spend_id
+    await _share(session, ledger, sale, pays_out_granted=pays_out_granted, now=now)
+    return None
+
+
+async def capture(
+    session: AsyncSession, sale: MarketplaceUse, *, key: str, pays_out_granted: bool, now: datetime
+) -> Changed:
+    """Take the price from the reservation `sale.spend_id`, share it and release the rest, or return the first answer.
+
+    The caller holds the lock of what the seller owes.
+
+    Raises:
+        Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
+        IdempotencyConflict: the key stands for something else.
+    """
+    connection = await driver_connection(session)
+    ledger, spending = Ledger(connection), Spending(connection, sale.org_id)
+    await spending.lock_reservation(sale.spend_id)
+    await _lock(ledger, sale)
+    captured = await spending.settle_to(
+        _sales(sale), key=key, spend_id=sale.spend_id, amount_minor=sale.price_minor, at=now
+    )
+    if not captured.replayed:
+        await _share(session, ledger, sale, pays_out_granted=pays_out_granted, now=now)
+    return captured
+
+
+async def _lock(ledger: Ledger, sale: Sale) -> None:
+    touched = [accounts.org_credits(sale.org_id), _sales(sale), *_shared_accounts(sale)]
+    await ledger.lock_balances(touched, if_open=[accounts.org_debt(sale.payee_org_id, CREDIT)])
+
+
+async def _share(session: AsyncSession, ledger: Ledger, sale: Sale, *, pays_out_granted: bool, now: datetime) -> None:
+    """Divide what was captured into the account of sales, and pay of the creator's part what its organization owes."""
+    sales = _sales(sale)
+    earned, apart, commission = _shared_accounts(sale)
+    owes = accounts.org_debt(sale.payee_org_id, CREDIT)
     granted, has_owed = await ledger.before_release(sales, sale.creator_minor, owes, now)
     if pays_out_granted:
         granted = 0
@@ -72,12 +106,11 @@ async def pay(
         org_id=sale.org_id,
         effective_at=now,
     )
-    sale.spend_id, sale.transfer_id, sale.granted_minor = spent.spend_id, posted.transfer_id, granted
+    sale.transfer_id, sale.granted_minor = posted.transfer_id, granted
     if has_owed:
         for step, source in (("granted_debt", apart), ("debt", earned)):
             await _settle(ledger, sale, sale.payee_org_id, step, source, now)
         await close_paid_debts(session, ledger, sale.payee_org_id, CREDIT)
-    return None
 
 
 async def give_back(session: AsyncSession, sale: Sale, *, key: str, now: datetime) -> None:
@@ -128,6 +161,10 @@ async def give_back(session: AsyncSession, sale: Sale, *, key: str, now: datetim
 async def _settle(ledger: Ledger, sale: Sale, org_id: str, step: str, source: Account, now: datetime) -> None:
     key = purchase_key(sale.id, step)
     await settle_debt(ledger, org_id=org_id, source=source, key=key, reference=sale.id, at=now)
+
+
+def _sales(sale: Sale) -> Account:
+    return accounts.agent_sales(sale.agent_id, sale.payee_org_id)
 
 
 def _shared_accounts(sale: Sale) -> tuple[Account, Account, Account]:

@@ -1,6 +1,9 @@
-"""Using agents that are priced by usage: each use is charged, shared and written in one transaction."""
+"""Using agents that are priced by usage: each use is charged, shared and written in one transaction.
 
-from collections.abc import Sequence
+A use is charged at once, or agreed before, by a reservation or a usage event, and charged as it was agreed.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -8,19 +11,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
 from domain.errors import Conflict, DomainError, Invalid
+from domain.marketplace.offer import Offer
 from domain.marketplace.sale import PurchaseStatus, shares_of
-from domain.marketplace.use import check_use, price_of
+from domain.marketplace.use import UseTerms, check_use, price_of
 from domain.money import CREDIT, format_amount
-from ledger.spends import NewSpend
-from models.marketplace import MarketplaceUse
+from ledger.spending import Spending
+from ledger.spends import Changed, NewSpend
+from models.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from models.spend import Spend, SpendChange
 from repositories import audit, debt, marketplace
 from repositories import spend as spends
 from repositories.command import other_request
 from repositories.organization_trait import in_one_hand
+from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.marketplace import owned_now
+from services.marketplace_sale import capture as take_reserved
 from services.marketplace_sale import give_back, pay
+from services.spend import refusal_of
 
 #: What spends of uses are for; the meter is kept with them.
 ACTION = "marketplace.use"
@@ -45,77 +53,51 @@ class Used:
     replayed: bool = False
 
 
-async def use(
-    session: AsyncSession,
-    org_id: str,
-    wanted: NewUse,
-    *,
-    creator_bps: int,
-    exempt: Sequence[str],
-    pays_out_granted: bool,
-    now: datetime,
-) -> Used:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserved:
+    """A use that is reserved with its spend, or why it is not; `replayed` when its key had reserved it before."""
+
+    agreed: MarketplaceAgreedUse | None = None
+    spend: Spend | None = None
+    refusal: DomainError | None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """What uses of an agent cost an organization: by which purchase, for each meter, and how it is shared."""
+
+    agent_id: str
+    payee_org_id: str
+    purchase_id: str
+    prices: Mapping[str, int]
+    creator_bps: int
+
+
+async def use(session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseTerms, now: datetime) -> Used:
     """Charge a use, or return the one that its key has paid already, whatever its price is by now.
 
     The caller commits also where a spend control refused, because the refusal is on record then. Needs the platform's
     session.
-
-    Args:
-        session: of the platform.
-        org_id: who uses the agent.
-        wanted: the use.
-        creator_bps: the creator's share where no other one is set for the agent.
-        exempt: who registers organizations for many others, see `repositories.organization_trait.in_one_hand`.
-        pays_out_granted: whether creators take out what nobody has paid for.
-        now: the time.
 
     Raises:
         NotFound: there is no such agent on the marketplace.
         IdempotencyConflict: the key stands for something else.
         Forbidden, Conflict, Invalid: see `domain.marketplace.use`.
     """
-    listing = await marketplace.get(session, wanted.agent_id)
-    offer = listing.as_offer()
+    offer = (await marketplace.get(session, wanted.agent_id)).as_offer()
     await debt.lock(session, offer.org_id)
     await marketplace.lock_purchases(session, org_id, offer.agent_id)
-    done = await _done(session, org_id, wanted)
-    if done is not None:
-        return done
-    owned = await owned_now(session, org_id, offer.agent_id, now)
-    prices = check_use(
-        offer,
-        org_id,
-        owned=None if owned is None else PurchaseStatus(owned.status),
-        prices=None if owned is None else owned.usage_prices,
-        related=await in_one_hand(session, org_id, offer.org_id, exempt),
-    )
-    assert owned is not None
-    price_minor = price_of(prices, wanted.meter, wanted.spend.quantity)
-    assert wanted.meter is not None
-    bps = creator_bps if offer.creator_bps is None else offer.creator_bps
-    shares = shares_of(price_minor, bps)
-    row = MarketplaceUse(
-        id=new_id("use"),
-        org_id=org_id,
-        purchase_id=owned.id,
-        agent_id=offer.agent_id,
-        payee_org_id=offer.org_id,
-        meter=wanted.meter,
-        quantity=wanted.spend.quantity,
-        unit_minor=prices[wanted.meter],
-        price_minor=price_minor,
-        creator_bps=bps,
-        creator_minor=shares.creator_minor,
-        commission_minor=shares.commission_minor,
-        granted_minor=0,
-        taken_minor=0,
-        used_at=now,
-    )
-    kept = {"payee_agent_id": offer.agent_id, "meter": wanted.meter}
-    spend = replace(
-        wanted.spend, action=ACTION, amount_minor=price_minor, metadata={**(wanted.spend.metadata or {}), **kept}
-    )
-    refusal = await pay(session, row, spend, pays_out_granted=pays_out_granted, now=now)
+    spend = await spends.of_key(session, org_id, wanted.spend.key)
+    if spend is not None:
+        # What was reserved and captured since is a use as well, and its key stands for the reservation.
+        is_reserved = await marketplace.reserved_use(session, spend.id) is not None
+        done = None if is_reserved else await marketplace.use_of(session, spend.id)
+        _require_same(wanted, spend, done)
+        return Used(use=done, spend=spend, replayed=True)
+    agreed = await _agree(session, org_id, wanted, offer, terms, now)
+    row = _use_of(agreed, agreed.quantity, now)
+    refusal = await pay(session, row, _of_agent(wanted.spend, agreed), pays_out_granted=terms.pays_out_granted, now=now)
     if refusal is not None:
         return Used(refusal=refusal)
     session.add(row)
@@ -123,15 +105,159 @@ async def use(
     return Used(use=row, spend=await spends.of_purchase(session, org_id, row.spend_id))
 
 
-async def _done(session: AsyncSession, org_id: str, wanted: NewUse) -> Used | None:
+async def reserve(
+    session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseTerms, expires_at: datetime, now: datetime
+) -> Reserved:
+    """Set the price of a use aside, or return what its key has set aside already; price and share are agreed by it.
+
+    The caller commits also where a spend control refused. Needs the platform's session. Raises as `use`.
+    """
+    offer = (await marketplace.get(session, wanted.agent_id)).as_offer()
+    await marketplace.lock_purchases(session, org_id, offer.agent_id)
     spend = await spends.of_key(session, org_id, wanted.spend.key)
-    if spend is None:
-        return None
-    row = await marketplace.use_of(session, spend.id)
+    if spend is not None:
+        done = await marketplace.reserved_use(session, spend.id)
+        _require_same(wanted, spend, done)
+        return Reserved(agreed=done, spend=spend, replayed=True)
+    agreed = await _agree(session, org_id, wanted, offer, terms, now)
+    books = Spending(await driver_connection(session), org_id)
+    spent = await books.authorize(_of_agent(wanted.spend, agreed), expires_at=expires_at, at=now)
+    refusal = refusal_of(spent)
+    if refusal is not None:
+        return Reserved(refusal=refusal)
+    assert spent.spend_id is not None
+    agreed.spend_id = spent.spend_id
+    session.add(agreed)
+    await session.flush()
+    return Reserved(agreed=agreed, spend=await spends.of_purchase(session, org_id, spent.spend_id))
+
+
+async def capture(
+    session: AsyncSession,
+    agreed: MarketplaceAgreedUse,
+    *,
+    quantity: int | None,
+    key: str,
+    pays_out_granted: bool,
+    now: datetime,
+) -> Changed:
+    """Charge so many units of what was reserved, or all of them, at the agreed price; the rest goes back.
+
+    What was agreed holds, also when the agent was retired or left the library meanwhile. Needs the platform's session.
+
+    Raises:
+        Invalid: more is captured than was reserved.
+        Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
+        IdempotencyConflict: the key stands for something else.
+    """
+    if quantity is not None and quantity > agreed.quantity:
+        raise Invalid(f"Only {agreed.quantity} units are reserved.", extra={"field": "quantity"})
+    assert agreed.spend_id is not None
+    await debt.lock(session, agreed.payee_org_id)
+    row = _use_of(agreed, agreed.quantity if quantity is None else quantity, now)
+    row.spend_id = agreed.spend_id
+    captured = await take_reserved(session, row, key=key, pays_out_granted=pays_out_granted, now=now)
+    if not captured.replayed:
+        session.add(row)
+        await session.flush()
+    return captured
+
+
+async def priced(session: AsyncSession, org_id: str, offer: Offer, *, terms: UseTerms, now: datetime) -> Priced:
+    """Return what uses of an agent cost an organization now, or refuse them; see `domain.marketplace.use.check_use`."""
+    owned = await owned_now(session, org_id, offer.agent_id, now)
+    prices = check_use(
+        offer,
+        org_id,
+        owned=None if owned is None else PurchaseStatus(owned.status),
+        prices=None if owned is None else owned.usage_prices,
+        related=await in_one_hand(session, org_id, offer.org_id, terms.exempt),
+    )
+    assert owned is not None
+    return Priced(
+        agent_id=offer.agent_id,
+        payee_org_id=offer.org_id,
+        purchase_id=owned.id,
+        prices=prices,
+        creator_bps=terms.creator_bps if offer.creator_bps is None else offer.creator_bps,
+    )
+
+
+async def _agree(
+    session: AsyncSession, org_id: str, wanted: NewUse, offer: Offer, terms: UseTerms, now: datetime
+) -> MarketplaceAgreedUse:
+    sold = await priced(session, org_id, offer, terms=terms, now=now)
+    price_of(sold.prices, wanted.meter, wanted.spend.quantity)
+    assert wanted.meter is not None
+    return MarketplaceAgreedUse(
+        id=new_id("use"),
+        org_id=org_id,
+        purchase_id=sold.purchase_id,
+        agent_id=offer.agent_id,
+        payee_org_id=offer.org_id,
+        meter=wanted.meter,
+        quantity=wanted.spend.quantity,
+        unit_minor=sold.prices[wanted.meter],
+        creator_bps=sold.creator_bps,
+        tries=0,
+        agreed_at=now,
+    )
+
+
+async def charge_agreed(
+    session: AsyncSession, agreed: MarketplaceAgreedUse, spend: NewSpend, *, pays_out_granted: bool, now: datetime
+) -> Used:
+    """Charge what a usage event has reported, as it was agreed, or return why it does not fit.
+
+    The caller holds the lock of what the seller owes, and has made sure that it was not charged before.
+    """
+    row = _use_of(agreed, agreed.quantity, now)
+    refusal = await pay(session, row, _of_agent(spend, agreed), pays_out_granted=pays_out_granted, now=now)
+    if refusal is not None:
+        return Used(refusal=refusal)
+    session.add(row)
+    await session.flush()
+    return Used(use=row)
+
+
+def _use_of(agreed: MarketplaceAgreedUse, quantity: int, now: datetime) -> MarketplaceUse:
+    """Return the use of so many of the units that were agreed; what paid it is still to be added."""
+    price_minor = quantity * agreed.unit_minor
+    shares = shares_of(price_minor, agreed.creator_bps)
+    return MarketplaceUse(
+        id=agreed.id,
+        org_id=agreed.org_id,
+        purchase_id=agreed.purchase_id,
+        agent_id=agreed.agent_id,
+        payee_org_id=agreed.payee_org_id,
+        meter=agreed.meter,
+        quantity=quantity,
+        unit_minor=agreed.unit_minor,
+        price_minor=price_minor,
+        creator_bps=agreed.creator_bps,
+        creator_minor=shares.creator_minor,
+        commission_minor=shares.commission_minor,
+        granted_minor=0,
+        taken_minor=0,
+        used_at=now,
+    )
+
+
+def _of_agent(spend: NewSpend, agreed: MarketplaceAgreedUse) -> NewSpend:
+    kept = {"payee_agent_id": agreed.agent_id, "meter": agreed.meter}
+    return replace(
+        spend,
+        action=ACTION,
+        amount_minor=agreed.quantity * agreed.unit_minor,
+        quantity=agreed.quantity,
+        metadata={**(spend.metadata or {}), **kept},
+    )
+
+
+def _require_same(wanted: NewUse, spend: Spend, done: MarketplaceUse | MarketplaceAgreedUse | None) -> None:
     asked = (wanted.agent_id, wanted.meter, wanted.spend.quantity, wanted.spend.spender.run_id)
-    if row is None or (row.agent_id, row.meter, row.quantity, spend.run_id) != asked:
+    if done is None or (done.agent_id, done.meter, done.quantity, spend.run_id) != asked:
         raise other_request()
-    return Used(use=row, spend=spend, replayed=True)
 
 
 async def refund(

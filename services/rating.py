@@ -1,12 +1,13 @@
 """What usage costs: by the price of the agent that was used, otherwise by that of the model, at the time of the use."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Invalid
+from domain.marketplace.use import UseTerms
 from domain.metering.adapters import ModelCall
 from domain.metering.prices import ModelPrice
 from domain.usage.call import AgentPrice, Cost, cost_by_agent, cost_by_model, nameless, quantity_of
@@ -16,10 +17,11 @@ from repositories.model_price import PriceBook, Wanted, unknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """What usage is rated by: the prices of models, and the commission on agents' prices."""
+    """What usage is rated by: the prices of models, the commission on agents' prices, and what uses are sold by."""
 
     prices: PriceBook
     commission_bps: int
+    uses: UseTerms = field(default_factory=UseTerms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

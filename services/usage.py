@@ -25,6 +25,7 @@ from domain.spend.scope import Known, Named, SpendingKey, scope_of
 from domain.usage.arrears import Billed, EventCost, Metered, OpenBill, Source, billed_parts
 from domain.usage.call import Cost, call_of
 from domain.usage.event import (
+    PAYEE,
     PLATFORM_SOURCE,
     InvalidEvent,
     OtherEvent,
@@ -41,7 +42,9 @@ from repositories import billing_terms, usage, usage_bill
 from repositories.meter import counting
 from repositories.spend import existing
 from runtime.database import driver_connection
+from services.marketplace_use import Priced
 from services.rating import Rates, Use, rate_uses
+from services.usage_of_agents import ReportedUse, reported_use, sold_to
 
 _OTHER = "An event with this source and id was accepted before, and said something else. Give each event its own id."
 _COST = ("currency", "cost_pico", "creator_pico", "platform_pico", "rated_by", "price_ref", "creator_org_id")
@@ -95,7 +98,8 @@ class Delivery:
 class _Judged:
     """An event that could be read, what it is known by, and why it is refused unless it is known.
 
-    `charging` are the meters that charge for it, to credits; `billed` is what goes on a bill in their stead.
+    `charging` are the meters that charge for it, to credits; `billed` is what goes on a bill in their stead. `use` is
+    the use of an agent of the marketplace that it reports, which is charged in the stead of both.
     """
 
     event: UsageEvent
@@ -103,6 +107,7 @@ class _Judged:
     readings: Sequence[Reading] = ()
     charging: Sequence[Meter] = ()
     billed: Sequence[Billed] = ()
+    use: ReportedUse | None = None
     call: ModelCall | None = None
     cost: Cost | None = None
     refusal: DomainError | None = None
@@ -144,11 +149,13 @@ class _Context:
 
     `spends` are those of the organization among the spends that are named; `scopes` what was judged of agent,
     department and project, which many events name alike; `arrears` the terms of an organization that is invoiced
-    for its usage, None where it pays with credits.
+    for its usage, None where it pays with credits. `sold` is what uses cost of the agents of the marketplace that are
+    named, or why they are not sold.
     """
 
     delivery: Delivery
     agents: Mapping[str, Agent]
+    sold: Mapping[str, Priced | DomainError]
     known: Known
     meters: Mapping[str, Sequence[Meter]]
     spends: Collection[str]
@@ -173,6 +180,7 @@ async def _context(session: AsyncSession, delivery: Delivery, events: Sequence[U
         delivery=delivery,
         arrears=held.terms if held is not None and held.terms.mode is UsageMode.ARREARS else None,
         agents=agents,
+        sold=await sold_to(session, delivery.org_id, named(PAYEE), terms=delivery.rates.uses, now=delivery.at),
         known=await usage.known(session, delivery.org_id, own, departments, named("project_id")),
         meters=meters,
         spends=await existing(session, delivery.org_id, named("spend_id")),
@@ -235,7 +243,7 @@ def _read(delivery: Delivery, document: object) -> UsageEvent | DomainError:
 
 async def _judge(session: AsyncSession, context: _Context, events: Mapping[UUID, UsageEvent]) -> dict[UUID, _Judged]:
     judged = {digest: _judge_one(context, event, digest) for digest, event in events.items()}
-    good = [each for each in judged.values() if each.refusal is None]
+    good = [each for each in judged.values() if each.refusal is None and each.use is None]
     uses = [_use(context, each) for each in good]
     for each, rated in zip(good, await rate_uses(session, context.delivery.rates, uses), strict=True):
         each.refusal = rated if isinstance(rated, Invalid) else _unrated(each) if rated is None else None
@@ -295,8 +303,11 @@ def _judge_one(context: _Context, event: UsageEvent, digest: UUID) -> _Judged:
         event = event if call is None else _called(event, call)
         meters = context.meters.get(event.type, ())
         readings = [read(meter, event) for meter in meters]
+        use = reported_use(event, context.sold)
     except DomainError as refusal:
         return _Judged(event=event, digest=digest, refusal=refusal)
+    if use is not None:
+        return _Judged(event=event, digest=digest, readings=readings, call=call, use=use, cost=use.cost())
     charging = () if spend_id is not None else [meter for meter in meters if meter.is_charged]
     return _Judged(event=event, digest=digest, readings=readings, call=call, charging=charging)
 
@@ -400,6 +411,8 @@ def _row(delivery: Delivery, sent_by: str, judged: _Judged) -> dict[str, object]
 
 def _charge(judged: _Judged) -> Mapping[str, object]:
     """Return what an event is charged by; nothing where it is not charged."""
+    if judged.use is not None:
+        return judged.use.row()
     charging = [meter.number for meter in judged.charging if meter.currency or judged.cost is not None]
     counted = {reading.meter: reading.quantity for reading in judged.readings}
     if not charging:

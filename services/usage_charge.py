@@ -37,6 +37,8 @@ _WHY = {
     Waits.AMOUNT: "cost more than one charge may be",
     Waits.EVENT: "lie in a month that was detached",
     Waits.BOOKS: "are refused by the books",
+    Waits.CREDITS: "report uses of agents for which the credits do not suffice",
+    Waits.LIMIT: "report uses of agents that a spend control refuses",
 }
 
 
@@ -80,7 +82,7 @@ async def charge_due(
 
     Args:
         session: of the platform.
-        org_id: whose credits pay.
+        org_id: whose credits pay. Uses of agents are left out, see `services.usage_of_agents`.
         due_before: what came in later is left to the next run.
         at: the time of the charges, in whose windows they count.
         price: of a credit.
@@ -103,7 +105,7 @@ async def charge_due(
     await _charge(work, due)
     await charges.write_charged(session, org_id, work.spent, at)
     await charges.write_months(session, org_id, {place: work.months[place] for place in work.changed})
-    await _wait(session, org_id, work.waiting, at)
+    await wait(session, org_id, work.waiting, until=at + AGAIN, at=at)
     return Charged(len(work.spent), len(work.waiting), len(due) == limit)
 
 
@@ -194,10 +196,13 @@ async def _take(work: _Charging, spends: Sequence[NewSpend]) -> list[UUID]:
     return taken
 
 
-async def _wait(session: AsyncSession, org_id: str, waiting: Mapping[UUID, Waits], at: datetime) -> None:
+async def wait(
+    session: AsyncSession, org_id: str, waiting: Mapping[UUID, Waits], *, until: datetime, at: datetime
+) -> None:
+    """Write why events are not charged and when it is tried again, and alert of each reason once a day."""
     for reason in sorted(set(waiting.values())):
         events = [event for event, why in waiting.items() if why is reason]
-        await charges.postpone(session, org_id, events, reason, at + AGAIN)
+        await charges.postpone(session, org_id, events, reason, until)
         await alert.raise_alert(
             session,
             kind="usage.not_charged",

@@ -1,11 +1,32 @@
 """A use of an agent that is priced by usage: whether it is sold, and what it costs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 
 from domain.errors import Conflict, Forbidden, Invalid
 from domain.marketplace.offer import Offer, check_buyer
 from domain.marketplace.sale import PurchaseStatus
 from domain.money import CREDIT, MAX_AMOUNT_MINOR, format_amount
+from domain.revenue_share import CREATOR_BPS
+
+#: The most units that are used at once.
+MAX_QUANTITY = 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseTerms:
+    """What the platform says of uses.
+
+    Attributes:
+        creator_bps: the creator's share where no other one is set for the agent.
+        exempt: who registers organizations for many others, see `repositories.organization_trait.in_one_hand`.
+        pays_out_granted: whether creators take out what nobody has paid for.
+    """
+
+    creator_bps: int = CREATOR_BPS
+    exempt: Sequence[str] = ()
+    pays_out_granted: bool = False
 
 
 def check_use(
@@ -38,6 +59,19 @@ def check_use(
             "The organization has this agent for a price that its uses are part of.", code="marketplace.not_metered"
         )
     return prices
+
+
+def units_of(quantity: Decimal) -> int:
+    """Return how many units are reported.
+
+    Raises:
+        Invalid: they are no whole number, or too many.
+    """
+    if quantity != quantity.to_integral_value() or not 1 <= quantity <= MAX_QUANTITY:
+        raise Invalid(
+            f"The use of an agent is of a whole number of units, from 1 to {MAX_QUANTITY}.", extra={"field": "quantity"}
+        )
+    return int(quantity)
 
 
 def price_of(prices: Mapping[str, int], meter: str | None, quantity: int) -> int:

@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 from domain.errors import Invalid
+from domain.marketplace.sale import Shares
 from domain.metering.adapters import ModelCall, provider_of, read_call
-from domain.metering.amounts import parse_decimal
+from domain.metering.amounts import minor_pico, parse_decimal
 from domain.metering.charges import QUANTITY_DECIMALS, PerUnit, rate_quantity
 from domain.metering.prices import ModelPrice
 from domain.metering.rating import Rated, rate
 from domain.metering.usage import TokenUsage
-from domain.money import scale_of
+from domain.money import CREDIT, scale_of
 from domain.usage.event import InvalidEvent
 
 
@@ -95,6 +96,20 @@ def cost_by_agent(quantity: Decimal, price: AgentPrice, commission_bps: int) -> 
         rated_by="agent",
         price_ref=price.agent_id,
         creator_org_id=price.creator_org_id,
+    )
+
+
+def cost_of_use(agent_id: str, creator_org_id: str, price_minor: int, shares: Shares) -> Cost:
+    """Return what the use of an agent of the marketplace costs, in minor units of credits, and its shares."""
+    pico = minor_pico(CREDIT)
+    return Cost(
+        currency=CREDIT,
+        cost_pico=price_minor * pico,
+        creator_pico=shares.creator_minor * pico,
+        platform_pico=shares.commission_minor * pico,
+        rated_by="agent",
+        price_ref=agent_id,
+        creator_org_id=creator_org_id,
     )
 
 

@@ -26,6 +26,10 @@ class Waits(StrEnum):
     EVENT = "event"
     #: The books refuse the charge.
     BOOKS = "books"
+    #: It is the use of an agent, for which the credits do not suffice.
+    CREDITS = "credits"
+    #: It is the use of an agent, which a spend control refuses.
+    LIMIT = "limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

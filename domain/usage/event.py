@@ -31,6 +31,8 @@ PLATFORM_SOURCE = "platform:"
 ATTRIBUTES = ("run_id", "step_id", "parent_id", "action", "provider", "model")
 #: What of `data` names something of Bursar's, by the prefix of its id.
 REFERENCES: Mapping[str, str] = {"agent_id": "agt", "project_id": "prj", "department_id": "dep", "spend_id": "spd"}
+#: What of `data` names the agent of the marketplace that was used. It is kept with the use, and is no column of events.
+PAYEE = "payee_agent_id"
 
 _REQUIRED = ("specversion", "id", "source", "type")
 _OPTIONAL = ("subject", "time", "datacontenttype", "dataschema", "data")
@@ -78,7 +80,7 @@ class UsageEvent:
         subject: what it is about, in the sender's words.
         occurred_at: when it happened: the sender's time, or ours where none was sent.
         content: a hash of what was sent, so that another event under the same id is noticed.
-        attributes: those of `ATTRIBUTES` and `REFERENCES` that `data` has.
+        attributes: those of `ATTRIBUTES` and `REFERENCES`, and `PAYEE`, that `data` has.
         data: all of what was sent as `data`.
     """
 
@@ -171,7 +173,7 @@ def digest_of(org_id: str, source: str, event_id: str) -> UUID:
 
 def _attributes(data: Mapping[str, Any]) -> dict[str, str]:
     found = {name: _text(f"data.{name}", data[name]) for name in ATTRIBUTES if data.get(name) is not None}
-    for name, prefix in REFERENCES.items():
+    for name, prefix in (*REFERENCES.items(), (PAYEE, "agt")):
         value = data.get(name)
         if value is None:
             continue

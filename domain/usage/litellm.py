@@ -3,7 +3,8 @@
 The row is `LiteLLM_SpendLogs` of the proxy's schema, as `GET /spend/logs` and `GET /spend/logs/v2` show it. Whose it is
 stands in one of its own fields (`organization_id`, `team_id`, `end_user`, `user`) as an id of ours, or in
 `metadata.spend_logs_metadata`, which a caller of the proxy sets with its request; that may also name agent, run, step
-and action. What a call cost is rated here, from its tokens; what the proxy thought it cost is kept beside it.
+and action, and an agent of the marketplace that was used by it. What a call cost is rated here, from its tokens; what
+the proxy thought it cost is kept beside it.
 """
 
 import json
@@ -12,12 +13,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.ids import is_id
+from domain.usage.event import PAYEE
 
 SOURCE = "platform:litellm"
 TYPE = "llm.call"
 
 _OWNERS = ("organization_id", "team_id", "end_user", "user")
-_NAMED = ("agent_id", "project_id", "department_id", "run_id", "step_id", "parent_id", "action", "spend_id")
+_NAMED = (
+    *("agent_id", "project_id", "department_id", "run_id", "step_id", "parent_id", "action", "spend_id"),
+    *(PAYEE, "quantity"),
+)
 
 
 def organization_of(row: Mapping[str, Any]) -> str | None:
@@ -53,6 +58,9 @@ def event_of(row: Mapping[str, Any]) -> dict[str, Any]:
     data["litellm"] = {name: row[name] for name in _KEPT if row.get(name) not in {None, ""}}
     if _was_served(row):
         data["usage"] = usage_of(row)
+    else:
+        # What has failed or was answered by the proxy's cache costs nothing, by an agent's price neither.
+        data.pop(PAYEE, None)
     document = {"specversion": "1.0", "id": row.get("request_id"), "source": SOURCE, "type": TYPE, "data": data}
     return document if at is None else {**document, "time": at.isoformat()}
 

@@ -15,6 +15,27 @@ BEGIN
 END
 $$;
 
+-- Locks the hold that stands for a spend, if it has one. BU010: there is no such spend.
+CREATE OR REPLACE FUNCTION ledger.lock_reservation(p_org text, p_spend uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted uuid;
+    locked uuid;
+BEGIN
+    LOOP
+        SELECT s.hold_id INTO wanted FROM ledger.spends s WHERE s.org_id = p_org AND s.id = p_spend;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'no spend %', p_spend USING ERRCODE = 'BU010';
+        END IF;
+        -- The hold was replaced while we waited for it: its successor is locked as well, whose id is higher.
+        EXIT WHEN wanted IS NOT DISTINCT FROM locked;
+        PERFORM FROM ledger.holds h WHERE h.id = wanted FOR NO KEY UPDATE;
+        locked := wanted;
+    END LOOP;
+END
+$$;
+
 -- Locks a spend for a change: its hold, if it has one, and then the organization's mutex, and the balance of its debts
 -- where they are given. BU010: there is no such spend.
 CREATE OR REPLACE FUNCTION ledger.lock_spend(p_org text, p_spend uuid, p_debts bigint DEFAULT NULL)
@@ -23,18 +44,8 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     spent ledger.spends;
-    locked uuid;
 BEGIN
-    LOOP
-        SELECT * INTO spent FROM ledger.spends s WHERE s.org_id = p_org AND s.id = p_spend;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'no spend %', p_spend USING ERRCODE = 'BU010';
-        END IF;
-        -- The hold was replaced while we waited for it: its successor is locked as well, whose id is higher.
-        EXIT WHEN spent.hold_id IS NOT DISTINCT FROM locked;
-        PERFORM FROM ledger.holds h WHERE h.id = spent.hold_id FOR NO KEY UPDATE;
-        locked := spent.hold_id;
-    END LOOP;
+    PERFORM ledger.lock_reservation(p_org, p_spend);
     PERFORM ledger.lock_balances(ARRAY[ledger.credits_of(p_org), p_debts]);
     SELECT * INTO STRICT spent FROM ledger.spends s WHERE s.org_id = p_org AND s.id = p_spend;
     RETURN spent;
@@ -313,28 +324,34 @@ BEGIN
 END
 $$;
 
--- Notes that a transfer of the caller has given back all that a spend took, which `ledger.settle_to` had brought to an
--- account that is none of the organization's: it goes back into the windows in which it counted. BU011: nothing is left.
-CREATE OR REPLACE FUNCTION ledger.returned_by(p_org text, p_key text, p_spend uuid, p_transfer uuid, p_at timestamptz)
-RETURNS ledger.change_answer
+-- Notes that a transfer of the caller has given back an amount of what a spend took, or with NULL all that is left of it,
+-- which `ledger.settle_to` had brought to an account that is none of the organization's: it goes back into the windows in
+-- which it counted. BU011: less than that is left.
+DROP FUNCTION IF EXISTS ledger.returned_by(text, text, uuid, uuid, timestamptz);
+CREATE OR REPLACE FUNCTION ledger.returned_by(
+    p_org text, p_key text, p_spend uuid, p_transfer uuid, p_at timestamptz, p_amount bigint DEFAULT NULL
+) RETURNS ledger.change_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     key text := ledger.change_key('refund', p_org, p_key);
-    hash bytea := sha256(convert_to(ROW(p_spend, NULL::bigint)::text, 'UTF8'));
+    hash bytea := sha256(convert_to(ROW(p_spend, p_amount)::text, 'UTF8'));
     before ledger.spends := ledger.lock_spend(p_org, p_spend);
     after ledger.spends := before;
+    given bigint := coalesce(p_amount, before.captured - before.refunded);
     answer ledger.change_answer := ledger.change_again(key, hash);
 BEGIN
     IF answer.replayed THEN
         RETURN answer;
-    ELSIF before.status = 'reserved' OR before.captured = before.refunded THEN
-        RAISE EXCEPTION 'of spend % nothing is left', p_spend USING ERRCODE = 'BU011';
+    ELSIF before.status = 'reserved' OR given <= 0 OR given > before.captured - before.refunded THEN
+        RAISE EXCEPTION 'of spend % only % are left', p_spend, before.captured - before.refunded USING ERRCODE = 'BU011';
     END IF;
-    after.refunded := before.captured;
-    after.status := 'refunded';
+    after.refunded := before.refunded + given;
+    IF after.refunded = before.captured THEN
+        after.status := 'refunded';
+    END IF;
     PERFORM ledger.count_refunded(before, after);
-    RETURN ledger.note_change('refund', key, hash, before.captured - before.refunded, p_transfer, after, p_at);
+    RETURN ledger.note_change('refund', key, hash, given, p_transfer, after, p_at);
 END
 $$;
 

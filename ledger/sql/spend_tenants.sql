@@ -139,5 +139,6 @@ GRANT EXECUTE ON FUNCTION
 TO bursar_api, bursar_platform;
 GRANT EXECUTE ON FUNCTION
     ledger.charge_at, ledger.charge_many_at, ledger.authorize_at, ledger.settle_at, ledger.settle_to,
-    ledger.release_at, ledger.extend_at, ledger.refund_spend, ledger.returned_by, ledger.force_spend, ledger.set_rate
+    ledger.release_at, ledger.extend_at, ledger.refund_spend, ledger.returned_by, ledger.force_spend, ledger.set_rate,
+    ledger.lock_reservation
 TO bursar_platform;

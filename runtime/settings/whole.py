@@ -7,6 +7,7 @@ from pydantic import model_validator
 from domain.errors import Invalid
 from domain.invoice.rules import InvoiceRules
 from domain.invoice.series import DocumentType, series_of
+from domain.marketplace.use import UseTerms
 from domain.metering.price_map import default_price
 from domain.payment.rules import PaymentRules
 from domain.plan import FREE, PREMIUM
@@ -33,6 +34,15 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             entity=self.legal_entity,
             credit=self.price_of_credits,
             credit_includes_tax=self.credit_prices_include_tax,
+        )
+
+    @property
+    def use_terms(self) -> UseTerms:
+        """What uses of agents of the marketplace are sold by."""
+        return UseTerms(
+            creator_bps=self.creator_share_bps,
+            exempt=self.evidence_policy.registrars,
+            pays_out_granted=self.pay_out_granted_credits,
         )
 
     @property

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
@@ -10,17 +11,21 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from activities.usage_charges import UsageChargeActivities
 from api.app import create_app
 from commands.verify import verify
+from contracts.usage_charges import ChargeUsage, UsageCharging
 from domain import accounts
 from domain.accounts import Account
+from domain.credits import CreditPrice
 from domain.payable import HoldBack
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
-from repositories import lot, marketplace_proof, organization_trait, spend
+from repositories import lot, marketplace_proof, organization_trait, spend, usage_charge
 from runtime.database import Database, driver_connection
 from services.payable import shares_of
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.metering import event, send, statuses
 from tests.api.paying import Written
 from tests.api.spending import balance, grant, limit
 from tests.conftest import DatabaseUrls
@@ -39,7 +44,10 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
         report = await verify(connection)
     finally:
         await connection.close()
-    names = {rule.name for rule in (*marketplace_proof.INVARIANTS, *spend.INVARIANTS, *lot.INVARIANTS)}
+    names = {
+        rule.name
+        for rule in (*marketplace_proof.INVARIANTS, *spend.INVARIANTS, *lot.INVARIANTS, *usage_charge.INVARIANTS)
+    }
     checked = [check for check in report.checks if check.name in names]
     assert len(checked) == len(names)
     for check in checked:
@@ -383,6 +391,181 @@ async def test_use_is_refunded_whole_with_both_shares_and_giving_the_agent_back_
     good(await give_back(buyer.owner, purchase))
     assert await balance(buyer.owner) == ("80.00", "0.00")
     refused(await call(buyer.owner, studio), 403, "marketplace.not_in_library")
+
+
+async def test_batch_of_uses_names_agents_and_judges_each_by_itself(
+    studio: Tenant, buyer: Tenant, database: Database
+) -> None:
+    await priced(studio, page="10")
+    await bought(buyer.owner, studio)
+    await limit(database, buyer.org_id, ("agent", buyer.agent_id), day=35 * ONE)
+    page = {"action": "page", "payee_agent_id": studio.agent_id}
+    items: list[dict[str, Any]] = [
+        {"key": "plain", "action": "call", "amount": "2"},
+        {"key": "page", **page, "quantity": 2},
+        {"key": "page", **page, "quantity": 2},
+        {"key": "hour", **page, "action": "hour"},
+        {"key": "beyond", **page, "quantity": 2},
+        {"key": "late", "action": "call", "amount": "3"},
+    ]
+    answers = good(await buyer.agent.post("/credits/use/batch", {"items": items}, key=None))["data"]
+    assert [answer["status"] for answer in answers] == [
+        *("charged", "charged", "charged", "invalid", "refused", "charged"),
+    ]
+    assert [answer["replayed"] for answer in answers] == [False, False, True, False, False, False]
+    assert (answers[1]["amount"], answers[1]["payee_agent_id"]) == ("20.00", studio.agent_id)
+    assert answers[3]["error"]["field"] == "action"
+    assert await earned(studio) == {"granted": "0.00", "paid": "18.00"}
+    assert await balance(buyer.owner) == ("75.00", "0.00")
+    assert good(await call(buyer.agent, studio, "page", quantity=2), 201)["id"] == answers[1]["id"]
+
+
+async def reserved(caller: Caller, studio: Tenant, key: str | None = None, **more: Any) -> httpx2.Response:
+    body = {"action": "page", "payee_agent_id": studio.agent_id, "quantity": 4, **more}
+    return await caller.post("/credits/reserve", body, key=key or new_key())
+
+
+async def captured(caller: Caller, hold: dict[str, Any], key: str | None = None, **body: Any) -> httpx2.Response:
+    return await caller.post(f"/credits/reservations/{hold['id']}/capture", body, key=key or new_key())
+
+
+async def test_reserved_use_is_charged_once_by_its_units_as_it_was_agreed(
+    studio: Tenant, buyer: Tenant, operator: Caller
+) -> None:
+    await priced(studio, page="10")
+    refused(await reserved(buyer.agent, studio), 403, "marketplace.not_in_library")
+    purchase = await bought(buyer.owner, studio)
+    refused(await reserved(buyer.agent, studio, amount="1"), 422, "request.invalid")
+    assert refused(await reserved(buyer.agent, studio, quantity=11), 402, "ledger.insufficient_funds")
+    key = new_key()
+    hold = good(await reserved(buyer.agent, studio, key), 201)
+    assert (hold["status"], hold["amount"], hold["payee_agent_id"]) == ("reserved", "40.00", studio.agent_id)
+    assert good(await reserved(buyer.agent, studio, key), 201) == hold
+    refused(await reserved(buyer.agent, studio, key, quantity=3), 422, "idempotency.conflict")
+    refused(await call(buyer.agent, studio, key, quantity=4), 422, "idempotency.conflict")
+    assert await balance(buyer.owner) == ("60.00", "40.00")
+    # Whatever becomes of the agent, what was agreed holds.
+    body = {"model": "usage", "prices": {"page": "90"}, "creator_share": "0.1", "status": "retired"}
+    good(await operator.ask("PUT", f"/marketplace/agents/{studio.agent_id}", json=body))
+    good(await buyer.owner.post(f"/marketplace/purchases/{purchase['id']}/cancel", {}))
+    for wrong in ({"quantity": 5}, {"amount": "10"}, {"quantity": 1, "final_capture": False}):
+        refused(await captured(buyer.agent, hold, **wrong), 422, "request.invalid")
+    key = new_key()
+    answers = await asyncio.gather(*(captured(buyer.agent, hold, key, quantity=3) for _ in range(3)))
+    first, *others = [good(answer) for answer in answers]
+    assert others == [first, first]
+    assert (first["status"], first["captured"], first["released"]) == ("captured", "30.00", "10.00")
+    refused(await captured(buyer.agent, hold, quantity=1), 409, "ledger.hold_ended")
+    refused(await captured(buyer.agent, hold, key, quantity=2), 422, "idempotency.conflict")
+    assert await earned(studio) == {"granted": "0.00", "paid": "27.00"}
+    assert await balance(buyer.owner) == ("70.00", "0.00")
+    good(await operator.post(f"/credits/spends/{hold['id']}/refunds", {}, key=new_key()), 201)
+    assert await earned(studio) == {"granted": "0.00", "paid": "0.00"}
+    assert await balance(buyer.owner) == ("100.00", "0.00")
+
+
+async def test_reserved_use_that_is_released_pays_nobody(studio: Tenant, buyer: Tenant) -> None:
+    await priced(studio, page="10")
+    await bought(buyer.owner, studio)
+    hold = good(await reserved(buyer.owner, studio), 201)
+    good(await buyer.owner.post("/credits/release", {"reservation_id": hold["id"]}, key=new_key()))
+    refused(await captured(buyer.owner, hold), 409, "ledger.hold_ended")
+    assert await balance(buyer.owner) == ("100.00", "0.00")
+    plain = good(await buyer.owner.post("/credits/reserve", {"amount": "1"}, key=new_key()), 201)
+    refused(await captured(buyer.owner, plain, quantity=1), 422, "request.invalid")
+
+
+def reported(studio: Tenant, quantity: object = 1, **data: Any) -> dict[str, Any]:
+    return event(data={"payee_agent_id": studio.agent_id, "action": "page", "quantity": quantity, **data})
+
+
+async def charged(database: Database, hours: int = 0) -> None:
+    """Charge what was reported of every organization, as the schedule does."""
+    at = datetime.now(UTC) + timedelta(hours=hours, seconds=1)
+    work = UsageChargeActivities(database, CreditPrice(price=Decimal("0.10"), currency="USD"))
+    progress = UsageCharging(due_before=at, limit=200)
+    while True:
+        done = await work.charge_usage(ChargeUsage(after=progress.after, due_before=at, at=at, limit=200))
+        if progress.is_last(done):
+            return
+        progress = progress.plus(done)
+
+
+async def logged(caller: Caller) -> dict[str, dict[str, Any]]:
+    return {row["event_id"]: row for row in good(await caller.get("/usage/logs?limit=200"))["data"]}
+
+
+async def test_reported_use_is_charged_once_at_the_price_of_its_time_and_shared(
+    studio: Tenant, buyer: Tenant, operator: Caller, database: Database
+) -> None:
+    await priced(studio, page="10")
+    await bought(buyer.owner, studio)
+    first, paid = reported(studio, 2, run_id="night"), good(await call(buyer.owner, studio), 201)
+    spent = "spd_" + paid["id"].removeprefix("hold_")
+    answer = await send(buyer.agent, first, reported(studio, spend_id=spent), first)
+    assert statuses(answer) == ["accepted", "accepted", "duplicate"]
+    row = (await logged(buyer.owner))[first["id"]]
+    assert (row["currency"], row["cost"], row["creator_share"], row["platform_share"]) == ("CREDIT", "20", "18", "2")
+    assert (row["charge"]["status"], row["billed_status"]) == ("due", "prepaid")
+    # What was agreed holds, whatever is offered by the time of the charge.
+    body = {"model": "usage", "prices": {"page": "90"}, "creator_share": "0.1", "status": "retired"}
+    good(await operator.ask("PUT", f"/marketplace/agents/{studio.agent_id}", json=body))
+    await asyncio.gather(charged(database), charged(database))
+    assert await balance(buyer.owner) == ("70.00", "0.00")
+    assert await earned(studio) == {"granted": "0.00", "paid": "27.00"}
+    charge = (await logged(buyer.owner))[first["id"]]["charge"]
+    assert (charge["status"], charge["amount"]) == ("charged", "20.00")
+    spend_view = good(await buyer.owner.get(f"/credits/spends/{charge['spend_id']}"))
+    assert (spend_view["agent_id"], spend_view["run_id"]) == (buyer.agent_id, "night")
+    good(await operator.post(f"/credits/spends/{charge['spend_id']}/refunds", {}, key=new_key()), 201)
+    assert await earned(studio) == {"granted": "0.00", "paid": "9.00"}
+    assert await balance(buyer.owner) == ("90.00", "0.00")
+    assert statuses(await send(buyer.agent, first, reported(studio))) == ["duplicate", "marketplace.retired"]
+
+
+async def test_reported_use_that_does_not_fit_waits_and_nobody_owes_it(
+    studio: Tenant, buyer: Tenant, operator: Caller, database: Database
+) -> None:
+    await priced(studio, page="10")
+    await bought(buyer.owner, studio)
+    # It is paid with credits, also by an organization that is invoiced for its usage.
+    good(await operator.ask("PUT", f"/organizations/{buyer.org_id}/billing-terms", json={"mode": "arrears"}))
+    await limit(database, buyer.org_id, ("agent", buyer.agent_id), day=25 * ONE)
+    within, beyond, more = reported(studio, 2), reported(studio, 1), reported(studio, 12)
+    await send(buyer.agent, within, beyond)
+    await send(buyer.owner, more)
+    await charged(database)
+
+    async def states() -> list[tuple[str, str | None]]:
+        rows = await logged(buyer.owner)
+        found = [rows[each["id"]]["charge"] for each in (within, beyond, more)]
+        return [(charge["status"], charge["waits_for"]) for charge in found]
+
+    assert await states() == [("charged", None), ("waiting", "limit"), ("waiting", "credits")]
+    assert {row["billed_status"] for row in (await logged(buyer.owner)).values()} == {"prepaid"}
+    assert await earned(studio) == {"granted": "0.00", "paid": "18.00"}
+    assert await balance(buyer.owner) == ("80.00", "0.00")
+    assert await owed(database, buyer.org_id) == 0
+    await top_up(database, buyer)
+    await charged(database)
+    assert (await states())[2] == ("waiting", "credits")
+    await charged(database, hours=2)
+    assert (await states())[2] == ("charged", None)
+    await charged(database, hours=25)
+    assert (await states())[1] == ("charged", None)
+    assert await balance(buyer.owner) == ("50.00", "0.00")
+    assert await earned(studio) == {"granted": "0.00", "paid": "135.00"}
+
+
+async def test_reported_use_that_is_not_sold_is_invalid(studio: Tenant, buyer: Tenant) -> None:
+    assert statuses(await send(buyer.owner, reported(studio))) == ["not_found"]
+    await priced(studio, page="10")
+    assert statuses(await send(studio.owner, reported(studio))) == ["marketplace.own_agent"]
+    assert statuses(await send(buyer.owner, reported(studio))) == ["marketplace.not_in_library"]
+    await bought(buyer.owner, studio)
+    wrong = [reported(studio, "0.5"), reported(studio, 0), reported(studio, action="hour")]
+    answer = await send(buyer.owner, *wrong, reported(studio, payee_agent_id="studio"))
+    assert statuses(answer) == ["request.invalid"] * 3 + ["usage.invalid_event"]
 
 
 async def test_what_can_be_given_back_is_not_paid_out_at_any_level(

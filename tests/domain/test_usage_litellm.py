@@ -9,8 +9,9 @@ import pytest
 from domain.usage.litellm import event_of, organization_of, started_at
 
 ORG = "org_01kar6h2d8e4wvq3r5s7t9x1zy"
+USE: dict[str, Any] = {"payee_agent_id": "agt_01kar6h2d8e4wvq3r5s7t9x1zy", "action": "page", "quantity": 3}
 METADATA: dict[str, Any] = {
-    "spend_logs_metadata": {"organization_id": ORG, "run_id": "run-1", "step_id": "s"},
+    "spend_logs_metadata": {"organization_id": ORG, "run_id": "run-1", "step_id": "s", **USE},
     "usage_object": {"completion_tokens": 20, "prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 4}},
     "status": None,
 }
@@ -45,6 +46,7 @@ def test_row_that_the_proxy_made_is_read_whole(metadata: Any) -> None:
     event = event_of(row)
     assert (event["id"], event["source"], event["type"]) == (ROW["request_id"], "platform:litellm", "llm.call")
     assert event["data"] == {
+        **USE,
         "run_id": "run-1",
         "step_id": "s",
         "model": "gpt-4o",

@@ -3,18 +3,22 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from starlette.responses import Response
 
 from api.deps import Deps
 from api.errors import errors
 from api.v1.spends.asking import Completing, asked_by
-from api.v1.spends.schemas import UseCreate, used_document
+from api.v1.spends.schemas import Capture, ReserveCreate, UseCreate, used_document
 from domain.access import Actor
 from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
 from domain.marketplace.offer import NotForSale
 from domain.spend.scope import SpendingKey
+from ledger.spends import Changed
+from models.marketplace import MarketplaceAgreedUse
 from repositories import agent as agents
+from repositories.spend import Asked
 from services import marketplace_use as service
 from services.marketplace_use import NewUse
 
@@ -40,31 +44,79 @@ async def use_agent(deps: Deps, actor: Actor, key: SpendingKey, body: UseCreate,
         NotFound, Forbidden, Conflict: the agent is not there, or not the organization's to use.
         InsufficientFunds, SpendLimitExceeded: the books refused it.
     """
+    asked = asked_by(actor, key, body, spend_key)
+    document, replayed = await used(deps, actor, Completing(deps, actor, key), body.payee_agent_id, asked)
+    return _answer(document, replayed=replayed)
+
+
+async def used(
+    deps: Deps, actor: Actor, completing: Completing, agent_id: str | None, asked: Asked
+) -> tuple[dict[str, Any], bool]:
+    """Do what `use_agent` does; return the answer, and whether the key had it before."""
     assert actor.org_id is not None
-    assert body.payee_agent_id is not None
-    if body.amount is not None:
-        raise Invalid("The use of an agent costs what its offer says. Leave the amount out.", extra={"field": "amount"})
-    async with deps.session_for(actor) as session:
-        await agents.get(session, body.payee_agent_id)
-    # Whom it is for is the key's, as for every spend; what it costs, the purchase says.
-    asked = replace(asked_by(actor, key, body, spend_key), amount_minor=0)
-    wanted = NewUse(
-        agent_id=body.payee_agent_id, meter=body.action, spend=await Completing(deps, actor, key).complete(asked)
-    )
+    wanted = await _wanted(deps, actor, completing, agent_id, asked)
     async with deps.database.platform() as session:
-        used = await service.use(
+        done = await service.use(session, actor.org_id, wanted, terms=deps.settings.use_terms, now=datetime.now(UTC))
+    # A control's refusal is on record, so it was committed.
+    if done.refusal is not None:
+        raise done.refusal
+    assert done.use is not None
+    assert done.spend is not None
+    return used_document(done.use, done.spend), done.replayed
+
+
+async def reserve_for_agent(
+    deps: Deps, actor: Actor, key: SpendingKey, body: ReserveCreate, spend_key: str
+) -> Response:
+    """Set the price of a use of an agent aside, or answer what the key has set aside already; raises as `use_agent`."""
+    assert actor.org_id is not None
+    now = datetime.now(UTC)
+    asked = asked_by(actor, key, body, spend_key)
+    wanted = await _wanted(deps, actor, Completing(deps, actor, key), body.payee_agent_id, asked)
+    async with deps.database.platform() as session:
+        done = await service.reserve(
+            session, actor.org_id, wanted, terms=deps.settings.use_terms, expires_at=now + body.expires_in, now=now
+        )
+    if done.refusal is not None:
+        raise done.refusal
+    assert done.agreed is not None
+    assert done.spend is not None
+    return _answer(used_document(done.agreed, done.spend), replayed=done.replayed)
+
+
+async def capture_use(deps: Deps, agreed: MarketplaceAgreedUse, body: Capture, spend_key: str) -> Changed:
+    """Charge what was used of a reservation for an agent, and share it.
+
+    Raises:
+        Invalid: an amount is named, the rest is to be kept, or there are more units than were reserved.
+        Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
+    """
+    if body.amount is not None:
+        raise Invalid("The use of an agent is captured in units. Send quantity.", extra={"field": "amount"})
+    if not body.final_capture:
+        raise Invalid("The use of an agent is captured once.", extra={"field": "final_capture"})
+    async with deps.database.platform() as session:
+        return await service.capture(
             session,
-            actor.org_id,
-            wanted,
-            creator_bps=deps.settings.creator_share_bps,
-            exempt=deps.settings.evidence_policy.registrars,
+            agreed,
+            quantity=body.quantity,
+            key=spend_key,
             pays_out_granted=deps.settings.pay_out_granted_credits,
             now=datetime.now(UTC),
         )
-    # A control's refusal is on record, so it was committed.
-    if used.refusal is not None:
-        raise used.refusal
-    assert used.use is not None
-    assert used.spend is not None
-    headers = {"Idempotent-Replayed": "true"} if used.replayed else None
-    return Response(json.dumps(used_document(used.use, used.spend)), 201, headers, "application/json")
+
+
+async def _wanted(deps: Deps, actor: Actor, completing: Completing, agent_id: str | None, asked: Asked) -> NewUse:
+    assert agent_id is not None
+    if asked.amount_minor is not None:
+        raise Invalid("The use of an agent costs what its offer says. Leave the amount out.", extra={"field": "amount"})
+    async with deps.session_for(actor) as session:
+        await agents.get(session, agent_id)
+    # Whom it is for is the key's, as for every spend; what it costs, the purchase says.
+    spend = await completing.complete(replace(asked, amount_minor=0))
+    return NewUse(agent_id=agent_id, meter=asked.action, spend=spend)
+
+
+def _answer(document: dict[str, Any], *, replayed: bool) -> Response:
+    headers = {"Idempotent-Replayed": "true"} if replayed else None
+    return Response(json.dumps(document), 201, headers, "application/json")

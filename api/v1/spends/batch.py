@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError, WithJsonSchema
@@ -10,10 +11,19 @@ from pydantic import Field, TypeAdapter, ValidationError, WithJsonSchema
 from api.deps import Deps
 from api.fields import RequestModel, ResponseModel, example
 from api.idempotency import checked_key
+from api.v1.spends.agents import used
 from api.v1.spends.asking import Completing, asked_by, key_of
 from api.v1.spends.schemas import SpendCreate, spent_document
 from domain.access import Actor
-from domain.errors import DomainError, Invalid, other_request
+from domain.errors import (
+    DomainError,
+    IdempotencyConflict,
+    InsufficientFunds,
+    Invalid,
+    SpendLimitExceeded,
+    Unavailable,
+    other_request,
+)
 from domain.ids import MAX_CLIENT_KEY_LENGTH
 from domain.spend.scope import SpendingKey
 from ledger.spending import MAX_SPENDS
@@ -31,6 +41,12 @@ class UseItem(SpendCreate):
 
 
 _ITEM: TypeAdapter[UseItem] = TypeAdapter(UseItem)
+#: What the refusals of an agent's use are answered as; all others make the item invalid.
+_REFUSED = {
+    SpendLimitExceeded: Outcome.REFUSED,
+    InsufficientFunds: Outcome.INSUFFICIENT,
+    IdempotencyConflict: Outcome.CONFLICT,
+}
 #: An item is judged by itself, so that one that makes no sense spoils no other.
 Item = Annotated[Any, WithJsonSchema(UseItem.model_json_schema(ref_template="#/components/schemas/{model}"))]
 
@@ -65,9 +81,13 @@ class BatchAnswer(ResponseModel):
 
 @dataclass(slots=True)
 class _Entry:
-    """One item on its way: what it asks for, what goes to the books, and what is answered."""
+    """One item on its way: what it asks for, what goes to the books, and what is answered.
+
+    `agent_id` is the agent of the marketplace of whose use it is.
+    """
 
     key: str | None = None
+    agent_id: str | None = None
     asked: Asked | None = None
     spend: NewSpend | None = None
     answer: dict[str, Any] | None = None
@@ -77,6 +97,17 @@ async def use_many(deps: Deps, actor: Actor, key: SpendingKey, body: UseBatch) -
     """Charge the items of a batch and return the answer as JSON."""
     completing = Completing(deps, actor, key)
     entries = [_judged(actor, key, item) for item in body.items]
+    # In the order given: what is together charges together, and each use of an agent is a sale of its own.
+    for is_use, together in groupby(entries, lambda entry: entry.agent_id is not None):
+        if is_use:
+            for entry in together:
+                await _use_agent(deps, actor, completing, entry)
+        else:
+            await _charge_plainly(deps, actor, completing, list(together))
+    return json.dumps({"data": [entry.answer for entry in entries]}, ensure_ascii=False).encode()
+
+
+async def _charge_plainly(deps: Deps, actor: Actor, completing: Completing, entries: Sequence[_Entry]) -> None:
     for entry in entries:
         if entry.asked is not None:
             try:
@@ -87,7 +118,19 @@ async def use_many(deps: Deps, actor: Actor, key: SpendingKey, body: UseBatch) -
     again = [entry for entry in entries if entry.asked is not None and _may_be_repeated(entry)]
     if again:
         await _repeat(deps, actor, again)
-    return json.dumps({"data": [entry.answer for entry in entries]}, ensure_ascii=False).encode()
+
+
+async def _use_agent(deps: Deps, actor: Actor, completing: Completing, entry: _Entry) -> None:
+    assert entry.asked is not None
+    try:
+        document, replayed = await used(deps, actor, completing, entry.agent_id, entry.asked)
+    except Unavailable:
+        raise
+    except DomainError as error:
+        status = next((status.value for kind, status in _REFUSED.items() if isinstance(error, kind)), "invalid")
+        _refuse(entry, status, error)
+        return
+    entry.answer = {"key": entry.key, "replayed": replayed, **document}
 
 
 def _judged(actor: Actor, key: SpendingKey, item: object) -> _Entry:
@@ -96,6 +139,7 @@ def _judged(actor: Actor, key: SpendingKey, item: object) -> _Entry:
     try:
         use = _ITEM.validate_python(item)
         entry.asked = asked_by(actor, key, use, key_of(actor, checked_key(use.key)))
+        entry.agent_id = use.payee_agent_id
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False, include_context=False)[0]
         field = ".".join(str(part) for part in wrong["loc"])

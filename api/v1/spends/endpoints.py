@@ -18,7 +18,7 @@ from api.fields import AgentId, DepartmentId, Moment, OrganizationId, Page, Proj
 from api.idempotency import checked_key
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
 from api.tenancy import known_organization
-from api.v1.spends.agents import USING, use_agent
+from api.v1.spends.agents import USING, capture_use, reserve_for_agent, use_agent
 from api.v1.spends.asking import answered, asked_by, key_of, spend_key
 from api.v1.spends.batch import BatchAnswer, UseBatch, use_many
 from api.v1.spends.schemas import (
@@ -38,13 +38,13 @@ from api.v1.spends.schemas import (
     summary_view,
 )
 from domain.access import Actor, Permission
-from domain.errors import Conflict, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
+from domain.errors import Conflict, Invalid, NotFound
 from domain.ids import uuid_of
 from domain.money import CREDIT, parse_amount
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend, SpendStatus, Spent
+from repositories import marketplace, spend_day
 from repositories import spend as spends
-from repositories import spend_day
 from repositories.spend import SpendFilter
 
 router = APIRouter(tags=["credits"])
@@ -53,7 +53,6 @@ router = APIRouter(tags=["credits"])
 MAX_TERM = timedelta(days=92)
 TERM = timedelta(days=30)
 
-_SPENDING = errors(InsufficientFunds, SpendLimitExceeded)
 _ENDING = errors(NotFound, (Conflict, "ledger.hold_ended"), (Conflict, "ledger.hold_expired"))
 
 Key = Annotated[str, spend_key()]
@@ -99,13 +98,14 @@ async def use_credits_for_many(
 ) -> Response:
     """Use credits for many actions, each under its own `key` and answered by itself, in the order given.
 
-    They are charged by one statement, as if one after the other. Repeat it as it is, in parts or item by item: each key
-    takes effect once, here and at `POST /credits/use`, where it is the `Idempotency-Key`.
+    They are charged by one statement, as if one after the other, and uses of agents of the marketplace, of which each
+    is a sale, one by one (`payee_agent_id`). Repeat it as it is, in parts or item by item: each key takes effect once,
+    here and at `POST /credits/use`, where it is the `Idempotency-Key`.
     """
     return Response(await use_many(deps, actor, key, body), media_type="application/json")
 
 
-@router.post("/credits/reserve", status_code=201, response_model=ReservationView, responses=_SPENDING)
+@router.post("/credits/reserve", status_code=201, response_model=ReservationView, responses=USING)
 async def reserve_credits(
     body: ReserveCreate,
     deps: DepsDep,
@@ -113,7 +113,12 @@ async def reserve_credits(
     spend_key: Key,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
-    """Set credits aside until they are captured, released or expired. They count in the limits of this moment."""
+    """Set credits aside until they are captured, released or expired. They count in the limits of this moment.
+
+    With `payee_agent_id` it is for so many units of an agent of the library, at the price and share of this moment.
+    """
+    if body.payee_agent_id is not None:
+        return await reserve_for_agent(deps, actor, key, body, spend_key)
     expires_at = datetime.now(UTC) + body.expires_in
 
     async def reserve(org_id: str, spend: NewSpend) -> Spent:
@@ -131,9 +136,18 @@ async def capture_reservation(
     spend_key: Key,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
-    """Use all or a part of a reservation. The rest goes back, unless `final_capture` is false."""
-    amount_minor = None if body.amount is None else parse_amount(body.amount, CREDIT)
+    """Use all or a part of a reservation. The rest goes back, unless `final_capture` is false.
+
+    One for an agent of the marketplace is captured once, by the `quantity` of units that were used.
+    """
     spend_id = await _own(deps, actor, reservation_id)
+    async with deps.session_for(actor) as session:
+        agreed = await marketplace.reserved_use(session, spend_id)
+    if agreed is not None:
+        return _changed(await capture_use(deps, agreed, body, spend_key))
+    if body.quantity is not None:
+        raise Invalid("Only the use of an agent is captured in units. Send amount.", extra={"field": "quantity"})
+    amount_minor = None if body.amount is None else parse_amount(body.amount, CREDIT)
 
     async def capture(books: Spending) -> Changed:
         return await books.settle(

@@ -24,7 +24,7 @@ from domain.ids import transfer_id, uuid_id
 from domain.money import CREDIT, format_amount
 from domain.text import is_storable
 from ledger.spends import Changed, NewSpend, Outcome, SpendStatus, Spent
-from models.marketplace import MarketplaceUse
+from models.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from models.spend import Spend, SpendChange
 from repositories.spend import public_id
 
@@ -63,6 +63,10 @@ class SpendCreate(RequestModel):
     department_id: DepartmentId | None = None
     project_id: ProjectId | None = None
     run_id: RunId | None = Field(default=None, description="What the run of several steps is called.")
+    payee_agent_id: AgentId | None = Field(
+        default=None,
+        description="An agent of the library that is priced by usage: `action` is its meter, `quantity` the units.",
+    )
     metadata: Metadata | None = Field(default=None, description="Kept with it: up to 20 names with short values.")
 
     @model_validator(mode="after")
@@ -76,11 +80,6 @@ class UseCreate(SpendCreate):
     """An action that is charged at its cost, an amount of credits, or the use of an agent of the marketplace."""
 
     model_config = example(action="api_call", quantity=1)
-
-    payee_agent_id: AgentId | None = Field(
-        default=None,
-        description="An agent of the library that is priced by usage: `action` is its meter, `quantity` the units.",
-    )
 
 
 class ReserveCreate(SpendCreate):
@@ -97,6 +96,13 @@ class Capture(RequestModel):
     model_config = example(amount="2.50", final_capture=False)
 
     amount: Amount | None = Field(default=None, description="All that is held when left out.")
+    quantity: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_QUANTITY,
+        strict=True,
+        description="Instead of the amount, of a reservation for an agent of the marketplace: the units used.",
+    )
     final_capture: bool = Field(default=True, description="Whether the rest is released; `false` keeps it held.")
 
 
@@ -160,6 +166,7 @@ class ReservationView(_SpendView):
 
     available: str = Field(description="What the organization could spend right after it.")
     expires_at: datetime
+    payee_agent_id: str | None = Field(default=None, description="The agent of the marketplace that is to be used.")
 
 
 class ChangeView(ResponseModel):
@@ -336,14 +343,14 @@ def spent_document(spent: Spent, spend: NewSpend) -> dict[str, Any]:
     return document
 
 
-def used_document(use: MarketplaceUse, spend: Spend) -> dict[str, Any]:
-    """Show the use of an agent of the marketplace as `UseView`."""
-    return {
+def used_document(use: MarketplaceUse | MarketplaceAgreedUse, spend: Spend) -> dict[str, Any]:
+    """Show the use of an agent of the marketplace as `UseView`, or one that is reserved as `ReservationView`."""
+    document = {
         "id": public_id(spend),
         "status": Outcome.CHARGED.value,
         "action": use.meter,
         "quantity": use.quantity,
-        "amount": _credits(use.price_minor),
+        "amount": _credits(use.quantity * use.unit_minor),
         "currency": CREDIT,
         "available": _credits(spend.available),
         "agent_id": spend.agent_id,
@@ -353,6 +360,9 @@ def used_document(use: MarketplaceUse, spend: Spend) -> dict[str, Any]:
         "created_at": _moment(spend.at),
         "payee_agent_id": use.agent_id,
     }
+    if isinstance(use, MarketplaceAgreedUse) and spend.expires_at is not None:
+        document |= {"status": Outcome.RESERVED.value, "expires_at": _moment(spend.expires_at)}
+    return document
 
 
 def _moment(at: datetime) -> str:

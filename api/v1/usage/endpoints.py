@@ -19,7 +19,7 @@ from api.v1.usage.schemas import EVENTS_BODY, EstimateRequest, EstimateView, Eve
 from contracts.runs import usage_sync_run
 from contracts.usage import UsageSync
 from domain.access import Actor, Permission
-from domain.errors import Conflict, Invalid, NotFound
+from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.usage.call import call_of
 from domain.usage.event import MAX_EVENTS, InvalidEvent, LateEvent, OtherEvent
 from repositories import agent as agents
@@ -37,7 +37,14 @@ ForOperators = Annotated[OrganizationId | None, Query(description="For operators
 @router.post(
     "/usage/events",
     response_model=EventsView,
-    responses=errors(NotFound, InvalidEvent, LateEvent, OtherEvent),
+    responses=errors(
+        NotFound,
+        InvalidEvent,
+        LateEvent,
+        OtherEvent,
+        (Forbidden, "marketplace.not_in_library"),
+        (Conflict, "marketplace.not_metered"),
+    ),
     openapi_extra=EVENTS_BODY,
 )
 @takes_lines
@@ -60,7 +67,7 @@ async def send_usage_events(
         org_id=org_id,
         at=datetime.now(UTC),
         late=deps.settings.usage_late,
-        rates=Rates(prices=deps.prices, commission_bps=deps.settings.commission_bps),
+        rates=Rates(prices=deps.prices, commission_bps=deps.settings.commission_bps, uses=deps.settings.use_terms),
         key=key,
     )
     async with deps.database.platform() as session:

@@ -173,7 +173,8 @@ class EventChargeView(ResponseModel):
 
     status: Literal["due", "waiting", "charged"]
     waits_for: str | None = Field(
-        description="rate: an exchange rate of its currency. amount, event, books: an operator, who has an alert."
+        description="rate: an exchange rate of its currency. amount, event, books: an operator, who has an alert. "
+        "credits, limit: of the use of an agent, the credits or a limit that it fits into."
     )
     amount: str | None = Field(description="In credits.")
     spend_id: str | None

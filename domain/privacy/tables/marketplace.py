@@ -43,6 +43,15 @@ TABLES: Mapping[str, Place] = {
         },
         WHO_DECIDED,
     ),
+    "marketplace_agreed_uses": Place(
+        "who has reserved or reported the use of which agent that is priced by usage, and at what price",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id purchase_id agent_id payee_org_id spend_id",
+            FINANCIAL: "quantity unit_minor creator_bps",
+            TECHNICAL: "meter tries agreed_at",
+        },
+    ),
     "marketplace_uses": Place(
         "who has used which agent that is priced by usage, and how the price was shared",
         WITH_THE_BOOKS,

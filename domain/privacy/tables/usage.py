@@ -96,7 +96,7 @@ TABLES: Mapping[str, Place] = {
         "what was charged for usage",
         WITH_THE_BOOKS,
         {
-            IDENTIFIER: "org_id event meters spend_id",
+            IDENTIFIER: "org_id event meters use_id spend_id",
             FINANCIAL: "quantities amount",
             TECHNICAL: "occurred_at due_at waits_for charged_at",
         },

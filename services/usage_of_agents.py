@@ -1,0 +1,147 @@
+"""Usage events that report the use of an agent of the marketplace: what was agreed by it, and its charge.
+
+Price and share are those of the moment at which the event came in. It is charged like any other use: it has to fit into
+the spend controls and the credits, is never forced, and its creator has a share once it is paid.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import DomainError, InsufficientFunds, SpendLimitExceeded, Unavailable
+from domain.ids import uuid_id
+from domain.marketplace.sale import shares_of
+from domain.marketplace.use import UseTerms, price_of, units_of
+from domain.usage.call import Cost, cost_of_use, quantity_of
+from domain.usage.charge import Waits
+from domain.usage.event import PAYEE, UsageEvent
+from ledger.spends import NewSpend, Spender
+from repositories import debt, marketplace
+from repositories import usage_charge as charges
+from runtime.database import driver_connection
+from runtime.identity import new_id
+from services.marketplace_use import ACTION, Priced, Used, charge_agreed, priced
+from services.usage_charge import AGAIN, PRINCIPAL, wait
+
+#: The longest time until what was refused is tried again.
+_LONGEST = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedUse:
+    """So many units of a meter of an agent of the marketplace, and what they cost by the prices of its purchase."""
+
+    sold: Priced
+    meter: str
+    quantity: int
+    price_minor: int
+
+    def cost(self) -> Cost:
+        """Return what the event costs: the price of the use, with its shares."""
+        sold = self.sold
+        return cost_of_use(
+            sold.agent_id, sold.payee_org_id, self.price_minor, shares_of(self.price_minor, sold.creator_bps)
+        )
+
+    def row(self) -> Mapping[str, object]:
+        """Return the columns of what was agreed, see `repositories.usage.record`."""
+        sold = self.sold
+        return {
+            "charged_meters": [],
+            "charged_quantities": [],
+            "use_id": new_id("use"),
+            "use_purchase": sold.purchase_id,
+            "use_agent": sold.agent_id,
+            "use_payee": sold.payee_org_id,
+            "use_meter": self.meter,
+            "use_quantity": self.quantity,
+            "use_unit_minor": sold.prices[self.meter],
+            "use_bps": sold.creator_bps,
+        }
+
+
+async def sold_to(
+    session: AsyncSession, org_id: str, agent_ids: Collection[str], *, terms: UseTerms, now: datetime
+) -> dict[str, Priced | DomainError]:
+    """Return what uses of agents cost an organization now, or why they are not sold to it."""
+    found: dict[str, Priced | DomainError] = {}
+    for agent_id in agent_ids:
+        try:
+            offer = (await marketplace.get(session, agent_id)).as_offer()
+            found[agent_id] = await priced(session, org_id, offer, terms=terms, now=now)
+        except DomainError as refusal:
+            found[agent_id] = refusal
+    return found
+
+
+def reported_use(event: UsageEvent, sold: Mapping[str, Priced | DomainError]) -> ReportedUse | None:
+    """Return the use that an event reports; None where it reports none, or one that a spend has paid already.
+
+    Raises:
+        Invalid, NotFound, Forbidden, Conflict: the agent is not sold to the organization, or not by what is reported.
+    """
+    agent_id = event.get(PAYEE)
+    if agent_id is None or event.get("spend_id") is not None:
+        return None
+    found = sold[agent_id]
+    if isinstance(found, DomainError):
+        raise found
+    quantity, meter = units_of(quantity_of(event.data.get("quantity", 1))), event.get("action")
+    price_minor = price_of(found.prices, meter, quantity)
+    assert meter is not None
+    return ReportedUse(sold=found, meter=meter, quantity=quantity, price_minor=price_minor)
+
+
+async def charge(
+    session: AsyncSession, org_id: str, event: UUID, *, due_before: datetime, at: datetime, pays_out_granted: bool
+) -> bool:
+    """Charge a use that was reported, or have it wait where it does not fit; tell whether it was charged now.
+
+    Needs the platform's session.
+    """
+    agreed = await charges.agreed_for(session, org_id, event)
+    await debt.lock(session, agreed.payee_org_id)
+    due = await charges.lock_due_use(session, org_id, event, due_before)
+    if due is None:
+        return False
+    if due.action is None:
+        return await _wait(session, org_id, event, Waits.EVENT, at + AGAIN, at)
+    spend = NewSpend(
+        # What was refused stays refused for its key.
+        key=charges.KEY.format(event=event) + (f":{agreed.tries}" if agreed.tries else ""),
+        action=ACTION,
+        amount_minor=0,
+        spender=Spender(principal=PRINCIPAL, **due.spender),
+        metadata={"usage_event": uuid_id("uev", event)},
+    )
+    connection = await driver_connection(session)
+    try:
+        # The driver's own savepoint: what the books refuse outright takes nothing else back.
+        async with connection.transaction():
+            done = await charge_agreed(session, agreed, spend, pays_out_granted=pays_out_granted, now=at)
+    except Unavailable:
+        raise
+    except DomainError:
+        return await _wait(session, org_id, event, Waits.BOOKS, at + AGAIN, at)
+    if done.use is None:
+        until = at + min(AGAIN * 2 ** min(agreed.tries, 10), _LONGEST)
+        agreed.tries += 1
+        return await _wait(session, org_id, event, _why(done), until, at)
+    await charges.write_charged(session, org_id, {event: (done.use.spend_id, done.use.price_minor)}, at)
+    return True
+
+
+def _why(done: Used) -> Waits:
+    if isinstance(done.refusal, InsufficientFunds):
+        return Waits.CREDITS
+    assert isinstance(done.refusal, SpendLimitExceeded)
+    return Waits.LIMIT
+
+
+async def _wait(session: AsyncSession, org_id: str, event: UUID, why: Waits, until: datetime, at: datetime) -> bool:
+    await session.flush()
+    await wait(session, org_id, {event: why}, until=until, at=at)
+    return False
