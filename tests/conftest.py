@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from dev.stack.postgres import Postgres
-from dev.stack.running import Running
 from runtime.database import Database
 from tests.support.bonus import NO_BONUS
 from tests.support.seeds import seeds_told
@@ -175,12 +174,6 @@ async def db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
     database = Database(database_urls.tenant, database_urls.platform)
     yield database
     await database.close()
-
-
-@pytest.fixture(scope="session")
-def live_stack() -> Running:
-    """The run's whole stack, with worker and web process, as `make run` starts it; seeded keys and ids are in it."""
-    return Running.read(Path(ask("stack")["data_dir"]) / "dev.json")
 
 
 @pytest.fixture(scope="session")

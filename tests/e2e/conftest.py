@@ -2,8 +2,9 @@
 
 import itertools
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -13,6 +14,7 @@ from temporalio.client import Client
 from dev.stack.running import Running
 from runtime.settings import Settings
 from runtime.temporal import data_converter
+from tests.support.servers import ask, end
 
 NUMBERS = itertools.count(1)
 NONCE = secrets.token_hex(4)
@@ -156,14 +158,24 @@ class World:
         return org, callers
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def live_stack() -> Iterator[Running]:
+    """The run's whole stack, with worker and web process, as `make run` starts it; seeded keys and ids are in it.
+
+    It ends with the last test of this folder: its schedules would take the others' CPU.
+    """
+    yield Running.read(Path(ask("stack")["data_dir"]) / "dev.json")
+    end("stack")
+
+
+@pytest.fixture(scope="package")
 async def world(live_stack: Running) -> AsyncIterator[World]:
     limits = httpx2.Limits(max_connections=50)
     async with httpx2.AsyncClient(base_url=live_stack.api_url, trust_env=False, timeout=60, limits=limits) as http:
         yield World(live_stack, http)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def temporal(world: World) -> Client:
     """Temporal as an operator's command line or UI reaches it."""
     running = world.running
@@ -172,14 +184,14 @@ async def temporal(world: World) -> Client:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def stranger(world: World) -> Caller:
     """The owner of an organization that has nothing to do with anything."""
     _, callers = await world.tenant("owner")
     return callers["owner"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def standing(world: World) -> dict[str, dict[str, Any]]:
     """One escrow in each state, for requests that must change nothing."""
     states = ("open", "funded", "delivered", "disputed", "released")

@@ -1,8 +1,8 @@
 """The servers that one test run shares: started when a test first asks, by the process that outlives all tests.
 
 With xdist the tests run in worker processes that end at different times, so none of them may own a server. The
-controller (or, without xdist, the only process) keeps a thread that listens on a unix socket, starts what is asked for
-and answers with where it is. The servers are on a leash held by that thread: they end with it, however it ends.
+controller (or, without xdist, the only process) listens on a unix socket, starts what is asked for and answers with
+where it is. The servers are on a leash held by that process: they end with it, however it ends.
 """
 
 import json
@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -50,27 +51,34 @@ class TestServers:
         # Each client of httpx2 would read the machine's roots, which takes 20 ms; here all addresses are plain HTTP.
         os.environ.pop("SSL_CERT_FILE", None)
         os.environ["SSL_CERT_DIR"] = str(self.directory)
-        self._processes: list[Process] = []
+        self._processes: dict[str, Process] = {}
         self._answers: dict[str, dict[str, str]] = {}
         self._starters: dict[str, Callable[[], dict[str, str]]] = {
             "postgres": self._start_postgres,
             "temporal": self._start_temporal,
             "stack": self._start_stack,
         }
+        # Each server has a thread of its own, which starts it and stays: the leash ends with the thread that holds it.
+        self._threads = {name: ThreadPoolExecutor(1, f"test-{name}") for name in self._starters}
         address = str(self.directory / "s")
         owner = self
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                self.wfile.write(json.dumps(owner.answer(self.rfile.readline().decode().strip())).encode())
+                verb, _, name = self.rfile.readline().decode().strip().partition(" ")
+                answer = owner.answer(name) if verb == "start" else owner.ended(name)
+                self.wfile.write(json.dumps(answer).encode())
 
-        self._server = socketserver.UnixStreamServer(address, Handler)
+        self._server = socketserver.ThreadingUnixStreamServer(address, Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="test-servers", daemon=True)
         self._thread.start()
         os.environ[ADDRESS_VARIABLE] = address
 
     def answer(self, name: str) -> dict[str, str]:
         """Start the named server unless it runs, and return where it is, or why it could not start."""
+        return self._threads[name].submit(self._answer, name).result()
+
+    def _answer(self, name: str) -> dict[str, str]:
         if name not in self._answers:
             try:
                 self._answers[name] = self._starters[name]()
@@ -78,18 +86,27 @@ class TestServers:
                 self._answers[name] = {"error": f"{type(error).__name__}: {error}"}
         return self._answers[name]
 
+    def ended(self, name: str) -> dict[str, str]:
+        """End the named server; who asks for it again gets a new one."""
+        self._answers.pop(name, None)
+        if process := self._processes.pop(name, None):
+            process.kill()
+        return {}
+
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        for process in self._processes:
-            process.kill()
+        for name in list(self._processes):
+            self.ended(name)
+        for thread in self._threads.values():
+            thread.shutdown(wait=False)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _start_postgres(self) -> dict[str, str]:
         postgres = Postgres(self.directory / "pg", self.directory / "postgres.log", FAST_SETTINGS)
         postgres.prepare()
         process = Process(postgres.program())
-        self._processes.append(process)
+        self._processes["postgres"] = process
         wait_until_ready(postgres, process, 30)
         postgres.ensure_database(TEMPLATE_DATABASE)
         migrate(postgres.url(database=TEMPLATE_DATABASE))
@@ -97,12 +114,13 @@ class TestServers:
 
     def _start_temporal(self) -> dict[str, str]:
         temporal = Temporal(free_port(), self.directory / "temporal.log")
-        self._processes.append(start_temporal(temporal))
+        self._processes["temporal"] = start_temporal(temporal)
         return {"address": temporal.address}
 
     def _start_stack(self) -> dict[str, str]:
         """The whole product as `make run` starts it, on ports of its own; its dev.json appears when it is ready."""
         data_dir = self.directory / "stack"
+        (data_dir / "dev.json").unlink(missing_ok=True)  # of one that was ended
         settings = {
             "BURSAR_DATA_DIR": str(data_dir),
             "BURSAR_RATE_LIMIT": "1000000/minute",
@@ -117,7 +135,7 @@ class TestServers:
             cwd=ROOT,
         )
         process = Process(program)
-        self._processes.append(process)
+        self._processes["stack"] = process
         give_up_at = time.monotonic() + STACK_SECONDS
         while not (data_dir / "dev.json").exists():
             if process.exit_code() is not None or time.monotonic() > give_up_at:
@@ -128,13 +146,23 @@ class TestServers:
 
 def ask(name: str) -> dict[str, Any]:
     """Return where the named server of this run is; the first to ask waits for its start."""
-    with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rwb") as stream:
-        connection.connect(os.environ[ADDRESS_VARIABLE])
-        stream.write(f"{name}\n".encode())
-        stream.flush()
-        answer: dict[str, Any] = json.loads(stream.read())
+    answer = _told("start", name)
     if "error" in answer:
         raise RuntimeError(f"the shared {name} server did not start: {answer['error']}")
+    return answer
+
+
+def end(name: str) -> None:
+    """End the named server of this run, which nobody needs any more."""
+    _told("end", name)
+
+
+def _told(verb: str, name: str) -> dict[str, Any]:
+    with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rwb") as stream:
+        connection.connect(os.environ[ADDRESS_VARIABLE])
+        stream.write(f"{verb} {name}\n".encode())
+        stream.flush()
+        answer: dict[str, Any] = json.loads(stream.read())
     return answer
 
 
