@@ -176,7 +176,11 @@ def make_worker(
     )
     mails = MailActivities(database, make_mailer(settings), give_up_after=settings.mail_give_up_after)
     books = PaymentActivities(
-        database, sealed_signals=sealed_signals, entity=settings.legal_entity, hold_back=settings.hold_back
+        database,
+        sealed_signals=sealed_signals,
+        entity=settings.legal_entity,
+        hold_back=settings.hold_back,
+        two_above=settings.two_operators_above,
     )
     asking = ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key)
     escrows = PaymentEscrows(database, client)

@@ -23,6 +23,7 @@ from contracts.payment import (
 from domain import accounts
 from domain.access import Actor, Role
 from domain.accounts import Account
+from domain.approval import ApprovalRequired
 from domain.errors import InsufficientFunds
 from domain.ids import payment_transfer_key, uuid_id
 from domain.invoice.state import WrongInvoiceState
@@ -49,7 +50,7 @@ from repositories import credit_lot as lots
 from repositories.together import Writes, together
 from runtime.database import Database, driver_connection
 from runtime.metrics import PaymentFailures
-from services import reputation, tax_receipt
+from services import payment_refund, reputation, tax_receipt
 from services.debt import close_paid_debts
 from services.payment import lock, resolve
 from services.purposes import BOOKS
@@ -95,16 +96,18 @@ class PaymentActivities:
         sealed_signals: bool = False,
         entity: str | None = None,
         hold_back: HoldBack | None = None,
+        two_above: str | None = None,
     ) -> None:
         """Take the database, whose platform's role writes, and how long creators answer for what they earned.
 
         With `sealed_signals` nothing is written for a sender whom nobody but the message itself names. `entity` is the
-        code of the legal entity that sells.
+        code of the legal entity that sells. Above `two_above` a refund that an operator asks for takes two.
         """
         self._database, self._entity = database, entity
         self._seals = Seals("payment", required=sealed_signals)
         self._failures = PaymentFailures()
         self._hold_back = hold_back or HoldBack.default()
+        self._two_above = two_above
 
     @activity.defn(name="record_payment")
     async def record(self, message: RecordPayment) -> RecordedPayment:
@@ -132,7 +135,7 @@ class PaymentActivities:
                     await reputation.refresh(self._database, limit=REFRESHED)
                 self._count_failures(message, recorded)
                 return recorded
-            except (WrongInvoiceState, NotForSale, RefundExceeds) as refusal:
+            except (ApprovalRequired, WrongInvoiceState, NotForSale, RefundExceeds) as refusal:
                 return RecordedPayment(applied=False, declined=Declined.of(refusal))
             except InsufficientFunds as refusal:
                 if not _can_be_declined(message, activity.info().attempt):
@@ -199,6 +202,8 @@ class PaymentActivities:
                 return RecordedPayment(applied=False, stored=replace(stored, receipts=remembered))
         if last is not None and gone_minor(last.payment):
             await referral.look_again(session, message.payment_id, last.at)
+        for event in message.events:
+            await payment_refund.use_approval(session, self._two_above, event)
         ledger = Ledger(await driver_connection(session))
         debts: dict[str | None, int] = {}
         earnings = await lock(session, ledger, message.events, self._hold_back)

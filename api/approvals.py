@@ -7,7 +7,8 @@ from api.deps import Deps
 from api.idempotency import Command
 from domain.access import Actor
 from domain.approval import ApprovalAction, content_above
-from services import approval
+from domain.payment.state import Payment
+from services import approval, payment_refund
 
 
 async def two_operators(
@@ -22,6 +23,25 @@ async def two_operators(
     await approval.require(
         deps.database, actor, action, subject, content, command_id=once.command_id, now=datetime.now(UTC)
     )
+
+
+async def refund_by_two(
+    deps: Deps, actor: Actor, once: Command, payment: Payment, *, refund_id: str, amount_minor: int | None = None
+) -> None:
+    """Do as `two_operators` where an operator asks for a refund, and what goes back is above the setting."""
+    async with deps.database.platform() as session:
+        content = await payment_refund.content_for_two(
+            session,
+            deps.settings.two_operators_above,
+            actor,
+            payment.terms,
+            refund_id=refund_id,
+            amount_minor=payment.refundable_minor if amount_minor is None else amount_minor,
+            is_all=amount_minor is None,
+            now=datetime.now(UTC),
+        )
+    if content is not None:
+        await two_operators(deps, actor, once, ApprovalAction.PAYMENT_REFUND, payment.terms.payment_id, content)
 
 
 async def above(

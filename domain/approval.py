@@ -32,6 +32,7 @@ class ApprovalAction(StrEnum):
     INVOICE_CREDIT = "invoice.credit"
     TERMS = "billing_terms.agree"
     CREDIT_GRANT = "credits.grant"
+    PAYMENT_REFUND = "payment.refund"
 
 
 class ApprovalRequired(Forbidden):

@@ -16,7 +16,7 @@ from contracts.payment import PaymentEvent
 from domain.ids import payment_workflow_id
 from domain.payment.fulfilment import wake_at
 from domain.payment.state import AWAITING, Booked, Payment, PaymentStatus
-from domain.payment.terms import PurposeKind
+from domain.payment.terms import PaymentTerms, PurposeKind
 from models.payment import PaymentBalanceTransaction, PaymentEventRow, PaymentRow
 from repositories.listing import Part, newest
 from repositories.together import Writes
@@ -50,6 +50,35 @@ async def has_done(session: AsyncSession, payment_id: str, command_id: str) -> b
         PaymentEventRow.payment_id == payment_id, PaymentEventRow.command_id == command_id
     )
     return (await session.scalars(query)).one_or_none() is not None
+
+
+async def lock_refunds(session: AsyncSession, org_id: str) -> None:
+    """Let one transaction at a time count what goes back to an organization, until it ends."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"refunds:{org_id}", 0))))
+
+
+async def refunded_since(session: AsyncSession, terms: PaymentTerms, since: datetime, *, besides: str) -> int:
+    """Return what was asked to go back of a payment, and of its organization's others in that currency since a time.
+
+    Refunds that failed do not count, nor the one that is `besides`.
+    """
+    counted = await session.scalar(
+        text("""
+        SELECT coalesce(sum((r ->> 'amount_minor')::bigint), 0)
+        FROM payments p, jsonb_array_elements(p.state -> 'refunds') r
+        WHERE p.org_id = :org_id AND p.currency = :currency AND (p.id = :payment_id OR p.updated_at > :since)
+            AND (p.id = :payment_id OR (r ->> 'requested_at')::timestamptz > :since)
+            AND r ->> 'state' <> 'failed' AND r ->> 'refund_id' <> :besides
+        """),
+        {
+            "org_id": terms.org_id,
+            "currency": terms.currency,
+            "payment_id": terms.payment_id,
+            "since": since,
+            "besides": besides,
+        },
+    )
+    return int(counted or 0)
 
 
 async def read(

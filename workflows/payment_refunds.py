@@ -28,7 +28,8 @@ class PaymentRefunds(PaymentAtProvider):
         asked, settled = command, False
         while not settled:
             try:
-                await self._apply(asked.command_id, partial(self._requested, asked), asked.actor)
+                is_all = command.amount_minor is None
+                await self._apply(asked.command_id, partial(self._requested, asked, is_all=is_all), asked.actor)
                 settled = True
             except DomainError as refusal:
                 left = _left(refusal, self._state.terms.currency)
@@ -44,7 +45,7 @@ class PaymentRefunds(PaymentAtProvider):
             await self._apply(command.command_id, partial(self._given_up, command), command.actor)
             self._refresh_wanted = True
 
-    def _requested(self, command: RefundPayment, payment: Payment, now: datetime) -> Outcome:
+    def _requested(self, command: RefundPayment, payment: Payment, now: datetime, *, is_all: bool = False) -> Outcome:
         return commands.refund(
             payment,
             refund_id=command.refund_id,
@@ -53,6 +54,7 @@ class PaymentRefunds(PaymentAtProvider):
             requested_by=command.actor.qualified(),
             at=now,
             with_credit_note=command.credit_note,
+            is_all=is_all,
         )
 
     def _given_up(self, command: GiveUpRefund, payment: Payment, now: datetime) -> Outcome:

@@ -193,10 +193,12 @@ def refund(
     requested_by: str,
     at: datetime,
     with_credit_note: bool = False,
+    is_all: bool = False,
 ) -> Outcome:
     """Take what was bought back from the organization, to be refunded: an amount, or all that remains.
 
-    `with_credit_note` has the books credit the invoice with what the payment has paid less of it then.
+    `with_credit_note` has the books credit the invoice with what the payment has paid less of it then. `is_all` says
+    that no amount was asked for, also where the books have named what is left.
 
     Raises:
         Conflict: `payment.already_refunded`, nothing remains; `payment.not_refundable`, the provider cannot;
@@ -267,6 +269,7 @@ def refund(
                 "amount": format_amount(amount, terms.currency),
                 "reason": reason,
                 **({"credit_note": True} if with_credit_note else {}),
+                **({"all": True} if is_all or amount_minor is None else {}),
             },
         ),
         at,

@@ -10,7 +10,7 @@ import pytest
 from api.bootstrap import operator_key
 from runtime.database import Database
 from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
-from tests.api.invoicing import PATH, issue
+from tests.api.invoicing import PATH, issue, pay
 from tests.api.paying import paying_app
 from tests.conftest import DatabaseUrls
 
@@ -106,6 +106,22 @@ async def test_grants_worth_more_take_two_also_in_small_parts_and_at_once(
     assert good(await grant(asking, "200", key), 201) == made
     refused(await grant(asking, "200", new_key()), 403, "approval.required")
     assert good(await tenant.owner.get("/credits/balance"))["available"] == "1100.00"
+
+
+async def test_refund_of_a_large_payment_is_sent_to_its_run_once_two_agree(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant, database: Database
+) -> None:
+    asking, other = two
+    large = await issue(asking, await new_tenant("owner"), lines=[{"description": "Support", "unit_amount": "300.00"}])
+    paid = await pay(database, large, 30_000)
+    path, key = f"/payments/{paid.terms.payment_id}/refunds", new_key()
+    needed = refused(await asking.post(path, {}, key=key), 403, "approval.required")
+    refused(await asking.post(path, {"amount": "100.01"}, key=new_key()), 403, "approval.required")
+    approved = good(await other.post(f"/approvals/{needed['approval_id']}/approve"))
+    assert (approved["action"], approved["content"]["amount"]) == ("payment.refund", "all that is left")
+    # There is no Temporal here that has its run.
+    refused(await asking.post(path, {}, key=key), 503, "service.unavailable")
+    refused(await asking.post(path, {"amount": "100.00"}, key=new_key()), 503, "service.unavailable")
 
 
 async def test_same_request_of_another_operator_approves(two: tuple[Caller, Caller], new_tenant: MakeTenant) -> None:

@@ -29,7 +29,12 @@ KIM = Actor(principal="kim", role=Role.OPERATOR)
 
 
 class Mirrored(Written):
-    """The payment that mirrors a bill of a subscription, and has paid its invoice."""
+    """The payment that mirrors a bill of a subscription, and has paid its invoice.
+
+    `two_above`: from there on its refunds take two operators.
+    """
+
+    two_above: str | None = None
 
     @classmethod
     async def of(cls, one: Subscribed, number: int = 0) -> "Mirrored":
@@ -53,7 +58,13 @@ class Mirrored(Written):
         return made
 
     async def refund(
-        self, amount_minor: int | None = None, *, command: str | None = None, at: datetime = NOW
+        self,
+        amount_minor: int | None = None,
+        *,
+        command: str | None = None,
+        at: datetime = NOW,
+        actor: Actor = KIM,
+        is_all: bool = False,
     ) -> RecordedPayment:
         assert self.payment is not None
         command = command or new_id("re")
@@ -62,17 +73,18 @@ class Mirrored(Written):
             refund_id=command,
             amount_minor=amount_minor,
             reason="Not as described",
-            requested_by="operator:kim",
+            requested_by=actor.qualified(),
             at=at,
+            is_all=is_all,
         )
-        return await self.record(commands.done(outcome, command), command, at)
+        return await self.record(commands.done(outcome, command), command, at, actor)
 
-    async def record(self, outcome: Outcome, command: str, at: datetime = NOW) -> RecordedPayment:
-        event = PaymentEvent.of(outcome, at=at, actor=KIM, command_id=command)
+    async def record(self, outcome: Outcome, command: str, at: datetime, actor: Actor) -> RecordedPayment:
+        event = PaymentEvent.of(outcome, at=at, actor=actor, command_id=command)
         environment = ActivityEnvironment()
         environment.info = replace(environment.info, is_local=True)
         environment.metric_meter = MetricMeter.noop
-        activity = PaymentActivities(self.database).record
+        activity = PaymentActivities(self.database, two_above=self.two_above).record
         recorded = await environment.run(activity, await payment_message(self.database, event, at=at))
         if recorded.applied:
             self.payment = recorded.stored

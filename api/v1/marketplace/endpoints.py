@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from api.approvals import refund_by_two
 from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import Deps, DepsDep, get_temporal
 from api.errors import errors
@@ -31,6 +32,7 @@ from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.terms import Terms
 from contracts.payment import RefundPayment
 from domain.access import Actor, Permission
+from domain.approval import ApprovalRequired
 from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
 from domain.ids import is_id, refund_id_of
 from domain.marketplace.offer import NotForSale, OfferModel, check_buyer, require_seen, words
@@ -71,6 +73,8 @@ _CANCELLING = errors(NotFound, Forbidden, (Conflict, "marketplace.not_renewing")
 _REFUNDING = errors(
     NotFound,
     Forbidden,
+    ApprovalRequired,
+    (Conflict, "approval.same_operator"),
     (Conflict, "marketplace.refunded"),
     (Conflict, "marketplace.ended"),
     (Conflict, "marketplace.suspended"),
@@ -276,6 +280,7 @@ async def refund_purchase(
             async with deps.database.platform() as session:
                 row = await marketplace.get_purchase(session, purchase_id)
                 await service.require_refundable(session, row, window=_window(deps), now=now)
+        await refund_by_two(deps, actor, once, payment, refund_id=refund_id)
         command = RefundPayment(command_id=once.command_id, actor=actor, refund_id=refund_id)
         await commands.send(deps, await get_temporal(deps), payment, "refund", command)
         async with deps.session_for(actor) as session:

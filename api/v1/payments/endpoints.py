@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 from temporalio.client import Client
 
+from api.approvals import refund_by_two
 from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep, TemporalDep
 from api.documents import PDF_RESPONSE, as_pdf
@@ -37,6 +38,7 @@ from api.v1.payments.schemas import (
 from api.v1.payments.terms import Terms
 from contracts import payment as messages
 from domain.access import Actor, Permission
+from domain.approval import ApprovalRequired
 from domain.errors import (
     Conflict,
     Forbidden,
@@ -80,6 +82,8 @@ _CONFIRMING = errors(*_COMMANDED, PaymentDeclined)
 _REFUNDING = errors(
     NotFound,
     Forbidden,
+    ApprovalRequired,
+    (Conflict, "approval.same_operator"),
     InsufficientFunds,
     WrongPaymentState,
     (Conflict, "payment.already_refunded"),
@@ -308,11 +312,13 @@ async def refund_payment(
     refund_id = refund_id_of(payment_id, once.command_id)
 
     async def act() -> RefundView:
+        amount_minor = _amount(body.amount if body else None, payment)
+        await refund_by_two(sender.deps, sender.actor, once, payment, refund_id=refund_id, amount_minor=amount_minor)
         command = messages.RefundPayment(
             command_id=once.command_id,
             actor=sender.actor,
             refund_id=refund_id,
-            amount_minor=_amount(body.amount if body else None, payment),
+            amount_minor=amount_minor,
             reason=body.reason if body else None,
             credit_note=body.credit_note if body else False,
         )

@@ -1,0 +1,85 @@
+"""Refunds of payments that an operator asks for: above a setting they take two.
+
+What goes back counts together: all of the payment, and all that its organization was given back within a day, whoever
+asked for it. So nothing is divided into small refunds, and no refund is too small to be counted.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.payment import PaymentEvent
+from domain.access import Actor, Role
+from domain.approval import ApprovalAction, content_above
+from domain.money import format_amount
+from domain.payment.terms import PaymentTerms
+from repositories import payment
+from services import approval
+
+DAY = timedelta(days=1)
+#: What is approved where no amount was asked for.
+ALL = "all that is left"
+
+
+async def content_for_two(
+    session: AsyncSession,
+    two_above: str | None,
+    actor: Actor | None,
+    terms: PaymentTerms,
+    *,
+    refund_id: str,
+    amount_minor: int,
+    is_all: bool,
+    now: datetime,
+) -> dict[str, object] | None:
+    """Return what two operators approve of a refund; None where one is enough, or the organization asks itself.
+
+    Args:
+        session: of the platform.
+        two_above: the setting.
+        actor: who asks.
+        terms: of the payment.
+        refund_id: of the refund, which does not count itself.
+        amount_minor: how much it is, as far as that is known.
+        is_all: no amount was asked for.
+        now: the time.
+    """
+    if two_above is None or actor is None or actor.role is not Role.OPERATOR:
+        return None
+    before = await payment.refunded_since(session, terms, now - DAY, besides=refund_id)
+    if content_above(two_above, before + amount_minor, terms.currency) is None:
+        return None
+    return {"amount": ALL if is_all else format_amount(amount_minor, terms.currency), "currency": terms.currency}
+
+
+async def use_approval(session: AsyncSession, two_above: str | None, event: PaymentEvent) -> None:
+    """Use up the approval of a refund in the transaction of its request, where it takes one; others pass.
+
+    Every way to a refund ends here, signals of the Temporal UI too.
+
+    Raises:
+        ApprovalRequired: no other operator has approved this very refund.
+    """
+    if event.event != "refund_requested" or event.command_id is None or two_above is None:
+        return
+    terms, refund = event.payment.terms, event.payment.refunds[-1]
+    await payment.lock_refunds(session, terms.org_id)
+    content = await content_for_two(
+        session,
+        two_above,
+        event.actor_detail,
+        terms,
+        refund_id=refund.refund_id,
+        amount_minor=refund.amount_minor,
+        is_all=bool(event.details.get("all")),
+        now=event.at,
+    )
+    if content is not None:
+        await approval.use(
+            session,
+            ApprovalAction.PAYMENT_REFUND,
+            terms.payment_id,
+            content,
+            command_id=event.command_id,
+            now=event.at,
+        )
