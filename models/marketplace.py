@@ -19,6 +19,7 @@ class MarketplaceOffer(Base):
     Attributes:
         price_minor: in minor units of `currency`; both are null for a free agent and for one that is priced by usage.
         usage_prices: of an agent that is priced by usage, what a unit of each meter costs in minor units of credits.
+        included_uses: for how many uses the price of an agent is that is sold once; null for any number.
         creator_bps: the creator's share of a sale in basis points, where an operator has set one.
         category: of the agent, which it follows.
         words: of name and summary, for searches.
@@ -34,6 +35,7 @@ class MarketplaceOffer(Base):
             name="price",
         ),
         CheckConstraint("(usage_prices IS NOT NULL) = (model = 'usage')", name="usage_prices"),
+        CheckConstraint("included_uses IS NULL OR included_uses > 0 AND model = 'one_time'", name="included_uses"),
         CheckConstraint("creator_bps BETWEEN 0 AND 10000", name="creator_bps"),
         Index("ix_marketplace_offers_listed", "agent_id", postgresql_where=_LISTED),
         Index("ix_marketplace_offers_model", "model", "agent_id", postgresql_where=_LISTED),
@@ -48,6 +50,7 @@ class MarketplaceOffer(Base):
     price_minor: Mapped[int | None]
     currency: Mapped[str | None]
     usage_prices: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
+    included_uses: Mapped[int | None]
     creator_bps: Mapped[int | None]
     summary: Mapped[str]
     category: Mapped[str | None]
@@ -69,6 +72,8 @@ class MarketplacePurchase(Base):
         creator_minor, commission_minor: the parts of the price.
         granted_minor: of the creator's part, the credits that nobody has paid for.
         taken_minor: what went back of the price.
+        included_uses: for how many uses the price is, of an agent that is sold once; null for any number.
+        used_minor: what was used of the price when a refund was asked for, and does not come back.
         payment_id: the payment that paid it; null for credits, which `spend_id` took, and for a free agent.
         transfer_id: what shared it.
         command_id: what it was bought by, once.
@@ -90,7 +95,7 @@ class MarketplacePurchase(Base):
         CheckConstraint(
             "creator_minor + commission_minor = coalesce(price_minor, 0) "
             "AND least(creator_minor, commission_minor) >= 0 AND granted_minor BETWEEN 0 AND creator_minor "
-            "AND taken_minor BETWEEN 0 AND coalesce(price_minor, 0)",
+            "AND least(taken_minor, used_minor) >= 0 AND greatest(taken_minor, used_minor) <= coalesce(price_minor, 0)",
             name="shares",
         ),
         CheckConstraint("(refunded_at IS NOT NULL) = (status = 'refunded')", name="refunded"),
@@ -125,6 +130,8 @@ class MarketplacePurchase(Base):
     commission_minor: Mapped[int]
     granted_minor: Mapped[int]
     taken_minor: Mapped[int]
+    included_uses: Mapped[int | None]
+    used_minor: Mapped[int] = mapped_column(server_default=text("0"))
     payment_id: Mapped[str | None] = mapped_column(unique=True)
     spend_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)
     transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))

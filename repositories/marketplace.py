@@ -43,6 +43,7 @@ class Listing:
             creator_bps=row.creator_bps,
             status=OfferStatus(row.status),
             usage_prices=row.usage_prices,
+            included_uses=row.included_uses,
         )
 
 

@@ -108,6 +108,10 @@ INVARIANTS = (
                   OR a.path LIKE 'agent/' || p.agent_id || '/%' AND a.path NOT LIKE 'agent/%/sales/%')
         ) b ON true
         WHERE p.price_minor IS NOT NULL AND coalesce(b.shares, 0) <> p.price_minor - p.taken_minor
+        UNION ALL
+        SELECT 'purchase ' || id || ': refunded, of ' || price_minor || ' ' || used_minor || ' was used and ' ||
+            taken_minor || ' went back'
+        FROM marketplace_purchases WHERE status = 'refunded' AND taken_minor < price_minor - used_minor
         """,
     ),
     Invariant(

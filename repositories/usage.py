@@ -4,18 +4,19 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 from pydantic_core import to_json
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from domain.marketplace.metered import Metered
 from domain.spend.scope import Attribution, Known
 from domain.usage.meter import ALL
 from domain.usage.run import RunPart
@@ -301,6 +302,28 @@ async def log(session: AsyncSession, wanted: LogFilter, *, after: tuple[datetime
     end = select(seen.occurred_at, seen.id).order_by(*latest).offset(SCANNED - 1).limit(1)
     found = (await session.execute(end)).one_or_none()
     return LogPage(rows, None if found is None else (found[0], found[1]))
+
+
+_NAMED_USES = text(
+    """
+    SELECT coalesce(sum(events), 0)::bigint AS uses, count(*) AS days FROM (
+        SELECT cast(:first AS date) AS day, count(*) AS events FROM usage_events
+        WHERE org_id = :org_id AND agent_id = :agent_id AND occurred_at >= :since AND occurred_at < :midnight
+        UNION ALL
+        SELECT day, sum(events) FROM usage_days
+        WHERE org_id = :org_id AND dimension = 'agent_id' AND value = :agent_id AND day > :first GROUP BY day
+    ) days WHERE events > 0
+    """
+)
+
+
+async def named_uses(session: AsyncSession, org_id: str, agent_id: str, since: datetime) -> Metered:
+    """Return how often, and on how many days, events of an organization have named an agent since a time."""
+    first = since.astimezone(UTC).date()
+    midnight = datetime.combine(first + timedelta(days=1), time(), UTC)
+    values = {"org_id": org_id, "agent_id": agent_id, "since": since, "first": first, "midnight": midnight}
+    row = (await session.execute(_NAMED_USES, values)).one()
+    return Metered(uses=row.uses, days=row.days)
 
 
 async def run_parts(session: AsyncSession, org_id: str, run_id: str, limit: int) -> list[RunPart]:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
 from domain.errors import DomainError, Invalid
+from domain.marketplace.metered import UsedUp, check_included, days_of, used_minor
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus, changed, check_price, require_seen, words
 from domain.marketplace.renewal import LEAD, is_over, period_of
 from domain.marketplace.sale import PurchaseStatus, check_refundable, shares_of
@@ -20,7 +21,7 @@ from ledger.spends import NewSpend, Spender
 from models.marketplace import MarketplaceOffer, MarketplacePurchase
 from providers.payments.limits import check_chargeable
 from repositories import agent as agents
-from repositories import audit, debt, marketplace
+from repositories import audit, debt, marketplace, usage
 from repositories.command import other_request
 from runtime.identity import new_id
 from services.marketplace_sale import give_back, pay
@@ -38,6 +39,7 @@ class NewOffer:
     price_minor: int | None
     currency: str | None
     usage_prices: Mapping[str, int] | None
+    included_uses: int | None = None
     summary: str
     status: OfferStatus
 
@@ -70,6 +72,7 @@ async def offer_agent(
     """
     agent = await agents.get(session, agent_id)
     check_price(wanted.model, wanted.price_minor, wanted.currency, wanted.usage_prices)
+    check_included(wanted.model, wanted.included_uses)
     if wanted.currency not in {None, CREDIT} and wanted.price_minor is not None:
         with provider_errors():
             check_chargeable(STRIPE, wanted.price_minor, wanted.currency)
@@ -82,6 +85,7 @@ async def offer_agent(
     row.model, row.status, row.summary = wanted.model.value, wanted.status.value, wanted.summary
     row.price_minor, row.currency = wanted.price_minor, wanted.currency
     row.usage_prices = None if wanted.usage_prices is None else dict(wanted.usage_prices)
+    row.included_uses = wanted.included_uses
     row.words = words(agent.name, wanted.summary)
     row.changed_by, row.changed_at = actor.qualified(), now
     if creator_bps is not None:
@@ -93,6 +97,7 @@ async def offer_agent(
         "price": price,
         "currency": wanted.currency,
         "prices": shown_prices(wanted.usage_prices),
+        "included_uses": wanted.included_uses,
         "status": wanted.status.value,
         "creator_share": None if row.creator_bps is None else format_ratio(row.creator_bps),
     }
@@ -198,6 +203,8 @@ def new_purchase(
         commission_minor=shares.commission_minor,
         granted_minor=0,
         taken_minor=0,
+        included_uses=offer.included_uses if offer.model is OfferModel.ONE_TIME else None,
+        used_minor=0,
         status=PurchaseStatus.ACTIVE.value,
         bought_by=by,
         command_id=command_id,
@@ -233,11 +240,12 @@ async def refund(
 ) -> MarketplacePurchase:
     """Refund a purchase that was free or paid with credits: access goes, and the shares come back.
 
-    What the agent has not got any more is what its organization owes. Needs the platform's session.
+    What was used of the price stays where it is. What the agent has not got any more is what its organization owes.
+    Needs the platform's session.
 
     Raises:
         NotFound: there is no such purchase.
-        Conflict: see `domain.marketplace.sale.check_refundable`.
+        Conflict: see `check_refundable` and `domain.marketplace.metered.UsedUp`.
     """
     seen = await marketplace.get_purchase(session, purchase_id)
     if seen.price_minor is not None:
@@ -247,14 +255,42 @@ async def refund(
     purchase = await marketplace.get_purchase(session, purchase_id, lock=True)
     await require_refundable(session, purchase, window=window, now=now)
     if purchase.price_minor is not None:
-        await give_back(session, purchase, key=f"purchase:{purchase.id}", now=now)
-        purchase.taken_minor = purchase.price_minor
+        amount_minor = await deduct_used(session, purchase, purchase.price_minor)
+        await give_back(session, purchase, amount_minor=amount_minor, key=f"purchase:{purchase.id}", now=now)
+        purchase.taken_minor = amount_minor
     purchase.status, purchase.renews_at = PurchaseStatus.REFUNDED.value, None
     purchase.refunded_at, purchase.refunded_by = now, actor.qualified()
     await session.flush()
-    details = {"agent_id": purchase.agent_id}
+    details = {"agent_id": purchase.agent_id, "used": used_of(purchase)}
     await audit.record(session, actor, "marketplace.refund", purchase.id, details, purchase.org_id)
     return purchase
+
+
+async def deduct_used(session: AsyncSession, purchase: MarketplacePurchase, left_minor: int) -> int:
+    """Write what was used of a purchase and return how much comes back of what is left of its price.
+
+    Raises:
+        UsedUp: nothing does.
+    """
+    assert purchase.price_minor is not None
+    since, days = purchase.bought_at, None
+    if purchase.anchor_at is not None and purchase.period is not None:
+        period = period_of(purchase.anchor_at, purchase.period)
+        since, days = period.start, days_of(period.start, period.end)
+    metered = await usage.named_uses(session, purchase.org_id, purchase.agent_id, since)
+    used = used_minor(
+        OfferModel(purchase.model), purchase.price_minor, metered, included_uses=purchase.included_uses, days=days
+    )
+    if used >= left_minor:
+        raise UsedUp("All that was paid for this agent was used.")
+    purchase.used_minor = used
+    await session.flush()
+    return left_minor - used
+
+
+def used_of(purchase: MarketplacePurchase) -> str | None:
+    """Write what was used of the price of a purchase."""
+    return None if purchase.currency is None else format_amount(purchase.used_minor, purchase.currency)
 
 
 async def require_refundable(

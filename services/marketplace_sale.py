@@ -13,6 +13,7 @@ from domain.accounts import Account
 from domain.errors import DomainError
 from domain.ids import purchase_key
 from domain.lots import LotSource, LotTerms
+from domain.marketplace.sale import shares_between
 from domain.money import CREDIT
 from ledger.gateway import Ledger, Posting
 from ledger.spending import Spending
@@ -113,8 +114,10 @@ async def _share(session: AsyncSession, ledger: Ledger, sale: Sale, *, pays_out_
         await close_paid_debts(session, ledger, sale.payee_org_id, CREDIT)
 
 
-async def give_back(session: AsyncSession, sale: Sale, *, key: str, now: datetime) -> None:
-    """Give the whole price back and take both shares; what the agent has not got any more its organization owes.
+async def give_back(session: AsyncSession, sale: Sale, *, amount_minor: int, key: str, now: datetime) -> None:
+    """Give an amount of the price back and take it from both shares.
+
+    What the agent has not got any more its organization owes.
 
     The caller holds the locks of what both sides owe, and `key` is of the refund of the spend.
     """
@@ -126,7 +129,9 @@ async def give_back(session: AsyncSession, sale: Sale, *, key: str, now: datetim
     debts = [accounts.org_debt(org_id, CREDIT) for org_id in (sale.org_id, sale.payee_org_id)]
     await ledger.lock_balances([wallet, earned, apart, commission, debts[1]], if_open=debts[:1])
     there = dict(zip((apart, earned), await ledger.available([apart, earned], now), strict=True))
-    parts = ((apart, sale.granted_minor), (earned, sale.creator_minor - sale.granted_minor))
+    shares = shares_between(0, amount_minor, sale.creator_bps)
+    granted = 0 if not sale.creator_minor else sale.granted_minor * shares.creator_minor // sale.creator_minor
+    parts = ((apart, granted), (earned, shares.creator_minor - granted))
     legs, owed = list[Posting](), 0
     for source, amount in parts:
         sold = await marketplace.lots_of(session, sale.transfer_id, source)
@@ -142,7 +147,7 @@ async def give_back(session: AsyncSession, sale: Sale, *, key: str, now: datetim
     # What the creator does not have any more was paid for once, and is not payable a second time.
     legs.append(Posting(source=debts[1], destination=wallet, amount_minor=owed, lots=LotTerms(source=LotSource.REFUND)))
     returned = LotTerms(returns=sale.transfer_id, source=LotSource.REFUND)
-    legs.append(Posting(source=commission, destination=wallet, amount_minor=sale.commission_minor, lots=returned))
+    legs.append(Posting(source=commission, destination=wallet, amount_minor=shares.commission_minor, lots=returned))
     posted = await ledger.post_compound(
         key=purchase_key(sale.id, "refund"),
         kind="marketplace.refunded",
@@ -153,7 +158,8 @@ async def give_back(session: AsyncSession, sale: Sale, *, key: str, now: datetim
     )
     assert sale.spend_id is not None
     spending = Spending(connection, sale.org_id)
-    await spending.returned_by(posted.transfer_id, key=key, spend_id=sale.spend_id, at=now)
+    given = None if amount_minor == sale.price_minor else amount_minor
+    await spending.returned_by(posted.transfer_id, key=key, spend_id=sale.spend_id, amount_minor=given, at=now)
     await _settle(ledger, sale, sale.org_id, "refund_debt", wallet, now)
     await close_paid_debts(session, ledger, sale.org_id, CREDIT)
 

@@ -292,7 +292,7 @@ async def refund(
         raise Conflict("This use was refunded.", code="spend.refunded")
     if amount_minor not in {None, row.price_minor}:
         raise Invalid("The use of an agent is refunded whole.", extra={"field": "amount"})
-    await give_back(session, row, key=command_id, now=now)
+    await give_back(session, row, amount_minor=row.price_minor, key=command_id, now=now)
     row.taken_minor, row.refunded_at, row.refunded_by = row.price_minor, now, actor.qualified()
     await session.flush()
     details = {"amount": format_amount(row.price_minor, CREDIT), "reason": reason}

@@ -40,6 +40,7 @@ class Offer:
         org_id: whose agent it is.
         price_minor: what it costs in `currency`; both None for a free agent, and for one that is priced by usage.
         usage_prices: what a unit of each meter costs, in credits; None unless it is priced by usage.
+        included_uses: for how many uses the price is, of an agent that is sold once; None for any number.
         creator_bps: the creator's share of a sale, in basis points; None for the platform's usual share.
     """
 
@@ -52,6 +53,7 @@ class Offer:
     creator_bps: int | None
     status: OfferStatus
     usage_prices: Mapping[str, int] | None = None
+    included_uses: int | None = None
 
 
 class NotForSale(Conflict):

@@ -126,7 +126,9 @@ class PurchaseShare:
             status = PurchaseStatus(row.status)
             row.taken_minor = self.taken
             if not self.stays_refunded:
-                gone = self.taken == row.price_minor
+                assert row.price_minor is not None
+                # What was used of the price stays with the shares; what has taken nothing has not refunded it.
+                gone = self.taken > 0 and self.taken >= row.price_minor - row.used_minor
                 status = status_after(status, gone=gone, disputed=is_disputed(event.payment))
             if status.value != row.status:
                 refunded = status is PurchaseStatus.REFUNDED

@@ -183,10 +183,10 @@ async def test_two_payments_at_once_make_one_sale(sold: Sold) -> None:
     assert await sold.earned() == 900
 
 
-async def refunded(sold: Sold, made: Written) -> RecordedPayment:
+async def refunded(sold: Sold, made: Written, amount_minor: int | None = None) -> RecordedPayment:
     assert made.payment is not None
     asked = commands.refund(
-        made.payment, refund_id=new_id("rfd"), amount_minor=None, reason=None, requested_by="kim", at=NOW
+        made.payment, refund_id=new_id("rfd"), amount_minor=amount_minor, reason=None, requested_by="kim", at=NOW
     )
     recorded = await record(sold.database, asked)
     assert recorded.applied
@@ -208,6 +208,28 @@ async def test_refund_takes_access_and_both_shares_and_one_that_fails_gives_them
     await made.look()
     assert await sold.stands(made) == ("active", 0)
     assert (await sold.earned(), await sold.cash(), await sold.owed(sold.buyer)) == (900, 0, 0)
+
+
+async def test_refund_less_what_was_used_ends_access_and_leaves_the_shares_of_it(sold: Sold) -> None:
+    made = await sold.bought()
+    # A part that an operator refunds leaves access.
+    await refunded(sold, made, 100)
+    assert await sold.stands(made) == ("active", 100)
+    assert made.payment is not None
+    made.there.refund(100, refund_id=made.payment.refunds[0].refund_id)
+    await made.look()
+    async with sold.database.platform() as session:
+        used = update(MarketplacePurchase).where(MarketplacePurchase.payment_id == made.terms.payment_id)
+        await session.execute(used.values(used_minor=250))
+    await refunded(sold, made, 650)
+    assert await sold.stands(made) == ("refunded", 750)
+    assert await sold.earned() == 225
+    ref = made.there.refund(650, refund_id=made.payment.refunds[1].refund_id)
+    await made.look()
+    made.there.fail_refund(ref)
+    await made.look()
+    assert await sold.stands(made) == ("active", 100)
+    assert (await sold.earned(), await sold.cash()) == (810, 0)
 
 
 async def test_refund_that_fails_after_the_agent_was_bought_anew_is_the_buyers_cash(sold: Sold) -> None:

@@ -219,6 +219,41 @@ async def test_refund_takes_access_and_shares_back_once(studio: Tenant, buyer: T
     refused(await give_back(buyer.owner, again), 409, "marketplace.refunded_before")
 
 
+def named(studio: Tenant, days_ago: float = 0) -> dict[str, Any]:
+    """Return an event that names the agent, at no price of its own."""
+    at = datetime.now(UTC) - timedelta(days=days_ago)
+    return event(time=at.isoformat(), data={"agent_id": studio.agent_id})
+
+
+async def test_refund_of_an_agent_that_is_sold_once_deducts_its_declared_uses(
+    studio: Tenant, buyer: Tenant, operator: Caller
+) -> None:
+    await grant(operator, buyer.org_id, "10")
+    await offer(studio, price="40", included_uses=16)
+    await send(buyer.owner, named(studio))
+    purchase = await bought(buyer.owner, studio)
+    assert purchase["included_uses"] == 16
+    # What was reported of before does not count, and what is offered by now neither.
+    await offer(studio, price="40", included_uses=3)
+    await send(buyer.owner, named(studio, -0.00001), named(studio, -0.00001), named(studio, -0.00001))
+    back = good(await give_back(buyer.owner, purchase))
+    assert (back["status"], back["used"]) == ("refunded", "7.50")
+    assert await balance(buyer.owner) == ("102.50", "0.00")
+    # 90 % of what was used; granted credits were spent first, and come back in proportion.
+    shares = await earned(studio)
+    assert sum(Decimal(amount) for amount in shares.values()) == Decimal("6.75")
+    refused(await give_back(buyer.owner, purchase), 409, "marketplace.refunded")
+
+
+async def test_refund_of_what_was_used_up_is_refused(studio: Tenant, buyer: Tenant) -> None:
+    await offer(studio, price="40", included_uses=2)
+    purchase = await bought(buyer.owner, studio)
+    await send(buyer.owner, *(named(studio, -0.00001) for _ in range(3)))
+    refused(await give_back(buyer.owner, purchase), 409, "marketplace.used_up")
+    assert good(await buyer.owner.get("/marketplace/library"))["data"][0]["has_access"]
+    assert await earned(studio) == {"granted": "0.00", "paid": "36.00"}
+
+
 async def test_shares_that_were_spent_are_owed_and_paid_by_the_next_sale(
     studio: Tenant, buyer: Tenant, new_tenant: Any, database: Database
 ) -> None:
@@ -599,6 +634,7 @@ async def test_what_can_be_given_back_is_not_paid_out_at_any_level(
         ({"model": "free", "price": "1"}, "price"),
         ({"model": "one_time"}, "price"),
         ({"model": "one_time", "price": "0"}, None),
+        ({"model": "monthly", "price": "1", "included_uses": 5}, "included_uses"),
         ({"model": "yearly", "price": "1"}, None),
         ({"model": "one_time", "price": "1", "creator_share": "1.1"}, None),
     ],

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Conflict
-from domain.marketplace.offer import words
+from domain.marketplace.metered import Metered, used_minor
+from domain.marketplace.offer import OfferModel, words
 from domain.marketplace.sale import PurchaseStatus, Shares, check_refundable, shares_between, shares_of
 
 BOUGHT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -56,3 +57,23 @@ def test_refund_is_possible_until_the_last_moment_of_the_window() -> None:
 
 def test_words_are_found_whatever_their_case_and_form() -> None:
     assert words("Strasse straße, RÉSUMÉ", "re\u0301sume\u0301 2") == ["strasse", "résumé", "2"]
+
+
+@pytest.mark.parametrize(
+    ("model", "included", "days", "uses", "on_days", "used"),
+    [
+        (OfferModel.ONE_TIME, None, None, 50, 5, 0),
+        (OfferModel.ONE_TIME, 3, None, 0, 0, 0),
+        (OfferModel.ONE_TIME, 3, None, 1, 1, 333),
+        (OfferModel.ONE_TIME, 3, None, 9, 1, 1000),
+        (OfferModel.MONTHLY, None, 31, 0, 0, 0),
+        (OfferModel.MONTHLY, None, 31, 400, 1, 32),
+        (OfferModel.MONTHLY, None, 28, 28, 29, 1000),
+        (OfferModel.FREE, None, None, 7, 7, 0),
+    ],
+)
+def test_what_was_used_of_a_price_is_by_uses_or_by_days_and_never_more_than_the_price(
+    model: OfferModel, included: int | None, days: int | None, uses: int, on_days: int, used: int
+) -> None:
+    metered = Metered(uses=uses, days=on_days)
+    assert used_minor(model, 1000, metered, included_uses=included, days=days) == used

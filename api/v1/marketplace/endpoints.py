@@ -267,7 +267,7 @@ async def refund_purchase(
     actor: ActorDep,
     body: AgentRefund | None = None,  # noqa: ARG001
 ) -> Response:
-    """Give an agent back within the refund window: access ends, and what was paid comes back."""
+    """Give an agent back within the refund window: access ends, and what was paid comes back, less what was used."""
     async with deps.session_for(actor) as session:
         paid_by = (await marketplace.get_purchase(session, purchase_id)).payment_id
     permit(actor, Permission.REFUND_PAYMENT)
@@ -276,12 +276,18 @@ async def refund_purchase(
         assert paid_by is not None
         refund_id, now = refund_id_of(paid_by, once.command_id), datetime.now(UTC)
         payment = await commands.seen(deps, actor, paid_by)
-        if not any(refund.refund_id == refund_id for refund in payment.refunds):
-            async with deps.database.platform() as session:
-                row = await marketplace.get_purchase(session, purchase_id)
+        known = next((refund for refund in payment.refunds if refund.refund_id == refund_id), None)
+        async with deps.database.platform() as session:
+            row = await marketplace.get_purchase(session, purchase_id, lock=True)
+            if known is None:
                 await service.require_refundable(session, row, window=_window(deps), now=now)
-        await refund_by_two(deps, actor, once, payment, refund_id=refund_id)
-        command = RefundPayment(command_id=once.command_id, actor=actor, refund_id=refund_id)
+                left = await service.deduct_used(session, row, payment.refundable_minor)
+            else:
+                left = known.amount_minor
+            # All of it is asked for as such, so that what comes in meanwhile goes back as well.
+            amount_minor = left if row.used_minor else None
+        await refund_by_two(deps, actor, once, payment, refund_id=refund_id, amount_minor=amount_minor)
+        command = RefundPayment(command_id=once.command_id, actor=actor, refund_id=refund_id, amount_minor=amount_minor)
         await commands.send(deps, await get_temporal(deps), payment, "refund", command)
         async with deps.session_for(actor) as session:
             return _purchase(deps, await marketplace.get_purchase(session, purchase_id))

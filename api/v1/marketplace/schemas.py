@@ -10,6 +10,7 @@ from api.fields import Amount, Currency, Note, RequestModel, ResponseModel, Shar
 from api.v1.payments.schemas import PaymentOptions, PaymentView
 from api.v1.reputation.schemas import points
 from api.v1.spends.schemas import ActionName
+from domain.marketplace.metered import MAX_INCLUDED
 from domain.marketplace.offer import MAX_METERS, OfferModel, OfferStatus
 from domain.marketplace.renewal import is_over
 from domain.marketplace.sale import PurchaseStatus
@@ -39,6 +40,13 @@ class OfferSet(RequestModel):
         default=None,
         description="What a unit of each meter costs, in credits. Required for usage; not allowed otherwise.",
     )
+    included_uses: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_INCLUDED,
+        strict=True,
+        description="For how many uses the price of a one_time agent is; a refund deducts them. Null for any number.",
+    )
     currency: Currency = CREDIT
     summary: Annotated[Note, StringConstraints(max_length=500)] | None = None
     status: OfferStatus = OfferStatus.LISTED
@@ -54,6 +62,7 @@ class OfferSet(RequestModel):
             price_minor=price,
             currency=None if price is None else self.currency,
             usage_prices=prices_in(self.prices),
+            included_uses=self.included_uses,
             summary=self.summary or "",
             status=self.status,
         )
@@ -73,6 +82,7 @@ class OfferView(ResponseModel):
     price: str | None
     currency: str | None
     prices: dict[str, str] | None = Field(description="What a unit of each meter costs, in credits; null unless usage.")
+    included_uses: int | None = Field(description="For how many uses the price is; null for any number.")
     summary: str
     category: str | None
     status: OfferStatus
@@ -94,6 +104,7 @@ class OfferView(ResponseModel):
             price=_amount(row.price_minor, row.currency),
             currency=row.currency,
             prices=shown_prices(row.usage_prices),
+            included_uses=row.included_uses,
             summary=row.summary,
             category=row.category,
             status=OfferStatus(row.status),
@@ -141,6 +152,8 @@ class AgentPurchaseView(ResponseModel):
     prices: dict[str, str] | None = Field(
         description="What a unit of each meter costs the organization, in credits; null unless usage."
     )
+    included_uses: int | None = Field(description="For how many uses the price is; null for any number.")
+    used: str | None = Field(description="What of the price was used when it was refunded, and does not come back.")
     payment_id: str | None = Field(description="The payment that paid a price in money.")
     status: PurchaseStatus
     has_access: bool
@@ -163,6 +176,8 @@ class AgentPurchaseView(ResponseModel):
             price=_amount(row.price_minor, row.currency),
             currency=row.currency,
             prices=shown_prices(row.usage_prices),
+            included_uses=row.included_uses,
+            used=_amount(row.used_minor or None, row.currency),
             payment_id=row.payment_id,
             status=status,
             has_access=status is PurchaseStatus.ACTIVE and not is_over(row.ends_at, now),

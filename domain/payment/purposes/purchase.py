@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.access import Permission
-from domain.errors import Invalid
 from domain.marketplace.offer import NotForSale, Offer
 from domain.payment.entitlement import taken
 from domain.payment.options import PAYPAL, STRIPE, invalid
@@ -72,17 +71,7 @@ class Purchase(Whole):
         return Book(agent_bought(payment, at=at), NotForSale.code)
 
     def check_refund(self, payment: Payment, amount_minor: int) -> None:
-        """Refuse to refund a part: access is had or not.
-
-        Raises:
-            Invalid: `payment.part_of_a_purchase`.
-        """
-        if amount_minor < payment.refundable_minor:
-            raise Invalid(
-                "A purchase cannot be refunded in part. Refund all that is left of it.",
-                code="payment.part_of_a_purchase",
-                extra={"field": "amount"},
-            )
+        """Let a part go back: what was used of the price stays, or an operator shows goodwill."""
 
     def subject(self, purpose: Purpose) -> Mapping[str, str | None]:
         """Return the agent's id."""

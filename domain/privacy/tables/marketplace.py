@@ -24,7 +24,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "agent_id org_id",
             CONTACT: "changed_by",
             FREE_TEXT: "summary words",
-            FINANCIAL: "model price_minor currency usage_prices creator_bps",
+            FINANCIAL: "model price_minor currency usage_prices included_uses creator_bps",
             TECHNICAL: "category status changed_at created_at",
         },
         WHO_DECIDED,
@@ -37,7 +37,7 @@ TABLES: Mapping[str, Place] = {
             CONTACT: "bought_by refunded_by",
             FINANCIAL: (
                 "model price_minor currency usage_prices creator_bps creator_minor commission_minor granted_minor "
-                "taken_minor"
+                "taken_minor included_uses used_minor"
             ),
             TECHNICAL: "status bought_at refunded_at anchor_at period ends_at renews_at tries",
         },

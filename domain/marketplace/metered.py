@@ -1,0 +1,66 @@
+"""What of a purchase was used before it is given back, and is deducted from what comes back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.errors import Conflict, Invalid
+from domain.marketplace.offer import OfferModel
+
+#: The most uses that a price can be declared for.
+MAX_INCLUDED = 10**9
+
+
+class UsedUp(Conflict):
+    """All that was paid for an agent was used, so nothing comes back."""
+
+    code = "marketplace.used_up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metered:
+    """What usage events have reported of an agent: how many uses, and on how many days in UTC."""
+
+    uses: int
+    days: int
+
+
+def check_included(model: OfferModel, included_uses: int | None) -> None:
+    """Refuse a number of uses where the price is for something else.
+
+    Raises:
+        Invalid: only an agent that is sold once has one, from 1 to a billion.
+    """
+    if included_uses is None:
+        return
+    if model is not OfferModel.ONE_TIME or not 1 <= included_uses <= MAX_INCLUDED:
+        raise Invalid(
+            f"The price of an agent that is sold once can be for 1 to {MAX_INCLUDED} uses, no other price.",
+            extra={"field": "included_uses"},
+        )
+
+
+def used_minor(
+    model: OfferModel, price_minor: int, metered: Metered, *, included_uses: int | None, days: int | None
+) -> int:
+    """Return what was used of a price, rounded down, which is for the buyer.
+
+    A month is used by its days: each on which a use was reported is one of them. What is sold once is used by its uses,
+    where the offer has said for how many the price is.
+
+    Args:
+        model: as what it was sold.
+        price_minor: the price.
+        metered: since the period began.
+        included_uses: for how many uses the price is; None for any number.
+        days: how many the period has; None for what is had for good.
+    """
+    if model is OfferModel.MONTHLY and days is not None:
+        return price_minor * min(metered.days, days) // days
+    if model is OfferModel.ONE_TIME and included_uses is not None:
+        return price_minor * min(metered.uses, included_uses) // included_uses
+    return 0
+
+
+def days_of(start: datetime, end: datetime) -> int:
+    """Return how many days a period has."""
+    return max(1, (end - start).days)
