@@ -43,11 +43,12 @@ class PayoutSetup:
     seed: int
     payouts: int = 60
     kills: int = 3
+    parts: tuple[str, ...] = PARTS
 
 
 def described(setup: PayoutSetup) -> str:
     """Say what a run does."""
-    return f"{setup.payouts} payouts; {', '.join(PARTS)} killed {setup.kills} times each, answers of Stripe lost"
+    return f"{setup.payouts} payouts; {', '.join(setup.parts)} killed {setup.kills} times each, answers of Stripe lost"
 
 
 async def run_payouts(setup: PayoutSetup, say: Say, stack: Stack) -> Findings:
@@ -68,7 +69,7 @@ async def run_payouts(setup: PayoutSetup, say: Say, stack: Stack) -> Findings:
         else:
             journal.wrong.append(f"payout-{number}: {answer.status_code} {answer.text[:200]}")
 
-    load = Load(seed=setup.seed, what="payouts", count=setup.payouts, kills=setup.kills, parts=PARTS)
+    load = Load(seed=setup.seed, what="payouts", count=setup.payouts, kills=setup.kills, parts=setup.parts)
     journal = await under_kills(load, say, stack, findings, pay_out)
     findings.check(f"{len(made)} payouts answered as planned", journal.wrong)
     await _count(findings, stack, stripe, made)

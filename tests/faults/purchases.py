@@ -35,11 +35,12 @@ class PurchaseSetup:
     seed: int
     purchases: int = 60
     kills: int = 3
+    parts: tuple[str, ...] = PARTS
 
 
 def described(setup: PurchaseSetup) -> str:
     """Say what a run does."""
-    return f"{setup.purchases} purchases and uses; {', '.join(PARTS)} killed {setup.kills} times each"
+    return f"{setup.purchases} purchases and uses; {', '.join(setup.parts)} killed {setup.kills} times each"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ async def run_purchases(setup: PurchaseSetup, say: Say, stack: Stack) -> Finding
         elif kind == 2:
             units[org_id] += 1 + place
 
-    load = Load(seed=setup.seed, what="purchases", count=setup.purchases, kills=setup.kills, parts=PARTS)
+    load = Load(seed=setup.seed, what="purchases", count=setup.purchases, kills=setup.kills, parts=setup.parts)
     journal = await under_kills(load, say, stack, findings, buy)
     findings.check(f"{setup.purchases} purchases and uses answered as planned", journal.wrong)
     await _count(findings, stack, cast, wanted)

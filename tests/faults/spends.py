@@ -40,6 +40,7 @@ class SpendSetup:
     spends: int = 600
     kills: int = 4
     clients: int = 10
+    parts: tuple[str, ...] = PARTS
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Work:
 
 def described(setup: SpendSetup) -> str:
     """Say what a run does."""
-    killed = f"{', '.join(PARTS)} killed {setup.kills} times each"
+    killed = f"{', '.join(setup.parts)} killed {setup.kills} times each"
     return f"{setup.spends} charges and reservations by {setup.clients} clients; {killed}"
 
 
@@ -101,7 +102,7 @@ async def run_spends(setup: SpendSetup, say: Say, stack: Stack) -> Findings:
     ]
     buyer, buying = await open_buyer(operator, stack.seed.keys["operator"]), Journal()
     await operator.close()
-    killer = Killer(stack, journal, setup.seed, setup.kills, setup.spends, parts=PARTS)
+    killer = Killer(stack, journal, setup.seed, setup.kills, setup.spends, parts=setup.parts)
     clients = [RetryingClient(stack.api_url, f"{setup.seed} client {place}", journal) for place in range(setup.clients)]
     began = time.monotonic()
 

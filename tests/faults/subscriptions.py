@@ -45,6 +45,7 @@ class SubscriptionSetup:
     seed: int
     subscribers: int = 40
     kills: int = 3
+    parts: tuple[str, ...] = PARTS
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,8 @@ class Subscriber:
 
 def described(setup: SubscriptionSetup) -> str:
     """Say what a run does."""
-    return (
-        f"{setup.subscribers} subscriptions; {', '.join(PARTS)} killed {setup.kills} times each, answers of Stripe lost"
-    )
+    killed = f"{', '.join(setup.parts)} killed {setup.kills} times each"
+    return f"{setup.subscribers} subscriptions; {killed}, answers of Stripe lost"
 
 
 async def run_subscriptions(setup: SubscriptionSetup, say: Say, stack: Stack) -> Findings:
@@ -82,7 +82,7 @@ async def run_subscriptions(setup: SubscriptionSetup, say: Say, stack: Stack) ->
         if one.plan != "starter":
             await _ordered(client, journal, one, "PUT", one.plan, 200)
 
-    load = Load(seed=setup.seed, what="subscriptions", count=setup.subscribers, kills=setup.kills, parts=PARTS)
+    load = Load(seed=setup.seed, what="subscriptions", count=setup.subscribers, kills=setup.kills, parts=setup.parts)
     journal = await under_kills(load, say, stack, findings, subscribe)
     await stripe.post("/_control/faults", json={})
     # A month passes at Stripe, and whoever hears of it first is killed.

@@ -54,12 +54,13 @@ class SyncSetup:
     batch: int = 25
     #: How often the worker is killed in the middle of charging.
     charging_kills: int = 3
+    parts: tuple[str, ...] = PARTS
 
 
 def described(setup: SyncSetup) -> str:
     """Say what a run does."""
     return (
-        f"{setup.calls} calls in a spend log that is synced; {', '.join(PARTS)} killed {setup.kills} times each, "
+        f"{setup.calls} calls in a spend log that is synced; {', '.join(setup.parts)} killed {setup.kills} times each, "
         f"and the worker {setup.charging_kills} times while it charges"
     )
 
@@ -73,7 +74,7 @@ async def run_sync(setup: SyncSetup, say: Say, stack: Stack) -> Findings:
     journal.answered.clear()
     log = SpendLogWriter(f"http://127.0.0.1:{stack.ports.litellm_sandbox}", setup.seed, owners)
     rounds = -(-setup.calls // setup.batch)
-    killer = Killer(stack, journal, setup.seed, setup.kills, rounds, parts=PARTS)
+    killer = Killer(stack, journal, setup.seed, setup.kills, rounds, parts=setup.parts)
     began = time.monotonic()
 
     async def live() -> None:
@@ -94,7 +95,9 @@ async def run_sync(setup: SyncSetup, say: Say, stack: Stack) -> Findings:
     tell_load(say, journal, time.monotonic() - began, "orders of a sync")
     tell_stalls(say, journal, killer.done)
     fell = sum(len(kill.parts) for kill in killer.done)
-    findings.check(f"{fell} kills in {len(killer.done)} strikes", [] if fell == setup.kills * len(PARTS) else ["fewer"])
+    findings.check(
+        f"{fell} kills in {len(killer.done)} strikes", [] if fell == setup.kills * len(setup.parts) else ["fewer"]
+    )
     findings.check(f"{len(journal.answered)} orders answered as planned", journal.wrong)
     await _order(operator, token, "sync-last")
     await _strike_charges(findings, stack, setup, log, lambda: _order(operator, token, "sync-charges"))
