@@ -7,31 +7,23 @@ from typing import Any
 
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
-from temporalio.workflow import _Definition
 
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin, data_converter
+from tests.support.sandbox import UntriedSandbox
 from worker import WORKFLOWS
 
 FOLDER = Path(__file__).resolve().parents[1] / "workflows" / "histories"
 HIDDEN = {"identity": "recorder", "stackTrace": ""}
 
 
-BY_TYPE = {str(_Definition.must_from_class(each).name): each for each in WORKFLOWS}
-
-
 async def replay(history: WorkflowHistory, runner: WorkflowRunner | None = None) -> None:
-    """Replay a history with the production converter; in the sandbox unless a runner is given.
-
-    The worker is told of the history's own type alone: the sandbox loads each type that it is told of.
-    """
-    kind = history.events[0].workflow_execution_started_event_attributes.workflow_type.name
+    """Replay a history with the production converter; in the sandbox unless a runner is given."""
     replayer = Replayer(
-        workflows=[BY_TYPE[kind]],
+        workflows=WORKFLOWS,
         data_converter=data_converter(Settings()),
         plugins=[BursarPlugin()],
-        workflow_runner=runner or SandboxedWorkflowRunner(),
+        workflow_runner=runner or UntriedSandbox(),
     )
     await replayer.replay_workflow(history)
 

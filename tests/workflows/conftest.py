@@ -16,7 +16,8 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.plugin import SimplePlugin
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.reconciliation import ReconciliationActivities
 from api.v1.escrows import commands
@@ -62,6 +63,7 @@ from tests.support.inbox import Mailroom, mailroom_on
 from tests.support.looking import again
 from tests.support.payments import FakeProvider
 from tests.support.payouts import FakePayouts
+from tests.support.sandbox import UntriedSandbox
 from tests.support.stored_methods import FakeStoredMethods
 from tests.support.subscriptions import FakeSubscriptions
 from tests.workflows import payment_driver
@@ -313,6 +315,7 @@ async def stage_on(
     sealed_signals: bool = False,
     fake: FakeProvider | None = None,
     methods: FakeStoredMethods | None = None,
+    runner: WorkflowRunner | None = None,
 ) -> AsyncIterator[Stage]:
     """Run a worker on a server for as long as the block lasts, and prove the books when it ends."""
     database = Database(database_urls.tenant, database_urls.platform)
@@ -329,7 +332,13 @@ async def stage_on(
             providers = replace(providers, payments={**providers.payments, "crypto": crypto}, rates=chains.rates())
         settings = Settings(payment_return_url="https://platform.test/", two_operators_above="1000.00")
         async with make_worker(
-            client, database, providers, build_id=build_id, sealed_signals=sealed_signals, settings=settings
+            client,
+            database,
+            providers,
+            build_id=build_id,
+            sealed_signals=sealed_signals,
+            runner=runner or UntriedSandbox(),
+            settings=settings,
         ):
             yield Stage(env, client, database, deps, fake, payouts, subscriptions, methods, chains)
     finally:
@@ -390,7 +399,7 @@ async def timeskip_env() -> AsyncIterator[WorkflowEnvironment]:
 async def stage(timeskip_env: WorkflowEnvironment, database_urls: Any) -> AsyncIterator[Stage]:
     """One worker for all tests of the session; every job has organizations of its own."""
     chains = ChainsInTest()
-    async with stage_on(timeskip_env, database_urls, chains=chains) as made:
+    async with stage_on(timeskip_env, database_urls, chains=chains, runner=SandboxedWorkflowRunner()) as made:
         yield made
     await chains.close()
 

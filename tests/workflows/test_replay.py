@@ -12,7 +12,6 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from contracts import search_attributes
 from dev.stack.temporal import find_temporal
@@ -20,6 +19,7 @@ from domain.escrow.state import Milestone
 from runtime.settings import Settings
 from runtime.temporal import data_converter
 from tests.support.histories import FOLDER, replay, replay_and_keep
+from tests.support.sandbox import UntriedSandbox
 from tests.workflows import lagging_runs, payment_runs
 from tests.workflows.behind import delivered_without_a_run, disputed_without_a_run, resumed
 from tests.workflows.conftest import Job, Stage, stage_on
@@ -60,7 +60,7 @@ SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
-@pytest.mark.parametrize("runner", [SandboxedWorkflowRunner(), UnsandboxedWorkflowRunner()], ids=["sandbox", "plain"])
+@pytest.mark.parametrize("runner", [UntriedSandbox(), UnsandboxedWorkflowRunner()], ids=["sandbox", "plain"])
 async def test_a_stored_history_replays(path, runner):
     await replay(WorkflowHistory.from_json(path.stem, path.read_text()), runner)
 
