@@ -2,7 +2,7 @@
 
 import asyncio
 
-PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.05
 
 
 async def again() -> None:
