@@ -94,6 +94,7 @@ def new_database(cluster: Postgres, name: str, template: str = TEMPLATE_DATABASE
 
 def pytest_configure(config: pytest.Config) -> None:
     os.environ |= NO_BONUS  # in this process and in those of a stack
+    os.environ.setdefault("GOGC", "400")  # Temporal's servers collect less often; none of them has or keeps much
     # Compiling what a run imports takes each worker process five seconds, and each stack that it starts ten.
     sys.dont_write_bytecode = False
     bytecode = config.cache.mkdir("bytecode")
