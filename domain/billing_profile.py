@@ -8,7 +8,10 @@ from domain.tax.rates import check_place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What an organization says of itself; None for what it does not say. Country and region are ISO 3166."""
+    """What an organization says of itself; None for what it does not say. Country and region are ISO 3166.
+
+    `charges_vat`: what its agents earn includes its VAT, and statements of its earnings shall state it.
+    """
 
     legal_name: str | None = None
     line1: str | None = None
@@ -20,8 +23,9 @@ class Profile:
     email: str | None = None
     language: str | None = None
     vat_id: str | None = None
+    charges_vat: bool = False
 
-    def fields(self) -> dict[str, str | None]:
+    def fields(self) -> dict[str, str | bool | None]:
         """Return every field by name."""
         return asdict(self)
 
@@ -31,3 +35,5 @@ def check_profile(profile: Profile) -> None:
     check_place(profile.country, profile.region)
     if profile.region is not None and profile.country is None:
         raise Invalid("A region needs its country.", extra={"field": "country"})
+    if profile.charges_vat and profile.vat_id is None:
+        raise Invalid("Whoever charges VAT has a VAT number.", extra={"field": "vat_id"})

@@ -15,6 +15,7 @@ class BillingProfile(Base):
         country, region: ISO 3166 of the billing address.
         vat_id: with its country's prefix, of a good form. `vat_reference` is what the register answered to its
             confirmation; without one it is not confirmed. Both are forgotten when the number or the country changes.
+        charges_vat: what its agents earn includes its VAT, which statements state.
         card_country: of the card that the organization pays with; `confirmed_country` what an operator found.
         is_exempt: pays no tax, by an operator's word; `exempt_reason` says why.
     """
@@ -38,6 +39,7 @@ class BillingProfile(Base):
     vat_id: Mapped[str | None]
     vat_reference: Mapped[str | None]
     vat_confirmed_at: Mapped[datetime | None]
+    charges_vat: Mapped[bool] = mapped_column(server_default=false())
     card_country: Mapped[str | None]
     confirmed_country: Mapped[str | None]
     is_exempt: Mapped[bool] = mapped_column(server_default=false())

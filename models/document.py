@@ -25,7 +25,9 @@ class StoredDocument(Base):
 
     __tablename__ = "documents"
     __table_args__ = (
-        CheckConstraint("kind IN ('invoice', 'receipt', 'credit_note', 'statement')", name="kind"),
+        CheckConstraint(
+            "kind IN ('invoice', 'receipt', 'credit_note', 'statement', 'statement_correction')", name="kind"
+        ),
         CheckConstraint("sha256 = encode(sha256(pdf), 'hex')", name="sha256"),
         UniqueConstraint("subject", "version", name="uq_documents_subject_version"),
         Index("ix_documents_org_id_id", "org_id", "id"),

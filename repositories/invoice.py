@@ -516,13 +516,15 @@ INVARIANTS = (
                         THEN split_part(d.series, '/', 2) || '-' ELSE '' END ||
                         CASE split_part(d.series, '/', 1) WHEN 'invoice' THEN 'INV'
                         WHEN 'receipt' THEN 'RCP' WHEN 'receipt_note' THEN 'RCN'
-                        WHEN 'statement' THEN 'STM' ELSE 'CRN' END || '-[0-9]{6,18}$')
+                        WHEN 'statement' THEN 'STM' WHEN 'statement_correction' THEN 'STC' ELSE 'CRN' END
+                        || '-[0-9]{6,18}$')
                     THEN substring(number from '[0-9]+$')::bigint END AS n
                 FROM (
                     SELECT series, number FROM public.invoices WHERE number IS NOT NULL
                     UNION ALL SELECT series, number FROM public.credit_notes
                     UNION ALL SELECT series, number FROM public.tax_receipts
                     UNION ALL SELECT series, number FROM public.creator_statements
+                    UNION ALL SELECT series, number FROM public.creator_corrections
                 ) d
             ) numbered GROUP BY series
         ) i

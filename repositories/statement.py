@@ -7,12 +7,15 @@ from datetime import date, datetime
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.creator_statement import CreatorStatement
+from domain.errors import NotFound
+from domain.ids import is_id
+from ledger.invariants import Invariant
+from models.creator_statement import CreatorCorrection, CreatorStatement
 
 #: Postings of earnings, each with what it was worth: money itself, and credits for what was paid for these very ones.
 #: What comes back into a lot comes with what had left with it.
 _WORTH = """
-    SELECT g.id AS agent_id, g.name, t.kind, a.asset, e.transfer_id, e.effective_at,
+    SELECT g.id AS agent_id, g.name, t.kind, t.reference, a.asset, e.transfer_id, e.effective_at,
         sum(e.amount)::bigint AS amount, CASE
         WHEN a.asset = :currency THEN sum(e.amount)::bigint
         ELSE coalesce((
@@ -31,13 +34,27 @@ _WORTH = """
     JOIN ledger.entries e ON e.account_id = a.id
     JOIN ledger.transfers t ON t.id = e.transfer_id
     WHERE g.org_id = :org_id AND e.effective_at < :until
-    GROUP BY g.id, g.name, t.kind, a.id, a.asset, e.transfer_id, e.effective_at
+    GROUP BY g.id, g.name, t.kind, t.reference, a.id, a.asset, e.transfer_id, e.effective_at
 """
+#: What leaves earnings was earned with the same reference; what is taken back of a payer's payment says which share.
 _MONTH = text(
     f"""
-    SELECT agent_id, name, asset, kind, effective_at >= :since AS is_new, amount > 0 AS is_in,
-        sum(amount)::bigint AS amount, sum(worth)::bigint AS worth
-    FROM ({_WORTH}) w GROUP BY agent_id, name, asset, kind, is_new, is_in ORDER BY agent_id, asset, kind
+    WITH w AS MATERIALIZED ({_WORTH})
+    SELECT w.agent_id, w.name, w.asset, w.kind, w.effective_at >= :since AS is_new, w.amount > 0 AS is_in,
+        date_trunc('month', o.at AT TIME ZONE 'UTC')::date AS earned_in,
+        sum(w.amount)::bigint AS amount, sum(w.worth)::bigint AS worth
+    FROM w LEFT JOIN LATERAL (
+        SELECT CASE WHEN w.kind = 'earnings.recovered' THEN (
+            SELECT t.effective_at FROM recovery_shares s LEFT JOIN ledger.lots l ON l.id = s.source::uuid
+            JOIN ledger.transfers t ON t.id = coalesce(l.transfer_id, s.source::uuid)
+            WHERE s.transfer_id = w.transfer_id
+        ) ELSE (
+            SELECT max(e.effective_at) FROM w e
+            WHERE e.agent_id = w.agent_id AND e.asset = w.asset AND e.reference = w.reference AND e.amount > 0
+              AND e.effective_at <= w.effective_at
+        ) END AS at
+    ) o ON w.amount < 0 AND w.effective_at >= :since
+    GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY w.agent_id, w.asset, w.kind
     """
 )
 _CURRENCIES = text(
@@ -82,7 +99,10 @@ _TOTALS = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """Postings of one kind to or from an agent's earnings of an asset: how much, and what it was worth in money."""
+    """Postings of one kind to or from an agent's earnings of an asset: how much, and what it was worth in money.
+
+    `earned_in`: the first day of the month in which what is taken back was earned; None where that is not known.
+    """
 
     agent_id: str
     name: str
@@ -92,6 +112,7 @@ class Moved:
     is_in: bool
     amount_minor: int
     worth_minor: int
+    earned_in: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +143,7 @@ async def moved(
             is_in=row.is_in,
             amount_minor=row.amount,
             worth_minor=row.worth,
+            earned_in=row.earned_in,
         )
         for row in await session.execute(_MONTH, values)
     ]
@@ -140,9 +162,9 @@ async def due(
     return (await session.scalars(_DUE, values)).all()
 
 
-async def lock(session: AsyncSession, org_id: str, month: date) -> None:
-    """Let nobody else make the statements of an organization's month until the transaction ends."""
-    name = f"statements:{org_id}:{month}"
+async def lock(session: AsyncSession, org_id: str) -> None:
+    """Let nobody else make statements of an organization, or corrections of them, until the transaction ends."""
+    name = f"statements:{org_id}"
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
@@ -153,8 +175,29 @@ async def of_month(session: AsyncSession, org_id: str, month: date) -> Sequence[
     return (await session.scalars(query)).all()
 
 
-async def add(session: AsyncSession, row: CreatorStatement) -> None:
-    """Insert a statement."""
+async def corrections(session: AsyncSession, statement_id: str) -> Sequence[CreatorCorrection]:
+    """Return the corrections of a statement that the session may see, the oldest first."""
+    row = CreatorCorrection
+    return (await session.scalars(select(row).where(row.statement_id == statement_id).order_by(row.id))).all()
+
+
+async def correction(
+    session: AsyncSession, org_id: str, month: date, currency: str, correction_id: str
+) -> CreatorCorrection:
+    """Return a correction of an organization's statement of a month.
+
+    Raises:
+        NotFound: there is no such correction.
+    """
+    row = await session.get(CreatorCorrection, correction_id) if is_id(correction_id, "stc") else None
+    stated = {each.id for each in await of_month(session, org_id, month) if each.currency == currency}
+    if row is None or row.statement_id not in stated:
+        raise NotFound("There is no such correction of this statement.")
+    return row
+
+
+async def add(session: AsyncSession, row: CreatorStatement | CreatorCorrection) -> None:
+    """Insert a statement, or a correction of one."""
     session.add(row)
     await session.flush()
 
@@ -173,3 +216,22 @@ async def quarters(session: AsyncSession, *, since: datetime, until: datetime) -
         )
         for row in await session.execute(_TOTALS, {"since": since, "until": until})
     ]
+
+
+#: What `verify` proves about creators' statements.
+INVARIANTS = (
+    Invariant(
+        name="corrections of a creator's statement take back no more than it billed, and no more of its tax",
+        table="public.creator_statements",
+        unit="statements",
+        violations="""
+        SELECT s.number || ': ' || s.total_minor || ' with ' || s.tax_minor || ' tax, taken back ' || c.total ||
+            ' with ' || c.tax
+        FROM public.creator_statements s JOIN LATERAL (
+            SELECT sum(total_minor) AS total, sum(tax_minor) AS tax FROM public.creator_corrections
+            WHERE statement_id = s.id
+        ) c ON true
+        WHERE c.total > s.total_minor OR c.tax > s.tax_minor OR (c.total = s.total_minor AND c.tax <> s.tax_minor)
+        """,
+    ),
+)

@@ -1,5 +1,6 @@
 """Billing profiles: what an organization says of itself, what a register confirms, and what operators decide."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,7 +29,7 @@ def well_formed(profile: Profile) -> Profile:
     """
     check_profile(profile)
     number = None if profile.vat_id is None else checked(profile.vat_id, profile.country)
-    return Profile(**{**profile.fields(), "vat_id": number})
+    return replace(profile, vat_id=number)
 
 
 async def confirmation(register: VatNumbers | None, known: BillingProfile | None, wanted: Profile) -> str | None:

@@ -1,6 +1,6 @@
 """The monthly statement of a creator: what its agents earned, and the account of its earnings, in money."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -8,14 +8,17 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing_run.period import month_text, next_month
-from domain.document.content import Balance, BalanceKind, Document, DocumentKind, Line, Party
+from domain.document.content import Balance, BalanceKind, Document, DocumentKind, Line, Party, Tax, TaxSum
 from domain.errors import Conflict
+from domain.invoice.arithmetic import part_of
+from domain.invoice.lines import STANDARD
 from domain.invoice.series import DocumentType, number_text, series_of
 from domain.mail import MailKind
-from domain.money import CREDIT, format_amount
-from domain.tax.self_billing import stated_tax
-from models.creator_statement import CreatorStatement
-from repositories import billing_profile, document, invoice, statement
+from domain.money import CREDIT, allocate, format_amount
+from domain.tax.rates import TaxCategory
+from domain.tax.self_billing import Supplier, included, spread, stated_tax
+from models.creator_statement import CreatorCorrection, CreatorStatement
+from repositories import billing_profile, document, invoice, statement, tax_rate
 from repositories.statement import Moved
 from runtime.identity import new_id
 from services import mail
@@ -45,8 +48,9 @@ async def issue(
 ) -> Sequence[CreatorStatement]:
     """Return an organization's statements of a month, one for each currency that moved; made now where there are none.
 
-    They are numbered and written together, with the mail that tells of them. Whoever has a number holds up everybody
-    else who wants one, so this is the last thing of a transaction.
+    They are numbered and written together, with the mail that tells of them, and with corrections of older statements
+    of which the month has taken something back. Whoever has a number holds up everybody else who wants one, so this is
+    the last thing of a transaction.
 
     Args:
         session: of the platform: what was paid for earnings is in the lots of others.
@@ -65,11 +69,14 @@ async def issue(
             "This month has not ended. There is a statement of it an hour after it has.", code="statement.not_over"
         )
     issuer = known(platform)
-    await statement.lock(session, org_id, month)
+    await statement.lock(session, org_id)
     there = await statement.of_month(session, org_id, month)
     if there:
         return there
-    said = await _contents(session, org_id, month, issuer, now=now)
+    months = await _moved(session, org_id, month)
+    said = [
+        await _content(session, org_id, month, currency, moved, issuer, now=now) for currency, moved in months.items()
+    ]
     series, made = series_of(DocumentType.STATEMENT, entity), []
     for each in said:
         numbered = replace(each, number=number_text(await invoice.next_number(session, series), series))
@@ -81,12 +88,15 @@ async def issue(
             number=numbered.number,
             series=series,
             total_minor=numbered.total_minor,
+            tax_minor=numbered.tax_minor,
             tax_code=numbered.stated_tax,
             content=numbered.as_stored(),
             issued_at=now,
         )
         await statement.add(session, row)
         made.append(row)
+    for currency, moved in months.items():
+        await _correct(session, org_id, month, currency, moved, entity=entity, now=now)
     if made:
         told = month_text(month)
         await mail.queue(
@@ -99,37 +109,108 @@ async def issue(
     return made
 
 
-async def _contents(
-    session: AsyncSession, org_id: str, month: date, platform: Party, *, now: datetime
-) -> Sequence[Document]:
-    """Return what the statements of a month say, without their numbers; none of a currency that nothing moved in."""
+async def _moved(session: AsyncSession, org_id: str, month: date) -> dict[str, Sequence[Moved]]:
+    """Return what moved up to the end of a month, by each currency that moved in it and was not stated yet."""
+    found = {}
+    for currency in await statement.currencies(session, org_id):
+        moved = await statement.moved(session, org_id, currency, since=begin(month), until=begin(next_month(month)))
+        # Stated before statements were numbered.
+        is_stated = await document.latest(session, subject_of(org_id, month, currency)) is not None
+        if any(each.is_new and each.worth_minor for each in moved) and not is_stated:
+            found[currency] = moved
+    return found
+
+
+async def _content(
+    session: AsyncSession,
+    org_id: str,
+    month: date,
+    currency: str,
+    moved: Sequence[Moved],
+    platform: Party,
+    *,
+    now: datetime,
+) -> Document:
+    """Return what the statement of a month says in a currency, without its number."""
     following = next_month(month)
     creator, profile = await buyer_of(session, org_id, ZoneInfo("UTC")), await billing_profile.find(session, org_id)
-    tax, found = stated_tax(party_of(profile), platform.country), []
-    for currency in await statement.currencies(session, org_id):
-        moved = await statement.moved(session, org_id, currency, since=begin(month), until=begin(following))
-        if not any(each.is_new and each.worth_minor for each in moved):
+    supplier = Supplier(
+        party=party_of(profile),
+        has_number=profile is not None and profile.vat_id is not None,
+        charges_vat=profile is not None and profile.charges_vat,
+    )
+    rates = await tax_rate.of(session, {platform.country} if platform.country else set())
+    tax = stated_tax(supplier, platform.country, rates, STANDARD, begin(following) - timedelta.resolution)
+    lines, taxes = _taxed(_earned(moved, month), tax.rate_e6)
+    return Document(
+        kind=DocumentKind.STATEMENT,
+        number="",
+        language=creator.language,
+        currency=currency,
+        issued_on=now.date(),
+        # Billed in the creator's name: it sells, and the platform buys.
+        seller=creator.party,
+        buyer=platform,
+        lines=lines,
+        taxes=taxes,
+        includes_tax=bool(taxes),
+        period=(month, following),
+        balances=tuple(_account(moved)),
+        stated_tax=tax.code.value,
+    )
+
+
+async def _correct(
+    session: AsyncSession,
+    org_id: str,
+    month: date,
+    currency: str,
+    moved: Sequence[Moved],
+    *,
+    entity: str | None,
+    now: datetime,
+) -> None:
+    """Correct older statements by what a month has taken back of them: each once for the month, and never for more."""
+    series = series_of(DocumentType.STATEMENT_CORRECTION, entity)
+    for earned_in in sorted({each.earned_in for each in moved if each.earned_in and each.earned_in < month}):
+        of_month = await statement.of_month(session, org_id, earned_in)
+        row = next((each for each in of_month if each.currency == currency), None)
+        if row is None:
+            continue  # nothing was stated of it
+        before = await statement.corrections(session, row.id)
+        gone, gone_tax = sum(each.total_minor for each in before), sum(each.tax_minor for each in before)
+        taken = {name: -worth for name, worth in _sums(moved, earned_in, BalanceKind.TAKEN_BACK).items() if worth < 0}
+        total = min(sum(taken.values()), row.total_minor - gone)
+        if total <= 0:
             continue
-        # Stated before statements were numbered.
-        if await document.latest(session, subject_of(org_id, month, currency)) is not None:
-            continue
-        found.append(
-            Document(
-                kind=DocumentKind.STATEMENT,
-                number="",
-                language=creator.language,
-                currency=currency,
-                issued_on=now.date(),
-                # Billed in the creator's name: it sells, and the platform buys.
-                seller=creator.party,
-                buyer=platform,
-                lines=tuple(_lines(moved)),
-                period=(month, following),
-                balances=tuple(_account(moved)),
-                stated_tax=tax.value,
-            )
+        tax_minor = part_of(row.tax_minor, gone + total, row.total_minor) - gone_tax
+        amounts = dict(zip(taken, allocate(total, list(taken.values())), strict=True))
+        corrected = Document.restored(row.content)
+        lines, taxes = _with_tax(amounts, corrected.taxes[0].tax if corrected.taxes else None, tax_minor)
+        said = replace(
+            corrected,
+            kind=DocumentKind.STATEMENT_CORRECTION,
+            number=number_text(await invoice.next_number(session, series), series),
+            issued_on=now.date(),
+            lines=lines,
+            taxes=taxes,
+            balances=(),
+            reference=row.number,
         )
-    return found
+        correction = CreatorCorrection(
+            id=new_id("stc"),
+            statement_id=row.id,
+            org_id=org_id,
+            month=month,
+            currency=currency,
+            number=said.number,
+            series=series,
+            total_minor=said.total_minor,
+            tax_minor=said.tax_minor,
+            content=said.as_stored(),
+            issued_at=now,
+        )
+        await statement.add(session, correction)
 
 
 def _kind_of(each: Moved) -> BalanceKind:
@@ -142,20 +223,44 @@ def _kind_of(each: Moved) -> BalanceKind:
     return BalanceKind.EARNED if each.is_in else BalanceKind.TAKEN_BACK
 
 
-def _lines(moved: Sequence[Moved]) -> list[Line]:
-    earned: dict[tuple[str, str, str], tuple[int, int]] = {}
+def _sums(moved: Sequence[Moved], earned_in: date | None, *kinds: BalanceKind) -> dict[str, int]:
+    """Sum up what moved by what a line calls it; of what was taken back, what was earned in a month."""
+    sums: dict[tuple[str, str, str], tuple[int, int]] = {}
     for each in moved:
-        if _kind_of(each) is BalanceKind.EARNED and each.worth_minor:
+        kind = _kind_of(each)
+        if kind in kinds and each.worth_minor and (kind is BalanceKind.EARNED or each.earned_in == earned_in):
             place = (each.agent_id, each.name, each.asset)
-            amount, worth = earned.get(place, (0, 0))
-            earned[place] = amount + each.amount_minor, worth + each.worth_minor
-    return [
-        Line(
-            description=f"{name}: {format_amount(amount, asset)} {asset}" if asset == CREDIT else name,
-            net_minor=worth,
-        )
-        for (_, name, asset), (amount, worth) in sorted(earned.items())
-    ]
+            amount, worth = sums.get(place, (0, 0))
+            sums[place] = amount + each.amount_minor, worth + each.worth_minor
+    named: dict[str, int] = {}
+    for (_, name, asset), (amount, worth) in sorted(sums.items()):
+        description = f"{name}: {format_amount(abs(amount), asset)} {asset}" if asset == CREDIT else name
+        named[description] = named.get(description, 0) + worth
+    return named
+
+
+def _earned(moved: Sequence[Moved], month: date) -> dict[str, int]:
+    """Return what was earned in a month by line, less what the month itself has taken back of it."""
+    return _sums(moved, month, BalanceKind.EARNED, BalanceKind.TAKEN_BACK)
+
+
+def _taxed(amounts: Mapping[str, int], rate_e6: int) -> tuple[tuple[Line, ...], tuple[TaxSum, ...]]:
+    """Return lines of amounts that include a tax, and the tax; none at a rate of 0."""
+    tax = Tax(category=TaxCategory.STANDARD.value, rate_e6=rate_e6) if rate_e6 else None
+    return _with_tax(amounts, tax, included(sum(amounts.values()), rate_e6))
+
+
+def _with_tax(
+    amounts: Mapping[str, int], tax: Tax | None, tax_minor: int
+) -> tuple[tuple[Line, ...], tuple[TaxSum, ...]]:
+    if tax is None:
+        return tuple(Line(description=name, net_minor=amount) for name, amount in amounts.items()), ()
+    nets = spread(tax_minor, list(amounts.values()))
+    lines = tuple(
+        Line(description=name, net_minor=net, shown_minor=amount, tax=tax)
+        for (name, amount), net in zip(amounts.items(), nets, strict=True)
+    )
+    return lines, (TaxSum(tax=tax, taxable_minor=sum(nets), tax_minor=tax_minor),) if lines else ()
 
 
 def _account(moved: Sequence[Moved]) -> list[Balance]:

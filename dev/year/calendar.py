@@ -80,9 +80,9 @@ class Calendar:
         """Return the simulated time."""
         return datetime.now(UTC).astimezone(zone) + self.ahead
 
-    def is_busy(self) -> bool:
-        """Return whether an activity of some run is under way."""
-        return any(run.activities for run in list(self.runs.values()))
+    def busy(self) -> list[str]:
+        """Return the runs that have an activity under way, by their workflow ids."""
+        return [run.workflow_id for run in list(self.runs.values()) if run.activities]
 
     def next_timer(self) -> datetime | None:
         """Return when the first timer is due."""

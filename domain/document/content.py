@@ -19,13 +19,20 @@ class DocumentKind(StrEnum):
     """What a document is.
 
     `receipt`: for money that came in, with its tax where credits are taxed when they are sold. `statement`: what a
-    creator earned, billed by the platform in the creator's name (self-billing).
+    creator earned, billed by the platform in the creator's name (self-billing). `statement_correction`: what was taken
+    back of a statement after it was issued; its amounts are positive.
     """
 
     INVOICE = "invoice"
     RECEIPT = "receipt"
     CREDIT_NOTE = "credit_note"
     STATEMENT = "statement"
+    STATEMENT_CORRECTION = "statement_correction"
+
+    @property
+    def is_self_billing(self) -> bool:
+        """Whether the platform writes it in the name of its seller."""
+        return self in {DocumentKind.STATEMENT, DocumentKind.STATEMENT_CORRECTION}
 
 
 class BalanceKind(StrEnum):
@@ -133,7 +140,8 @@ class Document:
         issued_on, due_on: days in the buyer's time zone.
         prepaid_minor: what credits paid before the document was made (BT-113).
         paid_minor: what money had paid by then.
-        reference: the number of the invoice that a credit note is about, or the id of the payment of a receipt.
+        reference: the number of the invoice that a credit note is about, or of the statement that is corrected, or the
+            id of the payment of a receipt.
         period: what a statement is about: first day, and the first day after it.
         balances: the account that a statement closes with.
         stated_tax: what a statement says of tax, see `domain.tax.self_billing`.
@@ -177,7 +185,7 @@ class Document:
         shown = self.lines_minor - sum(each.amount_minor for each in self.reductions)
         if shown != (self.total_minor if self.includes_tax else self.subtotal_minor):
             raise ValueError("the tax or the total is of other lines")
-        if self.kind is not DocumentKind.STATEMENT and not 0 <= self.due_minor <= max(self.total_minor, 0):
+        if not self.kind.is_self_billing and not 0 <= self.due_minor <= max(self.total_minor, 0):
             raise ValueError("more is paid than there is to pay")
 
     @property

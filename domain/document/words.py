@@ -11,11 +11,13 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "receipt": {"en": "Receipt", "de": "Quittung"},
     "credit_note": {"en": "Credit note", "de": "Rechnungskorrektur"},
     "statement": {"en": "Statement (self-billing)", "de": "Gutschrift"},
+    "statement_correction": {"en": "Correction of a statement (self-billing)", "de": "Korrektur einer Gutschrift"},
     "number": {"en": "Number", "de": "Nummer"},
     "issued_on": {"en": "Date", "de": "Datum"},
     "due_on": {"en": "Due", "de": "Fällig"},
     "period": {"en": "Period", "de": "Zeitraum"},
     "invoice_reference": {"en": "For invoice", "de": "Zu Rechnung"},
+    "statement_reference": {"en": "For statement", "de": "Zu Gutschrift"},
     "payment_reference": {"en": "Payment", "de": "Zahlung"},
     "seller": {"en": "Seller", "de": "Verkäufer"},
     "buyer": {"en": "Billed to", "de": "Empfänger"},
@@ -40,6 +42,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "paid": {"en": "Paid", "de": "Bezahlt"},
     "due": {"en": "Amount due", "de": "Zu zahlen"},
     "credited": {"en": "Amount credited", "de": "Gutgeschriebener Betrag"},
+    "corrected": {"en": "Amount taken back", "de": "Zurückgenommener Betrag"},
     "earned_total": {"en": "Total earned", "de": "Einnahmen gesamt"},
     "opening": {"en": "Balance at the beginning", "de": "Stand zu Beginn"},
     "earned": {"en": "Earned", "de": "Eingenommen"},
@@ -62,7 +65,8 @@ EXEMPTIONS: Mapping[str, Mapping[str, str]] = {
     "Z": {"en": "Taxed at zero percent.", "de": "Besteuert mit null Prozent."},
 }
 
-#: What a statement says of the tax of what it bills, by the values of `domain.tax.self_billing.StatedTax`.
+#: What a statement says of the tax of what it bills, by the values of `domain.tax.self_billing.StatedTax`;
+#: nothing of one that is charged, because its amount stands there.
 STATED_TAX: Mapping[str, Mapping[str, str]] = {
     "reverse_charge": EXEMPTIONS["AE"],
     "outside_scope": {
@@ -70,6 +74,10 @@ STATED_TAX: Mapping[str, Mapping[str, str]] = {
         "No tax is stated.",
         "de": "Nicht steuerbar: Der Leistende sitzt in einem anderen Land außerhalb der Europäischen Union. "
         "Es wird keine Steuer ausgewiesen.",
+    },
+    "not_registered": {
+        "en": "No tax is stated: the supplier has no VAT number.",
+        "de": "Es wird keine Steuer ausgewiesen: Der Leistende hat keine USt-IdNr.",
     },
     "no_profile": {
         "en": "No tax profile of the supplier is on file: no tax is stated.",

@@ -11,7 +11,8 @@ _ENTITY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
 class DocumentType(StrEnum):
     """What is numbered; the value is the name of its series.
 
-    A receipt note takes back what a receipt was for; a statement is a creator's, billed in its name.
+    A receipt note takes back what a receipt was for; a statement is a creator's, billed in its name, and
+    its correction takes back a part of it.
     """
 
     INVOICE = "invoice"
@@ -19,6 +20,7 @@ class DocumentType(StrEnum):
     RECEIPT = "receipt"
     RECEIPT_NOTE = "receipt_note"
     STATEMENT = "statement"
+    STATEMENT_CORRECTION = "statement_correction"
 
 
 _PREFIXES = {
@@ -27,6 +29,7 @@ _PREFIXES = {
     DocumentType.RECEIPT: "RCP",
     DocumentType.RECEIPT_NOTE: "RCN",
     DocumentType.STATEMENT: "STM",
+    DocumentType.STATEMENT_CORRECTION: "STC",
 }
 
 

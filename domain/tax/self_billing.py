@@ -1,36 +1,102 @@
-"""What a statement says of tax: who owes it, or that none is stated. A creator's own rate is never guessed."""
+"""What a statement says of tax: how much, who owes it, or that none is stated. A creator's rate is never guessed.
 
+Whoever puts a tax on a document in another's name makes that other owe it (Article 203 of Directive 2006/112/EC). So an
+amount stands there only where the creator itself has said that it charges VAT, and its number is confirmed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
+from domain.invoice.arithmetic import half_up
+from domain.tax.rates import WHOLE, TaxRate, find
 from domain.tax.treatment import EU, TaxParty
 
 
 class StatedTax(StrEnum):
-    """What is stated; none of them comes with an amount.
+    """What is stated; only `charged` comes with an amount.
 
-    `reverse_charge`: the platform owes the tax. `outside_scope`: the creator is in another country, outside of the
-    European Union. `no_profile`: nobody said where the creator is. `not_stated`: which tax it charges is not known.
+    `charged`: the creator charges VAT of its country, which is the platform's. `reverse_charge`: the platform owes the
+    tax. `outside_scope`: the creator is in another country, outside of the European Union. `no_profile`: nobody said
+    where the creator is. `not_registered`: it has no VAT number, as private persons have none. `not_stated`: which tax
+    it charges is not known.
     """
 
+    CHARGED = "charged"
     REVERSE_CHARGE = "reverse_charge"
     OUTSIDE_SCOPE = "outside_scope"
     NO_PROFILE = "no_profile"
+    NOT_REGISTERED = "not_registered"
     NOT_STATED = "not_stated"
 
 
-def stated_tax(creator: TaxParty, platform_country: str | None) -> StatedTax:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supplier:
+    """A creator as a supplier: what is known of its taxes, and what it says itself.
+
+    Attributes:
+        party: as for what it buys.
+        has_number: it gave a VAT number, confirmed or not.
+        charges_vat: what it earns includes its VAT, by its own word.
+    """
+
+    party: TaxParty
+    has_number: bool
+    charges_vat: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What is stated of tax; the rate in millionths is 0 unless it is `charged`."""
+
+    code: StatedTax
+    rate_e6: int = 0
+
+
+def stated_tax(
+    creator: Supplier, platform_country: str | None, rates: Iterable[TaxRate], product: str, at: datetime
+) -> Stated:
     """Tell what to state of a creator's tax.
 
     Args:
         creator: who sells; where an operator found it counts before the address that it gave.
         platform_country: where the platform is, which buys; None where nobody said so.
+        rates: of the platform's country.
+        product: the product code of what creators sell.
+        at: when it was sold.
     """
-    country = creator.confirmed_country or creator.billing_country
+    party = creator.party
+    country = party.confirmed_country or party.billing_country
     if country is None:
-        return StatedTax.NO_PROFILE
-    if platform_country is None or country == platform_country:
-        return StatedTax.NOT_STATED
-    if country not in EU:
-        return StatedTax.OUTSIDE_SCOPE
-    is_confirmed = platform_country in EU and creator.vat_country == country
-    return StatedTax.REVERSE_CHARGE if is_confirmed else StatedTax.NOT_STATED
+        return Stated(code=StatedTax.NO_PROFILE)
+    if platform_country is None:
+        return Stated(code=StatedTax.NOT_STATED)
+    if country != platform_country and country not in EU:
+        return Stated(code=StatedTax.OUTSIDE_SCOPE)
+    if not creator.has_number:
+        return Stated(code=StatedTax.NOT_REGISTERED)
+    if party.vat_country != country:
+        return Stated(code=StatedTax.NOT_STATED)
+    if country != platform_country:
+        return Stated(code=StatedTax.REVERSE_CHARGE if platform_country in EU else StatedTax.NOT_STATED)
+    region = party.region if country == party.billing_country else None
+    rate = find(rates, country=country, region=region, product=product, at=at) if creator.charges_vat else None
+    if rate is None or not rate.rate_e6:
+        return Stated(code=StatedTax.NOT_STATED)
+    return Stated(code=StatedTax.CHARGED, rate_e6=rate.rate_e6)
+
+
+def included(total_minor: int, rate_e6: int) -> int:
+    """Return the tax in an amount that includes it, rounded half up; none in what is not positive."""
+    return half_up(max(total_minor, 0) * rate_e6, WHOLE + rate_e6)
+
+
+def spread(tax_minor: int, amounts: list[int]) -> list[int]:
+    """Return what each amount is without its share of a tax that all of them include; an amount may be negative."""
+    total, done, nets = sum(amounts), 0, list[int]()
+    for amount in amounts:
+        before, done = done, done + amount
+        shares = (tax_minor * each // total if total > 0 else 0 for each in (before, done))
+        nets.append(amount + next(shares) - next(shares))
+    return nets

@@ -63,6 +63,7 @@ class _Writer:
         reference = {
             DocumentKind.CREDIT_NOTE: labels["invoice_reference"],
             DocumentKind.RECEIPT: labels["payment_reference"],
+            DocumentKind.STATEMENT_CORRECTION: labels["statement_reference"],
         }.get(document.kind, "")
         found = [
             (labels["number"], document.number),
@@ -106,6 +107,8 @@ class _Writer:
             rows.append((label, each.tax_minor, False))
         if document.kind is DocumentKind.STATEMENT:
             rows.append((labels["earned_total"], document.total_minor, True))
+        elif document.kind is DocumentKind.STATEMENT_CORRECTION:
+            rows.append((labels["corrected"], document.total_minor, True))
         elif document.kind is DocumentKind.CREDIT_NOTE:
             rows.append((labels["credited"], document.total_minor, True))
         else:
@@ -134,7 +137,7 @@ class _Writer:
         ]
         if document.kind is DocumentKind.RECEIPT and not document.taxes:
             said.append(RECEIPT_NOTE[document.language])
-        if document.stated_tax:
+        if document.stated_tax and document.stated_tax in STATED_TAX:
             said.append(STATED_TAX[document.stated_tax][document.language])
         return [*said, *([breakable(document.note)] if document.note else [])]
 

@@ -1,4 +1,4 @@
--- Row-level security, grants and immutability of creators' statements. Running it again replaces everything. A tenant reads its
+-- Row-level security, grants and immutability of creators' statements and their corrections. Running it again replaces everything. A tenant reads its
 -- own; they are written once by the platform's role and never changed, so their numbers have no gaps.
 
 SELECT pg_temp.row_security('creator_statements');

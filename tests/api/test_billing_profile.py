@@ -48,6 +48,7 @@ async def test_a_profile_is_empty_first_then_what_was_said_and_replaced_whole(cu
     ("change", "field"),
     [
         ({"vat_id": "FR40303265045"}, "vat_id"),
+        ({"vat_id": None, "charges_vat": True}, "vat_id"),
         ({"vat_id": "DE136695977"}, "vat_id"),
         ({"country": None}, "vat_id"),
         ({"country": "de"}, "errors"),

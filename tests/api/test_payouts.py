@@ -282,10 +282,13 @@ async def test_statement_of_a_month_adds_up_and_stays_what_it_is(
         assert (await auditor.get(f"/billing/statements/{month}/pdf")).content == pdf.content
         lines = (await auditor.get(f"/billing/statements/{month}", headers={"Accept": "text/csv"})).text.splitlines()
         assert lines[0] == "month,currency,part,description,amount"
-        assert f"{month},USD,tax,{shown['tax_text']}," in [line.replace('"', "") for line in lines]
+        assert f"{month},USD,tax,{shown['tax_text']},0.00" in [line.replace('"', "") for line in lines]
         assert lines[-1] == f"{month},USD,account,closing,30.00"
         refused(await auditor.get(f"/billing/statements/{this}"), 409, "statement.not_over")
         refused(await auditor.get(f"/billing/statements/{month}?currency=EUR"), 404, "not_found")
+        assert shown["corrections"] == []
+        unknown = f"/billing/statements/{month}/corrections/{shown['id'].replace('doc_', 'stc_')}/pdf"
+        refused(await auditor.get(unknown), 404, "not_found")
         async with database.platform() as session:
             following = date.fromisoformat(f"{this}-01")
             (after,) = await statement.issue(

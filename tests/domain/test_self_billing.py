@@ -1,32 +1,63 @@
 """What statements of creators say of tax."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from domain.document.words import LANGUAGES, STATED_TAX
-from domain.tax.self_billing import StatedTax, stated_tax
+from domain.tax.rates import TaxRate
+from domain.tax.self_billing import Stated, StatedTax, Supplier, included, spread, stated_tax
 from domain.tax.treatment import TaxParty
+
+NOW = datetime(2026, 10, 31, tzinfo=UTC)
+GERMAN = TaxRate(code="de-vat", country="DE", rate_e6=190_000, valid_from=NOW.replace(year=2020))
+FRENCH, HERE = TaxParty(billing_country="FR", vat_country="FR"), TaxParty(billing_country="DE", vat_country="DE")
+
+
+def supplier(party: TaxParty, *, has_number: bool = True, charges_vat: bool = False) -> Supplier:
+    return Supplier(party=party, has_number=has_number, charges_vat=charges_vat)
 
 
 @pytest.mark.parametrize(
     ("creator", "platform", "stated"),
     [
-        (TaxParty(billing_country="FR", vat_country="FR"), "DE", StatedTax.REVERSE_CHARGE),
-        (TaxParty(billing_country="FR"), "DE", StatedTax.NOT_STATED),
-        (TaxParty(billing_country="DE", vat_country="DE"), "DE", StatedTax.NOT_STATED),
-        (TaxParty(billing_country="FR", vat_country="FR"), "US", StatedTax.NOT_STATED),
+        (supplier(HERE, charges_vat=True), "DE", StatedTax.CHARGED),
+        # A small business has a number as well, and charges none.
+        (supplier(HERE), "DE", StatedTax.NOT_STATED),
+        (supplier(TaxParty(billing_country="DE"), charges_vat=True), "DE", StatedTax.NOT_STATED),
+        (supplier(TaxParty(billing_country="DE"), has_number=False), "DE", StatedTax.NOT_REGISTERED),
+        # There is no rate of its country.
+        (supplier(FRENCH, charges_vat=True), "FR", StatedTax.NOT_STATED),
+        (supplier(FRENCH, charges_vat=True), "DE", StatedTax.REVERSE_CHARGE),
+        (supplier(TaxParty(billing_country="FR")), "DE", StatedTax.NOT_STATED),
+        (supplier(TaxParty(billing_country="FR"), has_number=False), "DE", StatedTax.NOT_REGISTERED),
+        (supplier(FRENCH), "US", StatedTax.NOT_STATED),
         # The number is of another country than the one that an operator found.
-        (TaxParty(billing_country="FR", vat_country="FR", confirmed_country="IT"), "DE", StatedTax.NOT_STATED),
-        (TaxParty(billing_country="US"), "DE", StatedTax.OUTSIDE_SCOPE),
-        (TaxParty(billing_country="US"), "US", StatedTax.NOT_STATED),
-        (TaxParty(billing_country="US"), None, StatedTax.NOT_STATED),
+        (
+            supplier(TaxParty(billing_country="FR", vat_country="FR", confirmed_country="IT")),
+            "DE",
+            StatedTax.NOT_STATED,
+        ),
+        (supplier(TaxParty(billing_country="US")), "DE", StatedTax.OUTSIDE_SCOPE),
+        (supplier(TaxParty(billing_country="US")), None, StatedTax.NOT_STATED),
         # A card tells what its holder is charged, and not where a creator is.
-        (TaxParty(card_country="US"), "DE", StatedTax.NO_PROFILE),
+        (supplier(TaxParty(card_country="US")), "DE", StatedTax.NO_PROFILE),
     ],
 )
-def test_tax_is_stated_as_far_as_it_is_known(creator: TaxParty, platform: str | None, stated: StatedTax) -> None:
-    assert stated_tax(creator, platform) is stated
+def test_tax_is_stated_as_far_as_it_is_known(creator: Supplier, platform: str | None, stated: StatedTax) -> None:
+    rate_e6 = 190_000 if stated is StatedTax.CHARGED else 0
+    assert stated_tax(creator, platform, [GERMAN], "standard", NOW) == Stated(code=stated, rate_e6=rate_e6)
 
 
-def test_each_code_has_its_sentence_in_every_language() -> None:
-    assert STATED_TAX.keys() == set(StatedTax)
+def test_what_was_earned_includes_the_tax_and_lines_add_up_to_what_is_left() -> None:
+    amounts = [1_000, -190, 333, 47]
+    tax_minor = included(sum(amounts), 190_000)
+    assert tax_minor == 190
+    nets = spread(tax_minor, amounts)
+    assert (sum(nets), nets[0]) == (1_000, 841)
+    assert (included(-5, 190_000), spread(0, [-5, 2])) == (0, [-5, 2])
+
+
+def test_each_code_without_an_amount_has_its_sentence_in_every_language() -> None:
+    assert STATED_TAX.keys() == set(StatedTax) - {StatedTax.CHARGED}
     assert all(words.keys() == set(LANGUAGES) for words in STATED_TAX.values())

@@ -89,6 +89,7 @@ FOUNDATION = {
     "/approvals": {"get"},
     "/billing/statements/{period}": {"get"},
     "/billing/statements/{period}/pdf": {"get"},
+    "/billing/statements/{period}/corrections/{correction_id}/pdf": {"get"},
     "/billing/creators/totals": {"get"},
     **{f"/approvals/{{approval_id}}/{verb}": {"post"} for verb in ("approve", "reject")},
     **{path: {"get"} for path in ("/billing/earnings", "/billing/payouts/preview")},

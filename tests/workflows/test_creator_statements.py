@@ -3,29 +3,31 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy import insert, select
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.statement import StatementActivities
-from commands.verify import verify
 from contracts.statement import CreatorStatements
 from domain import accounts
+from domain.billing_run.period import previous_month
+from domain.document.content import Document
 from domain.errors import Conflict
 from ledger.gateway import Ledger
 from models.agent import Agent
-from models.billing_profile import BillingProfile
-from models.creator_statement import CreatorStatement
+from models.billing_profile import BillingProfile, TaxRateRow
+from models.creator_statement import CreatorCorrection, CreatorStatement
 from models.mail import QueuedMail
 from models.organization import Organization
+from providers.documents.display import display
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import statement as service
+from tests.support.arrears import verified
 from tests.support.documents import SELLER
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
@@ -63,15 +65,21 @@ async def database(fresh_database_urls: Any) -> Any:
     await made.close()
 
 
-async def earns(database: Database, org_id: str, agent_id: str, at: datetime) -> None:
+async def earns(
+    database: Database, org_id: str, agent_id: str, at: datetime, minor: int = 1250, sale: str | None = None
+) -> None:
+    """Have an agent earn an amount by a sale, or have it taken back where it is negative."""
+    sides = accounts.platform("exchange", "EUR"), accounts.agent_earnings(agent_id, "EUR", org_id)
+    source, destination = sides if minor > 0 else sides[::-1]
     async with database.platform() as session:
         await Ledger(await driver_connection(session)).post(
             key=new_id("test"),
             kind="t",
-            source=accounts.platform("exchange", "EUR"),
-            destination=accounts.agent_earnings(agent_id, "EUR", org_id),
-            amount_minor=1250,
+            source=source,
+            destination=destination,
+            amount_minor=abs(minor),
             effective_at=at,
+            reference=sale,
         )
 
 
@@ -130,9 +138,51 @@ async def test_statements_of_a_month_are_made_once_with_number_tax_and_mail(
 
     first, second = await asyncio.gather(ask(), ask())
     assert first == second == ["STM-000003"]
-    connection = await asyncpg.connect(fresh_database_urls.platform)
-    try:
-        report = await verify(connection)
-    finally:
-        await connection.close()
-    assert report.ok, "\n".join(report.lines())
+    await verified(fresh_database_urls)
+
+
+async def test_what_is_taken_back_after_a_statement_corrects_it_to_the_last_cent_of_its_tax(
+    fresh_database_urls: Any, database: Database, creator: Any
+) -> None:
+    rate = {"code": "de-vat", "country": "DE", "region": "", "product": "", "rate_e6": 190_000, "created_by": "x"}
+    proven = {"country": "DE", "vat_id": "DE136695976", "vat_reference": "ref", "vat_confirmed_at": OCTOBER}
+    org = await creator(None, charges_vat=True, **proven)
+    async with database.platform() as session:
+        await session.execute(
+            insert(TaxRateRow).values(id="txr", command_id="txr", valid_from=OCTOBER.replace(year=2020), **rate)
+        )
+        agent = (await session.scalars(select(Agent.id).where(Agent.org_id == org))).one()
+
+    async def stated(month: date) -> tuple[CreatorStatement, list[CreatorCorrection]]:
+        async with database.platform() as session:
+            now = datetime(month.year, month.month, 1, 4, tzinfo=UTC)
+            (row,) = await service.issue(
+                session, org, previous_month(month), replace(SELLER, country="DE"), entity=None, now=now
+            )
+            return row, list(await session.scalars(select(CreatorCorrection).order_by(CreatorCorrection.id)))
+
+    october, november, december = OCTOBER, FIRST.replace(day=9), FIRST.replace(month=12)
+    await earns(database, org, agent, october, 1_000, "one")
+    await earns(database, org, agent, october, 235, "two")
+    await earns(database, org, agent, october, -45, "two")
+    first, none = await stated(FIRST.date())
+    # 11.90 with 1.90 of tax: what went back within the month is not billed.
+    assert (first.tax_code, first.total_minor, first.tax_minor, none) == ("charged", 1_190, 190, [])
+    await earns(database, org, agent, november, 500, "three")
+    await earns(database, org, agent, november, -333, "one")
+    await earns(database, org, agent, november, -100, "three")
+    second, (note,) = await stated(date(2026, 12, 1))
+    assert (second.total_minor, second.tax_minor) == (400, 64)
+    assert (note.statement_id, note.number, note.total_minor, note.tax_minor) == (first.id, "STC-000001", 333, 53)
+    assert (note.content["reference"], note.content["period"][0]) == (first.number, "2026-10-01")
+    await earns(database, org, agent, december, 2_000, "four")
+    await earns(database, org, agent, december, -667, "one")
+    await earns(database, org, agent, december, -190, "two")
+    _, notes = await stated(date(2027, 1, 1))
+    assert [(each.total_minor, each.tax_minor) for each in notes] == [(333, 53), (857, 137)]
+    # Asked for again, nothing is corrected twice.
+    assert len((await stated(date(2026, 12, 1)))[1]) == 2
+    shown = "\n".join(str(each) for each in display(Document.restored(notes[1].content))["sums"])
+    assert "8.57" in shown
+    assert "1.37" in shown
+    await verified(fresh_database_urls)

@@ -37,6 +37,10 @@ class ProfileUpdate(RequestModel):
     email: EmailAddress | None = None
     language: Annotated[str, Field(pattern="^[a-z]{2}$")] | None = None
     vat_id: Annotated[str, Field(max_length=30)] | None = None
+    charges_vat: bool = Field(
+        default=False,
+        description="What its agents earn includes its VAT, and its statements shall state it. It needs a VAT number.",
+    )
 
     def profile(self) -> Profile:
         """Read what is said."""
@@ -70,6 +74,7 @@ class ProfileView(ResponseModel):
     language: str | None
     vat_id: str | None
     vat_confirmed_at: datetime | None = Field(description="When a register confirmed the number; null before.")
+    charges_vat: bool = Field(description="Whether its statements state VAT, where they can.")
     card_country: str | None = Field(description="Of the card that the organization pays with.")
     confirmed_country: str | None = Field(description="What an operator found.")
     proven_country: str | None = Field(description="The country that two pieces of evidence agree on.")
@@ -80,5 +85,5 @@ class ProfileView(ResponseModel):
 def view(org_id: str, row: BillingProfile | None) -> ProfileView:
     """Show a profile, an empty one where nothing was said yet."""
     names = [name for name in ProfileView.model_fields if name not in {"organization_id", "proven_country"}]
-    kept = {name: getattr(row, name, None) for name in names}
+    kept = {name: getattr(row, name, None) for name in names} | {"charges_vat": row is not None and row.charges_vat}
     return ProfileView(organization_id=org_id, proven_country=party_of(row).proven_country, **kept)

@@ -22,7 +22,7 @@ from domain.access import Actor, Permission
 from domain.billing_run.period import parse_month
 from domain.document.content import Document
 from domain.errors import Conflict, Invalid, NotFound
-from models.creator_statement import CreatorStatement
+from models.creator_statement import CreatorCorrection, CreatorStatement
 from models.document import StoredDocument
 from repositories import document as documents
 from repositories import statement as statements
@@ -51,11 +51,14 @@ async def show_statement(
     It is made on the first day of the next month, or when it is first asked for, and the same ever after. With `Accept:
     text/csv` the response contains its lines as CSV.
     """
-    shown = StatementView.of(await _made(deps, actor, organization_id, period, currency))
+    stored = await _made(deps, actor, organization_id, period, currency)
+    async with deps.database.platform() as session:
+        shown = StatementView.of(stored, await statements.corrections(session, stored.subject))
     if "text/csv" not in request.headers.get("accept", ""):
         return Response(shown.model_dump_json(), media_type="application/json")
     rows = [("earned", line.description, line.amount) for line in shown.lines]
-    rows += [("tax", shown.tax_text, "")] if shown.tax_text else []
+    rows += [("tax", shown.tax_text or shown.tax_code, shown.tax)] if shown.tax_code else []
+    rows += [("correction", each.number, each.amount) for each in shown.corrections]
     rows += [("account", each.kind, each.amount) for each in shown.account]
     cells = [[shown.month, shown.currency, part, safe_cell(name), amount] for part, name, amount in rows]
     return _download([["month", "currency", "part", "description", "amount"], *cells], f"{shown.number}.csv")
@@ -71,6 +74,27 @@ async def get_statement_pdf(
 ) -> Response:
     """Return the statement of a month as PDF: the platform bills in the creator's name (self-billing)."""
     return as_pdf(await _made(deps, actor, organization_id, period, currency))
+
+
+@router.get(
+    "/billing/statements/{period}/corrections/{correction_id}/pdf",
+    response_class=Response,
+    responses=errors(NotFound, Invalid, (Conflict, "document.no_seller")) | PDF_RESPONSE,
+)
+async def get_correction_pdf(
+    period: Month,
+    correction_id: str,
+    deps: DepsDep,
+    currency: InCurrency = "USD",
+    organization_id: ForOperators = None,
+    actor: Actor = require(Permission.READ),
+) -> Response:
+    """Return what a later month took back of the statement of a month as PDF."""
+    org_id = await known_organization(deps, actor, organization_id)
+    async with deps.database.platform() as session:
+        row = await statements.correction(session, org_id, parse_month(period), currency, correction_id)
+        wanted = await deps.documents.find(session, org_id, row.id, partial(_said, row), total_minor=row.total_minor)
+    return as_pdf(await deps.documents.made(wanted))
 
 
 @router.get("/billing/creators/totals", response_model=CreatorTotals, responses=_CSV)
@@ -117,7 +141,7 @@ async def _made(deps: Deps, actor: Actor, organization_id: str | None, month: st
     return await deps.documents.made(wanted)
 
 
-async def _said(row: CreatorStatement) -> Document:
+async def _said(row: CreatorStatement | CreatorCorrection) -> Document:
     return Document.restored(row.content)
 
 

@@ -6,8 +6,10 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import ResponseModel
+from domain.billing_run.period import month_text
 from domain.document.words import STATED_TAX
 from domain.money import format_amount
+from models.creator_statement import CreatorCorrection
 from models.document import StoredDocument
 from repositories.statement import QuarterTotal
 
@@ -26,6 +28,27 @@ class StatementBalanceView(ResponseModel):
     amount: str
 
 
+class CorrectionView(ResponseModel):
+    """What a later month took back of a statement."""
+
+    id: str
+    number: str
+    month: str = Field(description="The month that took it back.")
+    amount: str
+    tax: str = Field(description="What of the amount is tax.")
+
+    @classmethod
+    def of(cls, row: CreatorCorrection) -> Self:
+        """Show a correction."""
+        return cls(
+            id=row.id,
+            number=row.number,
+            month=month_text(row.month),
+            amount=format_amount(row.total_minor, row.currency),
+            tax=format_amount(row.tax_minor, row.currency),
+        )
+
+
 class StatementView(ResponseModel):
     """What a creator earned in a month, worth in one currency, and what became of it."""
 
@@ -34,16 +57,21 @@ class StatementView(ResponseModel):
     organization_id: str
     month: str
     currency: str
-    earned: str
+    earned: str = Field(description="What was earned and not taken back in the same month, with its tax.")
+    tax: str = Field(description="What of it is tax.")
     tax_code: str | None = Field(
-        description="`reverse_charge`, `outside_scope`, `no_profile` or `not_stated`; none of them has an amount."
+        description="`charged`, and then `tax` has the amount; or `reverse_charge`, `outside_scope`, `no_profile`, "
+        "`not_registered` or `not_stated`."
     )
-    tax_text: str | None = Field(description="The same as a sentence, in the language of the statement.")
+    tax_text: str | None = Field(
+        description="The same as a sentence, in the language of the statement; null for tax that is charged."
+    )
     lines: list[StatementLineView]
     account: list[StatementBalanceView]
+    corrections: list[CorrectionView] = Field(description="What was taken back of it after it was issued.")
 
     @classmethod
-    def of(cls, stored: StoredDocument) -> Self:
+    def of(cls, stored: StoredDocument, corrections: Sequence[CreatorCorrection]) -> Self:
         """Show a statement as it was made."""
         said = stored.content
         currency, tax_code = said["currency"], said.get("stated_tax")
@@ -55,11 +83,18 @@ class StatementView(ResponseModel):
             currency=currency,
             earned=format_amount(stored.total_minor, currency),
             tax_code=tax_code,
-            tax_text=STATED_TAX[tax_code][said["language"]] if tax_code else None,
+            tax=format_amount(sum(each["tax_minor"] for each in said.get("taxes", ())), currency),
+            tax_text=STATED_TAX[tax_code][said["language"]] if tax_code and tax_code in STATED_TAX else None,
             lines=[
-                StatementLineView(description=line["description"], amount=format_amount(line["net_minor"], currency))
+                StatementLineView(
+                    description=line["description"],
+                    amount=format_amount(
+                        line["net_minor"] if line.get("shown_minor") is None else line["shown_minor"], currency
+                    ),
+                )
                 for line in said["lines"]
             ],
+            corrections=[CorrectionView.of(each) for each in corrections],
             account=[
                 StatementBalanceView(kind=each["kind"], amount=format_amount(each["amount_minor"], currency))
                 for each in said["balances"]
