@@ -9,13 +9,17 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.document.content import LANGUAGES, Document, DocumentKind, Line, Party, Reduction, Tax, TaxSum
+from domain.document.words import CREDITS
 from domain.errors import Conflict
 from domain.invoice.state import WrongInvoiceState
+from domain.money import CREDIT, format_amount
+from domain.payment.purposes import rules_of
 from domain.payment.state import Payment
 from domain.payment.terms import PaymentTerms
 from domain.tax.rates import TaxCategory
 from models.invoice import CreditNoteRow, InvoiceRow
 from models.tax_receipt import TaxReceipt
+from providers.formats import formats_of
 from repositories import billing_profile, billing_terms, contact, organization
 from repositories import credit_note as credit_notes
 from repositories import invoice as invoices
@@ -126,7 +130,7 @@ async def of_payment(session: AsyncSession, payment: Payment, seller: Party | No
         issued_on=buyer.day(terms.created_at),
         seller=known(seller),
         buyer=buyer.party,
-        lines=(Line(description=terms.description, net_minor=received_minor),),
+        lines=(Line(description=_sold(terms, buyer.language), net_minor=received_minor),),
         paid_minor=received_minor,
     )
 
@@ -151,11 +155,20 @@ async def of_tax_receipt(session: AsyncSession, row: TaxReceipt, terms: PaymentT
         issued_on=buyer.day(row.issued_at),
         seller=known(seller),
         buyer=buyer.party,
-        lines=(Line(description=terms.description, net_minor=net_minor, tax=tax),),
+        lines=(Line(description=_sold(terms, buyer.language), net_minor=net_minor, tax=tax),),
         taxes=() if tax is None else (TaxSum(tax=tax, taxable_minor=net_minor, tax_minor=tax_minor),),
         paid_minor=net_minor + tax_minor if came_in else 0,
         reference=row.payment_id if came_in else await tax_receipts.first_number(session, row.payment_id),
     )
+
+
+def _sold(terms: PaymentTerms, language: str) -> str:
+    """Return what a payment is for, in the language of its receipt where nobody called it anything else."""
+    purpose, rules = terms.purpose, rules_of(terms)
+    # Credits themselves are what may be taxed when it is sold.
+    if not rules.may_be_taxed or purpose.goods_asset != CREDIT or terms.description != rules.describe(purpose):
+        return terms.description
+    return f"{formats_of(language).amount(format_amount(purpose.goods_minor, CREDIT), CREDIT)} {CREDITS[language]}"
 
 
 def known(seller: Party | None) -> Party:

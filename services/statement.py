@@ -18,6 +18,7 @@ from domain.money import CREDIT, allocate, format_amount
 from domain.tax.rates import TaxCategory
 from domain.tax.self_billing import Supplier, included, spread, stated_tax
 from models.creator_statement import CreatorCorrection, CreatorStatement
+from providers.formats import formats_of
 from repositories import billing_profile, document, invoice, statement, tax_rate
 from repositories.statement import Moved
 from runtime.identity import new_id
@@ -141,7 +142,7 @@ async def _content(
     )
     rates = await tax_rate.of(session, {platform.country} if platform.country else set())
     tax = stated_tax(supplier, platform.country, rates, STANDARD, begin(following) - timedelta.resolution)
-    lines, taxes = _taxed(_earned(moved, month), tax.rate_e6)
+    lines, taxes = _taxed(_earned(moved, month, creator.language), tax.rate_e6)
     return Document(
         kind=DocumentKind.STATEMENT,
         number="",
@@ -179,13 +180,14 @@ async def _correct(
             continue  # nothing was stated of it
         before = await statement.corrections(session, row.id)
         gone, gone_tax = sum(each.total_minor for each in before), sum(each.tax_minor for each in before)
-        taken = {name: -worth for name, worth in _sums(moved, earned_in, BalanceKind.TAKEN_BACK).items() if worth < 0}
+        corrected = Document.restored(row.content)
+        sums = _sums(moved, earned_in, corrected.language, BalanceKind.TAKEN_BACK)
+        taken = {name: -worth for name, worth in sums.items() if worth < 0}
         total = min(sum(taken.values()), row.total_minor - gone)
         if total <= 0:
             continue
         tax_minor = part_of(row.tax_minor, gone + total, row.total_minor) - gone_tax
         amounts = dict(zip(taken, allocate(total, list(taken.values())), strict=True))
-        corrected = Document.restored(row.content)
         lines, taxes = _with_tax(amounts, corrected.taxes[0].tax if corrected.taxes else None, tax_minor)
         said = replace(
             corrected,
@@ -223,7 +225,7 @@ def _kind_of(each: Moved) -> BalanceKind:
     return BalanceKind.EARNED if each.is_in else BalanceKind.TAKEN_BACK
 
 
-def _sums(moved: Sequence[Moved], earned_in: date | None, *kinds: BalanceKind) -> dict[str, int]:
+def _sums(moved: Sequence[Moved], earned_in: date | None, language: str, *kinds: BalanceKind) -> dict[str, int]:
     """Sum up what moved by what a line calls it; of what was taken back, what was earned in a month."""
     sums: dict[tuple[str, str, str], tuple[int, int]] = {}
     for each in moved:
@@ -232,16 +234,17 @@ def _sums(moved: Sequence[Moved], earned_in: date | None, *kinds: BalanceKind) -
             place = (each.agent_id, each.name, each.asset)
             amount, worth = sums.get(place, (0, 0))
             sums[place] = amount + each.amount_minor, worth + each.worth_minor
-    named: dict[str, int] = {}
+    named, formats = dict[str, int](), formats_of(language)
     for (_, name, asset), (amount, worth) in sorted(sums.items()):
-        description = f"{name}: {format_amount(abs(amount), asset)} {asset}" if asset == CREDIT else name
+        credits = formats.money(format_amount(abs(amount), asset), asset) if asset == CREDIT else None
+        description = name if credits is None else f"{name}: {credits}"
         named[description] = named.get(description, 0) + worth
     return named
 
 
-def _earned(moved: Sequence[Moved], month: date) -> dict[str, int]:
+def _earned(moved: Sequence[Moved], month: date, language: str) -> dict[str, int]:
     """Return what was earned in a month by line, less what the month itself has taken back of it."""
-    return _sums(moved, month, BalanceKind.EARNED, BalanceKind.TAKEN_BACK)
+    return _sums(moved, month, language, BalanceKind.EARNED, BalanceKind.TAKEN_BACK)
 
 
 def _taxed(amounts: Mapping[str, int], rate_e6: int) -> tuple[tuple[Line, ...], tuple[TaxSum, ...]]:

@@ -16,8 +16,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "issued_on": {"en": "Date", "de": "Datum"},
     "due_on": {"en": "Due", "de": "Fällig"},
     "period": {"en": "Period", "de": "Zeitraum"},
-    "invoice_reference": {"en": "For invoice", "de": "Zu Rechnung"},
-    "statement_reference": {"en": "For statement", "de": "Zu Gutschrift"},
+    "corrected_reference": {"en": "Corrects", "de": "Korrigiert"},
     "payment_reference": {"en": "Payment", "de": "Zahlung"},
     "seller": {"en": "Seller", "de": "Verkäufer"},
     "buyer": {"en": "Billed to", "de": "Empfänger"},
@@ -44,6 +43,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "credited": {"en": "Amount credited", "de": "Gutgeschriebener Betrag"},
     "corrected": {"en": "Amount taken back", "de": "Zurückgenommener Betrag"},
     "earned_total": {"en": "Total earned", "de": "Einnahmen gesamt"},
+    "account": {"en": "Account of the earnings", "de": "Konto der Einnahmen"},
     "opening": {"en": "Balance at the beginning", "de": "Stand zu Beginn"},
     "earned": {"en": "Earned", "de": "Eingenommen"},
     "taken_back": {"en": "Taken back", "de": "Zurückgenommen"},
@@ -89,6 +89,9 @@ STATED_TAX: Mapping[str, Mapping[str, str]] = {
         "bekannt.",
     },
 }
+
+#: What credits are called on a receipt, behind how many they are.
+CREDITS = {"en": "credits", "de": "Credits"}
 
 #: What a receipt says of itself, because it is easily taken for an invoice.
 RECEIPT_NOTE = {

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from domain.document.content import Document, DocumentKind, Line, Party, Tax
+from domain.document.content import BalanceKind, Document, DocumentKind, Line, Party, Tax
 from domain.document.words import EXEMPTIONS, RECEIPT_NOTE, STATED_TAX, labels_of, title_of
 from domain.money import format_amount
 from providers.formats import BabelFormats, formats_of
@@ -34,6 +34,7 @@ def display(document: Document) -> dict[str, Any]:
         "buyer": writer.party(document.buyer),
         "facts": writer.facts(),
         "lines": [writer.line(line) for line in document.lines],
+        "shows_units": any(line.unit_minor is not None or line.quantity != 1 for line in document.lines),
         "shows_tax": bool(document.taxes),
         "sums": writer.sums(),
         "account": writer.account(),
@@ -61,9 +62,9 @@ class _Writer:
     def facts(self) -> list[list[str]]:
         document, labels = self._document, self._labels
         reference = {
-            DocumentKind.CREDIT_NOTE: labels["invoice_reference"],
+            DocumentKind.CREDIT_NOTE: labels["corrected_reference"],
             DocumentKind.RECEIPT: labels["payment_reference"],
-            DocumentKind.STATEMENT_CORRECTION: labels["statement_reference"],
+            DocumentKind.STATEMENT_CORRECTION: labels["corrected_reference"],
         }.get(document.kind, "")
         found = [
             (labels["number"], document.number),
@@ -122,9 +123,13 @@ class _Writer:
                 rows.append((labels["due"], document.due_minor, True))
         return [{"label": label, "amount": self._money(amount), "strong": strong} for label, amount, strong in rows]
 
-    def account(self) -> list[dict[str, str]]:
+    def account(self) -> list[dict[str, Any]]:
         return [
-            {"label": self._labels[each.kind.value], "amount": self._money(each.amount_minor)}
+            {
+                "label": self._labels[each.kind.value],
+                "amount": self._money(each.amount_minor),
+                "strong": each.kind is BalanceKind.CLOSING,
+            }
             for each in self._document.balances
         ]
 

@@ -109,6 +109,7 @@ async def test_a_sale_is_taxed_once_and_what_goes_back_takes_its_tax_along(
         ]
         first, back = [await of_tax_receipt(session, row, paid.terms, SELLER) for row in made[:2]]
     assert (first.total_minor, first.tax_minor, first.due_minor) == (1_190, 190, 0)
+    assert first.lines[0].description == "100.00 credits"
     assert (back.total_minor, back.reference) == (595, made[0].number)
     await verified(database_urls)
 

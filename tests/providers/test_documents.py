@@ -89,7 +89,7 @@ def test_a_long_table_goes_on_with_its_head_and_page_numbers_and_loses_no_line(c
     ("document", "parts"),
     [
         (receipt(currency="JPY"), ("Receipt", "10,000 JPY", "This receipt is not an invoice.")),
-        (credit_note(currency="KWD"), ("Credit note", "For invoice INV-000042", "Amount credited 0.436 KWD")),
+        (credit_note(currency="KWD"), ("Credit note", "Corrects INV-000042", "Amount credited 0.436 KWD")),
         (
             statement(language="de"),
             ("Gutschrift", "Zeitraum 1.\u201331. Okt. 2026", "Ausgezahlt -120,00 EUR", "Stand am Ende 24,05 EUR"),
