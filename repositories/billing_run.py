@@ -24,6 +24,7 @@ from models.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
 from models.billing_terms import BillingTermsRow
 from models.invoice import InvoiceRow
 from repositories.listing import newest
+from repositories.spend_place import first_id
 
 _OPEN_ITEM = (InvoiceItemRow.invoice_id.is_(None), InvoiceItemRow.removed_at.is_(None))
 
@@ -95,6 +96,52 @@ async def prepaid(connection: asyncpg.Connection, org_ids: Collection[str], mont
             Prepaid(action=row["action"], quantity=row["quantity"], credits_minor=row["captured"])
         )
     return found
+
+
+_CHARGED = """
+    SELECT w.org_id, (coalesce((
+        SELECT sum(b.amount_minor - b.granted_minor - b.credited_minor) FROM subscription_bills b
+        WHERE b.org_id = w.org_id AND b.currency = w.currency AND b.settled_at >= w.since AND b.settled_at < w.until
+    ), 0) + coalesce((
+        SELECT sum(u.cost - u.cost_returned)
+        FROM ledger.spends s
+        CROSS JOIN LATERAL (
+            SELECT s.transfer_id AS id WHERE s.transfer_id IS NOT NULL
+            UNION ALL
+            SELECT c.transfer_id FROM ledger.spend_changes c WHERE c.spend_id = s.id AND c.kind = 'capture'
+        ) taken
+        -- What pays a sale is moved to its seller, and not used.
+        JOIN ledger.lot_uses u ON u.transfer_id = taken.id AND u.outcome = 'used'
+        JOIN ledger.lots l ON l.id = u.lot_id AND l.paid_asset = w.currency
+        WHERE s.org_id = w.org_id AND s.id >= w.first_id AND s.at >= w.since AND s.at < w.until
+    ), 0))::bigint AS minor
+    FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::uuid[])
+        AS w (org_id, currency, since, until, first_id)
+"""
+
+
+async def charged_besides(connection: asyncpg.Connection, wanted: Mapping[str, tuple[str, Period]]) -> dict[str, int]:
+    """Return what the platform has charged organizations in a period besides usage in arrears, without tax.
+
+    That is subscriptions that were paid, less credit notes and less what of them bought credits; and credits that were
+    used, at what was paid for them, less refunds. Sales of the marketplace are not the platform's. It reads each spend
+    of the period.
+
+    Args:
+        connection: of the platform's role.
+        wanted: by organization, the currency and the period.
+    """
+    if not wanted:
+        return {}
+    columns = zip(
+        *(
+            (org_id, currency, period.starts_at, period.ends_at, first_id(period.starts_at))
+            for org_id, (currency, period) in wanted.items()
+        ),
+        strict=True,
+    )
+    rows = await connection.fetch(_CHARGED, *(list(column) for column in columns))
+    return {row["org_id"]: row["minor"] for row in rows}
 
 
 def claimed(org_id: str, period: Period, version: TermsVersion, found: Collected, at: datetime) -> dict[str, object]:

@@ -92,6 +92,13 @@ async def prepare(
     sums = await usage_bill.unbilled(connection, org_ids, month, also_open=preview)
     items = await billing_run.open_items(session, org_ids)
     prepaid = await billing_run.prepaid(connection, org_ids, month)
+    # Only a step of a discount asks what was charged besides.
+    by_volume = {
+        org_id: (version.terms.currency, periods[org_id])
+        for org_id, version in versions.items()
+        if version.terms.discounts
+    }
+    besides = await billing_run.charged_besides(connection, by_volume)
     named = await _names(session, [each for found in sums.values() for each in found])
     waiting: dict[str, set[str]] = {}
     for org_id, currency in (*sums, *items):
@@ -112,7 +119,14 @@ async def prepare(
                 sums=own,
                 usage=used,
                 one_offs=one_offs,
-                found=collect(period, version, used, one_offs, prepaid.get(org_id, ())),
+                found=collect(
+                    period,
+                    version,
+                    used,
+                    one_offs,
+                    prepaid.get(org_id, ()),
+                    besides_minor=besides.get(org_id, 0),
+                ),
                 other_currencies=frozenset(waiting.get(org_id, set()) - {version.terms.currency}),
             )
         )

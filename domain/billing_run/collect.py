@@ -1,6 +1,7 @@
 """What an organization is invoiced for a period: its usage, one-off items, and what is missing to its commitment. Pure.
 
-The volume discount is that of the step that the month's usage reaches, and makes all usage cheaper. The shortfall of a
+The volume discount is that of the step that the month's net platform charges reach: its usage before this discount, and
+what the platform has charged besides. It makes all usage cheaper. The shortfall of a
 minimum commitment is what the discounted usage stays below it by; one-off items do not count. Usage is exact until its
 line is rounded, once and up, to a minor unit: so the lines are the total. What credits have paid is shown at zero.
 """
@@ -77,6 +78,7 @@ class Collected:
     Attributes:
         lines: usage, then what is missing to the commitment, then one-off items, then what credits have paid, at zero.
         charges_minor: what the usage comes to before the discount.
+        volume_minor: that, and what the platform has charged besides; by it the discount is decided.
         discount_bps: by how much it is cheaper.
         usage_minor: what it comes to.
         shortfall_minor: what is missing to the commitment.
@@ -85,6 +87,7 @@ class Collected:
 
     lines: tuple[InvoiceLine, ...]
     charges_minor: int
+    volume_minor: int
     discount_bps: int
     usage_minor: int
     shortfall_minor: int
@@ -113,6 +116,8 @@ def collect(
     usage: Sequence[Usage],
     one_offs: Sequence[OneOff],
     prepaid: Sequence[Prepaid] = (),
+    *,
+    besides_minor: int = 0,
 ) -> Collected:
     """Return what an organization is invoiced for a period.
 
@@ -122,11 +127,13 @@ def collect(
         usage: all sums that are not on an invoice yet.
         one_offs: what else is charged.
         prepaid: what was paid with credits, and is charged no more.
+        besides_minor: what the platform has charged in the period besides, after discounts and refunds and before tax.
     """
     currency, shown = version.terms.currency, _shown(period, prepaid)
     groups = _grouped(period, usage, MAX_LINES - 1 - len(shown) - len(one_offs))
     charges = sum(to_minor(group.pico, currency) for group in groups)
-    bps = version.terms.discount_bps(charges)
+    volume = charges + besides_minor
+    bps = version.terms.discount_bps(volume)
     lines: list[InvoiceLine] = []
     places: dict[int, int] = {}
     for group in groups:
@@ -157,6 +164,7 @@ def collect(
     return Collected(
         lines=tuple(lines),
         charges_minor=charges,
+        volume_minor=volume,
         discount_bps=bps,
         usage_minor=used,
         shortfall_minor=shortfall,

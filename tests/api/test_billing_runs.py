@@ -8,6 +8,8 @@ from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.invoicing import NOBODY
 from tests.api.metering import event, import_prices, send
+from tests.api.paying import Written
+from tests.api.spending import grant, use
 from tests.api.test_billing_terms import LONG_AGO, agree
 
 pytestmark = pytest.mark.db
@@ -50,6 +52,35 @@ async def test_invoice_to_come_shows_usage_discount_shortfall_and_items_and_writ
     assert good(await tenant.owner.get("/billing/invoices"))["data"] == []
     [logged] = good(await tenant.owner.get("/usage/logs"))["data"]
     assert (logged["billed_status"], logged["invoice_id"]) == ("unbilled", None)
+
+
+async def test_volume_is_what_the_platform_has_charged_after_refunds_and_without_what_is_granted(
+    new_tenant: Any, operator: Caller, database: Database
+) -> None:
+    tenant = await new_tenant("owner")
+    await agree(operator, tenant, volume_discounts=[{"from": "22.00", "discount": "0.5"}])
+    await import_prices(database, f"volume-{MODEL}", LONG_AGO, input_tokens="0.01")
+    call = {"model": f"volume-{MODEL}", "provider": "openai", "usage": {"input_tokens": 2000}}
+    await send(tenant.owner, event(data=call))
+
+    async def upcoming() -> tuple[str, str, str]:
+        shown = good(await tenant.owner.get("/billing/invoices/upcoming"))
+        return shown["volume"], shown["discount"], shown["usage"]
+
+    await grant(operator, tenant.org_id, "50")
+    await use(tenant.owner, amount="50", action="call")
+    assert await upcoming() == ("20.00", "0.0000", "20.00")
+    paid = await Written(database, tenant.org_id).begin()
+    paid.there.pay()
+    await paid.look()
+    spent = await use(tenant.owner, amount="20", action="call")
+    held = good(await tenant.owner.post("/credits/reserve", {"amount": "30"}, key=new_key()), 201)
+    assert await upcoming() == ("22.00", "0.5000", "10.00")
+    good(await tenant.owner.post(f"/credits/reservations/{held['id']}/capture", {"amount": "5"}, key=new_key()))
+    assert (await upcoming())[0] == "22.50"
+    path = f"/credits/spends/{spent['id']}/refunds"
+    good(await operator.post(path, {"amount": "10"}, key=new_key()), 201)
+    assert await upcoming() == ("21.50", "0.0000", "20.00")
 
 
 async def test_item_is_added_once_and_removed_until_it_is_invoiced(new_tenant: Any, operator: Caller) -> None:

@@ -564,7 +564,8 @@ async def test_reported_use_that_does_not_fit_waits_and_nobody_owes_it(
     await priced(studio, page="10")
     await bought(buyer.owner, studio)
     # It is paid with credits, also by an organization that is invoiced for its usage.
-    good(await operator.ask("PUT", f"/organizations/{buyer.org_id}/billing-terms", json={"mode": "arrears"}))
+    terms = {"mode": "arrears", "volume_discounts": [{"from": "1.00", "discount": "0.5"}]}
+    good(await operator.ask("PUT", f"/organizations/{buyer.org_id}/billing-terms", json=terms))
     await limit(database, buyer.org_id, ("agent", buyer.agent_id), day=25 * ONE)
     within, beyond, more = reported(studio, 2), reported(studio, 1), reported(studio, 12)
     await send(buyer.agent, within, beyond)
@@ -590,6 +591,8 @@ async def test_reported_use_that_does_not_fit_waits_and_nobody_owes_it(
     assert (await states())[1] == ("charged", None)
     assert await balance(buyer.owner) == ("50.00", "0.00")
     assert await earned(studio) == {"granted": "0.00", "paid": "135.00"}
+    # What goes round between organizations is no volume.
+    assert good(await buyer.owner.get("/billing/invoices/upcoming"))["volume"] == "0.00"
 
 
 async def test_reported_use_that_is_not_sold_is_invalid(studio: Tenant, buyer: Tenant) -> None:

@@ -128,6 +128,7 @@ class UpcomingInvoiceView(ResponseModel):
     currency: str
     lines: list[UpcomingLine]
     charges: str = Field(description="What usage comes to before the volume discount.")
+    volume: str = Field(description="What the platform has charged in the month, by which the discount is decided.")
     discount: str = Field(description="The volume discount, as a share.")
     usage: str = Field(description="What usage comes to after it.")
     shortfall: str = Field(description="What is missing to the minimum commitment so far.")
@@ -152,6 +153,7 @@ class UpcomingInvoiceView(ResponseModel):
                 for line in found.lines
             ],
             charges=own(found.charges_minor),
+            volume=own(found.volume_minor),
             discount=f"{found.discount_bps // 10_000}.{found.discount_bps % 10_000:04d}",
             usage=own(found.usage_minor),
             shortfall=own(found.shortfall_minor),
