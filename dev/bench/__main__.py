@@ -1,7 +1,8 @@
 """Measures the product, and prints one table of ratios.
 
 `python -m dev.bench [books] [accounting] [neighbours] [http] [uses] [escrow] [payments] [metering] [nights] [scores]
-[prices] [documents] [invoicing] [collecting]`
+[prices] [documents] [invoicing] [collecting]
+[market]`
 
 By default everything is measured. Every ratio compares two things that ran in turn on the same machine in the same run,
 so it holds on a noisy one; the figures beside it do not travel.
@@ -24,6 +25,7 @@ from dev.bench import (
     escrow,
     http,
     invoicing,
+    market,
     metering,
     neighbours,
     nights,
@@ -50,6 +52,7 @@ PARTS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
     "nights": nights.run,
     "invoicing": invoicing.run,
     "collecting": collecting.run,
+    "market": market.run,
     "scores": scores.run,
     "prices": prices.run,
     "documents": documents.run,
