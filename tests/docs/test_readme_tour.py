@@ -56,6 +56,8 @@ RECIPES = {
         "listed usage {'page': '0.25'}",
         "True None",
         "charged page 12 3.00",
+        "captured 7.00 3.00",
+        "1 0",
         "retired",
     ],
     "grant-credits": ['"kind": "credit.grant",', '"action": "credits.grant",'],

@@ -52,6 +52,8 @@ async def test_demo_on_a_fresh_stack_shows_every_step_and_exits_with_zero(tmp_pa
         "procurement raises the limit to 8.00; what was spent stays counted",
         "two steps used 1.75, and the last one gives 1.25 back",
         f"{len(STORIES) + 3}. An agent is sold on the marketplace, given back, and sold by card",
+        "12 pages for 3.00, and 28 of 40 that were reserved for 7.00",
+        "the client has brought an organization: the reward waits",
         "for 25.00 USD by card: access with the money, 22.50 for the studio, 2.50 commission",
         "balance after four top-ups: 700.00 credits",
         "the same request once more: the first answer, and no second charge",
