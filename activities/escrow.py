@@ -26,6 +26,7 @@ from domain.errors import IdempotencyConflict, InsufficientFunds
 from domain.escrow.commands import payment_of
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
+from domain.events.escrow import facts
 from domain.ids import escrow_transfer_key
 from domain.lots import LotTerms
 from domain.payment.fulfilment import NotPaid
@@ -80,8 +81,9 @@ class EscrowActivities:
         payment must still have its money for the escrow. What a deadline does is not written while a command stands
         that reached us before it; it is returned instead.
 
-        Effect: one transfer with all movements, the row of the escrow, one row in the timeline, notes that are settled,
-            and where it applies evidence of the agent, an audit record and an alert.
+        Effect: one transfer with all movements, the row of the escrow, one row in the timeline, an event for each of
+            its organizations, notes that are settled, and where it applies evidence of the agent, an audit record and
+            an alert.
         Idempotent by: the event's number and the command's id, both unique within the escrow, under the row's lock.
         Fails with: nothing that is final, because a run that failed would leave money without a way out. What a
             caller can mend is a result; anything else is retried, and an operator is alerted.
@@ -158,6 +160,7 @@ class EscrowActivities:
             transfer_id,
             settles_all=message.due_at is not None or over,
             closes={"escrow.books_refused", *(("escrow.decision_overdue",) if over else ())},
+            tells=facts(held, message.event, message.escrow),
         )
         await record_settled(driver, held, message, self._evidence)
         await self._report(books, message)

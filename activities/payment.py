@@ -25,6 +25,7 @@ from domain.access import Actor, Role
 from domain.accounts import Account
 from domain.approval import ApprovalRequired
 from domain.errors import InsufficientFunds
+from domain.events.payment import facts
 from domain.ids import payment_transfer_key, uuid_id
 from domain.invoice.state import WrongInvoiceState
 from domain.marketplace.offer import NotForSale
@@ -47,6 +48,7 @@ from repositories import (
     referral,
 )
 from repositories import credit_lot as lots
+from repositories import event as outbox
 from repositories.together import Writes, together
 from runtime.database import Database, driver_connection
 from runtime.metrics import PaymentFailures
@@ -119,9 +121,9 @@ class PaymentActivities:
         also one that was started with a state of somebody's making.
 
         Effect: for each event one transfer, the payment's row, a row of its timeline, the provider's movement, its tax
-            document, the chargeback's row, what is paid of its invoice, the sale on the marketplace, a lot, an alert,
-            evidence that is void or holds again; the provider's events that are thereby handled; and then scores of
-            agents whose evidence was voided.
+            document, the chargeback's row, events for its organization, what is paid of its invoice, the sale on the
+            marketplace, a lot, an alert, evidence that is void or holds again; the provider's events that are thereby
+            handled; and then scores of agents whose evidence was voided.
         Idempotent by: the event's number, unique within the payment, under the row's lock; a movement by its key.
         Fails with: nothing that is final. What a caller can mend is a result; anything else is retried, and an operator
             is alerted.
@@ -210,7 +212,7 @@ class PaymentActivities:
         before, taxed = stored, list[TaxedMovement]()
         for event in message.events:
             handled = message.handled if event is last else ()
-            stored = await self._write_event(session, ledger, event, debts, earnings, handled, taxed)
+            stored = await self._write_event(session, ledger, stored, event, debts, earnings, handled, taxed)
         if last is None:
             await _mark_handled(session, message.payment_id, message.provider, message.handled)
         elif stored is not None:
@@ -241,6 +243,7 @@ class PaymentActivities:
         self,
         session: AsyncSession,
         ledger: Ledger,
+        before: Payment | None,
         event: PaymentEvent,
         debts: dict[str | None, int],
         earnings: Sequence[Account],
@@ -271,6 +274,7 @@ class PaymentActivities:
                 await close_paid_debts(session, ledger, terms.org_id, terms.purpose.goods_asset)
         async with together(session) as writes:
             await self._write_rows(writes, event, transfer_id, owed)
+            await outbox.record(writes, facts(before, after))
             await _mark_handled(writes, terms.payment_id, terms.provider, handled)
         await _note_loss(session, event, owed)
         if resolved.share is not None:

@@ -15,6 +15,7 @@ from contracts.payout import LoadPayout, RecordedPayout, RecordPayout, SendPayou
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.creator import Redirected, payable_to
 from domain.errors import DomainError
+from domain.events.payout import facts
 from domain.ids import payout_key
 from domain.mail import MailKind
 from domain.money import format_amount
@@ -23,6 +24,7 @@ from domain.payout.state import RECEIPT_WINDOW, Outcome, Payout, PayoutStatus
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payouts.base import BalanceShort, NewTransfer, PayoutProvider, TransferSnapshot
 from repositories import alert, audit, debt, payout
+from repositories import event as outbox
 from runtime.database import Database
 from services import approval, creator, mail
 from services import payout as service
@@ -167,6 +169,7 @@ class PayoutActivities:
         transfer_id = await self._book(session, held, message)
         outcome = Outcome(payout=after, event=message.event, actor=message.actor, details=dict(message.details))
         await payout.write(session, outcome, command_id=message.command_id, transfer_id=transfer_id, at=message.at)
+        await outbox.record(session, facts(held, after, message.at))
         await self._tell(session, held, message)
         return RecordedPayout(applied=True, stored=after)
 

@@ -3,8 +3,9 @@
 from temporalio import activity
 
 from contracts.spend_alerts import RaisedSpendAlerts, RaiseSpendAlerts
+from domain.events.spend_limit import facts
 from domain.spend.alerts import AlertKind, detail_of, subject_of
-from repositories import alert, spend_alert
+from repositories import alert, event, spend_alert
 from runtime.database import Database
 
 
@@ -27,7 +28,7 @@ class SpendAlertActivities:
             found = await spend_alert.due(session, message.now)
             for happened in found:
                 is_ours = happened.kind is AlertKind.NO_RATE
-                await alert.raise_alert(
+                raised = await alert.raise_alert(
                     session,
                     key=happened.key,
                     kind=happened.kind.value,
@@ -37,4 +38,6 @@ class SpendAlertActivities:
                     shared=not is_ours,
                     for_operators=is_ours,
                 )
+                if raised:
+                    await event.record(session, facts(happened))
         return RaisedSpendAlerts(count=len(found))

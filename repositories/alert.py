@@ -31,13 +31,14 @@ async def raise_alert(
     key: str | None = None,
     shared: bool = False,
     for_operators: bool = True,
-) -> None:
+) -> bool:
     """Put an alert before the operators, once for each key; the key is kind and subject when left out.
 
-    One that is `shared` is read by its organization too, and one that is not `for_operators` by it alone.
+    One that is `shared` is read by its organization too, and one that is not `for_operators` by it alone. Returns
+    whether it is a new one.
     """
     number = (await session.execute(select(func.uuidv7()))).scalar_one()
-    await session.execute(
+    raised = await session.execute(
         insert(Alert)
         .values(
             id=uuid_id("alr", number),
@@ -50,7 +51,9 @@ async def raise_alert(
             for_operators=for_operators,
         )
         .on_conflict_do_nothing(index_elements=["key"])
+        .returning(Alert.id)
     )
+    return raised.one_or_none() is not None
 
 
 async def close(session: AsyncSession, key: str, by: str) -> None:

@@ -1,7 +1,7 @@
 """Statements about escrows: the read model, its timeline, and the lists that the API serves."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,10 +15,12 @@ from contracts.escrow import RecordEscrowEvent
 from domain.errors import other_request
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.state import Escrow
+from domain.events import Event
 from domain.ids import escrow_workflow_id
 from ledger.invariants import Invariant
 from models.escrow import EscrowEventRow, EscrowParty, EscrowRow
 from repositories import alert, escrow_notice
+from repositories import event as outbox
 from repositories.listing import newest, newest_keys
 
 _STATE: TypeAdapter[Escrow] = TypeAdapter(Escrow)
@@ -107,7 +109,7 @@ _OPEN = """
     INSERT INTO escrows (id, status, version, funded_minor, released_minor, refunded_minor, commission_minor,
         next_deadline_at, state, updated_at, created_at, contract_id, org_id, payee_org_id, signatory_org_ids, agent_id,
         workflow_id, currency, amount_minor)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $19, $20, $21, $22, $23, $24, $25, $26)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $20, $21, $22, $23, $24, $25, $26, $27)
 """
 _CHANGE = """
     UPDATE escrows SET status = $2, version = $3, funded_minor = $4, released_minor = $5, refunded_minor = $6,
@@ -118,7 +120,8 @@ _CHANGE = """
 _WRITE = f"""
 WITH written AS ({{row}}),
     settled AS ({escrow_notice.SETTLE.format(escrow_id="$1", command_id="$13", all="$17")}),
-    closed AS ({alert.CLOSE_CASES.format(subject="$1", kinds="$18")})
+    closed AS ({alert.CLOSE_CASES.format(subject="$1", kinds="$18")}),
+    told AS ({outbox.RECORD.format(rows="$19::jsonb")})
 INSERT INTO escrow_events
     (escrow_id, number, kind, status, actor, command_id, content_hash, transfer_id, details, at, recorded_at)
 VALUES ($1, $3, $11, $2, $12, $13, $14, $15, $16, $10, clock_timestamp())
@@ -133,8 +136,9 @@ async def write(
     *,
     settles_all: bool,
     closes: Collection[str],
+    tells: Iterable[Event],
 ) -> None:
-    """Write the event and the state after it, settle the note of its command, and close the cases that it ends.
+    """Write an event and the state after it, tell it, settle the note of its command, and close the cases that it ends.
 
     Args:
         connection: of the platform's role, in the transaction that has locked the row.
@@ -142,6 +146,7 @@ async def write(
         transfer_id: of the money that moves with it.
         settles_all: settle every note of the escrow.
         closes: kinds of alerts about the escrow whose cases are over.
+        tells: what its parties hear.
 
     Raises:
         UniqueViolationError: the event's number or command is there already; the caller holds the row's lock to
@@ -153,7 +158,7 @@ async def write(
     written += [escrow.funded_minor, escrow.released_minor, escrow.refunded_minor, escrow.commission_minor]
     written += [deadline.at if deadline else None, _STATE.dump_json(escrow).decode(), message.at]
     written += [message.event, message.actor, message.command_id, message.content, transfer_id]
-    written += [json.dumps(message.details), settles_all, list(closes)]
+    written += [json.dumps(message.details), settles_all, list(closes), outbox.rows_of(tells)]
     if escrow.version > 1:
         await connection.execute(_WRITE_NEXT, *written)
         return

@@ -57,7 +57,8 @@ RECORD = """
         AS told (type, org_id, subject, at, data, number)
     ORDER BY told.number
 """
-_RECORD = text(RECORD.format(rows="CAST(:events AS jsonb)"))
+#: With a column, so that it can be a part of `together`.
+_RECORD = text(RECORD.format(rows="CAST(:events AS jsonb)") + "RETURNING id").columns(EventRow.id)
 
 
 def rows_of(events: Iterable[Event]) -> str:

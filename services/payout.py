@@ -16,6 +16,7 @@ from domain.access import Actor
 from domain.accounts import Account
 from domain.creator import CreatorAccount, payable_to
 from domain.errors import Conflict
+from domain.events.payout import facts
 from domain.ids import payout_id_of, payout_key
 from domain.lots import LotTerms
 from domain.money import CREDIT, cut_minor, format_amount
@@ -25,6 +26,7 @@ from domain.payout.commands import numbered, requested
 from domain.payout.state import Payout, PayoutLine
 from ledger.gateway import Ledger, Posting
 from repositories import audit, creator_account, debt, payable
+from repositories import event as outbox
 from repositories import payout as payouts
 from runtime.database import driver_connection
 from services.debt import close_paid_debts, owed_minor, settle_debt
@@ -106,6 +108,7 @@ async def request(
         if cost != sum(each.worth_minor for each in credits):
             raise AssertionError(f"{payout_id}: its lots cost {cost}, and not what was counted")
     await payouts.write(session, opened, command_id=command_id, transfer_id=transfer_id, at=now)
+    await outbox.record(session, facts(None, opened.payout, now))
     details = {"amount": format_amount(payout.amount_minor, payout.currency), "currency": payout.currency}
     await audit.record(session, actor, "payout.request", payout_id, details, org_id)
     return opened.payout

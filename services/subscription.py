@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.payment import PaymentEvent
 from domain import accounts
 from domain.access import Actor, Role
+from domain.events.subscription import facts
 from domain.ids import (
     accrual_key,
     subscription_bill_command,
@@ -37,6 +38,7 @@ from models.credit_lot import CreditLot
 from models.invoice import InvoiceRow
 from models.subscription import SubscriptionBill, SubscriptionGrant
 from repositories import audit, billing_terms, credit_lot, organization, payment
+from repositories import event as outbox
 from repositories import subscription as subscriptions
 from runtime.database import driver_connection
 from runtime.identity import new_id
@@ -62,6 +64,7 @@ async def write(
     """
     after = outcome.subscription
     await subscriptions.write(session, outcome, command_id, at)
+    await outbox.record(session, facts(before, after, at))
     if before is None and after.trial_days:
         await subscriptions.note_trial(session, after, at)
     if (

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
-from domain.events import EventType, by_type, escrow, payment
+from domain.events import EventType, by_type, escrow, payment, payout, rows, spend_limit, subscription
 
-CATALOGUE: Mapping[str, EventType] = by_type((*escrow.TYPES, *payment.TYPES))
+CATALOGUE: Mapping[str, EventType] = by_type(
+    (*escrow.TYPES, *payment.TYPES, *subscription.TYPES, *payout.TYPES, *spend_limit.TYPES, *rows.TYPES)
+)

@@ -1,21 +1,24 @@
 -- Ids, row-level security, grants and immutability of the outbox. Running it again replaces everything.
 
--- Makes the id of an event, as `uuid_id` in `domain/ids.py` does: a UUIDv7 in Crockford's base 32. Those of one connection
--- sort as they were made.
-CREATE OR REPLACE FUNCTION new_event_id() RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+-- Writes a UUID as an id with a prefix, as `uuid_id` in `domain/ids.py` does: in Crockford's base 32.
+CREATE OR REPLACE FUNCTION type_id(p_prefix text, p_id uuid) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c_digits CONSTANT text := '0123456789abcdefghjkmnpqrstvwxyz';
-    v_bits bit varying := B'00' || ('x' || replace(uuidv7()::text, '-', ''))::bit(128);
-    v_id text := 'evt_';
+    v_bits bit varying := B'00' || ('x' || replace(p_id::text, '-', ''))::bit(128);
+    v_id text := p_prefix || '_';
 BEGIN
     FOR v_at IN 0..25 LOOP
         v_id := v_id || substr(c_digits, substring(v_bits FROM v_at * 5 + 1 FOR 5)::integer + 1, 1);
     END LOOP;
     RETURN v_id;
 END $$;
-REVOKE EXECUTE ON FUNCTION new_event_id() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION new_event_id() TO bursar_api, bursar_platform;
+
+-- Makes the id of an event; those of one connection sort as they were made.
+CREATE OR REPLACE FUNCTION new_event_id() RETURNS text
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$ SELECT public.type_id('evt', uuidv7()) $$;
+REVOKE EXECUTE ON FUNCTION type_id(text, uuid), new_event_id() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION type_id(text, uuid), new_event_id() TO bursar_api, bursar_platform;
 
 SELECT pg_temp.row_security('events');
 SELECT pg_temp.tenant_reads_own('events');

@@ -1,15 +1,22 @@
 """Events over HTTP: a tenant's own, page by page, and the catalogue."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import jsonschema
 import pytest
+from sqlalchemy import text
 
 from domain.events import Event
 from domain.events.catalogue import CATALOGUE
+from domain.money import SCALES, format_amount
+from repositories import alert as alerts
 from repositories import event as events
 from runtime.database import Database
 from runtime.identity import new_id
-from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.invoicing import issue
+from tests.api.spending import grant, reserve
 from tests.support.outbox import past_others
 
 pytestmark = pytest.mark.db
@@ -89,3 +96,54 @@ async def test_catalogue_is_served_whole(tenant: Tenant) -> None:
     assert {each["type"]: (each["data_schema"], each["example"]) for each in catalogue} == {
         each.type: (each.schema, each.example) for each in CATALOGUE.values()
     }
+
+
+async def test_what_tables_tell_is_as_the_catalogue_says(
+    database: Database, new_tenant: Callable[..., Awaitable[Tenant]], operator: Caller
+) -> None:
+    """Each state that a table's trigger tells is reached over the API, and its event held against the schema."""
+    tenant = await new_tenant("owner")
+    owner = tenant.owner
+    agent = good(await owner.post("/agents", {"name": "a"}), 201)["id"]
+    good(await owner.post("/contracts", {"agent_id": agent, "title": "secret", "price": "1"}), 201)
+    await grant(operator, tenant.org_id)
+    reservation = await reserve(owner)
+    good(await owner.post("/credits/release", {"reservation_id": reservation["id"]}, key=new_key()))
+    captured = await reserve(owner)
+    good(await owner.post(f"/credits/reservations/{captured['id']}/capture", {}, key=new_key()))
+    good(await operator.post(f"/credits/spends/{captured['id']}/refunds", {}, key=new_key()), 201)
+    good(await owner.post("/projects", {"slug": "told"}), 201)
+    good(await owner.post("/projects/told/deploy", {}, key=new_key()))
+    good(await owner.delete("/projects/told/deploy", key=new_key()))
+    invoice = await issue(operator, tenant)
+    good(await operator.post(f"/billing/invoices/{invoice['id']}/void", {}, key=new_key()))
+    async with database.platform() as session:
+        await alerts.raise_alert(
+            session, kind="test", subject=tenant.org_id, detail="x", org_id=tenant.org_id, key=agent, shared=True
+        )
+    (alert,) = good(await owner.get("/alerts?kind=test"))["data"]
+    good(await owner.post(f"/alerts/{alert['id']}/acknowledge", {}))
+    await past_others(database)
+    told = await listed(owner, "limit=200")
+    for event in told:
+        schema = {**CATALOGUE[event["type"]].schema, "additionalProperties": False}
+        jsonschema.validate(event["data"], schema)
+        assert "secret" not in str(event)
+    assert [event["type"] for event in told] == [
+        *("contract.created", "credit_lot.created", "reservation.created", "reservation.released"),
+        *("reservation.created", "reservation.captured", "spend.refunded", "project.created", "deployment.started"),
+        *("deployment.stopped", "invoice.created", "invoice.finalized", "invoice.voided"),
+        *("alert.raised", "alert.acknowledged"),
+    ]
+    assert [event["data"]["released_amount"] for event in told if event["type"] == "reservation.released"] == [
+        reservation["amount"]
+    ]
+
+
+async def test_database_writes_amounts_as_the_domain_does(database: Database) -> None:
+    amounts = [0, 1, -1, 10, 100, 123_456_789, -5_000_000, 10**15]
+    pairs = [(minor, asset) for asset in SCALES for minor in amounts]
+    async with database.platform() as session:
+        query = text("SELECT amount_text(m, a) FROM unnest(CAST(:m AS bigint[]), CAST(:a AS text[])) AS p (m, a)")
+        written = await session.scalars(query, {"m": [m for m, _ in pairs], "a": [a for _, a in pairs]})
+        assert list(written) == [format_amount(minor, asset) for minor, asset in pairs]

@@ -23,6 +23,9 @@ from domain.escrow.state import (
     Outcome,
     signatory_name,
 )
+from domain.events import check
+from domain.events.catalogue import CATALOGUE
+from domain.events.escrow import facts
 from tests.support import escrows as e
 
 ACTORS = st.sampled_from(
@@ -103,6 +106,10 @@ class EscrowMachine(RuleBasedStateMachine):
             source, destination = accounts_of(after, move)
             self.balances[source] -= move.amount_minor
             self.balances[destination] += move.amount_minor
+        told = facts(before, outcome.event, after)
+        assert {event.data["role"] for event in told} >= {"payer", "payee"}
+        for event in told:
+            check(event, CATALOGUE)
         self.escrow = after
 
     @rule(actor=ACTORS, source=st.sampled_from(SOURCES), off=st.sampled_from([None, 0, 0, 1, -1]))

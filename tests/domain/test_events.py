@@ -2,15 +2,20 @@
 
 import json
 import re
+from typing import Any
 
 import jsonschema
 import pytest
 
 from domain.escrow.state import EscrowStatus
-from domain.events import MAX_BYTES, EventType, escrow, payment
+from domain.events import MAX_BYTES, EventType, escrow, payment, payout, rows, subscription
 from domain.events.catalogue import CATALOGUE
+from domain.invoice.state import InvoiceStatus
 from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import PaymentStatus, RefundState
+from domain.payout.state import PayoutStatus
+from domain.subscription.state import SubscriptionStatus
+from models.marketplace import MarketplacePurchase
 
 
 @pytest.mark.parametrize("each", CATALOGUE.values(), ids=list(CATALOGUE))
@@ -28,3 +33,17 @@ def test_every_state_has_a_type() -> None:
     assert set(payment.STATES) == set(PaymentStatus)
     assert set(payment.REFUND_STATES) == set(RefundState)
     assert set(payment.CHARGEBACK_STATES) == set(DisputeStatus)
+    assert set(subscription.STATES) == set(SubscriptionStatus)
+    assert set(payout.STATES) == set(PayoutStatus)
+    assert set(rows.INVOICE_STATES) == set(InvoiceStatus)
+    # Of these the tables say which states there are.
+    assert set(rows.PURCHASE_STATES) == states_of(MarketplacePurchase)
+    assert {f"purchase.{name}" for name in rows.PURCHASE_STATES.values()} <= CATALOGUE.keys()
+    assert {f"invoice.{name}" for name in rows.INVOICE_STATES.values()} <= CATALOGUE.keys()
+
+
+def states_of(table: Any) -> set[str]:
+    """Return the states that the constraint of a table knows."""
+    name = f"ck_{table.__tablename__}_status"
+    (constraint,) = (each for each in table.__table__.constraints if each.name == name)
+    return set(re.findall(r"'([a-z_]+)'", str(constraint.sqltext)))

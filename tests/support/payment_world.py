@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from domain.access import Actor, Role
 from domain.errors import DomainError
+from domain.events import check
+from domain.events.catalogue import CATALOGUE
+from domain.events.payment import facts
 from domain.payment import commands
 from domain.payment.booking import Transfer, clawed_back, debt, entitlement_account, legs, released, wallet
 from domain.payment.converge import Observation, converge, refund_failed
@@ -110,6 +113,8 @@ class World:
     def take(self, outcome: Outcome) -> None:
         self.books.apply(outcome)
         assert outcome.payment.version == self.payment.version + 1
+        for event in facts(self.payment, outcome.payment):
+            check(event, CATALOGUE)
         self.payment = outcome.payment
 
     def look(self) -> None:

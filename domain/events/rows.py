@@ -1,0 +1,189 @@
+"""What the tables tell by themselves: types whose events triggers write, see `repositories/sql/event_facts.sql`.
+
+They are of nouns whose state several statements change, and of the books, which functions of the database alone write.
+"""
+
+from domain.events import EventType, amount, an_id, asset, code, flag, moment, word
+from domain.invoice.state import InvoiceStatus, PausedFor
+from domain.marketplace.offer import OfferModel
+
+_TEXT = "2.50"
+
+_INVOICE = {
+    "invoice_id": an_id("inv", "The invoice."),
+    "status": word("Where the invoice stands.", InvoiceStatus),
+    "currency": asset("What the amounts are in.", "USD"),
+    "total": amount("What it comes to, with tax."),
+    "tax_amount": amount("What of it is tax.", "0.00"),
+    "paid_amount": amount("What payments have brought.", "0.00"),
+    "due_amount": amount("What is still to be paid."),
+    "paused_for": word("Why it is due again and not collected.", PausedFor, nullable=True),
+    "due_at": moment("When it is due."),
+}
+#: What each state of an invoice is called when it is reached, as at Stripe.
+INVOICE_STATES = {
+    InvoiceStatus.DRAFT: "created",
+    InvoiceStatus.OPEN: "finalized",
+    InvoiceStatus.PAID: "paid",
+    InvoiceStatus.VOID: "voided",
+    InvoiceStatus.UNCOLLECTIBLE: "marked_uncollectible",
+}
+_INVOICES = (
+    ("created", InvoiceStatus.DRAFT, "An invoice was drafted; it can still change."),
+    ("finalized", InvoiceStatus.OPEN, "An invoice was issued; it is to be paid."),
+    ("paid", InvoiceStatus.PAID, "Nothing of the invoice is due any more."),
+    ("reopened", InvoiceStatus.OPEN, "A refund or a chargeback made an invoice due again that was settled."),
+    ("voided", InvoiceStatus.VOID, "The invoice was ended while nothing was paid."),
+    ("marked_uncollectible", InvoiceStatus.UNCOLLECTIBLE, "What was due was given up."),
+    ("deleted", InvoiceStatus.DRAFT, "A draft was discarded."),
+)
+
+_PURCHASE = {
+    "purchase_id": an_id("pur", "The purchase."),
+    "agent_id": an_id("agt", "The agent that was bought."),
+    "role": word("What the organization is to the purchase.", ("buyer", "seller")),
+    "model": word("How the agent is sold.", [OfferModel.MONTHLY, *(set(OfferModel) - {OfferModel.MONTHLY})]),
+    "status": word("Where the purchase stands.", ("active", "suspended", "refunded", "ended")),
+    "currency": code("What the price is in; null where it was free.", "USD", nullable=True),
+    "price": amount("What was paid; null where it was free.", "9.99", nullable=True),
+    "ends_at": moment("When the month that was paid is over.", nullable=True),
+}
+#: What each state of a purchase is called when it is reached.
+PURCHASE_STATES = {"active": "resumed", "suspended": "suspended", "refunded": "refunded", "ended": "ended"}
+_PURCHASES = (
+    ("created", "active", "An agent was bought."),
+    ("suspended", "suspended", "What paid for the agent is contested; the buyer cannot use it meanwhile."),
+    ("resumed", "active", "The buyer can use the agent again."),
+    ("refunded", "refunded", "The buyer returned the agent, and what it cost was refunded."),
+    ("ended", "ended", "The month that was paid is over, and no other one was."),
+)
+
+_PROJECT = {
+    "project_id": an_id("prj", "The project."),
+    "deploy_type": code("Where to: `development`, `production`.", "development"),
+    "deployed_at": moment("Since when it is deployed; null where it is not.", nullable=True),
+}
+_CONTRACT = {
+    "contract_id": an_id("ctr", "The contract."),
+    "agent_id": an_id("agt", "The agent that was hired."),
+    "role": word("What the organization is to the contract.", ("payer", "payee", "signatory")),
+    "currency": asset("What the price is in."),
+    "price": amount("What was agreed."),
+    "accept_by": moment("Until when the payee can accept terms that its listing does not have.", nullable=True),
+    "accepted_at": moment("When it did.", nullable=True),
+}
+_ALERT = {
+    "alert_id": an_id("alr", "The alert."),
+    "kind": code("What it warns of.", "spend.threshold"),
+    "subject": code("The id of what it is about.", "ctl_01kar6x0qmf9rv4w7n2h8d3s5c"),
+}
+_LOT = {
+    "lot_id": an_id("lot", "The lot."),
+    "source": code("Where the credits came from.", "purchase"),
+    "amount": amount("How many credits: all of them, or those that expired.", "100.00"),
+    "expires_at": moment("When those that are left expire.", nullable=True),
+}
+_SPENT = {
+    "status": code("Where it stands.", "reserved"),
+    "agent_id": an_id("agt", "Who spends.", nullable=True),
+    "asset": asset("What the amounts are in."),
+    "amount": amount("What was charged or reserved.", "7.00"),
+    "captured_amount": amount("What of it was used.", "0.00"),
+    "released_amount": amount("What of a reservation became free again.", "0.00"),
+    "refunded_amount": amount("What was refunded later.", "0.00"),
+    "expires_at": moment("Until when a reservation holds.", nullable=True),
+}
+_RESERVATION = {"reservation_id": an_id("hold", "The reservation."), **_SPENT}
+#: What each state of a reservation says.
+RESERVATION_STATES = {
+    "captured": "A reservation has ended, and a part or all of it was used.",
+    "released": "A reservation was given up; nothing of it was used.",
+    "expired": "A reservation has expired; nothing of it was used.",
+    "refunded": "A reservation has ended, and all that was used of it was refunded before.",
+}
+_SCORE = {
+    "agent_id": an_id("agt", "The agent."),
+    "stars": amount("Its stars, 0 to 5.", "4.20"),
+    "change": amount("By how many they changed in the night.", "-0.15"),
+    "is_sudden": flag("Whether so much in a night is unusual."),
+    "day": code("The day that the night ended.", "2026-03-01"),
+}
+
+TYPES = (
+    *(
+        EventType(
+            type=f"invoice.{name}",
+            sentence=sentence,
+            fields=_INVOICE,
+            shown={
+                "status": status.value,
+                "paused_for": PausedFor.CHARGEBACK.value if name == "reopened" else None,
+                **({} if status is InvoiceStatus.OPEN else {"due_amount": "0.00"}),
+                **({"paid_amount": "50.00"} if status is InvoiceStatus.PAID else {}),
+            },
+        )
+        for name, status, sentence in _INVOICES
+    ),
+    EventType(
+        type="credit_note.created",
+        sentence="A credit note was issued: what an invoice comes to has become less.",
+        fields={
+            "credit_note_id": an_id("crn", "The credit note."),
+            "invoice_id": an_id("inv", "The invoice."),
+            "currency": asset("What the amounts are in.", "USD"),
+            "amount": amount("By how much, with tax.", "20.00"),
+            "tax_amount": amount("What of it is tax.", "0.00"),
+        },
+    ),
+    *(
+        EventType(type=f"purchase.{name}", sentence=sentence, fields=_PURCHASE, shown={"status": status})
+        for name, status, sentence in _PURCHASES
+    ),
+    EventType(type="project.created", sentence="A project was made.", fields=_PROJECT, shown={"deployed_at": None}),
+    EventType(type="deployment.started", sentence="A project is to run from now on.", fields=_PROJECT),
+    EventType(
+        type="deployment.stopped",
+        sentence="A project is not to run any more.",
+        fields=_PROJECT,
+        shown={"deployed_at": None},
+    ),
+    EventType(
+        type="contract.created",
+        sentence="A contract was made; its escrow can be opened.",
+        fields=_CONTRACT,
+        shown={"accept_by": None, "accepted_at": None},
+    ),
+    EventType(
+        type="contract.proposed",
+        sentence="A contract was proposed on terms that the payee has to accept.",
+        fields=_CONTRACT,
+        shown={"accepted_at": None},
+    ),
+    EventType(type="contract.accepted", sentence="The payee has accepted the terms.", fields=_CONTRACT),
+    EventType(type="alert.raised", sentence="Something needs a person's attention.", fields=_ALERT),
+    EventType(type="alert.acknowledged", sentence="Somebody has seen the alert, or its case is closed.", fields=_ALERT),
+    EventType(type="credit_lot.created", sentence="Credits were added.", fields=_LOT),
+    EventType(
+        type="credit_lot.expired",
+        sentence="Credits have expired.",
+        fields=_LOT,
+        shown={"source": "promotion", "amount": _TEXT},
+    ),
+    EventType(type="reservation.created", sentence="Credits were reserved.", fields=_RESERVATION),
+    *(
+        EventType(
+            type=f"reservation.{state}",
+            sentence=sentence,
+            fields=_RESERVATION,
+            shown={"status": state, "captured_amount" if state == "captured" else "released_amount": "7.00"},
+        )
+        for state, sentence in RESERVATION_STATES.items()
+    ),
+    EventType(
+        type="spend.refunded",
+        sentence="An operator refunded a part or all of what was charged.",
+        fields={"spend_id": code("The charge or reservation.", "spd_01kar6x0qmf9rv4w7n2h8d3s5c"), **_SPENT},
+        shown={"status": "refunded", "captured_amount": "7.00", "refunded_amount": "7.00", "expires_at": None},
+    ),
+    EventType(type="score.changed", sentence="An agent's stars changed in a night, by a tenth or more.", fields=_SCORE),
+)

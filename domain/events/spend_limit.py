@@ -1,0 +1,33 @@
+"""What an organization hears of its limits: when so much of one is spent that somebody wanted to know."""
+
+from domain.events import Event, EventType, an_id, code, moment, number, time_of
+from domain.spend.alerts import AlertKind, Happened, subject_of
+from domain.spend.calendar import FOREVER
+
+CROSSED = "spend_limit.crossed"
+
+TYPES = (
+    EventType(
+        type=CROSSED,
+        sentence="So much of a limit is spent or reserved as one of its thresholds says.",
+        fields={
+            "control_id": an_id("ctl", "The spend control."),
+            "window": code("The window of the limit.", "month"),
+            "threshold_percent": number("The threshold, in percent of the limit.", 80),
+            "resets_at": moment("When the next window begins.", nullable=True),
+        },
+    ),
+)
+
+
+def facts(happened: Happened) -> list[Event]:
+    """Return what an organization hears of what an alert was raised for."""
+    if happened.kind is not AlertKind.THRESHOLD:
+        return []
+    told = {
+        "control_id": subject_of(happened),
+        "window": happened.window,
+        "threshold_percent": (happened.part_e4 or 0) // 100,
+        "resets_at": None if happened.ends_at == FOREVER else time_of(happened.ends_at),
+    }
+    return [Event(CROSSED, happened.org_id, subject_of(happened), told)]

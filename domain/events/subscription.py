@@ -1,0 +1,70 @@
+"""What an organization hears of its subscription: each state, and each change of what is agreed."""
+
+from datetime import datetime
+
+from domain.events import JSON, Event, EventType, amount, an_id, asset, code, flag, moment, time_of, word
+from domain.money import format_amount
+from domain.plan import Interval
+from domain.subscription.state import Subscription, SubscriptionStatus
+
+S = SubscriptionStatus
+
+_FIELDS = {
+    "subscription_id": an_id("sub", "The subscription."),
+    "status": word("Where the subscription stands.", S),
+    "plan": code("The plan that is agreed.", "starter"),
+    "interval": word("How often it is paid.", Interval),
+    "currency": asset("What the price is in.", "USD"),
+    "price": amount("What an interval costs.", "29.00"),
+    "period_end": moment("When the period ends that is running.", nullable=True),
+    "cancels_at_period_end": flag("Whether it ends then."),
+}
+#: What each state of a subscription says.
+STATES = {
+    S.CREATED: "A subscription was agreed.",
+    S.INCOMPLETE: "Its first payment is awaited.",
+    S.TRIALING: "A trial has begun.",
+    S.ACTIVE: "The subscription is paid for.",
+    S.PAST_DUE: "A period has begun and was not paid; the provider tries again.",
+    S.UNPAID: "The provider has given up collecting; the organization has what is free.",
+    S.ENDED: "The subscription is over.",
+}
+UPDATED = "subscription.updated"
+
+TYPES = (
+    *(
+        EventType(type=f"subscription.{status}", sentence=sentence, fields=_FIELDS, shown={"status": status.value})
+        for status, sentence in STATES.items()
+    ),
+    EventType(
+        type=UPDATED,
+        sentence="Another plan or price is agreed, a new period has begun, or whether it ends was changed.",
+        fields=_FIELDS,
+        shown={"status": S.ACTIVE.value},
+    ),
+)
+
+
+def facts(before: Subscription | None, after: Subscription, at: datetime) -> list[Event]:
+    """Return what an organization hears when its subscription has changed."""
+    told = data_of(after)
+    if before is not None and before.status is after.status:
+        if data_of(before) == told:
+            return []
+        return [Event(UPDATED, after.org_id, after.subscription_id, told, at)]
+    return [Event(f"subscription.{after.status}", after.org_id, after.subscription_id, told, at)]
+
+
+def data_of(subscription: Subscription) -> dict[str, JSON]:
+    """Return what events say of a subscription."""
+    terms, period = subscription.terms, subscription.period
+    return {
+        "subscription_id": subscription.subscription_id,
+        "status": subscription.status.value,
+        "plan": terms.plan,
+        "interval": terms.interval.value,
+        "currency": terms.currency,
+        "price": format_amount(terms.amount_minor, terms.currency),
+        "period_end": time_of(period.end if period else None),
+        "cancels_at_period_end": subscription.cancel_at_period_end,
+    }
