@@ -251,6 +251,8 @@ def settings(taxed_at: str) -> dict[str, str]:
             plan["trial_days"] = 14
     return {
         "BURSAR_TAX_COUNTRY": "DE",
+        # Who pays with the same card is related, and not rewarded for having brought the other.
+        "BURSAR_TRAIT_KEY": "the year's own key",
         "BURSAR_CREDITS_TAXED_AT": taxed_at,
         "BURSAR_REFERRAL_BONUS_REFERRER": "50",
         "BURSAR_REFERRAL_BONUS_REFERRED": "50",
