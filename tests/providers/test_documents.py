@@ -13,7 +13,7 @@ from pypdf import PdfReader
 from domain.document.content import Document, Line, Party, TaxSum
 from providers.documents.facturx import NoEInvoice, embedded, xml_of
 from providers.documents.typst import TEMPLATE, Typst, WrongTemplate
-from tests.support.documents import REVERSE, STANDARD, credit_note, invoice, receipt, statement
+from tests.support.documents import REVERSE, STANDARD, correction, credit_note, invoice, receipt, statement
 
 #: Where the pages lie after a run, to be looked at; git ignores it.
 PICTURES = Path(__file__).resolve().parents[1] / "artefacts" / "documents"
@@ -26,6 +26,7 @@ SAMPLES = {
     "credit-note-en-eur": credit_note(rates=(REVERSE,)),
     "statement-de-eur": statement(language="de"),
     "statement-en-jpy": statement(currency="JPY"),
+    "correction-de-kwd": correction(language="de", currency="KWD"),
 }
 
 
@@ -93,6 +94,10 @@ def test_a_long_table_goes_on_with_its_head_and_page_numbers_and_loses_no_line(c
         (
             statement(language="de"),
             ("Gutschrift", "Zeitraum 1.\u201331. Okt. 2026", "Ausgezahlt -120,00 EUR", "Stand am Ende 24,05 EUR"),
+        ),
+        (
+            correction(language="de"),
+            ("Korrektur einer Gutschrift", "Korrigiert STM-000123", "Bezeichnung Steuer Betrag", "5,32 EUR"),
         ),
         (invoice(1, rates=(REVERSE,)), ("Reverse charge: the recipient owes the tax",)),
     ],

@@ -115,3 +115,19 @@ def statement(**changes: Any) -> Document:
         "note": None,
     }
     return invoice(**{**given, **changes})
+
+
+def correction(**changes: Any) -> Document:
+    """Return what was taken back of a statement that states tax: 33.30 with 5.32 of it."""
+    taken = Line(description="Reader", shown_minor=3_330, net_minor=2_798, tax=STANDARD)
+    given: dict[str, Any] = {
+        "kind": DocumentKind.STATEMENT_CORRECTION,
+        "number": "STC-000002",
+        "reference": "STM-000123",
+        "lines": (taken,),
+        "taxes": (TaxSum(tax=STANDARD, taxable_minor=2_798, tax_minor=532),),
+        "includes_tax": True,
+        "balances": (),
+        "stated_tax": "charged",
+    }
+    return statement(**{**given, **changes})

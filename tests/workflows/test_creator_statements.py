@@ -16,7 +16,7 @@ from contracts.statement import CreatorStatements
 from domain import accounts
 from domain.billing_run.period import previous_month
 from domain.document.content import Document
-from domain.errors import Conflict
+from domain.errors import Conflict, NotFound
 from ledger.gateway import Ledger
 from models.agent import Agent
 from models.billing_profile import BillingProfile, TaxRateRow
@@ -24,9 +24,11 @@ from models.creator_statement import CreatorCorrection, CreatorStatement
 from models.mail import QueuedMail
 from models.organization import Organization
 from providers.documents.display import display
+from repositories import statement as statements
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import statement as service
+from services.document_files import Documents
 from tests.support.arrears import verified
 from tests.support.documents import SELLER
 from tests.support.histories import replay_and_keep
@@ -182,7 +184,17 @@ async def test_what_is_taken_back_after_a_statement_corrects_it_to_the_last_cent
     assert [(each.total_minor, each.tax_minor) for each in notes] == [(333, 53), (857, 137)]
     # Asked for again, nothing is corrected twice.
     assert len((await stated(date(2026, 12, 1)))[1]) == 2
-    shown = "\n".join(str(each) for each in display(Document.restored(notes[1].content))["sums"])
-    assert "8.57" in shown
-    assert "1.37" in shown
+    documents, content = Documents.of(database, None, SELLER), Document.restored(notes[1].content)
+
+    async def said() -> Document:
+        return content
+
+    async with database.platform() as session:
+        with pytest.raises(NotFound):
+            await statements.correction(session, org, date(2026, 11, 1), "EUR", notes[1].id)
+        row = await statements.correction(session, org, date(2026, 10, 1), "EUR", notes[1].id)
+        wanted = await documents.find(session, org, row.id, said, total_minor=row.total_minor)
+    assert (await documents.made(wanted)).kind == "statement_correction"
+    shown = {each["label"]: each["amount"] for each in display(content)["sums"]}
+    assert (shown["Tax 19% on 7.20 EUR"], shown["Amount taken back"]) == ("1.37 EUR", "8.57 EUR")
     await verified(fresh_database_urls)
