@@ -45,14 +45,16 @@ from activities.sweeps import Sweeps
 from activities.usage import Metering, UsageActivities
 from activities.usage_charges import UsageChargeActivities
 from activities.vat_numbers import VatNumberActivities
+from activities.webhook_endpoint import WebhookEndpointActivities
 from composition import make_mailer, make_metering, make_providers, spend_log_client
 from contracts.queues import DEPLOYMENT, TASK_QUEUE
+from providers.notify.webhook import HttpWebhookSender, Receivers, WebhookSender
 from providers.payments.registry import Providers
 from runtime import collector, logs, metrics
 from runtime.database import Database
 from runtime.jobs import SCHEDULES, invoicing_on
 from runtime.schedules import apply_schedules
-from runtime.sealing import Sealer
+from runtime.sealing import OF_WEBHOOKS, Sealer
 from runtime.settings import Settings, ended_by_wrong_settings, read_settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect, ensure_search_attributes
@@ -93,6 +95,8 @@ from workflows.usage_charges import UsageChargesWorkflow
 from workflows.usage_months import UsageMonthsWorkflow
 from workflows.usage_sync import UsageSyncWorkflow
 from workflows.vat_confirmations import VatConfirmationsWorkflow
+from workflows.webhook_dispatch import WebhookDispatchWorkflow
+from workflows.webhook_endpoint import WebhookEndpointWorkflow
 
 log = structlog.get_logger("bursar.worker")
 
@@ -134,6 +138,8 @@ WORKFLOWS = [
     UsageChargesWorkflow,
     UsageMonthsWorkflow,
     UsageSyncWorkflow,
+    WebhookDispatchWorkflow,
+    WebhookEndpointWorkflow,
 ]
 
 
@@ -147,6 +153,7 @@ def make_worker(
     sealed_signals: bool = False,
     runner: WorkflowRunner | None = None,
     settings: Settings | None = None,
+    sender: WebhookSender | None = None,
 ) -> Worker:
     """Put together the worker of a process; the tests use the same one.
 
@@ -212,6 +219,13 @@ def make_worker(
     )
     inbox, customers = InboxActivities(database, client), CustomerActivities(database, providers.customers)
     measuring = UsageActivities(database, metering)
+    webhooks = WebhookEndpointActivities(
+        database,
+        client,
+        sender or HttpWebhookSender(Receivers(local=settings.allow_insecure_webhooks)),
+        Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_WEBHOOKS),
+        sealed_signals=sealed_signals,
+    )
     comparing, sweeps = ReconciliationActivities(database, providers, client), Sweeps(database, client)
     return Worker(
         client,
@@ -303,6 +317,10 @@ def make_worker(
             measuring.plan_sync,
             measuring.sync_page,
             measuring.conclude_sync,
+            webhooks.record,
+            webhooks.load,
+            webhooks.drain,
+            webhooks.dispatch,
         ],
         # What waits for a worker that was killed is given to another one after this, at the price of one replay.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
@@ -349,6 +367,7 @@ async def main() -> None:
     # What the sandbox finds the tests have found: here it would load the workflow's modules anew for every run.
     plain = UnsandboxedWorkflowRunner()
     http = spend_log_client(settings)
+    sender = HttpWebhookSender(Receivers(local=settings.allow_insecure_webhooks))
     async with make_worker(
         client,
         database,
@@ -358,12 +377,14 @@ async def main() -> None:
         sealed_signals=sealed,
         runner=plain,
         settings=settings,
+        sender=sender,
     ):
         collector.settle()
         log.info("worker ready", task_queue=TASK_QUEUE)
         await stop.wait()
         log.info("worker stopping")
     await http.aclose()
+    await sender.aclose()
     await providers.aclose()
     await database.close()
     telemetry.close()

@@ -32,11 +32,12 @@ from api.price_desk import PriceDesk
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
 from api.v1.events.schemas import webhooks
 from domain.credits import credit_price
+from providers.notify.webhook import Receivers
 from providers.payments.registry import Providers
 from repositories.model_price import PriceBook
 from runtime.database import Database
 from runtime.metrics import ApiMetrics, client_runtime
-from runtime.sealing import Sealer
+from runtime.sealing import OF_WEBHOOKS, Sealer
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect
@@ -66,6 +67,7 @@ def create_app(
     telemetry: Telemetry | None = None,
     providers: Providers | None = None,
     prices: PriceBook | None = None,
+    receivers: Receivers | None = None,
 ) -> FastAPI:
     """Build the application. It starts, and says so at /readyz, while PostgreSQL or Temporal are down.
 
@@ -76,8 +78,9 @@ def create_app(
         telemetry: the traces of the process; closed at the end. Without it nothing is traced.
         providers: who takes payments; closed at the end. Without them there are none.
         prices: what usage is rated by; without it, what was imported, and no default price.
+        receivers: judges where webhooks may go; made from the settings when left out.
     """
-    deps = _dependencies(settings, database, temporal, providers or Providers({}), prices or PriceBook())
+    deps = _dependencies(settings, database, temporal, providers or Providers({}), prices or PriceBook(), receivers)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -143,7 +146,12 @@ def create_private_app(app: FastAPI) -> FastAPI:
 
 
 def _dependencies(
-    settings: Settings, database: Database | None, temporal: Client | None, providers: Providers, prices: PriceBook
+    settings: Settings,
+    database: Database | None,
+    temporal: Client | None,
+    providers: Providers,
+    prices: PriceBook,
+    receivers: Receivers | None,
 ) -> Deps:
     engines = database or Database(
         settings.database_url,
@@ -172,6 +180,8 @@ def _dependencies(
         metrics=ApiMetrics(),
         providers=providers,
         sealer=Sealer(settings.encryption_keys),
+        webhook_sealer=Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_WEBHOOKS),
+        receivers=receivers or Receivers(local=settings.allow_insecure_webhooks),
         charges=Charges(pool),
         costs=CostBook(engines, settings.default_costs, announcements),
         documents=Documents.of(engines, settings.document_templates, settings.seller),

@@ -20,6 +20,7 @@ from api.pool import StatementPool
 from api.price_desk import PriceDesk
 from domain.access import Actor
 from domain.errors import Unavailable
+from providers.notify.webhook import Receivers
 from providers.payments.registry import Providers
 from repositories.model_price import PriceBook
 from runtime.database import Database
@@ -48,6 +49,8 @@ class Deps:
     metrics: ApiMetrics
     providers: Providers
     sealer: Sealer
+    webhook_sealer: Sealer
+    receivers: Receivers
     charges: Charges
     costs: CostBook
     documents: Documents

@@ -17,6 +17,7 @@ from contracts.reconciliation import ReconciliationInput
 from contracts.search_attributes import escrow_attributes, payment_attributes, search_attributes
 from contracts.subscription import SubscriptionEventSignal, SubscriptionInput
 from contracts.usage import UsageSync
+from contracts.webhook_endpoint import WebhookEndpointInput, WebhookNews
 from domain.access import Actor, Role
 from domain.billing_run.period import month_text
 from domain.escrow.presentation import summary as escrow_summary
@@ -33,6 +34,7 @@ from domain.ids import (
     reconciliation_workflow_id,
     subscription_workflow_id,
     usage_sync_workflow_id,
+    webhook_endpoint_workflow_id,
 )
 from domain.invoice.collection import Collection
 from domain.invoice.presentation import summary as invoice_summary
@@ -172,6 +174,23 @@ def invoice_run(held: Collection) -> Run:
 def invoice_news(held: Collection) -> tuple[Run, str, InvoiceSignal]:
     """Return what makes a run look at its invoice: the run, the signal's name, and the signal, for `runtime.reach`."""
     return invoice_run(held), "look", InvoiceSignal()
+
+
+def webhook_endpoint_run(endpoint_id: str, org_id: str) -> Run:
+    """Return the run of a webhook endpoint; one that has ended gets another one when the endpoint is enabled."""
+    return Run(
+        workflow="webhook-endpoint",
+        workflow_id=webhook_endpoint_workflow_id(endpoint_id),
+        start=WebhookEndpointInput(endpoint_id=endpoint_id),
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        summary=cut_summary(f"webhooks of {org_id} to {endpoint_id}"),
+        attributes=search_attributes(org_id=org_id),
+    )
+
+
+def webhook_endpoint_news(endpoint_id: str, org_id: str) -> tuple[Run, str, WebhookNews]:
+    """Return what makes a run look for what there is to send: the run, the signal's name, and the signal."""
+    return webhook_endpoint_run(endpoint_id, org_id), "news", WebhookNews()
 
 
 def customer_run(start: CustomerInput) -> Run:

@@ -33,6 +33,8 @@ class Permission(StrEnum):
     MANAGE_PROJECTS = "manage_projects"
     MANAGE_SPENDING = "manage_spending"
     MANAGE_CONTACTS = "manage_contacts"
+    MANAGE_WEBHOOKS = "manage_webhooks"
+    READ_WEBHOOKS = "read_webhooks"
     SELL = "sell"
     GRANT_CREDITS = "grant_credits"
     AWARD = "award"
@@ -67,6 +69,8 @@ _MANAGEMENT = _TENANT_WORK | {
     Permission.MANAGE_PROJECTS,
     Permission.MANAGE_SPENDING,
     Permission.MANAGE_CONTACTS,
+    Permission.MANAGE_WEBHOOKS,
+    Permission.READ_WEBHOOKS,
     Permission.SELL,
     Permission.AWARD,
     Permission.ACCEPT,
@@ -94,6 +98,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     | {
         Permission.READ_AUDIT,
         Permission.MANAGE_CONTACTS,
+        Permission.READ_WEBHOOKS,
         Permission.FUND,
         Permission.REFUND,
         Permission.CANCEL,
@@ -117,7 +122,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.METER,
         Permission.USE_CREDITS,
     },
-    Role.AUDITOR: frozenset({Permission.READ, Permission.READ_AUDIT}),
+    Role.AUDITOR: frozenset({Permission.READ, Permission.READ_AUDIT, Permission.READ_WEBHOOKS}),
     Role.AGENT: frozenset(
         {
             Permission.READ,
@@ -140,6 +145,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.GRANT_CREDITS,
             Permission.MANAGE_SPENDING,
             Permission.MANAGE_CONTACTS,
+            Permission.READ_WEBHOOKS,
             Permission.SELL,
             Permission.AWARD,
             Permission.DISPUTE,

@@ -322,6 +322,11 @@ def purchase_key(purchase_id: str, step: str) -> str:
     return bounded(f"purchase:{purchase_id}:{step}")
 
 
+def webhook_endpoint_workflow_id(endpoint_id: str) -> str:
+    """Name the one workflow of a webhook endpoint."""
+    return bounded(f"webhook-endpoint/{endpoint_id}")
+
+
 def bounded(text: str) -> str:
     """Keep a key or workflow id within `MAX_KEY_LENGTH` bytes; a longer one ends in the hash of the whole."""
     raw = text.encode()

@@ -57,6 +57,7 @@ class MailKind(StrEnum):
     TRIAL_ENDS = "trial_ends"
     CONTACTS_CHANGED = "contacts_changed"
     AGENT_NOT_RENEWED = "agent_not_renewed"
+    WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint_disabled"
 
 
 class MailStatus(StrEnum):
@@ -306,6 +307,20 @@ _KINDS: Mapping[MailKind, _Kind] = {
             "Ihr Probezeitraum endet am {ends_on}",
             "Der Probezeitraum des Tarifs {plan} endet am {ends_on}. "
             "Danach kostet er {amount}, wenn Sie ihn nicht kündigen.",
+        ),
+    ),
+    MailKind.WEBHOOK_ENDPOINT_DISABLED: _kind(
+        Purpose.SECURITY,
+        "endpoint disabled_on",
+        en=(
+            "A webhook endpoint was disabled",
+            "The webhook endpoint {endpoint} was disabled on {disabled_on}, because its receiver is gone or took "
+            "nothing for days. Its events wait until it is enabled again.",
+        ),
+        de=(
+            "Ein Webhook-Endpunkt wurde abgeschaltet",
+            "Der Webhook-Endpunkt {endpoint} wurde am {disabled_on} abgeschaltet, weil sein Empfänger nicht mehr da "
+            "ist oder tagelang nichts angenommen hat. Seine Ereignisse warten, bis er wieder eingeschaltet wird.",
         ),
     ),
     MailKind.CONTACTS_CHANGED: _kind(

@@ -56,6 +56,7 @@ from models import (
     usage,
     usage_bill,
     usage_charge,
+    webhook_endpoint,
 )
 
 __all__ = [
@@ -114,4 +115,5 @@ __all__ = [
     "usage",
     "usage_bill",
     "usage_charge",
+    "webhook_endpoint",
 ]

@@ -217,6 +217,16 @@ SCHEDULES = [
         run_timeout=timedelta(hours=20),
     ),
     Job(
+        id="webhook-dispatch",
+        workflow="webhook-dispatch",
+        spec=_every(minutes=1),
+        summary="Tells idle webhook endpoints that there is something to send",
+        # A run looks for a minute. Where one is late, nobody would look during the minute that is left out.
+        overlap=ScheduleOverlapPolicy.BUFFER_ONE,
+        catch_up_within=timedelta(minutes=1),
+        run_timeout=timedelta(minutes=10),
+    ),
+    Job(
         id="vat-confirmations",
         workflow="vat-confirmations",
         spec=_daily(3, 40),

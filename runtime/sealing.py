@@ -1,4 +1,4 @@
-"""Seals the client secrets that are stored: whoever has one reads a payment at its provider, and may pay it.
+"""Seals the secrets that are stored: those of webhook endpoints, and client secrets, by which payments are paid.
 
 A sealed secret is the text `sealed:{key id}:{base64 of nonce and ciphertext}`, made with the first of
 `BURSAR_ENCRYPTION_KEYS` by AES-256-GCM; any of them opens it. Without keys secrets are stored as they are, and what was
@@ -22,6 +22,8 @@ from runtime.codec import NONCE_BYTES, parse_keys
 SECRET = "client_secret"
 _SEALED = "sealed:"
 _BOUND = b"bursar/client_secret"
+#: What the secrets of webhook endpoints are bound to.
+OF_WEBHOOKS = b"bursar/webhook_secret"
 
 
 def each_secret(value: Any, change: Callable[[Mapping[str, Any], str], object]) -> Any:
@@ -37,14 +39,22 @@ def each_secret(value: Any, change: Callable[[Mapping[str, Any], str], object]) 
 class Sealer:
     """Writes JSON with its client secrets sealed, and reads it with them opened."""
 
-    def __init__(self, keys: SecretStr | None = None) -> None:
+    def __init__(self, keys: SecretStr | None = None, *, bound: bytes = _BOUND) -> None:
         """Take the setting `encryption_keys`; without keys nothing is sealed.
+
+        What was sealed for another purpose, `bound` to it, does not open.
 
         Raises:
             MalformedKeys: the setting cannot be understood.
         """
         text = keys.get_secret_value().strip() if keys is not None else ""
         self._ciphers = {key_id: AESGCM(key) for key_id, key in parse_keys(text)} if text else {}
+        self._bound = bound
+
+    @property
+    def seals(self) -> bool:
+        """Whether there is a key to seal with."""
+        return bool(self._ciphers)
 
     def dumps(self, value: Any) -> str:
         """Write a document."""
@@ -63,7 +73,7 @@ class Sealer:
             return secret
         key_id, cipher = next(iter(self._ciphers.items()))
         nonce = secrets.token_bytes(NONCE_BYTES)
-        sealed = nonce + cipher.encrypt(nonce, secret.encode(), _BOUND)
+        sealed = nonce + cipher.encrypt(nonce, secret.encode(), self._bound)
         return f"{_SEALED}{key_id}:{base64.b64encode(sealed).decode()}"
 
     def open(self, stored: str) -> str | None:
@@ -76,7 +86,7 @@ class Sealer:
             return None
         try:
             sealed = base64.b64decode(text, validate=True)
-            return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _BOUND).decode()
+            return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._bound).decode()
         except (InvalidTag, ValueError, binascii.Error):
             return None
 

@@ -54,6 +54,7 @@ from api.v1.topups.endpoints import router as topups
 from api.v1.usage.endpoints import router as usage
 from api.v1.usage.meters import router as meters
 from api.v1.usage.reports import router as usage_reports
+from api.v1.webhook_endpoints.endpoints import router as webhook_endpoints
 from api.v1.webhooks.endpoints import router as webhooks
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -89,6 +90,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     projects,
     usage,
     usage_reports,
+    webhook_endpoints,
     meters,
     billing_terms,
     billing_profile,

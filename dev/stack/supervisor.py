@@ -6,6 +6,7 @@ started from the thread of the event loop, whose end is what their leash watches
 """
 
 import asyncio
+import base64
 import contextlib
 import os
 import threading
@@ -37,6 +38,11 @@ FLOORS = tuple(
         *("EVIDENCE_PERIOD", "DECISION_PERIOD", "DEFAULT_GRACE"),
     )
 )
+#: Webhooks may go to receivers on this machine, and their secrets are sealed with what is no secret here.
+WEBHOOKS = {
+    "BURSAR_ALLOW_INSECURE_WEBHOOKS": "true",
+    "BURSAR_WEBHOOK_KEYS": "dev:" + base64.b64encode(b"webhooks of a developer, not one".ljust(32)[:32]).decode(),
+}
 #: Who sells here, so that documents can be made.
 SELLER = {
     "BURSAR_SELLER_NAME": "Bursar on this machine",
@@ -168,6 +174,7 @@ class Stack:
             "BURSAR_WORKER_METRICS_PORT": str(self.ports.worker_metrics),
             **{name: SHORT for name in FLOORS if not os.environ.get(name)},
             **({} if os.environ.get("BURSAR_SELLER_NAME") else SELLER),
+            **{name: value for name, value in WEBHOOKS.items() if not os.environ.get(name)},
             **self._extra_env,
             **self.sandboxes.settings,
         }

@@ -15,8 +15,6 @@ IPAddress = IPv4Address | IPv6Address
 MAX_URL = 2_000
 HTTPS_PORT = 443
 FIRST_USER_PORT = 1024
-#: The code of an address that is refused, at the door and at the socket.
-URL_REFUSED = "webhook.url_refused"
 
 #: Addresses that count as global and are not hosts of the internet: a cloud's own services, and relays.
 _INSIDE_V4 = (IPv4Network("168.63.129.16/32"), IPv4Network("192.88.99.0/24"), IPv4Network("192.0.0.0/24"))
@@ -30,7 +28,7 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 class UrlRefused(Invalid):
     """The address is not one that webhooks are sent to; `extra["field"]` is `url`."""
 
-    code = URL_REFUSED
+    code = "webhook.url_refused"
 
     def __init__(self, detail: str) -> None:
         """Say what is wrong with it."""

@@ -244,9 +244,9 @@ class HttpWebhookSender:
         except UrlRefused as refused:
             return Answer(error=refused.error_code, body=refused.detail)
         except (TimeoutError, httpcore2.TimeoutException):
-            return Answer(error="webhook.timeout")
+            return _unanswered(code="webhook.timeout")
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
-            return Answer(error="webhook.unreachable", body=type(error).__name__)
+            return _unanswered(code="webhook.unreachable", body=type(error).__name__)
 
     async def _exchange(self, target: Target, body: bytes, signed: Mapping[str, str]) -> Answer:
         pool = self._local if target.is_local else self._public
@@ -264,6 +264,10 @@ class HttpWebhookSender:
             after = _header(response.headers, b"retry-after")
             kept = await _beginning(response)
         return Answer(status_code=response.status, body=kept, retry_after=after)
+
+
+def _unanswered(*, code: str, body: str = "") -> Answer:
+    return Answer(error=code, body=body)
 
 
 async def _beginning(response: httpcore2.Response) -> str:

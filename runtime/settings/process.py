@@ -31,6 +31,8 @@ class ProcessSettings(Part):
     temporal_api_key: SecretStr | None = None
     temporal_ui_url: str = "http://127.0.0.1:8233"
     encryption_keys: SecretStr | None = None
+    webhook_keys: SecretStr | None = None
+    allow_insecure_webhooks: bool = False
     plain_payloads: Literal["accept"] | None = None
     sealed_signals: bool | None = None
     names_in_temporal: bool | None = None
@@ -100,7 +102,7 @@ class ProcessSettings(Part):
             )
         return url
 
-    @field_validator("encryption_keys")
+    @field_validator("encryption_keys", "webhook_keys")
     @classmethod
     def _seals(cls, keys: SecretStr | None) -> SecretStr | None:
         # Imported where it is used: most processes that read settings neither seal nor limit.

@@ -73,6 +73,16 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
         return self
 
     @model_validator(mode="after")
+    def _real_payments_stay_outside(self) -> "Settings":
+        """Refuse to send webhooks to this machine where real money moves: that is for a developer's own."""
+        if self.allow_insecure_webhooks and (self._stripe_is_live or self._paypal_is_live):
+            raise ValueError(
+                "BURSAR_ALLOW_INSECURE_WEBHOOKS lets webhooks reach this machine, and there is a live key of Stripe or "
+                "PayPal: unset it."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _prices_can_be_read(self) -> "Settings":
         """Refuse prices that no sale could be made at when the process starts, and not at the first sale; and rates."""
         rules: dict[str, Callable[[], object]] = {

@@ -20,6 +20,7 @@ from tests.api.invoicing import issue
 from tests.api.paying import Written
 from tests.api.spending import grant, reserve
 from tests.conftest import DatabaseUrls
+from tests.support.webhooks import stored_endpoint
 
 pytestmark = pytest.mark.db
 
@@ -166,6 +167,11 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, None),
     ("PUT", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, RULE),
     ("DELETE", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, None),
+    ("GET", "/webhook-endpoints"): (Permission.READ_WEBHOOKS, None),
+    ("POST", "/webhook-endpoints"): (
+        Permission.MANAGE_WEBHOOKS,
+        {"url": "https://example.com:1/", "types": ["*"], "organization_id": f"org_{NOBODY}"},
+    ),
 }
 #: What stands for an object in a path above.
 STAND_INS = {
@@ -268,6 +274,10 @@ OBJECTS = {
     ("GET", "/billing/invoices/{invoice_id}/credit-notes/{credit_note_id}/pdf"),
     ("GET", "/disputes/{dispute_id}"),
     ("POST", "/disputes/{dispute_id}/evidence"),
+    *((method, "/webhook-endpoints/{endpoint_id}") for method in ("GET", "PATCH", "DELETE")),
+    *(("POST", f"/webhook-endpoints/{{endpoint_id}}/{path}") for path in ("rotate-secret", "test", "replay")),
+    ("GET", "/webhook-endpoints/{endpoint_id}/deliveries"),
+    ("POST", "/webhook-deliveries/{delivery_id}/retry"),
 }
 OWN_DATA = {
     ("GET", path)
@@ -404,6 +414,8 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "purchase_id": f"pur_{NOBODY}",
         "feedback_id": f"fbk_{NOBODY}",
         "event_id": f"rev_{NOBODY}",
+        "endpoint_id": await stored_endpoint(database, stranger.org_id),
+        "delivery_id": f"whd_{NOBODY}",
     }
 
 
@@ -428,6 +440,8 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         return {"ratings": {"quality": 5}}
     if path.startswith("/reputation/events/"):
         return {"reason": "x"}
+    if method == "PATCH":
+        return {}
     if method == "PUT" and path.endswith(("/attribution", "/limits", "{control_id}", "/pricing/agents/{agent_id}")):
         return {}
     if method != "POST" or path.endswith("/deploy"):
@@ -437,6 +451,7 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         "give-up": {"at_provider": False, "reason": "x"},
         "credit-notes": {"reason": "x"},
         "collection": {"collection_method": "send_invoice"},
+        "replay": {"from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z"},
     }
     return bodies.get(path.rpartition("/")[2], {})
 

@@ -46,6 +46,7 @@ from contracts import (
     usage,
     usage_charges,
     vat_numbers,
+    webhook_endpoint,
 )
 from contracts import escrow as messages
 from contracts.base import Message
@@ -56,6 +57,7 @@ from domain.invoice.dunning import Became, Verdict
 from domain.invoice.state import InvoiceStatus, PausedFor
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from domain.payout.state import Payout, PayoutLine, PayoutStatus
+from domain.webhook.endpoint import Endpoint, EndpointStatus
 from tests.support import escrows as e
 from tests.support import payment_messages, payments, reconciliation, subscription_messages
 
@@ -389,6 +391,7 @@ def samples() -> dict[str, Message]:
         lots.ExpiredLots(count=1),
         lots.LotExpiry(now=e.T0, limit=500, count=1),
         *payout_messages(command),
+        *webhook_messages(command),
         *invoice_messages(command),
         mail.SendMails(now=e.T0, limit=20),
         mail.SentMails(found=3, sent=1, failed=1),
@@ -515,6 +518,62 @@ def unset(messages: Iterable[object]) -> set[str]:
 
     walk(list(messages))
     return {key for key, is_set in found.items() if not is_set}
+
+
+def webhook_messages(command: Mapping[str, object]) -> list[Message]:
+    """One message of each kind about a webhook endpoint, with every field set."""
+    stands = Endpoint(
+        endpoint_id="whe_1",
+        org_id="org_1",
+        status=EndpointStatus.PAUSED,
+        version=2,
+        reason="r",
+        receipts=("cmd_1",),
+    )
+    return [
+        webhook_endpoint.WebhookEndpointInput(endpoint_id="whe_1", resume=False, signals=2),
+        webhook_endpoint.DisableWebhookEndpoint(**command, reason="r"),
+        webhook_endpoint.WebhookEndpointResult(endpoint_id="whe_1", status="disabled", version=2),
+        webhook_endpoint.WebhookNews(),
+        webhook_endpoint.WebhookEndpointSignal(
+            operator="kim",
+            command_id="ticket-1",
+            pause="whe_1",
+            resume="whe_1",
+            skip="whe_1",
+            delivery="whd_1",
+            reason="r",
+        ),
+        webhook_endpoint.RecordWebhookEndpoint(
+            endpoint=stands,
+            event="paused",
+            command_id="cmd_1",
+            actor="kim",
+            actor_detail=e.ARBITER,
+            details={"reason": "r"},
+            at=e.T0,
+            decided_from="cd" * 32,
+        ),
+        webhook_endpoint.RecordedWebhookEndpoint(
+            applied=True, stored=stands, declined=messages.Declined(code="c", detail="d")
+        ),
+        webhook_endpoint.LoadWebhookEndpoint(endpoint_id="whe_1"),
+        webhook_endpoint.DrainWebhookEndpoint(endpoint_id="whe_1", at=e.T0),
+        webhook_endpoint.DrainedWebhookEndpoint(
+            tried=3,
+            delivered=2,
+            more=True,
+            next_at=e.T0,
+            waiting=1,
+            since=e.T0,
+            why="status 500",
+            give_up="gone",
+            stopped=True,
+            at=e.T0,
+        ),
+        webhook_endpoint.DispatchWebhooks(seconds=60),
+        webhook_endpoint.DispatchedWebhooks(looks=60, told=2, found_behind=1, forgotten=3),
+    ]
 
 
 def golden() -> list[Message]:

@@ -66,6 +66,7 @@ from tests.support.payouts import FakePayouts
 from tests.support.sandbox import UntriedSandbox
 from tests.support.stored_methods import FakeStoredMethods
 from tests.support.subscriptions import FakeSubscriptions
+from tests.support.webhooks import WEBHOOK_KEYS, FakeReceivers
 from tests.workflows import payment_driver
 from tests.workflows.approval.activities import TABLES, ApprovalActivities
 from tests.workflows.approval.workflow import ApprovalWorkflow
@@ -102,6 +103,7 @@ class Stage:
     payouts: FakePayouts = field(default_factory=FakePayouts)
     subscriptions: FakeSubscriptions = field(default_factory=FakeSubscriptions)
     methods: FakeStoredMethods = field(default_factory=FakeStoredMethods)
+    receivers: FakeReceivers = field(default_factory=FakeReceivers)
     chains: ChainsInTest | None = None
     actors: dict[str, Actor] = field(default_factory=dict)
 
@@ -330,7 +332,10 @@ async def stage_on(
         if chains is not None:
             crypto = chains.provider(PostgresDepositBook(database))
             providers = replace(providers, payments={**providers.payments, "crypto": crypto}, rates=chains.rates())
-        settings = Settings(payment_return_url="https://platform.test/", two_operators_above="1000.00")
+        settings = Settings(
+            payment_return_url="https://platform.test/", two_operators_above="1000.00", webhook_keys=WEBHOOK_KEYS
+        )
+        receivers = FakeReceivers()
         async with make_worker(
             client,
             database,
@@ -339,8 +344,9 @@ async def stage_on(
             sealed_signals=sealed_signals,
             runner=runner or UntriedSandbox(),
             settings=settings,
+            sender=receivers,
         ):
-            yield Stage(env, client, database, deps, fake, payouts, subscriptions, methods, chains)
+            yield Stage(env, client, database, deps, fake, payouts, subscriptions, methods, receivers, chains)
     finally:
         await database.close()
 

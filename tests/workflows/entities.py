@@ -49,12 +49,20 @@ from contracts.subscription import (
     SubscriptionResult,
     SubscriptionSignal,
 )
+from contracts.webhook_endpoint import (
+    DisableWebhookEndpoint,
+    WebhookEndpointResult,
+    WebhookEndpointSignal,
+    WebhookNews,
+)
 from domain.escrow import commands as rules
+from domain.webhook.delivery import Answer
 from repositories import escrow as escrows
 from repositories import invoice_collection as collections
 from repositories import payment as payments
 from repositories import payout as payouts
 from repositories import subscription as subscriptions
+from repositories import webhook_endpoint as webhook_endpoints
 from runtime.identity import new_id
 from tests.workflows.approval.contract import APPROVAL
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run
@@ -65,6 +73,8 @@ from tests.workflows.payment_driver import PaymentDriver, till
 from tests.workflows.payout_driver import PayoutDriver, taken_out
 from tests.workflows.subscriptions import PLANS, Subscriber, subscriber
 from tests.workflows.subscriptions import terms as subscription_terms
+from tests.workflows.webhook_driver import EndpointDriver
+from tests.workflows.webhook_driver import endpoint as webhook_endpoint
 
 # The escrow -----------------------------------------------------------------------------------------------------------
 
@@ -588,4 +598,66 @@ SUBSCRIPTION = Entity(
     ),
 )
 
-ENTITIES: tuple[Entity, ...] = (ESCROW, PAYMENT, PAYOUT, INVOICE, SUBSCRIPTION, APPROVAL)
+# The webhook endpoint ------------------------------------------------------------------------------------------------
+
+
+async def _gone(one: EndpointDriver) -> None:
+    """Have an event come that the receiver answers with 410."""
+    one.answers(Answer(status_code=410))
+    await one.happens("a")
+
+
+WEBHOOK_ENDPOINT = Entity(
+    name="webhook-endpoint",
+    make=webhook_endpoint,
+    run=lambda one: one.run,
+    lock=lambda session, one: webhook_endpoints.lock(session, one.endpoint_id),
+    result=WebhookEndpointResult,
+    lasts=timedelta(days=3),
+    ending="disable",
+    states=(
+        State(name="enabled", enter=lambda one: one.reaches("enabled"), left_alone="enabled"),
+        State(name="paused", follows="enabled", enter=EndpointDriver.paused, left_alone="paused"),
+    ),
+    messages=(
+        Inbound(
+            kind="update",
+            name="disable",
+            state="enabled",
+            message=lambda one: DisableWebhookEndpoint(command_id=new_id("cmd"), actor=one.actor),
+            event="disabled",
+        ),
+        Inbound(
+            kind="signal",
+            name="news",
+            state="enabled",
+            message=lambda one: WebhookNews(),
+            prepare=_gone,
+            event="given_up",
+        ),
+        Inbound(
+            kind="signal",
+            name="pause",
+            state="enabled",
+            message=lambda one: WebhookEndpointSignal(operator="kim"),
+            event="paused",
+        ),
+        Inbound(
+            kind="signal",
+            name="resume",
+            state="paused",
+            message=lambda one: WebhookEndpointSignal(operator="kim"),
+            event="resumed",
+        ),
+        Inbound(
+            kind="signal",
+            name="skip",
+            state="enabled",
+            message=lambda one: WebhookEndpointSignal(operator="kim", delivery="whd_none"),
+            event="command_refused",
+        ),
+    ),
+)
+
+
+ENTITIES: tuple[Entity, ...] = (ESCROW, PAYMENT, PAYOUT, INVOICE, SUBSCRIPTION, APPROVAL, WEBHOOK_ENDPOINT)

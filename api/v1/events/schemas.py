@@ -54,7 +54,12 @@ def webhooks() -> dict[str, Any]:
 
 
 def _webhook(each: EventType) -> dict[str, Any]:
-    own = {"type": "object", "properties": {"type": {"const": each.type}, "data": each.schema}}
+    again = {
+        "type": "string",
+        "format": "date-time",
+        "description": "`at`, by the name that Standard Webhooks gives it.",
+    }
+    own = {"type": "object", "properties": {"type": {"const": each.type}, "data": each.schema, "timestamp": again}}
     example = {
         "id": "evt_01kar6x0qmf9rv4w7n2h8d3s5c",
         "type": each.type,
@@ -62,6 +67,7 @@ def _webhook(each: EventType) -> dict[str, Any]:
         "subject": str(next(iter(each.example.values()))),
         "subject_seq": 1,
         "at": "2026-03-01T12:00:00Z",
+        "timestamp": "2026-03-01T12:00:00Z",
         "data": each.example,
     }
     return {

@@ -88,6 +88,43 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "type subject_seq at written_in",
         },
     ),
+    "webhook_endpoints": Place(
+        "where an organization has its events sent",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "id org_id command_id read_id lease",
+            CONTACT: "created_by",
+            FREE_TEXT: "url description state",
+            SECRET: "secret private_key previous_secret previous_private_key",
+            TECHNICAL: (
+                "types ordering status version public_key previous_until read_in idle seen_at wakes_at slow_until "
+                "slowed failing_since delivered_at created_at updated_at"
+            ),
+        },
+        WHO_DECIDED,
+    ),
+    "webhook_endpoint_events": Place(
+        "who changed a webhook endpoint, and what became of it",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "endpoint_id command_id",
+            CONTACT: "actor",
+            FREE_TEXT: "details",
+            TECHNICAL: "number kind status at recorded_at",
+        },
+        WHO_DECIDED,
+    ),
+    "webhook_deliveries": Place(
+        "which event was sent where, and what was answered; the answer for 30 days",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "id endpoint_id org_id event_id subject",
+            FREE_TEXT: "answer",
+            TECHNICAL: (
+                "type subject_seq status tries replays next_at tried_at delivered_at status_code error created_at"
+            ),
+        },
+    ),
     "idempotency_keys": Place(
         "that repeating a request is safe",
         SETTLED,

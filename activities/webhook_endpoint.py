@@ -1,0 +1,420 @@
+"""Writes an endpoint's events, sends it what is due, and tells idle endpoints that there is something to send."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from secrets import randbelow
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+from temporalio.client import Client
+
+from activities.books import BooksRefused, is_next, require_local, tried_again
+from activities.seals import REFUSED, Seals
+from contracts.escrow import Declined
+from contracts.runs import webhook_endpoint_news
+from contracts.webhook_endpoint import (
+    DispatchedWebhooks,
+    DispatchWebhooks,
+    DrainedWebhookEndpoint,
+    DrainWebhookEndpoint,
+    LoadWebhookEndpoint,
+    RecordedWebhookEndpoint,
+    RecordWebhookEndpoint,
+)
+from domain.errors import DomainError, NotFound
+from domain.mail import MailKind
+from domain.webhook.delivery import (
+    ANSWER_KEPT,
+    JITTER,
+    Answer,
+    DeliveryStatus,
+    Pace,
+    Verdict,
+    after_try,
+    lanes,
+    pace_after,
+    verdict,
+)
+from domain.webhook.endpoint import RECEIPT_WINDOW, WHY, Endpoint, GivenUp, Ordering, Outcome
+from models.event import EventRow
+from models.webhook_endpoint import WebhookEndpointRow
+from providers.notify.webhook import Outgoing, SigningKeys, WebhookSender
+from repositories import alert, audit, event
+from repositories import webhook_delivery as deliveries
+from repositories import webhook_endpoint as endpoints
+from repositories.webhook_delivery import Due, Tried
+from runtime import reach
+from runtime.database import Database
+from runtime.identity import new_id
+from runtime.sealing import Sealer
+from services import mail
+from services.webhook_endpoint import signing_keys
+
+#: How many events are taken, and how many deliveries tried, at a time; and how many requests are under way at once.
+PAGE, AT_ONCE = 200, 8
+#: How long one drain goes on: then the run has its turn.
+DRAINS_FOR = timedelta(seconds=60)
+#: How often a long activity gives a sign of life, in seconds.
+HEARTBEAT = 2.0
+#: How long the dispatcher waits between two looks, in seconds, and how many events it looks at in one.
+LOOKS_EVERY, LOOKS_AT = 1.0, 5_000
+#: How many old answers are forgotten at a time.
+FORGETS = 5_000
+_GIVEN_UP = "webhook_endpoint.given_up"
+
+
+def body_of(row: EventRow) -> bytes:
+    """Write an event as it is sent: as it is listed, and with the `timestamp` that Standard Webhooks recommends."""
+    at = row.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    document = {**row.document(), "at": at, "timestamp": at}
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@dataclass
+class _Drain:
+    """One drain under way: its clock, what it signs with, and what has come of it so far."""
+
+    row: WebhookEndpointRow
+    lease: str
+    keys: tuple[SigningKeys, ...]
+    at: datetime
+    pace: Pace
+    began: int = field(default_factory=time.monotonic_ns)
+    tried: int = 0
+    delivered: int = 0
+    give_up: GivenUp | None = None
+    #: Nothing more is sent: somebody else drains it, the books have another status, or it was told to end.
+    stopped: bool = False
+    _written: list[Tried] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def now(self) -> datetime:
+        """By the run's clock, which is the one that the next tries are waited for by."""
+        return self.at + timedelta(microseconds=(time.monotonic_ns() - self.began) // 1_000)
+
+    def has_to_end(self) -> bool:
+        return (
+            self.stopped
+            or self.give_up is not None
+            or (self.pace.slow_until is not None and self.pace.slow_until > self.now())
+            or self.now() - self.at > DRAINS_FOR
+            or activity.is_worker_shutdown()
+        )
+
+    def note(self, due: Due, answer: Answer) -> bool:
+        """Take note of an answer; returns whether the next of its subject may be sent."""
+        now, said = self.now(), verdict(answer)
+        following = after_try(answer, tries=due.tries + 1, now=now, jitter=randbelow(JITTER + 1))
+        self.pace = pace_after(self.pace, answer, now)
+        self.tried += 1
+        self.delivered += said is Verdict.DELIVERED
+        if said is Verdict.GONE:
+            self.give_up = GivenUp.GONE
+        elif self.pace.has_failed_too_long(now):
+            self.give_up = self.give_up or GivenUp.FAILING
+        self._written.append(Tried(due, answer, following, now))
+        self.news.set()
+        return following.status is not DeliveryStatus.PENDING
+
+    def to_write(self) -> list[Tried]:
+        written, self._written = self._written, []
+        return written
+
+
+class WebhookEndpointActivities:
+    """The effects of `WebhookEndpointWorkflow` and of the dispatcher."""
+
+    def __init__(
+        self,
+        database: Database,
+        client: Client,
+        sender: WebhookSender,
+        sealer: Sealer,
+        *,
+        sealed_signals: bool = False,
+    ) -> None:
+        """Take the database, as the platform, the client that reaches runs, who sends, and what opens the secrets."""
+        self._database = database
+        self._client = client
+        self._sender = sender
+        self._sealer = sealer
+        self._seals = Seals("webhook_endpoint", required=sealed_signals)
+
+    # The books --------------------------------------------------------------------------------------------------------
+
+    @activity.defn(name="record_webhook_endpoint")
+    async def record(self, message: RecordWebhookEndpoint) -> RecordedWebhookEndpoint:
+        """Write one event, or report what the books hold instead.
+
+        Effect: the endpoint's row, a row of its timeline; a delivery that is left out; an alert and a mail where it is
+            given up.
+        Idempotent by: the event's number and the command's id, both unique within the endpoint, under the row's lock.
+        Fails with: nothing that is final.
+        """
+        require_local()
+        async with tried_again(partial(self._alert, message)), self._database.platform() as session:
+            return await self._write(session, message)
+
+    @activity.defn(name="load_webhook_endpoint")
+    async def load(self, message: LoadWebhookEndpoint) -> Endpoint:
+        """Return the state that the books hold.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            row = await endpoints.get(session, message.endpoint_id)
+            if row is None:
+                raise BooksRefused(f"The books have no {message.endpoint_id}. Were they restored from a backup?")
+            return endpoints.state_of(row)
+
+    async def _write(self, session: AsyncSession, message: RecordWebhookEndpoint) -> RecordedWebhookEndpoint:
+        after = message.endpoint
+        unsealed = None if message.event == REFUSED else self._seals.declined(message.actor_detail)
+        if unsealed is not None:
+            return RecordedWebhookEndpoint(applied=False, declined=unsealed)
+        held = await endpoints.lock(session, after.endpoint_id)
+        if held is None:
+            raise BooksRefused(f"The books have no {after.endpoint_id}. Endpoints begin with a request to the API.")
+        if held.has_done(message.command_id):
+            return RecordedWebhookEndpoint(applied=True, stored=held)
+        if not is_next(held, after.version, message.decided_from, after.endpoint_id):
+            return RecordedWebhookEndpoint(applied=False, stored=held)
+        if await endpoints.has_done(session, after.endpoint_id, message.command_id):
+            # Done so long ago that the state has forgotten; only the timeline has not.
+            remembered = (*held.receipts, message.command_id)[-RECEIPT_WINDOW:]
+            return RecordedWebhookEndpoint(applied=False, stored=replace(held, receipts=remembered))
+        if message.event == "skipped":
+            delivery_id = str(message.details.get("delivery_id"))
+            if not await deliveries.skip(session, after.endpoint_id, delivery_id):
+                refusal = NotFound(f"{deliveries.MISSING} It must wait at this endpoint.")
+                return RecordedWebhookEndpoint(applied=False, declined=Declined.of(refusal))
+        outcome = Outcome(endpoint=after, event=message.event, actor=message.actor, details=dict(message.details))
+        await endpoints.write(session, outcome, command_id=message.command_id, at=message.at)
+        await self._tell(session, message)
+        return RecordedWebhookEndpoint(applied=True, stored=after)
+
+    async def _tell(self, session: AsyncSession, message: RecordWebhookEndpoint) -> None:
+        after = message.endpoint
+        if message.actor_detail is not None:
+            kind = f"webhook_endpoint.{message.event}"
+            await audit.record(session, message.actor_detail, kind, after.endpoint_id, message.details, after.org_id)
+        if message.event != "given_up":
+            return
+        why = WHY[GivenUp(str(message.details["why"]))]
+        await alert.raise_alert(
+            session,
+            kind=_GIVEN_UP,
+            subject=after.endpoint_id,
+            detail=f"The webhook endpoint {after.endpoint_id} was disabled. {why} Events wait until it is enabled.",
+            org_id=after.org_id,
+            key=f"{_GIVEN_UP}:{after.endpoint_id}:{after.version}",
+            shared=True,
+        )
+        await mail.queue(
+            session,
+            key=f"webhook-endpoint:{after.endpoint_id}:{after.version}",
+            org_id=after.org_id,
+            kind=MailKind.WEBHOOK_ENDPOINT_DISABLED,
+            data={"endpoint": after.endpoint_id, "disabled_on": message.at.date().isoformat()},
+        )
+
+    async def _alert(self, message: RecordWebhookEndpoint, why: str) -> None:
+        async with self._database.platform() as session:
+            await alert.raise_alert(
+                session,
+                kind="webhook_endpoint.books_refused",
+                subject=message.endpoint.endpoint_id,
+                detail=f"{message.event} of {message.endpoint.endpoint_id} cannot be written and is retried: {why}",
+                org_id=message.endpoint.org_id,
+                key=f"webhook_endpoint.books_refused:{message.endpoint.endpoint_id}:{message.endpoint.version}",
+            )
+
+    # Sending ----------------------------------------------------------------------------------------------------------
+
+    @activity.defn(name="drain_webhook_endpoint")
+    async def drain(self, message: DrainWebhookEndpoint) -> DrainedWebhookEndpoint:
+        """Take the endpoint's next events out of the outbox and send what is due, until nothing is.
+
+        Effect: requests to the receiver; what came of each is written soon after it was answered.
+        Idempotent by: nothing, which is what the receiver's check of the id is for: what was answered and not written
+            is sent again, and before anything that follows it.
+        Fails with: an outage of the database, which is retried.
+        """
+        lease = new_id("lse")
+        async with self._database.platform() as session:
+            row = await endpoints.begin(session, message.endpoint_id, lease)
+        if row is None:
+            return DrainedWebhookEndpoint(stopped=True)
+        try:
+            keys = signing_keys(row, self._sealer, datetime.now(UTC))
+        except DomainError as refusal:
+            raise RuntimeError(f"The secrets of {row.id} cannot be opened: {refusal.detail}") from refusal
+        drain = _Drain(row=row, lease=lease, keys=keys, at=message.at, pace=endpoints.pace_of(row))
+        async with _signs_of_life():
+            while not drain.has_to_end():
+                due, has_more = await self._next(drain)
+                if not due and not has_more:
+                    break
+                await self._send_all(drain, due)
+        return await self._end(drain)
+
+    async def _next(self, drain: _Drain) -> tuple[list[Due], bool]:
+        """Take a page of events, and return what is due; and whether the outbox may have more."""
+        row, now = drain.row, drain.now()
+        async with self._database.platform() as session:
+            place, has_more = await deliveries.take(session, row, make_id=lambda: new_id("whd"), now=now, limit=PAGE)
+            kept = await endpoints.held(session, row.id, drain.lease, read_in=place.written_in, read_id=place.id)
+            if not kept:
+                # What was inserted is what whoever drains it now inserts as well.
+                drain.stopped = True
+                return [], False
+            row.read_in, row.read_id = place.written_in, place.id
+            ordering = Ordering(row.ordering)
+            limit = 1 if drain.pace.slowed else PAGE
+            return await deliveries.due(session, row.id, ordering, now=now, limit=limit), has_more
+
+    async def _send_all(self, drain: _Drain, due: Sequence[Due]) -> None:
+        """Send what is due, so many at once; of a subject one after the other."""
+        free = asyncio.Semaphore(AT_ONCE)
+        ordered = drain.row.ordering == Ordering.SUBJECT.value
+
+        async def send(lane: Sequence[Due]) -> None:
+            for each in lane:
+                async with free:
+                    if drain.has_to_end():
+                        return
+                    answer = await self._send(drain, each)
+                if not drain.note(each, answer) and ordered:
+                    return
+
+        async def sent() -> None:
+            async with asyncio.TaskGroup() as group:
+                for lane in lanes(due, ordered=ordered):
+                    group.create_task(send(lane))
+
+        sending = asyncio.create_task(sent())
+        try:
+            while not sending.done():
+                waiting = asyncio.create_task(drain.news.wait())
+                await asyncio.wait({sending, waiting}, return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+                drain.news.clear()
+                await self._write_tried(drain)
+            await sending
+            await self._write_tried(drain)
+        finally:
+            sending.cancel()
+
+    async def _send(self, drain: _Drain, due: Due) -> Answer:
+        outgoing = Outgoing(url=drain.row.url, message_id=due.event.id, body=body_of(due.event), keys=drain.keys)
+        return await self._sender.send(outgoing, now=datetime.now(UTC))
+
+    async def _write_tried(self, drain: _Drain) -> None:
+        """Write all that was answered since the last time, in one transaction."""
+        tried = drain.to_write()
+        if not tried:
+            return
+        pace = drain.pace
+        changed: dict[str, object] = {
+            "slow_until": pace.slow_until,
+            "slowed": pace.slowed,
+            "failing_since": pace.failing_since,
+        }
+        if any(each.next.status is DeliveryStatus.DELIVERED for each in tried):
+            changed["delivered_at"] = tried[-1].at
+        async with self._database.platform() as session:
+            await deliveries.write(session, tried)
+            if not await endpoints.held(session, drain.row.id, drain.lease, **changed):
+                drain.stopped = True
+
+    async def _end(self, drain: _Drain) -> DrainedWebhookEndpoint:
+        """Say what is left; an event that came meanwhile is seen here, or by the dispatcher, which finds it idle."""
+        row = drain.row
+        slow_until = drain.pace.slow_until
+        if slow_until is not None and slow_until <= drain.now():
+            slow_until = None
+        async with self._database.platform() as session:
+            left = await deliveries.left(session, row.id, Ordering(row.ordering))
+            # While it is slowed nothing is taken for it either, so there may be something that no delivery shows.
+            next_at = slow_until if left.next_at is None else max(left.next_at, slow_until or left.next_at)
+            await endpoints.end(session, row.id, drain.lease, wakes_at=next_at)
+        async with self._database.platform() as session:
+            place = event.Position(row.read_in, row.read_id)
+            behind = await deliveries.is_behind(session, row, place)
+        now = drain.now()
+        return DrainedWebhookEndpoint(
+            tried=drain.tried,
+            delivered=drain.delivered,
+            more=(behind and slow_until is None) or (next_at is not None and next_at <= now),
+            next_at=next_at,
+            waiting=left.waiting,
+            since=left.since,
+            why=left.why,
+            give_up=None if drain.give_up is None else drain.give_up.value,
+            stopped=drain.stopped,
+            at=now,
+        )
+
+    # Dispatching ------------------------------------------------------------------------------------------------------
+
+    @activity.defn(name="dispatch_webhooks")
+    async def dispatch(self, message: DispatchWebhooks) -> DispatchedWebhooks:
+        """Look at the head of the outbox every second, and tell the idle endpoints that want what is new.
+
+        It begins with those that are behind: told by a dispatcher that died, or drained by a run that was lost.
+
+        Effect: signals to runs, which are started where they are missing.
+        Idempotent by: being told twice makes a run look twice.
+        Fails with: an outage of the database or of Temporal, which is retried.
+        """
+        until = time.monotonic() + message.seconds
+        told, looks = 0, 0
+        async with _signs_of_life():
+            async with self._database.platform() as session:
+                place = await event.head(session) or deliveries.BEGINNING
+                now = datetime.now(UTC)
+                behind = await endpoints.behind(session, place, now)
+                forgotten = await deliveries.forget_answers(session, before=now - ANSWER_KEPT, limit=FORGETS)
+            await self._tell_runs(behind)
+            while time.monotonic() < until and not activity.is_worker_shutdown():
+                async with self._database.platform() as session:
+                    news = await endpoints.news(session, place, limit=LOOKS_AT)
+                looks += 1
+                if news.head is not None:
+                    place = news.head
+                    told += len(news.endpoints)
+                    await self._tell_runs(news.endpoints)
+                await asyncio.sleep(LOOKS_EVERY)
+        return DispatchedWebhooks(looks=looks, told=told, found_behind=len(behind), forgotten=forgotten)
+
+    async def _tell_runs(self, endpoint_ids: Sequence[str]) -> None:
+        async with self._database.platform() as session:
+            rows = [await endpoints.get(session, each) for each in endpoint_ids]
+        telling = (reach.signal(self._client, *webhook_endpoint_news(row.id, row.org_id)) for row in rows if row)
+        await asyncio.gather(*telling)
+
+
+@asynccontextmanager
+async def _signs_of_life() -> AsyncIterator[None]:
+    """Heartbeat for as long as the block lasts."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(HEARTBEAT)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+        with suppress(asyncio.CancelledError):
+            await beating

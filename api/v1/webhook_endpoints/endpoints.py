@@ -1,0 +1,348 @@
+"""Webhooks out: where events are sent, what became of each, and sending them again.
+
+What is asked for here is written at once, and the endpoint's run is told after the answer; where that is lost, the
+dispatcher finds it within a minute.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit, require
+from api.deps import Deps, DepsDep, TemporalDep
+from api.errors import errors
+from api.fields import OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.patience import retry_until_answered
+from api.tenancy import acting_organization, listed_organization
+from api.v1.webhook_endpoints.schemas import (
+    WebhookDeliveryView,
+    WebhookEndpointCreate,
+    WebhookEndpointCreated,
+    WebhookEndpointUpdate,
+    WebhookEndpointView,
+    WebhookReplay,
+    WebhookReplayed,
+    WebhookTested,
+)
+from contracts.runs import webhook_endpoint_news, webhook_endpoint_run
+from contracts.webhook_endpoint import DisableWebhookEndpoint, WebhookEndpointResult
+from domain.access import Actor, Permission
+from domain.errors import Conflict, Forbidden, NotFound
+from domain.events.catalogue import CATALOGUE
+from domain.webhook.address import UrlRefused
+from domain.webhook.delivery import DeliveryStatus
+from domain.webhook.endpoint import TEST, EndpointStatus, SecretMissing, WrongEndpointState, checked_types
+from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
+from repositories import organization as organizations
+from repositories import webhook_delivery as deliveries
+from repositories import webhook_endpoint as endpoints
+from runtime import reach
+from runtime.catch_up import catching_up
+from services import webhook_endpoint as service
+from services.webhook_endpoint import NewEndpoint
+
+router = APIRouter(tags=["webhooks out"])
+
+_HERE = errors(NotFound, Forbidden)
+
+
+async def _visible(deps: Deps, actor: Actor, endpoint_id: str, permission: Permission) -> WebhookEndpointRow:
+    """Return an endpoint that the actor may see (404), and may do something with (403)."""
+    async with deps.session_for(actor) as session:
+        row = await endpoints.get(session, endpoint_id)
+    if row is None or row.status == EndpointStatus.DELETED.value:
+        raise NotFound(endpoints.MISSING)
+    permit(actor, permission)
+    return row
+
+
+def _tell(deps: Deps, row: WebhookEndpointRow) -> None:
+    """Tell the endpoint's run, after the answer, that there may be something to do."""
+    if deps.temporal is not None:
+        run, name, message = webhook_endpoint_news(row.id, row.org_id)
+        deps.background.begin(run.workflow_id, partial(reach.signal, deps.temporal, run, name, message))
+
+
+@router.post(
+    "/webhook-endpoints",
+    status_code=201,
+    response_model=WebhookEndpointCreated,
+    responses=errors(NotFound, SecretMissing, UrlRefused, (Conflict, "webhook.limit_reached")),
+)
+async def create_webhook_endpoint(
+    body: WebhookEndpointCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.MANAGE_WEBHOOKS),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Have events sent to an address from now on.
+
+    The secret is in this response only. Verify every webhook with it, as [Standard Webhooks](https://www.standardwebhooks.com)
+    says, and answer with 2xx within 15 seconds. A webhook may come more than once: its `webhook-id` stays the same.
+    """
+    org_id = acting_organization(actor, body.organization_id)
+    wanted = NewEndpoint(
+        org_id=org_id,
+        url=body.url,
+        types=checked_types(body.types, CATALOGUE),
+        description=body.description,
+        ordering=body.ordering,
+        asymmetric=body.asymmetric,
+        command_id=command.command_id,
+    )
+
+    async def create() -> WebhookEndpointCreated:
+        if not deps.webhook_sealer.seals:
+            raise SecretMissing
+        await deps.receivers.check(body.url)
+        async with deps.database.platform() as session:
+            await organizations.get(session, org_id)
+            row, keys = await service.create(session, actor, wanted, deps.webhook_sealer, now=datetime.now(UTC))
+        return WebhookEndpointCreated.with_keys(row, keys)
+
+    return await command.run(create, status_code=201, hide=frozenset({"secret"}))
+
+
+@router.get("/webhook-endpoints", response_model=Page[WebhookEndpointView], responses=errors(NotFound))
+async def list_webhook_endpoints(
+    deps: DepsDep,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.READ_WEBHOOKS),
+) -> Page[WebhookEndpointView]:
+    """List webhook endpoints, newest first."""
+    org_id, before = listed_organization(actor, organization_id), id_cursor(cursor, "whe")
+    async with deps.session_for(actor) as session:
+        rows = await endpoints.page(session, org_id=org_id, before=before, limit=limit + 1)
+    return id_page(rows, limit, "whe", WebhookEndpointView.of)
+
+
+@router.get("/webhook-endpoints/{endpoint_id}", response_model=WebhookEndpointView, responses=_HERE)
+async def get_webhook_endpoint(endpoint_id: str, deps: DepsDep, actor: ActorDep) -> WebhookEndpointView:
+    """Read one webhook endpoint."""
+    return WebhookEndpointView.of(await _visible(deps, actor, endpoint_id, Permission.READ_WEBHOOKS))
+
+
+@router.patch(
+    "/webhook-endpoints/{endpoint_id}",
+    response_model=WebhookEndpointView,
+    responses=errors(NotFound, Forbidden, UrlRefused, WrongEndpointState),
+)
+async def change_webhook_endpoint(
+    endpoint_id: str,
+    body: WebhookEndpointUpdate,
+    deps: DepsDep,
+    temporal: TemporalDep,
+    actor: ActorDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Change a webhook endpoint. Types count for events from now on, an address also for those that wait."""
+    await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
+    changed: dict[str, object] = {
+        name: getattr(body, name) for name in ("url", "description") if name in body.model_fields_set
+    }
+    if body.url is None:
+        changed.pop("url", None)
+    if body.types is not None:
+        changed["types"] = list(checked_types(body.types, CATALOGUE))
+    if body.ordering is not None:
+        changed["ordering"] = body.ordering.value
+
+    async def act() -> WebhookEndpointView:
+        if body.url is not None:
+            await deps.receivers.check(body.url)
+        async with deps.database.platform() as session:
+            row = await service.change(
+                session,
+                actor,
+                endpoint_id,
+                changed,
+                enable=body.status == "enabled",
+                command_id=command.command_id,
+                now=datetime.now(UTC),
+            )
+        if body.status == "disabled" and row.status != EndpointStatus.DISABLED.value:
+            row = await _disable(deps, temporal, actor, row, command)
+        else:
+            _tell(deps, row)
+        return WebhookEndpointView.of(row)
+
+    return await command.run(act)
+
+
+async def _disable(
+    deps: Deps, temporal: TemporalDep, actor: Actor, seen: WebhookEndpointRow, command: Command
+) -> WebhookEndpointRow:
+    """Have the endpoint's run disable it, so that nothing is sent after the answer but what is under way."""
+    run = webhook_endpoint_run(seen.id, seen.org_id)
+    message = DisableWebhookEndpoint(command_id=f"{command.command_id}:disable", actor=actor)
+
+    async def give(update_id: str) -> WebhookEndpointResult:
+        return await reach.update(
+            temporal, run, "disable", message, update_id=update_id, result_type=WebhookEndpointResult
+        )
+
+    async def held() -> WebhookEndpointRow:
+        async with deps.database.platform() as session:
+            row = await endpoints.get(session, seen.id)
+        assert row is not None
+        return row
+
+    async def books() -> int:
+        return (await held()).version
+
+    attempt = catching_up(temporal, run.workflow_id, message.command_id, give, books)
+    await retry_until_answered(attempt, limit=deps.settings.command_timeout, what="webhook endpoint")
+    return await held()
+
+
+@router.delete("/webhook-endpoints/{endpoint_id}", status_code=204, responses=_HERE)
+async def delete_webhook_endpoint(
+    endpoint_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
+) -> Response:
+    """Delete a webhook endpoint for good. What waits for it is not sent."""
+    seen = await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
+    async with deps.database.platform() as session:
+        await service.delete(session, actor, endpoint_id, command_id=command.command_id, now=datetime.now(UTC))
+    _tell(deps, seen)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/webhook-endpoints/{endpoint_id}/rotate-secret",
+    response_model=WebhookEndpointCreated,
+    responses=errors(NotFound, Forbidden, SecretMissing),
+)
+async def rotate_webhook_secret(
+    endpoint_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
+) -> Response:
+    """Make a new secret, and a new key where there is one. For 24 hours webhooks are signed with both."""
+    await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
+
+    async def act() -> WebhookEndpointCreated:
+        async with deps.database.platform() as session:
+            row, keys = await service.rotate(
+                session,
+                actor,
+                endpoint_id,
+                deps.webhook_sealer,
+                command_id=command.command_id,
+                now=datetime.now(UTC),
+            )
+        return WebhookEndpointCreated.with_keys(row, keys)
+
+    return await command.run(act, hide=frozenset({"secret"}))
+
+
+@router.post(
+    "/webhook-endpoints/{endpoint_id}/test",
+    status_code=202,
+    response_model=WebhookTested,
+    responses=errors(NotFound, Forbidden, WrongEndpointState),
+)
+async def try_webhook_endpoint(
+    endpoint_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
+) -> Response:
+    """Send a webhook that is about the endpoint itself, whatever its types are."""
+    seen = await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
+
+    async def act() -> WebhookTested:
+        async with deps.database.platform() as session:
+            await service.try_out(session, actor, endpoint_id, command_id=command.command_id, now=datetime.now(UTC))
+        return WebhookTested(type=TEST)
+
+    return await _told(deps, seen, partial(command.run, act, status_code=202))
+
+
+@router.post(
+    "/webhook-endpoints/{endpoint_id}/replay",
+    status_code=202,
+    response_model=WebhookReplayed,
+    responses=errors(NotFound, Forbidden, WrongEndpointState),
+)
+async def replay_webhooks(
+    endpoint_id: str,
+    body: WebhookReplay,
+    deps: DepsDep,
+    actor: ActorDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Send the events of a time again, also those from before the endpoint was made.
+
+    Each has the `webhook-id` that it had, so a receiver that keeps the ids recognises what it knows.
+    """
+    seen = await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
+    types = None if body.types is None else checked_types(body.types, CATALOGUE)
+
+    async def act() -> WebhookReplayed:
+        async with deps.database.platform() as session:
+            count = await service.replay(
+                session,
+                actor,
+                endpoint_id,
+                since=body.from_,
+                until=body.to,
+                types=types,
+                only_failed=body.only_failed,
+                command_id=command.command_id,
+                now=datetime.now(UTC),
+            )
+        return WebhookReplayed(deliveries=count)
+
+    return await _told(deps, seen, partial(command.run, act, status_code=202))
+
+
+@router.get("/webhook-endpoints/{endpoint_id}/deliveries", response_model=Page[WebhookDeliveryView], responses=_HERE)
+async def list_webhook_deliveries(
+    endpoint_id: str,
+    deps: DepsDep,
+    actor: ActorDep,
+    status: Annotated[DeliveryStatus | None, Query(description="Only those that stand so.")] = None,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+) -> Page[WebhookDeliveryView]:
+    """List what was and is to be delivered to a webhook endpoint, newest first."""
+    before = id_cursor(cursor, "whd")
+    await _visible(deps, actor, endpoint_id, Permission.READ_WEBHOOKS)
+    async with deps.session_for(actor) as session:
+        rows = await deliveries.page(session, endpoint_id, status=status, before=before, limit=limit + 1)
+    return id_page(rows, limit, "whd", WebhookDeliveryView.of)
+
+
+@router.post(
+    "/webhook-deliveries/{delivery_id}/retry",
+    status_code=202,
+    response_model=WebhookDeliveryView,
+    responses=errors(NotFound, Forbidden, WrongEndpointState, (Conflict, "webhook.delivered")),
+)
+async def retry_webhook_delivery(
+    delivery_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
+) -> Response:
+    """Try a delivery again now, and as often as at the beginning."""
+    async with deps.session_for(actor) as session:
+        row = await deliveries.get(session, delivery_id)
+    if row is None:
+        raise NotFound(deliveries.MISSING)
+    delivery: WebhookDeliveryRow = row
+    seen = await _visible(deps, actor, delivery.endpoint_id, Permission.MANAGE_WEBHOOKS)
+
+    async def act() -> WebhookDeliveryView:
+        async with deps.database.platform() as session:
+            after = await service.retry(session, actor, delivery, command_id=command.command_id, now=datetime.now(UTC))
+        return WebhookDeliveryView.of(after)
+
+    return await _told(deps, seen, partial(command.run, act, status_code=202))
+
+
+async def _told(deps: Deps, seen: WebhookEndpointRow, run: Callable[[], Awaitable[Response]]) -> Response:
+    """Answer, and tell the endpoint's run."""
+    response = await run()
+    _tell(deps, seen)
+    return response

@@ -1,0 +1,173 @@
+"""What webhook endpoints and deliveries look like over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints
+
+from api.fields import Moment, Note, OrganizationId, RequestModel, ResponseModel, example
+from domain.webhook.endpoint import MAX_DESCRIPTION, Ordering
+from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
+from providers.notify.webhook import SigningKeys
+
+_EXAMPLE_URL = "https://example.com/webhooks"
+_URL = "An `https` address of the public internet, at port 443, or 1024 or higher."
+_TYPES = 'Types of events of `GET /events/catalogue`, or `["*"]` for every type.'
+#: One type of events. What it may be is in the catalogue, and judged there.
+TypeName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+#: An address. What it may be is judged by `domain.webhook.address`.
+Url = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
+
+
+class WebhookEndpointCreate(RequestModel):
+    """A new endpoint."""
+
+    url: Url = Field(description=_URL, examples=[_EXAMPLE_URL])
+    types: list[TypeName] = Field(max_length=200, description=_TYPES, examples=[["escrow.released"]])
+    description: Note | None = Field(default=None, max_length=MAX_DESCRIPTION)
+    ordering: Ordering = Field(
+        default=Ordering.SUBJECT,
+        description="`subject`: an event waits for those before it about the same subject. `none`: none waits.",
+    )
+    asymmetric: bool = Field(
+        default=False, description="Also sign with an Ed25519 key (`v1a`), whose public key the endpoint shows."
+    )
+    organization_id: OrganizationId | None = None
+
+    model_config = example(url=_EXAMPLE_URL, types=["escrow.funded", "escrow.released"])
+
+
+class WebhookEndpointUpdate(RequestModel):
+    """What is changed; what is left out stays."""
+
+    url: Url | None = Field(default=None, description=_URL)
+    types: list[TypeName] | None = Field(default=None, max_length=200, description=_TYPES)
+    description: Note | None = Field(default=None, max_length=MAX_DESCRIPTION)
+    ordering: Ordering | None = None
+    status: Literal["enabled", "disabled"] | None = Field(
+        default=None, description="While it is disabled nothing is sent, and events wait."
+    )
+
+    model_config = example(types=["*"], status="enabled")
+
+
+class WebhookEndpointView(ResponseModel):
+    """An endpoint."""
+
+    id: str
+    organization_id: str
+    url: str
+    types: list[str]
+    description: str | None
+    ordering: str
+    status: str
+    reason: str | None = Field(description="Why it is paused or disabled.")
+    public_key: str | None = Field(description="`whpk_…`: verifies the signatures `v1a`.")
+    failing_since: datetime | None = Field(description="When the first try failed since it last took something.")
+    slowed_until: datetime | None = Field(description="The receiver asked for a pause until then.")
+    delivered_at: datetime | None = Field(description="When it last took something.")
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: WebhookEndpointRow) -> Self:
+        """Show a row."""
+        return cls(**_shown(row))
+
+
+class WebhookEndpointCreated(WebhookEndpointView):
+    """An endpoint with its secret."""
+
+    secret: str | None = Field(
+        description="`whsec_…`: verifies the signatures `v1`. In this response only; null in one that is replayed."
+    )
+
+    @classmethod
+    def with_keys(cls, row: WebhookEndpointRow, keys: SigningKeys | None) -> Self:
+        """Show a row with keys that were just made."""
+        return cls(**_shown(row), secret=None if keys is None else keys.secret)
+
+
+def _shown(row: WebhookEndpointRow) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "organization_id": row.org_id,
+        "url": row.url,
+        "types": row.types,
+        "description": row.description,
+        "ordering": row.ordering,
+        "status": row.status,
+        "reason": row.state["reason"],
+        "public_key": row.public_key,
+        "failing_since": row.failing_since,
+        "slowed_until": row.slow_until,
+        "delivered_at": row.delivered_at,
+        "created_at": row.created_at,
+    }
+
+
+class WebhookReplay(RequestModel):
+    """Which events are sent again."""
+
+    from_: Moment = Field(alias="from", description="The first moment; at most 30 days ago.")
+    to: Moment = Field(description="The moment after the last one; not in the future.")
+    types: list[TypeName] | None = Field(
+        default=None, max_length=200, description="Only these; those of the endpoint when left out."
+    )
+    only_failed: bool = Field(default=False, description="Only those whose delivery failed.")
+
+    model_config = example(**{"from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z"})
+
+
+class WebhookReplayed(ResponseModel):
+    """How many webhooks are sent again."""
+
+    deliveries: int
+
+
+class WebhookTested(ResponseModel):
+    """What is sent."""
+
+    type: str = Field(description="The type of the event; `GET …/deliveries` shows what became of it.")
+
+
+class WebhookDeliveryView(ResponseModel):
+    """An event for an endpoint, and how its delivery stands."""
+
+    id: str
+    endpoint_id: str
+    event_id: str = Field(description="The header `webhook-id` of every try.")
+    type: str
+    subject: str
+    subject_seq: int
+    status: str
+    tries: int = Field(description="Since it was last asked for.")
+    replays: int = Field(description="How often it was asked for again.")
+    next_try_at: datetime | None = Field(description="It waits for the events before it about its subject as well.")
+    last_try_at: datetime | None
+    status_code: int | None = Field(description="Of the last response; null where there was none.")
+    error: str | None = Field(description="Why there was no response.")
+    answer: str | None = Field(description="The beginning of the last response, kept for 30 days.")
+    delivered_at: datetime | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: WebhookDeliveryRow) -> Self:
+        """Show a row."""
+        return cls(
+            id=row.id,
+            endpoint_id=row.endpoint_id,
+            event_id=row.event_id,
+            type=row.type,
+            subject=row.subject,
+            subject_seq=row.subject_seq,
+            status=row.status,
+            tries=row.tries,
+            replays=row.replays,
+            next_try_at=row.next_at,
+            last_try_at=row.tried_at,
+            status_code=row.status_code,
+            error=row.error,
+            answer=row.answer,
+            delivered_at=row.delivered_at,
+            created_at=row.created_at,
+        )

@@ -1,0 +1,57 @@
+"""What the run of an endpoint does by itself, in one place."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.agenda import Wait
+from domain.webhook.endpoint import ENDED, Endpoint, EndpointStatus
+
+#: How long a run waits for news before it looks by itself.
+LOOKS_EVERY = timedelta(days=1)
+
+
+class Step(StrEnum):
+    """What is due."""
+
+    DRAIN = "drain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What was left when the run last drained the endpoint.
+
+    Attributes:
+        looked_at: when that was.
+        next_at: when the next delivery is due; None where none waits.
+        waiting: how many wait.
+        since: since when the oldest of them does.
+        why: what the oldest one met, in a line.
+    """
+
+    looked_at: datetime
+    next_at: datetime | None = None
+    waiting: int = 0
+    since: datetime | None = None
+    why: str | None = None
+
+
+def agenda(endpoint: Endpoint, backlog: Backlog | None, now: datetime) -> Step | Wait | None:
+    """Return what is done next, or until when nothing is due; None after the end.
+
+    Args:
+        endpoint: as the books have it.
+        backlog: what was left, None while there is news since then.
+        now: of the run.
+    """
+    if endpoint.status in ENDED:
+        return None
+    if endpoint.status is EndpointStatus.PAUSED:
+        return Wait(until=now + LOOKS_EVERY, why="paused by an operator: the signal resume ends this")
+    if backlog is None:
+        return Step.DRAIN
+    until = backlog.looked_at + LOOKS_EVERY
+    why = "no event waits: a new one ends this"
+    if backlog.next_at is not None and backlog.next_at < until:
+        until, why = backlog.next_at, f"{backlog.waiting} wait: try again"
+    return Step.DRAIN if until <= now else Wait(until=until, why=why)

@@ -1,0 +1,227 @@
+"""A webhook endpoint: where a tenant wants its events sent. Pure; the books hold the state."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import StrEnum
+
+from domain.errors import Conflict, Invalid
+from domain.webhook.delivery import GIVES_UP_AFTER
+
+#: How many endpoints an organization can have.
+MOST = 20
+#: In place of types: every one that there is, and that there will be.
+EVERYTHING = "*"
+#: The type of the event that `POST …/test` makes, which goes to the endpoint that it is about, whatever its types are.
+TEST = "webhook_endpoint.test"
+MAX_DESCRIPTION = 500
+#: How long what was signed with the secret from before is verified by it, too.
+ROTATION = timedelta(hours=24)
+#: How far back events are sent again, and how many at once.
+REPLAY_WITHIN = timedelta(days=30)
+REPLAY_MOST = 10_000
+#: How many commands an endpoint remembers, so that a repeated one is answered and not done twice.
+RECEIPT_WINDOW = 64
+#: Who acts when nobody commands.
+WORKFLOW = "workflow"
+
+
+class Ordering(StrEnum):
+    """What waits for what."""
+
+    SUBJECT = "subject"  # an event waits for those before it about the same subject
+    NONE = "none"  # no event waits for another
+
+
+class EndpointStatus(StrEnum):
+    """The states of API documents."""
+
+    ENABLED = "enabled"
+    PAUSED = "paused"  # an operator holds it back; events are kept
+    DISABLED = "disabled"  # by the tenant, or because the receiver is gone
+    DELETED = "deleted"
+
+
+#: Nothing is sent any more.
+ENDED = frozenset({EndpointStatus.DISABLED, EndpointStatus.DELETED})
+
+
+class GivenUp(StrEnum):
+    """Why an endpoint is disabled without anybody asking for it."""
+
+    GONE = "gone"  # it answered 410
+    FAILING = "failing"  # it took nothing for days
+
+
+WHY = {
+    GivenUp.GONE: "The receiver answered 410 Gone.",
+    GivenUp.FAILING: f"Nothing was delivered for {GIVES_UP_AFTER.days} days.",
+}
+
+
+class WrongEndpointState(Conflict):
+    """The endpoint's state does not allow the command; `extra["state"]` names the state."""
+
+    code = "webhook.wrong_state"
+
+
+class SecretMissing(Conflict):
+    """There is nothing to seal the secrets of endpoints with, so none can be made or used."""
+
+    code = "webhook.secret_missing"
+
+    def __init__(self) -> None:
+        """Say what an operator has to set."""
+        super().__init__(
+            "Webhook secrets cannot be stored, because no key is set to seal them with. The operator of the platform "
+            "sets BURSAR_ENCRYPTION_KEYS."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """The whole state. `version` is the number of its latest event, `receipts` are the commands that were done.
+
+    Attributes:
+        reason: why it is paused or disabled.
+    """
+
+    endpoint_id: str
+    org_id: str
+    status: EndpointStatus = EndpointStatus.ENABLED
+    version: int = 0
+    reason: str | None = None
+    receipts: tuple[str, ...] = ()
+
+    def has_done(self, command_id: str) -> bool:
+        """Tell whether a command was done."""
+        return command_id in self.receipts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a command does: the next state, and the event that says so."""
+
+    endpoint: Endpoint
+    event: str
+    actor: str
+    details: dict[str, object] = field(default_factory=dict)
+
+
+def numbered(outcome: Outcome, command_id: str) -> Outcome:
+    """Give the event its number and the command its receipt."""
+    before = outcome.endpoint
+    receipts = (*before.receipts, command_id)[-RECEIPT_WINDOW:]
+    return replace(outcome, endpoint=replace(before, version=before.version + 1, receipts=receipts))
+
+
+def noted(endpoint: Endpoint, event: str, *, actor: str, **details: object) -> Outcome:
+    """Note what changes nothing of where it stands: that it was created, changed, rotated, replayed."""
+    _demand_there(endpoint)
+    return Outcome(endpoint=endpoint, event=event, actor=actor, details=details)
+
+
+def enabled(endpoint: Endpoint, *, actor: str) -> Outcome:
+    """Send to it again, beginning with what has waited."""
+    _demand_there(endpoint)
+    if endpoint.status is EndpointStatus.PAUSED:
+        raise _wrong(endpoint, "enabled. An operator paused it")
+    return _becomes(endpoint, EndpointStatus.ENABLED, "enabled", actor)
+
+
+def disabled(endpoint: Endpoint, *, actor: str, reason: str = "") -> Outcome:
+    """Send nothing until it is enabled again; events wait."""
+    _demand_there(endpoint)
+    return _becomes(endpoint, EndpointStatus.DISABLED, "disabled", actor, reason or "Disabled by request.")
+
+
+def given_up(endpoint: Endpoint, why: GivenUp) -> Outcome:
+    """Disable it because of how it answers.
+
+    Raises:
+        WrongEndpointState: it is disabled or deleted.
+    """
+    if endpoint.status in ENDED:
+        raise _wrong(endpoint, "given up")
+    outcome = _becomes(endpoint, EndpointStatus.DISABLED, "given_up", WORKFLOW, WHY[why])
+    return replace(outcome, details={"why": why.value})
+
+
+def paused(endpoint: Endpoint, *, actor: str, reason: str) -> Outcome:
+    """Hold it back until an operator resumes it.
+
+    Raises:
+        WrongEndpointState: it is not enabled.
+    """
+    if endpoint.status is not EndpointStatus.ENABLED:
+        raise _wrong(endpoint, "paused")
+    return _becomes(endpoint, EndpointStatus.PAUSED, "paused", actor, reason or "Paused by an operator.")
+
+
+def resumed(endpoint: Endpoint, *, actor: str) -> Outcome:
+    """Go on after a pause; one that is enabled is tried again at once.
+
+    Raises:
+        WrongEndpointState: it is disabled or deleted.
+    """
+    if endpoint.status in ENDED:
+        raise _wrong(endpoint, "resumed")
+    return _becomes(endpoint, EndpointStatus.ENABLED, "resumed", actor)
+
+
+def skipped(endpoint: Endpoint, delivery_id: object, *, actor: str, reason: str) -> Outcome:
+    """Leave out one delivery that keeps others waiting.
+
+    Raises:
+        Invalid: none is named.
+        WrongEndpointState: it is disabled or deleted.
+    """
+    if endpoint.status in ENDED:
+        raise _wrong(endpoint, "skipped in part")
+    if not isinstance(delivery_id, str) or not 0 < len(delivery_id) <= 64:
+        raise Invalid('Name the delivery that is to be skipped: {"delivery": "whd_…"}.', extra={"field": "delivery"})
+    details: dict[str, object] = {"delivery_id": delivery_id, "reason": reason}
+    return Outcome(endpoint=endpoint, event="skipped", actor=actor, details=details)
+
+
+def deleted(endpoint: Endpoint, *, actor: str) -> Outcome:
+    """End it for good."""
+    _demand_there(endpoint)
+    return _becomes(endpoint, EndpointStatus.DELETED, "deleted", actor)
+
+
+def checked_types(types: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
+    """Return the types of events that an endpoint gets, each once, sorted.
+
+    Raises:
+        Invalid: there is none, or one that does not exist; `field` is `types`.
+    """
+    wanted = tuple(sorted(set(types)))
+    if not wanted:
+        raise Invalid(
+            f'Name at least one type of events, or ["{EVERYTHING}"] for all of them.', extra={"field": "types"}
+        )
+    unknown = [each for each in wanted if each not in known and each != EVERYTHING]
+    if unknown:
+        raise Invalid(
+            f"There is no type of events {unknown[0][:100]!r}. GET /events/catalogue lists them.",
+            extra={"field": "types"},
+        )
+    if EVERYTHING in wanted and len(wanted) > 1:
+        raise Invalid(f'"{EVERYTHING}" stands alone: it is every type.', extra={"field": "types"})
+    return wanted
+
+
+def _becomes(endpoint: Endpoint, status: EndpointStatus, event: str, actor: str, reason: str | None = None) -> Outcome:
+    details: dict[str, object] = {} if reason is None else {"reason": reason}
+    return Outcome(endpoint=replace(endpoint, status=status, reason=reason), event=event, actor=actor, details=details)
+
+
+def _demand_there(endpoint: Endpoint) -> None:
+    if endpoint.status is EndpointStatus.DELETED:
+        raise _wrong(endpoint, "changed")
+
+
+def _wrong(endpoint: Endpoint, what: str) -> WrongEndpointState:
+    state = endpoint.status.value
+    return WrongEndpointState(f"A webhook endpoint that is {state} cannot be {what}.", extra={"state": state})

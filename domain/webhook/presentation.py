@@ -1,0 +1,25 @@
+"""A webhook endpoint in words, for whoever reads its run in the Temporal UI."""
+
+from domain.text import as_markdown
+from domain.webhook.agenda import Backlog
+from domain.webhook.endpoint import Endpoint
+
+
+def details(endpoint: Endpoint, backlog: Backlog | None) -> str:
+    """Say where it stands, what waits, since when and why."""
+    lines = [f"**{endpoint.status.value}** · webhooks of {endpoint.org_id}", ""]
+    if endpoint.reason is not None:
+        lines.append(f"- {as_markdown(endpoint.reason)}")
+    if backlog is None:
+        lines.append("- sends what there is")
+    elif backlog.waiting:
+        since = "" if backlog.since is None else f", the oldest since {backlog.since:%Y-%m-%d %H:%M:%S} UTC"
+        lines.append(f"- {backlog.waiting} deliveries wait{since}")
+        if backlog.why is not None:
+            lines.append(f"- it met: {as_markdown(backlog.why)}")
+        if backlog.next_at is not None:
+            lines.append(f"- the next try is at {backlog.next_at:%Y-%m-%d %H:%M:%S} UTC")
+    else:
+        lines.append(f"- nothing waits, as of {backlog.looked_at:%Y-%m-%d %H:%M:%S} UTC")
+    lines.append("- signals of operators: `pause`, `resume`, and `skip` with the id of a delivery")
+    return "\n".join(lines)

@@ -1,0 +1,301 @@
+"""Statements about deliveries: one row for an event and an endpoint, and how it stands."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, exists, func, literal, or_, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from domain.ids import is_id
+from domain.webhook.delivery import Answer, DeliveryStatus, Next
+from domain.webhook.endpoint import EVERYTHING, TEST, Ordering
+from models.event import EventRow
+from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
+from repositories import event
+from repositories.event import Position
+from repositories.listing import newest
+
+MISSING = "There is no such delivery."
+#: The place before the first event.
+BEGINNING = Position(0, "")
+
+D = WebhookDeliveryRow
+_TEXTS, _NUMBERS = ARRAY(Text), ARRAY(BigInteger)
+_PENDING = DeliveryStatus.PENDING.value
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery that is to be tried now, with the event that it is of."""
+
+    id: str
+    subject: str
+    subject_seq: int
+    tries: int
+    replays: int
+    event: EventRow
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of a try of a delivery."""
+
+    due: Due
+    answer: Answer
+    next: Next
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What waits at an endpoint: how many, since when, until when, and what the first to be tried met last."""
+
+    waiting: int
+    since: datetime | None
+    next_at: datetime | None
+    why: str | None
+
+
+async def get(session: AsyncSession, delivery_id: str) -> WebhookDeliveryRow | None:
+    """Return a delivery when the session may see it."""
+    return await session.get(D, delivery_id, populate_existing=True) if is_id(delivery_id, "whd") else None
+
+
+async def page(
+    session: AsyncSession, endpoint_id: str, *, status: DeliveryStatus | None, before: str | None, limit: int
+) -> Sequence[WebhookDeliveryRow]:
+    """Return up to `limit` deliveries to an endpoint, newest first, older than the id `before`."""
+    part = (D.endpoint_id == endpoint_id, *(() if status is None else (D.status == status.value,)))
+    after = None if before is None else (before,)
+    return (await session.scalars(newest(D, [part], (D.id,), after=after, limit=limit))).all()
+
+
+# Taking events out of the outbox --------------------------------------------------------------------------------------
+
+
+async def take(
+    session: AsyncSession, endpoint: WebhookEndpointRow, *, make_id: Callable[[], str], now: datetime, limit: int
+) -> tuple[Position, bool]:
+    """Make deliveries of the next events that an endpoint wants; returns the new place, and whether it may have more.
+
+    A page ends somewhere in the order of transactions. What stands behind its end and comes before one of its events in
+    the order of a subject is taken with it, so what has a lower number of a subject is there before what has a higher.
+    """
+    after = Position(endpoint.read_in, endpoint.read_id)
+    # Before the page, so that the page has seen all that the head has.
+    head = await event.head(session)
+    types = None if EVERYTHING in endpoint.types else [*endpoint.types, TEST]
+    rows = await event.page(session, after=after, limit=limit, org_id=endpoint.org_id, types=types)
+    is_full = len(rows) == limit
+    if is_full:
+        place = Position(rows[-1].written_in, rows[-1].id)
+        rows = [*rows, *await _overtaken(session, rows, place, endpoint.org_id, types)]
+    else:
+        last = [] if not rows else [Position(rows[-1].written_in, rows[-1].id)]
+        place = max([after, *last, *([] if head is None else [head])])
+    await _add(session, endpoint, rows, make_id=make_id, now=now)
+    return place, is_full
+
+
+async def is_behind(session: AsyncSession, endpoint: WebhookEndpointRow, place: Position) -> bool:
+    """Tell whether there are events behind a place that an endpoint may want."""
+    types = None if EVERYTHING in endpoint.types else [*endpoint.types, TEST]
+    return bool(await event.page(session, after=place, limit=1, org_id=endpoint.org_id, types=types))
+
+
+async def _overtaken(
+    session: AsyncSession, rows: Sequence[EventRow], place: Position, org_id: str, types: Collection[str] | None
+) -> list[EventRow]:
+    """Return events behind the end of a page that come before one of its events, in the order of their subject."""
+    latest: dict[str, int] = {}
+    for row in rows:
+        latest[row.subject] = max(row.subject_seq, latest.get(row.subject, 0))
+    e = EventRow
+    reached = select(
+        func.unnest(literal(list(latest), type_=_TEXTS)).label("subject"),
+        func.unnest(literal(list(latest.values()), type_=_NUMBERS)).label("seq"),
+    ).subquery()
+    query = select(e).join(reached, and_(e.subject == reached.c.subject, e.subject_seq < reached.c.seq))
+    query = query.where(e.org_id == org_id, text("(events.written_in, events.id) > (:written_in, :place)"))
+    if types is not None:
+        query = query.where(e.type.in_(types))
+    return list(await session.scalars(query, {"written_in": place.written_in, "place": place.id}))
+
+
+async def _add(
+    session: AsyncSession,
+    endpoint: WebhookEndpointRow,
+    rows: Sequence[EventRow],
+    *,
+    make_id: Callable[[], str],
+    now: datetime,
+) -> None:
+    """Insert deliveries, pending; an event that has one keeps it."""
+    values = [
+        {
+            "id": make_id(),
+            "endpoint_id": endpoint.id,
+            "org_id": endpoint.org_id,
+            "event_id": row.id,
+            "type": row.type,
+            "subject": row.subject,
+            "subject_seq": row.subject_seq,
+            "status": _PENDING,
+            "tries": 0,
+            "replays": 0,
+            "next_at": now,
+            "created_at": now,
+        }
+        for row in rows
+        if row.type != TEST or row.subject == endpoint.id
+    ]
+    if values:
+        query = insert(D).values(values).on_conflict_do_nothing(index_elements=["endpoint_id", "event_id"])
+        await session.execute(query)
+
+
+# Trying ---------------------------------------------------------------------------------------------------------------
+
+
+async def due(session: AsyncSession, endpoint_id: str, ordering: Ordering, *, now: datetime, limit: int) -> list[Due]:
+    """Return deliveries that are due, none of which waits for another one that is not.
+
+    Of a subject the lower numbers come first, so whatever is cut off at the end waits for nothing but what is there.
+    """
+    query = select(D.id, D.subject, D.subject_seq, D.tries, D.replays, EventRow).join(
+        EventRow, EventRow.id == D.event_id
+    )
+    query = query.where(D.endpoint_id == endpoint_id, D.status == _PENDING, D.next_at <= now)
+    if ordering is Ordering.SUBJECT:
+        query = query.where(~_blocked(aliased(D), lambda before: before.next_at > now))
+    found = await session.execute(query.order_by(D.subject_seq, D.id).limit(limit))
+    return [Due(row[0], row[1], row[2], row[3], row[4], row[5]) for row in found]
+
+
+async def left(session: AsyncSession, endpoint_id: str, ordering: Ordering) -> Left:
+    """Say what waits at an endpoint."""
+    pending = and_(D.endpoint_id == endpoint_id, D.status == _PENDING)
+    waiting, since = (await session.execute(select(func.count(), func.min(D.created_at)).where(pending))).one()
+    if not waiting:
+        return Left(0, None, None, None)
+    query = select(D.next_at, D.status_code, D.error, D.type, D.id).where(pending)
+    if ordering is Ordering.SUBJECT:
+        query = query.where(~_blocked(aliased(D), lambda _: literal(True)))
+    first = (await session.execute(query.order_by(D.next_at, D.id).limit(1))).one()
+    met = first.error or (None if first.status_code is None else f"status {first.status_code}")
+    return Left(waiting, since, first.next_at, None if met is None else f"{met} for {first.type}, {first.id}")
+
+
+def _blocked(
+    before: type[WebhookDeliveryRow], which: Callable[[type[WebhookDeliveryRow]], ColumnElement[bool]]
+) -> ColumnElement[bool]:
+    return exists().where(
+        before.endpoint_id == D.endpoint_id,
+        before.subject == D.subject,
+        before.status == _PENDING,
+        before.subject_seq < D.subject_seq,
+        which(before),
+    )
+
+
+async def write(session: AsyncSession, tried: Sequence[Tried]) -> None:
+    """Write what came of tries; a delivery that was made pending again, or skipped, meanwhile stays so."""
+    if tried:
+        connection = await session.connection()
+        await connection.exec_driver_sql(
+            _WRITE,
+            (
+                [each.due.id for each in tried],
+                [each.due.replays for each in tried],
+                [each.next.status.value for each in tried],
+                [each.next.next_at for each in tried],
+                [each.at for each in tried],
+                [each.answer.status_code for each in tried],
+                [each.answer.error for each in tried],
+                [each.answer.body or None for each in tried],
+                [each.due.tries + 1 for each in tried],
+            ),
+        )
+
+
+_WRITE = """
+    UPDATE webhook_deliveries d
+    SET status = t.status, next_at = t.next_at, tried_at = t.at, status_code = t.status_code, error = t.error,
+        answer = t.answer, tries = t.tries, delivered_at = CASE WHEN t.status = 'delivered' THEN t.at END
+    FROM unnest(
+        $1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::text[],
+        $8::text[], $9::bigint[]
+    ) AS t (id, replays, status, next_at, at, status_code, error, answer, tries)
+    WHERE d.id = t.id AND d.replays = t.replays AND d.status = 'pending'
+"""
+
+
+async def again(session: AsyncSession, delivery_id: str, *, now: datetime) -> None:
+    """Make a delivery pending, as it was before its first try."""
+    await session.execute(update(D).where(D.id == delivery_id).values(**_afresh(now)))
+
+
+async def skip(session: AsyncSession, endpoint_id: str, delivery_id: str) -> bool:
+    """Leave out a delivery that waits; False where there is none of that id."""
+    query = update(D).where(D.id == delivery_id, D.endpoint_id == endpoint_id, D.status == _PENDING)
+    query = query.values(status=DeliveryStatus.SKIPPED.value, next_at=None)
+    return (await session.scalars(query.returning(D.id))).one_or_none() is not None
+
+
+async def replay(
+    session: AsyncSession,
+    endpoint: WebhookEndpointRow,
+    *,
+    since: datetime,
+    until: datetime,
+    types: Collection[str] | None,
+    only_failed: bool,
+    make_id: Callable[[], str],
+    now: datetime,
+    most: int,
+) -> int | None:
+    """Make deliveries of past events pending, and return of how many; None where there are more than `most`.
+
+    Events are those that happened from `since` on and before `until`, by types. With `only_failed` those alone whose
+    delivery failed, otherwise all, also those that the endpoint never got.
+    """
+    e = EventRow
+    query = select(e).where(e.org_id == endpoint.org_id, e.at >= since, e.at < until, e.type != TEST)
+    if types is not None:
+        query = query.where(e.type.in_(types))
+    if only_failed:
+        failed = and_(D.event_id == e.id, D.endpoint_id == endpoint.id, D.status == DeliveryStatus.FAILED.value)
+        query = query.where(exists().where(failed))
+    else:
+        # What is to be read yet comes by itself.
+        place = {"read_in": endpoint.read_in, "read_id": endpoint.read_id}
+        query = query.where(text("(events.written_in, events.id) <= (:read_in, :read_id)").bindparams(**place))
+    rows = list(await session.scalars(query.order_by(e.written_in, e.id).limit(most + 1)))
+    if len(rows) > most:
+        return None
+    for start in range(0, len(rows), 500):
+        part = rows[start : start + 500]
+        known = and_(D.endpoint_id == endpoint.id, D.event_id.in_([row.id for row in part]), D.status != _PENDING)
+        await session.execute(update(D).where(known).values(**_afresh(now)))
+        await _add(session, endpoint, part, make_id=make_id, now=now)
+    return len(rows)
+
+
+def _afresh(now: datetime) -> dict[str, object]:
+    return {
+        "status": _PENDING,
+        "tries": 0,
+        "replays": D.replays + 1,
+        "next_at": now,
+        "delivered_at": None,
+    }
+
+
+async def forget_answers(session: AsyncSession, *, before: datetime, limit: int) -> int:
+    """Drop what receivers answered so long ago; returns of how many deliveries."""
+    old = select(D.id).where(D.answer.is_not(None), D.tried_at < before).order_by(D.tried_at).limit(limit)
+    query = update(D).where(or_(D.id.in_(old.scalar_subquery()))).values(answer=None)
+    return len((await session.scalars(query.returning(D.id))).all())

@@ -1,0 +1,229 @@
+"""Statements about webhook endpoints: where they stand, their timeline, who drains them and at what pace."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.ids import is_id
+from domain.webhook.delivery import Pace
+from domain.webhook.endpoint import EVERYTHING, TEST, Endpoint, EndpointStatus, Outcome
+from models.webhook_endpoint import WebhookEndpointEventRow, WebhookEndpointRow
+from repositories.event import Position
+from repositories.listing import newest
+
+_STATE: TypeAdapter[Endpoint] = TypeAdapter(Endpoint)
+MISSING = "There is no such webhook endpoint."
+#: A drain that wrote nothing for so long is over, and a run that has not woken for so long was lost.
+LOST_AFTER = timedelta(minutes=2)
+
+
+def state_of(row: WebhookEndpointRow) -> Endpoint:
+    """Return the domain's value that a row holds."""
+    return _STATE.validate_python(row.state)
+
+
+def pace_of(row: WebhookEndpointRow) -> Pace:
+    """Return how the endpoint takes what it is sent."""
+    return Pace(slow_until=row.slow_until, slowed=row.slowed, failing_since=row.failing_since)
+
+
+async def lock(session: AsyncSession, endpoint_id: str) -> Endpoint | None:
+    """Keep every other writer out until the transaction ends, and return what the books hold; None where it is none."""
+    query = select(WebhookEndpointRow.state).where(WebhookEndpointRow.id == endpoint_id).with_for_update()
+    state = (await session.scalars(query)).one_or_none()
+    return None if state is None else _STATE.validate_python(state)
+
+
+async def get(session: AsyncSession, endpoint_id: str) -> WebhookEndpointRow | None:
+    """Return an endpoint when the session may see it, one that is deleted as well."""
+    if not is_id(endpoint_id, "whe"):
+        return None
+    return await session.get(WebhookEndpointRow, endpoint_id, populate_existing=True)
+
+
+async def made_by(session: AsyncSession, command_id: str) -> WebhookEndpointRow | None:
+    """Return the endpoint that a command made."""
+    query = select(WebhookEndpointRow).where(WebhookEndpointRow.command_id == command_id)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def count(session: AsyncSession, org_id: str) -> int:
+    """Count an organization's endpoints; the caller holds the organization's lock."""
+    is_there = WebhookEndpointRow.status != EndpointStatus.DELETED.value
+    query = select(func.count()).where(WebhookEndpointRow.org_id == org_id, is_there)
+    return (await session.scalars(query)).one()
+
+
+async def page(
+    session: AsyncSession, *, org_id: str | None, before: str | None, limit: int
+) -> Sequence[WebhookEndpointRow]:
+    """Return up to `limit` endpoints that the session may see, newest first, older than the id `before`."""
+    row = WebhookEndpointRow
+    part = (row.status != EndpointStatus.DELETED.value, *(() if org_id is None else (row.org_id == org_id,)))
+    after = None if before is None else (before,)
+    return (await session.scalars(newest(row, [part], (row.id,), after=after, limit=limit))).all()
+
+
+async def has_done(session: AsyncSession, endpoint_id: str, command_id: str) -> bool:
+    """Tell whether a command caused an event, however long ago that was."""
+    row = WebhookEndpointEventRow
+    query = select(row.number).where(row.endpoint_id == endpoint_id, row.command_id == command_id)
+    return (await session.scalars(query)).one_or_none() is not None
+
+
+async def timeline(session: AsyncSession, endpoint_id: str) -> Sequence[WebhookEndpointEventRow]:
+    """Return the events of an endpoint in their order."""
+    row = WebhookEndpointEventRow
+    return (await session.scalars(select(row).where(row.endpoint_id == endpoint_id).order_by(row.number))).all()
+
+
+async def add(session: AsyncSession, values: Mapping[str, Any], outcome: Outcome, *, at: datetime) -> None:
+    """Insert an endpoint with its first event."""
+    changing = _columns(outcome, at)
+    await session.execute(
+        insert(WebhookEndpointRow).values(
+            id=outcome.endpoint.endpoint_id,
+            org_id=outcome.endpoint.org_id,
+            idle=True,
+            slowed=0,
+            created_at=at,
+            **values,
+            **changing,
+        )
+    )
+    await _note(session, outcome, str(values["command_id"]), at)
+
+
+async def write(session: AsyncSession, outcome: Outcome, *, command_id: str, at: datetime, **changed: object) -> None:
+    """Write one event and the state after it, with other columns that it changes; the caller holds the row's lock."""
+    query = update(WebhookEndpointRow).where(WebhookEndpointRow.id == outcome.endpoint.endpoint_id)
+    await session.execute(query.values(**changed, **_columns(outcome, at)))
+    await _note(session, outcome, command_id, at)
+
+
+def _columns(outcome: Outcome, at: datetime) -> dict[str, Any]:
+    endpoint = outcome.endpoint
+    return {
+        "status": endpoint.status.value,
+        "version": endpoint.version,
+        "state": _STATE.dump_python(endpoint, mode="json"),
+        "updated_at": at,
+    }
+
+
+async def _note(session: AsyncSession, outcome: Outcome, command_id: str, at: datetime) -> None:
+    endpoint = outcome.endpoint
+    await session.execute(
+        insert(WebhookEndpointEventRow).values(
+            endpoint_id=endpoint.endpoint_id,
+            number=endpoint.version,
+            kind=outcome.event,
+            status=endpoint.status.value,
+            actor=outcome.actor,
+            command_id=command_id,
+            details=dict(outcome.details),
+            at=at,
+            recorded_at=func.clock_timestamp(),
+        )
+    )
+
+
+# Draining -------------------------------------------------------------------------------------------------------------
+
+
+async def begin(session: AsyncSession, endpoint_id: str, lease: str) -> WebhookEndpointRow | None:
+    """Take an endpoint to drain it; whoever drained it until now writes no more. None where nothing is sent to it."""
+    row = WebhookEndpointRow
+    query = update(row).where(row.id == endpoint_id, row.status == EndpointStatus.ENABLED.value)
+    query = query.values(lease=lease, idle=False, seen_at=func.clock_timestamp())
+    return (await session.scalars(query.returning(row))).one_or_none()
+
+
+async def held(session: AsyncSession, endpoint_id: str, lease: str, **changed: object) -> bool:
+    """Write what a drain changes; False where it is not the one that drains any more, or nothing is to be sent."""
+    row = WebhookEndpointRow
+    query = update(row).where(row.id == endpoint_id, row.lease == lease, row.status == EndpointStatus.ENABLED.value)
+    query = query.values(seen_at=func.clock_timestamp(), **changed)
+    return (await session.scalars(query.returning(row.id))).one_or_none() is not None
+
+
+async def end(session: AsyncSession, endpoint_id: str, lease: str, *, wakes_at: datetime | None) -> None:
+    """Say that nobody drains it now, and when it is drained again by itself."""
+    row = WebhookEndpointRow
+    query = update(row).where(row.id == endpoint_id, row.lease == lease)
+    await session.execute(query.values(idle=True, wakes_at=wakes_at, lease=None))
+
+
+# Dispatching ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Up to where the outbox was read, and the endpoints that have something to read up to there."""
+
+    head: Position | None
+    endpoints: tuple[str, ...]
+
+
+#: What an endpoint gets of an event.
+_WANTS = """
+    ev.org_id = ep.org_id AND CASE ev.type
+        WHEN :test THEN ev.subject = ep.id
+        ELSE ev.type = ANY (ep.types) OR ep.types = ARRAY[:everything]
+    END
+"""
+_OLDEST = "(SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint)"
+
+_NEWS = text(f"""
+    WITH fresh AS MATERIALIZED (
+        SELECT ev.written_in, ev.id, ev.org_id, ev.type, ev.subject FROM events ev
+        WHERE (ev.written_in, ev.id) > (:written_in, :id) AND ev.written_in < {_OLDEST}
+        ORDER BY ev.written_in, ev.id LIMIT :limit
+    ), last AS (
+        SELECT written_in, id FROM fresh ORDER BY written_in DESC, id DESC LIMIT 1
+    )
+    SELECT (SELECT written_in FROM last), (SELECT id FROM last),
+        ARRAY(
+            SELECT DISTINCT ep.id FROM webhook_endpoints ep JOIN fresh ev ON {_WANTS}
+            WHERE ep.status = 'enabled' AND ep.idle
+        )
+""")
+
+_PASS = text(f"""
+    UPDATE webhook_endpoints ep SET read_in = :written_in, read_id = :id
+    WHERE ep.status = 'enabled' AND ep.idle AND (ep.read_in, ep.read_id) < (:written_in, :id)
+        AND NOT EXISTS (
+            SELECT FROM events ev
+            WHERE {_WANTS} AND (ev.written_in, ev.id) > (ep.read_in, ep.read_id)
+                AND (ev.written_in, ev.id) <= (:written_in, :id)
+        )
+""")
+
+_BEHIND = text("""
+    SELECT ep.id FROM webhook_endpoints ep
+    WHERE ep.status = 'enabled' AND (
+        ep.idle AND (ep.read_in, ep.read_id) < (:written_in, :id)
+        OR ep.idle AND ep.wakes_at < :lost_before
+        OR NOT ep.idle AND ep.seen_at < :lost_before
+    )
+""")
+
+
+async def news(session: AsyncSession, after: Position, *, limit: int) -> News:
+    """Return the idle endpoints that want one of the events behind a position; in one statement."""
+    given = {"written_in": after.written_in, "id": after.id, "limit": limit, "test": TEST, "everything": EVERYTHING}
+    written_in, event_id, endpoints = (await session.execute(_NEWS, given)).one()
+    return News(None if event_id is None else Position(written_in, event_id), tuple(endpoints))
+
+
+async def behind(session: AsyncSession, head: Position, now: datetime) -> list[str]:
+    """Let idle endpoints pass what they do not want, and return those that should be drained and are not."""
+    place = {"written_in": head.written_in, "id": head.id}
+    await session.execute(_PASS, {**place, "test": TEST, "everything": EVERYTHING})
+    return list(await session.scalars(_BEHIND, {**place, "lost_before": now - LOST_AFTER}))

@@ -1,0 +1,332 @@
+"""Webhook endpoints, as tenants set them up: made, changed, deleted, given new secrets, and asked to send again.
+
+Whether an address may be sent to is judged before, outside of any transaction.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.errors import Conflict, Invalid, NotFound
+from domain.events import Event
+from domain.webhook import endpoint as rules
+from domain.webhook.delivery import DeliveryStatus
+from domain.webhook.endpoint import (
+    MOST,
+    REPLAY_MOST,
+    REPLAY_WITHIN,
+    ROTATION,
+    TEST,
+    Endpoint,
+    EndpointStatus,
+    Ordering,
+    Outcome,
+    SecretMissing,
+    WrongEndpointState,
+)
+from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
+from providers.notify.webhook import SigningKeys, new_private_key, new_secret, public_key_of
+from repositories import audit, event, organization
+from repositories import webhook_delivery as deliveries
+from repositories import webhook_endpoint as endpoints
+from runtime.identity import new_id
+from runtime.sealing import Sealer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEndpoint:
+    """What a tenant asks for; the address was judged."""
+
+    org_id: str
+    url: str
+    types: tuple[str, ...]
+    description: str | None
+    ordering: Ordering
+    asymmetric: bool
+    command_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """New keys of an endpoint, shown once, and as columns that hold them sealed."""
+
+    keys: SigningKeys
+    columns: Mapping[str, object]
+
+
+def new_secrets(sealer: Sealer, *, asymmetric: bool) -> Secrets:
+    """Make the keys of an endpoint.
+
+    Raises:
+        SecretMissing: there is nothing to seal them with.
+    """
+    if not sealer.seals:
+        raise SecretMissing
+    private_key = new_private_key() if asymmetric else None
+    keys = SigningKeys(secret=new_secret(), private_key=private_key)
+    columns = {
+        "secret": sealer.seal(keys.secret),
+        "private_key": None if private_key is None else sealer.seal(private_key),
+        "public_key": None if private_key is None else public_key_of(private_key),
+    }
+    return Secrets(keys, columns)
+
+
+def signing_keys(row: WebhookEndpointRow, sealer: Sealer, now: datetime) -> tuple[SigningKeys, ...]:
+    """Open what an endpoint's webhooks are signed with: its keys, and for a day those from before.
+
+    Raises:
+        SecretMissing: the keys that it was sealed with are not there.
+    """
+    held = [(row.secret, row.private_key)]
+    if row.previous_secret is not None and row.previous_until is not None and now < row.previous_until:
+        held.append((row.previous_secret, row.previous_private_key))
+    found = []
+    for sealed, sealed_private in held:
+        secret = None if sealed is None else sealer.open(sealed)
+        private_key = None if sealed_private is None else sealer.open(sealed_private)
+        if secret is None or (private_key is None) != (sealed_private is None):
+            raise SecretMissing
+        found.append(SigningKeys(secret=secret, private_key=private_key))
+    return tuple(found)
+
+
+async def create(
+    session: AsyncSession, actor: Actor, wanted: NewEndpoint, sealer: Sealer, *, now: datetime
+) -> tuple[WebhookEndpointRow, SigningKeys | None]:
+    """Make an endpoint that gets what happens from now on; once for its command, and then without its keys.
+
+    Raises:
+        SecretMissing: there is nothing to seal its keys with.
+        Conflict: `webhook.limit_reached`.
+    """
+    await organization.lock(session, wanted.org_id)
+    made = await endpoints.made_by(session, wanted.command_id)
+    if made is not None:
+        return made, None
+    if await endpoints.count(session, wanted.org_id) >= MOST:
+        raise Conflict(
+            f"The organization has {MOST} webhook endpoints. Delete one first.",
+            code="webhook.limit_reached",
+            extra={"limit": MOST},
+        )
+    secrets = new_secrets(sealer, asymmetric=wanted.asymmetric)
+    place = await event.head(session) or deliveries.BEGINNING
+    endpoint = Endpoint(endpoint_id=new_id("whe"), org_id=wanted.org_id)
+    outcome = rules.numbered(
+        rules.noted(endpoint, "created", actor=actor.qualified(), types=list(wanted.types)), wanted.command_id
+    )
+    values = {
+        "command_id": wanted.command_id,
+        "url": wanted.url,
+        "types": list(wanted.types),
+        "description": wanted.description,
+        "ordering": wanted.ordering.value,
+        "read_in": place.written_in,
+        "read_id": place.id,
+        "created_by": actor.qualified(),
+        **secrets.columns,
+    }
+    await endpoints.add(session, values, outcome, at=now)
+    await _audit(session, actor, outcome)
+    return await _get(session, endpoint.endpoint_id), secrets.keys
+
+
+async def change(
+    session: AsyncSession,
+    actor: Actor,
+    endpoint_id: str,
+    changed: Mapping[str, object],
+    *,
+    enable: bool,
+    command_id: str,
+    now: datetime,
+) -> WebhookEndpointRow:
+    """Change an endpoint's columns, and enable it where that is asked for; once for its command.
+
+    What was waiting when it was disabled is sent, and its pace begins anew.
+
+    Raises:
+        NotFound: there is none.
+        WrongEndpointState: an operator paused it.
+    """
+    held = await _locked(session, endpoint_id)
+    if not held.has_done(command_id):
+        by = actor.qualified()
+        outcome = rules.noted(held, "changed", actor=by, fields=sorted(changed))
+        columns = dict(changed)
+        if enable and held.status is not EndpointStatus.ENABLED:
+            outcome = rules.enabled(held, actor=by)
+            columns |= {"slow_until": None, "slowed": 0, "failing_since": None, "wakes_at": now}
+        await _write(session, actor, outcome, command_id, now, **columns)
+    return await _get(session, endpoint_id)
+
+
+async def rotate(
+    session: AsyncSession, actor: Actor, endpoint_id: str, sealer: Sealer, *, command_id: str, now: datetime
+) -> tuple[WebhookEndpointRow, SigningKeys | None]:
+    """Give an endpoint new keys; those from before sign as well for a day. Once for its command.
+
+    Raises:
+        NotFound: there is none.
+        SecretMissing: there is nothing to seal its keys with.
+    """
+    held = await _locked(session, endpoint_id)
+    if held.has_done(command_id):
+        return await _get(session, endpoint_id), None
+    row = await _get(session, endpoint_id)
+    secrets = new_secrets(sealer, asymmetric=row.private_key is not None)
+    columns = {
+        **secrets.columns,
+        "previous_secret": row.secret,
+        "previous_private_key": row.private_key,
+        "previous_until": now + ROTATION,
+    }
+    outcome = rules.noted(held, "secret_rotated", actor=actor.qualified())
+    await _write(session, actor, outcome, command_id, now, **columns)
+    return await _get(session, endpoint_id), secrets.keys
+
+
+async def delete(session: AsyncSession, actor: Actor, endpoint_id: str, *, command_id: str, now: datetime) -> None:
+    """End an endpoint for good, and forget its keys.
+
+    Raises:
+        NotFound: there is none.
+    """
+    held = await _locked(session, endpoint_id)
+    gone = dict.fromkeys(("secret", "private_key", "previous_secret", "previous_private_key", "previous_until"))
+    await _write(session, actor, rules.deleted(held, actor=actor.qualified()), command_id, now, **gone)
+
+
+async def try_out(session: AsyncSession, actor: Actor, endpoint_id: str, *, command_id: str, now: datetime) -> None:
+    """Record an event that goes to this endpoint alone; once for its command.
+
+    Raises:
+        NotFound: there is none.
+        WrongEndpointState: nothing is sent to it now.
+    """
+    held = await _locked(session, endpoint_id)
+    if not held.has_done(command_id):
+        _demand_enabled(held)
+        data = {"endpoint_id": endpoint_id}
+        told = Event(type=TEST, org_id=held.org_id, subject=endpoint_id, data=data, at=now)
+        await event.record(session, [told])
+        await _write(session, actor, rules.noted(held, "tested", actor=actor.qualified()), command_id, now)
+
+
+async def retry(
+    session: AsyncSession, actor: Actor, delivery: WebhookDeliveryRow, *, command_id: str, now: datetime
+) -> WebhookDeliveryRow:
+    """Have a delivery tried again now, from the first try on; once for its command.
+
+    Raises:
+        Conflict: `webhook.delivered`.
+        WrongEndpointState: nothing is sent to the endpoint now.
+    """
+    held = await _locked(session, delivery.endpoint_id)
+    row = await deliveries.get(session, delivery.id)
+    assert row is not None
+    if held.has_done(command_id):
+        return row
+    if row.status == DeliveryStatus.DELIVERED.value:
+        raise Conflict(
+            "The webhook was delivered. To have it again, replay the time of its event.", code="webhook.delivered"
+        )
+    _demand_enabled(held)
+    await deliveries.again(session, row.id, now=now)
+    outcome = rules.noted(held, "retried", actor=actor.qualified(), delivery_id=row.id)
+    await _write(session, actor, outcome, command_id, now)
+    again = await deliveries.get(session, delivery.id)
+    assert again is not None
+    return again
+
+
+async def replay(
+    session: AsyncSession,
+    actor: Actor,
+    endpoint_id: str,
+    *,
+    since: datetime,
+    until: datetime,
+    types: Sequence[str] | None,
+    only_failed: bool,
+    command_id: str,
+    now: datetime,
+) -> int:
+    """Have the events of a time sent again, under the ids that they had, and return how many; once for its command.
+
+    Raises:
+        NotFound: there is no such endpoint.
+        Invalid: the time lies in the future, more than 30 days back, or has too many events.
+        WrongEndpointState: nothing is sent to the endpoint now.
+    """
+    if until > now:
+        raise Invalid("to must not lie in the future.", extra={"field": "to"})
+    if since >= until:
+        raise Invalid("from must be before to.", extra={"field": "from"})
+    if since < now - REPLAY_WITHIN:
+        raise Invalid(f"from must not be more than {REPLAY_WITHIN.days} days ago.", extra={"field": "from"})
+    held = await _locked(session, endpoint_id)
+    if held.has_done(command_id):
+        done = [each for each in await endpoints.timeline(session, endpoint_id) if each.command_id == command_id]
+        return int(done[0].details["deliveries"])
+    _demand_enabled(held)
+    row = await _get(session, endpoint_id)
+    wanted = types if types is not None else None if rules.EVERYTHING in row.types else row.types
+    count = await deliveries.replay(
+        session,
+        row,
+        since=since,
+        until=until,
+        types=wanted,
+        only_failed=only_failed,
+        make_id=lambda: new_id("whd"),
+        now=now,
+        most=REPLAY_MOST,
+    )
+    if count is None:
+        raise Invalid(
+            f"There are more than {REPLAY_MOST:,} events between from and to. Replay a shorter time.",
+            extra={"field": "to"},
+        )
+    details = {"from": since.isoformat(), "to": until.isoformat(), "deliveries": count}
+    await _write(session, actor, rules.noted(held, "replayed", actor=actor.qualified(), **details), command_id, now)
+    return count
+
+
+def _demand_enabled(endpoint: Endpoint) -> None:
+    if endpoint.status is not EndpointStatus.ENABLED:
+        raise WrongEndpointState(
+            f"Nothing is sent to a webhook endpoint that is {endpoint.status.value}. Enable it first.",
+            extra={"state": endpoint.status.value},
+        )
+
+
+async def _locked(session: AsyncSession, endpoint_id: str) -> Endpoint:
+    held = await endpoints.lock(session, endpoint_id)
+    if held is None or held.status is EndpointStatus.DELETED:
+        raise NotFound(endpoints.MISSING)
+    return held
+
+
+async def _get(session: AsyncSession, endpoint_id: str) -> WebhookEndpointRow:
+    row = await endpoints.get(session, endpoint_id)
+    assert row is not None
+    return row
+
+
+async def _write(
+    session: AsyncSession, actor: Actor, outcome: Outcome, command_id: str, now: datetime, **columns: object
+) -> None:
+    following = rules.numbered(outcome, command_id)
+    await endpoints.write(session, following, command_id=command_id, at=now, **columns)
+    await _audit(session, actor, following)
+
+
+async def _audit(session: AsyncSession, actor: Actor, outcome: Outcome) -> None:
+    endpoint = outcome.endpoint
+    kind = f"webhook_endpoint.{outcome.event}"
+    await audit.record(session, actor, kind, endpoint.endpoint_id, outcome.details, endpoint.org_id)

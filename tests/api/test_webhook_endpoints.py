@@ -1,0 +1,243 @@
+"""Webhook endpoints over HTTP: made, changed, given new secrets, asked to send again, and every bad input."""
+
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import text
+
+from api.app import create_app
+from domain.events import Event
+from domain.events.catalogue import CATALOGUE
+from domain.webhook.delivery import Answer, DeliveryStatus, Next
+from domain.webhook.endpoint import MOST, Ordering
+from providers.notify.webhook import Receivers
+from repositories import event
+from repositories import webhook_delivery as deliveries
+from repositories import webhook_endpoint as endpoints
+from repositories.webhook_delivery import Tried
+from runtime.database import Database
+from runtime.identity import new_id
+from services.webhook_endpoint import signing_keys
+from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
+from tests.conftest import DatabaseUrls
+from tests.support.webhooks import SEALER, WEBHOOK_KEYS
+
+pytestmark = pytest.mark.db
+
+URL, TYPE = "https://hooks.example.com/in?token=t", "escrow.released"
+NEW = {"url": URL, "types": [TYPE]}
+
+
+async def names(host: str, _port: int) -> Sequence[str]:
+    return {"inside.example.com": ["10.0.0.1"], "hooks.example.com": ["93.184.215.14"]}.get(host, [])
+
+
+@pytest.fixture(scope="module")
+async def hooked(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
+    """An app that has a key for secrets, and resolves the names above alone."""
+    app = create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS), receivers=Receivers(resolver=names))
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+async def own(new_tenant: Callable[..., Awaitable[Tenant]], hooked: httpx2.AsyncClient) -> Tenant:
+    """A new organization with a key of every role."""
+    made = await new_tenant(*TENANT_ROLES)
+    made.callers = {role: Caller(hooked, caller.token, made.org_id) for role, caller in made.callers.items()}
+    return made
+
+
+async def made(tenant: Tenant, **changes: Any) -> dict[str, Any]:
+    found: dict[str, Any] = good(await tenant.owner.post("/webhook-endpoints", {**NEW, **changes}), 201)
+    return found
+
+
+async def delivered(
+    database: Database, tenant: Tenant, endpoint_id: str, *codes: int, subject: str | None = None
+) -> list[str]:
+    """Have events happen, and be tried as often as it takes to end; returns the ids of the deliveries."""
+    now = datetime.now(UTC)
+    named = subject or new_id("esc")
+    async with database.platform() as session:
+        for _ in codes:
+            data = CATALOGUE[TYPE].example
+            await event.record(session, [Event(type=TYPE, org_id=tenant.org_id, subject=named, data=data)])
+    async with database.platform() as session:
+        row = await endpoints.begin(session, endpoint_id, "lease")
+        assert row is not None
+        place, _ = await deliveries.take(session, row, make_id=lambda: new_id("whd"), now=now, limit=100)
+        assert await endpoints.held(session, row.id, "lease", read_in=place.written_in, read_id=place.id)
+        due = await deliveries.due(session, row.id, Ordering.SUBJECT, now=now, limit=100)
+        status = [DeliveryStatus.DELIVERED if code < 300 else DeliveryStatus.FAILED for code in codes]
+        tried = [
+            Tried(each, Answer(status_code=code, body="said"), Next(status=became), now)
+            for each, code, became in zip(due, codes, status, strict=True)
+        ]
+        await deliveries.write(session, tried)
+        await endpoints.end(session, row.id, "lease", wakes_at=None)
+    return [each.id for each in due]
+
+
+async def test_secret_is_shown_once_and_kept_sealed(own: Tenant, database: Database):
+    key = new_key()
+    first = await own.owner.post("/webhook-endpoints", NEW, key=key)
+    endpoint = good(first, 201)
+    assert len(base64.b64decode(endpoint["secret"].removeprefix("whsec_"))) == 32
+    again = good(await own.owner.post("/webhook-endpoints", NEW, key=key), 201)
+    assert (again["id"], again["secret"]) == (endpoint["id"], None)
+    shown = good(await own.finance.get(f"/webhook-endpoints/{endpoint['id']}"))
+    assert (shown["status"], shown["types"], shown["public_key"]) == ("enabled", [TYPE], None)
+    assert "secret" not in shown
+    async with database.platform() as session:
+        row = await endpoints.get(session, endpoint["id"])
+        assert row is not None
+        assert (row.secret or "").startswith("sealed:test:")
+        [keys] = signing_keys(row, SEALER, datetime.now(UTC))
+        kept = (await session.execute(text("SELECT string_agg(i::text, '') FROM idempotency_keys i"))).scalar_one()
+    assert keys.secret == endpoint["secret"]
+    assert endpoint["secret"] not in kept
+
+
+async def test_pitfall_25_no_endpoint_is_made_without_a_key_for_its_secret(tenant: Tenant):
+    document = refused(await tenant.owner.post("/webhook-endpoints", NEW), 409, "webhook.secret_missing")
+    assert "BURSAR_ENCRYPTION_KEYS" in document["detail"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "field"),
+    [
+        ({"types": []}, "request.invalid", "types"),
+        ({"types": ["escrow.unheard_of"]}, "request.invalid", "types"),
+        ({"types": [TYPE, "*"]}, "request.invalid", "types"),
+        ({"url": "http://hooks.example.com/"}, "webhook.url_refused", "url"),
+        ({"url": "https://me:secret@hooks.example.com/"}, "webhook.url_refused", "url"),
+        ({"url": "https://hooks.example.com/#part"}, "webhook.url_refused", "url"),
+        ({"url": "https://hooks.example.com:22/"}, "webhook.url_refused", "url"),
+        ({"url": "https://inside.example.com/"}, "webhook.url_refused", "url"),
+        ({"url": "https://nowhere.example.com/"}, "webhook.url_refused", "url"),
+    ],
+)
+async def test_bad_input_names_its_field(own: Tenant, changes: dict[str, Any], code: str, field: str):
+    assert refused(await own.owner.post("/webhook-endpoints", {**NEW, **changes}), 422, code)["field"] == field
+    endpoint = await made(own)
+    path = f"/webhook-endpoints/{endpoint['id']}"
+    assert refused(await own.owner.ask("PATCH", path, json=changes), 422, code)["field"] == field
+    assert good(await own.owner.get(path))["url"] == URL
+
+
+async def test_the_21st_endpoint_is_refused_and_a_deleted_one_makes_room(own: Tenant):
+    ids = [(await made(own))["id"] for _ in range(MOST)]
+    document = refused(await own.owner.post("/webhook-endpoints", NEW), 409, "webhook.limit_reached")
+    assert document["limit"] == MOST
+    path = f"/webhook-endpoints/{ids[0]}"
+    assert (await own.owner.delete(path)).status_code == 204
+    refused(await own.owner.get(path), 404, "not_found")
+    refused(await own.owner.delete(path), 404, "not_found")
+    assert ids[0] not in (await own.owner.get("/webhook-endpoints")).text
+    await made(own)
+
+
+async def test_who_may_manage_and_who_may_read(own: Tenant):
+    path = f"/webhook-endpoints/{(await made(own))['id']}"
+    allowed = {}
+    for role in TENANT_ROLES:
+        caller = own.callers[role]
+        read = (await caller.get(path)).status_code, (await caller.get(f"{path}/deliveries")).status_code
+        change = (await caller.ask("PATCH", path, json={"description": role})).status_code
+        allowed[role] = (*read, change)
+    assert allowed == {
+        **dict.fromkeys(("owner", "admin"), (200, 200, 200)),
+        **dict.fromkeys(("finance", "auditor"), (200, 200, 403)),
+        **dict.fromkeys(("member", "agent"), (403, 403, 403)),
+    }
+
+
+async def test_changes_are_kept_and_noted(own: Tenant):
+    path = f"/webhook-endpoints/{(await made(own, description='first'))['id']}"
+    changed = good(await own.owner.ask("PATCH", path, json={"types": ["*"], "ordering": "none", "description": None}))
+    assert (changed["types"], changed["ordering"], changed["description"]) == (["*"], "none", None)
+    assert changed["url"] == URL
+    audit = good(await own.owner.get("/audit"))["data"]
+    assert [row["action"] for row in audit if row["action"].startswith("webhook_endpoint.")] == [
+        "webhook_endpoint.changed",
+        "webhook_endpoint.created",
+    ]
+
+
+async def test_for_a_day_both_secrets_sign(own: Tenant, database: Database):
+    first = await made(own, asymmetric=True)
+    path = f"/webhook-endpoints/{first['id']}"
+    second = good(await own.owner.post(f"{path}/rotate-secret"))
+    assert second["secret"] not in {None, first["secret"]}
+    assert second["public_key"] not in {None, first["public_key"]}
+    async with database.platform() as session:
+        row = await endpoints.get(session, first["id"])
+    assert row is not None
+    now = datetime.now(UTC)
+    assert [keys.secret for keys in signing_keys(row, SEALER, now)] == [second["secret"], first["secret"]]
+    assert all(keys.private_key for keys in signing_keys(row, SEALER, now))
+    later = now + timedelta(hours=24, seconds=1)
+    assert [keys.secret for keys in signing_keys(row, SEALER, later)] == [second["secret"]]
+
+
+async def test_deliveries_are_listed_and_what_failed_is_tried_again(own: Tenant, database: Database):
+    endpoint = await made(own)
+    path = f"/webhook-endpoints/{endpoint['id']}"
+    ids = await delivered(database, own, endpoint["id"], 204, 500)
+    rows = good(await own.owner.get(f"{path}/deliveries"))["data"]
+    assert {row["id"]: row["status"] for row in rows} == {ids[0]: "delivered", ids[1]: "failed"}
+    [failed] = good(await own.owner.get(f"{path}/deliveries?status=failed"))["data"]
+    assert (failed["id"], failed["status_code"], failed["answer"], failed["tries"]) == (ids[1], 500, "said", 1)
+    refused(await own.owner.post(f"/webhook-deliveries/{ids[0]}/retry"), 409, "webhook.delivered")
+    again = good(await own.owner.post(f"/webhook-deliveries/{ids[1]}/retry"), 202)
+    assert (again["status"], again["tries"], again["replays"]) == ("pending", 0, 1)
+
+
+async def test_a_replay_has_the_ids_that_were_there(own: Tenant, database: Database):
+    endpoint = await made(own)
+    path = f"/webhook-endpoints/{endpoint['id']}"
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    await delivered(database, own, endpoint["id"], 204, 500)
+    known = {row["event_id"] for row in good(await own.owner.get(f"{path}/deliveries"))["data"]}
+    body = {"from": before.isoformat(), "to": datetime.now(UTC).isoformat()}
+    assert good(await own.owner.post(f"{path}/replay", {**body, "only_failed": True}), 202) == {"deliveries": 1}
+    key = new_key()
+    assert good(await own.owner.post(f"{path}/replay", body, key=key), 202) == {"deliveries": 2}
+    assert good(await own.owner.post(f"{path}/replay", body, key=key), 202) == {"deliveries": 2}
+    rows = good(await own.owner.get(f"{path}/deliveries"))["data"]
+    assert {row["event_id"] for row in rows} == known
+    assert sorted((row["status"], row["replays"]) for row in rows) == [("pending", 1), ("pending", 1)]
+    newer = await made(own)
+    assert good(await own.owner.post(f"/webhook-endpoints/{newer['id']}/replay", body), 202) == {"deliveries": 2}
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "field"),
+    [(-31, -1, "from"), (-1, 1, "to"), (-1, -2, "from"), (-1, -1, "from")],
+)
+async def test_a_replay_out_of_its_time_is_refused(own: Tenant, since: int, until: int, field: str):
+    path, now = f"/webhook-endpoints/{(await made(own))['id']}/replay", datetime.now(UTC)
+    body = {"from": (now + timedelta(days=since)).isoformat(), "to": (now + timedelta(days=until)).isoformat()}
+    assert refused(await own.owner.post(path, body), 422, "request.invalid")["field"] == field
+
+
+async def test_a_test_is_an_event_for_this_endpoint_alone(own: Tenant, database: Database):
+    endpoint, other = await made(own), await made(own, types=["*"])
+    assert good(await own.owner.post(f"/webhook-endpoints/{endpoint['id']}/test"), 202) == {
+        "type": "webhook_endpoint.test"
+    }
+    now = datetime.now(UTC)
+    async with database.platform() as session:
+        for each, count in ((endpoint, 1), (other, 0)):
+            row = await endpoints.get(session, each["id"])
+            assert row is not None
+            await deliveries.take(session, row, make_id=lambda: new_id("whd"), now=now, limit=100)
+            assert len(await deliveries.due(session, row.id, Ordering.SUBJECT, now=now, limit=9)) == count

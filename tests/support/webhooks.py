@@ -1,0 +1,51 @@
+"""Receivers of webhooks in memory, and what their secrets are sealed with."""
+
+import base64
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pydantic import SecretStr
+
+from domain.access import Actor, Role
+from domain.webhook.delivery import Answer
+from domain.webhook.endpoint import Ordering
+from providers.notify.webhook import Outgoing
+from runtime.database import Database
+from runtime.identity import new_id
+from runtime.sealing import OF_WEBHOOKS, Sealer
+from services import webhook_endpoint as service
+from services.webhook_endpoint import NewEndpoint
+
+WEBHOOK_KEYS = SecretStr("test:" + base64.b64encode(b"w" * 32).decode())
+SEALER = Sealer(WEBHOOK_KEYS, bound=OF_WEBHOOKS)
+
+
+@dataclass
+class FakeReceivers:
+    """Takes what is sent, and answers by a script for each address; with 204 where it has ended."""
+
+    received: list[Outgoing] = field(default_factory=list)
+    scripts: dict[str, list[Answer]] = field(default_factory=dict)
+
+    async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
+        assert now.tzinfo is not None
+        self.received.append(webhook)
+        script = self.scripts.get(webhook.url)
+        return script.pop(0) if script else Answer(status_code=204)
+
+
+async def stored_endpoint(database: Database, org_id: str, url: str = "https://example.com/webhooks") -> str:
+    """Make an endpoint of an organization for every type of events, past the judge of addresses; returns its id."""
+    wanted = NewEndpoint(
+        org_id=org_id,
+        url=url,
+        types=("*",),
+        description=None,
+        ordering=Ordering.SUBJECT,
+        asymmetric=False,
+        command_id=new_id("cmd"),
+    )
+    actor = Actor(principal="owner", role=Role.OWNER, org_id=org_id)
+    async with database.platform() as session:
+        row, _ = await service.create(session, actor, wanted, SEALER, now=datetime.now(UTC))
+    return row.id

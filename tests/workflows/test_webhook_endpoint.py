@@ -1,0 +1,221 @@
+"""What reaches a receiver, in which order and how often, whatever it answers."""
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from temporalio import activity
+from temporalio.testing import ActivityEnvironment
+from temporalio.worker import Worker
+
+from activities.webhook_endpoint import WebhookEndpointActivities
+from contracts.webhook_endpoint import DispatchedWebhooks, DispatchWebhooks
+from domain.webhook.delivery import Answer
+from domain.webhook.endpoint import Ordering
+from models.alert import Alert
+from models.mail import QueuedMail
+from models.webhook_endpoint import WebhookDeliveryRow
+from repositories import event
+from runtime.identity import new_id
+from tests.support.histories import replay_and_keep
+from tests.support.looking import again
+from tests.support.webhooks import SEALER
+from tests.workflows.conftest import Stage
+from tests.workflows.webhook_driver import EndpointDriver, endpoint, happening
+from workflows.webhook_dispatch import WebhookDispatchWorkflow
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+OK = Answer(status_code=204)
+FAILED = Answer(status_code=500, body="broken")
+
+
+async def test_events_are_delivered_once_in_the_order_of_their_subject(stage: Stage):
+    one = await endpoint(stage)
+    for _ in range(3):
+        for subject in "abc":
+            await one.happens(subject)
+    await one.begin()
+    rows = await one.settled(9)
+    assert [row.tries for row in rows] == [1] * 9
+    assert sorted(each.message_id for each in one.received) == sorted(row.event_id for row in rows)
+    sequence = [(body["subject"], body["subject_seq"]) for body in map(json.loads, (r.body for r in one.received))]
+    for subject in one.subjects.values():
+        assert [seq for of, seq in sequence if of == subject] == [1, 2, 3]
+    body = json.loads(one.received[0].body)
+    assert (body["type"], body["organization_id"]) == ("escrow.released", one.actor.org_id)
+    assert body["timestamp"] == body["at"]
+    assert one.received[0].keys == (one.keys,)
+
+
+async def test_later_events_of_a_subject_wait_for_the_earlier_and_nobody_elses_do(stage: Stage):
+    one = await endpoint(stage)
+    with stage.env.with_time_skipping_disabled():
+        await one.happens("a", 2)
+        one.answers(Answer(status_code=500, body="broken", retry_after="3600"))
+        await one.begin()
+        [row] = [each for each in await pending_after(one, 1) if each.tries]
+        assert (row.status_code, row.answer, row.subject_seq) == (500, "broken", 1)
+        await one.happens("b")
+        await one.told()
+        [delivered] = await one.settled(1)
+        assert delivered.subject == one.subjects["b"]
+    await stage.env.fast_forward(one.handle, timedelta(hours=2))
+    await one.settled(3)
+    of_a = [each.message_id for each in one.received if json.loads(each.body)["subject"] == one.subjects["a"]]
+    assert len(of_a) == 3
+    assert of_a[0] == of_a[1] != of_a[2]
+
+
+async def pending_after(one: EndpointDriver, tries: int) -> list[WebhookDeliveryRow]:
+    while not any(row.tries >= tries for row in await one.deliveries("pending")):
+        await again()
+    return await one.deliveries("pending")
+
+
+async def test_after_the_last_try_a_delivery_has_failed_and_the_next_of_its_subject_goes_on(stage: Stage):
+    one = await endpoint(stage)
+    await one.happens("a", 2)
+    one.answers(*[FAILED] * 10)
+    await one.begin()
+    await stage.env.fast_forward(one.handle, timedelta(days=4, hours=20))
+    [failed] = await one.settled(1, "failed")
+    [delivered] = await one.settled(1)
+    assert (failed.subject_seq, failed.tries, delivered.subject_seq) == (1, 10, 2)
+    assert (await one.state()).status == "enabled"
+    await replay_and_keep(await one.handle.fetch_history(), "webhook_endpoint_failing")
+
+
+async def test_410_disables_at_once_and_the_owner_is_told(stage: Stage):
+    one = await endpoint(stage)
+    await one.happens("a", 2)
+    one.answers(Answer(status_code=410))
+    await one.begin()
+    assert (await one.handle.result()).status == "disabled"
+    assert len(one.received) == 1
+    assert (await one.kinds())[-1] == "given_up"
+    async with stage.database.platform() as session:
+        told = await session.scalars(select(Alert.kind).where(Alert.subject == one.endpoint_id))
+        mailed = await session.scalars(select(QueuedMail.kind).where(QueuedMail.org_id == one.actor.org_id))
+        assert (list(told), list(mailed)) == (["webhook_endpoint.given_up"], ["webhook_endpoint_disabled"])
+    await replay_and_keep(await one.handle.fetch_history(), "webhook_endpoint_gone")
+
+
+async def test_without_order_no_event_waits_for_another(stage: Stage):
+    one = await endpoint(stage, ordering=Ordering.NONE)
+    await one.happens("a", 3)
+    one.answers(Answer(status_code=500, retry_after="3600"))
+    with stage.env.with_time_skipping_disabled():
+        await one.begin()
+        await one.settled(2)
+        assert len(await one.deliveries("pending")) == 1
+
+
+async def test_an_overloaded_receiver_is_left_alone_as_a_whole(stage: Stage):
+    one = await endpoint(stage)
+    one.answers(Answer(status_code=429, retry_after="3600"))
+    await one.happens("a")
+    with stage.env.with_time_skipping_disabled():
+        await one.begin()
+        await pending_after(one, 1)
+        await one.happens("b")
+        await one.told()
+        while await one.drains() < 2:
+            await again()
+        assert len(one.received) == 1
+    await stage.env.fast_forward(one.handle, timedelta(hours=2))
+    await one.settled(2)
+
+
+async def test_a_pause_holds_events_back_until_it_is_resumed(stage: Stage):
+    one = await endpoint(stage)
+    with stage.env.with_time_skipping_disabled():
+        await one.begin()
+        await one.paused()
+        await one.happens("a")
+        await one.told()
+        assert one.received == []
+        await one.signal("resume", resume=one.endpoint_id)
+        await one.settled(1)
+    assert [each for each in await one.kinds() if each != "created"] == ["paused", "resumed"]
+
+
+async def test_what_keeps_others_waiting_can_be_skipped(stage: Stage):
+    one = await endpoint(stage)
+    with stage.env.with_time_skipping_disabled():
+        # It is not tried again while the signal is on its way.
+        one.answers(Answer(status_code=500, retry_after="3600"))
+        await one.happens("a", 2)
+        await one.begin()
+        [first] = [each for each in await pending_after(one, 1) if each.tries]
+        await one.signal("skip", skip=one.endpoint_id, delivery=first.id)
+        [delivered] = await one.settled(1)
+        assert delivered.subject_seq == 2
+        await one.signal("skip", skip=one.endpoint_id, delivery=first.id)
+        while "command_refused" not in await one.kinds():
+            await again()
+    assert {row.subject_seq: row.status for row in await one.deliveries()} == {1: "skipped", 2: "delivered"}
+
+
+# The dispatcher -------------------------------------------------------------------------------------------------------
+
+
+def dispatcher(stage: Stage) -> WebhookEndpointActivities:
+    return WebhookEndpointActivities(stage.database, stage.client, stage.receivers, SEALER)
+
+
+async def test_the_dispatcher_begins_with_what_is_behind_and_starts_runs_that_are_missing(stage: Stage):
+    one, quiet = await endpoint(stage), await endpoint(stage, types=("escrow.disputed",))
+    await one.happens("a")
+    await quiet.happens("a")
+    with stage.env.with_time_skipping_disabled():
+        done = await ActivityEnvironment().run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=0))
+        assert done.found_behind >= 1
+        await one.settled(1)
+    passed, asked = await quiet.row(), await one.row()
+    assert (passed.lease, passed.seen_at, quiet.received) == (None, None, [])
+    assert (passed.read_in, passed.read_id) >= (asked.read_in, asked.read_id)
+
+
+async def test_the_dispatcher_tells_idle_endpoints_of_what_is_new(stage: Stage):
+    one, other = await endpoint(stage, types=("*",)), await endpoint(stage)
+    looking = ActivityEnvironment()
+    with stage.env.with_time_skipping_disabled():
+        running = asyncio.ensure_future(looking.run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=600)))
+        for count in (1, 2):
+            await one.happens("a")
+            await one.settled(count)
+        looking.worker_shutdown()
+        done = await running
+    assert done.told >= 1
+    assert await other.deliveries() == []
+
+
+async def test_pitfall_38_what_commits_late_is_not_skipped_by_what_came_after_it(stage: Stage):
+    one = await endpoint(stage)
+    late = new_id("esc")
+    with stage.env.with_time_skipping_disabled():
+        async with stage.database.platform() as session:
+            await event.record(session, [happening(one.actor.org_id or "", late)])
+            await one.happens("b")
+            await one.begin()
+            while await one.drains() < 1:
+                await again()
+            assert one.received == []
+        await one.told()
+        await one.settled(2)
+    assert {json.loads(each.body)["subject"] for each in one.received} == {late, one.subjects["b"]}
+
+
+async def test_the_dispatcher_s_history_replays(stage: Stage):
+    @activity.defn(name="dispatch_webhooks")
+    async def dispatch(message: DispatchWebhooks) -> DispatchedWebhooks:
+        return DispatchedWebhooks(looks=message.seconds, told=2, found_behind=1, forgotten=3)
+
+    queue = new_id("queue")
+    async with Worker(stage.client, task_queue=queue, workflows=[WebhookDispatchWorkflow], activities=[dispatch]):
+        handle = await stage.client.start_workflow(WebhookDispatchWorkflow.run, id=new_id("run"), task_queue=queue)
+        assert (await handle.result()).looks == 60
+        await replay_and_keep(await handle.fetch_history(), "webhook_dispatch")

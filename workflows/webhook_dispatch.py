@@ -1,0 +1,40 @@
+"""WebhookDispatchWorkflow: tells the runs of idle webhook endpoints that there is something to send."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.webhook_endpoint import WebhookEndpointActivities
+    from contracts.queues import regular_activity
+    from contracts.webhook_endpoint import DispatchedWebhooks, DispatchWebhooks
+
+#: How long a run looks: until the next one is due.
+LASTS = timedelta(seconds=60)
+
+
+@workflow.defn(name="webhook-dispatch")
+class WebhookDispatchWorkflow:
+    """Looks at the head of the outbox for a minute. There is one of it: the next waits for the one before.
+
+    Messages: none; a schedule starts it.
+    Ends when: its minute is over.
+    Continues as new: never.
+    Compensates: nothing; an endpoint that is told twice looks twice.
+    """
+
+    @workflow.run
+    async def run(self) -> DispatchedWebhooks:
+        """Look again and again."""
+        done = await workflow.execute_activity_method(
+            WebhookEndpointActivities.dispatch,
+            DispatchWebhooks(seconds=int(LASTS.total_seconds())),
+            **regular_activity("look at the outbox every second", timeout=2 * LASTS, heartbeat=timedelta(seconds=10)),
+        )
+        workflow.set_current_details(
+            f"Looked {done.looks} times at the outbox\n\n"
+            f"- endpoints that were told of events: {done.told}\n"
+            f"- endpoints that were behind at the beginning: {done.found_behind}\n"
+            f"- answers of receivers that were old enough to be forgotten: {done.forgotten}"
+        )
+        return done
