@@ -61,6 +61,9 @@ def event_of(row: Mapping[str, Any]) -> dict[str, Any]:
     else:
         # What has failed or was answered by the proxy's cache costs nothing, by an agent's price neither.
         data.pop(PAYEE, None)
+    if PAYEE not in data:
+        # Whoever calls the proxy says how many units only of what is paid by units.
+        data.pop("quantity", None)
     document = {"specversion": "1.0", "id": row.get("request_id"), "source": SOURCE, "type": TYPE, "data": data}
     return document if at is None else {**document, "time": at.isoformat()}
 

@@ -56,6 +56,20 @@ def test_row_that_the_proxy_made_is_read_whole(metadata: Any) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (ROW, {"action": "page", "quantity": 0}),
+        ({**ROW, "status": "failure"}, USE),
+        ({**ROW, "cache_hit": "True"}, USE),
+    ],
+)
+def test_units_are_said_only_of_a_use_that_a_provider_has_served(row: dict[str, Any], said: dict[str, Any]) -> None:
+    data = event_of({**row, "metadata": {"spend_logs_metadata": said}})["data"]
+    assert "quantity" not in data
+    assert "payee_agent_id" not in data
+
+
 @pytest.mark.parametrize("metadata", ["{", "[]", "null", 7, None])
 def test_metadata_that_cannot_be_read_names_nobody(metadata: object) -> None:
     assert organization_of({**ROW, "metadata": metadata}) is None
