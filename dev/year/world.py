@@ -166,8 +166,9 @@ class World:
             ) from None
 
     async def jobs(self, ids: Sequence[str]) -> None:
-        """Run jobs of the schedules by name, each once."""
-        await asyncio.gather(*(self._run(job) for job in self._jobs if job.id in ids))
+        """Run jobs of the schedules by name, each once; also those that no day runs."""
+        wanted = {job.id: job for job in (*SCHEDULES, *self._jobs) if job.id in ids}
+        await asyncio.gather(*(self._run(job) for job in wanted.values()))
 
     def _next(self, until: datetime) -> datetime | None:
         moments = [self.calendar.next_timer(), *(self._occurrence(job, self.now()) for job in self._jobs)]

@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from dev.year.market import Creator, Customer, Market
+from dev.year.market import METER, Creator, Customer, Market
 from dev.year.world import World
 
 #: How long a chargeback is part of an attack: later ones the platform bears, because earnings have left the hold-back.
@@ -45,6 +46,7 @@ class Ring:
     #: Top-ups that can still be charged back within the hold-back: whose, and since when.
     fresh: list[tuple[Customer, str, datetime]] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
+    reported: int = 0
     #: What payouts had brought when the loss was reckoned, in cents.
     taken_out: int = 0
 
@@ -71,6 +73,31 @@ class Ring:
 
     async def buy(self) -> None:
         await self.market.buy(self.draw.choice(self.payers), self.draw.choice(self.earners))
+
+    async def use(self) -> None:
+        """Use an agent that is priced by pages: at once, or of a reservation."""
+        payer, use = await self._pages()
+        if self.draw.random() < 0.5:
+            await payer.owner.ask("POST", "/credits/use", use)
+            return
+        held = await payer.owner.ask("POST", "/credits/reserve", use)
+        await payer.owner.ask("POST", f"/credits/reservations/{held.json().get('id')}/capture", {})
+
+    async def report(self) -> None:
+        """Report uses of such an agent by events: what may be paid, and more than there will be credits for."""
+        payer, use = await self._pages()
+        for pages in (use["quantity"], 1_000_000):
+            self.reported += 1
+            about = {"specversion": "1.0", "id": f"{self.earners[0].reads}-{self.reported}", "source": "ring"}
+            event = {**about, "type": "read", "data": {**use, "quantity": pages}}
+            await payer.owner.ask("POST", "/usage/events", event)
+        await self.world.jobs(["usage-charges"])
+
+    async def _pages(self) -> tuple[Customer, dict[str, Any]]:
+        payer, earner = self.draw.choice(self.payers), self.draw.choice(self.earners)
+        await payer.owner.ask("POST", f"/marketplace/agents/{earner.reads}/purchase", {})
+        use = {"payee_agent_id": earner.reads, "action": METER, "quantity": self.draw.choice((500, 1000))}
+        return payer, use
 
     async def give_back(self) -> None:
         await self.market.give_back(self.draw.choice(self.payers), self.draw.choice(self.earners).sells)

@@ -18,7 +18,7 @@ from tests.support.seeds import RUN_SEED
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip, pytest.mark.timeout(300)]
 
-PAYING = (Ring.top_up, Ring.top_up, Ring.work, Ring.work, Ring.buy)
+PAYING = (Ring.top_up, Ring.top_up, Ring.work, Ring.work, Ring.buy, Ring.use)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,18 @@ async def test_charging_back_what_was_earned_and_paid_out_gains_nothing(ring: Ri
     await proved(ring)
 
 
+async def test_reporting_uses_that_nobody_pays_for_gains_nothing(ring: Ring) -> None:
+    """What does not fit into the credits that are there is neither owed nor earned."""
+    await ring.form("Report")
+    await ring.report()
+    assert not await ring.loss()
+    await ring.top_up()
+    await ring.report()
+    await ring.play((Ring.report, Ring.use, Ring.pay_out), 3)
+    await proved(ring)
+    assert ring.taken_out, "an attack that takes nothing out proves nothing"
+
+
 async def test_trying_plans_again_and_again_with_one_card_gains_nothing(ring: Ring) -> None:
     """Every organization of the farm has the same card, so one of them tries a plan, without credits to pay out."""
     await ring.form("Farm", payers=3)
@@ -98,6 +110,7 @@ async def test_trying_plans_again_and_again_with_one_card_gains_nothing(ring: Ri
 
 async def test_whatever_a_ring_does_gains_nothing(ring: Ring) -> None:
     await ring.form("Any", payers=2, earners=2)
-    moves = (*PAYING, Ring.convert, Ring.flip, Ring.give_back, Ring.refund, Ring.charge_back, Ring.pay_out, Ring.wait)
+    back = (Ring.give_back, Ring.refund, Ring.charge_back)
+    moves = (*PAYING, Ring.report, Ring.convert, Ring.flip, *back, Ring.pay_out, Ring.wait)
     await ring.play(moves, 15)
     await proved(ring)
