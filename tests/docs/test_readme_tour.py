@@ -115,6 +115,13 @@ RECIPES = {
         "ten or more 1",
         "100.00 1.0",
     ],
+    "read-events": [
+        "True The payer's money is in the escrow; the agent can begin.",
+        "2 escrow.funded payer 5.00",
+        "2 escrow.funded payee 5.00",
+        "422 request.invalid There is no such type of events.",
+        "422 There is no such event.",
+    ],
     "verify-webhooks-behind-a-proxy": [
         '{"received":true,"duplicate":false}',
         '{"received":true,"duplicate":true}',

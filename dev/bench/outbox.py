@@ -1,0 +1,124 @@
+"""An escrow's events with what they tell, against the same events that tell nobody: the transaction alone.
+
+In this process, on one connection and without Temporal or HTTP, which would hide what a row costs. The ratio of whole
+commands is nearer to one.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+from unittest.mock import patch
+
+from activities.escrow import EscrowActivities
+from api.v1.escrows.commands import terms_of
+from contracts.escrow import RecordEscrowEvent
+from dev.bench.escrow import Escrows
+from dev.bench.rows import Row, alternate
+from dev.bench.world import World
+from domain.access import Actor, Role
+from domain.escrow import commands
+from domain.escrow.state import Escrow, Outcome, Terms
+from domain.state_hash import state_hash
+from models.contract import Contract
+from repositories import escrow as escrows
+from repositories import event as events
+from runtime.database import Database
+
+EACH = 25
+ROUNDS = 8
+NUMBERS = count(1)
+
+
+@contextmanager
+def telling_nobody() -> Iterator[None]:
+    """Have escrows write their events without rows of the outbox, and without the statement's part for them."""
+    part = ",\n    told AS (" + events.RECORD.format(rows="$19::jsonb") + ")"
+    # The parameter stays, so it is named where it does nothing.
+    named = ",\n    told AS (SELECT $19::jsonb)"
+    plain = {name: getattr(escrows, name).replace(part, named) for name in ("_WRITE_FIRST", "_WRITE_NEXT")}
+    assert all("INTO events" not in statement for statement in plain.values())
+    with patch.multiple(escrows, **plain), patch("activities.escrow.facts", lambda *_: []):
+        yield
+
+
+class Written:
+    """Writes escrows as their runs do."""
+
+    def __init__(self, world: World, database: Database) -> None:
+        """Take the books."""
+        self.escrows, self.database = Escrows(world), database
+        self.activities = EscrowActivities(database)
+
+    async def agreed(self) -> Terms:
+        """Return the terms of a new contract."""
+        contract_id = await self.escrows.award(0)
+        async with self.database.platform() as session:
+            contract = await session.get(Contract, contract_id)
+            assert contract is not None
+            return terms_of(contract)
+
+    async def write(self, before: Escrow | None, outcome: Outcome) -> Escrow:
+        """Write one event, and return the state after it."""
+        now, command_id = datetime.now(UTC), f"cmd_bench_{next(NUMBERS)}"
+        numbered = commands.numbered(outcome, command_id=command_id, now=now)
+        message = RecordEscrowEvent(
+            escrow=numbered.escrow,
+            event=numbered.event,
+            command_id=command_id,
+            actor=numbered.actor,
+            moves=numbered.moves,
+            details=dict(numbered.details),
+            at=now,
+            decided_from=None if before is None else state_hash(before),
+        )
+        assert (await self.activities.record_event(message)).applied
+        return numbered.escrow
+
+    async def whole(self, terms: Terms) -> None:
+        """Open, fund, deliver and release an escrow."""
+        payer = Actor(principal="bench", role=Role.OWNER, org_id=terms.payer_org_id)
+        agent = Actor(principal="bench", role=Role.AGENT, org_id=terms.payee_org_id, agent_id=terms.agent_id)
+        validator = Actor(principal="bench", role=Role.VALIDATOR)
+        now = datetime.now(UTC)
+        opened = await self.write(None, commands.opened(terms, actor=payer, now=now))
+        funded = await self.write(opened, commands.fund(opened, actor=payer, source=commands.CREDITS, now=now))
+        delivery: dict[str, Any] = {"actor": agent, "artifacts": (), "note": None, "milestone": None, "now": now}
+        delivered = await self.write(funded, commands.deliver(funded, **delivery))
+        await self.write(delivered, commands.validate(delivered, actor=validator, score_e4=9_500, note=None, now=now))
+
+    async def rate(self) -> float:
+        """Return events a second."""
+        agreed = [await self.agreed() for _ in range(EACH)]
+        began = time.perf_counter()
+        for terms in agreed:
+            await self.whole(terms)
+        return EACH * 4 / (time.perf_counter() - began)
+
+
+async def run(world: World) -> list[Row]:
+    """Measure the row."""
+    database = Database(world.database_url, world.database_url, pool_size=1, pre_ping=False)
+    written = Written(world, database)
+
+    async def alone() -> float:
+        with telling_nobody():
+            return await written.rate()
+
+    try:
+        await written.rate()
+        told, untold = await alternate(written.rate, alone, ROUNDS)
+    finally:
+        await database.close()
+    return [
+        Row(
+            name="an escrow's event with two rows of the outbox, one connection",
+            value=told,
+            unit="/s",
+            against="without",
+            baseline=untold,
+            target=0.95,
+        )
+    ]
