@@ -49,6 +49,8 @@ TOGETHER = {
 
 #: Folders whose tests take longest. They begin first, so that no worker waits for another one's at the end.
 LONGEST = ("tests/faults/", "tests/stack/", "tests/e2e/", "tests/workflows/")
+#: Kills the stack that the tests of its folder share, and comes last of them.
+LAST_OF_THE_STACK = "tests/e2e/test_restart.py"
 
 
 class Grouping(LoadScopeScheduling):  # type: ignore[misc]
@@ -69,8 +71,9 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def place(item: pytest.Item) -> int:
-        return next((at for at, folder in enumerate(LONGEST) if item.nodeid.startswith(folder)), len(LONGEST))
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        folder = next((at for at, folder in enumerate(LONGEST) if item.nodeid.startswith(folder)), len(LONGEST))
+        return folder, item.nodeid.startswith(LAST_OF_THE_STACK)
 
     items.sort(key=place)
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -177,6 +178,18 @@ async def test_tour_ends_with_the_money_where_it_says(fresh_stack: Stack) -> Non
     assert lines[-2:] == ["succeeded", "10050.00"]
     ui = f"{fresh_stack.temporal_ui_url}/namespaces/default/workflows/escrow%2Fctr_"
     assert [line.startswith(ui) for line in lines].count(True) == 1
+
+
+async def test_books_of_the_tour_agree_with_the_providers(fresh_stack: Stack) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "dev.stack", "reconcile"),
+        cwd=ROOT,
+        env={**os.environ, "BURSAR_DATA_DIR": str(fresh_stack.data_dir)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    printed, _ = await process.communicate()
+    assert (process.returncode, "stripe: " in printed.decode()) == (0, True), printed.decode()
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

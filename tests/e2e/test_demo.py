@@ -23,6 +23,7 @@ async def told(data_dir: Path, *arguments: object) -> tuple[int, str]:
     return code, "\n".join(lines)
 
 
+@pytest.mark.timeout(300)
 async def test_demo_on_a_fresh_stack_shows_every_step_and_exits_with_zero(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "dev.stack", "demo"),
