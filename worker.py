@@ -200,6 +200,7 @@ def make_worker(
         settings.plan_book,
         rules=settings.invoice_rules,
         sealed_signals=sealed_signals,
+        dunned_on=settings.dunned_on,
     )
     terms = TermsMaker.of(settings.payment_rules, providers, database, settings.sale_rules)
     topups = AutoTopUpActivities(database, client, terms)

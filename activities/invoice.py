@@ -45,6 +45,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from services import invoice as invoices
 from services import mail
+from services.invoice_collection import require_not_requested
 from services.payment_method import default_method
 from services.payment_terms import TermsMaker
 
@@ -171,7 +172,9 @@ class InvoiceActivities:
         """
         held = message.collection
         async with self._database.platform() as session:
-            payable = _payable(await invoice.get(session, held.invoice_id))
+            row = await invoice.get(session, held.invoice_id)
+            await require_not_requested(session, row)
+            payable = _payable(row)
             customer = await customers.ref_of(session, held.org_id, STRIPE)
         if held.currency in COINS:
             raise Conflict("An invoice in coins cannot be charged to a stored method.", code=NO_METHOD)

@@ -21,6 +21,7 @@ from contracts.subscription import (
     RecordedSubscription,
     RecordSubscription,
 )
+from domain.invoice.dunning import DAYS
 from domain.invoice.rules import InvoiceRules
 from domain.plan import Plans
 from domain.subscription.commands import (
@@ -30,6 +31,7 @@ from domain.subscription.commands import (
     is_cancelled_unmade,
     require_first_trial,
     require_none,
+    require_none_unpaid,
 )
 from domain.subscription.snapshot import SubscriptionSnapshot
 from domain.subscription.state import OrderKind, Outcome, Subscription
@@ -58,8 +60,9 @@ class SubscriptionActivities:
         *,
         rules: InvoiceRules,
         sealed_signals: bool = False,
+        dunned_on: Sequence[int] = DAYS,
     ) -> None:
-        """Take the database, the client to Temporal, who collects here, the plans, and how invoices are made.
+        """Take the database, the client to Temporal, who collects here, the plans, how invoices are made and dunned.
 
         With `sealed_signals` nothing is written for a sender whom nobody but the message itself names.
         """
@@ -68,15 +71,17 @@ class SubscriptionActivities:
         self._provider = provider
         self._plans = plans
         self._rules = rules
+        self._dunned_on = tuple(dunned_on)
         self._seals = Seals("subscription", required=sealed_signals)
 
     @activity.defn(name="record_subscription")
     async def record(self, message: RecordSubscription) -> RecordedSubscription:
         """Write one event, or report what the books hold instead.
 
-        Effect: the subscription's row, a row of its timeline, an invoice and a mirrored payment for each bill that was
-            paid, credits, the organization's tier; and the provider's events that are thereby handled. Then the runs of
-            those payments begin; what is missed there the sweep of payments starts.
+        Effect: the subscription's row, a row of its timeline, an invoice for each bill that was paid or is requested on
+            net terms, a mirrored payment for each that was paid, credits, the organization's tier; and the provider's
+            events that are thereby handled. Then the runs of those payments begin; what is missed there the sweep of
+            payments starts, and that of invoices begins to dun.
         Idempotent by: the event's number and its command, both unique within the subscription, under the row's lock; a
             bill by the provider's id of it, credits by their key.
         Fails with: nothing that is final. What the books do not take is tried again, and an operator is alerted.
@@ -105,6 +110,7 @@ class SubscriptionActivities:
                         settled=message.settled,
                         grants=message.grants,
                         details=message.details,
+                        billed=message.billed,
                     )
                     await write(
                         session,
@@ -115,6 +121,7 @@ class SubscriptionActivities:
                         at=message.at,
                         plans=self._plans,
                         rules=self._rules,
+                        dunned_on=self._dunned_on,
                     )
                 if message.handled:
                     await provider_event.mark(
@@ -242,6 +249,8 @@ async def _refused_start(session: AsyncSession, after: Subscription) -> Declined
         require_none(await subscriptions.held(session, after.org_id))
         if after.trial_days:
             require_first_trial(after.org_id, await subscriptions.tried_by(session, after))
+        if after.terms.net_days:
+            require_none_unpaid(after.terms, is_unpaid=await subscriptions.has_unpaid(session, after.org_id))
     except SubscriptionRefused as refusal:
         return Declined.of(refusal)
     return None
@@ -261,4 +270,5 @@ def _new(asked: Subscription) -> NewSubscription:
         customer=asked.customer,
         price_id=asked.terms.price_id or "",
         trial_days=asked.trial_days,
+        net_days=asked.terms.net_days,
     )

@@ -13,7 +13,7 @@ from domain.access import Actor
 from domain.errors import Invalid
 from domain.plan import Plans
 from domain.subscription.snapshot import CheckoutPage, SubscriptionSnapshot
-from domain.subscription.state import Grant, Settled, Subscription, Terms
+from domain.subscription.state import Billed, Grant, Settled, Subscription, Terms
 
 
 class SubscriptionInput(Message):
@@ -122,6 +122,7 @@ class RecordSubscription(Message):
     details: dict[str, object] = Field(default_factory=dict)
     decided_from: str | None = None
     handled: tuple[str, ...] = ()
+    billed: tuple[Billed, ...] = ()
 
 
 class RecordedSubscription(Message):

@@ -75,17 +75,18 @@ class SubscriptionEventRow(Base):
 
 
 class SubscriptionBill(Base):
-    """A bill of the provider that was paid, once by its id there. Amounts are minor units of `currency`.
+    """A bill of the provider that was paid, or is due on net terms, once by its id there. In minor units of `currency`.
 
     Attributes:
         invoice_id: our invoice for it, the tax document.
         payment_id: the payment that mirrors it, where the provider names one.
-        gross_minor: what was received; `amount_minor` is that without tax.
+        gross_minor: what was received, or is to be; `amount_minor` is that without tax.
         for_credits: whether credits are to take all of what was paid.
         granted_minor: what went along with credits and has not come back; `accrued_minor` is revenue.
         returned_minor: what came back with credits that were taken back.
         credited_minor: what credit notes have taken back, without tax.
         hold_id: what holds the credits that are left, while its payment is disputed.
+        settled_at: when it was seen paid; null while it is due on net terms.
         accrued_on: the last day that is booked, in UTC; at first the one before something is earned.
     """
 
@@ -127,7 +128,7 @@ class SubscriptionBill(Base):
     credited_minor: Mapped[int] = mapped_column(server_default=text("0"))
     hold_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     accrued_on: Mapped[date]
-    settled_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
 
 
 class SubscriptionGrant(Base):

@@ -5,16 +5,18 @@ from datetime import date, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import uuid_of
+from domain.invoice.state import InvoiceStatus
 from domain.subscription.agenda import wakes_at
 from domain.subscription.refund import RestOfLot
 from domain.subscription.state import Outcome, Subscription, SubscriptionStatus
 from ledger.invariants import Invariant
+from models.invoice import InvoiceRow
 from models.ledger_lot import LedgerLot
 from models.payment import PaymentRow
 from models.subscription import (
@@ -208,6 +210,29 @@ async def bill_of_invoice(session: AsyncSession, invoice_id: str) -> Subscriptio
     return (await session.scalars(locked)).one_or_none()
 
 
+async def is_requested(session: AsyncSession, invoice_id: str) -> bool:
+    """Tell whether the provider has requested what an invoice is for, and nobody has paid it there."""
+    query = select(SubscriptionBill.invoice_id).where(
+        SubscriptionBill.invoice_id == invoice_id, SubscriptionBill.settled_at.is_(None)
+    )
+    return (await session.scalars(query)).one_or_none() is not None
+
+
+async def has_unpaid(session: AsyncSession, org_id: str) -> bool:
+    """Tell whether an organization has not paid what it was invoiced on net terms, given up or not."""
+    query = (
+        select(SubscriptionBill.invoice_id)
+        .join(InvoiceRow, InvoiceRow.id == SubscriptionBill.invoice_id)
+        .where(
+            SubscriptionBill.org_id == org_id,
+            SubscriptionBill.settled_at.is_(None),
+            InvoiceRow.status.in_([InvoiceStatus.OPEN.value, InvoiceStatus.UNCOLLECTIBLE.value]),
+        )
+        .limit(1)
+    )
+    return (await session.scalars(query)).first() is not None
+
+
 async def rest_of_lots(session: AsyncSession, bill: SubscriptionBill) -> list[RestOfLot]:
     """Return what is left of the credits that a bill granted; the caller has locked the balance that they are on."""
     granted = select(SubscriptionGrant.lot_id).where(
@@ -245,7 +270,14 @@ async def grant(session: AsyncSession, subscription_id: str, key: str) -> Subscr
 async def accruing(session: AsyncSession, through: date, limit: int) -> Sequence[SubscriptionBill]:
     """Lock bills that are to be booked for the oldest day that is not, if that is not after `through`."""
     gone = SubscriptionBill.granted_minor + SubscriptionBill.accrued_minor + SubscriptionBill.credited_minor
-    is_deferred = gone < SubscriptionBill.amount_minor
+    # Credits come with the money, and take their price along however late that is.
+    awaits = and_(
+        SubscriptionBill.for_credits,
+        SubscriptionBill.settled_at.is_(None),
+        InvoiceRow.status == InvoiceStatus.OPEN.value,
+    )
+    of_invoice = select(InvoiceRow.id).where(InvoiceRow.id == SubscriptionBill.invoice_id, awaits)
+    is_deferred = and_(gone < SubscriptionBill.amount_minor, ~of_invoice.exists())
     oldest = select(func.min(SubscriptionBill.accrued_on)).where(is_deferred, SubscriptionBill.accrued_on < through)
     query = (
         select(SubscriptionBill)

@@ -12,7 +12,7 @@ from domain.invoice.collection import Collection, CollectionMethod
 from domain.invoice.dunning import numbered, opened
 from domain.invoice.state import InvoiceStatus, WrongInvoiceState
 from models.invoice import InvoiceRow
-from repositories import audit, invoice, invoice_collection
+from repositories import audit, invoice, invoice_collection, subscription
 
 
 async def begin(
@@ -58,6 +58,19 @@ async def begin(
     outcome = numbered(opened(begun, actor=actor.qualified()), command_id)
     await invoice_collection.write(session, outcome, command_id=command_id, at=now)
     return outcome.collection
+
+
+async def require_not_requested(session: AsyncSession, row: InvoiceRow) -> None:
+    """Refuse to take money for what the provider of a subscription requests: it would be taken twice.
+
+    Raises:
+        WrongInvoiceState: it is requested there, and not paid.
+    """
+    if await subscription.is_requested(session, row.id):
+        raise WrongInvoiceState(
+            "The provider of this subscription asks for this. Pay it at `pay_url` of GET /billing/subscription.",
+            extra={"state": row.status},
+        )
 
 
 async def begin_later(

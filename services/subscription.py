@@ -5,6 +5,7 @@ provider took; that payment's own run books the money, its fee, and what becomes
 period is deferred until its credits take it along, or the days earn it.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,8 +21,10 @@ from domain.ids import (
     subscription_tier_command,
     uuid_of,
 )
+from domain.invoice.collection import CollectionMethod
 from domain.invoice.lines import SUBSCRIPTIONS, InvoiceLine
 from domain.invoice.rules import UNTAXED, InvoiceRules
+from domain.invoice.state import InvoiceStatus
 from domain.lots import LotSource, LotTerms
 from domain.mail import MailKind
 from domain.money import CREDIT, format_amount
@@ -32,17 +35,18 @@ from domain.plan import FREE, Plans
 from domain.subscription.accrual import accrues, first_day
 from domain.subscription.converge import plan_held
 from domain.subscription.refund import credits_left
-from domain.subscription.state import Grant, Outcome, Settled, Subscription, SubscriptionStatus, Terms
+from domain.subscription.state import Billed, Grant, Outcome, Settled, Subscription, SubscriptionStatus, Terms
 from ledger.gateway import Ledger, Posting
 from models.credit_lot import CreditLot
 from models.invoice import InvoiceRow
 from models.subscription import SubscriptionBill, SubscriptionGrant
-from repositories import audit, billing_terms, credit_lot, organization, payment
+from repositories import audit, billing_terms, credit_lot, invoice, organization, payment
 from repositories import event as outbox
 from repositories import subscription as subscriptions
 from runtime.database import driver_connection
 from runtime.identity import new_id
-from services import invoice, mail, project
+from services import invoice as invoices
+from services import invoice_collection, mail, project
 from services.subscription_refund import REVENUE, deferred_of
 
 
@@ -56,8 +60,11 @@ async def write(
     at: datetime,
     plans: Plans,
     rules: InvoiceRules = UNTAXED,
+    dunned_on: Sequence[int] = (),
 ) -> None:
     """Write one numbered event: the row, its timeline, invoices and mirrored payments, credits, and the tier.
+
+    What is billed on net terms is dunned on these days after it was due.
 
     The caller holds the row's lock and has compared `before`, which it holds, with what the event was decided from. A
     bill is booked once by the provider's id of it, and credits once by their key, whatever the state says.
@@ -74,13 +81,17 @@ async def write(
     ):
         await subscriptions.forget_trial(session, after.subscription_id)
     platform = Actor(principal=after.provider, role=Role.OPERATOR)
+    for billed in outcome.billed:
+        await _bill(session, platform, after, billed, plans, rules, dunned_on, at)
     for settled in outcome.settled:
-        await _settle(session, platform, outcome, settled, plans, rules, at)
+        await _settle(session, platform, after, settled, plans, rules, at)
     for grant in outcome.grants:
         await _grant(session, platform, after, grant, at)
     if before is None or plan_held(before) != plan_held(after):
         await _follow_tier(session, platform, after, plans, at)
-    if after.status is SubscriptionStatus.PAST_DUE and (before is None or before.status is not after.status):
+    # On net terms the invoice is dunned, which tells of it.
+    is_told = after.status is SubscriptionStatus.PAST_DUE and not after.terms.net_days
+    if is_told and (before is None or before.status is not after.status):
         await mail.queue(
             session,
             key=f"subscription:{after.subscription_id}:past_due:{after.version}",
@@ -138,59 +149,109 @@ async def accrue(session: AsyncSession, through: date, *, limit: int) -> int:
     return len(rows)
 
 
+async def _bill(
+    session: AsyncSession,
+    actor: Actor,
+    after: Subscription,
+    billed: Billed,
+    plans: Plans,
+    rules: InvoiceRules,
+    dunned_on: Sequence[int],
+    at: datetime,
+) -> None:
+    """Invoice a period on net terms, and have the invoice told of and dunned: the provider only shows its request."""
+    if await subscriptions.bill(session, after.provider, billed.bill_ref) is not None:
+        return
+    issued = await _invoice(session, actor, after, billed, plans, rules, timedelta(days=after.terms.net_days), at)
+    await _note_bill(session, after, billed, issued, at)
+    await invoice_collection.begin(
+        session,
+        actor,
+        issued,
+        CollectionMethod.SEND_INVOICE,
+        days=dunned_on,
+        command_id=subscription_bill_command(after.provider, billed.bill_ref),
+        now=at,
+    )
+
+
 async def _settle(
     session: AsyncSession,
     actor: Actor,
-    outcome: Outcome,
+    after: Subscription,
     settled: Settled,
     plans: Plans,
     rules: InvoiceRules,
     at: datetime,
 ) -> None:
-    after = outcome.subscription
-    if await subscriptions.bill(session, after.provider, settled.bill_ref) is not None:
+    row = await subscriptions.bill(session, after.provider, settled.bill_ref)
+    if row is not None and row.settled_at is not None:
         return
-    plan = plans.of(after.terms.plan)
+    if row is None:
+        issued = await _invoice(session, actor, after, settled, plans, rules, timedelta(0), at)
+        row = await _note_bill(session, after, settled, issued, at)
+    else:
+        issued = await invoice.get(session, row.invoice_id)
+    row.payment_id = await _mirror(session, actor, after, settled, issued, at)
+    row.settled_at = at
+    await session.flush()
+
+
+async def _invoice(
+    session: AsyncSession,
+    actor: Actor,
+    after: Subscription,
+    asked: Settled | Billed,
+    plans: Plans,
+    rules: InvoiceRules,
+    due_in: timedelta,
+    at: datetime,
+) -> InvoiceRow:
     line = InvoiceLine(
-        description=f"{plan.title}, {settled.period.start:%Y-%m-%d} to {settled.period.end:%Y-%m-%d}",
-        unit_minor=settled.amount_minor,
+        description=f"{plans.of(after.terms.plan).title}, {asked.period.start:%Y-%m-%d} to {asked.period.end:%Y-%m-%d}",
+        unit_minor=asked.amount_minor,
         stream=SUBSCRIPTIONS,
-        period_start=settled.period.start,
-        period_end=settled.period.end,
+        period_start=asked.period.start,
+        period_end=asked.period.end,
         reference=after.subscription_id,
     )
-    issued = await invoice.issue(
+    return await invoices.issue(
         session,
         actor,
         org_id=after.org_id,
-        currency=settled.currency,
+        currency=asked.currency,
         lines=[line],
         note=None,
-        due_in=timedelta(0),
-        command_id=subscription_bill_command(after.provider, settled.bill_ref),
+        due_in=due_in,
+        command_id=subscription_bill_command(after.provider, asked.bill_ref),
         now=at,
         includes_tax=True,
         rules=rules,
     )
+
+
+async def _note_bill(
+    session: AsyncSession, after: Subscription, asked: Settled | Billed, issued: InvoiceRow, at: datetime
+) -> SubscriptionBill:
+    for_credits = after.terms.credits_minor > 0
     row = SubscriptionBill(
         provider=after.provider,
-        bill_ref=settled.bill_ref,
+        bill_ref=asked.bill_ref,
         subscription_id=after.subscription_id,
         org_id=after.org_id,
         invoice_id=issued.id,
-        payment_id=await _mirror(session, actor, after, settled, issued, at),
-        currency=settled.currency,
-        gross_minor=settled.amount_minor,
-        amount_minor=settled.amount_minor - issued.tax_minor,
-        period_start=settled.period.start,
-        period_end=settled.period.end,
-        for_credits=after.terms.credits_minor > 0,
+        currency=asked.currency,
+        gross_minor=asked.amount_minor,
+        amount_minor=asked.amount_minor - issued.tax_minor,
+        period_start=asked.period.start,
+        period_end=asked.period.end,
+        for_credits=for_credits,
         granted_minor=0,
         accrued_minor=0,
-        accrued_on=first_day(settled.period, at, for_credits=after.terms.credits_minor > 0) - timedelta(days=1),
-        settled_at=at,
+        accrued_on=first_day(asked.period, at, for_credits=for_credits) - timedelta(days=1),
     )
     await subscriptions.add(session, row)
+    return row
 
 
 async def _mirror(
@@ -229,6 +290,8 @@ async def _grant(session: AsyncSession, actor: Actor, after: Subscription, grant
         return
     bill = await subscriptions.bill(session, after.provider, grant.bill_ref)
     assert bill is not None, "credits are granted for a bill that was paid"
+    if (await invoice.get(session, bill.invoice_id)).status == InvoiceStatus.UNCOLLECTIBLE:
+        return  # it was given up, so the money goes back that came all the same
     # What they cost is never more than is left of what was received for them, without tax.
     wanted = grant.paid_minor * bill.amount_minor // bill.gross_minor
     gone = await _gone_minor(session, bill)

@@ -291,6 +291,8 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         elif events:
             await self._mark(events)
         self._events = [each for each in self._events if each not in events]
+        if commands.is_not_paid(self._state, workflow.now()):
+            await self._write_own(commands.not_paid(self._state))
 
     async def _end_unmade(self) -> None:
         """End what the provider does not have, once a call of a run that is gone can no longer arrive there.
@@ -389,6 +391,7 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             details=dict(following.details),
             decided_from=self._decided_from(),
             handled=handled,
+            billed=following.billed,
         )
         recorded = await workflow.execute_local_activity_method(
             SubscriptionActivities.record, message, **local_activity(following.event)
@@ -397,7 +400,7 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         if other is not None and other.code == commands.TRIAL_USED and self._state.version:
             refused = commands.trial_refused(self._state, why=commands.TRIAL_CARD_USED)
             return await self._write(refused, f"run:{refused.event}:{self._state.version + 1}", None, handled)
-        if other is not None and other.code in {commands.EXISTS, commands.TRIAL_USED}:
+        if other is not None and other.code in {commands.EXISTS, commands.TRIAL_USED, commands.UNPAID_BEFORE}:
             # The run ends without a failure, and with nothing in the books.
             self._not_begun = commands.SubscriptionRefused(other.detail, code=other.code, extra=other.extra)
             self._adopt(replace(self._state, status=SubscriptionStatus.ENDED))

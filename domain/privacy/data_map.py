@@ -69,7 +69,7 @@ MESSAGES = Place(
             "payment_currency price purpose received_minor refunded_minor released_minor reversal_debt_minor "
             "reversed_minor seen_minor waiting_minor "
             "change creator_bps sold_as grants most_minor order plan prices total_minor "
-            "due_minor standing tax tax_minor"
+            "billed requests due_minor standing tax tax_minor"
         ),
         Category.SECRET: "CheckoutPage.url client_secret link pay_url",
         Category.TECHNICAL: (
@@ -93,6 +93,7 @@ MESSAGES = Place(
             "rewarded taken_back made "
             "Plan.name acts_at all anchor api_access at_period_end attempts cancel_at_period_end custom_integrations "
             "deployments end ended_at granted_until interval is_agreed is_live is_proration is_sold months_granted "
+            "net_days "
             "next_attempt_at paid_at paid_through people period projects seats trial_days trial_end trial_told zone "
             "announced became charge_now days follow goes_on method paused_for steps touched renewed waited "
             "delivered forgotten found_behind more seconds stopped told tried"

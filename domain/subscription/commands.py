@@ -6,7 +6,7 @@ A change is previewed by the same function that orders it. Which plan is larger,
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.errors import Conflict, Invalid
 from domain.plan import Interval, Plan, PlanPrice, Plans
@@ -29,12 +29,16 @@ from domain.subscription.state import (
 S = SubscriptionStatus
 #: The organization has a subscription already.
 EXISTS = "subscription.exists"
+#: The organization has not paid what it was invoiced on net terms before.
+UNPAID_BEFORE = "subscription.unpaid"
 #: The organization has had a trial, or its card.
 TRIAL_USED = "subscription.trial_used"
 #: Why one ended that was never at the provider, and that nobody declined.
 CANCELLED, PAGE_EXPIRED = "cancelled", "checkout_expired"
 #: Why a trial ended that began on a page: its card has had one, or nobody knows which card it is.
 TRIAL_CARD_USED, TRIAL_CARD_UNKNOWN = "trial_used", "trial_card_unknown"
+#: How long after it was due a period on net terms may be unpaid before the subscription ends.
+NET_GRACE = timedelta(days=30)
 #: Orders that make the subscription.
 MAKING = frozenset({OrderKind.CREATE, OrderKind.CHECK_OUT})
 
@@ -43,7 +47,7 @@ class SubscriptionRefused(Conflict):
     """The subscription does not allow this; `extra["state"]` names its state where it has one.
 
     Its codes: `subscription.exists`, `subscription.same_plan`, `subscription.seats_in_use`, `subscription.trial_used`,
-    `subscription.change_pending`, `subscription.price_changed`, `subscription.wrong_state`.
+    `subscription.change_pending`, `subscription.price_changed`, `subscription.unpaid`, `subscription.wrong_state`.
     """
 
     code = "subscription.wrong_state"
@@ -65,7 +69,9 @@ class Preview:
         return 0 if self.proration is None else self.proration.due_minor
 
 
-def terms_of(plan: Plan, interval: Interval, currency: str, agreed: Sequence[PlanPrice] = ()) -> Terms:
+def terms_of(
+    plan: Plan, interval: Interval, currency: str, agreed: Sequence[PlanPrice] = (), *, net_days: int = 0
+) -> Terms:
     """Return what is agreed when a plan is chosen.
 
     Args:
@@ -73,6 +79,7 @@ def terms_of(plan: Plan, interval: Interval, currency: str, agreed: Sequence[Pla
         interval: how often it is paid.
         currency: what it is paid in.
         agreed: prices of the plan that were agreed with the organization; it is sold for these to whoever has one.
+        net_days: see `Terms`.
 
     Raises:
         Invalid: it is not sold, or not so.
@@ -89,6 +96,7 @@ def terms_of(plan: Plan, interval: Interval, currency: str, agreed: Sequence[Pla
         credits_minor=plan.credits_minor,
         price_id=price.price_id,
         is_agreed=own is not None,
+        net_days=net_days,
     )
 
 
@@ -103,6 +111,19 @@ def require_none(held: Subscription | None) -> None:
             f"The organization has a subscription to the plan {held.terms.plan}. Change it instead.",
             code=EXISTS,
             extra={"plan": held.terms.plan, "state": held.status.value},
+        )
+
+
+def require_none_unpaid(terms: Terms, *, is_unpaid: bool) -> None:
+    """Refuse net terms to whoever has not paid on net terms, or a plan would be had for nothing again and again.
+
+    Raises:
+        SubscriptionRefused: `subscription.unpaid`.
+    """
+    if terms.net_days and is_unpaid:
+        raise SubscriptionRefused(
+            "An invoice of an earlier subscription is not paid. Pay it before subscribing on net terms.",
+            code="subscription.unpaid",
         )
 
 
@@ -180,8 +201,19 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
             "A smaller plan cannot be combined with another interval. Change the plan first.",
             extra={"field": "interval"},
         )
-    # Nothing is paid back: what costs less, and another price of the same plan, begins with the next period.
-    if is_smaller or is_same or (terms.interval is held.interval and terms.amount_minor < held.amount_minor):
+    if held.net_days and terms.interval is not held.interval:
+        raise Invalid(
+            "The interval of a subscription on net terms cannot be changed. Cancel at the end of the period instead.",
+            extra={"field": "interval"},
+        )
+    # Nothing is paid back: what costs less, and another price of the same plan, begins with the next period. So does
+    # everything on net terms, because a part of a period would have a request of its own.
+    if (
+        held.net_days
+        or is_smaller
+        or is_same
+        or (terms.interval is held.interval and terms.amount_minor < held.amount_minor)
+    ):
         return Preview(kind=ChangeKind.DOWNGRADE, terms=terms, acts_at=period.end)
     if subscription.paid_through is not None and subscription.paid_through < period.end:
         # The renewal comes first: its credits are those of the plan before, and so is what is left of them.
@@ -363,6 +395,20 @@ def trial_refused(subscription: Subscription, *, why: str) -> Outcome:
     order = Order(kind=OrderKind.CANCEL, command_id=f"trial:{why}", unknown=subscription.ref is None)
     after = replace(subscription, order=order, ended_why=why)
     return Outcome(subscription=after, event="trial_refused", actor=WORKFLOW, details={"why": why})
+
+
+def is_not_paid(subscription: Subscription, at: datetime) -> bool:
+    """Tell whether what was invoiced on net terms is overdue for so long that the subscription ends."""
+    return subscription.order is None and any(at >= each.due_at + NET_GRACE for each in subscription.requests)
+
+
+def not_paid(subscription: Subscription) -> Outcome:
+    """End a subscription on net terms that nobody pays; what was invoiced stays due."""
+    order = Order(kind=OrderKind.CANCEL, command_id=f"not_paid:{subscription.requests[0].bill_ref}")
+    after = replace(subscription, order=order, ended_why="not_paid")
+    return Outcome(
+        subscription=after, event="not_paid", actor=WORKFLOW, details={"bill": subscription.requests[0].bill_ref}
+    )
 
 
 def told_of_trial_end(subscription: Subscription) -> Outcome:

@@ -12,15 +12,17 @@ from domain.money import allocate
 from domain.plan import Interval
 from domain.subscription.commands import trial_card
 from domain.subscription.period import Anchor, Period
-from domain.subscription.snapshot import Bill, BillReason, ProviderState, SubscriptionSnapshot
+from domain.subscription.snapshot import Bill, BillReason, BillState, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import (
     WINDOW,
     WORKFLOW,
+    Billed,
     Change,
     ChangeKind,
     Grant,
     OrderKind,
     Outcome,
+    Request,
     Settled,
     Subscription,
     SubscriptionStatus,
@@ -46,11 +48,12 @@ class OtherSubscription(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A subscription on its way, and what was settled and granted until here."""
+    """A subscription on its way, and what was settled, granted and billed until here."""
 
     subscription: Subscription
     settled: tuple[Settled, ...] = ()
     grants: tuple[Grant, ...] = ()
+    billed: tuple[Billed, ...] = ()
 
 
 def converge(subscription: Subscription, seen: SubscriptionSnapshot, at: datetime) -> Outcome | None:
@@ -70,12 +73,18 @@ def converge(subscription: Subscription, seen: SubscriptionSnapshot, at: datetim
         trial_end=seen.trial_end,
         checkout=None,
         trial_card=_card_of_trial(subscription, seen),
+        pay_url=_page_to_pay(subscription, seen),
     )
     step = _Step(before)
     for bill in seen.bills:
         if bill.is_paid and bill.ref not in step.subscription.settled:
             step = _settle(step, bill)
+        elif _is_requested(step.subscription, bill):
+            step = _request(step, bill, at)
+        elif bill.state is BillState.VOID:
+            step = replace(step, subscription=_without_request(step.subscription, bill.ref))
     after = _without_done_order(_with_status(_with_period(step.subscription, seen), seen, at))
+    booked = [each.bill_ref for each in step.billed] + [each.bill_ref for each in step.settled]
     if after == subscription:
         return None
     return Outcome(
@@ -85,7 +94,8 @@ def converge(subscription: Subscription, seen: SubscriptionSnapshot, at: datetim
         settled=step.settled,
         grants=step.grants,
         plan=plan_held(after) if plan_held(after) != plan_held(subscription) else None,
-        details={"state": seen.state.value, "bills": [each.bill_ref for each in step.settled]},
+        details={"state": seen.state.value, "bills": booked},
+        billed=step.billed,
     )
 
 
@@ -148,8 +158,62 @@ def _settle(step: _Step, bill: Bill) -> _Step:
         return replace(step, subscription=noted, settled=(*step.settled, _settled(bill, bill.period)))
     step = _caught_up(replace(step, subscription=noted), bill.period.start)
     renewed = _renewed(step.subscription, bill, bill.period)
-    grants = _first_grants(renewed, bill, bill.period)
-    return _Step(renewed, (*step.settled, _settled(bill, bill.period)), (*step.grants, *grants))
+    request = next((each for each in renewed.requests if each.bill_ref == bill.ref), None)
+    if request is None:
+        grants = _first_grants(renewed, bill, bill.period)
+    else:
+        grants = _requested_grants(renewed, request, bill, bill.period)
+        renewed = _without_request(renewed, bill.ref)
+    return _Step(renewed, (*step.settled, _settled(bill, bill.period)), (*step.grants, *grants), step.billed)
+
+
+def _is_requested(subscription: Subscription, bill: Bill) -> bool:
+    """Tell whether payment of a period is requested on net terms, and was not invoiced yet."""
+    is_new = bill.ref not in subscription.settled and all(each.bill_ref != bill.ref for each in subscription.requests)
+    begins = bill.reason in {BillReason.CREATE, BillReason.CYCLE} and bill.period is not None and bill.total_minor > 0
+    return subscription.terms.net_days > 0 and bill.state is BillState.OPEN and is_new and begins
+
+
+def _without_request(subscription: Subscription, bill_ref: str) -> Subscription:
+    left = tuple(each for each in subscription.requests if each.bill_ref != bill_ref)
+    return subscription if left == subscription.requests else replace(subscription, requests=left)
+
+
+def _request(step: _Step, bill: Bill, at: datetime) -> _Step:
+    """Invoice a period that begins on net terms: a change that waited for it acts, and nothing is granted yet."""
+    held, change, period = step.subscription, step.subscription.change, bill.period
+    assert period is not None
+    if change is not None and change.kind is ChangeKind.DOWNGRADE and period.start >= change.acts_at:
+        held = replace(held, terms=change.terms, change=None)
+    due_at = at + timedelta(days=held.terms.net_days)
+    request = Request(bill_ref=bill.ref, credits_minor=held.terms.credits_minor, due_at=due_at)
+    billed = Billed(bill_ref=bill.ref, amount_minor=bill.total_minor, currency=bill.currency, period=period)
+    held = replace(held, requests=(*held.requests, request)[-WINDOW:])
+    return replace(step, subscription=held, billed=(*step.billed, billed))
+
+
+def _requested_grants(subscription: Subscription, request: Request, bill: Bill, period: Period) -> tuple[Grant, ...]:
+    """Return what a period grants that is paid late: what it was invoiced with, also when a newer one is paid."""
+    if subscription.terms.interval is Interval.YEAR:
+        return _first_grants(subscription, bill, period)
+    if not request.credits_minor:
+        return ()
+    return (
+        Grant(
+            key=f"{bill.ref}:{period.start:%Y-%m-%d}",
+            credits_minor=request.credits_minor,
+            bill_ref=bill.ref,
+            paid_minor=bill.paid_minor,
+            month=period,
+        ),
+    )
+
+
+def _page_to_pay(subscription: Subscription, seen: SubscriptionSnapshot) -> str | None:
+    """Return the page of the newest bill that is open; on other terms the provider charges it by itself."""
+    if not subscription.terms.net_days:
+        return None
+    return next((bill.pay_url for bill in reversed(seen.bills) if bill.state is BillState.OPEN), None)
 
 
 def _caught_up(step: _Step, until: datetime) -> _Step:
@@ -181,7 +245,7 @@ def _settle_change(step: _Step, bill: Bill, change: Change | None) -> _Step:
                 month=month,
             ),
         )
-    return _Step(upgraded, (*step.settled, _settled(bill, upgraded.period)), (*step.grants, *grants))
+    return _Step(upgraded, (*step.settled, _settled(bill, upgraded.period)), (*step.grants, *grants), step.billed)
 
 
 def _upgraded(subscription: Subscription, bill: Bill) -> Subscription:
@@ -304,8 +368,11 @@ def _without_done_order(subscription: Subscription) -> Subscription:
 
 def _with_status(subscription: Subscription, seen: SubscriptionSnapshot, at: datetime) -> Subscription:
     status = _STATUS[seen.state]
-    if status is S.ACTIVE and subscription.paid_through is None and subscription.terms.amount_minor:
+    is_charged = subscription.terms.amount_minor > 0 and not subscription.terms.net_days
+    if status is S.ACTIVE and subscription.paid_through is None and is_charged:
         status = S.INCOMPLETE  # active there and nothing received: nothing is given before the money is
+    if status is S.ACTIVE and any(at >= each.due_at for each in subscription.requests):
+        status = S.PAST_DUE  # the provider looks at its newest request alone, which is never overdue by the month
     if status is S.TRIALING and subscription.trial_days and subscription.trial_card is None:
         status = S.INCOMPLETE  # whoever tries is known by their card
     if status is not S.ENDED:
@@ -331,6 +398,8 @@ def _event(before: Subscription, after: Subscription, step: _Step) -> str:
         if before.change is not None and before.change.kind is ChangeKind.UPGRADE and after.change is None:
             return "upgraded"
         return "activated" if before.paid_through is None else "renewed"
+    if step.billed:
+        return "billed"
     if after.status is not before.status:
         return {S.PAST_DUE: "payment_failed", S.UNPAID: "given_up", S.TRIALING: "trial_began"}.get(after.status, "seen")
     return "seen"

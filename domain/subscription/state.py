@@ -54,7 +54,8 @@ CHANGEABLE = frozenset({S.TRIALING, S.ACTIVE})
 class Terms:
     """What is agreed: the plan as it was when it was subscribed to, whatever the configuration says later.
 
-    `is_agreed` says that the price was agreed with the organization, and is not everybody's.
+    `is_agreed` says that the price was agreed with the organization, and is not everybody's. With `net_days` a period
+    is not charged when it begins: payment is requested then, due in so many days.
     """
 
     plan: str
@@ -64,6 +65,7 @@ class Terms:
     credits_minor: int = 0
     price_id: str | None = None
     is_agreed: bool = False
+    net_days: int = 0
 
 
 class ChangeKind(StrEnum):
@@ -131,6 +133,18 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Payment that the provider has requested for a period and nobody has made yet.
+
+    `credits_minor` is what the period grants once it is paid, whatever the plan is by then. It is due with our invoice.
+    """
+
+    bill_ref: str
+    credits_minor: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """The whole state. `version` is the number of its latest event.
 
@@ -147,6 +161,8 @@ class Subscription:
         checkout: that page, until the provider has the subscription.
         trial_card: a digest of the card that a trial was begun with; None on a page until the provider names it.
         trial_told: the organization was told that its trial ends soon.
+        requests: what was invoiced on net terms and is not paid, the newest last.
+        pay_url: the provider's page where the newest of it is paid.
     """
 
     subscription_id: str
@@ -179,6 +195,8 @@ class Subscription:
     checkout: CheckoutPage | None = None
     trial_card: str | None = None
     trial_told: bool = False
+    requests: tuple[Request, ...] = ()
+    pay_url: str | None = None
 
     def has_done(self, command_id: str) -> bool:
         """Tell whether a command of that id was done, as far as the window reaches."""
@@ -202,6 +220,16 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Billed:
+    """A period for which payment was requested on net terms: it is invoiced once, by the bill's own id."""
+
+    bill_ref: str
+    amount_minor: int
+    currency: str
+    period: Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a command, the provider or time does: the next state, the event that says so, and what goes with it."""
 
@@ -212,6 +240,7 @@ class Outcome:
     grants: tuple[Grant, ...] = ()
     plan: str | None = None
     details: Mapping[str, object] = field(default_factory=dict)
+    billed: tuple[Billed, ...] = ()
 
 
 def numbered(outcome: Outcome, command_id: str) -> Outcome:

@@ -28,6 +28,7 @@ class NewSubscription:
         price_id: the provider's id of the price, see `SubscriptionProvider.price`.
         trial_days: how long nothing is charged; zero for none.
         method_ref: the stored method that is charged; the customer's default when left out.
+        net_days: payment is requested and due so many days later; zero where it is charged.
     """
 
     subscription_id: str
@@ -36,6 +37,7 @@ class NewSubscription:
     price_id: str
     trial_days: int = 0
     method_ref: str | None = None
+    net_days: int = 0
 
 
 class SubscriptionProvider(Protocol):

@@ -79,14 +79,16 @@ class StripeSubscriptions:
         return made.id
 
     async def create(self, subscription: NewSubscription, *, idempotency_key: str) -> SubscriptionSnapshot:
-        """Make it and charge its first period, or nothing."""
+        """Make it and charge its first period, or nothing; on net terms, payment is requested within an hour."""
         params: stripe.params.SubscriptionCreateParams = {
             "customer": subscription.customer,
             "items": [{"price": subscription.price_id}],
-            "payment_behavior": "error_if_incomplete",
-            "off_session": True,
             "metadata": _metadata(subscription),
         }
+        if subscription.net_days:
+            params |= {"collection_method": "send_invoice", "days_until_due": subscription.net_days}
+        else:
+            params |= {"payment_behavior": "error_if_incomplete", "off_session": True}
         if subscription.trial_days:
             params["trial_period_days"] = subscription.trial_days
         if subscription.method_ref is not None:

@@ -23,7 +23,7 @@ from ledger.gateway import Ledger
 from models.subscription import SubscriptionBill
 from repositories import invoice
 from repositories import subscription as subscriptions
-from services import credit_note, subscription_refund
+from services import credit_note, invoice_collection, subscription_refund
 from services.purposes.base import Alone
 
 #: An operator has money sent back.
@@ -152,6 +152,7 @@ class InvoiceBooks(Alone):
         """
         row = await invoice.get(session, str(named))
         due = require_payable(invoice.standing_of(row))
+        await invoice_collection.require_not_requested(session, row)
         return Payable(invoice_id=row.id, number=row.number or row.id, due_minor=due, currency=row.currency)
 
     async def share(

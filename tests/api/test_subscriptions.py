@@ -138,6 +138,19 @@ async def test_price_that_was_agreed_with_an_organization_is_what_it_is_shown(
     assert Decimal(shown["due"]["amount"]) < Decimal(listed["due"]["amount"])
 
 
+async def test_net_terms_leave_pages_and_trials_out_and_are_shown(
+    tenant: Tenant, operator: Caller, paying: httpx2.AsyncClient, database: Database
+) -> None:
+    body = {"mode": "prepaid", "net_days": 30, "collection_method": "send_invoice"}
+    good(await operator.ask("PUT", f"/organizations/{tenant.org_id}/billing-terms", json=body))
+    owner = Caller(paying, tenant.owner.token)
+    for wrong in ("checkout", "trial"):
+        answer = await owner.post("/billing/subscribe", {"plan": "starter", wrong: True}, key=new_key())
+        assert refused(answer, 422, "request.invalid")["field"] == wrong
+    await on(database, tenant.org_id, at=datetime.now(UTC) - timedelta(days=1))
+    assert good(await owner.get("/billing/subscription"))["net_days"] == 0
+
+
 async def test_preview_of_a_subscription_whose_period_is_over_is_refused(tenant: Tenant, database: Database) -> None:
     await on(database, tenant.org_id)
     path = "/billing/subscription/preview?plan=professional"

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from domain import accounts
+from domain.invoice.dunning import DAYS
 from domain.invoice.rules import UNTAXED, InvoiceRules
 from domain.plan import Interval
 from domain.subscription.commands import confirmed
@@ -52,6 +53,7 @@ class Subscribed:
                 at=at,
                 plans=PLANS,
                 rules=self.rules,
+                dunned_on=DAYS,
             )
         self.state = numbered_outcome.subscription
 
@@ -79,11 +81,14 @@ class Subscribed:
             return (await ledger.balance(accounts.org_credits(self.org_id))).posted_minor // 10**6
 
 
-async def subscribed(database: Database, plan: str = "starter", interval: Interval = MONTH) -> Subscribed:
+async def subscribed(
+    database: Database, plan: str = "starter", interval: Interval = MONTH, *, net_days: int = 0
+) -> Subscribed:
     org = new_id("org")
     async with database.platform() as session:
         await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
     made = replace(created(plan, interval), org_id=org, subscription_id=new_id("sub"))
+    made = replace(made, terms=replace(made.terms, net_days=net_days))
     one = Subscribed(database, made)
     await one.write(Outcome(subscription=made, event="created", actor="kim"))
     one.state = confirmed(one.state)

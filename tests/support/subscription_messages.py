@@ -19,11 +19,13 @@ from domain.subscription.snapshot import (
     SubscriptionSnapshot,
 )
 from domain.subscription.state import (
+    Billed,
     Change,
     ChangeKind,
     Grant,
     Order,
     OrderKind,
+    Request,
     Settled,
     Subscription,
     SubscriptionStatus,
@@ -39,6 +41,7 @@ TERMS = Terms(
     currency="USD",
     credits_minor=500_000_000,
     price_id="price_1",
+    net_days=30,
 )
 ACTOR = Actor(
     principal="procurement",
@@ -81,6 +84,8 @@ STATE = Subscription(
     checkout=CheckoutPage(ref="cs_1", url="https://example.com/pay", expires_at=T0),
     trial_card="ab" * 32,
     trial_told=True,
+    requests=(Request(bill_ref="in_2", credits_minor=500_000_000, due_at=T0),),
+    pay_url="https://example.com/pay",
 )
 PLANS = Plans(
     (
@@ -159,6 +164,7 @@ def samples() -> list[Message]:
             details={"state": "active"},
             decided_from="abc",
             handled=("evt_1",),
+            billed=(Billed(bill_ref="in_2", amount_minor=29_000, currency="USD", period=MONTH),),
         ),
         messages.RecordedSubscription(applied=True, stored=STATE, declined=DECLINED),
         messages.LoadSubscription(subscription_id="sub_1"),

@@ -406,11 +406,12 @@ async def charge_invoice(
     The answer does not wait for the money: `GET …/collection` shows what becomes of it. 404 where nobody collects it.
     """
     async with deps.session_for(actor) as session:
-        await _seen(session, actor, invoice_id, Permission.OPERATE)
+        row = await _seen(session, actor, invoice_id, Permission.OPERATE)
 
     async def act() -> CollectionView:
         async with deps.session_for(actor) as session:
             held = await _held(session, invoice_id)
+            await invoice_collection.require_not_requested(session, row)
         if not held.has_done(once.command_id):
             await commands.charge(deps, temporal, held, ChargeInvoice(command_id=once.command_id, actor=actor))
         async with deps.session_for(actor) as session:

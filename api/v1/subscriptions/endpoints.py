@@ -1,6 +1,6 @@
 """The one subscription of an organization: made, changed, cancelled and resumed by its run, read from PostgreSQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
@@ -36,10 +36,12 @@ from contracts.subscription import (
     SubscriptionResult,
 )
 from domain.access import Actor, Permission
+from domain.billing_terms import USUAL, BillingTerms
 from domain.errors import Conflict, Invalid, NotFound, Unavailable, other_request
 from domain.ids import customer_command_key, subscription_id_of, subscription_key
+from domain.invoice.collection import CollectionMethod
 from domain.money import parse_amount
-from domain.plan import Interval, Plan, PlanPrice
+from domain.plan import Interval, Plan
 from domain.subscription.commands import (
     CANCELLED,
     PAGE_EXPIRED,
@@ -72,6 +74,7 @@ _REFUSED = (
     (Conflict, "subscription.change_pending"),
     (Conflict, "subscription.price_changed"),
     (Conflict, "subscription.trial_used"),
+    (Conflict, "subscription.unpaid"),
 )
 _FAULTS = (NotFound, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
 _MAKING = errors(*_FAULTS, *_REFUSED, PaymentDeclined, (Conflict, "payment.no_method"))
@@ -243,14 +246,19 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
         Invalid: the plan is not sold, or not so; it has no trial, or there is no way back from a page.
     """
     plan = deps.settings.plan_book.get(body.plan)
-    terms = terms_of(plan, body.interval, body.currency, await _agreed(deps, org_id, plan.name))
+    agreed = await _agreed(deps, org_id)
+    net_days = agreed.net_days if agreed.collection_method is CollectionMethod.SEND_INVOICE else 0
+    terms = terms_of(plan, body.interval, body.currency, agreed.prices_of(plan.name), net_days=net_days)
+    for unknown in ("trial", "checkout"):
+        if net_days and getattr(body, unknown):
+            raise Invalid("On net terms payment is requested: leave this out.", extra={"field": unknown})
     return_url = _return_url(deps, body, plan)
     async with deps.database.platform() as session:
         require_none(await subscriptions.held(session, org_id))
         require_seats(plan, await api_key.seats(session, org_id))
     provider, customers = _provider(deps), deps.providers.customers
     assert customers is not None
-    method = None if return_url else await method_of(deps, actor)
+    method = None if return_url or net_days else await method_of(deps, actor)
     card = None
     with provider_errors():
         customer = await ensure_customer(deps.database, customers, org_id)
@@ -313,14 +321,20 @@ def _provider(deps: Deps) -> SubscriptionProvider:
 
 
 async def _wanted(deps: Deps, held: Subscription, plan: str, interval: Interval | None) -> Terms:
-    agreed = await _agreed(deps, held.org_id, plan)
-    return terms_of(deps.settings.plan_book.get(plan), interval or held.terms.interval, held.terms.currency, agreed)
+    # How it is collected stays as it was agreed when it began.
+    return terms_of(
+        deps.settings.plan_book.get(plan),
+        interval or held.terms.interval,
+        held.terms.currency,
+        (await _agreed(deps, held.org_id)).prices_of(plan),
+        net_days=held.terms.net_days,
+    )
 
 
-async def _agreed(deps: Deps, org_id: str, plan: str) -> Sequence[PlanPrice]:
+async def _agreed(deps: Deps, org_id: str) -> BillingTerms:
     async with deps.database.platform() as session:
         held = await billing_terms.holding(session, org_id, datetime.now(UTC))
-    return () if held is None else held.terms.prices_of(plan)
+    return USUAL if held is None else held.terms
 
 
 async def _priced(deps: Deps, terms: Terms, once: Command) -> Terms:

@@ -45,6 +45,7 @@ class TermsView(ResponseModel):
     price: MoneyView
     credits_per_month: str
     is_agreed_price: bool = Field(description="Whether the price was agreed with the organization.")
+    net_days: int = Field(description="When a period is due after its invoice; 0 where it is charged as it begins.")
 
     @classmethod
     def of(cls, terms: Terms) -> "TermsView":
@@ -55,6 +56,7 @@ class TermsView(ResponseModel):
             price=money(terms.amount_minor, terms.currency),
             credits_per_month=format_amount(terms.credits_minor, CREDIT),
             is_agreed_price=terms.is_agreed,
+            net_days=terms.net_days,
         )
 
 
@@ -79,6 +81,7 @@ class SubscriptionView(TermsView):
     trial_ends_at: datetime | None
     checkout_url: str | None = Field(description="The page where the payer subscribes, while that is awaited.")
     checkout_expires_at: datetime | None
+    pay_url: str | None = Field(description="The page of Stripe's where what is due on net terms is paid.")
 
     @classmethod
     def shown(cls, held: Subscription) -> "SubscriptionView":
@@ -100,6 +103,7 @@ class SubscriptionView(TermsView):
             trial_ends_at=held.trial_end,
             checkout_url=held.checkout and held.checkout.url,
             checkout_expires_at=held.checkout and held.checkout.expires_at,
+            pay_url=held.pay_url,
         )
 
 

@@ -208,6 +208,19 @@ async def test_renewal_that_is_declined_is_past_due_and_tried_again_by_the_provi
     assert owed.next_attempt_at.timestamp() > moment("2027-02-28T02:00")
 
 
+async def test_net_terms_have_payment_requested_that_nobody_is_charged_for(stripe_sandbox: StripeSandbox) -> None:
+    desk = await Desk(stripe_sandbox).open(method=None)
+    made = await desk.subscribe("starter", net_days=10)
+    assert (made.state, [each.state for each in made.bills]) == (ProviderState.ACTIVE, [BillState.DRAFT])
+    await desk.shop.until("2027-01-31T02:00")
+    (requested,) = (await desk.there.retrieve(made.ref)).bills
+    assert (requested.state, requested.total_minor, requested.attempts) == (BillState.OPEN, 2900, 0)
+    assert requested.pay_url is not None
+    await desk.shop.until("2027-02-10T02:00")
+    late = await desk.there.retrieve(made.ref)
+    assert (late.state, late.bills[0].state, late.bills[0].paid_minor) == (ProviderState.PAST_DUE, BillState.OPEN, 0)
+
+
 async def test_trial_charges_nothing_until_it_ends_or_is_upgraded(desk: Desk) -> None:
     trial = await desk.subscribe("starter", trial_days=10)
     assert (trial.state, [each.paid_minor for each in trial.bills]) == (ProviderState.TRIALING, [0])
