@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from dev.stack import limit_story, marketplace_story, reputation_story
+from dev.stack import limit_story, marketplace_story, reputation_story, webhook_story
 from dev.stack.migrate import ROOT
 from dev.stack.narrator import Narrator, Say, StoryEnded
 from dev.stack.payment_story import PaymentStory
@@ -224,7 +224,9 @@ async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES, *, 
                     await reputation_story.ReputationStory(narrator).tell()
                     say(f"\n{len(stories) + 3}. {marketplace_story.TITLE}")
                     await marketplace_story.MarketplaceStory(narrator).tell()
-                    await PaymentStory(narrator).tell(first_number=len(stories) + 4)
+                    say(f"\n{len(stories) + 4}. {webhook_story.TITLE}")
+                    await webhook_story.WebhookStory(narrator).tell()
+                    await PaymentStory(narrator).tell(first_number=len(stories) + 5)
             except StoryEnded:
                 say("   The story ends here.")
             prove_books(narrator)

@@ -123,6 +123,7 @@ RECIPES = {
         "422 request.invalid There is no such type of events.",
         "422 There is no such event.",
     ],
+    "receive-webhooks": ["webhook_endpoint.test", "python got webhook_endpoint.test", "delivered"],
     "verify-webhooks-behind-a-proxy": [
         '{"received":true,"duplicate":false}',
         '{"received":true,"duplicate":true}',

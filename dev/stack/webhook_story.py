@@ -1,0 +1,111 @@
+"""The story of a platform's server that learns of an escrow by webhooks, and misses none although it fails."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from dev.stack.narrator import Json, Narrator, StoryEnded
+
+TITLE = "A server learns of an escrow by webhooks, and misses none although it fails"
+TYPES = ["escrow.opened", "escrow.funded", "escrow.cancel_requested"]
+#: How long the story waits for a webhook, in seconds.
+PATIENCE = 60
+
+
+class Receiver:
+    """A server as a platform has one: it verifies, keeps what it has not seen, and answers."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self.events: dict[str, Json] = {}
+        self.forged = 0
+        self.secret = ""
+        self.url = ""
+        self.fails = 0
+        self._news = asyncio.Event()
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator["Receiver"]:
+        """Listen on a free port of the loopback."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/webhooks"
+        async with server:
+            yield self
+
+    async def has(self, count: int) -> bool:
+        """Wait until so many events have come; False where they do not come in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                while len(self.events) < count:
+                    self._news.clear()
+                    await self._news.wait()
+        return len(self.events) >= count
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            pairs = (line.partition(":") for line in head.split("\r\n")[1:] if line)
+            headers = {name.lower(): value.strip() for name, _, value in pairs}
+            status = self._take(await reader.readexactly(int(headers["content-length"])), headers)
+            writer.write(f"HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
+            await writer.drain()
+        writer.close()
+
+    def _take(self, body: bytes, headers: dict[str, str]) -> int:
+        if self.fails:
+            self.fails -= 1
+            return 503
+        try:
+            Webhook(self.secret).verify(body, headers)
+        except WebhookVerificationError:
+            self.forged += 1
+            return 401
+        # The same event may come twice.
+        self.events.setdefault(headers["webhook-id"], json.loads(body))
+        self._news.set()
+        return 204
+
+
+class WebhookStory:
+    """Tells it with an endpoint of its own."""
+
+    def __init__(self, narrator: Narrator) -> None:
+        """Take who tells it."""
+        self._narrator = narrator
+
+    async def tell(self) -> None:
+        """Tell it; raises StoryEnded when it cannot go on."""
+        narrator = self._narrator
+        async with Receiver().listening() as receiver:
+            made = await narrator.post("client", "/webhook-endpoints", {"url": receiver.url, "types": TYPES})
+            receiver.secret = made["secret"]
+            narrator.say(f"   {receiver.url} gets {', '.join(TYPES)} ({made['id']})")
+            try:
+                await self._follow(receiver)
+            finally:
+                await narrator.delete("client", f"/webhook-endpoints/{made['id']}")
+
+    async def _follow(self, receiver: Receiver) -> None:
+        narrator = self._narrator
+        terms = {"agent_id": narrator.running.ids["agent"], "title": "Tell me", "price": "5.00", "currency": "CREDIT"}
+        contract = await narrator.post("client", "/contracts", terms)
+        escrow = await narrator.post("client", "/escrows", {"contract_id": contract["id"]})
+        await self._expect(receiver, 1)
+        narrator.say("   it opens an escrow, and its server has a webhook, signed with the endpoint's secret")
+        receiver.fails = 1
+        await narrator.post("client", f"/escrows/{escrow['id']}/fund", {"source": "credits"})
+        await narrator.post("client", f"/escrows/{escrow['id']}/cancel", {"reason": "to see it told"})
+        narrator.say("   the escrow is funded, and its end is asked for; the server answers the first webhook with 503")
+        await self._expect(receiver, 3)
+        told = [(event["type"], event["subject_seq"]) for event in receiver.events.values()]
+        narrator.expect("webhooks in their order", told, [(name, number) for number, name in enumerate(TYPES, 1)])
+        narrator.expect("webhooks whose signature was wrong", receiver.forged, 0)
+        narrator.say("   five seconds later it has both, in their order: " + " → ".join(name for name, _ in told))
+
+    async def _expect(self, receiver: Receiver, count: int) -> None:
+        if not await receiver.has(count):
+            self._narrator.problems.append(f"{len(receiver.events)} webhooks came, and not {count}")
+            raise StoryEnded
