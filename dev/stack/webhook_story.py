@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from dev.stack.narrator import Json, Narrator, StoryEnded
+from dev.stack.receiver import listening
 
 TITLE = "A server learns of an escrow by webhooks, and misses none although it fails"
 TYPES = ["escrow.opened", "escrow.funded", "escrow.cancel_requested"]
@@ -30,9 +31,8 @@ class Receiver:
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["Receiver"]:
         """Listen on a free port of the loopback."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/webhooks"
-        async with server:
+        async with listening(self._take) as url:
+            self.url = f"{url}/webhooks"
             yield self
 
     async def has(self, count: int) -> bool:
@@ -44,22 +44,12 @@ class Receiver:
                     await self._news.wait()
         return len(self.events) >= count
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            pairs = (line.partition(":") for line in head.split("\r\n")[1:] if line)
-            headers = {name.lower(): value.strip() for name, _, value in pairs}
-            status = self._take(await reader.readexactly(int(headers["content-length"])), headers)
-            writer.write(f"HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
-            await writer.drain()
-        writer.close()
-
-    def _take(self, body: bytes, headers: dict[str, str]) -> int:
+    async def _take(self, _path: str, headers: Mapping[str, str], body: bytes) -> int:
         if self.fails:
             self.fails -= 1
             return 503
         try:
-            Webhook(self.secret).verify(body, headers)
+            Webhook(self.secret).verify(body, dict(headers))
         except WebhookVerificationError:
             self.forged += 1
             return 401

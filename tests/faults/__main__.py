@@ -32,11 +32,16 @@ from tests.faults.subscriptions import SubscriptionSetup, run_subscriptions
 from tests.faults.subscriptions import described as described_subscriptions
 from tests.faults.sync import SyncSetup, run_sync
 from tests.faults.sync import described as described_sync
+from tests.faults.webhooks import WebhookSetup, run_webhooks
+from tests.faults.webhooks import described as described_webhooks
 from tests.support.bonus import NO_BONUS
 
 #: A run whose setup is given.
 Run = Callable[[Say, Stack], Coroutine[None, None, Findings]]
-RUNS = ("escrows", "payments", "spends", "sync", "invoices", "collecting", "payouts", "subscriptions", "purchases")
+RUNS = (
+    *("escrows", "payments", "spends", "sync", "invoices", "collecting", "payouts", "subscriptions", "purchases"),
+    "webhooks",
+)
 
 
 def main() -> int:
@@ -53,6 +58,8 @@ def main() -> int:
     parser.add_argument("--payouts", type=int, default=60, help="how many payouts are made (60)")
     parser.add_argument("--subscribers", type=int, default=40, help="how many organizations subscribe (40)")
     parser.add_argument("--purchases", type=int, default=60, help="how many agents are bought and used (60)")
+    parser.add_argument("--events", type=int, default=1_000, help="how many events are sent by webhook (1000)")
+    parser.add_argument("--endpoints", type=int, default=10, help="how many endpoints get webhooks (10)")
     parser.add_argument("--kills", type=int, default=4, help="how often each part is killed (4)")
     parser.add_argument("--clients", type=int, default=20, help="how many clients work at once (20)")
     parser.add_argument("--seed", type=int, default=None, help="draws the same plans, kills and outages again")
@@ -68,6 +75,7 @@ def main() -> int:
     payouts = PayoutSetup(seed, options.payouts, options.kills)
     subscriptions = SubscriptionSetup(seed, options.subscribers, options.kills)
     purchases = PurchaseSetup(seed, options.purchases, options.kills)
+    webhooks = WebhookSetup(seed, options.events, options.endpoints, options.kills, clients=options.clients)
     wanted = {
         "escrows": (described(escrows), partial(run, escrows)),
         "payments": (described_payments(payments), partial(run_payments, payments)),
@@ -78,6 +86,7 @@ def main() -> int:
         "payouts": (described_payouts(payouts), partial(run_payouts, payouts)),
         "subscriptions": (described_subscriptions(subscriptions), partial(run_subscriptions, subscriptions)),
         "purchases": (described_purchases(purchases), partial(run_purchases, purchases)),
+        "webhooks": (described_webhooks(webhooks), partial(run_webhooks, webhooks)),
     }
     return max([_one(seed, *wanted[name]) for name in options.runs or RUNS])
 

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 from dev.stack.supervisor import PARTS, Stack
@@ -60,10 +61,23 @@ class Killer:
         *,
         parts: Sequence[str],
         when_back: Callable[[str], Awaitable[object]] | None = None,
+        around: Callable[[Sequence[str]], AbstractAsyncContextManager[object]] | None = None,
     ) -> None:
-        """`work` is how many pieces there are; `when_back` is called when a part that was killed is ready again."""
+        """Take what is killed, how often and when.
+
+        Args:
+            stack: whose parts they are.
+            journal: of the clients.
+            seed: draws order and moments.
+            each: how often each part is killed.
+            work: how many pieces there are.
+            parts: what is killed.
+            when_back: called when a part that was killed is ready again.
+            around: entered with the parts of a strike before it falls, and left when it has fallen.
+        """
         self.strikes = draw_kills(seed, each, parts)
         self._when_back = when_back
+        self._around = around or (lambda _parts: nullcontext())
         self.done: list[Kill] = []
         self._stack = stack
         self._journal = journal
@@ -93,8 +107,9 @@ class Killer:
             await self._until(lambda: journal.finished >= int(self._share * number))  # noqa: B023
             further = len(journal.answered) + self._rng.randint(1, max(1, int(self._share / 2)))
             await self._until(lambda: len(journal.answered) >= further and journal.active > 0)  # noqa: B023
-            kill = Kill(parts, time.monotonic(), self._journal.active, {})
-            await asyncio.gather(*(self._stack.kill(part) for part in parts))
+            async with self._around(parts):
+                kill = Kill(parts, time.monotonic(), self._journal.active, {})
+                await asyncio.gather(*(self._stack.kill(part) for part in parts))
             self.done.append(kill)
             self._down = True
             await self._journal.note()

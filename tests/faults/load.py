@@ -3,8 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,13 +39,14 @@ async def under_kills(
     stack: Stack,
     findings: Findings,
     act: Callable[[RetryingClient, Journal, int], Awaitable[None]],
+    around: Callable[[Sequence[str]], AbstractAsyncContextManager[object]] | None = None,
 ) -> Journal:
     """Have everything done by its number while parts are killed, and find out whether they were.
 
-    What gets no answer is noted as wrong.
+    What gets no answer is noted as wrong; `around` is the killer's.
     """
     journal = Journal()
-    killer = Killer(stack, journal, load.seed, load.kills, load.count, parts=load.parts)
+    killer = Killer(stack, journal, load.seed, load.kills, load.count, parts=load.parts, around=around)
     clients = [RetryingClient(stack.api_url, f"{load.seed} {load.what} {n}", journal) for n in range(load.clients)]
     numbers, began = iter(range(load.count)), time.monotonic()
 

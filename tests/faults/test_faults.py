@@ -24,6 +24,7 @@ from tests.faults.run import PRODUCT, Setup, report, run, running
 from tests.faults.spends import SpendSetup, run_spends
 from tests.faults.subscriptions import SubscriptionSetup, run_subscriptions
 from tests.faults.sync import SyncSetup, run_sync
+from tests.faults.webhooks import WebhookSetup, run_webhooks
 from tests.support.seeds import FAULTS_SEED
 
 #: Four for each strike.
@@ -53,6 +54,7 @@ RUNS: list[tuple[str, Any, int]] = [
         partial(run_sync, SyncSetup(FAULTS_SEED, 40, 1, batch=8, charging_kills=1, parts=("postgres", "litellm"))),
         7,
     ),
+    ("webhooks", partial(run_webhooks, WebhookSetup(FAULTS_SEED, 60, 4, 1, ("worker", "server"), clients=4)), 7),
     # A worker that died is missed after half a minute: by hand only.
     ("invoices", partial(run_invoices, InvoiceSetup(FAULTS_SEED, 90, kills=1, parts=("postgres",))), 7),
     # The clock of Stripe is a month ahead after it, so it comes last.
