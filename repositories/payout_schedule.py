@@ -7,14 +7,14 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.payout.schedule import Interval, PayoutSchedule
+from domain.payout.schedule import PayoutInterval, PayoutSchedule
 from models.payout import PayoutScheduleRow
 
 
 def schedule_of(row: PayoutScheduleRow) -> PayoutSchedule:
     """Return what a row holds."""
     return PayoutSchedule(
-        interval=Interval(row.interval), weekly_anchor=row.weekly_anchor, monthly_anchor=row.monthly_anchor
+        interval=PayoutInterval(row.interval), weekly_anchor=row.weekly_anchor, monthly_anchor=row.monthly_anchor
     )
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from domain.errors import Invalid
 
 
-class Interval(StrEnum):
+class PayoutInterval(StrEnum):
     """How often everything that is available is paid out."""
 
     MANUAL = "manual"
@@ -29,15 +29,15 @@ class PayoutSchedule:
         monthly_anchor: the day of the month, with `monthly` alone; in a shorter month its last day.
     """
 
-    interval: Interval = Interval.MANUAL
+    interval: PayoutInterval = PayoutInterval.MANUAL
     weekly_anchor: str | None = None
     monthly_anchor: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse an anchor that does not belong to the interval; `Invalid` names the field."""
-        if (self.weekly_anchor is not None) != (self.interval is Interval.WEEKLY):
+        if (self.weekly_anchor is not None) != (self.interval is PayoutInterval.WEEKLY):
             raise Invalid("weekly_anchor goes with the interval weekly.", extra={"field": "weekly_anchor"})
-        if (self.monthly_anchor is not None) != (self.interval is Interval.MONTHLY):
+        if (self.monthly_anchor is not None) != (self.interval is PayoutInterval.MONTHLY):
             raise Invalid("monthly_anchor goes with the interval monthly.", extra={"field": "monthly_anchor"})
         if self.weekly_anchor is not None and self.weekly_anchor not in WEEKDAYS:
             raise Invalid("weekly_anchor is a day of the week, such as monday.", extra={"field": "weekly_anchor"})
@@ -48,14 +48,14 @@ class PayoutSchedule:
         """Return the first day after this one on which it pays out; None where nobody is paid without asking."""
         following = day + timedelta(days=1)
         match self.interval:
-            case Interval.MANUAL:
+            case PayoutInterval.MANUAL:
                 return None
-            case Interval.DAILY:
+            case PayoutInterval.DAILY:
                 return following
-            case Interval.WEEKLY:
+            case PayoutInterval.WEEKLY:
                 ahead = (WEEKDAYS.index(self.weekly_anchor or WEEKDAYS[0]) - following.weekday()) % 7
                 return following + timedelta(days=ahead)
-            case Interval.MONTHLY:
+            case PayoutInterval.MONTHLY:
                 first = following.replace(day=1)
                 here = _on(first, self.monthly_anchor or 1)
                 return here if here >= following else _on(_next_month(first), self.monthly_anchor or 1)

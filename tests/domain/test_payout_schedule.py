@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from domain.errors import Invalid
-from domain.payout.schedule import Interval, PayoutSchedule
+from domain.payout.schedule import PayoutInterval, PayoutSchedule
 
 DAY = date(2028, 1, 31)
 
@@ -21,28 +21,28 @@ def days(schedule: PayoutSchedule, count: int) -> list[date]:
 
 
 def test_month_that_is_too_short_pays_on_its_last_day_and_the_next_one_on_the_anchor_again() -> None:
-    schedule = PayoutSchedule(interval=Interval.MONTHLY, monthly_anchor=31)
+    schedule = PayoutSchedule(interval=PayoutInterval.MONTHLY, monthly_anchor=31)
     assert days(schedule, 3) == [date(2028, 2, 29), date(2028, 3, 31), date(2028, 4, 30)]
-    assert days(PayoutSchedule(interval=Interval.MONTHLY, monthly_anchor=15), 1) == [date(2028, 2, 15)]
+    assert days(PayoutSchedule(interval=PayoutInterval.MONTHLY, monthly_anchor=15), 1) == [date(2028, 2, 15)]
 
 
 def test_week_pays_on_its_day_and_never_today() -> None:
-    assert days(PayoutSchedule(interval=Interval.WEEKLY, weekly_anchor="monday"), 2) == [
+    assert days(PayoutSchedule(interval=PayoutInterval.WEEKLY, weekly_anchor="monday"), 2) == [
         DAY + timedelta(days=7),
         DAY + timedelta(days=14),
     ]
-    assert days(PayoutSchedule(interval=Interval.DAILY), 2) == [date(2028, 2, 1), date(2028, 2, 2)]
+    assert days(PayoutSchedule(interval=PayoutInterval.DAILY), 2) == [date(2028, 2, 1), date(2028, 2, 2)]
     assert PayoutSchedule().next_after(DAY) is None
 
 
 @pytest.mark.parametrize(
     ("interval", "anchors", "field"),
     [
-        (Interval.WEEKLY, {}, "weekly_anchor"),
-        (Interval.WEEKLY, {"weekly_anchor": "someday"}, "weekly_anchor"),
-        (Interval.DAILY, {"weekly_anchor": "monday"}, "weekly_anchor"),
-        (Interval.MONTHLY, {}, "monthly_anchor"),
-        (Interval.MONTHLY, {"monthly_anchor": 32}, "monthly_anchor"),
+        (PayoutInterval.WEEKLY, {}, "weekly_anchor"),
+        (PayoutInterval.WEEKLY, {"weekly_anchor": "someday"}, "weekly_anchor"),
+        (PayoutInterval.DAILY, {"weekly_anchor": "monday"}, "weekly_anchor"),
+        (PayoutInterval.MONTHLY, {}, "monthly_anchor"),
+        (PayoutInterval.MONTHLY, {"monthly_anchor": 32}, "monthly_anchor"),
     ],
 )
 def test_anchor_that_does_not_go_with_the_interval_is_refused(interval, anchors, field) -> None:

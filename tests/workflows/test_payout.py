@@ -10,7 +10,7 @@ from contracts.payout import GiveUpPayout, PayoutResult, PayoutSignal
 from domain import accounts
 from domain.errors import DomainError
 from domain.money import CREDIT
-from domain.payout.schedule import Interval, PayoutSchedule
+from domain.payout.schedule import PayoutInterval, PayoutSchedule
 from ledger.gateway import Ledger
 from repositories import payout as payouts
 from repositories import payout_schedule
@@ -192,7 +192,7 @@ async def test_schedule_pays_out_once_a_day_and_tries_a_held_day_again(stage):
             await payout_schedule.put(
                 session,
                 org,
-                PayoutSchedule(interval=Interval.DAILY),
+                PayoutSchedule(interval=PayoutInterval.DAILY),
                 next_on=datetime.now(UTC).date() - timedelta(days=day_before),
                 by="test",
                 at=datetime.now(UTC),

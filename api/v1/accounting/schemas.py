@@ -93,7 +93,7 @@ class TrialBalanceView(ResponseModel):
         )
 
 
-class StatementLineView(ResponseModel):
+class StatementSectionLineView(ResponseModel):
     """A line of a statement; positive on the normal side of its section."""
 
     line: str
@@ -103,13 +103,15 @@ class StatementLineView(ResponseModel):
 class SectionView(ResponseModel):
     """A section of a statement."""
 
-    lines: list[StatementLineView]
+    lines: list[StatementSectionLineView]
     total: str
 
     @classmethod
     def of(cls, section: Section, asset: str) -> Self:
         """Show a section."""
-        lines = [StatementLineView(line=line, amount=format_amount(minor, asset)) for line, minor in section.lines]
+        lines = [
+            StatementSectionLineView(line=line, amount=format_amount(minor, asset)) for line, minor in section.lines
+        ]
         return cls(lines=lines, total=format_amount(section.total_minor, asset))
 
 

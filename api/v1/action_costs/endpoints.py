@@ -12,7 +12,7 @@ from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
 from api.tenancy import visible_organization
-from api.v1.action_costs.schemas import CostChange, CostList, CostVersionView, CostView
+from api.v1.action_costs.schemas import ActionCostView, CostChange, CostList, CostVersionView
 from domain.access import Actor, Permission
 from domain.action_cost import is_action
 from domain.errors import Invalid, NotFound
@@ -31,7 +31,7 @@ async def list_costs(deps: DepsDep, organization_id: Whose = None, actor: Actor 
     org_id = _whose(actor, organization_id)
     async with deps.session_for(actor) as session:
         found = await action_cost.in_force_for(session, deps.settings.default_costs, org_id)
-    return CostList(data=[CostView.of(found[name]) for name in sorted(found)])
+    return CostList(data=[ActionCostView.of(found[name]) for name in sorted(found)])
 
 
 @router.put("/credits/costs/{action}", response_model=CostVersionView, responses=errors(NotFound))

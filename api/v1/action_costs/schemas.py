@@ -22,7 +22,7 @@ class CostChange(RequestModel):
     note: Note | None = None
 
 
-class CostView(ResponseModel):
+class ActionCostView(ResponseModel):
     """What an action costs."""
 
     action: str
@@ -33,7 +33,7 @@ class CostView(ResponseModel):
     version: int = Field(description="Counts the prices that this source set for the action; 0 for a default.")
 
     @classmethod
-    def of(cls, cost: Cost) -> "CostView":
+    def of(cls, cost: Cost) -> "ActionCostView":
         """Show a cost."""
         return cls(
             action=cost.action,
@@ -46,7 +46,7 @@ class CostView(ResponseModel):
 class CostList(ResponseModel):
     """What each action costs, by name."""
 
-    data: list[CostView]
+    data: list[ActionCostView]
     next_cursor: None = None
 
 

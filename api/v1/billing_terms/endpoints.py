@@ -11,7 +11,7 @@ from api.auth import ActorDep, permit
 from api.deps import DepsDep
 from api.errors import errors
 from api.idempotency import Command, idempotency
-from api.v1.billing_terms.schemas import BillingTermsSet, BillingTermsView, TermsView
+from api.v1.billing_terms.schemas import BillingTermsSet, BillingTermsView, TermsVersionView
 from domain.access import Permission
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Forbidden, NotFound
@@ -81,6 +81,6 @@ async def _shown(session: AsyncSession, org_id: str, now: datetime) -> BillingTe
     following = terms.version_of(newest[0]) if newest and newest[0].version > holding.number else None
     return BillingTermsView(
         organization_id=org_id,
-        next=None if following is None else TermsView.of(following),
-        **TermsView.of(holding).model_dump(),
+        next=None if following is None else TermsVersionView.of(following),
+        **TermsVersionView.of(holding).model_dump(),
     )

@@ -106,7 +106,7 @@ class BillingTermsSet(RequestModel):
         )
 
 
-class PlanPriceView(ResponseModel):
+class AgreedPlanPriceView(ResponseModel):
     """What the organization pays for a plan."""
 
     plan: str
@@ -116,14 +116,14 @@ class PlanPriceView(ResponseModel):
     price_id: str | None
 
 
-class DiscountView(ResponseModel):
+class VolumeDiscountView(ResponseModel):
     """From these net charges of a month on, all of its usage is cheaper by a share."""
 
     from_amount: str = Field(serialization_alias="from")
     discount: str
 
 
-class TermsView(ResponseModel):
+class TermsVersionView(ResponseModel):
     """One version of billing terms."""
 
     version: int = Field(description="0: none were agreed, and these are the usual ones.")
@@ -134,13 +134,13 @@ class TermsView(ResponseModel):
     time_zone: str
     minimum_commitment: str
     commitment_from: date | None
-    volume_discounts: list[DiscountView]
+    volume_discounts: list[VolumeDiscountView]
     net_days: int
     collection_method: CollectionMethod
-    plan_prices: list[PlanPriceView]
+    plan_prices: list[AgreedPlanPriceView]
 
     @classmethod
-    def of(cls, version: TermsVersion) -> "TermsView":
+    def of(cls, version: TermsVersion) -> "TermsVersionView":
         """Show a version."""
         terms, agreed = version.terms, version.number > 0
         return cls(
@@ -153,7 +153,7 @@ class TermsView(ResponseModel):
             minimum_commitment=format_amount(terms.commitment_minor, terms.currency),
             commitment_from=terms.commitment_from,
             volume_discounts=[
-                DiscountView(
+                VolumeDiscountView(
                     from_amount=format_amount(step.from_minor, terms.currency),
                     discount=f"{step.discount_bps // 10_000}.{step.discount_bps % 10_000:04d}",
                 )
@@ -162,7 +162,7 @@ class TermsView(ResponseModel):
             net_days=terms.net_days,
             collection_method=terms.collection_method,
             plan_prices=[
-                PlanPriceView(
+                AgreedPlanPriceView(
                     plan=each.plan,
                     interval=each.price.interval,
                     amount=format_amount(each.price.amount_minor, each.price.currency),
@@ -174,8 +174,10 @@ class TermsView(ResponseModel):
         )
 
 
-class BillingTermsView(TermsView):
+class BillingTermsView(TermsVersionView):
     """The billing terms that hold now, and those that follow."""
 
     organization_id: str
-    next: TermsView | None = Field(description="What was agreed from the next month on; null where nothing changes.")
+    next: TermsVersionView | None = Field(
+        description="What was agreed from the next month on; null where nothing changes."
+    )

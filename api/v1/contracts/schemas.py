@@ -98,7 +98,7 @@ class ContractCreate(RequestModel):
     commission_bps: int | None = Field(default=None, ge=0, le=10_000, description="For operators only.")
 
 
-class MilestoneView(ResponseModel):
+class ContractMilestoneView(ResponseModel):
     """A part of the work with its own price."""
 
     name: str
@@ -129,7 +129,7 @@ class ContractView(ResponseModel):
     commission_bps: int
     commission_rule: str = Field(description="Which rule gave the commission.")
     level: str | None = Field(description="The level that the agent had by its reputation; null without levels.")
-    milestones: list[MilestoneView]
+    milestones: list[ContractMilestoneView]
     status: ContractStatus = Field(description="An escrow can be opened for an accepted contract only.")
     outside_listing: list[str] = Field(description="The terms outside of the agent's listing.")
     accept_by: datetime | None = Field(
@@ -167,7 +167,7 @@ class ContractView(ResponseModel):
             commission_rule=commission_rule(row.commission_from, row.level_version, row.level_name, row.quote_id),
             level=row.level_name,
             milestones=[
-                MilestoneView(name=item["name"], amount=format_amount(item["amount_minor"], row.currency))
+                ContractMilestoneView(name=item["name"], amount=format_amount(item["amount_minor"], row.currency))
                 for item in row.milestones
             ],
             status=status_of(row.accept_by, row.accepted_at, datetime.now(UTC)),

@@ -197,7 +197,7 @@ class SignatureView(ResponseModel):
     on_behalf: bool = Field(description="Whether an operator signed on behalf of the signatory.")
 
 
-class MilestoneView(ResponseModel):
+class EscrowMilestoneView(ResponseModel):
     """A part of the work."""
 
     name: str
@@ -271,7 +271,7 @@ class EscrowView(ResponseModel):
     signatures: list[SignatureView]
     validation_threshold: str | None
     validation_score: str | None
-    milestones: list[MilestoneView]
+    milestones: list[EscrowMilestoneView]
     delivery: DeliveryView | None
     deadlines: DeadlinesView
     dispute: DisputeView | None
@@ -288,7 +288,7 @@ class FundedView(EscrowView):
     payment: PaymentView | None = None
 
 
-class EventView(ResponseModel):
+class EscrowEventView(ResponseModel):
     """One event: who did what and when, the state after it, and the ledger transfer that it caused."""
 
     number: int
@@ -304,7 +304,7 @@ class EventView(ResponseModel):
 class TimelineView(ResponseModel):
     """A page of the events of an escrow, oldest first."""
 
-    data: list[EventView]
+    data: list[EscrowEventView]
     next_cursor: str | None = Field(
         default=None, description="Pass it as `cursor` for the next page; null on the last page."
     )
@@ -351,9 +351,9 @@ def view(escrow: Escrow) -> EscrowView:
     )
 
 
-def event_view(row: EscrowEventRow) -> EventView:
+def event_view(row: EscrowEventRow) -> EscrowEventView:
     """Show a step to a client."""
-    return EventView(
+    return EscrowEventView(
         number=row.number,
         kind=row.kind,
         status=Status(row.status),
@@ -373,7 +373,7 @@ def _artifacts(artifacts: tuple[Artifact, ...]) -> list[dict[str, str | None]]:
     return [{"uri": artifact.uri, "sha256": artifact.sha256} for artifact in artifacts]
 
 
-def _milestones(escrow: Escrow) -> list[MilestoneView]:
+def _milestones(escrow: Escrow) -> list[EscrowMilestoneView]:
     under_review = escrow.delivery.milestone if escrow.delivery and escrow.status is Status.DELIVERED else None
 
     def status(name: str) -> Literal["pending", "delivered", "released"]:
@@ -382,7 +382,9 @@ def _milestones(escrow: Escrow) -> list[MilestoneView]:
         return "delivered" if name == under_review else "pending"
 
     return [
-        MilestoneView(name=m.name, amount=format_amount(m.amount_minor, escrow.terms.currency), status=status(m.name))
+        EscrowMilestoneView(
+            name=m.name, amount=format_amount(m.amount_minor, escrow.terms.currency), status=status(m.name)
+        )
         for m in escrow.terms.milestones
     ]
 

@@ -147,7 +147,7 @@ class CreditNoteCreate(RequestModel):
     reason: Name
 
 
-class LineView(ResponseModel):
+class InvoiceLineView(ResponseModel):
     """A line of an invoice."""
 
     description: str
@@ -162,7 +162,7 @@ class LineView(ResponseModel):
     period_end: datetime | None
 
 
-class DiscountView(ResponseModel):
+class InvoiceDiscountView(ResponseModel):
     """A discount on the whole invoice."""
 
     description: str
@@ -204,8 +204,8 @@ class InvoiceView(ResponseModel):
         description="Why it is due again. It is neither charged nor dunned until an operator resumes it."
     )
     includes_tax: bool = Field(description="Whether the amounts of its lines include their tax.")
-    lines: list[LineView]
-    discounts: list[DiscountView]
+    lines: list[InvoiceLineView]
+    discounts: list[InvoiceDiscountView]
     taxes: list[TaxView]
     note: str | None
     issued_at: datetime = Field(description="When it was finalised; of a draft, when it was made.")
@@ -273,7 +273,7 @@ def view(row: InvoiceRow, now: datetime) -> InvoiceView:
         includes_tax=row.includes_tax,
         lines=[_line(stored, own) for stored in row.lines],
         discounts=[
-            DiscountView(
+            InvoiceDiscountView(
                 description=each["description"],
                 amount=own(each["amount_minor"]) if "amount_minor" in each else None,
                 share=format_ratio(each["share_e4"]) if "share_e4" in each else None,
@@ -300,9 +300,9 @@ def view(row: InvoiceRow, now: datetime) -> InvoiceView:
     )
 
 
-def _line(stored: Mapping[str, Any], own: Callable[[int], str]) -> LineView:
+def _line(stored: Mapping[str, Any], own: Callable[[int], str]) -> InvoiceLineView:
     line = invoices.line_of(stored)
-    return LineView(
+    return InvoiceLineView(
         description=line.description,
         quantity=line.quantity,
         unit_amount=own(line.unit_minor),

@@ -20,7 +20,7 @@ from api.v1.payments import commands
 from api.v1.payments.commands import PaymentDeclined
 from api.v1.payments.schemas import (
     CancelPayment,
-    Capture,
+    CapturePayment,
     Confirm,
     PaymentCreate,
     PaymentTimeline,
@@ -269,7 +269,7 @@ async def confirm_payment(
 
 @router.post("/payments/{payment_id}/capture", response_model=PaymentView, responses=errors(*_COMMANDED))
 async def capture_payment(
-    payment_id: str, sender: SenderDep, once: MovesMoney, body: Capture | None = None
+    payment_id: str, sender: SenderDep, once: MovesMoney, body: CapturePayment | None = None
 ) -> Response:
     """Take what was authorized, or a part of it; the rest is released."""
     payment = await sender.find(payment_id, Permission.PAY)

@@ -85,7 +85,7 @@ class Confirm(RequestModel):
     payment_method: MethodRef | None = None
 
 
-class Capture(RequestModel):
+class CapturePayment(RequestModel):
     """Takes what was authorized, or a part of it; the rest is released."""
 
     model_config = example(amount="20.00")
@@ -146,7 +146,7 @@ class DepositView(ResponseModel):
     uri: str | None
 
 
-class QuoteView(ResponseModel):
+class CoinQuoteView(ResponseModel):
     """The rate that an amount in coins was made with. What is sent later is worth what coins cost then."""
 
     price: str = Field(description="Of one coin, in `currency`.")
@@ -223,7 +223,7 @@ class PaymentView(ResponseModel):
     deposit: DepositView | None
     seen_amount: str = Field(description="On a chain: sent, and not final yet.")
     confirmations: int | None
-    quote: QuoteView | None
+    quote: CoinQuoteView | None
     decline: DeclineView | None
     refunds: list[RefundView]
     workflow_id: str
@@ -352,11 +352,11 @@ def _deposit(payment: Payment) -> DepositView | None:
     )
 
 
-def _quote(payment: Payment) -> QuoteView | None:
+def _quote(payment: Payment) -> CoinQuoteView | None:
     quote = payment.terms.quote
     if quote is None:
         return None
-    return QuoteView(
+    return CoinQuoteView(
         price=quote.price,
         currency=quote.currency,
         amount=format_amount(quote.amount_minor, quote.currency),

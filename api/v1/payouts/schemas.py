@@ -12,7 +12,7 @@ from contracts.payout import MAX_REASON
 from domain.creator import CreatorAccount
 from domain.money import format_amount
 from domain.payable import PayableState, Share
-from domain.payout.schedule import Interval, PayoutSchedule
+from domain.payout.schedule import PayoutInterval, PayoutSchedule
 from domain.payout.state import Payout
 from models.payout import PayoutRow, PayoutScheduleRow
 from repositories.payable import Flow
@@ -177,7 +177,7 @@ class PayoutScheduleUpdate(RequestModel):
 
     model_config = example(interval="weekly", weekly_anchor="friday")
 
-    interval: Interval
+    interval: PayoutInterval
     weekly_anchor: str | None = Field(default=None, max_length=9, description="A day of the week, with `weekly`.")
     monthly_anchor: Annotated[int, Field(strict=True, ge=1, le=31)] | None = Field(
         default=None, description="A day of the month, with `monthly`; in a shorter month its last day."
@@ -206,7 +206,7 @@ class PayoutScheduleView(ResponseModel):
     def of(cls, org_id: str, row: PayoutScheduleRow | None) -> Self:
         """Show a row; without one nothing is paid out without asking."""
         if row is None:
-            return cls(organization_id=org_id, interval=Interval.MANUAL.value)
+            return cls(organization_id=org_id, interval=PayoutInterval.MANUAL.value)
         return cls(
             organization_id=org_id,
             interval=row.interval,

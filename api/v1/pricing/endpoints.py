@@ -13,7 +13,7 @@ from api.errors import errors
 from api.fields import Amount, Currency, OrganizationId
 from api.idempotency import Command, idempotency
 from api.tenancy import known_organization
-from api.v1.pricing.schemas import MAX_QUANTITY, ExplanationView, PriceView, QuoteCreate, QuoteView
+from api.v1.pricing.schemas import MAX_QUANTITY, PriceExplanationView, PriceQuoteView, PriceView, QuoteCreate
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, Invalid, NotFound
 from domain.money import CREDIT, format_amount, parse_amount
@@ -64,7 +64,9 @@ async def get_price(
 
 
 @router.get(
-    "/payments/pricing/{agent_id}/explanation", response_model=ExplanationView, responses=_ERRORS | errors(Forbidden)
+    "/payments/pricing/{agent_id}/explanation",
+    response_model=PriceExplanationView,
+    responses=_ERRORS | errors(Forbidden),
 )
 async def explain_price(
     agent_id: str,
@@ -74,17 +76,17 @@ async def explain_price(
     currency: Base = None,
     quantity: Amounts = 1,
     organization_id: Client = None,
-) -> ExplanationView:
+) -> PriceExplanationView:
     """Explain a price: what was measured, and each rule that was judged, whether it applied or not. For operators."""
     asked, price = await _price(deps, actor, agent_id, organization_id, quantity, base_price, currency)
     permit(actor, Permission.OPERATE)
-    return ExplanationView.explain(price, asked, deps.settings.commission_bps)
+    return PriceExplanationView.explain(price, asked, deps.settings.commission_bps)
 
 
 @router.post(
     "/payments/pricing/{agent_id}/quotes",
     status_code=201,
-    response_model=QuoteView,
+    response_model=PriceQuoteView,
     responses=_ERRORS | errors(Forbidden),
 )
 async def create_quote(
@@ -94,7 +96,7 @@ async def create_quote(
     await _seen(deps, actor, agent_id)
     permit(actor, Permission.AWARD)
 
-    async def create() -> QuoteView:
+    async def create() -> PriceQuoteView:
         org_id = await _client(deps, actor, body.organization_id)
         if org_id is None:
             raise Invalid("Name the organization with organization_id.", extra={"field": "organization_id"})
@@ -108,19 +110,19 @@ async def create_quote(
                 usual_bps=deps.settings.commission_bps,
                 command_id=command.command_id,
             )
-            return QuoteView.show(row)
+            return PriceQuoteView.show(row)
 
     return await command.run(create, status_code=201)
 
 
-@router.get("/payments/pricing/{agent_id}/quotes/{quote_id}", response_model=QuoteView, responses=errors(NotFound))
-async def get_quote(agent_id: str, quote_id: str, deps: DepsDep, actor: ActorDep) -> QuoteView:
+@router.get("/payments/pricing/{agent_id}/quotes/{quote_id}", response_model=PriceQuoteView, responses=errors(NotFound))
+async def get_quote(agent_id: str, quote_id: str, deps: DepsDep, actor: ActorDep) -> PriceQuoteView:
     """Read a quote of the organization."""
     async with deps.session_for(actor) as session:
         row = await pricing.get_quote(session, quote_id)
         if row.agent_id != agent_id:
             raise NotFound(pricing.NO_QUOTE)
-        return QuoteView.show(row)
+        return PriceQuoteView.show(row)
 
 
 async def _price(

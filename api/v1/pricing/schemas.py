@@ -80,7 +80,7 @@ class ConsideredView(ResponseModel):
     reason: str
 
 
-class ExplanationView(PriceView):
+class PriceExplanationView(PriceView):
     """Why an agent has its price: what was measured, and what each rule made of it, in order."""
 
     agent_id: str
@@ -93,7 +93,7 @@ class ExplanationView(PriceView):
     rules: list[ConsideredView]
 
     @classmethod
-    def explain(cls, price: Price, asked: Asked, usual_bps: int) -> "ExplanationView":
+    def explain(cls, price: Price, asked: Asked, usual_bps: int) -> "PriceExplanationView":
         """Show a price with all that it was made from; `usual_bps` is the platform's usual commission."""
         facts = asked.facts
         view = PriceView.of(price, facts.currency)
@@ -162,7 +162,7 @@ class QuoteCreate(RequestModel):
     organization_id: OrganizationId | None = Field(default=None, description="The client; for operators only.")
 
 
-class QuoteView(PriceView):
+class PriceQuoteView(PriceView):
     """A price that is kept for a client, to be used once."""
 
     id: str
@@ -178,7 +178,7 @@ class QuoteView(PriceView):
     contract_id: str | None
 
     @classmethod
-    def show(cls, row: PricingQuote) -> "QuoteView":
+    def show(cls, row: PricingQuote) -> "PriceQuoteView":
         """Show a row."""
         lines: list[dict[str, Any]] = row.adjustments
         return cls(

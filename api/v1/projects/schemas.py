@@ -71,7 +71,7 @@ class ProjectView(ResponseModel):
         )
 
 
-class LimitView(ResponseModel):
+class ProjectLimitView(ResponseModel):
     """A limit and what is used of it. After a change to a smaller plan, more can be used than the limit."""
 
     limit: int | None = Field(description="null for any number.")
@@ -91,8 +91,8 @@ class LimitsView(ResponseModel):
 
     organization_id: str
     tier: str = Field(description="The plan that the organization is on.")
-    projects: LimitView
-    deployments: LimitView
+    projects: ProjectLimitView
+    deployments: ProjectLimitView
     slots: SlotsView
     slot_price: MoneyView = Field(description="The price of one slot.")
 
@@ -123,8 +123,8 @@ def limits_view(org_id: str, usage: Usage, price: SlotPrice) -> LimitsView:
     return LimitsView(
         organization_id=org_id,
         tier=usage.plan.name,
-        projects=LimitView(limit=usage.project_limit, used=usage.projects),
-        deployments=LimitView(limit=usage.deployment_limit, used=usage.deployments),
+        projects=ProjectLimitView(limit=usage.project_limit, used=usage.projects),
+        deployments=ProjectLimitView(limit=usage.deployment_limit, used=usage.deployments),
         slots=SlotsView(free=usage.slots_free, in_use=usage.slots_in_use, owed=usage.slots_owed),
         slot_price=money(price.price_minor, price.currency),
     )

@@ -17,9 +17,9 @@ from api.v1.reconciliation.schemas import (
     DiscrepancyStatus,
     DiscrepancyView,
     ProviderName,
+    ReconciliationRunView,
     ResolutionCreate,
     RunCreate,
-    RunView,
 )
 from contracts.reconciliation import ReconciliationInput
 from contracts.runs import Run, reconciliation_run
@@ -41,32 +41,34 @@ router = APIRouter(tags=["reconciliation"])
 ProviderParam = Annotated[ProviderName | None, Query(description="Only of this provider.")]
 
 
-@router.get("/reconciliation/runs", response_model=Page[RunView])
+@router.get("/reconciliation/runs", response_model=Page[ReconciliationRunView])
 async def list_reconciliation_runs(
     deps: DepsDep,
     provider: ProviderParam = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
     actor: Actor = require(Permission.OPERATE),
-) -> Page[RunView]:
+) -> Page[ReconciliationRunView]:
     """List reconciliation runs, newest first."""
     after = id_cursor(cursor, "rcn")
     async with deps.session_for(actor) as session:
         rows = await books.runs(session, provider=provider, after=after, limit=limit + 1)
-    return id_page(rows, limit, "rcn", RunView.of)
+    return id_page(rows, limit, "rcn", ReconciliationRunView.of)
 
 
-@router.get("/reconciliation/runs/{run_id}", response_model=RunView, responses=errors(NotFound))
-async def get_reconciliation_run(run_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> RunView:
+@router.get("/reconciliation/runs/{run_id}", response_model=ReconciliationRunView, responses=errors(NotFound))
+async def get_reconciliation_run(
+    run_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)
+) -> ReconciliationRunView:
     """Show a reconciliation run: totals by currency and kind, and the clearing account."""
     async with deps.session_for(actor) as session:
         row = await books.get_run(session, run_id) if is_id(run_id, "rcn") else None
     if row is None:
         raise NotFound("There is no such run.")
-    return RunView.of(row)
+    return ReconciliationRunView.of(row)
 
 
-@router.post("/reconciliation/runs", status_code=202, response_model=RunView)
+@router.post("/reconciliation/runs", status_code=202, response_model=ReconciliationRunView)
 async def start_reconciliation_run(
     body: RunCreate,
     deps: DepsDep,
@@ -76,7 +78,7 @@ async def start_reconciliation_run(
 ) -> Response:
     """Start a reconciliation run: compare a provider's statement with the books for a window of time."""
 
-    async def start() -> RunView:
+    async def start() -> ReconciliationRunView:
         deps.providers.named(body.provider)
         now, window = datetime.now(UTC), Window(body.since, body.until)
         if not window.since < window.until <= now:
@@ -86,7 +88,7 @@ async def start_reconciliation_run(
         async with deps.session_for(actor) as session:
             row = await reconciliation.begin(session, actor, body.provider, window, command.command_id, now)
         await reach.start_missing(client, _run(row))
-        return RunView.of(row)
+        return ReconciliationRunView.of(row)
 
     return await command.run(start, status_code=202)
 

@@ -126,7 +126,7 @@ class DiscrepancyView(ResponseModel):
         )
 
 
-class LineView(ResponseModel):
+class ReconciliationLineView(ResponseModel):
     """The movements of one kind in one currency, on both sides. `net` is amounts less fees."""
 
     currency: str
@@ -157,7 +157,7 @@ class ClearingView(ResponseModel):
         )
 
 
-class RunView(ResponseModel):
+class ReconciliationRunView(ResponseModel):
     """A reconciliation run; `lines` and `clearing` are set when it is done."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
@@ -169,7 +169,7 @@ class RunView(ResponseModel):
     status: str = Field(description="`running`, `done` or `failed`.")
     compared: int
     differences: int = Field(description="The number of open discrepancies.")
-    lines: list[LineView]
+    lines: list[ReconciliationLineView]
     clearing: list[ClearingView] = Field(description="The clearing accounts at the end of the run.")
     failure: str | None
     requested_by: str
@@ -177,10 +177,10 @@ class RunView(ResponseModel):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, row: ReconciliationRun) -> "RunView":
+    def of(cls, row: ReconciliationRun) -> "ReconciliationRunView":
         """Show a row."""
         lines = [
-            LineView(
+            ReconciliationLineView(
                 currency=currency,
                 movement=kind,
                 counts=line.verdicts,

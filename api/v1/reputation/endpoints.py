@@ -27,8 +27,6 @@ from api.v1.reputation.schemas import (
     AgentScoreView,
     EventCreate,
     EventType,
-    EventView,
-    ExplanationView,
     FeedbackChange,
     FeedbackCreate,
     FeedbackView,
@@ -37,6 +35,8 @@ from api.v1.reputation.schemas import (
     MinimumEvidence,
     PeersView,
     PlaceView,
+    ReputationEventView,
+    ScoreExplanationView,
     VoidCreate,
     leaders,
 )
@@ -88,25 +88,25 @@ async def get_score(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     return answer(AgentScoreView.of(await _standing(deps, actor, agent_id), datetime.now(UTC).date()))
 
 
-@router.get("/reputation/score/{agent_id}/explanation", response_model=ExplanationView, responses=errors(NotFound))
+@router.get("/reputation/score/{agent_id}/explanation", response_model=ScoreExplanationView, responses=errors(NotFound))
 async def explain_score(
     agent_id: str,
     deps: DepsDep,
     actor: ActorDep,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
-) -> ExplanationView:
+) -> ScoreExplanationView:
     """Explain an agent's score: the rules, and every event in a sentence, voided and excluded ones as well."""
     shown = AgentScoreView.of(await _standing(deps, actor, agent_id), datetime.now(UTC).date())
     permit(actor, Permission.OPERATE)
     before = number_cursor(cursor, "rev")
     async with deps.session_for(actor) as session:
         rows = await store.events_of(session, agent_id, before=before, limit=limit + 1)
-    return ExplanationView(
+    return ScoreExplanationView(
         agent_id=agent_id,
         overall_score=shown.overall_score,
         rules=_RULES,
-        events=[EventView.of(row) for row in rows[:limit]],
+        events=[ReputationEventView.of(row) for row in rows[:limit]],
         next_cursor=encode_cursor("rev", rows[limit - 1].seq) if len(rows) > limit else None,
     )
 
@@ -312,7 +312,7 @@ def _promptness(body: EventCreate) -> tuple[Says, ...]:
     return facts.says(FactKind.RESPONDED, facts.promptness_e4(took_ms, target_ms))
 
 
-@router.post("/reputation/events", status_code=201, response_model=EventView, responses=errors(NotFound))
+@router.post("/reputation/events", status_code=201, response_model=ReputationEventView, responses=errors(NotFound))
 async def report_event(
     body: EventCreate,
     deps: DepsDep,
@@ -337,19 +337,19 @@ async def report_event(
         response_ms=body.metadata.response_time_ms,
     )
 
-    async def report() -> EventView:
+    async def report() -> ReputationEventView:
         async with deps.session_for(actor) as session:
             agent = await agents.get(session, body.agent_id)
             row = await reputation.report(session, actor, agent.id, agent.org_id, fact, at=datetime.now(UTC))
             if row.id == fact.id:
                 details = {"event_type": body.event_type.value, "agent_id": agent.id}
                 await audit.record(session, actor, "reputation.report", row.id, details, agent.org_id)
-            return EventView.of(row)
+            return ReputationEventView.of(row)
 
     return await command.run(report, status_code=201)
 
 
-@router.post("/reputation/events/{event_id}/void", response_model=EventView, responses=errors(NotFound))
+@router.post("/reputation/events/{event_id}/void", response_model=ReputationEventView, responses=errors(NotFound))
 async def void_event(
     event_id: str,
     body: VoidCreate,
@@ -359,7 +359,7 @@ async def void_event(
 ) -> Response:
     """Void an event, so that the scores are as if it had not been; one that was voided stays as it is."""
 
-    async def void() -> EventView:
+    async def void() -> ReputationEventView:
         async with deps.session_for(actor) as session:
             row = await session.get(ReputationEventRow, event_id) if is_id(event_id, "rev") else None
             if row is None:
@@ -372,6 +372,6 @@ async def void_event(
                     session, actor, "reputation.void", event_id, {"reason": body.reason}, row.agent_org_id
                 )
                 await session.refresh(row)
-            return EventView.of(row)
+            return ReputationEventView.of(row)
 
     return await command.run(void)

@@ -365,7 +365,7 @@ def sentence(row: ReputationEventRow) -> str:
     return f"{told}; {rule}, and moved the overall score by {change(row.score_delta_e6):+.3f} points."
 
 
-class EventView(ResponseModel):
+class ReputationEventView(ResponseModel):
     """An event of an agent, as operators see it."""
 
     id: str
@@ -382,7 +382,7 @@ class EventView(ResponseModel):
     sentence: str
 
     @classmethod
-    def of(cls, row: ReputationEventRow) -> "EventView":
+    def of(cls, row: ReputationEventRow) -> "ReputationEventView":
         """Show a row."""
         return cls(
             id=row.id,
@@ -400,11 +400,11 @@ class EventView(ResponseModel):
         )
 
 
-class ExplanationView(ResponseModel):
+class ScoreExplanationView(ResponseModel):
     """Why an agent has its score: the rules, and a page of its events, the newest first."""
 
     agent_id: str
     overall_score: float
     rules: list[str]
-    events: list[EventView]
+    events: list[ReputationEventView]
     next_cursor: str | None

@@ -173,7 +173,7 @@ class LimitTermsView(ResponseModel):
     hard: bool
 
 
-class LimitView(LimitTermsView):
+class SpendLimitView(LimitTermsView):
     """A limit and what is left of it in the current window."""
 
     spent: str = Field(description="Charged and captured, less refunds.")
@@ -185,7 +185,7 @@ class LimitView(LimitTermsView):
     resets_at: datetime | None = Field(description="When the next window begins; null for a lifetime.")
 
     @classmethod
-    def of(cls, state: LimitState, currency: str) -> "LimitView":
+    def of(cls, state: LimitState, currency: str) -> "SpendLimitView":
         """Show a limit."""
         return cls(
             window=state.limit.window,
@@ -215,7 +215,7 @@ class ControlView(ResponseModel):
     week_starts: int
     status: ControlStatus
     version: int
-    limits: list[LimitView]
+    limits: list[SpendLimitView]
     per_spend: str | None
     thresholds: list[str]
     starts_at: datetime | None
@@ -236,7 +236,7 @@ class ControlView(ResponseModel):
             week_starts=row.week_starts,
             status=ControlStatus(row.status),
             version=row.version,
-            limits=[LimitView.of(state, row.asset) for state in states_of(row, counters, at)],
+            limits=[SpendLimitView.of(state, row.asset) for state in states_of(row, counters, at)],
             per_spend=shown_amount(row.per_spend, row.asset),
             thresholds=[format_ratio(part) for part in row.thresholds_e4],
             starts_at=row.starts_at,

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from api.deps import Deps
 from api.errors import errors
 from api.v1.spends.asking import Completing, asked_by
-from api.v1.spends.schemas import Capture, ReserveCreate, UseCreate, used_document
+from api.v1.spends.schemas import CaptureReservation, ReserveCreate, UseCreate, used_document
 from domain.access import Actor
 from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
 from domain.marketplace.offer import NotForSale
@@ -84,7 +84,7 @@ async def reserve_for_agent(
     return _answer(used_document(done.agreed, done.spend), replayed=done.replayed)
 
 
-async def capture_use(deps: Deps, agreed: MarketplaceAgreedUse, body: Capture, spend_key: str) -> Changed:
+async def capture_use(deps: Deps, agreed: MarketplaceAgreedUse, body: CaptureReservation, spend_key: str) -> Changed:
     """Charge what was used of a reservation for an agent, and share it.
 
     Raises:

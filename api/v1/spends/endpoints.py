@@ -23,7 +23,7 @@ from api.v1.spends.asking import answered, asked_by, key_of, spend_key
 from api.v1.spends.batch import BatchAnswer, UseBatch, use_many
 from api.v1.spends.schemas import (
     ActionName,
-    Capture,
+    CaptureReservation,
     ChangeView,
     Extension,
     Release,
@@ -131,7 +131,7 @@ async def reserve_credits(
 @router.post("/credits/reservations/{reservation_id}/capture", response_model=ChangeView, responses=_ENDING)
 async def capture_reservation(
     reservation_id: str,
-    body: Capture,
+    body: CaptureReservation,
     deps: DepsDep,
     spend_key: Key,
     actor: Actor = require(Permission.USE_CREDITS),

@@ -90,7 +90,7 @@ class ReserveCreate(SpendCreate):
     expires_in: Period = Field(default=RESERVATION_PERIOD, description="At most 30 days; 10 minutes when left out.")
 
 
-class Capture(RequestModel):
+class CaptureReservation(RequestModel):
     """What is used of a reservation."""
 
     model_config = example(amount="2.50", final_capture=False)

@@ -14,7 +14,7 @@ from models.document import StoredDocument
 from repositories.statement import QuarterTotal
 
 
-class StatementLineView(ResponseModel):
+class AccountStatementLineView(ResponseModel):
     """What one agent earned."""
 
     description: str
@@ -66,7 +66,7 @@ class StatementView(ResponseModel):
     tax_text: str | None = Field(
         description="The same as a sentence, in the language of the statement; null for tax that is charged."
     )
-    lines: list[StatementLineView]
+    lines: list[AccountStatementLineView]
     account: list[StatementBalanceView]
     corrections: list[CorrectionView] = Field(description="What was taken back of it after it was issued.")
 
@@ -86,7 +86,7 @@ class StatementView(ResponseModel):
             tax=format_amount(sum(each["tax_minor"] for each in said.get("taxes", ())), currency),
             tax_text=STATED_TAX[tax_code][said["language"]] if tax_code and tax_code in STATED_TAX else None,
             lines=[
-                StatementLineView(
+                AccountStatementLineView(
                     description=line["description"],
                     amount=format_amount(
                         line["net_minor"] if line.get("shown_minor") is None else line["shown_minor"], currency

@@ -37,7 +37,7 @@ class SubscriptionChange(RequestModel):
     max_amount: Amount | None = Field(default=None, description="Refuse the change if more is due now.")
 
 
-class TermsView(ResponseModel):
+class SubscriptionTermsView(ResponseModel):
     """What is agreed."""
 
     plan: str
@@ -48,7 +48,7 @@ class TermsView(ResponseModel):
     net_days: int = Field(description="When a period is due after its invoice; 0 where it is charged as it begins.")
 
     @classmethod
-    def of(cls, terms: Terms) -> "TermsView":
+    def of(cls, terms: Terms) -> "SubscriptionTermsView":
         """Show terms."""
         return cls(
             plan=terms.plan,
@@ -60,14 +60,14 @@ class TermsView(ResponseModel):
         )
 
 
-class PendingChangeView(TermsView):
+class PendingChangeView(SubscriptionTermsView):
     """A change that was ordered and has not acted yet."""
 
     kind: ChangeKind
     acts_at: datetime
 
 
-class SubscriptionView(TermsView):
+class SubscriptionView(SubscriptionTermsView):
     """A subscription."""
 
     id: str
@@ -88,10 +88,10 @@ class SubscriptionView(TermsView):
         """Show a subscription."""
         change, period = held.change, held.period
         pending = change and PendingChangeView(
-            **TermsView.of(change.terms).model_dump(), kind=change.kind, acts_at=change.acts_at
+            **SubscriptionTermsView.of(change.terms).model_dump(), kind=change.kind, acts_at=change.acts_at
         )
         return cls(
-            **TermsView.of(held.terms).model_dump(),
+            **SubscriptionTermsView.of(held.terms).model_dump(),
             id=held.subscription_id,
             organization_id=held.org_id,
             status=held.status,
@@ -107,7 +107,7 @@ class SubscriptionView(TermsView):
         )
 
 
-class ChangePreview(TermsView):
+class ChangePreview(SubscriptionTermsView):
     """What a change would do now."""
 
     kind: ChangeKind
@@ -122,7 +122,7 @@ class ChangePreview(TermsView):
         currency = preview.terms.currency
         unused = 0 if preview.proration is None else preview.proration.unused_minor
         return cls(
-            **TermsView.of(preview.terms).model_dump(),
+            **SubscriptionTermsView.of(preview.terms).model_dump(),
             kind=preview.kind,
             acts_at=preview.acts_at,
             due=money(preview.due_minor, currency),

@@ -16,7 +16,7 @@ from api.pagination import CursorParam, LimitParam, bad_cursor, decode_cursor, e
 from api.tenancy import known_organization, listed_organization
 from api.v1.usage.export import events_as_csv, summary_as_csv
 from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
-from api.v1.usage.schemas import RunView, UsageEventView, UsageView
+from api.v1.usage.schemas import UsageEventView, UsageRunView, UsageView
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
 from domain.usage.meter import ALL
@@ -124,10 +124,10 @@ async def list_usage_events(
     return Response(shown.model_dump_json(), media_type="application/json")
 
 
-@router.get("/usage/runs/{run_id}", response_model=RunView, responses=errors(NotFound))
+@router.get("/usage/runs/{run_id}", response_model=UsageRunView, responses=errors(NotFound))
 async def get_usage_of_run(
     run_id: str, deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
-) -> RunView:
+) -> UsageRunView:
     """Show what a run of agents cost: in total, by agent, and by step, with all that each step set off."""
     org_id = listed_organization(actor, organization_id)
     async with deps.session_for(actor) as session:
@@ -136,7 +136,7 @@ async def get_usage_of_run(
         raise NotFound("No usage of such a run was reported. Operators name its organization with organization_id.")
     if len(parts) > MOST_PARTS:
         raise Invalid(f"The run has more than {MOST_PARTS} parts. Read its events at /usage/logs.")
-    return RunView.of(run_id, cost_of(parts))
+    return UsageRunView.of(run_id, cost_of(parts))
 
 
 def _position(cursor: str | None) -> tuple[datetime, UUID] | None:

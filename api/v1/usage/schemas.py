@@ -103,7 +103,7 @@ class EventsView(ResponseModel):
     events: list[EventResult] = Field(description="One for each event that was sent, in the same order.")
 
 
-class CostView(ResponseModel):
+class CurrencyCostView(ResponseModel):
     """What usage cost in one currency, exactly: amounts have up to twelve decimals."""
 
     currency: str
@@ -121,7 +121,7 @@ class UsageLine(ResponseModel):
     output_tokens: int
     cached_tokens: int
     reasoning_tokens: int
-    costs: list[CostView] = Field(description="One for each currency; none where nothing is rated.")
+    costs: list[CurrencyCostView] = Field(description="One for each currency; none where nothing is rated.")
 
 
 class UsageView(ResponseModel):
@@ -157,7 +157,7 @@ def _line(group: str | None, totals: Sequence[Total]) -> UsageLine:
         if total.currency:
             pico.setdefault(total.currency, Counter()).update({name: total.counted[name] for name in _PICO})
     costs = [
-        CostView(currency=currency, **dict(zip(_SHARES, split_money(sums), strict=True)))
+        CurrencyCostView(currency=currency, **dict(zip(_SHARES, split_money(sums), strict=True)))
         for currency, sums in sorted(pico.items())
     ]
     return UsageLine(group=group, costs=costs, **{name: counted[name] for name in _COUNTS})
@@ -279,7 +279,7 @@ class RunStepView(ResponseModel):
     total: RunCostView = Field(description="With all steps below it.")
 
 
-class RunView(ResponseModel):
+class UsageRunView(ResponseModel):
     """What a run of agents cost."""
 
     run_id: str
@@ -288,7 +288,7 @@ class RunView(ResponseModel):
     steps: list[RunStepView]
 
     @classmethod
-    def of(cls, run_id: str, run: RunCost) -> "RunView":
+    def of(cls, run_id: str, run: RunCost) -> "UsageRunView":
         """Show a run."""
         return cls(
             run_id=run_id,
