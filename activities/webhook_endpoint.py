@@ -60,6 +60,8 @@ from services.webhook_endpoint import signing_keys
 PAGE, AT_ONCE = 200, 8
 #: How long one drain goes on: then the run has its turn.
 DRAINS_FOR = timedelta(seconds=60)
+#: How often what was answered is written, in seconds: a worker that dies sends as much of it again.
+WRITES_EVERY = 0.1
 #: How often a long activity gives a sign of life, in seconds.
 HEARTBEAT = 2.0
 #: How long the dispatcher waits between two looks, in seconds, and how many events it looks at in one.
@@ -92,7 +94,6 @@ class _Drain:
     #: Nothing more is sent: somebody else drains it, the books have another status, or it was told to end.
     stopped: bool = False
     _written: list[Tried] = field(default_factory=list)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def now(self) -> datetime:
         """By the run's clock, which is the one that the next tries are waited for by."""
@@ -119,7 +120,6 @@ class _Drain:
         elif self.pace.has_failed_too_long(now):
             self.give_up = self.give_up or GivenUp.FAILING
         self._written.append(Tried(due, answer, following, now))
-        self.news.set()
         return following.status is not DeliveryStatus.PENDING
 
     def to_write(self) -> list[Tried]:
@@ -303,10 +303,7 @@ class WebhookEndpointActivities:
         sending = asyncio.create_task(sent())
         try:
             while not sending.done():
-                waiting = asyncio.create_task(drain.news.wait())
-                await asyncio.wait({sending, waiting}, return_when=asyncio.FIRST_COMPLETED)
-                waiting.cancel()
-                drain.news.clear()
+                await asyncio.wait({sending}, timeout=WRITES_EVERY)
                 await self._write_tried(drain)
             await sending
             await self._write_tried(drain)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import BigInteger, ColumnElement, Text, and_, exists, func, literal, or_, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -134,27 +134,33 @@ async def _add(
     now: datetime,
 ) -> None:
     """Insert deliveries, pending; an event that has one keeps it."""
-    values = [
-        {
-            "id": make_id(),
-            "endpoint_id": endpoint.id,
-            "org_id": endpoint.org_id,
-            "event_id": row.id,
-            "type": row.type,
-            "subject": row.subject,
-            "subject_seq": row.subject_seq,
-            "status": _PENDING,
-            "tries": 0,
-            "replays": 0,
-            "next_at": now,
-            "created_at": now,
-        }
-        for row in rows
-        if row.type != TEST or row.subject == endpoint.id
-    ]
-    if values:
-        query = insert(D).values(values).on_conflict_do_nothing(index_elements=["endpoint_id", "event_id"])
-        await session.execute(query)
+    wanted = [row for row in rows if row.type != TEST or row.subject == endpoint.id]
+    if wanted:
+        connection = await session.connection()
+        await connection.exec_driver_sql(
+            _ADD,
+            (
+                endpoint.id,
+                endpoint.org_id,
+                now,
+                [make_id() for _ in wanted],
+                [row.id for row in wanted],
+                [row.type for row in wanted],
+                [row.subject for row in wanted],
+                [row.subject_seq for row in wanted],
+            ),
+        )
+
+
+_ADD = """
+    INSERT INTO webhook_deliveries (
+        id, endpoint_id, org_id, event_id, type, subject, subject_seq, status, tries, replays, next_at, created_at
+    )
+    SELECT e.id, $1, $2, e.event_id, e.type, e.subject, e.seq, 'pending', 0, 0, $3::timestamptz, $3::timestamptz
+    FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[])
+        AS e (id, event_id, type, subject, seq)
+    ON CONFLICT (endpoint_id, event_id) DO NOTHING
+"""
 
 
 # Trying ---------------------------------------------------------------------------------------------------------------
