@@ -1,8 +1,7 @@
 """Measures the product, and prints one table of ratios.
 
-`python -m dev.bench [books] [accounting] [neighbours] [http] [uses] [escrow] [payments] [metering] [nights] [scores]
-[prices] [documents] [invoicing] [collecting]
-[market]`
+`python -m dev.bench [books] [accounting] [neighbours] [http] [uses] [escrow] [outbox] [webhooks] [payments]
+[metering] [nights] [scores] [prices] [documents] [invoicing] [collecting] [market]`
 
 By default everything is measured. Every ratio compares two things that ran in turn on the same machine in the same run,
 so it holds on a noisy one; the figures beside it do not travel.
@@ -35,6 +34,7 @@ from dev.bench import (
     scores,
     spending,
     uses,
+    webhooks,
 )
 from dev.bench.rows import Row
 from dev.bench.world import World, running_world
@@ -49,6 +49,7 @@ PARTS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
     "uses": uses.run,
     "escrow": escrow.run,
     "outbox": outbox.run,
+    "webhooks": webhooks.run,
     "payments": payments.run,
     "metering": metering.run,
     "nights": nights.run,
