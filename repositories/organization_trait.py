@@ -24,7 +24,8 @@ SET last_seen = CASE WHEN :holds THEN EXCLUDED.last_seen ELSE t.last_seen END,
     judged_at = CASE WHEN :holds AND t.ended_at IS NOT NULL THEN NULL ELSE t.judged_at END
 """)
 # A referrer may sell to whom it has brought; for reputation they count as one all the same.
-_IN_ONE_HAND = text("""
+#: Written with `:one`, `:other` and `:exempt`.
+_SHARED = """
 SELECT EXISTS (
         SELECT FROM organization_traits t JOIN organization_traits o USING (kind, digest)
         WHERE t.org_id = :one AND o.org_id = :other AND kind <> 'referrer' AND t.ended_at IS NULL AND o.ended_at IS NULL
@@ -40,7 +41,13 @@ SELECT EXISTS (
         SELECT FROM organizations t JOIN organizations o USING (created_by)
         WHERE t.id = :one AND o.id = :other AND created_by <> ALL (:exempt)
     )
-""").bindparams(bindparam("exempt", type_=ARRAY(Text)))
+"""
+_IN_ONE_HAND = text(_SHARED).bindparams(bindparam("exempt", type_=ARRAY(Text)))
+
+
+def in_one_hand_sql(one: str, other: str, exempt: str) -> str:
+    """Write what `in_one_hand` asks as an expression of a larger statement, about these expressions."""
+    return f"({_SHARED.replace(':one', one).replace(':other', other).replace(':exempt', exempt)})"
 
 
 async def seen(session: AsyncSession, org_id: str, kind: TraitKind, digest: str) -> None:

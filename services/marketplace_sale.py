@@ -16,6 +16,7 @@ from domain.lots import LotSource, LotTerms
 from domain.marketplace.sale import shares_between
 from domain.money import CREDIT
 from ledger.gateway import Ledger, Posting
+from ledger.sales import Shares, sell, share
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend
 from models.marketplace import MarketplacePurchase, MarketplaceUse
@@ -25,7 +26,7 @@ from services.debt import close_paid_debts, settle_debt
 from services.spend import refusal_of
 
 #: How long the reservation of a price may last; it is captured in the same transaction.
-_RESERVED = timedelta(minutes=1)
+RESERVED = timedelta(minutes=1)
 
 Sale = MarketplacePurchase | MarketplaceUse
 
@@ -39,9 +40,18 @@ async def pay(
     holds the lock of what the seller owes.
     """
     connection = await driver_connection(session)
+    shares = shares_of_sale(sale, pays_out_granted=pays_out_granted)
+    sold = await sell(connection, sale.org_id, spend, shares, expires_at=now + RESERVED, at=now)
+    if sold is not None and sold.transfer_id is not None:
+        assert sold.spent.spend_id is not None
+        sale.spend_id, sale.transfer_id, sale.granted_minor = sold.spent.spend_id, sold.transfer_id, sold.granted_minor
+        return None
+    if sold is not None and (refusal := refusal_of(sold.spent)) is not None:
+        return refusal
+    # The seller has owed, or the key has reserved before.
     ledger, spending = Ledger(connection), Spending(connection, sale.org_id)
     await _lock(ledger, sale)
-    spent = await spending.authorize(spend, expires_at=now + _RESERVED, at=now)
+    spent = await spending.authorize(spend, expires_at=now + RESERVED, at=now)
     refusal = refusal_of(spent)
     if refusal is not None:
         return refusal
@@ -75,6 +85,25 @@ async def capture(
     return captured
 
 
+def shares_of_sale(sale: Sale, *, pays_out_granted: bool) -> Shares:
+    """Return how the price of a sale is shared."""
+    earned, apart, commission = _shared_accounts(sale)
+    return Shares(
+        payee_org_id=sale.payee_org_id,
+        sales=_sales(sale),
+        earned=earned,
+        apart=apart,
+        commission=commission,
+        creator_minor=sale.creator_minor,
+        commission_minor=sale.commission_minor,
+        pays_out_granted=pays_out_granted,
+        key=purchase_key(sale.id, "shares"),
+        # What was sold can be given back for a time, and is held back as long; a use is final.
+        kind="marketplace.sold" if isinstance(sale, MarketplacePurchase) else "marketplace.used",
+        reference=sale.id,
+    )
+
+
 async def _lock(ledger: Ledger, sale: Sale) -> None:
     touched = [accounts.org_credits(sale.org_id), _sales(sale), *_shared_accounts(sale)]
     await ledger.lock_balances(touched, if_open=[accounts.org_debt(sale.payee_org_id, CREDIT)])
@@ -82,34 +111,12 @@ async def _lock(ledger: Ledger, sale: Sale) -> None:
 
 async def _share(session: AsyncSession, ledger: Ledger, sale: Sale, *, pays_out_granted: bool, now: datetime) -> None:
     """Divide what was captured into the account of sales, and pay of the creator's part what its organization owes."""
-    sales = _sales(sale)
-    earned, apart, commission = _shared_accounts(sale)
-    owes = accounts.org_debt(sale.payee_org_id, CREDIT)
-    granted, has_owed = await ledger.before_release(sales, sale.creator_minor, owes, now)
-    if pays_out_granted:
-        granted = 0
-    legs = [
-        Posting(source=sales, destination=apart, amount_minor=granted, lots=LotTerms(only="granted")),
-        Posting(
-            source=sales,
-            destination=earned,
-            amount_minor=sale.creator_minor - granted,
-            lots=None if pays_out_granted else LotTerms(only="paid"),
-        ),
-        Posting(source=sales, destination=commission, amount_minor=sale.commission_minor),
-    ]
-    posted = await ledger.post_compound(
-        key=purchase_key(sale.id, "shares"),
-        # What was sold can be given back for a time, and is held back as long; a use is final.
-        kind="marketplace.sold" if isinstance(sale, MarketplacePurchase) else "marketplace.used",
-        postings=[leg for leg in legs if leg.amount_minor],
-        reference=sale.id,
-        org_id=sale.org_id,
-        effective_at=now,
-    )
-    sale.transfer_id, sale.granted_minor = posted.transfer_id, granted
-    if has_owed:
-        for step, source in (("granted_debt", apart), ("debt", earned)):
+    connection = await driver_connection(session)
+    shares = shares_of_sale(sale, pays_out_granted=pays_out_granted)
+    shared = await share(connection, sale.org_id, shares, at=now)
+    sale.transfer_id, sale.granted_minor = shared.transfer_id, shared.granted_minor
+    if shared.has_owed:
+        for step, source in (("granted_debt", shares.apart), ("debt", shares.earned)):
             await _settle(ledger, sale, sale.payee_org_id, step, source, now)
         await close_paid_debts(session, ledger, sale.payee_org_id, CREDIT)
 

@@ -7,27 +7,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
-from domain.errors import Conflict, DomainError, Invalid
+from domain.errors import Conflict, DomainError, Forbidden, IdempotencyConflict, Invalid
 from domain.marketplace.offer import Offer
 from domain.marketplace.sale import PurchaseStatus, shares_of
 from domain.marketplace.use import UseTerms, check_use, price_of
 from domain.money import CREDIT, format_amount
 from ledger.spending import Spending
-from ledger.spends import Changed, NewSpend
+from ledger.spends import Changed, NewSpend, Spent
 from models.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from models.spend import Spend, SpendChange
-from repositories import audit, debt, marketplace
+from repositories import audit, debt, marketplace, marketplace_use
 from repositories import spend as spends
 from repositories.command import other_request
 from repositories.organization_trait import in_one_hand
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.marketplace import owned_now
+from services.marketplace_sale import RESERVED, give_back, pay, shares_of_sale
 from services.marketplace_sale import capture as take_reserved
-from services.marketplace_sale import give_back, pay
 from services.spend import refusal_of
 
 #: What spends of uses are for; the meter is kept with them.
@@ -72,6 +73,45 @@ class Priced:
     purchase_id: str
     prices: Mapping[str, int]
     creator_bps: int
+
+
+async def use_plainly(
+    connection: asyncpg.Connection, org_id: str, wanted: NewUse, *, terms: UseTerms, now: datetime
+) -> Used | None:
+    """Charge a use by one statement and answer it or its refusal; None, and nothing is done, where `use` has to decide.
+
+    That is what is not sold, a key that is known, a purchase that changes meanwhile, and a seller that has ever owed.
+
+    Args:
+        connection: of the platform, in no transaction.
+        org_id: whose use it is.
+        wanted: the use.
+        terms: the platform's.
+        now: the time.
+    """
+    found = await marketplace_use.find(connection, org_id, wanted.agent_id, terms.exempt)
+    if found is None:
+        return None
+    try:
+        prices = check_use(found.offer, org_id, owned=PurchaseStatus.ACTIVE, prices=found.prices, related=found.related)
+        price_of(prices, wanted.meter, wanted.spend.quantity)
+        agreed = _agreed(org_id, wanted, _priced(found.offer, found.purchase_id, prices, terms), now)
+        row, spend = _use_of(agreed, agreed.quantity, now), _of_agent(wanted.spend, agreed)
+        shares = shares_of_sale(row, pays_out_granted=terms.pays_out_granted)
+        sold = await marketplace_use.charge(
+            connection, row, found.prices, spend, shares, expires_at=now + RESERVED, at=now
+        )
+    except (Conflict, Forbidden, IdempotencyConflict, Invalid):
+        return None
+    if sold is None or sold.spent.replayed:
+        return None
+    refusal = refusal_of(sold.spent)
+    if refusal is not None:
+        return Used(refusal=refusal)
+    assert sold.spent.spend_id is not None
+    assert sold.transfer_id is not None
+    row.spend_id, row.transfer_id, row.granted_minor = sold.spent.spend_id, sold.transfer_id, sold.granted_minor
+    return Used(use=row, spend=_spend_of(org_id, spend, sold.spent))
 
 
 async def use(session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseTerms, now: datetime) -> Used:
@@ -174,10 +214,14 @@ async def priced(session: AsyncSession, org_id: str, offer: Offer, *, terms: Use
         related=await in_one_hand(session, org_id, offer.org_id, terms.exempt),
     )
     assert owned is not None
+    return _priced(offer, owned.id, prices, terms)
+
+
+def _priced(offer: Offer, purchase_id: str, prices: Mapping[str, int], terms: UseTerms) -> Priced:
     return Priced(
         agent_id=offer.agent_id,
         payee_org_id=offer.org_id,
-        purchase_id=owned.id,
+        purchase_id=purchase_id,
         prices=prices,
         creator_bps=terms.creator_bps if offer.creator_bps is None else offer.creator_bps,
     )
@@ -188,13 +232,17 @@ async def _agree(
 ) -> MarketplaceAgreedUse:
     sold = await priced(session, org_id, offer, terms=terms, now=now)
     price_of(sold.prices, wanted.meter, wanted.spend.quantity)
+    return _agreed(org_id, wanted, sold, now)
+
+
+def _agreed(org_id: str, wanted: NewUse, sold: Priced, now: datetime) -> MarketplaceAgreedUse:
     assert wanted.meter is not None
     return MarketplaceAgreedUse(
         id=new_id("use"),
         org_id=org_id,
         purchase_id=sold.purchase_id,
-        agent_id=offer.agent_id,
-        payee_org_id=offer.org_id,
+        agent_id=sold.agent_id,
+        payee_org_id=sold.payee_org_id,
         meter=wanted.meter,
         quantity=wanted.spend.quantity,
         unit_minor=sold.prices[wanted.meter],
@@ -251,6 +299,21 @@ def _of_agent(spend: NewSpend, agreed: MarketplaceAgreedUse) -> NewSpend:
         amount_minor=agreed.quantity * agreed.unit_minor,
         quantity=agreed.quantity,
         metadata={**(spend.metadata or {}), **kept},
+    )
+
+
+def _spend_of(org_id: str, spend: NewSpend, spent: Spent) -> Spend:
+    """Return what is shown of the spend that was just written, so that it is not read again."""
+    return Spend(
+        id=spent.spend_id,
+        org_id=org_id,
+        available=spent.available_minor,
+        agent_id=spend.spender.agent_id,
+        department_id=spend.spender.department_id,
+        project_id=spend.spender.project_id,
+        run_id=spend.spender.run_id,
+        at=spent.at,
+        expires_at=spent.expires_at,
     )
 
 

@@ -368,6 +368,25 @@ async def test_prices_of_units_stay_until_their_buyer_accepts_others(studio: Ten
     assert good(await call(buyer.owner, studio), 201)["amount"] == "9.00"
 
 
+async def test_use_that_waits_while_the_agent_leaves_the_library_is_not_charged(
+    studio: Tenant, buyer: Tenant, database_urls: DatabaseUrls
+) -> None:
+    await priced(studio, page="1")
+    purchase = await bought(buyer.owner, studio)
+    connection = await asyncpg.connect(database_urls.platform)
+    try:
+        await connection.execute("SELECT pg_advisory_lock(hashtextextended('debt:' || $1, 0))", studio.org_id)
+        waiting = asyncio.create_task(call(buyer.owner, studio))
+        waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+        while not await connection.fetchval(waits):
+            assert not waiting.done()
+        good(await buyer.owner.post(f"/marketplace/purchases/{purchase['id']}/cancel", {}))
+    finally:
+        await connection.close()
+    refused(await waiting, 403, "marketplace.not_in_library")
+    assert await balance(buyer.owner) == ("100.00", "0.00")
+
+
 async def test_use_fits_into_every_limit_or_is_refused(studio: Tenant, buyer: Tenant, database: Database) -> None:
     await priced(studio, page="10")
     await bought(buyer.agent, studio)

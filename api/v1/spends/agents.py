@@ -54,9 +54,13 @@ async def used(
 ) -> tuple[dict[str, Any], bool]:
     """Do what `use_agent` does; return the answer, and whether the key had it before."""
     assert actor.org_id is not None
-    wanted = await _wanted(deps, actor, completing, agent_id, asked)
-    async with deps.database.platform() as session:
-        done = await service.use(session, actor.org_id, wanted, terms=deps.settings.use_terms, now=datetime.now(UTC))
+    wanted, terms, now = await _wanted(completing, agent_id, asked), deps.settings.use_terms, datetime.now(UTC)
+    async with deps.database.platform_statement() as connection:
+        done = await service.use_plainly(connection, actor.org_id, wanted, terms=terms, now=now)
+    if done is None:
+        await _require_seen(deps, actor, wanted)
+        async with deps.database.platform() as session:
+            done = await service.use(session, actor.org_id, wanted, terms=terms, now=now)
     # A control's refusal is on record, so it was committed.
     if done.refusal is not None:
         raise done.refusal
@@ -72,7 +76,8 @@ async def reserve_for_agent(
     assert actor.org_id is not None
     now = datetime.now(UTC)
     asked = asked_by(actor, key, body, spend_key)
-    wanted = await _wanted(deps, actor, Completing(deps, actor, key), body.payee_agent_id, asked)
+    wanted = await _wanted(Completing(deps, actor, key), body.payee_agent_id, asked)
+    await _require_seen(deps, actor, wanted)
     async with deps.database.platform() as session:
         done = await service.reserve(
             session, actor.org_id, wanted, terms=deps.settings.use_terms, expires_at=now + body.expires_in, now=now
@@ -106,15 +111,18 @@ async def capture_use(deps: Deps, agreed: MarketplaceAgreedUse, body: CaptureRes
         )
 
 
-async def _wanted(deps: Deps, actor: Actor, completing: Completing, agent_id: str | None, asked: Asked) -> NewUse:
+async def _wanted(completing: Completing, agent_id: str | None, asked: Asked) -> NewUse:
     assert agent_id is not None
     if asked.amount_minor is not None:
         raise Invalid("The use of an agent costs what its offer says. Leave the amount out.", extra={"field": "amount"})
-    async with deps.session_for(actor) as session:
-        await agents.get(session, agent_id)
     # Whom it is for is the key's, as for every spend; what it costs, the purchase says.
     spend = await completing.complete(replace(asked, amount_minor=0))
     return NewUse(agent_id=agent_id, meter=asked.action, spend=spend)
+
+
+async def _require_seen(deps: Deps, actor: Actor, wanted: NewUse) -> None:
+    async with deps.session_for(actor) as session:
+        await agents.get(session, wanted.agent_id)
 
 
 def _answer(document: dict[str, Any], *, replayed: bool) -> Response:
