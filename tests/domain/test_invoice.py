@@ -127,7 +127,7 @@ def test_series_of_two_entities_and_documents_never_share_a_number():
     assert [number_text(42, name) for name in names] == [
         *("INV-000042", "ACME-INV-000042", "CRN-000042", "ACME-CRN-000042"),
         *("RCP-000042", "ACME-RCP-000042", "RCN-000042", "ACME-RCN-000042"),
-        *("STM-000042", "ACME-STM-000042"),
+        *("STM-000042", "ACME-STM-000042", "STC-000042", "ACME-STC-000042"),
     ]
     for wrong in ("acme", "A", "INV", "A-B"):
         with pytest.raises(Invalid):

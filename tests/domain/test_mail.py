@@ -18,6 +18,8 @@ VALUES = {
     "plan": "Starter",
     "changed_by": "kim",
     "agent": "agt_01h455vb4pex5vsknk084sn02q",
+    "endpoint": "we_01h455vb4pex5vsknk084sn02q",
+    "disabled_on": "2026-11-30",
 }
 
 
