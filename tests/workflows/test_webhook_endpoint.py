@@ -96,11 +96,31 @@ async def test_410_disables_at_once_and_the_owner_is_told(stage: Stage):
     assert (await one.handle.result()).status == "disabled"
     assert len(one.received) == 1
     assert (await one.kinds())[-1] == "given_up"
-    async with stage.database.platform() as session:
-        told = await session.scalars(select(Alert.kind).where(Alert.subject == one.endpoint_id))
-        mailed = await session.scalars(select(QueuedMail.kind).where(QueuedMail.org_id == one.actor.org_id))
-        assert (list(told), list(mailed)) == (["webhook_endpoint.given_up"], ["webhook_endpoint_disabled"])
+    assert await told(one) == (["webhook_endpoint.given_up"], ["webhook_endpoint_disabled"])
     await replay_and_keep(await one.handle.fetch_history(), "webhook_endpoint_gone")
+
+
+async def told(one: EndpointDriver) -> tuple[list[str], list[str]]:
+    """Return the kinds of alerts about an endpoint, and of mails to its organization."""
+    async with one.stage.database.platform() as session:
+        alerts = await session.scalars(select(Alert.kind).where(Alert.subject == one.endpoint_id))
+        mails = await session.scalars(select(QueuedMail.kind).where(QueuedMail.org_id == one.actor.org_id))
+        return list(alerts), list(mails)
+
+
+async def test_five_days_without_a_success_disable_it_and_the_owner_is_told(stage: Stage):
+    one = await endpoint(stage)
+    await one.happens("a", 2)
+    one.answers(*[FAILED] * 20)
+    await one.begin()
+    await stage.env.fast_forward(one.handle, timedelta(days=7))
+    assert (await one.handle.result()).status == "disabled"
+    [given_up] = [each for each in await one.timeline() if each.kind == "given_up"]
+    failing_since = (await one.row()).failing_since
+    assert failing_since is not None
+    assert timedelta(days=5) <= given_up.at - failing_since < timedelta(days=6)
+    assert {row.subject_seq: row.status for row in await one.deliveries()} == {1: "failed", 2: "pending"}
+    assert await told(one) == (["webhook_endpoint.given_up"], ["webhook_endpoint_disabled"])
 
 
 async def test_without_order_no_event_waits_for_another(stage: Stage):
