@@ -27,6 +27,8 @@ class EventRow(Base):
         CheckConstraint("pg_column_size(data) <= 20480", name="size"),
         Index("ix_events_written_in_id", "written_in", "id"),
         Index("ix_events_org_id_written_in_id", "org_id", "written_in", "id"),
+        # A type that is rare is found without what lies between.
+        Index("ix_events_org_id_type_written_in_id", "org_id", "type", "written_in", "id"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, server_default=text("new_event_id()"))

@@ -46,7 +46,7 @@ def newest_keys(parts: Iterable[Part], order: Order, *, after: Sequence[object] 
         return found[0]
     merged = union(*(part.select() for part in found)).subquery()
     columns = [merged.c[column.key].desc() for column in order]
-    return select(merged).order_by(*columns).limit(_fixed(limit)).subquery()
+    return select(merged).order_by(*columns).limit(fixed(limit)).subquery()
 
 
 def _narrowed(
@@ -56,13 +56,13 @@ def _narrowed(
     if after is not None:
         position = order[0] < after[0] if len(order) == 1 else tuple_(*order) < tuple_(*after)
         narrowed = narrowed.where(position)
-    return _ordered(narrowed, order).limit(_fixed(limit))
+    return _ordered(narrowed, order).limit(fixed(limit))
 
 
 def _ordered(statement: Select[Any], order: Order) -> Select[Any]:
     return statement.order_by(*(column.desc() for column in order))
 
 
-def _fixed(limit: int) -> ColumnElement[int]:
-    """Write the limit into the statement: a plan for any limit expects a tenth of the table, and reads it for that."""
+def fixed(limit: int) -> ColumnElement[int]:
+    """Write a limit into the statement: a plan for any limit expects a tenth of the table, and reads it for that."""
     return literal_column(str(int(limit)))

@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 from sqlalchemy import text
 
+from api.pagination import encode_cursor
 from domain.events import Event
 from domain.events.catalogue import CATALOGUE
 from domain.money import SCALES, format_amount
@@ -89,6 +90,25 @@ async def test_event_of_somebody_else_is_no_place_to_begin(
     subject = await tell(database, stranger.org_id, "escrow.opened")
     (event,) = await listed(stranger.owner, f"subject={subject}")
     refused(await tenant.owner.get(f"/events?after={event['id']}"), 422, "request.invalid")
+    stolen = encode_cursor("evt", event["id"])
+    assert "cursor" in str(refused(await tenant.owner.get(f"/events?cursor={stolen}"), 422, "request.invalid"))
+
+
+async def test_event_of_somebody_else_is_not_found_by_any_filter(
+    database: Database, tenant: Tenant, stranger: Tenant
+) -> None:
+    """Both have events of one subject, as the parties of an escrow do, and one of them has one of a type of its own."""
+    subject = await tell(database, stranger.org_id, "escrow.opened", "escrow.split")
+    async with database.platform() as session:
+        await events.record(
+            session, [Event("escrow.opened", tenant.org_id, subject, CATALOGUE["escrow.opened"].example)]
+        )
+    await past_others(database)
+    (own,) = await listed(tenant.owner, f"subject={subject}")
+    assert (own["organization_id"], own["subject_seq"]) == (tenant.org_id, 1)
+    assert await listed(tenant.owner, f"subject={subject}&type=escrow.opened") == [own]
+    assert await listed(tenant.owner, "type=escrow.split&limit=200") == []
+    refused(await tenant.owner.get(f"/events?organization_id={stranger.org_id}"), 404, "not_found")
 
 
 async def test_catalogue_is_served_whole(tenant: Tenant) -> None:

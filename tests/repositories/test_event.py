@@ -1,7 +1,10 @@
 """The outbox loses nothing, whenever it was committed, and shows each organization its own."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
 
 import pytest
 from asyncpg import PostgresError
@@ -17,10 +20,12 @@ from runtime.database import Database
 from tests.conftest import DatabaseUrls
 from tests.support.locks import somebody_waits
 from tests.support.outbox import past_others
+from tests.support.plans import blocks_read
 
 pytestmark = pytest.mark.db
 
 DATA = CATALOGUE["escrow.funded"].example
+SMALL, LARGE = 2_000, 60_000
 
 
 @pytest.fixture
@@ -120,13 +125,55 @@ async def test_page_of_a_rare_type_ends_and_goes_on(database: Database, monkeypa
     async with database.platform() as session:
         while True:
             page = await events.listed(
-                session, after=position, limit=2, org_id="org_1", type="escrow.released", subject=None
+                session, after=position, limit=2, org_id=None, type="escrow.released", subject=None
             )
             found, pages = [*found, *(row.subject for row in page.rows)], pages + 1
             if page.after is None:
                 break
             position = await events.position_of(session, page.after)
     assert (found, pages) == (["rare"], 2)
+
+
+FILL = """
+    INSERT INTO events (type, org_id, subject, subject_seq, data, written_in)
+    SELECT 'escrow.funded', org_id, org_id || i / 8, i % 8, '{}', i / 200
+    FROM generate_series(CAST(:first AS int), CAST(:last AS int)) i, unnest(ARRAY['org_1', 'org_2']) org_id
+"""
+#: What a deeper index and fuller last blocks add.
+SLACK = 30
+
+
+async def test_page_costs_the_same_however_long_the_history_is(
+    database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    """Of an organization: all, of a type that is everywhere and of one that is nearly nowhere, and of a subject."""
+    everywhere, rare, nowhere = "escrow.funded", "escrow.released", "escrow.split"
+    filters: dict[str, dict[str, Any]] = {
+        "all": {"type": None, "subject": None},
+        "everywhere": {"type": everywhere, "subject": None},
+        "rare": {"type": rare, "subject": None},
+        "nowhere": {"type": nowhere, "subject": None},
+        "subject": {"type": None, "subject": "one"},
+        "of a subject": {"type": everywhere, "subject": "one"},
+    }
+    await write(database, fact("one"), fact("one", kind=rare))
+    await past_others(database)
+    owner = Database(fresh_database_urls.tenant, fresh_database_urls.owner)
+    costs: dict[str, list[int]] = defaultdict(list)
+    for first, last in ((1, SMALL), (SMALL + 1, LARGE)):
+        async with owner.platform() as session:
+            await session.execute(text(FILL), {"first": first, "last": last})
+            await session.execute(text("ANALYZE events"))
+        for after in (None, Position(2, "")):
+            for name, wanted in filters.items():
+                some: dict[str, Any] = {"after": after, "limit": 50, "org_id": "org_1"}
+                costs[f"{name} after {after}"].append(
+                    await blocks_read(database, "org_1", partial(events.listed, **some, **wanted))
+                )
+        webhook: dict[str, Any] = {"after": None, "limit": 1, "org_id": "org_1", "types": [nowhere, "payout.paid"]}
+        costs["of a webhook"].append(await blocks_read(database, None, partial(events.page, **webhook)))
+    await owner.close()
+    assert {name: cost for name, cost in costs.items() if cost[1] > cost[0] + SLACK} == {}
 
 
 async def test_tenant_reads_its_own_and_tells_nobody_else(database: Database) -> None:

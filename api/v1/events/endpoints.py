@@ -38,7 +38,7 @@ async def list_events(
 
     Nothing is skipped, whatever is committed late: what is not yet certain to have its place comes with a later call.
     To follow the events, keep the id of the last one and pass it as `after`. Of one subject, `subject_seq` says what
-    came first. A page of one type may be short or empty and not be the last.
+    came first. For an operator who names no organization, a page of one type may be short or empty and not be the last.
     """
     org_id, behind = listed_organization(actor, organization_id), id_cursor(cursor, "evt") or after
     if type is not None and type not in CATALOGUE:
