@@ -4,10 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-import asyncpg
 import pytest
 
-from commands.verify import verify
 from domain import accounts
 from domain.errors import InsufficientFunds
 from domain.lots import LotSource, LotTerms
@@ -20,6 +18,7 @@ from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
 from tests.support.locks import somebody_waits
 from tests.support.mirrored_bills import paid, spent, use
+from tests.support.proving import prove_about
 from tests.support.subscription_books import Subscribed
 
 pytestmark = pytest.mark.db
@@ -28,14 +27,7 @@ pytestmark = pytest.mark.db
 @pytest.fixture(autouse=True, scope="module")
 async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     yield
-    connection = await asyncpg.connect(database_urls.platform)
-    try:
-        report = await verify(connection)
-    finally:
-        await connection.close()
-    names = ("subscription", "deferred", "lot", "reserved", "hold")
-    checks = [check for check in report.checks if any(name in check.name for name in names)]
-    assert [line for check in checks if check.violation_count for line in check.lines()] == []
+    await prove_about(database_urls, "subscription", "deferred", "lot", "reserved", "hold")
 
 
 async def credits(one: Subscribed) -> tuple[int, int]:

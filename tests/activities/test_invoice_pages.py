@@ -37,10 +37,11 @@ from services import billing_run, invoice
 from services.billing_run import Basis, Prepared
 from services.document_files import Documents
 from tests.conftest import DatabaseUrls
-from tests.support.arrears import Market, at, verified
+from tests.support.arrears import Market, at
 from tests.support.billing import CREDIT, GERMAN, KIM, balances, credit, located, rate
 from tests.support.documents import SELLER
 from tests.support.listening import Listening
+from tests.support.proving import prove_all
 
 pytestmark = pytest.mark.db
 
@@ -115,7 +116,7 @@ async def test_an_invoice_is_one_statement_with_its_tax_credits_and_alert(page: 
         acts = (await session.execute(text("SELECT action, target, details ->> 'amount' FROM audit_log"))).all()
     assert (other.is_proven, alerts, other.party) == (False, [other.id], None)
     assert {tuple(act) for act in acts} >= {("invoice.issue", row.id, "17.85"), ("invoice.issue", other.id, "23.80")}
-    await verified(page.urls)
+    await prove_all(page.urls)
 
 
 async def test_who_has_only_paid_with_credits_gets_a_zero_invoice_that_nobody_is_sent(page: Page) -> None:
@@ -144,7 +145,7 @@ async def test_who_has_only_paid_with_credits_gets_a_zero_invoice_that_nobody_is
     async with page.database.platform() as session:
         assert (await session.scalars(select(QueuedMail))).all() == []
         assert (await session.scalars(select(Alert.kind))).all() == []
-    await verified(page.urls)
+    await prove_all(page.urls)
 
 
 class Taxing:
@@ -189,7 +190,7 @@ async def test_an_invoice_without_an_answer_of_the_tax_service_waits_and_is_issu
     assert (ended.invoiced, ended.failed) == (2, 2)
     [late] = await page.market.invoices(silent)
     assert (late.tax_minor, late.number is not None) == (200, True)
-    await verified(page.urls)
+    await prove_all(page.urls)
 
 
 async def test_documents_are_there_before_the_mails_once_each_and_none_keeps_another_from_its_own(page: Page) -> None:
@@ -230,7 +231,7 @@ async def test_credits_that_are_spent_after_they_were_read_are_counted_again(pag
     [row] = await page.market.invoices(org)
     assert (row.granted_minor, row.prepaid_minor) == (1_000, 0)
     assert (await balances(page.database, org))["credits"] == 0
-    await verified(page.urls)
+    await prove_all(page.urls)
 
 
 async def test_an_invoice_that_credits_pay_in_full_is_told_of_without_a_day_that_it_is_due_on(page: Page) -> None:
@@ -317,7 +318,7 @@ async def test_pitfall_14_usage_that_comes_in_while_its_month_is_sealed_is_on_th
         ).one()
     [row] = await page.market.invoices(org)
     assert (used, billed) == (25 * 100 * 10**10, row.subtotal_minor * 10**10)
-    await verified(page.urls)
+    await prove_all(page.urls)
 
 
 async def test_an_item_that_is_removed_meanwhile_is_not_charged_and_the_page_is_read_again(page: Page) -> None:
@@ -332,7 +333,7 @@ async def test_an_item_that_is_removed_meanwhile_is_not_charged_and_the_page_is_
     [again], basis = await page.read([org])
     assert await page.issue(again, basis)
     assert [row.subtotal_minor for row in await page.market.invoices(org)] == [2_000]
-    await verified(page.urls)
+    await prove_all(page.urls)
 
 
 async def test_what_is_due_is_collected_from_the_transaction_that_invoices_it_on(page: Page) -> None:
@@ -350,7 +351,7 @@ async def test_what_is_due_is_collected_from_the_transaction_that_invoices_it_on
     assert (begun, count) == ([(row.id, (3, 7), OVER)], 1)
     [again] = await page.market.invoices(orgs[0])
     assert again.status == "paid"
-    await verified(page.urls)
+    await prove_all(page.urls)
 
 
 async def test_credits_that_are_spent_meanwhile_are_counted_again_inside_of_a_transaction_as_well(page: Page) -> None:

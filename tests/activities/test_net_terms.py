@@ -4,10 +4,8 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
 
-import asyncpg
 import pytest
 
-from commands.verify import verify
 from domain import accounts
 from domain.access import Actor, Role
 from domain.invoice.collection import CollectionMethod
@@ -33,6 +31,7 @@ from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, START, bill, month, ordered, seen, terms, unpaid
 from tests.support.looking import again
 from tests.support.mirrored_bills import Mirrored
+from tests.support.proving import prove_about
 from tests.support.subscription_books import Subscribed, subscribed
 
 pytestmark = pytest.mark.db
@@ -42,14 +41,7 @@ KIM = Actor(principal="kim", role=Role.OPERATOR)
 @pytest.fixture(autouse=True, scope="module")
 async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     yield
-    connection = await asyncpg.connect(database_urls.platform)
-    try:
-        report = await verify(connection)
-    finally:
-        await connection.close()
-    names = ("subscription", "deferred", "invoice", "lot", "receivable")
-    checks = [check for check in report.checks if any(name in check.name for name in names)]
-    assert [line for check in checks if check.violation_count for line in check.lines()] == []
+    await prove_about(database_urls, "subscription", "deferred", "invoice", "lot", "receivable")
 
 
 @pytest.fixture

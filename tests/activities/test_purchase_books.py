@@ -6,11 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy import insert, update
 
-from commands.verify import verify
 from contracts.payment import RecordedPayment
 from domain import accounts
 from domain.access import Actor, Role
@@ -33,6 +31,7 @@ from tests.activities.recording import record
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
 from tests.support.locks import accounts_are_locked, somebody_waits
+from tests.support.proving import prove
 
 pytestmark = pytest.mark.db
 
@@ -40,16 +39,7 @@ pytestmark = pytest.mark.db
 @pytest.fixture(autouse=True, scope="module")
 async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     yield
-    connection = await asyncpg.connect(database_urls.platform)
-    try:
-        report = await verify(connection)
-    finally:
-        await connection.close()
-    names = {rule.name for rule in marketplace_proof.INVARIANTS}
-    checked = [check for check in report.checks if check.name in names]
-    assert len(checked) == len(names)
-    for check in checked:
-        assert not check.violation_count, "\n".join(check.lines())
+    await prove(database_urls, marketplace_proof.INVARIANTS)
 
 
 @dataclass

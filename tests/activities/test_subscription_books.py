@@ -5,11 +5,9 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
 
-import asyncpg
 import pytest
 from sqlalchemy import text
 
-from commands.verify import verify
 from domain.access import Actor, Role
 from domain.invoice.collection import CollectionMethod
 from domain.invoice.state import WrongInvoiceState
@@ -34,6 +32,7 @@ from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, seen, unpaid
 from tests.support.billing import GERMAN, located, rate
 from tests.support.looking import again
+from tests.support.proving import prove_about
 from tests.support.subscription_books import Subscribed, subscribed
 
 pytestmark = pytest.mark.db
@@ -42,14 +41,7 @@ pytestmark = pytest.mark.db
 @pytest.fixture(autouse=True, scope="module")
 async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     yield
-    connection = await asyncpg.connect(database_urls.platform)
-    try:
-        report = await verify(connection)
-    finally:
-        await connection.close()
-    checks = [check for check in report.checks if "subscription" in check.name or "deferred" in check.name]
-    assert len(checks) == 4
-    assert [line for check in checks if check.violation_count for line in check.lines()] == []
+    await prove_about(database_urls, "subscription", "deferred")
 
 
 async def test_price_includes_tax_which_is_neither_deferred_nor_granted_and_charged_once(database: Database) -> None:

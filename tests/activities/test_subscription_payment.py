@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import asyncpg
 import pytest
 from sqlalchemy import insert, select
 from temporalio.common import MetricMeter
 from temporalio.testing import ActivityEnvironment
 
 from activities.payment import PaymentActivities
-from commands.verify import verify
 from contracts.payment import PaymentEvent
 from domain import accounts
 from domain.payment.converge import Observation
@@ -36,6 +34,7 @@ from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import MONTH, PLANS, START
 from tests.sandbox.conftest import StripeSandbox, running_stripe_sandbox, stripe_sandbox
 from tests.sandbox.stripe.billing import Shop
+from tests.support.proving import prove_all
 from tests.support.runs import payment_message
 
 __all__ = ["running_stripe_sandbox", "stripe_sandbox"]
@@ -82,12 +81,7 @@ async def test_what_stripe_took_for_a_subscription_pays_our_invoice_and_is_booke
         credits = await ledger.balance(accounts.org_credits(org))
     assert (issued.status, issued.paid_minor, receivable.posted_minor) == ("paid", 2_900, 0)
     assert credits.posted_minor == 500 * 10**6
-    connection = await asyncpg.connect(database_urls.platform)
-    try:
-        report = await verify(connection)
-    finally:
-        await connection.close()
-    assert report.ok, "\n".join(report.lines())
+    await prove_all(database_urls)
 
 
 async def written(database: Database, payment: Payment, outcomes: Sequence[PaymentOutcome]) -> Payment:

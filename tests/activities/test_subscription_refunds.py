@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 
-import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from commands.verify import verify
 from domain import accounts
 from domain.credit_note import ExceedsRemainder
 from domain.subscription.converge import monthly_grant
@@ -28,6 +26,7 @@ from tests.support.billing import GERMAN, located, rate
 from tests.support.locks import somebody_waits
 from tests.support.looking import again
 from tests.support.mirrored_bills import KIM, Mirrored, paid, spent, use
+from tests.support.proving import prove_about
 from tests.support.subscription_books import Subscribed, subscribed
 
 pytestmark = pytest.mark.db
@@ -36,14 +35,7 @@ pytestmark = pytest.mark.db
 @pytest.fixture(autouse=True, scope="module")
 async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     yield
-    connection = await asyncpg.connect(database_urls.platform)
-    try:
-        report = await verify(connection)
-    finally:
-        await connection.close()
-    names = ("subscription", "deferred", "invoice", "lot", "tax account", "revenue")
-    checks = [check for check in report.checks if any(name in check.name for name in names)]
-    assert [line for check in checks if check.violation_count for line in check.lines()] == []
+    await prove_about(database_urls, "subscription", "deferred", "invoice", "lot", "tax account", "revenue")
 
 
 async def earned_by(one: Subscribed, day: date) -> SubscriptionBill:

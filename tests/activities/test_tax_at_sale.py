@@ -28,7 +28,6 @@ from services.payment_terms import TermsMaker
 from tests.api.paying import NOW as PAID
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
-from tests.support.arrears import verified
 from tests.support.billing import (
     CREDIT,
     GERMAN,
@@ -44,6 +43,7 @@ from tests.support.billing import (
 )
 from tests.support.documents import SELLER
 from tests.support.payments import FakeProvider
+from tests.support.proving import prove_all
 
 pytestmark = pytest.mark.db
 
@@ -111,7 +111,7 @@ async def test_a_sale_is_taxed_once_and_what_goes_back_takes_its_tax_along(
     assert (first.total_minor, first.tax_minor, first.due_minor) == (1_190, 190, 0)
     assert first.lines[0].description == "100.00 credits"
     assert (back.total_minor, back.reference) == (595, made[0].number)
-    await verified(database_urls)
+    await prove_all(database_urls)
 
 
 async def test_an_invoice_taxes_what_credits_pay_unless_tax_was_charged_at_their_sale(
@@ -140,7 +140,7 @@ async def test_an_invoice_taxes_what_credits_pay_unless_tax_was_charged_at_their
     async with database.platform() as session:
         await invoice.void(session, KIM, again.id, f"void-{again.id}", NOW)
     assert (await balances(database, org))["credits"] == 310 * CREDIT
-    await verified(database_urls)
+    await prove_all(database_urls)
 
 
 async def test_notes_for_parts_give_back_the_credits_of_each_kind_that_the_part_was_lessened_by(
@@ -170,7 +170,7 @@ async def test_notes_for_parts_give_back_the_credits_of_each_kind_that_the_part_
     assert (second.granted, second.untaxed) == (0, 100 * CREDIT)
     assert second.taxed == tenth + (100 * CREDIT - tenth) * 1_035 // 2_035
     assert await noted(None, "c") == CreditsAtHand(granted=10 * CREDIT, taxed=100 * CREDIT, untaxed=200 * CREDIT)
-    await verified(database_urls)
+    await prove_all(database_urls)
 
 
 @pytest.mark.parametrize(

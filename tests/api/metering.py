@@ -5,15 +5,13 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import asyncpg
-
-from commands.verify import verify
 from domain.metering.prices import make_price
 from repositories import meter, model_price, usage, usage_charge
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import Caller, good
 from tests.conftest import DatabaseUrls
+from tests.support import proving
 
 NUMBERS = itertools.count(1)
 BATCH = "application/cloudevents-batch+json"
@@ -46,16 +44,7 @@ def statuses(answer: dict[str, Any]) -> list[str]:
 
 async def prove(urls: DatabaseUrls) -> None:
     """Check that what is kept by day is what the events add up to."""
-    connection = await asyncpg.connect(urls.platform)
-    try:
-        report = await verify(connection)
-    finally:
-        await connection.close()
-    names = {rule.name for rule in (*usage.INVARIANTS, *meter.INVARIANTS, *usage_charge.INVARIANTS)}
-    checks = [check for check in report.checks if check.name in names]
-    assert len(checks) == len(names)
-    for check in checks:
-        assert not check.violation_count, "\n".join(check.lines())
+    await proving.prove(urls, usage.INVARIANTS, meter.INVARIANTS, usage_charge.INVARIANTS)
 
 
 async def import_prices(

@@ -4,10 +4,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 
-from commands.verify import verify
 from repositories import usage, usage_bill
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
@@ -16,6 +14,7 @@ from tests.api.metering import event, import_prices, send, statuses
 from tests.api.spending import balance, grant, use
 from tests.api.test_usage_charges import charged_meter, kind, sweep
 from tests.conftest import DatabaseUrls
+from tests.support.proving import prove
 
 pytestmark = pytest.mark.db
 
@@ -27,15 +26,7 @@ MODEL = "arrears-model"
 async def proven(database_urls: DatabaseUrls, database: Database) -> AsyncIterator[None]:
     await import_prices(database, MODEL, LONG_AGO, input_tokens="0.001")
     yield
-    connection = await asyncpg.connect(database_urls.platform)
-    try:
-        report = await verify(connection)
-    finally:
-        await connection.close()
-    names = {rule.name for rule in (*usage.INVARIANTS, *usage_bill.INVARIANTS)}
-    for check in report.checks:
-        if check.name in names:
-            assert not check.violation_count, "\n".join(check.lines())
+    await prove(database_urls, usage.INVARIANTS, usage_bill.INVARIANTS)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from sqlalchemy import text
 
 from activities.usage_charges import UsageChargeActivities
 from api.app import create_app
-from commands.verify import verify
 from contracts.usage_charges import ChargeUsage, UsageCharging
 from domain import accounts
 from domain.accounts import Account
@@ -29,6 +28,7 @@ from tests.api.metering import event, send, statuses
 from tests.api.paying import Written
 from tests.api.spending import balance, grant, limit
 from tests.conftest import DatabaseUrls
+from tests.support.proving import prove
 
 pytestmark = pytest.mark.db
 
@@ -39,19 +39,7 @@ ROLES = ("owner", "member", "finance", "agent", "auditor")
 @pytest.fixture(autouse=True, scope="module")
 async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     yield
-    connection = await asyncpg.connect(database_urls.platform)
-    try:
-        report = await verify(connection)
-    finally:
-        await connection.close()
-    names = {
-        rule.name
-        for rule in (*marketplace_proof.INVARIANTS, *spend.INVARIANTS, *lot.INVARIANTS, *usage_charge.INVARIANTS)
-    }
-    checked = [check for check in report.checks if check.name in names]
-    assert len(checked) == len(names)
-    for check in checked:
-        assert not check.violation_count, "\n".join(check.lines())
+    await prove(database_urls, marketplace_proof.INVARIANTS, spend.INVARIANTS, lot.INVARIANTS, usage_charge.INVARIANTS)
 
 
 @pytest.fixture(scope="module")

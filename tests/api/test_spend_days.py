@@ -9,7 +9,6 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from commands.verify import verify
 from domain.ids import uuid_of
 from ledger.spending import Spending
 from ledger.spends import NewSpend
@@ -19,6 +18,7 @@ from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.api.spending import grant, reserve, use
 from tests.conftest import DatabaseUrls
+from tests.support.proving import prove
 
 pytestmark = pytest.mark.db
 
@@ -39,14 +39,7 @@ GROUPS = {
 @pytest.fixture(autouse=True, scope="module")
 async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     yield
-    connection = await asyncpg.connect(database_urls.platform)
-    report = await verify(connection)
-    await connection.close()
-    names = {rule.name for rule in (*spend_day.INVARIANTS, *spend_place.INVARIANTS)}
-    checks = [check for check in report.checks if check.name in names]
-    assert len(checks) == len(names)
-    for check in checks:
-        assert not check.violation_count, "\n".join(check.lines())
+    await prove(database_urls, spend_day.INVARIANTS, spend_place.INVARIANTS)
 
 
 @pytest.fixture

@@ -7,10 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import asyncpg
 from sqlalchemy import insert, select
 
-from commands.verify import verify
 from domain.access import Actor, Role
 from domain.billing_run.period import period_of
 from domain.billing_terms import BillingTerms, TermsVersion, UsageMode
@@ -28,7 +26,6 @@ from runtime.identity import new_id
 from services import usage
 from services.rating import Rates
 from services.usage import Delivery, Status
-from tests.conftest import DatabaseUrls
 
 KIM = Actor(principal="kim", role=Role.OPERATOR)
 NUMBERS = itertools.count(1)
@@ -168,16 +165,6 @@ class Market:
                 insert(Organization).values(id=org_id, name=org_id, command_id=org_id, created_by="test")
             )
         return org_id
-
-
-async def verified(urls: DatabaseUrls) -> None:
-    """Check every rule of the books and of each noun."""
-    connection = await asyncpg.connect(urls.platform)
-    try:
-        report = await verify(connection)
-    finally:
-        await connection.close()
-    assert report.ok, "\n".join(report.lines())
 
 
 def at(day: date, hour: int = 12) -> datetime:

@@ -21,7 +21,6 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.reconciliation import ReconciliationActivities
 from api.v1.escrows import commands
-from commands.verify import verify
 from contracts import search_attributes
 from contracts.escrow import (
     ApproveEscrow,
@@ -63,6 +62,7 @@ from tests.support.inbox import Mailroom, mailroom_on
 from tests.support.looking import again
 from tests.support.payments import FakeProvider
 from tests.support.payouts import FakePayouts
+from tests.support.proving import prove_all
 from tests.support.sandbox import UntriedSandbox
 from tests.support.stored_methods import FakeStoredMethods
 from tests.support.subscriptions import FakeSubscriptions
@@ -350,12 +350,7 @@ async def stage_on(
     finally:
         await database.close()
 
-    connection = await asyncpg.connect(database_urls.platform)
-    try:
-        report = await verify(connection)
-    finally:
-        await connection.close()
-    assert report.ok, "\n".join(report.lines())
+    await prove_all(database_urls)
 
 
 @pytest.fixture(scope="session")

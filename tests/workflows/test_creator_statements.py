@@ -29,9 +29,9 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import statement as service
 from services.document_files import Documents
-from tests.support.arrears import verified
 from tests.support.documents import SELLER
 from tests.support.histories import replay_and_keep
+from tests.support.proving import prove_all
 from tests.workflows.conftest import with_plugin
 from workflows.creator_statements import CreatorStatementsWorkflow
 
@@ -140,7 +140,7 @@ async def test_statements_of_a_month_are_made_once_with_number_tax_and_mail(
 
     first, second = await asyncio.gather(ask(), ask())
     assert first == second == ["STM-000003"]
-    await verified(fresh_database_urls)
+    await prove_all(fresh_database_urls)
 
 
 async def test_what_is_taken_back_after_a_statement_corrects_it_to_the_last_cent_of_its_tax(
@@ -197,4 +197,4 @@ async def test_what_is_taken_back_after_a_statement_corrects_it_to_the_last_cent
     assert (await documents.made(wanted)).kind == "statement_correction"
     shown = {each["label"]: each["amount"] for each in display(content)["sums"]}
     assert (shown["Tax 19% on 7.20 EUR"], shown["Amount taken back"]) == ("1.37 EUR", "8.57 EUR")
-    await verified(fresh_database_urls)
+    await prove_all(fresh_database_urls)

@@ -33,8 +33,9 @@ from runtime.jobs import invoicing_on
 from services import billing_run
 from services import invoice as invoices
 from tests.conftest import DatabaseUrls
-from tests.support.arrears import Market, at, verified
+from tests.support.arrears import Market, at
 from tests.support.histories import replay_and_keep
+from tests.support.proving import prove_all
 from tests.support.seeds import RUN_SEED
 from tests.workflows.conftest import with_plugin
 from workflows.monthly_invoicing import MonthlyInvoicingWorkflow, under_way
@@ -124,7 +125,7 @@ async def test_month_is_invoiced_once_to_everybody_and_reads_without_the_code(bi
     assert again == result
     assert await market.mails() == {user: 1, committed: 1}
     assert len(await market.invoices(user)) == 1
-    await verified(billing.urls)
+    await prove_all(billing.urls)
 
 
 async def test_late_usage_goes_to_the_next_invoice_and_says_so(billing: Billing) -> None:
@@ -145,7 +146,7 @@ async def test_late_usage_goes_to_the_next_invoice_and_says_so(billing: Billing)
         (f"Meter {metered}, late usage of 2026-01: 1 event", 4_00),
         ("Agent Scout: 1 event", 2_00),
     ]
-    await verified(billing.urls)
+    await prove_all(billing.urls)
 
 
 async def test_months_are_those_of_the_zone_of_each_organization(billing: Billing) -> None:
@@ -181,7 +182,7 @@ async def test_pitfall_12_runs_at_once_leave_one_invoice_for_each_organization(b
     assert [len(await market.invoices(org)) for org in orgs] == [1] * 6
     numbers = sorted([row.number or "" for org in orgs for row in await market.invoices(org)])
     assert numbers == [f"INV-{number:06d}" for number in range(1, 7)]
-    await verified(billing.urls)
+    await prove_all(billing.urls)
 
 
 async def test_only_an_invoice_on_which_something_is_due_has_a_run_and_two_conclusions_start_one(
@@ -237,7 +238,7 @@ async def test_organization_that_cannot_be_invoiced_stops_nobody_and_is_tried_ag
     async with billing.database.platform() as session:
         _, is_due = await billing_run.order_run(session, KIM, JANUARY, OVER)
     assert not is_due
-    await verified(billing.urls)
+    await prove_all(billing.urls)
 
 
 async def test_run_waits_for_late_usage_and_goes_on_with_the_month_after(billing: Billing) -> None:
@@ -305,4 +306,4 @@ async def test_run_that_is_killed_again_and_again_leaves_one_invoice_each_and_no
     rows = [row for org in orgs for row in await market.invoices(org)]
     assert [row.org_id for row in rows] == orgs
     assert sorted(row.number or "" for row in rows) == [f"INV-{number:06d}" for number in range(1, 13)]
-    await verified(billing.urls)
+    await prove_all(billing.urls)

@@ -4,14 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy import insert
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.referral import ReferralActivities
-from commands.verify import verify
 from contracts.referral import ReferralRewards
 from domain import accounts
 from domain.access import Actor, Role
@@ -34,6 +32,7 @@ from services import marketplace as selling
 from services import referral as service
 from tests.api.paying import NOW, Written
 from tests.support.histories import replay_and_keep
+from tests.support.proving import prove_all
 from tests.workflows.conftest import with_plugin
 from workflows.referral_rewards import ReferralRewardsWorkflow
 
@@ -164,12 +163,7 @@ async def test_referrals_are_rewarded_late_once_and_taken_back_with_the_payment(
         assert [new[0] - new[1] - (old[0] - old[1]) for old, new in zip(before, after, strict=True)] == [-6, -4]
         assert after[1][1] - before[1][1] >= 3
         assert await sweep(LATER + timedelta(days=5)) == (0, 0, 0)
-    connection = await asyncpg.connect(urls.platform)
-    try:
-        report = await verify(connection)
-    finally:
-        await connection.close()
-    assert report.ok, "\n".join(report.lines())
+    await prove_all(urls)
     await database.close()
 
 

@@ -1,0 +1,46 @@
+"""What `python -m manage verify` says of the database of some tests.
+
+Tests that share a database put rows in by hand, so each proves the rules of its own nouns.
+"""
+
+from collections.abc import Callable, Iterable
+
+import asyncpg
+
+from commands.verify import verify
+from ledger.invariants import Invariant
+from ledger.verify import Check, Report
+from tests.conftest import DatabaseUrls
+
+
+async def report(urls: DatabaseUrls) -> Report:
+    """Check everything."""
+    connection = await asyncpg.connect(urls.platform.replace("+asyncpg", ""))
+    try:
+        return await verify(connection)
+    finally:
+        await connection.close()
+
+
+async def prove_all(urls: DatabaseUrls) -> None:
+    """Fail where any rule is broken."""
+    found = await report(urls)
+    assert found.ok, "\n".join(found.lines())
+
+
+async def prove(urls: DatabaseUrls, *rules: Iterable[Invariant]) -> None:
+    """Fail where one of these rules is broken, or was not checked."""
+    names = {rule.name for each in rules for rule in each}
+    assert len(await _clean(urls, names.__contains__)) == len(names)
+
+
+async def prove_about(urls: DatabaseUrls, *words: str) -> None:
+    """Fail where a rule is broken whose name has one of the words, or there is none for one of them."""
+    checks = await _clean(urls, lambda name: any(word in name for word in words))
+    assert [word for word in words if not any(word in check.name for check in checks)] == []
+
+
+async def _clean(urls: DatabaseUrls, wanted: Callable[[str], bool]) -> list[Check]:
+    checks = [check for check in (await report(urls)).checks if wanted(check.name)]
+    assert [line for check in checks if check.violation_count for line in check.lines()] == []
+    return checks
