@@ -223,7 +223,9 @@ async def test_who_waits_for_its_turn_when_the_entity_ends_is_answered(entity: E
         answers = await asyncio.gather(*(each.result() for each in others if each), return_exceptions=True)
         assert {type(answer) for answer in answers} <= {entity.result, WorkflowUpdateFailedError}
         await one.handle.result()
-    assert (await one.kinds()).count(last.event) == 1
+    # A second message of the same event has its turn where the first one was over soon.
+    same = sum(each.event == last.event for each in entity.messages)
+    assert 1 <= (await one.kinds()).count(last.event) <= same
 
 
 # Cancellation ---------------------------------------------------------------------------------------------------------

@@ -194,9 +194,12 @@ async def test_the_dispatcher_begins_with_what_is_behind_and_starts_runs_that_ar
         done = await ActivityEnvironment().run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=0))
         assert done.found_behind >= 1
         await one.settled(1)
-    passed, asked = await quiet.row(), await one.row()
+        asked = await one.row()
+        # Readers see the last of it once no older transaction of the cluster is open, and other tests have some.
+        while ((passed := await quiet.row()).read_in, passed.read_id) < (asked.read_in, asked.read_id):
+            await ActivityEnvironment().run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=0))
+            await again()
     assert (passed.lease, passed.seen_at, quiet.received) == (None, None, [])
-    assert (passed.read_in, passed.read_id) >= (asked.read_in, asked.read_id)
 
 
 async def test_the_dispatcher_tells_idle_endpoints_of_what_is_new(stage: Stage):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 from temporalio.client import WorkflowHandle
 
 from contracts.runs import Run, webhook_endpoint_news, webhook_endpoint_run
@@ -14,6 +14,7 @@ from domain.access import Actor, Role
 from domain.events import Event
 from domain.webhook.delivery import Answer
 from domain.webhook.endpoint import TEST, Endpoint, Ordering
+from models.event import EventRow
 from models.organization import Organization
 from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointEventRow, WebhookEndpointRow
 from providers.notify.webhook import Outgoing, SigningKeys
@@ -68,6 +69,14 @@ class EndpointDriver:
         async with self.stage.database.platform() as session:
             for _ in range(count):
                 await event.record(session, [happening(org_id, named)])
+        # Readers see it once no older transaction of the cluster is open, and other tests have some.
+        while not await self._all_seen(org_id):
+            await again()
+
+    async def _all_seen(self, org_id: str) -> bool:
+        async with self.stage.database.platform() as session:
+            recorded = await session.scalar(select(func.count()).where(EventRow.org_id == org_id))
+            return len(await event.page(session, after=None, limit=10_000, org_id=org_id)) == recorded
 
     async def told(self) -> None:
         """Tell the run that there is news, as the dispatcher does."""
