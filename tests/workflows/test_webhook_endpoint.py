@@ -222,7 +222,7 @@ async def test_pitfall_38_what_commits_late_is_not_skipped_by_what_came_after_it
     with stage.env.with_time_skipping_disabled():
         async with stage.database.platform() as session:
             await event.record(session, [happening(one.actor.org_id or "", late)])
-            await one.happens("b")
+            await one.happens("b", seen=False)
             await one.begin()
             while await one.drains() < 1:
                 await again()
