@@ -209,6 +209,10 @@ async def test_what_the_payer_approved_is_taken(stage: Stage):
     made.there.approved = True
     await made.told()
     assert (await made.until("succeeded")).received_minor == 1000
+    # The news books no money: it has the payment looked at, and what is approved there is confirmed, once.
+    mine = [name for name, key in stage.fake.calls if made.there.ref in key or made.terms.payment_id in key]
+    assert (mine.count("confirm"), mine[:2]) == (1, ["create", "retrieve"])
+    assert await made.kinds() == ["created", "submitted", "received"]
 
 
 async def test_what_was_approved_and_declined_is_tried_again_only_when_the_payer_approves_again(stage: Stage):
