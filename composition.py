@@ -12,7 +12,8 @@ from activities.usage import Metering
 from domain.credits import credit_price
 from domain.metering.price_map import default_price
 from domain.payment.livemode import stripe_is_live
-from providers.notify.mail import Mailer, SmtpMailer, SmtpServer
+from providers.notify.base import Notifier
+from providers.notify.mail import SmtpMailer, SmtpServer
 from providers.payments.base import PaymentProvider
 from providers.payments.credits import CreditsProvider
 from providers.payments.registry import Providers
@@ -98,7 +99,7 @@ def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:
     return Metering(log=log, rates=rates, late=settings.usage_late, credit=credit)
 
 
-def make_mailer(settings: Settings) -> Mailer | None:
+def make_mailer(settings: Settings) -> Notifier | None:
     """Build what carries mails; without the address of a mail server nobody does."""
     if settings.mail_host is None or settings.mail_sender is None:
         return None

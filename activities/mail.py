@@ -10,7 +10,7 @@ from contracts.mail import SendMails, SentMails
 from domain.mail import GIVE_UP_AFTER, Formats, MailKind, MailStatus, purpose_of, written
 from models.mail import QueuedMail
 from providers.formats import formats_of
-from providers.notify.mail import Delivery, Mail, Mailer
+from providers.notify.base import Delivery, Message, Notifier
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 from repositories import alert, contact
 from repositories import mail as mails
@@ -26,7 +26,7 @@ class MailActivities:
     def __init__(
         self,
         database: Database,
-        mailer: Mailer | None,
+        mailer: Notifier | None,
         *,
         give_up_after: timedelta = GIVE_UP_AFTER,
         formats: Callable[[str], Formats] = formats_of,
@@ -58,7 +58,8 @@ class MailActivities:
         kind, left = MailKind(row.kind), tuple(one for one in row.recipients if one not in row.reached)
         words = written(kind, row.data, row.language, self._formats(row.language))
         try:
-            done = await self._mailer.send(Mail(to=left, language=row.language, words=words), idempotency_key=row.key)
+            message = Message(to=left, language=row.language, words=words)
+            done = await self._mailer.send(message, idempotency_key=row.key)
         except ProviderRefused as error:
             return await self._write(row, Delivery(refused=dict.fromkeys(left, error.detail)), error.detail, now)
         except (ProviderUnavailable, OutcomeUnknown) as error:

@@ -1,1 +1,1 @@
-"""Adapters of what tells people: mail."""
+"""Adapters of what tells people and programs: mail, webhooks."""

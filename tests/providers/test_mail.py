@@ -6,15 +6,16 @@ import pytest
 
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.mail import Written
-from providers.notify.mail import Mail, message_id
+from providers.notify.base import Message
+from providers.notify.mail import message_id
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 from tests.support.mails import BOOKS, OWNER, listening, mailer
 
 WORDS = Written(subject="Rechnung für März", paragraphs=("Über 1 € <b>.",), link="https://pay.example/?a=1&b=2")
 
 
-def mail(*to: str, words: Written = WORDS) -> Mail:
-    return Mail(to=to or (OWNER,), language="de", words=words)
+def mail(*to: str, words: Written = WORDS) -> Message:
+    return Message(to=to or (OWNER,), language="de", words=words)
 
 
 async def test_a_mail_arrives_as_text_and_html_and_its_key_makes_its_id() -> None:
