@@ -1,1 +1,1 @@
-"""Adapters of what tells people and programs: mail, webhooks."""
+"""Adapters of what tells people and programs: mail, Slack, webhooks."""

@@ -7,9 +7,11 @@ or everybody it is for, for good).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 from domain.mail import Written
+from providers.payments.base import ProviderUnavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,15 @@ class Delivery:
     accepted: tuple[str, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
     deferred: Mapping[str, str] = field(default_factory=dict)
+
+
+class Throttled(ProviderUnavailable):
+    """The carrier takes nothing for this address before `retry_after` is over."""
+
+    def __init__(self, detail: str, retry_after: timedelta) -> None:
+        """Say how long to wait."""
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class Notifier(Protocol):

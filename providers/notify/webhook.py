@@ -240,7 +240,7 @@ class HttpWebhookSender:
         try:
             target = self._receivers.target(webhook.url)
             async with asyncio.timeout(self._timeout):
-                return await self._exchange(target, webhook.body, signed)
+                return await self.exchange(target, webhook.body, signed)
         except UrlRefused as refused:
             return Answer(error=refused.error_code, body=refused.detail)
         except (TimeoutError, httpcore2.TimeoutException):
@@ -248,10 +248,17 @@ class HttpWebhookSender:
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
             return _unanswered(code="webhook.unreachable", body=type(error).__name__)
 
-    async def _exchange(self, target: Target, body: bytes, signed: Mapping[str, str]) -> Answer:
+    async def exchange(self, target: Target, body: bytes, given: Mapping[str, str]) -> Answer:
+        """Post a document of JSON with the headers given, once; how long that may take is the caller's to say.
+
+        Raises:
+            UrlRefused: the name leads to an address that is not sent to.
+            httpcore2.ConnectError, httpcore2.ConnectTimeout: nothing was sent.
+            httpcore2.NetworkError, httpcore2.ProtocolError, OSError: the exchange broke off.
+        """
         pool = self._local if target.is_local else self._public
         sent = [
-            *signed.items(),
+            *given.items(),
             ("host", target.authority.removesuffix(f":{HTTPS_PORT}")),
             ("content-type", "application/json"),
             ("content-length", str(len(body))),
