@@ -282,9 +282,16 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         self._adopt(stored)
         return True
 
-    async def _catch_up_to(self, command: CatchUp) -> R:
+    @workflow.update(name="catch_up")
+    async def catch_up(self, command: CatchUp) -> R:
         """Adopt what the books hold, for a caller who has seen that they are ahead."""
+        return await self._catch_up_to(command)
 
+    @catch_up.validator
+    def _validate_catch_up(self, command: CatchUp) -> None:
+        self._check_catch_up(command)
+
+    async def _catch_up_to(self, command: CatchUp) -> R:
         async def adopt() -> None:
             if self._state.version < command.version:
                 await self._catch_up()

@@ -9,7 +9,6 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.catch_up import CatchUp
     from contracts.escrow import (
         ApproveEscrow,
         ApproveSignal,
@@ -164,15 +163,6 @@ class EscrowWorkflow(EscrowRun):
     @cancel.validator
     def _validate_cancel(self, command: CancelEscrow) -> None:
         self._validated(command, self._cancel(command))
-
-    @workflow.update(name="catch_up")
-    async def catch_up(self, command: CatchUp) -> CommandResult:
-        """Adopt what the books hold, for a caller who has seen that they are ahead."""
-        return await self._catch_up_to(command)
-
-    @catch_up.validator
-    def _validate_catch_up(self, command: CatchUp) -> None:
-        self._check_catch_up(command)
 
     # Signals of operators ---------------------------------------------------------------------------------------------
 

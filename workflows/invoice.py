@@ -9,7 +9,6 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from activities.invoice import PAYMENT_TIMEOUT, InvoiceActivities
-    from contracts.catch_up import CatchUp
     from contracts.invoice import (
         ChargeInvoice,
         InvoiceInput,
@@ -39,18 +38,16 @@ with workflow.unsafe.imports_passed_through():
     from domain.invoice.presentation import details
     from domain.invoice.state import InvoiceStatus, WrongInvoiceState
     from domain.signals import Addressee
-    from workflows.entity import Entity
-    from workflows.signals import NO_INPUT, check_addressed, sender
+    from workflows.books_entity import BooksEntity
+    from workflows.signals import NO_INPUT, reason_of, sender
 
 Decision = Callable[[Collection, datetime], Outcome]
 #: The gate of runs that waited for the provider's answer to a charge.
 RUNS_BESIDE = "charges-are-not-waited-for"
-#: An operator's words that are kept.
-MAX_REASON = 500
 
 
 @workflow.defn(name="invoice")
-class InvoiceWorkflow(Entity[InvoiceInput, Collection, Outcome, Decision, InvoiceResult]):
+class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResult]):
     """Collects an invoice on which something is due, until it is paid or has ended in another way.
 
     What is charged is one payment for each attempt, asked for under the attempt's key and followed to its end before
@@ -80,7 +77,7 @@ class InvoiceWorkflow(Entity[InvoiceInput, Collection, Outcome, Decision, Invoic
             due_at=workflow.now(),
             next_at=workflow.now(),
         )
-        super().__init__(start.model_copy(update={"resume": True}), None, nothing)
+        super().__init__(start, nothing)
         self._standing = Standing(status=InvoiceStatus.OPEN, due_minor=0)
         # What was seen is older than news, or than a wait.
         self._stale = False
@@ -106,15 +103,6 @@ class InvoiceWorkflow(Entity[InvoiceInput, Collection, Outcome, Decision, Invoic
     @charge.validator
     def _validate_charge(self, command: ChargeInvoice) -> None:
         self._check(command, lambda: None)
-
-    @workflow.update(name="catch_up")
-    async def catch_up(self, command: CatchUp) -> InvoiceResult:
-        """Adopt what the books hold."""
-        return await self._catch_up_to(command)
-
-    @catch_up.validator
-    def _validate_catch_up(self, command: CatchUp) -> None:
-        self._check_catch_up(command)
 
     @workflow.signal(name="look")
     async def signal_look(self, given: RawValue = NO_INPUT) -> None:
@@ -151,39 +139,29 @@ class InvoiceWorkflow(Entity[InvoiceInput, Collection, Outcome, Decision, Invoic
         return lambda held, now: rules.charge_requested(held, self._standing, now, actor=actor.qualified())
 
     def _charge_signalled(self, signal: InvoiceSignal) -> Decision:
-        return self._addressed("charge", signal, signal.charge, self._charge(sender(signal, "operator")))
+        return self._addressed("charge", signal, self._charge(sender(signal)))
 
     def _resume_signalled(self, signal: InvoiceSignal) -> Decision:
-        actor = sender(signal, "operator").qualified()
+        actor = sender(signal).qualified()
         return self._addressed(
-            "resume", signal, signal.resume, lambda held, now: rules.resumed(held, self._standing, now, actor=actor)
+            "resume", signal, lambda held, now: rules.resumed(held, self._standing, now, actor=actor)
         )
 
     def _give_up_signalled(self, signal: InvoiceSignal) -> Decision:
-        actor, reason = sender(signal, "operator").qualified(), _reason(signal)
+        actor, reason = sender(signal).qualified(), reason_of(signal.reason)
         return self._addressed(
             "give_up",
             signal,
-            signal.give_up,
             lambda held, _now: rules.given_up(held, self._standing, actor=actor, reason=reason),
         )
 
     def _void_signalled(self, signal: InvoiceSignal) -> Decision:
-        actor, reason = sender(signal, "operator").qualified(), _reason(signal)
+        actor, reason = sender(signal).qualified(), reason_of(signal.reason)
         return self._addressed(
             "void",
             signal,
-            signal.void,
             lambda held, _now: rules.voided(held, self._standing, actor=actor, reason=reason),
         )
-
-    def _addressed(self, name: str, signal: InvoiceSignal, subject: object, decide: Decision) -> Decision:
-        def checked(held: Collection, now: datetime) -> Outcome:
-            reached = Addressee(kind="invoice", id=held.invoice_id, state=held.status.value, asks_for_name=True)
-            check_addressed(reached, name, signal, subject=subject)
-            return decide(held, now)
-
-        return checked
 
     async def _decided(self, command_id: str, decide: Decision, actor: Actor | None) -> None:
         """Have a command decided on how the invoice stands now, and not on what was seen before."""
@@ -206,10 +184,6 @@ class InvoiceWorkflow(Entity[InvoiceInput, Collection, Outcome, Decision, Invoic
 
     async def _load(self, why: str) -> Collection:
         return (await self._loaded(why)).collection
-
-    async def _open(self) -> None:
-        """Begin from the books alone: they begin with the invoice."""
-        self._adopt(await self._load("resume from the books"))
 
     async def _read(self, why: str) -> None:
         """See how the invoice stands, and adopt what the books hold where that is later."""
@@ -389,11 +363,11 @@ class InvoiceWorkflow(Entity[InvoiceInput, Collection, Outcome, Decision, Invoic
 
     # What the base asks for -------------------------------------------------------------------------------------------
 
-    def _carried(self) -> dict[str, object]:
-        return {}
+    def _shown(self) -> str:
+        return details(self._state, self._standing)
 
-    def _details(self) -> str:
-        return details(self._state, self._standing) if self._state.version else "reads the books"
+    def _addressee(self, held: Collection) -> Addressee:
+        return Addressee(kind="invoice", id=held.invoice_id, state=held.status.value, asks_for_name=True)
 
     def _result(self) -> InvoiceResult:
         state = self._state
@@ -414,10 +388,6 @@ class InvoiceWorkflow(Entity[InvoiceInput, Collection, Outcome, Decision, Invoic
             )
 
         await self._carry_out("cancel", InvoiceSignal(), refuse, "cancellation")
-
-
-def _reason(signal: InvoiceSignal) -> str:
-    return signal.reason[:MAX_REASON] if isinstance(signal.reason, str) else ""
 
 
 def _payment_id(held: Collection, attempt: int, *, page: bool = False) -> str:

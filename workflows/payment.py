@@ -10,7 +10,6 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.catch_up import CatchUp
     from contracts.escrow import OperatorSignal
     from contracts.payment import (
         CancelPayment,
@@ -138,15 +137,6 @@ class PaymentWorkflow(PaymentRun):
     @submit_evidence.validator
     def _validate_submit_evidence(self, command: SubmitDisputeEvidence) -> None:
         self._validated(command, lambda: commands.check_evidence(self._state, command.dispute_ref, command.command_id))
-
-    @workflow.update(name="catch_up")
-    async def catch_up(self, command: CatchUp) -> PaymentCommandResult:
-        """Adopt what the books hold, for a caller who has seen that they are ahead."""
-        return await self._catch_up_to(command)
-
-    @catch_up.validator
-    def _validate_catch_up(self, command: CatchUp) -> None:
-        self._check_catch_up(command)
 
     def _validated(self, command: PaymentCommand, decide: Callable[[], object]) -> None:
         def judge() -> None:

@@ -9,7 +9,6 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from activities.payout import PayoutActivities
-    from contracts.catch_up import CatchUp
     from contracts.payout import (
         GiveUpPayout,
         LoadPayout,
@@ -30,15 +29,15 @@ with workflow.unsafe.imports_passed_through():
     from domain.payout.presentation import details
     from domain.payout.state import FINAL, Outcome, Payout, PayoutStatus
     from domain.signals import Addressee
-    from workflows.entity import Entity
+    from workflows.books_entity import BooksEntity
     from workflows.errand import Errand, run
-    from workflows.signals import NO_INPUT, check_addressed, sender
+    from workflows.signals import NO_INPUT, reason_of, sender
 
 Decision = Callable[[Payout, datetime], Outcome]
 
 
 @workflow.defn(name="payout")
-class PayoutWorkflow(Entity[PayoutInput, Payout, Outcome, Decision, PayoutResult]):
+class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
     """Has a payout sent that the API has taken out of the earnings, and books what becomes of it.
 
     It is looked for at the provider before each try, because a run that was lost may have sent it. What waits for the
@@ -65,7 +64,7 @@ class PayoutWorkflow(Entity[PayoutInput, Payout, Outcome, Decision, PayoutResult
             currency="USD",
             amount_minor=0,
         )
-        super().__init__(start.model_copy(update={"resume": True}), None, nothing)
+        super().__init__(start, nothing)
 
     @workflow.run
     async def run(self, start: PayoutInput) -> PayoutResult:
@@ -83,15 +82,6 @@ class PayoutWorkflow(Entity[PayoutInput, Payout, Outcome, Decision, PayoutResult
     @give_up.validator
     def _validate_give_up(self, command: GiveUpPayout) -> None:
         self._check(command, lambda: self._judge(command))
-
-    @workflow.update(name="catch_up")
-    async def catch_up(self, command: CatchUp) -> PayoutResult:
-        """Adopt what the books hold."""
-        return await self._catch_up_to(command)
-
-    @catch_up.validator
-    def _validate_catch_up(self, command: CatchUp) -> None:
-        self._check_catch_up(command)
 
     @workflow.signal(name="look")
     async def signal_look(self, given: RawValue = NO_INPUT) -> None:
@@ -113,19 +103,14 @@ class PayoutWorkflow(Entity[PayoutInput, Payout, Outcome, Decision, PayoutResult
             self._given_up(command)(self._state, workflow.now())
 
     def _looked(self, signal: PayoutSignal) -> Decision:
-        def decide(payout: Payout, now: datetime) -> Outcome:
-            check_addressed(_reached(payout), "look", signal, subject=signal.look)
-            return rules.looked(payout, now, actor=sender(signal, "operator").qualified())
-
-        return decide
+        actor = sender(signal).qualified()
+        return self._addressed("look", signal, lambda payout, now: rules.looked(payout, now, actor=actor))
 
     def _signalled(self, signal: PayoutSignal) -> Decision:
-        def decide(payout: Payout, _now: datetime) -> Outcome:
-            check_addressed(_reached(payout), "give_up", signal, subject=signal.give_up)
-            reason = signal.reason[:500] if isinstance(signal.reason, str) else ""
-            return rules.given_up(payout, actor=sender(signal, "operator").qualified(), reason=reason)
-
-        return decide
+        actor, reason = sender(signal).qualified(), reason_of(signal.reason)
+        return self._addressed(
+            "give_up", signal, lambda payout, _now: rules.given_up(payout, actor=actor, reason=reason)
+        )
 
     # What the base asks for -------------------------------------------------------------------------------------------
 
@@ -133,10 +118,6 @@ class PayoutWorkflow(Entity[PayoutInput, Payout, Outcome, Decision, PayoutResult
         return await workflow.execute_local_activity_method(
             PayoutActivities.load, LoadPayout(payout_id=self._start.payout_id), **local_activity(why)
         )
-
-    async def _open(self) -> None:
-        """Begin from the books alone: the API opens payouts there."""
-        self._adopt(await self._load("resume from the books"))
 
     async def _write_next(
         self,
@@ -201,18 +182,15 @@ class PayoutWorkflow(Entity[PayoutInput, Payout, Outcome, Decision, PayoutResult
     def _has_ended(self) -> bool:
         return self._state.version > 0 and self._state.status in FINAL
 
-    def _carried(self) -> dict[str, object]:
-        return {}
+    def _shown(self) -> str:
+        return details(self._state)
 
-    def _details(self) -> str:
-        return details(self._state) if self._state.version else "reads the books"
+    def _addressee(self, held: Payout) -> Addressee:
+        return Addressee(kind="payout", id=held.payout_id, state=held.status.value, asks_for_name=True)
 
     def _result(self) -> PayoutResult:
         state = self._state
         return PayoutResult(payout_id=state.payout_id, status=state.status.value, version=state.version)
-
-    async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
-        await self._apply(command_id, wish, actor)
 
     def _noting(self, note: dict[str, object], actor: Actor) -> Decision:
         return lambda payout, _now: Outcome(
@@ -231,10 +209,6 @@ class PayoutWorkflow(Entity[PayoutInput, Payout, Outcome, Decision, PayoutResult
             return rules.given_up(payout, actor="cancellation", reason="The run was cancelled.")
 
         await self._carry_out("give_up", signal, decide, "cancellation")
-
-
-def _reached(payout: Payout) -> Addressee:
-    return Addressee(kind="payout", id=payout.payout_id, state=payout.status.value, asks_for_name=True)
 
 
 def _outcome_of(sending: Payout, answer: SentPayout | None, now: datetime) -> tuple[Outcome, BalanceTransaction | None]:

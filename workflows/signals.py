@@ -18,6 +18,8 @@ S = TypeVar("S", bound=BaseModel)
 #: What a handler is given by a signal without input: its parameter's default. A handler that lacked the default would
 #: fail the workflow task, and with it every deadline, until the run is reset.
 NO_INPUT = RawValue(Payload())
+#: How much of a reason is kept, in characters.
+MAX_REASON = 500
 #: The gate of runs that dropped malformed signals without a trace.
 MALFORMED_IS_REFUSED = "malformed-signals-are-refused"
 
@@ -71,6 +73,11 @@ def check_addressed(reached: Addressee, name: str, signal: OperatorSignal, *, su
     seal = signal.seal
     operator = _named(signal.operator) if seal is None else seal.operator
     check_signal(reached, name, subject=subject, operator=operator, sealed=seal is not None)
+
+
+def reason_of(given: object) -> str:
+    """Return the reason that an operator gives, none where it is no text, and no more of it than is kept."""
+    return given[:MAX_REASON] if isinstance(given, str) else ""
 
 
 def _named(value: object) -> str | None:

@@ -10,7 +10,6 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from activities.subscription import SubscriptionActivities
-    from contracts.catch_up import CatchUp
     from contracts.queues import local_activity
     from contracts.subscription import (
         AskProvider,
@@ -118,15 +117,6 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
     @resume.validator
     def _validate_resume(self, command: ResumeSubscription) -> None:
         self._validated(command, lambda: self._resumed(command))
-
-    @workflow.update(name="catch_up")
-    async def catch_up(self, command: CatchUp) -> SubscriptionResult:
-        """Adopt what the books hold, for a caller who has seen that they are ahead."""
-        return await self._catch_up_to(command)
-
-    @catch_up.validator
-    def _validate_catch_up(self, command: CatchUp) -> None:
-        self._check_catch_up(command)
 
     # Signals ----------------------------------------------------------------------------------------------------------
 

@@ -9,10 +9,8 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from activities.webhook_endpoint import WebhookEndpointActivities
-    from contracts.catch_up import CatchUp
     from contracts.queues import local_activity, regular_activity
     from contracts.webhook_endpoint import (
-        MAX_REASON,
         DisableWebhookEndpoint,
         DrainWebhookEndpoint,
         LoadWebhookEndpoint,
@@ -29,8 +27,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.webhook.agenda import Backlog, Step, agenda
     from domain.webhook.endpoint import ENDED, Endpoint, GivenUp, Outcome, WrongEndpointState, numbered
     from domain.webhook.presentation import details
-    from workflows.entity import Entity
-    from workflows.signals import NO_INPUT, check_addressed, sender
+    from workflows.books_entity import BooksEntity
+    from workflows.signals import NO_INPUT, reason_of, sender
 
 Decision = Callable[[Endpoint, datetime], Outcome]
 #: What one drain may take, and after which silence it is over.
@@ -38,7 +36,7 @@ DRAIN_TIMEOUT, DRAIN_HEARTBEAT = timedelta(minutes=5), timedelta(seconds=10)
 
 
 @workflow.defn(name="webhook-endpoint")
-class WebhookEndpointWorkflow(Entity[WebhookEndpointInput, Endpoint, Outcome, Decision, WebhookEndpointResult]):
+class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcome, WebhookEndpointResult]):
     """Has an endpoint drained whenever there is news, and when the next try of something is due.
 
     The books have the state of each delivery; the run has the waiting, and says what waits and why.
@@ -55,8 +53,7 @@ class WebhookEndpointWorkflow(Entity[WebhookEndpointInput, Endpoint, Outcome, De
     @workflow.init
     def __init__(self, start: WebhookEndpointInput) -> None:
         """Know nothing yet: the books hold it."""
-        nothing = Endpoint(endpoint_id=start.endpoint_id, org_id="")
-        super().__init__(start.model_copy(update={"resume": True}), None, nothing)
+        super().__init__(start, Endpoint(endpoint_id=start.endpoint_id, org_id=""))
         # What was left; None while there is news since then.
         self._backlog: Backlog | None = None
         self._news = 0
@@ -79,15 +76,6 @@ class WebhookEndpointWorkflow(Entity[WebhookEndpointInput, Endpoint, Outcome, De
     @disable.validator
     def _validate_disable(self, command: DisableWebhookEndpoint) -> None:
         self._check(command, lambda: self._judge(command))
-
-    @workflow.update(name="catch_up")
-    async def catch_up(self, command: CatchUp) -> WebhookEndpointResult:
-        """Adopt what the books hold."""
-        return await self._catch_up_to(command)
-
-    @catch_up.validator
-    def _validate_catch_up(self, command: CatchUp) -> None:
-        self._check_catch_up(command)
 
     @workflow.signal(name="news")
     async def signal_news(self, given: RawValue = NO_INPUT) -> None:
@@ -123,28 +111,18 @@ class WebhookEndpointWorkflow(Entity[WebhookEndpointInput, Endpoint, Outcome, De
             self._disabled(command)(self._state, workflow.now())
 
     def _pause(self, signal: WebhookEndpointSignal) -> Decision:
-        actor, reason = sender(signal, "operator").qualified(), _reason(signal)
-        return self._addressed("pause", signal, lambda held: rules.paused(held, actor=actor, reason=reason))
+        actor, reason = sender(signal).qualified(), reason_of(signal.reason)
+        return self._addressed("pause", signal, lambda held, _now: rules.paused(held, actor=actor, reason=reason))
 
     def _resume(self, signal: WebhookEndpointSignal) -> Decision:
-        actor = sender(signal, "operator").qualified()
-        return self._addressed("resume", signal, lambda held: rules.resumed(held, actor=actor))
+        actor = sender(signal).qualified()
+        return self._addressed("resume", signal, lambda held, _now: rules.resumed(held, actor=actor))
 
     def _skip(self, signal: WebhookEndpointSignal) -> Decision:
-        actor, reason = sender(signal, "operator").qualified(), _reason(signal)
+        actor, reason = sender(signal).qualified(), reason_of(signal.reason)
         return self._addressed(
-            "skip", signal, lambda held: rules.skipped(held, signal.delivery, actor=actor, reason=reason)
+            "skip", signal, lambda held, _now: rules.skipped(held, signal.delivery, actor=actor, reason=reason)
         )
-
-    def _addressed(self, name: str, signal: WebhookEndpointSignal, decide: Callable[[Endpoint], Outcome]) -> Decision:
-        def checked(held: Endpoint, _now: datetime) -> Outcome:
-            reached = Addressee(
-                kind="webhook_endpoint", id=held.endpoint_id, state=held.status.value, asks_for_name=True
-            )
-            check_addressed(reached, name, signal, subject=getattr(signal, name))
-            return decide(held)
-
-        return checked
 
     # The books --------------------------------------------------------------------------------------------------------
 
@@ -154,10 +132,6 @@ class WebhookEndpointWorkflow(Entity[WebhookEndpointInput, Endpoint, Outcome, De
             LoadWebhookEndpoint(endpoint_id=self._start.endpoint_id),
             **local_activity(why),
         )
-
-    async def _open(self) -> None:
-        """Begin from the books alone: the API makes endpoints there."""
-        self._adopt(await self._load("resume from the books"))
 
     async def _write_next(
         self,
@@ -245,18 +219,15 @@ class WebhookEndpointWorkflow(Entity[WebhookEndpointInput, Endpoint, Outcome, De
     def _has_ended(self) -> bool:
         return self._state.version > 0 and self._state.status in ENDED
 
-    def _carried(self) -> dict[str, object]:
-        return {}
+    def _shown(self) -> str:
+        return details(self._state, self._backlog)
 
-    def _details(self) -> str:
-        return details(self._state, self._backlog) if self._state.version else "reads the books"
+    def _addressee(self, held: Endpoint) -> Addressee:
+        return Addressee(kind="webhook_endpoint", id=held.endpoint_id, state=held.status.value, asks_for_name=True)
 
     def _result(self) -> WebhookEndpointResult:
         state = self._state
         return WebhookEndpointResult(endpoint_id=state.endpoint_id, status=state.status.value, version=state.version)
-
-    async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
-        await self._apply(command_id, wish, actor)
 
     def _noting(self, note: dict[str, object], actor: Actor) -> Decision:
         return lambda held, _now: Outcome(endpoint=held, event="command_refused", actor=actor.qualified(), details=note)
@@ -269,7 +240,3 @@ class WebhookEndpointWorkflow(Entity[WebhookEndpointInput, Endpoint, Outcome, De
             )
 
         await self._carry_out("disable", WebhookEndpointSignal(), decide, "cancellation")
-
-
-def _reason(signal: WebhookEndpointSignal) -> str:
-    return signal.reason[:MAX_REASON] if isinstance(signal.reason, str) else ""

@@ -1,0 +1,57 @@
+"""What the runs of entities have in common that the books know first, because others have made them there."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from datetime import datetime
+
+from temporalio import workflow
+
+from workflows.entity import E, Entity, In, R, S
+
+with workflow.unsafe.imports_passed_through():
+    from contracts.escrow import OperatorSignal
+    from domain.access import Actor
+    from domain.signals import Addressee
+    from workflows.signals import check_addressed
+
+
+class BooksEntity(Entity[In, S, E, Callable[[S, datetime], E], R]):
+    """The run of an entity that the books know before it. Its input holds an id alone, and the next run's does.
+
+    What a signal wishes is a decision, and whoever sends one has to name themselves.
+    """
+
+    def __init__(self, start: In, nothing: S) -> None:
+        """Know nothing yet, and ask the books first; `nothing` is the state until they have answered."""
+        super().__init__(start.model_copy(update={"resume": True}), None, nothing)
+
+    @abstractmethod
+    def _addressee(self, held: S) -> Addressee:
+        """Return what a signal has reached."""
+
+    @abstractmethod
+    def _shown(self) -> str:
+        """Render what the books hold for operators."""
+
+    async def _open(self) -> None:
+        self._adopt(await self._load("resume from the books"))
+
+    async def _grant(self, command_id: str, wish: Callable[[S, datetime], E], actor: Actor) -> None:
+        await self._apply(command_id, wish, actor)
+
+    def _carried(self) -> dict[str, object]:
+        return {}
+
+    def _details(self) -> str:
+        return self._shown() if self._state.version else "reads the books"
+
+    def _addressed(
+        self, name: str, signal: OperatorSignal, decide: Callable[[S, datetime], E]
+    ) -> Callable[[S, datetime], E]:
+        """Return a decision that is taken only where the signal names this entity and its sender."""
+
+        def checked(held: S, now: datetime) -> E:
+            check_addressed(self._addressee(held), name, signal, subject=getattr(signal, name))
+            return decide(held, now)
+
+        return checked
