@@ -7,7 +7,6 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.catch_up import CatchUp
     from contracts.queues import local_activity
     from domain.access import Actor
     from domain.agenda import Wait
@@ -75,14 +74,6 @@ class ApprovalWorkflow(Entity[ApprovalInput, Approval, Outcome, Decision, Approv
     @approve.validator
     def _validate_approve(self, command: Approve) -> None:
         self._check(command, lambda: self._judge(command))
-
-    @workflow.update(name="catch_up")
-    async def catch_up(self, command: CatchUp) -> ApprovalResult:
-        return await self._catch_up_to(command)
-
-    @catch_up.validator
-    def _validate_catch_up(self, command: CatchUp) -> None:
-        self._check_catch_up(command)
 
     @workflow.signal(name="approve")
     async def signal_approve(self, given: RawValue = NO_INPUT) -> None:
