@@ -14,7 +14,7 @@ class AutoTopUpInput(Message):
 
 
 class AutoTopUpResult(Message):
-    """What became of a fall."""
+    """The outcome of a fall."""
 
     outcome: str
     payment_id: str | None = None
@@ -37,7 +37,7 @@ class SettleAutoTopUp(Message):
 
 
 class SettledAutoTopUp(Message):
-    """What became of a fall so far; `status` is the payment's."""
+    """The outcome of a fall so far; `status` is the payment's."""
 
     outcome: str
     payment_id: str | None = None
@@ -80,7 +80,7 @@ class StartedAutoTopUps(Message):
 
 
 class FallsPage(Message):
-    """What became of a page: what was found, and how many runs were started."""
+    """The outcome of a page: what was found, and how many runs were started."""
 
     falls: FoundFalls
     started: int

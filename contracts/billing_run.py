@@ -32,7 +32,7 @@ class InvoicePage(Message):
 
 
 class InvoicedPage(Message):
-    """What became of organizations, the last of them, whether none follows, and how many are still due."""
+    """The outcome of organizations, the last of them, whether none follows, and how many are still due."""
 
     invoiced: int
     empty: int
@@ -92,7 +92,7 @@ class ConcludeBillingRun(Message):
 
 
 class BillingRunResult(Message):
-    """What became of a month, however often it was run; `skipped` says why nothing was done."""
+    """The outcome of a month, however often it was run; `skipped` says why nothing was done."""
 
     month: date | None = None
     invoiced: int = 0

@@ -244,7 +244,7 @@ class Declined(Message):
 
 
 class RecordedEscrow(Message):
-    """What became of the event.
+    """The outcome of the event.
 
     `applied` tells that this very event is in the books. Otherwise `stored` is the state that the books hold, which is
     another one than the sender's, or `declined` says why nothing was written, or `noted` are the commands that must be

@@ -215,7 +215,7 @@ class RecordPayment(Message):
 
 
 class RecordedPayment(Message):
-    """What became of the events.
+    """The outcome of the events.
 
     `applied` tells that these very events are in the books. `stored` is the state that the books hold now: that of the
     last event with what it came to owe, or another one than the sender's. `declined` says why nothing was written.
@@ -334,7 +334,7 @@ class DispatchProviderEvent(Message):
 
 
 class ProviderEventResult(Message):
-    """What became of the event: its status in the inbox, or `too_early` while its payment is not in the books yet."""
+    """The outcome of the event: its status in the inbox, or `too_early` while its payment is not in the books yet."""
 
     outcome: str
     payment_id: str | None = None

@@ -48,7 +48,7 @@ class ReadSyncPage(Message):
 
 
 class SyncedPage(Message):
-    """What became of the calls of a page, and which page follows.
+    """The outcome of the calls of a page, and which page follows.
 
     `unassigned` calls name no organization. `refused_at` is when the first call began that could not be counted.
     """

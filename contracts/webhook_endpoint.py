@@ -120,7 +120,7 @@ class DrainedWebhookEndpoint(Message):
 
 
 class DispatchWebhooks(Message):
-    """Has the outbox looked at for a while, and idle endpoints told of what they want."""
+    """Asks for the outbox to be read for so many seconds, and for idle endpoints to be signalled that have news."""
 
     seconds: int
 

@@ -11,7 +11,7 @@ _RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED
 
 
 class Crossing(StrEnum):
-    """What became of a fall below the threshold.
+    """The outcome of a fall below the threshold.
 
     `cancelled`: a person cancelled the payment, or switched the top-up off before there was one. `expired`: nobody paid
     or refused in the payment's time, as when the provider is away for as long.
@@ -30,7 +30,7 @@ BOUGHT = (Crossing.OPEN, Crossing.SUCCEEDED)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a fall, and why nothing was bought."""
+    """The outcome of a fall, and why nothing was bought."""
 
     outcome: Crossing
     why: str | None = None

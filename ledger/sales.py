@@ -59,7 +59,7 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """What became of the charge; `transfer_id` is None where nothing was sold, and `spent` says why."""
+    """The outcome of the charge; `transfer_id` is None where nothing was sold, and `spent` says why."""
 
     spent: Spent
     transfer_id: UUID | None

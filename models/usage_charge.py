@@ -1,4 +1,4 @@
-"""What became of the charges of usage events, and how much of a month was charged."""
+"""The outcome of the charges of usage events, and how much of a month was charged."""
 
 from datetime import date, datetime
 from decimal import Decimal

@@ -12,7 +12,7 @@ from models.idempotency import IdempotencyKey
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What became of a claim; the answer's three fields are set for `replay` only.
+    """The outcome of a claim; the answer's three fields are set for `replay` only.
 
     Attributes:
         outcome: `claimed`, `replay`, `conflict` or `in_flight`.

@@ -161,7 +161,7 @@ _KNOWN = "SELECT digest, content FROM usage_digests WHERE digest = ANY($1::uuid[
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of an event.
+    """The outcome of an event.
 
     Attributes:
         id: its own, when it is new and was written; null otherwise.

@@ -54,7 +54,7 @@ async def open_for(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BilledAs:
-    """What became of the bill of an event."""
+    """The outcome of the bill of an event."""
 
     status: BilledStatus
     invoice_id: str | None = None

@@ -32,7 +32,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a fall so far; `status` is the payment's, None before its first event."""
+    """The outcome of a fall so far; `status` is the payment's, None before its first event."""
 
     outcome: Crossing
     payment_id: str | None

@@ -52,7 +52,7 @@ async def write(
 ) -> CreatorAccount | None:
     """Write an account as its provider said when it was asked; what was asked earlier than the last time is old.
 
-    Another destination holds payouts for a while, and is told to the organization and to operators.
+    A new destination holds payouts for a while; the organization and operators are alerted.
     """
     row = await creator_account.locked(session, provider, snapshot.ref)
     if row is None or asked_at <= row.seen_at:

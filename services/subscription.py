@@ -159,7 +159,7 @@ async def _bill(
     dunned_on: Sequence[int],
     at: datetime,
 ) -> None:
-    """Invoice a period on net terms, and have the invoice told of and dunned: the provider only shows its request."""
+    """Invoice a period on net terms, and have the invoice mailed and dunned: the provider's request is only shown."""
     if await subscriptions.bill(session, after.provider, billed.bill_ref) is not None:
         return
     issued = await _invoice(session, actor, after, billed, plans, rules, timedelta(days=after.terms.net_days), at)

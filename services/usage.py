@@ -52,7 +52,7 @@ _cost_values = attrgetter(*_COST)
 
 
 class Status(StrEnum):
-    """What became of an event."""
+    """The outcome of an event."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -61,7 +61,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one event of a request.
+    """The outcome of one event of a request.
 
     Attributes:
         status: what became of it.

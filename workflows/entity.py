@@ -70,7 +70,7 @@ StateCo = TypeVar("StateCo", covariant=True)
 
 
 class Recorded(Protocol[StateCo]):
-    """What became of a write."""
+    """The outcome of a write."""
 
     @property
     def declined(self) -> Declined | None: ...  # noqa: D102

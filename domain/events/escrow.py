@@ -81,7 +81,7 @@ TYPES = tuple(
 
 
 def facts(before: Escrow | None, event: str, after: Escrow) -> list[Event]:
-    """Return what each organization of an escrow hears of an event.
+    """Return the events that a step of an escrow makes, one for each organization of it.
 
     Args:
         before: the state that the event met; None for the first one.

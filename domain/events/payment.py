@@ -1,4 +1,4 @@
-"""What an organization hears of its payments: each state, and each state of their refunds and chargebacks."""
+"""Events of payments: each state of a payment, of its refunds and of its chargebacks."""
 
 from domain.events import JSON, Event, EventType, amount, an_id, asset, code, moment, time_of, word
 from domain.money import format_amount
@@ -114,7 +114,7 @@ TYPES = (
 
 
 def facts(before: Payment | None, after: Payment) -> list[Event]:
-    """Return what the organization of a payment hears of what became of it, its refunds and its chargebacks."""
+    """Return the events of a payment, its refunds and its chargebacks that a change makes."""
     at, terms = after.updated_at, after.terms
     known = {refund.refund_id: refund.state for refund in before.refunds} if before else {}
     contested = {dispute.ref: dispute.status for dispute in before.disputes} if before else {}

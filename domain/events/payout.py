@@ -1,4 +1,4 @@
-"""What a creator hears of its payouts: each state."""
+"""Events of payouts: each state."""
 
 from datetime import datetime
 
@@ -36,7 +36,7 @@ TYPES = tuple(
 
 
 def facts(before: Payout | None, after: Payout, at: datetime) -> list[Event]:
-    """Return what a creator hears when its payout has changed."""
+    """Return the events that the change of a payout makes."""
     if before is not None and before.status is after.status:
         return []
     told = {

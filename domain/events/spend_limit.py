@@ -1,4 +1,4 @@
-"""What an organization hears of its limits: when so much of one is spent that somebody wanted to know."""
+"""Events of spend limits: a threshold of alerts is crossed."""
 
 from domain.events import Event, EventType, an_id, code, moment, number, time_of
 from domain.spend.alerts import AlertKind, Happened, subject_of
@@ -21,7 +21,7 @@ TYPES = (
 
 
 def facts(happened: Happened) -> list[Event]:
-    """Return what an organization hears of what an alert was raised for."""
+    """Return the event of a crossed threshold."""
     if happened.kind is not AlertKind.THRESHOLD:
         return []
     told = {

@@ -1,4 +1,4 @@
-"""What an organization hears of its subscription: each state, and each change of what is agreed."""
+"""Events of subscriptions: each state, and each change of what is agreed."""
 
 from datetime import datetime
 
@@ -46,7 +46,7 @@ TYPES = (
 
 
 def facts(before: Subscription | None, after: Subscription, at: datetime) -> list[Event]:
-    """Return what an organization hears when its subscription has changed."""
+    """Return the events that the change of a subscription makes."""
     told = data_of(after)
     if before is not None and before.status is after.status:
         if data_of(before) == told:

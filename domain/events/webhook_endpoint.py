@@ -1,4 +1,4 @@
-"""What an organization hears of its webhook endpoints: the event by which one is tried out."""
+"""Events of webhook endpoints: the test event."""
 
 from domain.events import EventType, an_id
 from domain.webhook.endpoint import TEST

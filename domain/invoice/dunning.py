@@ -49,7 +49,7 @@ class ChargeUnderWay(Conflict):
 
 
 class Became(StrEnum):
-    """What became of a charge; `unanswered` is neither paid nor declined."""
+    """The outcome of a charge; `unanswered` is neither paid nor declined."""
 
     OPEN = "open"
     PAID = "paid"
@@ -60,7 +60,7 @@ class Became(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of a charge, and why nothing came of it. `link` is where its payer goes on, where there is a page.
+    """The outcome of a charge, and why nothing came of it. `link` is where its payer goes on, where there is a page.
 
     `goes_on`: the payment is not at its end.
     """

@@ -65,7 +65,7 @@ pytestmark = pytest.mark.db
 #: Fixtures of a module of their own.
 __all__ = ["sold"]
 
-#: Who hears of a subject, and what the organization is to it; None where it is the only one.
+#: Which organizations have events of a subject, and in which role; None where there is only one.
 Audiences = dict[str, dict[str, str | None]]
 
 NOW = datetime.now(UTC)

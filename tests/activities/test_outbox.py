@@ -1,4 +1,4 @@
-"""What became of an escrow and of a payment is told in the transaction that writes it, to those who may know."""
+"""Events of escrows and payments are recorded in the transaction of the fact, for those who may see it."""
 
 from datetime import UTC, datetime
 

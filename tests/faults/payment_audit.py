@@ -184,7 +184,7 @@ async def _read_stripe(held: Held, hands: Payers) -> None:
 
 
 class _Books:
-    """What became of Stripe's charges."""
+    """The outcome of Stripe's charges."""
 
     def __init__(
         self,

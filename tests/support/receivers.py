@@ -1,4 +1,4 @@
-"""A receiver of webhooks on the loopback that behaves as it is told, and connections that lead to it."""
+"""A receiver of webhooks on the loopback whose answers a test chooses, and connections that lead to it."""
 
 import asyncio
 import ssl

@@ -69,7 +69,7 @@ EVENTS_BODY: dict[str, Any] = {
 
 
 class EventResult(ResponseModel):
-    """What became of one event."""
+    """The outcome of one event."""
 
     status: Status = Field(
         description="accepted: it counts now. duplicate: it counted before. invalid: it does not count, see `code`."
@@ -95,7 +95,7 @@ class EventResult(ResponseModel):
 
 
 class EventsView(ResponseModel):
-    """What became of the events of a request. What was accepted is stored for good."""
+    """The outcome of the events of a request. What was accepted is stored for good."""
 
     accepted: int
     duplicates: int
@@ -169,7 +169,7 @@ def split_money(sums: Mapping[str, int]) -> list[str]:
 
 
 class EventChargeView(ResponseModel):
-    """What became of the charge of one event."""
+    """The outcome of the charge of one event."""
 
     status: Literal["due", "waiting", "charged"]
     waits_for: str | None = Field(
