@@ -14,6 +14,7 @@ from domain.metering.price_map import default_price
 from domain.payment.livemode import stripe_is_live
 from providers.notify.base import Notifier
 from providers.notify.mail import SmtpMailer, SmtpServer
+from providers.notify.mail_templates import MailTemplates, WrongTemplate
 from providers.payments.base import PaymentProvider
 from providers.payments.credits import CreditsProvider
 from providers.payments.registry import Providers
@@ -100,10 +101,18 @@ def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:
 
 
 def make_mailer(settings: Settings) -> Notifier | None:
-    """Build what carries mails; without the address of a mail server nobody does."""
+    """Build what carries mails; without the address of a mail server nobody does.
+
+    Raises:
+        WrongSettings: a template of mails cannot be used.
+    """
     if settings.mail_host is None or settings.mail_sender is None:
         return None
     password = settings.mail_password
+    try:
+        templates = MailTemplates(settings.mail_sender_name, settings.mail_templates)
+    except WrongTemplate as error:
+        raise WrongSettings([f"BURSAR_MAIL_TEMPLATES: {error}"]) from None
     return SmtpMailer(
         SmtpServer(
             host=settings.mail_host,
@@ -114,7 +123,8 @@ def make_mailer(settings: Settings) -> Notifier | None:
             username=settings.mail_username,
             password=None if password is None else password.get_secret_value(),
             timeout=2 * settings.provider_timeout,
-        )
+        ),
+        templates=templates,
     )
 
 

@@ -1,9 +1,9 @@
 """Carries messages as mails, over SMTP."""
 
 import hashlib
-import html
 import ssl
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -21,10 +21,14 @@ from aiosmtplib.errors import (
 
 from domain.mail import checked_address
 from providers.notify.base import Delivery, Message
+from providers.notify.mail_templates import MailTemplates
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 from providers.tls import trusted
 
 Tls = Literal["starttls", "tls", "none"]
+#: An address without a space in it, as that of unsubscribing, is not folded but encoded where a line ends before it.
+#: Lines may be 998 long (RFC 5322, 2.1.1).
+_POLICY = SMTP.clone(max_line_length=900)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +48,29 @@ class SmtpServer:
 class SmtpMailer:
     """Hands mails to an SMTP server, one connection each."""
 
-    def __init__(self, server: SmtpServer, *, roots: ssl.SSLContext | None = None) -> None:
-        """Take the server, and what its certificate is judged by where that is not the system."""
-        self._server = server
-        self._roots = roots
+    def __init__(
+        self,
+        server: SmtpServer,
+        *,
+        templates: MailTemplates | None = None,
+        return_path: Callable[[str], str] | None = None,
+        roots: ssl.SSLContext | None = None,
+    ) -> None:
+        """Take the server, and what it is used with.
+
+        Args:
+            server: where mail is handed over.
+            templates: how mails look; those of the product when left out.
+            return_path: makes the address that bounces of a mail to an address go to; the sender's when left out.
+            roots: what the server's certificate is judged by where that is not the system.
+        """
+        self._server, self._roots, self._return_path = server, roots, return_path
+        self._templates = templates or MailTemplates(server.sender_name)
         self._sender = Address(server.sender_name, addr_spec=checked_address(server.sender))
 
     async def send(self, message: Message, *, idempotency_key: str) -> Delivery:
-        """Hand a mail over in one transaction for all its addresses."""
-        server, mail = self._server, self._mail(message, idempotency_key)
+        """Hand a mail over: in one transaction for all addresses, or in one each where bounces are told apart."""
+        server, answers = self._server, _Answers()
         try:
             async with aiosmtplib.SMTP(
                 hostname=server.host,
@@ -64,52 +82,81 @@ class SmtpMailer:
                 tls_context=None if server.tls == "none" else self._roots or trusted(),
                 timeout=server.timeout.total_seconds(),
             ) as smtp:
-                said, _ = await smtp.send_message(mail, sender=server.sender, recipients=list(message.to))
-            answers = {address: (answer.code, answer.message) for address, answer in said.items()}
-        except SMTPRecipientsRefused as error:
-            answers = {one.recipient: (one.code, one.message) for one in error.recipients}
-        except SMTPDataError as error:
-            answer = f"The mail server did not take the mail: {_told(error.code, error.message)}."
-            raise (ProviderRefused if error.code >= 500 else ProviderUnavailable)(answer) from error
+                for sender, to in self._envelopes(message.to):
+                    mail = self._mail(message, to, idempotency_key)
+                    await _hand_over(smtp, mail, sender, to, answers)
         except (SMTPServerDisconnected, SMTPReadTimeoutError) as error:
-            raise OutcomeUnknown("The mail server broke off.") from error
+            if not answers.asked:
+                raise OutcomeUnknown("The mail server broke off.") from error
         except (SMTPException, OSError) as error:
-            raise ProviderUnavailable(f"The mail server could not be asked: {type(error).__name__}.") from error
-        told = {address: (code, _told(code, text)) for address, (code, text) in answers.items()}
-        return Delivery(
-            accepted=tuple(address for address in message.to if address not in told),
-            refused={address: text for address, (code, text) in told.items() if code >= 500},
-            deferred={address: text for address, (code, text) in told.items() if code < 500},
-        )
+            if not answers.asked:
+                problem = f"The mail server could not be asked: {type(error).__name__}."
+                raise ProviderUnavailable(problem) from error
+        return answers.delivery(message.to)
 
-    def _mail(self, message: Message, key: str) -> EmailMessage:
+    def _envelopes(self, to: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
+        if self._return_path is None:
+            return [(self._server.sender, to)]
+        return [(self._return_path(address), (address,)) for address in to]
+
+    def _mail(self, message: Message, to: tuple[str, ...], key: str) -> EmailMessage:
         """Write the mail. The policy refuses a header of more than one line, so no value can add one."""
-        mail = EmailMessage(policy=SMTP)
+        mail = EmailMessage(policy=_POLICY)
         mail["From"] = self._sender
-        mail["To"] = [Address(addr_spec=checked_address(address)) for address in message.to]
+        mail["To"] = [Address(addr_spec=checked_address(address)) for address in to]
         mail["Subject"] = message.words.subject
         mail["Message-ID"] = message_id(key, self._sender.domain)
         mail["Auto-Submitted"] = "auto-generated"
-        parts = [*message.words.paragraphs, *([message.words.link] if message.words.link else [])]
-        mail.set_content("\n\n".join(parts) + "\n")
-        mail.add_alternative(_as_html(message), subtype="html")
+        if message.unsubscribe is not None:
+            mail["List-Unsubscribe"] = f"<{message.unsubscribe}>"
+            # One click is for HTTPS alone (RFC 8058, 3.1).
+            if message.unsubscribe.startswith("https://"):
+                mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        rendered = self._templates.render(message)
+        mail.set_content(rendered.text, cte="quoted-printable")
+        mail.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
         # After the parts: an alternative takes the headers of content that are there before it.
         mail["Content-Language"] = message.language
         return mail
 
 
+@dataclass(slots=True)
+class _Answers:
+    """Who was asked for, and what the server said of those that it did not take."""
+
+    asked: list[str] = field(default_factory=list)
+    said: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def delivery(self, to: tuple[str, ...]) -> Delivery:
+        told = {address: (code, _told(code, text)) for address, (code, text) in self.said.items()}
+        late = dict.fromkeys((each for each in to if each not in self.asked), "The mail server broke off.")
+        return Delivery(
+            accepted=tuple(each for each in self.asked if each not in told),
+            refused={address: text for address, (code, text) in told.items() if code >= 500},
+            deferred={address: text for address, (code, text) in told.items() if code < 500} | late,
+        )
+
+
+async def _hand_over(
+    smtp: aiosmtplib.SMTP, mail: EmailMessage, sender: str, to: tuple[str, ...], answers: _Answers
+) -> None:
+    try:
+        # As bytes of its own policy: the library would fold the headers anew.
+        said, _ = await smtp.sendmail(sender, list(to), mail.as_bytes())
+        answers.said |= {address: (answer.code, answer.message) for address, answer in said.items()}
+    except SMTPRecipientsRefused as error:
+        answers.said |= {one.recipient: (one.code, one.message) for one in error.recipients}
+    except SMTPDataError as error:
+        if not answers.asked:
+            answer = f"The mail server did not take the mail: {_told(error.code, error.message)}."
+            raise (ProviderRefused if error.code >= 500 else ProviderUnavailable)(answer) from error
+        answers.said |= dict.fromkeys(to, (error.code, error.message))
+    answers.asked += to
+
+
 def message_id(key: str, domain: str) -> str:
     """Name a mail by its key, for good: whoever gets it twice sees that it is one."""
     return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{domain}>"
-
-
-def _as_html(message: Message) -> str:
-    paragraphs = [html.escape(paragraph) for paragraph in message.words.paragraphs]
-    if message.words.link:
-        link = html.escape(message.words.link)
-        paragraphs.append(f'<a href="{link}">{link}</a>')
-    body = "\n".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
-    return f'<!doctype html>\n<html lang="{message.language}"><body>\n{body}\n</body></html>\n'
 
 
 def _told(code: int, text: str) -> str:

@@ -36,6 +36,7 @@ class BillingSettings(Part):
     mail_password: SecretStr | None = None
     mail_sender: str | None = None
     mail_sender_name: str = Field(default="Bursar", min_length=1, max_length=100)
+    mail_templates: Path | None = None
     mail_give_up_after: timedelta = Field(default=GIVE_UP_AFTER, ge=timedelta(minutes=10), le=timedelta(days=14))
 
     seller_name: str | None = None
@@ -102,6 +103,14 @@ class BillingSettings(Part):
         except ValueError:
             raise ValueError("BURSAR_DUNNING_DAYS are up to 20 rising days from 1 to 365, such as 3,7,14,21.") from None
         return value
+
+    @field_validator("mail_templates")
+    @classmethod
+    def _mail_templates_are_there(cls, folder: Path | None) -> Path | None:
+        """Refuse a folder that has none of the templates, which would change nothing unnoticed."""
+        if folder is not None and not any((folder / name).is_file() for name in ("mail.html", "mail.txt")):
+            raise ValueError("The folder has neither a file mail.html nor mail.txt.")
+        return folder
 
     @field_validator("mail_sender")
     @classmethod

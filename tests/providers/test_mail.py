@@ -27,11 +27,50 @@ async def test_a_mail_arrives_as_text_and_html_and_its_key_makes_its_id() -> Non
     assert first["message_id"] == second["message_id"] == message_id("invoice:1:issued", "bursar.example")
     assert first["message_id"] != message_id("invoice:2:issued", "bursar.example")
     assert (first["subject"], first["from"]) == (WORDS.subject, "Bursar <billing@bursar.example>")
-    assert first["text"].splitlines() == ["Über 1 € <b>.", "", "https://pay.example/?a=1&b=2"]
+    assert first["text"].splitlines()[:3] == ["Über 1 € <b>.", "", "https://pay.example/?a=1&b=2"]
     assert "<p>Über 1 € &lt;b&gt;.</p>" in first["html"]
-    assert '<a href="https://pay.example/?a=1&amp;b=2">' in first["html"]
+    assert '<a class="button" href="https://pay.example/?a=1&amp;b=2">' in first["html"]
     message = message_from_string(first["raw"], policy=policy.default)
     assert (message["Content-Language"], message["Auto-Submitted"]) == ("de", "auto-generated")
+    assert message["List-Unsubscribe"] is None
+    assert first["sender"] == "billing@bursar.example"
+
+
+@pytest.mark.parametrize(("scheme", "one_click"), [("https", "List-Unsubscribe=One-Click"), ("http", None)])
+async def test_what_can_be_unsubscribed_says_so_in_headers_text_and_html(scheme: str, one_click: str | None) -> None:
+    mailbox, url = Mailbox(), f"{scheme}://bursar.example/api/v1/notifications/unsubscribe?token={'x' * 300}"
+    async with listening(mailbox) as port:
+        message = Message(to=(OWNER,), language="en", words=WORDS, unsubscribe=url)
+        await mailer(port).send(message, idempotency_key="k")
+    (got,) = mailbox.mails
+    # As the octets stand: an encoded word would be read back as the same address, and clients do not decode it there.
+    lines = got["raw"].splitlines()
+    assert f"List-Unsubscribe: <{url}>" in lines
+    assert message_from_string(got["raw"], policy=policy.default)["List-Unsubscribe-Post"] == one_click
+    assert f"Stop mails like this one: {url}" in got["text"]
+    assert f'<a href="{url}">Stop mails like this one</a>' in got["html"]
+
+
+async def test_bounces_of_each_address_have_an_address_of_their_own() -> None:
+    mailbox = Mailbox()
+    mailbox.unknown = {"nobody@acme.example"}
+    async with listening(mailbox) as port:
+        sender = mailer(port, return_path=lambda to: f"bounce+{to.partition('@')[0]}@bursar.example")
+        done = await sender.send(mail(OWNER, "nobody@acme.example", BOOKS), idempotency_key="k")
+    assert (done.accepted, set(done.refused)) == ((OWNER, BOOKS), {"nobody@acme.example"})
+    assert [(each["sender"], each["to"]) for each in mailbox.mails] == [
+        ("bounce+owner@bursar.example", OWNER),
+        ("bounce+books@bursar.example", BOOKS),
+    ]
+
+
+async def test_whoever_was_left_when_the_server_broke_off_is_tried_again() -> None:
+    mailbox = Mailbox()
+    mailbox.faults.extend(["take", "break"])
+    async with listening(mailbox) as port:
+        sender = mailer(port, return_path=lambda _: "bounce@bursar.example")
+        done = await sender.send(mail(OWNER, BOOKS, "last@acme.example"), idempotency_key="k")
+    assert (done.accepted, set(done.deferred), done.refused) == ((OWNER,), {BOOKS, "last@acme.example"}, {})
 
 
 @pytest.mark.parametrize("line_break", ["\r\n", "\n", "\r", "\x85", "\u2028"])

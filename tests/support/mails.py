@@ -18,7 +18,8 @@ CONTACTS = (
 
 def mailer(port: int, **changes: Any) -> SmtpMailer:
     given = {"host": "127.0.0.1", "port": port, "tls": "none", "sender": "billing@bursar.example"}
-    return SmtpMailer(SmtpServer(**{"sender_name": "Bursar", **given, **changes}))
+    options = {name: changes.pop(name) for name in ("templates", "return_path") if name in changes}
+    return SmtpMailer(SmtpServer(**{"sender_name": "Bursar", **given, **changes}), **options)
 
 
 @asynccontextmanager

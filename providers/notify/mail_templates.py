@@ -1,0 +1,111 @@
+"""Puts the words of a mail into HTML and plain text, by templates that an operator can replace.
+
+A template has places, `$subject`, and no logic: whatever fills a place is text that was escaped before, so neither a
+template nor what a stranger wrote runs anything. What the places hold says docs/notifications.md.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from string import Template
+
+from providers.notify.base import Message
+
+#: The templates that come with the product; an operator's folder has one or both, by the same names.
+TEMPLATES = Path(__file__).parent / "templates"
+HTML, TEXT = "mail.html", "mail.txt"
+#: Without these a mail would not say what it has to, or could not be unsubscribed.
+_NEEDED = frozenset({"platform", "paragraphs", "link", "unsubscribe"})
+_KNOWN = _NEEDED | {"language", "subject", "footer"}
+
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "open": "Open",
+        "footer": "This mail was sent automatically by {platform}, because it concerns your organization.",
+        "unsubscribe": "Stop mails like this one",
+    },
+    "de": {
+        "open": "Öffnen",
+        "footer": "Diese Mail wurde automatisch von {platform} versandt, weil sie Ihre Organisation betrifft.",
+        "unsubscribe": "Solche Mails abbestellen",
+    },
+}
+
+
+class WrongTemplate(ValueError):
+    """A template cannot be used: the text says which one and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A mail as plain text and as HTML; lines end with a line feed."""
+
+    text: str
+    html: str
+
+
+class MailTemplates:
+    """Writes mails in the name of a platform."""
+
+    def __init__(self, platform: str, folder: Path | None = None) -> None:
+        """Take the platform's name, and an operator's folder.
+
+        Raises:
+            WrongTemplate: a template cannot be read, lacks a place, or has one that nothing fills.
+        """
+        self._platform = platform
+        self._html, self._text = _read(folder, HTML), _read(folder, TEXT)
+
+    def render(self, message: Message) -> Rendered:
+        """Write a message as a mail."""
+        words, said = message.words, _WORDS[message.language]
+        values = {
+            "language": message.language,
+            "platform": self._platform,
+            "subject": words.subject,
+            "footer": said["footer"].format(platform=self._platform),
+        }
+        unsubscribe = message.unsubscribe
+        html = self._html.substitute(
+            {name: escape(value) for name, value in values.items()},
+            paragraphs="\n".join(f"<p>{escape(paragraph)}</p>" for paragraph in words.paragraphs),
+            link="" if words.link is None else _button(words.link, said["open"]),
+            unsubscribe="" if unsubscribe is None else f"<br>{_anchor(unsubscribe, said['unsubscribe'])}",
+        )
+        text = self._text.substitute(
+            values,
+            paragraphs="\n\n".join(words.paragraphs),
+            link=words.link or "",
+            unsubscribe="" if unsubscribe is None else f"{said['unsubscribe']}: {unsubscribe}",
+        )
+        return Rendered(text=re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n", html=html)
+
+
+def _anchor(url: str, text: str, *, kind: str = "") -> str:
+    return f'<a{kind} href="{escape(url)}">{escape(text)}</a>'
+
+
+def _button(url: str, text: str) -> str:
+    """Write a link as a button, and below it where it leads: whoever is careful copies that."""
+    button = _anchor(url, text, kind=' class="button"')
+    return f'{button}\n<p class="address">{_anchor(url, url)}</p>'
+
+
+def _read(folder: Path | None, name: str) -> Template:
+    own = None if folder is None else folder / name
+    path = own if own is not None and own.is_file() else TEMPLATES / name
+    try:
+        template = Template(path.read_text("utf-8"))
+        places = set(template.get_identifiers())
+        valid = template.is_valid()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongTemplate(f"{path} cannot be read: {type(error).__name__}.") from None
+    if not valid:
+        raise WrongTemplate(f"{path} has a dollar sign that begins no place. Write $$ for the sign itself.")
+    if unknown := sorted(places - _KNOWN):
+        raise WrongTemplate(f"{path} has the place ${unknown[0]}, which nothing fills.")
+    if missing := sorted(_NEEDED - places):
+        raise WrongTemplate(f"{path} lacks the place ${missing[0]}.")
+    return template
