@@ -185,7 +185,7 @@ class ReconciliationActivities:
             if await books.is_running(session, run.id):
                 await books.finish(session, run.id, report, clearing=accounts, at=at)
                 for run_id in await books.failed_within(session, run.provider, _window(run)):
-                    await alert.close(session, failed_key(run_id), PRINCIPAL)
+                    await alert.resolve(session, failed_key(run_id), PRINCIPAL)
         return _result(await self._run(run.id))
 
     @activity.defn(name="fail_reconciliation")
@@ -319,7 +319,7 @@ async def _tell_failed(session: AsyncSession, run_id: str, why: str) -> None:
 
 async def _close(session: AsyncSession, rows: Iterable[ReconciliationDiscrepancy]) -> None:
     for row in rows:
-        await alert.close(session, alert_key(row), PRINCIPAL)
+        await alert.resolve(session, alert_key(row), PRINCIPAL)
 
 
 def failed_key(run_id: str) -> str:

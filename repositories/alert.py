@@ -1,24 +1,40 @@
-"""Alerts: what an operator should look at, and what an organization reads of it and acknowledges for itself.
+"""Alerts: what an operator should look at, and what an organization reads of it and answers for itself.
 
-All of it needs a platform session but `page` and `acknowledge`, which tenants ask for what is shared with them.
+All of it needs a platform session but `page`, `acknowledge`, `resolve_one` and `snooze`, which tenants ask for what is
+shared with them. The life of an alert is `domain.alert.life`.
 """
 
 from collections.abc import Collection
+from datetime import datetime
+from typing import Any
 
 import asyncpg
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Update, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity
 from domain.errors import NotFound
 from domain.ids import is_id, uuid_id
 from models.alert import Alert
+from models.marketplace import MarketplacePurchase
 from models.payment import PaymentRow
 from repositories.listing import Part, newest
 from repositories.together import Writes
 
 #: Who closes an alert whose case is over by what was booked.
 BOOKS = "books"
+
+
+def key_of(
+    kind: str, subject: str, *, org_id: str | None = None, rule_id: str | None = None, window: str | None = None
+) -> str:
+    """Name an alert by kind and subject, or by rule, organization, subject and window.
+
+    A key is raised once for ever, so a rule names its windows so that what happens again has another one.
+    """
+    of = [kind] if rule_id is None else [rule_id, *([org_id] if org_id else [])]
+    return ":".join((*of, subject, *([window] if window is not None else [])))
 
 
 async def raise_alert(
@@ -31,24 +47,30 @@ async def raise_alert(
     key: str | None = None,
     shared: bool = False,
     for_operators: bool = True,
+    severity: Severity | str = Severity.WARNING,
+    rule_id: str | None = None,
+    window: str | None = None,
 ) -> bool:
-    """Put an alert before the operators, once for each key; the key is kind and subject when left out.
+    """Put an alert before the operators, once for each key; the key is that of `key_of` when left out.
 
     One that is `shared` is read by its organization too, and one that is not `for_operators` by it alone. Returns
-    whether it is a new one.
+    whether it is a new one: a key that was resolved does not fire again.
     """
     number = (await session.execute(select(func.uuidv7()))).scalar_one()
     raised = await session.execute(
         insert(Alert)
         .values(
             id=uuid_id("alr", number),
-            key=key or f"{kind}:{subject}",
+            key=key or key_of(kind, subject, org_id=org_id, rule_id=rule_id, window=window),
             kind=kind,
             subject=subject,
             detail=detail,
+            severity=Severity(severity).value,
             org_id=org_id,
             shared=shared,
             for_operators=for_operators,
+            rule_id=rule_id,
+            window=window,
         )
         .on_conflict_do_nothing(index_elements=["key"])
         .returning(Alert.id)
@@ -56,55 +78,82 @@ async def raise_alert(
     return raised.one_or_none() is not None
 
 
-async def close(session: AsyncSession, key: str, by: str) -> None:
-    """Mark the alert of a key as seen, because its case is closed."""
-    await session.execute(
+def _resolution(by: str) -> Update:
+    # Who resolves has seen it: what counts or lists unseen alerts needs to know of one time only.
+    return (
         update(Alert)
-        .where(Alert.key == key, Alert.acknowledged_at.is_(None))
-        .values(acknowledged_at=func.now(), acknowledged_by=by)
+        .where(Alert.resolved_at.is_(None))
+        .values(
+            resolved_at=func.now(),
+            resolved_by=by,
+            acknowledged_at=func.coalesce(Alert.acknowledged_at, func.now()),
+            acknowledged_by=func.coalesce(Alert.acknowledged_by, by),
+        )
     )
+
+
+async def resolve(session: Writes, key: str, by: str) -> None:
+    """Resolve the alert of a key, because its case is closed."""
+    await session.execute(_resolution(by).where(Alert.key == key))
 
 
 #: What `close_cases` does, as a part of a larger statement.
 CLOSE_CASES = f"""
-    UPDATE alerts SET acknowledged_at = now(), acknowledged_by = '{BOOKS}'
-    WHERE subject = {{subject}} AND kind = ANY({{kinds}}) AND acknowledged_at IS NULL
+    UPDATE alerts SET resolved_at = now(), resolved_by = '{BOOKS}',
+        acknowledged_at = coalesce(acknowledged_at, now()), acknowledged_by = coalesce(acknowledged_by, '{BOOKS}')
+    WHERE subject = {{subject}} AND kind = ANY({{kinds}}) AND resolved_at IS NULL
 """
 
 
 async def close_cases(session: Writes, subject: str, kinds: Collection[str]) -> None:
-    """Mark the alerts of these kinds about a subject as seen, because what was booked closes their cases."""
-    await session.execute(
-        update(Alert)
-        .where(Alert.subject == subject, Alert.kind.in_(kinds), Alert.acknowledged_at.is_(None))
-        .values(acknowledged_at=func.now(), acknowledged_by=BOOKS)
-    )
+    """Resolve the alerts of these kinds about a subject, because what was booked closes their cases."""
+    await session.execute(_resolution(BOOKS).where(Alert.subject == subject, Alert.kind.in_(kinds)))
 
 
 async def close_debts(session: AsyncSession, org_id: str, asset: str) -> None:
-    """Mark the alerts of an organization's debts in an asset as seen, because it owes nothing of it any more."""
+    """Resolve the alerts of an organization's debts in an asset, because it owes nothing of it any more."""
     goods_asset = PaymentRow.state["terms"]["purpose"]["goods_asset"].astext
     payments = select(PaymentRow.id).where(PaymentRow.id == Alert.subject, goods_asset == asset)
+    sales = select(MarketplacePurchase.id).where(
+        MarketplacePurchase.id == Alert.subject, MarketplacePurchase.currency == asset
+    )
     await session.execute(
-        update(Alert)
-        .where(Alert.org_id == org_id, Alert.acknowledged_at.is_(None))
-        .where(Alert.kind == "payment.debt", payments.exists())
-        .values(acknowledged_at=func.now(), acknowledged_by=BOOKS)
+        _resolution(BOOKS)
+        .where(Alert.org_id == org_id, Alert.kind == "payment.debt")
+        .where(or_(payments.exists(), sales.exists()))
     )
 
 
-async def open_by_kind(pool: "asyncpg.Pool[asyncpg.Record]") -> dict[str, int]:
-    """Count the alerts for operators that nobody has acknowledged. Needs the platform's role."""
+async def open_by_kind(pool: "asyncpg.Pool[asyncpg.Record]") -> dict[tuple[str, str], int]:
+    """Count the alerts for operators that are not resolved, by kind and status; `snoozed` is one of these.
+
+    A kind is the name of a rule where a rule raised it. Needs the platform's role.
+    """
     rows = await pool.fetch(
-        "SELECT kind, count(*) FROM alerts WHERE acknowledged_at IS NULL AND for_operators GROUP BY kind"
+        "SELECT kind, CASE WHEN status = 'firing' AND snoozed_until > now() THEN 'snoozed' ELSE status END AS status,"
+        " count(*) FROM alerts WHERE resolved_at IS NULL AND for_operators GROUP BY 1, 2"
     )
-    return {row["kind"]: row["count"] for row in rows}
+    return {(row["kind"], row["status"]): row["count"] for row in rows}
+
+
+def _is(status: AlertStatus, *, by_organization: bool) -> Part:
+    """Say when an alert has a status to its reader: what an organization has seen is acknowledged to it."""
+    seen_by_organization = Alert.org_acknowledged_at.is_not(None)
+    if status is AlertStatus.RESOLVED:
+        return (Alert.resolved_at.is_not(None),)
+    if status is AlertStatus.FIRING:
+        # The first two are what the indexes know, and follow from the third.
+        part: Part = (Alert.acknowledged_at.is_(None), Alert.resolved_at.is_(None), Alert.status == status.value)
+        return (*part, Alert.org_acknowledged_at.is_(None)) if by_organization else part
+    seen: ColumnElement[bool] = Alert.status == status.value
+    return (Alert.resolved_at.is_(None), or_(seen, seen_by_organization) if by_organization else seen)
 
 
 async def page(
     session: AsyncSession,
     *,
     open_only: bool,
+    status: AlertStatus | None = None,
     by_organization: bool = False,
     org_id: str | None = None,
     kind: str | None = None,
@@ -124,6 +173,8 @@ async def page(
         part = (*part, Alert.acknowledged_at.is_(None))
     if open_only and by_organization:
         part = (*part, Alert.org_acknowledged_at.is_(None))
+    if status is not None:
+        part = (*part, *_is(status, by_organization=by_organization))
     position = None if before is None else (before,)
     return list(await session.scalars(newest(Alert, [part], [Alert.id], after=position, limit=limit)))
 
@@ -141,16 +192,72 @@ async def acknowledge(
     """
     seen_at = Alert.org_acknowledged_at if for_organization else Alert.acknowledged_at
     seen_by = Alert.org_acknowledged_by if for_organization else Alert.acknowledged_by
-    statement = (
-        update(Alert)
-        .where(Alert.id == alert_id, seen_at.is_(None))
-        .values({seen_at: func.now(), seen_by: by})
-        .returning(Alert)
+    return await _change(
+        session, alert_id, update(Alert).where(seen_at.is_(None)).values({seen_at: func.now(), seen_by: by})
     )
-    row = (await session.scalars(statement)).one_or_none() if is_id(alert_id, "alr") else None
+
+
+async def resolve_one(
+    session: AsyncSession, alert_id: str, by: str, *, for_organization: bool = False
+) -> tuple[Alert, bool]:
+    """Resolve an alert by hand; the first to do so, or its case, stays named.
+
+    A tenant's session resolves what is for its organization alone. The second value tells whether this call was it.
+
+    Raises:
+        NotFound: there is no such alert that the session may see.
+        OperatorsCase: an organization asks, and operators should look at the alert.
+    """
+    statement = _resolution(by)
+    if for_organization:
+        statement = (
+            update(Alert)
+            .where(Alert.resolved_at.is_(None), Alert.for_operators.is_(False))
+            .values(
+                resolved_at=func.now(),
+                resolved_by=by,
+                org_acknowledged_at=func.coalesce(Alert.org_acknowledged_at, func.now()),
+                org_acknowledged_by=func.coalesce(Alert.org_acknowledged_by, by),
+            )
+        )
+    row, changed = await _change(session, alert_id, statement)
+    if for_organization and row.for_operators and row.resolved_at is None:
+        raise OperatorsCase(
+            "Operators look at this alert too, and it is resolved by them or with its case. Acknowledge it instead.",
+            extra={"status": row.status},
+        )
+    return row, changed
+
+
+async def snooze(
+    session: AsyncSession, alert_id: str, until: datetime, *, for_organization: bool = False
+) -> tuple[Alert, bool]:
+    """Have operators, or its organization, hear nothing of an alert until a moment; the last one asked for counts.
+
+    The second value tells whether that is another moment than before.
+
+    Raises:
+        NotFound: there is no such alert that the session may see.
+        AlreadyResolved: nobody hears of it any more.
+    """
+    ends = Alert.org_snoozed_until if for_organization else Alert.snoozed_until
+    statement = update(Alert).where(Alert.resolved_at.is_(None), ends.is_distinct_from(until)).values({ends: until})
+    row, changed = await _change(session, alert_id, statement)
+    if row.resolved_at is not None:
+        raise AlreadyResolved("The alert is resolved. Nobody hears of it any more.")
+    return row, changed
+
+
+async def _change(session: AsyncSession, alert_id: str, statement: Update) -> tuple[Alert, bool]:
+    """Return the alert, and whether the statement has changed it."""
+    if not is_id(alert_id, "alr"):
+        raise NotFound("There is no such alert.")
+    options: dict[str, Any] = {"populate_existing": True}
+    changing = statement.where(Alert.id == alert_id).returning(Alert)
+    row = (await session.scalars(changing, execution_options=options)).one_or_none()
     if row is not None:
         return row, True
-    found = await session.get(Alert, alert_id)
+    found = await session.get(Alert, alert_id, populate_existing=True)
     if found is None:
         raise NotFound("There is no such alert.")
     return found, False

@@ -101,8 +101,8 @@ class ApiMetrics:
         self.set_inbox_oldest(None)
         self._alerts_open = Gauge(
             "bursar_alerts_open",
-            "Unacknowledged alerts of open cases, by kind.",
-            ("kind",),
+            "Alerts for operators that are not resolved, by kind and status: firing, snoozed or acknowledged.",
+            ("kind", "status"),
             registry=self.registry,
         )
         self._batch_oldest = Gauge(
@@ -147,11 +147,11 @@ class ApiMetrics:
         """Keep for how long the oldest unhandled event waits; None when that is not known."""
         self._inbox_oldest.set(math.nan if seconds is None else seconds)
 
-    def set_alerts_open(self, counts: Mapping[str, int]) -> None:
-        """Keep how many alerts of each kind are open."""
+    def set_alerts_open(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Keep how many alerts of each kind and status are open."""
         self._alerts_open.clear()
-        for kind, count in counts.items():
-            self._alerts_open.labels(kind).set(count)
+        for labels, count in counts.items():
+            self._alerts_open.labels(*labels).set(count)
 
     def set_batch_oldest(self, seconds: Mapping[str, float] | None) -> None:
         """Keep for how long the oldest thing of each batch is due; None when that is not known."""

@@ -193,4 +193,4 @@ async def _approve(session: AsyncSession, actor: Actor, row: Approval, now: date
 async def _tell(session: AsyncSession, actor: Actor, row: Approval, verb: str) -> None:
     details = {"action": row.action, "subject": row.subject, "requested_by": row.requested_by}
     await audit.record(session, actor, f"approval.{verb}", row.id, details)
-    await alert.close(session, f"approval.requested:{row.id}", actor.qualified())
+    await alert.resolve(session, f"approval.requested:{row.id}", actor.qualified())

@@ -91,7 +91,7 @@ async def resolve(
     row.status, row.note, row.command_id = "resolved", note, command_id
     row.resolved_by, row.resolved_at = actor.principal, now
     await session.flush()
-    await alert.close(session, alert_key(row), actor.principal)
+    await alert.resolve(session, alert_key(row), actor.principal)
     details = {"provider": row.provider, "key": row.key, "kind": row.kind, "note": note}
     await audit.record(session, actor, f"reconciliation.{row.resolution}", row.id, details)
     return row

@@ -3,6 +3,7 @@
 They are of nouns whose state several statements change, and of the books, which functions of the database alone write.
 """
 
+from domain.alert.life import Severity
 from domain.events import EventType, amount, an_id, asset, code, flag, moment, word
 from domain.invoice.state import InvoiceStatus, PausedFor
 from domain.marketplace.offer import OfferModel
@@ -76,6 +77,7 @@ _ALERT = {
     "alert_id": an_id("alr", "The alert."),
     "kind": code("What it warns of.", "spend.threshold"),
     "subject": code("The id of what it is about.", "ctl_01kar6x0qmf9rv4w7n2h8d3s5c"),
+    "severity": word("How much it matters.", Severity),
 }
 _LOT = {
     "lot_id": an_id("lot", "The lot."),
@@ -162,6 +164,12 @@ TYPES = (
     EventType(type="contract.accepted", sentence="The payee has accepted the terms.", fields=_CONTRACT),
     EventType(type="alert.raised", sentence="Something needs a person's attention.", fields=_ALERT),
     EventType(type="alert.acknowledged", sentence="Somebody has seen the alert, or its case is closed.", fields=_ALERT),
+    EventType(
+        type="alert.snoozed",
+        sentence="The organization hears nothing of the alert until a moment.",
+        fields={**_ALERT, "snoozed_until": moment("Until when.")},
+    ),
+    EventType(type="alert.resolved", sentence="The alert's case is closed.", fields=_ALERT),
     EventType(type="credit_lot.created", sentence="Credits were added.", fields=_LOT),
     EventType(
         type="credit_lot.expired",

@@ -128,22 +128,43 @@ CREATE OR REPLACE TRIGGER tell_new AFTER INSERT ON contracts FOR EACH ROW EXECUT
 CREATE OR REPLACE TRIGGER tell_changed AFTER UPDATE OF accepted_at ON contracts FOR EACH ROW
     WHEN (OLD.accepted_at IS NULL AND NEW.accepted_at IS NOT NULL) EXECUTE FUNCTION tell_contract();
 
+-- Migration 0087 runs this before alerts have more than two states; what is not there yet is not told.
 CREATE OR REPLACE FUNCTION tell_alert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    v_word text := CASE TG_NAME WHEN 'tell_new' THEN 'raised' WHEN 'tell_changed' THEN 'acknowledged'
+        ELSE replace(TG_NAME, 'tell_', '') END;
+    v_row jsonb := to_jsonb(NEW);
+    v_data jsonb := jsonb_build_object('alert_id', NEW.id, 'kind', NEW.kind, 'subject', NEW.subject,
+        'severity', v_row->'severity');
 BEGIN
-    PERFORM public.tell(CASE TG_OP WHEN 'INSERT' THEN 'alert.raised' ELSE 'alert.acknowledged' END,
-        NEW.org_id, NEW.id, CASE TG_OP WHEN 'INSERT' THEN NEW.created_at END, jsonb_build_object(
-            'alert_id', NEW.id, 'kind', NEW.kind, 'subject', NEW.subject));
+    IF v_word = 'snoozed' THEN
+        v_data := v_data || jsonb_build_object('snoozed_until', v_row->'org_snoozed_until');
+    END IF;
+    PERFORM public.tell('alert.' || v_word, NEW.org_id, NEW.id, CASE TG_OP WHEN 'INSERT' THEN NEW.created_at END, v_data);
     RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER tell_new AFTER INSERT ON alerts FOR EACH ROW
     WHEN (NEW.shared AND NEW.org_id IS NOT NULL) EXECUTE FUNCTION tell_alert();
--- An organization hears once that its alert is seen, by itself or by an operator.
+-- An organization hears once that its alert is seen, by itself or by an operator, or resolved before anybody saw it.
 CREATE OR REPLACE TRIGGER tell_changed AFTER UPDATE OF acknowledged_at, org_acknowledged_at ON alerts FOR EACH ROW
     WHEN (NEW.shared AND NEW.org_id IS NOT NULL
         AND coalesce(OLD.acknowledged_at, OLD.org_acknowledged_at) IS NULL
         AND coalesce(NEW.acknowledged_at, NEW.org_acknowledged_at) IS NOT NULL)
     EXECUTE FUNCTION tell_alert();
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'alerts'::regclass AND attname = 'resolved_at') THEN
+        CREATE OR REPLACE TRIGGER tell_resolved AFTER UPDATE OF resolved_at ON alerts FOR EACH ROW
+            WHEN (NEW.shared AND NEW.org_id IS NOT NULL AND OLD.resolved_at IS NULL AND NEW.resolved_at IS NOT NULL)
+            EXECUTE FUNCTION tell_alert();
+        -- When operators want to hear of it again is theirs.
+        CREATE OR REPLACE TRIGGER tell_snoozed AFTER UPDATE OF org_snoozed_until ON alerts FOR EACH ROW
+            WHEN (NEW.shared AND NEW.org_id IS NOT NULL AND NEW.org_snoozed_until IS NOT NULL
+                AND NEW.org_snoozed_until IS DISTINCT FROM OLD.org_snoozed_until)
+            EXECUTE FUNCTION tell_alert();
+    END IF;
+END $$;
 
 CREATE OR REPLACE FUNCTION tell_lot() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$

@@ -138,12 +138,15 @@ class PurchaseShare:
             await session.flush()
         payee, asset = _Parties.of(terms).payee_org_id, terms.purpose.goods_asset
         if self.owed_minor:
+            # The seller does not hear who has paid.
+            sale = terms.purpose.agent_id if self.purchase is None else self.purchase.id
+            assert sale is not None
             await alert.raise_alert(
                 session,
                 kind="payment.debt",
-                subject=terms.payment_id,
+                subject=sale,
                 detail=f"{payee} owes {format_amount(self.owed_minor, asset)} {asset}: its agent's share of "
-                f"{terms.payment_id} went back, and is not there any more.",
+                f"{sale} went back, and is not there any more.",
                 org_id=payee,
                 key=f"payment.debt:{terms.payment_id}:{event.payment.version}:creator",
                 shared=True,

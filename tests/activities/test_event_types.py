@@ -277,7 +277,10 @@ async def of_the_rest(database: Database, by_hand: Hand, sold: Sold) -> Audience
         await session.execute(insert(Project).values(**project, occupies_slot=False, created_by="x", command_id="x"))
         await alerts.raise_alert(session, kind="test", subject=org_id, detail=WRITTEN, org_id=org_id, shared=True)
         alert_id = await session.scalar(text("SELECT id FROM alerts WHERE subject = :org"), {"org": org_id})
-        await alerts.acknowledge(session, alert_id, WRITTEN)
+    async with database.tenant(org_id) as session:
+        await alerts.snooze(session, alert_id, NOW, for_organization=True)
+    async with database.platform() as session:
+        await alerts.resolve_one(session, alert_id, WRITTEN)
         wanted = webhook_endpoints.NewEndpoint(
             org_id=org_id, url="https://private.example.com/", types=("*",), description=WRITTEN,
             ordering=Ordering.NONE, asymmetric=False, command_id=new_id("cmd"),

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -25,6 +26,7 @@ from tests.support.webhooks import stored_endpoint
 pytestmark = pytest.mark.db
 
 NOBODY = "0" * 26
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 
 #: A rule of prices that is for nobody, so that it is never made.
 RULE = {
@@ -138,6 +140,8 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/billing/entitlements/deploys/check"): (Permission.READ, None),
     ("GET", "/audit"): (Permission.READ_AUDIT, None),
     ("POST", f"/alerts/alr_{NOBODY}/acknowledge"): (Permission.ACKNOWLEDGE, {}),
+    ("POST", f"/alerts/alr_{NOBODY}/resolve"): (Permission.ACKNOWLEDGE, {}),
+    ("POST", f"/alerts/alr_{NOBODY}/snooze"): (Permission.ACKNOWLEDGE, {"until": TOMORROW}),
     ("GET", "/reconciliation/runs"): (Permission.OPERATE, None),
     ("GET", f"/reconciliation/runs/rcn_{NOBODY}"): (Permission.OPERATE, None),
     ("POST", "/reconciliation/runs"): (

@@ -1,5 +1,7 @@
+import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -9,6 +11,7 @@ from sqlalchemy import text
 from api.deps import Deps
 from api.keyring import split_token
 from domain.access import Actor, Role
+from domain.alert.life import AlertStatus
 from repositories import alert as alerts
 from repositories import audit
 from runtime.identity import new_id
@@ -223,8 +226,12 @@ async def test_nobody_acknowledges_an_alert_that_is_not_theirs(
 async def test_organization_writes_nothing_of_an_alert_but_that_it_has_seen_it(
     tenant: Tenant, stranger: Tenant, debt: str, deps: Deps
 ) -> None:
-    for change in ("acknowledged_at = now()", "detail = ''", "shared = false", f"org_id = '{stranger.org_id}'"):
-        with pytest.raises(Exception, match="permission denied"):
+    for change, why in (
+        *((change, "permission denied") for change in ("acknowledged_at = now()", "snoozed_until = now()")),
+        *((change, "permission denied") for change in ("detail = ''", "shared = false", "org_id = 'org_x'")),
+        ("resolved_at = now(), resolved_by = 'x', org_acknowledged_at = now()", "is for operators"),
+    ):
+        with pytest.raises(Exception, match=why):
             async with deps.database.tenant(tenant.org_id) as session:
                 await session.execute(text(f"UPDATE alerts SET {change} WHERE subject = '{debt}'"))
     async with deps.database.tenant(stranger.org_id) as session:
@@ -259,7 +266,9 @@ async def test_open_alerts_are_counted_in_a_metric_by_their_kind(
     async def counted() -> float:
         text = (await operator.http.get("/metrics")).text
         found = [
-            line for line in text.splitlines() if line.startswith('bursar_alerts_open{kind="customer.unused_cash"}')
+            line
+            for line in text.splitlines()
+            if line.startswith('bursar_alerts_open{kind="customer.unused_cash",status="firing"}')
         ]
         return float(found[0].split()[1]) if found else 0.0
 
@@ -272,6 +281,142 @@ async def test_open_alerts_are_counted_in_a_metric_by_their_kind(
     assert await counted() == before
 
 
-async def test_unknown_alert_is_404(operator: Caller) -> None:
-    refused(await operator.post("/alerts/x/acknowledge"), 404, "not_found")
-    refused(await operator.post("/alerts/alr_" + "0" * 26 + "/acknowledge"), 404, "not_found")
+@pytest.mark.parametrize("command", ["acknowledge", "resolve", "snooze"])
+async def test_unknown_alert_is_404(command: str, operator: Caller) -> None:
+    body = {"until": ahead(hours=1)} if command == "snooze" else {}
+    for alert_id in ("x", "alr_" + "0" * 26):
+        refused(await operator.post(f"/alerts/{alert_id}/{command}", body), 404, "not_found")
+
+
+def ahead(**time: int) -> str:
+    return (datetime.now(UTC) + timedelta(**time)).isoformat()
+
+
+async def of_its_own(tenant: Tenant, deps: Deps) -> str:
+    """Raise an alert that is for the tenant alone, and return its subject."""
+    subject = new_id("ctl")
+    async with deps.database.platform() as session:
+        await alerts.raise_alert(
+            session, kind="spend.threshold", subject=subject, detail="x", org_id=tenant.org_id, shared=True,
+            for_operators=False, severity="info",
+        )  # fmt: skip
+    return subject
+
+
+async def statuses(caller: Caller, subject: str) -> dict[str, int]:
+    asked = {status.value: await found(caller, subject, f"&status={status}") for status in AlertStatus}
+    for status, listed in asked.items():
+        assert {alert["status"] for alert in listed} <= {status}
+    return {status: len(listed) for status, listed in asked.items() if listed}
+
+
+async def test_organization_resolves_what_is_for_itself_alone(
+    tenant: Tenant, stranger: Tenant, operator: Caller, deps: Deps
+) -> None:
+    subject = await of_its_own(tenant, deps)
+    ((alert,), organization) = await found(tenant.owner, subject), f"&organization_id={tenant.org_id}"
+    assert (alert["severity"], alert["status"], alert["for_operators"]) == ("info", "firing", False)
+    good(await tenant.owner.post(f"/alerts/{alert['id']}/acknowledge"))
+    assert await statuses(tenant.owner, subject) == {"acknowledged": 1}
+    (theirs,) = await found(operator, subject, f"{organization}&status=acknowledged")
+    assert theirs["acknowledged_at"] is None
+    path = f"/alerts/{alert['id']}/resolve"
+    refused(await stranger.owner.post(path), 404, "not_found")
+    for role in ("member", "auditor", "agent"):
+        refused(await tenant.callers[role].post(path), 403, "auth.forbidden")
+    done = good(await tenant.owner.post(path))
+    assert (done["status"], done["resolved_by"]) == ("resolved", done["organization_acknowledged_by"])
+    assert await statuses(tenant.owner, subject) == {"resolved": 1}
+    assert good(await tenant.callers["admin"].post(path)) == done
+    refused(await tenant.owner.post(f"/alerts/{alert['id']}/snooze", {"until": ahead(hours=1)}), 409, "alert.resolved")
+    entries = good(await tenant.owner.get(f"/audit?target={alert['id']}"))["data"]
+    assert [entry["action"] for entry in entries] == ["alert.resolve", "alert.acknowledge"]
+    # What is resolved does not fire again: neither its key, nor by a statement.
+    async with deps.database.platform() as session:
+        again = await alerts.raise_alert(session, kind="spend.threshold", subject=subject, detail="x")
+        assert not again
+    with pytest.raises(Exception, match="is resolved"):
+        async with deps.database.platform() as session:
+            await session.execute(
+                text(f"UPDATE alerts SET resolved_at = NULL, resolved_by = NULL WHERE subject = '{subject}'")
+            )
+
+
+async def test_organization_cannot_close_what_operators_look_at(tenant: Tenant, operator: Caller, debt: str) -> None:
+    (alert,) = await found(tenant.owner, debt)
+    path = f"/alerts/{alert['id']}"
+    for _ in range(2):  # acknowledged or not
+        refused(await tenant.owner.post(f"{path}/resolve"), 409, "alert.operators_case")
+        good(await tenant.owner.post(f"{path}/acknowledge"))
+    mine = good(await tenant.owner.post(f"{path}/snooze", {"until": ahead(hours=1)}))
+    assert mine["snoozed_until"] is not None
+    assert await statuses(tenant.owner, debt) == {"acknowledged": 1}
+    assert await statuses(operator, debt) == {"firing": 1}
+    assert (await found(operator, debt))[0]["snoozed_until"] is None
+    theirs = good(await operator.post(f"{path}/snooze", {"until": ahead(days=2)}))
+    assert (await found(tenant.owner, debt))[0]["snoozed_until"] == mine["snoozed_until"] != theirs["snoozed_until"]
+    done = good(await operator.post(f"{path}/resolve"))
+    assert done["resolved_by"] == done["acknowledged_by"]
+    assert await statuses(tenant.owner, debt) == await statuses(operator, debt) == {"resolved": 1}
+    assert good(await tenant.owner.post(f"{path}/resolve"))["resolved_by"] == done["resolved_by"]
+
+
+async def test_snooze_ends_within_thirty_days(tenant: Tenant, stranger: Tenant, deps: Deps) -> None:
+    (alert,) = await found(tenant.owner, await of_its_own(tenant, deps))
+    path = f"/alerts/{alert['id']}/snooze"
+    for until in (ahead(seconds=-1), ahead(days=30, minutes=1), "2200-01-01T00:00:00Z"):
+        assert refused(await tenant.owner.post(path, {"until": until}), 422, "request.invalid")["field"] == "until"
+    for body in ({}, {"until": None}, {"until": "tomorrow"}, {"until": "2030-01-01T00:00:00"}):
+        errors = refused(await tenant.owner.post(path, body), 422, "request.invalid")["errors"]
+        assert [error["field"] for error in errors] == ["until"]
+    refused(await stranger.owner.post(path, {"until": ahead(days=1)}), 404, "not_found")
+    key, body = new_key(), {"until": ahead(days=29)}
+    first = good(await tenant.owner.post(path, body, key=key))
+    sooner = good(await tenant.owner.post(path, {"until": ahead(days=1)}))
+    assert good(await tenant.owner.post(path, body, key=key)) == first
+    assert (await found(tenant.owner, alert["subject"]))[0]["snoozed_until"] == sooner["snoozed_until"]
+
+
+async def test_resolve_and_acknowledge_at_once_leave_a_resolved_alert(operator: Caller, deps: Deps) -> None:
+    subject = new_id("esc")
+    await raise_one(deps, subject)
+    (alert,) = await found(operator, subject)
+    path, by = f"/alerts/{alert['id']}", {"kinds": {"escrow.decision_overdue"}}
+
+    async def close() -> None:
+        async with deps.database.platform() as session:
+            await alerts.close_cases(session, subject, **by)
+
+    answers = [operator.post(f"{path}/{command}") for command in ("acknowledge", "resolve") * 4]
+    await asyncio.gather(close(), *answers)
+    (alert,) = await found(operator, subject)
+    assert alert["status"] == "resolved"
+    assert alert["acknowledged_at"] <= alert["resolved_at"]
+    entries = good(await operator.get(f"/audit?target={alert['id']}"))["data"]
+    assert len(entries) == len({entry["action"] for entry in entries})
+    before = alert
+    await close()
+    assert await found(operator, subject) == [before]
+
+
+async def test_alert_of_a_rule_fires_once_in_each_window(tenant: Tenant, deps: Deps) -> None:
+    async def fires(rule_id: str, window: str, org_id: str = tenant.org_id) -> bool:
+        async with deps.database.platform() as session:
+            return await alerts.raise_alert(
+                session,
+                kind="low_credit_balance",
+                subject="CREDIT",
+                detail="x",
+                org_id=org_id,
+                rule_id=rule_id,
+                window=window,
+            )
+
+    rule, other = new_id("rul"), new_id("org")
+    assert [await fires(rule, "2026-03-01"), await fires(rule, "2026-03-01")] == [True, False]
+    async with deps.database.platform() as session:
+        key = alerts.key_of("low_credit_balance", "CREDIT", org_id=tenant.org_id, rule_id=rule, window="2026-03-01")
+        await alerts.resolve(session, key, "rules")
+        assert (await session.scalars(text(f"SELECT resolved_by FROM alerts WHERE key = '{key}'"))).all() == ["rules"]
+    assert [await fires(rule, "2026-03-01"), await fires(rule, "2026-03-02")] == [False, True]
+    assert [await fires(rule, "2026-03-01", other), await fires(new_id("rul"), "2026-03-01")] == [True, True]

@@ -1,6 +1,7 @@
 """Events over HTTP: a tenant's own, page by page, and the catalogue."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jsonschema
@@ -139,10 +140,13 @@ async def test_what_tables_tell_is_as_the_catalogue_says(
     good(await operator.post(f"/billing/invoices/{invoice['id']}/void", {}, key=new_key()))
     async with database.platform() as session:
         await alerts.raise_alert(
-            session, kind="test", subject=tenant.org_id, detail="x", org_id=tenant.org_id, key=agent, shared=True
-        )
+            session, kind="test", subject=tenant.org_id, detail="x", org_id=tenant.org_id, key=agent, shared=True,
+            for_operators=False,
+        )  # fmt: skip
     (alert,) = good(await owner.get("/alerts?kind=test"))["data"]
-    good(await owner.post(f"/alerts/{alert['id']}/acknowledge", {}))
+    soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    for command, body in (("snooze", {"until": soon}), ("acknowledge", {}), ("resolve", {})):
+        good(await owner.post(f"/alerts/{alert['id']}/{command}", body))
     await past_others(database)
     told = await listed(owner, "limit=200")
     for event in told:
@@ -153,7 +157,7 @@ async def test_what_tables_tell_is_as_the_catalogue_says(
         *("contract.created", "credit_lot.created", "reservation.created", "reservation.released"),
         *("reservation.created", "reservation.captured", "spend.refunded", "project.created", "deployment.started"),
         *("deployment.stopped", "invoice.created", "invoice.finalized", "invoice.voided"),
-        *("alert.raised", "alert.acknowledged"),
+        *("alert.raised", "alert.snoozed", "alert.acknowledged", "alert.resolved"),
     ]
     assert [event["data"]["released_amount"] for event in told if event["type"] == "reservation.released"] == [
         reservation["amount"]

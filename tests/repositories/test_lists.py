@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from dev.stack.postgres import Postgres
+from domain.alert.life import AlertStatus
 from domain.contract import ContractStatus
 from repositories import (
     agent,
@@ -53,6 +54,7 @@ AGENT, RARE_AGENT = named("agt", 1), named("agt", 2)
 MIDDLE = SMALL // 2
 T0, SECOND = datetime(2026, 1, 1, tzinfo=UTC), timedelta(seconds=1)
 
+FIRING = {"open_only": False, "status": AlertStatus.FIRING}
 ID = "lpad(i::text, 26, '0')"
 FILL = {
     "organizations": f"""
@@ -192,6 +194,7 @@ OF_PLATFORM: list[tuple[Page, dict[str, Any]]] = [
         for open_only in (True, False)
         for org in (None, RARE, BUSY)
     ),
+    (alert.page, FIRING),
     *((reconciliation.runs, {"provider": provider}) for provider in (None, "paypal")),
     *(
         (discrepancy.page, {"provider": one, "status": other})
@@ -205,6 +208,7 @@ OF_TENANTS: list[tuple[str, Page, dict[str, Any]]] = [
     (NOBODY, agent.page, {"viewer": NOBODY, "org_id": BUSY}),
     (BUSY, organization.page, {}),
     *((who, alert.page, {"open_only": True, "by_organization": True, "org_id": who}) for who in (BUSY, RARE)),
+    (BUSY, alert.page, {**FIRING, "by_organization": True, "org_id": BUSY}),
     # From the middle of the list on.
     (BUSY, escrow.page, {"status": None, "org_id": BUSY, "after": named("esc", MIDDLE)}),
     (BUSY, contract.page, {"agent_id": None, "org_id": BUSY, "before": named("ctr", MIDDLE)}),

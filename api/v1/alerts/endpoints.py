@@ -1,20 +1,26 @@
 """Alerts: for operators, and what an organization should know of for its members."""
 
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import require
-from api.deps import DepsDep
+from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import OrganizationId, Page, SearchText
 from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.tenancy import listed_organization
-from api.v1.alerts.schemas import AlertView
+from api.v1.alerts.schemas import AlertSnooze, AlertView
 from domain.access import Actor, Permission
-from domain.errors import NotFound
+from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, judge_snooze
+from domain.errors import Invalid, NotFound
+from models.alert import Alert
 from repositories import alert as alerts
 from repositories import audit
 
@@ -25,6 +31,7 @@ router = APIRouter(tags=["alerts"])
 async def list_alerts(
     deps: DepsDep,
     unacknowledged: Annotated[bool, Query(description="Exclude acknowledged alerts.")] = False,
+    status: Annotated[AlertStatus | None, Query(description="Only alerts that stand so.")] = None,
     organization_id: Annotated[
         OrganizationId | None, Query(description="Only alerts that concern this organization.")
     ] = None,
@@ -40,6 +47,7 @@ async def list_alerts(
         rows = await alerts.page(
             session,
             open_only=unacknowledged,
+            status=status,
             by_organization=not actor.is_platform,
             org_id=org_id,
             kind=kind,
@@ -65,14 +73,64 @@ async def acknowledge_alert(
 
     An organization acknowledges its alerts for itself: those that operators should look at too stay open for them.
     """
+    change = partial(alerts.acknowledge, by=actor.principal, for_organization=not actor.is_platform)
+    return await command.run(lambda: _answer(deps, actor, alert_id, "alert.acknowledge", change))
 
-    async def acknowledge() -> AlertView:
-        async with deps.session_for(actor) as session:
-            row, changed = await alerts.acknowledge(
-                session, alert_id, actor.principal, for_organization=not actor.is_platform
-            )
-            if changed:
-                await audit.record(session, actor, "alert.acknowledge", row.id, {"kind": row.kind}, row.org_id)
-            return AlertView.of(row, actor)
 
-    return await command.run(acknowledge)
+@router.post(
+    "/alerts/{alert_id}/resolve",
+    response_model=AlertView,
+    responses=errors(NotFound, OperatorsCase),
+)
+async def resolve_alert(
+    alert_id: str,
+    deps: DepsDep,
+    actor: Actor = require(Permission.ACKNOWLEDGE),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Resolve an alert; the first one to do so stays recorded. It stays resolved: what happens again is another alert.
+
+    An organization resolves what is for itself alone. Most alerts resolve themselves when their case is over.
+    """
+    change = partial(alerts.resolve_one, by=actor.principal, for_organization=not actor.is_platform)
+    return await command.run(lambda: _answer(deps, actor, alert_id, "alert.resolve", change))
+
+
+@router.post(
+    "/alerts/{alert_id}/snooze",
+    response_model=AlertView,
+    responses=errors(NotFound, AlreadyResolved, Invalid),
+)
+async def snooze_alert(
+    alert_id: str,
+    body: AlertSnooze,
+    deps: DepsDep,
+    actor: Actor = require(Permission.ACKNOWLEDGE),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Have nobody told of an alert until a moment: an organization for itself, an operator for all operators.
+
+    Snoozing again sets another end.
+    """
+    change = partial(alerts.snooze, until=body.until, for_organization=not actor.is_platform)
+
+    async def snooze() -> AlertView:
+        judge_snooze(body.until, datetime.now(UTC))
+        return await _answer(deps, actor, alert_id, "alert.snooze", change, until=body.until.isoformat())
+
+    return await command.run(snooze)
+
+
+async def _answer(
+    deps: Deps,
+    actor: Actor,
+    alert_id: str,
+    action: str,
+    change: Callable[[AsyncSession, str], Awaitable[tuple[Alert, bool]]],
+    **details: str,
+) -> AlertView:
+    async with deps.session_for(actor) as session:
+        row, changed = await change(session, alert_id)
+        if changed:
+            await audit.record(session, actor, action, row.id, {"kind": row.kind, **details}, row.org_id)
+        return AlertView.of(row, actor)

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from pydantic import Field
 
-from api.fields import ResponseModel
+from api.fields import Moment, RequestModel, ResponseModel, example
 from domain.access import Actor
+from domain.alert.life import AlertStatus, Severity
 from models.alert import Alert
 
 
@@ -17,6 +18,15 @@ class AlertView(ResponseModel):
     kind: str
     subject: str
     detail: str
+    severity: Severity
+    status: AlertStatus = Field(
+        description="What the reader's side has done with it: an organization acknowledges for itself."
+    )
+    for_operators: bool = Field(
+        description="Whether an operator should look at it; if not, its organization resolves it."
+    )
+    rule_id: str | None = Field(description="The rule that raised it; null where none did.")
+    window: str | None = Field(description="The window of the rule in which it was raised.")
     created_at: datetime
     acknowledged_at: datetime | None = Field(
         description="By an operator, or by `books` when its case was closed; for its organization, by itself as well."
@@ -24,20 +34,41 @@ class AlertView(ResponseModel):
     acknowledged_by: str | None
     organization_acknowledged_at: datetime | None = Field(description="By the organization, for itself.")
     organization_acknowledged_by: str | None
+    snoozed_until: datetime | None = Field(description="Until when the reader's side hears nothing of it.")
+    resolved_at: datetime | None
+    resolved_by: str | None = Field(description="Who; `books` when its case was closed by what was booked.")
 
     @classmethod
     def of(cls, row: Alert, reader: Actor) -> "AlertView":
         """Show a row to a reader: what an organization has seen is acknowledged to it, and to operators open."""
-        own = not reader.is_platform and row.org_acknowledged_at is not None
+        tenant = not reader.is_platform
+        own = tenant and row.org_acknowledged_at is not None
+        status = AlertStatus(row.status)
         return cls(
             id=row.id,
             organization_id=row.org_id,
             kind=row.kind,
             subject=row.subject,
             detail=row.detail,
+            severity=Severity(row.severity),
+            status=AlertStatus.ACKNOWLEDGED if own and status is AlertStatus.FIRING else status,
+            for_operators=row.for_operators,
+            rule_id=row.rule_id,
+            window=row.window,
             created_at=row.created_at,
             acknowledged_at=row.org_acknowledged_at if own else row.acknowledged_at,
             acknowledged_by=row.org_acknowledged_by if own else row.acknowledged_by,
             organization_acknowledged_at=row.org_acknowledged_at,
             organization_acknowledged_by=row.org_acknowledged_by,
+            snoozed_until=row.org_snoozed_until if tenant else row.snoozed_until,
+            resolved_at=row.resolved_at,
+            resolved_by=row.resolved_by,
         )
+
+
+class AlertSnooze(RequestModel):
+    """For how long nobody is to hear of an alert."""
+
+    until: Moment = Field(description="In the future, and at most 30 days away.")
+
+    model_config = example(until="2026-03-02T08:00:00Z")

@@ -81,8 +81,8 @@ async def _inbox_oldest(deps: Deps) -> float | None:
 
 
 async def _alerts_open(deps: Deps) -> None:
-    """Keep how many alerts of each kind nobody has acknowledged for the metrics; none when that is not known."""
-    counts: dict[str, int] = {}
+    """Keep how many alerts of each kind and status are open for the metrics; none when that is not known."""
+    counts: dict[tuple[str, str], int] = {}
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             counts = await deps.platform_pool.read(alert.open_by_kind)

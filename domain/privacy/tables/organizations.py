@@ -73,10 +73,11 @@ TABLES: Mapping[str, Place] = {
         "what a person should look at",
         "as long as the case that it is about",
         {
-            IDENTIFIER: "id key org_id subject",
-            CONTACT: "acknowledged_by org_acknowledged_by",
+            IDENTIFIER: "id key org_id subject rule_id",
+            CONTACT: "acknowledged_by org_acknowledged_by resolved_by",
             FREE_TEXT: "detail",
-            TECHNICAL: "kind shared for_operators created_at acknowledged_at org_acknowledged_at",
+            TECHNICAL: "kind severity status window shared for_operators created_at acknowledged_at "
+            "org_acknowledged_at snoozed_until org_snoozed_until resolved_at told_at",
         },
     ),
     "events": Place(

@@ -1,0 +1,1 @@
+"""Alerts: their life, and who is called when nobody answers."""
