@@ -69,6 +69,8 @@ def line_of(stored: Mapping[str, Any]) -> InvoiceLine:
     for name in ("period_start", "period_end"):
         if name in known:
             known[name] = datetime.fromisoformat(known[name])
+    if "wording" in known:
+        known["wording"] = tuple(tuple(phrase) for phrase in known["wording"])
     return InvoiceLine(**known)
 
 

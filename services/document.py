@@ -12,6 +12,7 @@ from domain.document.content import LANGUAGES, Document, DocumentKind, Line, Par
 from domain.document.words import CREDITS
 from domain.errors import Conflict
 from domain.invoice.state import WrongInvoiceState
+from domain.invoice.wording import said
 from domain.money import CREDIT, format_amount
 from domain.payment.purposes import rules_of
 from domain.payment.state import Payment
@@ -241,7 +242,7 @@ def _line(stored: Mapping[str, Any], by_code: Mapping[str, Tax], buyer: Buyer) -
     if line.period_start is not None and line.period_end is not None:
         period = (buyer.day(line.period_start), buyer.day(line.period_end))
     return Line(
-        description=line.description,
+        description=said(line.wording, buyer.language) if line.wording else line.description,
         quantity=line.quantity,
         unit_minor=line.unit_minor if line.fixed_minor is None else None,
         shown_minor=line.amount_minor,

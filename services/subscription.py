@@ -25,6 +25,7 @@ from domain.invoice.collection import CollectionMethod
 from domain.invoice.lines import SUBSCRIPTIONS, InvoiceLine
 from domain.invoice.rules import UNTAXED, InvoiceRules
 from domain.invoice.state import InvoiceStatus
+from domain.invoice.wording import said
 from domain.lots import LotSource, LotTerms
 from domain.mail import MailKind
 from domain.money import CREDIT, format_amount
@@ -207,8 +208,11 @@ async def _invoice(
     due_in: timedelta,
     at: datetime,
 ) -> InvoiceRow:
+    days = (f"{day:%Y-%m-%d}" for day in (asked.period.start, asked.period.end))
+    wording = (("plan", plans.of(after.terms.plan).title, *days),)
     line = InvoiceLine(
-        description=f"{plans.of(after.terms.plan).title}, {asked.period.start:%Y-%m-%d} to {asked.period.end:%Y-%m-%d}",
+        description=said(wording),
+        wording=wording,
         unit_minor=asked.amount_minor,
         stream=SUBSCRIPTIONS,
         period_start=asked.period.start,

@@ -14,6 +14,7 @@ from decimal import Decimal
 from domain.billing_run.period import Period, month_text, period_of
 from domain.billing_terms import WHOLE_BPS, TermsVersion, UsageMode, committed_minor
 from domain.invoice.lines import MAX_LINES, InvoiceLine
+from domain.invoice.wording import Phrase, Wording, said
 from domain.metering.amounts import minor_pico, to_minor
 from domain.money import CREDIT, format_amount
 from domain.usage.arrears import Source
@@ -22,7 +23,7 @@ from domain.usage.arrears import Source
 _SHOWN = 120
 #: How many lines show what credits have paid.
 MOST_PREPAID = 50
-_KINDS = {Source.MODEL: "Model", Source.AGENT: "Agent", Source.METER: "Meter"}
+_KINDS = {Source.MODEL: "model", Source.AGENT: "agent", Source.METER: "meter"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,7 @@ class Collected:
 class _Group:
     """Sums that are one line."""
 
-    text: str
+    wording: Wording
     period: Period
     pico: int = 0
     events: int = 0
@@ -142,20 +143,18 @@ def collect(
         if left:
             places |= dict.fromkeys(group.sums, len(lines))
             lines.append(
-                InvoiceLine(
-                    description=_text(group, bps),
+                _line(
+                    _wording(group, bps),
                     fixed_minor=whole,
                     discount_minor=whole - left,
-                    period_start=group.period.starts_at,
-                    period_end=group.period.ends_at,
+                    period=group.period,
                 )
             )
     used = sum(line.amount_minor for line in lines)
     committed = committed_minor(version, period) if version.terms.mode is UsageMode.ARREARS else 0
     shortfall = max(0, committed - used)
     if shortfall:
-        text = f"Minimum commitment {month_text(period.month)}, not used"
-        lines.append(InvoiceLine(description=text, quantity=1, unit_minor=shortfall))
+        lines.append(_line((("commitment", month_text(period.month)),), unit_minor=shortfall))
     lines += [
         InvoiceLine(description=each.description, quantity=each.quantity, unit_minor=each.unit_minor)
         for each in one_offs
@@ -176,18 +175,19 @@ def _shown(period: Period, prepaid: Sequence[Prepaid]) -> list[InvoiceLine]:
     """Write what credits have paid, the most of it first; what is little is one line."""
     order = sorted(prepaid, key=lambda each: (-each.credits_minor, each.action or ""))
     named, rest = order[: MOST_PREPAID - 1], order[MOST_PREPAID - 1 :]
-    texts = [(f"Paid with credits: {(each.action or 'use')[:_SHOWN]}", [each]) for each in named]
+    phrases: list[tuple[Phrase, list[Prepaid]]] = [
+        (("paid_with_credits", each.action[:_SHOWN]) if each.action else ("paid_uses",), [each]) for each in named
+    ]
     if rest:
-        texts.append((f"Paid with credits: {len(rest)} other actions", rest))
+        phrases.append((("other_actions", str(len(rest))), rest))
     return [
-        InvoiceLine(
-            description=f"{text}, {format_amount(sum(each.credits_minor for each in parts), CREDIT)} credits",
+        _line(
+            (phrase, ("credits", format_amount(sum(each.credits_minor for each in parts), CREDIT))),
             quantity=sum(each.quantity for each in parts),
             fixed_minor=0,
-            period_start=period.starts_at,
-            period_end=period.ends_at,
+            period=period,
         )
-        for text, parts in texts
+        for phrase, parts in phrases
     ]
 
 
@@ -201,10 +201,10 @@ def _grouped(period: Period, usage: Sequence[Usage], most: int) -> list[_Group]:
     groups: dict[tuple[date, Source, str], _Group] = {}
     for index, each in enumerate(usage):
         key = (each.month, each.source, each.ref)
-        late = f", late usage of {month_text(each.month)}" if each.month < period.month else ""
+        late: Wording = (("late", month_text(each.month)),) if each.month < period.month else ()
         if key not in groups:
-            text = f"{_KINDS[each.source]} {each.name[:_SHOWN]}{late}"
-            groups[key] = _Group(text, period_of(each.month, period.time_zone))
+            wording = ((_KINDS[each.source], each.name[:_SHOWN]), *late)
+            groups[key] = _Group(wording, period_of(each.month, period.time_zone))
         group = groups[key]
         _add(group, each.pico, each.events, [index])
     order = list(Source)
@@ -213,7 +213,7 @@ def _grouped(period: Period, usage: Sequence[Usage], most: int) -> list[_Group]:
     if len(costing) <= most:
         return found
     small = costing[most - 1 :]
-    rest = _Group(f"Other usage under {len(small)} prices", period)
+    rest = _Group((("other_prices", str(len(small))),), period)
     for group in small:
         _add(rest, group.pico, group.events, group.sums)
     gone = {id(group) for group in small}
@@ -226,6 +226,27 @@ def _add(group: _Group, pico: int, events: int, sums: Sequence[int]) -> None:
     group.sums += sums
 
 
-def _text(group: _Group, bps: int) -> str:
-    discount = f", less {Decimal(bps) / 100:f} %" if bps else ""
-    return f"{group.text}: {group.events} event{'' if group.events == 1 else 's'}{discount}"
+def _wording(group: _Group, bps: int) -> Wording:
+    discount: Wording = (("less", f"{Decimal(bps) / 100:f}"),) if bps else ()
+    return (*group.wording, ("event" if group.events == 1 else "events", str(group.events)), *discount)
+
+
+def _line(
+    wording: Wording,
+    *,
+    quantity: int = 1,
+    unit_minor: int = 0,
+    fixed_minor: int | None = None,
+    discount_minor: int = 0,
+    period: Period | None = None,
+) -> InvoiceLine:
+    return InvoiceLine(
+        description=said(wording),
+        wording=wording,
+        quantity=quantity,
+        unit_minor=unit_minor,
+        fixed_minor=fixed_minor,
+        discount_minor=discount_minor,
+        period_start=None if period is None else period.starts_at,
+        period_end=None if period is None else period.ends_at,
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.errors import Invalid
+from domain.invoice.wording import Wording
 from domain.money import ISSUED, MAX_AMOUNT_MINOR, format_amount, scale_of
 
 #: Nobody reads a longer one.
@@ -33,6 +34,7 @@ class InvoiceLine:
         stream: the platform's account that the net amount is booked to, below `platform/`.
         period_start, period_end: when it was served, [start, end); both or none.
         reference: the id of what it bills, such as a subscription.
+        wording: what the description says, where the product wrote it, for readers of another language.
     """
 
     description: str
@@ -45,6 +47,7 @@ class InvoiceLine:
     period_start: datetime | None = None
     period_end: datetime | None = None
     reference: str | None = None
+    wording: Wording = ()
 
     @property
     def gross_minor(self) -> int:

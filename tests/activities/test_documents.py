@@ -39,12 +39,14 @@ async def test_tax_discounts_and_credits_are_on_the_document_and_it_is_an_electr
     await billing.agree(db, org_id, 1, JANUARY, time_zone="Europe/Berlin")
     await billing.credit(db, org_id, 20 * billing.CREDIT)
     await billing.credit(db, org_id, 30 * billing.CREDIT, paid=300)
-    seats = InvoiceLine(description="Seats", quantity=4, unit_minor=2_500, discount_minor=500, **OCTOBER)
+    worded: dict[str, Any] = {"description": "Meter seat: 4 events", "wording": (("meter", "seat"), ("events", "4"))}
+    seats = InvoiceLine(**worded, quantity=4, unit_minor=2_500, discount_minor=500, **OCTOBER)
     made = await finalised(
         db, org_id, seats, billing.line(500), discounts=[Discount(description="Loyal", share_e4=1_000)],
         applies_credits=True,
     )  # fmt: skip
     assert [line.amount_minor for line in made.lines] == [9_500, 500]
+    assert made.lines[0].description == "Zähler seat: 4 Ereignisse"
     assert [(each.description, each.amount_minor) for each in made.reductions] == [("Loyal", 1_000), (None, 200)]
     assert (made.subtotal_minor, made.tax_minor, made.prepaid_minor) == (8_800, 1_672, 300)
     assert made.due_minor == 8_800 + 1_672 - 300

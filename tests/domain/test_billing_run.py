@@ -23,6 +23,7 @@ from domain.billing_terms import (
 )
 from domain.errors import Invalid
 from domain.invoice.lines import MAX_LINES
+from domain.invoice.wording import said
 from domain.usage.arrears import Billed, EventCost, Metered, OtherCurrency, Source, billed_parts
 
 PICO_PER_CENT = 10**10
@@ -138,6 +139,12 @@ def test_lines_are_usage_then_the_shortfall_after_the_discount_then_one_off_item
         ("Minimum commitment 2026-01, not used", 37_00),
         ("Set-up", 10_00),
     ]
+    assert [said(line.wording, "de") for line in found.lines] == [
+        "Modell claude, nachgemeldete Nutzung aus 2025-12: 3 Ereignisse, abzüglich 10 %",
+        "Modell gpt-4o: 1 Ereignis, abzüglich 10 %",
+        "Mindestabnahme 2026-01, nicht genutzt",
+        "",
+    ]
     assert (found.charges_minor, found.usage_minor, found.shortfall_minor) == (70_00, 63_00, 37_00)
     assert found.places == (1, 0, None)
     assert found.total_minor == 110_00
@@ -160,6 +167,7 @@ def test_what_credits_have_paid_is_shown_at_zero_the_most_of_it_first() -> None:
     missing, first, *others, last = found.lines
     assert (missing.amount_minor, found.total_minor, len(found.lines)) == (100, 100, 1 + MOST_PREPAID)
     assert (first.description, first.quantity) == ("Paid with credits: use, 1000.00 credits", 7)
+    assert said(first.wording, "de") == "Mit Credits bezahlt: Nutzung, 1000,00 Credits"
     assert (others[0].description, others[0].quantity) == ("Paid with credits: a099, 99.00 credits", 99)
     assert last.description.startswith("Paid with credits: 51 other actions, ")
     assert sum(line.quantity for line in (first, *others, last)) == 7 + sum(range(1, 100))

@@ -1,5 +1,6 @@
 """What is paid of an invoice is never below zero nor more than its total, whatever its payments and their banks do."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,7 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from domain.document.content import LANGUAGES
 from domain.errors import Invalid
+from domain.invoice import wording
 from domain.invoice.lines import MAX_LINES, MAX_QUANTITY, InvoiceLine, check_lines, total_of
 from domain.invoice.series import DocumentType, number_text, series_of
 from domain.invoice.state import (
@@ -435,3 +438,9 @@ def test_coins_for_an_invoice_that_was_withdrawn_become_cash_and_leave_it_withdr
     world.serve()
     assert money(world) == (0, 1000, 0, 0)
     assert world.books.standing.status is VOID
+
+
+def test_every_phrase_has_its_values_in_every_language() -> None:
+    for name, words in wording._PHRASES.items():
+        assert set(words) == set(LANGUAGES), name
+        assert len({tuple(sorted(re.findall(r"{\d}", text))) for text in words.values()}) == 1, name
