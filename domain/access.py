@@ -57,6 +57,7 @@ class Permission(StrEnum):
     USE_CREDITS = "use_credits"
     MANAGE_METERS = "manage_meters"
     ACKNOWLEDGE = "acknowledge"
+    MANAGE_ALERT_RULES = "manage_alert_rules"
     READ_BOOKS = "read_books"
     OPERATE = "operate"
 
@@ -87,6 +88,7 @@ _MANAGEMENT = _TENANT_WORK | {
     Permission.USE_CREDITS,
     Permission.MANAGE_METERS,
     Permission.ACKNOWLEDGE,
+    Permission.MANAGE_ALERT_RULES,
 }
 
 #: The whole permission table. A role that is not named for a permission does not have it.
@@ -109,6 +111,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.MANAGE_BILLING,
         Permission.CONTEST,
         Permission.ACKNOWLEDGE,
+        Permission.MANAGE_ALERT_RULES,
     },
     Role.MEMBER: _TENANT_WORK
     | {
@@ -157,6 +160,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.METER,
             Permission.MANAGE_METERS,
             Permission.ACKNOWLEDGE,
+            Permission.MANAGE_ALERT_RULES,
             Permission.READ_BOOKS,
             Permission.OPERATE,
         }

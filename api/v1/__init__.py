@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from api.v1.accounting.endpoints import router as accounting
 from api.v1.action_costs.endpoints import router as action_costs
 from api.v1.agents.endpoints import router as agents
+from api.v1.alert_rules.endpoints import router as alert_rules
 from api.v1.alerts.endpoints import router as alerts
 from api.v1.api_keys.endpoints import router as api_keys
 from api.v1.approvals.endpoints import router as approvals
@@ -99,6 +100,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     api_keys,
     audit,
     alerts,
+    alert_rules,
     events,
     approvals,
     pricing_rules,

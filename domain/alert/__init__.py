@@ -1,1 +1,1 @@
-"""Alerts: their life, and who is called when nobody answers."""
+"""Alerts: their life, the rules that raise them, and who is called when nobody answers."""

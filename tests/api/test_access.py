@@ -171,6 +171,11 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, None),
     ("PUT", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, RULE),
     ("DELETE", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, None),
+    ("GET", "/alert-rules/metrics"): (Permission.READ, None),
+    ("POST", "/alert-rules"): (
+        Permission.MANAGE_ALERT_RULES,
+        {"name": "BAD", "metric": "credits.available", "condition": {"type": "below", "threshold": "1"}},
+    ),
     ("GET", "/webhook-endpoints"): (Permission.READ_WEBHOOKS, None),
     ("POST", "/webhook-endpoints"): (
         Permission.MANAGE_WEBHOOKS,
@@ -280,6 +285,7 @@ OBJECTS = {
     ("POST", "/disputes/{dispute_id}/evidence"),
     *((method, "/webhook-endpoints/{endpoint_id}") for method in ("GET", "PATCH", "DELETE")),
     *(("POST", f"/webhook-endpoints/{{endpoint_id}}/{path}") for path in ("rotate-secret", "test", "replay")),
+    *((method, "/alert-rules/{rule_id}") for method in ("GET", "PUT", "DELETE")),
     ("GET", "/webhook-endpoints/{endpoint_id}/deliveries"),
     ("POST", "/webhook-deliveries/{delivery_id}/retry"),
 }
@@ -303,6 +309,7 @@ OWN_DATA = {
             "/billing/invoices",
             "/billing/invoice-items",
             "/alerts",
+            "/alert-rules",
             "/events",
             "/departments",
             "/spend-controls",
@@ -381,6 +388,8 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     invoice = await issue(operator, stranger)
     charged_once = {"organization_id": stranger.org_id, "currency": "USD", "description": "a", "unit_amount": "1"}
     item = good(await operator.post("/billing/invoice-items", charged_once, key=new_key()), 201)
+    watched = {"metric": "credits.available", "condition": {"type": "below", "threshold": "1"}}
+    rule = good(await stranger.owner.post("/alert-rules", {"name": "hidden", **watched}), 201)
     meter = {"name": "hidden", "event_type": "hidden", "aggregation": "count"}
     sent = {"specversion": "1.0", "id": "hidden", "source": "s", "type": "hidden", "data": {"run_id": "hidden"}}
     meter_id = good(await stranger.owner.post("/usage/meters", meter), 201)["id"]
@@ -418,6 +427,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "purchase_id": f"pur_{NOBODY}",
         "feedback_id": f"fbk_{NOBODY}",
         "event_id": f"rev_{NOBODY}",
+        "rule_id": rule["id"],
         "endpoint_id": await stored_endpoint(database, stranger.org_id),
         "delivery_id": f"whd_{NOBODY}",
     }
@@ -446,7 +456,9 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         return {"reason": "x"}
     if method == "PATCH":
         return {}
-    if method == "PUT" and path.endswith(("/attribution", "/limits", "{control_id}", "/pricing/agents/{agent_id}")):
+    if method == "PUT" and path.endswith(
+        ("/attribution", "/limits", "{control_id}", "{rule_id}", "/pricing/agents/{agent_id}")
+    ):
         return {}
     if method != "POST" or path.endswith("/deploy"):
         return None

@@ -80,6 +80,26 @@ TABLES: Mapping[str, Place] = {
             "org_acknowledged_at snoozed_until org_snoozed_until resolved_at told_at",
         },
     ),
+    "alert_rules": Place(
+        "what an organization wants to be alerted to",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "id org_id filters channels command_id",
+            CONTACT: "created_by",
+            FREE_TEXT: "description",
+            FINANCIAL: "condition asset",
+            TECHNICAL: "name metric window_seconds cool_down_seconds severity enabled due_at created_at updated_at "
+            "ended_at",
+        },
+    ),
+    "alert_rule_standings": Place(
+        "whether the figure of an alert rule is good",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "rule subject org_id alert_key",
+            TECHNICAL: "place phase good_since fired_at",
+        },
+    ),
     "events": Place(
         "what happened to an organization, for whom it is told to",
         WITH_THE_BOOKS,

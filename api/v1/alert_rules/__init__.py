@@ -1,0 +1,1 @@
+"""Alert rules: what organizations and operators want to be alerted to."""

@@ -1,0 +1,173 @@
+"""Alert rules: written by organizations for what is theirs, and by operators for all of them."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit, require
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.tenancy import listed_organization
+from api.v1.alert_rules.schemas import AlertMetricsView, AlertRuleCreate, AlertRuleSet, AlertRuleView, MetricView
+from domain.access import Actor, Permission
+from domain.alert.metrics import watched
+from domain.alert.rules import BuiltIn, built_in_of
+from domain.errors import Conflict, Forbidden, Invalid, NotFound
+from models.alert_rule import AlertRule
+from repositories import alert_rule as rules
+from services import alert_rule as service
+
+router = APIRouter(tags=["alerts"])
+
+_REFUSALS = tuple(
+    (Invalid, code)
+    for code in (
+        "alert_rule.unknown_metric",
+        "alert_rule.condition_unavailable",
+        "alert_rule.never_fires",
+    )
+)
+ForOrganization = Annotated[
+    OrganizationId | None, Query(description="For operators: whose rules; their own when left out.")
+]
+
+
+@router.get("/alert-rules", response_model=Page[AlertRuleView], responses=errors(NotFound))
+async def list_alert_rules(
+    deps: DepsDep, organization_id: ForOrganization = None, actor: Actor = require(Permission.READ)
+) -> Page[AlertRuleView]:
+    """List the built-in rules and then those that were written, newest first. There are few, so it is one page."""
+    org_id = listed_organization(actor, organization_id)
+    async with deps.session_for(actor) as session:
+        rows = await rules.listed(session, org_id)
+    changed = {row.name: row for row in rows if row.metric is None}
+    built_in = built_in_of(platform=org_id is None)
+    own = [AlertRuleView.of(row) for row in rows if row.metric is not None]
+    return Page(data=[AlertRuleView.of_built_in(rule, org_id, changed.get(rule.name)) for rule in built_in] + own)
+
+
+@router.get("/alert-rules/metrics", response_model=AlertMetricsView)
+async def list_alert_metrics(actor: Actor = require(Permission.READ)) -> AlertMetricsView:
+    """List what rules can watch, and how."""
+    return AlertMetricsView(data=[MetricView.of(metric) for metric in watched(platform=actor.is_platform)])
+
+
+@router.post(
+    "/alert-rules",
+    status_code=201,
+    response_model=AlertRuleView,
+    responses=errors(NotFound, *_REFUSALS, (Conflict, "alert_rule.exists"), (Conflict, "alert_rule.limit_reached")),
+)
+async def create_alert_rule(
+    body: AlertRuleCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.MANAGE_ALERT_RULES),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Write a rule. Its figure is looked at from now on, once a minute or more rarely for long windows."""
+    org_id = listed_organization(actor, body.organization_id)
+
+    async def create() -> AlertRuleView:
+        async with deps.database.platform() as session:
+            row = await service.create(
+                session,
+                actor,
+                org_id,
+                body.name,
+                body.wanted(),
+                command_id=command.command_id,
+                now=datetime.now(UTC),
+            )
+            return AlertRuleView.of(row)
+
+    return await command.run(create, status_code=201)
+
+
+@router.get("/alert-rules/{rule_id}", response_model=AlertRuleView, responses=errors(NotFound))
+async def get_alert_rule(
+    rule_id: str, deps: DepsDep, actor: ActorDep, organization_id: ForOrganization = None
+) -> AlertRuleView:
+    """Read a rule by its id, or a built-in one by its name."""
+    org_id, rule = _built_in(actor, rule_id, organization_id)
+    async with deps.session_for(actor) as session:
+        if rule is not None:
+            permit(actor, Permission.READ)
+            return AlertRuleView.of_built_in(rule, org_id, await rules.named(session, org_id, rule.name))
+        row = await _own(session, rule_id)
+        permit(actor, Permission.OPERATE if actor.is_platform else Permission.READ)
+        return AlertRuleView.of(row)
+
+
+@router.put("/alert-rules/{rule_id}", response_model=AlertRuleView, responses=errors(NotFound, Forbidden, *_REFUSALS))
+async def set_alert_rule(
+    rule_id: str,
+    body: AlertRuleSet,
+    deps: DepsDep,
+    actor: ActorDep,
+    organization_id: ForOrganization = None,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Replace what a rule says, or say of a built-in one how severe it is, who hears of it, and whether it is on.
+
+    A rule that is replaced begins anew: an alert that it has raised is resolved.
+    """
+    org_id, rule = await _seen(deps, actor, rule_id, organization_id)
+
+    async def act() -> AlertRuleView:
+        now, wanted = datetime.now(UTC), body.wanted()
+        async with deps.database.platform() as session:
+            if rule is None:
+                return AlertRuleView.of(await service.change(session, actor, rule_id, wanted, now=now))
+            row = await service.change_built_in(
+                session, actor, org_id, rule, wanted, command_id=command.command_id, now=now
+            )
+            return AlertRuleView.of_built_in(rule, org_id, row)
+
+    return await command.run(act)
+
+
+@router.delete("/alert-rules/{rule_id}", status_code=204, responses=errors(NotFound, Forbidden))
+async def delete_alert_rule(
+    rule_id: str,
+    deps: DepsDep,
+    actor: ActorDep,
+    organization_id: ForOrganization = None,
+) -> Response:
+    """Delete a rule; an alert that it has raised is resolved. A built-in rule is then as it was made."""
+    org_id, rule = await _seen(deps, actor, rule_id, organization_id)
+    async with deps.database.platform() as session:
+        if rule is None:
+            await service.delete(session, actor, rule_id)
+        else:
+            await service.reset(session, actor, org_id, rule)
+    return Response(status_code=204)
+
+
+async def _seen(
+    deps: Deps, actor: Actor, rule_id: str, organization_id: str | None
+) -> tuple[str | None, BuiltIn | None]:
+    """Return whose rule it is and which built-in one: 404 before 403."""
+    org_id, rule = _built_in(actor, rule_id, organization_id)
+    if rule is None:
+        async with deps.session_for(actor) as session:
+            await _own(session, rule_id)
+    permit(actor, Permission.MANAGE_ALERT_RULES)
+    return org_id, rule
+
+
+def _built_in(actor: Actor, rule_id: str, organization_id: str | None) -> tuple[str | None, BuiltIn | None]:
+    org_id = listed_organization(actor, organization_id)
+    return org_id, service.built_in(rule_id, platform=org_id is None)
+
+
+async def _own(session: AsyncSession, rule_id: str) -> AlertRule:
+    """Return a rule that somebody wrote; what was changed about a built-in one is found by its name alone."""
+    row = await rules.get(session, rule_id)
+    if row.metric is None:
+        raise NotFound(rules.MISSING)
+    return row

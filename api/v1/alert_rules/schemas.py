@@ -1,0 +1,244 @@
+"""What alert rules look like over HTTP."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from api.fields import (
+    Amount,
+    Note,
+    OrganizationId,
+    Period,
+    RequestModel,
+    ResponseModel,
+    SearchText,
+    example,
+    period_text,
+)
+from domain.alert.conditions import Asked, Condition, Direction, Measure, threshold_text
+from domain.alert.metrics import METRICS, ConditionType, Metric, Unit
+from domain.alert.rules import MAX_CHANNELS, BuiltIn
+from models.alert_rule import AlertRule
+from services.alert_rule import Wanted
+
+Severity = Literal["info", "warning", "critical"]
+_CHANNEL = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class ConditionSet(RequestModel):
+    """When a figure is bad."""
+
+    type: ConditionType
+    threshold: Amount | None = Field(
+        default=None,
+        description="In the metric's unit, or in percent; with no more decimals than the asset of the metric has.",
+        examples=["50.00"],
+    )
+    measure: Measure | None = Field(
+        default=None, description="What the threshold is in; `absolute` unless the metric is a share or a ratio."
+    )
+    direction: Direction | None = Field(
+        default=None, description="Of `crosses`, `up` when left out, and of `changes_by`, `either` when left out."
+    )
+    of: SearchText | None = Field(default=None, description="Of `ratio`: the metric that is the whole.")
+    period: Period | None = Field(default=None, description="Of `absent_for` and `runs_out_within`.")
+
+    def asked(self) -> Asked:
+        """Return it for the domain to judge."""
+        return Asked(
+            type=self.type,
+            threshold=self.threshold,
+            measure=self.measure,
+            direction=self.direction,
+            of=self.of,
+            period=self.period,
+        )
+
+
+class AlertRuleSet(RequestModel):
+    """What a rule says. For a built-in rule: `enabled`, `severity` and `channels` alone."""
+
+    model_config = example(
+        metric="credits.available",
+        condition={"type": "below", "threshold": "50"},
+        cool_down="PT1H",
+        severity="critical",
+    )
+
+    metric: SearchText | None = None
+    filter: dict[SearchText, SearchText] | None = Field(
+        default=None,
+        max_length=4,
+        description="What the metric is narrowed to: `agent_id`, `department_id`, `control_id` or `provider`.",
+        json_schema_extra={"examples": [{}]},
+    )
+    condition: ConditionSet | None = None
+    window: Period | None = Field(
+        default=None,
+        description="Over which time the figure adds up, where it does; after an alert, the next one is at least so "
+        "far away. From a minute to 31 days; a day when left out.",
+    )
+    cool_down: Period | None = Field(
+        default=None,
+        description="For how long the figure must be good before the alert is resolved and the rule can fire again. Up "
+        "to 31 days; an hour when left out.",
+    )
+    severity: Severity | None = None
+    channels: list[_CHANNEL] | None = Field(
+        default=None,
+        description=f"Notification channels that hear of it besides the usual ones, up to {MAX_CHANNELS}.",
+    )
+    description: Note | None = None
+    enabled: bool = True
+
+    def wanted(self) -> Wanted:
+        """Return it for the service to judge."""
+        return Wanted(
+            metric=self.metric,
+            filters=self.filter,
+            condition=None if self.condition is None else self.condition.asked(),
+            window=self.window,
+            cool_down=self.cool_down,
+            severity=self.severity,
+            channels=None if self.channels is None else tuple(self.channels),
+            description=self.description,
+            enabled=self.enabled,
+        )
+
+
+class AlertRuleCreate(AlertRuleSet):
+    """A new rule. An operator names the organization, or none for a rule over all of them."""
+
+    model_config = example(
+        name="balance_under_50",
+        metric="credits.available",
+        condition={"type": "below", "threshold": "50"},
+        cool_down="PT1H",
+    )
+
+    name: SearchText = Field(description="The kind of its alerts: lower-case letters, digits and underscores.")
+    organization_id: OrganizationId | None = None
+
+
+class ConditionView(ResponseModel):
+    """When a figure is bad."""
+
+    type: ConditionType
+    threshold: str | None
+    measure: Measure | None
+    direction: Direction | None
+    of: str | None
+    period: str | None
+
+    @classmethod
+    def of_condition(cls, condition: Condition, metric: Metric, asset: str | None) -> "ConditionView":
+        """Show a condition."""
+        timed, turns = bool(condition.period_seconds), {ConditionType.CROSSES, ConditionType.CHANGES_BY}
+        return cls(
+            type=condition.type,
+            threshold=threshold_text(condition, metric, asset),
+            measure=None if timed else condition.measure,
+            direction=condition.direction if condition.type in turns else None,
+            of=condition.of,
+            period=period_text(condition.period_seconds) if timed else None,
+        )
+
+
+class AlertRuleView(ResponseModel):
+    """A rule."""
+
+    id: str = Field(description="Of a built-in rule, its name.")
+    name: str
+    built_in: bool
+    organization_id: str | None
+    description: str | None
+    metric: str | None = Field(description="Null for a built-in rule.")
+    filter: dict[str, str]
+    condition: ConditionView | None
+    window: str | None
+    cool_down: str | None
+    severity: str
+    channels: list[str] | None
+    enabled: bool
+    created_at: datetime | None = Field(description="Null for a built-in rule that nobody changed.")
+    updated_at: datetime | None
+
+    @classmethod
+    def of(cls, row: AlertRule) -> "AlertRuleView":
+        """Show a rule that somebody wrote."""
+        assert row.metric is not None
+        assert row.condition is not None
+        metric = METRICS[row.metric]
+        return cls(
+            id=row.id,
+            name=row.name,
+            built_in=False,
+            organization_id=row.org_id,
+            description=row.description,
+            metric=row.metric,
+            filter=_texts(row.filters),
+            condition=ConditionView.of_condition(Condition.kept(row.condition), metric, row.asset),
+            window=period_text(row.window_seconds),
+            cool_down=period_text(row.cool_down_seconds),
+            severity=row.severity,
+            channels=row.channels,
+            enabled=row.enabled,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+
+    @classmethod
+    def of_built_in(cls, rule: BuiltIn, org_id: str | None, row: AlertRule | None) -> "AlertRuleView":
+        """Show a built-in rule, with what was changed about it."""
+        return cls(
+            id=rule.name,
+            name=rule.name,
+            built_in=True,
+            organization_id=org_id,
+            description=rule.sentence,
+            metric=None,
+            filter={},
+            condition=None,
+            window=None,
+            cool_down=None,
+            severity=rule.severity if row is None else row.severity,
+            channels=None if row is None else row.channels,
+            enabled=row is None or row.enabled,
+            created_at=None if row is None else row.created_at,
+            updated_at=None if row is None else row.updated_at,
+        )
+
+
+class MetricView(ResponseModel):
+    """A figure that rules can watch."""
+
+    name: str
+    description: str
+    unit: Unit
+    conditions: list[ConditionType]
+    filters: list[str]
+    required_filters: list[str]
+
+    @classmethod
+    def of(cls, metric: Metric) -> "MetricView":
+        """Show a metric."""
+        return cls(
+            name=metric.name,
+            description=metric.sentence,
+            unit=metric.unit,
+            conditions=sorted(metric.conditions),
+            filters=list(metric.filters),
+            required_filters=list(metric.needs),
+        )
+
+
+class AlertMetricsView(ResponseModel):
+    """Every figure that rules can watch."""
+
+    data: list[MetricView]
+
+
+def _texts(found: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in found.items()}

@@ -1,0 +1,82 @@
+"""When a rule fires: once, and not again before its figure was good for the cool-down and its window is over.
+
+The machine has one state for each rule and subject. It sees the figure whenever somebody looks at it, in the order of
+time, however rarely.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """Where a rule stands about one subject."""
+
+    #: Nothing was seen yet.
+    UNSEEN = "unseen"
+    #: The next bad figure fires.
+    ARMED = "armed"
+    FIRING = "firing"
+
+
+class Act(StrEnum):
+    """What follows from a look."""
+
+    FIRE = "fire"
+    RESOLVE = "resolve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How a rule fires.
+
+    Attributes:
+        cool_down: for how long the figure must be good before the alert is resolved and the rule armed again.
+        quiet: how long after it fired it does not fire again; None is for ever.
+        is_edge: whether a figure that is bad when it is first seen does not fire.
+    """
+
+    cool_down: timedelta
+    quiet: timedelta | None
+    is_edge: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a rule stands about one subject.
+
+    Attributes:
+        good_since: since when the figure of a firing rule has been good; None while it is bad.
+        fired_at: when it fired last.
+    """
+
+    phase: Phase = Phase.UNSEEN
+    good_since: datetime | None = None
+    fired_at: datetime | None = None
+
+
+def look(terms: Terms, standing: Standing, bad: bool | None, now: datetime) -> tuple[Standing, Act | None]:
+    """Return where the rule stands after a look at its figure, and what follows.
+
+    Args:
+        terms: of the rule.
+        standing: before the look.
+        bad: on which side the figure is; None where that cannot be told, which changes nothing.
+        now: when it was looked at, not before the look before.
+    """
+    if bad is None:
+        return standing, None
+    if standing.phase is Phase.FIRING:
+        if bad:
+            return replace(standing, good_since=None), None
+        since = standing.good_since or now
+        if now - since < terms.cool_down:
+            return replace(standing, good_since=since), None
+        return replace(standing, phase=Phase.ARMED, good_since=None), Act.RESOLVE
+    if not bad:
+        return replace(standing, phase=Phase.ARMED), None
+    if standing.phase is Phase.UNSEEN and terms.is_edge:
+        return standing, None
+    if standing.fired_at is not None and (terms.quiet is None or now < standing.fired_at + terms.quiet):
+        return standing, None
+    return Standing(phase=Phase.FIRING, fired_at=now), Act.FIRE

@@ -1,0 +1,199 @@
+"""What a rule can watch: each figure that is made today, its unit and bounds, and what it can be narrowed to.
+
+Figures are integers: money in minor units of its asset, counts and seconds as they are, shares in ten-thousandths,
+scores in hundredths of a point.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.errors import Invalid
+from domain.money import CREDIT
+
+
+class Unit(StrEnum):
+    """What a figure counts."""
+
+    CREDITS = "credits"
+    #: Money in the asset of the spend control.
+    AMOUNT = "amount"
+    COUNT = "count"
+    #: A part of a whole; thresholds are in percent.
+    SHARE = "share"
+    #: A score of 0 to 10.
+    POINTS = "points"
+    SECONDS = "seconds"
+
+
+class ConditionType(StrEnum):
+    """How a figure is judged."""
+
+    ABOVE = "above"
+    BELOW = "below"
+    CROSSES = "crosses"
+    CHANGES_BY = "changes_by"
+    RATIO = "ratio"
+    ABSENT_FOR = "absent_for"
+    RUNS_OUT_WITHIN = "runs_out_within"
+    #: Nobody computes yet what is usual.
+    UNUSUAL = "unusual"
+
+
+_LEVELS = frozenset({ConditionType.ABOVE, ConditionType.BELOW, ConditionType.CROSSES})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One figure.
+
+    Attributes:
+        name: what rules call it.
+        sentence: what it is, for people.
+        unit: what it counts.
+        conditions: how it can be judged.
+        filters: what it can be narrowed to.
+        needs: what it must be narrowed to.
+        over_window: whether it adds up over the rule's window; otherwise it is what stands now.
+        most: what it never exceeds; None where nothing bounds it. No figure is below zero.
+        part_of: what it is always a part of, so that no ratio to it is above 100 %.
+        has_whole: whether a threshold can be in percent of the limit that it is measured against.
+        for_organizations: whether organizations watch their own.
+        for_platform: whether operators watch it over all organizations.
+        hidden: why no rule can watch it yet; None where it can be.
+    """
+
+    name: str
+    sentence: str
+    unit: Unit
+    conditions: frozenset[ConditionType]
+    filters: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    over_window: bool = False
+    most: int | None = None
+    part_of: str | None = None
+    has_whole: bool = False
+    for_organizations: bool = True
+    for_platform: bool = False
+    hidden: str | None = None
+
+    def asset(self, of_control: str | None) -> str | None:
+        """Return the asset that amounts are in; None for what is no money."""
+        return {Unit.CREDITS: CREDIT, Unit.AMOUNT: of_control}.get(self.unit)
+
+
+_FLOWS = _LEVELS | {ConditionType.CHANGES_BY, ConditionType.ABSENT_FOR, ConditionType.RATIO}
+_METRICS = (
+    Metric(
+        name="credits.available",
+        sentence="Credits that can be spent now.",
+        unit=Unit.CREDITS,
+        conditions=_LEVELS | {ConditionType.RUNS_OUT_WITHIN},
+    ),
+    Metric(
+        name="credits.spent",
+        sentence="Credits that were charged or captured and not refunded.",
+        unit=Unit.CREDITS,
+        conditions=_FLOWS - {ConditionType.RATIO},
+        filters=("agent_id", "department_id"),
+        over_window=True,
+    ),
+    Metric(
+        name="spend_control.used",
+        sentence="What is spent or reserved of a limit in its present window.",
+        unit=Unit.AMOUNT,
+        conditions=frozenset({ConditionType.ABOVE, ConditionType.CROSSES}),
+        filters=("control_id",),
+        needs=("control_id",),
+        has_whole=True,
+    ),
+    Metric(
+        name="payments.made",
+        sentence="Payments that were begun.",
+        unit=Unit.COUNT,
+        conditions=_FLOWS - {ConditionType.RATIO},
+        filters=("provider",),
+        over_window=True,
+        for_platform=True,
+    ),
+    Metric(
+        name="payments.failed",
+        sentence="Payments that were begun and failed.",
+        unit=Unit.COUNT,
+        conditions=_FLOWS,
+        filters=("provider",),
+        over_window=True,
+        part_of="payments.made",
+        for_platform=True,
+    ),
+    Metric(
+        name="payments.failed_share",
+        sentence="The part of the payments begun that failed.",
+        unit=Unit.SHARE,
+        conditions=_LEVELS,
+        filters=("provider",),
+        over_window=True,
+        most=10_000,
+        for_platform=True,
+    ),
+    Metric(
+        name="usage.events",
+        sentence="Usage events that were recorded.",
+        unit=Unit.COUNT,
+        conditions=_FLOWS - {ConditionType.RATIO},
+        over_window=True,
+        for_platform=True,
+    ),
+    Metric(
+        name="reputation.score",
+        sentence="The overall score of an agent, 0 to 10.",
+        unit=Unit.POINTS,
+        conditions=_LEVELS | {ConditionType.CHANGES_BY},
+        filters=("agent_id",),
+        needs=("agent_id",),
+        most=1_000,
+    ),
+    Metric(
+        name="inbox.oldest",
+        sentence="For how long the oldest webhook of a provider waits to be handled, in seconds.",
+        unit=Unit.SECONDS,
+        conditions=frozenset({ConditionType.ABOVE, ConditionType.CROSSES}),
+        filters=("provider",),
+        for_organizations=False,
+        for_platform=True,
+    ),
+    Metric(
+        name="agent.roi",
+        sentence="What an agent earned for what it cost.",
+        unit=Unit.SHARE,
+        conditions=_LEVELS,
+        filters=("agent_id",),
+        hidden="It is not computed yet.",
+    ),
+)
+METRICS = {metric.name: metric for metric in _METRICS}
+
+
+def metric_of(name: str, *, platform: bool, field: str = "metric") -> Metric:
+    """Return a metric that can be watched.
+
+    Raises:
+        Invalid: there is none of that name, or none for whom it is asked; `field` is named.
+    """
+    usable = {metric.name: metric for metric in watched(platform=platform)}
+    if name in usable:
+        return usable[name]
+    known = ", ".join(usable)
+    raise Invalid(
+        f"{name[:60]!r} is not a metric that can be watched here. Use one of: {known}.",
+        code="alert_rule.unknown_metric",
+        extra={"field": field},
+    )
+
+
+def watched(*, platform: bool) -> list[Metric]:
+    """Return what can be watched by operators or by organizations."""
+    return [
+        metric
+        for metric in _METRICS
+        if metric.hidden is None and (metric.for_platform if platform else metric.for_organizations)
+    ]

@@ -1,0 +1,257 @@
+"""Alert rules: what an organization or an operator wants to be alerted to, and the rules that are built in."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from domain.alert.conditions import Condition, Measure, format_figure
+from domain.alert.firing import Terms
+from domain.alert.metrics import METRICS, ConditionType, Metric
+from domain.errors import Conflict, Invalid
+
+#: How many rules an organization has at most, and the platform as well.
+MAX_RULES = 50
+#: How many channels one rule names at most.
+MAX_CHANNELS = 20
+MIN_WINDOW, MAX_WINDOW = timedelta(minutes=1), timedelta(days=31)
+#: From here on a figure is added up from days in UTC, so the window is of whole days.
+DAY = timedelta(days=1)
+MAX_COOL_DOWN = timedelta(days=31)
+NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltIn:
+    """A rule that everybody has without writing it.
+
+    Attributes:
+        name: of the rule, and the kind of its alerts.
+        sentence: when it fires, for people.
+        severity: of its alerts, unless somebody wants another one.
+        for_platform: whether operators have it; otherwise each organization does.
+        hidden: why nobody has it yet; None where they do.
+    """
+
+    name: str
+    sentence: str
+    severity: str
+    for_platform: bool = False
+    hidden: str | None = None
+
+
+LOW_CREDIT_BALANCE = "low_credit_balance"
+FAILED_PAYMENT = "failed_payment"
+BUDGET_80_PERCENT = "budget_80_percent"
+COST_SPIKE = "cost_spike"
+REPUTATION_ANOMALY = "reputation_anomaly"
+FRAUD_SUSPECTED = "fraud_suspected"
+PROVIDER_DOWN = "provider_down"
+PROBE_FAILED = "probe_failed"
+
+_BUILT_IN = (
+    BuiltIn(
+        name=LOW_CREDIT_BALANCE,
+        sentence="At the pace of the last hour the credits end within a day.",
+        severity="warning",
+    ),
+    BuiltIn(
+        name=FAILED_PAYMENT,
+        sentence="An invoice or a subscription could not be paid. The alert names the next try.",
+        severity="critical",
+    ),
+    BuiltIn(
+        name=BUDGET_80_PERCENT,
+        sentence="80 % of a limit is spent or reserved in its window.",
+        severity="warning",
+    ),
+    BuiltIn(
+        name=COST_SPIKE,
+        sentence="More than twice as much was spent today as on the same day last week until the same time.",
+        severity="warning",
+    ),
+    BuiltIn(
+        name="high_roi",
+        sentence="An agent earns much more than it costs.",
+        severity="info",
+        hidden="The return of an agent is not computed yet.",
+    ),
+    BuiltIn(
+        name=REPUTATION_ANOMALY,
+        sentence="The score of an agent changed by a point or more between two nights.",
+        severity="warning",
+        for_platform=True,
+    ),
+    BuiltIn(
+        name=FRAUD_SUSPECTED,
+        sentence="Facts of an organization were found to be of related parties.",
+        severity="critical",
+        for_platform=True,
+    ),
+    BuiltIn(
+        name=PROVIDER_DOWN,
+        sentence="A payment provider has not answered for five minutes.",
+        severity="critical",
+        for_platform=True,
+    ),
+    BuiltIn(
+        name=PROBE_FAILED,
+        sentence="A step of the probe failed.",
+        severity="critical",
+        for_platform=True,
+    ),
+)
+BUILT_IN: Mapping[str, BuiltIn] = {rule.name: rule for rule in _BUILT_IN}
+
+#: How the built-in rules with a figure fire.
+BUILT_IN_TERMS = {
+    LOW_CREDIT_BALANCE: Terms(cool_down=timedelta(minutes=30), quiet=DAY),
+    BUDGET_80_PERCENT: Terms(cool_down=timedelta(0), quiet=None),
+    COST_SPIKE: Terms(cool_down=timedelta(hours=1), quiet=DAY),
+    PROVIDER_DOWN: Terms(cool_down=timedelta(minutes=5), quiet=timedelta(0)),
+}
+
+
+def built_in_of(*, platform: bool) -> list[BuiltIn]:
+    """Return the built-in rules of operators, or those of each organization."""
+    return [rule for rule in _BUILT_IN if rule.hidden is None and rule.for_platform is platform]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What somebody wants to be alerted to.
+
+    Attributes:
+        name: the kind of its alerts.
+        filters: what the metric is narrowed to, by field.
+        window: over which time the figure adds up, where it does; after an alert, the next one is at least so far away.
+        cool_down: see `domain.alert.firing.Terms`.
+        asset: of the spend control that is watched; None where none is.
+    """
+
+    name: str
+    metric: Metric
+    filters: Mapping[str, str]
+    condition: Condition
+    window: timedelta
+    cool_down: timedelta
+    asset: str | None = None
+
+    def terms(self) -> Terms:
+        """Return how it fires."""
+        return Terms(cool_down=self.cool_down, quiet=self.window, is_edge=self.condition.is_edge)
+
+    def subject(self, org_id: str | None) -> str:
+        """Return what its alerts are about: what it is narrowed to, or the organization."""
+        return next(iter(self.filters.values()), org_id or "platform")
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is no code, or that of a built-in rule.
+
+    Raises:
+        Invalid: it is no code.
+        Conflict: `alert_rule.exists`.
+    """
+    if NAME.fullmatch(name) is None:
+        raise Invalid(
+            "A name has up to 63 lower-case letters, digits and underscores and begins with a letter, such as "
+            "balance_under_50.",
+            extra={"field": "name"},
+        )
+    if name in BUILT_IN:
+        raise Conflict(
+            f"{name} is built in. Change it at its own address, or choose another name.", code="alert_rule.exists"
+        )
+
+
+def check_times(metric: Metric, condition: Condition, window: timedelta, cool_down: timedelta) -> None:
+    """Refuse a window or a cool-down that the rule cannot have.
+
+    Raises:
+        Invalid: it is too short, too long, or not of whole days where the figure comes from days.
+    """
+    if not MIN_WINDOW <= window <= MAX_WINDOW:
+        raise Invalid("The window must be between a minute and 31 days.", extra={"field": "window"})
+    if window > DAY and window % DAY and (metric.over_window or condition.type is ConditionType.RUNS_OUT_WITHIN):
+        raise Invalid("A window of more than a day must be of whole days.", extra={"field": "window"})
+    if not timedelta(0) <= cool_down <= MAX_COOL_DOWN:
+        raise Invalid("The cool-down must be between zero and 31 days.", extra={"field": "cool_down"})
+
+
+def check_filters(metric: Metric, filters: Mapping[str, str]) -> None:
+    """Refuse filters that the metric does not have, and the lack of one that it needs.
+
+    Raises:
+        Invalid: the field is named.
+    """
+    for field in filters:
+        if field not in metric.filters:
+            raise Invalid(f"{metric.name} cannot be narrowed to {field}.", extra={"field": f"filter.{field}"})
+    for field in metric.needs:
+        if field not in filters:
+            raise Invalid(f"{metric.name} needs {field}.", extra={"field": f"filter.{field}"})
+    if len(filters) > 1:
+        raise Invalid("A rule can be narrowed to one thing.", extra={"field": "filter"})
+
+
+def check_channels(channels: tuple[str, ...] | None) -> None:
+    """Refuse channels that reach nobody.
+
+    Raises:
+        Invalid: the list is empty, too long, or names one twice.
+    """
+    if channels is None:
+        return
+    if not channels:
+        raise Invalid(
+            "channels must name at least one channel. Leave it out for the usual ones.", extra={"field": "channels"}
+        )
+    if len(channels) > MAX_CHANNELS or len(set(channels)) != len(channels):
+        raise Invalid(f"channels must name up to {MAX_CHANNELS} different channels.", extra={"field": "channels"})
+
+
+_WORDS = {
+    ConditionType.ABOVE: "is above {threshold}",
+    ConditionType.BELOW: "is below {threshold}",
+    ConditionType.CROSSES: "crossed {threshold}",
+    ConditionType.CHANGES_BY: "differs by {threshold} or more from the same time last week",
+    ConditionType.RATIO: "is more than {threshold} of {of}",
+    ConditionType.ABSENT_FOR: "has been absent for {period}",
+    ConditionType.RUNS_OUT_WITHIN: "runs out within {period}",
+}
+
+
+def detail_of(rule: Rule, value: int | None) -> str:
+    """Say what a rule found, in one sentence."""
+    condition, period = rule.condition, timedelta(seconds=rule.condition.period_seconds)
+    words = _WORDS[condition.type].format(
+        threshold=format_figure(condition.threshold, rule.metric, condition.measure, rule.asset),
+        of=condition.of,
+        period=period,
+    )
+    now = "" if value is None else f": {format_figure(value, rule.metric, Measure.ABSOLUTE, rule.asset)} now"
+    narrowed = "".join(f" of {value}" for value in rule.filters.values())
+    return f"{rule.metric.name}{narrowed} {words}{now}."
+
+
+def rule_of(
+    *,
+    name: str,
+    metric: str,
+    filters: Mapping[str, str],
+    condition: Mapping[str, object],
+    window_seconds: int,
+    cool_down_seconds: int,
+    asset: str | None,
+) -> Rule:
+    """Read a rule as it is kept."""
+    return Rule(
+        name=name,
+        metric=METRICS[metric],
+        filters=filters,
+        condition=Condition.kept(condition),
+        window=timedelta(seconds=window_seconds),
+        cool_down=timedelta(seconds=cool_down_seconds),
+        asset=asset,
+    )

@@ -1,0 +1,118 @@
+"""Alert rules and where they stand. Writing needs a platform session; tenants read their own rules."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.alert.firing import Phase, Standing
+from domain.errors import NotFound
+from domain.ids import is_id
+from models.alert_rule import AlertRule, AlertRuleStanding
+
+MISSING = "There is no such alert rule."
+
+
+async def get(session: AsyncSession, rule_id: str) -> AlertRule:
+    """Return a rule that is not ended.
+
+    Raises:
+        NotFound: there is none that the session may see.
+    """
+    row = None
+    if is_id(rule_id, "rul"):
+        row = await session.get(AlertRule, rule_id, populate_existing=True)
+    if row is None or row.ended_at is not None:
+        raise NotFound(MISSING)
+    return row
+
+
+async def named(session: AsyncSession, org_id: str | None, name: str) -> AlertRule | None:
+    """Return the rule of that name, or what was changed about a built-in one."""
+    return (await session.scalars(_of(org_id).where(AlertRule.name == name))).one_or_none()
+
+
+async def made_by(session: AsyncSession, command_id: str) -> AlertRule | None:
+    """Return the rule that a command made."""
+    return (await session.scalars(select(AlertRule).where(AlertRule.command_id == command_id))).one_or_none()
+
+
+async def listed(session: AsyncSession, org_id: str | None) -> Sequence[AlertRule]:
+    """Return the rules of an organization or of operators, those that change built-in ones among them; newest first."""
+    return (await session.scalars(_of(org_id).order_by(AlertRule.id.desc()))).all()
+
+
+async def count(session: AsyncSession, org_id: str | None) -> int:
+    """Count rules that are not built in."""
+    query = select(func.count()).select_from(_of(org_id).where(AlertRule.metric.is_not(None)).subquery())
+    return int((await session.execute(query)).scalar_one())
+
+
+async def add(session: AsyncSession, row: AlertRule) -> AlertRule:
+    """Insert a rule."""
+    session.add(row)
+    await session.flush()
+    await session.refresh(row)
+    return row
+
+
+async def due(session: AsyncSession, now: datetime, *, limit: int) -> Sequence[AlertRule]:
+    """Return rules whose figures are to be looked at, and keep them from others until the transaction ends."""
+    query = select(AlertRule).where(AlertRule.due_at <= now).order_by(AlertRule.due_at, AlertRule.id).limit(limit)
+    return (await session.scalars(query.with_for_update(skip_locked=True))).all()
+
+
+async def standings(session: AsyncSession, rules: Iterable[str]) -> dict[tuple[str, str, str], AlertRuleStanding]:
+    """Return where rules stand, by rule, subject and place."""
+    rows = await session.scalars(select(AlertRuleStanding).where(AlertRuleStanding.rule.in_(list(rules))))
+    return {(row.rule, row.subject, row.place): row for row in rows}
+
+
+def standing_of(row: AlertRuleStanding | None) -> Standing:
+    """Return what a row says; nothing was seen yet where there is none."""
+    if row is None:
+        return Standing()
+    return Standing(phase=Phase(row.phase), good_since=row.good_since, fired_at=row.fired_at)
+
+
+async def put_standing(
+    session: AsyncSession,
+    rule: str,
+    subject: str,
+    place: str,
+    standing: Standing,
+    *,
+    org_id: str | None,
+    alert_key: str | None,
+) -> None:
+    """Write where a rule stands."""
+    values = {
+        "org_id": org_id,
+        "phase": standing.phase.value,
+        "good_since": standing.good_since,
+        "fired_at": standing.fired_at,
+        "alert_key": alert_key,
+    }
+    statement = insert(AlertRuleStanding).values(rule=rule, subject=subject, place=place, **values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["rule", "subject", "place"], set_=values))
+
+
+async def forget(session: AsyncSession, rule: str, *, org_id: str | None = None) -> Sequence[str]:
+    """Let a rule begin anew, for one organization where it is named; returns the keys of alerts that still fire."""
+    statement = delete(AlertRuleStanding).where(AlertRuleStanding.rule == rule)
+    if org_id is not None:
+        statement = statement.where(AlertRuleStanding.org_id == org_id)
+    gone = await session.execute(statement.returning(AlertRuleStanding.phase, AlertRuleStanding.alert_key))
+    return [key for phase, key in gone if phase == Phase.FIRING.value and key is not None]
+
+
+async def end(session: AsyncSession, rule_id: str) -> None:
+    """End a rule for good."""
+    ended = update(AlertRule).where(AlertRule.id == rule_id, AlertRule.ended_at.is_(None))
+    await session.execute(ended.values(ended_at=func.now(), due_at=None, enabled=False))
+
+
+def _of(org_id: str | None) -> Select[AlertRule]:
+    return select(AlertRule).where(AlertRule.org_id.is_not_distinct_from(org_id), AlertRule.ended_at.is_(None))

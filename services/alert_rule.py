@@ -1,0 +1,274 @@
+"""Alert rules as they are written, changed and ended, and built-in ones as they are changed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.alert import rules
+from domain.alert.conditions import Asked, condition_of
+from domain.alert.metrics import metric_of
+from domain.alert.rules import BUILT_IN, MAX_RULES, BuiltIn, Rule
+from domain.errors import Conflict, Invalid, NotFound
+from domain.ids import is_id
+from domain.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
+from models.alert_rule import AlertRule
+from models.spend_control import SpendControl
+from repositories import agent as agents
+from repositories import alert, alert_rule, audit, organization, spend_control
+from repositories import department as departments
+from repositories.command import lock_command, other_request
+from runtime.identity import new_id
+
+_PROVIDERS = frozenset({STRIPE, PAYPAL, CRYPTO, CREDITS})
+#: What a rule has that does not say otherwise.
+WINDOW, COOL_DOWN, SEVERITY = timedelta(days=1), timedelta(hours=1), "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A rule as it was asked for; None is what the request left out."""
+
+    metric: str | None = None
+    filters: Mapping[str, str] | None = None
+    condition: Asked | None = None
+    window: timedelta | None = None
+    cool_down: timedelta | None = None
+    severity: str | None = None
+    channels: tuple[str, ...] | None = None
+    description: str | None = None
+    enabled: bool = True
+
+
+async def create(
+    session: AsyncSession,
+    actor: Actor,
+    org_id: str | None,
+    name: str,
+    wanted: Wanted,
+    *,
+    command_id: str,
+    now: datetime,
+) -> AlertRule:
+    """Make a rule, or return the one that its command made.
+
+    Raises:
+        Invalid: a field is wrong; it is named.
+        Conflict: `alert_rule.exists`, `alert_rule.limit_reached`.
+        NotFound: the organization, or what the rule is narrowed to, does not exist.
+        IdempotencyConflict: the command made another one.
+    """
+    rules.check_name(name)
+    await _lock(session, org_id)
+    made = await alert_rule.made_by(session, command_id)
+    if made is not None:
+        if (made.org_id, made.name, made.metric) != (org_id, name, wanted.metric):
+            raise other_request()
+        return made
+    if await alert_rule.named(session, org_id, name) is not None:
+        raise Conflict(f"There is already a rule named {name}.", code="alert_rule.exists")
+    if await alert_rule.count(session, org_id) >= MAX_RULES:
+        raise Conflict(
+            f"There are already {MAX_RULES} rules. Delete one first.",
+            code="alert_rule.limit_reached",
+            extra={"limit": MAX_RULES},
+        )
+    row = AlertRule(id=new_id("rul"), org_id=org_id, name=name, created_by=actor.qualified(), command_id=command_id)
+    _fill(row, await _checked(session, org_id, name, wanted), wanted, now)
+    made = await alert_rule.add(session, row)
+    await audit.record(session, actor, "alert_rule.create", made.id, shown(made), org_id)
+    return made
+
+
+async def change(session: AsyncSession, actor: Actor, rule_id: str, wanted: Wanted, *, now: datetime) -> AlertRule:
+    """Replace what a rule says. It begins anew, and an alert that it has raised is resolved.
+
+    Raises:
+        Invalid, NotFound: as in `create`.
+    """
+    org_id = (await alert_rule.get(session, rule_id)).org_id
+    await _lock(session, org_id)
+    row = await alert_rule.get(session, rule_id)
+    _fill(row, await _checked(session, org_id, row.name, wanted), wanted, now)
+    row.updated_at = now
+    await session.flush()
+    await _begin_anew(session, row.id, actor)
+    await audit.record(session, actor, "alert_rule.change", row.id, shown(row), org_id)
+    return row
+
+
+async def change_built_in(
+    session: AsyncSession,
+    actor: Actor,
+    org_id: str | None,
+    rule: BuiltIn,
+    wanted: Wanted,
+    *,
+    command_id: str,
+    now: datetime,
+) -> AlertRule:
+    """Say how severe a built-in rule is, who hears of it besides, and whether it is on.
+
+    Raises:
+        Invalid: a field is asked for that a built-in rule does not have.
+        NotFound: there is no such organization.
+    """
+    for field in ("metric", "filters", "condition", "window", "cool_down", "description"):
+        if getattr(wanted, field) is not None:
+            name = "filter" if field == "filters" else field
+            raise Invalid(
+                f"{rule.name} is built in and has no {name} of your own. Switch it off and write a rule instead.",
+                extra={"field": name},
+            )
+    rules.check_channels(wanted.channels)
+    await _lock(session, org_id)
+    row = await alert_rule.named(session, org_id, rule.name)
+    if row is None:
+        row = AlertRule(
+            id=new_id("rul"),
+            org_id=org_id,
+            name=rule.name,
+            metric=None,
+            filters={},
+            condition=None,
+            window_seconds=int(WINDOW.total_seconds()),
+            cool_down_seconds=int(COOL_DOWN.total_seconds()),
+            created_by=actor.qualified(),
+            command_id=f"{command_id}:{rule.name}",
+        )
+        session.add(row)
+    row.severity = wanted.severity or rule.severity
+    row.channels = None if wanted.channels is None else list(wanted.channels)
+    row.enabled, row.due_at, row.updated_at = wanted.enabled, None, now
+    await session.flush()
+    if not row.enabled:
+        await _resolve(session, await alert_rule.forget(session, rule.name, org_id=org_id), actor)
+    await audit.record(session, actor, "alert_rule.change", rule.name, shown(row), org_id)
+    await session.refresh(row)
+    return row
+
+
+async def delete(session: AsyncSession, actor: Actor, rule_id: str) -> None:
+    """End a rule for good; an alert that it has raised is resolved.
+
+    Raises:
+        NotFound: there is none.
+    """
+    org_id = (await alert_rule.get(session, rule_id)).org_id
+    await _lock(session, org_id)
+    row = await alert_rule.get(session, rule_id)
+    await alert_rule.end(session, row.id)
+    await _begin_anew(session, row.id, actor)
+    await audit.record(session, actor, "alert_rule.delete", row.id, {"name": row.name}, org_id)
+
+
+async def reset(session: AsyncSession, actor: Actor, org_id: str | None, rule: BuiltIn) -> None:
+    """Let a built-in rule be as it was before anybody changed it."""
+    await _lock(session, org_id)
+    row = await alert_rule.named(session, org_id, rule.name)
+    if row is not None:
+        await alert_rule.end(session, row.id)
+        await audit.record(session, actor, "alert_rule.reset", rule.name, {}, org_id)
+
+
+def shown(row: AlertRule) -> dict[str, object]:
+    """Return a rule as the audit trail keeps it."""
+    names = ("name", "metric", "filters", "condition", "window_seconds", "cool_down_seconds", "severity", "enabled")
+    return {name: getattr(row, name) for name in names} | {"channels": row.channels}
+
+
+async def _lock(session: AsyncSession, org_id: str | None) -> None:
+    """Let nobody else change the rules of an organization or of operators until the transaction ends."""
+    if org_id is not None:
+        await organization.get(session, org_id)
+    await lock_command(session, f"alert_rules:{org_id or 'platform'}")
+
+
+async def _checked(session: AsyncSession, org_id: str | None, name: str, wanted: Wanted) -> Rule:
+    platform = org_id is None
+    if wanted.metric is None:
+        raise Invalid("A rule needs a metric.", extra={"field": "metric"})
+    if wanted.condition is None:
+        raise Invalid("A rule needs a condition.", extra={"field": "condition"})
+    metric = metric_of(wanted.metric, platform=platform)
+    filters = dict(wanted.filters or {})
+    rules.check_filters(metric, filters)
+    asset = await _asset(session, org_id, filters)
+    condition = condition_of(wanted.condition, metric, platform=platform, asset=asset)
+    window, cool_down = wanted.window or WINDOW, wanted.cool_down or COOL_DOWN
+    rules.check_times(metric, condition, window, cool_down)
+    rules.check_channels(wanted.channels)
+    return Rule(
+        name=name,
+        metric=metric,
+        filters=filters,
+        condition=condition,
+        window=window,
+        cool_down=cool_down,
+        asset=asset,
+    )
+
+
+async def _asset(session: AsyncSession, org_id: str | None, filters: Mapping[str, str]) -> str | None:
+    """Refuse what the organization does not have; return the asset of the control that is watched."""
+    asset = None
+    for field, value in filters.items():
+        there = False
+        match field:
+            case "agent_id":
+                there = is_id(value, "agt") and await _owns_agent(session, org_id, value)
+            case "department_id":
+                there = org_id is not None and await departments.find(session, value, org_id) is not None
+            case "control_id":
+                control = None
+                if is_id(value, "ctl"):
+                    control = await _control(session, value)
+                there = control is not None and control.org_id == org_id
+                asset = None if control is None else control.asset
+            case "provider":
+                there = value in _PROVIDERS
+        if not there:
+            raise Invalid(f"There is no such {field.removesuffix('_id')}.", extra={"field": f"filter.{field}"})
+    return asset
+
+
+async def _owns_agent(session: AsyncSession, org_id: str | None, agent_id: str) -> bool:
+    try:
+        return (await agents.get(session, agent_id)).org_id == org_id
+    except NotFound:
+        return False
+
+
+async def _control(session: AsyncSession, control_id: str) -> SpendControl | None:
+    try:
+        return await spend_control.get(session, control_id)
+    except NotFound:
+        return None
+
+
+def _fill(row: AlertRule, rule: Rule, wanted: Wanted, now: datetime) -> None:
+    row.metric, row.filters = rule.metric.name, dict(rule.filters)
+    row.condition, row.asset = rule.condition.document(), rule.asset
+    row.window_seconds = int(rule.window.total_seconds())
+    row.cool_down_seconds = int(rule.cool_down.total_seconds())
+    row.severity, row.description = wanted.severity or SEVERITY, wanted.description
+    row.channels = None if wanted.channels is None else list(wanted.channels)
+    row.enabled = wanted.enabled
+    row.due_at = now if wanted.enabled else None
+
+
+async def _begin_anew(session: AsyncSession, rule: str, actor: Actor) -> None:
+    await _resolve(session, await alert_rule.forget(session, rule), actor)
+
+
+async def _resolve(session: AsyncSession, keys: Sequence[str], actor: Actor) -> None:
+    for key in keys:
+        await alert.resolve(session, key, actor.qualified())
+
+
+def built_in(name: str, *, platform: bool) -> BuiltIn | None:
+    """Return the built-in rule of that name that operators, or organizations, have; None where there is none."""
+    found = BUILT_IN.get(name)
+    return found if found is not None and found.hidden is None and found.for_platform is platform else None

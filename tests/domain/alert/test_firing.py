@@ -1,0 +1,97 @@
+import itertools
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from domain.alert.firing import Act, Phase, Standing, Terms, look
+
+T0 = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@dataclass
+class Look:
+    at: datetime
+    bad: bool | None
+
+
+def _series(steps: list[tuple[int, bool | None]]) -> list[Look]:
+    at, looks = T0, []
+    for minutes, bad in steps:
+        at += timedelta(minutes=minutes)
+        looks.append(Look(at, bad))
+    return looks
+
+
+SERIES = st.lists(st.tuples(st.integers(0, 90), st.sampled_from([True, False, None])), max_size=60).map(_series)
+TERMS = st.builds(
+    Terms,
+    cool_down=st.integers(0, 120).map(lambda m: timedelta(minutes=m)),
+    quiet=st.one_of(st.none(), st.integers(0, 300).map(lambda m: timedelta(minutes=m))),
+    is_edge=st.booleans(),
+)
+
+
+def _acts(terms: Terms, looks: list[Look]) -> list[tuple[datetime, Act | None, Standing]]:
+    standing, acts = Standing(), []
+    for each in looks:
+        standing, act = look(terms, standing, each.bad, each.at)
+        acts.append((each.at, act, standing))
+    return acts
+
+
+@given(TERMS, SERIES)
+def test_never_fires_twice_within_the_window_nor_before_the_figure_was_good_for_the_cool_down(
+    terms: Terms, looks: list[Look]
+) -> None:
+    acts = _acts(terms, looks)
+    fired = [at for at, act, _ in acts if act is Act.FIRE]
+    for before, after in itertools.pairwise(fired):
+        assert terms.quiet is not None
+        assert after - before >= terms.quiet
+        resolved = [at for at, act, _ in acts if act is Act.RESOLVE and before <= at <= after]
+        assert len(resolved) == 1
+        known = [each for each in looks if before < each.at <= resolved[0] and each.bad is not None]
+        ended = max((each.at for each in known if each.bad), default=before)
+        begun = min(each.at for each in known if not each.bad and each.at >= ended)
+        assert resolved[0] - begun >= terms.cool_down
+
+
+@given(TERMS, SERIES)
+def test_fires_on_each_crossing_unless_it_fires_already_or_its_window_is_not_over(
+    terms: Terms, looks: list[Look]
+) -> None:
+    fired_at, was_good = None, False
+    standing = Standing()
+    for each in looks:
+        before = standing
+        standing, act = look(terms, standing, each.bad, each.at)
+        quiet = fired_at is not None and (terms.quiet is None or each.at < fired_at + terms.quiet)
+        if each.bad and (was_good or not terms.is_edge) and before.phase is not Phase.FIRING and not quiet:
+            assert act is Act.FIRE
+            fired_at = each.at
+        else:
+            assert act is not Act.FIRE
+        was_good = was_good or each.bad is False
+
+
+@given(TERMS, SERIES, st.integers(0, 3))
+def test_looking_twice_at_one_time_changes_nothing_more(terms: Terms, looks: list[Look], times: int) -> None:
+    standing = Standing()
+    for each in looks:
+        standing, _ = look(terms, standing, each.bad, each.at)
+        if terms.cool_down and terms.quiet != timedelta(0):
+            for _ in range(times):
+                again, act = look(terms, standing, each.bad, each.at)
+                assert (again, act) == (standing, None)
+
+
+@example([(0, True), (5, False), (5, True)])
+@given(st.lists(st.tuples(st.integers(1, 90), st.booleans()), max_size=40))
+def test_alert_is_resolved_only_while_the_figure_is_good(steps: list[tuple[int, bool]]) -> None:
+    terms = Terms(cool_down=timedelta(minutes=30), quiet=timedelta(0))
+    for (_, act, standing), each in zip(_acts(terms, _series(list(steps))), _series(list(steps)), strict=True):
+        if act is Act.RESOLVE:
+            assert each.bad is False
+            assert standing.phase is Phase.ARMED
