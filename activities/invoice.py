@@ -365,8 +365,14 @@ async def _queue_mail(session: AsyncSession, row: InvoiceRow, standing: Standing
         "amount": format_amount(row.total_minor if issued else standing.due_minor, row.currency),
         "currency": row.currency,
     }
-    if kind in {MailKind.INVOICE_ISSUED, MailKind.INVOICE_OVERDUE}:
-        data["due_on"] = row.due_at.astimezone(await invoices.clock(session, row)).date().isoformat()
+    days = {
+        MailKind.INVOICE_ISSUED: ("due_on", row.due_at),
+        MailKind.INVOICE_OVERDUE: ("due_on", row.due_at),
+        MailKind.PAYMENT_FAILED: ("next_try_on", message.collection.next_at),
+    }
+    if kind in days:
+        name, at = days[kind]
+        data[name] = at.astimezone(await invoices.clock(session, row)).date().isoformat()
     if message.link is not None:
         data["link"] = message.link
     key = invoice_mail_key(row.id) if issued else invoice_event_mail_key(row.id, message.collection.version)

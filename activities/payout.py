@@ -203,6 +203,14 @@ class PayoutActivities:
             )
         if changed and after.status in {PayoutStatus.PAID, PayoutStatus.FAILED}:
             await alert.close_cases(session, after.payout_id, _OPEN_CASES)
+            sent = after.status is PayoutStatus.PAID
+            await mail.queue(
+                session,
+                key=f"payout:{after.payout_id}:{'sent' if sent else 'failed'}",
+                org_id=after.org_id,
+                kind=MailKind.PAYOUT_SENT if sent else MailKind.PAYOUT_FAILED,
+                data={"amount": amount, "currency": after.currency},
+            )
         if changed and after.status is PayoutStatus.FAILED:
             await alert.raise_alert(
                 session,
@@ -212,13 +220,6 @@ class PayoutActivities:
                 f"{after.failure} ({after.failure_code})",
                 org_id=after.org_id,
                 shared=True,
-            )
-            await mail.queue(
-                session,
-                key=f"payout:{after.payout_id}:failed",
-                org_id=after.org_id,
-                kind=MailKind.PAYOUT_FAILED,
-                data={"amount": amount, "currency": after.currency},
             )
 
     async def _alert(self, message: RecordPayout, why: str) -> None:

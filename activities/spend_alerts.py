@@ -4,9 +4,11 @@ from temporalio import activity
 
 from contracts.spend_alerts import RaisedSpendAlerts, RaiseSpendAlerts
 from domain.events.spend_limit import facts
-from domain.spend.alerts import AlertKind, detail_of, subject_of
+from domain.mail import MailKind
+from domain.spend.alerts import AlertKind, detail_of, is_near, subject_of
 from repositories import alert, event, spend_alert
 from runtime.database import Database
+from services import mail
 
 
 class SpendAlertActivities:
@@ -20,7 +22,8 @@ class SpendAlertActivities:
     async def raise_spend_alerts(self, message: RaiseSpendAlerts) -> RaisedSpendAlerts:
         """Raise what is due and was not raised.
 
-        Effect: one alert for each threshold, burst, refusal and low balance in its window.
+        Effect: one alert for each threshold, burst, refusal and low balance in its window; a mail to the billing
+            contacts, at most one a day for each control, where a limit is nearly reached.
         Idempotent by: the alert's key, which names the window.
         Fails with: nothing that is final.
         """
@@ -40,4 +43,14 @@ class SpendAlertActivities:
                 )
                 if raised:
                     await event.record(session, facts(happened))
+                if raised and is_near(happened):
+                    control = subject_of(happened)
+                    await mail.queue(
+                        session,
+                        # Windows may be hours: whoever is told once a day has been told.
+                        key=f"spend:{control}:near:{message.now:%Y-%m-%d}",
+                        org_id=happened.org_id,
+                        kind=MailKind.SPEND_LIMIT_NEAR,
+                        data={"control": control, "percent": f"{(happened.part_e4 or 0) / 100:g}"},
+                    )
         return RaisedSpendAlerts(count=len(found))

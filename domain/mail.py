@@ -50,12 +50,17 @@ class MailKind(StrEnum):
     INVOICE_OVERDUE = "invoice_overdue"
     INVOICE_UNCOLLECTIBLE = "invoice_uncollectible"
     PAYOUT_DESTINATION_CHANGED = "payout_destination_changed"
+    PAYOUT_SENT = "payout_sent"
     PAYOUT_FAILED = "payout_failed"
     EARNINGS_RECOVERED = "earnings_recovered"
     STATEMENT_READY = "statement_ready"
+    SUBSCRIPTION_CONFIRMED = "subscription_confirmed"
+    SUBSCRIPTION_CHANGED = "subscription_changed"
+    SUBSCRIPTION_CANCELLED = "subscription_cancelled"
     SUBSCRIPTION_PAST_DUE = "subscription_past_due"
     TRIAL_ENDS = "trial_ends"
     CONTACTS_CHANGED = "contacts_changed"
+    SPEND_LIMIT_NEAR = "spend_limit_near"
     AGENT_NOT_RENEWED = "agent_not_renewed"
     WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint_disabled"
 
@@ -166,16 +171,16 @@ _KINDS: Mapping[MailKind, _Kind] = {
     ),
     MailKind.PAYMENT_FAILED: _kind(
         Purpose.BILLING,
-        "number amount currency",
+        "number amount currency next_try_on",
         en=(
             "Payment for invoice {number} failed",
             "The payment of {amount} for invoice {number} failed. "
-            "We will try again. Please check your stored payment method.",
+            "We will try again on {next_try_on}. Please check your stored payment method before then.",
         ),
         de=(
             "Zahlung für Rechnung {number} fehlgeschlagen",
             "Die Zahlung von {amount} für die Rechnung {number} ist fehlgeschlagen. "
-            "Wir versuchen es erneut. Bitte prüfen Sie Ihr hinterlegtes Zahlungsmittel.",
+            "Wir versuchen es am {next_try_on} erneut. Bitte prüfen Sie bis dahin Ihr hinterlegtes Zahlungsmittel.",
         ),
     ),
     MailKind.ACTION_REQUIRED: _kind(
@@ -235,6 +240,19 @@ _KINDS: Mapping[MailKind, _Kind] = {
             "und wenden Sie sich sofort an uns.",
         ),
     ),
+    MailKind.PAYOUT_SENT: _kind(
+        Purpose.BILLING,
+        "amount currency",
+        en=(
+            "A payout is on its way",
+            "A payout of {amount} was sent to your payout account. How long it takes from there is up to the bank.",
+        ),
+        de=(
+            "Eine Auszahlung ist unterwegs",
+            "Eine Auszahlung von {amount} wurde an Ihr Auszahlungskonto gesendet. "
+            "Wie lange sie von dort an dauert, liegt bei der Bank.",
+        ),
+    ),
     MailKind.PAYOUT_FAILED: _kind(
         Purpose.BILLING,
         "amount currency",
@@ -267,6 +285,56 @@ _KINDS: Mapping[MailKind, _Kind] = {
         "month",
         en=("Your statement for {month}", "The statement of your earnings for {month} is ready."),
         de=("Ihre Abrechnung für {month}", "Die Abrechnung Ihrer Einnahmen für {month} liegt bereit."),
+    ),
+    MailKind.SUBSCRIPTION_CONFIRMED: _kind(
+        Purpose.BILLING,
+        "plan amount currency",
+        en=(
+            "Your subscription is confirmed",
+            "Your organization has the plan {plan} for {amount}. It renews by itself until it is cancelled.",
+        ),
+        de=(
+            "Ihr Abonnement ist bestätigt",
+            "Ihre Organisation hat den Tarif {plan} für {amount}. Er verlängert sich, bis er gekündigt wird.",
+        ),
+    ),
+    MailKind.SUBSCRIPTION_CHANGED: _kind(
+        Purpose.BILLING,
+        "plan amount currency",
+        en=(
+            "Your subscription was changed",
+            "Your organization now has the plan {plan} for {amount}. It renews by itself until it is cancelled.",
+        ),
+        de=(
+            "Ihr Abonnement wurde geändert",
+            "Ihre Organisation hat jetzt den Tarif {plan} für {amount}. Er verlängert sich, bis er gekündigt wird.",
+        ),
+    ),
+    MailKind.SUBSCRIPTION_CANCELLED: _kind(
+        Purpose.BILLING,
+        "plan ends_on",
+        en=(
+            "Your subscription was cancelled",
+            "The subscription of your organization to the plan {plan} was cancelled. It ends on {ends_on}.",
+        ),
+        de=(
+            "Ihr Abonnement wurde gekündigt",
+            "Das Abonnement Ihrer Organisation für den Tarif {plan} wurde gekündigt. Es endet am {ends_on}.",
+        ),
+    ),
+    MailKind.SPEND_LIMIT_NEAR: _kind(
+        Purpose.BILLING,
+        "control percent",
+        en=(
+            "A spending limit is nearly reached",
+            "{percent}% of a limit of your organization's spend control {control} is spent or reserved. "
+            "Please look at your alerts for details.",
+        ),
+        de=(
+            "Ein Ausgabenlimit ist fast erreicht",
+            "Von einem Limit der Ausgabenkontrolle {control} Ihrer Organisation sind {percent} % ausgegeben oder "
+            "reserviert. Einzelheiten finden Sie in Ihren Meldungen.",
+        ),
     ),
     MailKind.SUBSCRIPTION_PAST_DUE: _kind(
         Purpose.BILLING,
@@ -342,6 +410,24 @@ _KINDS: Mapping[MailKind, _Kind] = {
     ),
 }
 
+#: What mails say that were queued before their kind took all of its values.
+_EARLIER: Mapping[MailKind, _Kind] = {
+    MailKind.PAYMENT_FAILED: _kind(
+        Purpose.BILLING,
+        "number amount currency",
+        en=(
+            "Payment for invoice {number} failed",
+            "The payment of {amount} for invoice {number} failed. "
+            "We will try again. Please check your stored payment method.",
+        ),
+        de=(
+            "Zahlung für Rechnung {number} fehlgeschlagen",
+            "Die Zahlung von {amount} für die Rechnung {number} ist fehlgeschlagen. "
+            "Wir versuchen es erneut. Bitte prüfen Sie Ihr hinterlegtes Zahlungsmittel.",
+        ),
+    ),
+}
+
 
 def checked_address(text: str) -> str:
     """Return an e-mail address in the form that it is kept in: the domain in lower case.
@@ -388,7 +474,8 @@ def written(kind: MailKind, data: Mapping[str, str], language: str, formats: For
     }
     if "amount" in data:
         values["amount"] = formats.money(data["amount"], data["currency"])
-    subject, *paragraphs = _KINDS[kind].words[language]
+    known = _KINDS[kind] if _KINDS[kind].takes <= data.keys() else _EARLIER[kind]
+    subject, *paragraphs = known.words[language]
     return Written(
         # One line, whatever a value holds: a header ends where its line ends.
         subject=" ".join(subject.format_map(values).split()),

@@ -5,7 +5,7 @@ provider took; that payment's own run books the money, its fee, and what becomes
 period is deferred until its credits take it along, or the days earn it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -35,6 +35,7 @@ from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from domain.plan import FREE, Plans
 from domain.subscription.accrual import accrues, first_day
 from domain.subscription.converge import plan_held
+from domain.subscription.mails import told_by_mail
 from domain.subscription.refund import credits_left
 from domain.subscription.state import Billed, Grant, Outcome, Settled, Subscription, SubscriptionStatus, Terms
 from ledger.gateway import Ledger, Posting
@@ -90,29 +91,45 @@ async def write(
         await _grant(session, platform, after, grant, at)
     if before is None or plan_held(before) != plan_held(after):
         await _follow_tier(session, platform, after, plans, at)
-    # On net terms the invoice is dunned, which tells of it.
-    is_told = after.status is SubscriptionStatus.PAST_DUE and not after.terms.net_days
-    if is_told and (before is None or before.status is not after.status):
-        await mail.queue(
-            session,
-            key=f"subscription:{after.subscription_id}:past_due:{after.version}",
-            org_id=after.org_id,
-            kind=MailKind.SUBSCRIPTION_PAST_DUE,
-            data=_priced(after.terms, plans),
-        )
-    if after.trial_told and after.trial_end is not None and before is not None and not before.trial_told:
-        ends_on = after.trial_end.astimezone(await billing_terms.clock(session, after.org_id, at)).date()
-        await mail.queue(
-            session,
-            key=f"subscription:{after.subscription_id}:trial_ends",
-            org_id=after.org_id,
-            kind=MailKind.TRIAL_ENDS,
-            data={**_priced(after.terms, plans), "ends_on": ends_on.isoformat()},
-        )
+    await _mail(session, before, after, plans, at)
     if actor is not None:
         await audit.record(
             session, actor, f"subscription.{outcome.event}", after.subscription_id, dict(outcome.details), after.org_id
         )
+
+
+async def _mail(
+    session: AsyncSession, before: Subscription | None, after: Subscription, plans: Plans, at: datetime
+) -> None:
+    """Queue the mail that says what changed, if anything did that the billing contacts are told of."""
+    # On net terms the invoice is dunned, which tells of it.
+    is_told = after.status is SubscriptionStatus.PAST_DUE and not after.terms.net_days
+    priced, key = _priced(after.terms, plans), f"subscription:{after.subscription_id}"
+    if is_told and (before is None or before.status is not after.status):
+        await _queue(session, after, f"{key}:past_due:{after.version}", MailKind.SUBSCRIPTION_PAST_DUE, priced)
+    if after.trial_told and after.trial_end is not None and before is not None and not before.trial_told:
+        ends_on = await _day(session, after, after.trial_end, at)
+        await _queue(session, after, f"{key}:trial_ends", MailKind.TRIAL_ENDS, {**priced, "ends_on": ends_on})
+    kind = told_by_mail(before, after)
+    if kind is MailKind.SUBSCRIPTION_CANCELLED:
+        ends_on = await _day(session, after, _end_of(after) or at, at)
+        await _queue(session, after, f"{key}:{after.version}", kind, {"plan": priced["plan"], "ends_on": ends_on})
+    elif kind is not None:
+        await _queue(session, after, f"{key}:{after.version}", kind, priced)
+
+
+async def _queue(session: AsyncSession, after: Subscription, key: str, kind: MailKind, data: Mapping[str, str]) -> None:
+    await mail.queue(session, key=key, org_id=after.org_id, kind=kind, data=data)
+
+
+async def _day(session: AsyncSession, after: Subscription, moment: datetime, at: datetime) -> str:
+    return moment.astimezone(await billing_terms.clock(session, after.org_id, at)).date().isoformat()
+
+
+def _end_of(after: Subscription) -> datetime | None:
+    """Return when a subscription that was cancelled ends, or ended."""
+    running = after.period.end if after.period else after.trial_end
+    return after.ended_at if after.status is SubscriptionStatus.ENDED else running
 
 
 async def accrue(session: AsyncSession, through: date, *, limit: int) -> int:

@@ -58,12 +58,20 @@ class Happened:
     amount_minor: int | None = None
 
 
+#: From this part on a limit is nearly reached, in ten-thousandths.
+NEAR_E4 = 8_000
+
 _REASONS = {
     "limit": "it is more than what is left of the limit of the {window}",
     "uses": "no uses are left in the {window}",
     "per_spend": "it is more than one spend may be",
     "frozen": "the control is frozen",
 }
+
+
+def is_near(happened: Happened) -> bool:
+    """Tell whether it is a limit that is nearly or wholly reached, which people are written to about."""
+    return happened.kind is AlertKind.THRESHOLD and (happened.part_e4 or 0) >= NEAR_E4
 
 
 def subject_of(happened: Happened) -> str:

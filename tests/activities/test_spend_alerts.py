@@ -18,6 +18,7 @@ from ledger.controls import Controls
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Spender
 from models.alert import Alert
+from models.mail import QueuedMail
 from models.organization import Organization
 from repositories import alert as alerts
 from runtime.database import Database, driver_connection
@@ -83,6 +84,11 @@ class World:
             await self.sweep.raise_spend_alerts(RaiseSpendAlerts(now=now))
         return [(it.kind, it.subject) for it in await self.rows()]
 
+    async def mails(self) -> list[dict[str, str]]:
+        async with self.database.platform() as session:
+            queued = select(QueuedMail.data).where(QueuedMail.org_id == self.org, QueuedMail.kind == "spend_limit_near")
+            return list(await session.scalars(queued))
+
     async def rows(self) -> Sequence[Alert]:
         async with self.database.tenant(self.org) as session:
             return (await session.scalars(select(Alert).order_by(Alert.id))).all()
@@ -104,6 +110,7 @@ async def test_each_threshold_is_raised_once_in_a_window_and_of_several_the_high
     half, whole = await world.rows()
     assert half.detail.startswith("50% of the limit of run")
     assert whole.detail.startswith("100% of the limit of run")
+    assert await world.mails() == [{"control": control, "percent": "100"}]
 
 
 async def test_the_next_window_raises_again_and_uses_count_like_amounts(world: World) -> None:
@@ -115,6 +122,7 @@ async def test_the_next_window_raises_again_and_uses_count_like_amounts(world: W
             await world.spend(1, at)
         await world.raised(at)
     assert await world.raised(next_month) == [("spend.threshold", control)] * 2
+    assert await world.mails() == []
 
 
 async def test_what_was_reached_at_the_end_of_a_window_is_raised_after_it(world: World) -> None:

@@ -11,6 +11,9 @@ VALUES = {
     "amount": "1234.50",
     "currency": "EUR",
     "due_on": "2026-11-30",
+    "next_try_on": "2026-11-30",
+    "control": "ctl_01h455vb4pex5vsknk084sn02q",
+    "percent": "80",
     "ends_on": "2026-11-30",
     "held_until_on": "2026-11-30",
     "link": "https://pay.example/x",
@@ -57,6 +60,13 @@ def test_a_value_that_looks_like_a_field_stays_text() -> None:
     data = {"plan": "{amount} {0}", "amount": "1", "currency": "JPY"}
     words = written(MailKind.SUBSCRIPTION_PAST_DUE, data, "en", formats_of("en"))
     assert "1 JPY for the plan {amount} {0}" in words.paragraphs[0]
+
+
+def test_a_mail_that_was_queued_with_fewer_values_has_the_words_of_then() -> None:
+    data = {"number": "INV-000042", "amount": "1", "currency": "EUR"}
+    assert "We will try again." in written(MailKind.PAYMENT_FAILED, data, "en", formats_of("en")).paragraphs[0]
+    with pytest.raises(ValueError, match="next_try_on"):
+        checked_values(MailKind.PAYMENT_FAILED, data)
 
 
 def test_an_address_keeps_its_name_and_lowers_its_domain() -> None:

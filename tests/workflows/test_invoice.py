@@ -91,6 +91,10 @@ async def test_pitfall_20_dunning_counts_its_own_declines_and_a_new_card_pays_on
     assert (end.attempts, end.steps) == (2, 1)
     assert len({each.asked.payment_id for each in made.charges()}) == 2
     assert await made.mails() == ["invoice_issued", "payment_failed"]
+    async with stage.database.platform() as session:
+        failed = text("SELECT data ->> 'next_try_on' FROM mails WHERE org_id = :id AND kind = 'payment_failed'")
+        named = (await session.scalars(failed, {"id": first.org_id})).one()
+    assert named == first.next_at.date().isoformat()
     await replay_and_keep(await made.handle.fetch_history(), "invoice_paid_on_a_later_day")
 
 

@@ -49,6 +49,9 @@ async def test_payout_is_sent_and_what_was_payable_has_left(stage):
     async with stage.database.platform() as session:
         own = accounts.payout(made.payout.payout_id, CREDIT, made.payout.org_id)
         assert (await Ledger(await driver_connection(session)).balance(own)).posted_minor == 0
+        mails = text("SELECT kind, data ->> 'amount' FROM mails WHERE org_id = :org_id")
+        sent = await session.execute(mails, {"org_id": made.payout.org_id})
+        assert [tuple(row) for row in sent] == [("payout_sent", "29.90")]
     assert stage.payouts.keys.count(f"payout:{made.payout.payout_id}:transfer:1") == 1
     await replay_and_keep(await made.handle.fetch_history(), "payout_paid")
 

@@ -58,6 +58,16 @@ async def test_subscribed_changed_and_cancelled(stage: Stage) -> None:
         *("ordered", "activated", "upgrade_ordered", "upgraded"),
         *("cancellation_ordered", "confirmed", "resumed", "confirmed", "cancellation_ordered", "ended"),
     ]
+    async with stage.database.platform() as session:
+        sent = text("SELECT kind, data ->> 'plan' FROM mails WHERE org_id = :id ORDER BY id")
+        told = [tuple(row) for row in await session.execute(sent, {"id": one.start.subscription.org_id})]
+    assert told == [
+        ("subscription_confirmed", "Starter"),
+        ("subscription_changed", "Professional"),
+        ("subscription_cancelled", "Professional"),
+        ("subscription_changed", "Professional"),
+        ("subscription_cancelled", "Professional"),
+    ]
     await one.handle.result()
     await replay_and_keep(await one.handle.fetch_history(), "subscription_cancelled")
 

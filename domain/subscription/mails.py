@@ -1,0 +1,25 @@
+"""Which mail a change of a subscription is told by. Pure."""
+
+from domain.mail import MailKind
+from domain.subscription.state import ENTITLED, Subscription, SubscriptionStatus
+
+S = SubscriptionStatus
+
+
+def told_by_mail(before: Subscription | None, after: Subscription) -> MailKind | None:
+    """Return the mail that tells what was agreed anew: confirmed, changed or cancelled; None where none of it was.
+
+    The end that a cancellation announced is not told again, and a subscription that never began has no mail at all.
+    """
+    began = before is not None and before.status not in {S.CREATED, S.INCOMPLETE}
+    if after.status is S.ENDED:
+        announced = before is not None and before.cancel_at_period_end
+        return MailKind.SUBSCRIPTION_CANCELLED if began and not announced else None
+    if before is None or not began:
+        return MailKind.SUBSCRIPTION_CONFIRMED if after.status in ENTITLED else None
+    if after.cancel_at_period_end and not before.cancel_at_period_end:
+        return MailKind.SUBSCRIPTION_CANCELLED
+    resumed = before.cancel_at_period_end and not after.cancel_at_period_end
+    if resumed or (after.terms.plan, after.terms.interval) != (before.terms.plan, before.terms.interval):
+        return MailKind.SUBSCRIPTION_CHANGED
+    return None
