@@ -37,7 +37,7 @@ from providers.payments.registry import Providers
 from repositories.model_price import PriceBook
 from runtime.database import Database
 from runtime.metrics import ApiMetrics, client_runtime
-from runtime.sealing import OF_WEBHOOKS, Sealer
+from runtime.sealing import OF_CHANNELS, OF_WEBHOOKS, Sealer
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect
@@ -181,6 +181,7 @@ def _dependencies(
         providers=providers,
         sealer=Sealer(settings.encryption_keys),
         webhook_sealer=Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_WEBHOOKS),
+        notification_sealer=Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_CHANNELS),
         receivers=receivers or Receivers(local=settings.allow_insecure_webhooks),
         charges=Charges(pool),
         costs=CostBook(engines, settings.default_costs, announcements),

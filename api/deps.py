@@ -50,6 +50,7 @@ class Deps:
     providers: Providers
     sealer: Sealer
     webhook_sealer: Sealer
+    notification_sealer: Sealer
     receivers: Receivers
     charges: Charges
     costs: CostBook

@@ -174,6 +174,7 @@ ProjectId = Annotated[str, StringConstraints(max_length=64), _id_of("prj"), _id_
 KeyId = Annotated[str, StringConstraints(max_length=64), _id_of("key"), _id_schema("key")]
 QuoteId = Annotated[str, StringConstraints(max_length=64), _id_of("quo"), _id_schema("quo")]
 RuleId = Annotated[str, StringConstraints(max_length=64), _id_of("prl"), _id_schema("prl")]
+NotificationId = Annotated[str, StringConstraints(max_length=64), _id_of("ntf"), _id_schema("ntf")]
 ControlId = Annotated[str, StringConstraints(max_length=64), _id_of("ctl"), _id_schema("ctl")]
 
 _PERIOD = re.compile(r"P(?!$)(?:(\d{1,5})W)?(?:(\d{1,5})D)?(?:T(?!$)(?:(\d{1,6})H)?(?:(\d{1,7})M)?(?:(\d{1,9})S)?)?")

@@ -58,11 +58,12 @@ class Permission(StrEnum):
     MANAGE_METERS = "manage_meters"
     ACKNOWLEDGE = "acknowledge"
     MANAGE_ALERT_RULES = "manage_alert_rules"
+    BE_NOTIFIED = "be_notified"
     READ_BOOKS = "read_books"
     OPERATE = "operate"
 
 
-_TENANT_WORK = frozenset({Permission.READ, Permission.APPROVE, Permission.DISPUTE})
+_TENANT_WORK = frozenset({Permission.READ, Permission.APPROVE, Permission.DISPUTE, Permission.BE_NOTIFIED})
 _MANAGEMENT = _TENANT_WORK | {
     Permission.READ_AUDIT,
     Permission.MANAGE_KEYS,
@@ -125,7 +126,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.METER,
         Permission.USE_CREDITS,
     },
-    Role.AUDITOR: frozenset({Permission.READ, Permission.READ_AUDIT, Permission.READ_WEBHOOKS}),
+    Role.AUDITOR: frozenset({Permission.READ, Permission.READ_AUDIT, Permission.READ_WEBHOOKS, Permission.BE_NOTIFIED}),
     Role.AGENT: frozenset(
         {
             Permission.READ,
@@ -161,13 +162,14 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.MANAGE_METERS,
             Permission.ACKNOWLEDGE,
             Permission.MANAGE_ALERT_RULES,
+            Permission.BE_NOTIFIED,
             Permission.READ_BOOKS,
             Permission.OPERATE,
         }
     ),
-    Role.ARBITER: frozenset({Permission.READ, Permission.ARBITRATE}),
+    Role.ARBITER: frozenset({Permission.READ, Permission.ARBITRATE, Permission.BE_NOTIFIED}),
     Role.VALIDATOR: frozenset({Permission.READ, Permission.VALIDATE}),
-    Role.ACCOUNTANT: frozenset({Permission.READ_BOOKS}),
+    Role.ACCOUNTANT: frozenset({Permission.READ_BOOKS, Permission.BE_NOTIFIED}),
 }
 
 

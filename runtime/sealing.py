@@ -1,4 +1,4 @@
-"""Seals the secrets that are stored: those of webhook endpoints, and client secrets, by which payments are paid.
+"""Seals the secrets that are stored: of webhook endpoints, notification channels, and those that payments are paid by.
 
 A sealed secret is the text `sealed:{key id}:{base64 of nonce and ciphertext}`, made with the first of
 `BURSAR_ENCRYPTION_KEYS` by AES-256-GCM; any of them opens it. Without keys secrets are stored as they are, and what was
@@ -24,6 +24,8 @@ _SEALED = "sealed:"
 _BOUND = b"bursar/client_secret"
 #: What the secrets of webhook endpoints are bound to.
 OF_WEBHOOKS = b"bursar/webhook_secret"
+#: What the hooks and codes of notification channels are bound to.
+OF_CHANNELS = b"bursar/notification_channel"
 
 
 def each_secret(value: Any, change: Callable[[Mapping[str, Any], str], object]) -> Any:

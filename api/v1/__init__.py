@@ -33,6 +33,7 @@ from api.v1.health.endpoints import operations, scraped
 from api.v1.health.endpoints import router as health
 from api.v1.invoices.endpoints import router as invoices
 from api.v1.marketplace.endpoints import router as marketplace
+from api.v1.notifications.endpoints import router as notifications
 from api.v1.organizations.endpoints import router as organizations
 from api.v1.payments.endpoints import router as payments
 from api.v1.payouts.endpoints import router as payouts
@@ -101,6 +102,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit,
     alerts,
     alert_rules,
+    notifications,
     events,
     approvals,
     pricing_rules,

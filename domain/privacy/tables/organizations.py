@@ -146,6 +146,39 @@ TABLES: Mapping[str, Place] = {
             ),
         },
     ),
+    "notification_channels": Place(
+        "where a principal wants to be told of what happens",
+        "until it is deleted, or its principal's last key ends; what was asked for, as long as the organization",
+        {
+            IDENTIFIER: "id org_id command_id target_digest",
+            CONTACT: "principal recipient address shown",
+            SECRET: "hook code",
+            TECHNICAL: "kind status code_sent_at code_tries codes_sent_at created_at verified_at",
+        },
+        {CONTACT: DELETE},
+    ),
+    "notification_preferences": Place(
+        "what a principal wants to be told",
+        "until its principal's last key ends",
+        {IDENTIFIER: "org_id", CONTACT: "principal recipient", FREE_TEXT: "settings", TECHNICAL: "updated_at"},
+        {CONTACT: DELETE, FREE_TEXT: DELETE},
+    ),
+    "notifications": Place(
+        "what a principal was told, when and over which channel",
+        "as long as the case that it is about",
+        {
+            IDENTIFIER: "id source org_id channel subject",
+            CONTACT: "principal recipient",
+            FREE_TEXT: "data problem",
+            TECHNICAL: "kind fact status digest due_at attempts created_at sent_at read_at hidden_at",
+        },
+        {CONTACT: DELETE, FREE_TEXT: DELETE},
+    ),
+    "notification_cursors": Place(
+        "up to where the outbox was read for notifications",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "read_id", TECHNICAL: "name read_in"},
+    ),
     "idempotency_keys": Place(
         "that repeating a request is safe",
         SETTLED,

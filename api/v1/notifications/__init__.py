@@ -1,0 +1,1 @@
+"""Notifications: the inbox, channels and preferences of the caller."""

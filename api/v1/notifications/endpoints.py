@@ -1,0 +1,229 @@
+"""Notifications of the caller: its inbox, its channels, and what it wants to be told. Nobody reads another one's."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from api.auth import require
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import Page
+from api.idempotency import Command, idempotency
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.v1.notifications.schemas import (
+    ChannelCreate,
+    ChannelVerify,
+    ChannelView,
+    NotificationsRead,
+    NotificationsReadView,
+    NotificationView,
+    PreferencesSet,
+    PreferencesView,
+)
+from domain.access import Actor, Permission
+from domain.errors import Conflict, NotFound, RateLimited
+from domain.notification.channel import CodeRefused, KeysMissing
+from domain.notification.preferences import OnlyRecipient, Preferences
+from providers.formats import formats_of
+from repositories import notification as notifications
+from services import notification as service
+from services.notification import NewChannel
+
+router = APIRouter(tags=["notifications"])
+
+_EXHAUSTED = (RateLimited, "notification.codes_exhausted")
+
+
+@asynccontextmanager
+async def _own(deps: Deps, actor: Actor) -> AsyncIterator[tuple[AsyncSession, str]]:
+    """Open a transaction that sees what is the caller's own, and name the caller."""
+    async with deps.session_for(actor) as session:
+        await notifications.as_principal(session, actor)
+        yield session, notifications.recipient(actor)
+
+
+@router.get("/notifications", response_model=Page[NotificationView])
+async def list_notifications(
+    deps: DepsDep,
+    unread: Annotated[bool, Query(description="Only those that are not read.")] = False,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.BE_NOTIFIED),
+) -> Page[NotificationView]:
+    """List what is in the caller's inbox, newest first, in the caller's language."""
+    before = id_cursor(cursor, "ntf")
+    async with _own(deps, actor) as (session, own):
+        rows = await notifications.inbox(session, own, unread_only=unread, before=before, limit=limit + 1)
+        language = (await notifications.preferences(session, own)).language
+    formats = formats_of(language)
+    return id_page(rows, limit, "ntf", lambda row: NotificationView.of(row, language, formats))
+
+
+@router.post("/notifications/read", response_model=NotificationsReadView)
+async def read_notifications(
+    body: NotificationsRead,
+    deps: DepsDep,
+    actor: Actor = require(Permission.BE_NOTIFIED),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Mark what is in the caller's inbox as read."""
+
+    async def act() -> NotificationsReadView:
+        async with deps.database.platform() as session:
+            own = notifications.recipient(actor)
+            count = await notifications.read_all(session, own, until=body.until, now=datetime.now(UTC))
+        return NotificationsReadView(read=count)
+
+    return await command.run(act)
+
+
+@router.get("/notifications/preferences", response_model=PreferencesView)
+async def get_notification_preferences(
+    deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
+) -> PreferencesView:
+    """Read what the caller is told, how soon, and over which of its channels."""
+    async with _own(deps, actor) as (session, own):
+        return await _preferences(session, actor, await notifications.preferences(session, own))
+
+
+@router.put(
+    "/notifications/preferences", response_model=PreferencesView, responses=errors((Conflict, OnlyRecipient.code))
+)
+async def set_notification_preferences(
+    body: PreferencesSet,
+    deps: DepsDep,
+    actor: Actor = require(Permission.BE_NOTIFIED),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Set what the caller wants to be told, in place of what it wanted.
+
+    A digest gathers what happened and comes as one message: at the full hour, or at the hour and on the weekday that
+    are set here, by the clock of the time zone. Chargebacks and critical alerts do not wait for the end of quiet hours.
+    """
+    wanted = body.preferences()
+
+    async def act() -> PreferencesView:
+        async with deps.database.platform() as session:
+            done = await service.set_preferences(session, actor, wanted, now=datetime.now(UTC))
+            return await _preferences(session, actor, done)
+
+    return await command.run(act)
+
+
+async def _preferences(session: AsyncSession, actor: Actor, wanted: Preferences) -> PreferencesView:
+    own = await notifications.channels(session, notifications.recipient(actor))
+    return PreferencesView.of(wanted, actor.role, [each.id for each in own])
+
+
+@router.get("/notifications/channels", response_model=Page[ChannelView])
+async def list_notification_channels(
+    deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
+) -> Page[ChannelView]:
+    """List the caller's channels, of which there are ten at most. Its inbox is there without being made."""
+    async with _own(deps, actor) as (session, own):
+        rows = await notifications.channels(session, own)
+    return Page(data=[ChannelView.of(row) for row in rows])
+
+
+@router.post(
+    "/notifications/channels",
+    status_code=201,
+    response_model=ChannelView,
+    responses=errors(
+        KeysMissing,
+        (Conflict, "notification.limit_reached"),
+        (Conflict, "notification.channel_exists"),
+        _EXHAUSTED,
+    ),
+)
+async def create_notification_channel(
+    body: ChannelCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.BE_NOTIFIED),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Make a channel, which is sent a code. It is used once that code was given back."""
+    wanted = NewChannel(kind=body.kind, target=body.target, command_id=command.command_id)
+
+    async def act() -> ChannelView:
+        async with deps.database.platform() as session:
+            row = await service.create_channel(session, actor, wanted, deps.notification_sealer, now=datetime.now(UTC))
+            return ChannelView.of(row)
+
+    return await command.run(act, status_code=201)
+
+
+@router.post(
+    "/notifications/channels/{channel_id}/verify",
+    response_model=ChannelView,
+    responses=errors(NotFound, CodeRefused),
+)
+async def verify_notification_channel(
+    channel_id: str, body: ChannelVerify, deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
+) -> ChannelView:
+    """Give the code that the channel was sent. It has five tries and is good for 30 minutes."""
+    async with deps.database.platform() as session:
+        row, problem = await service.verify_channel(
+            session, actor, channel_id, body.code, deps.notification_sealer, now=datetime.now(UTC)
+        )
+    if problem is not None:
+        # Raised after the commit: a try that rolled back would not have counted.
+        raise problem
+    return ChannelView.of(row)
+
+
+@router.post(
+    "/notifications/channels/{channel_id}/resend",
+    response_model=ChannelView,
+    responses=errors(NotFound, KeysMissing, (Conflict, "notification.verified"), _EXHAUSTED),
+)
+async def resend_notification_code(
+    channel_id: str,
+    deps: DepsDep,
+    actor: Actor = require(Permission.BE_NOTIFIED),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Send another code, in place of the one before: at most three an hour to one address, and ten a day."""
+
+    async def act() -> ChannelView:
+        async with deps.database.platform() as session:
+            row = await service.resend_code(session, actor, channel_id, deps.notification_sealer, now=datetime.now(UTC))
+            return ChannelView.of(row)
+
+    return await command.run(act)
+
+
+@router.delete("/notifications/channels/{channel_id}", status_code=204, responses=errors(NotFound))
+async def delete_notification_channel(
+    channel_id: str, deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
+) -> Response:
+    """Delete a channel for good; nothing more is sent to it."""
+    async with deps.database.platform() as session:
+        await service.delete_channel(session, actor, channel_id)
+    return Response(status_code=204)
+
+
+@router.post("/notifications/{notification_id}/read", response_model=NotificationView, responses=errors(NotFound))
+async def read_notification(
+    notification_id: str,
+    deps: DepsDep,
+    actor: Actor = require(Permission.BE_NOTIFIED),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Mark a notification of the caller's inbox as read; the first time counts."""
+
+    async def act() -> NotificationView:
+        async with deps.database.platform() as session:
+            own = notifications.recipient(actor)
+            row = await notifications.read(session, own, notification_id, datetime.now(UTC))
+            if row is None:
+                raise NotFound(notifications.MISSING)
+            language = (await notifications.preferences(session, own)).language
+        return NotificationView.of(row, language, formats_of(language))
+
+    return await command.run(act)

@@ -1,0 +1,216 @@
+"""What notifications, channels and preferences look like over HTTP."""
+
+from datetime import datetime, time
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints
+
+from api.fields import NotificationId, RequestModel, ResponseModel, example
+from domain.access import Role
+from domain.errors import Invalid
+from domain.mail import LANGUAGES, MAX_ADDRESS, Formats
+from domain.notification.channel import INBOX, MAX_HOOK, ChannelKind
+from domain.notification.due import Cadence, Clock, Quiet, checked_quiet
+from domain.notification.preferences import Preferences
+from domain.notification.types import types_for, written
+from domain.spend.calendar import zone_of
+from models.notification import NotificationChannel, NotificationRow
+
+_TYPES = "Type → channel (`inbox` or the id of one) → how soon. What is left out goes by the type and your role."
+Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Minute = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+
+class NotificationView(ResponseModel):
+    """A notification in the inbox."""
+
+    id: str
+    type: str
+    subject: str = Field(description="The id of what it is about.")
+    title: str
+    text: str
+    data: dict[str, Any] = Field(description="What the event held, or the kind, severity and detail of the alert.")
+    created_at: datetime
+    read_at: datetime | None
+
+    @classmethod
+    def of(cls, row: NotificationRow, language: str, formats: Formats) -> Self:
+        """Show a row in a language."""
+        words = written(row.kind, row.fact, row.data, language, formats)
+        return cls(
+            id=row.id,
+            type=row.kind,
+            subject=row.subject,
+            title=words.subject,
+            text=" ".join(words.paragraphs),
+            data=row.data,
+            created_at=row.created_at,
+            read_at=row.read_at,
+        )
+
+
+class NotificationsRead(RequestModel):
+    """Which notifications are marked as read."""
+
+    until: NotificationId | None = Field(
+        default=None, description="This one and all before it, so that none is marked that you have not seen; all."
+    )
+
+    model_config = example(until="ntf_01kar6x0qmf9rv4w7n2h8d3s5c")
+
+
+class NotificationsReadView(ResponseModel):
+    """How many notifications are read now that were not."""
+
+    read: int
+
+
+class ChannelCreate(RequestModel):
+    """A new channel."""
+
+    kind: ChannelKind
+    address: Annotated[str, StringConstraints(min_length=1, max_length=MAX_ADDRESS)] | None = Field(
+        default=None, description="Of mail."
+    )
+    url: Annotated[str, StringConstraints(min_length=1, max_length=MAX_HOOK)] | None = Field(
+        default=None, description="Of an incoming webhook of Slack; it is a secret, and not shown again."
+    )
+
+    model_config = example(kind="mail", address="kim@acme.example")
+
+    @property
+    def target(self) -> str:
+        """Where it leads.
+
+        Raises:
+            Invalid: there is no address or URL, or that of another kind.
+        """
+        name, value, other = "address", self.address, self.url
+        if self.kind is ChannelKind.SLACK:
+            name, value, other = "url", self.url, self.address
+        if value is None or other is not None:
+            raise Invalid(f"A channel of the kind {self.kind.value} takes {name} alone.", extra={"field": name})
+        return value
+
+
+class ChannelVerify(RequestModel):
+    """The code that the channel was sent."""
+
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
+
+    model_config = example(code="120944")
+
+
+class ChannelView(ResponseModel):
+    """A channel of the caller."""
+
+    id: str
+    kind: ChannelKind
+    status: str = Field(description="`pending` until its code was given; then `verified`.")
+    target: str = Field(description="The address; of a URL its end.")
+    created_at: datetime
+    verified_at: datetime | None
+
+    @classmethod
+    def of(cls, row: NotificationChannel) -> Self:
+        """Show a row."""
+        return cls(
+            id=row.id,
+            kind=ChannelKind(row.kind),
+            status=row.status,
+            target=row.shown,
+            created_at=row.created_at,
+            verified_at=row.verified_at,
+        )
+
+
+class QuietHours(RequestModel):
+    """Hours of every day in which nothing is sent that can wait; over midnight where they end earlier."""
+
+    starts: Minute
+    ends: Minute
+
+    model_config = example(starts="22:00", ends="07:00")
+
+    def quiet(self) -> Quiet:
+        """Return them; raises Invalid where they never end."""
+        return checked_quiet(time.fromisoformat(self.starts), time.fromisoformat(self.ends))
+
+
+class PreferencesSet(RequestModel):
+    """What the caller wants to be told, in place of what it wanted."""
+
+    language: Literal["en", "de"] = "en"
+    time_zone: Word = Field(default="UTC", description="Of the IANA database.", examples=["Europe/Vienna"])
+    quiet_hours: QuietHours | None = None
+    digest_hour: int = Field(default=8, ge=0, le=23, description="Of daily and weekly digests, in the time zone.")
+    digest_weekday: int = Field(default=1, ge=1, le=7, description="Of weekly digests; 1 is Monday.")
+    types: dict[Word, dict[Word, Cadence]] = Field(default_factory=dict, max_length=100, description=_TYPES)
+
+    model_config = example(
+        time_zone="Europe/Vienna",
+        quiet_hours={"starts": "22:00", "ends": "07:00"},
+        types={"payment_succeeded": {"inbox": "off"}},
+    )
+
+    def preferences(self) -> Preferences:
+        """Return them; raises Invalid where the zone is none or the quiet hours never end."""
+        assert self.language in LANGUAGES
+        zone_of(self.time_zone)
+        clock = Clock(
+            zone=self.time_zone,
+            quiet=None if self.quiet_hours is None else self.quiet_hours.quiet(),
+            digest_hour=self.digest_hour,
+            digest_weekday=self.digest_weekday,
+        )
+        return Preferences(language=self.language, clock=clock, choices=self.types)
+
+
+class TypeView(ResponseModel):
+    """A type of notifications, and how soon the caller is told over each of its channels."""
+
+    type: str
+    description: str
+    must_reach: bool = Field(description="Somebody of the organization is always notified of it.")
+    channels: dict[str, Cadence]
+
+
+class QuietHoursView(ResponseModel):
+    """Hours of every day in which nothing is sent that can wait."""
+
+    starts: str
+    ends: str
+
+
+class PreferencesView(ResponseModel):
+    """What the caller is told, and how."""
+
+    language: str
+    time_zone: str
+    quiet_hours: QuietHoursView | None
+    digest_hour: int
+    digest_weekday: int
+    types: list[TypeView]
+
+    @classmethod
+    def of(cls, wanted: Preferences, role: Role, channels: list[str]) -> Self:
+        """Show preferences as they apply to a role and its channels."""
+        clock, quiet = wanted.clock, wanted.clock.quiet
+        return cls(
+            language=wanted.language,
+            time_zone=clock.zone,
+            quiet_hours=None
+            if quiet is None
+            else QuietHoursView(starts=f"{quiet.begins:%H:%M}", ends=f"{quiet.ends:%H:%M}"),
+            digest_hour=clock.digest_hour,
+            digest_weekday=clock.digest_weekday,
+            types=[
+                TypeView(
+                    type=kind.name,
+                    description=kind.sentence,
+                    must_reach=kind.must_reach,
+                    channels={each: wanted.cadence(kind, each, role) for each in (INBOX, *channels)},
+                )
+                for kind in types_for(role)
+            ],
+        )

@@ -1,0 +1,142 @@
+"""Channels: ways to a person. Everybody has an inbox; mail and Slack are made, and verified by a code. Pure."""
+
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from domain.errors import Conflict, Invalid, RateLimited
+from domain.mail import checked_address
+
+#: The one channel that nobody makes, as it is named in preferences and notifications.
+INBOX = "inbox"
+#: How many channels a principal can have.
+MOST = 10
+#: How long a code is good, how many tries it has, and how many are sent to one address within an hour.
+CODE_LASTS, CODE_TRIES, CODES_AN_HOUR = timedelta(minutes=30), 5, 3
+HOUR = timedelta(hours=1)
+#: How many codes a principal is sent within a day, over all of its channels, those that were deleted as well: making a
+#: channel anew gives five tries anew, so this is what bounds the guesses at a code, to 50 in a million.
+CODES_A_DAY = 10
+_SLACK_HOST = "hooks.slack.com"
+MAX_HOOK = 300
+
+
+class ChannelKind(StrEnum):
+    """What carries messages there."""
+
+    MAIL = "mail"
+    SLACK = "slack"
+
+
+class ChannelStatus(StrEnum):
+    """`pending`: its code is awaited; `verified`: in use; `deleted`: by its principal, or with its last key."""
+
+    PENDING = "pending"
+    VERIFIED = "verified"
+    DELETED = "deleted"
+
+
+class KeysMissing(Conflict):
+    """There is nothing to seal what a channel keeps, or to sign what is sent to it."""
+
+    code = "notification.keys_missing"
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__("The platform has no key to seal channels with. The operator sets BURSAR_ENCRYPTION_KEYS.")
+
+
+class CodeRefused(Conflict):
+    """The code is wrong, too old, or was tried too often; `extra["reason"]` says which."""
+
+    code = "notification.code_refused"
+
+
+def checked_target(kind: ChannelKind, target: str) -> str:
+    """Return where a channel leads, as it is kept.
+
+    Raises:
+        Invalid: no mail can be sent to the address, or the URL is not that of a hook of Slack.
+    """
+    if kind is ChannelKind.MAIL:
+        try:
+            return checked_address(target)
+        except Invalid as refusal:
+            raise Invalid(refusal.detail, extra={"field": "address"}) from None
+    if not is_hook(target):
+        raise Invalid(
+            f"The URL must be that of an incoming webhook of Slack, https://{_SLACK_HOST}/services/….",
+            extra={"field": "url"},
+        )
+    return target
+
+
+def is_hook(url: str) -> bool:
+    """Tell whether a URL is one of Slack's hooks: exactly that host, nothing but a path, no second way to write it."""
+    if len(url) > MAX_HOOK or not url.isascii() or not url.isprintable() or any(each in url for each in " \\@?#%;"):
+        return False
+    parts = urlsplit(url)
+    return (
+        url.startswith(f"https://{_SLACK_HOST}/")
+        and parts.netloc == _SLACK_HOST
+        and len(parts.path.strip("/")) > 0
+        and "//" not in parts.path
+        and ".." not in parts.path
+    )
+
+
+def shown(kind: ChannelKind, target: str) -> str:
+    """Return what is shown of where a channel leads: an address, or of a hook what is no secret."""
+    return target if kind is ChannelKind.MAIL else f"https://{_SLACK_HOST}/…{target[-4:]}"
+
+
+def digest_of(kind: ChannelKind, target: str) -> str:
+    """Return by what a target is recognised, whatever its case where mail goes by none."""
+    text = target.casefold() if kind is ChannelKind.MAIL else target
+    return hashlib.sha256(f"{kind.value}:{text}".encode()).hexdigest()
+
+
+def check_code_can_be_sent(*, to_target: list[datetime], to_principal: list[datetime], now: datetime) -> None:
+    """Refuse another code where enough were sent.
+
+    Args:
+        to_target: when codes were sent there, whoever asked for them.
+        to_principal: when codes were sent to any of the principal's channels.
+        now: of the request.
+
+    Raises:
+        RateLimited: `notification.codes_exhausted`; says when there can be one again.
+    """
+    for sent, most, within in ((to_target, CODES_AN_HOUR, HOUR), (to_principal, CODES_A_DAY, 24 * HOUR)):
+        recent = sorted(each for each in sent if each > now - within)
+        if len(recent) >= most:
+            wait = recent[-most] + within - now
+            raise RateLimited(
+                "So many codes were sent that there is none for a while.",
+                code="notification.codes_exhausted",
+                extra={"retry_after": max(1, int(wait.total_seconds()) + 1)},
+            )
+
+
+def code_problem(
+    held: str | None, given: str, *, sent_at: datetime | None, tries: int, now: datetime
+) -> CodeRefused | None:
+    """Return why a code is refused, None where it is right; the caller counts the try before it asks.
+
+    Args:
+        held: the code that was sent; None where it cannot be opened, or there is none.
+        given: what the person typed.
+        sent_at: when it was made.
+        tries: how often one was tried before.
+        now: of the request.
+    """
+    if held is None or sent_at is None or now - sent_at >= CODE_LASTS:
+        return CodeRefused("The code has expired. Ask for another one.", extra={"reason": "expired"})
+    if tries >= CODE_TRIES:
+        return CodeRefused("The code was tried too often. Ask for another one.", extra={"reason": "tries"})
+    if not hmac.compare_digest(held.encode(), given.encode()):
+        left = CODE_TRIES - tries - 1
+        return CodeRefused("The code is wrong.", extra={"reason": "wrong", "tries_left": left})
+    return None

@@ -1,0 +1,113 @@
+"""What a principal wants to be told, by type and channel. Pure."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from domain.access import Role
+from domain.errors import Conflict, Invalid
+from domain.notification.channel import INBOX
+from domain.notification.due import DIGESTS, Cadence, Clock
+from domain.notification.types import BY_NAME, NotificationType
+
+#: Type → channel (`inbox` or the id of one) → how soon.
+Choices = Mapping[str, Mapping[str, Cadence]]
+
+
+class OnlyRecipient(Conflict):
+    """Nobody else of the organization would be told of a type that somebody has to be told of."""
+
+    code = "notification.only_recipient"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """What a principal chose; what it did not choose goes by the type and its role."""
+
+    language: str = "en"
+    clock: Clock = field(default_factory=Clock)
+    choices: Choices = field(default_factory=dict)
+
+    def cadence(self, kind: NotificationType, channel: str, role: Role) -> Cadence:
+        """Return how soon the principal is told over a channel; what its role may not be told, never."""
+        if role not in kind.audience:
+            return Cadence.OFF
+        chosen = self.choices.get(kind.name, {}).get(channel)
+        return chosen or kind.default(role, inbox=channel == INBOX)
+
+    def switched_off(self, kind: str, channel: str) -> "Preferences":
+        """Return the preferences without a type on a channel."""
+        choices = {**self.choices, kind: {**self.choices.get(kind, {}), channel: Cadence.OFF}}
+        return Preferences(language=self.language, clock=self.clock, choices=choices)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A principal with an active key: its role, what it wants, and its verified channels."""
+
+    org_id: str | None
+    principal: str
+    role: Role
+    preferences: Preferences
+    channels: Collection[str] = ()
+
+    def ways(self, kind: NotificationType) -> dict[str, Cadence]:
+        """Return the channels that it is told over, and how soon."""
+        found = {each: self.preferences.cadence(kind, each, self.role) for each in (INBOX, *self.channels)}
+        return {each: cadence for each, cadence in found.items() if cadence is not Cadence.OFF}
+
+
+def checked_choices(choices: Choices, role: Role, channels: Collection[str]) -> Choices:
+    """Return choices that the role can make.
+
+    Args:
+        choices: what was asked for.
+        role: of the principal.
+        channels: the ids of its channels.
+
+    Raises:
+        Invalid: a type that there is not for the role, a channel that is not its own, a digest of the inbox.
+    """
+    for name, ways in choices.items():
+        kind = BY_NAME.get(name)
+        if kind is None or role not in kind.audience:
+            raise Invalid(f"There is no type {name[:60]!r} for this role.", extra={"field": f"types.{name[:60]}"})
+        for channel, cadence in ways.items():
+            where = {"field": f"types.{name}.{channel[:60]}"}
+            if channel != INBOX and channel not in channels:
+                raise Invalid("There is no such channel. Name the inbox, or one of your own.", extra=where)
+            if channel == INBOX and cadence in DIGESTS:
+                raise Invalid("The inbox takes instant or off.", extra=where)
+    return {name: dict(ways) for name, ways in choices.items() if ways}
+
+
+def check_somebody_is_told(before: Collection[Person], after: Collection[Person]) -> None:
+    """Refuse a change by which nobody would be told of what somebody has to be told of.
+
+    The inbox is not enough where somebody has been told outside of it: an inbox is looked into, a mail comes.
+
+    Args:
+        before: the people of the organization as they are.
+        after: as they would be.
+
+    Raises:
+        OnlyRecipient: names the type.
+    """
+    for kind in BY_NAME.values():
+        if not kind.must_reach:
+            continue
+        was, stays = _reached(before, kind), _reached(after, kind)
+        if (was[0] and not stays[0]) or (was[1] and not stays[1]):
+            raise OnlyRecipient(
+                f"Nobody else of the organization would be notified of {kind.name}. Have somebody else notified first.",
+                extra={"notification_type": kind.name},
+            )
+
+
+def _reached(people: Collection[Person], kind: NotificationType) -> tuple[bool, bool]:
+    ways = [each for person in people for each in person.ways(kind)]
+    return bool(ways), any(each != INBOX for each in ways)
+
+
+def recipient_of(org_id: str | None, principal: str) -> str:
+    """Name a principal across organizations: ids of organizations have no slash, and principals have none either."""
+    return f"{org_id or 'platform'}/{principal.lower()}"

@@ -1,0 +1,274 @@
+"""Statements about notifications: channels, preferences, the people of an organization, and what they are told.
+
+A tenant's session sees what is its principal's once `as_principal` has named it; all else needs a platform session.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor, Role
+from domain.ids import is_id
+from domain.notification.channel import INBOX, ChannelStatus
+from domain.notification.due import Cadence, Clock, Quiet
+from domain.notification.preferences import Person, Preferences, recipient_of
+from models.api_key import ApiKey
+from models.notification import NotificationChannel, NotificationPreferences, NotificationRow
+from repositories.listing import Part, newest
+
+MISSING = "There is no such notification."
+NO_CHANNEL = "There is no such channel."
+_SET_PRINCIPAL = text("SELECT set_config('bursar.principal', :principal, true)")
+
+
+def recipient(actor: Actor) -> str:
+    """Return as whom an actor is told anything."""
+    return recipient_of(actor.org_id, actor.principal)
+
+
+async def as_principal(session: AsyncSession, actor: Actor) -> None:
+    """Let a tenant's session see what is the actor's own, until its transaction ends."""
+    await session.execute(_SET_PRINCIPAL, {"principal": actor.principal})
+
+
+# Channels -------------------------------------------------------------------------------------------------------------
+
+
+async def channels(session: AsyncSession, recipient: str, *, locked: bool = False) -> Sequence[NotificationChannel]:
+    """Return a principal's channels, the first one first."""
+    row = NotificationChannel
+    query = select(row).where(row.recipient == recipient, row.status != ChannelStatus.DELETED.value).order_by(row.id)
+    return (await session.scalars(query.with_for_update() if locked else query)).all()
+
+
+async def channel(session: AsyncSession, recipient: str, channel_id: str) -> NotificationChannel | None:
+    """Return one of a principal's channels, locked until the transaction ends; None where it has no such one."""
+    if not is_id(channel_id, "nch"):
+        return None
+    row = NotificationChannel
+    query = select(row).where(
+        row.id == channel_id, row.recipient == recipient, row.status != ChannelStatus.DELETED.value
+    )
+    return (await session.scalars(query.with_for_update().execution_options(populate_existing=True))).one_or_none()
+
+
+async def channels_by_id(session: AsyncSession, ids: Collection[str]) -> dict[str, NotificationChannel]:
+    """Return the channels of these ids that are in use."""
+    row = NotificationChannel
+    query = select(row).where(row.id.in_(ids), row.status != ChannelStatus.DELETED.value)
+    return {each.id: each for each in await session.scalars(query)}
+
+
+async def channel_of_command(session: AsyncSession, command_id: str) -> NotificationChannel | None:
+    """Return the channel that a command made."""
+    query = select(NotificationChannel).where(NotificationChannel.command_id == command_id)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def add_channel(session: AsyncSession, values: Mapping[str, Any]) -> NotificationChannel:
+    """Insert a channel."""
+    statement = insert(NotificationChannel).values(dict(values)).returning(NotificationChannel)
+    return (await session.scalars(statement)).one()
+
+
+async def change_channel(session: AsyncSession, channel_id: str, **changed: object) -> None:
+    """Write columns of a channel, which the caller has locked."""
+    row = NotificationChannel
+    await session.execute(update(row).where(row.id == channel_id).values(**changed))
+
+
+async def codes_sent(session: AsyncSession, *, recipient: str, target_digest: str) -> tuple[list[datetime], ...]:
+    """Return when codes were sent to a target, whoever asked, and when to any channel that a principal ever had."""
+    row, found = NotificationChannel, []
+    for where in (row.target_digest == target_digest, row.recipient == recipient):
+        found.append(list(await session.scalars(select(func.unnest(row.codes_sent_at)).where(where))))
+    return tuple(found)
+
+
+# Preferences ----------------------------------------------------------------------------------------------------------
+
+
+def preferences_of(settings: Mapping[str, Any] | None) -> Preferences:
+    """Return the preferences that a row holds; the defaults where there is none."""
+    if settings is None:
+        return Preferences()
+    quiet = settings.get("quiet_hours")
+    clock = Clock(
+        zone=settings["time_zone"],
+        quiet=None
+        if quiet is None
+        else Quiet(begins=time.fromisoformat(quiet["starts"]), ends=time.fromisoformat(quiet["ends"])),
+        digest_hour=settings["digest_hour"],
+        digest_weekday=settings["digest_weekday"],
+    )
+    choices = {
+        kind: {channel: Cadence(cadence) for channel, cadence in ways.items()}
+        for kind, ways in settings["types"].items()
+    }
+    return Preferences(language=settings["language"], clock=clock, choices=choices)
+
+
+def settings_of(preferences: Preferences) -> dict[str, Any]:
+    """Return preferences as a row holds them."""
+    clock = preferences.clock
+    quiet = clock.quiet
+    return {
+        "language": preferences.language,
+        "time_zone": clock.zone,
+        "quiet_hours": None if quiet is None else {"starts": f"{quiet.begins:%H:%M}", "ends": f"{quiet.ends:%H:%M}"},
+        "digest_hour": clock.digest_hour,
+        "digest_weekday": clock.digest_weekday,
+        "types": {
+            kind: {channel: cadence.value for channel, cadence in ways.items()}
+            for kind, ways in preferences.choices.items()
+        },
+    }
+
+
+async def preferences(session: AsyncSession, recipient: str) -> Preferences:
+    """Return what a principal wants."""
+    row = await session.get(NotificationPreferences, recipient, populate_existing=True)
+    return preferences_of(None if row is None else row.settings)
+
+
+async def put_preferences(
+    session: AsyncSession, *, org_id: str | None, principal: str, wanted: Preferences, now: datetime
+) -> None:
+    """Set what a principal wants."""
+    values = {"settings": settings_of(wanted), "updated_at": now}
+    await session.execute(
+        insert(NotificationPreferences)
+        .values(recipient=recipient_of(org_id, principal), org_id=org_id, principal=principal.lower(), **values)
+        .on_conflict_do_update(index_elements=["recipient"], set_=values)
+    )
+
+
+# People ---------------------------------------------------------------------------------------------------------------
+
+
+async def people(session: AsyncSession, org_ids: Collection[str | None]) -> dict[str | None, list[Person]]:
+    """Return the principals with an active key of organizations, and of the platform where None is among them.
+
+    Whoever's last key was revoked or has expired is nobody, whatever channels there are. Agents are left out.
+    """
+    named = [each for each in org_ids if each is not None]
+    whose: ColumnElement[bool] = ApiKey.org_id.in_(named)
+    if None in org_ids:
+        whose = or_(whose, ApiKey.org_id.is_(None))
+    keys = (
+        select(ApiKey.org_id, func.lower(ApiKey.principal).label("principal"), ApiKey.role)
+        .where(whose, ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+        .where(ApiKey.role.not_in([Role.AGENT.value, Role.VALIDATOR.value]))
+        .distinct()
+    )
+    active = (await session.execute(keys)).all()
+    recipients = [recipient_of(each.org_id, each.principal) for each in active]
+    wanted = {
+        each.recipient: each.settings
+        for each in await session.scalars(
+            select(NotificationPreferences).where(NotificationPreferences.recipient.in_(recipients))
+        )
+    }
+    verified: dict[str, list[str]] = {}
+    row = NotificationChannel
+    query = select(row.recipient, row.id).where(
+        row.recipient.in_(recipients), row.status == ChannelStatus.VERIFIED.value
+    )
+    for owner, channel_id in (await session.execute(query.order_by(row.id))).all():
+        verified.setdefault(owner, []).append(channel_id)
+    found: dict[str | None, list[Person]] = {each: [] for each in org_ids}
+    for each, owner in zip(active, recipients, strict=True):
+        person = Person(
+            org_id=each.org_id,
+            principal=each.principal,
+            role=Role(each.role),
+            preferences=preferences_of(wanted.get(owner)),
+            channels=tuple(verified.get(owner, ())),
+        )
+        found[each.org_id].append(person)
+    for members in found.values():
+        members.sort(key=lambda person: person.principal)
+    return found
+
+
+# What they are told ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class New:
+    """A notification that is to be written, once for its source, recipient and channel."""
+
+    id: str
+    source: str
+    org_id: str | None
+    principal: str
+    channel: str
+    kind: str
+    fact: str
+    subject: str
+    data: Mapping[str, Any]
+    status: str
+    due_at: datetime
+    created_at: datetime
+    digest: str | None = None
+    sent_at: datetime | None = None
+
+
+async def add(session: AsyncSession, rows: Iterable[New]) -> int:
+    """Write notifications, and return how many of them are new."""
+    values = [
+        {
+            **{name: getattr(each, name) for name in New.__slots__},
+            "data": dict(each.data),
+            "recipient": recipient_of(each.org_id, each.principal),
+            "principal": each.principal.lower(),
+        }
+        for each in rows
+    ]
+    if not values:
+        return 0
+    statement = insert(NotificationRow).values(values).on_conflict_do_nothing(constraint="uq_notifications_source")
+    return len((await session.scalars(statement.returning(NotificationRow.id))).all())
+
+
+async def inbox(
+    session: AsyncSession, recipient: str, *, unread_only: bool, before: str | None, limit: int
+) -> list[NotificationRow]:
+    """List what a principal was told in its inbox, newest first."""
+    row = NotificationRow
+    part: Part = (row.recipient == recipient, row.channel == INBOX, row.hidden_at.is_(None))
+    if unread_only:
+        part = (*part, row.read_at.is_(None))
+    after = None if before is None else (before,)
+    return list(await session.scalars(newest(row, [part], [row.id], after=after, limit=limit)))
+
+
+async def read(session: AsyncSession, recipient: str, notification_id: str, now: datetime) -> NotificationRow | None:
+    """Mark a notification of a principal's inbox as read; the first time counts. None where there is none."""
+    if not is_id(notification_id, "ntf"):
+        return None
+    row = NotificationRow
+    own = (
+        row.id == notification_id,
+        row.recipient == recipient,
+        row.channel == INBOX,
+        row.hidden_at.is_(None),
+    )
+    await session.execute(update(row).where(*own, row.read_at.is_(None)).values(read_at=now))
+    return (await session.scalars(select(row).where(*own).execution_options(populate_existing=True))).one_or_none()
+
+
+async def read_all(session: AsyncSession, recipient: str, *, until: str | None, now: datetime) -> int:
+    """Mark what a principal's inbox holds as read, up to an id where one is given, and return how many those were."""
+    row = NotificationRow
+    query = update(row).where(
+        row.recipient == recipient, row.channel == INBOX, row.hidden_at.is_(None), row.read_at.is_(None)
+    )
+    if until is not None:
+        query = query.where(row.id <= until)
+    return len((await session.scalars(query.values(read_at=now).returning(row.id))).all())

@@ -1,0 +1,52 @@
+-- Row-level security and grants of notifications. Running it again replaces everything. The platform's role writes all of
+-- it. A tenant's session reads what is its principal's, which it names beside its organization (`bursar.principal`): without
+-- that nothing is visible, and nobody reads what another one of the same organization was told.
+
+SELECT pg_temp.row_security(
+    'notification_channels', 'notification_preferences', 'notifications', 'notification_cursors'
+);
+SELECT pg_temp.refuse_deletes('notification_channels', 'notifications', 'notification_cursors');
+
+CREATE OR REPLACE FUNCTION bursar_principal() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT nullif(lower(current_setting('bursar.principal', true)), '')
+$$;
+GRANT EXECUTE ON FUNCTION bursar_principal() TO bursar_api, bursar_platform;
+
+CREATE POLICY tenant_reads ON notification_channels FOR SELECT TO bursar_api
+    USING (org_id = bursar_org() AND principal = bursar_principal());
+CREATE POLICY tenant_reads ON notification_preferences FOR SELECT TO bursar_api
+    USING (org_id = bursar_org() AND principal = bursar_principal());
+CREATE POLICY tenant_reads ON notifications FOR SELECT TO bursar_api
+    USING (org_id = bursar_org() AND principal = bursar_principal() AND channel = 'inbox' AND hidden_at IS NULL);
+
+GRANT SELECT ON notification_channels, notification_preferences, notifications TO bursar_api;
+GRANT SELECT, INSERT, UPDATE ON notification_channels, notifications, notification_cursors TO bursar_platform;
+GRANT SELECT, INSERT, UPDATE, DELETE ON notification_preferences TO bursar_platform;
+
+-- A principal that gets a key while it has none may be somebody else by now: it begins without the channels, the preferences
+-- and the inbox of whoever had the name before.
+CREATE OR REPLACE FUNCTION forget_recipient() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_principal text := lower(NEW.principal);
+    v_recipient text := coalesce(NEW.org_id, 'platform') || '/' || v_principal;
+BEGIN
+    IF EXISTS (
+        SELECT FROM public.api_keys k
+        WHERE k.id <> NEW.id AND k.revoked_at IS NULL AND lower(k.principal) = v_principal
+            AND (k.org_id = NEW.org_id OR k.org_id IS NULL AND NEW.org_id IS NULL)
+    ) THEN
+        RETURN NULL;
+    END IF;
+    UPDATE public.notification_channels SET status = 'deleted', address = NULL, hook = NULL, code = NULL, shown = ''
+        WHERE recipient = v_recipient AND status <> 'deleted';
+    DELETE FROM public.notification_preferences WHERE recipient = v_recipient;
+    UPDATE public.notifications SET hidden_at = now(),
+            status = CASE WHEN status IN ('queued', 'waiting') THEN 'dropped' ELSE status END,
+            digest = CASE WHEN status = 'waiting' THEN NULL ELSE digest END
+        WHERE recipient = v_recipient AND hidden_at IS NULL;
+    RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION forget_recipient() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER forget_recipient AFTER INSERT ON api_keys FOR EACH ROW EXECUTE FUNCTION forget_recipient();

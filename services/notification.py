@@ -1,0 +1,253 @@
+"""Notifications, as principals set them up: their channels, what they want to be told, and what they switch off."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.errors import Conflict, DomainError, NotFound
+from domain.notification.channel import (
+    CODE_TRIES,
+    MOST,
+    ChannelKind,
+    ChannelStatus,
+    KeysMissing,
+    check_code_can_be_sent,
+    checked_target,
+    code_problem,
+    digest_of,
+    shown,
+)
+from domain.notification.preferences import Preferences, check_somebody_is_told, checked_choices, recipient_of
+from domain.notification.types import BY_NAME, CODE
+from models.notification import NotificationChannel
+from repositories import audit
+from repositories import notification as notifications
+from repositories.command import lock_command
+from repositories.notification import New
+from runtime.identity import new_id
+from runtime.sealing import Sealer
+
+_CODES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewChannel:
+    """What a principal asks for."""
+
+    kind: ChannelKind
+    target: str
+    command_id: str
+
+
+async def create_channel(
+    session: AsyncSession, actor: Actor, wanted: NewChannel, sealer: Sealer, *, now: datetime
+) -> NotificationChannel:
+    """Make a channel and queue the code that verifies it; once for its command.
+
+    Raises:
+        Invalid: nothing can be sent there.
+        KeysMissing: there is nothing to seal with.
+        Conflict: `notification.limit_reached`, `notification.channel_exists`.
+        RateLimited: `notification.codes_exhausted`.
+    """
+    target = checked_target(wanted.kind, wanted.target)
+    if not sealer.seals:
+        raise KeysMissing
+    digest, recipient = digest_of(wanted.kind, target), notifications.recipient(actor)
+    await _lock(session, recipient, digest)
+    made = await notifications.channel_of_command(session, wanted.command_id)
+    if made is not None:
+        return made
+    held = await notifications.channels(session, recipient)
+    if any(each.target_digest == digest for each in held):
+        raise Conflict("You have this channel already.", code="notification.channel_exists")
+    if len(held) >= MOST:
+        raise Conflict(
+            f"You have {MOST} channels. Delete one first.", code="notification.limit_reached", extra={"limit": MOST}
+        )
+    is_mail = wanted.kind is ChannelKind.MAIL
+    row = await notifications.add_channel(
+        session,
+        {
+            "id": new_id("nch"),
+            "org_id": actor.org_id,
+            "principal": actor.principal.lower(),
+            "recipient": recipient,
+            "command_id": wanted.command_id,
+            "kind": wanted.kind.value,
+            "status": ChannelStatus.PENDING.value,
+            "address": target if is_mail else None,
+            "hook": None if is_mail else sealer.seal(target),
+            "shown": shown(wanted.kind, target),
+            "target_digest": digest,
+        },
+    )
+    await _audit(session, actor, "created", row)
+    return await _send_code(session, row, sealer, now)
+
+
+async def resend_code(
+    session: AsyncSession, actor: Actor, channel_id: str, sealer: Sealer, *, now: datetime
+) -> NotificationChannel:
+    """Make another code for a channel that waits for one, and queue it; the one before is good no more.
+
+    Raises:
+        NotFound: the caller has no such channel.
+        Conflict: `notification.verified`, there is nothing to verify.
+        RateLimited: `notification.codes_exhausted`.
+    """
+    row = await _own(session, actor, channel_id)
+    if row.status == ChannelStatus.VERIFIED.value:
+        raise Conflict("The channel is verified.", code="notification.verified")
+    if not sealer.seals:
+        raise KeysMissing
+    await _lock(session, row.recipient, row.target_digest)
+    return await _send_code(session, row, sealer, now)
+
+
+async def verify_channel(
+    session: AsyncSession, actor: Actor, channel_id: str, code: str, sealer: Sealer, *, now: datetime
+) -> tuple[NotificationChannel, DomainError | None]:
+    """Try a code, and put the channel in use where it is right.
+
+    A wrong one is returned and not raised, because it must be counted: the caller commits, and raises it then.
+
+    Raises:
+        NotFound: the caller has no such channel.
+    """
+    row = await _own(session, actor, channel_id)
+    if row.status == ChannelStatus.VERIFIED.value:
+        return row, None
+    held = None if row.code is None else sealer.open(row.code)
+    problem = code_problem(held, code, sent_at=row.code_sent_at, tries=row.code_tries, now=now)
+    if problem is not None:
+        await notifications.change_channel(session, row.id, code_tries=min(row.code_tries + 1, CODE_TRIES))
+        return row, problem
+    await notifications.change_channel(
+        session, row.id, status=ChannelStatus.VERIFIED.value, code=None, code_tries=0, verified_at=now
+    )
+    await _audit(session, actor, "verified", row)
+    return await _own(session, actor, channel_id), None
+
+
+async def delete_channel(session: AsyncSession, actor: Actor, channel_id: str) -> None:
+    """Delete a channel and forget where it led. What waits for it is not sent.
+
+    Raises:
+        NotFound: the caller has no such channel.
+    """
+    row = await _own(session, actor, channel_id)
+    gone = dict.fromkeys(("address", "hook", "code", "code_sent_at"))
+    await notifications.change_channel(session, row.id, status=ChannelStatus.DELETED.value, shown="", **gone)
+    await _audit(session, actor, "deleted", row)
+
+
+async def set_preferences(session: AsyncSession, actor: Actor, wanted: Preferences, *, now: datetime) -> Preferences:
+    """Set what the caller wants to be told, in place of what it wanted.
+
+    Raises:
+        Invalid: a type or channel that it has not.
+        OnlyRecipient: nobody of the organization would be told of what somebody has to be told of.
+    """
+    own = await notifications.channels(session, notifications.recipient(actor))
+    wanted = replace(wanted, choices=checked_choices(wanted.choices, actor.role, [each.id for each in own]))
+    return await _set(session, actor.org_id, actor.principal, wanted, now=now)
+
+
+async def unsubscribe(
+    session: AsyncSession, *, org_id: str | None, principal: str, channel_id: str, kind: str, now: datetime
+) -> None:
+    """Switch a type off for one channel of a principal, as a link in a message asks; again changes nothing.
+
+    Whoever holds the link can do this and nothing more: the caller has checked its signature. It reads nothing, and
+    turns nothing on.
+
+    Args:
+        session: of the platform.
+        org_id: of the principal; None for the platform's.
+        principal: whose channel it is.
+        channel_id: `nch_…`.
+        kind: a type of notifications.
+        now: of the request.
+
+    Raises:
+        NotFound: the principal has no such channel any more, or there is no such type.
+        OnlyRecipient: somebody has to be told of it, and nobody else would be.
+    """
+    row = await notifications.channel(session, recipient_of(org_id, principal), channel_id)
+    if row is None or kind not in BY_NAME:
+        raise NotFound(notifications.NO_CHANNEL)
+    held = await notifications.preferences(session, row.recipient)
+    await _set(session, org_id, principal, held.switched_off(kind, channel_id), now=now)
+
+
+async def _set(
+    session: AsyncSession, org_id: str | None, principal: str, wanted: Preferences, *, now: datetime
+) -> Preferences:
+    """Write preferences under a lock that all of the organization share: two of them cannot both be the last to go."""
+    await lock_command(session, f"notifications:{org_id or 'platform'}")
+    before = (await notifications.people(session, [org_id]))[org_id]
+    after = [replace(each, preferences=wanted) if each.principal == principal.lower() else each for each in before]
+    check_somebody_is_told(before, after)
+    await notifications.put_preferences(session, org_id=org_id, principal=principal, wanted=wanted, now=now)
+    return wanted
+
+
+async def _own(session: AsyncSession, actor: Actor, channel_id: str) -> NotificationChannel:
+    row = await notifications.channel(session, notifications.recipient(actor), channel_id)
+    if row is None:
+        raise NotFound(notifications.NO_CHANNEL)
+    return row
+
+
+async def _lock(session: AsyncSession, recipient: str, target_digest: str) -> None:
+    """Let nobody else count channels of this principal, or codes to this target, until the transaction ends."""
+    for each in sorted((f"notification-channels:{recipient}", f"notification-target:{target_digest}")):
+        await lock_command(session, each)
+
+
+async def _send_code(
+    session: AsyncSession, row: NotificationChannel, sealer: Sealer, now: datetime
+) -> NotificationChannel:
+    """Make a code, and queue it for the channel: it is sent by the worker, as everything else is."""
+    to_target, to_principal = await notifications.codes_sent(
+        session, recipient=row.recipient, target_digest=row.target_digest
+    )
+    check_code_can_be_sent(to_target=to_target, to_principal=to_principal, now=now)
+    code = sealer.seal(f"{secrets.randbelow(_CODES):06d}")
+    await notifications.change_channel(
+        session, row.id, code=code, code_sent_at=now, code_tries=0, codes_sent_at=[*row.codes_sent_at, now]
+    )
+    code_id = new_id("ntf")
+    await notifications.add(
+        session,
+        [
+            New(
+                id=code_id,
+                source=code_id,
+                org_id=row.org_id,
+                principal=row.principal,
+                channel=row.id,
+                kind=CODE,
+                fact=CODE,
+                subject=row.id,
+                # The code itself stays in the channel's row, sealed: what is queued says only that there is one.
+                data={},
+                status="queued",
+                due_at=now,
+                created_at=now,
+            )
+        ],
+    )
+    found = await notifications.channel(session, row.recipient, row.id)
+    assert found is not None
+    return found
+
+
+async def _audit(session: AsyncSession, actor: Actor, what: str, row: NotificationChannel) -> None:
+    details: Mapping[str, object] = {"kind": row.kind}
+    await audit.record(session, actor, f"notification_channel.{what}", row.id, details, actor.org_id)

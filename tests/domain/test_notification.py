@@ -1,0 +1,265 @@
+"""When notifications are due by clocks that change, what channels may be, and who has to be told of what."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from domain.access import Role
+from domain.errors import Invalid, RateLimited
+from domain.events.catalogue import CATALOGUE
+from domain.mail import LANGUAGES
+from domain.notification.channel import (
+    CODE_LASTS,
+    CODE_TRIES,
+    ChannelKind,
+    check_code_can_be_sent,
+    checked_target,
+    code_problem,
+    digest_of,
+)
+from domain.notification.due import DIGESTS, LONGEST_QUIET, Cadence, Clock, Quiet, checked_quiet, day_of, digest_at, due
+from domain.notification.preferences import OnlyRecipient, Person, Preferences, check_somebody_is_told, checked_choices
+from domain.notification.types import (
+    BY_FACT,
+    BY_NAME,
+    CODE,
+    RECIPIENTS,
+    TYPES,
+    type_of_alert,
+    written,
+    written_together,
+)
+from providers.formats import formats_of
+from tests.domain.test_spend_calendar import MOMENTS, ZONES
+
+NIGHT_OF_TWO_OCLOCKS = datetime(2026, 10, 25, tzinfo=UTC)
+VIENNA = Clock(zone="Europe/Vienna", quiet=Quiet(begins=time(22), ends=time(7)))
+MINUTES = st.times().map(lambda each: each.replace(second=0, microsecond=0))
+CLOCKS = st.builds(
+    Clock,
+    zone=st.sampled_from(ZONES),
+    quiet=st.none()
+    | st.tuples(MINUTES, st.integers(1, 1080)).map(
+        lambda pair: checked_quiet(
+            pair[0], (datetime.combine(NIGHT_OF_TWO_OCLOCKS, pair[0]) + timedelta(minutes=pair[1])).time()
+        )
+    ),
+    digest_hour=st.integers(0, 23),
+    digest_weekday=st.integers(1, 7),
+)
+#: How long after it was known something is sent at the latest, but for quiet hours and clocks that change.
+WITHIN = {
+    Cadence.INSTANT: timedelta(0),
+    Cadence.HOURLY: timedelta(hours=1),
+    Cadence.DAILY: timedelta(days=1),
+    Cadence.WEEKLY: timedelta(days=7),
+}
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@given(cadence=st.sampled_from([each for each in Cadence if each is not Cadence.OFF]), at=MOMENTS, clock=CLOCKS)
+@example(cadence=Cadence.DAILY, at=NIGHT_OF_TWO_OCLOCKS, clock=replace(VIENNA, digest_hour=2, quiet=None))
+def test_everything_is_due_soon_and_never_in_quiet_hours(cadence: Cadence, at: datetime, clock: Clock) -> None:
+    found = due(cadence, at, clock)
+    # A zone that leaves out a day, as Apia has, makes what is due wait for a day more.
+    assert at <= found.at <= at + WITHIN[cadence] + LONGEST_QUIET + timedelta(days=1, hours=3)
+    assert (found.digest is not None) == (cadence in DIGESTS)
+    # What is sent at the end of quiet hours is not quiet any more: it would be put off for ever.
+    assert due(Cadence.INSTANT, found.at, clock).at == found.at
+
+
+@given(cadence=st.sampled_from([Cadence.DAILY, Cadence.WEEKLY]), at=MOMENTS, clock=CLOCKS)
+def test_what_happens_until_a_digest_goes_out_is_in_it(cadence: Cadence, at: datetime, clock: Clock) -> None:
+    found = due(cadence, at, clock)
+    planned, day = day_of(found.digest or "")
+    assert (planned, day is not None) == (cadence, True)
+    assert day is not None
+    assert digest_at(day, clock) == found.at
+    if clock.quiet is None:
+        assert due(cadence, found.at - timedelta(seconds=1), clock) == found
+        assert due(cadence, found.at, clock).digest != found.digest
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2026-07-01T21:30:00", "2026-07-02T05:00:00"),
+        ("2026-07-01T12:00:00", "2026-07-01T12:00:00"),
+        # The night in which clocks go back is an hour longer, and the one in which they go forward an hour shorter.
+        ("2026-10-24T20:00:00", "2026-10-25T06:00:00"),
+        ("2026-03-28T21:00:00", "2026-03-29T05:00:00"),
+    ],
+)
+def test_quiet_hours_end_by_the_clock_of_the_person(at: str, expected: str) -> None:
+    assert due(Cadence.INSTANT, utc(at), VIENNA).at == utc(expected)
+    assert due(Cadence.INSTANT, utc(at), VIENNA, urgent=True).at == utc(at)
+
+
+@pytest.mark.parametrize(
+    ("at", "hour", "expected"),
+    [
+        # 02:30 is left out on 29 March: a digest of two o'clock comes at three.
+        ("2026-03-29T00:00:00", 2, "2026-03-29T01:00:00"),
+        # On 25 October two o'clock comes twice: the first one counts, and there is no second digest.
+        ("2026-10-24T23:00:00", 2, "2026-10-25T00:00:00"),
+        ("2026-10-25T00:30:00", 2, "2026-10-26T01:00:00"),
+        # Eight in the morning is another moment the day after.
+        ("2026-10-24T05:00:00", 8, "2026-10-24T06:00:00"),
+        ("2026-10-24T07:00:00", 8, "2026-10-25T07:00:00"),
+    ],
+)
+def test_digest_comes_at_its_hour_on_both_sides_of_a_change(at: str, hour: int, expected: str) -> None:
+    clock = Clock(zone="Europe/Vienna", digest_hour=hour)
+    found = due(Cadence.DAILY, utc(at), clock)
+    assert found.at == utc(expected)
+    assert found.digest == f"daily-{found.at.astimezone(ZoneInfo(clock.zone)).date()}"
+
+
+def test_weekly_digest_comes_on_its_weekday_and_an_hourly_one_after_quiet_hours() -> None:
+    sunday = Clock(zone="Europe/Vienna", digest_weekday=7)
+    assert due(Cadence.WEEKLY, utc("2026-11-22T08:00:00"), sunday).at == utc("2026-11-29T07:00:00")
+    assert due(Cadence.HOURLY, utc("2026-11-22T21:10:00"), VIENNA).digest == "hourly-2026-11-23T06"
+    assert due(Cadence.HOURLY, utc("2026-11-22T12:00:00"), VIENNA).at == utc("2026-11-22T13:00:00")
+
+
+@pytest.mark.parametrize(("begins", "ends"), [("08:00", "08:00"), ("08:00", "07:59"), ("00:00", "18:01")])
+def test_quiet_hours_that_never_end_are_refused(begins: str, ends: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        checked_quiet(time.fromisoformat(begins), time.fromisoformat(ends))
+    assert refusal.value.extra == {"field": "quiet_hours"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.slack.com/services/T0/B0/x",
+        "https://hooks.slack.com.evil.example/services/T0",
+        "https://hooks.slack.com@evil.example/services/T0",
+        "https://evil.example/https://hooks.slack.com/services/T0",
+        "https://hooks.slack.com:8443/services/T0",
+        "https://hooks.slack.com/",
+        "https://hooks.slack.com/services/../../x",
+        "https://hooks.slack.com/services/T0?x=1",
+        "https://hooks.slack.com/services/T0#x",
+        "https://hooks.slack.com\\@evil.example/x",
+        "https://HOOKS.slack.com/services/T0",
+        "https://hooks.slack.com/services/T0\r\nHost: evil.example",
+        "https://hooks.slack.com/" + "x" * 300,
+    ],
+)
+def test_hook_is_one_of_slack_and_nothing_else(url: str) -> None:
+    assert checked_target(ChannelKind.SLACK, "https://hooks.slack.com/services/T0/B0/xyz")
+    with pytest.raises(Invalid) as refusal:
+        checked_target(ChannelKind.SLACK, url)
+    assert refusal.value.extra == {"field": "url"}
+
+
+@pytest.mark.parametrize(
+    "address", ["kim@acme.example\r\nBcc: all@acme.example", "kim", "kim@acme", "<kim@acme.example>"]
+)
+def test_address_that_would_be_a_header_is_refused(address: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        checked_target(ChannelKind.MAIL, address)
+    assert refusal.value.extra == {"field": "address"}
+
+
+def test_an_address_is_one_whatever_its_case() -> None:
+    assert digest_of(ChannelKind.MAIL, "Kim@acme.example") == digest_of(ChannelKind.MAIL, "kim@acme.example")
+
+
+def test_code_is_good_for_five_tries_and_half_an_hour() -> None:
+    sent = utc("2026-03-01T12:00:00")
+
+    def reason(given: str, *, tries: int = 0, after: timedelta = timedelta(0), held: str | None = "123456") -> object:
+        problem = code_problem(held, given, sent_at=sent, tries=tries, now=sent + after)
+        return None if problem is None else problem.extra["reason"]
+
+    assert reason("123456", tries=CODE_TRIES - 1, after=CODE_LASTS - timedelta(seconds=1)) is None
+    assert reason("123457") == "wrong"
+    assert reason("123456", tries=CODE_TRIES) == "tries"
+    assert reason("123456", after=CODE_LASTS) == "expired"
+    assert reason("123456", held=None) == "expired"
+
+
+def test_codes_are_bounded_by_address_and_by_principal() -> None:
+    now = utc("2026-03-01T12:00:00")
+    ago = [now - timedelta(minutes=minutes) for minutes in range(5, 400, 40)]
+    check_code_can_be_sent(to_target=ago[:1] + ago[2:], to_principal=ago[:9], now=now)
+    for to_target, to_principal, wait in (
+        ([now - timedelta(minutes=each) for each in (59, 20, 10)], [], 61),
+        ([], ago, 24 * 3600 - 365 * 60 + 1),
+    ):
+        with pytest.raises(RateLimited) as refusal:
+            check_code_can_be_sent(to_target=to_target, to_principal=to_principal, now=now)
+        assert refusal.value.extra == {"retry_after": wait}
+
+
+def test_every_fact_is_of_the_catalogue_and_has_words_in_every_language() -> None:
+    assert set(BY_FACT) <= set(CATALOGUE)
+    for kind in TYPES:
+        assert kind.defaults.keys() <= kind.audience <= RECIPIENTS
+        assert kind.mailed <= kind.facts.keys() | kind.alerts
+        for fact in kind.facts:
+            data = CATALOGUE[fact].example
+            said = [written(kind.name, fact, data, language, formats_of(language)) for language in LANGUAGES]
+            assert len({each.subject for each in said}) == len(LANGUAGES)
+            assert all("{" not in " ".join((each.subject, *each.paragraphs)) for each in said)
+            assert str(next(iter(data.values()))) in said[0].paragraphs[-1]
+
+
+def test_what_somebody_named_a_rule_stays_in_its_line() -> None:
+    data = {"kind": "low\r\nBcc: all@acme.example", "subject": "x", "severity": "warning", "detail": "a\n\nb {c}"}
+    words = written("alert_warning", "alert", data, "en", formats_of("en"))
+    assert words.subject == "Warning: low Bcc: all@acme.example"
+    assert words.paragraphs[0] == "a b {c}"
+    assert type_of_alert("low_credit_balance", "critical") is BY_NAME["credit_limit"]
+    assert type_of_alert("somebody's", "critical") is BY_NAME["alert_critical"]
+
+
+def test_code_and_digest_have_words() -> None:
+    code = written(CODE, CODE, {"code": "012345"}, "de", formats_of("de"))
+    assert "012345" in code.subject
+    told = written_together([code], "en", 3)
+    assert (told.subject, told.paragraphs[-1]) == ("3 notifications", "And 2 more, which your inbox has.")
+
+
+def person(principal: str, role: Role = Role.OWNER, *channels: str, **off: str) -> Person:
+    choices = {kind: dict.fromkeys(ways.split(), Cadence.OFF) for kind, ways in off.items()}
+    preferences = Preferences(choices=choices)
+    return Person(org_id="org_1", principal=principal, role=role, preferences=preferences, channels=channels)
+
+
+def test_only_recipient_cannot_switch_off_what_somebody_has_to_be_told_of() -> None:
+    alone, silent = person("kim"), person("kim", Role.OWNER, chargeback="inbox")
+    with pytest.raises(OnlyRecipient) as refusal:
+        check_somebody_is_told([alone], [silent])
+    assert refusal.value.extra == {"notification_type": "chargeback"}
+    check_somebody_is_told([alone, person("lou")], [silent, person("lou")])
+    # A member is not of the audience, so it is nobody to be told.
+    with pytest.raises(OnlyRecipient):
+        check_somebody_is_told([alone, person("lou", Role.MEMBER)], [silent, person("lou", Role.MEMBER)])
+    # The inbox of the other one is no mail.
+    mailed = person("kim", Role.OWNER, "nch_1")
+    with pytest.raises(OnlyRecipient):
+        check_somebody_is_told([mailed, person("lou")], [person("kim", Role.OWNER, "nch_1", chargeback="nch_1")])
+
+
+def test_choices_are_of_types_and_channels_that_the_caller_has() -> None:
+    good = {"chargeback": {"inbox": Cadence.INSTANT, "nch_1": Cadence.DAILY}, "payout": {}}
+    assert checked_choices(good, Role.OWNER, ["nch_1"]) == {"chargeback": good["chargeback"]}
+    for role, choices, field in (
+        (Role.MEMBER, good, "types.chargeback"),
+        (Role.OWNER, {"chargebag": {}}, "types.chargebag"),
+        (Role.OWNER, {"payout": {"nch_2": Cadence.OFF}}, "types.payout.nch_2"),
+        (Role.OWNER, {"payout": {"inbox": Cadence.DAILY}}, "types.payout.inbox"),
+    ):
+        with pytest.raises(Invalid) as refusal:
+            checked_choices(choices, role, ["nch_1"])
+        assert refusal.value.extra == {"field": field}
