@@ -57,9 +57,13 @@ class Timer:
 
 @dataclass
 class Run:
-    """What the calendar knows of a run: its timers and activities by number, and how far it was skipped."""
+    """What the calendar knows of a run: its timers and activities by number, and how far it was skipped.
+
+    `in_task` while its workflow code runs, in a thread that others may hold up: what it asks for next is not known yet.
+    """
 
     workflow_id: str
+    in_task: bool = False
     skipped: timedelta = timedelta(0)
     timers: dict[int, Timer] = field(default_factory=dict)
     activities: set[tuple[str, int]] = field(default_factory=set)
@@ -81,8 +85,8 @@ class Calendar:
         return datetime.now(UTC).astimezone(zone) + self.ahead
 
     def busy(self) -> list[str]:
-        """Return the runs that have an activity under way, by their workflow ids."""
-        return [run.workflow_id for run in list(self.runs.values()) if run.activities]
+        """Return the runs that have a workflow task or an activity under way, by their workflow ids."""
+        return [run.workflow_id for run in list(self.runs.values()) if run.in_task or run.activities]
 
     def next_timer(self) -> datetime | None:
         """Return when the first timer is due."""
@@ -171,15 +175,24 @@ class _Instance(WorkflowInstance):
         if act.HasField("timestamp"):
             act.timestamp.FromNanoseconds(calendar.moment_of_task(run_id, act.timestamp.ToNanoseconds()))
         run = calendar.runs.get(run_id)
-        replaying, at = act.is_replaying, calendar.now()
+        if run is None:
+            return self._inner.activate(act)
+        run.in_task = True
+        try:
+            return self._activate(run_id, run, act)
+        finally:
+            run.in_task = False
+
+    def _activate(self, run_id: str, run: Run, act: Any) -> Any:
+        replaying, at = act.is_replaying, self._calendar.now()
         for job in act.jobs:
             kind = job.WhichOneof("variant")
-            if run is not None and kind == "fire_timer":
+            if kind == "fire_timer":
                 run.timers.pop(job.fire_timer.seq, None)
-            elif run is not None and kind == "resolve_activity":
+            elif kind == "resolve_activity":
                 run.activities -= {("regular", job.resolve_activity.seq), ("local", job.resolve_activity.seq)}
         completion = self._inner.activate(act)
-        if run is not None and not replaying:
+        if not replaying:
             self._note(run_id, run, completion.successful.commands, at)
         return completion
 

@@ -84,9 +84,9 @@ class Ring:
         await payer.owner.ask("POST", f"/credits/reservations/{held.json().get('id')}/capture", {})
 
     async def report(self) -> None:
-        """Report uses of such an agent by events: what may be paid, and more than there will be credits for."""
+        """Report uses of such an agent by events: what any top-up pays for, and more than there will be credits for."""
         payer, use = await self._pages()
-        for pages in (use["quantity"], 1_000_000):
+        for pages in (500, 1_000_000):
             self.reported += 1
             about = {"specversion": "1.0", "id": f"{self.earners[0].reads}-{self.reported}", "source": "ring"}
             event = {**about, "type": "read", "data": {**use, "quantity": pages}}
