@@ -4,7 +4,7 @@ All of it needs a platform session but `page`, `acknowledge`, `resolve_one` and 
 shared with them. The life of an alert is `domain.alert.life`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -261,3 +261,16 @@ async def _change(session: AsyncSession, alert_id: str, statement: Update) -> tu
     if found is None:
         raise NotFound("There is no such alert.")
     return found, False
+
+
+async def untold(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[Alert]:
+    """Return the first alerts of which nobody was told; what operators snooze waits until that is over."""
+    query = select(Alert).where(Alert.told_at.is_(None), or_(Alert.snoozed_until.is_(None), Alert.snoozed_until <= now))
+    return (await session.scalars(query.order_by(Alert.id).limit(limit))).all()
+
+
+async def take_untold(session: AsyncSession, ids: Collection[str], *, now: datetime) -> Sequence[Alert]:
+    """Mark alerts as told, and return those that were not; what another transaction takes is left to it."""
+    free = select(Alert.id).where(Alert.id.in_(ids), Alert.told_at.is_(None)).with_for_update(skip_locked=True)
+    taken = update(Alert).where(Alert.id.in_(free.scalar_subquery())).values(told_at=now).returning(Alert)
+    return (await session.scalars(taken, execution_options={"populate_existing": True})).all()

@@ -1,6 +1,6 @@
 """Alert rules and where they stand. Writing needs a platform session; tenants read their own rules."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Select, delete, func, select, update
@@ -116,3 +116,9 @@ async def end(session: AsyncSession, rule_id: str) -> None:
 
 def _of(org_id: str | None) -> Select[AlertRule]:
     return select(AlertRule).where(AlertRule.org_id.is_not_distinct_from(org_id), AlertRule.ended_at.is_(None))
+
+
+async def channels(session: AsyncSession, rule_ids: Collection[str]) -> dict[str, frozenset[str]]:
+    """Return the notification channels that rules name, of those that name any."""
+    query = select(AlertRule.id, AlertRule.channels).where(AlertRule.id.in_(rule_ids), AlertRule.channels.is_not(None))
+    return {rule_id: frozenset(named or ()) for rule_id, named in (await session.execute(query)).all()}

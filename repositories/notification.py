@@ -18,11 +18,13 @@ from domain.notification.channel import INBOX, ChannelStatus
 from domain.notification.due import Cadence, Clock, Quiet
 from domain.notification.preferences import Person, Preferences, recipient_of
 from models.api_key import ApiKey
-from models.notification import NotificationChannel, NotificationPreferences, NotificationRow
+from models.notification import NotificationChannel, NotificationCursor, NotificationPreferences, NotificationRow
+from repositories.event import Position
 from repositories.listing import Part, newest
 
 MISSING = "There is no such notification."
 NO_CHANNEL = "There is no such channel."
+_OUTBOX = "outbox"
 _SET_PRINCIPAL = text("SELECT set_config('bursar.principal', :principal, true)")
 
 
@@ -34,6 +36,12 @@ def recipient(actor: Actor) -> str:
 async def as_principal(session: AsyncSession, actor: Actor) -> None:
     """Let a tenant's session see what is the actor's own, until its transaction ends."""
     await session.execute(_SET_PRINCIPAL, {"principal": actor.principal})
+
+
+async def time_of(session: AsyncSession) -> datetime:
+    """Return when the transaction began, for those whom nobody gives the time."""
+    now: datetime = (await session.execute(select(func.now()))).scalar_one()
+    return now
 
 
 # Channels -------------------------------------------------------------------------------------------------------------
@@ -234,6 +242,19 @@ async def add(session: AsyncSession, rows: Iterable[New]) -> int:
         return 0
     statement = insert(NotificationRow).values(values).on_conflict_do_nothing(constraint="uq_notifications_source")
     return len((await session.scalars(statement.returning(NotificationRow.id))).all())
+
+
+async def lock_cursor(session: AsyncSession) -> Position:
+    """Return up to where the outbox was read, and keep every other reader out until the transaction ends."""
+    row = NotificationCursor
+    query = select(row.read_in, row.read_id).where(row.name == _OUTBOX).with_for_update()
+    return Position(*(await session.execute(query)).one())
+
+
+async def move_cursor(session: AsyncSession, to: Position) -> None:
+    """Say up to where the outbox was read; the caller has locked it."""
+    row = NotificationCursor
+    await session.execute(update(row).where(row.name == _OUTBOX).values(read_in=to.written_in, read_id=to.id))
 
 
 async def inbox(

@@ -1,16 +1,17 @@
 """Notifications, as principals set them up: their channels, what they want to be told, and what they switch off."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
+from domain.access import Actor, Role
 from domain.errors import Conflict, DomainError, NotFound
 from domain.notification.channel import (
     CODE_TRIES,
+    INBOX,
     MOST,
     ChannelKind,
     ChannelStatus,
@@ -21,8 +22,10 @@ from domain.notification.channel import (
     digest_of,
     shown,
 )
+from domain.notification.due import Cadence
 from domain.notification.preferences import Preferences, check_somebody_is_told, checked_choices, recipient_of
 from domain.notification.types import BY_NAME, CODE
+from models.alert import Alert
 from models.notification import NotificationChannel
 from repositories import audit
 from repositories import notification as notifications
@@ -30,6 +33,7 @@ from repositories.command import lock_command
 from repositories.notification import New
 from runtime.identity import new_id
 from runtime.sealing import Sealer
+from services import fan_out
 
 _CODES = 1_000_000
 
@@ -183,6 +187,34 @@ async def unsubscribe(
         raise NotFound(notifications.NO_CHANNEL)
     held = await notifications.preferences(session, row.recipient)
     await _set(session, org_id, principal, held.switched_off(kind, channel_id), now=now)
+
+
+async def tell(session: AsyncSession, alert: Alert, roles: Collection[Role], step: str) -> int:
+    """Notify people of some roles of an alert, once for each of them, channel and step; in the caller's transaction.
+
+    They are called because nobody has answered, so it comes at once over every channel that takes such alerts at all,
+    in the inbox in any case, and no digest holds it back. Quiet hours hold back what is not urgent.
+
+    Args:
+        session: of the platform.
+        alert: that nobody has answered.
+        roles: of its organization, as far as it may read the alert, and of the platform.
+        step: names the step; the same one again notifies nobody again.
+
+    Returns:
+        How many notifications are new.
+    """
+    now = await notifications.time_of(session)
+    orgs = {alert.org_id} if alert.shared and alert.org_id is not None else set()
+    people = await notifications.people(session, orgs | {None})
+    rows = []
+    for org_id, members in people.items():
+        about = fan_out.about_alert(alert, for_platform=org_id is None, source=f"{alert.id}:{step}")
+        for person in members:
+            if person.role in roles:
+                ways = {INBOX: Cadence.INSTANT, **dict.fromkeys(person.ways(about.kind), Cadence.INSTANT)}
+                rows += fan_out.rows_of(about, person, ways, now)
+    return await notifications.add(session, rows)
 
 
 async def _set(

@@ -104,6 +104,7 @@ TYPES: Sequence[NotificationType] = (
                 "Das Abonnement des Tarifs {plan} ist beendet.",
             ),
         },
+        mailed=frozenset(f"subscription.{each}" for each in ("trialing", "active", "updated", "ended")),
     ),
     NotificationType(
         name="subscription_unpaid",
@@ -204,37 +205,21 @@ TYPES: Sequence[NotificationType] = (
         must_reach=True,
         urgent=True,
         facts={
-            "chargeback.inquiry": _words(
-                "Inquiry about a payment of {amount}",
-                "The payer's bank asks about a payment of {amount}. Evidence can be submitted.",
-                "Rückfrage zu einer Zahlung über {amount}",
-                "Die Bank des Zahlers fragt nach einer Zahlung über {amount}. Belege können eingereicht werden.",
-            ),
-            "chargeback.needs_response": _words(
-                "Chargeback over {amount}",
-                "A payment of {amount} was charged back. Without evidence in time it is lost.",
-                "Rückbelastung über {amount}",
-                "Eine Zahlung über {amount} wurde rückbelastet. Ohne rechtzeitige Belege ist sie verloren.",
-            ),
             "chargeback.won": _words(
                 "Chargeback over {amount} won",
                 "The chargeback over {amount} was won.",
                 "Rückbelastung über {amount} gewonnen",
                 "Die Rückbelastung über {amount} wurde zu Ihren Gunsten entschieden.",
             ),
-            "chargeback.lost": _words(
-                "Chargeback over {amount} lost",
-                "The chargeback over {amount} was lost; the money is gone.",
-                "Rückbelastung über {amount} verloren",
-                "Die Rückbelastung über {amount} wurde verloren; das Geld ist weg.",
-            ),
         },
+        alerts=frozenset(f"payment.dispute_{each}" for each in ("inquiry", "opened", "reopened", "lost")),
     ),
     NotificationType(
         name="payout",
         sentence="Earnings were paid out, or could not be.",
         audience=_PEOPLE,
         defaults=_all(_I, *_OWNER_AND_FINANCE),
+        mailed=frozenset({"payout.paid", "payout.failed"}),
         facts={
             "payout.paid": _words(
                 "Payout of {amount}",
@@ -354,6 +339,9 @@ BY_NAME: Mapping[str, NotificationType] = {each.name: each for each in TYPES}
 #: Type of events → the type of notifications that tells of it.
 BY_FACT: Mapping[str, NotificationType] = {fact: each for each in TYPES for fact in each.facts}
 _BY_ALERT: Mapping[str, NotificationType] = {kind: each for each in TYPES for kind in each.alerts}
+
+#: Alerts of which an organization hears by an event as well, in words of its language: so by that alone.
+TOLD_BY_EVENT = frozenset({"payout.failed", "payment.refund_failed"})
 
 _MONEY_FIELDS = ("amount", "total", "due_amount", "price")
 _ALERT = {

@@ -1,0 +1,223 @@
+"""Makes notifications of facts: the events of the outbox, and alerts. Each in the transaction that reads it.
+
+The place in the outbox and `told_at` of an alert are written with the notifications, in one transaction. Whoever is
+killed before it commits has written nothing, and whoever comes next begins at the same place; two at once wait for each
+other at the cursor's row, and at the rows of the alerts. Unique rows stand behind that: a source is told once to each
+principal over each channel, whatever is read twice.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Role
+from domain.alert.life import AlertStatus, Severity
+from domain.mail import Purpose
+from domain.notification.channel import INBOX
+from domain.notification.due import Cadence, due
+from domain.notification.preferences import Person
+from domain.notification.types import BY_FACT, BY_NAME, TOLD_BY_EVENT, NotificationType, type_of_alert
+from models.alert import Alert
+from models.event import EventRow
+from repositories import alert as alerts
+from repositories import alert_rule as alert_rules
+from repositories import contact, event
+from repositories import notification as notifications
+from repositories.event import Position
+from repositories.notification import New
+from runtime.identity import new_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What people are to be told.
+
+    Attributes:
+        source: what makes it one: told again, it changes nothing.
+        kind: of notifications.
+        fact: the type of the event, or `alert`.
+        subject: the id of what it is about.
+        data: what its words are made of.
+        urgent: it does not wait for the end of quiet hours.
+        mailed: contacts of the organization for this purpose have a mail of the same fact.
+    """
+
+    source: str
+    kind: NotificationType
+    fact: str
+    subject: str
+    data: Mapping[str, Any]
+    urgent: bool
+    mailed: Purpose | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How many facts were read, how many notifications are new, and whether there may be more facts."""
+
+    facts: int
+    written: int
+    more: bool
+
+
+def about_event(row: EventRow) -> About:
+    """Say what an event is told as."""
+    kind = BY_FACT[row.type]
+    return About(
+        source=row.id,
+        kind=kind,
+        fact=row.type,
+        subject=row.subject,
+        data=row.data,
+        urgent=kind.urgent,
+        mailed=kind.purpose if row.type in kind.mailed else None,
+    )
+
+
+def about_alert(row: Alert, *, for_platform: bool, source: str | None = None) -> About:
+    """Say what an alert is told as: to its organization by its kind, to the platform by its severity."""
+    kind = BY_NAME[f"alert_{row.severity}"] if for_platform else type_of_alert(row.kind, row.severity)
+    return About(
+        source=source or row.id,
+        kind=kind,
+        fact="alert",
+        subject=row.subject,
+        data={"kind": row.kind, "subject": row.subject, "severity": row.severity, "detail": row.detail},
+        urgent=kind.urgent or row.severity == Severity.CRITICAL.value,
+        mailed=kind.purpose if row.kind in kind.mailed and not for_platform else None,
+    )
+
+
+def rows_of(about: About, person: Person, ways: Mapping[str, Cadence], now: datetime) -> list[New]:
+    """Return the notifications of a person, one for each channel: in the inbox at once, elsewhere when they are due."""
+    found = []
+    for channel, cadence in ways.items():
+        is_inbox = channel == INBOX
+        when = due(cadence, now, person.preferences.clock, urgent=about.urgent or is_inbox)
+        found.append(
+            New(
+                id=new_id("ntf"),
+                source=about.source,
+                org_id=person.org_id,
+                principal=person.principal,
+                channel=channel,
+                kind=about.kind.name,
+                fact=about.fact,
+                subject=about.subject,
+                data=about.data,
+                status="sent" if is_inbox else "queued" if when.digest is None else "waiting",
+                due_at=when.at,
+                digest=when.digest,
+                created_at=now,
+                sent_at=now if is_inbox else None,
+            )
+        )
+    return found
+
+
+def recipients(
+    about: About, people: Collection[Person], *, also: Collection[str] = ()
+) -> list[tuple[Person, dict[str, Cadence]]]:
+    """Return who is told, and how.
+
+    Where nobody is left to be told of what has to reach somebody, because whoever was has gone, it is in the inbox of
+    everybody who would be told if nobody had chosen otherwise.
+
+    Args:
+        about: the fact.
+        people: of its organization, or of the platform.
+        also: channels that a rule names besides.
+    """
+    found = []
+    for person in people:
+        ways = person.ways(about.kind)
+        if person.role in about.kind.audience:
+            ways |= {each: Cadence.INSTANT for each in person.channels if each in also}
+        if ways:
+            found.append((person, ways))
+    if not found and about.kind.must_reach:
+        found = [(each, {INBOX: Cadence.INSTANT}) for each in people if each.role in about.kind.defaults]
+    return found
+
+
+async def tell_events(session: AsyncSession, *, now: datetime, limit: int) -> Told:
+    """Read the next events of the outbox that people are told of, and write what each of them is told.
+
+    Args:
+        session: of the platform.
+        now: when something that is told at once is due.
+        limit: how many events at most.
+    """
+    place = await notifications.lock_cursor(session)
+    rows = await event.page(session, after=place, limit=limit, types=BY_FACT)
+    if not rows:
+        return Told(0, 0, more=False)
+    people = await notifications.people(session, {row.org_id for row in rows})
+    contacts = _Contacts(session)
+    found: list[New] = []
+    for row in rows:
+        about = about_event(row)
+        for person, ways in recipients(about, people[row.org_id]):
+            found += rows_of(about, person, await contacts.leave_out(about, person, ways), now)
+    written = await notifications.add(session, found)
+    await notifications.move_cursor(session, Position(rows[-1].written_in, rows[-1].id))
+    return Told(len(rows), written, more=len(rows) == limit)
+
+
+async def tell_alerts(session: AsyncSession, called: Mapping[str, Collection[Role]], *, now: datetime) -> Told:
+    """Write who is told of alerts that nobody was told of yet, and that they were.
+
+    Args:
+        session: of the platform.
+        called: ids of the alerts → the roles that an escalation calls, which runs by now and tells them itself.
+        now: when something that is told at once is due.
+    """
+    rows = await alerts.take_untold(session, called, now=now)
+    people = await notifications.people(session, {None, *(row.org_id for row in rows)})
+    named = await alert_rules.channels(session, {row.rule_id for row in rows if row.rule_id is not None})
+    contacts = _Contacts(session)
+    found: list[New] = []
+    for row in rows:
+        if row.status == AlertStatus.RESOLVED.value:
+            continue
+        for org_id in _sides(row, now):
+            about = about_alert(row, for_platform=org_id is None)
+            for person, ways in recipients(about, people[org_id], also=named.get(row.rule_id or "", ())):
+                if person.role not in called[row.id]:
+                    found += rows_of(about, person, await contacts.leave_out(about, person, ways), now)
+    return Told(len(rows), await notifications.add(session, found), more=False)
+
+
+def _sides(row: Alert, now: datetime) -> Iterable[str | None]:
+    """Return whose matter an alert is: its organization's, the platform's (None), or both."""
+    snoozed = row.org_snoozed_until is not None and row.org_snoozed_until > now
+    if row.shared and row.org_id is not None and not snoozed and row.kind not in TOLD_BY_EVENT:
+        yield row.org_id
+    if row.for_operators:
+        yield None
+
+
+class _Contacts:
+    """The addresses that a mail of a fact goes to anyway, read once for each organization and purpose."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+        self._contacts: dict[tuple[str, Purpose], frozenset[str]] = {}
+
+    async def leave_out(self, about: About, person: Person, ways: Mapping[str, Cadence]) -> Mapping[str, Cadence]:
+        """Return the ways without the channels whose address is that of such a contact."""
+        if about.mailed is None or person.org_id is None or ways.keys() <= {INBOX}:
+            return ways
+        of = (person.org_id, about.mailed)
+        if of not in self._contacts:
+            _, found = await contact.recipients(self._session, *of)
+            self._contacts[of] = frozenset(each.casefold() for each in found)
+        held = await notifications.channels_by_id(self._session, [each for each in ways if each != INBOX])
+        return {
+            each: cadence
+            for each, cadence in ways.items()
+            if each not in held or (held[each].address or "").casefold() not in self._contacts[of]
+        }

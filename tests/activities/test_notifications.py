@@ -1,0 +1,266 @@
+"""Who is told what, once: events and alerts become notifications, whoever reads them and however often."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from domain.access import Role
+from domain.events import Event
+from domain.events.catalogue import CATALOGUE
+from domain.mail import Contact, Purpose
+from domain.notification.channel import INBOX
+from domain.notification.due import Cadence, Clock
+from domain.notification.preferences import Preferences, recipient_of
+from models.alert import Alert
+from models.api_key import ApiKey
+from models.event import EventRow
+from models.notification import NotificationRow
+from repositories import alert, contact, event
+from repositories import notification as notifications
+from runtime.database import Database
+from runtime.identity import new_id
+from services import fan_out
+from services.fan_out import Told
+from services.notification import tell
+from tests.support.looking import again
+from tests.support.notifications import SEALER, a_channel, a_principal, an_organization
+
+pytestmark = pytest.mark.db
+
+
+async def happened(database: Database, org_id: str, *types: str) -> list[str]:
+    """Record events of an organization that has none, and return their ids once readers can see them."""
+    async with database.platform() as session:
+        for each in types:
+            data = CATALOGUE[each].example
+            await event.record(session, [Event(type=each, org_id=org_id, subject=new_id("sub"), data=data)])
+    rows: Sequence[EventRow] = ()
+    # Readers see the last of it once no older transaction of the cluster is open, and other tests have some.
+    while len(rows) < len(types):
+        async with database.platform() as session:
+            rows = await event.page(session, after=None, limit=1000, org_id=org_id)
+        await again()
+    return [row.id for row in rows]
+
+
+async def raised(database: Database, org_id: str | None, **values: Any) -> Alert:
+    key = new_id("key")
+    async with database.platform() as session:
+        given = {"kind": "some.kind", "subject": "esc_1", "detail": "Look at it.", "shared": True, **values}
+        await alert.raise_alert(session, org_id=org_id, key=key, **given)
+        return (await session.scalars(select(Alert).where(Alert.key == key))).one()
+
+
+async def tell_alerts(
+    database: Database, *rows: Alert, called: Sequence[Role] = (), now: datetime | None = None
+) -> Told:
+    async with database.platform() as session:
+        ids = {row.id: list(called) for row in rows}
+        return await fan_out.tell_alerts(session, ids, now=now or datetime.now(UTC))
+
+
+async def read_on(database: Database) -> None:
+    """Read the outbox until its end."""
+    while True:
+        async with database.platform() as session:
+            done = await fan_out.tell_events(session, now=datetime.now(UTC), limit=200)
+        if not done.more:
+            return
+
+
+async def told(database: Database, org_id: str | None, source: str) -> dict[tuple[str, str], str]:
+    """Return who was told over what of a source, and how that stands."""
+    row = NotificationRow
+    whose = row.org_id == org_id if org_id else row.org_id.is_(None)
+    async with database.platform() as session:
+        found = await session.execute(select(row.principal, row.channel, row.status).where(row.source == source, whose))
+        return {(principal, channel): status for principal, channel, status in found.all()}
+
+
+async def wants(database: Database, org_id: str, principal: str, choices: Mapping[str, Any], **clock: Any) -> None:
+    async with database.platform() as session:
+        wanted = Preferences(clock=Clock(**clock), choices=choices)
+        await notifications.put_preferences(
+            session, org_id=org_id, principal=principal, wanted=wanted, now=datetime.now(UTC)
+        )
+
+
+async def test_event_is_told_once_to_those_whose_role_it_is_for_over_their_verified_channels(db: Database) -> None:
+    org = await an_organization(db)
+    for name, role in (("ann", Role.OWNER), ("fin", Role.FINANCE), ("mem", Role.MEMBER), ("bot", Role.AUDITOR)):
+        await a_principal(db, org, name, role)
+    mail, pending = await a_channel(db, org, "ann"), await a_channel(db, org, "fin", verified=False)
+    (paid,) = await happened(db, org, "payout.paid")
+    await read_on(db)
+    await read_on(db)
+    assert await told(db, org, paid) == {("ann", INBOX): "sent", ("ann", mail): "queued", ("fin", INBOX): "sent"}
+    assert pending
+
+
+async def test_two_readers_at_once_tell_everything_once(db: Database) -> None:
+    org = await an_organization(db)
+    await a_principal(db, org, "ann", Role.OWNER)
+    await happened(db, org, *["payout.paid"] * 20)
+    alerts = [await raised(db, org) for _ in range(5)]
+
+    async def read() -> int:
+        async with db.platform() as session:
+            events = await fan_out.tell_events(session, now=datetime.now(UTC), limit=7)
+        return events.written
+
+    await asyncio.gather(*(read() for _ in range(6)), *(tell_alerts(db, *alerts) for _ in range(3)))
+    await read_on(db)
+    row = NotificationRow
+    async with db.platform() as session:
+        counts = await session.execute(
+            select(row.kind, func.count(), func.count(row.source.distinct()))
+            .where(row.org_id == org)
+            .group_by(row.kind)
+        )
+        assert {kind: (rows, sources) for kind, rows, sources in counts.all()} == {
+            "payout": (20, 20),
+            "alert_warning": (5, 5),
+        }
+
+
+async def test_reader_that_dies_before_its_commit_has_told_nothing(db: Database) -> None:
+    org = await an_organization(db)
+    await a_principal(db, org, "ann", Role.OWNER)
+    (paid,) = await happened(db, org, "payout.paid")
+    row = await raised(db, org)
+
+    async def dies() -> None:
+        async with db.platform() as session:
+            await fan_out.tell_events(session, now=datetime.now(UTC), limit=1000)
+            await fan_out.tell_alerts(session, {row.id: ()}, now=datetime.now(UTC))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await dies()
+    assert await told(db, org, paid) == {}
+    await read_on(db)
+    assert (await tell_alerts(db, row)).facts == 1
+    assert await told(db, org, paid) == await told(db, org, row.id) == {("ann", INBOX): "sent"}
+
+
+async def test_whoever_has_no_active_key_is_told_nothing(db: Database) -> None:
+    org = await an_organization(db)
+    for name in ("gone", "late"):
+        await a_principal(db, org, name, Role.OWNER)
+        await a_channel(db, org, name)
+    async with db.platform() as session:
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        await session.execute(
+            update(ApiKey).where(ApiKey.org_id == org, ApiKey.principal == "gone").values(revoked_at=past)
+        )
+    await a_principal(db, org, "expired", Role.OWNER, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    (paid,) = await happened(db, org, "payout.paid")
+    await read_on(db)
+    assert {principal for principal, _ in await told(db, org, paid)} == {"late"}
+
+
+async def test_what_is_chosen_is_done_and_what_has_to_reach_somebody_does(db: Database) -> None:
+    org = await an_organization(db)
+    await a_principal(db, org, "ann", Role.OWNER)
+    mail = await a_channel(db, org, "ann")
+    choices = {
+        "payout": {mail: Cadence.WEEKLY, INBOX: Cadence.OFF},
+        "refund": {mail: Cadence.INSTANT},
+        "chargeback": {mail: Cadence.OFF, INBOX: Cadence.OFF},
+    }
+    await wants(db, org, "ann", choices)
+    paid, refund, won = await happened(db, org, "payout.paid", "refund.failed", "chargeback.won")
+    await read_on(db)
+    assert await told(db, org, paid) == {("ann", mail): "waiting"}
+    assert await told(db, org, refund) == {("ann", mail): "queued"}
+    # Nobody is left of those who were told when she switched it off.
+    assert await told(db, org, won) == {("ann", INBOX): "sent"}
+
+
+async def test_what_a_contact_has_a_mail_of_is_not_mailed_again_to_that_address(db: Database) -> None:
+    org = await an_organization(db)
+    await a_principal(db, org, "ann", Role.OWNER)
+    same = await a_channel(db, org, "ann", address="Books@acme.example")
+    other = await a_channel(db, org, "ann", address="ann@acme.example")
+    async with db.platform() as session:
+        contacts = [Contact(address="books@acme.example", purposes=frozenset({Purpose.BILLING}))]
+        await contact.put(session, org, "en", contacts, by="x", now=datetime.now(UTC))
+    paid, failed = await happened(db, org, "payout.paid", "payment.failed")
+    await read_on(db)
+    assert {channel for _, channel in await told(db, org, paid)} == {INBOX, other}
+    assert {channel for _, channel in await told(db, org, failed)} == {INBOX, same, other}
+
+
+async def test_alert_is_told_to_each_side_that_it_is_for(db: Database) -> None:
+    org = await an_organization(db)
+    await a_principal(db, org, "ann", Role.OWNER)
+    operator = new_id("kim")
+    await a_principal(db, None, operator, Role.OPERATOR)
+    shared, ours, theirs = (
+        await raised(db, org),
+        await raised(db, org, shared=False),
+        await raised(db, org, for_operators=False),
+    )
+    await tell_alerts(db, shared, ours, theirs)
+    for row, org_side, our_side in ((shared, 1, 1), (ours, 0, 1), (theirs, 1, 0)):
+        assert (len(await told(db, org, row.id)), int((operator, INBOX) in await told(db, None, row.id))) == (
+            org_side,
+            our_side,
+        )
+    async with db.platform() as session:
+        assert shared.id not in {row.id for row in await alert.untold(session, now=datetime.now(UTC), limit=10_000)}
+
+
+async def test_snoozed_alert_waits_and_whom_an_escalation_calls_is_left_to_it(db: Database) -> None:
+    org = await an_organization(db)
+    await a_principal(db, org, "ann", Role.OWNER)
+    await a_principal(db, org, "adm", Role.ADMIN)
+    now = datetime.now(UTC)
+    row = await raised(db, org, severity="critical")
+    async with db.platform() as session:
+        await session.execute(update(Alert).where(Alert.id == row.id).values(snoozed_until=now + timedelta(hours=1)))
+    async with db.platform() as session:
+        assert row.id not in {each.id for each in await alert.untold(session, now=now, limit=10_000)}
+        later = await alert.untold(session, now=now + timedelta(hours=1), limit=10_000)
+        assert row.id in {each.id for each in later}
+    await tell_alerts(db, row, called=[Role.OWNER, Role.OPERATOR])
+    assert await told(db, org, row.id) == {("adm", INBOX): "sent"}
+
+
+async def test_step_of_an_escalation_calls_once_over_every_channel_at_once(db: Database) -> None:
+    org = await an_organization(db)
+    await a_principal(db, org, "ann", Role.OWNER)
+    await a_principal(db, org, "adm", Role.ADMIN)
+    mail = await a_channel(db, org, "ann")
+    await wants(db, org, "ann", {"alert_warning": {mail: Cadence.WEEKLY, INBOX: Cadence.OFF}})
+    row = await raised(db, org)
+    async with db.platform() as session:
+        assert await tell(session, row, (Role.OWNER,), "owner:0") == 2
+    async with db.platform() as session:
+        assert await tell(session, row, (Role.OWNER,), "owner:0") == 0
+        assert await tell(session, row, (Role.OWNER,), "owner:1800") == 2
+    assert await told(db, org, f"{row.id}:owner:0") == {("ann", INBOX): "sent", ("ann", mail): "queued"}
+    hidden = await raised(db, org, shared=False)
+    async with db.platform() as session:
+        assert await tell(session, hidden, (Role.OWNER,), "owner:0") == 0
+
+
+async def test_rule_is_told_over_its_own_channels_besides(db: Database) -> None:
+    org = await an_organization(db)
+    await a_principal(db, org, "fin", Role.FINANCE)
+    mail, other = await a_channel(db, org, "fin"), await a_channel(db, org, "fin")
+    about = fan_out.about_alert(await raised(db, org), for_platform=False)
+    async with db.platform() as session:
+        people = (await notifications.people(session, [org]))[org]
+    assert fan_out.recipients(about, people) == []
+    assert fan_out.recipients(about, people, also=[mail]) == [(people[0], {mail: Cadence.INSTANT})]
+    assert other in people[0].channels
+
+
+def test_recipients_of_two_organizations_never_share_a_name() -> None:
+    assert len({recipient_of(None, "kim"), recipient_of("org_1", "kim"), recipient_of("org_1", "Kim")}) == 2
+    assert SEALER.seals
