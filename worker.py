@@ -31,7 +31,6 @@ from activities.payment_escrows import PaymentEscrows
 from activities.payment_providers import ProviderActivities
 from activities.payout import PayoutActivities
 from activities.payout_schedule import PayoutScheduleActivities
-from activities.probe import ProbeActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.recovery import RecoveryActivities
 from activities.referral import ReferralActivities
@@ -53,7 +52,7 @@ from providers.notify.webhook import HttpWebhookSender, Receivers, WebhookSender
 from providers.payments.registry import Providers
 from runtime import collector, logs, metrics
 from runtime.database import Database
-from runtime.jobs import PROBE, SCHEDULES, invoicing_on, probing_every
+from runtime.jobs import SCHEDULES, invoicing_on
 from runtime.schedules import apply_schedules
 from runtime.sealing import OF_WEBHOOKS, Sealer
 from runtime.settings import Settings, ended_by_wrong_settings, read_settings
@@ -67,6 +66,7 @@ from workflows.auto_topup_sweep import AutoTopUpSweepWorkflow
 from workflows.creator_statements import CreatorStatementsWorkflow
 from workflows.customer import CustomerWorkflow
 from workflows.earnings_recovery import EarningsRecoveryWorkflow
+from workflows.escalation import EscalationWorkflow
 from workflows.escrow import EscrowWorkflow
 from workflows.escrow_sweep import EscrowSweepWorkflow
 from workflows.hold_expiry import HoldExpiryWorkflow
@@ -80,7 +80,6 @@ from workflows.payment import PaymentWorkflow
 from workflows.payment_sweep import PaymentSweepWorkflow
 from workflows.payout import PayoutWorkflow
 from workflows.payout_sweep import PayoutSweepWorkflow
-from workflows.probe import ProbeWorkflow
 from workflows.provider_event import ProviderEventWorkflow
 from workflows.purchase_renewals import PurchaseRenewalsWorkflow
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
@@ -108,6 +107,7 @@ WORKFLOWS = [
     AutoTopUpWorkflow,
     CustomerWorkflow,
     EscrowSweepWorkflow,
+    EscalationWorkflow,
     EscrowWorkflow,
     HoldExpiryWorkflow,
     InboxSweepWorkflow,
@@ -124,7 +124,6 @@ WORKFLOWS = [
     EarningsRecoveryWorkflow,
     ScheduledPayoutsWorkflow,
     PayoutWorkflow,
-    ProbeWorkflow,
     ProviderEventWorkflow,
     PurchaseRenewalsWorkflow,
     ReconciliationWorkflow,
@@ -206,7 +205,6 @@ def make_worker(
         dunned_on=settings.dunned_on,
     )
     terms = TermsMaker.of(settings.payment_rules, providers, database, settings.sale_rules)
-    probing = ProbeActivities(database, client, escrows, terms, credits_minor=settings.probe_credits_minor)
     topups = AutoTopUpActivities(database, client, terms)
     referrals = ReferralActivities(
         database,
@@ -302,13 +300,6 @@ def make_worker(
             ).pay,
             recoveries.recover,
             recoveries.reverse,
-            probing.prepare,
-            probing.award,
-            probing.command,
-            probing.pay,
-            probing.refund,
-            probing.tidy,
-            probing.report,
             comparing.plan,
             comparing.begin,
             comparing.fetch_statement,
@@ -370,9 +361,7 @@ async def main() -> None:
         wait=timedelta(seconds=60),
     )
     await ensure_search_attributes(client)
-    probes = [] if settings.probe is None else [probing_every(settings.probe)]
-    retired = () if probes else (PROBE,)
-    await apply_schedules(client, [*SCHEDULES, invoicing_on(settings.usage_invoice_day), *probes], retired=retired)
+    await apply_schedules(client, [*SCHEDULES, invoicing_on(settings.usage_invoice_day)])
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

@@ -303,6 +303,7 @@ class InvoiceActivities:
                 message.details,
                 after.org_id,
             )
+        await alert.close_cases(session, after.invoice_id, ("invoice.books_refused",))
         was, waits = held.status is CollectionStatus.PAUSED, after.status is CollectionStatus.PAUSED
         if waits and (not was or held.paused_for is not after.paused_for):
             reason = after.paused_for or Pause.UNANSWERED

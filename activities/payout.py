@@ -192,6 +192,7 @@ class PayoutActivities:
             await audit.record(
                 session, message.actor_detail, f"payout.{message.event}", after.payout_id, message.details, after.org_id
             )
+        await alert.close_cases(session, after.payout_id, ("payout.books_refused",))
         if changed and message.event in ALERTED:
             await alert.raise_alert(
                 session,

@@ -5,7 +5,7 @@ from typing import Literal
 from contracts.escrow import Declined
 from domain.access import Actor
 
-Kind = Literal["escrow", "invoice", "payment", "payout", "subscription", "webhook_endpoint"]
+Kind = Literal["alert", "escrow", "invoice", "payment", "payout", "subscription", "webhook_endpoint"]
 #: The note of a signal that was refused, which changes nothing.
 REFUSED = "command_refused"
 

@@ -123,6 +123,7 @@ class SubscriptionActivities:
                         rules=self._rules,
                         dunned_on=self._dunned_on,
                     )
+                await alert.close_cases(session, after.subscription_id, ("subscription.books_refused",))
                 if message.handled:
                     await provider_event.mark(
                         session, after.provider, message.handled, status="handled", payment_id=None, handled=True

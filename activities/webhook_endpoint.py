@@ -41,7 +41,7 @@ from domain.webhook.delivery import (
     pace_after,
     verdict,
 )
-from domain.webhook.endpoint import RECEIPT_WINDOW, WHY, Endpoint, GivenUp, Ordering, Outcome
+from domain.webhook.endpoint import GIVEN_UP_ALERT, RECEIPT_WINDOW, WHY, Endpoint, GivenUp, Ordering, Outcome
 from models.event import EventRow
 from models.webhook_endpoint import WebhookEndpointRow
 from providers.notify.webhook import Outgoing, SigningKeys, WebhookSender
@@ -68,7 +68,6 @@ HEARTBEAT = 2.0
 LOOKS_EVERY, LOOKS_AT = 1.0, 5_000
 #: How many old answers are forgotten at a time.
 FORGETS = 5_000
-_GIVEN_UP = "webhook_endpoint.given_up"
 
 
 def body_of(row: EventRow) -> bytes:
@@ -206,16 +205,17 @@ class WebhookEndpointActivities:
         if message.actor_detail is not None:
             kind = f"webhook_endpoint.{message.event}"
             await audit.record(session, message.actor_detail, kind, after.endpoint_id, message.details, after.org_id)
+        await alert.close_cases(session, after.endpoint_id, ("webhook_endpoint.books_refused",))
         if message.event != "given_up":
             return
         why = WHY[GivenUp(str(message.details["why"]))]
         await alert.raise_alert(
             session,
-            kind=_GIVEN_UP,
+            kind=GIVEN_UP_ALERT,
             subject=after.endpoint_id,
             detail=f"The webhook endpoint {after.endpoint_id} was disabled. {why} Events wait until it is enabled.",
             org_id=after.org_id,
-            key=f"{_GIVEN_UP}:{after.endpoint_id}:{after.version}",
+            key=f"{GIVEN_UP_ALERT}:{after.endpoint_id}:{after.version}",
             shared=True,
         )
         await mail.queue(

@@ -8,6 +8,7 @@ from contracts.auto_topup import AutoTopUpInput
 from contracts.base import Message
 from contracts.billing_run import BillingRun
 from contracts.customer import CustomerInput
+from contracts.escalation import EscalationInput
 from contracts.escrow import EscrowInput
 from contracts.invoice import InvoiceInput, InvoiceSignal
 from contracts.payment import PaymentInput, ProviderEventInput, ProviderEventSignal
@@ -19,6 +20,7 @@ from contracts.subscription import SubscriptionEventSignal, SubscriptionInput
 from contracts.usage import UsageSync
 from contracts.webhook_endpoint import WebhookEndpointInput, WebhookNews
 from domain.access import Actor, Role
+from domain.alert.presentation import summary as escalation_summary
 from domain.billing_run.period import month_text
 from domain.escrow.presentation import summary as escrow_summary
 from domain.escrow.state import EscrowStatus
@@ -26,6 +28,7 @@ from domain.ids import (
     auto_topup_workflow_id,
     billing_run_workflow_id,
     customer_workflow_id,
+    escalation_workflow_id,
     escrow_workflow_id,
     invoice_workflow_id,
     payment_workflow_id,
@@ -238,6 +241,18 @@ def auto_topup_run(start: AutoTopUpInput) -> Run:
         reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(f"buys {format_amount(start.credits_minor, CREDIT)} credits, because the balance is low"),
         attributes=search_attributes(org_id=start.org_id, amount_minor=start.credits_minor, currency=CREDIT),
+    )
+
+
+def escalation_run(start: EscalationInput) -> Run:
+    """Return the run that calls people for an alert; there is one of it."""
+    return Run(
+        workflow="escalation",
+        workflow_id=escalation_workflow_id(start.alert_id),
+        start=start,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        summary=cut_summary(escalation_summary(start.kind, start.subject)),
+        attributes=search_attributes(org_id=start.org_id, state="firing"),
     )
 
 

@@ -252,14 +252,14 @@ def auto_topup_workflow_id(org_id: str, number: int) -> str:
     return bounded(f"auto-topup/{org_id}/{number}")
 
 
+def escalation_workflow_id(alert_id: str) -> str:
+    """Name the run that calls people for an alert."""
+    return bounded(f"escalation/{alert_id}")
+
+
 def auto_topup_command_id(org_id: str, number: int) -> str:
     """Name the command of the one payment that a fall of an organization's balance makes."""
     return bounded(f"auto-topup:{org_id}:{number}")
-
-
-def probe_command_id(what: str) -> str:
-    """Name a command of the probe by what it does: once for all of them, or once for a run that is named in it."""
-    return bounded(f"probe:{what}")
 
 
 def subscription_id_of(command: str) -> str:

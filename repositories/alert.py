@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Update, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.alert.kinds import severity_of
 from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity
 from domain.errors import NotFound
 from domain.ids import is_id, uuid_id
@@ -47,14 +48,14 @@ async def raise_alert(
     key: str | None = None,
     shared: bool = False,
     for_operators: bool = True,
-    severity: Severity | str = Severity.WARNING,
+    severity: Severity | str | None = None,
     rule_id: str | None = None,
     window: str | None = None,
 ) -> bool:
     """Put an alert before the operators, once for each key; the key is that of `key_of` when left out.
 
-    One that is `shared` is read by its organization too, and one that is not `for_operators` by it alone. Returns
-    whether it is a new one: a key that was resolved does not fire again.
+    One that is `shared` is read by its organization too, and one that is not `for_operators` by it alone. Its severity
+    is that of its kind when left out. Returns whether it is a new one: a key that was resolved does not fire again.
     """
     number = (await session.execute(select(func.uuidv7()))).scalar_one()
     raised = await session.execute(
@@ -65,7 +66,7 @@ async def raise_alert(
             kind=kind,
             subject=subject,
             detail=detail,
-            severity=Severity(severity).value,
+            severity=Severity(severity or severity_of(kind)).value,
             org_id=org_id,
             shared=shared,
             for_operators=for_operators,
@@ -147,6 +148,11 @@ def _is(status: AlertStatus, *, by_organization: bool) -> Part:
         return (*part, Alert.org_acknowledged_at.is_(None)) if by_organization else part
     seen: ColumnElement[bool] = Alert.status == status.value
     return (Alert.resolved_at.is_(None), or_(seen, seen_by_organization) if by_organization else seen)
+
+
+async def find(session: AsyncSession, alert_id: str, *, lock: bool = False) -> Alert | None:
+    """Return an alert, None where there is none that the session may see; with `lock` for the transaction's change."""
+    return await session.get(Alert, alert_id, with_for_update=lock or None, populate_existing=True)
 
 
 async def page(

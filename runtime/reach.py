@@ -104,6 +104,15 @@ async def signal(
     )
 
 
+async def signal_running(client: Client, workflow_id: str, name: str) -> None:
+    """Signal the run that lives, without anything else; where there is none, nobody is waiting for it."""
+    try:
+        await client.get_workflow_handle(workflow_id).signal(name)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+
+
 async def start_missing(client: Client, run: Run, *, rpc_timeout: timedelta | None = None) -> bool:
     """Start the run when there is none; one that lives, or that may have no other after it, learns nothing of it.
 

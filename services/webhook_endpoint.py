@@ -15,6 +15,7 @@ from domain.events import Event
 from domain.webhook import endpoint as rules
 from domain.webhook.delivery import DeliveryStatus
 from domain.webhook.endpoint import (
+    GIVEN_UP_ALERT,
     MOST,
     REPLAY_MOST,
     REPLAY_WITHIN,
@@ -29,7 +30,7 @@ from domain.webhook.endpoint import (
 )
 from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from providers.notify.webhook import SigningKeys, new_private_key, new_secret, public_key_of
-from repositories import audit, event, organization
+from repositories import alert, audit, event, organization
 from repositories import webhook_delivery as deliveries
 from repositories import webhook_endpoint as endpoints
 from runtime.identity import new_id
@@ -161,6 +162,7 @@ async def change(
         if enable and held.status is not EndpointStatus.ENABLED:
             outcome = rules.enabled(held, actor=by)
             columns |= {"slow_until": None, "slowed": 0, "failing_since": None, "wakes_at": now}
+            await alert.close_cases(session, endpoint_id, (GIVEN_UP_ALERT,))
         await _write(session, actor, outcome, command_id, now, **columns)
     return await _get(session, endpoint_id)
 

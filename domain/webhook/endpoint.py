@@ -45,6 +45,9 @@ class EndpointStatus(StrEnum):
 #: Nothing is sent any more.
 ENDED = frozenset({EndpointStatus.DISABLED, EndpointStatus.DELETED})
 
+#: The kind of the alert about an endpoint that was disabled, until it is enabled again.
+GIVEN_UP_ALERT = "webhook_endpoint.given_up"
+
 
 class GivenUp(StrEnum):
     """Why an endpoint is disabled without anybody asking for it."""

@@ -236,7 +236,9 @@ def codes_in_source(sources: tuple[str, ...] = SOURCES) -> set[str]:
                         value = node.value
                 if isinstance(value, ast.JoinedStr):
                     end = ast.unparse(value).strip("f'\"").removeprefix("{kind}").removeprefix("{self._kind}")
-                    found |= {kind + end for kind in ("escrow", "invoice", "payment", "payout", "webhook_endpoint")}
+                    found |= {
+                        kind + end for kind in ("alert", "escrow", "invoice", "payment", "payout", "webhook_endpoint")
+                    }
                 if isinstance(value, ast.Constant) and isinstance(value.value, str) and pattern.fullmatch(value.value):
                     found.add(value.value)
     return found

@@ -25,6 +25,7 @@ from contracts import (
     billing_run,
     catch_up,
     customer,
+    escalation,
     holds,
     invoice,
     lots,
@@ -32,7 +33,6 @@ from contracts import (
     marketplace,
     payment,
     payout,
-    probe,
     recovery,
     referral,
     reputation,
@@ -51,6 +51,9 @@ from contracts import (
 )
 from contracts import escrow as messages
 from contracts.base import Message
+from domain.access import Role
+from domain.alert.escalation import Case, Step
+from domain.alert.life import AlertStatus, Severity
 from domain.escrow import commands
 from domain.escrow.state import Artifact, Milestone
 from domain.invoice.collection import Collection, CollectionMethod, CollectionStatus, Pause, Standing
@@ -391,7 +394,7 @@ def samples() -> dict[str, Message]:
         lots.ExpireLots(now=e.T0, limit=500),
         lots.ExpiredLots(count=1),
         lots.LotExpiry(now=e.T0, limit=500, count=1),
-        *probe_messages(),
+        *escalation_messages(command),
         *payout_messages(command),
         *webhook_messages(command),
         *invoice_messages(command),
@@ -522,20 +525,35 @@ def unset(messages: Iterable[object]) -> set[str]:
     return {key for key, is_set in found.items() if not is_set}
 
 
-def probe_messages() -> Iterator[Message]:
-    """Return one of each message of the probe."""
-    parties = probe.ProbeParties(payer_org_id="org_1", payee_org_id="org_2", payee_agent_id="agt_2", pays=True)
-    yield probe.PrepareProbe(run="probe-1")
-    yield parties
-    yield probe.ProbeStep(run="probe-1", step="refund", parties=parties, contract_id="ctr_1", payment_id="pay_1")
-    yield probe.ProbeStepDone(contract_id="ctr_1", payment_id="pay_1", why="x")
-    yield probe.TidyProbe(run="probe-1")
-    yield probe.TidiedProbe(escrows=1, payments=1, conversions=1)
-    yield probe.ReportProbe(run="probe-1", step="fund", why="x")
-    yield probe.ReportedProbe(raised=True)
-    step = probe.ProbeStepTime(step="fund", ms=50)
-    yield step
-    yield probe.ProbeResult(steps=(step,), failed="fund", why="x")
+def escalation_messages(command: Mapping[str, object]) -> list[Message]:
+    """One message of each kind about an alert that people are called for, with every field set."""
+    case = Case(
+        alert_id="alr_1",
+        kind="payment.dispute_opened",
+        subject="pay_1",
+        detail="d",
+        severity=Severity.CRITICAL,
+        status=AlertStatus.FIRING,
+        raised_at=e.T0,
+        ladder=(Step(role=Role.OWNER, after=timedelta(minutes=30)),),
+        org_id="org_1",
+        shared=True,
+        seen_by_organization=True,
+        snoozed_until=e.T0,
+        org_snoozed_until=e.T0,
+    )
+    alert = {"alert_id": "alr_1"}
+    return [
+        escalation.EscalationInput(**alert, kind="k", subject="pay_1", org_id="org_1", taken=("owner:0",)),
+        escalation.EscalationResult(outcome="acknowledged", taken=("owner:0",)),
+        escalation.LookAtAlert(**alert),
+        escalation.SeenAlert(case=case),
+        escalation.TakeStep(**alert, step="owner:0"),
+        escalation.TookStep(called=True),
+        escalation.AcknowledgeAlert(**alert, actor=command["actor"]),
+        escalation.AcknowledgedAlert(declined=messages.Declined(code="c", detail="d", extra={"field": "f"})),
+        escalation.EscalationSignal(operator="kim", command_id="ticket-1", acknowledge="alr_1"),
+    ]
 
 
 def webhook_messages(command: Mapping[str, object]) -> list[Message]:

@@ -18,11 +18,14 @@ from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.tenancy import listed_organization
 from api.v1.alerts.schemas import AlertSnooze, AlertView
 from domain.access import Actor, Permission
+from domain.alert.kinds import ladder_of
 from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, judge_snooze
 from domain.errors import Invalid, NotFound
+from domain.ids import escalation_workflow_id
 from models.alert import Alert
 from repositories import alert as alerts
 from repositories import audit
+from runtime import reach
 
 router = APIRouter(tags=["alerts"])
 
@@ -133,4 +136,9 @@ async def _answer(
         row, changed = await change(session, alert_id)
         if changed:
             await audit.record(session, actor, action, row.id, {"kind": row.kind, **details}, row.org_id)
-        return AlertView.of(row, actor)
+        answer = AlertView.of(row, actor)
+    if changed and deps.temporal is not None and ladder_of(answer.kind):
+        # A run that does not hear of it looks before it calls anybody.
+        run = escalation_workflow_id(alert_id)
+        deps.background.begin(f"{run}/{action}", partial(reach.signal_running, deps.temporal, run, "news"))
+    return answer

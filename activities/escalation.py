@@ -1,0 +1,105 @@
+"""Calls people for alerts that nobody answers."""
+
+from collections.abc import Awaitable, Callable, Collection
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from activities.seals import Seals
+from contracts.escalation import (
+    AcknowledgeAlert,
+    AcknowledgedAlert,
+    LookAtAlert,
+    SeenAlert,
+    TakeStep,
+    TookStep,
+)
+from domain.access import Role
+from domain.alert.escalation import Case, due_at
+from domain.alert.kinds import ladder_of
+from domain.alert.life import AlertStatus, Severity
+from models.alert import Alert
+from repositories import alert as alerts
+from repositories import audit
+from runtime.database import Database
+
+#: Has people of some roles told of an alert once for each step, in the caller's transaction.
+Teller = Callable[[AsyncSession, Alert, Collection[Role], str], Awaitable[object]]
+
+
+class EscalationActivities:
+    """The effects of `EscalationWorkflow`."""
+
+    def __init__(self, database: Database, tell: Teller, *, sealed_signals: bool = False) -> None:
+        """Take the database, as the platform, what tells people, and whether signals have to be sealed."""
+        self._database = database
+        self._tell = tell
+        self._seals = Seals("alert", required=sealed_signals)
+
+    @activity.defn(name="look_at_alert")
+    async def look(self, message: LookAtAlert) -> SeenAlert:
+        """Read how an alert stands.
+
+        Effect: none.
+        Idempotent by: changing nothing.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            row = await alerts.find(session, message.alert_id)
+        return SeenAlert(case=None if row is None else case_of(row))
+
+    @activity.defn(name="take_escalation_step")
+    async def take(self, message: TakeStep) -> TookStep:
+        """Tell those of a step, unless somebody has answered meanwhile.
+
+        Effect: notifications.
+        Idempotent by: the step, of which each of them is told once.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            # Locked, so that who answers meanwhile does it before or after.
+            row = await alerts.find(session, message.alert_id, lock=True)
+            if row is None:
+                return TookStep()
+            case = case_of(row)
+            step = next((step for step in case.ladder if step.name == message.step), None)
+            if step is None or due_at(case, step) is None:
+                return TookStep()
+            await self._tell(session, row, (step.role,), step.name)
+        return TookStep(called=True)
+
+    @activity.defn(name="acknowledge_alert")
+    async def acknowledge(self, message: AcknowledgeAlert) -> AcknowledgedAlert:
+        """Write that an operator has seen the alert.
+
+        Effect: the alert is acknowledged, with an entry of the audit trail.
+        Idempotent by: the alert's own time of it.
+        Fails with: nothing that is final.
+        """
+        declined = self._seals.declined(message.actor)
+        if declined is not None:
+            return AcknowledgedAlert(declined=declined)
+        async with self._database.platform() as session:
+            row, changed = await alerts.acknowledge(session, message.alert_id, message.actor.principal)
+            if changed:
+                await audit.record(session, message.actor, "alert.acknowledge", row.id, {"kind": row.kind}, row.org_id)
+        return AcknowledgedAlert()
+
+
+def case_of(row: Alert) -> Case:
+    """Return what an escalation decides by."""
+    return Case(
+        alert_id=row.id,
+        kind=row.kind,
+        subject=row.subject,
+        detail=row.detail,
+        severity=Severity(row.severity),
+        status=AlertStatus(row.status),
+        raised_at=row.created_at,
+        ladder=ladder_of(row.kind),
+        org_id=row.org_id,
+        shared=row.shared,
+        seen_by_organization=row.org_acknowledged_at is not None,
+        snoozed_until=row.snoozed_until,
+        org_snoozed_until=row.org_snoozed_until,
+    )

@@ -1,0 +1,94 @@
+"""Who is called when nobody answers an alert: the steps of a ladder, each some time after the alert was raised.
+
+The steps of an organization are over when it has acknowledged the alert for itself, and wait while it is snoozed there;
+those of operators likewise. So a tenant that has seen what operators should look at does not keep them from hearing of
+it. All are over when the alert is acknowledged by those whom it is for, or resolved.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domain.access import PLATFORM_ROLES, Role
+from domain.agenda import Wait
+from domain.alert.life import AlertStatus, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Whose turn it is, and how long after the alert was raised."""
+
+    role: Role
+    after: timedelta
+
+    @property
+    def name(self) -> str:
+        """What a step that was taken is remembered by, whatever becomes of the ladder."""
+        return f"{self.role.value}:{int(self.after.total_seconds())}"
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether it calls people of the platform."""
+        return self.role in PLATFORM_ROLES
+
+    def __str__(self) -> str:
+        """Say it to operators."""
+        hours, seconds = divmod(int(self.after.total_seconds()), 3600)
+        return f"{self.role.value} after {hours}:{seconds // 60:02} h"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """An alert that somebody is called for, as the database has it.
+
+    Attributes:
+        seen_by_organization: it has acknowledged the alert for itself.
+        shared: its organization can read it; nobody there is called otherwise.
+        snoozed_until: by operators; `org_snoozed_until`, by its organization.
+    """
+
+    alert_id: str
+    kind: str
+    subject: str
+    detail: str
+    severity: Severity
+    status: AlertStatus
+    raised_at: datetime
+    ladder: tuple[Step, ...]
+    org_id: str | None = None
+    shared: bool = False
+    seen_by_organization: bool = False
+    snoozed_until: datetime | None = None
+    org_snoozed_until: datetime | None = None
+
+
+def due_at(case: Case, step: Step) -> datetime | None:
+    """Return when a step is due; None where nobody is called by it any more, or ever."""
+    if case.status is not AlertStatus.FIRING:
+        return None
+    if not step.is_ours and (case.org_id is None or not case.shared or case.seen_by_organization):
+        return None
+    at, snoozed = case.raised_at + step.after, case.snoozed_until if step.is_ours else case.org_snoozed_until
+    return at if snoozed is None else max(at, snoozed)
+
+
+def agenda(case: Case, taken: Collection[str], now: datetime) -> Step | Wait | None:
+    """Return whom to call now, or until when nobody is called; None when all who answer were called, or somebody did.
+
+    Args:
+        case: as the database has it now.
+        taken: names of the steps that were taken.
+        now: of the run.
+    """
+    ahead = [
+        (at, step.after, number)
+        for number, step in enumerate(case.ladder)
+        if step.name not in taken and (at := due_at(case, step)) is not None
+    ]
+    if not ahead:
+        return None
+    at, _, number = min(ahead)
+    step = case.ladder[number]
+    if at <= now:
+        return step
+    return Wait(until=at, why=f"nobody has answered: {step.role.value} is called then")

@@ -1,0 +1,125 @@
+"""What is known of each kind of alert: how much it matters, who closes it, and who is called when nobody answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from domain.access import Role
+from domain.alert.escalation import Step
+from domain.alert.life import Severity
+
+Ladder = tuple[Step, ...]
+
+#: The organization's own matter, which its people have to hear of.
+OWNERS: Ladder = (
+    Step(role=Role.OWNER, after=timedelta()),
+    Step(role=Role.ADMIN, after=timedelta(minutes=30)),
+)
+#: The organization's matter, in which operators act for it when it does not answer.
+OWNERS_FIRST: Ladder = (*OWNERS, Step(role=Role.OPERATOR, after=timedelta(hours=2)))
+#: The platform's matter.
+OPERATORS: Ladder = tuple(
+    Step(role=Role.OPERATOR, after=after)
+    for after in (timedelta(), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=8))
+)
+
+#: Who closes an alert that its case does not close.
+OPERATOR, ORGANIZATION = "an operator", "its organization, or an operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of alerts.
+
+    Attributes:
+        severity: what it is raised with where nothing else is said.
+        closed_by: what resolves it, as in `docs/alerts.md`.
+        ladder: who is called, and how long after it was raised; empty where nobody is.
+    """
+
+    closed_by: str
+    severity: Severity = Severity.WARNING
+    ladder: Ladder = ()
+
+
+_TAKEN = "its next event that the books take"
+_DECIDED = "the decision of the chargeback"
+_SENT = "the payout, sent or failed"
+_BY_HAND = Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS)
+_REFUSED = Kind(closed_by=_TAKEN, severity=Severity.CRITICAL, ladder=OPERATORS)
+_DISPUTE = Kind(closed_by=_DECIDED, severity=Severity.CRITICAL, ladder=OWNERS_FIRST)
+_TOLD = Kind(closed_by=OPERATOR, severity=Severity.INFO)
+
+#: Every kind that code raises. Rules name theirs themselves; of those, the ones that call somebody are here too.
+KINDS: Mapping[str, Kind] = {
+    "api_key.made_for_signatory": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
+    "approval.requested": Kind(closed_by="its decision"),
+    "billing.invoice_failed": Kind(closed_by=OPERATOR),
+    "billing.other_currency": Kind(closed_by=OPERATOR),
+    "credits.auto_topup_cap": Kind(closed_by=OPERATOR),
+    "credits.auto_topup_off": Kind(closed_by=OPERATOR),
+    "credits.exhausted": Kind(closed_by=ORGANIZATION, severity=Severity.CRITICAL, ladder=OWNERS),
+    "credits.low": Kind(closed_by=ORGANIZATION),
+    "customer.unused_cash": Kind(closed_by=OPERATOR),
+    "document.not_made": Kind(closed_by=OPERATOR),
+    "earnings.recovered": _TOLD,
+    "earnings.recovered_in_vain": Kind(closed_by=OPERATOR),
+    "escrow.books_refused": _REFUSED,
+    "escrow.decision_overdue": Kind(closed_by="the decision", severity=Severity.CRITICAL, ladder=OPERATORS),
+    "escrow.start_refused": _BY_HAND,
+    "fraud_suspected": _BY_HAND,
+    "invoice.books_refused": _REFUSED,
+    "invoice.stuck": Kind(closed_by="its next step"),
+    "invoice.waits_for_operator": Kind(closed_by="the operator's decision"),
+    "mail.no_server": Kind(closed_by=OPERATOR),
+    "mail.undelivered": Kind(closed_by=OPERATOR),
+    "payment.books_refused": _REFUSED,
+    "payment.debt": Kind(closed_by="the debt, when it is paid"),
+    "payment.dispute_inquiry": Kind(closed_by=_DECIDED),
+    "payment.dispute_lost": Kind(closed_by="the money, when it comes back; else an operator"),
+    "payment.dispute_opened": _DISPUTE,
+    "payment.dispute_reopened": _DISPUTE,
+    "payment.overdue": Kind(closed_by="the payment, when it is over"),
+    "payment.purpose_gone": Kind(closed_by=OPERATOR),
+    "payment.refund_failed": Kind(closed_by=OPERATOR),
+    "payment.refund_taken_over": Kind(closed_by=OPERATOR),
+    "payment.reversed": Kind(closed_by=OPERATOR),
+    "payment.start_refused": _BY_HAND,
+    "payout.bank_refused": Kind(closed_by=OPERATOR),
+    "payout.books_refused": _REFUSED,
+    "payout.destination_changed": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
+    "payout.failed": Kind(closed_by=OPERATOR),
+    "payout.reversal_refused": Kind(closed_by=OPERATOR),
+    "payout.unknown": Kind(closed_by=_SENT),
+    "payout.waiting_for_funds": Kind(closed_by=_SENT),
+    "probe_failed": Kind(closed_by="its rule", severity=Severity.CRITICAL, ladder=OPERATORS),
+    "provider_down": Kind(closed_by="its rule", severity=Severity.CRITICAL, ladder=OPERATORS),
+    "reconciliation.difference": Kind(closed_by="the discrepancy, when it is resolved"),
+    "reconciliation.failed": Kind(closed_by="a later run that covers the window"),
+    "referral.taken_back": _TOLD,
+    "reputation.sudden_change": Kind(closed_by=OPERATOR),
+    "spend.burst": Kind(closed_by=ORGANIZATION),
+    "spend.no_rate": Kind(closed_by=OPERATOR),
+    "spend.refused": Kind(closed_by=ORGANIZATION),
+    "spend.threshold": Kind(closed_by=ORGANIZATION),
+    "subscription.books_refused": _REFUSED,
+    "tax.country_unproven": Kind(closed_by=OPERATOR),
+    "tax.vat_not_in_force": Kind(closed_by=OPERATOR),
+    "usage.not_charged": Kind(closed_by=OPERATOR),
+    "usage.not_counted": Kind(closed_by=OPERATOR),
+    "webhook.wrong_mode": Kind(closed_by=OPERATOR),
+    "webhook_endpoint.books_refused": _REFUSED,
+    "webhook_endpoint.given_up": Kind(closed_by="the endpoint, enabled again", ladder=OWNERS),
+}
+
+
+def severity_of(kind: str) -> Severity:
+    """Return how much a kind matters; a rule that says nothing warns."""
+    known = KINDS.get(kind)
+    return Severity.WARNING if known is None else known.severity
+
+
+def ladder_of(kind: str) -> Ladder:
+    """Return who is called when nobody answers; empty where nobody is."""
+    known = KINDS.get(kind)
+    return () if known is None else known.ladder

@@ -1,0 +1,103 @@
+"""Who is called when nobody answers an alert, and when."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.access import Role
+from domain.agenda import Wait
+from domain.alert.escalation import Case, Step, agenda
+from domain.alert.kinds import KINDS, OPERATORS, OWNERS, OWNERS_FIRST
+from domain.alert.life import AlertStatus, Severity
+from domain.alert.presentation import details
+
+T0 = datetime(2026, 3, 1, tzinfo=UTC)
+CASE = Case(
+    alert_id="alr_1",
+    kind="payment.dispute_opened",
+    subject="pay_1",
+    detail="A chargeback *was* opened",
+    severity=Severity.CRITICAL,
+    status=AlertStatus.FIRING,
+    raised_at=T0,
+    ladder=OWNERS_FIRST,
+    org_id="org_1",
+    shared=True,
+)
+OURS = replace(CASE, ladder=OPERATORS, org_id=None, shared=False)
+
+
+def hours(count: float) -> datetime:
+    return T0 + timedelta(hours=count)
+
+
+def calls(case: Case, *, start: datetime = T0) -> list[tuple[str, float]]:
+    """Play a run in which nothing changes any more: whom it calls, and after how many hours."""
+    taken: list[str] = []
+    called, now = [], start
+    while (item := agenda(case, taken, now)) is not None:
+        if isinstance(item, Step):
+            taken.append(item.name)
+            called.append((item.role.value, (now - T0) / timedelta(hours=1)))
+        else:
+            assert item.until > now
+            now = item.until
+    return called
+
+
+ALL = [("owner", 0), ("admin", 0.5), ("operator", 2)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ALL),
+        ({"status": AlertStatus.ACKNOWLEDGED}, []),
+        ({"status": AlertStatus.RESOLVED}, []),
+        # What an organization has seen, operators hear of all the same.
+        ({"seen_by_organization": True}, ALL[2:]),
+        ({"shared": False}, ALL[2:]),
+        ({"org_id": None}, ALL[2:]),
+        ({"org_snoozed_until": hours(1)}, [("owner", 1), ("admin", 1), ("operator", 2)]),
+        ({"org_snoozed_until": hours(30 * 24)}, [("operator", 2), ("owner", 720), ("admin", 720)]),
+        ({"snoozed_until": hours(3)}, [*ALL[:2], ("operator", 3)]),
+        ({"snoozed_until": hours(-1)}, ALL),
+        ({"ladder": ()}, []),
+        ({"ladder": OWNERS, "seen_by_organization": True}, []),
+    ],
+)
+def test_people_are_called_in_their_turn_until_their_side_answers(changes, expected):
+    assert calls(replace(CASE, **changes)) == expected
+
+
+def test_each_is_called_once_by_a_run_that_begins_late():
+    assert calls(CASE, start=hours(1)) == [("owner", 1), ("admin", 1), ("operator", 2)]
+    assert calls(OURS) == [("operator", at) for at in (0, 0.5, 2, 8)]
+
+
+def test_a_step_that_was_taken_is_known_when_the_ladder_changes():
+    longer = replace(CASE, ladder=(Step(role=Role.FINANCE, after=timedelta()), *OWNERS_FIRST))
+    item = agenda(longer, {step.name for step in OWNERS}, hours(1))
+    assert item == longer.ladder[0]
+    waits = agenda(longer, {step.name for step in longer.ladder[:3]}, hours(1))
+    assert isinstance(waits, Wait)
+    assert (waits.until, "operator" in waits.why) == (hours(2), True)
+
+
+def test_ladders_have_steps_that_differ_and_call_operators_only_for_what_they_may_see():
+    for name, kind in KINDS.items():
+        assert len({step.name for step in kind.ladder}) == len(kind.ladder), name
+        assert [step.after for step in kind.ladder] == sorted(step.after for step in kind.ladder), name
+        assert not kind.ladder or kind.ladder[0].after == timedelta(), name
+
+
+def test_operators_read_who_was_called_and_who_is_next():
+    text = details(CASE, {OWNERS[0].name}, "operator is required.")
+    assert "- owner after 0:00 h: called" in text
+    assert "- admin after 0:30 h: is called at 2026-03-01 00:30:00 UTC unless somebody answers" in text
+    assert "the last signal was refused: operator is required" in text
+    assert "*was*" not in text
+    over = details(replace(CASE, status=AlertStatus.RESOLVED), ())
+    assert "- operator after 2:00 h: is not called" in over
+    assert "signal" not in over

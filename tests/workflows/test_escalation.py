@@ -1,0 +1,178 @@
+"""Runs that call one after the other for an alert, until somebody answers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.escalation import EscalationActivities
+from contracts.escalation import EscalationInput, EscalationSignal
+from contracts.runs import escalation_run
+from domain.access import Role
+from models.alert import Alert
+from repositories import alert as alerts
+from repositories import audit
+from runtime import reach
+from runtime.database import Database
+from runtime.identity import new_id
+from tests.support.histories import replay_and_keep
+from tests.support.looking import again
+from tests.workflows.conftest import with_plugin
+from workflows.escalation import EscalationWorkflow
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+
+@dataclass
+class Tower:
+    """Raises alerts, and keeps who was called for them."""
+
+    env: WorkflowEnvironment
+    client: Client
+    database: Database
+    called: list[tuple[str, str]] = field(default_factory=list)
+
+    async def tell(self, _session: AsyncSession, alert: Alert, roles: Collection[Role], step: str) -> None:
+        assert [step.partition(":")[0]] == [role.value for role in roles]
+        self.called.append((alert.id, step))
+
+    async def raised(self, kind: str = "payment.dispute_opened") -> Alert:
+        subject = new_id("pay")
+        async with self.database.platform() as session:
+            await alerts.raise_alert(
+                session, kind=kind, subject=subject, detail="Look.", org_id=new_id("org"), shared=True
+            )
+            return (await session.scalars(select(Alert).where(Alert.subject == subject))).one()
+
+    async def start(self, alert: Alert) -> WorkflowHandle[Any, Any]:
+        run = escalation_run(
+            EscalationInput(alert_id=alert.id, kind=alert.kind, subject=alert.subject, org_id=alert.org_id)
+        )
+        with self.env.with_time_skipping_disabled():
+            await reach.start_missing(self.client, run)
+        return self.client.get_workflow_handle(run.workflow_id)
+
+    def steps(self, alert: Alert) -> list[str]:
+        return [step for alert_id, step in self.called if alert_id == alert.id]
+
+    async def outcome(self, handle: WorkflowHandle[Any, Any]) -> Any:
+        """Let a week pass, and return what became of the run."""
+        passing = asyncio.ensure_future(self.env.fast_forward(handle, timedelta(days=7)))
+        result = await handle.result()
+        passing.cancel()
+        await asyncio.gather(passing, return_exceptions=True)
+        return result
+
+    async def called_by(self, alert: Alert, count: int) -> None:
+        while len(self.steps(alert)) < count:
+            await again()
+
+    async def shown(self, handle: WorkflowHandle[Any, Any]) -> str:
+        return str(await handle.query("__temporal_workflow_metadata"))
+
+
+@asynccontextmanager
+async def tower_on(env: WorkflowEnvironment, urls: Any, *, sealed_signals: bool = False) -> AsyncIterator[Tower]:
+    tower = Tower(env, with_plugin(env.client), Database(urls.tenant, urls.platform))
+    work = EscalationActivities(tower.database, tower.tell, sealed_signals=sealed_signals)
+    activities = [work.look, work.take, work.acknowledge]
+    async with Worker(tower.client, task_queue="bursar", workflows=[EscalationWorkflow], activities=activities):
+        yield tower
+    await tower.database.close()
+
+
+@pytest.fixture
+async def tower(idle_server: WorkflowEnvironment, database_urls: Any) -> AsyncIterator[Tower]:
+    async with tower_on(idle_server, database_urls) as made:
+        yield made
+
+
+OWNER, ADMIN, OPERATOR = "owner:0", "admin:1800", "operator:7200"
+
+
+async def test_everybody_is_called_in_turn_when_nobody_answers(tower: Tower) -> None:
+    alert = await tower.raised()
+    handle = await tower.start(alert)
+    assert await tower.outcome(handle) == {"outcome": "unanswered", "taken": [OWNER, ADMIN, OPERATOR]}
+    assert tower.steps(alert) == [OWNER, ADMIN, OPERATOR]
+    assert "operator after 2:00 h: called" in await tower.shown(handle)
+    await replay_and_keep(await handle.fetch_history(), "escalation_unanswered")
+    # Whoever starts it again starts nothing: what was called for was called for.
+    again_started = await tower.start(alert)
+    assert (await again_started.describe()).run_id == (await handle.describe()).run_id
+
+
+async def test_answer_ends_the_calls(tower: Tower) -> None:
+    alert = await tower.raised()
+    handle = await tower.start(alert)
+    await tower.called_by(alert, 1)
+    async with tower.database.tenant(alert.org_id or "") as session:
+        await alerts.acknowledge(session, alert.id, "owner", for_organization=True)
+    # For itself alone: operators are called, and the admin is not.
+    assert await tower.outcome(handle) == {"outcome": "unanswered", "taken": [OWNER, OPERATOR]}
+
+    alert = await tower.raised()
+    handle = await tower.start(alert)
+    await tower.called_by(alert, 1)
+    async with tower.database.platform() as session:
+        await alerts.close_cases(session, alert.subject, {alert.kind})
+    await handle.signal("news")
+    assert await tower.outcome(handle) == {"outcome": "resolved", "taken": [OWNER]}
+
+
+async def test_snooze_puts_the_calls_off(tower: Tower) -> None:
+    alert = await tower.raised("escrow.start_refused")
+    until = alert.created_at + timedelta(days=2)
+    async with tower.database.platform() as session:
+        await alerts.snooze(session, alert.id, until)
+    handle = await tower.start(alert)
+    assert (await tower.outcome(handle))["outcome"] == "unanswered"
+    assert len(tower.steps(alert)) == 4
+    described = await handle.describe()
+    assert described.close_time is not None
+    assert described.close_time >= until
+
+
+async def test_operator_acknowledges_by_a_signal_that_names_them(tower: Tower) -> None:
+    alert = await tower.raised()
+    handle = await tower.start(alert)
+    for given in ((), ("now",), (EscalationSignal(),), (EscalationSignal(operator="kim", acknowledge="alr_other"),)):
+        await handle.signal("acknowledge", *given)
+    while "is for another alert" not in await tower.shown(handle):
+        await again()
+    async with tower.database.platform() as session:
+        row = await alerts.find(session, alert.id)
+        assert row is not None
+        assert row.acknowledged_at is None
+    await handle.signal("acknowledge", EscalationSignal(operator="kim", acknowledge=alert.id))
+    assert (await tower.outcome(handle))["outcome"] == "acknowledged"
+    async with tower.database.platform() as session:
+        entries = await audit.page(session, org_id=alert.org_id, action=None, target=alert.id, before=None, limit=9)
+    assert [(entry.action, entry.principal) for entry in entries] == [("alert.acknowledge", "temporal-ui:kim")]
+    await replay_and_keep(await handle.fetch_history(), "escalation_acknowledged")
+
+
+async def test_signal_without_a_seal_answers_nothing_where_seals_are_asked_for(
+    idle_server: WorkflowEnvironment, database_urls: Any
+) -> None:
+    async with tower_on(idle_server, database_urls, sealed_signals=True) as tower:
+        alert = await tower.raised()
+        handle = await tower.start(alert)
+        await handle.signal("acknowledge", EscalationSignal(operator="kim"))
+        assert (await tower.outcome(handle))["outcome"] == "unanswered"
+        assert "not verified" in await tower.shown(handle)
+
+
+async def test_alert_that_is_gone_calls_nobody(tower: Tower) -> None:
+    alert = Alert(id=new_id("alr"), kind="payment.dispute_opened", subject="x")
+    assert (await tower.outcome(await tower.start(alert)))["outcome"] == "gone"
+    assert tower.steps(alert) == []
