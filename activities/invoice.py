@@ -44,7 +44,7 @@ from runtime import reach
 from runtime.database import Database
 from runtime.identity import new_id
 from services import invoice as invoices
-from services import mail
+from services import invoice_end, mail
 from services.invoice_collection import require_not_requested
 from services.payment_method import default_method
 from services.payment_terms import TermsMaker
@@ -286,11 +286,11 @@ class InvoiceActivities:
         two_above = None if message.actor_detail is None else self._two_above
         match message.event:
             case "given_up":
-                await invoices.give_up(session, actor, after.invoice_id, key, message.at, two_above=two_above)
+                await invoice_end.give_up(session, actor, after.invoice_id, key, message.at, two_above=two_above)
             case "voided":
-                await invoices.void(session, actor, after.invoice_id, key, message.at, two_above=two_above)
+                await invoice_end.void(session, actor, after.invoice_id, key, message.at, two_above=two_above)
             case "resumed" | "charge_requested":
-                await invoices.resume(session, actor, after.invoice_id, message.at)
+                await invoice_end.resume(session, actor, after.invoice_id, message.at)
 
     async def _tell(self, session: AsyncSession, held: Collection, message: RecordCollection) -> None:
         after = message.collection

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,20 +18,16 @@ from domain import accounts
 from domain.accounts import Account
 from domain.errors import NotFound
 from domain.ids import is_id
-from domain.invoice.booking import Leg, Part, lots_document, parts_of
-from domain.invoice.lines import Discount, InvoiceLine
+from domain.invoice.booking import Leg, lots_document
 from domain.invoice.series import number_text, prefix_of
 from domain.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor
-from domain.tax.rates import NO_TAX
 from ledger.errors import translated
-from ledger.invariants import Invariant
 from models.invoice import InvoicePayment, InvoiceRow, NumberSequence
 from repositories import command
+from repositories.invoice_line import discounts_of, lines_of
 from repositories.listing import newest
 
 MISSING = "There is no such invoice."
-_ALWAYS = frozenset({"description", "quantity", "unit_minor"})
-_USUAL = {field.name: field.default for field in fields(InvoiceLine)}
 _ASKED = ("org_id", "currency", "note", "created_by", "includes_tax", "applies_credits")
 
 
@@ -44,59 +40,6 @@ def standing_of(row: InvoiceRow, of_payment_minor: int = 0) -> InvoiceBalance:
         of_payment_minor=of_payment_minor,
         settled_minor=row.prepaid_minor + row.credited_minor + row.written_off_minor,
     )
-
-
-def as_stored(lines: Sequence[InvoiceLine]) -> list[dict[str, Any]]:
-    """Write lines as the row keeps them: what is as usual is left out."""
-    return [
-        {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, usual in _USUAL.items()
-            if (value := getattr(line, name)) != usual or name in _ALWAYS
-        }
-        for line in lines
-    ]
-
-
-def lines_of(row: InvoiceRow) -> list[InvoiceLine]:
-    """Read the lines of a row."""
-    return [line_of(line) for line in row.lines]
-
-
-def line_of(stored: Mapping[str, Any]) -> InvoiceLine:
-    """Read one line; what was worked out for it when the invoice was finalised is no part of it."""
-    known = {name: value for name, value in stored.items() if name in _USUAL}
-    for name in ("period_start", "period_end"):
-        if name in known:
-            known[name] = datetime.fromisoformat(known[name])
-    if "wording" in known:
-        known["wording"] = tuple(tuple(phrase) for phrase in known["wording"])
-    return InvoiceLine(**known)
-
-
-def discounts_of(row: InvoiceRow) -> list[Discount]:
-    """Read the discounts that were asked for."""
-    return [
-        Discount(**{name: found[name] for name in ("description", "amount_minor", "share_e4") if name in found})
-        for found in row.discounts
-    ]
-
-
-def discounts_as_stored(discounts: Sequence[Discount]) -> list[dict[str, Any]]:
-    """Write discounts as the row keeps them."""
-    return [{name: value for name, value in asdict(each).items() if value is not None} for each in discounts]
-
-
-def parts_of_row(row: InvoiceRow) -> tuple[Part, ...]:
-    """Return what a finalised invoice booked to which account of the platform."""
-    nets = []
-    for stored in row.lines:
-        line = line_of(stored)
-        nets.append((line.stream, stored.get("tax", NO_TAX.code), stored.get("net_minor", line.amount_minor)))
-    taxes: dict[str, int] = {}
-    for each in row.taxes:
-        taxes[each["code"]] = taxes.get(each["code"], 0) + each["tax_minor"]
-    return parts_of(nets, taxes)
 
 
 async def made_before(session: AsyncSession, wanted: InvoiceRow, *, edited: bool = False) -> InvoiceRow | None:
@@ -416,158 +359,3 @@ async def _done_before(
     if found not in {None, row.id}:
         raise command.other_request()
     return found is not None
-
-
-#: What `verify` proves about these rows and the books.
-INVARIANTS = (
-    Invariant(
-        name="each organization's unpaid invoices equal its receivable account",
-        table="public.invoices",
-        unit="invoices",
-        violations="""
-        SELECT org_id || ' ' || currency || ': due ' || coalesce(stated, 0) || ', receivable ' || coalesce(held, 0)
-        FROM (
-            SELECT org_id, currency,
-                sum(total_minor - paid_minor - prepaid_minor - credited_minor - written_off_minor) AS stated
-            FROM public.invoices WHERE status NOT IN ('draft', 'void') GROUP BY org_id, currency
-        ) i
-        FULL JOIN (
-            SELECT split_part(a.path, '/', 2) AS org_id, a.asset AS currency, -sum(b.posted) AS held
-            FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
-            WHERE a.path LIKE 'org/%/receivable/%' GROUP BY a.path, a.asset
-        ) r USING (org_id, currency)
-        WHERE coalesce(stated, 0) <> coalesce(held, 0)
-        """,
-    ),
-    Invariant(
-        name="every invoice equals its lines, and has the transfers that booked and voided it",
-        table="public.invoices",
-        unit="invoices",
-        violations="""
-        SELECT id || ': subtotal ' || subtotal_minor || ', lines ' || coalesce(lines_minor::text, 'none') || ', tax ' ||
-            tax_minor || ', taxes ' || coalesce(taxes_minor::text, 'none') || ', to be issued ' || receivable ||
-            ', issued ' || coalesce(issued::text, 'nothing') || ', ' || status || ' ' ||
-            coalesce(voided::text, 'nothing')
-        FROM (
-            SELECT i.id, i.subtotal_minor, i.tax_minor, i.status,
-                i.total_minor - i.prepaid_minor - coalesce(n.prepaid, 0) AS receivable, o.amount AS issued,
-                v.amount AS voided, (
-                    SELECT sum(coalesce((l ->> 'net_minor')::numeric,
-                        (l ->> 'quantity')::numeric * (l ->> 'unit_minor')::numeric))
-                    FROM jsonb_array_elements(i.lines) l
-                ) AS lines_minor, (
-                    SELECT coalesce(sum((t ->> 'tax_minor')::numeric), 0) FROM jsonb_array_elements(i.taxes) t
-                ) AS taxes_minor
-            FROM public.invoices i
-            LEFT JOIN ledger.accounts a
-                ON a.path = 'org/' || i.org_id || '/receivable/' || i.currency AND a.asset = i.currency
-            LEFT JOIN LATERAL (
-                SELECT sum(c.prepaid_minor) AS prepaid FROM public.credit_notes c WHERE c.invoice_id = i.id
-            ) n ON true
-            LEFT JOIN LATERAL (
-                SELECT -sum(e.amount) AS amount FROM ledger.entries e
-                WHERE e.transfer_id = i.transfer_id AND e.account_id = a.id
-            ) o ON true
-            LEFT JOIN LATERAL (
-                SELECT sum(e.amount) AS amount FROM ledger.entries e
-                WHERE e.transfer_id = i.void_transfer_id AND e.account_id = a.id
-            ) v ON true
-            WHERE i.status <> 'draft'
-        ) compared
-        WHERE lines_minor IS DISTINCT FROM subtotal_minor OR taxes_minor <> tax_minor
-           OR coalesce(issued, 0) <> receivable
-           OR CASE status WHEN 'void' THEN coalesce(voided, 0) <> receivable ELSE voided IS NOT NULL END
-        """,
-    ),
-    Invariant(
-        name="each invoice's paid amount equals its payments, in the tables and in the books",
-        table="public.invoice_payments",
-        unit="payments",
-        violations="""
-        SELECT i.id || ': paid ' || i.paid_minor || ', payments brought ' || coalesce(sum(p.amount_minor), 0)
-        FROM public.invoices i LEFT JOIN public.invoice_payments p ON p.invoice_id = i.id
-        GROUP BY i.id HAVING i.paid_minor <> coalesce(sum(p.amount_minor), 0)
-        UNION ALL
-        SELECT payment_id || ': paid ' || coalesce(stated, 0) || ' of invoices, by the books ' || coalesce(booked, 0)
-        FROM (
-            SELECT payment_id, sum(amount_minor) AS stated FROM public.invoice_payments GROUP BY payment_id
-        ) p
-        FULL JOIN (
-            SELECT t.reference AS payment_id, sum(e.amount) AS booked
-            FROM ledger.accounts a
-            JOIN ledger.entries e ON e.account_id = a.id
-            JOIN ledger.transfers t ON t.id = e.transfer_id
-            WHERE a.path LIKE 'org/%/receivable/%' AND t.kind LIKE 'payment.%' GROUP BY t.reference
-        ) b USING (payment_id)
-        WHERE coalesce(stated, 0) <> coalesce(booked, 0)
-        """,
-    ),
-    Invariant(
-        name="document numbers start at 1 in each series and have no gaps",
-        table="public.number_sequences",
-        unit="sequences",
-        violations="""
-        SELECT coalesce(i.series, s.name) || ': ' || coalesce(issued, 0) || ' documents have ' ||
-            coalesce(numbers, 0) || ' numbers from ' || coalesce(least_number, 1) || ' to ' ||
-            coalesce(last_number, 0) || ', the last one given is ' || coalesce(s.last, 0)
-        FROM (
-            SELECT series, count(*) AS issued, count(DISTINCT n) AS numbers, min(n) AS least_number,
-                max(n) AS last_number
-            FROM (
-                SELECT d.series, CASE WHEN number ~ ('^' || CASE WHEN strpos(d.series, '/') > 0
-                        THEN split_part(d.series, '/', 2) || '-' ELSE '' END ||
-                        CASE split_part(d.series, '/', 1) WHEN 'invoice' THEN 'INV'
-                        WHEN 'receipt' THEN 'RCP' WHEN 'receipt_note' THEN 'RCN'
-                        WHEN 'statement' THEN 'STM' WHEN 'statement_correction' THEN 'STC' ELSE 'CRN' END
-                        || '-[0-9]{6,18}$')
-                    THEN substring(number from '[0-9]+$')::bigint END AS n
-                FROM (
-                    SELECT series, number FROM public.invoices WHERE number IS NOT NULL
-                    UNION ALL SELECT series, number FROM public.credit_notes
-                    UNION ALL SELECT series, number FROM public.tax_receipts
-                    UNION ALL SELECT series, number FROM public.creator_statements
-                    UNION ALL SELECT series, number FROM public.creator_corrections
-                ) d
-            ) numbered GROUP BY series
-        ) i
-        FULL JOIN public.number_sequences s ON s.name = i.series
-        WHERE coalesce(numbers, 0) <> coalesce(issued, 0) OR coalesce(least_number, 1) <> 1
-           OR coalesce(last_number, 0) <> coalesce(issued, 0) OR coalesce(s.last, 0) <> coalesce(issued, 0)
-        """,
-    ),
-    Invariant(
-        name="each tax account equals the tax of all invoices and sales, less what was taken back",
-        table="public.invoices",
-        unit="invoices",
-        violations="""
-        SELECT code || ' ' || currency || ': charged ' || coalesce(stated, 0) || ', in the books ' || coalesce(held, 0)
-        FROM (
-            SELECT code, currency, sum(minor) AS stated FROM (
-                SELECT t ->> 'code' AS code, i.currency, (t ->> 'tax_minor')::numeric AS minor
-                FROM public.invoices i, jsonb_array_elements(i.taxes) t WHERE i.status NOT IN ('draft', 'void')
-                UNION ALL
-                SELECT p ->> 'tax', c.currency, -(p ->> 'amount_minor')::numeric
-                FROM public.credit_notes c, jsonb_array_elements(c.parts) p WHERE p ->> 'account' LIKE 'tax/%'
-                UNION ALL
-                SELECT r.tax_code, r.currency, r.tax_minor FROM public.tax_receipts r
-            ) charged GROUP BY code, currency
-        ) c
-        FULL JOIN (
-            SELECT substr(a.path, length('platform/tax/') + 1) AS code, a.asset AS currency, sum(b.posted) AS held
-            FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
-            WHERE a.path LIKE 'platform/tax/%' GROUP BY a.path, a.asset
-        ) h USING (code, currency)
-        WHERE coalesce(stated, 0) <> coalesce(held, 0)
-        """,
-    ),
-    Invariant(
-        name="what is taken back of each invoice equals its credit notes",
-        table="public.credit_notes",
-        unit="credit notes",
-        violations="""
-        SELECT i.id || ': credited ' || i.credited_minor || ', credit notes ' || coalesce(sum(c.amount_minor), 0)
-        FROM public.invoices i LEFT JOIN public.credit_notes c ON c.invoice_id = i.id
-        GROUP BY i.id HAVING i.credited_minor <> coalesce(sum(c.amount_minor), 0)
-        """,
-    ),
-)

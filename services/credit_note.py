@@ -16,7 +16,7 @@ from domain.invoice.series import DocumentType, number_text, series_of
 from domain.invoice.state import InvoiceStatus
 from domain.money import format_amount
 from models.invoice import CreditNoteRow, InvoiceRow
-from repositories import audit, command, credit_note, invoice
+from repositories import audit, command, credit_note, invoice, invoice_line
 from repositories import subscription as subscriptions
 from runtime.identity import new_id
 from services import approval, subscription_refund
@@ -69,7 +69,7 @@ async def issue(
     content = noted(row, amount_minor, two_above)
     if content is not None:
         await approval.use(session, ApprovalAction.INVOICE_CREDIT, row.id, content, command_id=command_id, now=now)
-    standing, of_row = invoice.standing_of(row), invoice.parts_of_row(row)
+    standing, of_row = invoice.standing_of(row), invoice_line.parts_of_row(row)
     credits = CreditedCredits(
         prepaid_minor=row.prepaid_minor,
         prepaid_credits_minor=row.prepaid_credits_minor,

@@ -21,9 +21,8 @@ from domain.tax.rates import TaxCategory
 from models.invoice import CreditNoteRow, InvoiceRow
 from models.tax_receipt import TaxReceipt
 from providers.formats import formats_of
-from repositories import billing_profile, billing_terms, contact, organization
+from repositories import billing_profile, billing_terms, contact, invoice_line, organization
 from repositories import credit_note as credit_notes
-from repositories import invoice as invoices
 from repositories import tax_receipt as tax_receipts
 from services import invoice
 from services.tax import frozen
@@ -238,7 +237,7 @@ def _reductions(row: InvoiceRow) -> Iterator[Reduction]:
 
 
 def _line(stored: Mapping[str, Any], by_code: Mapping[str, Tax], buyer: Buyer) -> Line:
-    line, period = invoices.line_of(stored), None
+    line, period = invoice_line.line_of(stored), None
     if line.period_start is not None and line.period_end is not None:
         period = (buyer.day(line.period_start), buyer.day(line.period_end))
     return Line(

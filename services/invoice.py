@@ -1,4 +1,4 @@
-"""Invoices from draft to end: what each step writes, moves and records is one transaction, the caller's.
+"""Invoices from draft to number: what each step writes, moves and records is one transaction, the caller's.
 
 A draft is edited and finalised; `issue` does both at once and numbers the invoice too. Who finalises many leaves them
 without a number and calls `number_page` in a transaction of its own for each page, because whoever has taken a number
@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.access import Actor
-from domain.approval import ApprovalAction, content_above
 from domain.billing_terms import USUAL
 from domain.ids import invoice_transfer_key
 from domain.invoice import booking
@@ -23,17 +22,17 @@ from domain.invoice.booking import Leg
 from domain.invoice.lines import Discount, InvoiceLine, check_discounts, check_lines, total_of
 from domain.invoice.rules import UNTAXED, InvoiceRules
 from domain.invoice.series import DocumentType, series_of
-from domain.invoice.state import InvoiceStatus, require_collectible, require_draft, require_voidable
+from domain.invoice.state import InvoiceStatus, require_draft
 from domain.lots import LotTerms
 from domain.money import format_amount
 from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger, Posted, Posting
 from models.invoice import InvoiceRow
-from repositories import alert, audit, billing_terms, invoice, organization
+from repositories import alert, audit, billing_terms, invoice, invoice_line, organization
 from repositories.invoice import CreditsAtHand, Finalised
 from runtime.database import driver_connection
 from runtime.identity import new_id
-from services import approval, tax
+from services import tax
 
 UNPROVEN = "tax.country_unproven"
 NOT_PROVEN = "The invoice was charged tax without two pieces of evidence for the country of the organization."
@@ -97,7 +96,7 @@ async def draft(
     done = await invoice.made_before(session, row, edited=True)
     if done is not None:
         return done
-    await audit.record(session, actor, "invoice.draft", row.id, _details(row), row.org_id)
+    await audit.record(session, actor, "invoice.draft", row.id, details_of(row), row.org_id)
     await invoice.add(session, row)
     return row
 
@@ -123,12 +122,12 @@ async def edit(
     _require_draft(row)
     check_lines(lines, row.currency)
     check_discounts(discounts)
-    row.lines, row.note = invoice.as_stored(lines), note
-    row.discounts = invoice.discounts_as_stored(discounts)
+    row.lines, row.note = invoice_line.as_stored(lines), note
+    row.discounts = invoice_line.discounts_as_stored(discounts)
     await invoice.edit(
         await driver_connection(session), row, sum_minor=sum(line.amount_minor for line in lines), at=now
     )
-    await audit.record(session, actor, "invoice.edit", row.id, _details(row), row.org_id)
+    await audit.record(session, actor, "invoice.edit", row.id, details_of(row), row.org_id)
     return row
 
 
@@ -161,7 +160,7 @@ async def finalise(
         return row
     _require_draft(row)
     await _finalise(session, row, rules=rules, treatment=treatment, command_id=command_id, now=now)
-    await audit.record(session, actor, "invoice.finalise", row.id, _details(row), row.org_id)
+    await audit.record(session, actor, "invoice.finalise", row.id, details_of(row), row.org_id)
     return row
 
 
@@ -176,7 +175,7 @@ async def discard(session: AsyncSession, actor: Actor, invoice_id: str, now: dat
     if row.discarded_at is None:
         _require_draft(row)
         await invoice.discard(await driver_connection(session), row, now)
-        await audit.record(session, actor, "invoice.discard", row.id, _details(row), row.org_id)
+        await audit.record(session, actor, "invoice.discard", row.id, details_of(row), row.org_id)
     return row
 
 
@@ -195,7 +194,7 @@ async def clock(session: AsyncSession, row: InvoiceRow) -> ZoneInfo:
 
     Terms change when a month ends, and its invoice is issued after that. It names the month's days all the same.
     """
-    ends = (line.period_end for line in map(invoice.line_of, row.lines))
+    ends = (line.period_end for line in map(invoice_line.line_of, row.lines))
     over = [end - timedelta.resolution for end in ends if end is not None and end <= row.issued_at]
     return await billing_terms.clock(session, row.org_id, max(over, default=row.issued_at))
 
@@ -254,122 +253,9 @@ async def issue(
         return done
     await invoice.add(session, row)
     await _finalise(session, row, rules=rules, command_id=command_id, now=now)
-    await audit.record(session, actor, "invoice.issue", row.id, _details(row), row.org_id)
+    await audit.record(session, actor, "invoice.issue", row.id, details_of(row), row.org_id)
     await invoice.number(session, await driver_connection(session), row)
     return row
-
-
-async def void(
-    session: AsyncSession,
-    actor: Actor,
-    invoice_id: str,
-    command_id: str,
-    now: datetime,
-    *,
-    two_above: str | None = None,
-) -> InvoiceRow:
-    """Take back all that an invoice booked, and give its credits back; the command that did so finds it void.
-
-    `two_above`: from more than this on, two operators have to have approved it; the approval is used up.
-
-    Raises:
-        ApprovalRequired: they have not.
-        NotFound: there is no such invoice.
-        WrongInvoiceState: something is paid or credited on it, or it is void by another command; `extra["due"]` says
-            what is left to pay. Or it is a subscription's.
-        IdempotencyConflict: the command voided another one.
-    """
-    row = await invoice.get(session, invoice_id, locked=True)
-    if await invoice.voided_before(session, row, command_id):
-        return row
-    standing = invoice.standing_of(row)
-    require_voidable(
-        standing, row.currency, credited_minor=row.credited_minor, taxed_credits_minor=row.taxed_credits_minor
-    )
-    booking.require_own_revenue(invoice.parts_of_row(row), row.status)
-    await _approved(session, row, ApprovalAction.INVOICE_VOID, two_above, command_id, now)
-    legs = booking.taken_back(row.org_id, row.currency, invoice.parts_of_row(row))
-    legs += booking.given_back(
-        row.org_id,
-        row.currency,
-        granted_credits=row.granted_credits_minor,
-        taxed_credits=row.taxed_credits_minor,
-        credits=row.prepaid_credits_minor,
-        prepaid_minor=row.prepaid_minor,
-    )
-    posted = await post(session, row, legs, step="void", kind="invoice.voided", now=now)
-    await invoice.write_void(session, row, posted.transfer_id, command_id, now)
-    await audit.record(session, actor, "invoice.void", row.id, {"number": row.number, **_details(row)}, row.org_id)
-    return row
-
-
-async def give_up(
-    session: AsyncSession,
-    actor: Actor,
-    invoice_id: str,
-    command_id: str,
-    now: datetime,
-    *,
-    two_above: str | None = None,
-) -> InvoiceRow:
-    """Mark an open invoice as uncollectible: what is due becomes the platform's bad debt.
-
-    Money that comes for it later is returned as for any invoice on which nothing is due.
-    `two_above`: from more than this on, two operators have to have approved it; the approval is used up.
-
-    Raises:
-        ApprovalRequired: they have not.
-        NotFound: there is no such invoice.
-        WrongInvoiceState: nothing is due on it, or another command gave it up.
-        IdempotencyConflict: the command gave up another one.
-    """
-    row = await invoice.get(session, invoice_id, locked=True)
-    if await invoice.written_off_before(session, row, command_id):
-        return row
-    due = require_collectible(invoice.standing_of(row))
-    await _approved(session, row, ApprovalAction.INVOICE_GIVE_UP, two_above, command_id, now)
-    receivable = accounts.org_receivable(row.org_id, row.currency)
-    legs = [Leg(accounts.platform("bad_debt", row.currency), receivable, due)]
-    step = "write_off" if row.write_off_transfer_id is None else f"write_off:{command_id}"
-    posted = await post(session, row, legs, step=step, kind="invoice.uncollectible", now=now)
-    row.status, row.written_off_minor, row.paused_for = (
-        InvoiceStatus.UNCOLLECTIBLE.value,
-        row.written_off_minor + due,
-        None,
-    )
-    row.write_off_transfer_id, row.write_off_command_id, row.updated_at = posted.transfer_id, command_id, now
-    await session.flush()
-    lost = {"number": row.number, "amount": format_amount(due, row.currency), "currency": row.currency}
-    await audit.record(session, actor, "invoice.uncollectible", row.id, lost, row.org_id)
-    return row
-
-
-async def resume(session: AsyncSession, actor: Actor, invoice_id: str, now: datetime) -> InvoiceRow:
-    """Let an invoice be charged and dunned again that a refund or a chargeback had reopened; twice is once.
-
-    Raises:
-        NotFound: there is no such invoice.
-    """
-    row = await invoice.get(session, invoice_id, locked=True)
-    if row.paused_for is not None:
-        details = {"number": row.number, "paused_for": row.paused_for}
-        row.paused_for, row.updated_at = None, now
-        await session.flush()
-        await audit.record(session, actor, "invoice.resume", row.id, details, row.org_id)
-    return row
-
-
-async def _approved(
-    session: AsyncSession,
-    row: InvoiceRow,
-    action: ApprovalAction,
-    two_above: str | None,
-    command_id: str,
-    now: datetime,
-) -> None:
-    content = content_above(two_above, row.total_minor, row.currency)
-    if content is not None:
-        await approval.use(session, action, row.id, content, command_id=command_id, now=now)
 
 
 async def post(
@@ -404,7 +290,7 @@ async def _finalise(
     command_id: str,
     now: datetime,
 ) -> None:
-    lines = invoice.lines_of(row)
+    lines = invoice_line.lines_of(row)
     total_of(lines, row.currency)
     assessor = await tax.assessor(session, [row.org_id], seller_country=rules.seller_country)
     assessed, party = assessor.assess(row.org_id, [line.tax_code for line in lines], now)
@@ -446,7 +332,7 @@ def worked_out(
         command_id: that finalises it.
         now: the time.
     """
-    discounts = invoice.discounts_of(row)
+    discounts = invoice_line.discounts_of(row)
     at_hand = credits if row.applies_credits else CreditsAtHand()
     sums = sums_of(
         lines,
@@ -461,11 +347,11 @@ def worked_out(
     columns = {
         "lines": [
             {**stored, "net_minor": net, "tax": applied.code}
-            for stored, net, applied in zip(invoice.as_stored(lines), sums.net_minor, treatment.taxes, strict=True)
+            for stored, net, applied in zip(invoice_line.as_stored(lines), sums.net_minor, treatment.taxes, strict=True)
         ],
         "discounts": [
             {**stored, "taken_minor": taken.amount_minor}
-            for stored, taken in zip(invoice.discounts_as_stored(discounts), sums.discounts, strict=True)
+            for stored, taken in zip(invoice_line.discounts_as_stored(discounts), sums.discounts, strict=True)
         ],
         "taxes": [
             {
@@ -578,8 +464,8 @@ def unsaved(
         taxed_credits_minor=0,
         credited_minor=0,
         written_off_minor=0,
-        lines=invoice.as_stored(lines),
-        discounts=invoice.discounts_as_stored(discounts),
+        lines=invoice_line.as_stored(lines),
+        discounts=invoice_line.discounts_as_stored(discounts),
         taxes=[],
         includes_tax=includes_tax,
         applies_credits=applies_credits,
@@ -593,6 +479,6 @@ def unsaved(
     )
 
 
-def _details(row: InvoiceRow) -> dict[str, str]:
+def details_of(row: InvoiceRow) -> dict[str, str]:
     """Return what the audit trail says of an invoice."""
     return {"amount": format_amount(row.total_minor, row.currency), "currency": row.currency}

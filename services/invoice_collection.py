@@ -12,7 +12,7 @@ from domain.invoice.collection import Collection, CollectionMethod
 from domain.invoice.dunning import numbered, opened
 from domain.invoice.state import InvoiceStatus, WrongInvoiceState
 from models.invoice import InvoiceRow
-from repositories import audit, invoice, invoice_collection, subscription
+from repositories import audit, invoice, invoice_collection, invoice_line, subscription
 
 
 async def begin(
@@ -96,7 +96,7 @@ async def begin_later(
             return before
         raise Conflict("This invoice is collected already.", code="invoice.collected_already")
     row = await invoice.get(session, invoice_id, locked=True)
-    if of_subscription(invoice.parts_of_row(row)):
+    if of_subscription(invoice_line.parts_of_row(row)):
         # Its provider charges it and tries again; a charge of ours would take the money twice.
         raise WrongInvoiceState(
             "This invoice is of a subscription. The subscription's provider collects it.", extra={"state": row.status}

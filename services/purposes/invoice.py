@@ -21,7 +21,7 @@ from domain.payment.state import Fulfilment, PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
 from models.subscription import SubscriptionBill
-from repositories import invoice
+from repositories import invoice, invoice_line
 from repositories import subscription as subscriptions
 from services import credit_note, invoice_collection, subscription_refund
 from services.purposes.base import Alone
@@ -169,7 +169,7 @@ class InvoiceBooks(Alone):
         standing = await invoice.lock_standing(session, invoice_id, terms.payment_id)
         share = InvoiceShare(invoice_id=invoice_id, before=standing, now=standing)
         if of_credits:
-            share.parts = invoice.parts_of_row(await invoice.get(session, invoice_id))
+            share.parts = invoice_line.parts_of_row(await invoice.get(session, invoice_id))
             if invoice_booking.of_subscription(share.parts):
                 share.bill = await subscriptions.bill_of_invoice(session, invoice_id)
         return share

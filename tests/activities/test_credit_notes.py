@@ -9,7 +9,7 @@ from domain.errors import IdempotencyConflict
 from domain.invoice.state import WrongInvoiceState
 from models.invoice import CreditNoteRow
 from runtime.database import Database
-from services import credit_note, invoice
+from services import credit_note, invoice_end
 from tests.activities.test_invoice_drafts import sound
 from tests.conftest import DatabaseUrls
 from tests.support.billing import (
@@ -87,7 +87,7 @@ async def test_a_command_issues_one_note_and_what_was_credited_is_not_voided(dat
     assert (await read(database, made.id)).credited_minor == 100
     with pytest.raises(WrongInvoiceState, match="partially credited") as refusal:
         async with database.platform() as session:
-            await invoice.void(session, KIM, made.id, "void", NOW)
+            await invoice_end.void(session, KIM, made.id, "void", NOW)
     assert refusal.value.extra["due"] == "118.00"
 
 
@@ -96,8 +96,8 @@ async def test_drafts_void_and_uncollectible_invoices_are_not_credited(database:
     begun = await draft(database, org)
     void, lost = [await finalise(database, await draft(database, org)) for _ in range(2)]
     async with database.platform() as session:
-        await invoice.void(session, KIM, void.id, f"void-{void.id}", NOW)
-        await invoice.give_up(session, KIM, lost.id, f"lost-{lost.id}", NOW)
+        await invoice_end.void(session, KIM, void.id, f"void-{void.id}", NOW)
+        await invoice_end.give_up(session, KIM, lost.id, f"lost-{lost.id}", NOW)
     for row in (begun, void, lost):
         with pytest.raises(WrongInvoiceState):
             await note(database, row.id, None, "x")

@@ -46,7 +46,7 @@ from models.project import Project
 from repositories import alert as alerts
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import credit_lot, credit_note, invoice
+from services import credit_lot, credit_note, invoice, invoice_end
 from services import webhook_endpoint as webhook_endpoints
 from tests.activities.recording import record
 from tests.activities.test_purchase_books import Sold, sold
@@ -223,8 +223,8 @@ async def of_invoices(database: Database, by_hand: Hand) -> Audiences:
     await number_all(database)
     async with database.platform() as session:
         await invoice.discard(session, KIM, dropped.id, NOW)
-        await invoice.void(session, KIM, voided.id, new_id("cmd"), NOW)
-        await invoice.give_up(session, KIM, lost.id, new_id("cmd"), NOW)
+        await invoice_end.void(session, KIM, voided.id, new_id("cmd"), NOW)
+        await invoice_end.give_up(session, KIM, lost.id, new_id("cmd"), NOW)
         command_id = new_id("cmd")
         await credit_note.issue(
             session, KIM, noted.id, amount_minor=None, reason=WRITTEN, command_id=command_id, now=NOW

@@ -20,7 +20,7 @@ from models.alert import Alert
 from models.invoice import InvoiceRow
 from repositories import invoice as invoices
 from runtime.database import Database
-from services import invoice
+from services import invoice, invoice_end
 from tests.conftest import DatabaseUrls
 from tests.support.billing import (
     CREDIT,
@@ -93,7 +93,7 @@ async def test_a_draft_is_edited_and_then_finalised_with_its_tax_and_its_credits
     assert (await read(alone, made.id)).number == "INV-000001"
     assert await sound(fresh_database_urls) == []
     async with alone.platform() as session:
-        await invoice.void(session, KIM, made.id, "void-it", NOW)
+        await invoice_end.void(session, KIM, made.id, "void-it", NOW)
     assert await balances(alone, org) == {"receivable": 0, "credits": 300 * CREDIT}
     assert await sound(fresh_database_urls) == []
 
@@ -263,9 +263,9 @@ async def test_what_is_given_up_is_bad_debt_once(database: Database) -> None:
     made = await finalise(database, await draft(database, org))
     for _ in range(2):
         async with database.platform() as session:
-            given_up = await invoice.give_up(session, KIM, made.id, f"give-up-{made.id}", NOW)
+            given_up = await invoice_end.give_up(session, KIM, made.id, f"give-up-{made.id}", NOW)
     assert (given_up.status, given_up.written_off_minor) == ("uncollectible", 11_900)
     assert (await balances(database, org))["receivable"] == 0
     with pytest.raises(WrongInvoiceState):
         async with database.platform() as session:
-            await invoice.give_up(session, KIM, made.id, "again", NOW)
+            await invoice_end.give_up(session, KIM, made.id, "again", NOW)

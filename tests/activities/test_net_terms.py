@@ -24,7 +24,7 @@ from repositories import invoice_collection as collections
 from repositories import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import invoice
+from services import invoice_end
 from services.purposes import BOOKS
 from services.subscription import accrue
 from tests.conftest import DatabaseUrls
@@ -140,7 +140,7 @@ async def test_invoice_that_is_given_up_is_bad_debt_and_money_that_comes_then_gr
 ) -> None:
     _, issued = await of(one)
     async with database.platform() as session:
-        await invoice.give_up(session, KIM, issued.id, new_id("cmd"), START + timedelta(days=60))
+        await invoice_end.give_up(session, KIM, issued.id, new_id("cmd"), START + timedelta(days=60))
     assert await earned(one, date(2026, 4, 30)) == 2_900
     await one.look(seen(bill(0, 2_900, month(0))), START + timedelta(days=90))
     assert await one.credits() == 0

@@ -26,7 +26,7 @@ from repositories import subscription as subscriptions
 from repositories.invoice import CreditsAtHand, credits_at_hand
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import invoice, invoice_collection
+from services import invoice_collection, invoice_end
 from services.subscription import accrue
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, seen, unpaid
@@ -85,7 +85,7 @@ async def test_invoice_of_a_period_is_neither_voided_nor_collected_by_us(
     operator = Actor(principal="kim", role=Role.OPERATOR)
     async with database.platform() as session:
         with pytest.raises(WrongInvoiceState, match="of a subscription"):
-            await invoice.void(session, operator, issued.id, new_id("cmd"), START)
+            await invoice_end.void(session, operator, issued.id, new_id("cmd"), START)
         with pytest.raises(WrongInvoiceState, match="provider collects it"):
             await invoice_collection.begin_later(
                 session,

@@ -22,7 +22,7 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.settings import Settings
 from services import credit_note as credit_notes
-from services import invoice
+from services import invoice_end
 from services.document import of_tax_receipt
 from services.payment_terms import TermsMaker
 from tests.api.paying import NOW as PAID
@@ -138,7 +138,7 @@ async def test_an_invoice_taxes_what_credits_pay_unless_tax_was_charged_at_their
     again = await finalise(database, await draft(database, org, line(1_100), applies_credits=True))
     assert (again.granted_minor, again.taxed_minor, again.total_minor) == (100, 1_000, 0)
     async with database.platform() as session:
-        await invoice.void(session, KIM, again.id, f"void-{again.id}", NOW)
+        await invoice_end.void(session, KIM, again.id, f"void-{again.id}", NOW)
     assert (await balances(database, org))["credits"] == 310 * CREDIT
     await prove_all(database_urls)
 

@@ -23,7 +23,7 @@ from repositories import invoice_collection as collections
 from runtime import reach
 from runtime.identity import new_id
 from services import invoice as service
-from services import invoice_collection
+from services import invoice_collection, invoice_end
 from tests.support.looking import again
 from tests.support.payments import Account
 from tests.workflows.conftest import Stage
@@ -80,7 +80,7 @@ class InvoiceDriver:
     async def void_elsewhere(self) -> None:
         """Void it as the API does, and do not tell the run."""
         async with self.stage.database.platform() as session:
-            await service.void(session, self.actor, self.held.invoice_id, new_id("cmd"), datetime.now(UTC))
+            await invoice_end.void(session, self.actor, self.held.invoice_id, new_id("cmd"), datetime.now(UTC))
 
     async def ends(self) -> str:
         return str((await self.handle.result()).status)

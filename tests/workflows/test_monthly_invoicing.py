@@ -26,7 +26,7 @@ from models.billing_run import InvoiceItemRow
 from models.invoice import InvoiceRow
 from repositories import billing_run as runs
 from repositories import invoice_collection as collections
-from repositories.invoice import lines_of
+from repositories.invoice_line import lines_of
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import invoicing_on

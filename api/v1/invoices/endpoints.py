@@ -56,7 +56,7 @@ from repositories import credit_note as credit_notes
 from repositories import invoice as invoices
 from repositories import invoice_collection as collections
 from runtime import reach
-from services import credit_note, document, invoice, invoice_collection
+from services import credit_note, document, invoice, invoice_collection, invoice_end
 
 router = APIRouter(tags=["invoices"])
 
@@ -243,7 +243,7 @@ async def void_invoice(
         actor,
         once,
         invoice_id,
-        lambda session, now: invoice.void(
+        lambda session, now: invoice_end.void(
             session, actor, invoice_id, once.command_id, now, two_above=deps.settings.two_operators_above
         ),
         takes_two=ApprovalAction.INVOICE_VOID,
@@ -268,7 +268,7 @@ async def mark_uncollectible(
         actor,
         once,
         invoice_id,
-        lambda session, now: invoice.give_up(
+        lambda session, now: invoice_end.give_up(
             session, actor, invoice_id, once.command_id, now, two_above=deps.settings.two_operators_above
         ),
         takes_two=ApprovalAction.INVOICE_GIVE_UP,
@@ -288,7 +288,7 @@ async def resume_invoice(
     What is collected by itself is charged at once, or dunned anew.
     """
     return await _operated(
-        deps, actor, once, invoice_id, lambda session, now: invoice.resume(session, actor, invoice_id, now)
+        deps, actor, once, invoice_id, lambda session, now: invoice_end.resume(session, actor, invoice_id, now)
     )
 
 

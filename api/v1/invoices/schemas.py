@@ -28,6 +28,7 @@ from domain.tax.rates import format_rate
 from models.invoice import CreditNoteRow, InvoicePayment, InvoiceRow
 from models.invoice_collection import InvoiceCollectionEventRow
 from repositories import invoice as invoices
+from repositories import invoice_line
 
 
 class LineCreate(RequestModel):
@@ -301,7 +302,7 @@ def view(row: InvoiceRow, now: datetime) -> InvoiceView:
 
 
 def _line(stored: Mapping[str, Any], own: Callable[[int], str]) -> InvoiceLineView:
-    line = invoices.line_of(stored)
+    line = invoice_line.line_of(stored)
     return InvoiceLineView(
         description=line.description,
         quantity=line.quantity,

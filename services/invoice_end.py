@@ -1,0 +1,130 @@
+"""How an invoice ends that is not paid, and how one goes on that was reopened: each is the caller's transaction."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.access import Actor
+from domain.approval import ApprovalAction, content_above
+from domain.invoice import booking
+from domain.invoice.booking import Leg
+from domain.invoice.state import InvoiceStatus, require_collectible, require_voidable
+from domain.money import format_amount
+from models.invoice import InvoiceRow
+from repositories import audit, invoice, invoice_line
+from services import approval
+from services.invoice import details_of, post
+
+
+async def void(
+    session: AsyncSession,
+    actor: Actor,
+    invoice_id: str,
+    command_id: str,
+    now: datetime,
+    *,
+    two_above: str | None = None,
+) -> InvoiceRow:
+    """Take back all that an invoice booked, and give its credits back; the command that did so finds it void.
+
+    `two_above`: from more than this on, two operators have to have approved it; the approval is used up.
+
+    Raises:
+        ApprovalRequired: they have not.
+        NotFound: there is no such invoice.
+        WrongInvoiceState: something is paid or credited on it, or it is void by another command; `extra["due"]` says
+            what is left to pay. Or it is a subscription's.
+        IdempotencyConflict: the command voided another one.
+    """
+    row = await invoice.get(session, invoice_id, locked=True)
+    if await invoice.voided_before(session, row, command_id):
+        return row
+    standing = invoice.standing_of(row)
+    require_voidable(
+        standing, row.currency, credited_minor=row.credited_minor, taxed_credits_minor=row.taxed_credits_minor
+    )
+    booking.require_own_revenue(invoice_line.parts_of_row(row), row.status)
+    await _approved(session, row, ApprovalAction.INVOICE_VOID, two_above, command_id, now)
+    legs = booking.taken_back(row.org_id, row.currency, invoice_line.parts_of_row(row))
+    legs += booking.given_back(
+        row.org_id,
+        row.currency,
+        granted_credits=row.granted_credits_minor,
+        taxed_credits=row.taxed_credits_minor,
+        credits=row.prepaid_credits_minor,
+        prepaid_minor=row.prepaid_minor,
+    )
+    posted = await post(session, row, legs, step="void", kind="invoice.voided", now=now)
+    await invoice.write_void(session, row, posted.transfer_id, command_id, now)
+    await audit.record(session, actor, "invoice.void", row.id, {"number": row.number, **details_of(row)}, row.org_id)
+    return row
+
+
+async def give_up(
+    session: AsyncSession,
+    actor: Actor,
+    invoice_id: str,
+    command_id: str,
+    now: datetime,
+    *,
+    two_above: str | None = None,
+) -> InvoiceRow:
+    """Mark an open invoice as uncollectible: what is due becomes the platform's bad debt.
+
+    Money that comes for it later is returned as for any invoice on which nothing is due.
+    `two_above`: from more than this on, two operators have to have approved it; the approval is used up.
+
+    Raises:
+        ApprovalRequired: they have not.
+        NotFound: there is no such invoice.
+        WrongInvoiceState: nothing is due on it, or another command gave it up.
+        IdempotencyConflict: the command gave up another one.
+    """
+    row = await invoice.get(session, invoice_id, locked=True)
+    if await invoice.written_off_before(session, row, command_id):
+        return row
+    due = require_collectible(invoice.standing_of(row))
+    await _approved(session, row, ApprovalAction.INVOICE_GIVE_UP, two_above, command_id, now)
+    receivable = accounts.org_receivable(row.org_id, row.currency)
+    legs = [Leg(accounts.platform("bad_debt", row.currency), receivable, due)]
+    step = "write_off" if row.write_off_transfer_id is None else f"write_off:{command_id}"
+    posted = await post(session, row, legs, step=step, kind="invoice.uncollectible", now=now)
+    row.status, row.written_off_minor, row.paused_for = (
+        InvoiceStatus.UNCOLLECTIBLE.value,
+        row.written_off_minor + due,
+        None,
+    )
+    row.write_off_transfer_id, row.write_off_command_id, row.updated_at = posted.transfer_id, command_id, now
+    await session.flush()
+    lost = {"number": row.number, "amount": format_amount(due, row.currency), "currency": row.currency}
+    await audit.record(session, actor, "invoice.uncollectible", row.id, lost, row.org_id)
+    return row
+
+
+async def resume(session: AsyncSession, actor: Actor, invoice_id: str, now: datetime) -> InvoiceRow:
+    """Let an invoice be charged and dunned again that a refund or a chargeback had reopened; twice is once.
+
+    Raises:
+        NotFound: there is no such invoice.
+    """
+    row = await invoice.get(session, invoice_id, locked=True)
+    if row.paused_for is not None:
+        details = {"number": row.number, "paused_for": row.paused_for}
+        row.paused_for, row.updated_at = None, now
+        await session.flush()
+        await audit.record(session, actor, "invoice.resume", row.id, details, row.org_id)
+    return row
+
+
+async def _approved(
+    session: AsyncSession,
+    row: InvoiceRow,
+    action: ApprovalAction,
+    two_above: str | None,
+    command_id: str,
+    now: datetime,
+) -> None:
+    content = content_above(two_above, row.total_minor, row.currency)
+    if content is not None:
+        await approval.use(session, action, row.id, content, command_id=command_id, now=now)
