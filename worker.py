@@ -31,6 +31,7 @@ from activities.payment_escrows import PaymentEscrows
 from activities.payment_providers import ProviderActivities
 from activities.payout import PayoutActivities
 from activities.payout_schedule import PayoutScheduleActivities
+from activities.probe import ProbeActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.recovery import RecoveryActivities
 from activities.referral import ReferralActivities
@@ -52,7 +53,7 @@ from providers.notify.webhook import HttpWebhookSender, Receivers, WebhookSender
 from providers.payments.registry import Providers
 from runtime import collector, logs, metrics
 from runtime.database import Database
-from runtime.jobs import SCHEDULES, invoicing_on
+from runtime.jobs import PROBE, SCHEDULES, invoicing_on, probing_every
 from runtime.schedules import apply_schedules
 from runtime.sealing import OF_WEBHOOKS, Sealer
 from runtime.settings import Settings, ended_by_wrong_settings, read_settings
@@ -80,6 +81,7 @@ from workflows.payment import PaymentWorkflow
 from workflows.payment_sweep import PaymentSweepWorkflow
 from workflows.payout import PayoutWorkflow
 from workflows.payout_sweep import PayoutSweepWorkflow
+from workflows.probe import ProbeWorkflow
 from workflows.provider_event import ProviderEventWorkflow
 from workflows.purchase_renewals import PurchaseRenewalsWorkflow
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
@@ -124,6 +126,7 @@ WORKFLOWS = [
     EarningsRecoveryWorkflow,
     ScheduledPayoutsWorkflow,
     PayoutWorkflow,
+    ProbeWorkflow,
     ProviderEventWorkflow,
     PurchaseRenewalsWorkflow,
     ReconciliationWorkflow,
@@ -205,6 +208,7 @@ def make_worker(
         dunned_on=settings.dunned_on,
     )
     terms = TermsMaker.of(settings.payment_rules, providers, database, settings.sale_rules)
+    probing = ProbeActivities(database, client, escrows, terms, credits_minor=settings.probe_credits_minor)
     topups = AutoTopUpActivities(database, client, terms)
     referrals = ReferralActivities(
         database,
@@ -300,6 +304,13 @@ def make_worker(
             ).pay,
             recoveries.recover,
             recoveries.reverse,
+            probing.prepare,
+            probing.award,
+            probing.command,
+            probing.pay,
+            probing.refund,
+            probing.tidy,
+            probing.report,
             comparing.plan,
             comparing.begin,
             comparing.fetch_statement,
@@ -361,7 +372,9 @@ async def main() -> None:
         wait=timedelta(seconds=60),
     )
     await ensure_search_attributes(client)
-    await apply_schedules(client, [*SCHEDULES, invoicing_on(settings.usage_invoice_day)])
+    probes = [] if settings.probe is None else [probing_every(settings.probe)]
+    retired = () if probes else (PROBE,)
+    await apply_schedules(client, [*SCHEDULES, invoicing_on(settings.usage_invoice_day), *probes], retired=retired)
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

@@ -52,7 +52,7 @@ class PaymentEscrows:
         escrow, refusal = await self._escrow(terms), None
         if escrow.funded_from is None and not escrow.is_final and not message.only_look:
             # A run that is behind the books may be told too little; no state after one that refuses takes money again.
-            refusal = await self._send(escrow, "fund", command)
+            refusal = await self.send(escrow, "fund", command)
             escrow = await self._escrow(terms)
         if escrow.funded_from == source:
             return EscrowFunding(funded=True)
@@ -85,7 +85,7 @@ class PaymentEscrows:
         if escrow.status is not EscrowStatus.DISPUTED and not escrow.is_final:
             async with self._database.platform_statement() as connection:
                 await escrow_notice.note(connection, escrow.terms.escrow_id, "dispute", command, bounded=False)
-            await self._send(escrow, "dispute", command)
+            await self.send(escrow, "dispute", command)
             escrow = await self._escrow(terms)
         own = escrow.dispute is not None and escrow.dispute.opened_by == command.actor.qualified()
         if escrow.status is not EscrowStatus.DISPUTED and not own and not escrow.is_final:
@@ -96,7 +96,7 @@ class PaymentEscrows:
             return EscrowFreezing(frozen=True)
         return EscrowFreezing(frozen=False, why=f"it is {escrow.status.value}")
 
-    async def _send(self, escrow: Escrow, name: str, command: EscrowCommand) -> DomainError | None:
+    async def send(self, escrow: Escrow, name: str, command: EscrowCommand) -> DomainError | None:
         """Give a command to the escrow's run; returns the refusal of a run that knows what the books hold."""
         start = EscrowInput(terms=escrow.terms, opened_by=command.actor, command_id=command.command_id, resume=True)
         run, attempt = escrow_run(start), activity.info().attempt

@@ -262,6 +262,11 @@ def auto_topup_command_id(org_id: str, number: int) -> str:
     return bounded(f"auto-topup:{org_id}:{number}")
 
 
+def probe_command_id(what: str) -> str:
+    """Name a command of the probe by what it does: once for all of them, or once for a run that is named in it."""
+    return bounded(f"probe:{what}")
+
+
 def subscription_id_of(command: str) -> str:
     """Name the one subscription that a command makes, so that repeating it names the same one."""
     return uuid_id("sub", UUID(bytes=hashlib.sha256(f"subscription:{command}".encode()).digest()[:16]))

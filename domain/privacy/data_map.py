@@ -49,7 +49,7 @@ MESSAGES = Place(
             "provider_ref open ref refund refund_id request_id resolve run_id runs seal_id sha256 statement_ref "
             "transfer_id unanswered account_ref destination payout_id transfer_ref waits_for "
             "bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id "
-            "CheckoutPage.ref trial_card renews endpoint_id pause skip alert_id acknowledge subject"
+            "CheckoutPage.ref trial_card renews endpoint_id pause skip alert_id acknowledge subject payee_agent_id"
         ),
         Category.FREE_TEXT: (
             "payout "
@@ -97,7 +97,8 @@ MESSAGES = Place(
             "next_attempt_at paid_at paid_through people period projects seats trial_days trial_end trial_told zone "
             "announced became charge_now days follow goes_on method paused_for steps touched renewed waited "
             "delivered forgotten found_behind more seconds stopped told tried "
-            "called ladder org_snoozed_until raised_at seen_by_organization severity shared snoozed_until step taken"
+            "called ladder org_snoozed_until raised_at seen_by_organization severity shared snoozed_until taken "
+            "conversions escrows ms parties pays raised step run"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

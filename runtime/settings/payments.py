@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from domain.money import CREDIT, parse_amount
 from domain.payment.livemode import paypal_is_live, stripe_is_live
 from runtime.settings.part import Part
 
@@ -46,7 +47,14 @@ class PaymentSettings(Part):
     evm_confirmations: int = Field(default=12, ge=1)
     ton_confirmations: int = Field(default=1, ge=1)
     rates_url: str | None = Field(default=None, repr=False)
+    probe: timedelta | None = Field(default=None, ge=timedelta(minutes=1), le=timedelta(days=1))
+    probe_payment: str | None = Field(default=None, pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")
     quote_validity: timedelta = Field(default=timedelta(hours=1), ge=timedelta(minutes=1))
+
+    @property
+    def probe_credits_minor(self) -> int | None:
+        """How many credits the probe buys by a card for tests; None makes no payment."""
+        return None if self.probe_payment is None else parse_amount(self.probe_payment, CREDIT)
 
     @property
     def _stripe_is_live(self) -> bool:
@@ -56,6 +64,19 @@ class PaymentSettings(Part):
     def _paypal_is_live(self) -> bool:
         keys = self.paypal_client_id is not None and self.paypal_client_secret is not None
         return keys and paypal_is_live(self.paypal_api_base)
+
+    @model_validator(mode="after")
+    def _probe_pays_nothing_real(self) -> Self:
+        """Refuse a payment of the probe where one could be real."""
+        if self.probe_payment is None:
+            return self
+        if self.probe is None:
+            raise ValueError("BURSAR_PROBE_PAYMENT is a step of the probe: set BURSAR_PROBE as well.")
+        if self._stripe_is_live or self._paypal_is_live:
+            raise ValueError(
+                "BURSAR_PROBE_PAYMENT pays by a card for tests, and there is a live key of Stripe or PayPal: unset it."
+            )
+        return self
 
     @model_validator(mode="after")
     def _stripe_keys_stay_secret(self) -> Self:

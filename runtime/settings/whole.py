@@ -96,6 +96,7 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             "REPUTATION_DECAY_RATE": lambda: self.reputation_rate_e4,
             "LEGAL_ENTITY": lambda: series_of(DocumentType.INVOICE, self.legal_entity),
             "SLOT_PRICE and BURSAR_SLOT_CURRENCY": lambda: self.price_of_slots,
+            "PROBE_PAYMENT": lambda: self.probe_credits_minor,
             "PLANS": lambda: self.plan_book,
             "CREATOR_REVENUE_SHARE and BURSAR_PLATFORM_REVENUE_SHARE": lambda: self.creator_share_bps,
             "DEFAULT_MODEL_PRICE": lambda: (

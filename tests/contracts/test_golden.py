@@ -33,6 +33,7 @@ from contracts import (
     marketplace,
     payment,
     payout,
+    probe,
     recovery,
     referral,
     reputation,
@@ -395,6 +396,7 @@ def samples() -> dict[str, Message]:
         lots.ExpiredLots(count=1),
         lots.LotExpiry(now=e.T0, limit=500, count=1),
         *escalation_messages(command),
+        *probe_messages(),
         *payout_messages(command),
         *webhook_messages(command),
         *invoice_messages(command),
@@ -554,6 +556,22 @@ def escalation_messages(command: Mapping[str, object]) -> list[Message]:
         escalation.AcknowledgedAlert(declined=messages.Declined(code="c", detail="d", extra={"field": "f"})),
         escalation.EscalationSignal(operator="kim", command_id="ticket-1", acknowledge="alr_1"),
     ]
+
+
+def probe_messages() -> Iterator[Message]:
+    """Return one of each message of the probe."""
+    parties = probe.ProbeParties(payer_org_id="org_1", payee_org_id="org_2", payee_agent_id="agt_2", pays=True)
+    yield probe.PrepareProbe(run="probe-1")
+    yield parties
+    yield probe.ProbeStep(run="probe-1", step="refund", parties=parties, contract_id="ctr_1", payment_id="pay_1")
+    yield probe.ProbeStepDone(contract_id="ctr_1", payment_id="pay_1", why="x")
+    yield probe.TidyProbe(run="probe-1")
+    yield probe.TidiedProbe(escrows=1, payments=1, conversions=1)
+    yield probe.ReportProbe(run="probe-1", step="fund", why="x")
+    yield probe.ReportedProbe(raised=True)
+    step = probe.ProbeStepTime(step="fund", ms=50)
+    yield step
+    yield probe.ProbeResult(steps=(step,), failed="fund", why="x")
 
 
 def webhook_messages(command: Mapping[str, object]) -> list[Message]:

@@ -56,6 +56,7 @@ ELSEWHERE = {
     *("subscription_news_after_the_end", "subscription_not_begun", "subscription_cancelled_behind_a_lost_run"),
     *("subscription_accrual", "subscription_sweep", "subscription_page_expired"),
     *("escalation_unanswered", "escalation_acknowledged"),
+    *("probe", "probe_failed"),
     *("webhook_endpoint_gone", "webhook_endpoint_failing", "webhook_dispatch"),
 }
 SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}

@@ -1,0 +1,357 @@
+"""Plays a customer and an agent of the platform's own, by the commands that everybody else gives."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from activities.payment_escrows import ESCROW_TIMEOUT, PaymentEscrows
+from contracts.escrow import (
+    ApproveEscrow,
+    CancelEscrow,
+    CommandResult,
+    DeliverEscrow,
+    EscrowCommand,
+    EscrowInput,
+    FundEscrow,
+    OpenEscrow,
+    RefundEscrow,
+)
+from contracts.payment import (
+    CancelPayment,
+    CreatePaymentCommand,
+    PaymentCommand,
+    PaymentCommandResult,
+    PaymentInput,
+    RefundPayment,
+)
+from contracts.probe import (
+    PrepareProbe,
+    ProbeParties,
+    ProbeStep,
+    ProbeStepDone,
+    ReportedProbe,
+    ReportProbe,
+    TidiedProbe,
+    TidyProbe,
+)
+from contracts.runs import escrow_run, payment_run
+from domain.errors import Conflict, DomainError, WrongState
+from domain.escrow.state import Artifact, Escrow, EscrowStatus
+from domain.ids import bounded, escrow_id_of, probe_command_id, refund_id_of
+from domain.payment.state import AWAITING, Payment, PaymentStatus
+from domain.payment.terms import PaymentTerms
+from models.payment import PaymentRow
+from repositories import escrow as escrows
+from repositories import payment as payments
+from repositories import payment_command
+from runtime import reach
+from runtime.database import Database
+from runtime.interceptors import domain_error_from
+from services import probe
+from services.payment_terms import TermsMaker
+from services.probe import Party
+
+#: The card that Stripe has for tests on servers. It does not exist for a live key, so nothing real is ever charged.
+TEST_CARD = "pm_card_visa"
+#: How often the books are asked while a provider's news are on their way.
+PAUSE = timedelta(milliseconds=100)
+PAYMENT_TIMEOUT = timedelta(seconds=20)
+_UNDER_WAY = (EscrowStatus.OPEN, EscrowStatus.FUNDED, EscrowStatus.DELIVERED, EscrowStatus.DISPUTED)
+_RECEIVED = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED})
+#: How many of an organization's latest payments are looked at; each run makes one.
+LATEST = 20
+
+
+class ProbeActivities:
+    """The steps of `ProbeWorkflow`."""
+
+    def __init__(
+        self,
+        database: Database,
+        client: Client,
+        escrows: PaymentEscrows,
+        terms: TermsMaker,
+        *,
+        credits_minor: int | None = None,
+    ) -> None:
+        """Take the database, as the platform, the client that reaches runs, and what makes the terms of payments.
+
+        `credits_minor` is how many credits the payment buys; None makes no payment.
+        """
+        self._database, self._client, self._escrows = database, client, escrows
+        self._terms, self._credits_minor = terms, credits_minor
+
+    @activity.defn(name="prepare_probe")
+    async def prepare(self, message: PrepareProbe) -> ProbeParties:
+        """Find who pays whom in a run, after what an earlier one left was brought back.
+
+        Effect: on the first run of all, two organizations with an agent each, and a grant of one credit.
+        Idempotent by: commands that name the organization, the agent and the grant.
+        Fails with: `conflict`, the credit is at neither of the two; outages are retried.
+        """
+        # Whether the credit is back is seen below, and what does not come back is told by the run's own last step.
+        with suppress(DomainError):
+            await self._tidy(f"{message.run} before")
+        async with self._database.platform() as session:
+            now = datetime.now(UTC)
+            parties = await probe.ensure(session, now=now)
+            payer = await probe.who_pays(session, parties, now=now)
+        if payer is None:
+            raise Conflict("The credit of the probe is at neither of its organizations.")
+        payee = next(party for party in parties if party != payer)
+        return ProbeParties(
+            payer_org_id=payer.org_id,
+            payee_org_id=payee.org_id,
+            payee_agent_id=payee.agent_id,
+            pays=self._credits_minor is not None,
+        )
+
+    @activity.defn(name="award_probe")
+    async def award(self, message: ProbeStep) -> ProbeStepDone:
+        """Award the contract of a run.
+
+        Effect: one contract over one credit.
+        Idempotent by: the command, which is made of the run.
+        Fails with: outages, which are retried.
+        """
+        payer, payee = _parties(message.parties)
+        async with self._database.platform() as session:
+            contract = await probe.award(session, payer, payee, message.run)
+            return ProbeStepDone(contract_id=contract.id)
+
+    @activity.defn(name="command_probe")
+    async def command(self, message: ProbeStep) -> ProbeStepDone:
+        """Give the escrow of a run the command of a step: `open`, `fund`, `deliver` or `release`.
+
+        Effect: what the command does, in the books before this returns.
+        Idempotent by: the command's id, which is made of the run and the step.
+        Fails with: the escrow's refusal; outages are retried.
+        """
+        assert message.contract_id is not None
+        payer, payee = _parties(message.parties)
+        command_id = probe_command_id(f"{message.run} {message.step}")
+        if message.step == "open":
+            await self._open(message.contract_id, payer, command_id)
+            return ProbeStepDone()
+        name, command = {
+            "fund": ("fund", FundEscrow(command_id=command_id, actor=payer.owner)),
+            "deliver": (
+                "deliver",
+                DeliverEscrow(
+                    command_id=command_id,
+                    actor=payee.agent,
+                    artifacts=(Artifact(uri="https://example.com/probe"),),
+                ),
+            ),
+            "release": ("approve", ApproveEscrow(command_id=command_id, actor=payer.owner)),
+        }[message.step]
+        await self._give(escrow_id_of(message.contract_id), name, command)
+        return ProbeStepDone()
+
+    @activity.defn(name="pay_probe")
+    async def pay(self, message: ProbeStep) -> ProbeStepDone:
+        """Buy credits by a card for tests, and wait until they are there.
+
+        Effect: one payment, with a run of its own.
+        Idempotent by: the command, which is made of the run. The terms are noted under it before anybody is asked.
+        Fails with: refusals of the payment; a decline is an answer; outages are retried.
+        """
+        assert self._credits_minor is not None
+        payer, _ = _parties(message.parties)
+        command_id = probe_command_id(f"{message.run} pay")
+        async with self._database.platform() as session:
+            terms = await payment_command.find(session, command_id)
+        if terms is None:
+            now = datetime.now(UTC)
+            terms = await self._terms.off_session(payer.org_id, TEST_CARD, self._credits_minor, now=now)
+            async with self._database.platform() as session:
+                terms = await payment_command.add(session, command_id, sha256(command_id.encode()).digest(), terms)
+        await self._tell(terms, "create", CreatePaymentCommand(command_id=command_id, actor=payer.owner))
+        paid = await self._settled(terms.payment_id, AWAITING)
+        if paid.status is PaymentStatus.SUCCEEDED:
+            return ProbeStepDone(payment_id=terms.payment_id)
+        why = paid.status.value if paid.decline is None else f"{paid.decline.code}: {paid.decline.detail}"
+        return ProbeStepDone(payment_id=terms.payment_id, why=f"The payment {terms.payment_id} was not made, {why}")
+
+    @activity.defn(name="refund_probe")
+    async def refund(self, message: ProbeStep) -> ProbeStepDone:
+        """Give the payment of a run back, and wait until the books have it.
+
+        Effect: one refund of all that was paid.
+        Idempotent by: the command, which is made of the payment.
+        Fails with: refusals of the payment; outages are retried.
+        """
+        assert message.payment_id is not None
+        payer, _ = _parties(message.parties)
+        paid = await self._payment(message.payment_id)
+        await self._give_back(paid, payer)
+        after = await self._settled(message.payment_id, _RECEIVED)
+        refunded = after.status is PaymentStatus.REFUNDED
+        return ProbeStepDone(why=None if refunded else f"The payment {message.payment_id} is {after.status.value}")
+
+    @activity.defn(name="tidy_probe")
+    async def tidy(self, message: TidyProbe) -> TidiedProbe:
+        """Bring back what is on its way between the two organizations, whichever run left it there.
+
+        Effect: escrows that have not ended are cancelled or refunded, payments cancelled or given back, and earnings
+            made credits again.
+        Idempotent by: the state that each is in, and commands that name it.
+        Fails with: outages, which are retried. What a deadline has ended meanwhile is no fault.
+        """
+        return await self._tidy(f"{message.run} after")
+
+    @activity.defn(name="report_probe")
+    async def report(self, message: ReportProbe) -> ReportedProbe:
+        """Raise an alert about the step that failed, or resolve those that fire when none did.
+
+        Effect: at most one alert a step that is not resolved.
+        Idempotent by: the alert's key.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            raised = await probe.report(session, message.run, message.step, message.why)
+        return ReportedProbe(raised=raised)
+
+    async def _open(self, contract_id: str, payer: Party, command_id: str) -> None:
+        async with self._database.platform() as session:
+            terms = await probe.agreed(session, contract_id)
+            if await escrows.get(session, terms.escrow_id) is not None:
+                return
+        start = EscrowInput(terms=terms, opened_by=payer.owner, command_id=command_id)
+        await reach.update(
+            self._client,
+            escrow_run(start),
+            "open",
+            OpenEscrow(command_id=command_id, actor=payer.owner),
+            update_id=command_id,
+            result_type=CommandResult,
+            rpc_timeout=ESCROW_TIMEOUT,
+        )
+
+    async def _give(self, escrow_id: str, name: str, command: EscrowCommand) -> None:
+        """Give an escrow a command, unless it has done it; raises its refusal."""
+        async with self._database.platform() as session:
+            row = await escrows.get(session, escrow_id)
+            if row is None or await escrows.event_of_command(session, escrow_id, command.command_id) is not None:
+                return
+            escrow = escrows.state_of(row)
+        if escrow.is_final:
+            raise WrongState(f"The escrow {escrow_id} is {escrow.status.value} already.")
+        refusal = await self._escrows.send(escrow, name, command)
+        if refusal is not None:
+            raise refusal
+
+    async def _tidy(self, key: str) -> TidiedProbe:
+        async with self._database.platform() as session:
+            parties = await probe.ensure(session, now=datetime.now(UTC))
+            # Both are parties of every escrow.
+            left = [
+                escrows.state_of(row)
+                for status in _UNDER_WAY
+                for row in await escrows.page(
+                    session, status=status.value, org_id=parties[0].org_id, after=None, limit=LATEST
+                )
+            ]
+        for escrow in left:
+            await self._end(escrow, parties)
+            activity.heartbeat(escrow.terms.escrow_id)
+        converted = 0
+        for party in parties:
+            async with self._database.platform() as session:
+                converted += await probe.convert(session, party, key, now=datetime.now(UTC))
+        given_back = sum([await self._bring_back(party) for party in parties])
+        return TidiedProbe(escrows=len(left), payments=given_back, conversions=converted)
+
+    async def _end(self, escrow: Escrow, parties: Sequence[Party]) -> None:
+        """End an escrow so that its payer has the credit again."""
+        terms = escrow.terms
+        payer, payee = (
+            next(party for party in parties if party.org_id == org) for org in (terms.payer_org_id, terms.payee_org_id)
+        )
+        command_id = probe_command_id(f"{terms.escrow_id} end {escrow.version}")
+        command: EscrowCommand = RefundEscrow(command_id=command_id, actor=payee.agent)
+        if is_open := escrow.status is EscrowStatus.OPEN:
+            command = CancelEscrow(command_id=command_id, actor=payer.owner)
+        try:
+            await self._give(terms.escrow_id, "cancel" if is_open else "refund", command)
+        except (DomainError, WorkflowAlreadyStartedError):
+            async with self._database.platform() as session:
+                row = await escrows.get(session, terms.escrow_id)
+            if row is not None and row.version == escrow.version:
+                raise
+            # A deadline was quicker, and what it did is brought back as well, now or by the next run.
+
+    async def _bring_back(self, party: Party) -> int:
+        """Cancel or give back an organization's payments, and return how many that were."""
+        async with self._database.platform() as session:
+            rows = await payments.page(session, org_id=party.org_id, after=None, limit=LATEST)
+        left = [payments.state_of(row) for row in rows]
+        left = [paid for paid in left if paid.status in _RECEIVED or paid.status in AWAITING]
+        for paid in left:
+            if paid.status in _RECEIVED:
+                await self._give_back(paid, party)
+            else:
+                command_id = probe_command_id(f"{paid.terms.payment_id} cancel {paid.version}")
+                await self._tell(paid.terms, "cancel", CancelPayment(command_id=command_id, actor=party.owner))
+        return len(left)
+
+    async def _give_back(self, paid: Payment, party: Party) -> None:
+        payment_id = paid.terms.payment_id
+        command_id = probe_command_id(f"{payment_id} refund")
+        command = RefundPayment(
+            command_id=command_id, actor=party.owner, refund_id=refund_id_of(payment_id, command_id)
+        )
+        await self._tell(paid.terms, "refund", command)
+
+    async def _tell(self, terms: PaymentTerms, name: str, command: PaymentCommand) -> None:
+        """Give a payment a command, unless it has done it."""
+        async with self._database.platform() as session:
+            row = await payments.get(session, terms.payment_id)
+            if row is not None and await payments.has_done(session, terms.payment_id, command.command_id):
+                return
+        start = PaymentInput(
+            terms=terms, created_by=command.actor, command_id=command.command_id, resume=row is not None
+        )
+        attempt = activity.info().attempt
+        # A run keeps what it answered to an update, also when that no longer holds; the command is done once by its id.
+        update_id = command.command_id if attempt == 1 else bounded(f"{command.command_id}:{attempt}")
+        try:
+            await reach.update(
+                self._client,
+                payment_run(start),
+                name,
+                command,
+                update_id=update_id,
+                result_type=PaymentCommandResult,
+                rpc_timeout=PAYMENT_TIMEOUT,
+            )
+        except WorkflowUpdateFailedError as failure:
+            refusal = domain_error_from(failure)
+            if refusal is None:
+                raise
+            raise refusal from None
+
+    async def _payment(self, payment_id: str) -> Payment:
+        async with self._database.platform() as session:
+            row: PaymentRow | None = await payments.get(session, payment_id)
+        if row is None:
+            raise RuntimeError(f"the books have no {payment_id} yet")
+        return payments.state_of(row)
+
+    async def _settled(self, payment_id: str, waits: frozenset[PaymentStatus]) -> Payment:
+        """Return the payment once it is in none of these states; the attempt's own time limit ends the wait."""
+        while (held := await self._payment(payment_id)).status in waits:
+            activity.heartbeat(held.status.value)
+            await asyncio.sleep(PAUSE.total_seconds())
+        return held
+
+
+def _parties(parties: ProbeParties) -> tuple[Party, Party]:
+    """Return the payer, whose agent has no part in the run, and the payee."""
+    return Party(parties.payer_org_id, ""), Party(parties.payee_org_id, parties.payee_agent_id)

@@ -1,0 +1,204 @@
+"""The probe's own organizations: made once, marked as traffic of the platform's own, with one credit between them.
+
+The credit goes to and fro. One organization pays it to the other's agent, whose earnings become credits again, and the
+next run pays it from there. So any number of runs needs one grant, and a credit that is missing was lost.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.access import Actor, Role
+from domain.alert.rules import BUILT_IN, PROBE_FAILED
+from domain.credits import GrantSource
+from domain.earnings import EarningsKind, account_of, renew_days_of
+from domain.escrow.state import Terms
+from domain.ids import probe_command_id
+from domain.money import CREDIT, parse_amount
+from domain.reputation.traits import TraitKind
+from ledger.gateway import Ledger
+from models.agent import Agent
+from models.contract import Contract
+from models.organization import Organization
+from repositories import agent as agents
+from repositories import alert, audit, organization_trait
+from repositories import contract as contracts
+from repositories import earnings as earnings_read
+from repositories import organization as organizations
+from runtime.database import driver_connection
+from runtime.identity import new_id
+from services import credit_lot, earnings
+
+PRINCIPAL = "probe"
+OPERATOR = Actor(principal=PRINCIPAL, role=Role.OPERATOR)
+#: What a run pays, and all that the probe is ever granted.
+ONE_CREDIT = parse_amount("1", CREDIT)
+#: What earnings that would end get; those of the probe have no end.
+RENEW_DAYS = 30
+_NAMES = ("Probe A", "Probe B")
+_HOUR, _DAY = 3_600, 86_400
+_ASKED = ("org_id", "payee_org_id", "agent_id", "title", "price_minor", "currency")
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One of the two organizations, and its agent."""
+
+    org_id: str
+    agent_id: str
+
+    @property
+    def owner(self) -> Actor:
+        """Who pays and signs for it."""
+        return Actor(principal=PRINCIPAL, role=Role.OWNER, org_id=self.org_id)
+
+    @property
+    def agent(self) -> Actor:
+        """Who delivers and refunds for it."""
+        return Actor(principal=PRINCIPAL, role=Role.AGENT, org_id=self.org_id, agent_id=self.agent_id)
+
+
+async def ensure(session: AsyncSession, *, now: datetime) -> tuple[Party, Party]:
+    """Return the two organizations, made where they are not there yet, with the one credit.
+
+    Their agents are private, so nobody else finds or hires them. The trait keeps them out of reputations, leaderboards
+    and demand.
+    """
+    first, second = [await _party(session, name) for name in _NAMES]
+    await credit_lot.grant(
+        session,
+        OPERATOR,
+        org_id=first.org_id,
+        amount_minor=ONE_CREDIT,
+        source=GrantSource.PROMOTION,
+        expires_at=None,
+        note="What the probe pays, to and fro",
+        command_id=probe_command_id("credit"),
+        now=now,
+    )
+    return first, second
+
+
+async def _party(session: AsyncSession, name: str) -> Party:
+    made_by = OPERATOR.qualified()
+    org, is_new = await organizations.add(
+        session,
+        Organization(
+            id=new_id("org"), name=name, tier="free", created_by=made_by, command_id=probe_command_id(f"{name} org")
+        ),
+    )
+    if is_new:
+        await audit.record(session, OPERATOR, "organization.create", org.id, {"name": name, "tier": org.tier}, org.id)
+        await organization_trait.put(session, org.id, TraitKind.PROBE, org.id, holds=True)
+    agent, _ = await agents.add(
+        session,
+        Agent(
+            id=new_id("agt"),
+            org_id=org.id,
+            name=name,
+            visibility="private",
+            pricing_model="free",
+            terms={},
+            created_by=made_by,
+            command_id=probe_command_id(f"{name} agent"),
+        ),
+    )
+    return Party(org.id, agent.id)
+
+
+async def who_pays(session: AsyncSession, parties: Sequence[Party], *, now: datetime) -> Party | None:
+    """Return the first who has the credit; None where neither has it."""
+    ledger = Ledger(await driver_connection(session))
+    available = await ledger.available([accounts.org_credits(party.org_id) for party in parties], now)
+    return next((party for party, minor in zip(parties, available, strict=True) if minor >= ONE_CREDIT), None)
+
+
+async def award(session: AsyncSession, payer: Party, payee: Party, run: str) -> Contract:
+    """Return the contract of a run: one credit, no commission, released by the payer's signature."""
+    contract = Contract(
+        id=new_id("ctr"),
+        org_id=payer.org_id,
+        payee_org_id=payee.org_id,
+        agent_id=payee.agent_id,
+        title="Probe",
+        price_minor=ONE_CREDIT,
+        currency=CREDIT,
+        validation_threshold_e4=None,
+        signatories=[PRINCIPAL],
+        signatory_org_ids=[],
+        required_signatures=1,
+        operator_approvals=False,
+        fund_seconds=_HOUR,
+        deliver_seconds=_HOUR,
+        review_seconds=_HOUR,
+        evidence_seconds=_DAY,
+        decision_seconds=_DAY,
+        grace_seconds=_HOUR,
+        dispute_default_share_e4=5_000,
+        commission_bps=0,
+        commission_from="operator",
+        milestones=[],
+        outside_listing=[],
+        created_by=payer.owner.qualified(),
+        command_id=probe_command_id(f"{run} award"),
+    )
+    row, _ = await contracts.add(session, contract, _ASKED)
+    return row
+
+
+async def agreed(session: AsyncSession, contract_id: str) -> Terms:
+    """Return what a contract of the probe says about its escrow."""
+    return Terms(
+        **contracts.agreed(await contracts.get(session, contract_id)),
+        named_operators=True,
+        evidence_per_side=True,
+        commission_on_sum=True,
+        names_shown=False,
+    )
+
+
+async def convert(session: AsyncSession, party: Party, key: str, *, now: datetime) -> int:
+    """Make credits of what the party's agent has earned, once for the key; returns how many kinds it had earned."""
+    count = 0
+    for kind in (EarningsKind.GRANTED, EarningsKind.PAID):
+        account = account_of(kind, party.agent_id, party.org_id)
+        days = renew_days_of(kind, RENEW_DAYS)
+        if not await earnings_read.convertible(session, account, days=days, at=now):
+            continue
+        await earnings.convert(
+            session,
+            party.owner,
+            org_id=party.org_id,
+            agent_id=party.agent_id,
+            kind=kind,
+            amount_minor=None,
+            renew_days=RENEW_DAYS,
+            command_id=probe_command_id(f"{key} {party.org_id} {kind.value}"),
+            now=now,
+        )
+        count += 1
+    return count
+
+
+async def report(session: AsyncSession, run: str, step: str | None, why: str | None) -> bool:
+    """Raise the alert about a step that failed, unless one fires; resolve those that do when none failed.
+
+    The case is the platform's and not of an organization.
+    """
+    if step is None:
+        await alert.close_cases(session, PRINCIPAL, (PROBE_FAILED,))
+        return False
+    known = await alert.page(session, open_only=False, kind=PROBE_FAILED, subject=PRINCIPAL, before=None, limit=100)
+    if any(one.resolved_at is None and one.window is not None and one.window.startswith(f"{step}:") for one in known):
+        return False
+    return await alert.raise_alert(
+        session,
+        kind=PROBE_FAILED,
+        subject=PRINCIPAL,
+        detail=f"The probe failed at the step {step}: {why}",
+        severity=BUILT_IN[PROBE_FAILED].severity,
+        window=f"{step}:{run}",
+    )

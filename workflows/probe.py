@@ -1,0 +1,153 @@
+"""ProbeWorkflow: does what a customer does, by schedule, and tells which step did not work and how long each took."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, TimeoutError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.probe import ProbeActivities
+    from contracts.probe import (
+        PrepareProbe,
+        ProbeResult,
+        ProbeStep,
+        ProbeStepDone,
+        ProbeStepTime,
+        ReportProbe,
+        TidyProbe,
+    )
+    from contracts.queues import local_activity, regular_activity
+    from domain.text import as_markdown
+    from runtime.interceptors import domain_error_from
+
+Asked = TypeVar("Asked")
+Done = TypeVar("Done")
+#: How long one attempt of a step may take, and all of them together: what takes longer is down for a customer.
+ATTEMPT, STEP = timedelta(seconds=25), timedelta(seconds=60)
+#: What brings everything back may take longer, because it is what keeps the books of the probe bounded.
+TIDYING = timedelta(minutes=5)
+#: The steps of an escrow, each a command of its own.
+ESCROW_STEPS = ("open", "fund", "deliver", "release")
+#: How much of an error is told.
+LONGEST_WHY = 300
+
+
+@workflow.defn(name="probe")
+class ProbeWorkflow:
+    """Has one organization of the probe pay one credit to the other's agent, and buy credits by a card for tests.
+
+    Messages: none; a schedule starts it.
+    Ends when: every step was done, or one was not.
+    Continues as new: never; it has some twelve steps.
+    Compensates: what a failed step left under way is cancelled or refunded, and earnings become credits again. What is
+        left even so is brought back by the next run.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing done."""
+        self._steps: list[ProbeStepTime] = []
+        self._failed: str | None = None
+        self._why: str | None = None
+
+    @workflow.run
+    async def run(self) -> ProbeResult:
+        """Take every step, bring back what is left, and report."""
+        try:
+            await self._play()
+        except ActivityError:
+            # Somebody cancelled the run. Not `finally`, which is also passed by a run that leaves the worker's memory.
+            await self._tidy()
+            raise
+        await self._tidy()
+        await self._report()
+        return ProbeResult(steps=tuple(self._steps), failed=self._failed, why=self._why)
+
+    async def _play(self) -> None:
+        run = workflow.info().workflow_id
+        parties = await self._step("prepare", ProbeActivities.prepare, PrepareProbe(run=run))
+        if parties is None:
+            return
+        step = ProbeStep(run=run, step="award", parties=parties)
+        made = await self._step("award", ProbeActivities.award, step)
+        if made is None:
+            return
+        step = step.model_copy(update={"contract_id": made.contract_id})
+        for name in ESCROW_STEPS:
+            if await self._step(name, ProbeActivities.command, step.model_copy(update={"step": name})) is None:
+                return
+        if not parties.pays:
+            return
+        paid = await self._step("pay", ProbeActivities.pay, step.model_copy(update={"step": "pay"}))
+        if paid is not None:
+            refund = step.model_copy(update={"step": "refund", "payment_id": paid.payment_id})
+            await self._step("refund", ProbeActivities.refund, refund)
+
+    async def _tidy(self) -> None:
+        message = TidyProbe(run=workflow.info().workflow_id)
+        await self._step("tidy", ProbeActivities.tidy, message, within=TIDYING)
+
+    async def _step(
+        self,
+        name: str,
+        method: Callable[[ProbeActivities, Asked], Awaitable[Done]],
+        message: Asked,
+        *,
+        within: timedelta = STEP,
+    ) -> Done | None:
+        """Take a step and keep how long it took; returns None where it failed, which is kept too.
+
+        Raises:
+            ActivityError: the run is cancelled.
+        """
+        began, options = workflow.now(), regular_activity(f"probe: {name}", timeout=ATTEMPT, give_up_after=within)
+        done: Done | None = None
+        why: str | None = None
+        try:
+            done = await workflow.execute_activity_method(method, message, **options)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            why = reason(error)
+        if isinstance(done, ProbeStepDone) and done.why is not None:
+            why = done.why
+        took = workflow.now() - began
+        self._steps.append(ProbeStepTime(step=name, ms=took // timedelta(milliseconds=1)))
+        meter = workflow.metric_meter()
+        meter.create_histogram_timedelta("bursar_probe_step_duration", "How long a step of the probe took.").record(
+            took, {"step": name, "outcome": "ok" if why is None else "failed"}
+        )
+        if why is not None and self._failed is None:
+            self._failed, self._why = name, why
+        workflow.set_current_details(self._details())
+        return done if why is None else None
+
+    async def _report(self) -> None:
+        meter, outcome = workflow.metric_meter(), "ok" if self._failed is None else "failed"
+        meter.create_counter("bursar_probe_runs", "Runs of the probe.").add(1, {"outcome": outcome})
+        message = ReportProbe(run=workflow.info().workflow_id, step=self._failed, why=self._why)
+        options = local_activity("report what the probe found")
+        await workflow.execute_local_activity_method(ProbeActivities.report, message, **options)
+
+    def _details(self) -> str:
+        """Write how far a run is for whoever reads it."""
+        lines = [f"- {each.step}: {each.ms} ms" for each in self._steps]
+        if self._failed is not None:
+            lines += ["", f"**Failed at {self._failed}**: {as_markdown(self._why or '')}"]
+        return "\n".join(lines)
+
+
+def reason(error: BaseException) -> str:
+    """Say why a step failed: the refusal, or what the last attempt met before the time was over."""
+    refusal = domain_error_from(error)
+    if refusal is not None:
+        return f"{refusal.error_code}: {refusal.detail}"[:LONGEST_WHY]
+    words: list[str] = []
+    cause: BaseException | None = error.__cause__
+    while cause is not None:
+        text = "it took too long" if isinstance(cause, TimeoutError) else str(cause)
+        if text not in words:
+            words.append(text)
+        cause = cause.__cause__
+    return (", ".join(words) or str(error))[:LONGEST_WHY]
