@@ -15,6 +15,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymen
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.accounting import AccountingActivities
+from activities.alert_rules import AlertRuleActivities
 from activities.auto_topup import AutoTopUpActivities
 from activities.billing_run import BillingRunActivities, Collecting
 from activities.creator import CreatorActivities
@@ -62,6 +63,7 @@ from runtime.temporal import connect, ensure_search_attributes
 from services.document_files import Documents
 from services.payment_terms import TermsMaker
 from workflows.accounting_days import AccountingDaysWorkflow
+from workflows.alert_rules import AlertRulesWorkflow
 from workflows.auto_topup import AutoTopUpWorkflow
 from workflows.auto_topup_sweep import AutoTopUpSweepWorkflow
 from workflows.creator_statements import CreatorStatementsWorkflow
@@ -105,6 +107,7 @@ log = structlog.get_logger("bursar.worker")
 
 
 WORKFLOWS = [
+    AlertRulesWorkflow,
     AutoTopUpSweepWorkflow,
     AutoTopUpWorkflow,
     CustomerWorkflow,
@@ -322,6 +325,7 @@ def make_worker(
             scores.change_rate,
             scores.take,
             scores.conclude,
+            AlertRuleActivities(database).look_at_alert_rules,
             SpendAlertActivities(database).raise_spend_alerts,
             SpendDayActivities(database).roll_up_spends,
             UsageChargeActivities(

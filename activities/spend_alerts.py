@@ -9,6 +9,7 @@ from domain.spend.alerts import AlertKind, detail_of, is_near, subject_of
 from repositories import alert, event, spend_alert
 from runtime.database import Database
 from services import mail
+from services.alert_evaluation import BY
 
 
 class SpendAlertActivities:
@@ -22,8 +23,8 @@ class SpendAlertActivities:
     async def raise_spend_alerts(self, message: RaiseSpendAlerts) -> RaisedSpendAlerts:
         """Raise what is due and was not raised.
 
-        Effect: one alert for each threshold, burst, refusal and low balance in its window; a mail to the billing
-            contacts, at most one a day for each control, where a limit is nearly reached.
+        Effect: one alert for each threshold, burst and refusal in its window, resolved when the window is over; a mail
+            to the billing contacts, at most one a day for each control, where a limit is nearly reached.
         Idempotent by: the alert's key, which names the window.
         Fails with: nothing that is final.
         """
@@ -40,6 +41,9 @@ class SpendAlertActivities:
                     org_id=None if is_ours else happened.org_id,
                     shared=not is_ours,
                     for_operators=is_ours,
+                    severity=happened.severity,
+                    rule_id=happened.kind.value if happened.kind is AlertKind.BUDGET else None,
+                    window=happened.window if happened.kind is AlertKind.BUDGET else None,
                 )
                 if raised:
                     await event.record(session, facts(happened))
@@ -53,4 +57,6 @@ class SpendAlertActivities:
                         kind=MailKind.SPEND_LIMIT_NEAR,
                         data={"control": control, "percent": f"{(happened.part_e4 or 0) / 100:g}"},
                     )
+            for key in await spend_alert.over(session, message.now):
+                await alert.resolve(session, key, BY)
         return RaisedSpendAlerts(count=len(found))

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 # Each reads one row of an index, however much is due; charges read one for each organization that has some.
 _BATCHES = {
+    "alert-rules": "SELECT due_at FROM alert_rules WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1",
     "hold-expiry": """
         SELECT h.expires_at FROM ledger.holds h WHERE h.status = 'pending' AND h.expires_at <= now()
         ORDER BY h.expires_at LIMIT 1

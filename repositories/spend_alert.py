@@ -7,25 +7,31 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.alert.rules import BUDGET_80_PERCENT
 from domain.spend.alerts import AlertKind, Happened
 
 #: How many alerts of a kind are found at once; the next run finds the rest.
 MOST = 500
+#: The part of a limit that the built-in rule is named for, in ten-thousandths.
+BUDGET_E4 = 8_000
 
 # Windows that ended within the last hour count as well, so that what was reached in the last minute of one is found.
-_OF_LIMITS = """
+_OF_LIMITS = f"""
 WITH reached AS (
     SELECT c.org_id, c.id AS control_id, c.subject_kind || ' ' || c.subject_id AS subject, n."window", n.starts_at,
-        n.ends_at, c.thresholds_e4, greatest(
+        n.ends_at, coalesce(b.severity, 'warning') AS severity, coalesce(b.enabled, true) AS is_budgeted,
+        c.thresholds_e4 || CASE WHEN coalesce(b.enabled, true) THEN ARRAY[{BUDGET_E4}] END AS thresholds_e4, greatest(
             (n.held + n.spent + n.forced - n.refunded)::numeric * 10000 / nullif(w.amount, 0),
             n.uses_spent::numeric * 10000 / nullif(w.uses, 0)
         ) AS ratio, concat(n.control_id, ':', n."window", ':', extract(epoch FROM n.starts_at)::bigint) AS place
     FROM ledger.counters n
     JOIN ledger.controls c ON c.id = n.control_id AND c.status <> 'closed'
     JOIN LATERAL unnest(c.windows, c.amounts, c.uses) AS w ("window", amount, uses) ON w."window" = n."window"
+    LEFT JOIN alert_rules b ON b.org_id = c.org_id AND b.name = '{BUDGET_80_PERCENT}' AND b.ended_at IS NULL
     WHERE n.ends_at > CAST(:now AS timestamptz) - interval '1 hour'
 )
-SELECT r.*, 'spend.threshold' AS kind, t.part AS part_e4, concat('spend.threshold:', r.place, ':', t.part) AS key
+SELECT r.*, CASE WHEN r.is_budgeted AND t.part = {BUDGET_E4} THEN '{BUDGET_80_PERCENT}' ELSE 'spend.threshold' END
+    AS kind, t.part AS part_e4, concat('spend.threshold:', r.place, ':', t.part) AS key
 FROM reached r, LATERAL (SELECT max(p) AS part FROM unnest(r.thresholds_e4) AS p WHERE p <= r.ratio) t
 WHERE t.part IS NOT NULL AND NOT EXISTS (
     SELECT FROM unnest(r.thresholds_e4) AS p
@@ -60,21 +66,22 @@ FROM recent WHERE NOT EXISTS (SELECT FROM alerts a WHERE a.key = recent.key)
 LIMIT :most
 """
 
-# One look into the spends of each organization, and a balance of those only that spent something.
-_OF_CREDITS = """
-SELECT k.key, 'credits.low' AS kind, o.id AS org_id, b.posted - b.pending_out AS amount_minor
-FROM organizations o
-CROSS JOIN LATERAL (
-    SELECT concat('credits.low:', o.id, ':', to_char(CAST(:now AS timestamptz) AT TIME ZONE 'UTC', 'YYYY-MM-DD')) AS key
-) k
-CROSS JOIN LATERAL (
-    SELECT sum(s.amount - s.released - s.refunded) AS spent FROM ledger.spends s
-    WHERE s.org_id = o.id AND s.id > (SELECT uuidv7(interval '-1 hour'))
-) h
-JOIN ledger.accounts a ON a.path = 'org/' || o.id || '/credits' AND a.asset = 'CREDIT'
-JOIN ledger.balances b ON b.account_id = a.id
-WHERE h.spent > 0 AND b.posted - b.pending_out < 24 * h.spent
-    AND NOT EXISTS (SELECT FROM alerts l WHERE l.key = k.key)
+#: What fires about a window that is over, or about a limit of which less is used by now.
+_OVER = f"""
+SELECT a.key
+FROM alerts a
+CROSS JOIN LATERAL (SELECT string_to_array(a.key, ':') AS parts) k
+LEFT JOIN ledger.counters n ON n.starts_at = to_timestamp(k.parts[4]::bigint) AND n."window" = k.parts[3]
+    AND n.control_id = k.parts[2]::uuid
+LEFT JOIN ledger.controls c ON c.id = n.control_id AND c.status <> 'closed'
+LEFT JOIN LATERAL unnest(c.windows, c.amounts, c.uses) AS w ("window", amount, uses) ON w."window" = n."window"
+WHERE a.resolved_at IS NULL AND a.kind IN ('spend.threshold', 'spend.burst', 'spend.refused', '{BUDGET_80_PERCENT}')
+    AND CASE WHEN a.key ~ '^spend[.][a-z]+:[0-9a-f-]{{36}}:[a-z]+:[0-9]+(:[0-9]+)?$' THEN
+        w."window" IS NULL OR n.ends_at <= CAST(:now AS timestamptz) OR coalesce(greatest(
+            (n.held + n.spent + n.forced - n.refunded)::numeric * 10000 / nullif(w.amount, 0),
+            n.uses_spent::numeric * 10000 / nullif(w.uses, 0)
+        ), 0) < k.parts[5]::int
+    END
 LIMIT :most
 """
 _NAMES = frozenset(Happened.__dataclass_fields__)
@@ -83,11 +90,16 @@ _NAMES = frozenset(Happened.__dataclass_fields__)
 async def due(session: AsyncSession, now: datetime) -> Sequence[Happened]:
     """Return what an alert is due for and has none; needs a platform session."""
     found: list[Happened] = []
-    for query in (_OF_LIMITS, _OF_REFUSALS, _OF_CREDITS):
+    for query in (_OF_LIMITS, _OF_REFUSALS):
         values = {"now": now, "most": MOST} if ":now" in query else {"most": MOST}
         rows = await session.execute(text(query), values)
         found += (_happened(dict(row)) for row in rows.mappings())
     return found
+
+
+async def over(session: AsyncSession, now: datetime) -> Sequence[str]:
+    """Return the keys of alerts about limits whose case is over; needs a platform session."""
+    return (await session.scalars(text(_OVER), {"now": now, "most": MOST})).all()
 
 
 def _happened(columns: Mapping[str, Any]) -> Happened:

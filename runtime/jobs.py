@@ -34,6 +34,13 @@ SCHEDULES = [
         run_timeout=timedelta(minutes=10),
     ),
     Job(
+        id="alert-rules",
+        workflow="alert-rules",
+        spec=_every(minutes=1),
+        summary="Looks at the figures of alert rules",
+        run_timeout=timedelta(minutes=10),
+    ),
+    Job(
         id="hold-expiry",
         workflow="hold-expiry",
         spec=_every(minutes=1),

@@ -15,6 +15,7 @@ from domain.money import MAX_AMOUNT_MINOR, format_amount, parse_amount, plain_nu
 
 #: 100 %, in ten-thousandths.
 WHOLE_E4 = 10_000
+MIN_PERIOD, MAX_PERIOD = timedelta(minutes=1), timedelta(days=31)
 _MOST_PERCENT_E4 = 1_000_000 * 100
 
 
@@ -122,7 +123,7 @@ class Condition:
         if self.type is ConditionType.CHANGES_BY:
             return self._changed(reading.value, reading.before)
         value, threshold = reading.value, self.threshold
-        if self.measure is Measure.PERCENT and (self.type is ConditionType.RATIO or reading.whole is not None):
+        if self.measure is Measure.PERCENT:
             if not reading.whole:
                 return None
             value, threshold = value * WHOLE_E4, threshold * reading.whole
@@ -174,6 +175,8 @@ def condition_of(asked: Asked, metric: Metric, *, platform: bool, asset: str | N
     if kind in {ConditionType.ABSENT_FOR, ConditionType.RUNS_OUT_WITHIN}:
         if asked.period is None:
             raise _invalid("period", f"`{kind.value}` needs a period such as PT1H.")
+        if not MIN_PERIOD <= asked.period <= MAX_PERIOD:
+            raise _invalid("period", "The period must be between a minute and 31 days.")
         return Condition(type=kind, period_seconds=int(asked.period.total_seconds()))
     if asked.threshold is None:
         raise _invalid("threshold", f"`{kind.value}` needs a threshold.")

@@ -55,6 +55,11 @@ class Standing:
     fired_at: datetime | None = None
 
 
+def begin(terms: Terms, *, began_good: bool) -> Terms:
+    """Return the terms for a figure that is known to have begun on the good side, so that a bad one has crossed."""
+    return replace(terms, is_edge=False) if began_good else terms
+
+
 def look(terms: Terms, standing: Standing, bad: bool | None, now: datetime) -> tuple[Standing, Act | None]:
     """Return where the rule stands after a look at its figure, and what follows.
 

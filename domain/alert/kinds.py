@@ -42,6 +42,7 @@ class Kind:
     ladder: Ladder = ()
 
 
+_WINDOW = "the end of its window"
 _TAKEN = "its next event that the books take"
 _DECIDED = "the decision of the chargeback"
 _SENT = "the payout, sent or failed"
@@ -56,10 +57,10 @@ KINDS: Mapping[str, Kind] = {
     "approval.requested": Kind(closed_by="its decision"),
     "billing.invoice_failed": Kind(closed_by=OPERATOR),
     "billing.other_currency": Kind(closed_by=OPERATOR),
+    "budget_80_percent": Kind(closed_by=_WINDOW),
     "credits.auto_topup_cap": Kind(closed_by=OPERATOR),
     "credits.auto_topup_off": Kind(closed_by=OPERATOR),
     "credits.exhausted": Kind(closed_by=ORGANIZATION, severity=Severity.CRITICAL, ladder=OWNERS),
-    "credits.low": Kind(closed_by=ORGANIZATION),
     "customer.unused_cash": Kind(closed_by=OPERATOR),
     "document.not_made": Kind(closed_by=OPERATOR),
     "earnings.recovered": _TOLD,
@@ -98,10 +99,10 @@ KINDS: Mapping[str, Kind] = {
     "reconciliation.failed": Kind(closed_by="a later run that covers the window"),
     "referral.taken_back": _TOLD,
     "reputation.sudden_change": Kind(closed_by=OPERATOR),
-    "spend.burst": Kind(closed_by=ORGANIZATION),
+    "spend.burst": Kind(closed_by=_WINDOW),
     "spend.no_rate": Kind(closed_by=OPERATOR),
-    "spend.refused": Kind(closed_by=ORGANIZATION),
-    "spend.threshold": Kind(closed_by=ORGANIZATION),
+    "spend.refused": Kind(closed_by=_WINDOW),
+    "spend.threshold": Kind(closed_by=_WINDOW),
     "subscription.books_refused": _REFUSED,
     "tax.country_unproven": Kind(closed_by=OPERATOR),
     "tax.vat_not_in_force": Kind(closed_by=OPERATOR),

@@ -141,7 +141,6 @@ _METRICS = (
         unit=Unit.COUNT,
         conditions=_FLOWS - {ConditionType.RATIO},
         over_window=True,
-        for_platform=True,
     ),
     Metric(
         name="reputation.score",

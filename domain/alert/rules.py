@@ -3,11 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from domain.alert.conditions import Condition, Measure, format_figure
+from domain.alert.conditions import WHOLE_E4, Condition, Measure, Reading, format_figure
 from domain.alert.firing import Terms
-from domain.alert.metrics import METRICS, ConditionType, Metric
+from domain.alert.metrics import METRICS, ConditionType, Metric, Unit
 from domain.errors import Conflict, Invalid
 
 #: How many rules an organization has at most, and the platform as well.
@@ -67,7 +67,7 @@ _BUILT_IN = (
     ),
     BuiltIn(
         name=COST_SPIKE,
-        sentence="More than twice as much was spent today as on the same day last week until the same time.",
+        sentence="More than twice as much was spent today as on the whole of the same day last week.",
         severity="warning",
     ),
     BuiltIn(
@@ -90,7 +90,7 @@ _BUILT_IN = (
     ),
     BuiltIn(
         name=PROVIDER_DOWN,
-        sentence="A payment provider has not answered for five minutes.",
+        sentence="What a payment provider says has waited to be handled for five minutes: it does not answer.",
         severity="critical",
         for_platform=True,
     ),
@@ -144,6 +144,24 @@ class Rule:
     def subject(self, org_id: str | None) -> str:
         """Return what its alerts are about: what it is narrowed to, or the organization."""
         return next(iter(self.filters.values()), org_id or "platform")
+
+
+def next_look(rule: Rule, now: datetime, last_at: datetime | None, *, is_firing: bool) -> datetime:
+    """Return when the figure of a rule is looked at next: what is absent, at the moment from which it counts as such.
+
+    Args:
+        rule: what it says.
+        now: when it was looked at.
+        last_at: when something came last, for `absent_for`.
+        is_firing: whether it waits for the figure to be good again.
+    """
+    soon = now + timedelta(minutes=1)
+    if rule.condition.type is ConditionType.ABSENT_FOR:
+        period = timedelta(seconds=rule.condition.period_seconds)
+        return soon if last_at is None or is_firing else max(soon, last_at + period)
+    if not rule.metric.over_window or rule.window <= timedelta(hours=1):
+        return soon
+    return now + timedelta(minutes=5 if rule.window <= DAY else 15)
 
 
 def check_name(name: str) -> None:
@@ -222,8 +240,11 @@ _WORDS = {
 }
 
 
-def detail_of(rule: Rule, value: int | None) -> str:
+def detail_of(rule: Rule, reading: Reading) -> str:
     """Say what a rule found, in one sentence."""
+    value = reading.value
+    if rule.metric.unit is Unit.SHARE and value is not None and reading.whole:
+        value = value * WHOLE_E4 // reading.whole
     condition, period = rule.condition, timedelta(seconds=rule.condition.period_seconds)
     words = _WORDS[condition.type].format(
         threshold=format_figure(condition.threshold, rule.metric, condition.measure, rule.asset),

@@ -22,7 +22,7 @@ TYPES = (
 
 def facts(happened: Happened) -> list[Event]:
     """Return the event of a crossed threshold."""
-    if happened.kind is not AlertKind.THRESHOLD:
+    if happened.kind not in {AlertKind.THRESHOLD, AlertKind.BUDGET}:
         return []
     told = {
         "control_id": subject_of(happened),

@@ -87,7 +87,7 @@ MESSAGES = Place(
             "signed_at since source started state status submitted_at takes_waiting_first through unhandled until "
             "updated_at validation_score_e4 validation_threshold_e4 version waiting "
             "accepted back_seconds duplicates following invalid refused_at settle_seconds unassigned "
-            "again capped charged due_before everything is_full looks most "
+            "again capped charged due_before built_in everything is_full looks most "
             "failed sent agents changed changes_rate closed_priors done moved_e6 pages planned rate_e4 skipped "
             "stars_e6 sudden empty invoiced month only ready_at due left credit_note asked confirmed "
             "rewarded taken_back made "

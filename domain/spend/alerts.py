@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from domain.alert.rules import BUDGET_80_PERCENT
 from domain.ids import uuid_id
 from domain.money import CREDIT, format_amount
 from domain.spend.calendar import FOREVER
@@ -15,14 +16,14 @@ class AlertKind(StrEnum):
 
     #: A part of a limit is reached; one for each threshold, and of those that are passed together the highest.
     THRESHOLD = "spend.threshold"
+    #: The built-in rule: 80 % of a limit, which is not told as a threshold as well.
+    BUDGET = BUDGET_80_PERCENT
     #: Half of a limit was used in the first tenth of its window.
     BURST = "spend.burst"
     #: A control refused.
     REFUSED = "spend.refused"
     #: Credits did not suffice.
     EXHAUSTED = "credits.exhausted"
-    #: As fast as they were spent in the last hour, the credits end within a day.
-    LOW = "credits.low"
     #: There is no rate, or none that is new enough, to count in the currency of a control. It is for operators.
     NO_RATE = "spend.no_rate"
 
@@ -42,7 +43,8 @@ class Happened:
         part_e4: the threshold that is reached, in ten-thousandths.
         reason: why it was refused.
         asset: of the control.
-        amount_minor: what was asked for, or is available, in credits.
+        amount_minor: what was asked for, in credits.
+        severity: of the alert.
     """
 
     key: str
@@ -56,6 +58,7 @@ class Happened:
     reason: str | None = None
     asset: str | None = None
     amount_minor: int | None = None
+    severity: str = "warning"
 
 
 #: From this part on a limit is nearly reached, in ten-thousandths.
@@ -71,7 +74,7 @@ _REASONS = {
 
 def is_near(happened: Happened) -> bool:
     """Tell whether it is a limit that is nearly or wholly reached, which people are written to about."""
-    return happened.kind is AlertKind.THRESHOLD and (happened.part_e4 or 0) >= NEAR_E4
+    return happened.kind in {AlertKind.THRESHOLD, AlertKind.BUDGET} and (happened.part_e4 or 0) >= NEAR_E4
 
 
 def subject_of(happened: Happened) -> str:
@@ -84,7 +87,7 @@ def detail_of(happened: Happened) -> str:
     amount = "" if happened.amount_minor is None else f"{format_amount(happened.amount_minor, CREDIT)} {CREDIT}"
     window = happened.window or "term"
     match happened.kind:
-        case AlertKind.THRESHOLD:
+        case AlertKind.THRESHOLD | AlertKind.BUDGET:
             return (
                 f"{(happened.part_e4 or 0) / 100:g}% of the limit of {happened.subject} on a {window} is spent or "
                 f"reserved{_until(happened.ends_at)}."
@@ -99,8 +102,6 @@ def detail_of(happened: Happened) -> str:
             return f"A spend of {amount} for {happened.subject} was refused: {why}{_until(happened.ends_at)}."
         case AlertKind.EXHAUSTED:
             return f"A spend of {amount} was refused, because the credits did not suffice. Add credits."
-        case AlertKind.LOW:
-            return f"{amount} are available, which end within a day at the pace of the last hour. Add credits."
         case AlertKind.NO_RATE:
             return (
                 f"A spend was refused, because there is no rate from {CREDIT} to {happened.asset} that is new enough. "

@@ -50,10 +50,10 @@ from services import credit_lot, credit_note, invoice, invoice_end
 from services import webhook_endpoint as webhook_endpoints
 from tests.activities.recording import record
 from tests.activities.test_purchase_books import Sold, sold
-from tests.activities.test_spend_alerts import CREDIT, World
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 from tests.support.billing import KIM, draft, finalise, number_all, organization
+from tests.support.spend_world import CREDIT, World
 from tests.support.subscription_books import subscribed
 from tests.support.webhooks import SEALER
 from tests.workflows.behind import message_of

@@ -1,97 +1,21 @@
 """Alerts about spending are raised once for their window, to the organization; a missing rate to operators."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
 
-from activities.spend_alerts import SpendAlertActivities
-from contracts.spend_alerts import RaiseSpendAlerts
 from domain.access import Actor, Role
-from domain.credits import GrantSource
-from domain.ids import uuid_id
+from domain.alert.rules import BUDGET_80_PERCENT, BUILT_IN
 from domain.spend.calendar import Window, window_end, zone_of
-from domain.spend.control import Allowance, Limit, NewControl, SubjectKind
-from ledger.controls import Controls
-from ledger.spending import Spending
-from ledger.spends import NewSpend, Outcome, Spender
-from models.alert import Alert
-from models.mail import QueuedMail
-from models.organization import Organization
+from domain.spend.control import Allowance, Limit
+from ledger.spends import Outcome
 from repositories import alert as alerts
-from runtime.database import Database, driver_connection
+from runtime.database import Database
 from runtime.identity import new_id
-from services import credit_lot
+from services.alert_rule import Wanted, change_built_in
+from tests.support.spend_world import CREDIT, NOW, World
 
 pytestmark = pytest.mark.db
-
-CREDIT = 10**6
-NOW = datetime.now(UTC)
-
-
-class World:
-    """One organization with credits, a limit on a run, and the sweep."""
-
-    def __init__(self, database: Database) -> None:
-        self.database, self.org, self.run = database, new_id("org"), new_id("run")
-        self.sweep = SpendAlertActivities(database)
-
-    async def begin(self, credits: int = 1_000_000) -> "World":
-        async with self.database.platform() as session:
-            session.add(Organization(id=self.org, name="x", created_by="x", command_id=self.org))
-            await session.flush()
-            await credit_lot.grant(
-                session,
-                Actor(principal="root", role=Role.OPERATOR),
-                org_id=self.org,
-                amount_minor=credits * CREDIT,
-                source=GrantSource.REWARD,
-                expires_at=None,
-                note=None,
-                command_id=new_id("cmd"),
-                now=NOW,
-            )
-        return self
-
-    async def limit(self, *limits: Limit, asset: str = "CREDIT", **more: Any) -> str:
-        new = NewControl(subject_kind=SubjectKind.RUN, subject_id=self.run, asset=asset)
-        wanted = {**new.columns(), **Allowance(limits=limits, **more).columns()}
-        async with self.database.platform() as session:
-            written = await Controls(await driver_connection(session)).write(
-                org_id=self.org,
-                control_id=None,
-                expected_version=None,
-                wanted=wanted,
-                by="owner",
-                reason=None,
-                command_id=new_id("cmd"),
-                at=NOW,
-            )
-        return uuid_id("ctl", written.control_id)
-
-    async def spend(self, credits: int, at: datetime = NOW) -> Outcome:
-        spend = NewSpend(
-            key=new_id("key"), action="test", amount_minor=credits * CREDIT, spender=Spender(run_id=self.run)
-        )
-        async with self.database.platform() as session:
-            return (await Spending(await driver_connection(session), self.org).charge(spend, at=at)).outcome
-
-    async def raised(self, now: datetime = NOW) -> Sequence[tuple[str, str]]:
-        """Sweep twice, and return the kinds and subjects of the organization's alerts, the oldest first."""
-        for _ in range(2):
-            await self.sweep.raise_spend_alerts(RaiseSpendAlerts(now=now))
-        return [(it.kind, it.subject) for it in await self.rows()]
-
-    async def mails(self) -> list[dict[str, str]]:
-        async with self.database.platform() as session:
-            queued = select(QueuedMail.data).where(QueuedMail.org_id == self.org, QueuedMail.kind == "spend_limit_near")
-            return list(await session.scalars(queued))
-
-    async def rows(self) -> Sequence[Alert]:
-        async with self.database.tenant(self.org) as session:
-            return (await session.scalars(select(Alert).order_by(Alert.id))).all()
 
 
 @pytest.fixture
@@ -152,19 +76,53 @@ async def test_a_refusal_is_raised_once_for_its_window_however_often_it_is_refus
     )
 
 
-async def test_credits_that_do_not_suffice_and_soon_end_are_raised_once_a_day(db: Database) -> None:
+async def test_credits_that_do_not_suffice_are_raised_once_a_day(db: Database) -> None:
     world = await World(db).begin(credits=10)
     assert await world.spend(11) is Outcome.INSUFFICIENT
     assert await world.raised() == [("credits.exhausted", world.org)]
-    await world.spend(1)
-    assert await world.raised() == [("credits.exhausted", world.org), ("credits.low", world.org)]
-    await world.spend(1)
-    assert len(await world.raised()) == 2
+    assert await world.raised() == [("credits.exhausted", world.org)]
 
 
-async def test_credits_that_last_are_not_low(world: World) -> None:
-    await world.spend(1)
-    assert await world.raised() == []
+async def test_four_fifths_of_a_limit_are_the_built_in_rule_and_no_threshold_besides(world: World) -> None:
+    end = window_end(Window.MONTH, NOW, zone_of("UTC"), 1)
+    month = Limit(window=Window.MONTH, amount_minor=100 * CREDIT)
+    control = await world.limit(month, thresholds_e4=(10_000,))
+    late = end - timedelta(hours=1)
+    await world.spend(80, late)
+    assert await world.raised(late) == [("budget_80_percent", control)]
+    assert await world.mails() == [{"control": control, "percent": "80"}]
+    (raised,) = await world.rows()
+    assert (raised.rule_id, raised.window, raised.status) == ("budget_80_percent", "month", "firing")
+    await world.raised(end)
+    (raised,) = await world.rows()
+    assert (raised.status, raised.resolved_by) == ("resolved", "rule")
+
+
+async def test_what_comes_back_resolves_and_fires_no_more_in_the_window(world: World) -> None:
+    control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
+    await world.spend(80)
+    assert await world.raised() == [("budget_80_percent", control)]
+    raised = Allowance(limits=(Limit(window=Window.LIFETIME, amount_minor=1_000 * CREDIT),)).columns()
+    await world.change(control, raised)
+    await world.raised()
+    assert [row.status for row in await world.rows()] == ["resolved"]
+    await world.spend(720)
+    assert len(await world.raised()) == 1
+
+
+async def test_built_in_rule_that_is_off_leaves_thresholds_that_were_asked_for(world: World) -> None:
+    control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
+    other = await World(world.database).begin()
+    await other.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT), thresholds_e4=())
+    for each in (world, other):
+        async with each.database.platform() as session:
+            owner = Actor(principal="owner", role=Role.OWNER, org_id=each.org)
+            off = Wanted(enabled=False)
+            rule = BUILT_IN[BUDGET_80_PERCENT]
+            await change_built_in(session, owner, each.org, rule, off, command_id=new_id("cmd"), now=NOW)
+        await each.spend(80)
+    assert await world.raised() == [("spend.threshold", control)]
+    assert await other.raised() == []
 
 
 async def test_a_rate_that_is_missing_is_for_operators_and_the_rest_is_not(world: World) -> None:
@@ -175,5 +133,5 @@ async def test_a_rate_that_is_missing_is_for_operators_and_the_rest_is_not(world
         seen = await alerts.page(session, open_only=True, before=None, limit=200)
         of_org = await alerts.page(session, open_only=True, org_id=world.org, before=None, limit=200)
     assert "ZWG" in {it.subject for it in seen if it.kind == "spend.no_rate"}
-    assert not {"spend.refused", "spend.threshold", "credits.low"} & {it.kind for it in seen}
+    assert not {"spend.refused", "spend.threshold"} & {it.kind for it in seen}
     assert of_org == []

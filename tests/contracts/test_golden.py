@@ -20,6 +20,7 @@ from pydantic import BaseModel
 import contracts
 from contracts import (
     accounting,
+    alert_rules,
     auto_topup,
     batch,
     billing_run,
@@ -392,6 +393,9 @@ def samples() -> dict[str, Message]:
         recovery.Recovered(found=2, done=1, last="rcv_2"),
         recovery.EarningsRecovery(now=e.T0, limit=20, reversing=True, after="trr_1", recovered=3, reversed=2),
         recovery.EarningsRecoveryResult(recovered=3, reversed=2),
+        alert_rules.LookAtAlertRules(now=e.T0, limit=200, built_in=True),
+        alert_rules.LookedAtAlertRules(count=1),
+        alert_rules.AlertRulesProgress(now=e.T0, limit=200, count=1),
         lots.ExpireLots(now=e.T0, limit=500),
         lots.ExpiredLots(count=1),
         lots.LotExpiry(now=e.T0, limit=500, count=1),

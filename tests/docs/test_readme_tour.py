@@ -105,6 +105,16 @@ RECIPES = {
         "weekly friday None",
         "2026",
     ],
+    "watch-a-figure": [
+        "low_credit_balance failed_payment budget_80_percent cost_spike",
+        "credits.available credits.spent",
+        "below_a_million critical True",
+        "credits.available is below 1000000.00 CREDIT",
+        "422 alert_rule.never_fires condition.threshold",
+        "cost_spike False",
+        "204",
+        "resolved",
+    ],
     "write-a-pricing-rule": [
         "10 False",
         "10.00 10.00",

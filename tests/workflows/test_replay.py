@@ -33,6 +33,7 @@ ELSEWHERE = {
     "disputed_in_time",
     "escrow_sweep",
     "hold_expiry",
+    "alert_rules",
     "lot_expiry",
     "resumed_run",
     "accounting_days",

@@ -168,4 +168,4 @@ def test_detail_names_figure_threshold_and_what_it_is_narrowed_to() -> None:
         window=HOUR,
         cool_down=HOUR,
     )
-    assert detail_of(rule, 449) == "reputation.score of agt_1 is below 4.5 points: 4.49 points now."
+    assert detail_of(rule, Reading(value=449)) == "reputation.score of agt_1 is below 4.5 points: 4.49 points now."

@@ -1,0 +1,30 @@
+"""Looks at the figures of alert rules."""
+
+from temporalio import activity
+
+from contracts.alert_rules import LookAtAlertRules, LookedAtAlertRules
+from runtime.database import Database
+from services import alert_evaluation
+
+
+class AlertRuleActivities:
+    """The sweep's effect: alerts that are raised and resolved."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database; the platform's role sees every organization's figures."""
+        self._database = database
+
+    @activity.defn
+    async def look_at_alert_rules(self, message: LookAtAlertRules) -> LookedAtAlertRules:
+        """Look at what is due.
+
+        Effect: alerts, where each rule stands, and when it is looked at next.
+        Idempotent by: when a rule is looked at next, under the rule's lock; an alert's key.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            if message.built_in:
+                count = await alert_evaluation.look_at_built_in(session, message.now)
+            else:
+                count = await alert_evaluation.look_at_due(session, message.now, limit=message.limit)
+        return LookedAtAlertRules(count=count)

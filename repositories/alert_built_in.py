@@ -1,0 +1,97 @@
+"""Where the built-in alert rules of all organizations have something to do; needs a platform session."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.alert.rules import COST_SPIKE, LOW_CREDIT_BALANCE, PROVIDER_DOWN
+from repositories.alert_figure import inbox_ages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A built-in rule and a subject of which something may have to be done.
+
+    Attributes:
+        bad: on which side its figure is.
+        values: what the alert's words need.
+    """
+
+    rule: str
+    subject: str
+    org_id: str | None
+    bad: bool
+    severity: str | None
+    values: dict[str, int] = field(default_factory=dict)
+
+
+#: Only what would change is returned: what is bad and does not fire, and what fires and is good, or was for a while.
+_WORTH_A_LOOK = """
+    coalesce(r.enabled, true) AND CASE WHEN s.phase = 'firing' THEN NOT f.bad OR s.good_since IS NOT NULL ELSE f.bad END
+"""
+#: How many at once; the next run finds the rest.
+MOST = 2_000
+_LOW = f"""
+SELECT o.id AS subject, o.id AS org_id, f.bad, r.severity, f.available
+FROM organizations o
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(s.amount - s.released - s.refunded), 0) AS spent FROM ledger.spends s
+    WHERE s.org_id = o.id AND s.id > (SELECT uuidv7(interval '-1 hour'))
+) h
+JOIN ledger.accounts a ON a.path = 'org/' || o.id || '/credits' AND a.asset = 'CREDIT'
+JOIN ledger.balances b ON b.account_id = a.id
+CROSS JOIN LATERAL (
+    SELECT h.spent > 0 AND b.posted - b.pending_out < 24 * h.spent AS bad, b.posted - b.pending_out AS available
+) f
+LEFT JOIN alert_rules r ON r.org_id = o.id AND r.name = '{LOW_CREDIT_BALANCE}' AND r.ended_at IS NULL
+LEFT JOIN alert_rule_standings s ON s.rule = '{LOW_CREDIT_BALANCE}' AND s.subject = o.id AND s.place = ''
+WHERE {_WORTH_A_LOOK} LIMIT {MOST}
+"""
+_SPIKES = f"""
+SELECT o.id AS subject, o.id AS org_id, f.bad, r.severity, f.today, f.before
+FROM organizations o
+LEFT JOIN ledger.credit_days d ON d.org_id = o.id AND d.day = :today
+LEFT JOIN ledger.credit_days w ON w.org_id = o.id AND w.day = :today - 7
+CROSS JOIN LATERAL (
+    SELECT coalesce(d.used - d.refunded, 0) AS today, coalesce(w.used - w.refunded, 0) AS before
+) g
+CROSS JOIN LATERAL (SELECT g.*, g.before > 0 AND g.today > 2 * g.before AS bad) f
+LEFT JOIN alert_rules r ON r.org_id = o.id AND r.name = '{COST_SPIKE}' AND r.ended_at IS NULL
+LEFT JOIN alert_rule_standings s ON s.rule = '{COST_SPIKE}' AND s.subject = o.id AND s.place = ''
+WHERE {_WORTH_A_LOOK} LIMIT {MOST}
+"""
+#: For how many seconds a provider's webhooks may wait.
+DOWN_AFTER = 300
+_PLATFORM_RULE = "SELECT enabled, severity FROM alert_rules WHERE org_id IS NULL AND name = :name AND ended_at IS NULL"
+
+
+async def due(session: AsyncSession, now: datetime) -> list[Found]:
+    """Return the built-in rules of which something may have to be done."""
+    found = []
+    for rule, sql in ((LOW_CREDIT_BALANCE, _LOW), (COST_SPIKE, _SPIKES)):
+        values = {"today": now.astimezone(UTC).date()} if ":today" in sql else {}
+        for row in (await session.execute(text(sql), values)).mappings():
+            known = {name: int(value) for name, value in row.items() if name in {"available", "today", "before"}}
+            found.append(
+                Found(
+                    rule=rule,
+                    subject=row["subject"],
+                    org_id=row["org_id"],
+                    bad=row["bad"],
+                    severity=row["severity"],
+                    values=known,
+                )
+            )
+    changed = (await session.execute(text(_PLATFORM_RULE), {"name": PROVIDER_DOWN})).one_or_none()
+    if changed is None or changed.enabled:
+        severity = None if changed is None else changed.severity
+        for provider, age in (await inbox_ages(session, now)).items():
+            bad = age > DOWN_AFTER
+            found.append(
+                Found(
+                    rule=PROVIDER_DOWN, subject=provider, org_id=None, bad=bad, severity=severity, values={"age": age}
+                )
+            )
+    return found

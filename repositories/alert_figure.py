@@ -1,0 +1,375 @@
+"""The figures that alert rules watch, read for many rules at once; all of it needs a platform session.
+
+Each is read where it is made: balances and counters as the books keep them, days that are over from what adds them up,
+and no more than a day of single rows.
+"""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.alert.conditions import Reading
+from domain.alert.metrics import ConditionType
+from domain.alert.rules import DAY, Rule
+from domain.ids import uuid_id, uuid_of
+from domain.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
+from repositories.spend_place import first_id
+
+#: How far back the last of something is looked for that is absent; no period of a rule is longer.
+BACK = timedelta(days=62)
+#: How long after its time a row gets its number.
+_LATE = timedelta(hours=3)
+_WEEK = timedelta(days=7)
+PROVIDERS = (STRIPE, PAYPAL, CRYPTO, CREDITS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A rule whose figure is asked for: its id, whose it is, and what it says."""
+
+    id: str
+    org_id: str | None
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A figure of a rule.
+
+    Attributes:
+        subject: what it is of.
+        reading: what was read.
+        place: the window of a limit; empty for other figures.
+        begun_at: when that window began, in which the figure was zero.
+    """
+
+    subject: str
+    reading: Reading
+    place: str = ""
+    begun_at: datetime | None = None
+
+
+#: What is read for each rule: over which rows it adds up, and over which days before them.
+_ASKED = """
+    unnest(
+        CAST(:rules AS text[]), CAST(:orgs AS text[]), CAST(:agents AS text[]), CAST(:departments AS text[]),
+        CAST(:controls AS uuid[]), CAST(:providers AS text[]), CAST(:since AS timestamptz[]),
+        CAST(:until AS timestamptz[]), CAST(:first_ids AS uuid[]), CAST(:last_ids AS uuid[]),
+        CAST(:first_payments AS text[]), CAST(:first_days AS date[]), CAST(:end_days AS date[])
+    ) AS r (rule, org_id, agent_id, department_id, control_id, provider, since, until, first_id, last_id, first_payment,
+        first_day, end_day)
+"""
+_OF_SPENDS = """
+    s.org_id = r.org_id AND (r.agent_id IS NULL OR s.agent_id = r.agent_id)
+    AND (r.department_id IS NULL OR s.department_id = r.department_id)
+"""
+_SPENT = f"""
+SELECT r.rule, coalesce(n.used, 0) + coalesce(d.used, 0) AS value
+FROM {_ASKED}
+CROSS JOIN LATERAL (
+    SELECT sum(s.captured - s.refunded)::bigint AS used FROM ledger.spends s
+    WHERE {_OF_SPENDS} AND s.id >= r.first_id AND s.id < r.last_id AND s.at >= r.since AND s.at < r.until
+) n
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN num_nonnulls(r.agent_id, r.department_id) = 0 THEN (
+        SELECT sum(c.used - c.refunded)::bigint FROM ledger.credit_days c
+        WHERE c.org_id = r.org_id AND c.day >= r.first_day AND c.day < r.end_day
+    ) ELSE (
+        SELECT sum(s.captured)::bigint FROM spend_days s
+        WHERE {_OF_SPENDS} AND s.day >= r.first_day AND s.day < r.end_day
+    ) END AS used
+) d
+"""
+_LAST_SPENT = f"""
+SELECT r.rule, (
+    SELECT s.at FROM ledger.spends s WHERE {_OF_SPENDS} AND s.id >= r.first_id ORDER BY s.id DESC LIMIT 1
+) AS last_at
+FROM {_ASKED}
+"""
+_OF_PAYMENTS = "{org} p.id >= r.first_payment AND (r.provider IS NULL OR p.provider = r.provider)"
+_PAYMENTS = f"""
+SELECT r.rule, p.made, p.failed
+FROM {_ASKED}
+CROSS JOIN LATERAL (
+    SELECT count(*) AS made, count(*) FILTER (WHERE p.status = 'failed') AS failed FROM payments p
+    WHERE {_OF_PAYMENTS} AND p.created_at >= r.since AND p.created_at < r.until
+) p
+"""
+_LAST_PAYMENT = f"""
+SELECT r.rule, (
+    SELECT p.created_at FROM payments p WHERE {_OF_PAYMENTS} {{failed}} ORDER BY p.id DESC LIMIT 1
+) AS last_at
+FROM {_ASKED}
+"""
+_USAGE = f"""
+SELECT r.rule, (
+    SELECT count(*) FROM usage_events e
+    WHERE e.org_id = r.org_id AND e.occurred_at >= r.since AND e.occurred_at < r.until
+) + coalesce((
+    SELECT sum(d.events)::bigint FROM usage_days d
+    WHERE d.org_id = r.org_id AND d.dimension = 'all' AND d.day >= r.first_day AND d.day < r.end_day
+), 0) AS value
+FROM {_ASKED}
+"""
+_LAST_USAGE = f"""
+SELECT r.rule, (
+    SELECT e.occurred_at FROM usage_events e
+    WHERE e.org_id = r.org_id AND e.occurred_at >= r.since AND e.occurred_at < r.until
+    ORDER BY e.occurred_at DESC LIMIT 1
+) AS last_at
+FROM {_ASKED}
+"""
+_AVAILABLE = f"""
+SELECT r.rule, coalesce(b.posted - b.pending_out, 0) AS value
+FROM {_ASKED}
+LEFT JOIN ledger.accounts a ON a.path = 'org/' || r.org_id || '/credits' AND a.asset = 'CREDIT'
+LEFT JOIN ledger.balances b ON b.account_id = a.id AND b.stripe = 0
+"""
+_USED = f"""
+SELECT r.rule, n."window", n.starts_at, n.held + n.spent + n.forced - n.refunded AS value, w.amount AS whole
+FROM {_ASKED}
+JOIN ledger.controls c ON c.id = r.control_id AND c.org_id = r.org_id AND c.status <> 'closed'
+JOIN ledger.counters n ON n.control_id = c.id AND n.starts_at <= :now AND n.ends_at > :now
+JOIN LATERAL unnest(c.windows, c.amounts) AS w ("window", amount) ON w."window" = n."window" AND w.amount IS NOT NULL
+"""
+_SCORES = f"""
+SELECT r.rule, a.stars_e6 / 1000 AS value, (
+    SELECT h.stars_e6 / 1000 FROM generate_series(0, 30) AS g
+    JOIN reputation_history h ON h.day = r.end_day - 7 - g AND h.agent_id = r.agent_id
+    ORDER BY h.day DESC LIMIT 1
+) AS before
+FROM {_ASKED} JOIN reputation_agents a ON a.agent_id = r.agent_id
+"""
+_INBOX = """
+SELECT e.provider, extract(epoch FROM CAST(:now AS timestamptz) - min(e.received_at))::bigint AS age
+FROM provider_events e WHERE e.handled_at IS NULL GROUP BY e.provider
+"""
+
+
+async def read(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+    """Return the figures of rules by the rule's id; a rule whose subject is gone has none."""
+    by_metric: dict[str, list[Watched]] = defaultdict(list)
+    for one in rules:
+        by_metric[one.rule.metric.name].append(one)
+    found: dict[str, list[Figure]] = {}
+    for metric, these in by_metric.items():
+        found |= await _READERS[metric](session, these, now)
+    return found
+
+
+async def _one_each(
+    session: AsyncSession, sql: str, rules: Sequence[Watched], now: datetime, *, org: str = ""
+) -> dict[str, RowMapping]:
+    """Return what a query says of each rule; payments of operators' rules are those of all organizations."""
+    statement = sql.replace("{org}", org)
+    asked = _asked(rules, now)
+    if ":now" in statement:
+        asked["now"] = now
+    rows = (await session.execute(text(statement), asked)).mappings()
+    return {row["rule"]: row for row in rows}
+
+
+async def _of_payments(
+    session: AsyncSession, sql: str, rules: Sequence[Watched], now: datetime
+) -> dict[str, RowMapping]:
+    found: dict[str, RowMapping] = {}
+    own, of_all = [r for r in rules if r.org_id is not None], [r for r in rules if r.org_id is None]
+    if own:
+        found |= await _one_each(session, sql, own, now, org="p.org_id = r.org_id AND")
+    if of_all:
+        found |= await _one_each(session, sql, of_all, now)
+    return found
+
+
+def _asked(rules: Sequence[Watched], now: datetime) -> dict[str, Any]:
+    columns: dict[str, list[Any]] = defaultdict(list)
+    for one in rules:
+        span = _span(one.rule, now)
+        filters = one.rule.filters
+        control = filters.get("control_id")
+        values = {
+            "rules": one.id,
+            "orgs": one.org_id,
+            "agents": filters.get("agent_id"),
+            "departments": filters.get("department_id"),
+            "controls": None if control is None else uuid_of(control),
+            "providers": filters.get("provider"),
+            "since": span.since,
+            "until": now,
+            "first_ids": first_id(span.since),
+            "last_ids": first_id(now + _LATE),
+            "first_payments": _first_payment(span.since),
+            "first_days": span.first_day,
+            "end_days": now.astimezone(UTC).date(),
+        }
+        for name, value in values.items():
+            columns[name].append(value)
+    return dict(columns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """From when single rows are read, and from which day on the days before; none where they are the same."""
+
+    since: datetime
+    first_day: date
+
+
+def _span(rule: Rule, now: datetime) -> _Span:
+    today = now.astimezone(UTC).date()
+    if rule.condition.type is ConditionType.ABSENT_FOR:
+        return _Span(now - BACK, today)
+    if rule.window <= DAY:
+        return _Span(now - rule.window, today)
+    return _Span(datetime.combine(today, time(), UTC), today - timedelta(days=rule.window // DAY - 1))
+
+
+def _first_payment(since: datetime) -> str:
+    unix_ms = max(0, int((since - _LATE).timestamp() * 1000))
+    return uuid_id("pay", UUID(int=unix_ms << 80))
+
+
+def _plain(rules: Sequence[Watched], readings: dict[str, Reading]) -> dict[str, list[Figure]]:
+    return {
+        one.id: [Figure(subject=one.rule.subject(one.org_id), reading=readings[one.id])]
+        for one in rules
+        if one.id in readings
+    }
+
+
+async def _flow(
+    session: AsyncSession,
+    rules: Sequence[Watched],
+    now: datetime,
+    sums: Callable[[Sequence[Watched], datetime], Awaitable[dict[str, Reading]]],
+    last: Callable[[Sequence[Watched], datetime], Awaitable[dict[str, RowMapping]]],
+) -> dict[str, list[Figure]]:
+    """Read a figure that adds up: over the window, at the same time last week where asked for, or when it was last."""
+    del session
+    readings: dict[str, Reading] = {}
+    absent = [r for r in rules if r.rule.condition.type is ConditionType.ABSENT_FOR]
+    summed = [r for r in rules if r.rule.condition.type is not ConditionType.ABSENT_FOR]
+    compared = [r for r in summed if r.rule.condition.type is ConditionType.CHANGES_BY]
+    if absent:
+        readings |= {rule: Reading(last_at=row["last_at"]) for rule, row in (await last(absent, now)).items()}
+    if summed:
+        readings |= await sums(summed, now)
+    if compared:
+        for rule, before in (await sums(compared, now - _WEEK)).items():
+            readings[rule] = replace(readings[rule], before=before.value)
+    return _plain(rules, readings)
+
+
+async def _spent(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+    async def sums(these: Sequence[Watched], at: datetime) -> dict[str, Reading]:
+        rows = await _one_each(session, _SPENT, these, at)
+        return {rule: Reading(value=row["value"]) for rule, row in rows.items()}
+
+    async def last(these: Sequence[Watched], at: datetime) -> dict[str, RowMapping]:
+        return await _one_each(session, _LAST_SPENT, these, at)
+
+    return await _flow(session, rules, now, sums, last)
+
+
+async def _usage(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+    async def sums(these: Sequence[Watched], at: datetime) -> dict[str, Reading]:
+        rows = await _one_each(session, _USAGE, these, at)
+        return {rule: Reading(value=row["value"]) for rule, row in rows.items()}
+
+    async def last(these: Sequence[Watched], at: datetime) -> dict[str, RowMapping]:
+        return await _one_each(session, _LAST_USAGE, these, at)
+
+    return await _flow(session, rules, now, sums, last)
+
+
+async def _payments(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+    names = {one.id: one.rule.metric.name for one in rules}
+
+    async def sums(these: Sequence[Watched], at: datetime) -> dict[str, Reading]:
+        rows = await _of_payments(session, _PAYMENTS, these, at)
+        return {
+            rule: Reading(
+                value=row["made" if names[rule] == "payments.made" else "failed"],
+                whole=None if names[rule] == "payments.made" else row["made"],
+            )
+            for rule, row in rows.items()
+        }
+
+    async def last(these: Sequence[Watched], at: datetime) -> dict[str, RowMapping]:
+        failed = names[these[0].id] == "payments.failed"
+        sql = _LAST_PAYMENT.replace("{failed}", "AND p.status = 'failed'" if failed else "")
+        return await _of_payments(session, sql, these, at)
+
+    return await _flow(session, rules, now, sums, last)
+
+
+async def _available(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+    rows = await _one_each(session, _AVAILABLE, rules, now)
+    ending = [r for r in rules if r.rule.condition.type is ConditionType.RUNS_OUT_WITHIN]
+    paces = await _one_each(session, _SPENT, ending, now) if ending else {}
+    readings = {rule: Reading(value=row["value"]) for rule, row in rows.items()}
+    for one in ending:
+        seconds = int((now - _span(one.rule, now).since).total_seconds())
+        if one.rule.window > DAY:
+            seconds += int((one.rule.window - DAY).total_seconds())
+        pace = paces[one.id]["value"]
+        readings[one.id] = replace(readings[one.id], pace=max(0, pace), pace_seconds=max(1, seconds))
+    return _plain(rules, readings)
+
+
+async def _used(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+    rows = (await session.execute(text(_USED), _asked(rules, now) | {"now": now})).mappings()
+    subjects = {one.id: one.rule.subject(one.org_id) for one in rules}
+    found: dict[str, list[Figure]] = {one.id: [] for one in rules}
+    for row in rows:
+        figure = Figure(
+            subject=subjects[row["rule"]],
+            reading=Reading(value=row["value"], whole=row["whole"]),
+            place=f"{row['window']}:{int(row['starts_at'].timestamp())}",
+            begun_at=row["starts_at"],
+        )
+        found[row["rule"]].append(figure)
+    return found
+
+
+async def _scores(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+    rows = await _one_each(session, _SCORES, rules, now)
+    return _plain(rules, {rule: Reading(value=row["value"], before=row["before"]) for rule, row in rows.items()})
+
+
+async def _inbox(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+    ages = await inbox_ages(session, now)
+    return {
+        one.id: [
+            Figure(subject=provider, reading=Reading(value=age))
+            for provider, age in ages.items()
+            if one.rule.filters.get("provider", provider) == provider
+        ]
+        for one in rules
+    }
+
+
+async def inbox_ages(session: AsyncSession, now: datetime) -> dict[str, int]:
+    """Return for how many seconds the oldest webhook of each provider waits; zero where none does."""
+    rows = (await session.execute(text(_INBOX), {"now": now})).all()
+    return dict.fromkeys(PROVIDERS, 0) | {provider: max(0, age) for provider, age in rows}
+
+
+_Reader = Callable[[AsyncSession, Sequence[Watched], datetime], Awaitable[dict[str, list[Figure]]]]
+_READERS: dict[str, _Reader] = {
+    "credits.available": _available,
+    "credits.spent": _spent,
+    "spend_control.used": _used,
+    "payments.made": _payments,
+    "payments.failed": _payments,
+    "payments.failed_share": _payments,
+    "usage.events": _usage,
+    "reputation.score": _scores,
+    "inbox.oldest": _inbox,
+}

@@ -1,0 +1,193 @@
+"""Looks at the figures of alert rules, and raises and resolves what follows; functions on a platform session."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.alert import firing, rules
+from domain.alert.firing import Act, Phase, Terms
+from domain.alert.rules import BUILT_IN, BUILT_IN_TERMS, Rule
+from domain.money import CREDIT, format_amount
+from models.alert_rule import AlertRule, AlertRuleStanding
+from repositories import alert, alert_built_in, alert_figure, alert_rule
+from repositories.alert_built_in import Found
+from repositories.alert_figure import Figure, Watched
+
+#: Who resolves the alerts of rules.
+BY = "rule"
+
+
+async def look_at_due(session: AsyncSession, now: datetime, *, limit: int) -> int:
+    """Look at the rules whose time has come, and say when each is looked at next; returns how many there were."""
+    rows = await alert_rule.due(session, now, limit=limit)
+    watched = {row.id: Watched(id=row.id, org_id=row.org_id, rule=_rule(row)) for row in rows}
+    figures = await alert_figure.read(session, list(watched.values()), now)
+    standings = await alert_rule.standings(session, watched)
+    for row in rows:
+        rule, found = watched[row.id].rule, figures.get(row.id, [])
+        is_firing = False
+        for figure in found:
+            held = standings.pop((row.id, figure.subject, figure.place), None)
+            is_firing |= await _look(session, row, rule, figure, held, now)
+        left = [standing for key, standing in standings.items() if key[0] == row.id]
+        await _end_places(session, left)
+        last = max((figure.reading.last_at for figure in found if figure.reading.last_at is not None), default=None)
+        row.due_at = rules.next_look(rule, now, last, is_firing=is_firing)
+    await session.flush()
+    return len(rows)
+
+
+async def look_at_built_in(session: AsyncSession, now: datetime) -> int:
+    """Look at the built-in rules that have a figure; returns how many alerts were raised or resolved."""
+    found = await alert_built_in.due(session, now)
+    standings = await alert_rule.standings(session, {one.rule for one in found})
+    done = 0
+    for one in found:
+        held = standings.get((one.rule, one.subject, ""))
+        before = alert_rule.standing_of(held)
+        after, act = firing.look(BUILT_IN_TERMS[one.rule], before, one.bad, now)
+        key = None if held is None else held.alert_key
+        if act is Act.FIRE:
+            window = _moment(now)
+            key = alert.key_of(one.rule, one.subject, org_id=one.org_id, rule_id=one.rule, window=window)
+            await alert.raise_alert(
+                session,
+                kind=one.rule,
+                subject=one.subject,
+                detail=_words(one),
+                org_id=one.org_id,
+                shared=one.org_id is not None,
+                for_operators=one.org_id is None,
+                severity=one.severity or BUILT_IN[one.rule].severity,
+                rule_id=one.rule,
+                window=window,
+            )
+        elif act is Act.RESOLVE and key is not None:
+            await alert.resolve(session, key, BY)
+        done += act is not None
+        if after != before and not (held is None and after.phase is Phase.ARMED):
+            await alert_rule.put_standing(session, one.rule, one.subject, "", after, org_id=one.org_id, alert_key=key)
+    return done
+
+
+async def raise_built_in(
+    session: AsyncSession, name: str, *, subject: str, detail: str, window: str, org_id: str | None
+) -> bool:
+    """Raise the alert of a built-in rule whose figure is an event, unless somebody switched the rule off.
+
+    Args:
+        session: of the platform.
+        name: of the rule.
+        subject: what it is about.
+        detail: what happened, and what comes next.
+        window: what makes it one alert: the attempt, the night.
+        org_id: whom it concerns; of a rule of operators, it does not read it.
+
+    Returns:
+        Whether it is a new alert.
+    """
+    rule = BUILT_IN[name]
+    row = await alert_rule.named(session, None if rule.for_platform else org_id, name)
+    if row is not None and not row.enabled:
+        return False
+    return await alert.raise_alert(
+        session,
+        kind=name,
+        subject=subject,
+        detail=detail,
+        org_id=org_id,
+        shared=not rule.for_platform,
+        for_operators=rule.for_platform,
+        severity=rule.severity if row is None else row.severity,
+        rule_id=name,
+        window=window,
+    )
+
+
+async def _look(
+    session: AsyncSession,
+    row: AlertRule,
+    rule: Rule,
+    figure: Figure,
+    held: AlertRuleStanding | None,
+    now: datetime,
+) -> bool:
+    """Look at one figure, do what follows, and return whether the rule fires about it."""
+    before = alert_rule.standing_of(held)
+    after, act = firing.look(_terms(row, rule, figure), before, rule.condition.is_bad(figure.reading, now), now)
+    key = None if held is None else held.alert_key
+    if act is Act.FIRE:
+        window = figure.place or _moment(now)
+        key = alert.key_of(row.name, figure.subject, org_id=row.org_id, rule_id=row.id, window=window)
+        detail = rules.detail_of(rule, figure.reading)
+        await alert.raise_alert(
+            session,
+            kind=row.name,
+            subject=figure.subject,
+            detail=detail if row.description is None else f"{row.description}\n{detail}",
+            org_id=row.org_id,
+            shared=row.org_id is not None,
+            for_operators=row.org_id is None,
+            severity=row.severity,
+            rule_id=row.id,
+            window=window,
+        )
+    elif act is Act.RESOLVE and key is not None:
+        await alert.resolve(session, key, BY)
+    needless = held is None and after.phase is Phase.ARMED and not rule.condition.is_edge
+    if after != before and not needless:
+        await alert_rule.put_standing(
+            session, row.id, figure.subject, figure.place, after, org_id=row.org_id, alert_key=key
+        )
+    return after.phase is Phase.FIRING
+
+
+def _terms(row: AlertRule, rule: Rule, figure: Figure) -> Terms:
+    """Return how a rule fires about a figure: within the window of a limit once, however its figure goes."""
+    terms = rule.terms()
+    if figure.begun_at is None:
+        return terms
+    return firing.begin(replace(terms, quiet=None), began_good=row.updated_at <= figure.begun_at)
+
+
+async def _end_places(session: AsyncSession, left: Sequence[AlertRuleStanding]) -> None:
+    """Resolve what fires of windows that are over and of subjects that are gone."""
+    for standing in left:
+        if standing.phase == Phase.FIRING.value and standing.alert_key is not None:
+            await alert.resolve(session, standing.alert_key, BY)
+        await session.delete(standing)
+
+
+def _rule(row: AlertRule) -> Rule:
+    assert row.metric is not None
+    assert row.condition is not None
+    return rules.rule_of(
+        name=row.name,
+        metric=row.metric,
+        filters={name: str(value) for name, value in row.filters.items()},
+        condition=row.condition,
+        window_seconds=row.window_seconds,
+        cool_down_seconds=row.cool_down_seconds,
+        asset=row.asset,
+    )
+
+
+def _moment(now: datetime) -> str:
+    return f"{now:%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def _words(found: Found) -> str:
+    amounts = {name: f"{format_amount(value, CREDIT)} {CREDIT}" for name, value in found.values.items()}
+    match found.rule:
+        case rules.LOW_CREDIT_BALANCE:
+            left = amounts["available"]
+            return f"{left} are available, which end within a day at the pace of the last hour. Add credits."
+        case rules.COST_SPIKE:
+            return (
+                f"{amounts['today']} were spent today, more than twice the {amounts['before']} of the same day last "
+                "week. Look at GET /credits/usage/summary for what it was spent on."
+            )
+    age = found.values["age"]
+    return f"What {found.subject} says has waited for {age} s to be handled. Look whether it answers."

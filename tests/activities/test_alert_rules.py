@@ -1,0 +1,309 @@
+"""Rules fire where their figure turns bad, once, and are resolved once it was good for the cool-down."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import insert, select, update
+
+from activities.alert_rules import AlertRuleActivities
+from contracts.alert_rules import LookAtAlertRules
+from domain.access import Actor, Role
+from domain.alert.conditions import Asked, Direction, Measure, condition_of
+from domain.alert.metrics import ConditionType, Metric, watched
+from domain.alert.rules import BUILT_IN, Rule
+from domain.spend.calendar import Window
+from domain.spend.control import Limit
+from models.alert import Alert
+from models.alert_rule import AlertRule
+from models.provider_event import ProviderEventRow
+from repositories import alert_figure
+from runtime.database import Database
+from runtime.identity import new_id
+from services import alert_rule as service
+from services.alert_rule import Wanted
+from tests.conftest import DatabaseUrls
+from tests.support.spend_world import CREDIT, NOW, World
+
+pytestmark = pytest.mark.db
+
+#: What is not made through the ledger, as the tables hold it.
+FACTS = """
+    SET session_replication_role = replica;
+    INSERT INTO payments (id, org_id, provider, workflow_id, status, version, purpose, currency, amount_minor,
+        received_minor, refunded_minor, fee_minor, state, created_at, updated_at)
+    SELECT 'pay_7' || n, '{org}', 'stripe', 'w', CASE n WHEN 1 THEN 'failed' ELSE 'succeeded' END, 1, 'credits', 'USD',
+        1, 0, 0, 0, '{}', now(), now() FROM generate_series(1, 3) AS n;
+    CREATE TABLE usage_events_now PARTITION OF usage_events DEFAULT;
+    INSERT INTO usage_events (org_id, occurred_at, id, digest, received_at, source, event_id, type, action, sent_by,
+        data, meters)
+    VALUES ('{org}', now(), uuidv7(), uuidv7(), now(), 's', 'e', 't', 'a', 'p', '{}', '{}');
+    INSERT INTO reputation_agents (agent_id, started_on, response_buckets, stars_e6, rank_e6, board)
+    VALUES ('{agent}', current_date, '{}', 731999, 0, 'public');
+"""
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+class Rules(World):
+    """The same organization, with rules of its own and the sweep that looks at them."""
+
+    async def rule(
+        self, metric: str, condition: Asked, *, platform: bool = False, at: datetime = NOW, **wanted: Any
+    ) -> AlertRule:
+        asked = Wanted(metric=metric, condition=condition, **{"cool_down": HOUR, **wanted})
+        async with self.database.platform() as session:
+            org_id = None if platform else self.org
+            actor = Actor(principal="root", role=Role.OPERATOR)
+            name = new_id("r").replace("-", "_")
+            return await service.create(session, actor, org_id, name, asked, command_id=new_id("cmd"), now=at)
+
+    async def look(self, now: datetime, *, built_in: bool = False) -> list[tuple[str, str, str]]:
+        """Look at what is due, and return the alerts of the organization by name, subject and status."""
+        work = AlertRuleActivities(self.database)
+        if built_in:
+            await work.look_at_alert_rules(LookAtAlertRules(now=now, limit=100, built_in=True))
+        while (await work.look_at_alert_rules(LookAtAlertRules(now=now, limit=100))).count == 100:
+            pass
+        return [(row.kind, row.subject, row.status) for row in await self.rows()]
+
+
+@pytest.fixture
+async def world(db: Database) -> Rules:
+    made = Rules(db)
+    await made.begin(credits=100)
+    return made
+
+
+async def test_balance_fires_once_and_is_resolved_after_the_cool_down(world: Rules) -> None:
+    below = Asked(type=ConditionType.BELOW, threshold="60")
+    rule = await world.rule("credits.available", below, severity="critical", description="Buy some.", window=MINUTE)
+    assert await world.look(NOW) == []
+    await world.spend(50)
+    assert await world.look(NOW + MINUTE) == [(rule.name, world.org, "firing")]
+    (row,) = await world.rows()
+    assert row.detail == "Buy some.\ncredits.available is below 60.00 CREDIT: 50.00 CREDIT now."
+    assert (row.severity, row.rule_id, row.shared, row.for_operators) == ("critical", rule.id, True, False)
+    await world.spend(1)
+    assert len(await world.look(NOW + 2 * MINUTE)) == 1
+    await world.give(60)
+    assert await world.look(NOW + 3 * MINUTE) == [(rule.name, world.org, "firing")]
+    assert await world.look(NOW + 3 * MINUTE + HOUR) == [(rule.name, world.org, "resolved")]
+    await world.spend(60)
+    again = await world.look(NOW + 2 * HOUR)
+    assert again == [(rule.name, world.org, "resolved"), (rule.name, world.org, "firing")]
+
+
+async def test_rule_that_is_replaced_or_ended_resolves_what_it_raised(world: Rules) -> None:
+    below = Asked(type=ConditionType.BELOW, threshold="200")
+    rule = await world.rule("credits.available", below)
+    assert await world.look(NOW) == [(rule.name, world.org, "firing")]
+    actor = Actor(principal="root", role=Role.OPERATOR)
+    async with world.database.platform() as session:
+        wanted = Wanted(metric="credits.available", condition=below, enabled=False)
+        await service.change(session, actor, rule.id, wanted, now=NOW)
+    assert await world.look(NOW + MINUTE) == [(rule.name, world.org, "resolved")]
+    async with world.database.platform() as session:
+        await service.delete(session, actor, rule.id)
+    assert len(await world.look(NOW + 2 * MINUTE)) == 1
+
+
+@pytest.mark.parametrize(
+    ("threshold", "measure"), [("80", Measure.PERCENT), ("160", Measure.ABSOLUTE)], ids=["percent", "absolute"]
+)
+async def test_limit_is_crossed_once_in_each_window(db: Database, threshold: str, measure: Measure) -> None:
+    world = Rules(db)
+    await world.begin()
+    control = await world.limit(Limit(window=Window.HOUR, amount_minor=200 * CREDIT))
+    begin = NOW.replace(minute=0, second=0, microsecond=0) + HOUR
+    crosses = Asked(type=ConditionType.CROSSES, threshold=threshold, measure=measure)
+    rule = await world.rule("spend_control.used", crosses, filters={"control_id": control}, at=begin - HOUR)
+    async with db.platform() as session:
+        await session.execute(update(AlertRule).where(AlertRule.id == rule.id).values(updated_at=begin - HOUR))
+    await world.spend(159, begin)
+    assert await world.look(begin + MINUTE) == []
+    await world.spend(1, begin + 2 * MINUTE)
+    assert await world.look(begin + 3 * MINUTE) == [(rule.name, control, "firing")]
+    assert len(await world.look(begin + 30 * MINUTE)) == 1
+    await world.spend(180, begin + HOUR)
+    assert await world.look(begin + HOUR + MINUTE) == [
+        (rule.name, control, "resolved"),
+        (rule.name, control, "firing"),
+    ]
+    assert {status for *_, status in await world.look(begin + 3 * HOUR)} == {"resolved"}
+
+
+async def test_limit_that_was_beyond_before_the_rule_was_written_has_not_crossed(world: Rules) -> None:
+    control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
+    await world.spend(90)
+    crosses = Asked(type=ConditionType.CROSSES, threshold="80", measure=Measure.PERCENT)
+    await world.rule("spend_control.used", crosses, filters={"control_id": control})
+    assert await world.look(NOW + MINUTE) == []
+
+
+async def test_absence_fires_at_the_moment_from_which_it_counts(db: Database) -> None:
+    world = Rules(db)
+    await world.begin()
+    rule = await world.rule("credits.spent", Asked(type=ConditionType.ABSENT_FOR, period=HOUR), cool_down=MINUTE)
+    assert await world.look(NOW) == []
+    await world.spend(1, NOW)
+    await world.look(NOW + MINUTE)
+    async with db.platform() as session:
+        due_at = (await session.scalars(select(AlertRule.due_at).where(AlertRule.id == rule.id))).one()
+    assert due_at == NOW + HOUR
+    assert await world.look(NOW + HOUR - timedelta(seconds=1)) == []
+    assert await world.look(NOW + HOUR) == [(rule.name, world.org, "firing")]
+    await world.spend(1, NOW + HOUR)
+    await world.look(NOW + HOUR + MINUTE)
+    assert await world.look(NOW + HOUR + 2 * MINUTE) == [(rule.name, world.org, "resolved")]
+
+
+async def test_credits_run_out_at_the_pace_of_the_window(world: Rules) -> None:
+    soon = Asked(type=ConditionType.RUNS_OUT_WITHIN, period=4 * HOUR)
+    rule = await world.rule("credits.available", soon, window=HOUR)
+    await world.spend(20, NOW)
+    assert await world.look(NOW + MINUTE) == []
+    await world.spend(1, NOW)
+    assert await world.look(NOW + 2 * MINUTE) == [(rule.name, world.org, "firing")]
+
+
+@pytest.fixture
+async def fresh(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    yield database
+    await database.close()
+
+
+async def test_what_is_spent_differs_from_the_same_time_last_week(
+    fresh: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    world = Rules(fresh)
+    await world.begin()
+    doubled = Asked(type=ConditionType.CHANGES_BY, threshold="100", measure=Measure.PERCENT, direction=Direction.UP)
+    hourly = await world.rule("credits.spent", doubled, window=HOUR)
+    daily = await world.rule("credits.spent", doubled, window=DAY)
+    await world.spend(10, NOW - 7 * DAY - MINUTE)
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    # A spend is numbered when it is made.
+    await owner.execute("SET session_replication_role = replica")
+    await owner.execute("UPDATE ledger.spends SET id = uuidv7(interval '-7 days -1 minute')")
+    await owner.close()
+    await world.spend(19, NOW - MINUTE)
+    assert await world.look(NOW) == []
+    await world.spend(1, NOW - MINUTE)
+    names = {name for name, _, status in await world.look(NOW + 5 * MINUTE) if status == "firing"}
+    assert names == {hourly.name, daily.name}
+
+
+async def test_built_in_rules_with_a_figure_fire_and_are_resolved(fresh: Database) -> None:
+    world = Rules(fresh)
+    await world.begin(credits=100)
+    await world.spend(1, NOW - 7 * DAY)
+    await world.spend(3, NOW)
+    assert await world.look(NOW, built_in=True) == [("cost_spike", world.org, "firing")]
+    await world.spend(10, NOW)
+    kinds = [("cost_spike", world.org, "firing"), ("low_credit_balance", world.org, "firing")]
+    assert await world.look(NOW + MINUTE, built_in=True) == kinds
+    assert await world.look(NOW + 2 * MINUTE, built_in=True) == kinds
+    await world.give(1_000)
+    await world.look(NOW + DAY, built_in=True)
+    assert {status for *_, status in await world.look(NOW + DAY + HOUR, built_in=True)} == {"resolved"}
+    # What waits in the inbox is of a provider, and for operators.
+    async with fresh.platform() as session:
+        await session.execute(
+            insert(ProviderEventRow).values(
+                provider="stripe",
+                event_id="evt_1",
+                type="x",
+                status="received",
+                refs=[],
+                livemode=False,
+                payload={},
+                occurred_at=NOW,
+                received_at=NOW,
+            )
+        )
+    down = select(Alert.subject, Alert.status, Alert.org_id).where(Alert.kind == "provider_down")
+    seen = []
+    looks = ((5 * MINUTE, False), (6 * MINUTE, False), (7 * MINUTE, True), (12 * MINUTE, True))
+    for now, handled in ((NOW + after, handled) for after, handled in looks):
+        async with fresh.platform() as session:
+            if handled:
+                await session.execute(update(ProviderEventRow).values(handled_at=now))
+        await world.look(now, built_in=True)
+        async with fresh.platform() as session:
+            seen.append([tuple(row) for row in await session.execute(down)])
+    firing, resolved = [("stripe", "firing", None)], [("stripe", "resolved", None)]
+    assert seen == [[], firing, firing, resolved]
+
+
+async def test_built_in_rule_that_is_off_does_not_fire(fresh: Database) -> None:
+    world = Rules(fresh)
+    await world.begin(credits=10)
+    async with fresh.platform() as session:
+        actor = Actor(principal="owner", role=Role.OWNER, org_id=world.org)
+        for name in ("low_credit_balance", "cost_spike"):
+            await service.change_built_in(
+                session, actor, world.org, BUILT_IN[name], Wanted(enabled=False), command_id=new_id("cmd"), now=NOW
+            )
+    await world.spend(9, NOW)
+    assert await world.look(NOW, built_in=True) == []
+
+
+def _condition(metric: Metric, kind: ConditionType) -> Asked:
+    if kind in {ConditionType.ABSENT_FOR, ConditionType.RUNS_OUT_WITHIN}:
+        return Asked(type=kind, period=HOUR)
+    return Asked(type=kind, threshold="5", of=metric.part_of if kind is ConditionType.RATIO else None)
+
+
+async def test_every_metric_is_read_as_it_stands(fresh: Database, fresh_database_urls: DatabaseUrls) -> None:
+    world = Rules(fresh)
+    await world.begin(credits=100)
+    control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=10 * CREDIT))
+    await world.spend(4, NOW)
+    agent = new_id("agt")
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    await owner.execute(FACTS.replace("{org}", world.org).replace("{agent}", agent), timeout=10)
+    await owner.close()
+    watched_rules: list[alert_figure.Watched] = []
+    for metric in (one for platform in (False, True) for one in watched(platform=platform)):
+        filters = {"control_id": control} if "control_id" in metric.needs else {}
+        filters = {"agent_id": agent} if "agent_id" in metric.needs else filters
+        for org_id in [world.org] * metric.for_organizations + [None] * metric.for_platform:
+            for kind in sorted(metric.conditions):
+                condition = condition_of(_condition(metric, kind), metric, platform=org_id is None, asset="CREDIT")
+                for window in (HOUR, 3 * DAY):
+                    rule = Rule(
+                        name="x",
+                        metric=metric,
+                        filters=filters,
+                        condition=condition,
+                        window=window,
+                        cool_down=HOUR,
+                        asset="CREDIT",
+                    )
+                    name = f"{metric.name} {kind.value} {len(watched_rules)}"
+                    watched_rules.append(alert_figure.Watched(id=name, org_id=org_id, rule=rule))
+    async with fresh.platform() as session:
+        found = await alert_figure.read(session, watched_rules, datetime.now(UTC) + MINUTE)
+    assert set(found) == {one.id for one in watched_rules}
+    values: dict[str, set[tuple[Any, ...]]] = {}
+    for name, figures in found.items():
+        metric_name, kind_name, _ = name.split()
+        if kind_name == "absent_for":
+            assert all(figure.reading.last_at is not None for figure in figures), name
+            continue
+        values.setdefault(metric_name, set()).update((each.reading.value, each.reading.whole) for each in figures)
+    assert values == {
+        "credits.available": {(96 * CREDIT, None)},
+        "credits.spent": {(4 * CREDIT, None)},
+        "spend_control.used": {(4 * CREDIT, 10 * CREDIT)},
+        "payments.made": {(3, None)},
+        "payments.failed": {(1, 3)},
+        "payments.failed_share": {(1, 3)},
+        "usage.events": {(1, None)},
+        "reputation.score": {(731, None)},
+        "inbox.oldest": {(0, None)},
+    }

@@ -1,0 +1,106 @@
+"""An organization that spends credits under limits, and the sweeps that raise alerts about it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from activities.spend_alerts import SpendAlertActivities
+from contracts.spend_alerts import RaiseSpendAlerts
+from domain.access import Actor, Role
+from domain.credits import GrantSource
+from domain.ids import uuid_id, uuid_of
+from domain.spend.control import Allowance, Limit, NewControl, SubjectKind
+from ledger.controls import Controls
+from ledger.spending import Spending
+from ledger.spends import NewSpend, Outcome, Spender
+from models.alert import Alert
+from models.mail import QueuedMail
+from models.organization import Organization
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from services import credit_lot
+
+CREDIT = 10**6
+NOW = datetime.now(UTC)
+
+
+class World:
+    """One organization with credits, a limit on a run, and the sweep."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.org, self.run = database, new_id("org"), new_id("run")
+        self.sweep = SpendAlertActivities(database)
+
+    async def begin(self, credits: int = 1_000_000) -> "World":
+        async with self.database.platform() as session:
+            session.add(Organization(id=self.org, name="x", created_by="x", command_id=self.org))
+            await session.flush()
+        await self.give(credits)
+        return self
+
+    async def give(self, credits: int) -> None:
+        async with self.database.platform() as session:
+            await credit_lot.grant(
+                session,
+                Actor(principal="root", role=Role.OPERATOR),
+                org_id=self.org,
+                amount_minor=credits * CREDIT,
+                source=GrantSource.REWARD,
+                expires_at=None,
+                note=None,
+                command_id=new_id("cmd"),
+                now=NOW,
+            )
+
+    async def limit(self, *limits: Limit, asset: str = "CREDIT", **more: Any) -> str:
+        new = NewControl(subject_kind=SubjectKind.RUN, subject_id=self.run, asset=asset)
+        wanted = {**new.columns(), **Allowance(limits=limits, **more).columns()}
+        async with self.database.platform() as session:
+            written = await Controls(await driver_connection(session)).write(
+                org_id=self.org,
+                control_id=None,
+                expected_version=None,
+                wanted=wanted,
+                by="owner",
+                reason=None,
+                command_id=new_id("cmd"),
+                at=NOW,
+            )
+        return uuid_id("ctl", written.control_id)
+
+    async def change(self, control: str, wanted: dict[str, Any]) -> None:
+        async with self.database.platform() as session:
+            await Controls(await driver_connection(session)).write(
+                org_id=self.org,
+                control_id=uuid_of(control),
+                expected_version=None,
+                wanted={**wanted, "parent_id": None},
+                by="owner",
+                reason=None,
+                command_id=new_id("cmd"),
+                at=NOW,
+            )
+
+    async def spend(self, credits: int, at: datetime = NOW) -> Outcome:
+        spend = NewSpend(
+            key=new_id("key"), action="test", amount_minor=credits * CREDIT, spender=Spender(run_id=self.run)
+        )
+        async with self.database.platform() as session:
+            return (await Spending(await driver_connection(session), self.org).charge(spend, at=at)).outcome
+
+    async def raised(self, now: datetime = NOW) -> Sequence[tuple[str, str]]:
+        """Sweep twice, and return the kinds and subjects of the organization's alerts, the oldest first."""
+        for _ in range(2):
+            await self.sweep.raise_spend_alerts(RaiseSpendAlerts(now=now))
+        return [(it.kind, it.subject) for it in await self.rows()]
+
+    async def mails(self) -> list[dict[str, str]]:
+        async with self.database.platform() as session:
+            queued = select(QueuedMail.data).where(QueuedMail.org_id == self.org, QueuedMail.kind == "spend_limit_near")
+            return list(await session.scalars(queued))
+
+    async def rows(self) -> Sequence[Alert]:
+        async with self.database.tenant(self.org) as session:
+            return (await session.scalars(select(Alert).order_by(Alert.id))).all()

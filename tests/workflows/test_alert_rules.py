@@ -1,0 +1,54 @@
+"""The schedule that looks at the figures of alert rules."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.alert_rules import AlertRuleActivities
+from domain.access import Actor, Role
+from domain.alert.conditions import Asked
+from domain.alert.metrics import ConditionType
+from models.organization import Organization
+from repositories import alert as alerts
+from runtime.database import Database
+from runtime.identity import new_id
+from runtime.jobs import SCHEDULES
+from services import alert_rule
+from tests.support.histories import replay_and_keep
+from tests.workflows.conftest import with_plugin
+from workflows.alert_rules import AlertRulesWorkflow
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+
+async def test_a_run_looks_at_what_is_due_and_ends(fresh_database_urls: Any, timeskip_env: WorkflowEnvironment) -> None:
+    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+    client, org_id = with_plugin(timeskip_env.client), new_id("org")
+    now = datetime.now(UTC)
+    below = Asked(type=ConditionType.BELOW, threshold="5")
+    wanted = alert_rule.Wanted(metric="credits.available", condition=below)
+    async with database.platform() as session:
+        session.add(Organization(id=org_id, name="x", created_by="x", command_id=org_id))
+        await session.flush()
+        actor = Actor(principal="owner", role=Role.OWNER, org_id=org_id)
+        await alert_rule.create(session, actor, org_id, "low", wanted, command_id=new_id("cmd"), now=now)
+    work = AlertRuleActivities(database)
+    async with Worker(client, task_queue=queue, workflows=[AlertRulesWorkflow], activities=[work.look_at_alert_rules]):
+        for count in (1, 0):
+            handle = await client.start_workflow(AlertRulesWorkflow.run, id=new_id("rules"), task_queue=queue)
+            assert (await handle.result()).count == count
+            assert "Rules looked at" in str(await handle.query("__temporal_workflow_metadata"))
+            await replay_and_keep(await handle.fetch_history(), "alert_rules")
+    async with database.platform() as session:
+        (raised,) = await alerts.page(session, open_only=True, org_id=org_id, before=None, limit=10)
+    assert (raised.kind, raised.subject) == ("low", org_id)
+    await database.close()
+
+
+def test_rules_are_looked_at_every_minute() -> None:
+    (job,) = [job for job in SCHEDULES if job.id == "alert-rules"]
+    assert job.workflow == "alert-rules"
+    assert [interval.every for interval in job.spec.intervals] == [timedelta(minutes=1)]
