@@ -27,6 +27,7 @@ from repositories.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.settings import Settings, WrongSettings
 from services.crypto_deposit import PostgresDepositBook
+from services.mail_suppression import Bounces, SuppressingNotifier
 from services.rating import Rates as UsageRates
 
 
@@ -100,7 +101,7 @@ def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:
     return Metering(log=log, rates=rates, late=settings.usage_late, credit=credit)
 
 
-def make_mailer(settings: Settings) -> Notifier | None:
+def make_mailer(settings: Settings, database: Database) -> Notifier | None:
     """Build what carries mails; without the address of a mail server nobody does.
 
     Raises:
@@ -113,7 +114,8 @@ def make_mailer(settings: Settings) -> Notifier | None:
         templates = MailTemplates(settings.mail_sender_name, settings.mail_templates)
     except WrongTemplate as error:
         raise WrongSettings([f"BURSAR_MAIL_TEMPLATES: {error}"]) from None
-    return SmtpMailer(
+    bounces = Bounces.of(settings.mail_bounces, settings.signing_keys)
+    carrier = SmtpMailer(
         SmtpServer(
             host=settings.mail_host,
             port=settings.mail_port,
@@ -125,7 +127,9 @@ def make_mailer(settings: Settings) -> Notifier | None:
             timeout=2 * settings.provider_timeout,
         ),
         templates=templates,
+        return_path=None if bounces is None else lambda to: bounces.address(to, datetime.now(UTC).date()),
     )
+    return SuppressingNotifier(carrier, database)
 
 
 def make_price_book(settings: Settings) -> PriceBook:

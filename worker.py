@@ -189,7 +189,7 @@ def make_worker(
             Documents.of(database, settings.document_templates, settings.seller),
         ),
     )
-    mails = MailActivities(database, make_mailer(settings), give_up_after=settings.mail_give_up_after)
+    mails = MailActivities(database, make_mailer(settings, database), give_up_after=settings.mail_give_up_after)
     books = PaymentActivities(
         database,
         sealed_signals=sealed_signals,

@@ -87,7 +87,7 @@ class MailActivities:
             await mails.note(session, row.id, reached=reached, problem=problem)
             if status is not MailStatus.QUEUED:
                 await mails.end(session, row.id, status, now=now)
-            if status is MailStatus.FAILED or done.refused:
+            if status is MailStatus.FAILED or done.refused.keys() - done.suppressed:
                 await self._alert(session, row, problem or "")
         return status
 

@@ -14,7 +14,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.routing import BaseRoute
 from temporalio.client import Client
 
-from api import errors, pages, reference
+from api import errors, pages, reference, unsubscribe
 from api.announcements import Announcements
 from api.auth import current_actor
 from api.background import Background
@@ -42,6 +42,8 @@ from runtime.settings import Settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect
 from services.document_files import Documents
+from services.mail_suppression import Bounces
+from services.unsubscribing import Unsubscribing
 
 if TYPE_CHECKING:
     pass
@@ -127,6 +129,7 @@ def create_app(
     app.setup()
     app.include_router(reference.router)
     app.include_router(pages.router)
+    app.include_router(unsubscribe.router)
     app.include_router(codec_router(settings, current_actor))
     errors.install(app)
     _complete_openapi(app)
@@ -188,6 +191,8 @@ def _dependencies(
         documents=Documents.of(engines, settings.document_templates, settings.seller),
         prices=prices,
         price_desk=PriceDesk(platform_pool, registrars=settings.evidence_policy.registrars),
+        unsubscribing=Unsubscribing.of(settings.public_url, settings.signing_keys),
+        bounces=Bounces.of(settings.mail_bounces, settings.signing_keys),
     )
 
 

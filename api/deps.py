@@ -28,7 +28,9 @@ from runtime.metrics import ApiMetrics
 from runtime.sealing import Sealer
 from runtime.settings import Settings
 from services.document_files import Documents
+from services.mail_suppression import Bounces
 from services.payment_terms import TermsMaker
+from services.unsubscribing import Unsubscribing
 
 
 @dataclass(slots=True)
@@ -57,6 +59,8 @@ class Deps:
     documents: Documents
     prices: PriceBook
     price_desk: PriceDesk
+    unsubscribing: Unsubscribing
+    bounces: Bounces | None
 
     @property
     def terms(self) -> TermsMaker:

@@ -32,6 +32,7 @@ from api.v1.exchange_rates.endpoints import router as exchange_rates
 from api.v1.health.endpoints import operations, scraped
 from api.v1.health.endpoints import router as health
 from api.v1.invoices.endpoints import router as invoices
+from api.v1.mail_suppressions.endpoints import router as mail_suppressions
 from api.v1.marketplace.endpoints import router as marketplace
 from api.v1.notifications.endpoints import router as notifications
 from api.v1.organizations.endpoints import router as organizations
@@ -103,6 +104,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     alerts,
     alert_rules,
     notifications,
+    mail_suppressions,
     events,
     approvals,
     pricing_rules,

@@ -175,6 +175,8 @@ class Stack:
             **{name: SHORT for name in FLOORS if not os.environ.get(name)},
             **({} if os.environ.get("BURSAR_SELLER_NAME") else SELLER),
             **{name: value for name, value in WEBHOOKS.items() if not os.environ.get(name)},
+            "BURSAR_PUBLIC_URL": os.environ.get("BURSAR_PUBLIC_URL") or self.api_url,
+            **({"BURSAR_MAIL_BOUNCES": "bounce@bursar.example"} if "mail" in self.sandboxes.parts else {}),
             **self._extra_env,
             **self.sandboxes.settings,
         }

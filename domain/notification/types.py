@@ -302,6 +302,7 @@ TYPES: Sequence[NotificationType] = (
                 *("credits.auto_topup_cap", "credits.auto_topup_off", "low_credit_balance", "budget_80_percent"),
             }
         ),
+        mailed=frozenset({"budget_80_percent"}),
     ),
     NotificationType(
         name="webhook_endpoint_disabled",

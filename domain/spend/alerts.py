@@ -61,9 +61,6 @@ class Happened:
     severity: str = "warning"
 
 
-#: From this part on a limit is nearly reached, in ten-thousandths.
-NEAR_E4 = 8_000
-
 _REASONS = {
     "limit": "it is more than what is left of the limit of the {window}",
     "uses": "no uses are left in the {window}",
@@ -73,8 +70,8 @@ _REASONS = {
 
 
 def is_near(happened: Happened) -> bool:
-    """Tell whether it is a limit that is nearly or wholly reached, which people are written to about."""
-    return happened.kind in {AlertKind.THRESHOLD, AlertKind.BUDGET} and (happened.part_e4 or 0) >= NEAR_E4
+    """Tell whether it is a limit that is nearly reached, which contacts are written to about."""
+    return happened.kind is AlertKind.BUDGET
 
 
 def subject_of(happened: Happened) -> str:

@@ -31,11 +31,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What the carrier said of each address: it took the message, never will, or may later; with its reason."""
+    """What the carrier said of each address: it took the message, never will, or may later; with its reason.
+
+    `suppressed` are those of `refused` that were not asked for, because mail to them came back before.
+    """
 
     accepted: tuple[str, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
     deferred: Mapping[str, str] = field(default_factory=dict)
+    suppressed: frozenset[str] = frozenset()
 
 
 class Throttled(ProviderUnavailable):

@@ -37,6 +37,7 @@ class BillingSettings(Part):
     mail_sender: str | None = None
     mail_sender_name: str = Field(default="Bursar", min_length=1, max_length=100)
     mail_templates: Path | None = None
+    mail_bounces: str | None = None
     mail_give_up_after: timedelta = Field(default=GIVE_UP_AFTER, ge=timedelta(minutes=10), le=timedelta(days=14))
 
     seller_name: str | None = None
@@ -120,6 +121,18 @@ class BillingSettings(Part):
             return None if value is None else checked_address(value)
         except Invalid as error:
             raise ValueError(error.detail) from None
+
+    @field_validator("mail_bounces")
+    @classmethod
+    def _bounces_have_an_address(cls, value: str | None) -> str | None:
+        """Refuse what is no address, or one that leaves no room for what is added to its name."""
+        try:
+            address = None if value is None else checked_address(value)
+        except Invalid as error:
+            raise ValueError(error.detail) from None
+        if address is not None and len(address.partition("@")[0]) > 30:
+            raise ValueError("Its name must be at most 30 characters, because 33 are added to it.")
+        return address
 
     @field_validator("mail_sender_name")
     @classmethod

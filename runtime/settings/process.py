@@ -33,6 +33,7 @@ class ProcessSettings(Part):
     encryption_keys: SecretStr | None = None
     webhook_keys: SecretStr | None = None
     allow_insecure_webhooks: bool = False
+    public_url: str | None = None
     plain_payloads: Literal["accept"] | None = None
     sealed_signals: bool | None = None
     names_in_temporal: bool | None = None
@@ -68,6 +69,11 @@ class ProcessSettings(Part):
         return {**options, "tls": options.get("tls", True) if self.temporal_tls else False}
 
     @property
+    def signing_keys(self) -> SecretStr | None:
+        """What is signed under: links in messages, and addresses that mails come back to."""
+        return self.webhook_keys or self.encryption_keys
+
+    @property
     def signals_are_sealed(self) -> bool:
         """Whether a command that reaches a run unsealed is refused."""
         return self._has_keys if self.sealed_signals is None else self.sealed_signals
@@ -100,6 +106,22 @@ class ProcessSettings(Part):
             raise ValueError(
                 "Its sslrootcert does not exist: set the path of a PEM file with the certificates to trust."
             )
+        return url
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_origin(cls, url: str | None) -> str | None:
+        """Refuse what links in messages cannot begin with; plain HTTP is for a developer's own machine."""
+        parts = urlsplit(url or "https://none.example")
+        local = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
+        if (
+            not (parts.scheme == "https" or local)
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or "@" in parts.netloc
+        ):
+            raise ValueError("It must be a URL such as https://api.example.com, which may have a path.")
         return url
 
     @field_validator("encryption_keys", "webhook_keys")

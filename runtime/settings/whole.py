@@ -73,6 +73,13 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
         return self
 
     @model_validator(mode="after")
+    def _bounces_are_signed(self) -> "Settings":
+        """Refuse addresses for mails that come back which anybody could make up."""
+        if self.mail_bounces is not None and self.signing_keys is None:
+            raise ValueError("BURSAR_MAIL_BOUNCES needs BURSAR_ENCRYPTION_KEYS, which sign the addresses.")
+        return self
+
+    @model_validator(mode="after")
     def _real_payments_stay_outside(self) -> "Settings":
         """Refuse to send webhooks to this machine where real money moves: that is for a developer's own."""
         if self.allow_insecure_webhooks and (self._stripe_is_live or self._paypal_is_live):

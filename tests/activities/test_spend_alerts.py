@@ -34,7 +34,7 @@ async def test_each_threshold_is_raised_once_in_a_window_and_of_several_the_high
     half, whole = await world.rows()
     assert half.detail.startswith("50% of the limit of run")
     assert whole.detail.startswith("100% of the limit of run")
-    assert await world.mails() == [{"control": control, "percent": "100"}]
+    assert await world.mails() == []
 
 
 async def test_the_next_window_raises_again_and_uses_count_like_amounts(world: World) -> None:

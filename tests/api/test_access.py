@@ -138,6 +138,8 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/billing/cancel"): (Permission.MANAGE_BILLING, None),
     ("POST", "/billing/subscription/resume"): (Permission.MANAGE_BILLING, None),
     ("GET", "/billing/entitlements/deploys/check"): (Permission.READ, None),
+    ("GET", "/mail-suppressions"): (Permission.OPERATE, None),
+    ("POST", f"/mail-suppressions/sup_{NOBODY}/lift"): (Permission.OPERATE, {}),
     ("GET", "/audit"): (Permission.READ_AUDIT, None),
     ("POST", f"/alerts/alr_{NOBODY}/acknowledge"): (Permission.ACKNOWLEDGE, {}),
     ("POST", f"/alerts/alr_{NOBODY}/resolve"): (Permission.ACKNOWLEDGE, {}),
@@ -203,6 +205,7 @@ STAND_INS = {
     f"apv_{NOBODY}": "{approval_id}",
     f"po_{NOBODY}": "{payout_id}",
     f"stc_{NOBODY}": "{correction_id}",
+    f"sup_{NOBODY}": "{suppression_id}",
     f"ntf_{NOBODY}": "{notification_id}",
     f"nch_{NOBODY}": "{channel_id}",
     "2020-01": "{period}",
@@ -334,7 +337,10 @@ OWN_DATA = {
     )
 }
 #: Signed by their senders.
-WEBHOOKS = {"/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"}
+WEBHOOKS = {
+    *("/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"),
+    "/webhooks/mail-bounces",
+}
 OPEN = {("GET", path) for path in ("/healthz", "/readyz", "/billing/config")} | {("POST", path) for path in WEBHOOKS}
 
 

@@ -281,7 +281,10 @@ async def test_metrics_count_routes_by_template(tenant: Tenant) -> None:
     assert tenant.agent_id not in text
 
 
-WEBHOOKS = {"/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"}
+WEBHOOKS = {
+    *("/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"),
+    "/webhooks/mail-bounces",
+}
 OPEN_PATHS = {"/api/v1" + path for path in {"/healthz", "/readyz", "/billing/config"} | WEBHOOKS}
 
 

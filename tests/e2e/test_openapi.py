@@ -164,7 +164,10 @@ FOUNDATION = {
     "/healthz": {"get"},
     "/readyz": {"get"},
 }
-WEBHOOKS = {"/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"}
+WEBHOOKS = {
+    *("/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"),
+    "/webhooks/mail-bounces",
+}
 OPEN_PATHS = {"/healthz", "/readyz", "/billing/config"} | WEBHOOKS
 #: The refusals that clients match on, and where they may meet them.
 CODES = {

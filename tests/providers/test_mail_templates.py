@@ -9,6 +9,7 @@ from composition import make_mailer
 from domain.mail import LANGUAGES, Written
 from providers.notify.base import Message
 from providers.notify.mail_templates import _NEEDED, _WORDS, HTML, TEMPLATES, TEXT, MailTemplates, WrongTemplate
+from runtime.database import Database
 from runtime.settings import WrongSettings, read_settings
 
 BAD = '"><script>alert(1)</script><img src=x onerror=y> $link ${nothing} {0}'
@@ -93,7 +94,7 @@ def test_a_template_that_cannot_be_used_is_refused_at_the_start(tmp_path: Path, 
     given = {"MAIL_HOST": "127.0.0.1", "MAIL_SENDER": "a@b.example", "MAIL_TEMPLATES": str(tmp_path)}
     settings = read_settings({f"BURSAR_{name}": value for name, value in given.items()})
     with pytest.raises(WrongSettings, match=r"BURSAR_MAIL_TEMPLATES: .*mail\.txt"):
-        make_mailer(settings)
+        make_mailer(settings, Database(settings.database_url, settings.platform_database_url))
 
 
 def test_a_folder_without_templates_is_refused(tmp_path: Path) -> None:

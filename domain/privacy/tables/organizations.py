@@ -206,6 +206,12 @@ TABLES: Mapping[str, Place] = {
         },
         {CONTACT: DELETE, FREE_TEXT: DELETE},
     ),
+    "mail_suppressions": Place(
+        "where no mail is sent, because it came back",
+        "until it is lifted, and then as what says that older reports count no more",
+        {IDENTIFIER: "id", CONTACT: "address lifted_by", TECHNICAL: "status suppressed_at lifted_at"},
+        {CONTACT: DELETE},
+    ),
     "projects": Place(
         "what an organization deploys",
         WITH_THE_ORGANIZATION,

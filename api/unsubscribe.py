@@ -1,0 +1,121 @@
+"""The page behind the link in a message that ends messages like it, and the one click of mail clients (RFC 8058).
+
+A GET shows a button and changes nothing, because what scans mails follows links. No key is asked for: the token in the
+link names one type of one channel of one principal, and is good for that alone.
+"""
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from html import escape
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from api.body import raw_body
+from api.deps import DepsDep, SettingsDep
+from domain.errors import DomainError, NotFound
+from services import notification
+from services.unsubscribing import MAX_TOKEN, PATH
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+Token = Annotated[str, Query(max_length=MAX_TOKEN)]
+
+_STYLE = """:root{color-scheme:light dark}
+body{font:17px/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1.25rem}
+h1{font-size:1.4rem;line-height:1.3}
+button{font:inherit;font-weight:600;padding:.6em 1.3em;border:0;border-radius:.45em;background:#1d4ed8;color:#fff}
+.platform{opacity:.7}"""
+_PAGE = """<!doctype html><html lang="{language}"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
+<title>{title}</title><style>{style}</style>
+<body><p class="platform">{platform}</p><h1>{title}</h1><p>{text}</p>{form}</body></html>"""
+_HEADERS = {
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}';"
+        " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    # The address holds the token.
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_WORDS = {
+    "en": {
+        "ask": ("Stop messages like this one?", "You get no more messages of this kind over this channel."),
+        "button": "Stop them",
+        "done": (
+            "Done",
+            "You get no more messages of this kind over this channel. Your preferences can change it back.",
+        ),
+        "unknown": ("This link does not work", "It is not complete, or was not made here."),
+        "kept": (
+            "This cannot be switched off",
+            "Somebody of your organization has to get these, and you are the only one.",
+        ),
+    },
+    "de": {
+        "ask": ("Solche Nachrichten abbestellen?", "Sie erhalten Nachrichten dieser Art auf diesem Weg nicht mehr."),
+        "button": "Abbestellen",
+        "done": (
+            "Erledigt",
+            "Sie erhalten Nachrichten dieser Art auf diesem Weg nicht mehr. Ihre Einstellungen können das ändern.",
+        ),
+        "unknown": ("Dieser Link funktioniert nicht", "Er ist nicht vollständig oder stammt nicht von hier."),
+        "kept": (
+            "Das lässt sich nicht abbestellen",
+            "Jemand aus Ihrer Organisation muss diese Nachrichten erhalten, und das sind nur Sie.",
+        ),
+    },
+}
+
+
+@router.api_route(PATH, methods=["GET", "HEAD"])
+async def ask_to_unsubscribe(request: Request, deps: DepsDep, settings: SettingsDep, token: Token = "") -> HTMLResponse:
+    """Show the button; changes nothing."""
+    try:
+        deps.unsubscribing.read(token)
+    except NotFound:
+        return _page(request, settings.mail_sender_name, "unknown", 404)
+    return _page(request, settings.mail_sender_name, "ask", 200)
+
+
+@router.post(PATH)
+@raw_body
+async def unsubscribe(request: Request, deps: DepsDep, settings: SettingsDep, token: Token = "") -> HTMLResponse:
+    """Switch the type off that the token names, whatever the body says; again changes nothing."""
+    try:
+        wanted = deps.unsubscribing.read(token)
+    except NotFound:
+        return _page(request, settings.mail_sender_name, "unknown", 404)
+    try:
+        async with deps.database.platform() as session:
+            await notification.unsubscribe(
+                session,
+                org_id=wanted.org_id,
+                principal=wanted.principal,
+                channel_id=wanted.channel_id,
+                kind=wanted.kind,
+                now=datetime.now(UTC),
+            )
+    except NotFound:
+        # The channel is gone, so nothing is sent over it.
+        return _page(request, settings.mail_sender_name, "done", 200)
+    except DomainError as refusal:
+        if refusal.status != 409:
+            raise
+        return _page(request, settings.mail_sender_name, "kept", 409)
+    return _page(request, settings.mail_sender_name, "done", 200)
+
+
+def _page(request: Request, platform: str, name: str, status: int) -> HTMLResponse:
+    language = "de" if request.headers.get("accept-language", "").lower().startswith("de") else "en"
+    said = _WORDS[language]
+    title, text = said[name]
+    form = f'<form method="post"><button>{said["button"]}</button></form>' if name == "ask" else ""
+    page = _PAGE.format(
+        language=language, title=escape(title), text=escape(text), platform=escape(platform), form=form, style=_STYLE
+    )
+    return HTMLResponse(page, status_code=status, headers=_HEADERS)

@@ -1,0 +1,1 @@
+"""Addresses that no mail is sent to."""

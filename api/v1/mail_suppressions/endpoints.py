@@ -1,0 +1,99 @@
+"""Addresses that no mail is sent to, for operators; and what tells of them: reports of mails that came back."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth import require
+from api.body import raw_body
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import Page, ResponseModel, SearchText
+from api.idempotency import Command, idempotency
+from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.v1.mail_suppressions.schemas import MailSuppressionView
+from domain.access import Actor, Permission
+from domain.errors import BadSignature, NotFound
+from domain.mail import MAX_ADDRESS
+from repositories import mail_suppression as suppressions
+from services import mail_suppression
+
+router = APIRouter(tags=["mail"])
+
+_REPORT = {
+    "requestBody": {
+        "description": "The mail that came to the bounce address, as it came.",
+        "required": True,
+        "content": {"text/plain": {"schema": {"type": "string"}, "example": "From: MAILER-DAEMON@…\r\n…"}},
+    }
+}
+
+
+class BounceReceipt(ResponseModel):
+    """The report was read."""
+
+    received: bool
+
+
+@router.post(
+    "/webhooks/mail-bounces",
+    response_model=BounceReceipt,
+    responses=errors(NotFound, BadSignature),
+    openapi_extra=_REPORT,
+)
+@raw_body
+async def receive_mail_bounce(
+    request: Request,
+    deps: DepsDep,
+    recipient: Annotated[
+        str | None, Query(max_length=MAX_ADDRESS, description="The address that it came to; its headers when left out.")
+    ] = None,
+) -> BounceReceipt:
+    """Receive a mail that came back, from the mail server; the address that it came to is signed.
+
+    An address that is gone for good gets no more mail. A report that says less changes nothing.
+    """
+    if deps.bounces is None:
+        raise NotFound("No address for mails that come back is configured here.")
+    gone = deps.bounces.read(await request.body(), recipient, datetime.now(UTC).date())
+    if gone is not None:
+        address, status, sent_on = gone
+        async with deps.database.platform() as session:
+            await mail_suppression.suppress(session, address, status, sent_on=sent_on)
+    return BounceReceipt(received=True)
+
+
+@router.get("/mail-suppressions", response_model=Page[MailSuppressionView])
+async def list_mail_suppressions(
+    deps: DepsDep,
+    address: Annotated[SearchText | None, Query(description="Only this address.")] = None,
+    lifted: Annotated[bool, Query(description="Include those that were lifted.")] = False,
+    limit: LimitParam = 50,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.OPERATE),
+) -> Page[MailSuppressionView]:
+    """List the addresses that no mail is sent to, newest first."""
+    before = id_cursor(cursor, "sup")
+    async with deps.session_for(actor) as session:
+        rows = await suppressions.page(session, address=address, lifted=lifted, before=before, limit=limit + 1)
+    return id_page(rows, limit, "sup", MailSuppressionView.of)
+
+
+@router.post("/mail-suppressions/{suppression_id}/lift", response_model=MailSuppressionView, responses=errors(NotFound))
+async def lift_mail_suppression(
+    suppression_id: str,
+    deps: DepsDep,
+    actor: Actor = require(Permission.OPERATE),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Send mail to an address again; the first one to lift it stays recorded. Reports of older mails count no more."""
+
+    async def lift() -> MailSuppressionView:
+        async with deps.session_for(actor) as session:
+            row = await mail_suppression.lift(session, actor, suppression_id, datetime.now(UTC))
+            return MailSuppressionView.of(row)
+
+    return await command.run(lift)

@@ -1,0 +1,89 @@
+"""Addresses that no mail is sent to. All of it needs a platform session."""
+
+from collections.abc import Collection
+from datetime import date, datetime
+
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import NotFound
+from domain.ids import is_id
+from models.mail_suppression import MailSuppression
+from repositories.listing import newest
+
+#: How many organizations are told that a contact of theirs is gone.
+MOST_TOLD = 50
+
+_ADD = text("""
+    INSERT INTO mail_suppressions (id, address, status)
+    SELECT :id, :address, :status WHERE NOT EXISTS (
+        SELECT FROM mail_suppressions WHERE address = :address AND lifted_at::date >= CAST(:sent_on AS date)
+    )
+    ON CONFLICT (address) WHERE lifted_at IS NULL DO NOTHING
+    RETURNING id
+""")
+_TOLD = text("""
+    SELECT org_id FROM organization_contacts
+    WHERE EXISTS (SELECT FROM jsonb_array_elements(contacts) AS c WHERE lower(c ->> 'email') = :address)
+    ORDER BY org_id LIMIT :most
+""")
+
+
+async def among(session: AsyncSession, addresses: Collection[str]) -> set[str]:
+    """Return which of the addresses no mail is sent to."""
+    folded = {address.casefold(): address for address in addresses}
+    held = select(MailSuppression.address).where(
+        MailSuppression.address.in_(folded), MailSuppression.lifted_at.is_(None)
+    )
+    return {folded[address] for address in await session.scalars(held)}
+
+
+async def add(session: AsyncSession, suppression_id: str, address: str, status: str, *, sent_on: date) -> bool:
+    """Send no more mail to an address; returns whether that is new.
+
+    What was sent before or on the day that the address was lifted counts no more: whoever has the report of then could
+    bring it again.
+    """
+    given = {"id": suppression_id, "address": address.casefold(), "status": status, "sent_on": sent_on}
+    return (await session.execute(_ADD, given)).one_or_none() is not None
+
+
+async def organizations_with(session: AsyncSession, address: str) -> list[str]:
+    """Return the organizations that have the address among their contacts."""
+    return list((await session.execute(_TOLD, {"address": address.casefold(), "most": MOST_TOLD})).scalars())
+
+
+async def page(
+    session: AsyncSession, *, address: str | None, lifted: bool, before: str | None, limit: int
+) -> list[MailSuppression]:
+    """List suppressions, newest first; those that were lifted only where they are asked for."""
+    part = () if lifted else (MailSuppression.lifted_at.is_(None),)
+    if address is not None:
+        part = (*part, MailSuppression.address == address.casefold())
+    position = None if before is None else (before,)
+    return list(
+        await session.scalars(newest(MailSuppression, [part], [MailSuppression.id], after=position, limit=limit))
+    )
+
+
+async def lift(session: AsyncSession, suppression_id: str, by: str, now: datetime) -> tuple[MailSuppression, bool]:
+    """Send mail to an address again; the second value tells whether this call was it.
+
+    Raises:
+        NotFound: there is no such suppression.
+    """
+    if not is_id(suppression_id, "sup"):
+        raise NotFound("There is no such suppression.")
+    lifted = (
+        update(MailSuppression)
+        .where(MailSuppression.id == suppression_id, MailSuppression.lifted_at.is_(None))
+        .values(lifted_at=now, lifted_by=by)
+        .returning(MailSuppression)
+    )
+    row = (await session.scalars(lifted)).one_or_none()
+    if row is not None:
+        return row, True
+    found = await session.get(MailSuppression, suppression_id)
+    if found is None:
+        raise NotFound("There is no such suppression.")
+    return found, False

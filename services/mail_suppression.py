@@ -1,0 +1,132 @@
+"""Keeps mail from addresses where it came back, and takes the reports that say so."""
+
+from dataclasses import replace
+from datetime import date, datetime
+
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.errors import BadSignature
+from domain.mail_bounce import bounce_address, gone_status, read_report, recipients_of, signed_text, token_of
+from models.mail_suppression import MailSuppression
+from providers.notify.base import Delivery, Message, Notifier
+from repositories import alert, audit
+from repositories import mail_suppression as suppressions
+from runtime.database import Database
+from runtime.identity import new_id
+from runtime.signing import Signer
+
+#: The kind of the alert that an address is gone.
+GONE = "mail.suppressed"
+#: What `Signer` signs these for.
+PURPOSE = "mail bounce"
+_CAME_BACK = "Mail to this address came back, so none is sent there."
+
+
+class Bounces:
+    """Makes the addresses that mails come back to, and reads what comes to them."""
+
+    def __init__(self, mailbox: str, signer: Signer) -> None:
+        """Take the address that gets a suffix for each mail, and what signs that."""
+        self._mailbox, self._signer = mailbox, signer
+
+    @classmethod
+    def of(cls, mailbox: str | None, keys: SecretStr | None) -> "Bounces | None":
+        """Return what a deployment has; None where it has no address for mails that come back."""
+        return None if mailbox is None else cls(mailbox, Signer(keys, purpose=PURPOSE))
+
+    def address(self, to: str, day: date) -> str:
+        """Return where a mail to an address comes back to that is sent on a day."""
+        return bounce_address(self._mailbox, day, self._signer.sign(signed_text(to, day)))
+
+    def read(self, raw: bytes, recipient: str | None, today: date) -> tuple[str, str, date] | None:
+        """Return which address is gone, the code that says so, and when the mail to it was sent.
+
+        None where the report says that it may arrive later, or is none.
+
+        Args:
+            raw: the mail as it came.
+            recipient: the address that it came to; None: its headers say so.
+            today: of the request.
+
+        Raises:
+            BadSignature: we sent no mail that came back so.
+        """
+        given = recipients_of(raw) if recipient is None else (recipient,)
+        tokens = [token for each in given if (token := token_of(self._mailbox, each, today)) is not None]
+        if not tokens:
+            raise BadSignature("It came to no address that mails come back to, or to one that is too old.")
+        report = read_report(raw)
+        if report is None:
+            return None
+        for token in tokens:
+            for address in report.addresses:
+                if self._signer.verifies(signed_text(address, token.day), token.signature):
+                    return None if report.status is None else (address, report.status, token.day)
+        raise BadSignature("No mail to the addresses in this report comes back to the address that it came to.")
+
+
+class SuppressingNotifier:
+    """Carries mails but to addresses that are suppressed, and suppresses those that the server says are gone."""
+
+    def __init__(self, carrier: Notifier, database: Database) -> None:
+        """Take who carries mails; the platform's role reads and writes suppressions."""
+        self._carrier, self._database = carrier, database
+
+    async def send(self, message: Message, *, idempotency_key: str) -> Delivery:
+        """Hand a mail over to whom it can reach; the others are among `refused`, and `suppressed` names them."""
+        async with self._database.platform() as session:
+            held = await suppressions.among(session, message.to)
+        left = tuple(address for address in message.to if address not in held)
+        done = Delivery()
+        if left:
+            done = await self._carrier.send(replace(message, to=left), idempotency_key=idempotency_key)
+        gone = {address: status for address, said in done.refused.items() if (status := gone_status(said)) is not None}
+        if gone:
+            async with self._database.platform() as session:
+                for address, status in gone.items():
+                    await suppress(session, address, status, sent_on=None)
+        refused = {**done.refused, **dict.fromkeys((each for each in message.to if each in held), _CAME_BACK)}
+        return replace(done, refused=refused, suppressed=frozenset(held))
+
+
+async def suppress(session: AsyncSession, address: str, status: str, *, sent_on: date | None) -> None:
+    """Send no more mail to an address, and tell the organizations that have it among their contacts, or operators.
+
+    Args:
+        session: of the platform.
+        address: whose server said that it is gone.
+        status: the code with which it said so.
+        sent_on: when the mail was sent that came back; None where it was refused at the door, now.
+    """
+    suppression_id = new_id("sup")
+    if not await suppressions.add(session, suppression_id, address, status, sent_on=sent_on or date.max):
+        return
+    # No address in it: alerts are kept for longer than contacts.
+    detail = (
+        f"Mail to one of the contacts came back for good ({status}), so none is sent there any more. "
+        "Replace the contact, or ask the operator to lift the suppression."
+    )
+    told = await suppressions.organizations_with(session, address)
+    for org_id in told:
+        key = f"{GONE}:{suppression_id}:{org_id}"
+        await alert.raise_alert(
+            session, kind=GONE, subject=suppression_id, detail=detail, org_id=org_id, key=key, shared=True
+        )
+    if not told:
+        detail = f"Mail to an address came back for good ({status}), so none is sent there any more."
+        await alert.raise_alert(session, kind=GONE, subject=suppression_id, detail=detail)
+
+
+async def lift(session: AsyncSession, actor: Actor, suppression_id: str, now: datetime) -> MailSuppression:
+    """Send mail to an address again, and resolve the alerts about it.
+
+    Raises:
+        NotFound: there is no such suppression.
+    """
+    row, changed = await suppressions.lift(session, suppression_id, actor.principal, now)
+    if changed:
+        await alert.close_cases(session, suppression_id, [GONE])
+        await audit.record(session, actor, "mail_suppression.lift", row.id, {"status": row.status}, None)
+    return row

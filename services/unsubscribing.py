@@ -1,0 +1,67 @@
+"""The link in a message that ends messages of its type over its channel: a signed name of the three, and nothing else.
+
+It opens to whoever holds it and does not expire, because a mail is read years later; all that it can do is switch that
+one type off.
+"""
+
+import base64
+import json
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from domain.errors import NotFound
+from runtime.signing import SIGNATURE_LENGTH, Signer
+
+#: What `Signer` signs these for.
+PURPOSE = "unsubscribe"
+PATH = "/notifications/unsubscribe"
+MAX_TOKEN = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsubscription:
+    """Whom a message went to, over which channel, and of which type it was; `org_id` is None for the platform's."""
+
+    org_id: str | None
+    principal: str
+    channel_id: str
+    kind: str
+
+
+class Unsubscribing:
+    """Makes the links, and reads what comes back."""
+
+    def __init__(self, public_url: str | None, signer: Signer) -> None:
+        """Take where the API is reached from outside, and what signs."""
+        self._base, self._signer = (public_url or "").rstrip("/"), signer
+
+    @classmethod
+    def of(cls, public_url: str | None, keys: SecretStr | None) -> "Unsubscribing":
+        """Return what a deployment has."""
+        return cls(public_url, Signer(keys, purpose=PURPOSE))
+
+    def link(self, wanted: Unsubscription) -> str | None:
+        """Return the link; None where there is no address of the API to lead to, or no key to sign with."""
+        if not self._base or not self._signer.signs:
+            return None
+        return f"{self._base}{PATH}?token={quote(self.token(wanted))}"
+
+    def token(self, wanted: Unsubscription) -> str:
+        """Return what names an unsubscription, signed."""
+        names = [wanted.org_id, wanted.principal, wanted.channel_id, wanted.kind]
+        text = base64.urlsafe_b64encode(json.dumps(names).encode()).decode().rstrip("=")
+        return f"{self._signer.sign(text)}{text}"
+
+    def read(self, token: str) -> Unsubscription:
+        """Return what a token names.
+
+        Raises:
+            NotFound: it was not signed here, or not for this.
+        """
+        signature, text = token[:SIGNATURE_LENGTH], token[SIGNATURE_LENGTH:]
+        if len(token) > MAX_TOKEN or not text.isascii() or not self._signer.verifies(text, signature):
+            raise NotFound("The link is not complete, or none of ours.")
+        org_id, principal, channel_id, kind = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        return Unsubscription(org_id=org_id, principal=principal, channel_id=channel_id, kind=kind)

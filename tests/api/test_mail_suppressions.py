@@ -1,0 +1,158 @@
+"""Mails that came back: which reports count, who is told, and how an operator lifts it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+
+import httpx2
+import pytest
+from sqlalchemy import select
+
+from api.app import create_app
+from dev.sandbox.mail.bounces import report
+from dev.sandbox.mail.mailbox import Mailbox
+from domain.mail import Contact, Purpose, Written
+from models.mail_suppression import MailSuppression
+from providers.notify.base import Message
+from repositories import contact
+from repositories import mail_suppression as suppressions
+from runtime.database import Database
+from runtime.identity import new_id
+from services.mail_suppression import Bounces, SuppressingNotifier
+from tests.api.conftest import Caller, Tenant, good, refused, settings_for
+from tests.conftest import DatabaseUrls
+from tests.support.mails import listening, mailer
+from tests.support.webhooks import WEBHOOK_KEYS
+
+pytestmark = pytest.mark.db
+
+MAILBOX = "bounce@mail.bursar.example"
+WORDS = Written(subject="s", paragraphs=("p",))
+BOUNCES = Bounces.of(MAILBOX, WEBHOOK_KEYS)
+assert BOUNCES is not None
+
+
+def today() -> date:
+    return datetime.now(UTC).date()
+
+
+@pytest.fixture(scope="module")
+async def server(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
+    """An API that takes mails which came back."""
+    app = create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS, mail_bounces=MAILBOX))
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+async def victim(database: Database, tenant: Tenant) -> str:
+    """An address that an organization has among its contacts."""
+    address = f"{new_id('kim')}@acme.example"
+    contacts = [Contact(address=address, purposes=frozenset({Purpose.BILLING}))]
+    async with database.platform() as session:
+        await contact.put(session, tenant.org_id, "en", contacts, by="x", now=datetime.now(UTC))
+    return address
+
+
+async def bounced(
+    server: httpx2.AsyncClient, raw: bytes, recipient: str | None = None, *, status: int = 200
+) -> httpx2.Response:
+    asked = {} if recipient is None else {"recipient": recipient}
+    response = await server.post("/api/v1/webhooks/mail-bounces", content=raw, params=asked)
+    assert response.status_code == status, response.text
+    return response
+
+
+async def is_suppressed(database: Database, address: str) -> bool:
+    async with database.platform() as session:
+        return await suppressions.among(session, [address]) == {address}
+
+
+async def test_a_mail_that_comes_back_is_the_last_and_its_organization_is_told_once(
+    server: httpx2.AsyncClient, database: Database, tenant: Tenant, victim: str
+) -> None:
+    mailbox = Mailbox()
+    async with listening(mailbox) as port:
+        carrier = mailer(port, return_path=lambda to: BOUNCES.address(to, today()))
+        sender = SuppressingNotifier(carrier, database)
+        message = Message(to=(victim, "other@acme.example"), language="en", words=WORDS)
+        assert (await sender.send(message, idempotency_key="1")).accepted == message.to
+        envelope = mailbox.mails[0]["sender"]
+        assert envelope == mailbox.mails[0]["sender"] != mailbox.mails[1]["sender"]
+        raw = report(to=envelope, address=victim)
+        # What is delivered twice, or at once, or without saying where it came to, has one effect.
+        await asyncio.gather(*(bounced(server, raw, envelope) for _ in range(5)), bounced(server, raw))
+        done = await sender.send(message, idempotency_key="2")
+    assert (done.accepted, set(done.refused), set(done.suppressed)) == (("other@acme.example",), {victim}, {victim})
+    assert [each["to"] for each in mailbox.mails[2:]] == ["other@acme.example"]
+    alerts = good(await tenant.owner.get("/alerts?kind=mail.suppressed"))["data"]
+    (told,) = [each for each in alerts if each["organization_id"] == tenant.org_id and each["status"] == "firing"]
+    assert victim not in told["detail"]
+
+
+async def test_a_forged_report_silences_nobody(server: httpx2.AsyncClient, database: Database, victim: str) -> None:
+    mine = "me@thief.example"
+    own = BOUNCES.address(mine, today())
+    old = BOUNCES.address(victim, today() - timedelta(days=11))
+    forged = own.replace(own[-30], "a" if own[-30] != "a" else "b")
+    for to, address in ((own, victim), (old, victim), (MAILBOX, victim), (forged, mine), ("x@y.example", victim)):
+        response = await bounced(server, report(to=to, address=address), to, status=400)
+        refused(response, 400, "webhook.bad_signature")
+    # With my own token, my address is found in it, and the victim's beside it stays.
+    both = report(to=own, address=victim, headers=f"To: {mine}\n\n")
+    await bounced(server, both, own)
+    assert not await is_suppressed(database, victim)
+    assert await is_suppressed(database, mine)
+
+
+async def test_what_may_arrive_later_or_is_an_answer_of_somebody_changes_nothing(
+    server: httpx2.AsyncClient, database: Database, victim: str
+) -> None:
+    to = BOUNCES.address(victim, today())
+    for raw in (report(to=to, address=victim, status="5.2.2"), b"To: x\r\nSubject: On holiday\r\n\r\nI am away."):
+        await bounced(server, raw, to)
+    assert not await is_suppressed(database, victim)
+
+
+async def test_an_address_that_the_server_refuses_at_the_door_is_not_asked_for_again(
+    database: Database, victim: str
+) -> None:
+    mailbox = Mailbox()
+    mailbox.unknown = {victim}
+    async with listening(mailbox) as port:
+        sender = SuppressingNotifier(mailer(port), database)
+        message = Message(to=(victim,), language="en", words=WORDS)
+        assert not (await sender.send(message, idempotency_key="1")).suppressed
+        mailbox.unknown = set()
+        done = await sender.send(message, idempotency_key="2")
+    assert (set(done.suppressed), mailbox.mails) == ({victim}, [])
+
+
+async def test_an_operator_lists_and_lifts_and_reports_from_before_count_no_more(
+    server: httpx2.AsyncClient, database: Database, operator: Caller, tenant: Tenant, victim: str
+) -> None:
+    to = BOUNCES.address(victim, today())
+    await bounced(server, report(to=to, address=victim), to)
+    (found,) = good(await operator.get(f"/mail-suppressions?address={victim.upper()}"))["data"]
+    assert (found["address"], found["status"], found["lifted_at"]) == (victim, "5.1.1", None)
+    lifted = good(await operator.post(f"/mail-suppressions/{found['id']}/lift", {}))
+    assert lifted["lifted_by"]
+    assert good(await operator.post(f"/mail-suppressions/{found['id']}/lift", {})) == lifted
+    assert good(await operator.get(f"/mail-suppressions?address={victim}"))["data"] == []
+    assert good(await operator.get(f"/mail-suppressions?address={victim}&lifted=true"))["data"] == [lifted]
+    states = {each["subject"]: each["status"] for each in good(await tenant.owner.get("/alerts"))["data"]}
+    assert states[found["id"]] == "resolved"
+    await bounced(server, report(to=to, address=victim), to)
+    assert not await is_suppressed(database, victim)
+    refused(await operator.post(f"/mail-suppressions/{new_id('sup')}/lift", {}), 404, "not_found")
+    async with database.platform() as session:
+        rows = (await session.scalars(select(MailSuppression).where(MailSuppression.address == victim))).all()
+    assert len(rows) == 1
+
+
+async def test_without_an_address_for_them_no_report_is_taken(anonymous: Caller) -> None:
+    response = await anonymous.ask("POST", "/webhooks/mail-bounces", content=b"x")
+    refused(response, 404, "not_found")

@@ -1,0 +1,117 @@
+"""The link that ends messages like it: what it shows, what one click does, and what it is not good for."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+
+import httpx2
+import pytest
+
+from api.app import create_app
+from runtime.database import Database
+from runtime.identity import new_id
+from runtime.signing import SIGNATURE_LENGTH, Signer
+from services.unsubscribing import PATH, Unsubscribing, Unsubscription
+from tests.api.conftest import Caller, Tenant, good, settings_for
+from tests.api.test_notifications import principal_of, verified
+from tests.conftest import DatabaseUrls
+from tests.support.webhooks import WEBHOOK_KEYS
+
+pytestmark = pytest.mark.db
+
+ONE_CLICK = {"content": b"List-Unsubscribe=One-Click", "headers": {"content-type": "application/x-www-form-urlencoded"}}
+LINKS = Unsubscribing.of("https://bursar.test", WEBHOOK_KEYS)
+
+
+@pytest.fixture(scope="module")
+async def server(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
+    app = create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS, mail_sender_name="<Acme>"))
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="https://bursar.test") as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+async def told(
+    server: httpx2.AsyncClient, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> tuple[Caller, Unsubscription]:
+    """An owner with a channel of mail, and what the link in a message about a payout names."""
+    tenant = await new_tenant("owner")
+    owner = Caller(server, tenant.owner.token, tenant.org_id)
+    channel = await verified(database, owner)
+    principal = await principal_of(database, owner)
+    return owner, Unsubscription(org_id=tenant.org_id, principal=principal, channel_id=channel, kind="payout")
+
+
+async def way(owner: Caller, wanted: Unsubscription) -> str:
+    types = good(await owner.get("/notifications/preferences"))["types"]
+    return str(next(each for each in types if each["type"] == wanted.kind)["channels"][wanted.channel_id])
+
+
+def at(wanted: Unsubscription) -> str:
+    return f"{PATH}?token={LINKS.token(wanted)}"
+
+
+async def test_whoever_follows_the_link_sees_a_button_and_one_click_does_it(
+    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+) -> None:
+    owner, wanted = told
+    page = await server.get(at(wanted), headers={"accept-language": "de-AT"})
+    assert (page.status_code, page.headers["referrer-policy"]) == (200, "no-referrer")
+    assert "script-src" not in page.headers["content-security-policy"]
+    assert '<form method="post"><button>Abbestellen</button></form>' in page.text
+    assert "&lt;Acme&gt;" in page.text
+    assert await way(owner, wanted) == "instant"
+    for _ in range(2):
+        assert (await server.post(at(wanted), **ONE_CLICK)).status_code == 200
+    assert await way(owner, wanted) == "off"
+    assert await way(owner, replace(wanted, kind="chargeback")) == "instant"
+
+
+async def test_a_token_is_good_for_what_it_names_alone(
+    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+) -> None:
+    owner, wanted = told
+    token = LINKS.token(wanted)
+    other = LINKS.token(replace(wanted, kind="invoice"))
+    made_up = Unsubscribing("https://bursar.test", Signer(WEBHOOK_KEYS, purpose="another")).token(wanted)
+    mixed = other[:SIGNATURE_LENGTH] + token[SIGNATURE_LENGTH:]
+    for bad in ("", "x", token[:-1], token + "A", mixed, made_up, "é" * 30, "a" * 900):
+        for method in ("GET", "POST"):
+            response = await server.request(method, PATH, params={"token": bad})
+            assert response.status_code == 404
+            assert "<button>" not in response.text
+    assert await way(owner, wanted) == "instant"
+
+
+async def test_what_somebody_must_be_told_stays_and_a_channel_that_is_gone_is_done(
+    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+) -> None:
+    owner, wanted = told
+    chargeback = replace(wanted, kind="chargeback")
+    off = {"types": {"chargeback": {"inbox": "off"}}}
+    good(await owner.ask("PUT", "/notifications/preferences", json=off))
+    kept = await server.post(at(chargeback), **ONE_CLICK)
+    assert (kept.status_code, "cannot be switched off" in kept.text) == (409, True)
+    assert await way(owner, chargeback) == "instant"
+    gone = await server.post(at(replace(wanted, channel_id=new_id("nch"))), **ONE_CLICK)
+    assert gone.status_code == 200
+
+
+def test_a_link_names_what_it_ends_and_needs_an_address_and_a_key() -> None:
+    wanted = Unsubscription(org_id=None, principal="kim+é@x", channel_id="nch_1", kind="payout")
+    link = LINKS.link(wanted)
+    assert link is not None
+    assert link.startswith(f"https://bursar.test{PATH}?token=")
+    assert LINKS.read(LINKS.token(wanted)) == wanted
+    assert Unsubscribing.of(None, WEBHOOK_KEYS).link(wanted) is None
+    assert Unsubscribing.of("https://bursar.test", None).link(wanted) is None
+
+
+def test_a_signature_is_for_its_purpose_and_survives_a_change_of_keys() -> None:
+    one, two = Signer(WEBHOOK_KEYS, purpose="one"), Signer(WEBHOOK_KEYS, purpose="two")
+    assert one.verifies("a", one.sign("a").upper())
+    assert not one.verifies("b", one.sign("a"))
+    assert not two.verifies("a", one.sign("a"))
+    assert not Signer(None, purpose="one").verifies("a", one.sign("a"))

@@ -1,0 +1,104 @@
+"""What reports of mails that came back say, whoever wrote them."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from dev.sandbox.mail.bounces import report
+from domain.mail_bounce import (
+    BOUNCES_WITHIN,
+    MAX_REPORT,
+    bounce_address,
+    gone_status,
+    read_report,
+    recipients_of,
+    signed_text,
+    token_of,
+)
+
+OWNER, MAILBOX, DAY = "owner@acme.example", "bounce@mail.bursar.example", date(2026, 11, 22)
+SIGNATURE = "abcdefghijklmnopqrstuvwxyz"
+TO = bounce_address(MAILBOX, DAY, SIGNATURE)
+
+
+@pytest.mark.parametrize("status", ["5.1.1", "5.2.1", "5.1.10"])
+def test_a_report_names_the_address_and_why_it_is_gone(status: str) -> None:
+    raw = report(to=TO, address=OWNER, status=status)
+    found = read_report(raw)
+    assert found is not None
+    assert (found.addresses, found.status) == ((OWNER,), status)
+    assert recipients_of(raw) == (TO,)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [("5.2.2", "smtp; 552 full"), ("5.7.1", "smtp; 550 spam"), ("4.1.1", ""), ("5.1.8", "")]
+)
+def test_what_may_pass_or_is_our_own_fault_is_not_gone(status: str, said: str) -> None:
+    found = read_report(report(to=TO, address=OWNER, status=status, said=said))
+    assert found is not None
+    assert found.status is None
+
+
+def test_a_general_code_is_made_exact_by_what_the_server_said() -> None:
+    found = read_report(report(to=TO, address=OWNER, status="5.0.0", said="smtp; 550 5.1.1 unknown user"))
+    assert found is not None
+    assert found.status == "5.1.1"
+    assert gone_status("550 5.1.1 No such mailbox") == "5.1.1"
+    assert gone_status("550 No such mailbox at 15.1.1.2") is None
+
+
+def test_a_forwarded_mail_offers_the_address_that_it_was_sent_to_as_well() -> None:
+    headers = f"From: billing@bursar.example\nTo: {OWNER}\nSubject: x\n\n"
+    found = read_report(report(to=TO, address="forwarded@elsewhere.example", headers=headers))
+    assert found is not None
+    assert found.addresses == ("forwarded@elsewhere.example", OWNER)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b"From: a@b.example\r\nSubject: On holiday\r\n\r\nI am away.\r\n",
+        report(to=TO, address=OWNER, action="delayed"),
+        report(to=TO, address=OWNER) + b"x" * MAX_REPORT,
+        b"Content-Type: multipart/report; boundary=x\r\n\r\n--x\r\nContent-Type: message/delivery-status\r\n\r\n--x--",
+        b"".join(b"Content-Type: multipart/report; boundary=%d\r\n\r\n--%d\r\n" % (n, n) for n in range(3_000)),
+    ],
+)
+def test_what_is_no_report_of_a_failure_says_nothing(raw: bytes) -> None:
+    assert read_report(raw) is None
+
+
+def test_an_address_is_ours_for_days_and_in_any_case() -> None:
+    token = token_of(MAILBOX, TO.upper(), DAY)
+    assert token is not None
+    assert (token.day, token.signature) == (DAY, SIGNATURE)
+    assert token_of(MAILBOX, TO, DAY + BOUNCES_WITHIN) == token
+    assert token_of(MAILBOX, TO, DAY + BOUNCES_WITHIN + timedelta(days=1)) is None
+    assert token_of(MAILBOX, TO, DAY - timedelta(days=2)) is None
+    # As long as the local part of an address may be.
+    longest = bounce_address("b" * 30 + "@mail.example", datetime(2200, 1, 1, tzinfo=UTC).date(), SIGNATURE)
+    assert len(longest.partition("@")[0]) <= 64
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        "bounce@mail.bursar.example",
+        TO.replace("@mail.", "@"),
+        TO.replace("+", "-"),
+        TO + ".evil.example",
+        "",
+        "@",
+        "x" * 999,
+    ],
+)
+def test_another_address_is_none_of_ours(recipient: str) -> None:
+    assert token_of(MAILBOX, recipient, DAY) is None
+
+
+def test_what_is_signed_tells_addresses_and_days_apart_but_no_case() -> None:
+    signed = {signed_text(OWNER, DAY), signed_text(OWNER, DAY + timedelta(days=1)), signed_text("o" + OWNER, DAY)}
+    assert len(signed) == 3
+    assert signed_text(OWNER.upper(), DAY) in signed
