@@ -2,7 +2,8 @@
 
 The steps of an organization are over when it has acknowledged the alert for itself, and wait while it is snoozed there;
 those of operators likewise. So a tenant that has seen what operators should look at does not keep them from hearing of
-it. All are over when the alert is acknowledged by those whom it is for, or resolved.
+it, and whoever has another account paid does not keep the owners from hearing of that: what is due at once is no matter
+of answers there. All are over when the alert is acknowledged by those whom it is for, or resolved.
 """
 
 from collections.abc import Collection
@@ -66,9 +67,15 @@ def due_at(case: Case, step: Step) -> datetime | None:
     """Return when a step is due; None where nobody is called by it any more, or ever."""
     if case.status is not AlertStatus.FIRING:
         return None
-    if not step.is_ours and (case.org_id is None or not case.shared or case.seen_by_organization):
-        return None
-    at, snoozed = case.raised_at + step.after, case.snoozed_until if step.is_ours else case.org_snoozed_until
+    at, snoozed = case.raised_at + step.after, case.snoozed_until
+    if not step.is_ours:
+        if case.org_id is None or not case.shared:
+            return None
+        if not step.after:
+            return at
+        if case.seen_by_organization:
+            return None
+        snoozed = case.org_snoozed_until
     return at if snoozed is None else max(at, snoozed)
 
 

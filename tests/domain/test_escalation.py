@@ -55,16 +55,16 @@ ALL = [("owner", 0), ("admin", 0.5), ("operator", 2)]
         ({}, ALL),
         ({"status": AlertStatus.ACKNOWLEDGED}, []),
         ({"status": AlertStatus.RESOLVED}, []),
-        # What an organization has seen, operators hear of all the same.
-        ({"seen_by_organization": True}, ALL[2:]),
+        # What an organization has seen, its owners and operators hear of all the same: who saw it may have done it.
+        ({"seen_by_organization": True}, [ALL[0], ALL[2]]),
         ({"shared": False}, ALL[2:]),
         ({"org_id": None}, ALL[2:]),
-        ({"org_snoozed_until": hours(1)}, [("owner", 1), ("admin", 1), ("operator", 2)]),
-        ({"org_snoozed_until": hours(30 * 24)}, [("operator", 2), ("owner", 720), ("admin", 720)]),
+        ({"org_snoozed_until": hours(1)}, [("owner", 0), ("admin", 1), ("operator", 2)]),
+        ({"org_snoozed_until": hours(30 * 24)}, [("owner", 0), ("operator", 2), ("admin", 720)]),
         ({"snoozed_until": hours(3)}, [*ALL[:2], ("operator", 3)]),
         ({"snoozed_until": hours(-1)}, ALL),
         ({"ladder": ()}, []),
-        ({"ladder": OWNERS, "seen_by_organization": True}, []),
+        ({"ladder": OWNERS, "seen_by_organization": True}, ALL[:1]),
     ],
 )
 def test_people_are_called_in_their_turn_until_their_side_answers(changes, expected):
