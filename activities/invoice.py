@@ -23,9 +23,19 @@ from contracts.invoice import (
 from contracts.payment import CancelPayment, CreatePaymentCommand, PaymentCommandResult, PaymentInput
 from contracts.runs import Run, payment_run
 from domain.access import Actor, Role
+from domain.alert.rules import FAILED_PAYMENT
 from domain.errors import Conflict, DomainError
 from domain.ids import invoice_charge_command_id, invoice_event_mail_key, invoice_mail_key
-from domain.invoice.collection import RECEIPT_WINDOW, UNDER_WAY, Collection, CollectionStatus, Outcome, Pause, Standing
+from domain.invoice.collection import (
+    FINAL,
+    RECEIPT_WINDOW,
+    UNDER_WAY,
+    Collection,
+    CollectionStatus,
+    Outcome,
+    Pause,
+    Standing,
+)
 from domain.invoice.dunning import NO_METHOD, STUCK, ends_others, stuck_after, verdict_of
 from domain.invoice.state import WrongInvoiceState
 from domain.mail import MailKind
@@ -45,6 +55,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from services import invoice as invoices
 from services import invoice_end, mail
+from services.alert_evaluation import raise_built_in
 from services.invoice_collection import require_not_requested
 from services.payment_method import default_method
 from services.payment_terms import TermsMaker
@@ -304,6 +315,7 @@ class InvoiceActivities:
                 after.org_id,
             )
         await alert.close_cases(session, after.invoice_id, ("invoice.books_refused",))
+        await self._tell_failure(session, message)
         was, waits = held.status is CollectionStatus.PAUSED, after.status is CollectionStatus.PAUSED
         if waits and (not was or held.paused_for is not after.paused_for):
             reason = after.paused_for or Pause.UNANSWERED
@@ -319,6 +331,29 @@ class InvoiceActivities:
             await alert.close_cases(session, after.invoice_id, (WAITS,))
         if held.next_at + stuck_after(held.status) < message.at:
             await alert.close_cases(session, after.invoice_id, (STUCK,))
+
+    async def _tell_failure(self, session: AsyncSession, message: RecordCollection) -> None:
+        """Raise that a charge failed, with its next try; resolved by the next one, and when the invoice ends."""
+        after = message.collection
+        failed = message.event in {"declined", "not_charged", "requires_action"}
+        if failed or message.event == "received" or after.status in FINAL:
+            await alert.close_cases(session, after.invoice_id, (FAILED_PAYMENT,))
+        if not failed:
+            return
+        if message.event == "requires_action":
+            then = "Its payer has to confirm the charge, and was sent a link."
+        elif after.charges:
+            then = f"The next try is at {after.next_at:%Y-%m-%d %H:%M} UTC."
+        else:
+            then = "It is not tried again by itself. Pay it."
+        await raise_built_in(
+            session,
+            FAILED_PAYMENT,
+            subject=after.invoice_id,
+            detail=f"Invoice {after.number} could not be charged ({after.failure_code or message.event}). {then}",
+            window=str(after.version),
+            org_id=after.org_id,
+        )
 
     async def _alert(self, message: RecordCollection, why: str) -> None:
         async with self._database.platform() as session:

@@ -15,11 +15,13 @@ from contracts.reputation import (
     TakeNight,
     TookNight,
 )
+from domain.alert.rules import REPUTATION_ANOMALY
 from domain.reputation.evidence import RATE_E4
 from domain.reputation.score import points
 from repositories import alert
 from repositories import reputation_nights as nights
 from runtime.database import Database, driver_connection
+from services.alert_evaluation import raise_built_in
 from services.reputation import judge_traits, refresh
 
 #: A night is taken this long after its date began, when no event of the day before is under way any more.
@@ -28,7 +30,7 @@ SETTLED = timedelta(minutes=10)
 AHEAD = timedelta(days=31)
 #: How many clients one transaction takes.
 CLIENTS = 5_000
-SUDDEN = "reputation.sudden_change"
+SUDDEN = REPUTATION_ANOMALY
 
 
 class ReputationActivities:
@@ -93,13 +95,14 @@ class ReputationActivities:
                 connection = await driver_connection(session)
                 page = await nights.take(connection, message.day, after=after, limit=message.limit)
                 for each in page.sudden:
-                    await alert.raise_alert(
+                    await raise_built_in(
                         session,
-                        kind=SUDDEN,
+                        SUDDEN,
                         subject=each.agent_id,
                         detail=f"The overall score of {each.agent_id} went from {points(each.before_e6)} to "
                         f"{points(each.now_e6)} points between two nights.",
-                        key=f"{SUDDEN}:{each.agent_id}:{message.day}",
+                        window=message.day.isoformat(),
+                        org_id=None,
                     )
             agents, after = agents + page.agents, page.last or after
             if page.agents < message.limit:
@@ -110,7 +113,8 @@ class ReputationActivities:
     async def conclude(self, message: ConcludeNight) -> ReputationNightResult:
         """Make stale scores again, take the night of clients, close priors, count ranks, and say what the night did.
 
-        Effect: the clients' rows as of the date, the row of priors, and the counts of peers.
+        Effect: the clients' rows as of the date, the row of priors, and the counts of peers; alerts of organizations
+            that were found to be related, and the end of those of earlier nights about scores.
         Idempotent by: the client and the date; the date; the counts are made anew.
         Fails with: nothing that is final.
         """
@@ -118,6 +122,7 @@ class ReputationActivities:
         await refresh(self._database, limit=1_000_000)
         await self._take_clients(message.day)
         async with self._database.platform() as session:
+            await alert.close_other_windows(session, SUDDEN, message.day.isoformat())
             connection = await driver_connection(session)
             closed = await nights.close_priors(connection, message.day)
             await nights.count_peers(connection, message.day)

@@ -111,6 +111,11 @@ async def close_cases(session: Writes, subject: str, kinds: Collection[str]) -> 
     await session.execute(_resolution(BOOKS).where(Alert.subject == subject, Alert.kind.in_(kinds)))
 
 
+async def close_other_windows(session: AsyncSession, kind: str, window: str) -> None:
+    """Resolve the alerts that a rule raised in other windows than this one."""
+    await session.execute(_resolution(BOOKS).where(Alert.kind == kind, Alert.window != window))
+
+
 async def close_debts(session: AsyncSession, org_id: str, asset: str) -> None:
     """Resolve the alerts of an organization's debts in an asset, because it owes nothing of it any more."""
     goods_asset = PaymentRow.state["terms"]["purpose"]["goods_asset"].astext

@@ -23,6 +23,19 @@ from models.reputation import ReputationEventRow, ReputationFeedbackRow
 STAKES = Stakes()
 
 
+# Agents whose facts are voided are stale until their scores are made again.
+_VOIDED = """
+    SELECT e.counterparty_org_id AS client, e.agent_org_id AS creator, array_agg(DISTINCT one.kind) AS kinds
+    FROM reputation_agents a
+    JOIN reputation_events e ON e.agent_id = a.agent_id AND e.voided_by = 'bursar' AND e.voided_at >= now()
+    JOIN organization_traits one ON one.org_id = e.counterparty_org_id AND one.kind <> 'probe' AND one.ended_at IS NULL
+    JOIN organization_traits other ON other.org_id = e.agent_org_id AND other.ended_at IS NULL
+        AND (other.kind, other.digest) = (one.kind, one.digest)
+    WHERE a.stale_at IS NOT NULL
+    GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
     """Whom facts are about, who caused them, and what was at stake.
@@ -105,6 +118,12 @@ async def void(connection: asyncpg.Connection, event_id: str, *, by: str, reason
     """Void an event and make again what it counted in; False when it was voided before. It must be there."""
     voided: bool = await connection.fetchval("SELECT reputation_void($1, $2, $3, $4)", event_id, by, reason, at)
     return voided
+
+
+async def voided_of_related(connection: asyncpg.Connection) -> list[tuple[str, str, list[str]]]:
+    """Return whose facts this transaction has voided: client, the agent's organization, and the traits they share."""
+    rows = await connection.fetch(_VOIDED)
+    return [(row["client"], row["creator"], row["kinds"]) for row in rows]
 
 
 async def are_related(connection: asyncpg.Connection, one: str, other: str, exempt: Sequence[str]) -> bool:

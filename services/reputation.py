@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow import RecordEscrowEvent
 from domain.access import Actor
+from domain.alert.rules import FRAUD_SUSPECTED
 from domain.errors import Conflict, NotFound
 from domain.escrow.state import Escrow
 from domain.money import CREDIT, parse_ratio
@@ -28,6 +29,7 @@ from repositories import reputation_recalls as recalls
 from repositories.reputation import About, Fact
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
+from services.alert_evaluation import raise_built_in
 
 NO_CONTRACT = "There is no such contract."
 NO_FEEDBACK = "There is no such feedback."
@@ -105,10 +107,24 @@ async def follow_payment(session: AsyncSession, before: Payment | None, after: P
 
 
 async def judge_traits(database: Database) -> None:
-    """Void what organizations said of each other before they were related; scores follow by `refresh`."""
+    """Void what organizations said of each other before they were related; scores follow by `refresh`.
+
+    Operators are alerted to each pair, once.
+    """
     while True:
         async with database.platform() as session:
-            judged = await (await driver_connection(session)).fetchval("SELECT reputation_judge_traits(100)")
+            connection = await driver_connection(session)
+            judged = await connection.fetchval("SELECT reputation_judge_traits(100)")
+            for client, creator, kinds in await reputation.voided_of_related(connection):
+                await raise_built_in(
+                    session,
+                    FRAUD_SUSPECTED,
+                    subject=client,
+                    detail=f"{client} and {creator} share {', '.join(kinds)} and did business with each other. What "
+                    "they said of each other is void. Look whether money was moved for its own sake.",
+                    window=creator,
+                    org_id=client,
+                )
         if not judged:
             return
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.payment import PaymentEvent
 from domain import accounts
 from domain.access import Actor, Role
+from domain.alert.rules import FAILED_PAYMENT
 from domain.events.subscription import facts
 from domain.ids import (
     accrual_key,
@@ -42,13 +43,14 @@ from ledger.gateway import Ledger, Posting
 from models.credit_lot import CreditLot
 from models.invoice import InvoiceRow
 from models.subscription import SubscriptionBill, SubscriptionGrant
-from repositories import audit, billing_terms, credit_lot, invoice, organization, payment
+from repositories import alert, audit, billing_terms, credit_lot, invoice, organization, payment
 from repositories import event as outbox
 from repositories import subscription as subscriptions
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import invoice as invoices
 from services import invoice_collection, mail, project
+from services.alert_evaluation import raise_built_in
 from services.subscription_refund import REVENUE, deferred_of
 
 
@@ -92,10 +94,32 @@ async def write(
     if before is None or plan_held(before) != plan_held(after):
         await _follow_tier(session, platform, after, plans, at)
     await _mail(session, before, after, plans, at)
+    await _alert(session, before, outcome)
     if actor is not None:
         await audit.record(
             session, actor, f"subscription.{outcome.event}", after.subscription_id, dict(outcome.details), after.org_id
         )
+
+
+async def _alert(session: AsyncSession, before: Subscription | None, outcome: Outcome) -> None:
+    """Raise that a period was not paid, and resolve that once it is, or nothing is to be paid any more."""
+    after, failing = outcome.subscription, {SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID}
+    was = before is not None and before.status in failing
+    if was and after.status not in failing:
+        await alert.close_cases(session, after.subscription_id, (FAILED_PAYMENT,))
+    # On net terms the invoice is dunned, which tells of it.
+    if was or after.status is not SubscriptionStatus.PAST_DUE or after.terms.net_days:
+        return
+    next_try = outcome.details.get("next_try_at")
+    then = "The provider of the payments tries again." if next_try is None else f"The next try is at {next_try}."
+    await raise_built_in(
+        session,
+        FAILED_PAYMENT,
+        subject=after.subscription_id,
+        detail=f"The subscription to {after.terms.plan} could not be paid. {then}",
+        window=str(after.version),
+        org_id=after.org_id,
+    )
 
 
 async def _mail(

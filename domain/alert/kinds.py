@@ -98,7 +98,6 @@ KINDS: Mapping[str, Kind] = {
     "reconciliation.difference": Kind(closed_by="the discrepancy, when it is resolved"),
     "reconciliation.failed": Kind(closed_by="a later run that covers the window"),
     "referral.taken_back": _TOLD,
-    "reputation.sudden_change": Kind(closed_by=OPERATOR),
     "spend.burst": Kind(closed_by=_WINDOW),
     "spend.no_rate": Kind(closed_by=OPERATOR),
     "spend.refused": Kind(closed_by=_WINDOW),

@@ -176,6 +176,8 @@ TYPES: Sequence[NotificationType] = (
                 "Eine Zahlung über {amount} ist fehlgeschlagen. Bitte prüfen Sie das Zahlungsmittel.",
             ),
         },
+        mailed=frozenset({"failed_payment"}),
+        alerts=frozenset({"failed_payment"}),
     ),
     NotificationType(
         name="refund",
@@ -298,7 +300,7 @@ TYPES: Sequence[NotificationType] = (
         defaults=_all(_I, Role.OWNER, Role.ADMIN, Role.FINANCE),
         alerts=frozenset(
             {
-                *("spend.threshold", "spend.burst", "spend.refused", "credits.exhausted", "credits.low"),
+                *("spend.threshold", "spend.burst", "spend.refused", "credits.exhausted"),
                 *("credits.auto_topup_cap", "credits.auto_topup_off", "low_credit_balance", "budget_80_percent"),
             }
         ),

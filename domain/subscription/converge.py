@@ -94,7 +94,7 @@ def converge(subscription: Subscription, seen: SubscriptionSnapshot, at: datetim
         settled=step.settled,
         grants=step.grants,
         plan=plan_held(after) if plan_held(after) != plan_held(subscription) else None,
-        details={"state": seen.state.value, "bills": booked},
+        details={"state": seen.state.value, "bills": booked, **_next_try(after, seen)},
         billed=step.billed,
     )
 
@@ -207,6 +207,12 @@ def _requested_grants(subscription: Subscription, request: Request, bill: Bill, 
             month=period,
         ),
     )
+
+
+def _next_try(after: Subscription, seen: SubscriptionSnapshot) -> Mapping[str, str]:
+    """Return when the provider tries again to collect what was not paid, as a detail of the event."""
+    tries = [bill.next_attempt_at for bill in seen.bills if bill.state is BillState.OPEN and bill.next_attempt_at]
+    return {"next_try_at": min(tries).isoformat()} if tries and after.status is S.PAST_DUE else {}
 
 
 def _page_to_pay(subscription: Subscription, seen: SubscriptionSnapshot) -> str | None:

@@ -16,6 +16,7 @@ from domain.payment.state import PaymentStatus
 from domain.subscription.converge import monthly_grant
 from domain.subscription.snapshot import ProviderState
 from domain.subscription.state import Outcome
+from models.alert import Alert
 from models.credit_lot import CreditLot
 from models.invoice import InvoiceRow
 from models.mail import QueuedMail
@@ -152,7 +153,8 @@ async def test_pitfall_14_months_of_a_year_and_its_renewal_grant_every_month_onc
 async def test_payment_that_fails_is_told_once_in_a_mail(database: Database) -> None:
     one = await subscribed(database)
     await one.look(seen(bill(0, 2_900, month(0))))
-    late = seen(bill(0, 2_900, month(0)), unpaid(1, 2_900, month(1)), period=month(1), state=ProviderState.PAST_DUE)
+    open_bill = replace(unpaid(1, 2_900, month(1)), next_attempt_at=ANCHOR.after(2))
+    late = seen(bill(0, 2_900, month(0)), open_bill, period=month(1), state=ProviderState.PAST_DUE)
     await one.look(late)
     await one.look(replace(late, cancel_at_period_end=True))
     (told,) = [each for each in await one.rows(QueuedMail) if each.kind == "subscription_past_due"]
@@ -160,6 +162,12 @@ async def test_payment_that_fails_is_told_once_in_a_mail(database: Database) -> 
         "subscription_past_due",
         {"plan": "Starter", "amount": "29.00", "currency": "USD"},
     )
+    (raised,) = [each for each in await one.rows(Alert) if each.kind == "failed_payment"]
+    assert raised.status == "firing"
+    assert raised.detail.endswith(f"The next try is at {ANCHOR.after(2).isoformat()}.")
+    await one.look(seen(bill(0, 2_900, month(0)), bill(1, 2_900, month(1)), period=month(1)))
+    (raised,) = [each for each in await one.rows(Alert) if each.kind == "failed_payment"]
+    assert raised.status == "resolved"
 
 
 async def test_end_of_a_subscription_puts_the_organization_on_what_is_free(database: Database) -> None:

@@ -77,6 +77,10 @@ async def test_shared_methods_relate_and_what_was_said_before_is_void(books, dat
     await judge_traits(database)
     voided = await books.fetch("SELECT counterparty_org_id FROM reputation_events WHERE voided_by = 'bursar'")
     assert [row[0] for row in voided] == ["org_s2"]
+    await judge_traits(database)
+    raised = await books.fetch("SELECT subject, detail, severity FROM alerts WHERE kind = 'fraud_suspected'")
+    assert [(row["subject"], row["severity"]) for row in raised] == [("org_s2", "critical")]
+    assert raised[0]["detail"].startswith("org_s2 and org_s1 share card and did business")
     async with database.platform() as session:
         connection = await driver_connection(session)
         assert await stale(connection, limit=10) == [agent_id]

@@ -176,6 +176,10 @@ async def test_a_night_is_that_of_the_rules_and_flags_what_they_call_sudden(worl
     assert [row["agent_id"] for row in flagged] == [row["subject"] for row in alerts]
     assert 0 < len(alerts) < AGENTS
     assert "points between two nights" in alerts[0]["detail"]
+    open_ones = "SELECT count(*) FROM alerts WHERE kind = $1 AND resolved_at IS NULL"
+    for day, left in ((NIGHT, len(alerts)), (NIGHT + ONE, 0)):
+        await world.work().conclude(ConcludeNight(day=day))
+        assert await world.owner.fetchval(open_ones, SUDDEN) == left
 
 
 async def test_a_night_that_dies_at_every_page_does_what_one_does_that_lives(

@@ -4,12 +4,13 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from domain import accounts
 from domain.approval import ApprovalAction
 from domain.payment.snapshot import ProviderStatus
 from ledger.gateway import Ledger
+from models.alert import Alert
 from models.approval import Approval
 from repositories import payment as payments
 from runtime.database import driver_connection
@@ -94,7 +95,11 @@ async def test_pitfall_20_dunning_counts_its_own_declines_and_a_new_card_pays_on
     async with stage.database.platform() as session:
         failed = text("SELECT data ->> 'next_try_on' FROM mails WHERE org_id = :id AND kind = 'payment_failed'")
         named = (await session.scalars(failed, {"id": first.org_id})).one()
+        alerts = select(Alert.detail, Alert.status, Alert.severity).where(Alert.kind == "failed_payment")
+        (raised,) = (await session.execute(alerts.where(Alert.subject == first.invoice_id))).all()
     assert named == first.next_at.date().isoformat()
+    assert f"(insufficient_funds). The next try is at {first.next_at:%Y-%m-%d %H:%M} UTC." in raised.detail
+    assert (raised.status, raised.severity) == ("resolved", "critical")
     await replay_and_keep(await made.handle.fetch_history(), "invoice_paid_on_a_later_day")
 
 
