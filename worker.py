@@ -20,6 +20,7 @@ from activities.auto_topup import AutoTopUpActivities
 from activities.billing_run import BillingRunActivities, Collecting
 from activities.creator import CreatorActivities
 from activities.customer import CustomerActivities
+from activities.escalation import EscalationActivities
 from activities.escrow import EscrowActivities
 from activities.holds import HoldActivities
 from activities.inbox import InboxActivities
@@ -27,6 +28,7 @@ from activities.invoice import InvoiceActivities
 from activities.lots import LotActivities
 from activities.mail import MailActivities
 from activities.marketplace import MarketplaceActivities
+from activities.notification import NotificationActivities
 from activities.payment import PaymentActivities
 from activities.payment_escrows import PaymentEscrows
 from activities.payment_providers import ProviderActivities
@@ -50,16 +52,20 @@ from activities.vat_numbers import VatNumberActivities
 from activities.webhook_endpoint import WebhookEndpointActivities
 from composition import make_mailer, make_metering, make_providers, spend_log_client
 from contracts.queues import DEPLOYMENT, TASK_QUEUE
+from domain.notification.channel import ChannelKind
+from providers.notify.base import Notifier
+from providers.notify.slack import SlackNotifier
 from providers.notify.webhook import HttpWebhookSender, Receivers, WebhookSender
 from providers.payments.registry import Providers
 from runtime import collector, logs, metrics
 from runtime.database import Database
 from runtime.jobs import PROBE, SCHEDULES, invoicing_on, probing_every
 from runtime.schedules import apply_schedules
-from runtime.sealing import OF_WEBHOOKS, Sealer
+from runtime.sealing import OF_CHANNELS, OF_WEBHOOKS, Sealer
 from runtime.settings import Settings, ended_by_wrong_settings, read_settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect, ensure_search_attributes
+from services import notification
 from services.document_files import Documents
 from services.payment_terms import TermsMaker
 from workflows.accounting_days import AccountingDaysWorkflow
@@ -68,6 +74,7 @@ from workflows.auto_topup import AutoTopUpWorkflow
 from workflows.auto_topup_sweep import AutoTopUpSweepWorkflow
 from workflows.creator_statements import CreatorStatementsWorkflow
 from workflows.customer import CustomerWorkflow
+from workflows.digest import DigestWorkflow
 from workflows.earnings_recovery import EarningsRecoveryWorkflow
 from workflows.escalation import EscalationWorkflow
 from workflows.escrow import EscrowWorkflow
@@ -79,6 +86,7 @@ from workflows.invoice_sweep import InvoiceSweepWorkflow
 from workflows.lot_expiry import LotExpiryWorkflow
 from workflows.mail_sweep import MailSweepWorkflow
 from workflows.monthly_invoicing import MonthlyInvoicingWorkflow
+from workflows.notifications import NotificationsWorkflow
 from workflows.payment import PaymentWorkflow
 from workflows.payment_sweep import PaymentSweepWorkflow
 from workflows.payout import PayoutWorkflow
@@ -111,6 +119,7 @@ WORKFLOWS = [
     AutoTopUpSweepWorkflow,
     AutoTopUpWorkflow,
     CustomerWorkflow,
+    DigestWorkflow,
     EscrowSweepWorkflow,
     EscalationWorkflow,
     EscrowWorkflow,
@@ -123,6 +132,7 @@ WORKFLOWS = [
     MailSweepWorkflow,
     VatConfirmationsWorkflow,
     NightlyReconciliationWorkflow,
+    NotificationsWorkflow,
     PaymentSweepWorkflow,
     PaymentWorkflow,
     PayoutSweepWorkflow,
@@ -162,6 +172,7 @@ def make_worker(
     runner: WorkflowRunner | None = None,
     settings: Settings | None = None,
     sender: WebhookSender | None = None,
+    slack: Notifier | None = None,
 ) -> Worker:
     """Put together the worker of a process; the tests use the same one.
 
@@ -189,7 +200,8 @@ def make_worker(
             Documents.of(database, settings.document_templates, settings.seller),
         ),
     )
-    mails = MailActivities(database, make_mailer(settings, database), give_up_after=settings.mail_give_up_after)
+    mailer = make_mailer(settings, database)
+    mails = MailActivities(database, mailer, give_up_after=settings.mail_give_up_after)
     books = PaymentActivities(
         database,
         sealed_signals=sealed_signals,
@@ -236,6 +248,14 @@ def make_worker(
         Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_WEBHOOKS),
         sealed_signals=sealed_signals,
     )
+    people = NotificationActivities(
+        database,
+        client,
+        {ChannelKind.MAIL: mailer, ChannelKind.SLACK: slack},
+        Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_CHANNELS),
+        give_up_after=settings.mail_give_up_after,
+    )
+    calling = EscalationActivities(database, notification.tell, sealed_signals=sealed_signals)
     comparing, sweeps = ReconciliationActivities(database, providers, client), Sweeps(database, client)
     return Worker(
         client,
@@ -339,6 +359,12 @@ def make_worker(
             webhooks.load,
             webhooks.drain,
             webhooks.dispatch,
+            people.fan_out,
+            people.send_notifications,
+            people.close_digest,
+            calling.look,
+            calling.take,
+            calling.acknowledge,
         ],
         # What waits for a worker that was killed is given to another one after this, at the price of one replay.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
@@ -387,7 +413,8 @@ async def main() -> None:
     # What the sandbox finds the tests have found: here it would load the workflow's modules anew for every run.
     plain = UnsandboxedWorkflowRunner()
     http = spend_log_client(settings)
-    sender = HttpWebhookSender(Receivers(local=settings.allow_insecure_webhooks))
+    receivers = Receivers(local=settings.allow_insecure_webhooks)
+    sender = HttpWebhookSender(receivers)
     async with make_worker(
         client,
         database,
@@ -398,6 +425,7 @@ async def main() -> None:
         runner=plain,
         settings=settings,
         sender=sender,
+        slack=SlackNotifier(sender, receivers),
     ):
         collector.settle()
         log.info("worker ready", task_queue=TASK_QUEUE)

@@ -3,8 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -51,6 +50,7 @@ from repositories import webhook_endpoint as endpoints
 from repositories.webhook_delivery import Due, Tried
 from runtime import reach
 from runtime.database import Database
+from runtime.heartbeat import signs_of_life
 from runtime.identity import new_id
 from runtime.sealing import Sealer
 from services import mail
@@ -62,8 +62,6 @@ PAGE, AT_ONCE = 200, 8
 DRAINS_FOR = timedelta(seconds=60)
 #: How often what was answered is written, in seconds: a worker that dies sends as much of it again.
 WRITES_EVERY = 0.1
-#: How often a long activity gives a sign of life, in seconds.
-HEARTBEAT = 2.0
 #: How long the dispatcher waits between two looks, in seconds, and how many events it looks at in one.
 LOOKS_EVERY, LOOKS_AT = 1.0, 5_000
 #: How many old answers are forgotten at a time.
@@ -258,7 +256,7 @@ class WebhookEndpointActivities:
         except DomainError as refusal:
             raise RuntimeError(f"The secrets of {row.id} cannot be opened: {refusal.detail}") from refusal
         drain = _Drain(row=row, lease=lease, keys=keys, at=message.at, pace=endpoints.pace_of(row))
-        async with _signs_of_life():
+        async with signs_of_life():
             while not drain.has_to_end():
                 due, has_more = await self._next(drain)
                 if not due and not has_more:
@@ -374,7 +372,7 @@ class WebhookEndpointActivities:
         """
         until = time.monotonic() + message.seconds
         told, looks = 0, 0
-        async with _signs_of_life():
+        async with signs_of_life():
             async with self._database.platform() as session:
                 place = await event.head(session) or deliveries.BEGINNING
                 now = datetime.now(UTC)
@@ -397,21 +395,3 @@ class WebhookEndpointActivities:
             rows = [await endpoints.get(session, each) for each in endpoint_ids]
         telling = (reach.signal(self._client, *webhook_endpoint_news(row.id, row.org_id)) for row in rows if row)
         await asyncio.gather(*telling)
-
-
-@asynccontextmanager
-async def _signs_of_life() -> AsyncIterator[None]:
-    """Heartbeat for as long as the block lasts."""
-
-    async def beat() -> None:
-        while True:
-            activity.heartbeat()
-            await asyncio.sleep(HEARTBEAT)
-
-    beating = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        beating.cancel()
-        with suppress(asyncio.CancelledError):
-            await beating

@@ -11,6 +11,7 @@ from contracts.customer import CustomerInput
 from contracts.escalation import EscalationInput
 from contracts.escrow import EscrowInput
 from contracts.invoice import InvoiceInput, InvoiceSignal
+from contracts.notification import DigestInput
 from contracts.payment import PaymentInput, ProviderEventInput, ProviderEventSignal
 from contracts.payout import PayoutInput
 from contracts.queues import cut_summary
@@ -28,6 +29,7 @@ from domain.ids import (
     auto_topup_workflow_id,
     billing_run_workflow_id,
     customer_workflow_id,
+    digest_workflow_id,
     escalation_workflow_id,
     escrow_workflow_id,
     invoice_workflow_id,
@@ -194,6 +196,18 @@ def webhook_endpoint_run(endpoint_id: str, org_id: str) -> Run:
 def webhook_endpoint_news(endpoint_id: str, org_id: str) -> tuple[Run, str, WebhookNews]:
     """Return what makes a run look for what there is to send: the run, the signal's name, and the signal."""
     return webhook_endpoint_run(endpoint_id, org_id), "news", WebhookNews()
+
+
+def digest_run(start: DigestInput, org_id: str | None) -> Run:
+    """Return the run that waits for a digest; another one follows where something came to it late."""
+    return Run(
+        workflow="digest",
+        workflow_id=digest_workflow_id(start.recipient, start.digest),
+        start=start,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        summary=cut_summary(f"digest {start.digest} of somebody of {org_id or 'the platform'}"),
+        attributes=search_attributes(org_id=org_id) if org_id else TypedSearchAttributes([]),
+    )
 
 
 def customer_run(start: CustomerInput) -> Run:

@@ -91,6 +91,14 @@ def provider_event_workflow_id(provider: str, event_id: str) -> str:
     return bounded(f"event/{provider}/{event_id}")
 
 
+def digest_workflow_id(recipient: str, digest: str) -> str:
+    """Name the one workflow of a digest, by a hash of whose it is: a principal's name is nobody's to list.
+
+    The hash is of organization and principal together, so two organizations with a principal of one name have two.
+    """
+    return bounded(f"digest/{uuid_id('rcp', UUID(bytes=hashlib.sha256(recipient.encode()).digest()[:16]))}/{digest}")
+
+
 def customer_workflow_id(org_id: str) -> str:
     """Name the one workflow that makes an organization a customer."""
     return bounded(f"customer/{org_id}")

@@ -257,6 +257,89 @@ async def move_cursor(session: AsyncSession, to: Position) -> None:
     await session.execute(update(row).where(row.name == _OUTBOX).values(read_in=to.written_in, read_id=to.id))
 
 
+# Sending --------------------------------------------------------------------------------------------------------------
+
+_CLAIM = text("""
+    UPDATE notifications SET attempts = attempts + 1,
+        due_at = CAST(:now AS timestamptz) + least(interval '1 minute' * 2 ^ least(attempts, 10), interval '2 hours')
+    WHERE id IN (
+        SELECT id FROM notifications WHERE status = 'queued' AND due_at <= :now
+        ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+""")
+
+
+async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[NotificationRow]:
+    """Take what is due, the longest due first, and put off its next attempt: a minute, two, four, … two hours.
+
+    Whoever claims commits before it sends. So two who claim at once take different ones, and what a process had in hand
+    that dies is due again a minute later.
+    """
+    ids = list((await session.execute(_CLAIM, {"now": now, "limit": limit})).scalars())
+    query = select(NotificationRow).where(NotificationRow.id.in_(ids)).order_by(NotificationRow.id)
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def note(session: AsyncSession, notification_id: str, **changed: object) -> bool:
+    """Write down what an attempt came to, while the notification is queued; False where it is not any more."""
+    row = NotificationRow
+    query = update(row).where(row.id == notification_id, row.status == "queued").values(**changed).returning(row.id)
+    return (await session.scalars(query)).one_or_none() is not None
+
+
+# Digests --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A digest that something waits for."""
+
+    recipient: str
+    digest: str
+    org_id: str | None
+
+
+async def waiting(session: AsyncSession, *, since: datetime, now: datetime, limit: int) -> list[Waiting]:
+    """Return digests that something has come to since a time, and those that are due and were not closed."""
+    row = NotificationRow
+    query = (
+        select(row.recipient, row.digest, row.org_id)
+        .where(row.status == "waiting", or_(row.created_at >= since, row.due_at <= now))
+        .distinct()
+        .limit(limit)
+    )
+    found = (await session.execute(query)).all()
+    return [Waiting(each.recipient, each.digest or "", each.org_id) for each in found]
+
+
+async def lock_waiting(session: AsyncSession, recipient: str, digest: str) -> Sequence[NotificationRow]:
+    """Return what waits for a digest, the first one first, and keep others from it until the transaction ends."""
+    row = NotificationRow
+    query = select(row).where(row.recipient == recipient, row.digest == digest, row.status == "waiting")
+    return (await session.scalars(query.order_by(row.id).with_for_update())).all()
+
+
+async def end_waiting(session: AsyncSession, ids: Collection[str], *, status: str, digest: str | None) -> None:
+    """Write what became of notifications that waited for a digest."""
+    row = NotificationRow
+    await session.execute(update(row).where(row.id.in_(ids)).values(status=status, digest=digest))
+
+
+async def put_off(session: AsyncSession, ids: Collection[str], until: datetime) -> None:
+    """Write when the digest is due that notifications wait for."""
+    await session.execute(update(NotificationRow).where(NotificationRow.id.in_(ids)).values(due_at=until))
+
+
+async def by_ids(session: AsyncSession, ids: Collection[str]) -> Sequence[NotificationRow]:
+    """Return notifications, the first one first."""
+    query = select(NotificationRow).where(NotificationRow.id.in_(ids)).order_by(NotificationRow.id)
+    return (await session.scalars(query)).all()
+
+
+# The inbox ------------------------------------------------------------------------------------------------------------
+
+
 async def inbox(
     session: AsyncSession, recipient: str, *, unread_only: bool, before: str | None, limit: int
 ) -> list[NotificationRow]:

@@ -234,6 +234,16 @@ SCHEDULES = [
         run_timeout=timedelta(minutes=10),
     ),
     Job(
+        id="notifications",
+        workflow="notifications",
+        spec=_every(minutes=1),
+        summary="Tells people what happens",
+        # As above: a run lasts for a minute.
+        overlap=ScheduleOverlapPolicy.BUFFER_ONE,
+        catch_up_within=timedelta(minutes=1),
+        run_timeout=timedelta(minutes=10),
+    ),
+    Job(
         id="vat-confirmations",
         workflow="vat-confirmations",
         spec=_daily(3, 40),

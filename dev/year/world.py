@@ -42,12 +42,12 @@ Json = dict[str, Any]
 GRAIN = timedelta(hours=8)
 #: What would find nothing to do here: no proxy of models runs, nobody reserves credits, has limits, meters, automatic
 #: top-ups or endpoints of webhooks, no run is ever lost, and scores are not part of the books. A run that looks for
-#: webhooks lasts a minute of everybody's time.
+#: webhooks, or for whom to notify, lasts a minute of everybody's time.
 IDLE_JOBS = frozenset(
     {
         *("usage-sync", "usage-sync-nightly", "usage-charges", "auto-topup-sweep", "hold-expiry"),
         *("spend-alerts", "spend-days", "reputation-decay"),
-        *("escrow-sweep", "payment-sweep", "payout-sweep", "inbox-sweep", "webhook-dispatch"),
+        *("escrow-sweep", "payment-sweep", "payout-sweep", "inbox-sweep", "webhook-dispatch", "notifications"),
     }
 )
 #: Jobs that are due daily or more often run together at this hour, of the first of each month and of some days between;

@@ -74,6 +74,7 @@ KINDS: Mapping[str, Kind] = {
     "invoice.waits_for_operator": Kind(closed_by="the operator's decision"),
     "mail.no_server": Kind(closed_by=OPERATOR),
     "mail.undelivered": Kind(closed_by=OPERATOR),
+    "notification.undelivered": Kind(closed_by=OPERATOR),
     "payment.books_refused": _REFUSED,
     "payment.debt": Kind(closed_by="the debt, when it is paid"),
     "payment.dispute_inquiry": Kind(closed_by=_DECIDED),

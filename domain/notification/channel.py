@@ -4,10 +4,10 @@ import hashlib
 import hmac
 from datetime import datetime, timedelta
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 from domain.errors import Conflict, Invalid, RateLimited
 from domain.mail import checked_address
+from domain.slack import HOOKS, checked_hook
 
 #: The one channel that nobody makes, as it is named in preferences and notifications.
 INBOX = "inbox"
@@ -19,8 +19,7 @@ HOUR = timedelta(hours=1)
 #: How many codes a principal is sent within a day, over all of its channels, those that were deleted as well: making a
 #: channel anew gives five tries anew, so this is what bounds the guesses at a code, to 50 in a million.
 CODES_A_DAY = 10
-_SLACK_HOST = "hooks.slack.com"
-MAX_HOOK = 300
+MAX_HOOK = 330
 
 
 class ChannelKind(StrEnum):
@@ -65,31 +64,12 @@ def checked_target(kind: ChannelKind, target: str) -> str:
             return checked_address(target)
         except Invalid as refusal:
             raise Invalid(refusal.detail, extra={"field": "address"}) from None
-    if not is_hook(target):
-        raise Invalid(
-            f"The URL must be that of an incoming webhook of Slack, https://{_SLACK_HOST}/services/….",
-            extra={"field": "url"},
-        )
-    return target
-
-
-def is_hook(url: str) -> bool:
-    """Tell whether a URL is one of Slack's hooks: exactly that host, nothing but a path, no second way to write it."""
-    if len(url) > MAX_HOOK or not url.isascii() or not url.isprintable() or any(each in url for each in " \\@?#%;"):
-        return False
-    parts = urlsplit(url)
-    return (
-        url.startswith(f"https://{_SLACK_HOST}/")
-        and parts.netloc == _SLACK_HOST
-        and len(parts.path.strip("/")) > 0
-        and "//" not in parts.path
-        and ".." not in parts.path
-    )
+    return checked_hook(target)
 
 
 def shown(kind: ChannelKind, target: str) -> str:
     """Return what is shown of where a channel leads: an address, or of a hook what is no secret."""
-    return target if kind is ChannelKind.MAIL else f"https://{_SLACK_HOST}/…{target[-4:]}"
+    return target if kind is ChannelKind.MAIL else f"{HOOKS}…{target[-4:]}"
 
 
 def digest_of(kind: ChannelKind, target: str) -> str:

@@ -38,7 +38,7 @@ MESSAGES = Place(
     IN_TEMPORAL,
     {
         Category.CONTACT: (
-            "CustomerInput.name actor actor_detail agent_name cancel_requested_by cancelled_by created_by "
+            "recipient CustomerInput.name actor actor_detail agent_name cancel_requested_by cancelled_by created_by "
             "on_behalf opened_by operator payer_name principal requested_by resolved_by seal signatories "
             "signatory signed_by submitted_by"
         ),
@@ -98,7 +98,8 @@ MESSAGES = Place(
             "announced became charge_now days follow goes_on method paused_for steps touched renewed waited "
             "delivered forgotten found_behind more seconds stopped told tried "
             "called ladder org_snoozed_until raised_at seen_by_organization severity shared snoozed_until taken "
-            "conversions escrows ms parties pays raised step run"
+            "conversions escrows ms parties pays raised step run "
+            "alerts notifications digests dropped digest messages"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

@@ -58,6 +58,7 @@ ELSEWHERE = {
     *("subscription_accrual", "subscription_sweep", "subscription_page_expired"),
     *("escalation_unanswered", "escalation_acknowledged"),
     *("probe", "probe_failed"),
+    *("notifications", "digest"),
     *("webhook_endpoint_gone", "webhook_endpoint_failing", "webhook_dispatch"),
 }
 SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}

@@ -1,0 +1,387 @@
+"""Tells people: reads facts, sends what is due, and closes digests.
+
+The rows of `notifications` are the truth; a run of a workflow only waits. What is killed at any moment loses nothing:
+
+- Reading: a page of events, its notifications and the place in the outbox are one transaction, as an alert, its
+  notifications and `told_at` are. An escalation is started before that transaction, and starting it again changes
+  nothing.
+- Sending: an attempt is claimed in one transaction, which puts off the next one, and written down in another. Between
+  the two the row is due again a minute later. Only a process that died after the carrier had taken the message sends it
+  twice, and then under the same key, of which the Message-ID of a mail is made.
+- Digests: what waits for one is closed in the transaction that queues the one message.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+from temporalio.client import Client
+
+from contracts.escalation import EscalationInput
+from contracts.notification import (
+    ClosedDigest,
+    CloseDigest,
+    DigestInput,
+    FannedOut,
+    FanOut,
+    SendNotifications,
+    SentNotifications,
+)
+from contracts.runs import digest_run, escalation_run
+from domain.access import Role
+from domain.alert.kinds import ladder_of
+from domain.alert.life import AlertStatus
+from domain.mail import GIVE_UP_AFTER, Formats, Written
+from domain.notification.channel import CODE_LASTS, ChannelKind, ChannelStatus
+from domain.notification.due import Cadence, day_of, digest_at
+from domain.notification.preferences import Preferences
+from domain.notification.types import BY_NAME, CODE, DIGEST, SPELT_OUT, written, written_together
+from models.alert import Alert
+from models.notification import NotificationChannel, NotificationRow
+from providers.formats import formats_of
+from providers.notify.base import Message, Notifier, Throttled
+from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
+from repositories import alert
+from repositories import notification as notifications
+from repositories.notification import New
+from runtime import reach
+from runtime.database import Database
+from runtime.heartbeat import signs_of_life
+from runtime.identity import new_id
+from runtime.sealing import Sealer
+from services import fan_out
+
+#: How many events, alerts, digests and messages are taken at a time, and how many messages are under way at once.
+PAGE, AT_ONCE = 200, 8
+#: How long is waited between two looks, in seconds.
+LOOKS_EVERY = 1.0
+#: Digests that something came to within so long are looked for again, should whoever would have started them have died.
+RECENT = timedelta(minutes=5)
+NO_CARRIER = "Nothing is set up to carry this."
+
+
+def link_of_nothing(_row: NotificationRow) -> str | None:
+    """Return no link to unsubscribe."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A notification that is to be sent: through what, whereto, and in which words."""
+
+    row: NotificationRow
+    channel: NotificationChannel
+    to: str
+    language: str
+    words: Written
+
+
+class NotificationActivities:
+    """The effects of `NotificationsWorkflow` and `DigestWorkflow`."""
+
+    def __init__(
+        self,
+        database: Database,
+        client: Client,
+        carriers: Mapping[ChannelKind, Notifier | None],
+        sealer: Sealer,
+        *,
+        link: Callable[[NotificationRow], str | None] = link_of_nothing,
+        give_up_after: timedelta = GIVE_UP_AFTER,
+        formats: Callable[[str], Formats] = formats_of,
+    ) -> None:
+        """Take the database, as the platform, the client that reaches runs, who carries what, and what opens secrets.
+
+        Args:
+            database: of the platform.
+            client: to Temporal.
+            carriers: for each kind of channel; None where nobody carries it.
+            sealer: of channels.
+            link: makes the link that switches a notification's type off for its channel.
+            give_up_after: how long a message is tried.
+            formats: writes a language.
+        """
+        self._database, self._client, self._carriers, self._sealer = database, client, carriers, sealer
+        self._link, self._give_up_after, self._formats = link, give_up_after, formats
+
+    # Reading ----------------------------------------------------------------------------------------------------------
+
+    @activity.defn
+    async def fan_out(self, message: FanOut) -> FannedOut:
+        """Read the outbox and alerts again and again, and write who is told what.
+
+        Effect: notifications; runs of digests, and of escalations.
+        Idempotent by: the place in the outbox, `told_at`, and one row for each source, recipient and channel.
+        Fails with: an outage of the database or of Temporal, which is retried.
+        """
+        done = FannedOut(looks=0)
+        async for _ in _looks(message.seconds):
+            done = _plus(done, await self._read(datetime.now(UTC)))
+        return done
+
+    async def _read(self, now: datetime) -> FannedOut:
+        events, alerts, written, more = 0, 0, 0, True
+        while more:
+            async with self._database.platform() as session:
+                told = await fan_out.tell_events(session, now=now, limit=PAGE)
+            events, written, more = events + told.facts, written + told.written, told.more
+        async with self._database.platform() as session:
+            untold = await alert.untold(session, now=now, limit=PAGE)
+        if untold:
+            called = {row.id: await self._escalate(row) for row in untold}
+            async with self._database.platform() as session:
+                told = await fan_out.tell_alerts(session, called, now=now)
+            alerts, written = told.facts, written + told.written
+        started = await self._start_digests(now)
+        return FannedOut(looks=1, events=events, alerts=alerts, notifications=written, digests=started)
+
+    async def _escalate(self, row: Alert) -> Collection[Role]:
+        """Start the escalation of an alert that has a ladder, and return the roles that its steps call."""
+        ladder = ladder_of(row.kind)
+        if not ladder or row.status != AlertStatus.FIRING.value:
+            return ()
+        start = EscalationInput(alert_id=row.id, kind=row.kind, subject=row.subject, org_id=row.org_id)
+        await reach.start_missing(self._client, escalation_run(start))
+        return {step.role for step in ladder}
+
+    async def _start_digests(self, now: datetime) -> int:
+        async with self._database.platform() as session:
+            found = await notifications.waiting(session, since=now - RECENT, now=now, limit=PAGE)
+        starting = (
+            reach.start_missing(
+                self._client, digest_run(DigestInput(recipient=each.recipient, digest=each.digest), each.org_id)
+            )
+            for each in found
+        )
+        return sum(await asyncio.gather(*starting))
+
+    # Sending ----------------------------------------------------------------------------------------------------------
+
+    @activity.defn
+    async def send_notifications(self, message: SendNotifications) -> SentNotifications:
+        """Hand over what is due, again and again.
+
+        Effect: a message for each at its carrier, and what it said.
+        Idempotent by: the claim, and the notification's id as the key of the message.
+        Fails with: an outage of the database, which is retried.
+        """
+        ends: list[str] = []
+        async for _ in _looks(message.seconds):
+            while found := await self.send_due(datetime.now(UTC)):
+                ends += found
+        return SentNotifications(
+            tried=len(ends), sent=ends.count("sent"), failed=ends.count("failed"), dropped=ends.count("dropped")
+        )
+
+    async def send_due(self, now: datetime) -> list[str]:
+        """Try a page of what is due at a time, and return what each became."""
+        async with self._database.platform() as session:
+            rows = await notifications.claim(session, now=now, limit=PAGE)
+            ready, dropped = await self._prepare(session, rows, now)
+        free = asyncio.Semaphore(AT_ONCE)
+
+        async def send(each: _Ready) -> str:
+            async with free:
+                return await self._send(each, now)
+
+        return [*dropped, *await asyncio.gather(*(send(each) for each in ready))]
+
+    async def _prepare(
+        self, session: AsyncSession, rows: Sequence[NotificationRow], now: datetime
+    ) -> tuple[list[_Ready], list[str]]:
+        """Find out what is still to be sent, and drop what is not: as it is now, and not when it was written."""
+        channels = await notifications.channels_by_id(session, {row.channel for row in rows})
+        people = await notifications.people(session, {row.org_id for row in rows})
+        wanted = {(each.org_id, each.principal): each.preferences for every in people.values() for each in every}
+        ready, dropped = [], []
+        for row in rows:
+            preferences, channel = wanted.get((row.org_id, row.principal)), channels.get(row.channel)
+            found = None
+            if preferences is not None and channel is not None and _is_wanted(row, channel, preferences):
+                found = await self._words(session, row, channel, preferences, now)
+            if found is None:
+                await notifications.note(session, row.id, status="dropped")
+                dropped.append("dropped")
+            else:
+                ready.append(found)
+        return ready, dropped
+
+    async def _words(
+        self,
+        session: AsyncSession,
+        row: NotificationRow,
+        channel: NotificationChannel,
+        preferences: Preferences,
+        now: datetime,
+    ) -> _Ready | None:
+        language, formats = preferences.language, self._formats(preferences.language)
+        to = channel.address or self._sealer.open(channel.hook or "")
+        data = row.data
+        if row.kind == CODE:
+            code = self._sealer.open(channel.code) if channel.code else None
+            if code is None or channel.code_sent_at is None or now - channel.code_sent_at >= CODE_LASTS:
+                return None
+            data = {"code": code}
+        if not to:
+            return None
+        if row.kind == DIGEST:
+            held = await notifications.by_ids(session, row.data["ids"][:SPELT_OUT])
+            told = [written(each.kind, each.fact, each.data, language, formats) for each in held]
+            words = written_together(told, language, len(row.data["ids"]))
+        else:
+            words = written(row.kind, row.fact, data, language, formats)
+        return _Ready(row, channel, to, language, words)
+
+    async def _send(self, each: _Ready, now: datetime) -> str:
+        row = each.row
+        carrier = self._carriers.get(ChannelKind(each.channel.kind))
+        if carrier is None:
+            return await self._write(row, now, problem=NO_CARRIER)
+        link = self._link(row) if row.kind in BY_NAME else None
+        message = Message(to=(each.to,), language=each.language, words=each.words, unsubscribe=link)
+        try:
+            said = await carrier.send(message, idempotency_key=f"notification:{row.id}")
+        except ProviderRefused as error:
+            return await self._write(row, now, problem=error.detail, final=True)
+        except Throttled as error:
+            return await self._write(row, now, problem=error.detail, after=error.retry_after)
+        except (ProviderUnavailable, OutcomeUnknown) as error:
+            return await self._write(row, now, problem=error.detail)
+        if said.accepted:
+            return await self._write(row, now, problem=None)
+        problems = [*said.refused.values(), *said.deferred.values()]
+        return await self._write(row, now, problem=problems[0] if problems else NO_CARRIER, final=bool(said.refused))
+
+    async def _write(
+        self,
+        row: NotificationRow,
+        now: datetime,
+        *,
+        problem: str | None,
+        final: bool = False,
+        after: timedelta | None = None,
+    ) -> str:
+        """Write down what an attempt came to: sent, tried again, or given up, which raises an alert."""
+        status = "queued"
+        if problem is None:
+            status = "sent"
+        elif final or now - row.created_at >= (CODE_LASTS if row.kind == CODE else self._give_up_after):
+            status = "failed"
+        changed: dict[str, object] = {"status": status, "problem": problem}
+        if status == "sent":
+            changed["sent_at"] = now
+        elif after is not None:
+            changed["due_at"] = now + after
+        async with self._database.platform() as session:
+            await notifications.note(session, row.id, **changed)
+            # A code that does not come is seen by whoever waits for it.
+            if status == "failed" and row.kind != CODE:
+                await self._alert(session, row, problem or "", now)
+        return status
+
+    async def _alert(self, session: AsyncSession, row: NotificationRow, problem: str, now: datetime) -> None:
+        """Say once a day that a channel takes nothing, also where that is to be told over the same channel."""
+        await alert.raise_alert(
+            session,
+            kind="notification.undelivered",
+            subject=row.channel,
+            detail=f"Notifications over the channel {row.channel} could not be delivered: {problem}",
+            org_id=row.org_id,
+            key=f"notification.undelivered:{row.channel}:{now.date().isoformat()}",
+            shared=row.org_id is not None,
+        )
+
+    # Digests ----------------------------------------------------------------------------------------------------------
+
+    @activity.defn
+    async def close_digest(self, message: CloseDigest) -> ClosedDigest:
+        """Gather what waits for a digest, if it is due, and queue one message for each channel.
+
+        Effect: the notifications are in the digest, and one message for each channel is queued; none where nothing is
+            left of them, because its type was switched off or the channel deleted.
+        Idempotent by: the rows, which wait no more.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            rows = await notifications.lock_waiting(session, message.recipient, message.digest)
+            if not rows:
+                return ClosedDigest()
+            org_id, principal = rows[0].org_id, rows[0].principal
+            people = (await notifications.people(session, [org_id]))[org_id]
+            preferences = next((each.preferences for each in people if each.principal == principal), None)
+            until = self._due(message.digest, preferences, rows)
+            if until > message.now:
+                await notifications.put_off(session, [row.id for row in rows], until)
+                return ClosedDigest(until=until)
+            return await self._close(session, rows, preferences, message)
+
+    def _due(self, digest: str, preferences: Preferences | None, rows: Sequence[NotificationRow]) -> datetime:
+        """Return when a digest is due by the clocks that its owner has now."""
+        _, day = day_of(digest)
+        if day is None or preferences is None:
+            return rows[0].due_at
+        return digest_at(day, preferences.clock)
+
+    async def _close(
+        self,
+        session: AsyncSession,
+        rows: Sequence[NotificationRow],
+        preferences: Preferences | None,
+        message: CloseDigest,
+    ) -> ClosedDigest:
+        channels = await notifications.channels_by_id(session, {row.channel for row in rows})
+        kept: dict[str, list[str]] = {}
+        for row in rows:
+            channel = channels.get(row.channel)
+            if preferences is not None and channel is not None and _is_wanted(row, channel, preferences):
+                kept.setdefault(row.channel, []).append(row.id)
+        inside = {each for ids in kept.values() for each in ids}
+        await notifications.end_waiting(session, inside, status="digested", digest=message.digest)
+        left = {row.id for row in rows} - inside
+        await notifications.end_waiting(session, left, status="dropped", digest=None)
+        messages = [
+            New(
+                id=new_id("ntf"),
+                source=f"{message.digest}:{ids[0]}",
+                org_id=rows[0].org_id,
+                principal=rows[0].principal,
+                channel=channel_id,
+                kind=DIGEST,
+                fact=DIGEST,
+                subject=message.digest,
+                data={"ids": ids},
+                status="queued",
+                due_at=message.now,
+                created_at=message.now,
+            )
+            for channel_id, ids in kept.items()
+        ]
+        await notifications.add(session, messages)
+        return ClosedDigest(count=len(inside), messages=len(messages))
+
+
+def _is_wanted(row: NotificationRow, channel: NotificationChannel, preferences: Preferences) -> bool:
+    """Tell whether a notification may still be sent: its channel is in use, and nobody has switched its type off."""
+    if row.kind == CODE:
+        return channel.status == ChannelStatus.PENDING.value
+    chosen = preferences.choices.get(row.kind, {}).get(row.channel)
+    return channel.status == ChannelStatus.VERIFIED.value and chosen is not Cadence.OFF
+
+
+def _plus(one: FannedOut, other: FannedOut) -> FannedOut:
+    return FannedOut(**{name: getattr(one, name) + getattr(other, name) for name in FannedOut.model_fields})
+
+
+async def _looks(seconds: int) -> AsyncIterator[None]:
+    """Yield once a second until the time is over, at least once, and give signs of life meanwhile."""
+    until = time.monotonic() + seconds
+    async with signs_of_life():
+        while True:
+            yield
+            if time.monotonic() >= until or activity.is_worker_shutdown():
+                return
+            await asyncio.sleep(LOOKS_EVERY)

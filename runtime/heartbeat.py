@@ -1,0 +1,28 @@
+"""Signs of life of an activity that lasts long."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from temporalio import activity
+
+#: How often a long activity gives a sign of life, in seconds.
+HEARTBEAT = 2.0
+
+
+@asynccontextmanager
+async def signs_of_life() -> AsyncIterator[None]:
+    """Heartbeat for as long as the block lasts."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(HEARTBEAT)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+        with suppress(asyncio.CancelledError):
+            await beating

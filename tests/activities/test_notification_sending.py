@@ -1,0 +1,270 @@
+"""What is due is sent once, tried again, given up, or not sent at all because nobody wants it any more."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from sqlalchemy import select, text, update
+from temporalio.testing import ActivityEnvironment
+
+from activities.notification import NO_CARRIER, NotificationActivities
+from contracts.notification import ClosedDigest, CloseDigest, SendNotifications
+from dev.sandbox.mail.mailbox import Mailbox
+from domain.access import Actor, Role
+from domain.mail import GIVE_UP_AFTER
+from domain.notification.channel import CODE_LASTS, ChannelKind
+from domain.notification.due import Cadence, Clock
+from domain.notification.preferences import Preferences, recipient_of
+from models.alert import Alert
+from models.api_key import ApiKey
+from models.notification import NotificationChannel, NotificationRow
+from providers.notify.base import Delivery, Message, Throttled
+from repositories import notification as notifications
+from repositories.notification import New
+from runtime.database import Database
+from runtime.identity import new_id
+from services import notification as service
+from services.notification import NewChannel
+from tests.support.mails import listening, mailer
+from tests.support.notifications import SEALER, a_channel, a_principal, an_organization
+
+pytestmark = pytest.mark.db
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+class Slack:
+    """Keeps what it is given, and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[Message, str]] = []
+        self.answers: list[Exception] = []
+
+    async def send(self, message: Message, *, idempotency_key: str) -> Delivery:
+        if self.answers:
+            raise self.answers.pop(0)
+        self.messages.append((message, idempotency_key))
+        return Delivery(accepted=message.to)
+
+
+class World:
+    """An owner with a channel, a mail server, a Slack, and the sender."""
+
+    def __init__(self, database: Database, mailbox: Mailbox, port: int, slack: Slack) -> None:
+        self.database, self.mailbox, self.slack = database, mailbox, slack
+        self.carriers: dict[ChannelKind, Any] = {ChannelKind.MAIL: mailer(port), ChannelKind.SLACK: slack}
+        self.sender = self.another()
+        self.org, self.channel = "", ""
+
+    def another(self, **more: Any) -> NotificationActivities:
+        # No run is reached by what is tested here.
+        return NotificationActivities(self.database, Mock(), self.carriers, SEALER, **more)
+
+    async def begin(self) -> "World":
+        async with self.database.platform() as session:
+            # Whatever other tests have left in the queue is not this one's.
+            await session.execute(text("UPDATE notifications SET status = 'failed' WHERE status = 'queued'"))
+        self.org = await an_organization(self.database)
+        await a_principal(self.database, self.org, "ann", Role.OWNER)
+        self.channel = await a_channel(self.database, self.org, "ann", address=f"{new_id('ann')}@acme.example")
+        return self
+
+    async def queue(self, *, channel: str | None = None, digest: str | None = None, **more: Any) -> str:
+        made = new_id("ntf")
+        values = {
+            "id": made,
+            "source": made,
+            "org_id": self.org,
+            "principal": "ann",
+            "channel": channel or self.channel,
+            "kind": "payout",
+            "fact": "payout.paid",
+            "subject": "po_1",
+            "data": {"payout_id": "po_1", "amount": "120.00", "currency": "USD"},
+            "status": "queued" if digest is None else "waiting",
+            "digest": digest,
+            "due_at": NOW,
+            "created_at": NOW,
+            **more,
+        }
+        async with self.database.platform() as session:
+            await notifications.add(session, [New(**values)])
+        return made
+
+    async def row(self, notification_id: str) -> NotificationRow:
+        async with self.database.platform() as session:
+            return await session.get_one(NotificationRow, notification_id)
+
+    async def wants(self, choices: dict[str, Any], **clock: Any) -> None:
+        async with self.database.platform() as session:
+            wanted = Preferences(choices=choices, clock=Clock(**clock))
+            await notifications.put_preferences(session, org_id=self.org, principal="ann", wanted=wanted, now=NOW)
+
+    def mails(self) -> list[dict[str, Any]]:
+        return self.mailbox.mails
+
+
+@pytest.fixture
+async def world(db: Database) -> AsyncIterator[World]:
+    mailbox = Mailbox()
+    async with listening(mailbox) as port:
+        yield await World(db, mailbox, port, Slack()).begin()
+
+
+async def test_two_senders_at_once_send_one_mail(world: World) -> None:
+    sent = [await world.queue() for _ in range(5)]
+    other = world.another()
+    ends = await asyncio.gather(*(each.send_due(NOW) for each in (world.sender, other) for _ in range(3)))
+    assert [end for each in ends for end in each] == ["sent"] * 5
+    assert len(world.mails()) == 5
+    assert {(await world.row(each)).status for each in sent} == {"sent"}
+    assert await world.sender.send_due(NOW + timedelta(days=1)) == []
+
+
+async def test_sender_that_died_after_the_server_took_the_mail_sends_it_again_under_the_same_id(world: World) -> None:
+    made = await world.queue()
+    world.mailbox.faults.append("break")
+    assert await world.sender.send_due(NOW) == ["queued"]
+    # Whoever claims it and dies has it due again a moment later.
+    async with world.database.platform() as session:
+        assert await notifications.claim(session, now=NOW, limit=10) == []
+        assert [row.id for row in await notifications.claim(session, now=NOW + timedelta(hours=1), limit=10)] == [made]
+    assert await world.sender.send_due(NOW + timedelta(hours=3)) == ["sent"]
+    assert len({mail["message_id"] for mail in world.mails()}) == 1
+    assert len(world.mails()) == 2
+
+
+async def test_mail_that_is_not_taken_is_tried_again_and_given_up_with_one_alert_a_day(world: World) -> None:
+    first, second = await world.queue(), await world.queue()
+    world.mailbox.faults.extend(["defer", "defer"])
+    assert await world.sender.send_due(NOW) == ["queued", "queued"]
+    row = await world.row(first)
+    assert (row.due_at, "451" in str(row.problem)) == (NOW + timedelta(minutes=1), True)
+    world.mailbox.faults.extend(["defer", "refuse"])
+    over = NOW + GIVE_UP_AFTER
+    assert await world.sender.send_due(over) == ["failed", "failed"]
+    assert (await world.row(second)).status == "failed"
+    async with world.database.platform() as session:
+        raised = (await session.scalars(select(Alert).where(Alert.subject == world.channel))).all()
+    assert [(each.kind, each.org_id, each.shared) for each in raised] == [("notification.undelivered", world.org, True)]
+    assert "@" not in raised[0].detail
+
+
+async def test_what_nobody_carries_waits(world: World) -> None:
+    made = await world.queue()
+    world.carriers[ChannelKind.MAIL] = None
+    assert await world.another().send_due(NOW) == ["queued"]
+    assert (await world.row(made)).problem == NO_CARRIER
+
+
+async def test_nothing_is_sent_to_whom_it_is_not_for_any_more(world: World) -> None:
+    off, gone, late = (
+        await world.queue(kind="payout"),
+        await world.queue(channel=await a_channel(world.database, world.org, "ann")),
+        await world.queue(kind="refund", fact="refund.succeeded"),
+    )
+    pending = await world.queue(channel=await a_channel(world.database, world.org, "ann", verified=False))
+    await world.wants({"payout": {world.channel: Cadence.OFF}})
+    async with world.database.platform() as session:
+        channel = (await world.row(gone)).channel
+        actor = Actor(principal="Ann", role=Role.OWNER, org_id=world.org)
+        await service.delete_channel(session, actor, channel)
+    assert sorted(await world.sender.send_due(NOW)) == ["dropped", "dropped", "dropped", "sent"]
+    assert {(await world.row(each)).status for each in (off, gone, pending)} == {"dropped"}
+    assert (await world.row(late)).status == "sent"
+    # A key that was revoked while a message waited.
+    after = await world.queue(kind="refund", fact="refund.succeeded")
+    async with world.database.platform() as session:
+        await session.execute(update(ApiKey).where(ApiKey.org_id == world.org).values(revoked_at=NOW))
+    assert await world.sender.send_due(NOW) == ["dropped"]
+    assert (await world.row(after)).status == "dropped"
+    assert len(world.mails()) == 1
+
+
+async def test_code_comes_over_the_channel_that_it_verifies(world: World) -> None:
+    actor = Actor(principal="ann", role=Role.OWNER, org_id=world.org)
+    hook = f"https://hooks.slack.com/services/T0/B0/{new_id('x')}"
+    async with world.database.platform() as session:
+        made = [
+            await service.create_channel(
+                session, actor, NewChannel(kind=kind, target=target, command_id=new_id("cmd")), SEALER, now=NOW
+            )
+            for kind, target in ((ChannelKind.MAIL, f"{new_id('a')}@acme.example"), (ChannelKind.SLACK, hook))
+        ]
+    assert await world.sender.send_due(NOW) == ["sent", "sent"]
+    ((message, key),) = world.slack.messages
+    assert (message.to, message.unsubscribe, key.startswith("notification:ntf_")) == ((hook,), None, True)
+    said = {made[0].id: world.mails()[0]["subject"], made[1].id: message.words.subject}
+    for row in made:
+        (code,) = re.findall(r"\d{6}", str(said[row.id]))
+        async with world.database.platform() as session:
+            after, problem = await service.verify_channel(session, actor, row.id, code, SEALER, now=NOW)
+        assert (after.status, problem) == ("verified", None)
+
+
+async def test_code_that_is_too_old_is_not_sent(world: World) -> None:
+    actor = Actor(principal="ann", role=Role.OWNER, org_id=world.org)
+    async with world.database.platform() as session:
+        wanted = NewChannel(kind=ChannelKind.MAIL, target=f"{new_id('a')}@acme.example", command_id=new_id("cmd"))
+        row = await service.create_channel(session, actor, wanted, SEALER, now=NOW)
+    assert await world.sender.send_due(NOW + CODE_LASTS) == ["dropped"]
+    async with world.database.platform() as session:
+        assert (await session.get_one(NotificationChannel, row.id)).code is not None
+    assert world.mails() == []
+
+
+async def test_slack_that_asks_for_a_pause_gets_it(world: World) -> None:
+    channel = await a_channel(world.database, world.org, "ann", kind=ChannelKind.SLACK)
+    made = await world.queue(channel=channel)
+    world.slack.answers.append(Throttled("Later.", timedelta(seconds=90)))
+    assert await world.sender.send_due(NOW) == ["queued"]
+    assert (await world.row(made)).due_at == NOW + timedelta(seconds=90)
+    linked = world.another(link=lambda row: f"https://bursar.example/{row.kind}")
+    assert await linked.send_due(NOW + timedelta(seconds=90)) == ["sent"]
+    assert world.slack.messages[0][0].unsubscribe == "https://bursar.example/payout"
+
+
+async def test_digest_is_one_message_and_none_when_nothing_is_left_of_it(world: World) -> None:
+    digest, whose = "daily-2026-11-22", recipient_of(world.org, "ann")
+    held = [await world.queue(digest=digest) for _ in range(3)]
+    await world.queue(digest="daily-2026-11-23")
+    close = CloseDigest(recipient=whose, digest=digest, now=NOW)
+    done = await asyncio.gather(*(world.sender.close_digest(close) for _ in range(2)))
+    assert sorted((each.count, each.messages, each.until) for each in done) == [(0, 0, None), (3, 1, None)]
+    assert {(await world.row(each)).status for each in held} == {"digested"}
+    assert await world.sender.send_due(NOW) == ["sent"]
+    (mail,) = world.mails()
+    assert mail["subject"] == "3 notifications"
+    # Something that came late is told, too.
+    late = await world.queue(digest=digest)
+    assert (await world.sender.close_digest(close)).messages == 1
+    assert await world.sender.send_due(NOW) == ["sent"]
+    await world.queue(digest=digest)
+    await world.wants({"payout": {world.channel: Cadence.OFF}})
+    assert await world.sender.close_digest(close) == ClosedDigest()
+    assert await world.sender.send_due(NOW) == []
+    assert (await world.row(late)).status == "digested"
+
+
+async def test_digest_waits_by_the_clocks_that_its_owner_has_when_it_is_asked(world: World) -> None:
+    made = await world.queue(digest="daily-2026-10-25")
+    close = CloseDigest(
+        recipient=recipient_of(world.org, "ann"), digest="daily-2026-10-25", now=datetime(2026, 10, 24, 12, tzinfo=UTC)
+    )
+    assert (await world.sender.close_digest(close)).until == datetime(2026, 10, 25, 8, tzinfo=UTC)
+    await world.wants({}, zone="Europe/Vienna")
+    until = datetime(2026, 10, 25, 7, tzinfo=UTC)
+    assert (await world.sender.close_digest(close)).until == until
+    assert (await world.row(made)).due_at == until
+
+
+async def test_one_look_reads_and_sends_and_ends(world: World) -> None:
+    made = await world.queue(due_at=datetime.now(UTC), created_at=datetime.now(UTC))
+    environment = ActivityEnvironment()
+    sent = await environment.run(world.sender.send_notifications, SendNotifications(seconds=0))
+    assert (sent.tried, sent.sent) == (1, 1)
+    assert (await world.row(made)).status == "sent"

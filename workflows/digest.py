@@ -1,0 +1,43 @@
+"""DigestWorkflow: waits until a digest is due, and closes it."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.notification import NotificationActivities
+    from contracts.notification import ClosedDigest, CloseDigest, DigestInput
+    from contracts.queues import local_activity
+
+
+@workflow.defn(name="digest")
+class DigestWorkflow:
+    """Waits until the hour of somebody's digest, by the clocks of that person, and has it sent.
+
+    Messages: none; it is started for the first notification that waits for the digest.
+    Ends when: the digest is closed: one message for each channel is queued, or nothing was left to say.
+    Continues as new: never; it waits once, and again only where its owner has moved the hour.
+    Compensates: nothing.
+    """
+
+    @workflow.run
+    async def run(self, start: DigestInput) -> ClosedDigest:
+        """Ask when it is due, wait, and ask again: the time zone or the hour may be another one by then."""
+        while True:
+            now = workflow.now()
+            done = await workflow.execute_local_activity_method(
+                NotificationActivities.close_digest,
+                CloseDigest(recipient=start.recipient, digest=start.digest, now=now),
+                **local_activity(f"close {start.digest} if it is due"),
+            )
+            workflow.set_current_details(_details(start, done))
+            if done.until is None:
+                return done
+            await workflow.sleep(done.until - now, summary=f"until {start.digest} is due")
+
+
+def _details(start: DigestInput, done: ClosedDigest) -> str:
+    """Write where it stands for whoever reads it."""
+    if done.until is not None:
+        return f"Digest {start.digest}\n\n- goes out at {done.until:%Y-%m-%d %H:%M} UTC"
+    if not done.messages:
+        return f"Digest {start.digest}\n\n- nothing to say, so nothing was sent"
+    return f"Digest {start.digest}\n\n- notifications: {done.count}\n- messages, one for each channel: {done.messages}"

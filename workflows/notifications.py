@@ -1,0 +1,67 @@
+"""NotificationsWorkflow: tells people what happens, all the time."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.notification import NotificationActivities
+    from contracts.notification import FannedOut, FanOut, SendNotifications, SentNotifications
+    from contracts.queues import regular_activity
+
+#: How long a run lasts: until the next one is due.
+LASTS = timedelta(seconds=60)
+
+
+@workflow.defn(name="notifications")
+class NotificationsWorkflow:
+    """Reads events and alerts, and sends what is due, for a minute. There is one of it: the next waits for it.
+
+    Messages: none; a schedule starts it.
+    Ends when: its minute is over.
+    Continues as new: never.
+    Compensates: nothing; what was sent stays sent.
+    """
+
+    @workflow.run
+    async def run(self) -> FannedOut:
+        """Read and send beside each other, so that a mail server that hangs holds nobody's inbox back."""
+        seconds, heartbeat = int(LASTS.total_seconds()), timedelta(seconds=10)
+        workflow.set_current_details("Reads events and alerts, and sends notifications that are due, for a minute")
+        told, sent = await asyncio.gather(
+            workflow.execute_activity_method(
+                NotificationActivities.fan_out,
+                FanOut(seconds=seconds),
+                **regular_activity("write who is told what", timeout=5 * LASTS, heartbeat=heartbeat),
+            ),
+            workflow.execute_activity_method(
+                NotificationActivities.send_notifications,
+                SendNotifications(seconds=seconds),
+                **regular_activity("send what is due", timeout=5 * LASTS, heartbeat=heartbeat),
+            ),
+        )
+        workflow.set_current_details(_details(told, sent))
+        return told
+
+
+def _details(told: FannedOut, sent: SentNotifications) -> str:
+    """Write what a run did for whoever reads it."""
+    later = sent.tried - sent.sent - sent.failed - sent.dropped
+    return "\n".join(
+        (
+            f"Looked {told.looks} times for what happened",
+            "",
+            f"- events that people are told of: {told.events}",
+            f"- alerts that were told: {told.alerts}",
+            f"- notifications written: {told.notifications}",
+            f"- digests begun: {told.digests}",
+            "",
+            f"Messages tried: {sent.tried}",
+            "",
+            f"- sent: {sent.sent}",
+            f"- tried again later: {later}",
+            f"- not sent, because nobody wants them any more: {sent.dropped}",
+            f"- **given up**: {sent.failed}" + (", see the alerts" if sent.failed else ""),
+        )
+    )
