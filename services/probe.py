@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.access import Actor, Role
-from domain.alert.rules import BUILT_IN, PROBE_FAILED
+from domain.alert.rules import PROBE_FAILED
 from domain.credits import GrantSource
 from domain.earnings import EarningsKind, account_of, renew_days_of
 from domain.escrow.state import Terms
@@ -31,6 +31,7 @@ from repositories import organization as organizations
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import credit_lot, earnings
+from services.alert_evaluation import raise_built_in
 
 PRINCIPAL = "probe"
 OPERATOR = Actor(principal=PRINCIPAL, role=Role.OPERATOR)
@@ -194,11 +195,11 @@ async def report(session: AsyncSession, run: str, step: str | None, why: str | N
     known = await alert.page(session, open_only=False, kind=PROBE_FAILED, subject=PRINCIPAL, before=None, limit=100)
     if any(one.resolved_at is None and one.window is not None and one.window.startswith(f"{step}:") for one in known):
         return False
-    return await alert.raise_alert(
+    return await raise_built_in(
         session,
-        kind=PROBE_FAILED,
+        PROBE_FAILED,
         subject=PRINCIPAL,
         detail=f"The probe failed at the step {step}: {why}",
-        severity=BUILT_IN[PROBE_FAILED].severity,
         window=f"{step}:{run}",
+        org_id=None,
     )

@@ -225,8 +225,10 @@ async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES, *, 
                     say(f"\n{len(stories) + 3}. {marketplace_story.TITLE}")
                     await marketplace_story.MarketplaceStory(narrator).tell()
                     say(f"\n{len(stories) + 4}. {webhook_story.TITLE}")
-                    await webhook_story.WebhookStory(narrator).tell()
+                    webhooks = webhook_story.WebhookStory(narrator)
+                    await webhooks.tell()
                     await PaymentStory(narrator).tell(first_number=len(stories) + 5)
+                    await webhooks.tell_of_mail()
             except StoryEnded:
                 say("   The story ends here.")
             prove_books(narrator)

@@ -1,10 +1,14 @@
-"""The story of a platform's server that learns of an escrow by webhooks, and misses none although it fails."""
+"""The story of a platform's server that learns of an escrow by webhooks, and misses none although it fails.
+
+In the end the server is taken away, and a person has a mail about it.
+"""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
+import httpx2
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from dev.stack.narrator import Json, Narrator, StoryEnded
@@ -12,8 +16,10 @@ from dev.stack.receiver import listening
 
 TITLE = "A server learns of an escrow by webhooks, and misses none although it fails"
 TYPES = ["escrow.opened", "escrow.funded", "escrow.cancel_requested"]
-#: How long the story waits for a webhook, in seconds.
-PATIENCE = 60
+#: How long the story waits for a webhook, and for a mail, in seconds.
+PATIENCE, MAIL_PATIENCE = 60, 90
+#: Who is written to about security where the client has nobody yet.
+CONTACT = {"email": "security@acme.example", "purposes": ["security"]}
 
 
 class Receiver:
@@ -26,6 +32,7 @@ class Receiver:
         self.secret = ""
         self.url = ""
         self.fails = 0
+        self.is_gone = False
         self._news = asyncio.Event()
 
     @asynccontextmanager
@@ -45,6 +52,8 @@ class Receiver:
         return len(self.events) >= count
 
     async def _take(self, _path: str, headers: Mapping[str, str], body: bytes) -> int:
+        if self.is_gone:
+            return 410
         if self.fails:
             self.fails -= 1
             return 503
@@ -65,6 +74,7 @@ class WebhookStory:
     def __init__(self, narrator: Narrator) -> None:
         """Take who tells it."""
         self._narrator = narrator
+        self._disabled: str | None = None
 
     async def tell(self) -> None:
         """Tell it; raises StoryEnded when it cannot go on."""
@@ -75,6 +85,7 @@ class WebhookStory:
             narrator.say(f"   {receiver.url} gets {', '.join(TYPES)} ({made['id']})")
             try:
                 await self._follow(receiver)
+                await self._lose(receiver, made["id"])
             finally:
                 await narrator.delete("client", f"/webhook-endpoints/{made['id']}")
 
@@ -94,6 +105,42 @@ class WebhookStory:
         narrator.expect("webhooks in their order", told, [(name, number) for number, name in enumerate(TYPES, 1)])
         narrator.expect("webhooks whose signature was wrong", receiver.forged, 0)
         narrator.say("   five seconds later it has both, in their order: " + " → ".join(name for name, _ in told))
+
+    async def _lose(self, receiver: Receiver, endpoint_id: str) -> None:
+        """Take the server away: the endpoint is disabled, and those who are written to about security get a mail."""
+        narrator, running = self._narrator, self._narrator.running
+        if running.mail_url is None:
+            return
+        path = f"/organizations/{running.ids['client_org']}/contacts"
+        known = await narrator.get("client", path)
+        if not any("security" in contact["purposes"] for contact in known["contacts"]):
+            await narrator.put(
+                "client", path, {"language": known["language"], "contacts": [*known["contacts"], CONTACT]}
+            )
+        receiver.is_gone = True
+        await narrator.post("client", f"/webhook-endpoints/{endpoint_id}/test")
+        at = f"/webhook-endpoints/{endpoint_id}"
+        await narrator.wait_for("the endpoint is disabled", "client", at, lambda found: found["status"] == "disabled")
+        self._disabled = endpoint_id
+        narrator.say("   the server is taken away and answers 410: the endpoint is disabled, and a mail is on its way")
+
+    async def tell_of_mail(self) -> None:
+        """Show the mail, once it has come to the local mailbox: mails are sent once a minute."""
+        narrator = self._narrator
+        if self._disabled is None:
+            return
+        came: list[Json] = []
+        async with httpx2.AsyncClient(base_url=narrator.running.mail_url or "", trust_env=False) as mailbox:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(MAIL_PATIENCE):
+                    while not came:
+                        await asyncio.sleep(0.2)
+                        mails: list[Json] = (await mailbox.get("/mails")).json()
+                        came = [mail for mail in mails if self._disabled in mail["text"]]
+        narrator.expect("mails about the endpoint that was disabled", len(came), 1)
+        narrator.say(f"\nThe mail about it is in the local mailbox ({narrator.running.mail_url})")
+        for mail in came:
+            narrator.say(f"   to {', '.join(mail['recipients'])}: {mail['subject']}")
 
     async def _expect(self, receiver: Receiver, count: int) -> None:
         if not await receiver.has(count):

@@ -60,6 +60,8 @@ def main() -> int:
     parser.add_argument("--purchases", type=int, default=60, help="how many agents are bought and used (60)")
     parser.add_argument("--events", type=int, default=1_000, help="how many events are sent by webhook (1000)")
     parser.add_argument("--endpoints", type=int, default=10, help="how many endpoints get webhooks (10)")
+    parser.add_argument("--late", type=float, default=60, help="for how many seconds a transaction stays open (60)")
+    parser.add_argument("--one-in", type=int, default=50, help="one webhook in so many is not taken at first (50)")
     parser.add_argument("--kills", type=int, default=4, help="how often each part is killed (4)")
     parser.add_argument("--clients", type=int, default=20, help="how many clients work at once (20)")
     parser.add_argument("--seed", type=int, default=None, help="draws the same plans, kills and outages again")
@@ -75,7 +77,15 @@ def main() -> int:
     payouts = PayoutSetup(seed, options.payouts, options.kills)
     subscriptions = SubscriptionSetup(seed, options.subscribers, options.kills)
     purchases = PurchaseSetup(seed, options.purchases, options.kills)
-    webhooks = WebhookSetup(seed, options.events, options.endpoints, options.kills, clients=options.clients)
+    webhooks = WebhookSetup(
+        seed,
+        options.events,
+        options.endpoints,
+        options.kills,
+        clients=options.clients,
+        one_in=options.one_in,
+        late=options.late,
+    )
     wanted = {
         "escrows": (described(escrows), partial(run, escrows)),
         "payments": (described_payments(payments), partial(run_payments, payments)),

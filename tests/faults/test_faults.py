@@ -54,7 +54,25 @@ RUNS: list[tuple[str, Any, int]] = [
         partial(run_sync, SyncSetup(FAULTS_SEED, 40, 1, batch=8, charging_kills=1, parts=("postgres", "litellm"))),
         7,
     ),
-    ("webhooks", partial(run_webhooks, WebhookSetup(FAULTS_SEED, 60, 4, 1, ("worker", "server"), clients=4)), 7),
+    # What hangs takes a quarter of a minute: by hand only.
+    (
+        "webhooks",
+        partial(
+            run_webhooks,
+            WebhookSetup(
+                FAULTS_SEED,
+                60,
+                4,
+                1,
+                ("worker", "server"),
+                clients=4,
+                mischief=("500", "301", "429", "drop", "410", "1 GB"),
+                one_in=30,
+                late=1,
+            ),
+        ),
+        10,
+    ),
     # A worker that died is missed after half a minute: by hand only.
     ("invoices", partial(run_invoices, InvoiceSetup(FAULTS_SEED, 90, kills=1, parts=("postgres",))), 7),
     # The clock of Stripe is a month ahead after it, so it comes last.

@@ -1,8 +1,12 @@
 """One run of webhooks: events come to a receiver of the run's own, while parts are killed with requests under way.
 
-Each event is one of a reservation: made, captured, and refunded in parts. In the end every event of the books has come
-to every endpoint, and none before the one before it was answered. How many came again is told: at least once is what
-is promised.
+Each event is one of a reservation: made, captured, and refunded in parts. It begins with a transaction that stays open
+and holds back whatever is written after it. The receiver verifies by the reference package in a process that is not the
+worker's, and does its worst now and then (`MISCHIEF`): each webhook is refused once at most, because the second pause
+is five minutes.
+
+In the end every event of the books has come to every endpoint, and none before the one before it was answered; and who
+followed `GET /events` meanwhile has each once. How many webhooks came again is told: at least once is what is promised.
 """
 
 import asyncio
@@ -10,18 +14,24 @@ import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 
 import asyncpg
+import httpx2
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from dev.stack.receiver import listening
 from dev.stack.supervisor import Stack
+from domain.events import Event
+from domain.events.catalogue import CATALOGUE
+from repositories import event as events
+from runtime.database import Database
+from runtime.identity import new_id
 from tests.faults.audit import Findings
 from tests.faults.clients import Journal, NoResponse, RetryingClient
 from tests.faults.load import Load, give, organization, prove, under_kills
 from tests.faults.run import Say
+from tests.support.receivers import Received, Reply, answers, drops, floods, hangs, receiving
 
 #: What an event passes through.
 PARTS = ("postgres", "temporal", "worker", "server")
@@ -32,6 +42,17 @@ REFUNDS, EVENTS = 3, 5
 TO_EACH, GRANTED = 10, 1_000_000
 #: How long a webhook may take: a part that is killed again and again delays it by a few tries.
 END_SECONDS = 240.0
+#: What the receiver does instead of taking a webhook. A gigabyte is an answer all the same, and counts as one.
+MISCHIEF: Mapping[str, Reply] = {
+    "500": answers(500, b"at fault"),
+    "301": answers(301, location="http://127.0.0.1:1/"),
+    "429": answers(429, retry_after="2"),
+    "drop": drops,
+    "410": answers(410),
+    "1 GB": floods,
+    "hang": hangs,
+}
+TAKEN = answers(204)
 
 
 @dataclass(frozen=True)
@@ -44,6 +65,9 @@ class WebhookSetup:
     kills: int = 3
     parts: tuple[str, ...] = PARTS
     clients: int = 20
+    mischief: tuple[str, ...] = tuple(MISCHIEF)
+    one_in: int = 50
+    late: float = 60.0
 
     @property
     def subjects(self) -> int:
@@ -55,7 +79,8 @@ def described(setup: WebhookSetup) -> str:
     """Say what a run does."""
     return (
         f"{setup.subjects * EVENTS} events are sent to {setup.endpoints} endpoints, {TO_EACH} an organization; "
-        f"{', '.join(setup.parts)} killed {setup.kills} times each, with webhooks under way"
+        f"{', '.join(setup.parts)} killed {setup.kills} times each, with webhooks under way; one in {setup.one_in} is "
+        f"answered by {', '.join(setup.mischief)}; a transaction stays open for {setup.late:.0f} s"
     )
 
 
@@ -65,7 +90,12 @@ class Tenant:
 
     org_id: str
     owner: str
-    paths: tuple[str, ...]
+    endpoints: Mapping[str, str]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the paths that its endpoints are sent to."""
+        return tuple(self.endpoints)
 
 
 class Receiver:
@@ -73,40 +103,62 @@ class Receiver:
 
     Attributes:
         came: how often each event came, by the path of its endpoint and its id.
+        taken: how often each of them was answered with 2xx.
+        refused: how often what was done instead.
+        gone: the paths that answered 410 and were not enabled yet.
         again: what was under way when a worker died: it has to come again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, setup: WebhookSetup) -> None:
         self.secrets: dict[str, str] = {}
         self.came: Counter[tuple[str, str]] = Counter()
+        self.taken: Counter[tuple[str, str]] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.gone: set[str] = set()
         self.again: set[tuple[str, str]] = set()
         self.forged: list[str] = []
         self.early: list[str] = []
+        self._setup = setup
         self._answered: dict[tuple[str, str], set[int]] = defaultdict(set)
         self._held: set[tuple[str, str]] = set()
         self._is_open = True
         self._news = asyncio.Condition()
 
-    async def take(self, path: str, headers: Mapping[str, str], body: bytes) -> int:
-        """Take a webhook."""
-        event = json.loads(body)
+    async def take(self, request: Received, writer: asyncio.StreamWriter) -> None:
+        """Take a webhook, or do something else."""
+        path = request.line.split()[1]
+        event = json.loads(request.body)
         try:
-            Webhook(self.secrets[path]).verify(body, dict(headers))
+            Webhook(self.secrets[path]).verify(request.body, request.headers)
         except WebhookVerificationError as error:
             self.forged.append(f"{event['id']} to {path}: {error}")
-            return 401
+            return await answers(401)(request, writer)
         answered, number = self._answered[path, event["subject"]], event["subject_seq"]
         if not answered >= set(range(1, number)):
             self.early.append(f"{event['id']}, number {number} of {event['subject']}, to {path} after {answered}")
         self.came[path, event["id"]] += 1
+        mischief = self._mischief(path, event["id"])
+        if mischief is not None:
+            self.refused[mischief] += 1
+            if mischief == "410":
+                self.gone.add(path)
+            if mischief != "1 GB":
+                return await MISCHIEF[mischief](request, writer)
         self._held.add((path, event["id"]))
         async with self._news:
             self._news.notify_all()
             await self._news.wait_for(lambda: self._is_open)
             self._held.discard((path, event["id"]))
+            self.taken[path, event["id"]] += 1
             answered.add(number)
             self._news.notify_all()
-        return 204
+        await (TAKEN if mischief is None else MISCHIEF[mischief])(request, writer)
+
+    def _mischief(self, path: str, event_id: str) -> str | None:
+        """Say what is done instead of taking a webhook: now and then, in turns, and never a second time to one."""
+        if self.came[path, event_id] > 1 or len(self.came) % self._setup.one_in:
+            return None
+        return self._setup.mischief[len(self.came) // self._setup.one_in % len(self._setup.mischief)]
 
     async def has_all(self, paths: Iterable[str], subject: str) -> None:
         """Wait until every event of a subject was answered at these endpoints."""
@@ -130,10 +182,11 @@ class Receiver:
 
 async def run_webhooks(setup: WebhookSetup, say: Say, stack: Stack) -> Findings:
     """Run once and return what was found."""
-    findings, receiver, made = Findings(), Receiver(), dict[str, Tenant]()
+    findings, receiver, made = Findings(), Receiver(setup), dict[str, Tenant]()
     operator = stack.seed.keys["operator"]
-    async with listening(receiver.take) as url:
+    async with receiving(receiver.take) as listening:
         first = RetryingClient(stack.api_url, f"{setup.seed} webhooks", Journal())
+        url = f"http://127.0.0.1:{listening.port}"
         tenants = [
             await _tenant(first, stack, receiver, url, range(start, min(start + TO_EACH, setup.endpoints)))
             for start in range(0, setup.endpoints, TO_EACH)
@@ -141,6 +194,8 @@ async def run_webhooks(setup: WebhookSetup, say: Say, stack: Stack) -> Findings:
         await first.close()
 
         async def live(client: RetryingClient, _: Journal, number: int) -> None:
+            # What came was counted; a hundred thousand bodies need not be kept.
+            listening.received.clear()
             tenant, key = tenants[number % len(tenants)], f"webhooks {number}"
             wish = {"amount": "5", "expires_in": "PT1H"}
             held = (await give(client, tenant.owner, "/credits/reserve", wish, f"{key} reserve"))["id"]
@@ -162,11 +217,79 @@ async def run_webhooks(setup: WebhookSetup, say: Say, stack: Stack) -> Findings:
             parts=setup.parts,
             clients=setup.clients,
         )
-        journal = await under_kills(load, say, stack, findings, live, around=receiver.holding)
-        await _count(findings, stack, receiver, tenants)
+        readers = [Reader(stack.api_url, tenant) for tenant in tenants]
+        meanwhile = [asyncio.create_task(each.follow()) for each in readers]
+        meanwhile += [asyncio.create_task(_enable(stack, receiver, tenants))]
+        opened = asyncio.Event()
+        late = asyncio.create_task(_commit_late(stack, tenants[0].org_id, setup.late, opened))
+        try:
+            # From then on nothing is sent before it commits, and no strike falls before something is.
+            await opened.wait()
+            journal = await under_kills(load, say, stack, findings, live, around=receiver.holding)
+            late_id = await late
+            await _count(findings, stack, receiver, tenants, readers, late_id)
+        finally:
+            for task in (*meanwhile, late):
+                task.cancel()
+            await asyncio.gather(*meanwhile, late, return_exceptions=True)
     findings.check(f"{len(made)} reservations made, captured and refunded, and all of it sent", journal.wrong)
     await prove(findings, stack)
     return findings
+
+
+async def _commit_late(stack: Stack, org_id: str, seconds: float, opened: asyncio.Event) -> str:
+    """Record an event in a transaction that stays open, and return the id of what it is about."""
+    database, subject = Database(stack.postgres.url("bursar_api", "bursar"), stack.postgres.url(database="bursar")), ""
+    try:
+        async with database.platform() as session:
+            subject = new_id("spd")
+            happened = Event(type=TYPES[0], org_id=org_id, subject=subject, data=CATALOGUE[TYPES[0]].example)
+            await events.record(session, [happened])
+            opened.set()
+            await asyncio.sleep(seconds)
+    finally:
+        opened.set()
+        await database.close()
+    return subject
+
+
+@dataclass
+class Reader:
+    """Follows the stream of an organization's events, as its own server would, and keeps what it was given."""
+
+    api_url: str
+    tenant: Tenant
+    ids: list[str] = field(default_factory=list)
+
+    async def follow(self) -> None:
+        """Read for as long as nobody cancels it; an API that is killed is asked again."""
+        headers = {"Authorization": f"Bearer {self.tenant.owner}"}
+        async with httpx2.AsyncClient(base_url=f"{self.api_url}/api/v1", headers=headers, trust_env=False) as client:
+            while True:
+                with suppress(httpx2.TransportError):
+                    after = {"after": self.ids[-1]} if self.ids else {}
+                    answer = await client.get("/events", params={"limit": "200", **after})
+                    if answer.status_code == 200:
+                        self.ids += [each["id"] for each in answer.json()["data"]]
+                await asyncio.sleep(0.2)
+
+
+async def _enable(stack: Stack, receiver: Receiver, tenants: Sequence[Tenant]) -> None:
+    """Enable endpoints that were disabled because they answered 410, as their owners would."""
+    owners = {path: tenant for tenant in tenants for path in tenant.paths}
+    async with httpx2.AsyncClient(base_url=f"{stack.api_url}/api/v1", trust_env=False) as client:
+        while True:
+            for path in tuple(receiver.gone):
+                tenant = owners[path]
+                at, headers = tenant.endpoints[path], {"Authorization": f"Bearer {tenant.owner}"}
+                with suppress(httpx2.TransportError):
+                    shown = await client.get(at, headers=headers)
+                    if shown.status_code != 200 or shown.json()["status"] != "disabled":
+                        continue
+                    answer = await client.patch(at, json={"status": "enabled"}, headers=headers)
+                    if answer.status_code == 200:
+                        receiver.gone.discard(path)
+            await asyncio.sleep(0.2)
 
 
 async def _tenant(client: RetryingClient, stack: Stack, receiver: Receiver, url: str, numbers: Sequence[int]) -> Tenant:
@@ -174,35 +297,47 @@ async def _tenant(client: RetryingClient, stack: Stack, receiver: Receiver, url:
     org_id, owner = await organization(client, stack, name)
     grant = {"organization_id": org_id, "amount": str(GRANTED), "source": "promotion"}
     await give(client, stack.seed.keys["operator"], "/credits/grants", grant, f"{name} grant")
-    paths = tuple(f"/{number}" for number in numbers)
-    for path in paths:
+    endpoints = {}
+    for path in (f"/{number}" for number in numbers):
         wanted = {"url": url + path, "types": TYPES}
-        receiver.secrets[path] = (await give(client, owner, "/webhook-endpoints", wanted, f"endpoint {path}"))["secret"]
-    return Tenant(org_id, owner, paths)
+        made = await give(client, owner, "/webhook-endpoints", wanted, f"endpoint {path}")
+        receiver.secrets[path], endpoints[path] = made["secret"], f"/webhook-endpoints/{made['id']}"
+    return Tenant(org_id, owner, endpoints)
 
 
-async def _count(findings: Findings, stack: Stack, receiver: Receiver, tenants: Sequence[Tenant]) -> None:
+async def _count(
+    findings: Findings,
+    stack: Stack,
+    receiver: Receiver,
+    tenants: Sequence[Tenant],
+    readers: Sequence[Reader],
+    late: str,
+) -> None:
     """Compare what came with the events of the books, and with what the books say of their deliveries."""
     orgs = [tenant.org_id for tenant in tenants]
     connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
     deadline = time.monotonic() + END_SECONDS
     try:
+        rows = "SELECT id, org_id, type, subject FROM events WHERE org_id = ANY($1)"
+        recorded = await connection.fetch(rows, orgs)
+        told = [row for row in recorded if row["type"] in TYPES]
+        paths = {tenant.org_id: tenant.paths for tenant in tenants}
+        wanted = {(path, row["id"]) for row in told for path in paths[row["org_id"]]}
+        streamed = {row["id"] for row in recorded}
         while True:
             rows = "SELECT id, status FROM webhook_deliveries WHERE org_id = ANY($1)"
             deliveries = await connection.fetch(rows, orgs)
             # What was answered last is written a moment later.
-            if all(row["status"] != "pending" for row in deliveries) or time.monotonic() > deadline:
+            is_over = len(deliveries) >= len(wanted) and all(row["status"] != "pending" for row in deliveries)
+            is_over = is_over and sum(len(reader.ids) for reader in readers) >= len(streamed)
+            if is_over or time.monotonic() > deadline:
                 break
             await asyncio.sleep(0.2)
-        rows = "SELECT id, org_id FROM events WHERE org_id = ANY($1) AND type = ANY($2)"
-        events = await connection.fetch(rows, orgs, TYPES)
     finally:
         await connection.close()
-    paths = {tenant.org_id: tenant.paths for tenant in tenants}
-    wanted = {(path, row["id"]) for row in events for path in paths[row["org_id"]]}
     findings.check(
-        f"{len(wanted)} webhooks of {len(events)} events, each of which came at least once",
-        [f"{event} did not come to {path}" for path, event in wanted - receiver.came.keys()]
+        f"{len(wanted)} webhooks of {len(told)} events, each of which came at least once",
+        [f"{event} did not come to {path}" for path, event in wanted - receiver.taken.keys()]
         + [f"{event} came to {path} and is no event of it" for path, event in receiver.came.keys() - wanted],
     )
     findings.check(
@@ -214,12 +349,32 @@ async def _count(findings: Findings, stack: Stack, receiver: Receiver, tenants: 
         [f"{row['id']} is {row['status']}" for row in deliveries if row["status"] != "delivered"]
         + ([] if len(deliveries) == len(wanted) else [f"{len(wanted)} were expected"]),
     )
-    twice = receiver.came.total() - len(receiver.came)
+    refused = ", ".join(f"{kind}: {count}" for kind, count in sorted(receiver.refused.items()))
+    findings.check(f"the receiver did its worst ({refused or 'never'})", [])
+    twice = receiver.taken.total() - len(receiver.taken)
     findings.check(
-        f"{twice} webhooks were sent again, {len(receiver.again)} of them were under way when a worker died",
+        f"{twice} webhooks were taken twice or more, {len(receiver.again)} were under way when a worker died",
         [
             f"{event} was under way to {path} and did not come again"
             for path, event in receiver.again
             if receiver.came[path, event] < 2
+        ],
+    )
+    read = [event_id for reader in readers for event_id in reader.ids]
+    findings.check(
+        f"{len(read)} events were read by who followed the stream, each of them once",
+        [f"{event_id} was not read" for event_id in streamed - set(read)]
+        + [f"{event_id} was read {count} times" for event_id, count in Counter(read).items() if count > 1],
+    )
+    late_ids = {row["id"] for row in told if row["subject"] == late}
+    findings.check(
+        "what was committed late came to every endpoint and to the stream",
+        ([] if len(late_ids) == 1 else [f"{late} has {len(late_ids)} events"])
+        + [f"{event_id} was not read" for event_id in late_ids - set(readers[0].ids)]
+        + [
+            f"{event_id} did not come to {path}"
+            for event_id in late_ids
+            for path in tenants[0].paths
+            if (path, event_id) not in receiver.taken
         ],
     )
