@@ -191,7 +191,9 @@ class Sandboxes:
 
     def _add_mail(self) -> None:
         port, smtp_port = self._ports.mail_sandbox, str(self._ports.mail_sandbox_smtp)
-        self.parts["mail"] = SandboxPart("mail", port, self._data_dir, self._environment, "--smtp-port", smtp_port)
+        bounces = ("--bounces", f"{self._api_url}/api/v1/webhooks/mail-bounces")
+        arguments = ("--smtp-port", smtp_port, *bounces)
+        self.parts["mail"] = SandboxPart("mail", port, self._data_dir, self._environment, *arguments)
         self.settings |= {
             "BURSAR_MAIL_HOST": "127.0.0.1",
             "BURSAR_MAIL_PORT": smtp_port,
