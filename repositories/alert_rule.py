@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -118,7 +118,23 @@ def _of(org_id: str | None) -> Select[AlertRule]:
     return select(AlertRule).where(AlertRule.org_id.is_not_distinct_from(org_id), AlertRule.ended_at.is_(None))
 
 
-async def channels(session: AsyncSession, rule_ids: Collection[str]) -> dict[str, frozenset[str]]:
-    """Return the notification channels that rules name, of those that name any."""
-    query = select(AlertRule.id, AlertRule.channels).where(AlertRule.id.in_(rule_ids), AlertRule.channels.is_not(None))
-    return {rule_id: frozenset(named or ()) for rule_id, named in (await session.execute(query)).all()}
+async def channels(
+    session: AsyncSession, raised: Collection[tuple[str | None, str]]
+) -> dict[tuple[str | None, str], frozenset[str]]:
+    """Return the notification channels that rules name, by the organization and the rule of an alert.
+
+    A rule is known by its id, and a built-in one by its name, which its organization or operators say more about.
+    """
+    rules = {rule for _, rule in raised}
+    named = or_(AlertRule.id.in_(rules), and_(AlertRule.name.in_(rules), AlertRule.metric.is_(None)))
+    query = select(AlertRule).where(named, AlertRule.channels.is_not(None), AlertRule.ended_at.is_(None))
+    rows = (await session.scalars(query)).all()
+    return {
+        (org_id, rule): frozenset(
+            each
+            for row in rows
+            if row.id == rule or (row.name == rule and row.metric is None and row.org_id in {org_id, None})
+            for each in row.channels or ()
+        )
+        for org_id, rule in raised
+    }

@@ -17,7 +17,7 @@ from domain.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
 from models.alert_rule import AlertRule
 from models.spend_control import SpendControl
 from repositories import agent as agents
-from repositories import alert, alert_rule, audit, organization, spend_control
+from repositories import alert, alert_rule, audit, notification, organization, spend_control
 from repositories import department as departments
 from repositories.command import lock_command, other_request
 from runtime.identity import new_id
@@ -122,8 +122,8 @@ async def change_built_in(
                 f"{rule.name} is built in and has no {name} of your own. Switch it off and write a rule instead.",
                 extra={"field": name},
             )
-    rules.check_channels(wanted.channels)
     await _lock(session, org_id)
+    await _check_channels(session, org_id, wanted.channels)
     row = await alert_rule.named(session, org_id, rule.name)
     if row is None:
         row = AlertRule(
@@ -199,7 +199,7 @@ async def _checked(session: AsyncSession, org_id: str | None, name: str, wanted:
     condition = condition_of(wanted.condition, metric, platform=platform, asset=asset)
     window, cool_down = wanted.window or WINDOW, wanted.cool_down or COOL_DOWN
     rules.check_times(metric, condition, window, cool_down)
-    rules.check_channels(wanted.channels)
+    await _check_channels(session, org_id, wanted.channels)
     return Rule(
         name=name,
         metric=metric,
@@ -209,6 +209,15 @@ async def _checked(session: AsyncSession, org_id: str | None, name: str, wanted:
         cool_down=cool_down,
         asset=asset,
     )
+
+
+async def _check_channels(session: AsyncSession, org_id: str | None, channels: tuple[str, ...] | None) -> None:
+    """Refuse channels that reach nobody of the organization, or of the platform."""
+    rules.check_channels(channels)
+    known = await notification.channels_by_id(session, channels or ())
+    for number, each in enumerate(channels or ()):
+        if each not in known or known[each].org_id != org_id:
+            raise Invalid("There is no such channel.", extra={"field": f"channels.{number}"})
 
 
 async def _asset(session: AsyncSession, org_id: str | None, filters: Mapping[str, str]) -> str | None:

@@ -177,7 +177,7 @@ async def tell_alerts(session: AsyncSession, called: Mapping[str, Collection[Rol
     """
     rows = await alerts.take_untold(session, called, now=now)
     people = await notifications.people(session, {None, *(row.org_id for row in rows)})
-    named = await alert_rules.channels(session, {row.rule_id for row in rows if row.rule_id is not None})
+    named = await alert_rules.channels(session, {(row.org_id, row.rule_id) for row in rows if row.rule_id is not None})
     contacts = _Contacts(session)
     found: list[New] = []
     for row in rows:
@@ -185,7 +185,7 @@ async def tell_alerts(session: AsyncSession, called: Mapping[str, Collection[Rol
             continue
         for org_id in _sides(row, now):
             about = about_alert(row, for_platform=org_id is None)
-            for person, ways in recipients(about, people[org_id], also=named.get(row.rule_id or "", ())):
+            for person, ways in recipients(about, people[org_id], also=named.get((row.org_id, row.rule_id or ""), ())):
                 if person.role not in called[row.id]:
                     found += rows_of(about, person, await contacts.leave_out(about, person, ways), now)
     return Told(len(rows), await notifications.add(session, found), more=False)

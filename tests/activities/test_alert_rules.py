@@ -14,12 +14,14 @@ from domain.access import Actor, Role
 from domain.alert.conditions import Asked, Direction, Measure, condition_of
 from domain.alert.metrics import ConditionType, Metric, watched
 from domain.alert.rules import BUILT_IN, Rule
+from domain.errors import Invalid
+from domain.notification.preferences import recipient_of
 from domain.spend.calendar import Window
 from domain.spend.control import Limit
 from models.alert import Alert
 from models.alert_rule import AlertRule
 from models.provider_event import ProviderEventRow
-from repositories import alert_figure
+from repositories import alert_figure, alert_rule, notification
 from runtime.database import Database
 from runtime.identity import new_id
 from services import alert_rule as service
@@ -307,3 +309,34 @@ async def test_every_metric_is_read_as_it_stands(fresh: Database, fresh_database
         "reputation.score": {(731, None)},
         "inbox.oldest": {(0, None)},
     }
+
+
+async def test_rule_names_channels_of_its_organization_alone(world: Rules) -> None:
+    other = Rules(world.database)
+    await other.begin()
+    made = {}
+    async with world.database.platform() as session:
+        for org_id in (world.org, other.org):
+            values = {"kind": "slack", "status": "verified", "hook": "x", "shown": "x", "target_digest": org_id}
+            recipient = recipient_of(org_id, "owner")
+            row = await notification.add_channel(
+                session,
+                {
+                    **{"id": new_id("nch"), "org_id": org_id, "principal": "owner", "recipient": recipient},
+                    **{"command_id": new_id("cmd"), **values},
+                },
+            )
+            made[org_id] = row.id
+    below = Asked(type=ConditionType.BELOW, threshold="1")
+    with pytest.raises(Invalid) as refused:
+        await world.rule("credits.available", below, channels=(made[world.org], made[other.org]))
+    assert refused.value.extra["field"] == "channels.1"
+    rule = await world.rule("credits.available", below, channels=(made[world.org],))
+    async with world.database.platform() as session:
+        actor = Actor(principal="owner", role=Role.OWNER, org_id=world.org)
+        wanted = Wanted(channels=(made[world.org],))
+        built_in = BUILT_IN["cost_spike"]
+        await service.change_built_in(session, actor, world.org, built_in, wanted, command_id=new_id("cmd"), now=NOW)
+        asked = [(world.org, rule.id), (world.org, "cost_spike"), (other.org, "cost_spike")]
+        found = await alert_rule.channels(session, asked)
+    assert [found[each] for each in asked] == [{made[world.org]}, {made[world.org]}, set()]

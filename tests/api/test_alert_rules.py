@@ -65,6 +65,7 @@ async def test_rule_is_written_read_replaced_and_deleted(own: Tenant) -> None:
         ({"cool_down": "P32D"}, "cool_down"),
         ({"channels": []}, "channels"),
         ({"channels": ["nch_1", "nch_1"]}, "channels"),
+        ({"channels": ["nch_1"]}, "channels.0"),
         ({"name": "Bad Name"}, "name"),
         ({"filter": {"agent_id": "agt_1"}}, "filter.agent_id"),
         ({"metric": "credits.spent", "filter": {"agent_id": "agt_1"}}, "filter.agent_id"),
