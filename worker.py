@@ -68,6 +68,7 @@ from runtime.temporal import connect, ensure_search_attributes
 from services import notification
 from services.document_files import Documents
 from services.payment_terms import TermsMaker
+from services.unsubscribing import Unsubscribing
 from workflows.accounting_days import AccountingDaysWorkflow
 from workflows.alert_rules import AlertRulesWorkflow
 from workflows.auto_topup import AutoTopUpWorkflow
@@ -253,6 +254,7 @@ def make_worker(
         client,
         {ChannelKind.MAIL: mailer, ChannelKind.SLACK: slack},
         Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_CHANNELS),
+        link=Unsubscribing.of(settings.public_url, settings.signing_keys).link_in,
         give_up_after=settings.mail_give_up_after,
     )
     calling = EscalationActivities(database, notification.tell, sealed_signals=sealed_signals)

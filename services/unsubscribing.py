@@ -12,6 +12,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from domain.errors import NotFound
+from models.notification import NotificationRow
 from runtime.signing import SIGNATURE_LENGTH, Signer
 
 #: What `Signer` signs these for.
@@ -47,6 +48,12 @@ class Unsubscribing:
         if not self._base or not self._signer.signs:
             return None
         return f"{self._base}{PATH}?token={quote(self.token(wanted))}"
+
+    def link_in(self, row: NotificationRow) -> str | None:
+        """Return the link for the message of a notification."""
+        return self.link(
+            Unsubscription(org_id=row.org_id, principal=row.principal, channel_id=row.channel, kind=row.kind)
+        )
 
     def token(self, wanted: Unsubscription) -> str:
         """Return what names an unsubscription, signed."""

@@ -2,11 +2,16 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from email import message_from_string, policy
 
 import httpx2
 import pytest
 
 from api.app import create_app
+from dev.sandbox.mail.mailbox import Mailbox
+from domain.mail import Written
+from models.notification import NotificationRow
+from providers.notify.base import Message
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.signing import SIGNATURE_LENGTH, Signer
@@ -14,6 +19,7 @@ from services.unsubscribing import PATH, Unsubscribing, Unsubscription
 from tests.api.conftest import Caller, Tenant, good, settings_for
 from tests.api.test_notifications import principal_of, verified
 from tests.conftest import DatabaseUrls
+from tests.support.mails import listening, mailer
 from tests.support.webhooks import WEBHOOK_KEYS
 
 pytestmark = pytest.mark.db
@@ -67,6 +73,27 @@ async def test_whoever_follows_the_link_sees_a_button_and_one_click_does_it(
         assert (await server.post(at(wanted), **ONE_CLICK)).status_code == 200
     assert await way(owner, wanted) == "off"
     assert await way(owner, replace(wanted, kind="chargeback")) == "instant"
+
+
+async def test_the_link_in_the_header_of_a_mail_ends_mails_like_it(
+    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+) -> None:
+    owner, wanted = told
+    mailbox = Mailbox()
+    row = NotificationRow(org_id=wanted.org_id, principal=wanted.principal, channel=wanted.channel_id, kind=wanted.kind)
+    async with listening(mailbox) as port:
+        message = Message(
+            to=("kim@acme.example",),
+            language="en",
+            words=Written(subject="s", paragraphs=("p",)),
+            unsubscribe=LINKS.link_in(row),
+        )
+        await mailer(port).send(message, idempotency_key="k")
+    head = message_from_string(mailbox.mails[0]["raw"], policy=policy.default)
+    assert head["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    link = str(head["List-Unsubscribe"]).strip("<>")
+    assert (await server.post(link, **ONE_CLICK)).status_code == 200
+    assert await way(owner, wanted) == "off"
 
 
 async def test_a_token_is_good_for_what_it_names_alone(
