@@ -7,6 +7,8 @@ from enum import StrEnum
 from domain.payment.state import Payment, PaymentStatus
 
 P = PaymentStatus
+#: The kind of the alert about a decline, until the automatic top-up is set anew.
+SWITCHED_OFF = "credits.auto_topup_off"
 _RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
 
 

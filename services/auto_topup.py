@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.auto_topup import Crossing, Verdict, month_after, month_of, verdict_of
+from domain.auto_topup import SWITCHED_OFF, Crossing, Verdict, month_after, month_of, verdict_of
 from domain.ids import auto_topup_command_id
 from domain.money import CREDIT, format_amount
 from domain.payment.terms import PaymentTerms
@@ -145,11 +145,11 @@ async def _follow(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpC
             wanted.enabled, wanted.off_reason = False, verdict.why
             await alert.raise_alert(
                 session,
-                kind="credits.auto_topup_off",
+                kind=SWITCHED_OFF,
                 subject=wanted.org_id,
                 detail=f"The automatic top-up was declined and is switched off: {verdict.why}",
                 org_id=wanted.org_id,
-                key=f"credits.auto_topup_off:{wanted.org_id}:{crossing.number}",
+                key=f"{SWITCHED_OFF}:{wanted.org_id}:{crossing.number}",
                 shared=True,
             )
 

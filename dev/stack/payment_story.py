@@ -254,6 +254,7 @@ class PaymentStory:
         top_up = {"amount": "100.00", "provider": "stripe", "payment_method": "pm_card_visa"}
         await self._paid("the next top-up", await self._narrator.post(CUSTOMER, "/billing/topup", top_up))
         await self._expect_balance("after it, which paid the debt first", available="10.00")
+        await self._debts_alert_is_resolved(payment_id)
 
     async def _who_is_alerted(self, payment_id: str) -> None:
         alerts = await self._narrator.get(CUSTOMER, f"/alerts?subject={payment_id}&unacknowledged=true")
@@ -261,12 +262,23 @@ class PaymentStory:
         self._narrator.say(f"   operators and the owner are alerted: {', '.join(kinds)}")
         lost = ["payment.debt", "payment.dispute_lost"]
         self._narrator.expect("alerts of the chargeback", kinds, lost)
+        for one in alerts["data"]:
+            await self._narrator.post(CUSTOMER, f"/alerts/{one['id']}/acknowledge")
+        firing = await self._narrator.get("operator", f"/alerts?subject={payment_id}&status=firing")
+        self._narrator.say("   the owner acknowledges them for the organization; to operators they are firing still")
+        self._narrator.expect("firing to operators", sorted({one["kind"] for one in firing["data"]}), lost)
         trail = await self._narrator.get(CUSTOMER, f"/audit?target={payment_id}&limit=50")
         debts = [one for one in trail["data"] if (one["action"], one["target"]) == ("payment.debt", payment_id)]
         self._narrator.say(
             f"   the owner reads of it in the balance, at /alerts and /disputes, and in the audit trail ({len(debts)})"
         )
         self._narrator.expect("debts in the owner's audit trail", len(debts), 1)
+
+    async def _debts_alert_is_resolved(self, payment_id: str) -> None:
+        found = await self._narrator.get("operator", f"/alerts?subject={payment_id}&kind=payment.debt")
+        by = [one["resolved_by"] for one in found["data"]]
+        self._narrator.say(f"   nothing is owed, so the alert of the debt is resolved, by {', '.join(map(str, by))}")
+        self._narrator.expect("who resolves the alert of the debt", by, ["books"])
 
     async def _award(self, title: str, price: str, currency: str) -> Json:
         terms = {"validation_threshold": "0.80", "signatories": [CUSTOMER], "required_signatures": 1}

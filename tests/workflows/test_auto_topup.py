@@ -191,6 +191,7 @@ async def test_decline_switches_the_automatic_top_up_off_until_it_is_set_anew(sh
     assert len(await payments_of(shop)) == 1
     assert await alerts_of(shop) == ["credits.auto_topup_off"]
     assert (await set_auto_topup(shop))["enabled"] is True
+    assert {alert["resolved_by"] for alert in good(await shop.payer.get("/alerts"))["data"]} == {"books"}
     await sweep(shop.stage)
     assert await outcome_of(shop, 2) == "succeeded"
 

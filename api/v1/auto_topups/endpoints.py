@@ -14,11 +14,11 @@ from api.tenancy import acting_organization
 from api.v1.auto_topups.schemas import AutoTopUpSet, AutoTopUpView, auto_topup_view
 from api.v1.topups.methods import method_of
 from domain.access import Actor, Permission
-from domain.auto_topup import month_of
+from domain.auto_topup import SWITCHED_OFF, month_of
 from domain.errors import Conflict, Invalid
 from domain.money import CREDIT, format_amount, parse_amount
 from models.auto_topup import AutoTopUp
-from repositories import audit
+from repositories import alert, audit
 from repositories import auto_topup as auto_topups
 
 router = APIRouter(tags=["credits"])
@@ -65,6 +65,7 @@ async def set_auto_topup(
             await deps.terms.off_session(org_id, method, wanted.credits_minor, now=datetime.now(UTC))
         async with deps.database.platform() as session:
             await auto_topups.put(session, wanted, now=datetime.now(UTC))
+            await alert.close_cases(session, org_id, (SWITCHED_OFF,))
             details = {
                 "enabled": wanted.enabled,
                 "below": format_amount(wanted.below_minor, CREDIT),
