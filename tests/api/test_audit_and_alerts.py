@@ -8,13 +8,17 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
+from activities.escalation import EscalationActivities
 from api.deps import Deps
 from api.keyring import split_token
+from contracts.escalation import TakeStep
 from domain.access import Actor, Role
+from domain.alert.kinds import OWNERS
 from domain.alert.life import AlertStatus
 from repositories import alert as alerts
 from repositories import audit
 from runtime.identity import new_id
+from services import notification
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.conftest import DatabaseUrls
 
@@ -420,3 +424,26 @@ async def test_alert_of_a_rule_fires_once_in_each_window(tenant: Tenant, deps: D
         assert (await session.scalars(text(f"SELECT resolved_by FROM alerts WHERE key = '{key}'"))).all() == ["rules"]
     assert [await fires(rule, "2026-03-01"), await fires(rule, "2026-03-02")] == [False, True]
     assert [await fires(rule, "2026-03-01", other), await fires(new_id("rul"), "2026-03-01")] == [True, True]
+
+
+async def test_step_of_an_escalation_is_in_the_inbox_of_its_role_once(
+    tenant: Tenant, stranger: Tenant, operator: Caller, deps: Deps
+) -> None:
+    work, subject = EscalationActivities(deps.database, notification.tell), new_id("pay")
+    kind = "payment.dispute_opened"
+    async with deps.database.platform() as session:
+        await alerts.raise_alert(session, kind=kind, subject=subject, detail="x", org_id=tenant.org_id, shared=True)
+    (alert,) = await found(operator, subject)
+    assert alert["severity"] == "critical"
+
+    async def told(caller: Caller) -> int:
+        return sum(each["subject"] == subject for each in good(await caller.get("/notifications?limit=200"))["data"])
+
+    owner, admin = (TakeStep(alert_id=alert["id"], step=step.name) for step in OWNERS)
+    assert [(await work.take(owner)).called for _ in range(2)] == [True, True]
+    callers = [tenant.owner, tenant.callers["admin"], stranger.owner, operator]
+    assert [await told(caller) for caller in callers] == [1, 0, 0, 0]
+    # Whoever answers between the look of the run and the step is not called in vain.
+    good(await tenant.owner.post(f"/alerts/{alert['id']}/acknowledge"))
+    assert not (await work.take(admin)).called
+    assert [await told(caller) for caller in callers] == [1, 0, 0, 0]
