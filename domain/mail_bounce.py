@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from email import message_from_bytes, message_from_string
 from email.message import Message
-from email.utils import getaddresses
 
 from domain.errors import Invalid
 from domain.mail import checked_address
 
 #: How long a mail may take to come back: servers try for about five days.
 BOUNCES_WITHIN = timedelta(days=10)
-#: A larger report is not read.
-MAX_REPORT = 262_144
+#: What is larger is not read: the parser takes a time for each line in each part around it, and anybody can post.
+MAX_REPORT, MAX_LINES, MAX_BOUNDARIES = 65_536, 2_000, 8
 MAX_ADDRESSES = 20
 _EPOCH = date(1970, 1, 1)
 _TOKEN = re.compile(r"([0-9]{5})-([a-z2-7]{26})")
+_ADDRESS = re.compile(r"[^\s<>,;:()\"@]{1,64}@[^\s<>,;:()\"@]{1,255}")
 _CODE = re.compile(r"\b5\.[0-9]{1,3}\.[0-9]{1,3}\b")
 #: That there is no such mailbox, or that it is closed for good. Not that it is full, that a text looked like spam, or
 #: that our own address is wrong (5.1.7, 5.1.8): these pass, or are ours to mend.
@@ -82,7 +82,9 @@ def gone_status(text: str) -> str | None:
 
 def recipients_of(raw: bytes) -> tuple[str, ...]:
     """Return the addresses that a report came to, by its headers, where the mail server did not say it."""
-    head = message_from_bytes(raw[:MAX_REPORT].partition(b"\r\n\r\n")[0].partition(b"\n\n")[0])
+    if not _is_readable(raw):
+        return ()
+    head = message_from_bytes(raw.partition(b"\r\n\r\n")[0].partition(b"\n\n")[0])
     return _addresses(
         [str(each) for name in ("To", "Delivered-To", "X-Original-To") for each in head.get_all(name, [])]
     )
@@ -90,13 +92,13 @@ def recipients_of(raw: bytes) -> tuple[str, ...]:
 
 def read_report(raw: bytes) -> Report | None:
     """Read a report; None where it is none, as of an answer that somebody is on holiday."""
-    if len(raw) > MAX_REPORT:
+    if not _is_readable(raw):
         return None
     try:
         message = message_from_bytes(raw)
         parts = [part for part, _ in zip(message.walk(), range(100), strict=False)]
     except RecursionError:
-        # Nested deeper than any report is.
+        # A mail within a mail within a mail, as no report is.
         return None
     if message.get_content_type() != "multipart/report":
         return None
@@ -110,6 +112,16 @@ def read_report(raw: bytes) -> Report | None:
     return Report(
         addresses=_addresses([*names, *_returned(parts)]),
         status=next((code for code in map(gone_status, said) if code is not None), None),
+    )
+
+
+def _is_readable(raw: bytes) -> bool:
+    """Tell whether a report is as reports are, and not made to be slow to read."""
+    return (
+        len(raw) <= MAX_REPORT
+        # Lines, and parameters of a header.
+        and max(raw.count(b"\n"), raw.count(b";")) <= MAX_LINES
+        and raw.lower().count(b"boundary") <= MAX_BOUNDARIES
     )
 
 
@@ -138,9 +150,11 @@ def _field(block: Message, name: str) -> str:
 
 def _addresses(fields: list[str]) -> tuple[str, ...]:
     found: dict[str, None] = {}
-    for _, address in getaddresses([field[:2_000] for field in fields[:MAX_ADDRESSES]])[:MAX_ADDRESSES]:
+    # Not as an address list: comments in one nest as deep as their writer likes.
+    given = [address for field in fields[:MAX_ADDRESSES] for address in _ADDRESS.findall(field[:2_000])]
+    for address in given[:MAX_ADDRESSES]:
         try:
-            found[checked_address(address.strip())] = None
+            found[checked_address(address)] = None
         except Invalid:
             continue
     return tuple(found)

@@ -7,6 +7,7 @@ import pytest
 from dev.sandbox.mail.bounces import report
 from domain.mail_bounce import (
     BOUNCES_WITHIN,
+    MAX_LINES,
     MAX_REPORT,
     bounce_address,
     gone_status,
@@ -63,11 +64,21 @@ def test_a_forwarded_mail_offers_the_address_that_it_was_sent_to_as_well() -> No
         report(to=TO, address=OWNER, action="delayed"),
         report(to=TO, address=OWNER) + b"x" * MAX_REPORT,
         b"Content-Type: multipart/report; boundary=x\r\n\r\n--x\r\nContent-Type: message/delivery-status\r\n\r\n--x--",
-        b"".join(b"Content-Type: multipart/report; boundary=%d\r\n\r\n--%d\r\n" % (n, n) for n in range(3_000)),
+        b"Content-Type: multipart/report; boundary=x\r\n\r\n--x\r\n" + b"Content-Type: message/rfc822\r\n\r\n" * 990,
     ],
 )
 def test_what_is_no_report_of_a_failure_says_nothing(raw: bytes) -> None:
     assert read_report(raw) is None
+
+
+def test_what_is_made_to_be_slow_to_read_is_not_read() -> None:
+    """Each of these takes a parser of mails seconds, within the size of a report."""
+    good = report(to=TO, address=OWNER)
+    nested = b"".join(b"Content-Type: multipart/report; boundary=%d\r\n\r\n--%d\r\n" % (n, n) for n in range(300))
+    for padding in (nested, b"a\r\n" * MAX_LINES, b"x: " + b"a*0=b;" * 10_000, b"x" * MAX_REPORT):
+        assert read_report(good + padding) is None
+        assert recipients_of(b"To: " + TO.encode() + b"\r\n\r\n" + padding) == ()
+    assert recipients_of(b"To: " + b"(" * 5_000 + b"\r\nTo: " + TO.encode() + b"\r\n\r\n") == (TO,)
 
 
 def test_an_address_is_ours_for_days_and_in_any_case() -> None:
