@@ -159,7 +159,7 @@ async def test_pages_that_nobody_answers_end_with_an_operator_and_not_with_bad_d
     while (state := await made.state()).status != "paused":
         await made.pass_time(days=1)
     assert (state.paused_for, state.steps, state.attempts) == ("unanswered", 0, 2)
-    assert await made.alerts() == ["invoice.waits_for_operator"]
+    assert await made.alerts() == ["failed_payment", "invoice.waits_for_operator"]
     made.store("pm_ok")
     await made.charge()
     assert await made.ends() == "paid"
