@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor, Role
 from domain.billing_run.collect import Collected, OneOff, Usage, collect
-from domain.billing_run.period import LATE, NotEnded, Period, month_text, period_at, period_of, ready_at
+from domain.billing_run.period import LATE, NotEnded, Period, month_text, period_at, period_of, previous_month, ready_at
 from domain.billing_terms import TermsVersion
 from domain.errors import Conflict, InsufficientFunds
 from domain.ids import billed_period_key, invoice_mail_key
@@ -87,7 +87,11 @@ async def prepare(
         preview: of a month that goes on; bills that are open count as they are.
     """
     versions = await billing_terms.of_month(session, org_ids, month)
-    periods = {org_id: period_of(month, version.terms.time_zone) for org_id, version in versions.items()}
+    before = await billing_terms.of_month(session, org_ids, previous_month(month))
+    periods = {
+        org_id: period_of(month, version.terms.time_zone, before=before[org_id].terms.time_zone)
+        for org_id, version in versions.items()
+    }
     connection = await driver_connection(session)
     sums = await usage_bill.unbilled(connection, org_ids, month, also_open=preview)
     items = await billing_run.open_items(session, org_ids)

@@ -204,7 +204,8 @@ def _grouped(period: Period, usage: Sequence[Usage], most: int) -> list[_Group]:
         late: Wording = (("late", month_text(each.month)),) if each.month < period.month else ()
         if key not in groups:
             wording = ((_KINDS[each.source], each.name[:_SHOWN]), *late)
-            groups[key] = _Group(wording, period_of(each.month, period.time_zone))
+            own = period if each.month == period.month else period_of(each.month, period.time_zone)
+            groups[key] = _Group(wording, own)
         group = groups[key]
         _add(group, each.pico, each.events, [index])
     order = list(Source)

@@ -19,7 +19,7 @@ class NotEnded(Invalid):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """One month in a time zone.
+    """One month in a time zone, from the end of the month before on.
 
     Attributes:
         month: its first day.
@@ -66,15 +66,25 @@ def period_at(moment: datetime, time_zone: str) -> Period:
     return period_of(moment.astimezone(zone_of(time_zone)).date(), time_zone)
 
 
-def period_of(day: date, time_zone: str) -> Period:
-    """Return the month of a time zone that holds a day."""
+def period_of(day: date, time_zone: str, *, before: str | None = None) -> Period:
+    """Return the month of a time zone that holds a day.
+
+    Args:
+        day: any of the month.
+        time_zone: an IANA name.
+        before: the time zone of the month before, where it is another one. The month starts where that one ends, so
+            nothing between them is billed twice, or not at all.
+    """
     zone = zone_of(time_zone)
     # The noon of the 15th lies in the month whatever the zone's clocks do.
     inside = datetime(day.year, day.month, 15, 12, tzinfo=zone).astimezone(UTC)
+    starts_at = window_start(Window.MONTH, inside, zone, 1)
+    if before not in {None, time_zone}:
+        starts_at = period_of(previous_month(day), before).ends_at
     return Period(
         month=day.replace(day=1),
         time_zone=time_zone,
-        starts_at=window_start(Window.MONTH, inside, zone, 1),
+        starts_at=starts_at,
         ends_at=window_end(Window.MONTH, inside, zone, 1),
     )
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -38,7 +38,7 @@ from services.billing_run import Basis, Prepared
 from services.document_files import Documents
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market, at
-from tests.support.billing import CREDIT, GERMAN, KIM, balances, credit, located, rate
+from tests.support.billing import CREDIT, GERMAN, KIM, agree, balances, credit, located, rate
 from tests.support.documents import SELLER
 from tests.support.listening import Listening
 from tests.support.proving import prove_all
@@ -117,6 +117,17 @@ async def test_an_invoice_is_one_statement_with_its_tax_credits_and_alert(page: 
     assert (other.is_proven, alerts, other.party) == (False, [other.id], None)
     assert {tuple(act) for act in acts} >= {("invoice.issue", row.id, "17.85"), ("invoice.issue", other.id, "23.80")}
     await prove_all(page.urls)
+
+
+async def test_a_month_starts_where_the_one_before_ended_in_another_time_zone(page: Page) -> None:
+    org = await page.market.organization()
+    await agree(page.database, org, 1, datetime(2025, 11, 1, tzinfo=UTC), time_zone="Asia/Tokyo")
+    await agree(page.database, org, 2, datetime(2026, 1, 1, tzinfo=UTC), time_zone="America/Los_Angeles")
+    ([prepared], _) = await page.read([org])
+    assert (prepared.period.starts_at, prepared.period.ends_at) == (
+        datetime(2025, 12, 31, 15, tzinfo=UTC),
+        datetime(2026, 2, 1, 8, tzinfo=UTC),
+    )
 
 
 async def test_who_has_only_paid_with_credits_gets_a_zero_invoice_that_nobody_is_sent(page: Page) -> None:

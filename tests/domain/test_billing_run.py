@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.billing_run.collect import MOST_PREPAID, OneOff, Prepaid, Usage, collect
-from domain.billing_run.period import parse_month, period_at, period_of, ready_at
+from domain.billing_run.period import next_month, parse_month, period_at, period_of, ready_at
 from domain.billing_terms import (
     BillingTerms,
     DiscountStep,
@@ -53,6 +54,18 @@ def test_periods_of_a_zone_follow_each_other_without_a_gap(zone: str) -> None:
         assert period_at(period.ends_at, zone) == after
         assert period_at(after.starts_at.replace(microsecond=0), zone).month == after.month
         period = after
+
+
+@given(
+    zones=st.lists(st.sampled_from(["UTC", "Europe/Vienna", "Asia/Tokyo", "America/Los_Angeles"]), min_size=2),
+)
+def test_months_follow_each_other_when_the_time_zone_changes(zones: list[str]) -> None:
+    month, end = date(2026, 1, 1), None
+    for before, zone in pairwise(zones):
+        period = period_of(month, zone, before=before)
+        assert end in {None, period.starts_at}
+        assert period.starts_at < period.ends_at == period_of(month, zone).ends_at
+        month, end = next_month(month), period.ends_at
 
 
 def test_month_can_be_invoiced_a_day_after_it_has_ended_in_the_last_zone() -> None:
