@@ -1,5 +1,6 @@
 """Billing profiles: what an organization says of itself, what a register confirms, and what operators decide."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,9 +13,11 @@ from domain.tax.rates import check_place
 from domain.tax.treatment import EU
 from models.billing_profile import BillingProfile
 from providers.payments.base import ProviderUnavailable
+from providers.payments.stripe.customers import MethodView
 from providers.tax.base import Confirmation, VatNumbers, checked
 from repositories import alert, audit, billing_profile, organization
 from repositories.billing_profile import Unconfirmed
+from runtime.database import Database
 
 #: Who writes what the register says later.
 ACTOR = Actor(principal="vat-confirmations", role=Role.OPERATOR)
@@ -132,8 +135,9 @@ async def decide(
     return row
 
 
-async def note_card_country(session: AsyncSession, actor: Actor, org_id: str, country: str | None) -> None:
-    """Keep the country of the card that an organization pays with, as evidence of where it is."""
-    row = await billing_profile.lock(session, org_id, actor.qualified())
-    row.card_country = country
-    await session.flush()
+async def note_card_country(database: Database, actor: Actor, org_id: str, methods: Iterable[MethodView]) -> None:
+    """Keep the country of the card that an organization pays with by default, as evidence of where it is."""
+    country = next((method.country for method in methods if method.is_default), None)
+    async with database.platform() as session:
+        row = await billing_profile.lock(session, org_id, actor.qualified())
+        row.card_country = country

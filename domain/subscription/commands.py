@@ -47,7 +47,8 @@ class SubscriptionRefused(Conflict):
     """The subscription does not allow this; `extra["state"]` names its state where it has one.
 
     Its codes: `subscription.exists`, `subscription.same_plan`, `subscription.seats_in_use`, `subscription.trial_used`,
-    `subscription.change_pending`, `subscription.price_changed`, `subscription.unpaid`, `subscription.wrong_state`.
+    `subscription.change_pending`, `subscription.price_changed`, `subscription.unpaid`, `subscription.contact_missing`,
+    `subscription.wrong_state`.
     """
 
     code = "subscription.wrong_state"
@@ -124,6 +125,19 @@ def require_none_unpaid(terms: Terms, *, is_unpaid: bool) -> None:
         raise SubscriptionRefused(
             "An invoice of an earlier subscription is not paid. Pay it before subscribing on net terms.",
             code="subscription.unpaid",
+        )
+
+
+def require_contact(addresses: Sequence[str]) -> None:
+    """Refuse net terms to whoever cannot be written to: the provider sends no request without an address.
+
+    Raises:
+        SubscriptionRefused: `subscription.contact_missing`.
+    """
+    if not addresses:
+        raise SubscriptionRefused(
+            "On net terms somebody has to receive invoices. Set a contact for billing first.",
+            code="subscription.contact_missing",
         )
 
 

@@ -40,6 +40,7 @@ from domain.billing_terms import USUAL, BillingTerms
 from domain.errors import Conflict, Invalid, NotFound, Unavailable, other_request
 from domain.ids import customer_command_key, subscription_id_of, subscription_key
 from domain.invoice.collection import CollectionMethod
+from domain.mail import Purpose
 from domain.money import parse_amount
 from domain.plan import Interval, Plan
 from domain.subscription.commands import (
@@ -47,6 +48,7 @@ from domain.subscription.commands import (
     PAGE_EXPIRED,
     SubscriptionRefused,
     preview,
+    require_contact,
     require_none,
     require_seats,
     terms_of,
@@ -54,10 +56,11 @@ from domain.subscription.commands import (
 )
 from domain.subscription.state import Subscription, SubscriptionStatus, Terms
 from providers.subscriptions.base import SubscriptionProvider
-from repositories import api_key, billing_terms
+from repositories import api_key, billing_terms, contact
 from repositories import subscription as subscriptions
 from runtime import reach
 from runtime.catch_up import catching_up
+from services import billing_profile
 from services.customer import ensure_customer
 from services.provider_errors import provider_errors
 
@@ -68,6 +71,7 @@ MovesMoney = Annotated[Command, idempotency(required=True)]
 Subscriber = Annotated[Actor, require(Permission.MANAGE_BILLING)]
 _REFUSED = (
     SubscriptionRefused,
+    (Conflict, "subscription.contact_missing"),
     (Conflict, "subscription.exists"),
     (Conflict, "subscription.same_plan"),
     (Conflict, "subscription.seats_in_use"),
@@ -241,7 +245,7 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
     """Return the subscription that is asked for, as it is before its run begins.
 
     Raises:
-        SubscriptionRefused: `subscription.exists`, or `subscription.seats_in_use`.
+        SubscriptionRefused: `subscription.exists`, `subscription.seats_in_use`, or `subscription.contact_missing`.
         Conflict: `payment.no_method`.
         Invalid: the plan is not sold, or not so; it has no trial, or there is no way back from a page.
     """
@@ -256,17 +260,25 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
     async with deps.database.platform() as session:
         require_none(await subscriptions.held(session, org_id))
         require_seats(plan, await api_key.seats(session, org_id))
+        _, addresses = await contact.recipients(session, org_id, Purpose.BILLING)
+    if net_days:
+        require_contact(addresses)
     provider, customers = _provider(deps), deps.providers.customers
     assert customers is not None
     method = None if return_url or net_days else await method_of(deps, actor)
     card = None
     with provider_errors():
         customer = await ensure_customer(deps.database, customers, org_id)
+        if net_days:
+            key = customer_command_key(org_id, "email", once.command_id)
+            await customers.set_email(customer, addresses[0], idempotency_key=key)
         if method is not None:
             # Renewals are charged to the customer's default; the only method that there is may not be that yet.
             key = customer_command_key(org_id, "default-method", once.command_id)
             await customers.set_default(customer, method, idempotency_key=key)
             card = await provider.fingerprint(method) if body.trial else None
+            methods = await customers.methods(customer)
+            await billing_profile.note_card_country(deps.database, actor, org_id, methods)
     if body.trial and card is None and return_url is None:
         raise Invalid("A trial begins with a card.", extra={"field": "trial"})
     return Subscription(

@@ -90,6 +90,8 @@ def change(ctx: Context, subscription: JSON, params: JSON) -> None:
         subscription["days_until_due"] = None
     if by_invoice and subscription["days_until_due"] is None:
         raise invalid("Missing required param: days_until_due.", param="days_until_due", code="parameter_missing")
+    if by_invoice and not (ctx.store.get("customer", subscription["customer"]) or {}).get("email"):
+        raise invalid("Missing email. A customer whose invoices are sent must have a valid email.", param="customer")
     if not by_invoice and subscription["days_until_due"] is not None:
         raise invalid("`days_until_due` goes with the collection method `send_invoice`.", param="days_until_due")
     method = params.get("default_payment_method")

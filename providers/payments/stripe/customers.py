@@ -85,6 +85,13 @@ class StripeCustomers:
             )
         return SetupView(id=intent.id, client_secret=str(intent.client_secret))
 
+    async def set_email(self, customer_ref: str, address: str, *, idempotency_key: str) -> None:
+        """Set where invoices are sent to: Stripe requests no payment of a customer without an address."""
+        with translated(changes=True):
+            await self._client.v1.customers.update_async(
+                customer_ref, {"email": address}, {"idempotency_key": idempotency_key}
+            )
+
     async def set_default(self, customer_ref: str, method_ref: str, *, idempotency_key: str) -> None:
         """Make a stored method the one that is charged unless another is named."""
         if await self._owner(method_ref) != customer_ref:

@@ -44,6 +44,7 @@ async def test_two_subscribes_at_once_are_one_which_gives_credits_a_plan_and_a_p
         None,
     )
     assert refused(other, 409, "subscription.exists")["plan"] == "starter"
+    assert good(await payer.caller.get("/billing/profile"))["card_country"] == "US"
     again = await payer.caller.post("/billing/subscribe", {"plan": "starter"}, key=keys[answers.index(kept)])
     assert good(again, 201) == made == await look(payer)
     assert (await payer.balance(), await plan_of(payer)) == (("500.00", "0.00"), "starter")

@@ -12,6 +12,7 @@ from domain.subscription.converge import converge
 from domain.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import Subscription, Terms
 from providers.payments.base import ProviderNotFound, ProviderRefused
+from providers.payments.stripe.customers import StripeCustomers
 from providers.subscriptions.base import NewSubscription, SubscriptionDeclined
 from providers.subscriptions.stripe import StripeSubscriptions
 from tests.sandbox.conftest import StripeSandbox, running_stripe_sandbox, stripe_sandbox
@@ -210,6 +211,8 @@ async def test_renewal_that_is_declined_is_past_due_and_tried_again_by_the_provi
 
 async def test_net_terms_have_payment_requested_that_nobody_is_charged_for(stripe_sandbox: StripeSandbox) -> None:
     desk = await Desk(stripe_sandbox).open(method=None)
+    customers = StripeCustomers(stripe_sandbox.client)
+    await customers.set_email(desk.customer, "billing@acme.example", idempotency_key="email")
     made = await desk.subscribe("starter", net_days=10)
     assert (made.state, [each.state for each in made.bills]) == (ProviderState.ACTIVE, [BillState.DRAFT])
     await desk.shop.until("2027-01-31T02:00")

@@ -82,6 +82,9 @@ async def test_too_little_to_charge_is_kept_for_the_next_invoice(shop):
 async def test_invoice_that_is_sent_is_due_and_then_overdue(shop):
     customer = await shop.customer(None)
     sent = {"collection_method": "send_invoice", "days_until_due": 30}
+    with pytest.raises(stripe.InvalidRequestError, match="Missing email"):
+        await shop.subscribe(customer.id, await shop.price(), **sent)
+    await shop.api.customers.update_async(customer.id, {"email": "billing@acme.example"})
     subscription = await shop.subscribe(customer.id, await shop.price(), **sent)
     assert subscription.status == "active"
     await shop.until("2027-01-31T02:00")
