@@ -230,10 +230,10 @@ class NotificationActivities:
             return None
         if row.kind == DIGEST:
             held = await notifications.by_ids(session, row.data["ids"][:SPELT_OUT])
-            told = [written(each.kind, each.fact, each.data, language, formats) for each in held]
+            told = [written(each.kind, each.fact, each.subject, each.data, language, formats) for each in held]
             words = written_together(told, language, len(row.data["ids"]))
         else:
-            words = written(row.kind, row.fact, data, language, formats)
+            words = written(row.kind, row.fact, row.subject, data, language, formats)
         return _Ready(row, channel, to, language, words)
 
     async def _send(self, each: _Ready, now: datetime) -> str:

@@ -377,13 +377,14 @@ def types_for(role: Role) -> Sequence[NotificationType]:
     return [each for each in TYPES if role in each.audience]
 
 
-def written(kind: str, fact: str, data: Mapping[str, JSON], language: str, formats: Formats) -> Written:
+def written(kind: str, fact: str, subject: str, data: Mapping[str, JSON], language: str, formats: Formats) -> Written:
     """Put a notification into words.
 
     Args:
         kind: the type's name.
         fact: the type of event, or `alert`.
-        data: of the event; of an alert its kind, subject, severity and detail.
+        subject: the id of what it is about.
+        data: of the event; of an alert its kind, severity and detail.
         language: of `domain.mail.LANGUAGES`.
         formats: writes for the same language.
     """
@@ -394,16 +395,16 @@ def written(kind: str, fact: str, data: Mapping[str, JSON], language: str, forma
         words = _ALERT[values["severity"]]
         return Written(
             subject=_line(words[language][0].format_map(values)),
-            paragraphs=(_line(values["detail"]), _ABOUT[language].format_map(values)),
+            paragraphs=(_line(values["detail"]), _ABOUT[language].format(subject=subject)),
         )
     else:
         words = BY_FACT[fact].facts[fact]
         for name in _MONEY_FIELDS:
             if values.get(name) and values.get("currency"):
                 values[name] = formats.money(values[name], values["currency"])
-    subject, text = (each.format_map(values) for each in words[language])
-    about = () if kind == CODE else (_ABOUT[language].format_map({"subject": _subject_of(values)}),)
-    return Written(subject=_line(subject), paragraphs=(_line(text), *about))
+    title, text = (each.format_map(values) for each in words[language])
+    about = () if kind == CODE else (_ABOUT[language].format(subject=subject),)
+    return Written(subject=_line(title), paragraphs=(_line(text), *about))
 
 
 def written_together(told: Collection[Written], language: str, count: int) -> Written:
@@ -412,11 +413,6 @@ def written_together(told: Collection[Written], language: str, count: int) -> Wr
     lines = [f"{each.subject}. {each.paragraphs[0]}" for each in told]
     more = [] if count <= len(lines) else [_MORE[language].format_map({"count": count - len(lines)})]
     return Written(subject=_line(subject), paragraphs=(text, *lines, *more))
-
-
-def _subject_of(values: Mapping[str, str]) -> str:
-    """Return the id that an event's data begins with: what it is about."""
-    return next(iter(values.values()), "")
 
 
 def _line(text: str) -> str:

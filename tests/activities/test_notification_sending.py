@@ -121,6 +121,9 @@ async def test_two_senders_at_once_send_one_mail(world: World) -> None:
     ends = await asyncio.gather(*(each.send_due(NOW) for each in (world.sender, other) for _ in range(3)))
     assert [end for each in ends for end in each] == ["sent"] * 5
     assert len(world.mails()) == 5
+    # By the row: the data of an event has no order of its own in the database.
+    assert {mail["subject"] for mail in world.mails()} == {"Payout of 120.00 USD"}
+    assert all("It is about po_1." in mail["text"] for mail in world.mails())
     assert {(await world.row(each)).status for each in sent} == {"sent"}
     assert await world.sender.send_due(NOW + timedelta(days=1)) == []
 

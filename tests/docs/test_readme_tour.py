@@ -133,6 +133,15 @@ RECIPES = {
         "422 request.invalid There is no such type of events.",
         "422 There is no such event.",
     ],
+    "be-told-by-mail": [
+        "409 notification.code_refused wrong",
+        "verified",
+        "instant instant",
+        "422 request.invalid quiet_hours",
+        "Payment of 10.00 USD",
+        "unread: Payment of 10.00 USD",
+        "[]",
+    ],
     "receive-webhooks": ["webhook_endpoint.test", "python got webhook_endpoint.test", "delivered"],
     "verify-webhooks-behind-a-proxy": [
         '{"received":true,"duplicate":false}',

@@ -208,15 +208,15 @@ def test_every_fact_is_of_the_catalogue_and_has_words_in_every_language() -> Non
         assert kind.mailed <= kind.facts.keys() | kind.alerts
         for fact in kind.facts:
             data = CATALOGUE[fact].example
-            said = [written(kind.name, fact, data, language, formats_of(language)) for language in LANGUAGES]
+            said = [written(kind.name, fact, "po_1", data, language, formats_of(language)) for language in LANGUAGES]
             assert len({each.subject for each in said}) == len(LANGUAGES)
             assert all("{" not in " ".join((each.subject, *each.paragraphs)) for each in said)
-            assert str(next(iter(data.values()))) in said[0].paragraphs[-1]
+            assert said[0].paragraphs[-1] == "It is about po_1."
 
 
 def test_what_somebody_named_a_rule_stays_in_its_line() -> None:
     data = {"kind": "low\r\nBcc: all@acme.example", "subject": "x", "severity": "warning", "detail": "a\n\nb {c}"}
-    words = written("alert_warning", "alert", data, "en", formats_of("en"))
+    words = written("alert_warning", "alert", "x", data, "en", formats_of("en"))
     assert words.subject == "Warning: low Bcc: all@acme.example"
     assert words.paragraphs[0] == "a b {c}"
     assert type_of_alert("low_credit_balance", "critical") is BY_NAME["credit_limit"]
@@ -224,7 +224,7 @@ def test_what_somebody_named_a_rule_stays_in_its_line() -> None:
 
 
 def test_code_and_digest_have_words() -> None:
-    code = written(CODE, CODE, {"code": "012345"}, "de", formats_of("de"))
+    code = written(CODE, CODE, "nch_1", {"code": "012345"}, "de", formats_of("de"))
     assert "012345" in code.subject
     told = written_together([code], "en", 3)
     assert (told.subject, told.paragraphs[-1]) == ("3 notifications", "And 2 more, which your inbox has.")

@@ -36,7 +36,7 @@ class NotificationView(ResponseModel):
     @classmethod
     def of(cls, row: NotificationRow, language: str, formats: Formats) -> Self:
         """Show a row in a language."""
-        words = written(row.kind, row.fact, row.data, language, formats)
+        words = written(row.kind, row.fact, row.subject, row.data, language, formats)
         return cls(
             id=row.id,
             type=row.kind,
