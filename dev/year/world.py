@@ -40,13 +40,13 @@ Json = dict[str, Any]
 
 #: Timers that are due within so long are let fire together, a little late.
 GRAIN = timedelta(hours=8)
-#: What would find nothing to do here: no proxy of models runs, nobody reserves credits, has limits, meters, automatic
-#: top-ups or endpoints of webhooks, no run is ever lost, and scores are not part of the books. A run that looks for
-#: webhooks, or for whom to notify, lasts a minute of everybody's time.
+#: What would find nothing to do here: no proxy of models runs, nobody reserves credits, has limits, alert rules,
+#: meters, automatic top-ups or endpoints of webhooks, no run is ever lost, and scores are not part of the books. A run
+#: that looks for webhooks, or for whom to notify, lasts a minute of everybody's time.
 IDLE_JOBS = frozenset(
     {
         *("usage-sync", "usage-sync-nightly", "usage-charges", "auto-topup-sweep", "hold-expiry"),
-        *("spend-alerts", "spend-days", "reputation-decay"),
+        *("alert-rules", "spend-alerts", "spend-days", "reputation-decay"),
         *("escrow-sweep", "payment-sweep", "payout-sweep", "inbox-sweep", "webhook-dispatch", "notifications"),
     }
 )
