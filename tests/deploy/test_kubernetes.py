@@ -18,7 +18,7 @@ import yaml
 from fastapi import APIRouter
 from starlette.routing import Route
 
-from api import pages, reference
+from api import pages, reference, unsubscribe
 from api.app import create_app
 from api.auth import current_actor
 from api.codec import codec_router
@@ -231,7 +231,7 @@ def test_ingress_shows_every_path_but_those_of_operators_and_probes() -> None:
     private = paths_of(codec_router(Settings(), current_actor), *PRIVATE_ROOT_ROUTERS)
     assert {"/metrics", "/readyz", "/codec/decode"} < private
     assert [path for path in private if is_shown(path)] == []
-    public = paths_of(create_app(Settings()).router, pages.router, reference.router)
+    public = paths_of(create_app(Settings()).router, pages.router, reference.router, unsubscribe.router)
     assert {"/healthz", "/openapi.json", "/", "/docs", "/api/v1/agents"} < public
     assert [path for path in public if not is_shown(path)] == []
 
