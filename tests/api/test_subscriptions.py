@@ -153,6 +153,15 @@ async def test_net_terms_leave_pages_and_trials_out_and_are_shown(
     assert good(await owner.get("/billing/subscription"))["net_days"] == 0
 
 
+async def test_a_plan_that_one_has_or_with_too_few_seats_is_refused(new_tenant: Make, database: Database) -> None:
+    crowded = await new_tenant("owner", "admin", "finance", "member", "auditor", "agent")
+    await on(database, crowded.org_id, "professional", at=datetime.now(UTC) - timedelta(days=1))
+    path = "/billing/subscription/preview?plan="
+    refused(await crowded.owner.get(f"{path}professional"), 409, "subscription.same_plan")
+    told = refused(await crowded.owner.get(f"{path}starter"), 409, "subscription.seats_in_use")
+    assert (told["used"], told["limit"]) == (5, 3)
+
+
 async def test_preview_of_a_subscription_whose_period_is_over_is_refused(tenant: Tenant, database: Database) -> None:
     await on(database, tenant.org_id)
     path = "/billing/subscription/preview?plan=professional"
