@@ -4,10 +4,15 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from sqlalchemy import func, select, update
+from temporalio.testing import ActivityEnvironment
 
+from activities.notification import NotificationActivities
+from contracts.notification import DigestInput, FanOut
+from contracts.runs import digest_run
 from domain.access import Role
 from domain.events import Event
 from domain.events.catalogue import CATALOGUE
@@ -33,7 +38,7 @@ pytestmark = pytest.mark.db
 
 
 async def happened(database: Database, org_id: str, *types: str) -> list[str]:
-    """Record events of an organization that has none, and return their ids once readers can see them."""
+    """Record the first events of these types of an organization, and return their ids once readers can see them."""
     async with database.platform() as session:
         for each in types:
             data = CATALOGUE[each].example
@@ -42,7 +47,7 @@ async def happened(database: Database, org_id: str, *types: str) -> list[str]:
     # Readers see the last of it once no older transaction of the cluster is open, and other tests have some.
     while len(rows) < len(types):
         async with database.platform() as session:
-            rows = await event.page(session, after=None, limit=1000, org_id=org_id)
+            rows = await event.page(session, after=None, limit=1000, org_id=org_id, types=types)
         await again()
     return [row.id for row in rows]
 
@@ -264,3 +269,36 @@ async def test_rule_is_told_over_its_own_channels_besides(db: Database) -> None:
 def test_recipients_of_two_organizations_never_share_a_name() -> None:
     assert len({recipient_of(None, "kim"), recipient_of("org_1", "kim"), recipient_of("org_1", "Kim")}) == 2
     assert SEALER.seals
+
+
+async def test_one_look_tells_alerts_and_starts_escalations_and_digests(db: Database) -> None:
+    org = await an_organization(db)
+    await a_principal(db, org, "ann", Role.OWNER)
+    await a_principal(db, org, "fin", Role.FINANCE)
+    mail = await a_channel(db, org, "fin")
+    await wants(db, org, "fin", {"payout": {mail: Cadence.DAILY}, "alert_critical": {INBOX: Cadence.INSTANT}})
+    called = await raised(db, org, kind="payout.destination_changed", severity="critical")
+    plain = await raised(db, org)
+    resolved = await raised(db, org)
+    async with db.platform() as session:
+        await alert.resolve(session, resolved.key, "kim")
+    (paid,) = await happened(db, org, "payout.paid")
+    client = AsyncMock()
+    work = NotificationActivities(db, client, {}, SEALER)
+    while paid not in {row.source for row in await of(db, org)}:
+        await ActivityEnvironment().run(work.fan_out, FanOut(seconds=0))
+    # Whom its ladder calls, an escalation tells; finance is not on the ladder.
+    assert await told(db, org, called.id) == {("fin", INBOX): "sent"}
+    assert await told(db, org, plain.id) == {("ann", INBOX): "sent"}
+    assert await told(db, org, resolved.id) == {}
+    assert await told(db, org, paid) == {("ann", INBOX): "sent", ("fin", INBOX): "sent", ("fin", mail): "waiting"}
+    (waits,) = [row for row in await of(db, org) if row.status == "waiting"]
+    digest = digest_run(DigestInput(recipient=recipient_of(org, "fin"), digest=waits.digest or ""), org)
+    started = {each.kwargs["id"] for each in client.start_workflow.await_args_list}
+    assert {digest.workflow_id, f"escalation/{called.id}"} <= started
+    assert f"escalation/{plain.id}" not in started
+
+
+async def of(database: Database, org_id: str) -> Sequence[NotificationRow]:
+    async with database.platform() as session:
+        return (await session.scalars(select(NotificationRow).where(NotificationRow.org_id == org_id))).all()
