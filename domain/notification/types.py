@@ -4,6 +4,7 @@ A type tells of events of the outbox, or of alerts. What an organization is told
 nobody reads in a notification what `GET /events` would not show. Alerts bring the sentence that they were raised with.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -388,15 +389,18 @@ def written(kind: str, fact: str, subject: str, data: Mapping[str, JSON], langua
         language: of `domain.mail.LANGUAGES`.
         formats: writes for the same language.
     """
-    values = {name: "" if value is None else str(value) for name, value in data.items()}
+    # Total: one row that later code has no words for must not stop those beside it.
+    values = defaultdict[str, str](str, {name: "" if value is None else str(value) for name, value in data.items()})
     if kind == CODE:
         words = _CODE
     elif fact == "alert":
-        words = _ALERT[values["severity"]]
+        words = _ALERT.get(values["severity"], _ALERT["warning"])
         return Written(
             subject=_line(words[language][0].format_map(values)),
             paragraphs=(_line(values["detail"]), _ABOUT[language].format(subject=subject)),
         )
+    elif fact not in BY_FACT:
+        return Written(subject=_line(fact), paragraphs=(_ABOUT[language].format(subject=subject),))
     else:
         words = BY_FACT[fact].facts[fact]
         for name in _MONEY_FIELDS:

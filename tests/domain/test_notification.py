@@ -223,6 +223,12 @@ def test_what_somebody_named_a_rule_stays_in_its_line() -> None:
     assert type_of_alert("somebody's", "critical") is BY_NAME["alert_critical"]
 
 
+def test_what_later_code_has_no_words_for_stops_nothing() -> None:
+    assert written("gone", "no.longer", "po_1", {}, "en", formats_of("en")).subject == "no.longer"
+    assert written("payout", "payout.paid", "po_1", {}, "en", formats_of("en")).subject == "Payout of"
+    assert written("alert_warning", "alert", "po_1", {}, "de", formats_of("de")).subject == "Warnung:"
+
+
 def test_code_and_digest_have_words() -> None:
     code = written(CODE, CODE, "nch_1", {"code": "012345"}, "de", formats_of("de"))
     assert "012345" in code.subject
