@@ -19,7 +19,7 @@ from domain.mail import Purpose
 from domain.notification.channel import INBOX
 from domain.notification.due import Cadence, due
 from domain.notification.preferences import Person
-from domain.notification.types import BY_FACT, BY_NAME, TOLD_BY_EVENT, NotificationType, type_of_alert
+from domain.notification.types import BY_FACT, BY_NAME, TOLD_BY_EVENT, NotificationType, is_told_by_alert, type_of_alert
 from models.alert import Alert
 from models.event import EventRow
 from repositories import alert as alerts
@@ -159,6 +159,8 @@ async def tell_events(session: AsyncSession, *, now: datetime, limit: int) -> To
     contacts = _Contacts(session)
     found: list[New] = []
     for row in rows:
+        if is_told_by_alert(row.type, row.data):
+            continue
         about = about_event(row)
         for person, ways in recipients(about, people[row.org_id]):
             found += rows_of(about, person, await contacts.leave_out(about, person, ways), now)

@@ -37,11 +37,11 @@ from tests.support.notifications import SEALER, a_channel, a_principal, an_organ
 pytestmark = pytest.mark.db
 
 
-async def happened(database: Database, org_id: str, *types: str) -> list[str]:
+async def happened(database: Database, org_id: str, *types: str, **values: Any) -> list[str]:
     """Record the first events of these types of an organization, and return their ids once readers can see them."""
     async with database.platform() as session:
         for each in types:
-            data = CATALOGUE[each].example
+            data = CATALOGUE[each].example | values
             await event.record(session, [Event(type=each, org_id=org_id, subject=new_id("sub"), data=data)])
     rows: Sequence[EventRow] = ()
     # Readers see the last of it once no older transaction of the cluster is open, and other tests have some.
@@ -104,6 +104,16 @@ async def test_event_is_told_once_to_those_whose_role_it_is_for_over_their_verif
     await read_on(db)
     assert await told(db, org, paid) == {("ann", INBOX): "sent", ("ann", mail): "queued", ("fin", INBOX): "sent"}
     assert pending
+
+
+async def test_failed_charge_of_an_invoice_is_left_to_its_alert(db: Database) -> None:
+    org = await an_organization(db)
+    await a_principal(db, org, "ann", Role.OWNER)
+    (of_invoice,) = await happened(db, org, "payment.failed", purpose="invoice")
+    *_, other = await happened(db, org, "payment.failed", purpose="credits")
+    await read_on(db)
+    assert await told(db, org, of_invoice) == {}
+    assert await told(db, org, other) == {("ann", INBOX): "sent"}
 
 
 async def test_two_readers_at_once_tell_everything_once(db: Database) -> None:
