@@ -312,6 +312,7 @@ def make_worker(
             StatementActivities(database, settings.seller, entity=settings.legal_entity).make_statements,
             customers.ensure_customer,
             customers.look_at_cash,
+            customers.look_at_methods,
             CreatorActivities(database, providers.payouts).refresh_creator,
             invoices.record,
             invoices.load,

@@ -1,15 +1,19 @@
 """Makes organizations customers of Stripe, and looks at what they have there."""
 
+import contextlib
+
 from temporalio import activity
 
 from contracts.customer import CustomerInput, CustomerResult
 from contracts.payment import ProviderEventInput, ProviderEventResult
+from domain.access import Actor, Role
 from domain.errors import Invalid, Unavailable
 from domain.money import format_amount
 from providers.payments.base import ProviderRefused
-from providers.payments.stripe.customers import StripeCustomers
-from repositories import alert, customer, provider_event
+from providers.payments.stripe.customers import MethodView, StripeCustomers
+from repositories import alert, audit, customer, provider_event
 from runtime.database import Database
+from services import billing_profile
 from services.customer import ensure_customer
 
 
@@ -37,6 +41,40 @@ class CustomerActivities:
         except ProviderRefused as error:
             raise Invalid(error.detail, code="provider.refused", extra={"reason": error.code}) from error
         return CustomerResult(org_id=message.org_id, customer_ref=ref)
+
+    @activity.defn
+    async def look_at_methods(self, message: ProviderEventInput) -> ProviderEventResult:
+        """Record what only the provider saw happen to a payment method, and keep the country of the card that is used.
+
+        Effect: an audit record, the card's country in the billing profile, and the event is handled.
+        Idempotent by: the event's `handled_at`, read under the lock of the profile.
+        Fails with: an outage of Stripe, which is retried.
+        """
+        if self._customers is None:
+            raise RuntimeError("Stripe is not configured in this worker. Its events wait for its settings.")
+        async with self._database.platform() as session:
+            row = await provider_event.get(session, message.provider, message.event_id)
+            org_id = row and await customer.organization_of(session, row.provider, row.refs)
+            ref = org_id and await customer.ref_of(session, org_id, message.provider)
+        if row is None or not org_id or not ref or row.handled_at is not None:
+            return ProviderEventResult(outcome="unmatched" if row is None else row.status)
+        methods: list[MethodView] = []
+        # Where Stripe refuses to tell, nothing says where the organization is.
+        with contextlib.suppress(ProviderRefused):
+            methods = await self._customers.methods(ref)
+        actor = Actor(principal=row.provider, role=Role.OPERATOR)
+        details = {"event_id": row.event_id, "occurred_at": row.occurred_at.isoformat()}
+        async with self._database.platform() as session:
+            # It locks the profile, so another try of this has ended before the event is read.
+            await billing_profile.note_card_country(session, actor, org_id, methods)
+            held = await provider_event.get(session, message.provider, message.event_id)
+            if held is not None and held.handled_at is None:
+                target = row.refs[0] if row.refs else row.event_id
+                await audit.record(session, actor, row.type, target, details, org_id)
+                await provider_event.mark(
+                    session, row.provider, [row.event_id], status="handled", payment_id=None, handled=True
+                )
+        return ProviderEventResult(outcome="handled")
 
     @activity.defn
     async def look_at_cash(self, message: ProviderEventInput) -> ProviderEventResult:

@@ -12,10 +12,9 @@ from contracts.payment import (
     UnhandledEvents,
 )
 from contracts.runs import payment_news, subscription_news
-from domain.access import Actor, Role
 from domain.payment.event_types import Handling, handling_of
 from models.provider_event import ProviderEventRow
-from repositories import audit, creator_account, customer, payment, provider_event, subscription
+from repositories import creator_account, customer, payment, provider_event, subscription
 from runtime import reach
 from runtime.database import Database
 
@@ -32,9 +31,10 @@ class InboxActivities:
     async def dispatch(self, message: DispatchProviderEvent) -> ProviderEventResult:
         """Signal the payment that an event is about, or do what the event is for.
 
-        Effect: a signal to the payment's run, which is started when it has ended; or an audit record; and the event's
-            status. `handled_at` of an event that went to a payment is set by the payment's own transaction. One that
-            is about a customer's cash is left to `look_at_cash`, one about a creator's account to `refresh_creator`.
+        Effect: a signal to the payment's run, which is started when it has ended; and the event's status. `handled_at`
+            of an event that went to a payment is set by the payment's own transaction. One about a customer's cash is
+            left to `look_at_cash`, one about a payment method to `look_at_methods`, one about a creator's account to
+            `refresh_creator`.
         Idempotent by: the event's `handled_at`. A second signal only makes the payment look again.
         Fails with: nothing that is final.
         """
@@ -44,7 +44,7 @@ class InboxActivities:
                 # No row: the books were set back behind it, and the provider is asked by the payment itself.
                 return ProviderEventResult(outcome="unmatched" if row is None else row.status)
             handling = handling_of(row.provider, row.type)
-            if handling in {Handling.RECORD, Handling.CASH}:
+            if handling in {Handling.METHOD, Handling.CASH}:
                 return await _of_a_customer(session, row, handling)
             if handling is Handling.CREATOR:
                 return await _of_a_creator(session, row)
@@ -101,18 +101,12 @@ async def _without_payment(session: AsyncSession, row: ProviderEventRow, *, last
 
 
 async def _of_a_customer(session: AsyncSession, row: ProviderEventRow, handling: Handling) -> ProviderEventResult:
-    """Write into the audit trail what only the provider saw happen; cash is looked at by the run, a while later."""
+    """Leave what a customer of ours has there to the run, which asks the provider."""
     org_id = await customer.organization_of(session, row.provider, row.refs)
     if org_id is None:
         await _mark(session, row, "unmatched", handled=True)
         return ProviderEventResult(outcome="unmatched")
-    if handling is Handling.CASH:
-        return ProviderEventResult(outcome=handling.value)
-    actor = Actor(principal=row.provider, role=Role.OPERATOR)
-    details = {"event_id": row.event_id, "occurred_at": row.occurred_at.isoformat()}
-    await audit.record(session, actor, row.type, row.refs[0] if row.refs else row.event_id, details, org_id)
-    await _mark(session, row, "handled", handled=True)
-    return ProviderEventResult(outcome="handled")
+    return ProviderEventResult(outcome=handling.value)
 
 
 async def _of_a_creator(session: AsyncSession, row: ProviderEventRow) -> ProviderEventResult:

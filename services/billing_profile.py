@@ -1,6 +1,6 @@
 """Billing profiles: what an organization says of itself, what a register confirms, and what operators decide."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,7 +17,6 @@ from providers.payments.stripe.customers import MethodView
 from providers.tax.base import Confirmation, VatNumbers, checked
 from repositories import alert, audit, billing_profile, organization
 from repositories.billing_profile import Unconfirmed
-from runtime.database import Database
 
 #: Who writes what the register says later.
 ACTOR = Actor(principal="vat-confirmations", role=Role.OPERATOR)
@@ -135,9 +134,13 @@ async def decide(
     return row
 
 
-async def note_card_country(database: Database, actor: Actor, org_id: str, methods: Iterable[MethodView]) -> None:
-    """Keep the country of the card that an organization pays with by default, as evidence of where it is."""
-    country = next((method.country for method in methods if method.is_default), None)
-    async with database.platform() as session:
-        row = await billing_profile.lock(session, org_id, actor.qualified())
-        row.card_country = country
+async def note_card_country(session: AsyncSession, actor: Actor, org_id: str, methods: Sequence[MethodView]) -> None:
+    """Keep the country of the card that an organization pays with, as evidence of where it is.
+
+    That is the default one, or any where all are of one country: on pages nobody chooses a default.
+    """
+    chosen = [method for method in methods if method.is_default] or methods
+    countries = {method.country for method in chosen if method.country}
+    row = await billing_profile.lock(session, org_id, actor.qualified())
+    row.card_country = countries.pop() if len(countries) == 1 else None
+    await session.flush()

@@ -39,6 +39,10 @@ class ProviderEventWorkflow:
             result = await _dispatch(event, last_try=False)
             if result.outcome == Handling.CASH:
                 return await _look_at_cash(event)
+            if result.outcome == Handling.METHOD:
+                return await workflow.execute_activity_method(
+                    CustomerActivities.look_at_methods, event, **regular_activity("read the payment methods again")
+                )
             if result.outcome == Handling.CREATOR:
                 return await workflow.execute_activity_method(
                     CreatorActivities.refresh_creator, event, **regular_activity("read the creator's account again")

@@ -15,7 +15,7 @@ class Handling(StrEnum):
     """What is done with an event."""
 
     PAYMENT = "payment"  # its payment looks at the provider
-    RECORD = "record"  # it goes into the audit trail of the organization
+    METHOD = "method"  # the organization's audit trail has it, and its payment methods are read again
     CASH = "cash"  # what the organization has there and no payment has used is read, and operators get an alert
     CREATOR = "creator"  # the account of the organization that is paid out is read again
     SUBSCRIPTION = "subscription"  # its subscription looks at the provider
@@ -23,11 +23,11 @@ class Handling(StrEnum):
     IGNORED = "ignored"  # stored, nothing depends on it
 
 
-_P, _R, _C, _W = Handling.PAYMENT, Handling.RECORD, Handling.CASH, Handling.WAITING
+_P, _M, _C, _W = Handling.PAYMENT, Handling.METHOD, Handling.CASH, Handling.WAITING
 _K, _S = Handling.CREATOR, Handling.SUBSCRIPTION
 
 #: What a run is started for; the others are only stored.
-FOR_A_RUN = frozenset({_P, _R, _C, _K, _S})
+FOR_A_RUN = frozenset({_P, _M, _C, _K, _S})
 
 #: By provider: the type, or the beginning of one that ends with a dot.
 _TABLE: Mapping[str, Mapping[str, Handling]] = {
@@ -47,8 +47,8 @@ _TABLE: Mapping[str, Mapping[str, Handling]] = {
         "charge.dispute.": _P,
         "charge.refund.": _P,
         "refund.": _P,
-        "payment_method.attached": _R,
-        "payment_method.detached": _R,
+        "payment_method.attached": _M,
+        "payment_method.detached": _M,
         "cash_balance.": _C,
         "customer_cash_balance_transaction.": _C,
         "account.": _K,

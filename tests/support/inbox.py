@@ -24,6 +24,7 @@ from domain.payment.snapshot import ProviderEvent
 from domain.payment.state import Payment, PaymentStatus
 from models.organization import Organization
 from models.provider_event import ProviderEventRow
+from providers.payments.stripe.customers import MethodView
 from repositories import payment, provider_event
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -73,6 +74,7 @@ class Customers:
     errors: list[Exception] = field(default_factory=list)
     made: dict[str, str] = field(default_factory=dict)
     cash: dict[str, dict[str, int]] = field(default_factory=dict)
+    cards: dict[str, list[MethodView]] = field(default_factory=dict)
 
     async def ensure(self, org_id: str, name: str, *, idempotency_key: str) -> str:
         if self.errors:
@@ -83,6 +85,11 @@ class Customers:
         if self.errors:
             raise self.errors.pop(0)
         return self.cash.get(customer_ref, {})
+
+    async def methods(self, customer_ref: str) -> list[MethodView]:
+        if self.errors:
+            raise self.errors.pop(0)
+        return self.cards.get(customer_ref, [])
 
 
 @dataclass
@@ -178,7 +185,10 @@ async def mailroom_on(env: WorkflowEnvironment, client: Client, database_urls: A
         client,
         task_queue=TASK_QUEUE,
         workflows=[ProviderEventWorkflow, InboxSweepWorkflow, CustomerWorkflow, ListeningPayment],
-        activities=[inbox.dispatch, Sweeps(database, client).events, making.ensure_customer, making.look_at_cash],
+        activities=[
+            *(inbox.dispatch, Sweeps(database, client).events),
+            *(making.ensure_customer, making.look_at_cash, making.look_at_methods),
+        ],
     )
     async with worker:
         yield Mailroom(env, client, database, database_urls.owner, customers)

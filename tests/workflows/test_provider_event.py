@@ -9,7 +9,9 @@ from temporalio.client import WorkflowHandle
 
 from models.alert import Alert
 from models.audit import AuditEntry
+from models.billing_profile import BillingProfile
 from providers.payments.base import ProviderRefused
+from providers.payments.stripe.customers import MethodView
 from repositories import customer as customers
 from repositories import provider_event
 from runtime.identity import new_id
@@ -126,6 +128,31 @@ async def test_payment_method_is_recorded_for_its_organization(event_type, mailr
         (entry,) = list(await session.scalars(select(AuditEntry).where(AuditEntry.target == method)))
     assert (entry.action, entry.principal, entry.details["event_id"]) == (event_type, "stripe", event_id)
     assert (await mailroom.row(event_id)).status == "handled"
+
+
+@pytest.mark.parametrize(
+    ("cards", "kept"),
+    [
+        ([("pm_1", "DE", False)], "DE"),
+        ([("pm_1", "DE", False), ("pm_2", "FR", False)], None),
+        ([("pm_1", "DE", False), ("pm_2", "FR", True)], "FR"),
+        ([], None),
+    ],
+)
+async def test_country_of_the_card_that_is_used_is_kept(cards, kept, mailroom):
+    org_id, customer = await mailroom.organization(), new_id("cus")
+    async with mailroom.database.platform() as session:
+        await customers.add(session, org_id, "stripe", customer)
+    mailroom.customers.cards[customer] = [card(*each) for each in cards]
+    event_id = await mailroom.store("payment_method.attached", refs=("pm_1", customer))
+    assert await outcome_of(mailroom, event_id) == "handled"
+    async with mailroom.database.platform() as session:
+        assert (await session.get(BillingProfile, org_id)).card_country == kept
+
+
+def card(id: str, country: str, is_default: bool) -> MethodView:
+    known = {"type": "card", "brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2040}
+    return MethodView(id=id, is_default=is_default, country=country, **known)
 
 
 async def test_payment_method_of_no_customer_of_ours_is_nobodys(mailroom):

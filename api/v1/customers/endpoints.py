@@ -153,7 +153,8 @@ async def make_default_payment_method(
         await _record(deps, actor, "payment_method.make_default", method_id)
         with provider_errors():
             methods = await stripe.methods(customer)
-        await billing_profile.note_card_country(deps.database, actor, org_id, methods)
+        async with deps.database.platform() as session:
+            await billing_profile.note_card_country(session, actor, org_id, methods)
         return PaymentMethodList(data=[PaymentMethodView.of(method) for method in methods])
 
     return await command.run(act)
@@ -171,7 +172,8 @@ async def detach_payment_method(actor: ActorDep, method_id: str, deps: DepsDep, 
     await _record(deps, actor, "payment_method.detach", method_id)
     with provider_errors():
         methods = await stripe.methods(customer)
-    await billing_profile.note_card_country(deps.database, actor, org_id, methods)
+    async with deps.database.platform() as session:
+        await billing_profile.note_card_country(session, actor, org_id, methods)
 
 
 @router.get("/billing/portal", response_model=PortalView, responses=errors(*_FAULTS, (Conflict, "customer.missing")))

@@ -278,7 +278,8 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
             await customers.set_default(customer, method, idempotency_key=key)
             card = await provider.fingerprint(method) if body.trial else None
             methods = await customers.methods(customer)
-            await billing_profile.note_card_country(deps.database, actor, org_id, methods)
+            async with deps.database.platform() as session:
+                await billing_profile.note_card_country(session, actor, org_id, methods)
     if body.trial and card is None and return_url is None:
         raise Invalid("A trial begins with a card.", extra={"field": "trial"})
     return Subscription(
