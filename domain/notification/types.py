@@ -12,7 +12,6 @@ from domain.access import Role
 from domain.events import JSON
 from domain.mail import Formats, Purpose, Written
 from domain.notification.due import Cadence
-from domain.payment.terms import PurposeKind
 
 _MONEY = frozenset({Role.OWNER, Role.ADMIN, Role.FINANCE})
 _PEOPLE = _MONEY | {Role.MEMBER, Role.AUDITOR}
@@ -351,7 +350,7 @@ TOLD_BY_EVENT = frozenset({"payout.failed", "payment.refund_failed"})
 
 def is_told_by_alert(fact: str, data: Mapping[str, JSON]) -> bool:
     """Tell whether an alert says the same as an event: of a charge of an invoice it also names the next try."""
-    return fact == "payment.failed" and data["purpose"] == PurposeKind.INVOICE.value
+    return fact == "payment.failed" and data["invoice_id"] is not None
 
 
 _MONEY_FIELDS = ("amount", "total", "due_amount", "price")

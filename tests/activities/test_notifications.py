@@ -109,8 +109,8 @@ async def test_event_is_told_once_to_those_whose_role_it_is_for_over_their_verif
 async def test_failed_charge_of_an_invoice_is_left_to_its_alert(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "ann", Role.OWNER)
-    (of_invoice,) = await happened(db, org, "payment.failed", purpose="invoice")
-    *_, other = await happened(db, org, "payment.failed", purpose="credits")
+    (of_invoice,) = await happened(db, org, "payment.failed", invoice_id=new_id("inv"))
+    *_, other = await happened(db, org, "payment.failed", invoice_id=None)
     await read_on(db)
     assert await told(db, org, of_invoice) == {}
     assert await told(db, org, other) == {("ann", INBOX): "sent"}
