@@ -41,21 +41,24 @@ def _acts(terms: Terms, looks: list[Look]) -> list[tuple[datetime, Act | None, S
     return acts
 
 
+@example(
+    Terms(cool_down=timedelta(0), quiet=timedelta(0)),
+    _series([(0, True), (0, False), (0, True), (0, False), (0, True)]),
+)
 @given(TERMS, SERIES)
 def test_never_fires_twice_within_the_window_nor_before_the_figure_was_good_for_the_cool_down(
     terms: Terms, looks: list[Look]
 ) -> None:
-    acts = _acts(terms, looks)
-    fired = [at for at, act, _ in acts if act is Act.FIRE]
+    acts = [act for _, act, _ in _acts(terms, looks)]
+    fired = [number for number, act in enumerate(acts) if act is Act.FIRE]
     for before, after in itertools.pairwise(fired):
         assert terms.quiet is not None
-        assert after - before >= terms.quiet
-        resolved = [at for at, act, _ in acts if act is Act.RESOLVE and before <= at <= after]
-        assert len(resolved) == 1
-        known = [each for each in looks if before < each.at <= resolved[0] and each.bad is not None]
-        ended = max((each.at for each in known if each.bad), default=before)
-        begun = min(each.at for each in known if not each.bad and each.at >= ended)
-        assert resolved[0] - begun >= terms.cool_down
+        assert looks[after].at - looks[before].at >= terms.quiet
+        # By their order and not by their times: several looks may be at one.
+        (resolved,) = [number for number in range(before, after) if acts[number] is Act.RESOLVE]
+        known = [each for each in looks[before : resolved + 1] if each.bad is not None]
+        good = list(itertools.takewhile(lambda each: not each.bad, reversed(known)))
+        assert looks[resolved].at - good[-1].at >= terms.cool_down
 
 
 @given(TERMS, SERIES)
