@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -32,7 +33,7 @@ from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.tax.service import TaxedLine, TaxQuestion, TaxService
 from repositories import alert, audit, billing_run, billing_terms, invoice, meter, organization, usage, usage_bill
 from repositories.command import made_before
-from repositories.invoice import CreditsAtHand
+from repositories.invoice import CreditsAtHand, Finalised
 from repositories.usage_bill import BillSum
 from runtime.database import driver_connection
 from runtime.identity import new_id
@@ -242,7 +243,7 @@ async def _write(
     return await billing_run.invoice(connection, document, prepared.org_id)
 
 
-def _invoice(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datetime) -> dict[str, object]:
+def _worked_out(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datetime) -> tuple[InvoiceRow, Finalised]:
     org_id, month = prepared.org_id, month_text(prepared.period.month)
     command_id = billed_period_key(org_id, month)
     lines = prepared.found.lines
@@ -261,17 +262,20 @@ def _invoice(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datet
         now=now,
     )
     assessed, party = page.taxes.assess(org_id, [line.tax_code for line in lines], now)
-    treatment = page.treatments.get(org_id, assessed)
-    end = invoices.worked_out(
+    return row, invoices.worked_out(
         row,
         lines,
         rules=page.rules,
-        treatment=treatment,
+        treatment=page.treatments.get(org_id, assessed),
         party=party,
         credits=credits,
         command_id=command_id,
         now=now,
     )
+
+
+def _invoice(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datetime) -> dict[str, object]:
+    row, end = _worked_out(prepared, page, credits, now)
     document = invoice.finalised_document(row, end)
     amount = {"amount": format_amount(end.columns["total_minor"], row.currency), "currency": row.currency}
     document["audit"] = {
@@ -281,7 +285,7 @@ def _invoice(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datet
         "details": amount,
     }
     # What is shown at zero is charged no tax that could be wrong.
-    if not treatment.is_proven and any(line.amount_minor for line in lines):
+    if not end.columns["is_proven"] and any(line.amount_minor for line in prepared.found.lines):
         document["alert"] = {
             "id": new_id("alr"),
             "key": f"{invoices.UNPROVEN}:{row.id}",
@@ -345,8 +349,23 @@ async def tell(session: AsyncSession, rows: Sequence[InvoiceRow]) -> None:
         await mail.queue(session, key=invoice_mail_key(row.id), org_id=row.org_id, kind=kind, data=values)
 
 
-async def upcoming(session: AsyncSession, org_id: str, now: datetime) -> Prepared:
-    """Return what an organization would be invoiced for the month that goes on, if it ended now.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upcoming:
+    """The invoice to come.
+
+    Attributes:
+        prepared: what it would be made of.
+        columns: what it would come to by today's taxes and credits, as an invoice has it; empty where it has no lines.
+    """
+
+    prepared: Prepared
+    columns: Mapping[str, Any]
+
+
+async def upcoming(session: AsyncSession, org_id: str, rules: InvoiceRules, now: datetime) -> Upcoming:
+    """Return what an organization would be invoiced for the month that goes on, if it ended now; nothing is written.
+
+    No outside tax service is asked.
 
     Raises:
         NotFound: there is no such organization.
@@ -355,7 +374,11 @@ async def upcoming(session: AsyncSession, org_id: str, now: datetime) -> Prepare
     held = await billing_terms.holding(session, org_id, now)
     period = period_at(now, (held or billing_terms.usual(now.date())).terms.time_zone)
     [prepared] = await prepare(session, [org_id], period.month, now, preview=True)
-    return prepared
+    if not prepared.found.lines:
+        return Upcoming(prepared=prepared, columns={})
+    page = await basis(session, [org_id], rules, now)
+    _, end = _worked_out(prepared, page, page.credits.get(org_id, CreditsAtHand()), now)
+    return Upcoming(prepared=prepared, columns=end.columns)
 
 
 async def order_run(session: AsyncSession, actor: Actor, month: date, now: datetime) -> tuple[BillingRunRow, bool]:

@@ -47,8 +47,12 @@ async def test_invoice_to_come_shows_usage_discount_shortfall_and_items_and_writ
             (f"Minimum commitment {shown['period']}, not used", "90.00"),
             ("Set-up", "7.00"),
         ]
-        sums = [shown[name] for name in ("charges", "discount", "usage", "shortfall", "total")]
+        sums = [shown[name] for name in ("charges", "discount", "usage", "shortfall", "net")]
         assert sums == ["20.00", "0.5000", "10.00", "90.00", "107.00"]
+    await grant(operator, tenant.org_id, "70")
+    shown = good(await tenant.owner.get("/billing/invoices/upcoming"))
+    names = ("net", "granted_credits", "taxed_credits", "subtotal", "tax", "total", "applied_credits", "due")
+    assert [shown[name] for name in names] == ["107.00", "7.00", "0.00", "100.00", "0.00", "100.00", "0.00", "100.00"]
     assert good(await tenant.owner.get("/billing/invoices"))["data"] == []
     [logged] = good(await tenant.owner.get("/usage/logs"))["data"]
     assert (logged["billed_status"], logged["invoice_id"]) == ("unbilled", None)

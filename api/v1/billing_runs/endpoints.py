@@ -51,7 +51,8 @@ async def preview_invoice(
     """Show what the organization would be invoiced if the month ended now."""
     org_id = await known_organization(deps, actor, organization_id)
     async with deps.database.platform() as session:
-        return UpcomingInvoiceView.of(await billing_run.upcoming(session, org_id, datetime.now(UTC)))
+        rules = deps.settings.invoice_rules
+        return UpcomingInvoiceView.of(await billing_run.upcoming(session, org_id, rules, datetime.now(UTC)))
 
 
 @router.post(

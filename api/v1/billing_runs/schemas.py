@@ -11,7 +11,7 @@ from domain.billing_run.period import month_text
 from domain.invoice.lines import MAX_QUANTITY
 from domain.money import format_amount
 from models.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
-from services.billing_run import Prepared
+from services.billing_run import Upcoming
 
 #: A month in a request; `domain.billing_run.period.parse_month` judges it.
 Month = Annotated[str, StringConstraints(max_length=20)]
@@ -119,7 +119,7 @@ class UpcomingLine(ResponseModel):
 
 
 class UpcomingInvoiceView(ResponseModel):
-    """What an organization would be invoiced if the month ended now, before taxes and credits. Nothing is written."""
+    """What an organization would be invoiced if the month ended now, by the taxes and credits of now."""
 
     organization_id: str
     period: str
@@ -132,15 +132,26 @@ class UpcomingInvoiceView(ResponseModel):
     discount: str = Field(description="The volume discount, as a share.")
     usage: str = Field(description="What usage comes to after it.")
     shortfall: str = Field(description="What is missing to the minimum commitment so far.")
-    total: str
+    net: str = Field(description="What the lines come to, before taxes and credits.")
+    granted_credits: str = Field(description="What granted credits would take off before tax.")
+    taxed_credits: str = Field(description="What credits would take off that were taxed when they were sold.")
+    subtotal: str = Field(description="What is left of it without tax.")
+    tax: str
+    total: str = Field(description="With tax.")
+    applied_credits: str = Field(description="What other purchased credits would pay of the total.")
+    due: str = Field(description="What would be left to pay.")
 
     @classmethod
-    def of(cls, prepared: Prepared) -> "UpcomingInvoiceView":
-        """Show what was collected."""
+    def of(cls, coming: Upcoming) -> "UpcomingInvoiceView":
+        """Show what was collected, and what it comes to."""
+        prepared, columns = coming.prepared, coming.columns
         found, period, currency = prepared.found, prepared.period, prepared.version.terms.currency
 
         def own(amount_minor: int) -> str:
             return format_amount(amount_minor, currency)
+
+        def sum_of(name: str) -> str:
+            return own(columns.get(f"{name}_minor", 0))
 
         return cls(
             organization_id=prepared.org_id,
@@ -157,5 +168,12 @@ class UpcomingInvoiceView(ResponseModel):
             discount=f"{found.discount_bps // 10_000}.{found.discount_bps % 10_000:04d}",
             usage=own(found.usage_minor),
             shortfall=own(found.shortfall_minor),
-            total=own(found.total_minor),
+            net=own(found.total_minor),
+            granted_credits=sum_of("granted"),
+            taxed_credits=sum_of("taxed"),
+            subtotal=sum_of("subtotal"),
+            tax=sum_of("tax"),
+            total=sum_of("total"),
+            applied_credits=sum_of("prepaid"),
+            due=own(columns.get("total_minor", 0) - columns.get("prepaid_minor", 0)),
         )
