@@ -147,6 +147,8 @@ async def test_net_terms_leave_pages_and_trials_out_and_are_shown(
     for wrong in ("checkout", "trial"):
         answer = await owner.post("/billing/subscribe", {"plan": "starter", wrong: True}, key=new_key())
         assert refused(answer, 422, "request.invalid")["field"] == wrong
+    other = await owner.post("/billing/subscribe", {"plan": "starter", "currency": "EUR"}, key=new_key())
+    assert refused(other, 422, "request.invalid")["field"] == "currency"
     alone = await owner.post("/billing/subscribe", {"plan": "starter"}, key=new_key())
     refused(alone, 409, "subscription.contact_missing")
     await on(database, tenant.org_id, at=datetime.now(UTC) - timedelta(days=1))

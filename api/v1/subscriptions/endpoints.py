@@ -247,12 +247,13 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
     Raises:
         SubscriptionRefused: `subscription.exists`, `subscription.seats_in_use`, or `subscription.contact_missing`.
         Conflict: `payment.no_method`.
-        Invalid: the plan is not sold, or not so; it has no trial, or there is no way back from a page.
+        Invalid: the plan is not sold, or not so; it has no trial, there is no way back from a page, or the organization
+            is billed in another currency.
     """
     plan = deps.settings.plan_book.get(body.plan)
     agreed = await _agreed(deps, org_id)
     net_days = agreed.net_days if agreed.collection_method is CollectionMethod.SEND_INVOICE else 0
-    terms = terms_of(plan, body.interval, body.currency, agreed.prices_of(plan.name), net_days=net_days)
+    terms = terms_of(plan, body.interval, _currency(body, agreed), agreed.prices_of(plan.name), net_days=net_days)
     for unknown in ("trial", "checkout"):
         if net_days and getattr(body, unknown):
             raise Invalid("On net terms payment is requested: leave this out.", extra={"field": unknown})
@@ -292,6 +293,16 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
         trial_card=card and trial_card(card),
         return_url=return_url,
     )
+
+
+def _currency(body: SubscriptionCreate, agreed: BillingTerms) -> str:
+    """Return the currency of the subscription: one for all that an organization is billed, once terms are agreed."""
+    if body.currency is not None and agreed is not USUAL and body.currency != agreed.currency:
+        raise Invalid(
+            f"The billing terms of the organization are in {agreed.currency}. Leave the currency out.",
+            extra={"field": "currency"},
+        )
+    return body.currency or agreed.currency
 
 
 def _return_url(deps: Deps, body: SubscriptionCreate, plan: Plan) -> str | None:

@@ -21,7 +21,7 @@ class SubscriptionCreate(RequestModel):
 
     plan: PlanName
     interval: Interval = Interval.MONTH
-    currency: Currency = "USD"
+    currency: Currency | None = Field(default=None, description="That of the billing terms when left out.")
     checkout: bool = Field(default=False, description="Have the payer enter a method on a page of Stripe's.")
     return_url: ReturnUrl | None = Field(default=None, description="Where the payer returns to from that page.")
     trial: bool = Field(default=False, description="Begin with the plan's trial: once, with a card.")
