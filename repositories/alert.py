@@ -80,12 +80,13 @@ async def raise_alert(
 
 
 def _resolution(by: str) -> Update:
-    # Who resolves has seen it: what counts or lists unseen alerts needs to know of one time only.
+    # Who resolves has seen it: what counts or lists unseen alerts needs to know of one time only. It is never resolved
+    # before it was seen: whoever saw it may have begun later and had the row first.
     return (
         update(Alert)
         .where(Alert.resolved_at.is_(None))
         .values(
-            resolved_at=func.now(),
+            resolved_at=func.greatest(func.now(), Alert.acknowledged_at),
             resolved_by=by,
             acknowledged_at=func.coalesce(Alert.acknowledged_at, func.now()),
             acknowledged_by=func.coalesce(Alert.acknowledged_by, by),
@@ -100,7 +101,7 @@ async def resolve(session: Writes, key: str, by: str) -> None:
 
 #: What `close_cases` does, as a part of a larger statement.
 CLOSE_CASES = f"""
-    UPDATE alerts SET resolved_at = now(), resolved_by = '{BOOKS}',
+    UPDATE alerts SET resolved_at = greatest(now(), acknowledged_at), resolved_by = '{BOOKS}',
         acknowledged_at = coalesce(acknowledged_at, now()), acknowledged_by = coalesce(acknowledged_by, '{BOOKS}')
     WHERE subject = {{subject}} AND kind = ANY({{kinds}}) AND resolved_at IS NULL
 """

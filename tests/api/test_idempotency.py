@@ -284,7 +284,7 @@ async def test_old_keys_are_forgotten(deps: Deps) -> None:
 
 
 async def test_lease_is_renewed_while_the_act_runs(database_urls: DatabaseUrls, tenant: Tenant) -> None:
-    bench = Bench(create_app(settings_for(database_urls, idempotency_lease=timedelta(seconds=1))))
+    bench = Bench(create_app(settings_for(database_urls, idempotency_lease=timedelta(seconds=3))))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(bench.app), base_url="http://bursar.test") as http:
         caller = Caller(http, tenant.owner.token)
         entered, may_end = asyncio.Event(), asyncio.Event()
@@ -298,7 +298,7 @@ async def test_lease_is_renewed_while_the_act_runs(database_urls: DatabaseUrls, 
         key = keyed(new_key())
         first = asyncio.create_task(post(caller, "/acts/a", **key))
         await entered.wait()
-        give_up_at = asyncio.get_running_loop().time() + 1.5  # longer than the lease
+        give_up_at = asyncio.get_running_loop().time() + 3.5  # longer than the lease
         while asyncio.get_running_loop().time() < give_up_at:
             refused(await post(caller, "/acts/a", **key), 409, "idempotency.in_flight")
         may_end.set()
