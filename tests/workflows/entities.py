@@ -616,7 +616,7 @@ WEBHOOK_ENDPOINT = Entity(
     lasts=timedelta(days=3),
     ending="disable",
     states=(
-        State(name="enabled", enter=lambda one: one.reaches("enabled"), left_alone="enabled"),
+        State(name="enabled", enter=EndpointDriver.enabled, left_alone="enabled"),
         State(name="paused", follows="enabled", enter=EndpointDriver.paused, left_alone="paused"),
     ),
     messages=(

@@ -93,6 +93,12 @@ class EndpointDriver:
         while await self.handle.query("version") < (await self.state()).version:
             await again()
 
+    async def enabled(self) -> None:
+        """Reach the state, and the end of the first drain: one that outlives its run would take what comes next."""
+        await self.reaches("enabled")
+        while not await self.drains():
+            await again()
+
     async def signal(self, name: str, **fields: object) -> None:
         await reach.signal(self.stage.client, self.run, name, WebhookEndpointSignal(operator="kim", **fields))
 
