@@ -39,7 +39,7 @@ from workflows.notifications import NotificationsWorkflow
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_a_run_reads_and_sends_for_a_minute(timeskip_env: WorkflowEnvironment) -> None:
+async def test_a_run_reads_and_sends_for_a_minute(idle_server: WorkflowEnvironment) -> None:
     @activity.defn
     async def fan_out(message: FanOut) -> FannedOut:
         return FannedOut(looks=message.seconds, events=3, alerts=1, notifications=7, digests=2)
@@ -48,7 +48,7 @@ async def test_a_run_reads_and_sends_for_a_minute(timeskip_env: WorkflowEnvironm
     async def send_notifications(message: SendNotifications) -> SentNotifications:
         return SentNotifications(tried=message.seconds, sent=50, failed=4, dropped=1)
 
-    client, queue = with_plugin(timeskip_env.client), new_id("queue")
+    client, queue = with_plugin(idle_server.client), new_id("queue")
     workflows, activities = [NotificationsWorkflow], [fan_out, send_notifications]
     async with Worker(client, task_queue=queue, workflows=workflows, activities=activities):
         handle = await client.start_workflow(NotificationsWorkflow.run, id=new_id("run"), task_queue=queue)
@@ -126,10 +126,10 @@ class Person:
     ],
 )
 async def test_a_digest_goes_out_at_its_hour_and_once(
-    cadence: Cadence, at: str | None, expected: str | None, timeskip_env: WorkflowEnvironment, db: Database
+    cadence: Cadence, at: str | None, expected: str | None, idle_server: WorkflowEnvironment, db: Database
 ) -> None:
     person = await Person(db, Clock(zone="Europe/Vienna", digest_hour=8)).begin()
-    client, queue = with_plugin(timeskip_env.client), new_id("queue")
+    client, queue = with_plugin(idle_server.client), new_id("queue")
     work = NotificationActivities(db, Mock(), {}, SEALER)
     async with Worker(client, task_queue=queue, workflows=[DigestWorkflow], activities=[work.close_digest]):
         now = datetime.now(UTC) if at is None else datetime.fromisoformat(at).replace(tzinfo=UTC)
@@ -150,9 +150,9 @@ async def test_a_digest_goes_out_at_its_hour_and_once(
     assert await person.messages() == [sent]
 
 
-async def test_a_digest_follows_its_owner_to_another_zone(timeskip_env: WorkflowEnvironment, db: Database) -> None:
+async def test_a_digest_follows_its_owner_to_another_zone(idle_server: WorkflowEnvironment, db: Database) -> None:
     person = await Person(db, Clock(zone="Pacific/Auckland")).begin()
-    client, queue = with_plugin(timeskip_env.client), new_id("queue")
+    client, queue = with_plugin(idle_server.client), new_id("queue")
     work = NotificationActivities(db, Mock(), {}, SEALER)
     asked: list[datetime | None] = []
 
