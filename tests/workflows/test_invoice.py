@@ -165,7 +165,8 @@ async def test_pages_that_nobody_answers_end_with_an_operator_and_not_with_bad_d
         page.there.status = ProviderStatus.EXPIRED
         with stage.env.with_time_skipping_disabled():
             await page.told()
-    state = await made.reaches("paused")
+    while (state := await made.state()).status != "paused":
+        await made.pass_time(hours=1)
     assert (state.paused_for, state.steps, state.attempts) == ("unanswered", 0, 2)
     assert await made.alerts() == ["failed_payment", "invoice.waits_for_operator"]
     made.store("pm_ok")
