@@ -1,11 +1,9 @@
 """Builds the ASGI application; `server.py` runs it, tests call it."""
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -14,7 +12,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.routing import BaseRoute
 from temporalio.client import Client
 
-from api import errors, pages, reference, unsubscribe
+from api import errors, openapi, pages, reference, unsubscribe
 from api.announcements import Announcements
 from api.auth import current_actor
 from api.background import Background
@@ -30,7 +28,6 @@ from api.middleware import Edge
 from api.pool import StatementPool
 from api.price_desk import PriceDesk
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
-from api.v1.events.schemas import webhooks
 from domain.credits import credit_price
 from providers.notify.webhook import Receivers
 from providers.payments.registry import Providers
@@ -44,9 +41,6 @@ from runtime.temporal import connect
 from services.document_files import Documents
 from services.mail_suppression import Bounces
 from services.unsubscribing import Unsubscribing
-
-if TYPE_CHECKING:
-    pass
 
 log = structlog.get_logger("bursar.api")
 
@@ -132,7 +126,7 @@ def create_app(
     app.include_router(unsubscribe.router)
     app.include_router(codec_router(settings, current_actor))
     errors.install(app)
-    _complete_openapi(app)
+    openapi.install(app)
     app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, metrics=deps.metrics)
     return app
 
@@ -220,7 +214,7 @@ def _flat(
 
     `include_router` would match each request through a tree of routers, once a level; a flat list is matched once.
     """
-    flat = APIRouter(route_class=route_class, generate_unique_id_function=_operation_ids())
+    flat = APIRouter(route_class=route_class, generate_unique_id_function=openapi.operation_id)
     for router in routers:
         for route in router.routes:
             assert isinstance(route, APIRoute)
@@ -229,7 +223,7 @@ def _flat(
                 route.endpoint,
                 response_model=route.response_model,
                 status_code=route.status_code,
-                tags=route.tags,
+                tags=[*openapi.tags_of(route)],
                 dependencies=route.dependencies,
                 summary=route.summary,
                 description=route.description,
@@ -245,30 +239,3 @@ def _flat(
                 openapi_extra=route.openapi_extra,
             )
     return flat.routes
-
-
-def _operation_ids() -> Callable[[APIRoute], str]:
-    """Name operations by their handlers; where several paths share one, the later ones add their path."""
-    taken: dict[str, str] = {}
-
-    def operation_id(route: APIRoute) -> str:
-        name = route.name
-        if taken.setdefault(name, route.path) != route.path:
-            name = f"{name}_{re.sub('[^a-z0-9]+', '_', route.path).strip('_')}"
-        return name
-
-    return operation_id
-
-
-def _complete_openapi(app: FastAPI) -> None:
-    plain = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = plain()
-            errors.document(document)
-            document["webhooks"] = webhooks()
-        assert app.openapi_schema is not None
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]

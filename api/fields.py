@@ -264,3 +264,8 @@ class Page(ResponseModel, Generic[T]):
     next_cursor: str | None = Field(
         default=None, description="Pass it as `cursor` for the next page; null on the last page."
     )
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Name a page after what is on it: a page of `EscrowView` is an `EscrowPage`."""
+        return f"{params[0].__name__.removesuffix('View')}Page"

@@ -20,7 +20,7 @@ from domain.money import CREDIT, parse_amount
 from repositories import action_cost as costs
 from services import action_cost
 
-router = APIRouter(tags=["credits"])
+router = APIRouter(tags=["costs"])
 
 Whose = Annotated[OrganizationId | None, Query(description="For operators: whose prices.")]
 

@@ -22,7 +22,7 @@ from models.alert_rule import AlertRule
 from repositories import alert_rule as rules
 from services import alert_rule as service
 
-router = APIRouter(tags=["alerts"])
+router = APIRouter(tags=["alert_rules"])
 
 _REFUSALS = tuple(
     (Invalid, code)
@@ -51,7 +51,7 @@ async def list_alert_rules(
     return Page(data=[AlertRuleView.of_built_in(rule, org_id, changed.get(rule.name)) for rule in built_in] + own)
 
 
-@router.get("/alert-rules/metrics", response_model=AlertMetricsView)
+@router.get("/alert-rules/metrics", response_model=AlertMetricsView, operation_id="alert_rules.list_metrics")
 async def list_alert_metrics(actor: Actor = require(Permission.READ)) -> AlertMetricsView:
     """List what rules can watch, and how."""
     return AlertMetricsView(data=[MetricView.of(metric) for metric in watched(platform=actor.is_platform)])

@@ -29,7 +29,7 @@ from repositories import spend_control as controls
 from runtime.identity import new_id
 from services import entitlement as entitlements
 
-router = APIRouter(tags=["api keys"])
+router = APIRouter(tags=["api_keys"])
 
 
 def _organization_for(actor: Actor, body: ApiKeyCreate) -> str | None:

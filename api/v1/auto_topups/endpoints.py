@@ -21,7 +21,7 @@ from models.auto_topup import AutoTopUp
 from repositories import alert, audit
 from repositories import auto_topup as auto_topups
 
-router = APIRouter(tags=["credits"])
+router = APIRouter(tags=["auto_topups"])
 
 
 @router.get("/billing/auto-topup", response_model=AutoTopUpView)

@@ -33,9 +33,9 @@ _BALANCE_ERRORS = errors(NotFound)
 _MOVEMENTS = errors(NotFound) | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 
-@router.get("/billing/credits", response_model=BalanceView, responses=_BALANCE_ERRORS)
-@router.get("/payments/credits/balance", response_model=BalanceView, responses=_BALANCE_ERRORS)
-@router.get("/credits/balance", response_model=BalanceView, responses=_BALANCE_ERRORS)
+@router.get("/billing/credits", response_model=BalanceView, responses=_BALANCE_ERRORS, deprecated=True)
+@router.get("/payments/credits/balance", response_model=BalanceView, responses=_BALANCE_ERRORS, deprecated=True)
+@router.get("/credits/balance", response_model=BalanceView, responses=_BALANCE_ERRORS, deprecated=True)
 @router.get("/billing/balance", response_model=BalanceView, responses=_BALANCE_ERRORS)
 @called_directly
 async def get_balance(
@@ -80,7 +80,7 @@ def _position(cursor: str | None) -> Position | None:
         raise bad_cursor() from None
 
 
-@router.get("/credits/transactions", response_model=Page[MovementView], responses=_MOVEMENTS)
+@router.get("/credits/transactions", response_model=Page[MovementView], responses=_MOVEMENTS, deprecated=True)
 @router.get("/billing/transactions", response_model=Page[MovementView], responses=_MOVEMENTS)
 async def list_transactions(
     request: Request,

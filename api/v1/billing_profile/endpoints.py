@@ -18,7 +18,7 @@ from domain.errors import NotFound
 from repositories import billing_profile as profiles
 from services import billing_profile
 
-router = APIRouter(tags=["billing"])
+router = APIRouter(tags=["billing_profile"])
 
 
 @router.get("/billing/profile", response_model=ProfileView, responses=errors(NotFound))
@@ -33,7 +33,9 @@ async def get_billing_profile(
         return view(org_id, await profiles.find(session, org_id))
 
 
-@router.put("/billing/profile", response_model=ProfileView, responses=errors(NotFound))
+@router.put(
+    "/billing/profile", response_model=ProfileView, responses=errors(NotFound), operation_id="billing_profile.set"
+)
 async def put_billing_profile(
     body: ProfileUpdate,
     deps: DepsDep,

@@ -33,7 +33,7 @@ from runtime import reach
 from runtime.identity import new_id
 from services import billing_run
 
-router = APIRouter(tags=["invoices"])
+router = APIRouter(tags=["billing_runs"])
 
 MayRepeat = Annotated[Command, idempotency(required=False)]
 MovesMoney = Annotated[Command, idempotency(required=True)]
@@ -42,7 +42,9 @@ SHOWN = 100
 _LIST = "billing-runs"
 
 
-@router.get("/billing/invoices/upcoming", response_model=UpcomingInvoiceView, responses=errors(NotFound))
+@router.get(
+    "/billing/invoices/upcoming", response_model=UpcomingInvoiceView, responses=errors(NotFound), tags=["invoices"]
+)
 async def preview_invoice(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
@@ -112,6 +114,7 @@ async def get_billing_run(period: str, deps: DepsDep, actor: Actor = require(Per
 
 @router.post(
     "/billing/invoice-items",
+    tags=["invoice_items"],
     status_code=201,
     response_model=InvoiceItemView,
     responses=errors(NotFound, (Conflict, "invoice_item.limit_reached")),
@@ -145,7 +148,9 @@ async def add_invoice_item(
     return await once.run(act, status_code=201)
 
 
-@router.get("/billing/invoice-items", response_model=Page[InvoiceItemView], responses=errors(NotFound))
+@router.get(
+    "/billing/invoice-items", response_model=Page[InvoiceItemView], responses=errors(NotFound), tags=["invoice_items"]
+)
 async def list_invoice_items(
     deps: DepsDep,
     limit: LimitParam = DEFAULT_LIMIT,
@@ -162,6 +167,7 @@ async def list_invoice_items(
 
 @router.delete(
     "/billing/invoice-items/{item_id}",
+    tags=["invoice_items"],
     response_model=InvoiceItemView,
     responses=errors(NotFound, Forbidden, (Conflict, "invoice_item.not_open")),
 )

@@ -19,7 +19,7 @@ from repositories import billing_terms as terms
 from repositories import organization as organizations
 from services import billing_terms
 
-router = APIRouter(tags=["billing terms"])
+router = APIRouter(tags=["billing_terms"])
 
 
 @router.get(

@@ -26,7 +26,7 @@ from repositories import chargeback
 from repositories import payment as payments
 from repositories.chargeback import Position
 
-router = APIRouter(tags=["Payments"])
+router = APIRouter(tags=["chargebacks"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 

@@ -21,7 +21,7 @@ from repositories import audit, creator_account
 from services.creator import ensure_account
 from services.provider_errors import provider_errors
 
-router = APIRouter(tags=["billing"])
+router = APIRouter(tags=["connected_accounts"])
 
 
 async def _payouts(deps: DepsDep) -> PayoutProvider:

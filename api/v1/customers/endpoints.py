@@ -36,7 +36,7 @@ from services import billing_profile
 from services.customer import PROVIDER, ensure_customer
 from services.provider_errors import provider_errors
 
-router = APIRouter(tags=["billing"])
+router = APIRouter(tags=["customers"])
 
 # Who asks is judged first, so these stand first among the parameters.
 Reader = Annotated[Actor, require(Permission.READ)]
@@ -108,7 +108,7 @@ async def create_customer(actor: Payer, deps: DepsDep, stripe: StripeDep, comman
     return await command.run(act)
 
 
-@router.get("/billing/payment-methods", response_model=PaymentMethodList, responses=_ERRORS)
+@router.get("/billing/payment-methods", response_model=PaymentMethodList, responses=_ERRORS, tags=["payment_methods"])
 async def list_payment_methods(
     actor: Reader, deps: DepsDep, stripe: StripeDep, organization_id: OrganizationParam = None
 ) -> PaymentMethodList:
@@ -123,7 +123,7 @@ async def list_payment_methods(
     return PaymentMethodList(data=[PaymentMethodView.of(method) for method in methods])
 
 
-@router.post("/billing/setup-intent", response_model=SetupIntentView, responses=_ERRORS)
+@router.post("/billing/setup-intent", response_model=SetupIntentView, responses=_ERRORS, tags=["payment_methods"])
 async def create_setup_intent(actor: Payer, deps: DepsDep, stripe: StripeDep, command: MayRepeat) -> Response:
     """Create a setup intent to store a payment method for later charges; its secret opens Stripe's form."""
     org_id = acting_organization(actor, None)
@@ -138,7 +138,12 @@ async def create_setup_intent(actor: Payer, deps: DepsDep, stripe: StripeDep, co
     return await command.run(act)
 
 
-@router.put("/billing/payment-methods/{method_id}/default", response_model=PaymentMethodList, responses=_ERRORS)
+@router.put(
+    "/billing/payment-methods/{method_id}/default",
+    response_model=PaymentMethodList,
+    responses=_ERRORS,
+    tags=["payment_methods"],
+)
 async def make_default_payment_method(
     actor: ActorDep, method_id: str, deps: DepsDep, stripe: StripeDep, command: MayRepeat
 ) -> Response:
@@ -160,7 +165,7 @@ async def make_default_payment_method(
     return await command.run(act)
 
 
-@router.delete("/billing/payment-methods/{method_id}", status_code=204, responses=_ERRORS)
+@router.delete("/billing/payment-methods/{method_id}", status_code=204, responses=_ERRORS, tags=["payment_methods"])
 async def detach_payment_method(actor: ActorDep, method_id: str, deps: DepsDep, stripe: StripeDep) -> None:
     """Detach a stored payment method permanently; detaching it again changes nothing."""
     org_id = _payer_of(actor, method_id)

@@ -86,7 +86,12 @@ async def close_department(department_id: str, deps: DepsDep, actor: ActorDep) -
         return DepartmentView.of(await department.close(session, actor, department_id))
 
 
-@router.get("/agents/{agent_id}/attribution", response_model=AttributionView, responses=errors(NotFound, Forbidden))
+@router.get(
+    "/agents/{agent_id}/attribution",
+    response_model=AttributionView,
+    responses=errors(NotFound, Forbidden),
+    tags=["agents"],
+)
 async def get_agent_attribution(agent_id: str, deps: DepsDep, actor: ActorDep) -> AttributionView:
     """Show for which department and project an agent spends."""
     async with deps.session_for(actor) as session:
@@ -97,7 +102,12 @@ async def get_agent_attribution(agent_id: str, deps: DepsDep, actor: ActorDep) -
     return AttributionView.of(row)
 
 
-@router.put("/agents/{agent_id}/attribution", response_model=AttributionView, responses=errors(NotFound, Forbidden))
+@router.put(
+    "/agents/{agent_id}/attribution",
+    response_model=AttributionView,
+    responses=errors(NotFound, Forbidden),
+    tags=["agents"],
+)
 async def set_agent_attribution(agent_id: str, body: AttributionSet, deps: DepsDep, actor: ActorDep) -> AttributionView:
     """Set for which department and project an agent spends; a key of its own attribution goes before it."""
     async with deps.session_for(actor) as session:
@@ -111,6 +121,7 @@ async def set_agent_attribution(agent_id: str, body: AttributionSet, deps: DepsD
 
 @router.put(
     "/api-keys/{key_id}/attribution",
+    tags=["api_keys"],
     response_model=AttributionView,
     responses=errors(NotFound, Forbidden, (Conflict, "api_key.revoked")),
 )

@@ -20,7 +20,7 @@ from domain.money import CREDIT, parse_amount
 from repositories import earnings
 from services import earnings as service
 
-router = APIRouter(tags=["credits"])
+router = APIRouter(tags=["earnings"])
 
 
 @router.get("/credits/earnings", response_model=Page[EarningsView], responses=errors(NotFound))

@@ -66,7 +66,7 @@ from repositories import contract as contracts
 from repositories import escrow as escrows
 from services.level import refuse_exposure
 
-router = APIRouter(tags=["Escrow"])
+router = APIRouter(tags=["escrows"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
@@ -184,7 +184,7 @@ SenderDep = Annotated[_Sender, Depends(_sender)]
     status_code=201,
     response_model=EscrowView,
     responses=_OPENING,
-    operation_id="create_escrow_for_payment",
+    deprecated=True,
 )
 async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) -> Response:
     """Open the escrow of an accepted contract. A contract has one escrow, which can be funded immediately."""
@@ -312,7 +312,9 @@ async def _fund_by_payment(sender: _Sender, escrow: Escrow, payment_id: str, onc
     return await once.run(act)
 
 
-@router.post("/escrows/{escrow_id}/delivery", response_model=EscrowView, responses=_DELIVERING)
+@router.post(
+    "/escrows/{escrow_id}/delivery", response_model=EscrowView, responses=_DELIVERING, operation_id="escrows.deliver"
+)
 async def deliver_work(escrow_id: str, body: Deliver, sender: SenderDep, once: MayRepeat) -> Response:
     """Submit work for review; a new delivery replaces the one under review."""
     escrow = await sender.find(escrow_id, Permission.DELIVER)
@@ -335,7 +337,9 @@ async def _refuse_many(sender: _Sender, escrow: Escrow, once: Command) -> None:
         )
 
 
-@router.post("/escrows/{escrow_id}/validation", response_model=EscrowView, responses=_REFUSALS)
+@router.post(
+    "/escrows/{escrow_id}/validation", response_model=EscrowView, responses=_REFUSALS, operation_id="escrows.validate"
+)
 async def validate_delivery(escrow_id: str, body: Validate, sender: SenderDep, once: MovesMoney) -> Response:
     """Record a validator's score; at or above the contract's threshold the delivery is released."""
     escrow = await sender.find(escrow_id, Permission.VALIDATE)
@@ -349,7 +353,9 @@ async def validate_delivery(escrow_id: str, body: Validate, sender: SenderDep, o
     return await sender.send(once, escrow, "validate", command)
 
 
-@router.post("/escrows/{escrow_id}/approvals", response_model=EscrowView, responses=_SIGNING)
+@router.post(
+    "/escrows/{escrow_id}/approvals", response_model=EscrowView, responses=_SIGNING, operation_id="escrows.approve"
+)
 async def approve_delivery(
     escrow_id: str, sender: SenderDep, once: MovesMoney, body: Approve | None = None
 ) -> Response:
@@ -397,7 +403,9 @@ async def resolve_dispute(escrow_id: str, body: Resolve, sender: SenderDep, once
     return await sender.send(once, escrow, "resolve", command)
 
 
-@router.post("/escrows/{escrow_id}/refunds", response_model=EscrowView, responses=_REFUNDING)
+@router.post(
+    "/escrows/{escrow_id}/refunds", response_model=EscrowView, responses=_REFUNDING, operation_id="escrows.refund"
+)
 async def refund_payer(escrow_id: str, sender: SenderDep, once: MovesMoney, body: Refund | None = None) -> Response:
     """Refund an amount, or all that is held, to the payer, as the payee."""
     escrow = await sender.find(escrow_id, Permission.REFUND)

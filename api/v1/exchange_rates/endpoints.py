@@ -19,7 +19,7 @@ from domain.spend.rate import exchange_rate
 from repositories import spend_rate
 from services import exchange_rate as exchange_rates
 
-router = APIRouter(tags=["spend controls"])
+router = APIRouter(tags=["exchange_rates"])
 
 _LIST = "exchange-rates"
 

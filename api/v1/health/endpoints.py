@@ -113,13 +113,13 @@ async def _answer(question: Coroutine[Any, Any, None]) -> str:
     return "ok"
 
 
-@router.get("/healthz", response_model=Liveness)
+@router.get("/healthz", response_model=Liveness, operation_id="health.live")
 async def healthz() -> Liveness:
     """Report that the process answers, without checking its dependencies."""
     return Liveness(status="ok")
 
 
-@operations.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
+@operations.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}}, operation_id="health.ready")
 async def readyz(deps: DepsDep) -> Response:
     """Tell whether PostgreSQL and Temporal answer; 503 when PostgreSQL does not, without which nothing can be done."""
     postgresql, temporal, age = await asyncio.gather(_postgresql(deps), _temporal(deps), _inbox_oldest(deps))

@@ -21,7 +21,7 @@ from domain.mail import MAX_ADDRESS
 from repositories import mail_suppression as suppressions
 from services import mail_suppression
 
-router = APIRouter(tags=["mail"])
+router = APIRouter(tags=["mail_suppressions"])
 
 _REPORT = {
     "requestBody": {
@@ -40,6 +40,7 @@ class BounceReceipt(ResponseModel):
 
 @router.post(
     "/webhooks/mail-bounces",
+    tags=["webhooks"],
     response_model=BounceReceipt,
     responses=errors(NotFound, BadSignature),
     openapi_extra=_REPORT,

@@ -64,7 +64,7 @@ async def list_notifications(
     return id_page(rows, limit, "ntf", lambda row: NotificationView.of(row, language, formats))
 
 
-@router.post("/notifications/read", response_model=NotificationsReadView)
+@router.post("/notifications/read", response_model=NotificationsReadView, operation_id="notifications.read_many")
 async def read_notifications(
     body: NotificationsRead,
     deps: DepsDep,

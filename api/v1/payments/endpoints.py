@@ -60,7 +60,7 @@ from repositories import tax_receipt as tax_receipts
 from repositories.command import other_request
 from services import document
 
-router = APIRouter(tags=["Payments"])
+router = APIRouter(tags=["payments"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
@@ -186,7 +186,7 @@ async def _tax_receipt(deps: Deps, actor: Actor, payment: Payment, receipt_id: s
 
 
 @router.post("/payments", status_code=201, response_model=PaymentView, responses=_CREATING)
-@router.post("/payments/create", status_code=201, response_model=PaymentView, responses=_CREATING)
+@router.post("/payments/create", status_code=201, response_model=PaymentView, responses=_CREATING, deprecated=True)
 async def create_payment(
     body: PaymentCreate,
     deps: DepsDep,
@@ -207,7 +207,7 @@ async def create_payment(
     return await once.run(act, status_code=201)
 
 
-@router.get("/billing/payments", response_model=Page[PaymentView], responses=errors(NotFound))
+@router.get("/billing/payments", response_model=Page[PaymentView], responses=errors(NotFound), deprecated=True)
 @router.get("/payments", response_model=Page[PaymentView], responses=errors(NotFound))
 async def list_payments(
     deps: DepsDep,

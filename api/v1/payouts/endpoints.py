@@ -55,7 +55,7 @@ from services import payout_schedule as schedules
 from services.payable import shares_of, windows
 from services.provider_errors import provider_errors
 
-router = APIRouter(tags=["billing"])
+router = APIRouter(tags=["payouts"])
 
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 _REFUSALS = (
@@ -69,8 +69,8 @@ _REFUSALS = (
 )
 
 
-@router.get("/billing/earnings", response_model=CreatorEarningsView, responses=errors(NotFound))
-async def show_earnings(
+@router.get("/billing/earnings", response_model=CreatorEarningsView, responses=errors(NotFound), tags=["creators"])
+async def get_earnings(
     deps: DepsDep,
     start_date: StartDate = None,
     end_date: EndDate = None,
@@ -246,7 +246,7 @@ async def give_up_payout(
 
 
 @router.get("/billing/payouts/schedule", response_model=PayoutScheduleView, responses=errors(NotFound))
-async def show_payout_schedule(
+async def get_payout_schedule(
     deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
 ) -> PayoutScheduleView:
     """Show when the organization is paid out without asking, and what became of it last."""
@@ -255,7 +255,12 @@ async def show_payout_schedule(
         return PayoutScheduleView.of(org_id, await payout_schedule.find(session, org_id))
 
 
-@router.put("/billing/payouts/schedule", response_model=PayoutScheduleView, responses=errors(NotFound))
+@router.put(
+    "/billing/payouts/schedule",
+    response_model=PayoutScheduleView,
+    responses=errors(NotFound),
+    operation_id="payouts.set_schedule",
+)
 async def put_payout_schedule(
     body: PayoutScheduleUpdate,
     deps: DepsDep,

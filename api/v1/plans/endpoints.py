@@ -32,7 +32,7 @@ from providers.payments.limits import currencies
 from repositories import organization as organizations
 from services import entitlement as entitlements
 
-router = APIRouter(tags=["billing"])
+router = APIRouter(tags=["plans"])
 
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 
@@ -43,7 +43,7 @@ async def list_plans(deps: DepsDep, _actor: Actor = require(Permission.READ)) ->
     return PlanList(data=[PlanView.of(plan) for plan in deps.settings.plan_book.all if plan.is_sold])
 
 
-@router.get("/billing/config", response_model=ConfigView)
+@router.get("/billing/config", response_model=ConfigView, tags=["billing"])
 async def get_billing_config(deps: DepsDep) -> ConfigView:
     """Return the public settings of a front end: plans, packages, limits and shares. No API key is needed."""
     settings, providers = deps.settings, deps.providers
@@ -69,7 +69,7 @@ async def get_billing_config(deps: DepsDep) -> ConfigView:
     )
 
 
-@router.get("/billing/entitlements", response_model=EntitlementList, responses=errors(NotFound))
+@router.get("/billing/entitlements", response_model=EntitlementList, responses=errors(NotFound), tags=["entitlements"])
 async def list_entitlements(
     deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
 ) -> EntitlementList:
@@ -87,6 +87,7 @@ async def list_entitlements(
 
 @router.get(
     "/billing/entitlements/{entitlement}/check",
+    tags=["entitlements"],
     response_model=EntitlementCheck,
     responses=errors(NotFound, LimitReached, EntitlementMissing),
 )

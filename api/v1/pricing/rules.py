@@ -22,7 +22,7 @@ from repositories import audit
 from repositories import pricing as rows
 from services import pricing
 
-router = APIRouter(tags=["pricing"])
+router = APIRouter(tags=["pricing_rules"])
 
 _REFUSALS = (
     *("pricing.rule_invalid", "pricing.floor_above_ceiling", "pricing.unknown_zone", "pricing.total_falls"),
@@ -80,7 +80,9 @@ async def list_rules(
         return id_page(found, limit, "prl", RuleView.of)
 
 
-@router.post("/pricing/rules/dry-run", response_model=DryRunView, responses=_WRITE)
+@router.post(
+    "/pricing/rules/dry-run", response_model=DryRunView, responses=_WRITE, operation_id="pricing_rules.dry_run"
+)
 async def try_rule(
     body: DryRunCreate,
     deps: DepsDep,
@@ -135,7 +137,13 @@ async def end_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permissio
         return RuleView.of(await pricing.end(session, actor, rule_id))
 
 
-@router.get("/pricing/agents/{agent_id}", response_model=AgentPricingView, responses=errors(NotFound))
+@router.get(
+    "/pricing/agents/{agent_id}",
+    response_model=AgentPricingView,
+    responses=errors(NotFound),
+    tags=["pricing"],
+    operation_id="pricing.get_agent_pricing",
+)
 async def get_agent_pricing(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentPricingView:
     """Read what an agent's organization says of its prices. For that organization and the platform."""
     async with deps.session_for(actor) as session:
@@ -146,7 +154,13 @@ async def get_agent_pricing(agent_id: str, deps: DepsDep, actor: ActorDep) -> Ag
         return AgentPricingView.of(agent_id, await rows.terms_of_agent(session, agent_id))
 
 
-@router.put("/pricing/agents/{agent_id}", response_model=AgentPricingView, responses=errors(NotFound, Forbidden))
+@router.put(
+    "/pricing/agents/{agent_id}",
+    response_model=AgentPricingView,
+    responses=errors(NotFound, Forbidden),
+    tags=["pricing"],
+    operation_id="pricing.set_agent_pricing",
+)
 async def set_agent_pricing(agent_id: str, body: AgentPricingSet, deps: DepsDep, actor: ActorDep) -> AgentPricingView:
     """Set how many jobs an agent works on at once, how many calls it takes, and whether it bears discounts.
 

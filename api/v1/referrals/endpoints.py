@@ -15,7 +15,7 @@ from domain.access import Actor, Permission
 from domain.errors import NotFound
 from repositories import referral
 
-router = APIRouter(tags=["organizations"])
+router = APIRouter(tags=["referrals"])
 
 
 @router.get("/referrals", response_model=Page[ReferralView], responses=errors(NotFound))

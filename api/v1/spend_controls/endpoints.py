@@ -47,7 +47,7 @@ from repositories.spend import shown_id
 from services import exchange_rate, spend_control
 from services.spend_control import Order
 
-router = APIRouter(tags=["spend controls"])
+router = APIRouter(tags=["spend_controls"])
 
 MayRepeat = Annotated[Command, idempotency(required=False)]
 
@@ -214,6 +214,7 @@ async def list_refusals(
 
 @router.get(
     "/credits/departments/{department_id}/limits",
+    tags=["departments"],
     response_model=DepartmentLimitsView,
     responses=errors(NotFound, Forbidden),
 )
@@ -228,6 +229,7 @@ async def get_department_limits(department_id: str, deps: DepsDep, actor: ActorD
 
 @router.put(
     "/credits/departments/{department_id}/limits",
+    tags=["departments"],
     response_model=DepartmentLimitsView,
     responses=errors(NotFound, Forbidden, _VERSION),
 )

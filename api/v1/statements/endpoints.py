@@ -28,7 +28,7 @@ from repositories import document as documents
 from repositories import statement as statements
 from services import statement
 
-router = APIRouter(tags=["billing"])
+router = APIRouter(tags=["statements"])
 
 Month = Annotated[str, Path(pattern=r"^[0-9]{4}-[0-9]{2}$", description="A month in UTC that has ended, `2026-10`.")]
 InCurrency = Annotated[Currency, Query(description="What earnings are worth something in.")]
@@ -38,7 +38,7 @@ _CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema"
 
 
 @router.get("/billing/statements/{period}", response_model=StatementView, responses=_REFUSALS | _CSV)
-async def show_statement(
+async def get_statement(
     period: Month,
     request: Request,
     deps: DepsDep,
@@ -97,8 +97,8 @@ async def get_correction_pdf(
     return as_pdf(await deps.documents.made(wanted))
 
 
-@router.get("/billing/creators/totals", response_model=CreatorTotals, responses=_CSV)
-async def show_creator_totals(
+@router.get("/billing/creators/totals", response_model=CreatorTotals, responses=_CSV, tags=["creators"])
+async def get_creator_totals(
     request: Request,
     deps: DepsDep,
     year: Annotated[int | None, Query(ge=2000, le=9000, description="In UTC; this year when left out.")] = None,

@@ -64,7 +64,7 @@ from services import billing_profile
 from services.customer import ensure_customer
 from services.provider_errors import provider_errors
 
-router = APIRouter(tags=["billing"])
+router = APIRouter(tags=["subscriptions"])
 
 MISSING = "The organization has no subscription."
 MovesMoney = Annotated[Command, idempotency(required=True)]
@@ -96,7 +96,7 @@ async def get_subscription(
     return SubscriptionView.shown(await _held(deps, org_id))
 
 
-@router.post("/billing/subscribe", status_code=201, response_model=SubscriptionView, responses=_MAKING)
+@router.post("/billing/subscribe", status_code=201, response_model=SubscriptionView, responses=_MAKING, deprecated=True)
 @router.post("/billing/subscription", status_code=201, response_model=SubscriptionView, responses=_MAKING)
 async def create_subscription(
     actor: Subscriber, body: SubscriptionCreate, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
@@ -167,7 +167,7 @@ async def preview_change(
 
 
 @router.delete("/billing/subscription", response_model=SubscriptionView, responses=_COMMANDED)
-@router.post("/billing/cancel", response_model=SubscriptionView, responses=_COMMANDED)
+@router.post("/billing/cancel", response_model=SubscriptionView, responses=_COMMANDED, deprecated=True)
 async def cancel_subscription(
     actor: Subscriber,
     deps: DepsDep,

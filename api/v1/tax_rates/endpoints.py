@@ -17,7 +17,7 @@ from domain.errors import Conflict
 from repositories import tax_rate as tax_rates
 from services import tax_rate
 
-router = APIRouter(tags=["billing"])
+router = APIRouter(tags=["tax_rates"])
 
 
 @router.post("/tax-rates", status_code=201, response_model=TaxRateView, responses=errors((Conflict, "tax.rate_exists")))

@@ -38,7 +38,7 @@ from domain.payment.terms import PaymentTerms
 from domain.topup import for_checkout, named
 from repositories import credit_lot as lots
 
-router = APIRouter(tags=["Payments"])
+router = APIRouter(tags=["topups"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 
@@ -48,8 +48,12 @@ _CHARGING = errors(*CREATING, (Conflict, "payment.no_method"))
 MakeTerms = Callable[[], Awaitable[PaymentTerms]]
 
 
-@router.post("/payments/credits/purchase", status_code=201, response_model=TopUpView, responses=_BUYING)
-@router.post("/billing/topup", status_code=201, response_model=TopUpView, responses=_BUYING)
+@router.post(
+    "/payments/credits/purchase", status_code=201, response_model=TopUpView, responses=_BUYING, deprecated=True
+)
+@router.post(
+    "/billing/topup", status_code=201, response_model=TopUpView, responses=_BUYING, operation_id="topups.create"
+)
 async def top_up(
     body: TopUp, deps: DepsDep, temporal: TemporalDep, once: MovesMoney, actor: Actor = require(Permission.PAY)
 ) -> Response:
@@ -62,13 +66,19 @@ async def top_up(
     return await _begin(deps, temporal, actor, once, wanted, lambda made: _without_blanks(topup_view(made)))
 
 
-@router.get("/billing/credit-packages", response_model=PackageList)
+@router.get("/billing/credit-packages", response_model=PackageList, tags=["credit_packages"])
 async def list_credit_packages(deps: DepsDep, _actor: Actor = require(Permission.READ)) -> PackageList:
     """List the credit packages for sale."""
     return PackageList(data=[package_view(package) for package in deps.settings.packages])
 
 
-@router.post("/billing/purchase-credits", status_code=201, response_model=TopUpView, responses=_CHARGING)
+@router.post(
+    "/billing/purchase-credits",
+    status_code=201,
+    response_model=TopUpView,
+    responses=_CHARGING,
+    tags=["credit_packages"],
+)
 async def purchase_package(
     body: PurchasePackage,
     deps: DepsDep,
@@ -87,7 +97,13 @@ async def purchase_package(
     return await _begin(deps, temporal, actor, once, wanted, lambda made: _without_blanks(topup_view(made)))
 
 
-@router.post("/billing/credits/purchase", status_code=201, response_model=CheckoutView, responses=_BUYING)
+@router.post(
+    "/billing/credits/purchase",
+    status_code=201,
+    response_model=CheckoutView,
+    responses=_BUYING,
+    tags=["credit_packages"],
+)
 async def check_out_package(
     body: CheckoutPackage,
     deps: DepsDep,
@@ -108,7 +124,9 @@ async def check_out_package(
     return await _begin(deps, temporal, actor, once, wanted, checkout_view)
 
 
-@router.get("/billing/credits/history", response_model=Page[PurchaseView], responses=errors(NotFound))
+@router.get(
+    "/billing/credits/history", response_model=Page[PurchaseView], responses=errors(NotFound), tags=["credit_packages"]
+)
 async def list_purchases(
     deps: DepsDep,
     limit: LimitParam = DEFAULT_LIMIT,

@@ -28,7 +28,7 @@ from repositories import meter as meters
 from repositories.meter import Counted
 from runtime.identity import new_id
 
-router = APIRouter(tags=["usage"])
+router = APIRouter(tags=["meters"])
 
 MayRepeat = Annotated[Command, idempotency(required=False)]
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]

@@ -80,7 +80,7 @@ async def get_usage(
     return Response(shown.model_dump_json(by_alias=True), media_type="application/json")
 
 
-@router.get("/usage/logs", response_model=Page[UsageEventView], responses=errors(NotFound) | _CSV)
+@router.get("/usage/logs", response_model=Page[UsageEventView], responses=errors(NotFound) | _CSV, deprecated=True)
 @router.get("/billing/usage/logs", response_model=Page[UsageEventView], responses=errors(NotFound) | _CSV)
 async def list_usage_events(
     request: Request,

@@ -47,7 +47,7 @@ from runtime.catch_up import catching_up
 from services import webhook_endpoint as service
 from services.webhook_endpoint import NewEndpoint
 
-router = APIRouter(tags=["webhooks out"])
+router = APIRouter(tags=["webhook_endpoints"])
 
 _HERE = errors(NotFound, Forbidden)
 
@@ -217,6 +217,7 @@ async def delete_webhook_endpoint(
 
 @router.post(
     "/webhook-endpoints/{endpoint_id}/rotate-secret",
+    operation_id="webhook_endpoints.rotate_secret",
     response_model=WebhookEndpointCreated,
     responses=errors(NotFound, Forbidden, SecretMissing),
 )
@@ -243,6 +244,7 @@ async def rotate_webhook_secret(
 
 @router.post(
     "/webhook-endpoints/{endpoint_id}/test",
+    operation_id="webhook_endpoints.test",
     status_code=202,
     response_model=WebhookTested,
     responses=errors(NotFound, Forbidden, WrongEndpointState),
@@ -263,6 +265,7 @@ async def try_webhook_endpoint(
 
 @router.post(
     "/webhook-endpoints/{endpoint_id}/replay",
+    operation_id="webhook_endpoints.replay",
     status_code=202,
     response_model=WebhookReplayed,
     responses=errors(NotFound, Forbidden, WrongEndpointState),
@@ -299,7 +302,12 @@ async def replay_webhooks(
     return await _told(deps, seen, partial(command.run, act, status_code=202))
 
 
-@router.get("/webhook-endpoints/{endpoint_id}/deliveries", response_model=Page[WebhookDeliveryView], responses=_HERE)
+@router.get(
+    "/webhook-endpoints/{endpoint_id}/deliveries",
+    response_model=Page[WebhookDeliveryView],
+    responses=_HERE,
+    operation_id="webhook_endpoints.list_deliveries",
+)
 async def list_webhook_deliveries(
     endpoint_id: str,
     deps: DepsDep,
@@ -318,6 +326,7 @@ async def list_webhook_deliveries(
 
 @router.post(
     "/webhook-deliveries/{delivery_id}/retry",
+    operation_id="webhook_endpoints.retry_delivery",
     status_code=202,
     response_model=WebhookDeliveryView,
     responses=errors(NotFound, Forbidden, WrongEndpointState, (Conflict, "webhook.delivered")),

@@ -45,8 +45,12 @@ class WebhookReceipt(ResponseModel):
     duplicate: bool = Field(description="Whether the event was already stored.")
 
 
-@router.post("/billing/stripe/webhook", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY)
-@router.post("/billing/webhooks/stripe", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY)
+@router.post(
+    "/billing/stripe/webhook", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY, deprecated=True
+)
+@router.post(
+    "/billing/webhooks/stripe", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY, deprecated=True
+)
 @router.post("/webhooks/stripe", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY)
 @raw_body
 async def receive_stripe_webhook(request: Request, deps: DepsDep) -> Response:

@@ -1,0 +1,151 @@
+"""The OpenAPI document: what clients are generated from, so its names are as stable as its paths.
+
+An operation is `tag.verb`: the tag is the last one of its route and names a resource, the verb is what its handler's
+name says beside that resource. `list_api_keys` of `api_keys` is `api_keys.list`. A route says `operation_id="…"` where
+its handler's name gives no good verb. Of several paths with one handler all but one are `deprecated`: those are the
+`aliases`, in a tag of their own at the end.
+"""
+
+import re
+from collections.abc import Iterator
+from operator import itemgetter
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api import errors
+from api.v1.events.schemas import webhooks
+
+ALIASES = "aliases"
+
+#: Every tag, in the order of the document.
+TAGS: dict[str, str] = {
+    "organizations": "Tenants: who pays, who is paid, whose keys and contacts these are.",
+    "api_keys": "Keys of principals, each with a role; a secret is shown once.",
+    "departments": "Parts of an organization whose spending is counted and limited by itself.",
+    "projects": "Projects, their deployments, and the slots that deployments take.",
+    "agents": "Agents that work for pay, and the organizations that own them.",
+    "contracts": "Jobs that are awarded to an agent: price, signatories, deadlines, milestones.",
+    "escrows": "Money of a contract that is held until the work is released, refunded, split or cancelled.",
+    "billing": "What an organization has, and every movement of it.",
+    "credits": "Granting, holding and using credits.",
+    "costs": "What an action costs in credits.",
+    "auto_topups": "Credits that are bought by themselves when few are left.",
+    "spend_controls": "Limits of spending in a window of time: by organization, department, project, agent or key.",
+    "usage": "Metered usage: events that are sent, rated and summed up.",
+    "meters": "Meters: usage of agents that is agreed first and charged as it is reported.",
+    "exchange_rates": "Rates by which limits in one currency count spending in another.",
+    "payments": "Payments by card, bank, PayPal or coins, and their refunds.",
+    "topups": "Buying credits.",
+    "credit_packages": "Packages of credits with prices of their own.",
+    "chargebacks": "Payments that a payer disputes at the bank, and the answers to that.",
+    "customers": "The organization as a customer of the payment provider.",
+    "payment_methods": "What an organization pays with.",
+    "plans": "Plans that can be subscribed to.",
+    "entitlements": "What the organization's plan allows.",
+    "subscriptions": "The subscription of an organization to a plan.",
+    "billing_profile": "Name, address and tax numbers for invoices.",
+    "billing_terms": "How an organization is billed: currency, days, time to pay.",
+    "tax_rates": "Rates of tax by country and region.",
+    "invoices": "Invoices, their lines, documents, payments and credit notes.",
+    "invoice_items": "What the next invoice will bill beside the plan and usage.",
+    "billing_runs": "Runs that invoice every organization for a period.",
+    "marketplace": "Agents for sale, and the library of what was bought.",
+    "pricing": "What an agent's work costs now, and quotes that hold a price.",
+    "pricing_rules": "Rules that change prices by demand, reputation, time or volume.",
+    "reputation": "Scores of agents and clients, the evidence behind them, and what they allow.",
+    "referrals": "Organizations that another one brought, and what that earns.",
+    "creators": "What creators have earned by their agents.",
+    "connected_accounts": "Where a creator is paid out to.",
+    "earnings": "Credits that agents earned, and turning them into credits to spend.",
+    "payouts": "Earnings that are paid out.",
+    "statements": "Monthly statements of creators.",
+    "events": "Every fact, as an event of one outbox.",
+    "webhook_endpoints": "Addresses of tenants that events are sent to, signed.",
+    "notifications": "Messages to people, their channels, and what each person wants of them.",
+    "mail_suppressions": "Addresses that take no mail.",
+    "alerts": "What somebody has to look at.",
+    "alert_rules": "When an alert is raised, and who is called.",
+    "approvals": "Acts that a second operator has to approve.",
+    "audit": "Who changed what.",
+    "reconciliation": "Our books compared with the providers'.",
+    "accounting": "Trial balance, profit and loss, balance sheet, journal.",
+    "webhooks": "What providers send here.",
+    "health": "Whether the process lives and can serve.",
+    ALIASES: "Older paths of operations, for clients that were written for them. New clients use the others.",
+}
+
+
+def operation_id(route: APIRoute) -> str:
+    """Name a route's operation, unless the route does so itself."""
+    tag = str(route.tags[-1])
+    if tag == ALIASES:
+        (method,) = route.methods or {""}
+        return f"{ALIASES}.{_words(method, route.path.removeprefix('/api/v1'))}"
+    return f"{tag}.{_verb(route.name, tag)}"
+
+
+def _words(*parts: str) -> str:
+    return re.sub("[^a-z0-9]+", "_", "_".join(parts).lower()).strip("_")
+
+
+def _verb(name: str, tag: str) -> str:
+    """Leave the resource out of a handler's name: `create_api_key` creates, `get_invoice_pdf` gets a PDF."""
+    for noun in (tag, tag.rpartition("_")[2]):
+        rest = re.sub(rf"_{noun.removesuffix('s')}s?(?![a-z])", "", name)
+        if rest != name:
+            return rest
+    return name
+
+
+def tags_of(route: APIRoute) -> list[str]:
+    """Return the one tag of a route: the last that is named, and `aliases` where the path is not the first choice."""
+    return [ALIASES] if route.deprecated else [str(tag) for tag in route.tags[-1:]]
+
+
+def install(app: FastAPI) -> None:
+    """Have the app serve the completed document."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = plain()
+            errors.document(document)
+            name_by_titles(document)
+            used = {tag for methods in document["paths"].values() for each in methods.values() for tag in each["tags"]}
+            document["tags"] = [{"name": tag, "description": text} for tag, text in TAGS.items() if tag in used]
+            document["webhooks"] = webhooks()
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+_SCHEMAS = "#/components/schemas/"
+
+
+def name_by_titles(document: dict[str, Any]) -> None:
+    """Call each schema by its title, which is its class: pydantic writes `Page_EscrowView_` for an `EscrowPage`.
+
+    Raises:
+        ValueError: two schemas would have one name. A client that is generated would have one of them only.
+    """
+    schemas = document["components"]["schemas"]
+    names = {name: str(schema.get("title", name)) for name, schema in schemas.items()}
+    if len(set(names.values())) < len(names) or any("__" in name for name in names):
+        twice = sorted(name for name, title in names.items() if "__" in name or list(names.values()).count(title) > 1)
+        raise ValueError(f"Two schemas of the API have one name. Rename one of {', '.join(twice)}.")
+    document["components"]["schemas"] = {
+        title: schemas[name] for name, title in sorted(names.items(), key=itemgetter(1))
+    }
+    for node in _objects(document):
+        if isinstance(node.get("$ref"), str):
+            node["$ref"] = _SCHEMAS + names[node["$ref"].removeprefix(_SCHEMAS)]
+
+
+def _objects(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+    for part in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _objects(part)
