@@ -428,7 +428,7 @@ async def main() -> None:
         runner=plain,
         settings=settings,
         sender=sender,
-        slack=SlackNotifier(sender, receivers),
+        slack=SlackNotifier(sender, receivers, hooks=settings.slack_url),
     ):
         collector.settle()
         log.info("worker ready", task_queue=TASK_QUEUE)

@@ -39,7 +39,7 @@ from domain.mail import GIVE_UP_AFTER, Formats, Written
 from domain.notification.channel import CODE_LASTS, ChannelKind, ChannelStatus
 from domain.notification.due import Cadence, day_of, digest_at
 from domain.notification.preferences import Preferences
-from domain.notification.types import BY_NAME, CODE, DIGEST, SPELT_OUT, written, written_together
+from domain.notification.types import CODE, DIGEST, SPELT_OUT, written, written_together
 from models.alert import Alert
 from models.notification import NotificationChannel, NotificationRow
 from providers.formats import formats_of
@@ -241,7 +241,7 @@ class NotificationActivities:
         carrier = self._carriers.get(ChannelKind(each.channel.kind))
         if carrier is None:
             return await self._write(row, now, problem=NO_CARRIER)
-        link = self._link(row) if row.kind in BY_NAME else None
+        link = None if row.kind == CODE else self._link(row)
         message = Message(to=(each.to,), language=each.language, words=each.words, unsubscribe=link)
         try:
             said = await carrier.send(message, idempotency_key=f"notification:{row.id}")

@@ -1,7 +1,7 @@
 """The page behind the link in a message that ends messages like it, and the one click of mail clients (RFC 8058).
 
 A GET shows a button and changes nothing, because what scans mails follows links. No key is asked for: the token in the
-link names one type of one channel of one principal, and is good for that alone.
+link names one type, or one cadence of digests, of one channel of one principal, and is good for that alone.
 """
 
 import base64
@@ -85,7 +85,7 @@ async def ask_to_unsubscribe(request: Request, deps: DepsDep, settings: Settings
 @router.post(PATH)
 @raw_body
 async def unsubscribe(request: Request, deps: DepsDep, settings: SettingsDep, token: Token = "") -> HTMLResponse:
-    """Switch the type off that the token names, whatever the body says; again changes nothing."""
+    """Switch off what the token names, whatever the body says; again changes nothing."""
     try:
         wanted = deps.unsubscribing.read(token)
     except NotFound:

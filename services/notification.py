@@ -22,9 +22,16 @@ from domain.notification.channel import (
     digest_of,
     shown,
 )
-from domain.notification.due import Cadence
-from domain.notification.preferences import Preferences, check_somebody_is_told, checked_choices, recipient_of
-from domain.notification.types import BY_NAME, CODE
+from domain.notification.due import DIGESTS, Cadence
+from domain.notification.preferences import (
+    OnlyRecipient,
+    Preferences,
+    check_somebody_is_told,
+    checked_choices,
+    recipient_of,
+)
+from domain.notification.types import BY_NAME, CODE, TYPES
+from domain.slack import HOOKS
 from models.alert import Alert
 from models.notification import NotificationChannel
 from repositories import audit
@@ -48,9 +55,9 @@ class NewChannel:
 
 
 async def create_channel(
-    session: AsyncSession, actor: Actor, wanted: NewChannel, sealer: Sealer, *, now: datetime
+    session: AsyncSession, actor: Actor, wanted: NewChannel, sealer: Sealer, *, hooks: str = HOOKS, now: datetime
 ) -> NotificationChannel:
-    """Make a channel and queue the code that verifies it; once for its command.
+    """Make a channel and queue the code that verifies it; once for its command. `hooks`: what URLs of Slack begin with.
 
     Raises:
         Invalid: nothing can be sent there.
@@ -58,7 +65,7 @@ async def create_channel(
         Conflict: `notification.limit_reached`, `notification.channel_exists`.
         RateLimited: `notification.codes_exhausted`.
     """
-    target = checked_target(wanted.kind, wanted.target)
+    target = checked_target(wanted.kind, wanted.target, hooks=hooks)
     if not sealer.seals:
         raise KeysMissing
     digest, recipient = digest_of(wanted.kind, target), notifications.recipient(actor)
@@ -165,28 +172,37 @@ async def set_preferences(session: AsyncSession, actor: Actor, wanted: Preferenc
 async def unsubscribe(
     session: AsyncSession, *, org_id: str | None, principal: str, channel_id: str, kind: str, now: datetime
 ) -> None:
-    """Switch a type off for one channel of a principal, as a link in a message asks; again changes nothing.
+    """Switch off for one channel of a principal what a link in a message names; again changes nothing.
 
-    Whoever holds the link can do this and nothing more: the caller has checked its signature. It reads nothing, and
-    turns nothing on.
+    That is a type, or by the link in a digest every type that comes over the channel by digests like it. Whoever holds
+    the link can do this and nothing more: the caller has checked its signature. It reads nothing, and turns nothing on.
+    Of a digest, a type that has to reach somebody whom nobody else stands in for stays on.
 
     Args:
         session: of the platform.
         org_id: of the principal; None for the platform's.
         principal: whose channel it is.
         channel_id: `nch_…`.
-        kind: a type of notifications.
+        kind: a type of notifications, or the cadence of a digest.
         now: of the request.
 
     Raises:
         NotFound: the principal has no such channel any more, or there is no such type.
-        OnlyRecipient: somebody has to be told of it, and nobody else would be.
+        OnlyRecipient: somebody has to be told of it, of a digest of all that it holds, and nobody else would be.
     """
     row = await notifications.channel(session, recipient_of(org_id, principal), channel_id)
-    if row is None or kind not in BY_NAME:
+    if row is None or kind not in {*BY_NAME, *DIGESTS}:
         raise NotFound(notifications.NO_CHANNEL)
     held = await notifications.preferences(session, row.recipient)
-    await _set(session, org_id, principal, held.switched_off(kind, channel_id), now=now)
+    kinds = [kind] if kind in BY_NAME else await _in_digests(session, org_id, principal, channel_id, Cadence(kind))
+    refusals = list[OnlyRecipient]()
+    for each in kinds:
+        try:
+            held = await _set(session, org_id, principal, held.switched_off(each, channel_id), now=now)
+        except OnlyRecipient as refusal:
+            refusals.append(refusal)
+    if kinds and len(refusals) == len(kinds):
+        raise refusals[0]
 
 
 async def tell(session: AsyncSession, alert: Alert, roles: Collection[Role], step: str) -> int:
@@ -227,6 +243,17 @@ async def _set(
     check_somebody_is_told(before, after)
     await notifications.put_preferences(session, org_id=org_id, principal=principal, wanted=wanted, now=now)
     return wanted
+
+
+async def _in_digests(
+    session: AsyncSession, org_id: str | None, principal: str, channel_id: str, cadence: Cadence
+) -> list[str]:
+    """Return the types that come over a channel by digests of a cadence."""
+    people = (await notifications.people(session, [org_id]))[org_id]
+    person = next((each for each in people if each.principal == principal.lower()), None)
+    if person is None:
+        return []
+    return [kind.name for kind in TYPES if person.preferences.cadence(kind, channel_id, person.role) is cadence]
 
 
 async def _own(session: AsyncSession, actor: Actor, channel_id: str) -> NotificationChannel:

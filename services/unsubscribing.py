@@ -1,7 +1,7 @@
 """The link in a message that ends messages of its type over its channel: a signed name of the three, and nothing else.
 
 It opens to whoever holds it and does not expire, because a mail is read years later; all that it can do is switch that
-one type off.
+one type off, or those that came by a digest.
 """
 
 import base64
@@ -12,6 +12,8 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from domain.errors import NotFound
+from domain.notification.due import day_of
+from domain.notification.types import DIGEST
 from models.notification import NotificationRow
 from runtime.signing import SIGNATURE_LENGTH, Signer
 
@@ -23,7 +25,10 @@ MAX_TOKEN = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsubscription:
-    """Whom a message went to, over which channel, and of which type it was; `org_id` is None for the platform's."""
+    """Whom a message went to, over which channel, and of which type it was; `org_id` is None for the platform's.
+
+    `kind` is the type of the notification, or the cadence of the digest.
+    """
 
     org_id: str | None
     principal: str
@@ -50,10 +55,9 @@ class Unsubscribing:
         return f"{self._base}{PATH}?token={quote(self.token(wanted))}"
 
     def link_in(self, row: NotificationRow) -> str | None:
-        """Return the link for the message of a notification."""
-        return self.link(
-            Unsubscription(org_id=row.org_id, principal=row.principal, channel_id=row.channel, kind=row.kind)
-        )
+        """Return the link for the message of a notification, or of a digest."""
+        kind = day_of(row.subject)[0].value if row.kind == DIGEST else row.kind
+        return self.link(Unsubscription(org_id=row.org_id, principal=row.principal, channel_id=row.channel, kind=kind))
 
     def token(self, wanted: Unsubscription) -> str:
         """Return what names an unsubscription, signed."""

@@ -40,6 +40,7 @@ class Ports:
     mail_sandbox: int = 8007
     mail_sandbox_smtp: int = 8008
     vies_sandbox: int = 8009
+    slack_sandbox: int = 8010
 
     @classmethod
     def from_environment(cls) -> "Ports":

@@ -30,6 +30,7 @@ class Running:
     litellm_url: str | None = None
     mail_url: str | None = None
     vies_url: str | None = None
+    slack_url: str | None = None
 
     @classmethod
     def read(cls, dev_file: Path) -> "Running":
@@ -53,6 +54,7 @@ class Running:
             litellm_url=dev.get("litellm_url"),
             mail_url=dev.get("mail_url"),
             vies_url=dev.get("vies_url"),
+            slack_url=dev.get("slack_url"),
         )
 
     @property

@@ -1,8 +1,8 @@
 """The stand-ins for providers: which of them run, how, and the settings that point the product at them.
 
 A stand-in runs where the environment names no account of one's own: a key of Stripe, a client id of PayPal, a place to
-receive coins at, or the address of a LiteLLM proxy or of a mail server. Its settings and its state are its part of the
-data directory, so both survive a restart together.
+receive coins at, or the address of a LiteLLM proxy, of a mail server or of Slack. Its settings and its state are its
+part of the data directory, so both survive a restart together.
 """
 
 import json
@@ -22,7 +22,7 @@ from dev.stack.parts import python_environment
 from dev.stack.process import Process, Program
 from dev.stack.seed import write_private
 
-SANDBOXES = ("stripe", "paypal", "chains", "litellm", "mail", "vies")
+SANDBOXES = ("stripe", "paypal", "chains", "litellm", "mail", "vies", "slack")
 BLOCK_SECONDS = 3
 
 #: Each of these names an account of one's own.
@@ -33,6 +33,7 @@ _OWN_ACCOUNT = {
     "litellm": ("BURSAR_LITELLM_URL",),
     "mail": ("BURSAR_MAIL_HOST",),
     "vies": ("BURSAR_VAT_NUMBER", "BURSAR_VIES_URL"),
+    "slack": ("BURSAR_SLACK_URL",),
 }
 #: What nobody wants to wait for on their own machine; the environment may say otherwise.
 _PACE = {
@@ -115,7 +116,7 @@ class Sandboxes:
         self.dev: dict[str, str | None] = dict.fromkeys(
             (
                 *("stripe_api_base", "stripe_control_url", "stripe_api_key", "stripe_webhook_secret"),
-                *("paypal_api_base", "chains_url", "litellm_url", "mail_url", "vies_url"),
+                *("paypal_api_base", "chains_url", "litellm_url", "mail_url", "vies_url", "slack_url"),
             )
         )
         self._data_dir, self._ports, self._api_url, self._environment = data_dir, ports, api_url, environment
@@ -127,6 +128,7 @@ class Sandboxes:
             "litellm": self._add_litellm,
             "mail": self._add_mail,
             "vies": self._add_vies,
+            "slack": self._add_slack,
         }
         for name, add in adding.items():
             if name in wanted - own:
@@ -208,3 +210,9 @@ class Sandboxes:
         # Whoever asks has to be named.
         self.settings |= {"BURSAR_VIES_URL": url, "BURSAR_VAT_NUMBER": "DE129273398"}
         self.dev |= {"vies_url": url}
+
+    def _add_slack(self) -> None:
+        url = f"http://127.0.0.1:{self._ports.slack_sandbox}"
+        self.parts["slack"] = SandboxPart("slack", self._ports.slack_sandbox, self._data_dir, self._environment)
+        self.settings |= {"BURSAR_SLACK_URL": f"{url}/"}
+        self.dev |= {"slack_url": url}

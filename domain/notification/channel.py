@@ -53,8 +53,8 @@ class CodeRefused(Conflict):
     code = "notification.code_refused"
 
 
-def checked_target(kind: ChannelKind, target: str) -> str:
-    """Return where a channel leads, as it is kept.
+def checked_target(kind: ChannelKind, target: str, *, hooks: str = HOOKS) -> str:
+    """Return where a channel leads, as it is kept; `hooks` is what URLs of Slack begin with.
 
     Raises:
         Invalid: no mail can be sent to the address, or the URL is not that of a hook of Slack.
@@ -64,12 +64,15 @@ def checked_target(kind: ChannelKind, target: str) -> str:
             return checked_address(target)
         except Invalid as refusal:
             raise Invalid(refusal.detail, extra={"field": "address"}) from None
-    return checked_hook(target)
+    return checked_hook(target, hooks=hooks)
 
 
 def shown(kind: ChannelKind, target: str) -> str:
     """Return what is shown of where a channel leads: an address, or of a hook what is no secret."""
-    return target if kind is ChannelKind.MAIL else f"{HOOKS}…{target[-4:]}"
+    if kind is ChannelKind.MAIL:
+        return target
+    scheme, _, host, _ = target.split("/", 3)
+    return f"{scheme}//{host}/…{target[-4:]}"
 
 
 def digest_of(kind: ChannelKind, target: str) -> str:

@@ -1,5 +1,6 @@
 """Settings of the processes: databases, Temporal, addresses, limits and logs."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -7,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
+from domain.slack import HOOKS
 from runtime.settings.part import Part
 
 #: How TLS is spoken to PostgreSQL, by the names of libpq.
@@ -33,6 +35,7 @@ class ProcessSettings(Part):
     encryption_keys: SecretStr | None = None
     webhook_keys: SecretStr | None = None
     allow_insecure_webhooks: bool = False
+    slack_url: str = HOOKS
     public_url: str | None = None
     plain_payloads: Literal["accept"] | None = None
     sealed_signals: bool | None = None
@@ -122,6 +125,14 @@ class ProcessSettings(Part):
             or "@" in parts.netloc
         ):
             raise ValueError("It must be a URL such as https://api.example.com, which may have a path.")
+        return url
+
+    @field_validator("slack_url")
+    @classmethod
+    def _is_slack(cls, url: str) -> str:
+        """Refuse every other host: whoever makes a channel would choose where on it messages go."""
+        if url != HOOKS and re.fullmatch(r"http://127\.0\.0\.1:[0-9]{4,5}/", url) is None:
+            raise ValueError(f"It must be {HOOKS}, or a stand-in on this machine such as http://127.0.0.1:8010/.")
         return url
 
     @field_validator("encryption_keys", "webhook_keys")

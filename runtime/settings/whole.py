@@ -11,6 +11,7 @@ from domain.marketplace.use import UseTerms
 from domain.metering.price_map import default_price
 from domain.payment.rules import PaymentRules
 from domain.plan import FREE, PREMIUM
+from domain.slack import HOOKS
 from runtime.settings.billing import BillingSettings
 from runtime.settings.escrow import EscrowSettings
 from runtime.settings.part import PREFIX
@@ -81,8 +82,12 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
 
     @model_validator(mode="after")
     def _real_payments_stay_outside(self) -> "Settings":
-        """Refuse to send webhooks to this machine where real money moves: that is for a developer's own."""
-        if self.allow_insecure_webhooks and (self._stripe_is_live or self._paypal_is_live):
+        """Refuse to tell this machine where real money moves: that is for a developer's own."""
+        if not (self._stripe_is_live or self._paypal_is_live):
+            return self
+        if self.slack_url != HOOKS:
+            raise ValueError("BURSAR_SLACK_URL is a stand-in, and there is a live key of Stripe or PayPal: unset it.")
+        if self.allow_insecure_webhooks:
             raise ValueError(
                 "BURSAR_ALLOW_INSECURE_WEBHOOKS lets webhooks reach this machine, and there is a live key of Stripe or "
                 "PayPal: unset it."

@@ -10,6 +10,7 @@ import pytest
 from api.app import create_app
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.mail import Written
+from domain.notification.types import DIGEST
 from models.notification import NotificationRow
 from providers.notify.base import Message
 from runtime.database import Database
@@ -124,6 +125,29 @@ async def test_what_somebody_must_be_told_stays_and_a_channel_that_is_gone_is_do
     assert await way(owner, chargeback) == "instant"
     gone = await server.post(at(replace(wanted, channel_id=new_id("nch"))), **ONE_CLICK)
     assert gone.status_code == 200
+
+
+async def test_the_link_in_a_digest_switches_off_what_came_by_it_and_keeps_what_somebody_must_be_told(
+    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+) -> None:
+    owner, wanted = told
+    ways = {"payout": "daily", "contract": "weekly", "chargeback": "daily"}
+    types = {kind: {wanted.channel_id: cadence} for kind, cadence in ways.items()}
+    good(await owner.ask("PUT", "/notifications/preferences", json={"types": types}))
+    row = NotificationRow(
+        org_id=wanted.org_id,
+        principal=wanted.principal,
+        channel=wanted.channel_id,
+        kind=DIGEST,
+        subject="daily-2026-11-22",
+    )
+    link = LINKS.link_in(row)
+    assert link is not None
+    for status in (200, 409):
+        # The second time only what has to stay is left.
+        assert (await server.post(link, **ONE_CLICK)).status_code == status
+        found = {kind: await way(owner, replace(wanted, kind=kind)) for kind in ("payout", "contract", "chargeback")}
+        assert found == {"payout": "off", "contract": "weekly", "chargeback": "daily"}
 
 
 def test_a_link_names_what_it_ends_and_needs_an_address_and_a_key() -> None:

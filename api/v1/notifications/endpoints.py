@@ -149,10 +149,11 @@ async def create_notification_channel(
 ) -> Response:
     """Make a channel, which is sent a code. It is used once that code was given back."""
     wanted = NewChannel(kind=body.kind, target=body.target, command_id=command.command_id)
+    sealer, hooks = deps.notification_sealer, deps.settings.slack_url
 
     async def act() -> ChannelView:
         async with deps.database.platform() as session:
-            row = await service.create_channel(session, actor, wanted, deps.notification_sealer, now=datetime.now(UTC))
+            row = await service.create_channel(session, actor, wanted, sealer, hooks=hooks, now=datetime.now(UTC))
             return ChannelView.of(row)
 
     return await command.run(act, status_code=201)
