@@ -94,9 +94,7 @@ def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:
     if settings.litellm_url is not None:
         key = "" if settings.litellm_api_key is None else settings.litellm_api_key.get_secret_value()
         log = LiteLlm(http, settings.litellm_url, key, timeout=2 * settings.provider_timeout)
-    rates = UsageRates(
-        prices=make_price_book(settings), commission_bps=settings.commission_bps, uses=settings.use_terms
-    )
+    rates = UsageRates(prices=make_price_book(settings), uses=settings.use_terms)
     credit = credit_price(settings.credit_price, settings.credit_currency)
     return Metering(log=log, rates=rates, late=settings.usage_late, credit=credit)
 

@@ -51,7 +51,7 @@ class Metering:
     """
 
     log: SpendLog | None = None
-    rates: Rates = field(default_factory=lambda: Rates(prices=PriceBook(), commission_bps=0))
+    rates: Rates = field(default_factory=lambda: Rates(prices=PriceBook()))
     late: timedelta = timedelta(days=35)
     credit: CreditPrice = field(default_factory=lambda: CreditPrice(price=Decimal("0.10"), currency="USD"))
 

@@ -29,6 +29,7 @@ from domain.usage.event import (
     PLATFORM_SOURCE,
     InvalidEvent,
     OtherEvent,
+    UnpaidAgent,
     UnratedEvent,
     UsageEvent,
     check_source,
@@ -44,7 +45,7 @@ from repositories.spend import existing
 from runtime.database import driver_connection
 from services.marketplace_use import Priced
 from services.rating import Rates, Use, rate_uses
-from services.usage_of_agents import ReportedUse, reported_use, sold_to
+from services.usage_of_agents import ReportedUse, reported_use, sold_to, unpaid_agents
 
 _OTHER = "An event with this source and id was accepted before, and said something else. Give each event its own id."
 _COST = ("currency", "cost_pico", "creator_pico", "platform_pico", "rated_by", "price_ref", "creator_org_id")
@@ -150,12 +151,13 @@ class _Context:
     `spends` are those of the organization among the spends that are named; `scopes` what was judged of agent,
     department and project, which many events name alike; `arrears` the terms of an organization that is invoiced
     for its usage, None where it pays with credits. `sold` is what uses cost of the agents of the marketplace that are
-    named, or why they are not sold.
+    named, or why they are not sold, and `unpaid` the agents whose work is paid as such a use only.
     """
 
     delivery: Delivery
     agents: Mapping[str, Agent]
     sold: Mapping[str, Priced | DomainError]
+    unpaid: Mapping[str, UnpaidAgent]
     known: Known
     meters: Mapping[str, Sequence[Meter]]
     spends: Collection[str]
@@ -181,6 +183,7 @@ async def _context(session: AsyncSession, delivery: Delivery, events: Sequence[U
         arrears=held.terms if held is not None and held.terms.mode is UsageMode.ARREARS else None,
         agents=agents,
         sold=await sold_to(session, delivery.org_id, named(PAYEE), terms=delivery.rates.uses, now=delivery.at),
+        unpaid=await unpaid_agents(session, delivery.org_id, agents.values(), now=delivery.at),
         known=await usage.known(session, delivery.org_id, own, departments, named("project_id")),
         meters=meters,
         spends=await existing(session, delivery.org_id, named("spend_id")),
@@ -244,7 +247,7 @@ def _read(delivery: Delivery, document: object) -> UsageEvent | DomainError:
 async def _judge(session: AsyncSession, context: _Context, events: Mapping[UUID, UsageEvent]) -> dict[UUID, _Judged]:
     judged = {digest: _judge_one(context, event, digest) for digest, event in events.items()}
     good = [each for each in judged.values() if each.refusal is None and each.use is None]
-    uses = [_use(context, each) for each in good]
+    uses = [Use(call=each.call, at=each.event.occurred_at) for each in good]
     for each, rated in zip(good, await rate_uses(session, context.delivery.rates, uses), strict=True):
         each.refusal = rated if isinstance(rated, Invalid) else _unrated(each) if rated is None else None
         if each.refusal is None and not isinstance(rated, Invalid):
@@ -286,10 +289,7 @@ def _unrated(judged: _Judged) -> Invalid | None:
     """
     if judged.event.source.startswith(PLATFORM_SOURCE) or all(meter.currency for meter in judged.charging):
         return None
-    return UnratedEvent(
-        "The event is charged what it costs, and reports neither the call of a model nor the work of an agent that has "
-        "a price."
-    )
+    return UnratedEvent("The event is charged what it costs, and does not report the call of a model.")
 
 
 def _judge_one(context: _Context, event: UsageEvent, digest: UUID) -> _Judged:
@@ -303,6 +303,7 @@ def _judge_one(context: _Context, event: UsageEvent, digest: UUID) -> _Judged:
         event = event if call is None else _called(event, call)
         meters = context.meters.get(event.type, ())
         readings = [read(meter, event) for meter in meters]
+        _check_agent(context, event)
         use = reported_use(event, context.sold)
     except DomainError as refusal:
         return _Judged(event=event, digest=digest, refusal=refusal)
@@ -322,11 +323,17 @@ def _with(event: UsageEvent, attributes: Mapping[str, str]) -> UsageEvent:
     return replace(event, attributes={**event.attributes, **attributes}) if attributes else event
 
 
-def _use(context: _Context, judged: _Judged) -> Use:
-    event = judged.event
+def _check_agent(context: _Context, event: UsageEvent) -> None:
+    """Refuse work of another organization's agent that is paid by use where the event neither pays it nor is paid.
+
+    The platform's own collector is told by its callers whose work a call was. It counts the call, which costs what the
+    model costs: refused, it would cost nothing.
+    """
     agent_id = event.get("agent_id")
-    agent = None if agent_id is None else context.agents.get(agent_id)
-    return Use(call=judged.call, quantity=event.data.get("quantity", 1), agent=agent, at=event.occurred_at)
+    is_paid = event.get("spend_id") is not None or event.get(PAYEE) == agent_id
+    refusal = context.unpaid.get(agent_id or "")
+    if refusal is not None and not is_paid and not event.source.startswith(PLATFORM_SOURCE):
+        raise refusal
 
 
 def _attributed(context: _Context, event: UsageEvent) -> UsageEvent:

@@ -4,7 +4,7 @@ Price and share are those of the moment at which the event came in. It is charge
 the spend controls and the credits, is never forced, and its creator has a share once it is paid.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,12 +17,14 @@ from domain.marketplace.sale import shares_of
 from domain.marketplace.use import UseTerms, price_of, units_of
 from domain.usage.call import Cost, cost_of_use, quantity_of
 from domain.usage.charge import Waits
-from domain.usage.event import PAYEE, UsageEvent
+from domain.usage.event import PAYEE, UnpaidAgent, UsageEvent
 from ledger.spends import NewSpend, Spender
+from models.agent import Agent
 from repositories import debt, marketplace
 from repositories import usage_charge as charges
 from runtime.database import driver_connection
 from runtime.identity import new_id
+from services.marketplace import owned_now
 from services.marketplace_use import ACTION, Priced, Used, charge_agreed, priced
 from services.usage_charge import AGAIN, PRINCIPAL, wait
 
@@ -68,12 +70,34 @@ async def sold_to(
 ) -> dict[str, Priced | DomainError]:
     """Return what uses of agents cost an organization now, or why they are not sold to it."""
     found: dict[str, Priced | DomainError] = {}
-    for agent_id in agent_ids:
+    for agent_id in sorted(agent_ids):
         try:
             offer = (await marketplace.get(session, agent_id)).as_offer()
             found[agent_id] = await priced(session, org_id, offer, terms=terms, now=now)
         except DomainError as refusal:
             found[agent_id] = refusal
+    return found
+
+
+async def unpaid_agents(
+    session: AsyncSession, org_id: str, agents: Iterable[Agent], *, now: datetime
+) -> dict[str, UnpaidAgent]:
+    """Return the refusals of agents of others whose work has a price by use, and is not paid unless they are the payee.
+
+    A listing has a price, and nobody's agreement to it: only uses of what is in the library are charged and shared. Who
+    has bought the agent for a price that its uses are part of has paid them.
+    """
+    found = {}
+    for agent in sorted(agents, key=lambda each: each.id):
+        if agent.org_id == org_id or agent.pricing_model != "usage" or agent.price_minor is None:
+            continue
+        owned = await owned_now(session, org_id, agent.id, now)
+        if owned is None or owned.usage_prices is not None:
+            found[agent.id] = UnpaidAgent(
+                f"{agent.id} is paid by use. Add it to the library with POST /marketplace/agents/{agent.id}/purchase, "
+                "and report its work with payee_agent_id, action and quantity.",
+                extra={"field": "data.payee_agent_id", "agent_id": agent.id},
+            )
     return found
 
 
@@ -86,13 +110,17 @@ def reported_use(event: UsageEvent, sold: Mapping[str, Priced | DomainError]) ->
     agent_id = event.get(PAYEE)
     if agent_id is None or event.get("spend_id") is not None:
         return None
-    found = sold[agent_id]
-    if isinstance(found, DomainError):
-        raise found
-    quantity, meter = units_of(quantity_of(event.data.get("quantity", 1))), event.get("action")
-    price_minor = price_of(found.prices, meter, quantity)
+    return use_of(sold[agent_id], event.get("action"), event.data.get("quantity", 1))
+
+
+def use_of(sold: Priced | DomainError, meter: str | None, quantity: object) -> ReportedUse:
+    """Return the use of so many units of a meter, by what `sold_to` has found. Raises as `reported_use`."""
+    if isinstance(sold, DomainError):
+        raise sold
+    units = units_of(quantity_of(quantity))
+    price_minor = price_of(sold.prices, meter, units)
     assert meter is not None
-    return ReportedUse(sold=found, meter=meter, quantity=quantity, price_minor=price_minor)
+    return ReportedUse(sold=sold, meter=meter, quantity=units, price_minor=price_minor)
 
 
 async def charge(

@@ -64,7 +64,7 @@ class Recorder:
         self.database = Database(
             server.url("bursar_api", BOOKS), server.url("bursar_platform", BOOKS), pool_size=1, pre_ping=False
         )
-        self.rates = Rates(prices=PriceBook(), commission_bps=500)
+        self.rates = Rates(prices=PriceBook())
 
     async def prepare(self) -> None:
         """Have the models cost something."""

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from dev.year.world import Caller, Json, World, YearError
+from dev.year.world import TOKEN, Caller, Json, World, YearError
 
 GOOD_CARD, EARLY_CARD, BAD_CARD = "pm_card_visa", "pm_card_bypassPending", "pm_card_chargeCustomerFail"
 BANK = "000123456789"
-#: What a unit of an agent's work costs, in USD, where it is used in arrears.
-UNIT = Decimal("1.25")
+#: What a token of each creator's model costs, in USD, which is used in arrears.
+UNIT = Decimal(TOKEN)
 #: What an agent and a job cost, in credits.
 OFFER, JOB = "150.00", "120.00"
 #: What an agent costs in USD, once and by the month.
@@ -97,8 +97,7 @@ class Market:
         """Register a creator, with agents, and an account for payouts."""
         owner = await self.organization(name)
         assert owner.org_id is not None
-        by_use = {"model": "usage", "amount": str(UNIT), "currency": "USD"}
-        works = await owner.post("/agents", {"name": f"{name} Scout", "visibility": "public", "pricing": by_use})
+        works = await owner.post("/agents", {"name": f"{name} Scout", "visibility": "public"})
         sells = await owner.post("/agents", {"name": f"{name} Writer", "visibility": "public"})
         prized = await owner.post("/agents", {"name": f"{name} Architect", "visibility": "public"})
         watches = await owner.post("/agents", {"name": f"{name} Monitor", "visibility": "public"})
@@ -244,7 +243,7 @@ class Market:
     # Usage ------------------------------------------------------------------------------------------------------------
 
     async def use(self, customer: Customer, creator: Creator, units: int) -> None:
-        """Report work of an agent that the customer pays for at the end of the month."""
+        """Report calls of a model by an agent, which the customer pays for at the end of the month."""
         self._events += 1
         now = self.world.now()
         event = {
@@ -253,7 +252,11 @@ class Market:
             "source": "platform:year",
             "type": "work",
             "time": now.isoformat(),
-            "data": {"agent_id": creator.works, "quantity": units},
+            "data": {
+                "agent_id": creator.works,
+                "model": f"{creator.name} Scout",
+                "usage": {"output_tokens": units},
+            },
         }
         answer = await self.world.operator.post(f"/usage/events?organization_id={customer.org_id}", event)
         if answer["accepted"] != 1:

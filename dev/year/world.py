@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import secrets
 import socket
 from collections.abc import AsyncIterator, Generator, Mapping, Sequence
@@ -38,6 +39,8 @@ from worker import make_worker
 
 Json = dict[str, Any]
 
+#: What a token of any model costs, in USD.
+TOKEN = "1.25"
 #: Timers that are due within so long are let fire together, a little late.
 GRAIN = timedelta(hours=8)
 #: What would find nothing to do here: no proxy of models runs, nobody reserves credits, has limits, alert rules,
@@ -333,6 +336,7 @@ async def running(
                 "BURSAR_RATE_LIMIT": "1000000/minute",
                 "BURSAR_ORGANIZATION_RATE_LIMIT": "1000000/minute",
                 "BURSAR_PRIVATE_PORT": "0",
+                "BURSAR_DEFAULT_MODEL_PRICE": json.dumps({"output_cost_per_token": TOKEN}),
                 # Organizations that one operator registers have nothing to do with each other.
                 "BURSAR_REPUTATION_REGISTRARS": "*",
                 **pointing,

@@ -10,22 +10,12 @@ from domain.errors import Invalid
 from domain.marketplace.sale import Shares
 from domain.metering.adapters import ModelCall, provider_of, read_call
 from domain.metering.amounts import minor_pico, parse_decimal
-from domain.metering.charges import QUANTITY_DECIMALS, PerUnit, rate_quantity
+from domain.metering.charges import QUANTITY_DECIMALS
 from domain.metering.prices import ModelPrice
 from domain.metering.rating import Rated, rate
 from domain.metering.usage import TokenUsage
-from domain.money import CREDIT, scale_of
+from domain.money import CREDIT
 from domain.usage.event import InvalidEvent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentPrice:
-    """What one unit of an agent's work costs, by its listing."""
-
-    agent_id: str
-    creator_org_id: str
-    price_minor: int
-    currency: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,22 +71,6 @@ def quantity_of(given: object) -> Decimal:
         Invalid: it is no quantity.
     """
     return parse_decimal(given, "data.quantity", decimals=QUANTITY_DECIMALS)
-
-
-def cost_by_agent(quantity: Decimal, price: AgentPrice, commission_bps: int) -> Cost:
-    """Return what so many units of an agent's work cost: the commission is the platform's, the rest the creator's."""
-    unit_price = Decimal(price.price_minor).scaleb(-scale_of(price.currency))
-    cost = rate_quantity(quantity, PerUnit(unit_price=unit_price))
-    platform = cost * commission_bps // 10_000
-    return Cost(
-        currency=price.currency,
-        cost_pico=cost,
-        creator_pico=cost - platform,
-        platform_pico=platform,
-        rated_by="agent",
-        price_ref=price.agent_id,
-        creator_org_id=price.creator_org_id,
-    )
 
 
 def cost_of_use(agent_id: str, creator_org_id: str, price_minor: int, shares: Shares) -> Cost:

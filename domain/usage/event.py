@@ -63,6 +63,12 @@ class UnratedEvent(Invalid):
     code = "usage.unrated"
 
 
+class UnpaidAgent(Invalid):
+    """A usage event reports work of another organization's agent that is paid by use, and does not pay it."""
+
+    code = "usage.agent_unpaid"
+
+
 class OtherEvent(Conflict):
     """An event of this source and id was accepted before, and it said something else."""
 

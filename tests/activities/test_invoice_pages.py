@@ -274,7 +274,7 @@ async def test_what_is_in_another_currency_waits_and_operators_are_told_once(pag
         [prepared], _ = await page.read([org])
         async with page.database.platform() as session:
             await billing_run.note_waiting(session, [prepared])
-    assert [line.description for line in prepared.found.lines] == ["Agent Scout: 1 event"]
+    assert [line.description for line in prepared.found.lines] == [f"Model {page.market.model}: 1 event"]
     async with page.database.platform() as session:
         alerts = (await session.scalars(select(Alert.key).where(Alert.kind == "billing.other_currency"))).all()
     assert alerts == [f"billing.other_currency:{org}:EUR"]

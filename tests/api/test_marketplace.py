@@ -24,7 +24,7 @@ from repositories import lot, marketplace_proof, organization_trait, spend, usag
 from runtime.database import Database, driver_connection
 from services.payable import shares_of
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
-from tests.api.metering import event, send, statuses
+from tests.api.metering import event, import_prices, send, statuses
 from tests.api.paying import Written
 from tests.api.spending import balance, grant, limit
 from tests.conftest import DatabaseUrls
@@ -611,6 +611,63 @@ async def test_reported_use_that_is_not_sold_is_invalid(studio: Tenant, buyer: T
     wrong = [reported(studio, "0.5"), reported(studio, 0), reported(studio, action="hour")]
     answer = await send(buyer.owner, *wrong, reported(studio, payee_agent_id="studio"))
     assert statuses(answer) == ["request.invalid"] * 3 + ["usage.invalid_event"]
+
+
+async def listed(studio: Tenant) -> str:
+    """Make an agent whose listing has a price by use, which nobody has agreed to."""
+    body = {"name": "L", "visibility": "public", "pricing": {"model": "usage", "amount": "3", "currency": "CREDIT"}}
+    agent_id: str = good(await studio.owner.post("/agents", body), 201)["id"]
+    return agent_id
+
+
+async def test_who_goes_round_the_library_pays_no_listing_and_is_refused_until_the_creator_has_its_share(
+    studio: Tenant, buyer: Tenant, operator: Caller, database: Database
+) -> None:
+    model, type_ = f"round-{studio.agent_id}", f"task-{studio.agent_id}"
+    await import_prices(database, model, datetime.now(UTC) - timedelta(days=9), output_tokens="0.5")
+    agent, decoy = [await listed(studio) for _ in range(2)]
+    meter = {"name": type_, "event_type": type_, "aggregation": "count"}
+    made_meter = good(await buyer.owner.post("/usage/meters", meter), 201)
+    good(await operator.post(f"/usage/meters/{made_meter['id']}/charge"), 200)
+    paid = {"payee_agent_id": agent, "action": "page"}
+
+    def work(**data: Any) -> dict[str, Any]:
+        return event(type=type_, data={"agent_id": agent, "model": model, "usage": {"output_tokens": 1}, **data})
+
+    unpaid, sent = work(), work(**paid)
+    assert statuses(await send(buyer.owner, unpaid, work(quantity="0.000001"))) == ["usage.agent_unpaid"] * 2
+    for each in (agent, decoy):
+        body = {"model": "usage", "prices": {"page": "3"}}
+        good(await studio.owner.ask("PUT", f"/marketplace/agents/{each}", json=body))
+    wrong = ["usage.agent_unpaid", "marketplace.not_in_library"]
+    assert statuses(await send(buyer.owner, unpaid, sent)) == wrong
+    for each in (agent, decoy):
+        good(await buyer.owner.post(f"/marketplace/agents/{each}/purchase", {}, key=new_key()), 201)
+    other = work(payee_agent_id=decoy, action="page")
+    assert statuses(await send(buyer.owner, unpaid, other, sent)) == [*["usage.agent_unpaid"] * 2, "accepted"]
+    refused(await buyer.owner.post("/usage/estimate", {"agent_id": agent}), 422, "usage.agent_unpaid")
+    shown = good(await buyer.owner.post("/usage/estimate", {"agent_id": agent, "quantity": "2", **paid}))
+    assert (shown["cost"], shown["creator_share"], shown["rated_by"]) == ("6", "5.4", "agent")
+    await charged(database)
+    row = (await logged(buyer.owner))[sent["id"]]
+    # 90 % are the creator's: the marketplace's share, and not what the commission of escrows leaves.
+    assert (row["cost"], row["creator_share"], row["platform_share"]) == ("3", "2.7", "0.3")
+    rows = {
+        each["agent_id"]: each["paid"]["amount"] for each in good(await studio.auditor.get("/credits/earnings"))["data"]
+    }
+    assert (rows[agent], await balance(buyer.owner)) == ("2.70", ("97.00", "0.00"))
+
+
+async def test_agent_that_was_bought_for_a_price_of_which_uses_are_part_is_named_by_them(
+    studio: Tenant, buyer: Tenant
+) -> None:
+    agent = await listed(studio)
+    good(await studio.owner.ask("PUT", f"/marketplace/agents/{agent}", json={"model": "free"}))
+    named_event = event(data={"agent_id": agent})
+    assert statuses(await send(buyer.owner, named_event)) == ["usage.agent_unpaid"]
+    good(await buyer.owner.post(f"/marketplace/agents/{agent}/purchase", {}, key=new_key()), 201)
+    good(await studio.owner.ask("PUT", f"/marketplace/agents/{agent}", json={"model": "free", "status": "retired"}))
+    assert statuses(await send(buyer.owner, named_event)) == ["accepted"]
 
 
 async def test_what_can_be_given_back_is_not_paid_out_at_any_level(

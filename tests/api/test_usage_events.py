@@ -210,7 +210,7 @@ async def test_month_of_an_event_is_made_when_it_is_needed(fresh_database_urls: 
                 org_id=org_id,
                 at=at,
                 late=timedelta(days=35),
-                rates=Rates(prices=PriceBook(), commission_bps=0),
+                rates=Rates(prices=PriceBook()),
             )
             found = await usage.record(session, delivery, [event(time=(at - timedelta(days=34)).isoformat())])
         return [outcome.status for outcome in found]

@@ -1,4 +1,4 @@
-"""What usage costs: by its agent, otherwise by its model, at the price of its time; and what is charged of it."""
+"""What usage costs: by the agent that is paid, otherwise by its model, at the price of its time."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -107,44 +107,35 @@ async def test_refused_event_counts_once_its_model_has_a_price(owner: Caller, da
     assert [row["cost"] for row in await logged(owner)] == ["1.5"]
 
 
-async def test_agent_with_a_price_is_rated_by_it_and_shared_with_its_creator(owner: Caller, stranger: Tenant) -> None:
-    listing = {
-        "name": "Paid",
-        "visibility": "public",
-        "pricing": {"model": "usage", "amount": "0.07", "currency": "USD"},
-    }
-    agent = good(await stranger.owner.post("/agents", listing), 201)["id"]
-    free = good(await stranger.owner.post("/agents", {"name": "Free", "visibility": "public"}), 201)["id"]
-    events = [
-        event(data={"agent_id": agent, "model": "unheard-of", "usage": USED}),
-        event(data={"agent_id": agent, "quantity": "2.5"}),
-        event(data={"agent_id": free, "model": "rated-1", "usage": USED}),
-        event(data={"agent_id": agent, "quantity": -1}),
-        event(data={"agent_id": free}),
-    ]
-    assert statuses(await send(owner, *events)) == [*["accepted"] * 3, "request.invalid", "accepted"]
-    rows = {row["event_id"]: row for row in await logged(owner)}
-    first, second, third, last = (rows[each["id"]] for each in (*events[:3], events[4]))
-    # The commission of the tests' settings is 5 %.
-    assert (first["cost"], first["creator_share"], first["platform_share"]) == ("0.07", "0.0665", "0.0035")
-    assert (first["rated_by"], first["price_ref"], first["usage"]) == ("agent", agent, USED)
-    assert (second["cost"], second["creator_share"]) == ("0.175", "0.16625")
-    assert (third["rated_by"], third["creator_share"]) == ("model", "0")
-    assert (last["cost"], last["rated_by"]) == (None, None)
-    by_agent = {line["group"]: line for line in good(await owner.get("/billing/usage?group_by=agent"))["data"]}
-    assert by_agent[agent]["costs"] == [
-        {"currency": "USD", "cost": "0.245", "creator_share": "0.23275", "platform_share": "0.01225"}
-    ]
+#: Next to nothing, so that it would save money where it took the place of a model's price.
+CHEAP = {"model": "usage", "amount": "0.000001", "currency": "CREDIT"}
 
 
-async def test_agent_that_reports_by_itself_is_rated_by_its_own_price(new_tenant: Any, issue_key: Any) -> None:
-    tenant = await new_tenant("owner")
-    listing = {"name": "Paid", "pricing": {"model": "usage", "amount": "3", "currency": "CREDIT"}}
-    agent = good(await tenant.owner.post("/agents", listing), 201)["id"]
-    caller = await issue_key("agent", tenant.org_id, agent)
-    assert statuses(await send(caller, event())) == ["accepted"]
-    [row] = await logged(tenant.owner)
-    assert (row["agent_id"], row["cost"], row["currency"]) == (agent, "3", "CREDIT")
+async def listed(tenant: Tenant) -> str:
+    body = {"name": "Paid", "visibility": "public", "pricing": CHEAP}
+    agent_id: str = good(await tenant.owner.post("/agents", body), 201)["id"]
+    return agent_id
+
+
+async def test_price_of_a_listing_neither_pays_its_own_organization_nor_takes_the_place_of_the_models(
+    new_tenant: Any, issue_key: Any, operator: Caller, stranger: Tenant
+) -> None:
+    creator = await new_tenant("owner")
+    own, partner = await listed(creator), await listed(stranger)
+    caller = await issue_key("agent", creator.org_id, own)
+    call = {"model": "rated-1", "usage": USED}
+    first, second, third = event(data=call), event(data={**call, "agent_id": own}), event()
+    assert statuses(await send(caller, first, third)) == ["accepted"] * 2
+    assert statuses(await send(creator.owner, second)) == ["accepted"]
+    # What the platform's collector was told by a caller is counted, or the caller would have the call for nothing.
+    collected = event(source="platform:collector", data={**call, "agent_id": partner})
+    of = f"/usage/events?organization_id={creator.org_id}"
+    assert statuses(await send(operator, collected, path=of)) == ["accepted"]
+    rows = {row["event_id"]: row for row in await logged(creator.owner)}
+    for each in (first, second, collected):
+        row = rows[each["id"]]
+        assert (row["rated_by"], row["cost"], row["creator_share"]) == ("model", "0.0043", "0")
+    assert rows[third["id"]]["cost"] is None
 
 
 async def test_run_costs_what_its_events_cost(owner: Caller) -> None:
@@ -186,5 +177,5 @@ async def test_estimate_of_what_cannot_be_rated_says_why(owner: Caller, stranger
     hidden = {"name": "H", "visibility": "private", "pricing": {"model": "usage", "amount": "1", "currency": "USD"}}
     agent = good(await stranger.owner.post("/agents", hidden), 201)["id"]
     refused(await owner.post("/usage/estimate", {"agent_id": agent}), 404, "not_found")
-    shown = good(await stranger.owner.post("/usage/estimate", {"agent_id": agent, "quantity": "3"}))
-    assert (shown["cost"], shown["creator_share"], shown["platform_share"]) == ("3", "2.85", "0.15")
+    # One does not pay oneself.
+    refused(await stranger.owner.post("/usage/estimate", {"agent_id": agent}), 422, "request.invalid")

@@ -99,7 +99,7 @@ async def stage(
         app.router.lifespan_context(app),
         httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
     ):
-        rates = Rates(prices=PriceBook(), commission_bps=500)
+        rates = Rates(prices=PriceBook())
         read = LiteLlm(proxy, address, KEY, timeout=timedelta(seconds=10))
         work = UsageActivities(database, Metering(log=read, rates=rates))
         activities = [work.plan_sync, work.sync_page, work.conclude_sync]

@@ -13,13 +13,13 @@ from domain.access import Actor, Role
 from domain.billing_run.period import period_of
 from domain.billing_terms import BillingTerms, TermsVersion, UsageMode
 from domain.metering.charges import PerUnit, charge_to_json
-from models.agent import Agent
+from domain.metering.prices import make_price
 from models.billing_run import BilledPeriod
 from models.invoice import InvoiceRow
 from models.mail import QueuedMail
 from models.meter import MeterRow
 from models.organization import Organization
-from repositories import billing_terms
+from repositories import billing_terms, model_price
 from repositories.model_price import PriceBook
 from runtime.database import Database
 from runtime.identity import new_id
@@ -29,28 +29,30 @@ from services.usage import Delivery, Status
 
 KIM = Actor(principal="kim", role=Role.OPERATOR)
 NUMBERS = itertools.count(1)
-#: What a unit of the agent's work costs.
+#: What a unit costs.
 UNIT_MINOR = 100
 
 
 class Market:
-    """Organizations, and an agent whose work has a price by usage."""
+    """Organizations, and a model that they call, each token of which is a unit."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.agent_id = ""
+        self.model = ""
 
     async def open(self) -> "Market":
-        """Make the agent, and the organization that it belongs to."""
-        creator = await self.organization()
-        self.agent_id = new_id("agt")
-        priced = {"pricing_model": "usage", "price_minor": UNIT_MINOR, "price_currency": "USD", "visibility": "public"}
+        """Have a model cost what a unit costs."""
+        self.model, since = f"scout-{next(NUMBERS)}-{new_id('run')[-6:]}", datetime(2020, 1, 1, tzinfo=UTC)
+        price = make_price(
+            model=self.model,
+            provider="tests",
+            currency="USD",
+            version=self.model,
+            valid_from=since,
+            tiers={"standard": [(0, {"output_tokens": str(UNIT_MINOR // 100)})]},
+        )
         async with self.database.platform() as session:
-            await session.execute(
-                insert(Agent).values(
-                    id=self.agent_id, org_id=creator, name="Scout", command_id=self.agent_id, created_by="t", **priced
-                )
-            )
+            await model_price.add(session, [price], version=self.model, sha256=self.model, valid_from=since, entries=1)
         return self
 
     async def debtor(self, month: date, **changes: Any) -> str:
@@ -82,8 +84,8 @@ class Market:
         received: datetime | None = None,
         event_id: str | None = None,
     ) -> None:
-        """Report work of the agent; with an id it may be reported again."""
-        data = {"agent_id": self.agent_id, "quantity": units}
+        """Report calls of the model; with an id they may be reported again."""
+        data = {"model": self.model, "usage": {"output_tokens": units}}
         await self.report(org_id, "work", at, data, received=received, event_id=event_id)
 
     async def report(
@@ -110,7 +112,7 @@ class Market:
             org_id=org_id,
             at=received or at,
             late=timedelta(days=40),
-            rates=Rates(prices=PriceBook(), commission_bps=500),
+            rates=Rates(prices=PriceBook()),
         )
         async with self.database.platform() as session:
             [outcome] = await usage.record(session, delivery, [document])

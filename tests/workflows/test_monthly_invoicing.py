@@ -109,13 +109,13 @@ async def test_month_is_invoiced_once_to_everybody_and_reads_without_the_code(bi
     assert (result.invoiced, result.empty, result.failed) == (2, 1, 0)
     [invoice] = await market.invoices(user)
     assert lines(invoice) == [
-        ("Agent Scout: 2 events, less 10 %", 22_50),
+        (f"Model {market.model}: 2 events, less 10 %", 22_50),
         (f"Meter {metered}: 1 event, less 10 %", 3_00),
         ("Set-up", 3_00),
     ]
     assert (invoice.total_minor, invoice.due_at - invoice.issued_at) == (28_50, timedelta(days=14))
     [other] = await market.invoices(committed)
-    assert lines(other) == [("Agent Scout: 1 event", 20_00), ("Minimum commitment 2026-01, not used", 30_00)]
+    assert lines(other) == [(f"Model {market.model}: 1 event", 20_00), ("Minimum commitment 2026-01, not used", 30_00)]
     assert await market.invoices(idle) == []
     assert await market.periods(JANUARY) == {user: "invoiced", committed: "invoiced", idle: "empty"}
     shown = str(await handle.query("__temporal_workflow_metadata"))
@@ -142,9 +142,9 @@ async def test_late_usage_goes_to_the_next_invoice_and_says_so(billing: Billing)
     january, february = await market.invoices(org)
     assert lines(january) == [(f"Meter {metered}: 1 event", 1_00)]
     assert lines(february) == [
-        ("Agent Scout, late usage of 2026-01: 1 event", 3_00),
+        (f"Model {market.model}, late usage of 2026-01: 1 event", 3_00),
         (f"Meter {metered}, late usage of 2026-01: 1 event", 4_00),
-        ("Agent Scout: 1 event", 2_00),
+        (f"Model {market.model}: 1 event", 2_00),
     ]
     await prove_all(billing.urls)
 

@@ -52,7 +52,7 @@ async def test_every_organization_is_charged_to_the_end(
             org_id=org_id,
             at=at,
             late=timedelta(days=1),
-            rates=Rates(prices=PriceBook(), commission_bps=0),
+            rates=Rates(prices=PriceBook()),
         )
         async with database.platform() as session:
             session.add(Organization(id=org_id, name="Acme", tier="free", created_by="test", command_id=org_id))

@@ -99,7 +99,7 @@ async def proxy(address: str, fresh_database_urls: DatabaseUrls) -> AsyncIterato
     await import_prices(database, "synced", NOW - timedelta(days=60), **price)
     async with httpx2.AsyncClient(trust_env=False, timeout=10) as http:
         log = LiteLlm(http, address, KEY, timeout=timedelta(seconds=10))
-        rates = Rates(prices=PriceBook(), commission_bps=500)
+        rates = Rates(prices=PriceBook())
         work = UsageActivities(database, Metering(log=log, rates=rates))
         yield Proxy(address, http, database, work, org_id)
     await prove(fresh_database_urls)

@@ -21,12 +21,13 @@ from contracts.usage import UsageSync
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.usage.call import call_of
-from domain.usage.event import MAX_EVENTS, InvalidEvent, LateEvent, OtherEvent
+from domain.usage.event import MAX_EVENTS, InvalidEvent, LateEvent, OtherEvent, UnpaidAgent
 from repositories import agent as agents
 from runtime import reach
 from services import usage
 from services.rating import Rates, Use, rate_uses
 from services.usage import Delivery, Status
+from services.usage_of_agents import sold_to, unpaid_agents, use_of
 
 router = APIRouter(tags=["usage"])
 
@@ -44,6 +45,7 @@ ForOperators = Annotated[OrganizationId | None, Query(description="For operators
         OtherEvent,
         (Forbidden, "marketplace.not_in_library"),
         (Conflict, "marketplace.not_metered"),
+        UnpaidAgent,
     ),
     openapi_extra=EVENTS_BODY,
 )
@@ -67,7 +69,7 @@ async def send_usage_events(
         org_id=org_id,
         at=datetime.now(UTC),
         late=deps.settings.usage_late,
-        rates=Rates(prices=deps.prices, commission_bps=deps.settings.commission_bps, uses=deps.settings.use_terms),
+        rates=Rates(prices=deps.prices, uses=deps.settings.use_terms),
         key=key,
     )
     async with deps.database.platform() as session:
@@ -94,20 +96,35 @@ def _documents(body: Any) -> tuple[list[object], bool]:
     return body, False
 
 
-@router.post("/usage/estimate", response_model=EstimateView, responses=errors(NotFound, Conflict))
+@router.post(
+    "/usage/estimate",
+    response_model=EstimateView,
+    responses=errors(NotFound, Conflict, UnpaidAgent, (Forbidden, "marketplace.not_in_library")),
+)
 async def estimate_usage(body: EstimateRequest, deps: DepsDep, actor: Actor = require(Permission.READ)) -> EstimateView:
-    """Rate usage without recording it: by the agent's price first, otherwise by the model's, at the time given."""
+    """Rate usage without recording it: by the price of the agent that is paid, otherwise by that of the model.
+
+    An agent's price is the one that the organization has agreed to by adding it to its library.
+    """
+    now = datetime.now(UTC)
     call = call_of(body.model_dump(exclude_none=True))
     async with deps.session_for(actor) as session:
         agent = None if body.agent_id is None else await agents.get(session, body.agent_id)
-    use = Use(call=call, quantity=body.quantity, agent=agent, at=body.at or datetime.now(UTC))
-    rates = Rates(prices=deps.prices, commission_bps=deps.settings.commission_bps)
     async with deps.database.platform() as session:
-        [cost] = await rate_uses(session, rates, [use])
+        if actor.org_id is not None:
+            unpaid = await unpaid_agents(session, actor.org_id, [agent] if agent else [], now=now)
+            if unpaid and body.payee_agent_id != body.agent_id:
+                raise unpaid[body.agent_id or ""]
+            if (payee := body.payee_agent_id) is not None:
+                sold = await sold_to(session, actor.org_id, [payee], terms=deps.settings.use_terms, now=now)
+                return EstimateView.of(use_of(sold[payee], body.action, body.quantity).cost(), call)
+        elif body.payee_agent_id is not None:
+            raise Invalid("An agent is priced for an organization.", extra={"field": "payee_agent_id"})
+        [cost] = await rate_uses(session, Rates(prices=deps.prices), [Use(call=call, at=body.at or now)])
     if isinstance(cost, Invalid):
         raise cost
     if cost is None:
-        raise Invalid("Send model and usage, shape and answer, or an agent that is listed by usage.")
+        raise Invalid("Send model and usage, shape and answer, or payee_agent_id with action.")
     return EstimateView.of(cost, call)
 
 

@@ -311,7 +311,7 @@ class UsageRunView(ResponseModel):
 
 
 class EstimateRequest(RequestModel):
-    """Usage to be rated: a model with its usage, an answer of a vendor, or the work of an agent."""
+    """Usage to be rated: a model with its usage, an answer of a vendor, or the use of an agent of the marketplace."""
 
     model_config = example(model="gpt-4o", usage={"input_tokens": 1200, "output_tokens": 300})
 
@@ -320,7 +320,11 @@ class EstimateRequest(RequestModel):
     usage: dict[str, Any] | None = Field(default=None, description="By unit: `input_tokens`, `output_tokens`, ….")
     shape: SearchText | None = Field(default=None, description="The form of `answer`, such as `openai.chat`.")
     answer: dict[str, Any] | None = Field(default=None, description="What the vendor answered; its usage is enough.")
-    agent_id: AgentId | None = None
+    agent_id: AgentId | None = Field(default=None, description="Whose work it is, as in `data` of an event.")
+    payee_agent_id: AgentId | None = Field(
+        default=None, description="The agent of the library that is used; it is paid by `quantity` units of `action`."
+    )
+    action: SearchText | None = Field(default=None, description="The meter by which `payee_agent_id` is paid.")
     quantity: Amount = "1"
     at: Moment | None = Field(default=None, description="At the prices of this time; now when left out.")
 
