@@ -14,9 +14,9 @@ from domain.errors import DomainError
 from domain.money import format_amount
 from repositories import accounting
 from repositories.accounting import JournalFilter
-from runtime.database import Database
+from runtime.database import Database, one_moment
 from runtime.settings import Settings, read_settings
-from services.accounting import Format, one_moment, written
+from services.accounting import Format, written
 
 
 def run(given: argparse.Namespace) -> int:

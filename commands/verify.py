@@ -31,6 +31,7 @@ from repositories import (
     spend_place,
     statement,
     subscription,
+    summary,
     tax_receipt,
     usage,
     usage_bill,
@@ -41,6 +42,7 @@ from runtime.settings import read_settings
 #: In the order of the report.
 INVARIANTS = (
     *debt.INVARIANTS,
+    *summary.INVARIANTS,
     *escrow.INVARIANTS,
     *credit_lot.INVARIANTS,
     *credit_day.INVARIANTS,

@@ -76,6 +76,7 @@ class Share:
         amount_minor: how much of it, in minor units of `asset`.
         currency: what it leaves in; None for what nobody paid for.
         worth_minor: what came in for it, less the platform's share, in minor units of `currency`.
+        first_in: of pending ones, after how long the first of it can be paid out.
     """
 
     agent_id: str
@@ -84,6 +85,7 @@ class Share:
     amount_minor: int
     currency: str | None
     worth_minor: int
+    first_in: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

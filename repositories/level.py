@@ -35,6 +35,13 @@ _OF_AGENT = text(
     {SEASONED.format(agent=":agent_id", wanted="ladder IS NOT NULL")}
     """
 )
+_OF_AGENTS = text(
+    f"""
+    SELECT g.agent_id, CAST(ladder AS text) AS ladder, rank_e6, evidence_count
+    FROM (SELECT {NEWEST} AS ladder) newest CROSS JOIN unnest(CAST(:agents AS text[])) AS g (agent_id)
+    {SEASONED.format(agent="g.agent_id", wanted="ladder IS NOT NULL")}
+    """
+)
 _OF_ORGANIZATION = text(
     f"""
     SELECT CAST(ladder AS text) AS ladder,
@@ -79,6 +86,14 @@ async def of_agent(session: AsyncSession, agent_id: str) -> tuple[Ladder, Rank]:
     """Return the levels and what ranks an agent for them, in one statement. Needs the platform's role."""
     row = (await session.execute(_OF_AGENT, {"agent_id": agent_id})).one()
     return ladder_of(row.ladder), Rank(share_e6=row.rank_e6 or 0, evidence_count=row.evidence_count or 0)
+
+
+async def of_agents(session: AsyncSession, agents: Sequence[str]) -> dict[str, Level | None]:
+    """Return the level of each agent, in one statement; None without levels. Needs the platform's role."""
+    rows = (await session.execute(_OF_AGENTS, {"agents": list(agents)})).all()
+    ladder = ladder_of(rows[0].ladder) if rows else Ladder()
+    ranks = {row.agent_id: Rank(share_e6=row.rank_e6 or 0, evidence_count=row.evidence_count or 0) for row in rows}
+    return {agent_id: ladder.level_of(rank) for agent_id, rank in ranks.items()}
 
 
 async def of_organization(session: AsyncSession, org_id: str) -> Level | None:

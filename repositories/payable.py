@@ -39,7 +39,11 @@ _LOTS = f"""
         WHEN l.opened_at > g.sales_cutoff AND EXISTS (
             SELECT FROM ledger.transfers t WHERE t.id = l.transfer_id AND t.kind = 'marketplace.sold'
         ) THEN 'pending'
-        ELSE 'available' END AS state
+        ELSE 'available' END AS state,
+        -- For how long it is held back yet: what was sold, longer.
+        l.opened_at - CASE WHEN l.opened_at > g.sales_cutoff AND EXISTS (
+            SELECT FROM ledger.transfers t WHERE t.id = l.transfer_id AND t.kind = 'marketplace.sold'
+        ) THEN g.sales_cutoff ELSE g.cutoff END AS held_back
     FROM {_GIVEN}
     JOIN ledger.accounts a ON a.path = 'agent/' || g.agent_id || '/earnings/CREDIT' AND a.asset = 'CREDIT'
     JOIN ledger.lots l ON l.account_id = a.id AND l.is_open AND l.remaining > l.held
@@ -47,7 +51,8 @@ _LOTS = f"""
 _SHARES = text(
     f"""
     SELECT agent_id, state, paid_asset AS currency, sum(free)::bigint AS amount,
-        sum(ledger.slice_cost(paid, costed, amount, amount - remaining + free))::bigint AS worth
+        sum(ledger.slice_cost(paid, costed, amount, amount - remaining + free))::bigint AS worth,
+        min(held_back) FILTER (WHERE state = 'pending') AS first_in
     FROM ({_LOTS}) lots GROUP BY agent_id, state, paid_asset ORDER BY agent_id, state, paid_asset
     """
 )
@@ -62,17 +67,21 @@ _SLICES = text(
 _CASH = text(
     f"""
     SELECT g.agent_id, a.asset, b.posted - b.pending_out AS free,
-        coalesce((
-            SELECT sum(e.amount) FROM ledger.entries e JOIN ledger.transfers t ON t.id = e.transfer_id
-            WHERE e.account_id = a.id AND e.amount > 0 AND t.kind <> 'payout.returned'
-              AND e.effective_at > CASE t.kind WHEN 'payment.agent_bought' THEN g.sales_cutoff ELSE g.cutoff END
-        ), 0)::bigint AS young,
+        coalesce(y.young, 0)::bigint AS young, y.first_in,
         (coalesce(z.amount, 0) + coalesce(c.amount, 0))::bigint AS frozen,
         (coalesce(z.young, 0) + coalesce(c.young, 0))::bigint AS young_frozen
     FROM {_GIVEN}
     JOIN ledger.accounts a ON a.path LIKE 'agent/' || g.agent_id || '/earnings/%' AND a.asset <> 'CREDIT'
         AND a.path = 'agent/' || g.agent_id || '/earnings/' || a.asset
     JOIN ledger.balances b ON b.account_id = a.id
+    LEFT JOIN LATERAL (
+        SELECT sum(e.amount) AS young, min(e.effective_at - h.cutoff) AS first_in
+        FROM ledger.entries e JOIN ledger.transfers t ON t.id = e.transfer_id
+        CROSS JOIN LATERAL (
+            SELECT CASE t.kind WHEN 'payment.agent_bought' THEN g.sales_cutoff ELSE g.cutoff END AS cutoff
+        ) h
+        WHERE e.account_id = a.id AND e.amount > 0 AND t.kind <> 'payout.returned' AND e.effective_at > h.cutoff
+    ) y ON true
     LEFT JOIN LATERAL (
         SELECT sum(e.amount) AS amount, sum(e.amount) FILTER (WHERE e.effective_at > g.cutoff) AS young
         FROM {_DISPUTED} d
@@ -174,6 +183,7 @@ async def shares(session: AsyncSession, windows: Mapping[str, Window]) -> list[S
             amount_minor=row.amount,
             currency=row.currency,
             worth_minor=row.worth,
+            first_in=row.first_in,
         )
         for row in await session.execute(_SHARES, values)
     ]
@@ -194,6 +204,7 @@ async def shares(session: AsyncSession, windows: Mapping[str, Window]) -> list[S
                 amount_minor=amount,
                 currency=row.asset,
                 worth_minor=amount,
+                first_in=row.first_in if state is PayableState.PENDING else None,
             )
             for state, amount in parts
             if amount

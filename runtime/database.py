@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 
 from runtime.sealing import Sealer
 
+_ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 SET_TENANT = text("SELECT set_config('bursar.org_id', :org_id, true)")
 
 
@@ -184,6 +185,11 @@ class Database:
         # A pool that is disposed of fills again when it is used, and nobody would close those connections.
         if self._closed:
             raise RuntimeError("The database is closed.")
+
+
+async def one_moment(session: AsyncSession) -> None:
+    """Have all that the transaction reads be as of its first statement; call it before that."""
+    await session.execute(_ONE_MOMENT)
 
 
 async def driver_connection(session: AsyncSession) -> asyncpg.Connection:

@@ -5,7 +5,6 @@ import io
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from enum import StrEnum
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.accounting import (
@@ -38,15 +37,10 @@ class Format(StrEnum):
     XERO = "xero"
 
 
-async def one_moment(session: AsyncSession) -> None:
-    """Have all that the transaction reads be as of its first statement; call it before that."""
-    await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-
-
 async def written(
     session: AsyncSession, wanted: JournalFilter, form: Format, codes: Mapping[str, str]
 ) -> AsyncIterator[str]:
-    """Write the journal of the days that are asked for, piece by piece. Call `one_moment` first.
+    """Write the journal of the days that are asked for, piece by piece. Call `runtime.database.one_moment` first.
 
     Args:
         session: of the platform.

@@ -52,6 +52,7 @@ from api.v1.spends.endpoints import router as spends
 from api.v1.spends.refunds import router as spend_refunds
 from api.v1.statements.endpoints import router as statements
 from api.v1.subscriptions.endpoints import router as subscriptions
+from api.v1.summary.endpoints import router as summaries
 from api.v1.tax_rates.endpoints import router as tax_rates
 from api.v1.topups.endpoints import router as topups
 from api.v1.usage.endpoints import router as usage
@@ -80,6 +81,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     auto_topups,
     credit_stats,
     earnings,
+    summaries,
     contracts,
     agents,
     marketplace,

@@ -25,10 +25,12 @@ async def contract_between(operator: Caller, payer: Tenant, payee: Tenant, **mor
     return str(good(await operator.post("/contracts", body), 201)["id"])
 
 
-async def escrow_between(operator: Caller, database: Database, payer: Tenant, payee: Tenant, *signatories: str) -> str:
+async def escrow_between(
+    operator: Caller, database: Database, payer: Tenant, payee: Tenant, *signatories: str, **more: object
+) -> str:
     """Write the opening of the escrow of a new contract, and return the escrow's id."""
     names = signatories or ("procurement",)
-    contract_id = await contract_between(operator, payer, payee, signatories=list(names))
+    contract_id = await contract_between(operator, payer, payee, signatories=list(names), **more)
     async with database.platform() as session:
         agreed = terms_of(await contracts.get(session, contract_id))
     actor = Actor(principal="procurement", role=Role.OWNER, org_id=payer.org_id)

@@ -289,6 +289,7 @@ OBJECTS = {
     ("PUT", "/billing/payment-methods/{method_id}/default"),
     ("DELETE", "/billing/payment-methods/{method_id}"),
     ("GET", "/billing/invoices/{invoice_id}"),
+    ("GET", "/organizations/{organization_id}/summary"),
     *(
         ("POST", f"/billing/invoices/{{invoice_id}}/{path}")
         for path in ("void", "pay", "finalize", "mark-uncollectible", "resume", "credit-notes", "collection", "charge")
@@ -333,7 +334,7 @@ OWN_DATA = {
         *("/billing/customer", "/billing/payment-methods", "/projects", "/projects/deployment/limits"),
         *("/marketplace/library", "/referrals"),
         *("/billing/subscription", "/billing/entitlements", "/billing/connect", "/billing/earnings"),
-        *("/billing/payouts", "/billing/payouts/preview", "/billing/payouts/schedule"),
+        *("/billing/summary", "/billing/payouts", "/billing/payouts/preview", "/billing/payouts/schedule"),
     )
 }
 #: Signed by their senders.
@@ -523,6 +524,7 @@ async def test_ids_of_somebody_else_in_requests_are_404(role: str, tenant: Tenan
         ("POST", "/contracts", {"agent_id": foreign["agent_id"], "title": "x", "price": "1"}),
         ("GET", f"/api-keys?organization_id={org_id}", None),
         ("GET", f"/billing/balance?organization_id={org_id}", None),
+        ("GET", f"/billing/summary?organization_id={org_id}", None),
         ("GET", f"/billing/transactions?organization_id={org_id}", None),
         ("GET", f"/audit?organization_id={org_id}", None),
         ("GET", f"/projects?organization_id={org_id}", None),

@@ -93,6 +93,7 @@ FOUNDATION = {
     "/billing/creators/totals": {"get"},
     **{f"/approvals/{{approval_id}}/{verb}": {"post"} for verb in ("approve", "reject")},
     **{path: {"get"} for path in ("/billing/earnings", "/billing/payouts/preview")},
+    **{path: {"get"} for path in ("/billing/summary", "/organizations/{organization_id}/summary")},
     "/billing/profile": {"get", "put"},
     "/billing/profile/decisions": {"put"},
     "/tax-rates": {"post", "get"},

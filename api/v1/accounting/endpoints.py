@@ -20,7 +20,8 @@ from domain.accounting import NotMapped
 from domain.ids import is_id, transfer_id, uuid_of
 from repositories import accounting
 from repositories.accounting import JournalFilter, Position
-from services.accounting import Format, one_moment, written
+from runtime.database import one_moment
+from services.accounting import Format, written
 
 router = APIRouter(prefix="/accounting", tags=["accounting"])
 

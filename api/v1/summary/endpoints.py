@@ -1,0 +1,58 @@
+"""All of an organization's money in one answer, as of one moment."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.auth import ActorDep, permit, require
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import OrganizationId
+from api.tenancy import acting_organization, known_organization
+from api.v1.summary.schemas import SummaryView
+from domain.access import Actor, Permission
+from domain.errors import NotFound
+from domain.ids import is_id
+from repositories import organization as organizations
+from services.summary import summary
+
+router = APIRouter(tags=["billing"])
+
+
+@router.get("/billing/summary", response_model=SummaryView, responses=errors(NotFound))
+async def get_billing_summary(
+    deps: DepsDep,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    actor: Actor = require(Permission.READ),
+) -> SummaryView:
+    """Show all money of an organization: what it can spend, what is held, in escrow, earned, owed and due.
+
+    All of it is as of one moment. The parts of each currency add up to `total`, which is what the books hold.
+    """
+    return await _summary(deps, await known_organization(deps, actor, organization_id))
+
+
+@router.get(
+    "/organizations/{organization_id}/summary",
+    response_model=SummaryView,
+    responses=errors(NotFound),
+    tags=["organizations"],
+)
+async def get_organization_summary(organization_id: str, deps: DepsDep, actor: ActorDep) -> SummaryView:
+    """Show all money of an organization; `GET /billing/summary` shows the same to the organization itself."""
+    if not is_id(organization_id, "org"):
+        raise NotFound(organizations.MISSING)
+    org_id = acting_organization(actor, organization_id)
+    permit(actor, Permission.READ)
+    if actor.is_platform:
+        async with deps.session_for(actor) as session:
+            await organizations.get(session, org_id)
+        permit(actor, Permission.OPERATE)
+    return await _summary(deps, org_id)
+
+
+async def _summary(deps: Deps, org_id: str) -> SummaryView:
+    # What was paid for earnings, and by which payment, is in the lots of others.
+    async with deps.database.platform() as session:
+        return SummaryView.of(await summary(session, org_id, deps.settings.hold_back, now=datetime.now(UTC)))

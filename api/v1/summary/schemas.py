@@ -1,0 +1,188 @@
+"""What the summary of an organization looks like over HTTP."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Self
+
+from pydantic import Field
+
+from api.fields import ResponseModel
+from domain.money import CREDIT, format_amount
+from domain.summary import AssetSummary, Earnings
+from repositories.summary import LISTED, DueInvoice, LiveEscrow, Pending
+from services.summary import Summary
+
+
+class EarningsSummaryView(ResponseModel):
+    """What agents have earned of one currency and still have. The parts add up to `total`."""
+
+    available: str = Field(description="Can be paid out now.")
+    pending: str = Field(description="Held back until it is old enough.")
+    pending_until: datetime | None = Field(description="When the first of `pending` can be paid out.")
+    frozen: str = Field(description="What paid for it is being charged back.")
+    granted: str = Field(description="Nobody paid for it. It can become credits and is never paid out.")
+    own_work: str = Field(description="What their own organization paid to them. It is never paid out.")
+    total: str
+
+    @classmethod
+    def of(cls, earned: Earnings) -> Self:
+        """Show what was earned."""
+        return cls(**_earned(earned))
+
+
+class AgentEarningsSummaryView(EarningsSummaryView):
+    """What one agent has earned of one currency and still has."""
+
+    agent_id: str
+    currency: str
+
+    @classmethod
+    def of(cls, earned: Earnings) -> Self:
+        """Show what an agent earned."""
+        return cls(agent_id=earned.agent_id, currency=earned.asset, **_earned(earned))
+
+
+class AssetSummaryView(ResponseModel):
+    """What an organization has of one currency, or of slots.
+
+    `total` = `available` + `held` + `expired` + `in_use` + `in_escrow` + `in_payments` + `in_payouts` +
+    `earnings.total` - `owed` - `invoiced`.
+    """
+
+    currency: str
+    available: str = Field(description="Can be spent now.")
+    held: str = Field(description="Set aside by reservations.")
+    expired: str = Field(description="Has ended and is booked as expired within minutes.")
+    in_use: str = Field(description="Slots that deployed projects occupy.")
+    in_escrow: str = Field(description="Paid into escrows that are not settled.")
+    in_payments: str = Field(description="With payments: on its way to an escrow or back, or disputed.")
+    in_payouts: str = Field(description="Taken out of earnings and not sent yet.")
+    earnings: EarningsSummaryView
+    owed: str = Field(description="Debts; the next incoming money pays them.")
+    invoiced: str = Field(description="What is due on invoices.")
+    total: str = Field(description="What the books hold.")
+    pending: str = Field(
+        description="What escrows of others hold for the organization's agents, before commission. Not in `total`."
+    )
+    pending_until: datetime | None = Field(description="The next deadline of these escrows.")
+
+    @classmethod
+    def of(cls, found: AssetSummary, pending: Pending | None) -> Self:
+        """Show what an organization has of an asset."""
+        names = (
+            *("available", "held", "expired", "in_use", "in_escrow", "in_payments", "in_payouts"),
+            *("owed", "invoiced", "total"),
+        )
+        amounts = {name: format_amount(getattr(found, name), found.asset) for name in names}
+        return cls(
+            currency=found.asset,
+            earnings=EarningsSummaryView.of(found.earnings),
+            pending=format_amount(0 if pending is None else pending.held_minor, found.asset),
+            pending_until=None if pending is None else pending.due_at,
+            **amounts,
+        )
+
+
+class EscrowSummaryView(ResponseModel):
+    """An escrow that holds money."""
+
+    id: str
+    contract_id: str
+    agent_id: str
+    role: str = Field(description="`payer`, `payee`, or `both` where an organization pays its own agent.")
+    status: str
+    amount: str = Field(description="What it holds.")
+    currency: str
+    until: datetime | None = Field(description="When its next deadline acts if nobody does.")
+
+    @classmethod
+    def of(cls, found: LiveEscrow) -> Self:
+        """Show an escrow."""
+        role = "both" if found.pays and found.earns else "payer" if found.pays else "payee"
+        return cls(
+            id=found.id,
+            contract_id=found.contract_id,
+            agent_id=found.agent_id,
+            role=role,
+            status=found.status,
+            amount=format_amount(found.held, found.currency),
+            currency=found.currency,
+            until=found.next_deadline_at,
+        )
+
+
+class ExpiringLotView(ResponseModel):
+    """Credits that expire."""
+
+    amount: str
+    currency: str = CREDIT
+    expires_at: datetime
+
+
+class DueInvoiceView(ResponseModel):
+    """An invoice that is not paid."""
+
+    id: str
+    number: str | None
+    currency: str
+    total: str
+    due: str = Field(description="What is still to be paid.")
+    due_at: datetime
+
+    @classmethod
+    def of(cls, found: DueInvoice) -> Self:
+        """Show an invoice."""
+        return cls(
+            id=found.id,
+            number=found.number,
+            currency=found.currency,
+            total=format_amount(found.total_minor, found.currency),
+            due=format_amount(found.due_minor, found.currency),
+            due_at=found.due_at,
+        )
+
+
+class SummaryView(ResponseModel):
+    """All money of an organization as of one moment. Each list has at most 100 rows; `assets` counts all of them."""
+
+    organization_id: str
+    as_of: datetime
+    assets: list[AssetSummaryView]
+    earnings: list[AgentEarningsSummaryView] = Field(description="By agent and currency.")
+    escrows: list[EscrowSummaryView] = Field(description="Those that hold money, by their next deadline.")
+    expiring: list[ExpiringLotView] = Field(description="What is free of credits that expire, soonest first.")
+    invoices_due: list[DueInvoiceView] = Field(description="Open invoices, by the day on which they are due.")
+    shortened: list[str] = Field(description="Names of lists that have more rows than are shown.")
+
+    @classmethod
+    def of(cls, found: Summary) -> Self:
+        """Show a summary."""
+        row = found.row
+        pending = {each.asset: each for each in row.pending}
+        # An organization may earn of an asset that it never had.
+        missing = sorted(set(pending) - {each.asset for each in found.assets})
+        assets = [*found.assets, *(AssetSummary.empty(asset) for asset in missing)]
+        lists: dict[str, Sequence[object]] = {
+            "earnings": found.earnings,
+            "escrows": row.escrows,
+            "expiring": row.expiring,
+            "invoices_due": row.invoices,
+        }
+        return cls(
+            organization_id=found.org_id,
+            as_of=found.at,
+            assets=[AssetSummaryView.of(each, pending.get(each.asset)) for each in assets],
+            earnings=[AgentEarningsSummaryView.of(each) for each in found.earnings[:LISTED]],
+            escrows=[EscrowSummaryView.of(each) for each in row.escrows[:LISTED]],
+            expiring=[
+                ExpiringLotView(amount=format_amount(free, CREDIT), expires_at=at) for free, at in row.expiring[:LISTED]
+            ],
+            invoices_due=[DueInvoiceView.of(each) for each in row.invoices[:LISTED]],
+            shortened=[name for name, rows in lists.items() if len(rows) > LISTED],
+        )
+
+
+def _earned(earned: Earnings) -> dict[str, str | datetime | None]:
+    names = ("available", "pending", "frozen", "granted", "own_work", "total")
+    amounts = {name: format_amount(getattr(earned, name), earned.asset) for name in names}
+    return {**amounts, "pending_until": earned.pending_until}
