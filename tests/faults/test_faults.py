@@ -73,7 +73,7 @@ RUNS: list[tuple[str, Any, int]] = [
         ),
         10,
     ),
-    # A worker that died is missed after half a minute: by hand only.
+    # A worker that died is missed after half a minute, and what it had in hand is sent after one: both by hand only.
     ("invoices", partial(run_invoices, InvoiceSetup(FAULTS_SEED, 90, kills=1, parts=("postgres",))), 7),
     # The clock of Stripe is a month ahead after it, so it comes last.
     (

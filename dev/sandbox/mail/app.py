@@ -9,6 +9,7 @@ The control surface:
 
 GET `/_control/health`: 200 when ready.
 POST `/_control/faults`: `{"kind": "defer" | "refuse" | "break", "times"?}`: what the next mails are answered.
+GET, POST `/_control/hold`: see `dev.sandbox.holding`.
 POST `/_control/bounces`: `{"address", "status"?}`: has the newest mail to an address come back.
 """
 
@@ -136,5 +137,6 @@ def build(mailbox: Mailbox, smtp_port: int, bounces_url: str | None = None) -> S
             Route("/_control/faults", pages.order_faults, methods=["POST"]),
             Route("/_control/bounces", pages.order_bounce, methods=["POST"]),
             Route("/_control/health", pages.health),
+            *mailbox.holding.routes,
         ],
     )

@@ -11,6 +11,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from dev.sandbox.holding import Holding
+
 #: Older ones are forgotten.
 MOST = 500
 #: What the server can be told to answer: not now, never, and nothing at all after the text was taken.
@@ -29,6 +31,7 @@ class Mailbox:
         """Read what an earlier start kept; without a path nothing is kept."""
         self._path = path
         self.mails: list[Mail] = json.loads(path.read_text()) if path is not None and path.exists() else []
+        self.holding = Holding()
         #: What the next attempts are answered.
         self.faults: deque[str] = deque()
         #: Addresses that do not exist here.
@@ -56,13 +59,15 @@ class Mailbox:
         if fault == "refuse":
             return "554 5.7.1 This is not taken here"
         assert isinstance(envelope.content, bytes)
-        self._keep(envelope, envelope.content)
+        text = self._keep(envelope, envelope.content)
+        await self.holding.wait(", ".join(envelope.rcpt_tos), text)
         if fault == "break":
             assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         return "250 OK"
 
-    def _keep(self, envelope: Envelope, raw: bytes) -> None:
+    def _keep(self, envelope: Envelope, raw: bytes) -> str:
+        """Keep a mail, and return its text."""
         message = message_from_bytes(raw, policy=policy.default)
         text, html = message.get_body(("plain",)), message.get_body(("html",))
         self.mails.append(
@@ -87,3 +92,4 @@ class Mailbox:
             written = self._path.with_suffix(".new")
             written.write_text(json.dumps(self.mails))
             written.replace(self._path)
+        return str(self.mails[-1]["text"])

@@ -12,6 +12,8 @@ The control surface:
 GET `/_control/health`: 200 when ready.
 POST `/_control/faults`: `{"kind": "throttle" | "fail" | "revoke", "times"?}`: what the next messages are answered.
 
+GET, POST `/_control/hold`: see `dev.sandbox.holding`.
+
 The limits are those of Slack's documentation (https://docs.slack.dev, "Rate limits" and "Block Kit").
 """
 
@@ -30,6 +32,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+
+from dev.sandbox.holding import Holding
 
 #: Older ones are forgotten.
 MOST = 500
@@ -60,6 +64,7 @@ class Posts:
         """Read what an earlier start kept; without a path nothing is kept."""
         self._path = path
         self.posts: list[Json] = json.loads(path.read_text()) if path is not None and path.exists() else []
+        self.holding = Holding()
         #: What the next messages are answered.
         self.faults: deque[str] = deque()
         self._revoked: set[str] = set()
@@ -153,6 +158,7 @@ class _Hooks:
         if problem is not None:
             return PlainTextResponse(problem, status_code=400)
         self._posts.keep(hook, message)
+        await self._posts.holding.wait(hook, message.get("text", ""))
         return PlainTextResponse("ok")
 
     async def page(self, request: Request) -> Response:
@@ -193,5 +199,6 @@ def build(posts: Posts) -> Starlette:
             Route("/services/{team}/{app}/{secret}", hooks.post, methods=["POST"]),
             Route("/_control/faults", hooks.order_faults, methods=["POST"]),
             Route("/_control/health", hooks.health),
+            *posts.holding.routes,
         ],
     )

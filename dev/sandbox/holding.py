@@ -1,0 +1,49 @@
+"""Answers that a stand-in keeps back, so that whoever sent something cannot know yet whether it was taken.
+
+GET `/_control/hold`: `{"held": [[to, text], …]}`, what was taken and waits for its answer.
+POST `/_control/hold`: `{"hold": true}` keeps answers back from now on, false gives them all.
+"""
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+PATH = "/_control/hold"
+
+
+class Holding:
+    """Keeps answers back while it is told to."""
+
+    def __init__(self) -> None:
+        """Keep nothing back."""
+        self._held: dict[object, tuple[str, str]] = {}
+        self._open = asyncio.Event()
+        self._open.set()
+
+    async def wait(self, to: str, text: str) -> None:
+        """Wait until what was taken may be answered; whoever hangs up meanwhile waits no more."""
+        key = object()
+        self._held[key] = (to, text)
+        try:
+            await self._open.wait()
+        finally:
+            del self._held[key]
+
+    async def show(self, _request: Request) -> Response:
+        """Say what waits for its answer."""
+        return JSONResponse({"held": list(self._held.values())})
+
+    async def order(self, request: Request) -> Response:
+        """Begin or end it."""
+        if (await request.json()).get("hold"):
+            self._open.clear()
+        else:
+            self._open.set()
+        return JSONResponse({})
+
+    @property
+    def routes(self) -> list[Route]:
+        """Return its part of the control surface."""
+        return [Route(PATH, self.show, methods=["GET"]), Route(PATH, self.order, methods=["POST"])]
