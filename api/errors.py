@@ -39,6 +39,7 @@ from domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from domain.metadata import PreconditionFailed, PreconditionMissing
 from domain.privacy.card_numbers import redacted
 
 MEDIA_TYPE = "application/problem+json"
@@ -354,7 +355,9 @@ def _document_operation(operation: dict[str, Any], *, takes_body: bool) -> None:
         # FastAPI would answer for a missing required header itself, so such a header is declared optional to it.
         if parameter["schema"].pop("x-required", False):
             parameter["required"] = True
-            _add_string(responses, IdempotencyMissing)
+            _add_string(responses, PreconditionMissing if parameter["name"] == "if-match" else IdempotencyMissing)
+        if parameter["name"] == "if-match":
+            _add_string(responses, PreconditionFailed)
         if parameter["name"] == "idempotency-key":
             _add_string(responses, IdempotencyConflict)
             _add_string(responses, InFlight)

@@ -20,10 +20,13 @@ _MAX_NAME = 200
 
 
 def query_names(dependant: Dependant) -> Iterator[str]:
-    """Return the query parameters that an operation and what it depends on take."""
+    """Return the query parameters that an operation and what it depends on take; `name[]` for all of `name[…]`."""
     for field in dependant.query_params:
         yield field.alias
     for part in dependant.dependencies:
+        family = getattr(part.call, "query_family", None)
+        if family is not None:
+            yield f"{family}[]"
         yield from query_names(part)
 
 
@@ -45,7 +48,7 @@ def check_query(query: QueryParams, known: frozenset[str]) -> None:
     """
     faults: dict[str, str] = {}
     for name, times in Counter(name for name, _ in query.multi_items()).items():
-        if name not in known:
+        if name not in known and not (name.endswith("]") and f"{name.partition('[')[0]}[]" in known):
             faults[name] = "Unknown parameter."
         elif times > 1:
             faults[name] = "Given more than once."

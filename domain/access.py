@@ -28,6 +28,7 @@ class Permission(StrEnum):
     READ = "read"
     READ_AUDIT = "read_audit"
     MANAGE_ORGANIZATIONS = "manage_organizations"
+    CHANGE_ORGANIZATION = "change_organization"
     MANAGE_KEYS = "manage_keys"
     MANAGE_AGENTS = "manage_agents"
     MANAGE_PROJECTS = "manage_projects"
@@ -66,6 +67,7 @@ class Permission(StrEnum):
 _TENANT_WORK = frozenset({Permission.READ, Permission.APPROVE, Permission.DISPUTE, Permission.BE_NOTIFIED})
 _MANAGEMENT = _TENANT_WORK | {
     Permission.READ_AUDIT,
+    Permission.CHANGE_ORGANIZATION,
     Permission.MANAGE_KEYS,
     Permission.MANAGE_AGENTS,
     Permission.MANAGE_PROJECTS,
@@ -144,6 +146,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.READ,
             Permission.READ_AUDIT,
             Permission.MANAGE_ORGANIZATIONS,
+            Permission.CHANGE_ORGANIZATION,
             Permission.MANAGE_KEYS,
             Permission.MANAGE_AGENTS,
             Permission.GRANT_CREDITS,

@@ -18,6 +18,7 @@ class Agent(Base):
     `{"review_period": {"most": 259200}}`, as `domain.contract.Bounds` names them; empty where it lists none.
     `category` is one of the platform's, by which leaderboards are asked for.
     `department_id` and `project_id` say for what its organization has it spend; only owners and admins set them.
+    `version` counts the changes, by a trigger.
     """
 
     __tablename__ = "agents"
@@ -34,6 +35,7 @@ class Agent(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     name: Mapped[str]
+    description: Mapped[str | None]
     visibility: Mapped[str]
     pricing_model: Mapped[str]
     price_minor: Mapped[int | None]
@@ -42,6 +44,7 @@ class Agent(Base):
     category: Mapped[str | None]
     department_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
     project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
+    version: Mapped[int] = mapped_column(server_default=text("1"))
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -19,6 +19,7 @@ class Project(Base):
         deployed_at: since when it is deployed; null when it is not.
         occupies_slot: whether one of the organization's slots in use is this one's. Slots are all alike: those that
             were deployed last have them.
+        version: counts the changes, by a trigger.
     """
 
     __tablename__ = "projects"
@@ -36,6 +37,7 @@ class Project(Base):
     deploy_type: Mapped[str] = mapped_column(server_default="development")
     deployed_at: Mapped[datetime | None]
     occupies_slot: Mapped[bool]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

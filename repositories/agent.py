@@ -1,26 +1,27 @@
 """Agents."""
 
-from sqlalchemy import literal_column
+from sqlalchemy import literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
+from domain.metadata import EVERYTHING, Wanted
 from models.agent import Agent
-from repositories import marketplace
-from repositories.command import add_once
+from repositories import marketplace, metadata
+from repositories.command import add_once, refuse_other
 from repositories.listing import Part, newest
 
 MISSING = "There is no such agent."
-_ASKED = (
-    "org_id",
+_ASKED = ("org_id", "created_by")
+_CHANGEABLE = (
     "name",
+    "description",
     "visibility",
     "pricing_model",
     "price_minor",
     "price_currency",
     "terms",
     "category",
-    "created_by",
 )
 
 
@@ -30,12 +31,29 @@ async def add(session: AsyncSession, agent: Agent) -> tuple[Agent, bool]:
     Raises:
         IdempotencyConflict: the command made another one.
     """
-    return await add_once(session, agent, _ASKED)
+    found, is_new = await add_once(session, agent, _ASKED)
+    # What they were at first nobody knows once they have changed.
+    if not is_new and not await metadata.has_changed(session, found.id, found.org_id):
+        refuse_other(found, agent, _CHANGEABLE)
+    return found, is_new
 
 
 async def get(session: AsyncSession, agent_id: str) -> Agent:
     """Return the agent; NotFound when there is none, or it is not the session's to see."""
     found = await session.get(Agent, agent_id) if is_id(agent_id, "agt") else None
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def lock(session: AsyncSession, agent_id: str) -> Agent:
+    """Return the agent as it is now, and let nobody else change it until the transaction ends.
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = select(Agent).where(Agent.id == agent_id).with_for_update(key_share=True)
+    found = (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
     if found is None:
         raise NotFound(MISSING)
     return found
@@ -49,7 +67,13 @@ async def categorise(session: AsyncSession, agent: Agent, category: str | None) 
 
 
 async def page(
-    session: AsyncSession, *, viewer: str | None, org_id: str | None, before: str | None, limit: int
+    session: AsyncSession,
+    *,
+    viewer: str | None,
+    org_id: str | None,
+    wanted: Wanted = EVERYTHING,
+    before: str | None,
+    limit: int,
 ) -> list[Agent]:
     """List agents, newest first: those of `org_id`, or all that the session may see.
 
@@ -59,9 +83,15 @@ async def page(
     # Written out, because no plan for any visibility uses the index of the public ones.
     public = Agent.visibility == literal_column("'public'")
     parts: list[Part] = [() if org_id is None else (Agent.org_id == org_id,)]
-    if viewer is not None and org_id is None:
+    if viewer is not None and org_id is None and wanted:
+        # Of others nobody has written anything that it could see.
+        parts = [(Agent.org_id == viewer,)]
+    elif viewer is not None and org_id is None:
         parts = [(Agent.org_id == viewer,), (public,)]
     elif viewer not in {None, org_id}:
         parts = [(Agent.org_id == org_id, public)]
+    if wanted:
+        owner = viewer or org_id
+        parts = [(*part, *metadata.narrowed(Agent.id, "agt", owner, wanted)) for part in parts]
     position = None if before is None else (before,)
     return list(await session.scalars(newest(Agent, parts, [Agent.id], after=position, limit=limit)))

@@ -25,7 +25,12 @@ async def add_once(session: AsyncSession, row: Row, asked: Iterable[str]) -> tup
         IdempotencyConflict: the command made another one.
     """
     model: Any = type(row)
-    values = {column.key: getattr(row, column.key) for column in inspect(model).columns if column.key != "created_at"}
+    values = {
+        column.key: value
+        for column in inspect(model).columns
+        if column.key != "created_at"
+        and ((value := getattr(row, column.key)) is not None or column.server_default is None)
+    }
     statement = insert(model).values(values).on_conflict_do_nothing(index_elements=["command_id"]).returning(model)
     made: Row | None = (await session.scalars(statement)).one_or_none()
     if made is not None:

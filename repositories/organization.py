@@ -5,13 +5,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
+from domain.metadata import EVERYTHING, Wanted
 from models.organization import Organization
 from models.project import DeploymentEvent
-from repositories.command import add_once, other_request
+from repositories import metadata
+from repositories.command import add_once, other_request, refuse_other
 from repositories.listing import newest
 
 MISSING = "There is no such organization."
-_ASKED = ("name", "created_by")
+_ASKED = ("created_by",)
 
 
 async def add(session: AsyncSession, organization: Organization) -> tuple[Organization, bool]:
@@ -21,7 +23,9 @@ async def add(session: AsyncSession, organization: Organization) -> tuple[Organi
         IdempotencyConflict: the command made another one.
     """
     found, is_new = await add_once(session, organization, _ASKED)
-    # What the tier was at first nobody knows once it has changed.
+    # What the name and the tier were at first nobody knows once they have changed.
+    if not is_new and not await metadata.has_changed(session, found.id, found.id):
+        refuse_other(found, organization, ("name",))
     if found.tier != organization.tier and not await _tier_has_changed(session, found.id):
         raise other_request()
     return found, is_new
@@ -68,7 +72,9 @@ async def set_tier(session: AsyncSession, organization_id: str, tier: str) -> No
     await session.execute(update(Organization).where(Organization.id == organization_id).values(tier=tier))
 
 
-async def page(session: AsyncSession, *, before: str | None, limit: int) -> list[Organization]:
+async def page(
+    session: AsyncSession, *, wanted: Wanted = EVERYTHING, before: str | None, limit: int
+) -> list[Organization]:
     """List organizations that the session may see, newest first."""
-    position = None if before is None else (before,)
-    return list(await session.scalars(newest(Organization, [()], [Organization.id], after=position, limit=limit)))
+    position, part = None if before is None else (before,), metadata.narrowed(Organization.id, "org", None, wanted)
+    return list(await session.scalars(newest(Organization, [part], [Organization.id], after=position, limit=limit)))

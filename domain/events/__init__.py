@@ -128,6 +128,12 @@ def word(what: str, words: Iterable[str], *, nullable: bool = False) -> Field:
     return Field(_schema("string", what, nullable, enum=[*known, *([None] if nullable else [])]), known[0])
 
 
+def words(what: str, known: Sequence[str]) -> Field:
+    """Describe one or more words of a fixed list."""
+    items: JSON = {"type": "string", "enum": list(known)}
+    return Field(_schema("array", what, items=items, minItems=1, uniqueItems=True), [known[0]])
+
+
 def code(what: str, example: str, *, nullable: bool = False) -> Field:
     """Describe a word of a list that others keep, or an id that is none of ours."""
     return Field(_schema("string", what, nullable), example)

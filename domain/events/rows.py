@@ -3,8 +3,10 @@
 They are of nouns whose state several statements change, and of the books, which functions of the database alone write.
 """
 
+from collections.abc import Sequence
+
 from domain.alert.life import Severity
-from domain.events import EventType, amount, an_id, asset, code, flag, moment, word
+from domain.events import EventType, amount, an_id, asset, code, flag, moment, word, words
 from domain.invoice.state import InvoiceStatus, PausedFor
 from domain.marketplace.offer import OfferModel
 
@@ -111,7 +113,30 @@ _SCORE = {
     "day": code("The day that the night ended.", "2026-03-01"),
 }
 
+#: Nouns that can be changed, with the prefixes of their ids, and what can be changed of each.
+CHANGEABLE = {
+    "organization": ("org", ("metadata", "external_id", "name")),
+    "agent": (
+        "agt",
+        ("metadata", "external_id", "name", "description", "category", "pricing", "terms"),
+    ),
+}
+
+
+def _updated(noun: str, prefix: str, names: Sequence[str]) -> EventType:
+    return EventType(
+        type=f"{noun}.updated",
+        sentence=f"The organization has changed what it can change of {'an' if noun[0] in 'aeio' else 'a'} {noun}.",
+        fields={
+            f"{noun}_id": an_id(prefix, "What was changed."),
+            "external_id": code("Your own id of it.", "order-6735", nullable=True),
+            "changed": words("What of it is different.", names),
+        },
+    )
+
+
 TYPES = (
+    *(_updated(noun, prefix, names) for noun, (prefix, names) in CHANGEABLE.items()),
     *(
         EventType(
             type=f"invoice.{name}",

@@ -28,6 +28,8 @@ from domain.escrow.state import EscrowStatus
 from domain.escrow.state import Outcome as EscrowOutcome
 from domain.events.catalogue import CATALOGUE
 from domain.events.escrow import STEPS
+from domain.events.rows import CHANGEABLE
+from domain.metadata import Precondition
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, Decline, DisputeStatus
 from domain.payment.state import Dispute, PaymentStatus, Refund, RefundState
 from domain.payment.state import Outcome as PaymentOutcome
@@ -48,6 +50,8 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import credit_lot, credit_note, invoice, invoice_end
 from services import webhook_endpoint as webhook_endpoints
+from services.metadata import Change
+from services.metadata import change as change_object
 from tests.activities.recording import record
 from tests.activities.test_purchase_books import Sold, sold
 from tests.api.paying import Written
@@ -288,6 +292,14 @@ async def of_the_rest(database: Database, by_hand: Hand, sold: Sold) -> Audience
         made, _ = await webhook_endpoints.create(session, owner, wanted, SEALER, now=NOW)
         await webhook_endpoints.try_out(session, owner, made.id, command_id=new_id("cmd"), now=NOW)
         await session.execute(text("SELECT open_reputation_months(:day, :day)"), {"day": NOW.date()})
+    for noun, (prefix, names) in CHANGEABLE.items():
+        subject = org_id if prefix == "org" else new_id(prefix)
+        async with database.platform() as session:
+            asked = Change(
+                noun=noun, object_id=subject, org_id=org_id, expected=Precondition(), command_id=new_id("cmd"),
+                written={"external_id": "order-6735", "metadata": {"words": WRITTEN}},
+            )  # fmt: skip
+            assert set((await change_object(session, owner, asked)).names) <= set(names)
     for at in (NOW, None):
         await by_hand("UPDATE projects SET deployed_at = :at WHERE id = :id", at=at, id=project["id"])
     night = {"day": NOW.date(), "agent": sold.agent}

@@ -245,7 +245,7 @@ def endpoints() -> set[tuple[str, str]]:
 
 
 OBJECTS = {
-    ("GET", "/organizations/{organization_id}"),
+    *((method, "/organizations/{organization_id}") for method in ("GET", "PATCH")),
     ("DELETE", "/billing/invoice-items/{item_id}"),
     ("PUT", "/organizations/{organization_id}/tier"),
     *((method, "/organizations/{organization_id}/contacts") for method in ("GET", "PUT")),
@@ -258,7 +258,7 @@ OBJECTS = {
     ("POST", "/usage/meters/{meter_id}/charge"),
     ("GET", "/usage/runs/{run_id}"),
     ("PUT", "/api-keys/{key_id}/attribution"),
-    ("GET", "/agents/{agent_id}"),
+    *((method, "/agents/{agent_id}") for method in ("GET", "PATCH")),
     *((method, "/agents/{agent_id}/attribution") for method in ("GET", "PUT")),
     ("PUT", "/agents/{agent_id}/category"),
     *((method, "/marketplace/agents/{agent_id}") for method in ("GET", "PUT")),

@@ -38,11 +38,11 @@ ROLES = ("operator", "arbiter", "validator", "client", "finance", "auditor", "ag
 
 FOUNDATION = {
     "/organizations": {"post", "get"},
-    "/organizations/{organization_id}": {"get"},
+    "/organizations/{organization_id}": {"get", "patch"},
     "/api-keys": {"post", "get"},
     "/api-keys/{key_id}": {"delete"},
     "/agents": {"post", "get"},
-    "/agents/{agent_id}": {"get"},
+    "/agents/{agent_id}": {"get", "patch"},
     "/contracts": {"post", "get"},
     "/contracts/{contract_id}": {"get"},
     "/contracts/{contract_id}/acceptance": {"post"},

@@ -6,25 +6,28 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
-from api.deps import DepsDep
+from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
+from api.metadata import METADATA_FILTER, PreconditionDep, Tag, WantedDep, etag, required, seen
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.tenancy import acting_organization
-from api.v1.agents.schemas import AgentCreate, AgentView, CategorySet, check_category
+from api.v1.agents.schemas import AgentCreate, AgentUpdate, AgentView, CategorySet, check_category
 from domain.access import Actor, Permission
-from domain.errors import NotFound
+from domain.errors import Forbidden, NotFound
+from domain.metadata import ExternalIdTaken
 from models.agent import Agent
 from repositories import agent as agents
-from repositories import audit
+from repositories import audit, metadata
 from repositories import organization as organizations
 from runtime.identity import new_id
+from services.metadata import Change, change
 
 router = APIRouter(tags=["agents"])
 
 
-@router.post("/agents", status_code=201, response_model=AgentView, responses=errors(NotFound))
+@router.post("/agents", status_code=201, response_model=AgentView, responses=errors(NotFound, ExternalIdTaken))
 async def create_agent(
     body: AgentCreate,
     deps: DepsDep,
@@ -36,16 +39,14 @@ async def create_agent(
     async def create() -> AgentView:
         org_id = acting_organization(actor, body.organization_id)
         check_category(body.category, deps.settings.categories)
-        price_minor = body.pricing.price_minor()
         agent = Agent(
             id=new_id("agt"),
             org_id=org_id,
             name=body.name,
+            description=body.description,
             visibility=body.visibility.value,
             category=body.category,
-            pricing_model=body.pricing.model.value,
-            price_minor=price_minor,
-            price_currency=None if price_minor is None else body.pricing.currency,
+            **body.pricing.columns(),
             terms=body.terms.stored(),
             created_by=actor.qualified(),
             command_id=command.command_id,
@@ -55,14 +56,23 @@ async def create_agent(
             row, is_new = await agents.add(session, agent)
             if is_new:
                 await audit.record(session, actor, "agent.create", row.id, {"name": row.name}, org_id)
-            return AgentView.of(row)
+                await metadata.add(
+                    session,
+                    row.id,
+                    org_id,
+                    external_id=body.external_id,
+                    metadata=body.metadata,
+                    command_id=command.command_id,
+                )
+            return AgentView.of(row, await metadata.get(session, row.id, org_id))
 
     return await command.run(create, status_code=201)
 
 
-@router.get("/agents", response_model=Page[AgentView], responses=errors(NotFound))
+@router.get("/agents", response_model=Page[AgentView], responses=errors(NotFound), openapi_extra=METADATA_FILTER)
 async def list_agents(
     deps: DepsDep,
+    wanted: WantedDep,
     organization_id: Annotated[OrganizationId | None, Query(description="Only agents of this organization.")] = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
@@ -71,29 +81,79 @@ async def list_agents(
     """List agents, newest first: a tenant sees the public ones and its own."""
     before = id_cursor(cursor, "agt")
     async with deps.session_for(actor) as session:
-        rows = await agents.page(session, viewer=actor.org_id, org_id=organization_id, before=before, limit=limit + 1)
-    return id_page(rows, limit, "agt", AgentView.of)
+        rows = await agents.page(
+            session, viewer=actor.org_id, org_id=organization_id, wanted=wanted, before=before, limit=limit + 1
+        )
+        own = await seen(session, actor, {row.id: row.org_id for row in rows})
+    return id_page(rows, limit, "agt", lambda row: AgentView.of(row, own.get(row.id)))
 
 
 @router.get("/agents/{agent_id}", response_model=AgentView, responses=errors(NotFound))
-async def get_agent(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentView:
+async def get_agent(agent_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> AgentView:
     """Read one agent."""
     async with deps.session_for(actor) as session:
-        return AgentView.of(await agents.get(session, agent_id))
+        row = await agents.get(session, agent_id)
+        response.headers.update(etag(row.version))
+        return AgentView.of(row, (await seen(session, actor, {row.id: row.org_id})).get(row.id))
 
 
-@router.put("/agents/{agent_id}/category", response_model=AgentView, responses=errors(NotFound))
-async def set_category(agent_id: str, body: CategorySet, deps: DepsDep, actor: ActorDep) -> AgentView:
-    """List an agent under another category, or under none; its evidence goes with it."""
+async def _owned(deps: Deps, actor: Actor, agent_id: str) -> None:
+    """Refuse to change an agent of somebody else, as if it were not there (404), or by a role that may not (403)."""
     async with deps.session_for(actor) as session:
         found = await agents.get(session, agent_id)
     if actor.org_id not in {None, found.org_id}:
         raise NotFound(agents.MISSING)
     permit(actor, Permission.MANAGE_AGENTS)
+
+
+@router.patch("/agents/{agent_id}", response_model=AgentView, responses=errors(NotFound, Forbidden, ExternalIdTaken))
+async def update_agent(
+    agent_id: str,
+    body: AgentUpdate,
+    deps: DepsDep,
+    actor: ActorDep,
+    expected: PreconditionDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Change an agent's name, description, category, price and terms, and what its organization has written on it.
+
+    `If-Match` says for which version; the answer has the new one as its `ETag`.
+    """
+    await _owned(deps, actor, agent_id)
+    match, tag = required(expected), Tag()
+
+    async def act() -> AgentView:
+        columns = body.columns()
+        if "category" in columns:
+            check_category(body.category, deps.settings.categories)
+        async with deps.database.platform() as session:
+            row = await agents.lock(session, agent_id)
+            wanted = Change(
+                noun="agent",
+                object_id=agent_id,
+                org_id=row.org_id,
+                expected=match,
+                written=body.written(),
+                columns=columns,
+                command_id=command.command_id,
+            )
+            changed = await change(session, actor, wanted, row)
+            if "category" in changed.names:
+                await agents.categorise(session, row, body.category)
+            tag.version = changed.version
+            return AgentView.of(row, changed.own)
+
+    return tag.on(await command.run(act))
+
+
+@router.put("/agents/{agent_id}/category", response_model=AgentView, responses=errors(NotFound))
+async def set_category(agent_id: str, body: CategorySet, deps: DepsDep, actor: ActorDep) -> AgentView:
+    """List an agent under another category, or under none; its evidence goes with it."""
+    await _owned(deps, actor, agent_id)
     check_category(body.category, deps.settings.categories)
     async with deps.database.platform() as session:
         row = await agents.get(session, agent_id)
         if row.category != body.category:
             await agents.categorise(session, row, body.category)
             await audit.record(session, actor, "agent.categorise", row.id, {"category": body.category}, row.org_id)
-        return AgentView.of(row)
+        return AgentView.of(row, await metadata.get(session, row.id, row.org_id))

@@ -12,6 +12,7 @@ from api.fields import (
     Amount,
     Currency,
     Name,
+    Note,
     OrganizationId,
     Period,
     RequestModel,
@@ -20,10 +21,12 @@ from api.fields import (
     example,
     period_text,
 )
+from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from domain.contract import Bounds, Term
 from domain.errors import Invalid
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from models.agent import Agent
+from models.metadata import ObjectMetadata
 
 #: Terms that are shares of one, and terms that are counted.
 SHARES = frozenset({Term.DEFAULT_SHARE, Term.THRESHOLD})
@@ -64,6 +67,15 @@ class PricingCreate(RequestModel):
         if self.model in {PricingModel.MONTHLY, PricingModel.ONE_TIME} and self.amount is None:
             raise Invalid(f"The pricing model {self.model} requires an amount.", extra={"field": "pricing.amount"})
         return None if self.amount is None else parse_amount(self.amount, self.currency)
+
+    def columns(self) -> dict[str, Any]:
+        """Return the price as an agent's row has it; raises as `price_minor` does."""
+        price_minor = self.price_minor()
+        return {
+            "pricing_model": self.model.value,
+            "price_minor": price_minor,
+            "price_currency": None if price_minor is None else self.currency,
+        }
 
 
 Category = Annotated[
@@ -168,7 +180,7 @@ class ListedTerms(RequestModel):
         return stored
 
 
-class AgentCreate(RequestModel):
+class AgentCreate(WithMetadata):
     """A new agent; an operator names the organization."""
 
     model_config = example(
@@ -177,9 +189,12 @@ class AgentCreate(RequestModel):
         visibility="public",
         category="content",
         terms={"review_period": {"max": "P5D"}, "dispute_default_payee_share": {"min": "0.50"}},
+        external_id="summariser-1",
+        metadata={"team": "research"},
     )
 
     name: Name
+    description: Note | None = None
     organization_id: OrganizationId | None = None
     visibility: Visibility = Visibility.PUBLIC
     category: Category | None = None
@@ -188,6 +203,33 @@ class AgentCreate(RequestModel):
         default=ListedTerms(),
         description="A contract outside of these terms waits until the agent or its organization accepts it.",
     )
+
+
+class AgentUpdate(MetadataUpdate):
+    """What changes of an agent; what is left out stays. Contracts keep the terms that they were made with."""
+
+    model_config = example(description="Summaries of reports in English and German", metadata={"team": "reports"})
+
+    name: Name | None = None
+    description: Note | None = Field(default=None, description="Null takes it away.")
+    category: Category | None = Field(default=None, description="Null takes it away.")
+    pricing: PricingCreate | None = Field(default=None, description="In place of the one that it has.")
+    terms: ListedTerms | None = Field(default=None, description="In place of all that it has.")
+
+    def columns(self) -> dict[str, dict[str, Any]]:
+        """Return what the request names, each with its columns.
+
+        Raises:
+            Invalid: a price or a bound is not one.
+        """
+        named: dict[str, dict[str, Any]] = {} if self.name is None else {"name": {"name": self.name}}
+        for name in {"description", "category"} & self.model_fields_set:
+            named[name] = {name: getattr(self, name)}
+        if self.pricing is not None:
+            named["pricing"] = self.pricing.columns()
+        if self.terms is not None:
+            named["terms"] = {"terms": self.terms.stored()}
+        return named
 
 
 class CategorySet(RequestModel):
@@ -227,11 +269,12 @@ def _bounds_view(name: str, stored: dict[str, Any]) -> BoundsView:
     return BoundsView(min=text(stored.get("least")), max=text(stored.get("most")), currency=currency)
 
 
-class AgentView(ResponseModel):
+class AgentView(MetadataView):
     """An agent and its listing."""
 
     id: str
     name: str
+    description: str | None
     organization_id: str
     visibility: Visibility
     category: str | None
@@ -242,12 +285,13 @@ class AgentView(ResponseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, row: Agent) -> "AgentView":
-        """Show a row."""
+    def of(cls, row: Agent, own: ObjectMetadata | None) -> "AgentView":
+        """Show a row, and what its organization has written on it where it is the caller's."""
         priced = row.price_minor is not None and row.price_currency is not None
         return cls(
             id=row.id,
             name=row.name,
+            description=row.description,
             organization_id=row.org_id,
             visibility=Visibility(row.visibility),
             category=row.category,
@@ -258,4 +302,5 @@ class AgentView(ResponseModel):
             ),
             terms={name: _bounds_view(name, bounds) for name, bounds in sorted(row.terms.items())},
             created_at=row.created_at,
+            **shown(own),
         )

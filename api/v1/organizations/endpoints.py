@@ -10,32 +10,32 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
+from api.metadata import METADATA_FILTER, PreconditionDep, Tag, WantedDep, etag, required, seen
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.v1.customers.registration import begin_customer
 from api.v1.organizations.schemas import (
     ContactsSet,
     ContactsView,
     OrganizationCreate,
+    OrganizationUpdate,
     OrganizationView,
     TierChange,
 )
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, Invalid, NotFound
+from domain.metadata import ExternalIdTaken
 from models.organization import Organization
-from repositories import audit, contact
+from repositories import audit, contact, metadata
 from repositories import organization as organizations
 from runtime.identity import new_id
 from services import credit_lot, mail, project, referral
+from services.metadata import Change, change
 from services.project import Order
 
 router = APIRouter(tags=["organizations"])
 
 
-@router.post(
-    "/organizations",
-    status_code=201,
-    response_model=OrganizationView,
-)
+@router.post("/organizations", status_code=201, response_model=OrganizationView, responses=errors(ExternalIdTaken))
 async def create_organization(
     body: OrganizationCreate,
     deps: DepsDep,
@@ -63,16 +63,26 @@ async def create_organization(
                 await credit_lot.grant_signup_bonus(session, actor, org_id=row.id, amount_minor=bonus, now=now)
                 if body.referred_by is not None:
                     await referral.refer(session, row.id, body.referred_by, now=now)
+                await metadata.add(
+                    session,
+                    row.id,
+                    row.id,
+                    external_id=body.external_id,
+                    metadata=body.metadata,
+                    command_id=command.command_id,
+                )
+            own = await metadata.get(session, row.id, row.id)
         if is_new:
             begin_customer(deps, row.id, row.name)
-        return OrganizationView.of(row)
+        return OrganizationView.of(row, own)
 
     return await command.run(create, status_code=201)
 
 
-@router.get("/organizations", response_model=Page[OrganizationView])
+@router.get("/organizations", response_model=Page[OrganizationView], openapi_extra=METADATA_FILTER)
 async def list_organizations(
     deps: DepsDep,
+    wanted: WantedDep,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
     actor: Actor = require(Permission.READ),
@@ -80,15 +90,63 @@ async def list_organizations(
     """List organizations, newest first: the platform sees all of them, a tenant its own."""
     before = id_cursor(cursor, "org")
     async with deps.session_for(actor) as session:
-        rows = await organizations.page(session, before=before, limit=limit + 1)
-    return id_page(rows, limit, "org", OrganizationView.of)
+        rows = await organizations.page(session, wanted=wanted, before=before, limit=limit + 1)
+        own = await seen(session, actor, {row.id: row.id for row in rows})
+    return id_page(rows, limit, "org", lambda row: OrganizationView.of(row, own.get(row.id)))
 
 
 @router.get("/organizations/{organization_id}", response_model=OrganizationView, responses=errors(NotFound))
-async def get_organization(organization_id: str, deps: DepsDep, actor: ActorDep) -> OrganizationView:
+async def get_organization(
+    organization_id: str, deps: DepsDep, actor: ActorDep, response: Response
+) -> OrganizationView:
     """Read one organization."""
     async with deps.session_for(actor) as session:
-        return OrganizationView.of(await organizations.get(session, organization_id))
+        row = await organizations.get(session, organization_id)
+        response.headers.update(etag(row.version))
+        return OrganizationView.of(row, (await seen(session, actor, {row.id: row.id})).get(row.id))
+
+
+@router.patch(
+    "/organizations/{organization_id}",
+    response_model=OrganizationView,
+    responses=errors(NotFound, Forbidden, ExternalIdTaken),
+)
+async def update_organization(
+    organization_id: str,
+    body: OrganizationUpdate,
+    deps: DepsDep,
+    actor: ActorDep,
+    expected: PreconditionDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Change the name of an organization, and what is written on it. Its external_id is the platform's.
+
+    `If-Match` says for which version; the answer has the new one as its `ETag`.
+    """
+    async with deps.session_for(actor) as session:
+        await organizations.get(session, organization_id)
+    permit(actor, Permission.CHANGE_ORGANIZATION)
+    if "external_id" in body.model_fields_set:
+        permit(actor, Permission.MANAGE_ORGANIZATIONS)
+    wanted = Change(
+        noun="organization",
+        object_id=organization_id,
+        org_id=organization_id,
+        expected=required(expected),
+        written=body.written(),
+        columns={} if body.name is None else {"name": {"name": body.name}},
+        command_id=command.command_id,
+    )
+    tag = Tag()
+
+    async def act() -> OrganizationView:
+        async with deps.database.platform() as session:
+            row = await organizations.lock(session, organization_id)
+            changed = await change(session, actor, wanted, row)
+            tag.version = changed.version
+            return OrganizationView.of(row, changed.own)
+
+    return tag.on(await command.run(act))
 
 
 @router.put(
@@ -119,7 +177,8 @@ async def change_tier(
             plans=deps.settings.plan_book,
         )
         async with deps.session_for(actor) as session:
-            return OrganizationView.of(await project.change_tier(session, order, body.tier))
+            row = await project.change_tier(session, order, body.tier)
+            return OrganizationView.of(row, await metadata.get(session, row.id, row.id))
 
     return await command.run(change)
 

@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from api.fields import EmailAddress, Name, OrganizationId, RequestModel, ResponseModel, example
+from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from domain.mail import LANGUAGES, MAX_CONTACTS, Contact, Purpose
 from domain.plan import FREE, PLAN_NAME
 from models.contact import OrganizationContacts
+from models.metadata import ObjectMetadata
 from models.organization import Organization
 from repositories.contact import contacts_of
 
@@ -17,16 +19,24 @@ TierName = Annotated[
 ]
 
 
-class OrganizationCreate(RequestModel):
+class OrganizationCreate(WithMetadata):
     """A new tenant."""
 
-    model_config = example(name="Acme")
+    model_config = example(name="Acme", external_id="customer-1042", metadata={"region": "emea"})
 
     name: Name
     tier: TierName = FREE
     referred_by: OrganizationId | None = Field(
         default=None, description="The organization that has brought it, which is rewarded for it later."
     )
+
+
+class OrganizationUpdate(MetadataUpdate):
+    """What changes of a tenant; what is left out stays. Its contacts have an endpoint of their own."""
+
+    model_config = example(name="Acme International", metadata={"region": "apac", "pilot": ""})
+
+    name: Name | None = None
 
 
 class TierChange(RequestModel):
@@ -37,7 +47,7 @@ class TierChange(RequestModel):
     tier: TierName
 
 
-class OrganizationView(ResponseModel):
+class OrganizationView(MetadataView):
     """A tenant."""
 
     id: str
@@ -46,9 +56,9 @@ class OrganizationView(ResponseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, row: Organization) -> "OrganizationView":
-        """Show a row."""
-        return cls(id=row.id, name=row.name, tier=row.tier, created_at=row.created_at)
+    def of(cls, row: Organization, own: ObjectMetadata | None) -> "OrganizationView":
+        """Show a row, and what is written on it."""
+        return cls(id=row.id, name=row.name, tier=row.tier, created_at=row.created_at, **shown(own))
 
 
 class ContactSet(RequestModel):

@@ -23,8 +23,9 @@ TABLES: Mapping[str, Place] = {
         {
             IDENTIFIER: "id org_id department_id project_id command_id",
             CONTACT: "name created_by",
+            FREE_TEXT: "description",
             FINANCIAL: "price_minor price_currency",
-            TECHNICAL: "visibility pricing_model terms category created_at",
+            TECHNICAL: "visibility pricing_model terms category version created_at",
         },
     ),
     "contracts": Place(

@@ -23,7 +23,7 @@ TABLES: Mapping[str, Place] = {
     "organizations": Place(
         "who the tenants are",
         WITH_THE_ORGANIZATION,
-        {IDENTIFIER: "id command_id", CONTACT: "name created_by", TECHNICAL: "tier created_at"},
+        {IDENTIFIER: "id command_id", CONTACT: "name created_by", TECHNICAL: "tier version created_at"},
     ),
     "approvals": Place(
         "which operators asked for an act and approved it",
@@ -219,7 +219,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id command_id",
             CONTACT: "created_by",
             FREE_TEXT: "slug name",
-            TECHNICAL: "deploy_type deployed_at occupies_slot created_at",
+            TECHNICAL: "deploy_type deployed_at occupies_slot version created_at",
         },
     ),
     "deployment_events": Place(
@@ -232,6 +232,22 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "number kind plan share at",
         },
         WHO_DECIDED,
+    ),
+    "object_metadata": Place(
+        "what an organization has written on objects, to find them by",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "object_id org_id command_id",
+            FREE_TEXT: "external_id metadata",
+            TECHNICAL: "prefix version updated_at",
+        },
+        {FREE_TEXT: DELETE},
+    ),
+    "metadata_pairs": Place(
+        "that objects are found by their metadata",
+        WITH_THE_ORGANIZATION,
+        {IDENTIFIER: "org_id object_id", FREE_TEXT: "key value", TECHNICAL: "prefix"},
+        {FREE_TEXT: DELETE},
     ),
     "organization_traits": Place(
         "what organizations have in common: methods of payment, tax ids, referrers",

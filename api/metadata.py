@@ -1,0 +1,236 @@
+"""External ids and metadata over HTTP: in bodies and answers, as filters of lists, and how they are changed.
+
+A change says for which version of the object it was made, in the header `If-Match`; answers have that version as their
+`ETag`. So of two that change what both have read, the second hears of it.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Query
+from pydantic import BeforeValidator, Field, JsonValue
+from pydantic import WithJsonSchema as JsonSchema
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit
+from api.fields import RequestModel, ResponseModel
+from domain.access import Actor, Permission
+from domain.errors import Invalid
+from domain.metadata import (
+    MAX_EXTERNAL_ID,
+    MAX_KEY,
+    MAX_KEYS,
+    MAX_VALUE,
+    Precondition,
+    PreconditionMissing,
+    Wanted,
+    checked_external_id,
+    checked_metadata,
+    refused,
+)
+from models.metadata import ObjectMetadata
+from repositories import metadata as written
+
+#: Values of metadata that one list is narrowed by.
+MAX_FILTERS = 10
+_FILTER = re.compile(r"metadata\[(.*)\]", re.DOTALL)
+_ETAG = re.compile(r'(W/)?"([^"]*)"')
+_MAX_ETAGS = 20
+_PAIRS: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": {"type": "string", "maxLength": MAX_VALUE},
+    "propertyNames": {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": r"^[^\[\]]+$"},
+    "maxProperties": MAX_KEYS,
+    "examples": [{"order": "6735"}],
+}
+
+
+def _external_id(value: object) -> object:
+    return checked_external_id(value) if isinstance(value, str) else value
+
+
+def _metadata(value: object) -> object:
+    return checked_metadata(value) if isinstance(value, dict) else value
+
+
+def _metadata_change(value: object) -> object:
+    # As at Stripe, an empty text stands for nothing.
+    return None if value == "" else value
+
+
+ExternalId = Annotated[
+    str,
+    BeforeValidator(_external_id),
+    JsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_EXTERNAL_ID, "examples": ["customer-1042"]}),
+]
+Metadata = Annotated[dict[str, str], BeforeValidator(_metadata), JsonSchema(_PAIRS)]
+#: Judged when it is merged with what is there.
+MetadataChange = Annotated[
+    dict[str, Any] | None,
+    BeforeValidator(_metadata_change),
+    JsonSchema(
+        {
+            "anyOf": [
+                {**_PAIRS, "additionalProperties": {"type": ["string", "null"], "maxLength": MAX_VALUE}},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+
+
+class WithMetadata(RequestModel):
+    """What can be written on an object when it is made."""
+
+    external_id: ExternalId | None = Field(
+        default=None, description="Your own id of it, which no other of these objects of yours has."
+    )
+    metadata: Metadata = Field(default={}, description="Pairs of text of your own, which nobody but you sees.")
+
+
+class MetadataUpdate(RequestModel):
+    """What can be changed of what is written on an object; what is left out stays."""
+
+    external_id: ExternalId | None = Field(default=None, description="Your own id of it; null takes it away.")
+    metadata: MetadataChange = Field(
+        default=None, description="Keys to set, and with an empty value or null keys to remove; null removes all."
+    )
+
+    def written(self) -> dict[str, Any]:
+        """Return those of the two that the request names."""
+        return {name: getattr(self, name) for name in ("external_id", "metadata") if name in self.model_fields_set}
+
+
+class MetadataView(ResponseModel):
+    """What you have written on an object."""
+
+    external_id: str | None = Field(description="Your own id of it.")
+    metadata: dict[str, str] = Field(description="Pairs of text of your own.")
+
+
+def shown(own: ObjectMetadata | None) -> dict[str, Any]:
+    """Return the fields of `MetadataView`."""
+    return (
+        {"external_id": None, "metadata": {}}
+        if own is None
+        else {"external_id": own.external_id, "metadata": own.pairs}
+    )
+
+
+async def seen(session: AsyncSession, actor: Actor, objects: Mapping[str, str]) -> dict[str, ObjectMetadata]:
+    """Return what an actor sees written on objects, by their ids: a tenant what is its own, operators all.
+
+    Args:
+        session: of the actor.
+        actor: who reads.
+        objects: the id of each object, and the organization whose ids and metadata operators are shown.
+    """
+    if actor.is_platform and not actor.may(Permission.OPERATE):
+        return {}
+    return await written.of(session, ((each, actor.org_id or org_id) for each, org_id in objects.items()))
+
+
+async def _wanted(
+    request: Request,
+    actor: ActorDep,
+    external_id: Annotated[str | None, Query(description="Only what has this id of yours.")] = None,
+) -> Wanted:
+    metadata: dict[str, object] = {}
+    for name, value in request.query_params.items():
+        named = _FILTER.fullmatch(name)
+        if named is not None:
+            metadata[named[1]] = value
+            if not value:
+                raise refused(named[1], "Name the value that it has to have.")
+    if len(metadata) > MAX_FILTERS:
+        raise Invalid(f"A list is narrowed by {MAX_FILTERS} keys of metadata at most.", extra={"field": "metadata"})
+    found = Wanted(None if external_id is None else checked_external_id(external_id), checked_metadata(metadata))
+    if found and actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    return found
+
+
+_wanted.__dict__["query_family"] = "metadata"
+#: What a list is narrowed to. The list's route says `openapi_extra=METADATA_FILTER`.
+WantedDep = Annotated[Wanted, Depends(_wanted)]
+#: The parameters `metadata[key]=value`, whose names FastAPI does not know.
+METADATA_FILTER: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "metadata",
+            "in": "query",
+            "required": False,
+            "style": "deepObject",
+            "explode": True,
+            "description": "Only what has these values in your metadata: `metadata[key]=value`.",
+            "schema": {
+                "type": "object",
+                "additionalProperties": {"type": "string", "minLength": 1, "maxLength": MAX_VALUE},
+                "propertyNames": {"pattern": r"^[A-Za-z0-9_-]{1,40}$"},
+                "maxProperties": MAX_FILTERS,
+            },
+        }
+    ]
+}
+
+#: Marks the header as required in the OpenAPI document: without it the answer is a 428 of our own.
+_REQUIRED: dict[str, JsonValue] = {"x-required": True}
+
+
+def _precondition(
+    if_match: Annotated[
+        str | None,
+        Header(
+            description="The `ETag` of the object that you have read; `*` for whichever it is. Required here.",
+            examples=['"1"'],
+            json_schema_extra=_REQUIRED,
+        ),
+    ] = None,
+) -> Precondition | None:
+    if if_match is None:
+        return None
+    if if_match.strip() == "*":
+        return Precondition()
+    parts = [_ETAG.fullmatch(part.strip()) for part in if_match.split(",", _MAX_ETAGS)]
+    if not all(parts):
+        raise Invalid('If-Match must be an ETag, such as "3", or *.', extra={"field": "If-Match"})
+    # Weak tags match nothing here, and neither do those that are none of ours.
+    strong = (part[2] for part in parts if part is not None and part[1] is None)
+    return Precondition(frozenset(int(tag) for tag in strong if tag.isascii() and tag.isdecimal() and len(tag) < 19))
+
+
+#: None where the request does not say for which version it was made; give it to `required`.
+PreconditionDep = Annotated[Precondition | None, Depends(_precondition)]
+
+
+def required(expected: Precondition | None) -> Precondition:
+    """Return for which versions a change was made, once its sender is known to be allowed to make it.
+
+    Raises:
+        PreconditionMissing: it does not say.
+    """
+    if expected is None:
+        raise PreconditionMissing("Say for which version this change was made: send the object's ETag as If-Match.")
+    return expected
+
+
+class Tag:
+    """The version of what is answered, once it is known: a repeated answer has none."""
+
+    def __init__(self) -> None:
+        """Begin without a version."""
+        self.version: int | None = None
+
+    def on(self, response: Response) -> Response:
+        """Put the version on the answer as its ETag."""
+        if self.version is not None:
+            response.headers.update(etag(self.version))
+        return response
+
+
+def etag(version: int) -> Mapping[str, str]:
+    """Return the header that names a version."""
+    return {"ETag": f'"{version}"'}

@@ -1,0 +1,146 @@
+"""What others write on objects of ours: an id of their own, and pairs of text. The rules of both, and of changes.
+
+The rules of metadata are Stripe's (docs.stripe.com/api/metadata): up to 50 keys of up to 40 characters without square
+brackets, values of up to 500 characters, and a change that names a key without a value removes it. Characters that
+cannot be seen are refused as well, in keys and ids, and controls everywhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from domain.errors import Conflict, DomainError, Invalid
+from domain.text import escaped, is_holdable, unseen_in_name, unseen_in_text
+
+MAX_KEYS = 50
+MAX_KEY = 40
+MAX_VALUE = 500
+MAX_EXTERNAL_ID = 200
+
+#: How much of a key that is refused is repeated.
+_SHOWN = 100
+_CONTROLS = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
+
+
+class ExternalIdTaken(Conflict):
+    """Another object of the same kind and owner has this external_id; `id` names it."""
+
+    code = "external_id.taken"
+
+
+class PreconditionMissing(DomainError):
+    """A change came without saying which version it was made for."""
+
+    code = "precondition.missing"
+    status = 428
+
+
+class PreconditionFailed(DomainError):
+    """The object has changed since it was read; `etag` is the one that it has now."""
+
+    code = "precondition.failed"
+    status = 412
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a list is narrowed to: an external id, and values of metadata; nothing where both are empty."""
+
+    external_id: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Tell whether the list is narrowed at all."""
+        return self.external_id is not None or bool(self.metadata)
+
+
+#: A list that is not narrowed.
+EVERYTHING = Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """For which versions of an object a change was made; None for whichever it is."""
+
+    versions: frozenset[int] | None = None
+
+    def judge(self, version: int) -> None:
+        """Refuse a change that was made for another version.
+
+        Raises:
+            PreconditionFailed: with the version that it would have to be for.
+        """
+        if self.versions is not None and version not in self.versions:
+            raise PreconditionFailed(
+                "The object has changed since you read it. Read it again, and send its ETag as If-Match.",
+                extra={"etag": f'"{version}"'},
+            )
+
+
+def checked_external_id(text: str) -> str:
+    """Return an id of somebody else's when it can be kept.
+
+    Raises:
+        Invalid: it is empty or too long, begins or ends with a space, or holds what cannot be seen.
+    """
+    fault = None
+    if not 1 <= len(text) <= MAX_EXTERNAL_ID:
+        fault = f"must have 1 to {MAX_EXTERNAL_ID} characters"
+    elif text != text.strip():
+        fault = "must not begin or end with a space"
+    elif _unkept(text) or unseen_in_name(text) is not None:
+        fault = "must not contain control characters, or others that cannot be seen"
+    if fault is not None:
+        raise Invalid(f"external_id {fault}.", extra={"field": "external_id"})
+    return text
+
+
+def checked_metadata(pairs: Mapping[str, object]) -> dict[str, str]:
+    """Return metadata when it can be kept; keys without a value are left out.
+
+    Raises:
+        Invalid: there are too many keys, or one of them or its value cannot be kept; `key` names it.
+    """
+    kept = {name: value for name, given in pairs.items() if (value := _checked_pair(name, given))}
+    if len(kept) > MAX_KEYS:
+        raise refused(list(kept)[MAX_KEYS], f"There must not be more than {MAX_KEYS} keys.")
+    return kept
+
+
+def merged(current: Mapping[str, str], change: Mapping[str, object] | None) -> dict[str, str]:
+    """Return metadata after a change: keys that it names are set, or removed by an empty value; None removes all.
+
+    Raises:
+        Invalid: there would be too many keys, or one of them or its value cannot be kept; `key` names it.
+    """
+    if change is None:
+        return {}
+    named = {name: _checked_pair(name, given) for name, given in change.items()}
+    return checked_metadata({**current, **named})
+
+
+def refused(key: str, why: str) -> Invalid:
+    """Return the refusal of a key of metadata, for a reason that is a sentence."""
+    shown = escaped(key[:_SHOWN])
+    return Invalid(f"metadata[{shown}]: {why}", extra={"field": "metadata", "key": shown})
+
+
+def _checked_pair(key: str, value: object) -> str:
+    if not 1 <= len(key) <= MAX_KEY:
+        raise refused(key, f"A key must have 1 to {MAX_KEY} characters.")
+    if "[" in key or "]" in key:
+        raise refused(key, "A key must not contain square brackets.")
+    if _unkept(key) or unseen_in_name(key) is not None:
+        raise refused(key, "A key must not contain control characters, or others that cannot be seen.")
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise refused(key, "The value must be a string.")
+    if len(value) > MAX_VALUE:
+        raise refused(key, f"The value must not have more than {MAX_VALUE} characters.")
+    if _unkept(value) or unseen_in_text(value) is not None:
+        raise refused(key, "The value must not contain control characters.")
+    return value
+
+
+def _unkept(text: str) -> bool:
+    return not is_holdable(text) or not _CONTROLS.isdisjoint(text)

@@ -1,0 +1,115 @@
+"""Changes of what can be changed of an object: columns of its own, and what an organization has written on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.events import Event
+from domain.metadata import Precondition, merged
+from models.metadata import ObjectMetadata
+from repositories import audit, event
+from repositories import metadata as written
+
+
+class Versioned(Protocol):
+    """A row that counts its changes."""
+
+    version: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a request changes.
+
+    Attributes:
+        noun: of the object, as its events and its entries in the audit trail are called.
+        object_id: the object.
+        org_id: whose external_id and metadata are changed.
+        expected: for which versions the change was made.
+        written: `external_id` and `metadata`, those that are named.
+        columns: what is named of the row's own, by its name in the API: the columns and their values.
+        command_id: what the change is made once by.
+    """
+
+    noun: str
+    object_id: str
+    org_id: str
+    expected: Precondition
+    written: Mapping[str, Any]
+    columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    command_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What is written on an object after a change, the version that it is, and the names of what is different."""
+
+    own: ObjectMetadata | None
+    version: int
+    names: tuple[str, ...] = ()
+
+
+def version_of(own: ObjectMetadata | None, row: Versioned | None = None) -> int:
+    """Return the version of an object: its row's where it counts, or that of what an organization has written on it."""
+    if row is not None:
+        return int(row.version)
+    return 1 if own is None else own.version
+
+
+async def change(session: AsyncSession, actor: Actor, wanted: Change, row: Versioned | None = None) -> Changed:
+    """Make a change, with its entry in the audit trail and its event; what is as it was already has neither.
+
+    A change that its command has made before is not made again, whatever version it was made for.
+
+    Args:
+        session: of the platform. It holds the lock of the object.
+        actor: who changes it, and may.
+        wanted: the change.
+        row: the object where it counts its changes itself.
+
+    Raises:
+        PreconditionFailed: the object is of another version.
+        Invalid: metadata cannot be kept.
+        ExternalIdTaken: another object has the id.
+    """
+    own = await written.get(session, wanted.object_id, wanted.org_id)
+    if own is not None and own.command_id == wanted.command_id:
+        return Changed(own, version_of(own, row))
+    wanted.expected.judge(version_of(own, row))
+    before = (None, {}) if own is None else (own.external_id, own.pairs)
+    external_id, metadata = wanted.written.get("external_id", before[0]), dict(before[1])
+    if "metadata" in wanted.written:
+        metadata = merged(metadata, wanted.written["metadata"])
+    names = [name for name, columns in wanted.columns.items() if _set(row, columns)]
+    names += ["external_id"] if external_id != before[0] else []
+    names += ["metadata"] if metadata != before[1] else []
+    if not names:
+        return Changed(own, version_of(own, row))
+    if row is not None:
+        # A trigger counts, also where no other column has changed.
+        row.version += 1
+        await session.flush()
+        await session.refresh(row)
+    own = await written.put(
+        session,
+        wanted.object_id,
+        wanted.org_id,
+        external_id=external_id,
+        metadata=metadata,
+        command_id=wanted.command_id,
+    )
+    await audit.record(session, actor, f"{wanted.noun}.update", wanted.object_id, {"changed": names}, wanted.org_id)
+    data = {f"{wanted.noun}_id": wanted.object_id, "external_id": external_id, "changed": names}
+    await event.record(session, [Event(f"{wanted.noun}.updated", wanted.org_id, wanted.object_id, data)])
+    return Changed(own, version_of(own, row), tuple(names))
+
+
+def _set(row: Versioned | None, columns: Mapping[str, Any]) -> bool:
+    """Set columns of a row, and tell whether one of them was different."""
+    different = [name for name, value in columns.items() if getattr(row, name) != value]
+    for name in different:
+        setattr(row, name, columns[name])
+    return bool(different)

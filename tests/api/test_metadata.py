@@ -1,0 +1,230 @@
+"""External ids and metadata: kept, found, changed under If-Match, and seen by nobody else."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import dialect
+
+from domain.metadata import Wanted
+from models.agent import Agent
+from repositories.listing import newest
+from repositories.metadata import narrowed
+from runtime.database import Database
+from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
+
+pytestmark = pytest.mark.db
+
+
+def own() -> dict[str, Any]:
+    """Return an id and metadata that nothing else has."""
+    number = next(NUMBERS)
+    return {"external_id": f"own-{number}", "metadata": {"order": f"order-{number}", "team": "research"}}
+
+
+async def patch(caller: Caller, path: str, body: Any, version: int | str | None, **options: Any) -> httpx2.Response:
+    tag = version if isinstance(version, str) else f'"{version}"'
+    headers = {} if version is None else {"If-Match": tag}
+    return await caller.ask("PATCH", path, json=body, headers=headers, **options)
+
+
+async def found(caller: Caller, path: str, **query: str) -> list[str]:
+    return [each["id"] for each in good(await caller.get(path, params=query))["data"]]
+
+
+async def test_organization_keeps_them_and_is_found_by_them(operator: Caller) -> None:
+    wanted = own()
+    made = good(await operator.post("/organizations", {"name": "Acme", **wanted}, key=new_key()), 201)
+    assert {name: made[name] for name in wanted} == wanted
+    there = f"/organizations/{made['id']}"
+    assert good(await operator.get(there)) == made
+    assert await found(operator, "/organizations", external_id=wanted["external_id"]) == [made["id"]]
+    by_pair = {"metadata[order]": wanted["metadata"]["order"], "metadata[team]": "research"}
+    assert await found(operator, "/organizations", **by_pair) == [made["id"]]
+    assert await found(operator, "/organizations", **{**by_pair, "metadata[team]": "sales"}) == []
+    # A second one of the same id hears which the first one is, and is not made.
+    again = await operator.post("/organizations", {"name": "Other", "external_id": wanted["external_id"]})
+    assert refused(again, 409, "external_id.taken")["id"] == made["id"]
+
+
+async def test_creation_is_the_same_only_with_the_same_metadata(operator: Caller) -> None:
+    body, key = {"name": "Acme", **own()}, new_key()
+    first = good(await operator.post("/organizations", body, key=key), 201)
+    assert good(await operator.post("/organizations", body, key=key), 201) == first
+    other = await operator.post("/organizations", {**body, "metadata": {}}, key=key)
+    refused(other, 422, "idempotency.conflict")
+
+
+async def test_change_needs_the_version_that_is_there(tenant: Tenant) -> None:
+    there, caller = f"/agents/{tenant.agent_id}", tenant.owner
+    read = await caller.get(there)
+    version = int(read.headers["etag"].strip('"'))
+    refused(await patch(caller, there, {"name": "Two"}, None), 428, "precondition.missing")
+    for stale in (version + 1, f'W/"{version}"', '"other"'):
+        refusal = refused(await patch(caller, there, {"name": "Two"}, stale), 412, "precondition.failed")
+        assert refusal["etag"] == read.headers["etag"]
+    refused(await patch(caller, there, {"name": "Two"}, "3"), 422, "request.invalid")
+    changed = await patch(caller, there, {"name": "Two", "description": "Sums up"}, f'"0", "{version}"')
+    assert good(changed)["name"] == "Two"
+    assert changed.headers["etag"] == f'"{version + 1}"'
+    # What changes nothing counts no version, and another endpoint's change does.
+    assert (await patch(caller, there, {"name": "Two"}, version + 1)).headers["etag"] == f'"{version + 1}"'
+    good(await caller.ask("PUT", f"{there}/category", json={"category": "research"}))
+    refused(await patch(caller, there, {"name": "Three"}, version + 1), 412, "precondition.failed")
+    assert good(await patch(caller, there, {"name": "Three"}, "*"))["category"] == "research"
+
+
+async def test_of_two_changes_of_one_version_one_is_refused(tenant: Tenant) -> None:
+    there = f"/agents/{tenant.agent_id}"
+    tag = (await tenant.owner.get(there)).headers["etag"]
+    changes = [patch(tenant.owner, there, {"metadata": {f"racer-{each}": "x"}}, tag) for each in range(4)]
+    answers = await asyncio.gather(*changes)
+    assert sorted(answer.status_code for answer in answers) == [200, 412, 412, 412]
+
+
+async def test_change_merges_metadata_and_is_made_once(tenant: Tenant, database: Database) -> None:
+    agent = good(await tenant.owner.post("/agents", {"name": "Agent", **own()}), 201)
+    there, key = f"/agents/{agent['id']}", new_key()
+    change = {"metadata": {"order": "", "run": "7"}, "pricing": {"model": "one_time", "amount": "5"}}
+    changed = await patch(tenant.owner, there, change, 1, key=key)
+    assert good(changed)["metadata"] == {"team": "research", "run": "7"}
+    assert good(changed)["pricing"]["amount"] == "5.00"
+    # Where the answer was lost, the same command finds that it was made, though the version is another one by now.
+    async with database.platform() as session:
+        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    assert good(await patch(tenant.owner, there, change, 1, key=key)) == good(changed)
+    assert await found(tenant.owner, "/agents", **{"metadata[order]": agent["metadata"]["order"]}) == []
+    assert await found(tenant.owner, "/agents", **{"metadata[run]": "7"}) == [agent["id"]]
+    entries = good(await tenant.owner.get("/audit", params={"target": agent["id"]}))["data"]
+    assert [entry["action"] for entry in entries] == ["agent.update", "agent.create"]
+    (event,) = good(await tenant.owner.get("/events", params={"subject": agent["id"]}))["data"]
+    assert event["type"] == "agent.updated"
+    assert event["data"] == {
+        "agent_id": agent["id"], "external_id": agent["external_id"], "changed": ["pricing", "metadata"]
+    }  # fmt: skip
+    for nothing in (None, ""):
+        latest = good(await patch(tenant.owner, there, {"metadata": nothing, "external_id": None}, "*"))
+        assert (latest["metadata"], latest["external_id"]) == ({}, None)
+    assert await found(tenant.owner, "/agents", external_id=agent["external_id"]) == []
+
+
+async def test_full_metadata_takes_no_other_key(tenant: Tenant) -> None:
+    full = {f"key-{at:02}": "x" * 500 for at in range(50)}
+    agent = good(await tenant.owner.post("/agents", {"name": "Agent", "metadata": full}), 201)
+    there = f"/agents/{agent['id']}"
+    more = {"metadata": {"another": "x"}}
+    refusal = refused(await patch(tenant.owner, there, more, 1), 422, "request.invalid")
+    assert (refusal["field"], refusal["key"]) == ("metadata", "another")
+    swap = {"metadata": {"another": "x", "key-00": ""}}
+    assert len(good(await patch(tenant.owner, there, swap, 1))["metadata"]) == 50
+    for bad, key in (({"a\u0001": "x"}, "a\u0001"), ({"a": "x" * 501}, "a"), ({**full, "more": "x"}, "more")):
+        refusal = refused(
+            await tenant.owner.post("/agents", {"name": "Agent", "metadata": bad}), 422, "request.invalid"
+        )
+        assert refusal["key"] == key
+    for named in ({"metadata": {"card": "4242 4242 4242 4242"}}, {"external_id": "4242424242424242"}):
+        refused(await tenant.owner.post("/agents", {"name": "Agent", **named}), 422, "privacy.card_number")
+
+
+async def test_id_is_taken_within_its_owner_and_kind(tenant: Tenant, stranger: Tenant) -> None:
+    wanted = own()
+    first = good(await tenant.owner.post("/agents", {"name": "Agent", **wanted}), 201)
+    second = good(await stranger.owner.post("/agents", {"name": "Agent", **wanted}), 201)
+    assert second["external_id"] == wanted["external_id"]
+    taken = await tenant.owner.post("/agents", {"name": "Agent", "external_id": wanted["external_id"]})
+    assert refused(taken, 409, "external_id.taken")["id"] == first["id"]
+    other = good(await tenant.owner.post("/agents", {"name": "Agent"}), 201)
+    taken = await patch(tenant.owner, f"/agents/{other['id']}", {"external_id": wanted["external_id"]}, 1)
+    assert refused(taken, 409, "external_id.taken")["id"] == first["id"]
+    assert good(await tenant.owner.get(f"/agents/{other['id']}"))["external_id"] is None
+    # Set free, it can be taken.
+    good(await patch(tenant.owner, f"/agents/{first['id']}", {"external_id": None}, 1))
+    good(await patch(tenant.owner, f"/agents/{other['id']}", {"external_id": wanted["external_id"]}, 1))
+    makes = (tenant.owner.post("/agents", {"name": "Agent", "external_id": "raced"}) for _ in range(4))
+    assert sorted(answer.status_code for answer in await asyncio.gather(*makes)) == [201, 409, 409, 409]
+
+
+async def test_nobody_else_sees_or_finds_them(
+    tenant: Tenant, stranger: Tenant, operator: Caller, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    wanted = own()
+    agent = good(await tenant.owner.post("/agents", {"name": "Public", **wanted}), 201)
+    pair = {"metadata[order]": wanted["metadata"]["order"]}
+    for caller in (stranger.owner, await issue_key("arbiter"), await issue_key("validator")):
+        shown = good(await caller.get(f"/agents/{agent['id']}"))
+        assert (shown["external_id"], shown["metadata"]) == (None, {})
+        assert wanted["external_id"] not in (await caller.get("/agents?limit=200")).text
+    for query in (pair, {"external_id": wanted["external_id"]}):
+        assert await found(stranger.owner, "/agents", **query) == []
+        assert await found(stranger.owner, "/agents", organization_id=tenant.org_id, **query) == []
+        assert await found(operator, "/agents", **query) == [agent["id"]]
+        arbiter = await issue_key("arbiter")
+        refused(await arbiter.get("/agents", params=query), 403, "auth.forbidden")
+    refused(await patch(stranger.owner, f"/agents/{agent['id']}", {"metadata": {"a": "b"}}, "*"), 404, "not_found")
+    events = (await tenant.owner.get("/events?limit=200")).text
+    assert wanted["metadata"]["order"] not in events
+
+
+async def test_organization_changes_its_name_and_not_the_platforms_id(tenant: Tenant, operator: Caller) -> None:
+    there = f"/organizations/{tenant.org_id}"
+    changed = good(await patch(tenant.admin, there, {"name": "Renamed", "metadata": {"plan": "b"}}, "*"))
+    assert (changed["name"], changed["metadata"]) == ("Renamed", {"plan": "b"})
+    for role in ("finance", "member", "auditor", "agent"):
+        refused(await patch(tenant.callers[role], there, {"name": "x"}, "*"), 403, "auth.forbidden")
+    refused(await patch(tenant.owner, there, {"external_id": "mine"}, "*"), 403, "auth.forbidden")
+    number = f"customer-{next(NUMBERS)}"
+    good(await patch(operator, there, {"external_id": number}, "*"))
+    assert good(await tenant.owner.get(there))["external_id"] == number
+
+
+MANY = {f"metadata[{at}]": "x" for at in range(11)}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"metadata[]": "x"}, {"metadata[a": "x"}, {"metadata": "x"}, {"metadata[a]": ""}, {"external_id": ""}, MANY],
+    ids=lambda query: next(iter(query)),
+)
+async def test_filter_of_no_form_is_refused(query: dict[str, str], tenant: Tenant) -> None:
+    refusal = refused(await tenant.owner.get("/agents", params=query), 422, "request.invalid")
+    assert "metadata" in json.dumps(refusal) or "external_id" in json.dumps(refusal)
+
+
+async def test_filters_are_read_from_their_indexes(tenant: Tenant, database: Database) -> None:
+    """Many objects with one value: a page of them is read in the order of the index, and no more than a page."""
+    async with database.platform() as session:
+        rows = "FROM generate_series(1, 5000) n"
+        await session.execute(
+            text(
+                "INSERT INTO agents (id, org_id, name, visibility, pricing_model, created_by, command_id) SELECT "
+                f"'agt_' || lpad(n::text, 26, '0'), :org, 'Many', 'private', 'free', 'x', 'many:' || n {rows}"
+            ),
+            {"org": tenant.org_id},
+        )
+        await session.execute(
+            text(
+                "INSERT INTO object_metadata (object_id, org_id, external_id, metadata, command_id) "
+                f"SELECT 'agt_' || lpad(n::text, 26, '0'), :org, 'many-' || n, '{{\"many\": \"yes\"}}', 'x' {rows}"
+            ),
+            {"org": tenant.org_id},
+        )
+        await session.execute(text("ANALYZE agents, object_metadata, metadata_pairs"))
+    first = good(await tenant.owner.get("/agents", params={"metadata[many]": "yes", "limit": "2"}))
+    assert [each["external_id"] for each in first["data"]] == ["many-5000", "many-4999"]
+    for wanted in (Wanted(metadata={"many": "yes"}), Wanted("many-7")):
+        part = (Agent.org_id == tenant.org_id, *narrowed(Agent.id, "agt", tenant.org_id, wanted))
+        query = newest(Agent, [part], [Agent.id], after=None, limit=3)
+        plan = query.compile(dialect=dialect(), compile_kwargs={"literal_binds": True})
+        async with database.tenant(tenant.org_id) as session:
+            (read,) = (await session.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {plan}"))).scalar_one()
+        assert most_rows(read["Plan"]) <= 10, read
+
+
+def most_rows(node: dict[str, Any]) -> float:
+    """Return the most rows that a part of a plan has read."""
+    rows: float = node["Actual Rows"] * node["Actual Loops"]
+    return max([rows, *(most_rows(each) for each in node.get("Plans", ()))])
