@@ -126,7 +126,7 @@ def create_app(
     app.include_router(unsubscribe.router)
     app.include_router(codec_router(settings, current_actor))
     errors.install(app)
-    openapi.install(app)
+    openapi.install(app, settings.public_url or "/")
     app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, metrics=deps.metrics)
     return app
 

@@ -6,6 +6,7 @@ its handler's name gives no good verb. Of several paths with one handler all but
 `aliases`, in a tag of their own at the end.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from operator import itemgetter
@@ -14,7 +15,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api import errors
+from api import errors, openapi_responses
 from api.v1.events.schemas import webhooks
 
 ALIASES = "aliases"
@@ -104,8 +105,8 @@ def tags_of(route: APIRoute) -> list[str]:
     return [ALIASES] if route.deprecated else [str(tag) for tag in route.tags[-1:]]
 
 
-def install(app: FastAPI) -> None:
-    """Have the app serve the completed document."""
+def install(app: FastAPI, server: str) -> None:
+    """Have the app serve the completed document, which names the server that clients call."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -113,6 +114,9 @@ def install(app: FastAPI) -> None:
             document = plain()
             errors.document(document)
             name_by_titles(document)
+            _leave_out_defaults(document)
+            openapi_responses.complete(document)
+            document["servers"] = [{"url": server, "description": "The API."}]
             used = {tag for methods in document["paths"].values() for each in methods.values() for tag in each["tags"]}
             document["tags"] = [{"name": tag, "description": text} for tag, text in TAGS.items() if tag in used]
             document["webhooks"] = webhooks()
@@ -144,8 +148,48 @@ def name_by_titles(document: dict[str, Any]) -> None:
             node["$ref"] = _SCHEMAS + names[node["$ref"].removeprefix(_SCHEMAS)]
 
 
-def _objects(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        yield node
-    for part in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        yield from _objects(part)
+def _leave_out_defaults(document: dict[str, Any]) -> None:
+    """Say the defaults of bodies in words only: a generated client sends what is declared, where nothing was meant.
+
+    A field that is sent counts as chosen, and can be refused beside others (`hosted` without `provider`).
+    """
+    bodies = [
+        operation["requestBody"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        if "requestBody" in operation
+    ]
+    for schema in _reached(bodies, document["components"]["schemas"]):
+        default = schema.pop("default", None)
+        if default not in (None, "", [], {}):
+            text = schema.get("description", "").rstrip()
+            schema["description"] = f"{text} Default: {json.dumps(default)}.".strip()
+
+
+def _reached(nodes: list[Any], schemas: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every object below the nodes, and below the schemas that they name."""
+    waiting, seen = list(nodes), set[str]()
+    while waiting:
+        for node in _objects(waiting.pop()):
+            yield node
+            name = str(node.get("$ref", "")).removeprefix(_SCHEMAS)
+            if name in schemas and name not in seen:
+                seen.add(name)
+                waiting.append(schemas[name])
+
+
+#: What a schema holds that is no schema, though it may look like one.
+_VALUES = frozenset({"default", "example", "examples", "enum", "const"})
+
+
+def _objects(node: Any, *, named: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield every object of a document that stands for itself: neither values nor tables of `properties`."""
+    if isinstance(node, list):
+        for part in node:
+            yield from _objects(part)
+    elif isinstance(node, dict):
+        if not named:
+            yield node
+        for key, part in node.items():
+            if named or key not in _VALUES:
+                yield from _objects(part, named=not named and key == "properties")

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 
 from api.openapi import ALIASES, TAGS, name_by_titles
 from api.v1 import PRIVATE_ROUTERS, ROUTERS
-from tests.support.openapi import operations, served
+from tests.support.openapi import operations, problem_of, resolved, served
 
 
 def test_operations_are_called_by_resource_and_verb_each_once() -> None:
@@ -55,3 +55,34 @@ def test_pitfall_47_two_schemas_of_one_name_are_not_served(own: str, other: str)
     schemas = {name: {"title": "Status", "type": "string"} for name in (own, other)}
     with pytest.raises(ValueError, match="have one name"):
         name_by_titles({"components": {"schemas": schemas}})
+
+
+def test_a_field_of_a_body_has_no_default_that_a_client_would_send() -> None:
+    schemas = served()["components"]["schemas"]
+    fund = schemas["Fund"]["properties"]
+    assert "default" not in fund["off_session"]
+    assert fund["off_session"]["description"].endswith("Default: false.")
+    assert schemas["AgentView"]["properties"].keys() >= {"id", "name"}
+
+
+def test_a_refusal_that_many_operations_share_is_written_once() -> None:
+    found = Counter(
+        (status, *problem_of(served(), response)["examples"])
+        for _, _, operation in operations(served())
+        for status, response in operation["responses"].items()
+        if "$ref" not in response and problem_of(served(), response) and not operation.get("deprecated")
+    )
+    assert [shared for shared, times in found.items() if times > 8] == []
+    assert served()["components"]["responses"].keys() >= {"Unauthenticated", "NotFound", "RateLimited", "Internal"}
+
+
+def test_every_answer_declares_its_headers() -> None:
+    for path, method, operation in operations(served()):
+        keyed = "idempotency-key" in [each["name"] for each in operation.get("parameters", ())]
+        for status, response in operation["responses"].items():
+            headers = resolved(served(), response)["headers"]
+            assert "X-Request-Id" in headers, (path, method, status)
+            assert ("Idempotent-Replayed" in headers) == (keyed and status < "300"), (path, method, status)
+            assert "Retry-After" in headers or status not in {"429", "503"} or path.endswith("/readyz")
+            for name, reference in headers.items():
+                assert resolved(served(), reference)["description"], name

@@ -3,7 +3,6 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -22,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.e2e.conftest import World, good
+from tests.support.openapi import operations, problem_of, resolved
 
 pytestmark = [pytest.mark.e2e]
 
@@ -213,12 +213,6 @@ async def document(world: World) -> dict[str, Any]:
     return good(await world.http.get("/openapi.json"))
 
 
-def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            yield path, method, operation
-
-
 def test_every_path_of_the_foundation_has_its_operation(document: dict[str, Any]) -> None:
     paths = {path.removeprefix("/api/v1"): set(methods) for path, methods in document["paths"].items()}
     missing = {path: methods - paths.get(path, set()) for path, methods in FOUNDATION.items()}
@@ -247,18 +241,18 @@ def test_every_operation_names_its_security_and_its_errors(document: dict[str, A
         assert "404" in responses or "{" not in path, name
         for status, response in responses.items():
             if status >= "400":
-                media = response["content"]["application/problem+json"]
-                assert media["schema"] == {"$ref": "#/components/schemas/Problem"}, name
-                assert media["examples"], f"{name} {status}"
-                for code, example in media["examples"].items():
-                    assert (example["value"]["code"], str(example["value"]["status"])) == (code, status)
+                media = problem_of(document, response)
+                assert media["schema"]["$ref"] == "#/components/schemas/Problem", name
+                assert media["schema"]["properties"]["code"]["enum"] == sorted(media["examples"]), name
+                for code, reference in media["examples"].items():
+                    value = resolved(document, reference)["value"]
+                    assert (value["code"], str(value["status"])) == (code, status)
 
 
 @pytest.mark.parametrize(("path", "method"), CODES)
 def test_refusals_that_clients_match_on_are_documented(document: dict[str, Any], path: str, method: str) -> None:
     responses = document["paths"][f"/api/v1{path}"][method]["responses"].values()
-    media = [response.get("content", {}).get("application/problem+json", {}) for response in responses]
-    documented = {code for one in media for code in one.get("examples", {})}
+    documented = {code for response in responses for code in problem_of(document, response).get("examples", {})}
     assert CODES[path, method] <= documented
 
 

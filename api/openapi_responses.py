@@ -1,0 +1,141 @@
+"""How the OpenAPI document says what comes back: shared refusals once, the codes of each operation, and the headers.
+
+A refusal that many operations share is a component; the others stand with their operation. The schema of each is
+`Problem` with an enum of `code` beside the reference: whoever checks answers against the document sees the codes, and
+a generated client reads a plain `Problem`, so that a code it does not know yet is no failure.
+"""
+
+from typing import Any
+
+from api.errors import MEDIA_TYPE
+
+Json = dict[str, Any]
+
+#: Refusals that are components, by status and codes.
+_SHARED: dict[tuple[str, frozenset[str]], str] = {
+    ("400", frozenset({"request.invalid"})): "Malformed",
+    ("400", frozenset({"request.invalid", "idempotency.missing"})): "MalformedOrKeyMissing",
+    ("401", frozenset({"auth.missing", "auth.invalid"})): "Unauthenticated",
+    ("402", frozenset({"payment.declined"})): "Declined",
+    ("403", frozenset({"auth.forbidden"})): "Forbidden",
+    ("403", frozenset({"auth.forbidden", "approval.required"})): "ForbiddenOrToApprove",
+    ("404", frozenset({"not_found"})): "NotFound",
+    ("409", frozenset({"idempotency.in_flight"})): "InFlight",
+    ("409", frozenset({"idempotency.in_flight", "escrow.wrong_state"})): "EscrowInWrongState",
+    ("409", frozenset({"idempotency.in_flight", "invoice.wrong_state"})): "InvoiceInWrongState",
+    ("413", frozenset({"request.too_large"})): "TooLarge",
+    ("415", frozenset({"request.content_type"})): "UnsupportedMediaType",
+    ("422", frozenset({"request.invalid", "privacy.card_number"})): "Invalid",
+    ("422", frozenset({"request.invalid", "privacy.card_number", "idempotency.conflict"})): "InvalidOrKeyConflict",
+    (
+        "422",
+        frozenset({"request.invalid", "privacy.card_number", "idempotency.conflict", "provider.refused"}),
+    ): "InvalidOrRefusedByProvider",
+    ("429", frozenset({"rate_limited"})): "RateLimited",
+    ("500", frozenset({"internal"})): "Internal",
+    ("503", frozenset({"service.unavailable"})): "Unavailable",
+    ("503", frozenset({"service.unavailable", "provider.unavailable"})): "ProviderUnavailable",
+}
+#: Statuses of refusals that can pass. A 409 can when the code is `idempotency.in_flight`.
+_WITH_RETRY_AFTER = frozenset({"409", "429", "503"})
+_CONDITION = "if-match"
+_KEY = "idempotency-key"
+
+_HEADERS: dict[str, Json] = {
+    "X-Request-Id": {
+        "description": "Identifies the request in the logs: the client's own, or one that was made for it.",
+        "schema": {"type": "string"},
+        "example": "req_01kar6h2d8e4wvq3r5s7t9x1zy",
+    },
+    "Retry-After": {
+        "description": "Seconds after which the same request can be sent again; with refusals that can pass.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 1,
+    },
+    "WWW-Authenticate": {
+        "description": "How to authenticate.",
+        "schema": {"type": "string"},
+        "example": 'Bearer realm="bursar"',
+    },
+    "ETag": {
+        "description": "The version of what is shown, for `If-Match` and `If-None-Match`.",
+        "schema": {"type": "string"},
+        "example": '"3"',
+    },
+    "Idempotent-Replayed": {
+        "description": "`true` when this is the answer that the key had before; else the header is left out.",
+        "schema": {"type": "string", "enum": ["true"]},
+        "example": "true",
+    },
+    "Content-Disposition": {
+        "description": "The name of the file.",
+        "schema": {"type": "string"},
+        "example": 'inline; filename="INV-2026-00017.pdf"',
+    },
+}
+
+
+def complete(document: Json) -> None:
+    """Share refusals and examples, list the codes and declare the headers, in place."""
+    components = document["components"]
+    examples: dict[str, Json] = components.setdefault("examples", {})
+    responses: dict[str, Json] = components.setdefault("responses", {})
+    used: set[str] = set()
+    for methods in document["paths"].values():
+        conditional = any(_takes(operation, _CONDITION) for operation in methods.values())
+        for operation in methods.values():
+            for status, response in operation["responses"].items():
+                names = _headers_of(status, response)
+                if status.startswith("2"):
+                    names += ["ETag"] * conditional + ["Idempotent-Replayed"] * _takes(operation, _KEY)
+                response.setdefault("headers", {}).update({name: _ref("headers", name) for name in names})
+                used.update(names)
+                if MEDIA_TYPE in response.get("content", {}):
+                    operation["responses"][status] = _shared(status, _with_codes(status, response, examples), responses)
+    components["examples"] = dict(sorted(examples.items()))
+    components["responses"] = dict(sorted(responses.items()))
+    components["headers"] = {name: header for name, header in _HEADERS.items() if name in used}
+
+
+def _ref(kind: str, name: str) -> Json:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _takes(operation: Json, header: str) -> bool:
+    return any(each["name"].lower() == header for each in operation.get("parameters", ()))
+
+
+def _headers_of(status: str, response: Json) -> list[str]:
+    media = response.get("content", {}).keys()
+    names = ["X-Request-Id"]
+    if MEDIA_TYPE in media and status in _WITH_RETRY_AFTER:
+        names.append("Retry-After")
+    if status == "401":
+        names.append("WWW-Authenticate")
+    is_file = bool(media & {"application/pdf", "application/xml"})
+    if is_file:
+        names.append("ETag")
+    if is_file or "text/csv" in media:
+        names.append("Content-Disposition")
+    return names
+
+
+def _with_codes(status: str, response: Json, examples: dict[str, Json]) -> Json:
+    """Put the codes of a refusal beside its schema, and its examples where all operations find them."""
+    media = response["content"][MEDIA_TYPE]
+    codes = sorted(media["examples"])
+    media["schema"] = {**_ref("schemas", "Problem"), "properties": {"code": {"enum": codes}}}
+    for code in codes:
+        examples.setdefault(f"{status}.{code}", media["examples"][code])
+    media["examples"] = {code: _ref("examples", f"{status}.{code}") for code in codes}
+    return response
+
+
+def _shared(status: str, response: Json, responses: dict[str, Json]) -> Json:
+    """Return a reference to a refusal that is a component, and any other as it is."""
+    codes = frozenset(response["content"][MEDIA_TYPE]["examples"])
+    name = _SHARED.get((status, codes))
+    if name is None or len(response["content"]) > 1:
+        return response
+    responses.setdefault(name, response)
+    return _ref("responses", name)
