@@ -25,6 +25,14 @@ async def two_operators(
     )
 
 
+async def override_by_two(
+    deps: Deps, actor: Actor, once: Command, action: ApprovalAction, subject: str, content: Mapping[str, object]
+) -> None:
+    """Do as `two_operators` where the setting is there: for what one organization or agent is given unlike others."""
+    if deps.settings.two_operators_above is not None:
+        await two_operators(deps, actor, once, action, subject, content)
+
+
 async def refund_by_two(
     deps: Deps, actor: Actor, once: Command, payment: Payment, *, refund_id: str, amount_minor: int | None = None
 ) -> None:

@@ -31,6 +31,9 @@ class ApprovalAction(StrEnum):
     INVOICE_GIVE_UP = "invoice.mark_uncollectible"
     INVOICE_CREDIT = "invoice.credit"
     TERMS = "billing_terms.agree"
+    CREATOR_SHARE = "marketplace.creator_share"
+    TIER = "organization.tier"
+    TAX_DECISION = "billing_profile.decide"
     CREDIT_GRANT = "credits.grant"
     PAYMENT_REFUND = "payment.refund"
 

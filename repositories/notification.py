@@ -204,6 +204,14 @@ async def people(session: AsyncSession, org_ids: Collection[str | None]) -> dict
     return found
 
 
+async def mail_addresses(session: AsyncSession, org_id: str, role: Role) -> list[str]:
+    """Return the verified addresses of an organization's principals of a role, whatever they chose to be told."""
+    people_ = (await people(session, [org_id]))[org_id]
+    ids = [each for person in people_ if person.role is role for each in person.channels]
+    found = await channels_by_id(session, ids)
+    return sorted({row.address for row in found.values() if row.address is not None})
+
+
 # What they are told ---------------------------------------------------------------------------------------------------
 
 

@@ -4,12 +4,13 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.access import Role
 from domain.creator import DESTINATION_HOLD, CreatorAccount, has_tax_profile, is_redirected
 from domain.ids import creator_key
 from domain.mail import MailKind
 from models.creator_account import CreatorAccountRow
 from providers.payouts.base import AccountSnapshot, NewAccount, PayoutProvider
-from repositories import alert, billing_terms, creator_account
+from repositories import alert, billing_terms, creator_account, notification
 from runtime.database import Database
 from services import mail
 
@@ -90,6 +91,8 @@ async def _tell(session: AsyncSession, row: CreatorAccountRow, snapshot: Account
         org_id=row.org_id,
         kind=MailKind.PAYOUT_DESTINATION_CHANGED,
         data={"held_until_on": until.astimezone(zone).date().isoformat()},
+        # Whoever took one owner's key may have changed the contacts, and what that owner wants to be told.
+        also=await notification.mail_addresses(session, row.org_id, Role.OWNER),
     )
 
 

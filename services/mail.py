@@ -12,7 +12,15 @@ from repositories import mail as mails
 from runtime.identity import new_id
 
 
-async def queue(session: AsyncSession, *, key: str, org_id: str, kind: MailKind, data: Mapping[str, str]) -> None:
+async def queue(
+    session: AsyncSession,
+    *,
+    key: str,
+    org_id: str,
+    kind: MailKind,
+    data: Mapping[str, str],
+    also: Sequence[str] = (),
+) -> None:
     """Queue a mail to an organization, in the transaction of the fact that it tells of; once for each key.
 
     It goes to the contacts that the organization has now, so whoever changes them afterwards diverts nothing. Where
@@ -24,12 +32,14 @@ async def queue(session: AsyncSession, *, key: str, org_id: str, kind: MailKind,
         org_id: who is told.
         kind: what happened.
         data: the values that the kind takes, see `domain.mail`; amounts as decimal strings, days as `2026-11-30`.
+        also: addresses besides those of contacts.
 
     Raises:
         ValueError: the values are not those of the kind.
     """
     values = checked_values(kind, data)
-    language, recipients = await contact.recipients(session, org_id, purpose_of(kind))
+    language, contacts = await contact.recipients(session, org_id, purpose_of(kind))
+    recipients = tuple({address.casefold(): address for address in (*also, *contacts)}.values())
     await mails.add(
         session,
         mail_id=new_id("mail"),

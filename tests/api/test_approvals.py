@@ -49,6 +49,41 @@ async def test_one_operator_alone_cannot_and_two_can_once(two: tuple[Caller, Cal
     refused(await other.post(f"{path}/approve"), 409, "approval.decided")
 
 
+async def test_what_one_is_given_unlike_others_takes_two(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant, database: Database
+) -> None:
+    """A share of an agent, a tier, an exemption: none has an amount, and each may be worth any."""
+    asking, other = two
+    tenant = await new_tenant("owner", "agent")
+    offer = {"model": "one_time", "price": "40"}
+    path = f"/marketplace/agents/{tenant.agent_id}"
+    # The price is the creator's own matter.
+    shown = good(await Caller(asking.http, tenant.owner.token).ask("PUT", path, json=offer))
+    assert shown["creator_share"] == "0.90"
+    acts = [
+        ("PUT", path, {**offer, "creator_share": "1"}, {"creator_share": "0.99"}, "creator_share"),
+        ("PUT", f"/organizations/{tenant.org_id}/tier", {"tier": "premium"}, {"tier": "free"}, "tier"),
+        (
+            "PUT",
+            "/billing/profile/decisions",
+            {"organization_id": tenant.org_id, "exempt_reason": "Charity"},
+            {"exempt_reason": "Mine"},
+            "exempt_reason",
+        ),
+        ("POST", "/organizations", {"name": "Made", "tier": "premium"}, {"tier": "enterprise"}, "tier"),
+    ]
+    for method, where, body, changed, field in acts:
+        needed = refused(await asking.ask(method, where, json=body), 403, "approval.required")
+        refused(await asking.post(f"/approvals/{needed['approval_id']}/approve"), 409, "approval.same_operator")
+        good(await other.post(f"/approvals/{needed['approval_id']}/approve"))
+        refused(await asking.ask(method, where, json=body | changed), 403, "approval.required")
+        made = await asking.ask(method, where, json=body)
+        given = {"1": "1.00"}.get(body[field], body[field])
+        assert good(made, 201 if method == "POST" else 200)[field] == given
+        refused(await asking.ask(method, where, json=body), 403, "approval.required")
+    good(await asking.post("/organizations", {"name": "Free"}), 201)
+
+
 @pytest.mark.parametrize(("act", "end"), [("void", "void"), ("mark-uncollectible", "uncollectible")])
 async def test_large_invoice_is_ended_by_two_and_a_small_one_by_one(
     two: tuple[Caller, Caller], new_tenant: MakeTenant, act: str, end: str

@@ -16,6 +16,7 @@ from contracts.payment import DispatchProviderEvent, ProviderEventInput
 from dev.sandbox.stripe.app import build
 from dev.sandbox.stripe.core import Sandbox
 from dev.sandbox.stripe.store import Store
+from domain.access import Role
 from domain.creator import DESTINATION_HOLD, CreatorAccount, payable_to
 from domain.errors import Conflict
 from domain.payment.snapshot import ProviderEvent
@@ -26,6 +27,7 @@ from repositories import creator_account, provider_event
 from runtime.identity import new_id
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.notifications import a_channel, a_principal
 from tests.support.sandboxes import STRIPE_KEY, serving
 from tests.support.starts import Starts
 
@@ -131,8 +133,15 @@ async def test_only_owner_and_finance_connect(bureau: Bureau, studio: Tenant) ->
 
 
 async def test_changed_destination_holds_payouts_and_is_told(bureau: Bureau, studio: Tenant) -> None:
+    database, now = bureau.deps.database, datetime.now(UTC)
+    for name in ("ann", "ben"):
+        await a_principal(database, studio.org_id, name, Role.OWNER)
+        await a_channel(database, studio.org_id, name, address=f"{name}-{studio.org_id}@owners.example")
+    # A finance officer is no owner, and nobody has shown to have a channel that is not verified.
+    await a_principal(database, studio.org_id, "flo", Role.FINANCE)
+    await a_channel(database, studio.org_id, "flo")
+    await a_channel(database, studio.org_id, "ben", verified=False)
     ref = await bureau.connected(studio)
-    now = datetime.now(UTC)
     assert payable_to(await bureau.account(studio), now).ref == ref
     await bureau.control("account", account=ref, number=OTHER_BANK)
     assert await bureau.told("account.external_account.created", ref) == "handled"
@@ -143,9 +152,11 @@ async def test_changed_destination_holds_payouts_and_is_told(bureau: Bureau, stu
     assert refusal.value.error_code == "payout.destination_held"
     (alert,) = good(await bureau.at(studio.owner).get("/alerts"))["data"]
     assert alert["kind"] == "payout.destination_changed"
-    kinds = "SELECT kind FROM mails WHERE org_id = :org_id"
-    async with bureau.deps.database.platform() as session:
-        assert list(await session.scalars(text(kinds), {"org_id": studio.org_id})) == ["payout_destination_changed"]
+    mails = "SELECT kind, recipients FROM mails WHERE org_id = :org_id"
+    async with database.platform() as session:
+        [(kind, recipients)] = (await session.execute(text(mails), {"org_id": studio.org_id})).all()
+    assert kind == "payout_destination_changed"
+    assert recipients == [f"{name}-{studio.org_id}@owners.example" for name in ("ann", "ben")]
     # Changed back is changed once more, and what was held stays held.
     await bureau.control("account", account=ref, number="000123456789")
     await bureau.told("account.updated", ref)

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from api.approvals import override_by_two
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
@@ -14,7 +15,8 @@ from api.idempotency import Command, idempotency
 from api.tenancy import known_organization
 from api.v1.billing_profile.schemas import ProfileDecision, ProfileUpdate, ProfileView, view
 from domain.access import Actor, Permission
-from domain.errors import NotFound
+from domain.approval import ApprovalAction, ApprovalRequired
+from domain.errors import Conflict, NotFound
 from repositories import billing_profile as profiles
 from services import billing_profile
 
@@ -59,7 +61,11 @@ async def put_billing_profile(
     return await command.run(act)
 
 
-@router.put("/billing/profile/decisions", response_model=ProfileView, responses=errors(NotFound))
+@router.put(
+    "/billing/profile/decisions",
+    response_model=ProfileView,
+    responses=errors(NotFound, ApprovalRequired, (Conflict, "approval.same_operator")),
+)
 async def decide_billing_profile(
     body: ProfileDecision,
     deps: DepsDep,
@@ -69,6 +75,8 @@ async def decide_billing_profile(
     """Write what an operator found of an organization: its country, an exemption. For operators."""
 
     async def act() -> ProfileView:
+        asked = body.model_dump(mode="json")
+        await override_by_two(deps, actor, command, ApprovalAction.TAX_DECISION, body.organization_id, asked)
         async with deps.session_for(actor) as session:
             row = await billing_profile.decide(
                 session,

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from api.approvals import two_operators
+from api.approvals import override_by_two
 from api.auth import ActorDep, permit
 from api.deps import DepsDep
 from api.errors import errors
@@ -56,9 +56,8 @@ async def agree_billing_terms(
     async def act() -> BillingTermsView:
         for each in body.plan_prices:
             deps.settings.plan_book.get(each.plan)
-        if deps.settings.two_operators_above is not None:
-            asked = body.model_dump(mode="json")
-            await two_operators(deps, actor, command, ApprovalAction.TERMS, organization_id, asked)
+        asked = body.model_dump(mode="json")
+        await override_by_two(deps, actor, command, ApprovalAction.TERMS, organization_id, asked)
         now = datetime.now(UTC)
         async with deps.session_for(actor) as session:
             await billing_terms.agree(

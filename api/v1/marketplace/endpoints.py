@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from api.approvals import refund_by_two
+from api.approvals import override_by_two, refund_by_two
 from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import Deps, DepsDep, get_temporal
 from api.errors import errors
@@ -32,12 +32,12 @@ from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.terms import Terms
 from contracts.payment import RefundPayment
 from domain.access import Actor, Permission
-from domain.approval import ApprovalRequired
+from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
 from domain.ids import is_id, refund_id_of
 from domain.marketplace.offer import NotForSale, OfferModel, check_buyer, require_seen, words
 from domain.marketplace.renewal import is_over
-from domain.money import CREDIT, parse_amount
+from domain.money import CREDIT, format_ratio, parse_amount
 from domain.payment.commands import NotYet
 from domain.payment.purposes.purchase import Wanted as Buying
 from domain.payment.terms import PaymentTerms, PurposeKind
@@ -84,8 +84,12 @@ _REFUNDING = errors(
 )
 
 
-@router.put("/marketplace/agents/{agent_id}", response_model=OfferView, responses=errors(NotFound, Forbidden))
-async def offer_agent(agent_id: str, body: OfferSet, deps: DepsDep, actor: ActorDep) -> OfferView:
+@router.put(
+    "/marketplace/agents/{agent_id}",
+    response_model=OfferView,
+    responses=errors(NotFound, Forbidden, ApprovalRequired, (Conflict, "approval.same_operator")),
+)
+async def offer_agent(agent_id: str, body: OfferSet, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Offer an agent on the marketplace, change its offer, or retire it."""
     async with deps.session_for(actor) as session:
         found = await agents.get(session, agent_id)
@@ -94,11 +98,19 @@ async def offer_agent(agent_id: str, body: OfferSet, deps: DepsDep, actor: Actor
     permit(actor, Permission.SELL)
     if body.creator_share is not None:
         permit(actor, Permission.OPERATE)
-    async with deps.database.platform() as session:
-        await service.offer_agent(
-            session, actor, found.id, body.wanted(), creator_bps=body.creator_bps(), now=datetime.now(UTC)
-        )
-        return _shown(deps, actor, await marketplace.get(session, found.id))
+
+    async def act() -> OfferView:
+        creator_bps = body.creator_bps()
+        if creator_bps is not None:
+            asked = {"creator_share": format_ratio(creator_bps)}
+            await override_by_two(deps, actor, command, ApprovalAction.CREATOR_SHARE, found.id, asked)
+        async with deps.database.platform() as session:
+            await service.offer_agent(
+                session, actor, found.id, body.wanted(), creator_bps=creator_bps, now=datetime.now(UTC)
+            )
+            return _shown(deps, actor, await marketplace.get(session, found.id))
+
+    return await command.run(act)
 
 
 @router.get("/marketplace/agents", response_model=Page[OfferView])

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from api.approvals import override_by_two
 from api.auth import ActorDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
@@ -22,8 +23,10 @@ from api.v1.organizations.schemas import (
     TierChange,
 )
 from domain.access import Actor, Permission
-from domain.errors import Forbidden, Invalid, NotFound
+from domain.approval import ApprovalAction, ApprovalRequired
+from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.metadata import ExternalIdTaken
+from domain.plan import FREE
 from models.organization import Organization
 from repositories import audit, contact, metadata
 from repositories import organization as organizations
@@ -35,7 +38,12 @@ from services.project import Order
 router = APIRouter(tags=["organizations"])
 
 
-@router.post("/organizations", status_code=201, response_model=OrganizationView, responses=errors(ExternalIdTaken))
+@router.post(
+    "/organizations",
+    status_code=201,
+    response_model=OrganizationView,
+    responses=errors(ExternalIdTaken, ApprovalRequired, (Conflict, "approval.same_operator")),
+)
 async def create_organization(
     body: OrganizationCreate,
     deps: DepsDep,
@@ -46,6 +54,9 @@ async def create_organization(
 
     async def create() -> OrganizationView:
         deps.settings.plan_book.get(body.tier)
+        if body.tier != FREE:
+            asked = {"name": body.name, "tier": body.tier}
+            await override_by_two(deps, actor, command, ApprovalAction.TIER, "new organization", asked)
         organization = Organization(
             id=new_id("org"),
             name=body.name,
@@ -150,7 +161,9 @@ async def update_organization(
 
 
 @router.put(
-    "/organizations/{organization_id}/tier", response_model=OrganizationView, responses=errors(NotFound, Forbidden)
+    "/organizations/{organization_id}/tier",
+    response_model=OrganizationView,
+    responses=errors(NotFound, Forbidden, ApprovalRequired, (Conflict, "approval.same_operator")),
 )
 async def change_tier(
     organization_id: str,
@@ -169,6 +182,8 @@ async def change_tier(
     permit(actor, Permission.MANAGE_ORGANIZATIONS)
 
     async def change() -> OrganizationView:
+        deps.settings.plan_book.get(body.tier)
+        await override_by_two(deps, actor, command, ApprovalAction.TIER, organization_id, {"tier": body.tier})
         order = Order(
             actor=actor,
             org_id=organization_id,
