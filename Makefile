@@ -41,11 +41,12 @@ resume: $(READY) ## have runs of the stack that runs go on from restored books (
 test: $(READY) ## run every test (ARGS="-k escrow" for some)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist loadscope $(ARGS)
 
-check: $(READY) ## ruff, mypy strict, import contracts, rules near money, migrations against the models
+check: $(READY) ## ruff, mypy strict, import contracts, generated code, rules near money, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/python -m dev.sdk --check
 	$(BIN)/python -m pytest -q tests/test_rules.py
 	$(BIN)/python -m dev.stack check
 

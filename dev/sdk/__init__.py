@@ -1,0 +1,1 @@
+"""What writes the parts of the client that are not written by hand."""

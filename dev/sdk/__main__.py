@@ -1,0 +1,86 @@
+"""The command line: `python -m dev.sdk` writes what is generated of the client; `--check` fails when it is stale."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from api.app import create_app
+from dev.sdk import document as doc
+from dev.sdk.unasync import derived
+from runtime.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "sdk" / "bursar"
+_NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
+_GENERATED = "# Derived from bursar._async by `python -m dev.sdk`: not edited by hand.\n"
+
+
+def openapi() -> dict[str, Any]:
+    """Return the document that the API serves."""
+    settings = Settings(
+        database_url=_NOWHERE, platform_database_url=_NOWHERE, temporal_address="127.0.0.1:1", private_port=0
+    )
+    return create_app(settings).openapi()
+
+
+def formatted(source: str) -> str:
+    """Return a source as `make fmt` leaves it."""
+    return _ruff(
+        ["format", "-"],
+        _ruff(["check", "--fix-only", "--quiet", "--unsafe-fixes", "--select", "I,F401,RUF100,UP", "-"], source),
+    )
+
+
+def _ruff(arguments: list[str], source: str) -> str:
+    ruff = Path(sys.executable).with_name("ruff")
+    name = str(PACKAGE / "generated.py")
+    return subprocess.run(
+        [ruff, *arguments[:-1], "--stdin-filename", name, "-"],
+        cwd=ROOT,
+        input=source,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def generated() -> dict[Path, str]:
+    """Return what every generated file is to hold."""
+    document = openapi()
+    listed = doc.operations(document)
+    resources = formatted(doc.resources(document, listed))
+    files = {
+        PACKAGE / "models.py": formatted(doc.models(document, listed)),
+        PACKAGE / "params.py": formatted(doc.params(document, listed)),
+        PACKAGE / "_async" / "resources.py": resources,
+    }
+    written = [
+        path for path in sorted((PACKAGE / "_async").glob("*.py")) if path.name not in {"__init__.py", "_runtime.py"}
+    ]
+    sources = {path.name: path.read_text("utf-8") for path in written} | {"resources.py": resources}
+    for name, source in sources.items():
+        files[PACKAGE / "_sync" / name] = formatted(_GENERATED + derived(source))
+    return files
+
+
+def main() -> int:
+    """Write, or check."""
+    parser = argparse.ArgumentParser(prog="python -m dev.sdk", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing, and fail when something is stale")
+    check = parser.parse_args().check
+    wanted = generated()
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text]
+    if check:
+        for path in stale:
+            print(f"stale: {path.relative_to(ROOT)}: run `python -m dev.sdk`", file=sys.stderr)
+        return bool(stale)
+    for path in stale:
+        path.write_text(wanted[path], "utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

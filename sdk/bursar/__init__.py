@@ -1,0 +1,88 @@
+"""Bursar's client: `AsyncBursar` for asyncio, `Bursar` for threads.
+
+Amounts are `Decimal`, and a float is a `TypeError`. A call has one idempotency key over all its attempts: the one
+given, one made of the activity or request that it stands in, or a fresh one. What stays open is `OutcomeUnknown`.
+"""
+
+from bursar._async._base import AsyncList, AsyncPage
+from bursar._async.client import AsyncBursar
+from bursar._async.holds import AsyncHold
+from bursar._context import context
+from bursar._errors import (
+    AmbientKeyError,
+    APIError,
+    AuthenticationError,
+    BursarError,
+    ConfigurationError,
+    Conflict,
+    ConnectionFailed,
+    HoldEnded,
+    HoldExceeded,
+    IdempotencyConflict,
+    IdempotencyMissing,
+    InFlight,
+    InsufficientFunds,
+    InvalidRequest,
+    InWorkflow,
+    NotFound,
+    OutcomeUnknown,
+    PaymentRequired,
+    PermissionDenied,
+    PreconditionFailed,
+    RateLimited,
+    ServerError,
+    SignatureError,
+    SpendLimitExceeded,
+    Unavailable,
+    UnexpectedAnswer,
+    WrongState,
+)
+from bursar._keys import step
+from bursar._sync._base import List, Page
+from bursar._sync.client import Bursar
+from bursar._sync.holds import Hold
+from bursar._wire import OMITTED, AmountLike, ResponseInfo, response_info
+
+__all__ = [
+    "OMITTED",
+    "APIError",
+    "AmbientKeyError",
+    "AmountLike",
+    "AsyncBursar",
+    "AsyncHold",
+    "AsyncList",
+    "AsyncPage",
+    "AuthenticationError",
+    "Bursar",
+    "BursarError",
+    "ConfigurationError",
+    "Conflict",
+    "ConnectionFailed",
+    "Hold",
+    "HoldEnded",
+    "HoldExceeded",
+    "IdempotencyConflict",
+    "IdempotencyMissing",
+    "InFlight",
+    "InWorkflow",
+    "InsufficientFunds",
+    "InvalidRequest",
+    "List",
+    "NotFound",
+    "OutcomeUnknown",
+    "Page",
+    "PaymentRequired",
+    "PermissionDenied",
+    "PreconditionFailed",
+    "RateLimited",
+    "ResponseInfo",
+    "ServerError",
+    "SignatureError",
+    "SpendLimitExceeded",
+    "Unavailable",
+    "UnexpectedAnswer",
+    "WrongState",
+    "context",
+    "response_info",
+    "step",
+]

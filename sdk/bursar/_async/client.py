@@ -1,0 +1,92 @@
+"""The client: the API's resources, holds, and metered functions."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from bursar._async.holds import EXPIRES_IN, AsyncHold
+from bursar._async.metered import metered
+from bursar._async.resources import AsyncResources
+from bursar._metering import Metering
+from bursar._wire import OMITTED, AmountLike, Omitted
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class AsyncBursar(AsyncResources):
+    """A client of the API, for one key. Safe to share between tasks; `async with` closes its connections."""
+
+    def hold(
+        self,
+        amount: AmountLike | Omitted = OMITTED,
+        *,
+        action: str | Omitted = OMITTED,
+        quantity: int | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        department_id: str | Omitted = OMITTED,
+        project_id: str | Omitted = OMITTED,
+        run_id: str | Omitted = OMITTED,
+        metadata: dict[str, str | int | bool] | Omitted = OMITTED,
+        expires_in: timedelta = EXPIRES_IN,
+        report_every: AmountLike | None = None,
+        idempotency_key: str | None = None,
+    ) -> AsyncHold:
+        """Set credits aside for as long as a block runs: `async with client.hold("50") as hold: hold.use("12.40")`.
+
+        The hold extends itself. When the block is left, also by an exception or a cancellation, what was noted with
+        `use` is captured, and the rest is released. When the process dies, the rest is released at the expiry.
+
+        Args:
+            amount: credits; the cost of the action when left out.
+            action: what it is for.
+            quantity: units of the action.
+            agent_id: which agent it is attributed to; by `bursar.context` when left out, as with the next three.
+            department_id: which department.
+            project_id: which project.
+            run_id: which run.
+            metadata: kept with it.
+            expires_in: how long it lasts when the process dies.
+            report_every: once so much was noted since the last time, it is captured while the work goes on, so that
+                it is
+                charged even when the process dies.
+            idempotency_key: by where the call stands when left out.
+        """
+        body = {
+            "amount": amount,
+            "action": action,
+            "quantity": quantity,
+            "agent_id": agent_id,
+            "department_id": department_id,
+            "project_id": project_id,
+            "run_id": run_id,
+            "metadata": metadata,
+        }
+        given = {name: value for name, value in body.items() if value is not OMITTED}
+        return AsyncHold(self, given, expires_in=expires_in, report_every=report_every, key=idempotency_key)
+
+    def metered(
+        self,
+        action: str,
+        *,
+        quantity: int | Callable[[Any], int] | None = None,
+        estimate: int | Callable[..., int] = 1,
+        charged_errors: tuple[type[BaseException], ...] = (),
+        expires_in: timedelta = EXPIRES_IN,
+    ) -> Callable[[F], F]:
+        """Charge a function for what it returns: holds the estimate, runs, captures by the result.
+
+        What raises is not charged, unless it is one of `charged_errors`. A stream is charged for the items that came,
+        also when it is closed early. Units beyond the estimate are charged when they come.
+
+        Args:
+            action: what is charged, at its cost for each unit.
+            quantity: units, or what tells them from the result, or from each item of a stream; the estimate when left
+                out, and 1 for an item.
+            estimate: units to hold, or what tells them from the arguments.
+            charged_errors: exceptions after which the estimate is charged, or the items that came before.
+            expires_in: how long the hold lasts when the process dies.
+
+        Raises:
+            TypeError: the function is of the other client's kind.
+        """
+        return metered(self, Metering(action, quantity, estimate, charged_errors, expires_in))

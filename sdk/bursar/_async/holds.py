@@ -1,0 +1,221 @@
+"""Credits that are held while work goes on, and captured by what it used."""
+
+import contextlib
+import logging
+import threading
+from datetime import timedelta
+from decimal import ROUND_CEILING, Decimal
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+from bursar._async._base import AsyncCaller, read_model
+from bursar._async._runtime import Keeper
+from bursar._context import attributed
+from bursar._errors import BursarError, HoldEnded, HoldExceeded, IdempotencyConflict
+from bursar._keys import derived, fresh, key_for, refuse_in_workflow
+from bursar._wire import Amount, AmountLike, Model, ResponseInfo, amount
+
+log = logging.getLogger("bursar")
+
+#: How long a hold lasts unless it is extended.
+EXPIRES_IN = timedelta(minutes=10)
+#: The smallest part of a credit.
+_SMALLEST = Decimal("0.000001")
+#: How often a key may stand for a hold that ended without a charge before somebody has to look.
+_GENERATIONS = 50
+#: How often a capture may find that another one was first.
+_COLLISIONS = 10
+
+
+class _Reserved(Model):
+    id: str
+    amount: Amount
+
+
+class _Reservation(Model):
+    id: str
+    status: str
+    captured: Amount
+
+
+class AsyncHold:
+    """Credits that are set aside for as long as the block runs.
+
+    It extends itself. When the block is left, also by an exception or a cancellation, what was noted is captured and
+    the rest is released. When the process dies, what was reported is captured and the rest is released at the expiry.
+
+    Attributes:
+        id: of the reservation.
+        amount: how much is held.
+        paid_before: what holds of the same key captured before they expired; so much is not charged again.
+        settled_before: whether an earlier run of the same code captured this hold to its end; nothing is charged here.
+    """
+
+    id: str
+    amount: Decimal
+    paid_before: Decimal
+    settled_before: bool
+
+    def __init__(
+        self,
+        caller: AsyncCaller,
+        body: dict[str, Any],
+        *,
+        expires_in: timedelta = EXPIRES_IN,
+        report_every: AmountLike | None = None,
+        key: str | None = None,
+    ) -> None:
+        """Say what is held; see `hold` of the client."""
+        if expires_in < timedelta(seconds=2):
+            raise ValueError("A hold must last at least two seconds.")
+        self._caller = caller
+        self._body = attributed({**body, "expires_in": expires_in})
+        self._expires_in = expires_in
+        self._given_key = key
+        self._step = None if report_every is None else amount(report_every, "report_every")
+        self._used = Decimal(0)
+        self._captured = Decimal(0)
+        self._ended = False
+        self._lock = threading.Lock()
+        self._keeper: Keeper | None = None
+        self._place = contextlib.ExitStack()
+        self.paid_before = Decimal(0)
+        self.settled_before = False
+
+    @property
+    def key(self) -> str:
+        """The key that the hold was made with; others of the same work are derived from it."""
+        return self._hold_key
+
+    @property
+    def used(self) -> Decimal:
+        """What was noted so far."""
+        return self._used
+
+    @property
+    def left(self) -> Decimal:
+        """What can still be noted."""
+        return self.paid_before + self.amount - self._used
+
+    def use(self, used: AmountLike) -> None:
+        """Note that so much was used. Nothing is sent here: what is noted is reported beside the work.
+
+        Raises:
+            HoldExceeded: it is more than what is left. What is left was noted.
+            TypeError: it is a float.
+        """
+        noted = amount(used, "used")
+        if noted <= 0:
+            raise ValueError("What was used must be more than 0.")
+        with self._lock:
+            excess = Decimal(0) if self.settled_before else noted - self.left
+            self._used += noted if excess <= 0 else self.left
+            due = self._step is not None and self._used - self.paid_before - self._captured >= self._step
+        if due and self._keeper is not None:
+            self._keeper.wake()
+        if excess > 0:
+            raise HoldExceeded(excess)
+
+    async def __aenter__(self) -> Self:
+        refuse_in_workflow()
+        self._key = self._place.enter_context(key_for("hold", self._given_key))
+        try:
+            await self._reserve()
+        except BaseException:
+            self._place.close()
+            raise
+        if not self.settled_before:
+            self._keeper = Keeper(self._keep, self._expires_in.total_seconds() / 2)
+            self._keeper.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._place:
+            if self._keeper is not None:
+                await self._keeper.stop()
+            if self.settled_before:
+                return
+            try:
+                await self._finish()
+            except BursarError as failure:
+                if error is None:
+                    raise
+                error.add_note(f"Bursar could not settle hold {self.id}: {failure}")
+                log.exception("A hold could not be settled after an exception", extra={"hold_id": self.id})
+
+    async def _reserve(self) -> None:
+        """Reserve, or find what an earlier run of the same code reserved and go on from there."""
+        for generation in range(_GENERATIONS):
+            self._hold_key = self._key if generation == 0 else derived(self._key, "again", str(generation))
+            response, info = await self._post("reserve", "/credits/reserve", self._hold_key, self._body)
+            reserved = read_model(_Reserved, response, info)
+            self.id, self.amount = reserved.id, reserved.amount
+            if not info.replayed:
+                return
+            found = await self._read()
+            if found.status == "reserved":
+                return
+            if found.status == "captured":
+                self.settled_before = True
+                return
+            # It ended without us: released, or expired, when only what had been reported was captured.
+            self.paid_before += self._captured
+            self._captured = Decimal(0)
+        raise BursarError(f"The key of this hold stands for {_GENERATIONS} holds that ended before: choose another.")
+
+    async def _read(self) -> _Reservation:
+        path = f"/api/v1/credits/reservations/{self.id}"
+        found = await self._caller.ask(_Reservation, "credits.get_reservation", "GET", path)
+        self._captured = found.captured
+        self._ended = found.status != "reserved"
+        return found
+
+    async def _keep(self) -> float:
+        """Report what was noted, and extend; return the seconds until the next time."""
+        seconds = self._expires_in.total_seconds() / 2
+        try:
+            if self._step is not None:
+                await self._capture(final=False)
+            if not self._ended:
+                path = f"/credits/reservations/{self.id}/extend"
+                await self._post("extend", path, fresh(), {"expires_in": self._expires_in})
+        except BursarError as failure:
+            log.warning("A hold could not be extended: %s", failure, extra={"hold_id": self.id})
+            return seconds / 4
+        return seconds
+
+    async def _finish(self) -> None:
+        await self._capture(final=True)
+        if not self._ended:
+            body = {"reservation_id": self.id}
+            await self._post("release", "/credits/release", derived(self._hold_key, "release"), body)
+            self._ended = True
+
+    async def _capture(self, *, final: bool) -> None:
+        """Capture what was noted and not captured yet."""
+        for _ in range(_COLLISIONS):
+            with self._lock:
+                target = (self._used - self.paid_before).quantize(_SMALLEST, ROUND_CEILING)
+                due = target - self._captured
+                last = final or target >= self.amount
+            if due <= 0 or self._ended:
+                return
+            # The key says from where: of two runs of the same code only one captures from there, and when the outcome
+            # of one capture was unknown, a later one that asks for more is refused if the first took effect.
+            key = derived(self._hold_key, "capture", f"{self._captured.normalize():f}")
+            body = {"amount": due, "final_capture": last}
+            try:
+                await self._post("capture", f"/credits/reservations/{self.id}/capture", key, body)
+            except (IdempotencyConflict, HoldEnded):
+                found = await self._read()
+                if self._ended and found.status != "captured":
+                    raise
+                continue
+            self._captured, self._ended = target, last
+
+    async def _post(self, operation: str, path: str, key: str, body: Any) -> tuple[httpx2.Response, ResponseInfo]:
+        return await self._caller.send(f"credits.{operation}", "POST", f"/api/v1{path}", keyed=True, body=body, key=key)

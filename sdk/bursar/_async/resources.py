@@ -1,0 +1,4906 @@
+"""The resources of the API. Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from bursar import models, params
+from bursar._async._base import AsyncCaller, AsyncList, read_models
+from bursar._context import attributed
+from bursar._wire import OMITTED, AmountLike, Free, Omitted, segment
+
+
+class AsyncBilling:
+    """Operations on billing."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get_balance(
+        self, *, currency: str | Omitted = OMITTED, organization_id: str | None | Omitted = OMITTED
+    ) -> models.BalanceView:
+        """Read the balance of an organization in one currency."""
+        return await self._caller.ask(
+            models.BalanceView,
+            "billing.get_balance",
+            "GET",
+            "/api/v1/billing/balance",
+            query={"currency": currency, "organization_id": organization_id},
+        )
+
+    def list_transactions(
+        self,
+        *,
+        kind: str | None | Omitted = OMITTED,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
+        account: str | None | Omitted = OMITTED,
+        reference: str | None | Omitted = OMITTED,
+        q: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.MovementView]:
+        """List movements of the organization's accounts, the newest recorded first.
+
+        A filtered page may be short or empty while `next_cursor` is not null, because a page scans at most 5,000 movements. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.MovementView,
+            "billing.list_transactions",
+            "/api/v1/billing/transactions",
+            {
+                "kind": kind,
+                "from": from_,
+                "to": to,
+                "account": account,
+                "reference": reference,
+                "q": q,
+                "organization_id": organization_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def get_config(self) -> models.ConfigView:
+        """Return the public settings of a front end: plans, packages, limits and shares. No API key is needed."""
+        return await self._caller.ask(models.ConfigView, "billing.get_config", "GET", "/api/v1/billing/config")
+
+    async def get_summary(self, *, organization_id: str | None | Omitted = OMITTED) -> models.SummaryView:
+        """Show all money of an organization: what it can spend, what is held, in escrow, earned, owed and due.
+
+        All of it is as of one moment. The parts of each currency add up to `total`, which is what the books hold.
+        """
+        return await self._caller.ask(
+            models.SummaryView,
+            "billing.get_summary",
+            "GET",
+            "/api/v1/billing/summary",
+            query={"organization_id": organization_id},
+        )
+
+
+class AsyncCredits:
+    """Operations on credits."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def use(
+        self,
+        *,
+        action: str | None | Omitted = OMITTED,
+        quantity: int | Omitted = OMITTED,
+        amount: AmountLike | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        department_id: str | None | Omitted = OMITTED,
+        project_id: str | None | Omitted = OMITTED,
+        run_id: str | None | Omitted = OMITTED,
+        payee_agent_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | int | bool] | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.UseView:
+        """Use credits for an action, at its cost, or an amount of them: charged or refused at once.
+
+        With `payee_agent_id` it is the use of an agent of the library that is priced by usage, and its creator has a share.
+        """
+        return await self._caller.ask(
+            models.UseView,
+            "credits.use",
+            "POST",
+            "/api/v1/credits/use",
+            keyed=True,
+            key=idempotency_key,
+            body=attributed(
+                {
+                    "action": action,
+                    "quantity": quantity,
+                    "amount": amount,
+                    "agent_id": agent_id,
+                    "department_id": department_id,
+                    "project_id": project_id,
+                    "run_id": run_id,
+                    "payee_agent_id": payee_agent_id,
+                    "metadata": metadata,
+                }
+            ),
+        )
+
+    async def use_for_many(self, *, items: Sequence[Mapping[str, Any]]) -> models.BatchAnswer:
+        """Use credits for many actions, each under its own `key` and answered by itself, in the order given.
+
+        They are charged by one statement, as if one after the other, and uses of agents of the marketplace, of which each is a sale, one by one (`payee_agent_id`). Repeat it as it is, in parts or item by item: each key takes effect once, here and at `POST /credits/use`, where it is the `Idempotency-Key`.
+        """
+        return await self._caller.ask(
+            models.BatchAnswer, "credits.use_for_many", "POST", "/api/v1/credits/use/batch", body={"items": items}
+        )
+
+    async def reserve(
+        self,
+        *,
+        action: str | None | Omitted = OMITTED,
+        quantity: int | Omitted = OMITTED,
+        amount: AmountLike | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        department_id: str | None | Omitted = OMITTED,
+        project_id: str | None | Omitted = OMITTED,
+        run_id: str | None | Omitted = OMITTED,
+        payee_agent_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | int | bool] | None | Omitted = OMITTED,
+        expires_in: timedelta | str | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ReservationView:
+        """Set credits aside until they are captured, released or expired. They count in the limits of this moment.
+
+        With `payee_agent_id` it is for so many units of an agent of the library, at the price and share of this moment.
+        """
+        return await self._caller.ask(
+            models.ReservationView,
+            "credits.reserve",
+            "POST",
+            "/api/v1/credits/reserve",
+            keyed=True,
+            key=idempotency_key,
+            body=attributed(
+                {
+                    "action": action,
+                    "quantity": quantity,
+                    "amount": amount,
+                    "agent_id": agent_id,
+                    "department_id": department_id,
+                    "project_id": project_id,
+                    "run_id": run_id,
+                    "payee_agent_id": payee_agent_id,
+                    "metadata": metadata,
+                    "expires_in": expires_in,
+                }
+            ),
+        )
+
+    async def capture_reservation(
+        self,
+        reservation_id: str,
+        *,
+        amount: AmountLike | None | Omitted = OMITTED,
+        quantity: int | None | Omitted = OMITTED,
+        final_capture: bool | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ChangeView:
+        """Use all or a part of a reservation. The rest goes back, unless `final_capture` is false.
+
+        One for an agent of the marketplace is captured once, by the `quantity` of units that were used.
+        """
+        return await self._caller.ask(
+            models.ChangeView,
+            "credits.capture_reservation",
+            "POST",
+            f"/api/v1/credits/reservations/{segment(reservation_id)}/capture",
+            keyed=True,
+            key=idempotency_key,
+            body={"amount": amount, "quantity": quantity, "final_capture": final_capture},
+        )
+
+    async def release(self, *, reservation_id: str, idempotency_key: str | None = None) -> models.ChangeView:
+        """Give back what is still held of a reservation."""
+        return await self._caller.ask(
+            models.ChangeView,
+            "credits.release",
+            "POST",
+            "/api/v1/credits/release",
+            keyed=True,
+            key=idempotency_key,
+            body={"reservation_id": reservation_id},
+        )
+
+    async def extend_reservation(
+        self,
+        reservation_id: str,
+        *,
+        expires_in: timedelta | str | None | Omitted = OMITTED,
+        expires_at: datetime | str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ChangeView:
+        """Have a reservation last longer: at most 30 days from its start, and not beyond the credits that it holds."""
+        return await self._caller.ask(
+            models.ChangeView,
+            "credits.extend_reservation",
+            "POST",
+            f"/api/v1/credits/reservations/{segment(reservation_id)}/extend",
+            keyed=True,
+            key=idempotency_key,
+            body={"expires_in": expires_in, "expires_at": expires_at},
+        )
+
+    async def get_spend(self, spend_id: str) -> models.SpendView:
+        """Read a use or a reservation of credits as it stands now, with what was refunded of it."""
+        return await self._caller.ask(
+            models.SpendView, "credits.get_spend", "GET", f"/api/v1/credits/spends/{segment(spend_id)}"
+        )
+
+    async def get_reservation(self, reservation_id: str) -> models.SpendView:
+        """Read a reservation, or a use of credits, as it stands now."""
+        return await self._caller.ask(
+            models.SpendView,
+            "credits.get_reservation",
+            "GET",
+            f"/api/v1/credits/reservations/{segment(reservation_id)}",
+        )
+
+    def list_usage(
+        self,
+        *,
+        action: str | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        department_id: str | None | Omitted = OMITTED,
+        project_id: str | None | Omitted = OMITTED,
+        run_id: str | None | Omitted = OMITTED,
+        status: Literal["charged", "reserved", "captured", "released", "expired", "refunded"]
+        | str
+        | None
+        | Omitted = OMITTED,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.SpendView]:
+        """List what was used and reserved, newest first.
+
+        A page looks at a bounded number of spends: a filtered one may have fewer than `limit`, or none, and still a `next_cursor`.
+        """
+        return AsyncList(
+            self._caller,
+            models.SpendView,
+            "credits.list_usage",
+            "/api/v1/credits/usage",
+            {
+                "action": action,
+                "agent_id": agent_id,
+                "department_id": department_id,
+                "project_id": project_id,
+                "run_id": run_id,
+                "status": status,
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def summarise_usage(
+        self,
+        *,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> models.UsageSummary:
+        """Add up what was used, by action, agent, department, model and day, over at most 92 days."""
+        return await self._caller.ask(
+            models.UsageSummary,
+            "credits.summarise_usage",
+            "GET",
+            "/api/v1/credits/usage/summary",
+            query={"from": from_, "to": to, "organization_id": organization_id},
+        )
+
+    async def grant(
+        self,
+        *,
+        organization_id: str,
+        amount: AmountLike,
+        source: Literal["promotion", "reward", "adjustment"] | str,
+        expires_at: datetime | str | None | Omitted = OMITTED,
+        note: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.LotView:
+        """Grant credits to an organization. For operators, and for two of them above a setting."""
+        return await self._caller.ask(
+            models.LotView,
+            "credits.grant",
+            "POST",
+            "/api/v1/credits/grants",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "organization_id": organization_id,
+                "amount": amount,
+                "source": source,
+                "expires_at": expires_at,
+                "note": note,
+            },
+        )
+
+    def list_lots(
+        self,
+        *,
+        organization_id: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.CreditLotView]:
+        """List an organization's lots of credits, newest first: what is left, held and expired of each.
+
+        Credits that came back from an escrow or a refund are in the lot that they came from, or in one of a later end.
+        """
+        return AsyncList(
+            self._caller,
+            models.CreditLotView,
+            "credits.list_lots",
+            "/api/v1/credits/lots",
+            {"organization_id": organization_id, "limit": limit, "cursor": cursor},
+        )
+
+    async def refund_spend(
+        self,
+        spend_id: str,
+        *,
+        amount: AmountLike | None | Omitted = OMITTED,
+        reason: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.SpendRefundView:
+        """Refund what was used, by a use or by the captures of a reservation: an amount, or what remains. For operators.
+
+        It counts as refunded in the windows in which it was spent, and pays what the organization owes first. Credits that have ended meanwhile, or would soon, get some days more. What was paid for the use of an agent of the marketplace is refunded whole, and its shares go.
+        """
+        return await self._caller.ask(
+            models.SpendRefundView,
+            "credits.refund_spend",
+            "POST",
+            f"/api/v1/credits/spends/{segment(spend_id)}/refunds",
+            keyed=True,
+            key=idempotency_key,
+            body={"amount": amount, "reason": reason},
+        )
+
+    def list_spend_refunds(
+        self, spend_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+    ) -> AsyncList[models.SpendRefundView]:
+        """List what was refunded of a use or a reservation of credits, newest first."""
+        return AsyncList(
+            self._caller,
+            models.SpendRefundView,
+            "credits.list_spend_refunds",
+            f"/api/v1/credits/spends/{segment(spend_id)}/refunds",
+            {"limit": limit, "cursor": cursor},
+        )
+
+    async def get_stats(self, *, organization_id: str | None | Omitted = OMITTED) -> models.CreditStats:
+        """Read what an organization bought, got and used of its credits, how fast, and how long the rest lasts."""
+        return await self._caller.ask(
+            models.CreditStats,
+            "credits.get_stats",
+            "GET",
+            "/api/v1/credits/stats",
+            query={"organization_id": organization_id},
+        )
+
+
+class AsyncEscrows:
+    """Operations on escrows."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
+        self, *, contract_id: str, amount: AmountLike | None | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.EscrowView:
+        """Open the escrow of an accepted contract. A contract has one escrow, which can be funded immediately."""
+        return await self._caller.ask(
+            models.EscrowView,
+            "escrows.create",
+            "POST",
+            "/api/v1/escrows",
+            keyed=True,
+            key=idempotency_key,
+            body={"contract_id": contract_id, "amount": amount},
+        )
+
+    def list(
+        self,
+        *,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+        status: Literal[
+            "open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"
+        ]
+        | str
+        | None
+        | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.EscrowView]:
+        """List the escrows that are visible to the caller, newest first."""
+        return AsyncList(
+            self._caller,
+            models.EscrowView,
+            "escrows.list",
+            "/api/v1/escrows",
+            {"limit": limit, "cursor": cursor, "status": status, "organization_id": organization_id},
+        )
+
+    async def get(self, escrow_id: str) -> models.EscrowView:
+        """Show an escrow."""
+        return await self._caller.ask(models.EscrowView, "escrows.get", "GET", f"/api/v1/escrows/{segment(escrow_id)}")
+
+    def get_timeline(
+        self, escrow_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+    ) -> AsyncList[models.EscrowEventView]:
+        """List the events of an escrow, each with its actor, time and ledger transfer."""
+        return AsyncList(
+            self._caller,
+            models.EscrowEventView,
+            "escrows.get_timeline",
+            f"/api/v1/escrows/{segment(escrow_id)}/timeline",
+            {"limit": limit, "cursor": cursor},
+        )
+
+    async def fund(
+        self,
+        escrow_id: str,
+        *,
+        source: Literal["credits", "balance"] | str | Omitted = OMITTED,
+        payment_id: str | None | Omitted = OMITTED,
+        provider: params.ProviderName | None | Omitted = OMITTED,
+        payment_method: str | None | Omitted = OMITTED,
+        off_session: bool | Omitted = OMITTED,
+        hosted: bool | Omitted = OMITTED,
+        return_url: str | None | Omitted = OMITTED,
+        asset: params.Coin | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.FundedView:
+        """Move the whole amount into escrow: from credits, from a balance, from a payment, or by a new payment."""
+        return await self._caller.ask(
+            models.FundedView,
+            "escrows.fund",
+            "POST",
+            f"/api/v1/escrows/{segment(escrow_id)}/fund",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "source": source,
+                "payment_id": payment_id,
+                "provider": provider,
+                "payment_method": payment_method,
+                "off_session": off_session,
+                "hosted": hosted,
+                "return_url": return_url,
+                "asset": asset,
+            },
+        )
+
+    async def deliver(
+        self,
+        escrow_id: str,
+        *,
+        artifacts: Sequence[params.ArtifactBody] | Omitted = OMITTED,
+        note: str | None | Omitted = OMITTED,
+        milestone: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.EscrowView:
+        """Submit work for review; a new delivery replaces the one under review."""
+        return await self._caller.ask(
+            models.EscrowView,
+            "escrows.deliver",
+            "POST",
+            f"/api/v1/escrows/{segment(escrow_id)}/delivery",
+            keyed=True,
+            key=idempotency_key,
+            body={"artifacts": artifacts, "note": note, "milestone": milestone},
+        )
+
+    async def validate(
+        self,
+        escrow_id: str,
+        *,
+        score: AmountLike,
+        note: str | None | Omitted = OMITTED,
+        delivery: int | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.EscrowView:
+        """Record a validator's score; at or above the contract's threshold the delivery is released."""
+        return await self._caller.ask(
+            models.EscrowView,
+            "escrows.validate",
+            "POST",
+            f"/api/v1/escrows/{segment(escrow_id)}/validation",
+            keyed=True,
+            key=idempotency_key,
+            body={"score": score, "note": note, "delivery": delivery},
+        )
+
+    async def approve(
+        self, escrow_id: str, *, delivery: int | None | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.EscrowView:
+        """Sign for the delivery as the key's principal; the k-th of n signatures releases it."""
+        return await self._caller.ask(
+            models.EscrowView,
+            "escrows.approve",
+            "POST",
+            f"/api/v1/escrows/{segment(escrow_id)}/approvals",
+            keyed=True,
+            key=idempotency_key,
+            body={"delivery": delivery},
+        )
+
+    async def open_dispute(
+        self, escrow_id: str, *, reason: str, idempotency_key: str | None = None
+    ) -> models.EscrowView:
+        """Freeze the escrow until an arbiter decides or the contract's default is due."""
+        return await self._caller.ask(
+            models.EscrowView,
+            "escrows.open_dispute",
+            "POST",
+            f"/api/v1/escrows/{segment(escrow_id)}/disputes",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason},
+        )
+
+    async def submit_evidence(
+        self,
+        escrow_id: str,
+        *,
+        note: str,
+        artifacts: Sequence[params.ArtifactBody] | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.EscrowView:
+        """Add evidence to the open dispute while its evidence window lasts."""
+        return await self._caller.ask(
+            models.EscrowView,
+            "escrows.submit_evidence",
+            "POST",
+            f"/api/v1/escrows/{segment(escrow_id)}/disputes/evidence",
+            keyed=True,
+            key=idempotency_key,
+            body={"note": note, "artifacts": artifacts},
+        )
+
+    async def resolve_dispute(
+        self,
+        escrow_id: str,
+        *,
+        payee_share: AmountLike,
+        note: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.EscrowView:
+        """Split what is held as the arbiter says."""
+        return await self._caller.ask(
+            models.EscrowView,
+            "escrows.resolve_dispute",
+            "POST",
+            f"/api/v1/escrows/{segment(escrow_id)}/disputes/resolution",
+            keyed=True,
+            key=idempotency_key,
+            body={"payee_share": payee_share, "note": note},
+        )
+
+    async def refund(
+        self, escrow_id: str, *, amount: AmountLike | None | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.EscrowView:
+        """Refund an amount, or all that is held, to the payer, as the payee."""
+        return await self._caller.ask(
+            models.EscrowView,
+            "escrows.refund",
+            "POST",
+            f"/api/v1/escrows/{segment(escrow_id)}/refunds",
+            keyed=True,
+            key=idempotency_key,
+            body={"amount": amount},
+        )
+
+    async def cancel(
+        self, escrow_id: str, *, reason: str | None | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.EscrowView:
+        """End the escrow before delivery: either party while nothing is funded, then the payee, or both."""
+        return await self._caller.ask(
+            models.EscrowView,
+            "escrows.cancel",
+            "POST",
+            f"/api/v1/escrows/{segment(escrow_id)}/cancel",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason},
+        )
+
+
+class AsyncTopups:
+    """Operations on topups."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
+        self,
+        *,
+        amount: AmountLike,
+        provider: params.ProviderName | Omitted = OMITTED,
+        payment_method: str | None | Omitted = OMITTED,
+        off_session: bool | Omitted = OMITTED,
+        hosted: bool | Omitted = OMITTED,
+        return_url: str | None | Omitted = OMITTED,
+        asset: params.Coin | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.TopUpView:
+        """Buy a number of credits; they are granted as soon as the money is received."""
+        return await self._caller.ask(
+            models.TopUpView,
+            "topups.create",
+            "POST",
+            "/api/v1/billing/topup",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "provider": provider,
+                "payment_method": payment_method,
+                "off_session": off_session,
+                "hosted": hosted,
+                "return_url": return_url,
+                "asset": asset,
+                "amount": amount,
+            },
+        )
+
+
+class AsyncCreditPackages:
+    """Operations on credit packages."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def list(self) -> models.PackageList:
+        """List the credit packages for sale."""
+        return await self._caller.ask(
+            models.PackageList, "credit_packages.list", "GET", "/api/v1/billing/credit-packages"
+        )
+
+    async def purchase(
+        self,
+        *,
+        package: str | None | Omitted = OMITTED,
+        package_id: str | None | Omitted = OMITTED,
+        payment_method: str | None | Omitted = OMITTED,
+        payment_method_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.TopUpView:
+        """Buy a package with a stored payment method, charged off session. A decline is a 402."""
+        return await self._caller.ask(
+            models.TopUpView,
+            "credit_packages.purchase",
+            "POST",
+            "/api/v1/billing/purchase-credits",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "package": package,
+                "package_id": package_id,
+                "payment_method": payment_method,
+                "payment_method_id": payment_method_id,
+            },
+        )
+
+    async def check_out(
+        self,
+        *,
+        package: str | None | Omitted = OMITTED,
+        package_id: str | None | Omitted = OMITTED,
+        provider: params.HostedProvider | Omitted = OMITTED,
+        return_url: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.CheckoutView:
+        """Buy a package on the provider's hosted page: send the payer to `url`.
+
+        `small`, `medium` and `large` mean `checkout_small`, `checkout_medium` and `checkout_large`, which have prices of their own.
+        """
+        return await self._caller.ask(
+            models.CheckoutView,
+            "credit_packages.check_out",
+            "POST",
+            "/api/v1/billing/credits/purchase",
+            keyed=True,
+            key=idempotency_key,
+            body={"package": package, "package_id": package_id, "provider": provider, "return_url": return_url},
+        )
+
+    def list_purchases(
+        self,
+        *,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.PurchaseView]:
+        """List the grants and purchases of credits, newest first, with their prices."""
+        return AsyncList(
+            self._caller,
+            models.PurchaseView,
+            "credit_packages.list_purchases",
+            "/api/v1/billing/credits/history",
+            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
+        )
+
+
+class AsyncPricing:
+    """Operations on pricing."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get_price(
+        self,
+        agent_id: str,
+        *,
+        base_price: AmountLike | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        quantity: int | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> models.PriceView:
+        """Read what an agent's work costs now, and why. Nothing is kept: for a price to rely on, make a quote."""
+        return await self._caller.ask(
+            models.PriceView,
+            "pricing.get_price",
+            "GET",
+            f"/api/v1/payments/pricing/{segment(agent_id)}",
+            query={
+                "base_price": base_price,
+                "currency": currency,
+                "quantity": quantity,
+                "organization_id": organization_id,
+            },
+        )
+
+    async def explain_price(
+        self,
+        agent_id: str,
+        *,
+        base_price: AmountLike | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        quantity: int | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> models.PriceExplanationView:
+        """Explain a price: what was measured, and each rule that was judged, whether it applied or not. For operators."""
+        return await self._caller.ask(
+            models.PriceExplanationView,
+            "pricing.explain_price",
+            "GET",
+            f"/api/v1/payments/pricing/{segment(agent_id)}/explanation",
+            query={
+                "base_price": base_price,
+                "currency": currency,
+                "quantity": quantity,
+                "organization_id": organization_id,
+            },
+        )
+
+    async def create_quote(
+        self,
+        agent_id: str,
+        *,
+        quantity: int | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PriceQuoteView:
+        """Keep the price of now for fifteen minutes. A contract that names the quote gets this price, once."""
+        return await self._caller.ask(
+            models.PriceQuoteView,
+            "pricing.create_quote",
+            "POST",
+            f"/api/v1/payments/pricing/{segment(agent_id)}/quotes",
+            keyed=True,
+            key=idempotency_key,
+            body={"quantity": quantity, "organization_id": organization_id},
+        )
+
+    async def get_quote(self, agent_id: str, quote_id: str) -> models.PriceQuoteView:
+        """Read a quote of the organization."""
+        return await self._caller.ask(
+            models.PriceQuoteView,
+            "pricing.get_quote",
+            "GET",
+            f"/api/v1/payments/pricing/{segment(agent_id)}/quotes/{segment(quote_id)}",
+        )
+
+    async def get_agent_pricing(self, agent_id: str) -> models.AgentPricingView:
+        """Read what an agent's organization says of its prices. For that organization and the platform."""
+        return await self._caller.ask(
+            models.AgentPricingView, "pricing.get_agent_pricing", "GET", f"/api/v1/pricing/agents/{segment(agent_id)}"
+        )
+
+    async def set_agent_pricing(
+        self,
+        agent_id: str,
+        *,
+        capacity: int | None | Omitted = OMITTED,
+        calls_per_day: int | None | Omitted = OMITTED,
+        bears_discounts: bool | Omitted = OMITTED,
+    ) -> models.AgentPricingView:
+        """Set how many jobs an agent works on at once, how many calls it takes, and whether it bears discounts.
+
+        For its organization.
+        """
+        return await self._caller.ask(
+            models.AgentPricingView,
+            "pricing.set_agent_pricing",
+            "PUT",
+            f"/api/v1/pricing/agents/{segment(agent_id)}",
+            body={"capacity": capacity, "calls_per_day": calls_per_day, "bears_discounts": bears_discounts},
+        )
+
+
+class AsyncPayments:
+    """Operations on payments."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get_receipt(self, payment_id: str) -> bytes:
+        """Return the receipt for the money of a payment as PDF: what came in, before refunds and disputes.
+
+        Where credits are taxed when they are sold it is the first of the payment's tax documents.
+        """
+        response, _ = await self._caller.send(
+            "payments.get_receipt", "GET", f"/api/v1/payments/{segment(payment_id)}/receipt"
+        )
+        return response.content
+
+    async def list_receipts(self, payment_id: str) -> models.TaxReceiptList:
+        """List the tax documents of a payment for credits that are taxed when they are sold, the oldest first."""
+        return await self._caller.ask(
+            models.TaxReceiptList, "payments.list_receipts", "GET", f"/api/v1/payments/{segment(payment_id)}/receipts"
+        )
+
+    async def get_tax_receipt(self, payment_id: str, receipt_id: str) -> bytes:
+        """Return one tax document of a payment as PDF: what came in with its tax, or what of it went back."""
+        response, _ = await self._caller.send(
+            "payments.get_tax_receipt",
+            "GET",
+            f"/api/v1/payments/{segment(payment_id)}/receipts/{segment(receipt_id)}/pdf",
+        )
+        return response.content
+
+    async def create(
+        self,
+        *,
+        provider: params.ProviderName | Omitted = OMITTED,
+        payment_method: str | None | Omitted = OMITTED,
+        off_session: bool | Omitted = OMITTED,
+        hosted: bool | Omitted = OMITTED,
+        return_url: str | None | Omitted = OMITTED,
+        asset: params.Coin | None | Omitted = OMITTED,
+        amount: AmountLike | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        purpose: params.PurposeKind | Omitted = OMITTED,
+        escrow_id: str | None | Omitted = OMITTED,
+        invoice_id: str | None | Omitted = OMITTED,
+        slots: int | None | Omitted = OMITTED,
+        capture_method: Literal["automatic", "manual"] | str | Omitted = OMITTED,
+        description: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PaymentView:
+        """Ask a provider to take a payment. The answer says what the payer has to do next."""
+        return await self._caller.ask(
+            models.PaymentView,
+            "payments.create",
+            "POST",
+            "/api/v1/payments",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "provider": provider,
+                "payment_method": payment_method,
+                "off_session": off_session,
+                "hosted": hosted,
+                "return_url": return_url,
+                "asset": asset,
+                "amount": amount,
+                "currency": currency,
+                "purpose": purpose,
+                "escrow_id": escrow_id,
+                "invoice_id": invoice_id,
+                "slots": slots,
+                "capture_method": capture_method,
+                "description": description,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+        status: Literal[
+            "created",
+            "requires_action",
+            "processing",
+            "unknown",
+            "requires_capture",
+            "succeeded",
+            "failed",
+            "expired",
+            "cancelled",
+            "partially_refunded",
+            "refunded",
+            "disputed",
+            "charged_back",
+        ]
+        | str
+        | None
+        | Omitted = OMITTED,
+        purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"]
+        | str
+        | None
+        | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.PaymentView]:
+        """List the organization's payments, newest first."""
+        return AsyncList(
+            self._caller,
+            models.PaymentView,
+            "payments.list",
+            "/api/v1/payments",
+            {
+                "limit": limit,
+                "cursor": cursor,
+                "status": status,
+                "purpose": purpose,
+                "organization_id": organization_id,
+            },
+        )
+
+    async def get(self, payment_id: str) -> models.PaymentView:
+        """Show a payment."""
+        return await self._caller.ask(
+            models.PaymentView, "payments.get", "GET", f"/api/v1/payments/{segment(payment_id)}"
+        )
+
+    def get_timeline(
+        self, payment_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+    ) -> AsyncList[models.PaymentEventView]:
+        """Show each step of a payment: who, when, and the ledger transfer behind it."""
+        return AsyncList(
+            self._caller,
+            models.PaymentEventView,
+            "payments.get_timeline",
+            f"/api/v1/payments/{segment(payment_id)}/timeline",
+            {"limit": limit, "cursor": cursor},
+        )
+
+    async def confirm(
+        self, payment_id: str, *, payment_method: str | None | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.PaymentView:
+        """Confirm a payment: charge a stored method, capture what the payer approved, or refresh it from the provider."""
+        return await self._caller.ask(
+            models.PaymentView,
+            "payments.confirm",
+            "POST",
+            f"/api/v1/payments/{segment(payment_id)}/confirm",
+            keyed=True,
+            key=idempotency_key,
+            body={"payment_method": payment_method},
+        )
+
+    async def capture(
+        self, payment_id: str, *, amount: AmountLike | None | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.PaymentView:
+        """Take what was authorized, or a part of it; the rest is released."""
+        return await self._caller.ask(
+            models.PaymentView,
+            "payments.capture",
+            "POST",
+            f"/api/v1/payments/{segment(payment_id)}/capture",
+            keyed=True,
+            key=idempotency_key,
+            body={"amount": amount},
+        )
+
+    async def cancel(self, payment_id: str, *, idempotency_key: str | None = None) -> models.PaymentView:
+        """End a payment that nobody has paid. What is paid meanwhile counts."""
+        return await self._caller.ask(
+            models.PaymentView,
+            "payments.cancel",
+            "POST",
+            f"/api/v1/payments/{segment(payment_id)}/cancel",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def refund(
+        self,
+        payment_id: str,
+        *,
+        amount: AmountLike | None | Omitted = OMITTED,
+        reason: str | None | Omitted = OMITTED,
+        credit_note: bool | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.RefundView:
+        """Give back an amount in the payment's currency, or what remains; what was bought with it is taken back."""
+        return await self._caller.ask(
+            models.RefundView,
+            "payments.refund",
+            "POST",
+            f"/api/v1/payments/{segment(payment_id)}/refunds",
+            keyed=True,
+            key=idempotency_key,
+            body={"amount": amount, "reason": reason, "credit_note": credit_note},
+        )
+
+    async def list_refunds(self, payment_id: str) -> models.RefundList:
+        """List the refunds of a payment, the oldest first."""
+        return await self._caller.ask(
+            models.RefundList, "payments.list_refunds", "GET", f"/api/v1/payments/{segment(payment_id)}/refunds"
+        )
+
+    async def give_up_refund(
+        self,
+        payment_id: str,
+        refund_id: str,
+        *,
+        at_provider: bool,
+        reason: str,
+        provider_ref: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.RefundView:
+        """Say what became of a refund whose outcome is unknown. For operators; the provider's later word still counts."""
+        return await self._caller.ask(
+            models.RefundView,
+            "payments.give_up_refund",
+            "POST",
+            f"/api/v1/payments/{segment(payment_id)}/refunds/{segment(refund_id)}/give-up",
+            keyed=True,
+            key=idempotency_key,
+            body={"at_provider": at_provider, "provider_ref": provider_ref, "reason": reason},
+        )
+
+
+class AsyncChargebacks:
+    """Operations on chargebacks."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+        status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.ChargebackView]:
+        """List the chargebacks of the organization's payments, newest first."""
+        return AsyncList(
+            self._caller,
+            models.ChargebackView,
+            "chargebacks.list",
+            "/api/v1/disputes",
+            {"limit": limit, "cursor": cursor, "status": status, "organization_id": organization_id},
+        )
+
+    async def get(self, dispute_id: str) -> models.ChargebackView:
+        """Show a chargeback."""
+        return await self._caller.ask(
+            models.ChargebackView, "chargebacks.get", "GET", f"/api/v1/disputes/{segment(dispute_id)}"
+        )
+
+    async def answer(self, dispute_id: str, *, text: str, idempotency_key: str | None = None) -> models.ChargebackView:
+        """Submit evidence to the bank. It can be submitted only once and cannot be changed."""
+        return await self._caller.ask(
+            models.ChargebackView,
+            "chargebacks.answer",
+            "POST",
+            f"/api/v1/disputes/{segment(dispute_id)}/evidence",
+            keyed=True,
+            key=idempotency_key,
+            body={"text": text},
+        )
+
+
+class AsyncInvoices:
+    """Operations on invoices."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def preview(self, *, organization_id: str | None | Omitted = OMITTED) -> models.UpcomingInvoiceView:
+        """Show what the organization would be invoiced if the month ended now."""
+        return await self._caller.ask(
+            models.UpcomingInvoiceView,
+            "invoices.preview",
+            "GET",
+            "/api/v1/billing/invoices/upcoming",
+            query={"organization_id": organization_id},
+        )
+
+    async def issue(
+        self,
+        *,
+        organization_id: str,
+        currency: str,
+        lines: Sequence[params.LineCreate],
+        discounts: Sequence[params.DiscountCreate] | Omitted = OMITTED,
+        note: str | None | Omitted = OMITTED,
+        due_in: timedelta | str | None | Omitted = OMITTED,
+        includes_tax: bool | Omitted = OMITTED,
+        apply_credits: bool | Omitted = OMITTED,
+        draft: bool | Omitted = OMITTED,
+        collection_method: params.CollectionMethod | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.InvoiceView:
+        """Issue an invoice to an organization, or begin a draft of one. For operators."""
+        return await self._caller.ask(
+            models.InvoiceView,
+            "invoices.issue",
+            "POST",
+            "/api/v1/billing/invoices",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "organization_id": organization_id,
+                "currency": currency,
+                "lines": lines,
+                "discounts": discounts,
+                "note": note,
+                "due_in": due_in,
+                "includes_tax": includes_tax,
+                "apply_credits": apply_credits,
+                "draft": draft,
+                "collection_method": collection_method,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+        status: Literal["open", "paid", "void", "draft", "uncollectible"] | str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.InvoiceView]:
+        """List the organization's invoices, newest first."""
+        return AsyncList(
+            self._caller,
+            models.InvoiceView,
+            "invoices.list",
+            "/api/v1/billing/invoices",
+            {"limit": limit, "cursor": cursor, "status": status, "organization_id": organization_id},
+        )
+
+    async def edit(
+        self,
+        invoice_id: str,
+        *,
+        lines: Sequence[params.LineCreate],
+        discounts: Sequence[params.DiscountCreate] | Omitted = OMITTED,
+        note: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.InvoiceView:
+        """Replace the lines, the discounts and the note of a draft. For operators."""
+        return await self._caller.ask(
+            models.InvoiceView,
+            "invoices.edit",
+            "PUT",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}",
+            keyed=True,
+            key=idempotency_key,
+            body={"lines": lines, "discounts": discounts, "note": note},
+        )
+
+    async def discard(self, invoice_id: str) -> models.InvoiceView:
+        """Discard a draft: it never becomes an invoice, and is no longer listed. For operators."""
+        return await self._caller.ask(
+            models.InvoiceView, "invoices.discard", "DELETE", f"/api/v1/billing/invoices/{segment(invoice_id)}"
+        )
+
+    async def get(self, invoice_id: str) -> models.InvoiceDetail:
+        """Show an invoice and the amount that each payment has paid."""
+        return await self._caller.ask(
+            models.InvoiceDetail, "invoices.get", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}"
+        )
+
+    async def finalize(
+        self,
+        invoice_id: str,
+        *,
+        collection_method: params.CollectionMethod | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.InvoiceView:
+        """Make an invoice of a draft: take its discounts, credits and tax, book it and number it. For operators."""
+        return await self._caller.ask(
+            models.InvoiceView,
+            "invoices.finalize",
+            "POST",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}/finalize",
+            keyed=True,
+            key=idempotency_key,
+            body={"collection_method": collection_method},
+        )
+
+    async def get_pdf(self, invoice_id: str) -> bytes:
+        """Return the invoice as PDF, as it was issued: the same bytes every time.
+
+        Where seller, buyer and tax are complete, the electronic invoice of EN 16931 is in it (Factur-X).
+        """
+        response, _ = await self._caller.send(
+            "invoices.get_pdf", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/pdf"
+        )
+        return response.content
+
+    async def get_xml(self, invoice_id: str) -> bytes:
+        """Return the electronic invoice of EN 16931 (CII), as it is in the PDF."""
+        response, _ = await self._caller.send(
+            "invoices.get_xml", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/xml"
+        )
+        return response.content
+
+    async def void(self, invoice_id: str, *, idempotency_key: str | None = None) -> models.InvoiceView:
+        """Void an invoice that has no payments; money that arrives for it later is returned. For operators."""
+        return await self._caller.ask(
+            models.InvoiceView,
+            "invoices.void",
+            "POST",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}/void",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def mark_uncollectible(self, invoice_id: str, *, idempotency_key: str | None = None) -> models.InvoiceView:
+        """Give up what is due of an invoice; it becomes bad debt. For operators."""
+        return await self._caller.ask(
+            models.InvoiceView,
+            "invoices.mark_uncollectible",
+            "POST",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}/mark-uncollectible",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def resume(self, invoice_id: str, *, idempotency_key: str | None = None) -> models.InvoiceView:
+        """Let an invoice be charged and dunned again that a refund or a chargeback had reopened. For operators.
+
+        What is collected by itself is charged at once, or dunned anew.
+        """
+        return await self._caller.ask(
+            models.InvoiceView,
+            "invoices.resume",
+            "POST",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}/resume",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def credit(
+        self,
+        invoice_id: str,
+        *,
+        reason: str,
+        amount: AmountLike | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.CreditNoteView:
+        """Take a part of an invoice back, or all that is left; credits go back to their lots. For operators."""
+        return await self._caller.ask(
+            models.CreditNoteView,
+            "invoices.credit",
+            "POST",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}/credit-notes",
+            keyed=True,
+            key=idempotency_key,
+            body={"amount": amount, "reason": reason},
+        )
+
+    async def pay(
+        self,
+        invoice_id: str,
+        *,
+        provider: params.ProviderName | Omitted = OMITTED,
+        payment_method: str | None | Omitted = OMITTED,
+        off_session: bool | Omitted = OMITTED,
+        hosted: bool | Omitted = OMITTED,
+        return_url: str | None | Omitted = OMITTED,
+        asset: params.Coin | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PaymentView:
+        """Start a payment of the amount due. It is the same as `POST /payments` with the purpose `invoice`."""
+        return await self._caller.ask(
+            models.PaymentView,
+            "invoices.pay",
+            "POST",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}/pay",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "provider": provider,
+                "payment_method": payment_method,
+                "off_session": off_session,
+                "hosted": hosted,
+                "return_url": return_url,
+                "asset": asset,
+            },
+        )
+
+    async def get_collection(self, invoice_id: str) -> models.CollectionView:
+        """Show how an invoice is charged and dunned: each step, and what comes next. 404 where nobody collects it."""
+        return await self._caller.ask(
+            models.CollectionView,
+            "invoices.get_collection",
+            "GET",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}/collection",
+        )
+
+    async def collect(
+        self, invoice_id: str, *, collection_method: params.CollectionMethod, idempotency_key: str | None = None
+    ) -> models.CollectionView:
+        """Have an invoice charged or dunned that was left to its organization until now. For operators."""
+        return await self._caller.ask(
+            models.CollectionView,
+            "invoices.collect",
+            "POST",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}/collection",
+            keyed=True,
+            key=idempotency_key,
+            body={"collection_method": collection_method},
+        )
+
+    async def charge(self, invoice_id: str, *, idempotency_key: str | None = None) -> models.CollectionView:
+        """Charge what is due to the stored method now, also after a refund or a chargeback. For operators.
+
+        The answer does not wait for the money: `GET …/collection` shows what becomes of it. 404 where nobody collects it.
+        """
+        return await self._caller.ask(
+            models.CollectionView,
+            "invoices.charge",
+            "POST",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}/charge",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def get_credit_note_pdf(self, invoice_id: str, credit_note_id: str) -> bytes:
+        """Return a credit note as PDF: what it takes back of its invoice, with the electronic credit note inside."""
+        response, _ = await self._caller.send(
+            "invoices.get_credit_note_pdf",
+            "GET",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}/credit-notes/{segment(credit_note_id)}/pdf",
+        )
+        return response.content
+
+
+class AsyncBillingRuns:
+    """Operations on billing runs."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def start(self, *, period: str, idempotency_key: str | None = None) -> models.BillingRunView:
+        """Invoice a month that is over to every organization. For operators.
+
+        Each organization is invoiced once for a month, however often this is asked. A run that has ended answers with its result; where organizations could not be invoiced, they are tried again.
+        """
+        return await self._caller.ask(
+            models.BillingRunView,
+            "billing_runs.start",
+            "POST",
+            "/api/v1/billing/runs",
+            keyed=True,
+            key=idempotency_key,
+            body={"period": period},
+        )
+
+    def list(
+        self, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+    ) -> AsyncList[models.BillingRunView]:
+        """List the runs of monthly invoices, the latest month first. For operators."""
+        return AsyncList(
+            self._caller,
+            models.BillingRunView,
+            "billing_runs.list",
+            "/api/v1/billing/runs",
+            {"limit": limit, "cursor": cursor},
+        )
+
+    async def get(self, period: str) -> models.BillingRunView:
+        """Show the run of a month, and who could not be invoiced. For operators."""
+        return await self._caller.ask(
+            models.BillingRunView, "billing_runs.get", "GET", f"/api/v1/billing/runs/{segment(period)}"
+        )
+
+
+class AsyncInvoiceItems:
+    """Operations on invoice items."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def add(
+        self,
+        *,
+        organization_id: str,
+        currency: str,
+        description: str,
+        unit_amount: AmountLike,
+        quantity: int | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.InvoiceItemView:
+        """Charge something once, with the organization's next monthly invoice. For operators."""
+        return await self._caller.ask(
+            models.InvoiceItemView,
+            "invoice_items.add",
+            "POST",
+            "/api/v1/billing/invoice-items",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "organization_id": organization_id,
+                "currency": currency,
+                "description": description,
+                "quantity": quantity,
+                "unit_amount": unit_amount,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.InvoiceItemView]:
+        """List what is charged once, newest first."""
+        return AsyncList(
+            self._caller,
+            models.InvoiceItemView,
+            "invoice_items.list",
+            "/api/v1/billing/invoice-items",
+            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
+        )
+
+    async def remove(self, item_id: str) -> models.InvoiceItemView:
+        """Charge an item no more that is on no invoice yet. For operators."""
+        return await self._caller.ask(
+            models.InvoiceItemView,
+            "invoice_items.remove",
+            "DELETE",
+            f"/api/v1/billing/invoice-items/{segment(item_id)}",
+        )
+
+
+class AsyncPlans:
+    """Operations on plans."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def list(self) -> models.PlanList:
+        """List the plans that are sold, from the smallest to the largest."""
+        return await self._caller.ask(models.PlanList, "plans.list", "GET", "/api/v1/billing/plans")
+
+
+class AsyncEntitlements:
+    """Operations on entitlements."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def list(self, *, organization_id: str | None | Omitted = OMITTED) -> models.EntitlementList:
+        """Show what the organization is entitled to, and what it uses of that."""
+        return await self._caller.ask(
+            models.EntitlementList,
+            "entitlements.list",
+            "GET",
+            "/api/v1/billing/entitlements",
+            query={"organization_id": organization_id},
+        )
+
+    async def check(
+        self, entitlement: str, *, quantity: int | Omitted = OMITTED, organization_id: str | None | Omitted = OMITTED
+    ) -> models.EntitlementCheck:
+        """Check whether the organization may have so many more of something, or a feature.
+
+        What it may not is refused as the API itself refuses it, with the limit and the ways up. Nothing is set aside: what is to hold while others ask too is checked where it is made.
+        """
+        return await self._caller.ask(
+            models.EntitlementCheck,
+            "entitlements.check",
+            "GET",
+            f"/api/v1/billing/entitlements/{segment(entitlement)}/check",
+            query={"quantity": quantity, "organization_id": organization_id},
+        )
+
+
+class AsyncStatements:
+    """Operations on statements."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get(
+        self, period: str, *, currency: str | Omitted = OMITTED, organization_id: str | None | Omitted = OMITTED
+    ) -> models.StatementView:
+        """Show what the organization's agents earned in a month, and the account of its earnings.
+
+        It is made on the first day of the next month, or when it is first asked for, and the same ever after. With `Accept: text/csv` the response contains its lines as CSV.
+        """
+        return await self._caller.ask(
+            models.StatementView,
+            "statements.get",
+            "GET",
+            f"/api/v1/billing/statements/{segment(period)}",
+            query={"currency": currency, "organization_id": organization_id},
+        )
+
+    async def get_pdf(
+        self, period: str, *, currency: str | Omitted = OMITTED, organization_id: str | None | Omitted = OMITTED
+    ) -> bytes:
+        """Return the statement of a month as PDF: the platform bills in the creator's name (self-billing)."""
+        response, _ = await self._caller.send(
+            "statements.get_pdf",
+            "GET",
+            f"/api/v1/billing/statements/{segment(period)}/pdf",
+            query={"currency": currency, "organization_id": organization_id},
+        )
+        return response.content
+
+    async def get_correction_pdf(
+        self,
+        period: str,
+        correction_id: str,
+        *,
+        currency: str | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> bytes:
+        """Return what a later month took back of the statement of a month as PDF."""
+        response, _ = await self._caller.send(
+            "statements.get_correction_pdf",
+            "GET",
+            f"/api/v1/billing/statements/{segment(period)}/corrections/{segment(correction_id)}/pdf",
+            query={"currency": currency, "organization_id": organization_id},
+        )
+        return response.content
+
+
+class AsyncCreators:
+    """Operations on creators."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get_totals(self, *, year: int | None | Omitted = OMITTED) -> models.CreatorTotals:
+        """Show what each creator was paid in a year and its quarters, for whoever reports it. For operators, accountants.
+
+        With `Accept: text/csv` the response contains the same lines as CSV. Nothing is filed anywhere.
+        """
+        return await self._caller.ask(
+            models.CreatorTotals, "creators.get_totals", "GET", "/api/v1/billing/creators/totals", query={"year": year}
+        )
+
+    async def get_earnings(
+        self,
+        *,
+        start_date: date | str | None | Omitted = OMITTED,
+        end_date: date | str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> models.CreatorEarningsView:
+        """Show what each agent earned in a period, and what of its earnings is pending, frozen or available now.
+
+        What leaves for credits is what was paid for these very credits, less the platform's share.
+        """
+        return await self._caller.ask(
+            models.CreatorEarningsView,
+            "creators.get_earnings",
+            "GET",
+            "/api/v1/billing/earnings",
+            query={
+                "start_date": start_date,
+                "end_date": end_date,
+                "organization_id": organization_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+
+class AsyncSubscriptions:
+    """Operations on subscriptions."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get(self, *, organization_id: str | None | Omitted = OMITTED) -> models.SubscriptionView:
+        """Show the organization's subscription; 404 when it has none that has not ended."""
+        return await self._caller.ask(
+            models.SubscriptionView,
+            "subscriptions.get",
+            "GET",
+            "/api/v1/billing/subscription",
+            query={"organization_id": organization_id},
+        )
+
+    async def create(
+        self,
+        *,
+        plan: str,
+        interval: params.Interval | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        checkout: bool | Omitted = OMITTED,
+        return_url: str | None | Omitted = OMITTED,
+        trial: bool | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.SubscriptionView:
+        """Subscribe to a plan: the default payment method is charged now, or the payer subscribes on a page of Stripe's.
+
+        A decline is a 402, and nothing has begun.
+        """
+        return await self._caller.ask(
+            models.SubscriptionView,
+            "subscriptions.create",
+            "POST",
+            "/api/v1/billing/subscription",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "plan": plan,
+                "interval": interval,
+                "currency": currency,
+                "checkout": checkout,
+                "return_url": return_url,
+                "trial": trial,
+            },
+        )
+
+    async def change(
+        self,
+        *,
+        plan: str,
+        interval: params.Interval | None | Omitted = OMITTED,
+        max_amount: AmountLike | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.SubscriptionView:
+        """Change the plan or the interval: a larger one now, for what is left of the period; a smaller one when it ends."""
+        return await self._caller.ask(
+            models.SubscriptionView,
+            "subscriptions.change",
+            "PUT",
+            "/api/v1/billing/subscription",
+            keyed=True,
+            key=idempotency_key,
+            body={"plan": plan, "interval": interval, "max_amount": max_amount},
+        )
+
+    async def cancel(
+        self, *, at_period_end: bool | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.SubscriptionView:
+        """Cancel the subscription when its period ends, or now."""
+        return await self._caller.ask(
+            models.SubscriptionView,
+            "subscriptions.cancel",
+            "DELETE",
+            "/api/v1/billing/subscription",
+            keyed=True,
+            key=idempotency_key,
+            query={"at_period_end": at_period_end},
+        )
+
+    async def preview_change(
+        self, *, plan: str, interval: Literal["month", "year"] | str | None | Omitted = OMITTED
+    ) -> models.ChangePreview:
+        """Show what a change would cost and grant now, and when it would act."""
+        return await self._caller.ask(
+            models.ChangePreview,
+            "subscriptions.preview_change",
+            "GET",
+            "/api/v1/billing/subscription/preview",
+            query={"plan": plan, "interval": interval},
+        )
+
+    async def resume(self, *, idempotency_key: str | None = None) -> models.SubscriptionView:
+        """Withdraw the cancellation or the smaller plan that waits for the end of the period."""
+        return await self._caller.ask(
+            models.SubscriptionView,
+            "subscriptions.resume",
+            "POST",
+            "/api/v1/billing/subscription/resume",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+
+class AsyncCosts:
+    """Operations on costs."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def list(self, *, organization_id: str | None | Omitted = OMITTED) -> models.CostList:
+        """List what each action costs the organization. The platform reads what it costs everybody, or the one it names."""
+        return await self._caller.ask(
+            models.CostList, "costs.list", "GET", "/api/v1/credits/costs", query={"organization_id": organization_id}
+        )
+
+    async def set(
+        self,
+        action: str,
+        *,
+        cost: AmountLike | None,
+        organization_id: str | None | Omitted = OMITTED,
+        note: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.CostVersionView:
+        """Set what an action costs from now on, for everybody or for one organization. For operators.
+
+        What was charged before keeps its price, and so does a request that is repeated.
+        """
+        return await self._caller.ask(
+            models.CostVersionView,
+            "costs.set",
+            "PUT",
+            f"/api/v1/credits/costs/{segment(action)}",
+            keyed=True,
+            key=idempotency_key,
+            body={"cost": cost, "organization_id": organization_id, "note": note},
+        )
+
+    def list_versions(
+        self,
+        action: str,
+        *,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.CostVersionView]:
+        """List the prices that were set for an action, newest first: everybody's and the organization's own."""
+        return AsyncList(
+            self._caller,
+            models.CostVersionView,
+            "costs.list_versions",
+            f"/api/v1/credits/costs/{segment(action)}/versions",
+            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
+        )
+
+
+class AsyncAutoTopups:
+    """Operations on auto topups."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get(self) -> models.AutoTopUpView:
+        """Read whether credits are bought by themselves, and what was this month."""
+        return await self._caller.ask(models.AutoTopUpView, "auto_topups.get", "GET", "/api/v1/billing/auto-topup")
+
+    async def set(
+        self,
+        *,
+        below: AmountLike,
+        credits: AmountLike,
+        monthly_cap: AmountLike,
+        enabled: bool | Omitted = OMITTED,
+        payment_method: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.AutoTopUpView:
+        """Have credits bought from a stored payment method whenever the balance falls below a threshold.
+
+        Each fall makes one payment, and the next one counts once the balance has been above again. Where this changes what is set, a balance that is below already counts as a fall. A declined payment switches it off; setting it anew switches it on.
+        """
+        return await self._caller.ask(
+            models.AutoTopUpView,
+            "auto_topups.set",
+            "PUT",
+            "/api/v1/billing/auto-topup",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "enabled": enabled,
+                "below": below,
+                "credits": credits,
+                "monthly_cap": monthly_cap,
+                "payment_method": payment_method,
+            },
+        )
+
+
+class AsyncEarnings:
+    """Operations on earnings."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        organization_id: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.EarningsView]:
+        """List what each agent of an organization has earned in credits, the newest agents first."""
+        return AsyncList(
+            self._caller,
+            models.EarningsView,
+            "earnings.list",
+            "/api/v1/credits/earnings",
+            {"organization_id": organization_id, "limit": limit, "cursor": cursor},
+        )
+
+    async def convert(
+        self,
+        *,
+        agent_id: str,
+        kind: params.EarningsKind | Omitted = OMITTED,
+        amount: AmountLike | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ConversionView:
+        """Convert what an agent has earned in credits into credits that the organization spends, for good.
+
+        They keep what was paid for them. Those that have ended meanwhile, or would soon, get some days more.
+        """
+        return await self._caller.ask(
+            models.ConversionView,
+            "earnings.convert",
+            "POST",
+            "/api/v1/credits/earnings/conversions",
+            keyed=True,
+            key=idempotency_key,
+            body={"agent_id": agent_id, "kind": kind, "amount": amount},
+        )
+
+
+class AsyncOrganizations:
+    """Operations on organizations."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get_summary(self, organization_id: str) -> models.SummaryView:
+        """Show all money of an organization; `GET /billing/summary` shows the same to the organization itself."""
+        return await self._caller.ask(
+            models.SummaryView,
+            "organizations.get_summary",
+            "GET",
+            f"/api/v1/organizations/{segment(organization_id)}/summary",
+        )
+
+    async def create(
+        self,
+        *,
+        name: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
+        tier: str | Omitted = OMITTED,
+        referred_by: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.OrganizationView:
+        """Create a tenant, with the signup bonus of its tier. For operators."""
+        return await self._caller.ask(
+            models.OrganizationView,
+            "organizations.create",
+            "POST",
+            "/api/v1/organizations",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "external_id": external_id,
+                "metadata": metadata,
+                "name": name,
+                "tier": tier,
+                "referred_by": referred_by,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
+    ) -> AsyncList[models.OrganizationView]:
+        """List organizations, newest first: the platform sees all of them, a tenant its own."""
+        return AsyncList(
+            self._caller,
+            models.OrganizationView,
+            "organizations.list",
+            "/api/v1/organizations",
+            {"limit": limit, "cursor": cursor, "external_id": external_id, "metadata": metadata},
+        )
+
+    async def get(self, organization_id: str) -> models.OrganizationView:
+        """Read one organization."""
+        return await self._caller.ask(
+            models.OrganizationView, "organizations.get", "GET", f"/api/v1/organizations/{segment(organization_id)}"
+        )
+
+    async def update(
+        self,
+        organization_id: str,
+        *,
+        if_match: str | None | Omitted = OMITTED,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, Any] | None | Omitted = OMITTED,
+        name: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.OrganizationView:
+        """Change the name of an organization, and what is written on it. Its external_id is the platform's.
+
+        `If-Match` says for which version; the answer has the new one as its `ETag`.
+        """
+        return await self._caller.ask(
+            models.OrganizationView,
+            "organizations.update",
+            "PATCH",
+            f"/api/v1/organizations/{segment(organization_id)}",
+            keyed=True,
+            key=idempotency_key,
+            headers={"if-match": if_match},
+            body={"external_id": external_id, "metadata": metadata, "name": name},
+        )
+
+    async def change_tier(
+        self, organization_id: str, *, tier: str, idempotency_key: str | None = None
+    ) -> models.OrganizationView:
+        """Change the tier of a tenant. For operators.
+
+        A lower tier undeploys nothing, but nothing new can be deployed above its limits. A higher tier frees the slots that are no longer needed.
+        """
+        return await self._caller.ask(
+            models.OrganizationView,
+            "organizations.change_tier",
+            "PUT",
+            f"/api/v1/organizations/{segment(organization_id)}/tier",
+            keyed=True,
+            key=idempotency_key,
+            body={"tier": tier},
+        )
+
+    async def get_contacts(self, organization_id: str) -> models.ContactsView:
+        """Read at which addresses an organization is written to, and what about."""
+        return await self._caller.ask(
+            models.ContactsView,
+            "organizations.get_contacts",
+            "GET",
+            f"/api/v1/organizations/{segment(organization_id)}/contacts",
+        )
+
+    async def set_contacts(
+        self,
+        organization_id: str,
+        *,
+        contacts: Sequence[params.ContactSet],
+        language: Literal["en", "de"] | str | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ContactsView:
+        """Set at which addresses an organization is written to, in place of those that it had.
+
+        Mails about `billing` tell of invoices, payments and payouts; mails about `security` of changes that could divert money. Those that were written to about security until now are told.
+        """
+        return await self._caller.ask(
+            models.ContactsView,
+            "organizations.set_contacts",
+            "PUT",
+            f"/api/v1/organizations/{segment(organization_id)}/contacts",
+            keyed=True,
+            key=idempotency_key,
+            body={"language": language, "contacts": contacts},
+        )
+
+
+class AsyncContracts:
+    """Operations on contracts."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
+        self,
+        *,
+        agent_id: str,
+        title: str,
+        price: AmountLike | None | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        quote_id: str | None | Omitted = OMITTED,
+        quantity: int | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        validation_threshold: AmountLike | None | Omitted = OMITTED,
+        signatories: Sequence[str] | None | Omitted = OMITTED,
+        required_signatures: int | None | Omitted = OMITTED,
+        operator_approvals: bool | Omitted = OMITTED,
+        fund_within: timedelta | str | None | Omitted = OMITTED,
+        deliver_within: timedelta | str | None | Omitted = OMITTED,
+        review_period: timedelta | str | None | Omitted = OMITTED,
+        evidence_period: timedelta | str | None | Omitted = OMITTED,
+        decision_period: timedelta | str | None | Omitted = OMITTED,
+        default_grace: timedelta | str | None | Omitted = OMITTED,
+        dispute_default_payee_share: AmountLike | None | Omitted = OMITTED,
+        milestones: Sequence[params.MilestoneBody] | Omitted = OMITTED,
+        commission_bps: int | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ContractView:
+        """Award a contract to an agent. No money moves before its escrow is opened and funded.
+
+        A contract with terms outside of the agent's listing is `proposed` until the payee accepts it.
+        """
+        return await self._caller.ask(
+            models.ContractView,
+            "contracts.create",
+            "POST",
+            "/api/v1/contracts",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "agent_id": agent_id,
+                "title": title,
+                "price": price,
+                "currency": currency,
+                "quote_id": quote_id,
+                "quantity": quantity,
+                "organization_id": organization_id,
+                "validation_threshold": validation_threshold,
+                "signatories": signatories,
+                "required_signatures": required_signatures,
+                "operator_approvals": operator_approvals,
+                "fund_within": fund_within,
+                "deliver_within": deliver_within,
+                "review_period": review_period,
+                "evidence_period": evidence_period,
+                "decision_period": decision_period,
+                "default_grace": default_grace,
+                "dispute_default_payee_share": dispute_default_payee_share,
+                "milestones": milestones,
+                "commission_bps": commission_bps,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        agent_id: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        status: Literal["proposed", "accepted", "expired"] | str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.ContractView]:
+        """List the contracts that the caller is a party to, newest first; the platform sees all of them."""
+        return AsyncList(
+            self._caller,
+            models.ContractView,
+            "contracts.list",
+            "/api/v1/contracts",
+            {
+                "agent_id": agent_id,
+                "organization_id": organization_id,
+                "status": status,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def get(self, contract_id: str) -> models.ContractView:
+        """Read one contract."""
+        return await self._caller.ask(
+            models.ContractView, "contracts.get", "GET", f"/api/v1/contracts/{segment(contract_id)}"
+        )
+
+    async def accept(self, contract_id: str, *, idempotency_key: str | None = None) -> models.ContractView:
+        """Accept a proposed contract, as the agent or its organization. Accepting it again changes nothing."""
+        return await self._caller.ask(
+            models.ContractView,
+            "contracts.accept",
+            "POST",
+            f"/api/v1/contracts/{segment(contract_id)}/acceptance",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+
+class AsyncAgents:
+    """Operations on agents."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
+        self,
+        *,
+        name: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
+        description: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        visibility: params.Visibility | Omitted = OMITTED,
+        category: str | None | Omitted = OMITTED,
+        pricing: params.PricingCreate | Omitted = OMITTED,
+        terms: params.ListedTerms | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.AgentView:
+        """Create an agent of an organization."""
+        return await self._caller.ask(
+            models.AgentView,
+            "agents.create",
+            "POST",
+            "/api/v1/agents",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "external_id": external_id,
+                "metadata": metadata,
+                "name": name,
+                "description": description,
+                "organization_id": organization_id,
+                "visibility": visibility,
+                "category": category,
+                "pricing": pricing,
+                "terms": terms,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        organization_id: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
+    ) -> AsyncList[models.AgentView]:
+        """List agents, newest first: a tenant sees the public ones and its own."""
+        return AsyncList(
+            self._caller,
+            models.AgentView,
+            "agents.list",
+            "/api/v1/agents",
+            {
+                "organization_id": organization_id,
+                "limit": limit,
+                "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
+            },
+        )
+
+    async def get(self, agent_id: str) -> models.AgentView:
+        """Read one agent."""
+        return await self._caller.ask(models.AgentView, "agents.get", "GET", f"/api/v1/agents/{segment(agent_id)}")
+
+    async def update(
+        self,
+        agent_id: str,
+        *,
+        if_match: str | None | Omitted = OMITTED,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, Any] | None | Omitted = OMITTED,
+        name: str | None | Omitted = OMITTED,
+        description: str | None | Omitted = OMITTED,
+        category: str | None | Omitted = OMITTED,
+        pricing: params.PricingCreate | None | Omitted = OMITTED,
+        terms: params.ListedTerms | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.AgentView:
+        """Change an agent's name, description, category, price and terms, and what its organization has written on it.
+
+        `If-Match` says for which version; the answer has the new one as its `ETag`.
+        """
+        return await self._caller.ask(
+            models.AgentView,
+            "agents.update",
+            "PATCH",
+            f"/api/v1/agents/{segment(agent_id)}",
+            keyed=True,
+            key=idempotency_key,
+            headers={"if-match": if_match},
+            body={
+                "external_id": external_id,
+                "metadata": metadata,
+                "name": name,
+                "description": description,
+                "category": category,
+                "pricing": pricing,
+                "terms": terms,
+            },
+        )
+
+    async def set_category(self, agent_id: str, *, category: str | None) -> models.AgentView:
+        """List an agent under another category, or under none; its evidence goes with it."""
+        return await self._caller.ask(
+            models.AgentView,
+            "agents.set_category",
+            "PUT",
+            f"/api/v1/agents/{segment(agent_id)}/category",
+            body={"category": category},
+        )
+
+    async def get_attribution(self, agent_id: str) -> models.AttributionView:
+        """Show for which department and project an agent spends."""
+        return await self._caller.ask(
+            models.AttributionView, "agents.get_attribution", "GET", f"/api/v1/agents/{segment(agent_id)}/attribution"
+        )
+
+    async def set_attribution(
+        self,
+        agent_id: str,
+        *,
+        department_id: str | None | Omitted = OMITTED,
+        project_id: str | None | Omitted = OMITTED,
+    ) -> models.AttributionView:
+        """Set for which department and project an agent spends; a key of its own attribution goes before it."""
+        return await self._caller.ask(
+            models.AttributionView,
+            "agents.set_attribution",
+            "PUT",
+            f"/api/v1/agents/{segment(agent_id)}/attribution",
+            body={"department_id": department_id, "project_id": project_id},
+        )
+
+
+class AsyncMarketplace:
+    """Operations on marketplace."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def offer_agent(
+        self,
+        agent_id: str,
+        *,
+        model: params.OfferModel,
+        price: AmountLike | None | Omitted = OMITTED,
+        prices: Mapping[str, AmountLike] | None | Omitted = OMITTED,
+        included_uses: int | None | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        summary: str | None | Omitted = OMITTED,
+        status: params.OfferStatus | Omitted = OMITTED,
+        creator_share: AmountLike | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.OfferView:
+        """Offer an agent on the marketplace, change its offer, or retire it."""
+        return await self._caller.ask(
+            models.OfferView,
+            "marketplace.offer_agent",
+            "PUT",
+            f"/api/v1/marketplace/agents/{segment(agent_id)}",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "model": model,
+                "price": price,
+                "prices": prices,
+                "included_uses": included_uses,
+                "currency": currency,
+                "summary": summary,
+                "status": status,
+                "creator_share": creator_share,
+            },
+        )
+
+    async def get_offer(self, agent_id: str) -> models.OfferView:
+        """Show what an agent is offered for."""
+        return await self._caller.ask(
+            models.OfferView, "marketplace.get_offer", "GET", f"/api/v1/marketplace/agents/{segment(agent_id)}"
+        )
+
+    def list_offers(
+        self,
+        *,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+        model: Literal["free", "one_time", "monthly", "usage"] | str | None | Omitted = OMITTED,
+        category: str | None | Omitted = OMITTED,
+        text: str | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        min_price: AmountLike | None | Omitted = OMITTED,
+        max_price: AmountLike | None | Omitted = OMITTED,
+        min_stars: AmountLike | str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.OfferView]:
+        """List what is for sale: newest agents first, or the cheapest first where a currency is named."""
+        return AsyncList(
+            self._caller,
+            models.OfferView,
+            "marketplace.list_offers",
+            "/api/v1/marketplace/agents",
+            {
+                "limit": limit,
+                "cursor": cursor,
+                "model": model,
+                "category": category,
+                "text": text,
+                "currency": currency,
+                "min_price": min_price,
+                "max_price": max_price,
+                "min_stars": min_stars,
+            },
+        )
+
+    async def purchase_agent(
+        self,
+        agent_id: str,
+        *,
+        provider: params.ProviderName | Omitted = OMITTED,
+        payment_method: str | None | Omitted = OMITTED,
+        off_session: bool | Omitted = OMITTED,
+        hosted: bool | Omitted = OMITTED,
+        return_url: str | None | Omitted = OMITTED,
+        asset: params.Coin | None | Omitted = OMITTED,
+        price: AmountLike | None | Omitted = OMITTED,
+        prices: Mapping[str, AmountLike] | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PurchaseAnswer:
+        """Buy an agent: at once where it is free or costs credits, and once its payment is fulfilled where it costs money.
+
+        An agent that the organization has already is not bought twice: the answer is the purchase that it has.
+        """
+        return await self._caller.ask(
+            models.PurchaseAnswer,
+            "marketplace.purchase_agent",
+            "POST",
+            f"/api/v1/marketplace/agents/{segment(agent_id)}/purchase",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "provider": provider,
+                "payment_method": payment_method,
+                "off_session": off_session,
+                "hosted": hosted,
+                "return_url": return_url,
+                "asset": asset,
+                "price": price,
+                "prices": prices,
+            },
+        )
+
+    def list_library(
+        self,
+        *,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.AgentPurchaseView]:
+        """List the agents that the organization has bought, newest first, with those that were refunded."""
+        return AsyncList(
+            self._caller,
+            models.AgentPurchaseView,
+            "marketplace.list_library",
+            "/api/v1/marketplace/library",
+            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
+        )
+
+    async def refund_purchase(
+        self, purchase_id: str, *, idempotency_key: str | None = None
+    ) -> models.AgentPurchaseView:
+        """Give an agent back within the refund window: access ends, and what was paid comes back, less what was used."""
+        return await self._caller.ask(
+            models.AgentPurchaseView,
+            "marketplace.refund_purchase",
+            "POST",
+            f"/api/v1/marketplace/purchases/{segment(purchase_id)}/refund",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def cancel_purchase(
+        self, purchase_id: str, *, idempotency_key: str | None = None
+    ) -> models.AgentPurchaseView:
+        """Let an agent end: with the month that was paid, or at once where its uses are paid."""
+        return await self._caller.ask(
+            models.AgentPurchaseView,
+            "marketplace.cancel_purchase",
+            "POST",
+            f"/api/v1/marketplace/purchases/{segment(purchase_id)}/cancel",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+
+class AsyncReferrals:
+    """Operations on referrals."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.ReferralView]:
+        """List whom the organization has referred, and who has referred it, the newest organizations first."""
+        return AsyncList(
+            self._caller,
+            models.ReferralView,
+            "referrals.list",
+            "/api/v1/referrals",
+            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
+        )
+
+
+class AsyncDepartments:
+    """Operations on departments."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
+        self,
+        *,
+        name: str,
+        parent_id: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.DepartmentView:
+        """Create a department of an organization."""
+        return await self._caller.ask(
+            models.DepartmentView,
+            "departments.create",
+            "POST",
+            "/api/v1/departments",
+            keyed=True,
+            key=idempotency_key,
+            body={"name": name, "parent_id": parent_id, "organization_id": organization_id},
+        )
+
+    def list(
+        self,
+        *,
+        organization_id: str | None | Omitted = OMITTED,
+        open: bool | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.DepartmentView]:
+        """List departments, newest first."""
+        return AsyncList(
+            self._caller,
+            models.DepartmentView,
+            "departments.list",
+            "/api/v1/departments",
+            {"organization_id": organization_id, "open": open, "limit": limit, "cursor": cursor},
+        )
+
+    async def get(self, department_id: str) -> models.DepartmentView:
+        """Read one department."""
+        return await self._caller.ask(
+            models.DepartmentView, "departments.get", "GET", f"/api/v1/departments/{segment(department_id)}"
+        )
+
+    async def close(self, department_id: str) -> models.DepartmentView:
+        """Close a department permanently; closing it again changes nothing."""
+        return await self._caller.ask(
+            models.DepartmentView, "departments.close", "POST", f"/api/v1/departments/{segment(department_id)}/close"
+        )
+
+    async def get_limits(self, department_id: str) -> models.DepartmentLimitsView:
+        """Show the daily and the monthly limit of a department in credits, and what is left of them."""
+        return await self._caller.ask(
+            models.DepartmentLimitsView,
+            "departments.get_limits",
+            "GET",
+            f"/api/v1/credits/departments/{segment(department_id)}/limits",
+        )
+
+    async def set_limits(
+        self,
+        department_id: str,
+        *,
+        daily: AmountLike | None | Omitted = OMITTED,
+        monthly: AmountLike | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.DepartmentLimitsView:
+        """Set the daily and the monthly limit of a department in credits: a short form of its spend control."""
+        return await self._caller.ask(
+            models.DepartmentLimitsView,
+            "departments.set_limits",
+            "PUT",
+            f"/api/v1/credits/departments/{segment(department_id)}/limits",
+            keyed=True,
+            key=idempotency_key,
+            body={"daily": daily, "monthly": monthly},
+        )
+
+
+class AsyncApiKeys:
+    """Operations on api keys."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def set_attribution(
+        self, key_id: str, *, department_id: str | None | Omitted = OMITTED, project_id: str | None | Omitted = OMITTED
+    ) -> models.AttributionView:
+        """Set for which department and project a key spends; `GET /api-keys` shows it."""
+        return await self._caller.ask(
+            models.AttributionView,
+            "api_keys.set_attribution",
+            "PUT",
+            f"/api/v1/api-keys/{segment(key_id)}/attribution",
+            body={"department_id": department_id, "project_id": project_id},
+        )
+
+    async def create(
+        self,
+        *,
+        principal: str,
+        role: params.Role,
+        organization_id: str | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        expires_at: datetime | str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ApiKeyCreated:
+        """Issue a key. The secret is in this response only; a replayed response does not contain it.
+
+        Every principal may issue its own second key. Others may issue the first key of a principal; an owner or an operator also the second.
+        """
+        return await self._caller.ask(
+            models.ApiKeyCreated,
+            "api_keys.create",
+            "POST",
+            "/api/v1/api-keys",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "organization_id": organization_id,
+                "principal": principal,
+                "role": role,
+                "agent_id": agent_id,
+                "expires_at": expires_at,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        organization_id: str | None | Omitted = OMITTED,
+        active: bool | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.ApiKeyView]:
+        """List keys, newest first. An operator sees all of them, or those of one organization."""
+        return AsyncList(
+            self._caller,
+            models.ApiKeyView,
+            "api_keys.list",
+            "/api/v1/api-keys",
+            {"organization_id": organization_id, "active": active, "limit": limit, "cursor": cursor},
+        )
+
+    async def revoke(self, key_id: str) -> None:
+        """Revoke a key permanently, with immediate effect; revoking it again changes nothing."""
+        await self._caller.send("api_keys.revoke", "DELETE", f"/api/v1/api-keys/{segment(key_id)}")
+
+
+class AsyncSpendControls:
+    """Operations on spend controls."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
+        self,
+        *,
+        subject: params.SubjectSet,
+        limits: Sequence[params.LimitSet] | Omitted = OMITTED,
+        per_spend: AmountLike | None | Omitted = OMITTED,
+        thresholds: Sequence[AmountLike] | Omitted = OMITTED,
+        starts_at: datetime | str | None | Omitted = OMITTED,
+        ends_at: datetime | str | None | Omitted = OMITTED,
+        parent_id: str | None | Omitted = OMITTED,
+        reason: str | None | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        time_zone: str | Omitted = OMITTED,
+        week_starts: int | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ControlView:
+        """Open a spend control. A spend has to fit into every control of its subjects and those above them."""
+        return await self._caller.ask(
+            models.ControlView,
+            "spend_controls.create",
+            "POST",
+            "/api/v1/spend-controls",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "limits": limits,
+                "per_spend": per_spend,
+                "thresholds": thresholds,
+                "starts_at": starts_at,
+                "ends_at": ends_at,
+                "parent_id": parent_id,
+                "reason": reason,
+                "subject": subject,
+                "currency": currency,
+                "time_zone": time_zone,
+                "week_starts": week_starts,
+                "organization_id": organization_id,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        organization_id: str | None | Omitted = OMITTED,
+        subject_type: Literal["organization", "department", "project", "agent", "run", "key"]
+        | str
+        | None
+        | Omitted = OMITTED,
+        subject_id: str | None | Omitted = OMITTED,
+        open: bool | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.ControlView]:
+        """List spend controls, newest first, with what is left of their limits."""
+        return AsyncList(
+            self._caller,
+            models.ControlView,
+            "spend_controls.list",
+            "/api/v1/spend-controls",
+            {
+                "organization_id": organization_id,
+                "subject_type": subject_type,
+                "subject_id": subject_id,
+                "open": open,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def get(self, control_id: str) -> models.ControlView:
+        """Read one spend control."""
+        return await self._caller.ask(
+            models.ControlView, "spend_controls.get", "GET", f"/api/v1/spend-controls/{segment(control_id)}"
+        )
+
+    async def change(
+        self,
+        control_id: str,
+        *,
+        limits: Sequence[params.LimitSet] | Omitted = OMITTED,
+        per_spend: AmountLike | None | Omitted = OMITTED,
+        thresholds: Sequence[AmountLike] | Omitted = OMITTED,
+        starts_at: datetime | str | None | Omitted = OMITTED,
+        ends_at: datetime | str | None | Omitted = OMITTED,
+        parent_id: str | None | Omitted = OMITTED,
+        reason: str | None | Omitted = OMITTED,
+        version: int | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ControlView:
+        """Replace what a control allows and where it stands. It acts on what is spent afterwards."""
+        return await self._caller.ask(
+            models.ControlView,
+            "spend_controls.change",
+            "PUT",
+            f"/api/v1/spend-controls/{segment(control_id)}",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "limits": limits,
+                "per_spend": per_spend,
+                "thresholds": thresholds,
+                "starts_at": starts_at,
+                "ends_at": ends_at,
+                "parent_id": parent_id,
+                "reason": reason,
+                "version": version,
+            },
+        )
+
+    async def freeze(
+        self,
+        control_id: str,
+        *,
+        reason: str | None | Omitted = OMITTED,
+        version: int | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ControlView:
+        """Refuse everything that is spent under a control. What is reserved can still be captured and released."""
+        return await self._caller.ask(
+            models.ControlView,
+            "spend_controls.freeze",
+            "POST",
+            f"/api/v1/spend-controls/{segment(control_id)}/freeze",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason, "version": version},
+        )
+
+    async def unfreeze(
+        self,
+        control_id: str,
+        *,
+        reason: str | None | Omitted = OMITTED,
+        version: int | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ControlView:
+        """Allow spending under a control again, within its limits."""
+        return await self._caller.ask(
+            models.ControlView,
+            "spend_controls.unfreeze",
+            "POST",
+            f"/api/v1/spend-controls/{segment(control_id)}/unfreeze",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason, "version": version},
+        )
+
+    async def close(
+        self,
+        control_id: str,
+        *,
+        reason: str | None | Omitted = OMITTED,
+        version: int | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ControlView:
+        """End a control permanently. It limits nothing any more, and another one can be opened for its subject."""
+        return await self._caller.ask(
+            models.ControlView,
+            "spend_controls.close",
+            "POST",
+            f"/api/v1/spend-controls/{segment(control_id)}/close",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason, "version": version},
+        )
+
+    def list_versions(
+        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+    ) -> AsyncList[models.ControlVersionView]:
+        """List what a control allowed, the newest version first, with who changed it."""
+        return AsyncList(
+            self._caller,
+            models.ControlVersionView,
+            "spend_controls.list_versions",
+            f"/api/v1/spend-controls/{segment(control_id)}/versions",
+            {"limit": limit, "cursor": cursor},
+        )
+
+    def list_counted_spends(
+        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+    ) -> AsyncList[models.CountedSpendView]:
+        """List the spends that count in a control, newest first.
+
+        They are looked for among the organization's spends, a bounded number of them for each page: a page may have fewer than `limit`, or none, and still a `next_cursor`.
+        """
+        return AsyncList(
+            self._caller,
+            models.CountedSpendView,
+            "spend_controls.list_counted_spends",
+            f"/api/v1/spend-controls/{segment(control_id)}/spends",
+            {"limit": limit, "cursor": cursor},
+        )
+
+    def list_refusals(
+        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+    ) -> AsyncList[models.RefusalView]:
+        """List what a control refused, newest first: the first 1,000 of each window."""
+        return AsyncList(
+            self._caller,
+            models.RefusalView,
+            "spend_controls.list_refusals",
+            f"/api/v1/spend-controls/{segment(control_id)}/refusals",
+            {"limit": limit, "cursor": cursor},
+        )
+
+
+class AsyncExchangeRates:
+    """Operations on exchange rates."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def set(
+        self,
+        *,
+        base: str,
+        quote: str,
+        rate: AmountLike,
+        starts_at: datetime | str | None | Omitted = OMITTED,
+        valid_for: timedelta | str | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ExchangeRateView:
+        """Set what the currency that credits are sold for is worth in another one. For operators.
+
+        Spend controls in that currency count by it from then on, and refuse once it is too old. What was counted before stays as it was.
+        """
+        return await self._caller.ask(
+            models.ExchangeRateView,
+            "exchange_rates.set",
+            "POST",
+            "/api/v1/exchange-rates",
+            keyed=True,
+            key=idempotency_key,
+            body={"base": base, "quote": quote, "rate": rate, "starts_at": starts_at, "valid_for": valid_for},
+        )
+
+    def list(
+        self,
+        *,
+        quote: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.ExchangeRateView]:
+        """List the exchange rates that count now, one for each currency; with `quote`, all that were set for it."""
+        return AsyncList(
+            self._caller,
+            models.ExchangeRateView,
+            "exchange_rates.list",
+            "/api/v1/exchange-rates",
+            {"quote": quote, "limit": limit, "cursor": cursor},
+        )
+
+
+class AsyncCustomers:
+    """Operations on customers."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get(self, *, organization_id: str | None | Omitted = OMITTED) -> models.CustomerView:
+        """Show the organization's customer at Stripe; 404 until there is one."""
+        return await self._caller.ask(
+            models.CustomerView,
+            "customers.get",
+            "GET",
+            "/api/v1/billing/customer",
+            query={"organization_id": organization_id},
+        )
+
+    async def create(self, *, idempotency_key: str | None = None) -> models.CustomerView:
+        """Create the organization's customer at Stripe, or return the existing one."""
+        return await self._caller.ask(
+            models.CustomerView, "customers.create", "POST", "/api/v1/billing/customer", keyed=True, key=idempotency_key
+        )
+
+    async def open_portal(self, *, return_url: str | None | Omitted = OMITTED) -> models.PortalView:
+        """Return the address of Stripe's customer portal, valid for minutes, for managing payment methods and receipts.
+
+        It creates nothing: use the POST request, or `POST /billing/customer`, to create the customer.
+        """
+        return await self._caller.ask(
+            models.PortalView,
+            "customers.open_portal",
+            "GET",
+            "/api/v1/billing/portal",
+            query={"return_url": return_url},
+        )
+
+    async def create_portal_session(
+        self, *, return_url: str | None | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.PortalView:
+        """Return the address of Stripe's customer portal; the customer is created first if there is none."""
+        return await self._caller.ask(
+            models.PortalView,
+            "customers.create_portal_session",
+            "POST",
+            "/api/v1/billing/portal",
+            keyed=True,
+            key=idempotency_key,
+            body={"return_url": return_url},
+        )
+
+
+class AsyncPaymentMethods:
+    """Operations on payment methods."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def list(self, *, organization_id: str | None | Omitted = OMITTED) -> models.PaymentMethodList:
+        """List the organization's payment methods as they are at Stripe now."""
+        return await self._caller.ask(
+            models.PaymentMethodList,
+            "payment_methods.list",
+            "GET",
+            "/api/v1/billing/payment-methods",
+            query={"organization_id": organization_id},
+        )
+
+    async def create_setup_intent(self, *, idempotency_key: str | None = None) -> models.SetupIntentView:
+        """Create a setup intent to store a payment method for later charges; its secret opens Stripe's form."""
+        return await self._caller.ask(
+            models.SetupIntentView,
+            "payment_methods.create_setup_intent",
+            "POST",
+            "/api/v1/billing/setup-intent",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def make_default(self, method_id: str, *, idempotency_key: str | None = None) -> models.PaymentMethodList:
+        """Make this payment method the default."""
+        return await self._caller.ask(
+            models.PaymentMethodList,
+            "payment_methods.make_default",
+            "PUT",
+            f"/api/v1/billing/payment-methods/{segment(method_id)}/default",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def detach(self, method_id: str) -> None:
+        """Detach a stored payment method permanently; detaching it again changes nothing."""
+        await self._caller.send(
+            "payment_methods.detach", "DELETE", f"/api/v1/billing/payment-methods/{segment(method_id)}"
+        )
+
+
+class AsyncConnectedAccounts:
+    """Operations on connected accounts."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get(self, *, organization_id: str | None | Omitted = OMITTED) -> models.CreatorAccountView:
+        """Show the organization's account for payouts; 404 until there is one."""
+        return await self._caller.ask(
+            models.CreatorAccountView,
+            "connected_accounts.get",
+            "GET",
+            "/api/v1/billing/connect",
+            query={"organization_id": organization_id},
+        )
+
+    async def connect(
+        self,
+        *,
+        country: str | Omitted = OMITTED,
+        email: str | None | Omitted = OMITTED,
+        return_url: str | None | Omitted = OMITTED,
+        refresh_url: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ConnectView:
+        """Open the onboarding of the organization's account for payouts; the account is made first if there is none.
+
+        The page asks who the creator is and where the money goes. What comes of it is shown by `GET /billing/connect`.
+        """
+        return await self._caller.ask(
+            models.ConnectView,
+            "connected_accounts.connect",
+            "POST",
+            "/api/v1/billing/connect",
+            keyed=True,
+            key=idempotency_key,
+            body={"country": country, "email": email, "return_url": return_url, "refresh_url": refresh_url},
+        )
+
+
+class AsyncPayouts:
+    """Operations on payouts."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def preview(self, *, organization_id: str | None | Omitted = OMITTED) -> models.PayoutPreview:
+        """Show what could be paid out now and to where, before anything is."""
+        return await self._caller.ask(
+            models.PayoutPreview,
+            "payouts.preview",
+            "GET",
+            "/api/v1/billing/payouts/preview",
+            query={"organization_id": organization_id},
+        )
+
+    async def create(
+        self,
+        *,
+        amount: AmountLike | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PayoutView:
+        """Pay out earnings to the organization's account, all that is available or an amount of it.
+
+        It is taken out of the earnings at once and sent soon; `GET /billing/payouts` shows what became of it. Where the amount cannot be reached because single credits were worth more, the payout is the next lower one.
+        """
+        return await self._caller.ask(
+            models.PayoutView,
+            "payouts.create",
+            "POST",
+            "/api/v1/billing/payouts",
+            keyed=True,
+            key=idempotency_key,
+            body={"amount": amount, "currency": currency},
+        )
+
+    def list(
+        self,
+        *,
+        organization_id: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.PayoutView]:
+        """List payouts, newest first."""
+        return AsyncList(
+            self._caller,
+            models.PayoutView,
+            "payouts.list",
+            "/api/v1/billing/payouts",
+            {"organization_id": organization_id, "limit": limit, "cursor": cursor},
+        )
+
+    async def give_up(self, payout_id: str, *, reason: str, idempotency_key: str | None = None) -> models.PayoutView:
+        """Give a payout back to the earnings that was not sent. For operators, two of them.
+
+        Look at the provider first. The first operator who asks is refused with the id of what another one has to approve.
+        """
+        return await self._caller.ask(
+            models.PayoutView,
+            "payouts.give_up",
+            "POST",
+            f"/api/v1/billing/payouts/{segment(payout_id)}/give-up",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason},
+        )
+
+    async def get_schedule(self, *, organization_id: str | None | Omitted = OMITTED) -> models.PayoutScheduleView:
+        """Show when the organization is paid out without asking, and what became of it last."""
+        return await self._caller.ask(
+            models.PayoutScheduleView,
+            "payouts.get_schedule",
+            "GET",
+            "/api/v1/billing/payouts/schedule",
+            query={"organization_id": organization_id},
+        )
+
+    async def set_schedule(
+        self,
+        *,
+        interval: params.PayoutInterval,
+        weekly_anchor: str | None | Omitted = OMITTED,
+        monthly_anchor: int | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PayoutScheduleView:
+        """Set when everything that is available is paid out: every day, on a day of the week or month, or when asked for.
+
+        A day on which it is below the minimum is left out; one on which the account cannot be paid out to is tried again.
+        """
+        return await self._caller.ask(
+            models.PayoutScheduleView,
+            "payouts.set_schedule",
+            "PUT",
+            "/api/v1/billing/payouts/schedule",
+            keyed=True,
+            key=idempotency_key,
+            body={"interval": interval, "weekly_anchor": weekly_anchor, "monthly_anchor": monthly_anchor},
+        )
+
+
+class AsyncProjects:
+    """Operations on projects."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
+        self,
+        *,
+        name: str | None | Omitted = OMITTED,
+        slug: str | None | Omitted = OMITTED,
+        deploy_type: params.DeployType | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ProjectView:
+        """Create a project within the limits of the plan and the slots."""
+        return await self._caller.ask(
+            models.ProjectView,
+            "projects.create",
+            "POST",
+            "/api/v1/projects",
+            keyed=True,
+            key=idempotency_key,
+            body={"name": name, "slug": slug, "deploy_type": deploy_type},
+        )
+
+    def list(
+        self,
+        *,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.ProjectView]:
+        """List the organization's projects, newest first."""
+        return AsyncList(
+            self._caller,
+            models.ProjectView,
+            "projects.list",
+            "/api/v1/projects",
+            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
+        )
+
+    async def deploy(self, slug: str, *, idempotency_key: str | None = None) -> models.ProjectView:
+        """Deploy a project. Beyond the plan's limit it occupies a slot; deploying it again changes nothing."""
+        return await self._caller.ask(
+            models.ProjectView,
+            "projects.deploy",
+            "POST",
+            f"/api/v1/projects/{segment(slug)}/deploy",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def undeploy(self, slug: str, *, idempotency_key: str | None = None) -> models.ProjectView:
+        """Undeploy a project, which frees its slot; undeploying it again changes nothing."""
+        return await self._caller.ask(
+            models.ProjectView,
+            "projects.undeploy",
+            "DELETE",
+            f"/api/v1/projects/{segment(slug)}/deploy",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def get_deployment_limits(self, *, organization_id: str | None | Omitted = OMITTED) -> models.LimitsView:
+        """Show how many projects the organization may have and deploy, and how many it has."""
+        return await self._caller.ask(
+            models.LimitsView,
+            "projects.get_deployment_limits",
+            "GET",
+            "/api/v1/projects/deployment/limits",
+            query={"organization_id": organization_id},
+        )
+
+    async def purchase_slot(
+        self,
+        *,
+        provider: params.ProviderName | Omitted = OMITTED,
+        payment_method: str | None | Omitted = OMITTED,
+        off_session: bool | Omitted = OMITTED,
+        hosted: bool | Omitted = OMITTED,
+        return_url: str | None | Omitted = OMITTED,
+        asset: params.Coin | None | Omitted = OMITTED,
+        slots: int | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.SlotPurchaseView:
+        """Buy slots, with an ordinary payment; they can be used as soon as the money is received."""
+        return await self._caller.ask(
+            models.SlotPurchaseView,
+            "projects.purchase_slot",
+            "POST",
+            "/api/v1/projects/deployment/purchase-slot",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "provider": provider,
+                "payment_method": payment_method,
+                "off_session": off_session,
+                "hosted": hosted,
+                "return_url": return_url,
+                "asset": asset,
+                "slots": slots,
+            },
+        )
+
+
+class AsyncUsage:
+    """Operations on usage."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def send_events(self, *, body: Any, organization_id: str | None | Omitted = OMITTED) -> models.EventsView:
+        """Record usage events: CloudEvents 1.0 in JSON, one, a batch, or one a line.
+
+        An event counts once for its `source` and `id`, for good, so an unsure sender repeats it. Each is answered by itself; a single one that is invalid is refused with 422, or 409 where its id was used for another event.
+        """
+        return await self._caller.ask(
+            models.EventsView,
+            "usage.send_events",
+            "POST",
+            "/api/v1/usage/events",
+            query={"organization_id": organization_id},
+            body=Free(body),
+        )
+
+    async def estimate(
+        self,
+        *,
+        model: str | None | Omitted = OMITTED,
+        provider: str | None | Omitted = OMITTED,
+        usage: Mapping[str, Any] | None | Omitted = OMITTED,
+        shape: str | None | Omitted = OMITTED,
+        answer: Mapping[str, Any] | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        payee_agent_id: str | None | Omitted = OMITTED,
+        action: str | None | Omitted = OMITTED,
+        quantity: AmountLike | Omitted = OMITTED,
+        at: datetime | str | None | Omitted = OMITTED,
+    ) -> models.EstimateView:
+        """Rate usage without recording it: by the price of the agent that is paid, otherwise by that of the model.
+
+        An agent's price is the one that the organization has agreed to by adding it to its library.
+        """
+        return await self._caller.ask(
+            models.EstimateView,
+            "usage.estimate",
+            "POST",
+            "/api/v1/usage/estimate",
+            body={
+                "model": model,
+                "provider": provider,
+                "usage": Free.unless_omitted(usage),
+                "shape": shape,
+                "answer": Free.unless_omitted(answer),
+                "agent_id": agent_id,
+                "payee_agent_id": payee_agent_id,
+                "action": action,
+                "quantity": quantity,
+                "at": at,
+            },
+        )
+
+    async def sync(
+        self, *, start_date: date | str | None | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.SyncView:
+        """Pull usage from the LiteLLM proxy, from a day in UTC on, otherwise from where the last sync came to.
+
+        What is known already is not counted again. The run shows in the Temporal UI what became of the calls.
+        """
+        return await self._caller.ask(
+            models.SyncView,
+            "usage.sync",
+            "POST",
+            "/api/v1/billing/usage/sync",
+            keyed=True,
+            key=idempotency_key,
+            query={"start_date": start_date},
+        )
+
+    async def get(
+        self,
+        *,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
+        start_date: date | str | None | Omitted = OMITTED,
+        end_date: date | str | None | Omitted = OMITTED,
+        group_by: Literal["day", "model", "agent", "department", "project", "action"] | str | Omitted = OMITTED,
+        model: str | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        action: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> models.UsageView:
+        """Summarise usage and what it cost, for whole days in UTC; the last 30 when no period is given.
+
+        With `Accept: text/csv` the response contains the lines as CSV.
+        """
+        return await self._caller.ask(
+            models.UsageView,
+            "usage.get",
+            "GET",
+            "/api/v1/billing/usage",
+            query={
+                "from": from_,
+                "to": to,
+                "start_date": start_date,
+                "end_date": end_date,
+                "group_by": group_by,
+                "model": model,
+                "agent_id": agent_id,
+                "action": action,
+                "organization_id": organization_id,
+            },
+        )
+
+    def list_events(
+        self,
+        *,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
+        start_date: date | str | None | Omitted = OMITTED,
+        end_date: date | str | None | Omitted = OMITTED,
+        type: str | None | Omitted = OMITTED,
+        model: str | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        action: str | None | Omitted = OMITTED,
+        run_id: str | None | Omitted = OMITTED,
+        source: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.UsageEventView]:
+        """List usage events, the latest first.
+
+        A filtered page may be short or empty while `next_cursor` is not null, because a page looks at no more than 5,000 events. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.UsageEventView,
+            "usage.list_events",
+            "/api/v1/billing/usage/logs",
+            {
+                "from": from_,
+                "to": to,
+                "start_date": start_date,
+                "end_date": end_date,
+                "type": type,
+                "model": model,
+                "agent_id": agent_id,
+                "action": action,
+                "run_id": run_id,
+                "source": source,
+                "organization_id": organization_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def get_of_run(self, run_id: str, *, organization_id: str | None | Omitted = OMITTED) -> models.UsageRunView:
+        """Show what a run of agents cost: in total, by agent, and by step, with all that each step set off."""
+        return await self._caller.ask(
+            models.UsageRunView,
+            "usage.get_of_run",
+            "GET",
+            f"/api/v1/usage/runs/{segment(run_id)}",
+            query={"organization_id": organization_id},
+        )
+
+
+class AsyncWebhookEndpoints:
+    """Operations on webhook endpoints."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
+        self,
+        *,
+        url: str,
+        types: Sequence[str],
+        description: str | None | Omitted = OMITTED,
+        ordering: params.Ordering | Omitted = OMITTED,
+        asymmetric: bool | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.WebhookEndpointCreated:
+        """Have events sent to an address from now on.
+
+        The secret is in this response only. Verify every webhook with it, as [Standard Webhooks](https://www.standardwebhooks.com) says, and answer with 2xx within 15 seconds. A webhook may come more than once: its `webhook-id` stays the same.
+        """
+        return await self._caller.ask(
+            models.WebhookEndpointCreated,
+            "webhook_endpoints.create",
+            "POST",
+            "/api/v1/webhook-endpoints",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "url": url,
+                "types": types,
+                "description": description,
+                "ordering": ordering,
+                "asymmetric": asymmetric,
+                "organization_id": organization_id,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        organization_id: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.WebhookEndpointView]:
+        """List webhook endpoints, newest first."""
+        return AsyncList(
+            self._caller,
+            models.WebhookEndpointView,
+            "webhook_endpoints.list",
+            "/api/v1/webhook-endpoints",
+            {"organization_id": organization_id, "limit": limit, "cursor": cursor},
+        )
+
+    async def get(self, endpoint_id: str) -> models.WebhookEndpointView:
+        """Read one webhook endpoint."""
+        return await self._caller.ask(
+            models.WebhookEndpointView,
+            "webhook_endpoints.get",
+            "GET",
+            f"/api/v1/webhook-endpoints/{segment(endpoint_id)}",
+        )
+
+    async def change(
+        self,
+        endpoint_id: str,
+        *,
+        url: str | None | Omitted = OMITTED,
+        types: Sequence[str] | None | Omitted = OMITTED,
+        description: str | None | Omitted = OMITTED,
+        ordering: params.Ordering | None | Omitted = OMITTED,
+        status: Literal["enabled", "disabled"] | str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.WebhookEndpointView:
+        """Change a webhook endpoint. Types count for events from now on, an address also for those that wait."""
+        return await self._caller.ask(
+            models.WebhookEndpointView,
+            "webhook_endpoints.change",
+            "PATCH",
+            f"/api/v1/webhook-endpoints/{segment(endpoint_id)}",
+            keyed=True,
+            key=idempotency_key,
+            body={"url": url, "types": types, "description": description, "ordering": ordering, "status": status},
+        )
+
+    async def delete(self, endpoint_id: str, *, idempotency_key: str | None = None) -> None:
+        """Delete a webhook endpoint for good. What waits for it is not sent."""
+        await self._caller.send(
+            "webhook_endpoints.delete",
+            "DELETE",
+            f"/api/v1/webhook-endpoints/{segment(endpoint_id)}",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def rotate_secret(
+        self, endpoint_id: str, *, idempotency_key: str | None = None
+    ) -> models.WebhookEndpointCreated:
+        """Make a new secret, and a new key where there is one. For 24 hours webhooks are signed with both."""
+        return await self._caller.ask(
+            models.WebhookEndpointCreated,
+            "webhook_endpoints.rotate_secret",
+            "POST",
+            f"/api/v1/webhook-endpoints/{segment(endpoint_id)}/rotate-secret",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def test(self, endpoint_id: str, *, idempotency_key: str | None = None) -> models.WebhookTested:
+        """Send a webhook that is about the endpoint itself, whatever its types are."""
+        return await self._caller.ask(
+            models.WebhookTested,
+            "webhook_endpoints.test",
+            "POST",
+            f"/api/v1/webhook-endpoints/{segment(endpoint_id)}/test",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def replay(
+        self,
+        endpoint_id: str,
+        *,
+        from_: datetime | str,
+        to: datetime | str,
+        types: Sequence[str] | None | Omitted = OMITTED,
+        only_failed: bool | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.WebhookReplayed:
+        """Send the events of a time again, also those from before the endpoint was made.
+
+        Each has the `webhook-id` that it had, so a receiver that keeps the ids recognises what it knows.
+        """
+        return await self._caller.ask(
+            models.WebhookReplayed,
+            "webhook_endpoints.replay",
+            "POST",
+            f"/api/v1/webhook-endpoints/{segment(endpoint_id)}/replay",
+            keyed=True,
+            key=idempotency_key,
+            body={"from": from_, "to": to, "types": types, "only_failed": only_failed},
+        )
+
+    def list_deliveries(
+        self,
+        endpoint_id: str,
+        *,
+        status: Literal["pending", "delivered", "failed", "skipped"] | str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.WebhookDeliveryView]:
+        """List what was and is to be delivered to a webhook endpoint, newest first."""
+        return AsyncList(
+            self._caller,
+            models.WebhookDeliveryView,
+            "webhook_endpoints.list_deliveries",
+            f"/api/v1/webhook-endpoints/{segment(endpoint_id)}/deliveries",
+            {"status": status, "limit": limit, "cursor": cursor},
+        )
+
+    async def retry_delivery(
+        self, delivery_id: str, *, idempotency_key: str | None = None
+    ) -> models.WebhookDeliveryView:
+        """Try a delivery again now, and as often as at the beginning."""
+        return await self._caller.ask(
+            models.WebhookDeliveryView,
+            "webhook_endpoints.retry_delivery",
+            "POST",
+            f"/api/v1/webhook-deliveries/{segment(delivery_id)}/retry",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+
+class AsyncMeters:
+    """Operations on meters."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
+        self,
+        *,
+        name: str,
+        event_type: str,
+        aggregation: params.Aggregation,
+        property: str | None | Omitted = OMITTED,
+        dimensions: Sequence[str] | Omitted = OMITTED,
+        price: Mapping[str, Any] | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.MeterView:
+        """Create a meter of the organization; an operator's is the platform's, and counts in every organization."""
+        return await self._caller.ask(
+            models.MeterView,
+            "meters.create",
+            "POST",
+            "/api/v1/usage/meters",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "name": name,
+                "event_type": event_type,
+                "aggregation": aggregation,
+                "property": property,
+                "dimensions": dimensions,
+                "price": Free.unless_omitted(price),
+                "currency": currency,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.MeterView]:
+        """List the meters that count in the organization: its own and the platform's, newest first."""
+        return AsyncList(
+            self._caller,
+            models.MeterView,
+            "meters.list",
+            "/api/v1/usage/meters",
+            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
+        )
+
+    async def get_usage(
+        self,
+        meter_id: str,
+        *,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
+        start_date: date | str | None | Omitted = OMITTED,
+        end_date: date | str | None | Omitted = OMITTED,
+        group_by: str | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> models.MeterUsageView:
+        """Show what a meter counted, for whole days in UTC; the last 30 when no period is given."""
+        return await self._caller.ask(
+            models.MeterUsageView,
+            "meters.get_usage",
+            "GET",
+            f"/api/v1/usage/meters/{segment(meter_id)}",
+            query={
+                "from": from_,
+                "to": to,
+                "start_date": start_date,
+                "end_date": end_date,
+                "group_by": group_by,
+                "organization_id": organization_id,
+            },
+        )
+
+    async def close(self, meter_id: str) -> models.MeterView:
+        """Close a meter: it counts nothing any more, and what it counted stays."""
+        return await self._caller.ask(
+            models.MeterView, "meters.close", "DELETE", f"/api/v1/usage/meters/{segment(meter_id)}"
+        )
+
+    async def charge(self, meter_id: str) -> models.MeterView:
+        """Charge organizations for what a meter counts from now on: each event once, to their credits.
+
+        Each event is charged by the meter's price, otherwise what the event costs by itself. It cannot be taken back: close the meter, and create another one.
+        """
+        return await self._caller.ask(
+            models.MeterView,
+            "meters.charge",
+            "POST",
+            f"/api/v1/usage/meters/{segment(meter_id)}/charge",
+            repeatable=False,
+        )
+
+
+class AsyncBillingTerms:
+    """Operations on billing terms."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get(self, organization_id: str) -> models.BillingTermsView:
+        """Show the billing terms that hold for an organization now, and those that follow."""
+        return await self._caller.ask(
+            models.BillingTermsView,
+            "billing_terms.get",
+            "GET",
+            f"/api/v1/organizations/{segment(organization_id)}/billing-terms",
+        )
+
+    async def agree(
+        self,
+        organization_id: str,
+        *,
+        mode: params.UsageMode,
+        currency: str | Omitted = OMITTED,
+        time_zone: str | Omitted = OMITTED,
+        minimum_commitment: AmountLike | Omitted = OMITTED,
+        commitment_from: date | str | None | Omitted = OMITTED,
+        volume_discounts: Sequence[params.DiscountSet] | Omitted = OMITTED,
+        net_days: int | Omitted = OMITTED,
+        collection_method: params.CollectionMethod | Omitted = OMITTED,
+        plan_prices: Sequence[params.PlanPriceSet] | Omitted = OMITTED,
+        reason: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.BillingTermsView:
+        """Agree billing terms with an organization. For operators.
+
+        The first terms act at once; a change acts from the start of the next month in the time zone of the terms before.
+        """
+        return await self._caller.ask(
+            models.BillingTermsView,
+            "billing_terms.agree",
+            "PUT",
+            f"/api/v1/organizations/{segment(organization_id)}/billing-terms",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "mode": mode,
+                "currency": currency,
+                "time_zone": time_zone,
+                "minimum_commitment": minimum_commitment,
+                "commitment_from": commitment_from,
+                "volume_discounts": volume_discounts,
+                "net_days": net_days,
+                "collection_method": collection_method,
+                "plan_prices": plan_prices,
+                "reason": reason,
+            },
+        )
+
+
+class AsyncBillingProfile:
+    """Operations on billing profile."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get(self, *, organization_id: str | None | Omitted = OMITTED) -> models.ProfileView:
+        """Show whom the organization's invoices are made out to."""
+        return await self._caller.ask(
+            models.ProfileView,
+            "billing_profile.get",
+            "GET",
+            "/api/v1/billing/profile",
+            query={"organization_id": organization_id},
+        )
+
+    async def set(
+        self,
+        *,
+        legal_name: str | None | Omitted = OMITTED,
+        line1: str | None | Omitted = OMITTED,
+        line2: str | None | Omitted = OMITTED,
+        city: str | None | Omitted = OMITTED,
+        postal_code: str | None | Omitted = OMITTED,
+        region: str | None | Omitted = OMITTED,
+        country: str | None | Omitted = OMITTED,
+        email: str | None | Omitted = OMITTED,
+        language: str | None | Omitted = OMITTED,
+        vat_id: str | None | Omitted = OMITTED,
+        charges_vat: bool | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ProfileView:
+        """Replace whom the organization's invoices are made out to; VAT numbers of the EU are confirmed."""
+        return await self._caller.ask(
+            models.ProfileView,
+            "billing_profile.set",
+            "PUT",
+            "/api/v1/billing/profile",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "legal_name": legal_name,
+                "line1": line1,
+                "line2": line2,
+                "city": city,
+                "postal_code": postal_code,
+                "region": region,
+                "country": country,
+                "email": email,
+                "language": language,
+                "vat_id": vat_id,
+                "charges_vat": charges_vat,
+            },
+        )
+
+    async def decide(
+        self,
+        *,
+        organization_id: str,
+        confirmed_country: str | None | Omitted = OMITTED,
+        exempt_reason: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ProfileView:
+        """Write what an operator found of an organization: its country, an exemption. For operators."""
+        return await self._caller.ask(
+            models.ProfileView,
+            "billing_profile.decide",
+            "PUT",
+            "/api/v1/billing/profile/decisions",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "organization_id": organization_id,
+                "confirmed_country": confirmed_country,
+                "exempt_reason": exempt_reason,
+            },
+        )
+
+
+class AsyncTaxRates:
+    """Operations on tax rates."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def add(
+        self,
+        *,
+        code: str,
+        country: str,
+        rate: str,
+        valid_from: datetime | str,
+        region: str | None | Omitted = OMITTED,
+        product: str | None | Omitted = OMITTED,
+        valid_until: datetime | str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.TaxRateView:
+        """Add a rate. What was charged stays as it was; the newest rate that has begun counts. For operators."""
+        return await self._caller.ask(
+            models.TaxRateView,
+            "tax_rates.add",
+            "POST",
+            "/api/v1/tax-rates",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "code": code,
+                "country": country,
+                "region": region,
+                "product": product,
+                "rate": rate,
+                "valid_from": valid_from,
+                "valid_until": valid_until,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        country: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.TaxRateView]:
+        """List the rates, newest first. For operators."""
+        return AsyncList(
+            self._caller,
+            models.TaxRateView,
+            "tax_rates.list",
+            "/api/v1/tax-rates",
+            {"country": country, "limit": limit, "cursor": cursor},
+        )
+
+
+class AsyncAudit:
+    """Operations on audit."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        organization_id: str | None | Omitted = OMITTED,
+        action: str | None | Omitted = OMITTED,
+        target: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.AuditView]:
+        """List privileged actions, newest first."""
+        return AsyncList(
+            self._caller,
+            models.AuditView,
+            "audit.list",
+            "/api/v1/audit",
+            {"organization_id": organization_id, "action": action, "target": target, "limit": limit, "cursor": cursor},
+        )
+
+
+class AsyncAlerts:
+    """Operations on alerts."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        unacknowledged: bool | Omitted = OMITTED,
+        status: Literal["firing", "acknowledged", "resolved"] | str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        kind: str | None | Omitted = OMITTED,
+        subject: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.AlertView]:
+        """List alerts, newest first: an organization sees its own, an operator sees all of them."""
+        return AsyncList(
+            self._caller,
+            models.AlertView,
+            "alerts.list",
+            "/api/v1/alerts",
+            {
+                "unacknowledged": unacknowledged,
+                "status": status,
+                "organization_id": organization_id,
+                "kind": kind,
+                "subject": subject,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def acknowledge(self, alert_id: str, *, idempotency_key: str | None = None) -> models.AlertView:
+        """Acknowledge an alert; the first one to do so stays recorded, of the operators and of its organization.
+
+        An organization acknowledges its alerts for itself: those that operators should look at too stay open for them.
+        """
+        return await self._caller.ask(
+            models.AlertView,
+            "alerts.acknowledge",
+            "POST",
+            f"/api/v1/alerts/{segment(alert_id)}/acknowledge",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def resolve(self, alert_id: str, *, idempotency_key: str | None = None) -> models.AlertView:
+        """Resolve an alert; the first one to do so stays recorded. It stays resolved: what happens again is another alert.
+
+        An organization resolves what is for itself alone. Most alerts resolve themselves when their case is over.
+        """
+        return await self._caller.ask(
+            models.AlertView,
+            "alerts.resolve",
+            "POST",
+            f"/api/v1/alerts/{segment(alert_id)}/resolve",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def snooze(
+        self, alert_id: str, *, until: datetime | str, idempotency_key: str | None = None
+    ) -> models.AlertView:
+        """Have nobody told of an alert until a moment: an organization for itself, an operator for all operators.
+
+        Snoozing again sets another end.
+        """
+        return await self._caller.ask(
+            models.AlertView,
+            "alerts.snooze",
+            "POST",
+            f"/api/v1/alerts/{segment(alert_id)}/snooze",
+            keyed=True,
+            key=idempotency_key,
+            body={"until": until},
+        )
+
+
+class AsyncAlertRules:
+    """Operations on alert rules."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def list(self, *, organization_id: str | None | Omitted = OMITTED) -> models.AlertRulePage:
+        """List the built-in rules and then those that were written, newest first. There are few, so it is one page."""
+        return await self._caller.ask(
+            models.AlertRulePage,
+            "alert_rules.list",
+            "GET",
+            "/api/v1/alert-rules",
+            query={"organization_id": organization_id},
+        )
+
+    async def create(
+        self,
+        *,
+        name: str,
+        metric: str | None | Omitted = OMITTED,
+        filter: Mapping[str, str] | None | Omitted = OMITTED,
+        condition: params.ConditionSet | None | Omitted = OMITTED,
+        window: timedelta | str | None | Omitted = OMITTED,
+        cool_down: timedelta | str | None | Omitted = OMITTED,
+        severity: Literal["info", "warning", "critical"] | str | None | Omitted = OMITTED,
+        channels: Sequence[str] | None | Omitted = OMITTED,
+        description: str | None | Omitted = OMITTED,
+        enabled: bool | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.AlertRuleView:
+        """Write a rule. Its figure is looked at from now on, once a minute or more rarely for long windows."""
+        return await self._caller.ask(
+            models.AlertRuleView,
+            "alert_rules.create",
+            "POST",
+            "/api/v1/alert-rules",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "metric": metric,
+                "filter": filter,
+                "condition": condition,
+                "window": window,
+                "cool_down": cool_down,
+                "severity": severity,
+                "channels": channels,
+                "description": description,
+                "enabled": enabled,
+                "name": name,
+                "organization_id": organization_id,
+            },
+        )
+
+    async def list_metrics(self) -> models.AlertMetricsView:
+        """List what rules can watch, and how."""
+        return await self._caller.ask(
+            models.AlertMetricsView, "alert_rules.list_metrics", "GET", "/api/v1/alert-rules/metrics"
+        )
+
+    async def get(self, rule_id: str, *, organization_id: str | None | Omitted = OMITTED) -> models.AlertRuleView:
+        """Read a rule by its id, or a built-in one by its name."""
+        return await self._caller.ask(
+            models.AlertRuleView,
+            "alert_rules.get",
+            "GET",
+            f"/api/v1/alert-rules/{segment(rule_id)}",
+            query={"organization_id": organization_id},
+        )
+
+    async def set(
+        self,
+        rule_id: str,
+        *,
+        organization_id: str | None | Omitted = OMITTED,
+        metric: str | None | Omitted = OMITTED,
+        filter: Mapping[str, str] | None | Omitted = OMITTED,
+        condition: params.ConditionSet | None | Omitted = OMITTED,
+        window: timedelta | str | None | Omitted = OMITTED,
+        cool_down: timedelta | str | None | Omitted = OMITTED,
+        severity: Literal["info", "warning", "critical"] | str | None | Omitted = OMITTED,
+        channels: Sequence[str] | None | Omitted = OMITTED,
+        description: str | None | Omitted = OMITTED,
+        enabled: bool | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.AlertRuleView:
+        """Replace what a rule says, or say of a built-in one how severe it is, who hears of it, and whether it is on.
+
+        A rule that is replaced begins anew: an alert that it has raised is resolved.
+        """
+        return await self._caller.ask(
+            models.AlertRuleView,
+            "alert_rules.set",
+            "PUT",
+            f"/api/v1/alert-rules/{segment(rule_id)}",
+            keyed=True,
+            key=idempotency_key,
+            query={"organization_id": organization_id},
+            body={
+                "metric": metric,
+                "filter": filter,
+                "condition": condition,
+                "window": window,
+                "cool_down": cool_down,
+                "severity": severity,
+                "channels": channels,
+                "description": description,
+                "enabled": enabled,
+            },
+        )
+
+    async def delete(self, rule_id: str, *, organization_id: str | None | Omitted = OMITTED) -> None:
+        """Delete a rule; an alert that it has raised is resolved. A built-in rule is then as it was made."""
+        await self._caller.send(
+            "alert_rules.delete",
+            "DELETE",
+            f"/api/v1/alert-rules/{segment(rule_id)}",
+            query={"organization_id": organization_id},
+        )
+
+
+class AsyncNotifications:
+    """Operations on notifications."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        unread: bool | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.NotificationView]:
+        """List what is in the caller's inbox, newest first, in the caller's language."""
+        return AsyncList(
+            self._caller,
+            models.NotificationView,
+            "notifications.list",
+            "/api/v1/notifications",
+            {"unread": unread, "limit": limit, "cursor": cursor},
+        )
+
+    async def read_many(
+        self, *, until: str | None | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.NotificationsReadView:
+        """Mark what is in the caller's inbox as read."""
+        return await self._caller.ask(
+            models.NotificationsReadView,
+            "notifications.read_many",
+            "POST",
+            "/api/v1/notifications/read",
+            keyed=True,
+            key=idempotency_key,
+            body={"until": until},
+        )
+
+    async def get_preferences(self) -> models.PreferencesView:
+        """Read what the caller is told, how soon, and over which of its channels."""
+        return await self._caller.ask(
+            models.PreferencesView, "notifications.get_preferences", "GET", "/api/v1/notifications/preferences"
+        )
+
+    async def set_preferences(
+        self,
+        *,
+        language: Literal["en", "de"] | str | Omitted = OMITTED,
+        time_zone: str | Omitted = OMITTED,
+        quiet_hours: params.QuietHours | None | Omitted = OMITTED,
+        digest_hour: int | Omitted = OMITTED,
+        digest_weekday: int | Omitted = OMITTED,
+        types: Mapping[str, Mapping[str, params.Cadence]] | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PreferencesView:
+        """Set what the caller wants to be told, in place of what it wanted.
+
+        A digest gathers what happened and comes as one message: at the full hour, or at the hour and on the weekday that are set here, by the clock of the time zone. Chargebacks and critical alerts do not wait for the end of quiet hours.
+        """
+        return await self._caller.ask(
+            models.PreferencesView,
+            "notifications.set_preferences",
+            "PUT",
+            "/api/v1/notifications/preferences",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "language": language,
+                "time_zone": time_zone,
+                "quiet_hours": quiet_hours,
+                "digest_hour": digest_hour,
+                "digest_weekday": digest_weekday,
+                "types": types,
+            },
+        )
+
+    async def list_channels(self) -> models.ChannelPage:
+        """List the caller's channels, of which there are ten at most. Its inbox is there without being made."""
+        return await self._caller.ask(
+            models.ChannelPage, "notifications.list_channels", "GET", "/api/v1/notifications/channels"
+        )
+
+    async def create_channel(
+        self,
+        *,
+        kind: params.ChannelKind,
+        address: str | None | Omitted = OMITTED,
+        url: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ChannelView:
+        """Make a channel, which is sent a code. It is used once that code was given back."""
+        return await self._caller.ask(
+            models.ChannelView,
+            "notifications.create_channel",
+            "POST",
+            "/api/v1/notifications/channels",
+            keyed=True,
+            key=idempotency_key,
+            body={"kind": kind, "address": address, "url": url},
+        )
+
+    async def verify_channel(self, channel_id: str, *, code: str) -> models.ChannelView:
+        """Give the code that the channel was sent. It has five tries and is good for 30 minutes."""
+        return await self._caller.ask(
+            models.ChannelView,
+            "notifications.verify_channel",
+            "POST",
+            f"/api/v1/notifications/channels/{segment(channel_id)}/verify",
+            repeatable=False,
+            body={"code": code},
+        )
+
+    async def resend_code(self, channel_id: str, *, idempotency_key: str | None = None) -> models.ChannelView:
+        """Send another code, in place of the one before: at most three an hour to one address, and ten a day."""
+        return await self._caller.ask(
+            models.ChannelView,
+            "notifications.resend_code",
+            "POST",
+            f"/api/v1/notifications/channels/{segment(channel_id)}/resend",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def delete_channel(self, channel_id: str) -> None:
+        """Delete a channel for good; nothing more is sent to it."""
+        await self._caller.send(
+            "notifications.delete_channel", "DELETE", f"/api/v1/notifications/channels/{segment(channel_id)}"
+        )
+
+    async def read(self, notification_id: str, *, idempotency_key: str | None = None) -> models.NotificationView:
+        """Mark a notification of the caller's inbox as read; the first time counts."""
+        return await self._caller.ask(
+            models.NotificationView,
+            "notifications.read",
+            "POST",
+            f"/api/v1/notifications/{segment(notification_id)}/read",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+
+class AsyncMailSuppressions:
+    """Operations on mail suppressions."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        address: str | None | Omitted = OMITTED,
+        lifted: bool | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.MailSuppressionView]:
+        """List the addresses that no mail is sent to, newest first."""
+        return AsyncList(
+            self._caller,
+            models.MailSuppressionView,
+            "mail_suppressions.list",
+            "/api/v1/mail-suppressions",
+            {"address": address, "lifted": lifted, "limit": limit, "cursor": cursor},
+        )
+
+    async def lift(self, suppression_id: str, *, idempotency_key: str | None = None) -> models.MailSuppressionView:
+        """Send mail to an address again; the first one to lift it stays recorded. Reports of older mails count no more."""
+        return await self._caller.ask(
+            models.MailSuppressionView,
+            "mail_suppressions.lift",
+            "POST",
+            f"/api/v1/mail-suppressions/{segment(suppression_id)}/lift",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+
+class AsyncEvents:
+    """Operations on events."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        after: str | None | Omitted = OMITTED,
+        type: str | None | Omitted = OMITTED,
+        subject: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.OutboxEventView]:
+        """List events, the first one first: an organization sees its own, an operator sees all of them.
+
+        Nothing is skipped, whatever is committed late: what is not yet certain to have its place comes with a later call. To follow the events, keep the id of the last one and pass it as `after`. Of one subject, `subject_seq` says what came first. For an operator who names no organization, a page of one type may be short or empty and not be the last.
+        """
+        return AsyncList(
+            self._caller,
+            models.OutboxEventView,
+            "events.list",
+            "/api/v1/events",
+            {
+                "after": after,
+                "type": type,
+                "subject": subject,
+                "organization_id": organization_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def list_types(self) -> models.CatalogueView:
+        """List every type of events, with the JSON Schema of its data and an example."""
+        return await self._caller.ask(models.CatalogueView, "events.list_types", "GET", "/api/v1/events/catalogue")
+
+
+class AsyncApprovals:
+    """Operations on approvals."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list(
+        self, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+    ) -> AsyncList[models.ApprovalView]:
+        """List what operators asked others to approve, newest first. For operators."""
+        return AsyncList(
+            self._caller, models.ApprovalView, "approvals.list", "/api/v1/approvals", {"limit": limit, "cursor": cursor}
+        )
+
+    async def approve(self, approval_id: str, *, idempotency_key: str | None = None) -> models.ApprovalView:
+        """Approve what another operator asked for, who can ask again then and has it done. For operators."""
+        return await self._caller.ask(
+            models.ApprovalView,
+            "approvals.approve",
+            "POST",
+            f"/api/v1/approvals/{segment(approval_id)}/approve",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def reject(self, approval_id: str, *, idempotency_key: str | None = None) -> models.ApprovalView:
+        """Reject what another operator asked for, or take back what one asked for. For operators."""
+        return await self._caller.ask(
+            models.ApprovalView,
+            "approvals.reject",
+            "POST",
+            f"/api/v1/approvals/{segment(approval_id)}/reject",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+
+class AsyncPricingRules:
+    """Operations on pricing rules."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
+        self,
+        *,
+        name: str,
+        priority: int,
+        terms: params.SurgeTerms
+        | params.ReputationTerms
+        | params.TimeOfDayTerms
+        | params.BulkTerms
+        | params.VolumeTerms
+        | params.TierTerms
+        | params.ContractPriceTerms
+        | params.CustomTerms
+        | params.BoundsTerms,
+        stacking: params.Stacking | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        floor: AmountLike | None | Omitted = OMITTED,
+        ceiling: AmountLike | None | Omitted = OMITTED,
+        valid_from: datetime | str | None | Omitted = OMITTED,
+        valid_until: datetime | str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.RuleView:
+        """Add a rule. It acts on prices that are asked for from now on; quotes stay as they are."""
+        return await self._caller.ask(
+            models.RuleView,
+            "pricing_rules.create",
+            "POST",
+            "/api/v1/pricing/rules",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "name": name,
+                "priority": priority,
+                "terms": terms,
+                "stacking": stacking,
+                "agent_id": agent_id,
+                "organization_id": organization_id,
+                "floor": floor,
+                "ceiling": ceiling,
+                "valid_from": valid_from,
+                "valid_until": valid_until,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        agent_id: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        type: Literal[
+            "surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"
+        ]
+        | str
+        | None
+        | Omitted = OMITTED,
+        ended: bool | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.RuleView]:
+        """List rules, newest first. For operators: they name clients and what was agreed with them."""
+        return AsyncList(
+            self._caller,
+            models.RuleView,
+            "pricing_rules.list",
+            "/api/v1/pricing/rules",
+            {
+                "agent_id": agent_id,
+                "organization_id": organization_id,
+                "type": type,
+                "ended": ended,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def dry_run(
+        self,
+        *,
+        rule: params.RuleWrite,
+        replaces: str | None | Omitted = OMITTED,
+        since: datetime | str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.DryRunView:
+        """Price past quotes again by the rules of now, without and with a rule. No price and no rule changes."""
+        return await self._caller.ask(
+            models.DryRunView,
+            "pricing_rules.dry_run",
+            "POST",
+            "/api/v1/pricing/rules/dry-run",
+            keyed=True,
+            key=idempotency_key,
+            body={"rule": rule, "replaces": replaces, "since": since, "limit": limit},
+        )
+
+    async def get(self, rule_id: str) -> models.RuleView:
+        """Read a rule, ended or not."""
+        return await self._caller.ask(
+            models.RuleView, "pricing_rules.get", "GET", f"/api/v1/pricing/rules/{segment(rule_id)}"
+        )
+
+    async def change(
+        self,
+        rule_id: str,
+        *,
+        name: str,
+        priority: int,
+        terms: params.SurgeTerms
+        | params.ReputationTerms
+        | params.TimeOfDayTerms
+        | params.BulkTerms
+        | params.VolumeTerms
+        | params.TierTerms
+        | params.ContractPriceTerms
+        | params.CustomTerms
+        | params.BoundsTerms,
+        stacking: params.Stacking | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        floor: AmountLike | None | Omitted = OMITTED,
+        ceiling: AmountLike | None | Omitted = OMITTED,
+        valid_from: datetime | str | None | Omitted = OMITTED,
+        valid_until: datetime | str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.RuleView:
+        """Replace what a rule says. What it said before is in the audit trail."""
+        return await self._caller.ask(
+            models.RuleView,
+            "pricing_rules.change",
+            "PUT",
+            f"/api/v1/pricing/rules/{segment(rule_id)}",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "name": name,
+                "priority": priority,
+                "terms": terms,
+                "stacking": stacking,
+                "agent_id": agent_id,
+                "organization_id": organization_id,
+                "floor": floor,
+                "ceiling": ceiling,
+                "valid_from": valid_from,
+                "valid_until": valid_until,
+            },
+        )
+
+    async def end(self, rule_id: str) -> models.RuleView:
+        """End a rule for good. Ending it again changes nothing."""
+        return await self._caller.ask(
+            models.RuleView, "pricing_rules.end", "DELETE", f"/api/v1/pricing/rules/{segment(rule_id)}"
+        )
+
+
+class AsyncReconciliation:
+    """Operations on reconciliation."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list_runs(
+        self,
+        *,
+        provider: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.ReconciliationRunView]:
+        """List reconciliation runs, newest first."""
+        return AsyncList(
+            self._caller,
+            models.ReconciliationRunView,
+            "reconciliation.list_runs",
+            "/api/v1/reconciliation/runs",
+            {"provider": provider, "limit": limit, "cursor": cursor},
+        )
+
+    async def start_run(
+        self, *, provider: str, from_: datetime | str, to: datetime | str, idempotency_key: str | None = None
+    ) -> models.ReconciliationRunView:
+        """Start a reconciliation run: compare a provider's statement with the books for a window of time."""
+        return await self._caller.ask(
+            models.ReconciliationRunView,
+            "reconciliation.start_run",
+            "POST",
+            "/api/v1/reconciliation/runs",
+            keyed=True,
+            key=idempotency_key,
+            body={"provider": provider, "from": from_, "to": to},
+        )
+
+    async def get_run(self, run_id: str) -> models.ReconciliationRunView:
+        """Show a reconciliation run: totals by currency and kind, and the clearing account."""
+        return await self._caller.ask(
+            models.ReconciliationRunView,
+            "reconciliation.get_run",
+            "GET",
+            f"/api/v1/reconciliation/runs/{segment(run_id)}",
+        )
+
+    def list_differences(
+        self,
+        *,
+        status: Literal["open", "resolved"] | str | None | Omitted = OMITTED,
+        provider: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.DiscrepancyView]:
+        """List the discrepancies between providers and the books, newest first."""
+        return AsyncList(
+            self._caller,
+            models.DiscrepancyView,
+            "reconciliation.list_differences",
+            "/api/v1/reconciliation/differences",
+            {"status": status, "provider": provider, "limit": limit, "cursor": cursor},
+        )
+
+    async def get_difference(self, difference_id: str) -> models.DiscrepancyView:
+        """Show a discrepancy with both sides."""
+        return await self._caller.ask(
+            models.DiscrepancyView,
+            "reconciliation.get_difference",
+            "GET",
+            f"/api/v1/reconciliation/differences/{segment(difference_id)}",
+        )
+
+    async def resolve_difference(
+        self,
+        difference_id: str,
+        *,
+        action: params.Action,
+        note: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.DiscrepancyView:
+        """Resolve a discrepancy: book the correction that makes the books agree, or accept it as it is."""
+        return await self._caller.ask(
+            models.DiscrepancyView,
+            "reconciliation.resolve_difference",
+            "POST",
+            f"/api/v1/reconciliation/differences/{segment(difference_id)}/resolution",
+            keyed=True,
+            key=idempotency_key,
+            body={"action": action, "note": note},
+        )
+
+    async def explain_clearing(self, provider: str) -> Sequence[models.ClearingView]:
+        """Explain the balances of a provider's clearing accounts, by currency; 404 when nothing has been booked."""
+        response, _ = await self._caller.send(
+            "reconciliation.explain_clearing", "GET", f"/api/v1/reconciliation/clearing/{segment(provider)}"
+        )
+        return read_models(models.ClearingView, response)
+
+
+class AsyncAccounting:
+    """Operations on accounting."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get_trial_balance(
+        self,
+        *,
+        start_date: date | str | None | Omitted = OMITTED,
+        end_date: date | str | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+    ) -> models.TrialBalanceView:
+        """Show every line of the books with its opening balance, debits, credits and closing balance.
+
+        A period is of 1 to 400 whole days in UTC, by the time at which things happened; the last 30 days when none is given. `journal_url` of a line leads to its transfers.
+        """
+        return await self._caller.ask(
+            models.TrialBalanceView,
+            "accounting.get_trial_balance",
+            "GET",
+            "/api/v1/accounting/trial-balance",
+            query={"start_date": start_date, "end_date": end_date, "currency": currency},
+        )
+
+    async def get_profit_and_loss(
+        self,
+        *,
+        start_date: date | str | None | Omitted = OMITTED,
+        end_date: date | str | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+    ) -> models.ProfitAndLossView:
+        """Show revenue and expenses of a period, for each currency; currencies are never added up."""
+        return await self._caller.ask(
+            models.ProfitAndLossView,
+            "accounting.get_profit_and_loss",
+            "GET",
+            "/api/v1/accounting/profit-and-loss",
+            query={"start_date": start_date, "end_date": end_date, "currency": currency},
+        )
+
+    async def get_balance_sheet(
+        self, *, date: date | str | None | Omitted = OMITTED, currency: str | None | Omitted = OMITTED
+    ) -> models.BalanceSheetView:
+        """Show assets, liabilities and equity at the end of a day, for each currency."""
+        return await self._caller.ask(
+            models.BalanceSheetView,
+            "accounting.get_balance_sheet",
+            "GET",
+            "/api/v1/accounting/balance-sheet",
+            query={"date": date, "currency": currency},
+        )
+
+    def list_journal(
+        self,
+        *,
+        start_date: date | str | None | Omitted = OMITTED,
+        end_date: date | str | None | Omitted = OMITTED,
+        line: str | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        format_: Literal["csv", "beancount", "quickbooks", "xero"] | str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.JournalTransferView]:
+        """List transfers with all of their entries, by day and within a day in the order of recording.
+
+        With `format` the response is a file of the whole period, as the books were at one moment. `csv` has one row for each entry, `beancount` opening balances, transfers and closing balances, `quickbooks` and `xero` one journal entry for each day in one currency, for import there.
+        """
+        return AsyncList(
+            self._caller,
+            models.JournalTransferView,
+            "accounting.list_journal",
+            "/api/v1/accounting/journal",
+            {
+                "start_date": start_date,
+                "end_date": end_date,
+                "line": line,
+                "currency": currency,
+                "format": format_,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+
+class AsyncReputation:
+    """Operations on reputation."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get_score(self, agent_id: str) -> models.AgentScoreView:
+        """Read what is known of an agent that the caller can see."""
+        return await self._caller.ask(
+            models.AgentScoreView, "reputation.get_score", "GET", f"/api/v1/reputation/score/{segment(agent_id)}"
+        )
+
+    async def explain_score(
+        self, agent_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+    ) -> models.ScoreExplanationView:
+        """Explain an agent's score: the rules, and every event in a sentence, voided and excluded ones as well."""
+        return await self._caller.ask(
+            models.ScoreExplanationView,
+            "reputation.explain_score",
+            "GET",
+            f"/api/v1/reputation/score/{segment(agent_id)}/explanation",
+            query={"limit": limit, "cursor": cursor},
+        )
+
+    def get_history(
+        self,
+        agent_id: str,
+        *,
+        from_: date | str | None | Omitted = OMITTED,
+        to: date | str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
+    ) -> AsyncList[models.HistoryView]:
+        """List what each night made of an agent's overall score, newest first; a year at most."""
+        return AsyncList(
+            self._caller,
+            models.HistoryView,
+            "reputation.get_history",
+            f"/api/v1/reputation/history/{segment(agent_id)}",
+            {"from": from_, "to": to, "limit": limit, "cursor": cursor},
+        )
+
+    async def get_leaderboard(
+        self,
+        *,
+        dimension: Literal["task_success", "response_time", "reliability", "collaboration", "quality"]
+        | str
+        | None
+        | Omitted = OMITTED,
+        category: str | None | Omitted = OMITTED,
+        period: Literal["7d", "30d", "90d", "all"] | str | Omitted = OMITTED,
+        minimum_evidence: int | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+    ) -> models.LeaderboardView:
+        """List the agents that rank highest: the public ones, and the caller's own."""
+        return await self._caller.ask(
+            models.LeaderboardView,
+            "reputation.get_leaderboard",
+            "GET",
+            "/api/v1/reputation/leaderboard",
+            query={
+                "dimension": dimension,
+                "category": category,
+                "period": period,
+                "minimum_evidence": minimum_evidence,
+                "limit": limit,
+            },
+        )
+
+    async def get_peers(self, agent_id: str) -> models.PeersView:
+        """Read an agent's place among all agents with evidence, and among those of its category."""
+        return await self._caller.ask(
+            models.PeersView, "reputation.get_peers", "GET", f"/api/v1/reputation/peers/{segment(agent_id)}"
+        )
+
+    async def give_feedback(
+        self,
+        *,
+        contract_id: str,
+        ratings: Mapping[str, int],
+        comment: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.FeedbackView:
+        """Rate the agent of a contract that was settled, as its client: once, within the window."""
+        return await self._caller.ask(
+            models.FeedbackView,
+            "reputation.give_feedback",
+            "POST",
+            "/api/v1/reputation/feedback",
+            keyed=True,
+            key=idempotency_key,
+            body={"contract_id": contract_id, "ratings": ratings, "comment": comment},
+        )
+
+    def list_feedback(
+        self, *, agent_id: str, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+    ) -> AsyncList[models.FeedbackView]:
+        """List feedback on an agent, newest first: a tenant sees what it gave and what its own agents were given."""
+        return AsyncList(
+            self._caller,
+            models.FeedbackView,
+            "reputation.list_feedback",
+            "/api/v1/reputation/feedback",
+            {"agent_id": agent_id, "limit": limit, "cursor": cursor},
+        )
+
+    async def change_feedback(
+        self,
+        feedback_id: str,
+        *,
+        ratings: Mapping[str, int],
+        comment: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.FeedbackView:
+        """Change feedback, once and within the window. What it said before stops counting, and is kept."""
+        return await self._caller.ask(
+            models.FeedbackView,
+            "reputation.change_feedback",
+            "PUT",
+            f"/api/v1/reputation/feedback/{segment(feedback_id)}",
+            keyed=True,
+            key=idempotency_key,
+            body={"ratings": ratings, "comment": comment},
+        )
+
+    async def report_event(
+        self,
+        *,
+        agent_id: str,
+        event_type: params.EventType,
+        score_delta: AmountLike | Omitted = OMITTED,
+        metadata: params.EventMetadata | Omitted = OMITTED,
+        note: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ReputationEventView:
+        """Report what happened outside of contracts: at most one unit of evidence, and a response time.
+
+        A response time feeds average and percentile. Against `response_target_ms` it is evidence too: all good within it, half of it good at twice the target, and so on.
+        """
+        return await self._caller.ask(
+            models.ReputationEventView,
+            "reputation.report_event",
+            "POST",
+            "/api/v1/reputation/events",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "agent_id": agent_id,
+                "event_type": event_type,
+                "score_delta": score_delta,
+                "metadata": metadata,
+                "note": note,
+            },
+        )
+
+    async def void_event(
+        self, event_id: str, *, reason: str, idempotency_key: str | None = None
+    ) -> models.ReputationEventView:
+        """Void an event, so that the scores are as if it had not been; one that was voided stays as it is."""
+        return await self._caller.ask(
+            models.ReputationEventView,
+            "reputation.void_event",
+            "POST",
+            f"/api/v1/reputation/events/{segment(event_id)}/void",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason},
+        )
+
+    async def get_levels(self) -> models.LadderView:
+        """Read what reputation sets: the levels, and the terms that each one gives."""
+        return await self._caller.ask(models.LadderView, "reputation.get_levels", "GET", "/api/v1/reputation/levels")
+
+    async def set_levels(
+        self, *, levels: Sequence[params.LevelBody], idempotency_key: str | None = None
+    ) -> models.LadderView:
+        """Write the next version of the levels. Contracts and quotes that were made keep their terms."""
+        return await self._caller.ask(
+            models.LadderView,
+            "reputation.set_levels",
+            "PUT",
+            "/api/v1/reputation/levels",
+            keyed=True,
+            key=idempotency_key,
+            body={"levels": levels},
+        )
+
+    async def explain_level(self, agent_id: str) -> models.AgentLevelView:
+        """Explain what an agent has by its reputation. For its organization and the platform."""
+        return await self._caller.ask(
+            models.AgentLevelView, "reputation.explain_level", "GET", f"/api/v1/reputation/levels/{segment(agent_id)}"
+        )
+
+    async def get_client(self, organization_id: str) -> models.ClientView:
+        """Read how far an organization is trusted as a client, and why.
+
+        The organization and operators see the events. Who is to be paid under a contract of it sees the trust, and how much evidence is behind it.
+        """
+        return await self._caller.ask(
+            models.ClientView, "reputation.get_client", "GET", f"/api/v1/reputation/clients/{segment(organization_id)}"
+        )
+
+
+class AsyncHealth:
+    """Operations on health."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def live(self) -> models.Liveness:
+        """Report that the process answers, without checking its dependencies."""
+        return await self._caller.ask(models.Liveness, "health.live", "GET", "/api/v1/healthz")
+
+    async def ready(self) -> models.Readiness:
+        """Tell whether PostgreSQL and Temporal answer; 503 when PostgreSQL does not, without which nothing can be done."""
+        return await self._caller.ask(models.Readiness, "health.ready", "GET", "/api/v1/readyz")
+
+
+class AsyncResources(AsyncCaller):
+    """Everything that the API can do, by resource."""
+
+    def _connect(self) -> None:
+        self.billing = AsyncBilling(self)
+        self.credits = AsyncCredits(self)
+        self.escrows = AsyncEscrows(self)
+        self.topups = AsyncTopups(self)
+        self.credit_packages = AsyncCreditPackages(self)
+        self.pricing = AsyncPricing(self)
+        self.payments = AsyncPayments(self)
+        self.chargebacks = AsyncChargebacks(self)
+        self.invoices = AsyncInvoices(self)
+        self.billing_runs = AsyncBillingRuns(self)
+        self.invoice_items = AsyncInvoiceItems(self)
+        self.plans = AsyncPlans(self)
+        self.entitlements = AsyncEntitlements(self)
+        self.statements = AsyncStatements(self)
+        self.creators = AsyncCreators(self)
+        self.subscriptions = AsyncSubscriptions(self)
+        self.costs = AsyncCosts(self)
+        self.auto_topups = AsyncAutoTopups(self)
+        self.earnings = AsyncEarnings(self)
+        self.organizations = AsyncOrganizations(self)
+        self.contracts = AsyncContracts(self)
+        self.agents = AsyncAgents(self)
+        self.marketplace = AsyncMarketplace(self)
+        self.referrals = AsyncReferrals(self)
+        self.departments = AsyncDepartments(self)
+        self.api_keys = AsyncApiKeys(self)
+        self.spend_controls = AsyncSpendControls(self)
+        self.exchange_rates = AsyncExchangeRates(self)
+        self.customers = AsyncCustomers(self)
+        self.payment_methods = AsyncPaymentMethods(self)
+        self.connected_accounts = AsyncConnectedAccounts(self)
+        self.payouts = AsyncPayouts(self)
+        self.projects = AsyncProjects(self)
+        self.usage = AsyncUsage(self)
+        self.webhook_endpoints = AsyncWebhookEndpoints(self)
+        self.meters = AsyncMeters(self)
+        self.billing_terms = AsyncBillingTerms(self)
+        self.billing_profile = AsyncBillingProfile(self)
+        self.tax_rates = AsyncTaxRates(self)
+        self.audit = AsyncAudit(self)
+        self.alerts = AsyncAlerts(self)
+        self.alert_rules = AsyncAlertRules(self)
+        self.notifications = AsyncNotifications(self)
+        self.mail_suppressions = AsyncMailSuppressions(self)
+        self.events = AsyncEvents(self)
+        self.approvals = AsyncApprovals(self)
+        self.pricing_rules = AsyncPricingRules(self)
+        self.reconciliation = AsyncReconciliation(self)
+        self.accounting = AsyncAccounting(self)
+        self.reputation = AsyncReputation(self)
+        self.health = AsyncHealth(self)

@@ -1,0 +1,157 @@
+"""Idempotency keys: given, made of where a call stands, or fresh.
+
+A scope is where calls stand: an attempt of an activity, a request, or a step in one of these. It numbers the calls of
+each operation, so that the same code makes the same keys when it runs again.
+"""
+
+import contextlib
+import hashlib
+import json
+import re
+import secrets
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+
+from bursar._errors import AmbientKeyError, InWorkflow
+
+_KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
+#: Keys are letters only: long runs of digits are refused by the API where they look like the number of a card.
+_LETTERS = str.maketrans("0123456789abcdef", "ghijklmnopabcdef")
+
+
+def fresh() -> str:
+    """Return a key that no other call has."""
+    return "once-" + secrets.token_hex(16).translate(_LETTERS)
+
+
+def derived(*parts: str) -> str:
+    """Return the key that stands for these parts: always of one length, however long they are."""
+    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return "from-" + digest[:48].translate(_LETTERS)
+
+
+def checked(key: str) -> str:
+    """Return a key that the API takes.
+
+    Raises:
+        ValueError: it is empty, longer than 255 characters, or not of printable ASCII.
+    """
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise ValueError("An idempotency key must consist of 1 to 255 printable ASCII characters.")
+    return key
+
+
+class Scope:
+    """Where calls stand, by what identifies it; threads and tasks of one scope may share it."""
+
+    def __init__(self, *identity: str) -> None:
+        """Name the scope by what stays the same when the same code runs again."""
+        self.identity = identity
+        self._lock = threading.Lock()
+        self._count: dict[str, int] = {}
+        self._running: set[str] = set()
+
+    @contextlib.contextmanager
+    def place(self, name: str) -> Iterator[str]:
+        """Hold the next place of an operation, or of a step, for as long as it runs.
+
+        Raises:
+            AmbientKeyError: another one of the same name is running, so that their order would be by chance.
+        """
+        with self._lock:
+            if name in self._running:
+                raise AmbientKeyError(
+                    f"Two calls of {name} run at once, and which comes first may differ when this runs again. Put each "
+                    'into a step of its own (`with bursar.step("name"):`), or give each its `idempotency_key`.'
+                )
+            self._running.add(name)
+            number = self._count.get(name, 0)
+            self._count[name] = number + 1
+        try:
+            yield derived(*self.identity, name, str(number))
+        finally:
+            with self._lock:
+                self._running.discard(name)
+
+
+_SCOPE: ContextVar[Scope | None] = ContextVar("bursar_scope", default=None)
+#: What looks for a scope where none was opened; the integrations put themselves in.
+FINDERS: list[Callable[[], Scope | None]] = []
+
+
+def current_scope() -> Scope | None:
+    """Return where the call stands, None where nothing names it."""
+    scope = _SCOPE.get()
+    if scope is not None:
+        return scope
+    if "temporalio.activity" in sys.modules:
+        from bursar import _activities
+
+        return _activities.scope()
+    return None
+
+
+@contextlib.contextmanager
+def opened(scope: Scope | None) -> Iterator[None]:
+    """Have calls stand in a scope; None is where each call has a fresh key."""
+    token = _SCOPE.set(scope)
+    try:
+        yield
+    finally:
+        _SCOPE.reset(token)
+
+
+@contextlib.contextmanager
+def step(name: str, *, of: str | None = None) -> Iterator[None]:
+    """Have the calls inside take their keys from this name, within the activity or request around it.
+
+    Args:
+        name: what the step is called there. One name after another time is another step; at once it is refused.
+        of: what the step is a part of where there is no activity or request, such as the id of an order. The same name
+            of the same thing stands for the same calls for ever: a second payment needs another name.
+
+    Raises:
+        AmbientKeyError: nothing around names what this is a step of, or a step of this name is running.
+    """
+    if of is not None:
+        with opened(Scope("step", of, name)):
+            yield
+        return
+    around = current_scope()
+    if around is None:
+        raise AmbientKeyError(
+            'There is no activity and no request here that this is a step of. Say what it belongs to: `step("name", '
+            'of="order-17")`, or give calls their `idempotency_key`.'
+        )
+    with around.place(f"step {name}") as place, opened(Scope(place)):
+        yield
+
+
+@contextlib.contextmanager
+def key_for(operation: str, given: str | None) -> Iterator[str]:
+    """Yield the key of a call: the one given, else one of the scope, else a fresh one."""
+    if given is not None:
+        yield checked(given)
+        return
+    scope = current_scope()
+    if scope is None:
+        yield fresh()
+        return
+    with scope.place(operation) as key:
+        yield key
+
+
+def refuse_in_workflow() -> None:
+    """Refuse where workflow code runs.
+
+    Raises:
+        InWorkflow: nothing may reach the network here, because it would happen again with every replay.
+    """
+    workflow = sys.modules.get("temporalio.workflow")
+    if workflow is not None and workflow.in_workflow():
+        raise InWorkflow(
+            "Workflow code must not call Bursar, because a replay would call it again. Call it in an activity: "
+            "`await workflow.execute_activity(charge, …)`. Inside it, keys come from the activity."
+        )

@@ -1,0 +1,60 @@
+"""How a metered function is charged."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+_SMALLEST = Decimal("0.000001")
+
+
+@dataclass(frozen=True, slots=True)
+class Metering:
+    """What a function costs.
+
+    Attributes:
+        action: what is charged, at its cost for each unit.
+        quantity: the units of a result, or of an item of a stream; or what tells them from it. None is the estimate
+            for a
+            result, and 1 for an item.
+        estimate: the units that are held; or what tells them from the arguments.
+        charged_errors: exceptions after which the estimate is charged, or the items that came before.
+        expires_in: how long the hold lasts when the process dies.
+    """
+
+    action: str
+    quantity: int | Callable[[Any], int] | None
+    estimate: int | Callable[..., int]
+    charged_errors: tuple[type[BaseException], ...]
+    expires_in: timedelta
+
+    def estimated(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+        """Return how many units are held for a call."""
+        units = self.estimate(*args, **kwargs) if callable(self.estimate) else self.estimate
+        if _units(units) < 1:
+            raise ValueError("The estimate must be at least 1 unit.")
+        return units
+
+    def counted(self, result: Any, otherwise: int) -> int:
+        """Return how many units a result, or an item of a stream, stands for."""
+        if self.quantity is None:
+            return otherwise
+        return _units(self.quantity(result) if callable(self.quantity) else self.quantity)
+
+    def body(self, units: int) -> dict[str, Any]:
+        """Return what is reserved, or used, for so many units."""
+        return {"action": self.action, "quantity": units}
+
+
+def _units(value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"Units must be an int, not {type(value).__name__}.")
+    if value < 0:
+        raise ValueError("Units must not be less than 0.")
+    return value
+
+
+def price_of(held: Decimal, estimate: int, units: int) -> Decimal:
+    """Return what so many of the units cost that `held` was set aside for, rounded up to what credits can express."""
+    return (held * units / estimate).quantize(_SMALLEST, ROUND_CEILING)

@@ -1,0 +1,342 @@
+"""What requests are made of. Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Literal, Required, TypeAlias, TypedDict
+
+from bursar._wire import AmountLike
+
+Action: TypeAlias = Literal["book", "accept"] | str
+Aggregation: TypeAlias = Literal["sum", "count", "max", "unique", "latest"] | str
+Cadence: TypeAlias = Literal["instant", "hourly", "daily", "weekly", "off"] | str
+ChannelKind: TypeAlias = Literal["mail", "slack"] | str
+Coin: TypeAlias = Literal["BTC", "ETH", "USDC", "TON"] | str
+CollectionMethod: TypeAlias = Literal["charge_automatically", "send_invoice"] | str
+ConditionType: TypeAlias = (
+    Literal["above", "below", "crosses", "changes_by", "ratio", "absent_for", "runs_out_within", "unusual"] | str
+)
+DeployType: TypeAlias = Literal["development", "staging", "production"] | str
+Direction: TypeAlias = Literal["up", "down", "either"] | str
+EarningsKind: TypeAlias = Literal["granted", "own_work", "paid"] | str
+EventType: TypeAlias = (
+    Literal[
+        "task_completed",
+        "task_failed",
+        "responded",
+        "reliability_observed",
+        "collaboration_observed",
+        "quality_reviewed",
+    ]
+    | str
+)
+HostedProvider: TypeAlias = Literal["stripe", "paypal"] | str
+Interval: TypeAlias = Literal["month", "year"] | str
+Measure: TypeAlias = Literal["absolute", "percent"] | str
+OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
+OfferStatus: TypeAlias = Literal["listed", "retired"] | str
+Ordering: TypeAlias = Literal["subject", "none"] | str
+PayoutInterval: TypeAlias = Literal["manual", "daily", "weekly", "monthly"] | str
+PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
+ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
+Purpose: TypeAlias = Literal["billing", "security"] | str
+PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+Role: TypeAlias = (
+    Literal["owner", "admin", "finance", "member", "auditor", "agent", "operator", "arbiter", "validator", "accountant"]
+    | str
+)
+Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
+SubjectKind: TypeAlias = Literal["organization", "department", "project", "agent", "run", "key"] | str
+UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
+Visibility: TypeAlias = Literal["public", "private"] | str
+Window: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "lifetime"] | str
+
+
+class ArtifactBody(TypedDict, total=False):
+    """The URI of an artifact, and optionally the SHA-256 of its content."""
+
+    uri: Required[str]
+    sha256: str | None
+
+
+class BoundsTerms(TypedDict, total=False):
+    """Between which multiples of the base price every price stays, and between which amounts for one."""
+
+    type: Required[Literal["bounds"] | str]
+    floor: AmountLike | None
+    ceiling: AmountLike | None
+    floor_amount: AmountLike | None
+    ceiling_amount: AmountLike | None
+    currency: str | None
+
+
+class BulkStep(TypedDict, total=False):
+    """From how many on, which multiplier."""
+
+    quantity: Required[int]
+    multiplier: Required[AmountLike]
+
+
+class BulkTerms(TypedDict, total=False):
+    """A multiplier by how many are bought at once. A step at which the total would fall is refused."""
+
+    type: Required[Literal["bulk"] | str]
+    steps: Required[Sequence[BulkStep]]
+
+
+class ConditionSet(TypedDict, total=False):
+    """When a figure is bad."""
+
+    type: Required[ConditionType]
+    threshold: AmountLike | None
+    measure: Measure | None
+    direction: Direction | None
+    of: str | None
+    period: timedelta | str | None
+
+
+class ContactSet(TypedDict, total=False):
+    """An address, and what is written to it about."""
+
+    email: Required[str]
+    purposes: Required[Sequence[Purpose]]
+
+
+class ContractPriceTerms(TypedDict, total=False):
+    """What one costs a client by agreement. The rule names the agent and the organization."""
+
+    type: Required[Literal["contract_price"] | str]
+    unit_price: Required[AmountLike]
+    currency: str
+
+
+class CountBounds(TypedDict, total=False):
+    """The smallest and the largest number that is accepted; a bound that is left out does not apply."""
+
+    min: int | None
+    max: int | None
+
+
+class CustomTerms(TypedDict, total=False):
+    """A multiplier by an expression in a part of CEL, which gives basis points: 12000 is 1.2 times the price."""
+
+    type: Required[Literal["custom"] | str]
+    expression: Required[str]
+
+
+class DiscountCreate(TypedDict, total=False):
+    """A discount on the whole invoice: an amount, or a share of what the ones before it have left."""
+
+    description: Required[str]
+    amount: AmountLike | None
+    share: AmountLike | None
+
+
+DiscountSet = TypedDict(
+    "DiscountSet",
+    {
+        "from": "Required[AmountLike]",
+        "discount": "Required[AmountLike]",
+    },
+    total=False,
+)
+
+
+class EventMetadata(TypedDict, total=False):
+    """What was measured."""
+
+    response_time_ms: int | None
+    response_target_ms: int | None
+
+
+class LevelBody(TypedDict, total=False):
+    """Terms by reputation, from a score on."""
+
+    name: Required[str]
+    from_score: str
+    least_evidence: int
+    commission_bps: int | None
+    escrow_limits: Mapping[str, AmountLike]
+    exposure_limits: Mapping[str, AmountLike]
+    priority: int
+    entitlements: Sequence[str]
+    hold_back_days: int | None
+
+
+class LimitSet(TypedDict, total=False):
+    """What may be spent in one window. At least one of amount and uses is required."""
+
+    window: Required[Window]
+    amount: AmountLike | None
+    uses: int | None
+    hard: bool
+
+
+class LineCreate(TypedDict, total=False):
+    """A line of an invoice: a price of each unit, or an amount for all of them."""
+
+    description: Required[str]
+    quantity: int
+    unit_amount: AmountLike | None
+    amount: AmountLike | None
+    discount: AmountLike | None
+    tax_code: str
+    period_start: datetime | str | None
+    period_end: datetime | str | None
+
+
+class ListedTerms(TypedDict, total=False):
+    """The terms that an agent accepts automatically. The platform's bounds apply to a term that is left out."""
+
+    price: PriceBounds | None
+    deliver_within: PeriodBounds | None
+    review_period: PeriodBounds | None
+    evidence_period: PeriodBounds | None
+    decision_period: PeriodBounds | None
+    default_grace: PeriodBounds | None
+    dispute_length: PeriodBounds | None
+    dispute_default_payee_share: ShareBounds | None
+    validation_threshold: ShareBounds | None
+    required_signatures: CountBounds | None
+    milestones: CountBounds | None
+
+
+class MilestoneBody(TypedDict, total=False):
+    """A part of the work with its own price."""
+
+    name: Required[str]
+    amount: Required[AmountLike]
+
+
+class PeriodBounds(TypedDict, total=False):
+    """The shortest and the longest period that is accepted; a bound that is left out does not apply."""
+
+    min: timedelta | str | None
+    max: timedelta | str | None
+
+
+class PlanPriceSet(TypedDict, total=False):
+    """What the organization pays for a plan instead of what everybody does."""
+
+    plan: Required[str]
+    interval: Interval
+    amount: Required[AmountLike]
+    currency: str
+    price_id: str | None
+
+
+class PriceBounds(TypedDict, total=False):
+    """The lowest and the highest price that is accepted; a price in another currency is outside of the bounds."""
+
+    min: AmountLike | None
+    max: AmountLike | None
+    currency: str
+
+
+class PricingCreate(TypedDict, total=False):
+    """The price of a listing."""
+
+    model: PricingModel
+    amount: AmountLike | None
+    currency: str
+
+
+class QuietHours(TypedDict, total=False):
+    """Hours of every day in which nothing is sent that can wait; over midnight where they end earlier."""
+
+    starts: Required[str]
+    ends: Required[str]
+
+
+class ReputationTerms(TypedDict, total=False):
+    """A multiplier that a score of 0 to 10 earns, in full at `full_score`."""
+
+    type: Required[Literal["reputation"] | str]
+    whose: Literal["client", "seller"] | str
+    multiplier: AmountLike
+    from_score: AmountLike
+    full_score: AmountLike
+    least_evidence: int
+
+
+class RuleWrite(TypedDict, total=False):
+    """A rule of prices."""
+
+    name: Required[str]
+    priority: Required[int]
+    terms: Required[
+        SurgeTerms
+        | ReputationTerms
+        | TimeOfDayTerms
+        | BulkTerms
+        | VolumeTerms
+        | TierTerms
+        | ContractPriceTerms
+        | CustomTerms
+        | BoundsTerms
+    ]
+    stacking: Stacking
+    agent_id: str | None
+    organization_id: str | None
+    floor: AmountLike | None
+    ceiling: AmountLike | None
+    valid_from: datetime | str | None
+    valid_until: datetime | str | None
+
+
+class ShareBounds(TypedDict, total=False):
+    """The smallest and the largest share that is accepted, between 0 and 1; a bound that is left out does not apply."""
+
+    min: AmountLike | None
+    max: AmountLike | None
+
+
+class SubjectSet(TypedDict, total=False):
+    """By or for whom is spent."""
+
+    type: Required[SubjectKind]
+    id: str | None
+
+
+class SurgeTerms(TypedDict, total=False):
+    """More while demand, open work as a part of the capacity, exceeds a threshold."""
+
+    type: Required[Literal["surge"] | str]
+    threshold: Required[AmountLike]
+    maximum: AmountLike
+    full: AmountLike
+
+
+class TierTerms(TypedDict, total=False):
+    """A multiplier for clients of one tier."""
+
+    type: Required[Literal["tier"] | str]
+    tier: Required[Literal["free", "premium"] | str]
+    multiplier: Required[AmountLike]
+
+
+class TimeOfDayTerms(TypedDict, total=False):
+    """A multiplier between two times of a zone's clocks. A window that ends before it begins ends on the next day."""
+
+    type: Required[Literal["time_of_day"] | str]
+    zone: Required[str]
+    multiplier: Required[AmountLike]
+    weekdays: Sequence[int]
+    begins: str
+    ends: str
+
+
+class VolumeStep(TypedDict, total=False):
+    """From which amount on, which multiplier."""
+
+    amount: Required[AmountLike]
+    multiplier: Required[AmountLike]
+
+
+class VolumeTerms(TypedDict, total=False):
+    """A multiplier by what the client paid for released work in the last 30 days."""
+
+    type: Required[Literal["volume"] | str]
+    currency: str
+    steps: Required[Sequence[VolumeStep]]

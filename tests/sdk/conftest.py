@@ -1,0 +1,74 @@
+"""Worlds for the client: the API over ASGI with a real PostgreSQL, and the fake."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+
+import bursar._calls
+from bursar.testing import FakeBursar
+from runtime.database import Database
+from tests.api.conftest import (  # noqa: F401 - fixtures
+    Caller,
+    anonymous,
+    app,
+    database,
+    deps,
+    good,
+    http,
+    issue_key,
+    new_key,
+    new_tenant,
+    operator,
+)
+from tests.api.spending import grant
+from tests.sdk.world import Wire, World
+
+#: What left an organization, one row for each transfer, in credits.
+LEFT = text("""
+    SELECT trim_scale(-sum(amount) / 1000000.0) FROM ledger.entries
+    WHERE org_id = :org GROUP BY transfer_id HAVING sum(amount) < 0 ORDER BY transfer_id
+""")
+
+
+@pytest.fixture(autouse=True)
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bursar._calls, "_FIRST_PAUSE", 0.001)
+
+
+@pytest.fixture
+def new_world(app: FastAPI, operator: Caller, database: Database, new_tenant: Any) -> Callable[..., Awaitable[World]]:  # noqa: F811
+    async def make(kind: str) -> World:
+        if kind == "fake":
+            fake = FakeBursar(credits="100", costs={"generate": "2"})
+
+            async def left() -> list[str]:
+                return [f"{each.amount.normalize():f}" for each in fake.transfers]
+
+            return World("fake", Wire(fake), "bsk_fake", left, fake)
+        tenant = await new_tenant("owner")
+        await grant(operator, tenant.org_id)
+        cost = {"cost": "2", "organization_id": tenant.org_id}
+        good(await operator.ask("PUT", "/credits/costs/generate", key=new_key(), json=cost))
+
+        async def booked() -> list[str]:
+            async with database.platform() as session:
+                return [str(amount) for amount in await session.scalars(LEFT, {"org": tenant.org_id})]
+
+        wire = Wire(httpx2.ASGITransport(app))
+        return World("api", wire, tenant.owner.token, booked, more={"org_id": tenant.org_id, "tenant": tenant})
+
+    return make
+
+
+@pytest.fixture(params=["api", "fake"])
+async def world(request: pytest.FixtureRequest, new_world: Callable[..., Awaitable[World]]) -> World:
+    return await new_world(request.param)
+
+
+@pytest.fixture
+async def api(new_world: Callable[..., Awaitable[World]]) -> World:
+    return await new_world("api")

@@ -1,0 +1,197 @@
+"""The client as a package: what it imports, what it never shows, and that it can all that the document describes."""
+
+import ast
+import inspect
+import logging
+import pickle
+import re
+import sys
+import tomllib
+import traceback
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+import bursar
+from bursar._errors import APIError, BursarError, error_class
+from bursar.testing import FakeBursar
+from dev.sdk.__main__ import openapi
+
+ROOT = Path(__file__).resolve().parents[2]
+SDK = ROOT / "sdk"
+KEY = "bsk_secret_secret"
+#: What an extra brings, by the module that imports it. Nothing else imports these modules but when they are used.
+EXTRAS = {
+    "_activities.py": {"temporalio"},
+    "fastapi.py": {"fastapi", "starlette"},
+    "temporal.py": {"temporalio"},
+    "webhooks.py": {"cryptography"},
+}
+#: What providers, mail servers and probes call.
+CALLED_BY_OTHERS = {"/webhooks/stripe", "/webhooks/paypal", "/webhooks/mail-bounces"}
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def test_it_imports_its_two_dependencies_and_never_the_product() -> None:
+    declared = tomllib.loads((SDK / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    assert [re.split(r"[<>=]", each)[0] for each in declared] == ["httpx2", "pydantic"]
+    for path in (SDK / "bursar").rglob("*.py"):
+        allowed = {"bursar", "httpx2", "pydantic", *sys.stdlib_module_names, *EXTRAS.get(path.name, ())}
+        assert imported(path) <= allowed, path
+
+
+def described() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in DOCUMENT["paths"].items():
+        short = path.removeprefix("/api/v1")
+        for operation in methods.values():
+            if not operation.get("deprecated") and short not in CALLED_BY_OTHERS:
+                yield f"{short}", operation
+
+
+DOCUMENT = openapi()
+
+
+def resolved(part: dict[str, Any]) -> dict[str, Any]:
+    found: Any = part
+    while "$ref" in found:
+        target: Any = DOCUMENT
+        for step in found["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        found = target
+    return found  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("kind", [bursar.AsyncBursar, bursar.Bursar])
+def test_each_operation_has_a_method_and_each_parameter_an_argument(kind: type) -> None:
+    client = kind(KEY, base_url="http://bursar.test")
+    missing = []
+    for path, operation in described():
+        resource, _, verb = operation["operationId"].partition(".")
+        method = getattr(getattr(client, resource, None), verb, None)
+        if method is None:
+            missing.append(operation["operationId"])
+            continue
+        arguments = {name.rstrip("_") for name in inspect.signature(method).parameters}
+        wanted = {resolved(each)["name"].lower().replace("-", "_") for each in operation.get("parameters", ())}
+        content = resolved(operation.get("requestBody", {})).get("content", {}).get("application/json")
+        if content:
+            alternatives = [
+                each for each in content["schema"].get("anyOf", [content["schema"]]) if each != {"type": "null"}
+            ]
+            members = resolved(alternatives[0]).get("properties", {}) if len(alternatives) == 1 else {"body": None}
+            wanted |= {name.rstrip("_") for name in members}
+        missing += [f"{path} {name}" for name in wanted if name.rstrip("_") not in arguments]
+    assert missing == []
+
+
+def codes(part: Any) -> Iterator[tuple[int, str]]:
+    if isinstance(part, dict):
+        if isinstance(part.get("code"), str) and isinstance(part.get("status"), int):
+            yield part["status"], part["code"]
+        for value in part.values():
+            yield from codes(value)
+
+
+def test_each_documented_code_is_raised_by_what_its_status_says() -> None:
+    found = {pair for path in DOCUMENT["paths"].values() for pair in codes(path)}
+    found |= set(codes(DOCUMENT["components"]))
+    for status, code in found:
+        assert error_class(status, code) in {error_class(status, ""), *error_class(status, "").__subclasses__()}, code
+    documented = set(re.findall(r"^### `([\w.]+)`", (ROOT / "docs" / "errors.md").read_text("utf-8"), re.MULTILINE))
+    assert {code for _, code in found} <= documented
+    named = {code: error_class(0, code) for code in documented}
+    assert all(issubclass(kind, APIError) for kind in named.values())
+    assert sum(kind is not APIError for kind in named.values()) >= 9
+
+
+async def test_the_key_never_shows_itself(caplog: pytest.LogCaptureFixture) -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert request.headers["authorization"] == f"Bearer {KEY}"
+        if request.url.path.endswith("/plans"):
+            raise httpx2.ConnectError("refused", request=request)
+        return httpx2.Response(401, json={"code": "auth.invalid", "status": 401})
+
+    caplog.set_level(logging.DEBUG)
+    async with bursar.AsyncBursar(
+        KEY, base_url="http://bursar.test", transport=httpx2.MockTransport(answer), max_retries=1
+    ) as client:
+        shown = [repr(client), repr(client.__dict__), repr(client.with_options(timeout=1).__dict__)]
+        for call in (client.credits.use(amount=1), client.plans.list()):
+            try:
+                await call
+            except BursarError as error:
+                whole = traceback.TracebackException.from_exception(error, capture_locals=True)
+                shown += [repr(error), repr(vars(error)), "".join(whole.format())]
+    assert len(shown) == 9
+    assert not [text for text in shown if KEY in text]
+    assert KEY not in caplog.text
+    with pytest.raises(TypeError):
+        pickle.dumps(client)
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BURSAR_API_KEY", KEY)
+    monkeypatch.setenv("BURSAR_API_URL", "https://bursar.test/api/v1/")
+    assert repr(bursar.Bursar()) == "Bursar(https://bursar.test)"
+    monkeypatch.setenv("BURSAR_API_URL", "bursar.test")
+    with pytest.raises(bursar.ConfigurationError, match="https://"):
+        bursar.Bursar()
+    monkeypatch.delenv("BURSAR_API_URL")
+    with pytest.raises(bursar.ConfigurationError, match="BURSAR_API_URL"):
+        bursar.Bursar()
+    monkeypatch.delenv("BURSAR_API_KEY")
+    with pytest.raises(bursar.ConfigurationError, match="BURSAR_API_KEY"):
+        bursar.Bursar()
+
+
+def test_floats_are_refused_before_anything_is_sent() -> None:
+    fake = FakeBursar()
+    with fake.client() as client:
+        for wrong in (0.1, True):
+            with pytest.raises(TypeError):
+                client.hold(5).use(wrong)
+        with pytest.raises(TypeError, match="amount must not be a float"):
+            client.credits.use(amount=0.1)
+        with pytest.raises(TypeError, match="amount must not be a float"):
+            client.contracts.create(
+                agent_id="a",
+                title="t",
+                price=1,
+                milestones=[{"name": "m", "amount": 0.5}],  # type: ignore[typeddict-item]
+            )
+        for wrong_text in (Decimal("NaN"), Decimal("Infinity")):
+            with pytest.raises(ValueError, match="finite"):
+                client.credits.use(amount=wrong_text)
+        with pytest.raises(ValueError, match="not empty"):
+            client.escrows.get("..")
+    assert fake.requests == []
+
+
+async def test_unknown_members_are_kept_and_unknown_words_are_strings() -> None:
+    balance = {"organization_id": "org_1", "currency": "NEW", "available": "1", "reserved": "0", "total": "1"}
+    content = {**balance, "owed": "0", "expiring": [], "colour": "blue", "rate": 0.1}
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=content))
+    async with bursar.AsyncBursar(KEY, base_url="http://bursar.test", transport=transport) as client:
+        shown = await client.billing.get_balance()
+    assert shown.currency == "NEW"
+    assert shown.model_extra == {"colour": "blue", "rate": Decimal("0.1")}
+
+
+async def test_page_that_is_not_of_the_api_is_told_apart() -> None:
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, text="<html>Welcome</html>"))
+    async with bursar.AsyncBursar(KEY, base_url="http://bursar.test", transport=transport) as client:
+        with pytest.raises(bursar.UnexpectedAnswer, match="address of the API"):
+            await client.billing.get_balance()
