@@ -1,13 +1,14 @@
 """Where the built-in alert rules of all organizations have something to do; needs a platform session."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.alert.rules import COST_SPIKE, LOW_CREDIT_BALANCE, PROVIDER_DOWN
-from repositories.alert_figure import inbox_ages
+from repositories.alert_figure import LATE, inbox_ages
+from repositories.spend_place import first_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +50,29 @@ LEFT JOIN alert_rules r ON r.org_id = o.id AND r.name = '{LOW_CREDIT_BALANCE}' A
 LEFT JOIN alert_rule_standings s ON s.rule = '{LOW_CREDIT_BALANCE}' AND s.subject = o.id AND s.place = ''
 WHERE {_WORTH_A_LOOK} LIMIT {MOST}
 """
+#: Like with like: today until now, and the same hours of the same day last week. The single spends of that day are read
+#: only where today is at least a quarter of it: early in the day, twice next to nothing is no spike.
 _SPIKES = f"""
 SELECT o.id AS subject, o.id AS org_id, f.bad, r.severity, f.today, f.before
 FROM organizations o
 LEFT JOIN ledger.credit_days d ON d.org_id = o.id AND d.day = :today
 LEFT JOIN ledger.credit_days w ON w.org_id = o.id AND w.day = :today - 7
 CROSS JOIN LATERAL (
-    SELECT coalesce(d.used - d.refunded, 0) AS today, coalesce(w.used - w.refunded, 0) AS before
+    SELECT coalesce(d.used - d.refunded, 0) AS today, coalesce(w.used - w.refunded, 0) AS whole
 ) g
-CROSS JOIN LATERAL (SELECT g.*, g.before > 0 AND g.today > 2 * g.before AS bad) f
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(s.captured - s.refunded), 0) AS before FROM ledger.spends s
+    WHERE g.whole > 0 AND 4 * g.today >= g.whole AND s.org_id = o.id
+        AND s.id >= :first_id AND s.id < :last_id AND s.at >= :since AND s.at < :until
+) h
+CROSS JOIN LATERAL (SELECT g.today, h.before, h.before > 0 AND g.today > 2 * h.before AS bad) f
 LEFT JOIN alert_rules r ON r.org_id = o.id AND r.name = '{COST_SPIKE}' AND r.ended_at IS NULL
 LEFT JOIN alert_rule_standings s ON s.rule = '{COST_SPIKE}' AND s.subject = o.id AND s.place = ''
 WHERE {_WORTH_A_LOOK} LIMIT {MOST}
 """
+#: At which minutes of an hour spending is compared: that reads single spends.
+_EVERY = 15
+_WEEK = timedelta(days=7)
 #: For how many seconds a provider's webhooks may wait.
 DOWN_AFTER = 300
 _PLATFORM_RULE = "SELECT enabled, severity FROM alert_rules WHERE org_id IS NULL AND name = :name AND ended_at IS NULL"
@@ -70,8 +81,10 @@ _PLATFORM_RULE = "SELECT enabled, severity FROM alert_rules WHERE org_id IS NULL
 async def due(session: AsyncSession, now: datetime) -> list[Found]:
     """Return the built-in rules of which something may have to be done."""
     found = []
-    for rule, sql in ((LOW_CREDIT_BALANCE, _LOW), (COST_SPIKE, _SPIKES)):
-        values = {"today": now.astimezone(UTC).date()} if ":today" in sql else {}
+    asked: list[tuple[str, str, dict[str, object]]] = [(LOW_CREDIT_BALANCE, _LOW, {})]
+    if now.minute % _EVERY == 0:
+        asked.append((COST_SPIKE, _SPIKES, _same_hours(now.astimezone(UTC))))
+    for rule, sql, values in asked:
         for row in (await session.execute(text(sql), values)).mappings():
             known = {name: int(value) for name, value in row.items() if name in {"available", "today", "before"}}
             found.append(
@@ -95,3 +108,17 @@ async def due(session: AsyncSession, now: datetime) -> list[Found]:
                 )
             )
     return found
+
+
+def _same_hours(now: datetime) -> dict[str, object]:
+    """Return today, and from when until when the same hours of the same day last week were."""
+    since = datetime.combine(now.date(), time(), UTC) - _WEEK
+    until = now - _WEEK
+    # A spend gets its number when it is made, which may be a little before or after its time.
+    return {
+        "today": now.date(),
+        "since": since,
+        "until": until,
+        "first_id": first_id(since),
+        "last_id": first_id(until + LATE),
+    }

@@ -24,7 +24,7 @@ from repositories.spend_place import first_id
 #: How far back the last of something is looked for that is absent; no period of a rule is longer.
 BACK = timedelta(days=62)
 #: How long after its time a row gets its number.
-_LATE = timedelta(hours=3)
+LATE = timedelta(hours=3)
 _WEEK = timedelta(days=7)
 PROVIDERS = (STRIPE, PAYPAL, CRYPTO, CREDITS)
 
@@ -203,7 +203,7 @@ def _asked(rules: Sequence[Watched], now: datetime) -> dict[str, Any]:
             "since": span.since,
             "until": now,
             "first_ids": first_id(span.since),
-            "last_ids": first_id(now + _LATE),
+            "last_ids": first_id(now + LATE),
             "first_payments": _first_payment(span.since),
             "first_days": span.first_day,
             "end_days": now.astimezone(UTC).date(),
@@ -231,7 +231,7 @@ def _span(rule: Rule, now: datetime) -> _Span:
 
 
 def _first_payment(since: datetime) -> str:
-    unix_ms = max(0, int((since - _LATE).timestamp() * 1000))
+    unix_ms = max(0, int((since - LATE).timestamp() * 1000))
     return uuid_id("pay", UUID(int=unix_ms << 80))
 
 

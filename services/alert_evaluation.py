@@ -186,8 +186,8 @@ def _words(found: Found) -> str:
             return f"{left} are available, which end within a day at the pace of the last hour. Add credits."
         case rules.COST_SPIKE:
             return (
-                f"{amounts['today']} were spent today, more than twice the {amounts['before']} of the same day last "
-                "week. Look at GET /credits/usage/summary for what it was spent on."
+                f"{amounts['today']} were spent today, more than twice the {amounts['before']} until the same "
+                "hour of the same day last week. Look at GET /credits/usage/summary for what it was spent on."
             )
     age = found.values["age"]
     return f"What {found.subject} says has waited for {age} s to be handled. Look whether it answers."

@@ -67,7 +67,7 @@ _BUILT_IN = (
     ),
     BuiltIn(
         name=COST_SPIKE,
-        sentence="More than twice as much was spent today as on the whole of the same day last week.",
+        sentence="More than twice as much was spent today as until the same hour of the same day last week.",
         severity="warning",
     ),
     BuiltIn(

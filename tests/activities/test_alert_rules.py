@@ -199,19 +199,33 @@ async def test_what_is_spent_differs_from_the_same_time_last_week(
     assert names == {hourly.name, daily.name}
 
 
-async def test_built_in_rules_with_a_figure_fire_and_are_resolved(fresh: Database) -> None:
+async def test_built_in_rules_with_a_figure_fire_and_are_resolved(
+    fresh: Database, fresh_database_urls: DatabaseUrls
+) -> None:
     world = Rules(fresh)
-    await world.begin(credits=100)
-    await world.spend(1, NOW - 7 * DAY)
-    await world.spend(3, NOW)
-    assert await world.look(NOW, built_in=True) == [("cost_spike", world.org, "firing")]
-    await world.spend(10, NOW)
+    await world.begin(credits=1_000)
+    noon = NOW.replace(hour=12, minute=0, second=0, microsecond=0)
+    # Of last week, only what was spent until the same hour counts.
+    await world.spend(4, noon - 7 * DAY - HOUR)
+    await world.spend(36, noon - 7 * DAY + HOUR)
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    # A spend is numbered when it is made.
+    await owner.execute("SET session_replication_role = replica")
+    await owner.execute("UPDATE ledger.spends SET id = uuidv7(at - clock_timestamp())")
+    await owner.close()
+    await world.spend(9, noon)
+    # More than twice 4, and less than a quarter of that day.
+    assert await world.look(noon, built_in=True) == []
+    await world.spend(1, noon)
+    assert await world.look(noon + MINUTE, built_in=True) == []
+    assert await world.look(noon + 15 * MINUTE, built_in=True) == [("cost_spike", world.org, "firing")]
+    await world.spend(50, noon)
     kinds = [("cost_spike", world.org, "firing"), ("low_credit_balance", world.org, "firing")]
-    assert await world.look(NOW + MINUTE, built_in=True) == kinds
-    assert await world.look(NOW + 2 * MINUTE, built_in=True) == kinds
-    await world.give(1_000)
-    await world.look(NOW + DAY, built_in=True)
-    assert {status for *_, status in await world.look(NOW + DAY + HOUR, built_in=True)} == {"resolved"}
+    assert await world.look(noon + 16 * MINUTE, built_in=True) == kinds
+    assert await world.look(noon + 30 * MINUTE, built_in=True) == kinds
+    await world.give(10_000)
+    await world.look(noon + DAY, built_in=True)
+    assert {status for *_, status in await world.look(noon + DAY + HOUR, built_in=True)} == {"resolved"}
     # What waits in the inbox is of a provider, and for operators.
     async with fresh.platform() as session:
         await session.execute(
