@@ -56,6 +56,8 @@ async def test_demo_on_a_fresh_stack_shows_every_step_and_exits_with_zero(tmp_pa
         "12 pages for 3.00, and 28 of 40 that were reserved for 7.00",
         "the client has brought an organization: the reward waits",
         "for 25.00 USD by card: access with the money, 22.50 for the studio, 2.50 commission",
+        "by mail and in the inbox: Warning: credits_below_a_million_",
+        "the owner acknowledges it, and nobody else is called",
         "balance after four top-ups: 700.00 credits",
         "the same request once more: the first answer, and no second charge",
         "escrow over 120.00 USD: released, the agent earned 114.00, commission 6.00",
