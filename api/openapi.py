@@ -65,6 +65,7 @@ TAGS: dict[str, str] = {
     "events": "Every fact, as an event of one outbox.",
     "webhook_endpoints": "Addresses of tenants that events are sent to, signed.",
     "notifications": "Messages to people, their channels, and what each person wants of them.",
+    "notification_defaults": "How soon each role is notified of each type, where nobody chose otherwise.",
     "mail_suppressions": "Addresses that take no mail.",
     "alerts": "What somebody has to look at.",
     "alert_rules": "When an alert is raised, and who is called.",

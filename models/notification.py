@@ -87,6 +87,21 @@ class NotificationPreferences(Base):
     updated_at: Mapped[datetime]
 
 
+class NotificationDefault(Base):
+    """How soon roles are told of a type where nobody chose, as operators set it; without a row, as the product says.
+
+    Attributes:
+        kind: of `domain.notification.types`.
+        roles: role → cadence; whoever is not named is not told.
+    """
+
+    __tablename__ = "notification_defaults"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    roles: Mapped[dict[str, str]] = mapped_column(JSONB)
+    updated_at: Mapped[datetime]
+
+
 class NotificationRow(Base):
     """One notification of one principal over one channel, and what became of it. Written by the platform's role.
 

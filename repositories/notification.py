@@ -4,11 +4,11 @@ A tenant's session sees what is its principal's once `as_principal` has named it
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, text, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,9 +16,15 @@ from domain.access import Actor, Role
 from domain.ids import is_id
 from domain.notification.channel import INBOX, ChannelStatus
 from domain.notification.due import Cadence, Clock, Quiet
-from domain.notification.preferences import Person, Preferences, recipient_of
+from domain.notification.preferences import Defaults, Person, Preferences, recipient_of
 from models.api_key import ApiKey
-from models.notification import NotificationChannel, NotificationCursor, NotificationPreferences, NotificationRow
+from models.notification import (
+    NotificationChannel,
+    NotificationCursor,
+    NotificationDefault,
+    NotificationPreferences,
+    NotificationRow,
+)
 from repositories.event import Position
 from repositories.listing import Part, newest
 
@@ -141,7 +147,33 @@ def settings_of(preferences: Preferences) -> dict[str, Any]:
 async def preferences(session: AsyncSession, recipient: str) -> Preferences:
     """Return what a principal wants."""
     row = await session.get(NotificationPreferences, recipient, populate_existing=True)
-    return preferences_of(None if row is None else row.settings)
+    return replace(preferences_of(None if row is None else row.settings), defaults=await defaults(session))
+
+
+async def defaults(session: AsyncSession) -> Defaults:
+    """Return how soon roles are told where nobody chose, of the types for which operators say it."""
+    rows = await session.scalars(select(NotificationDefault).execution_options(populate_existing=True))
+    return {
+        row.kind: {Role(role): Cadence.OFF if told == INBOX else Cadence(told) for role, told in row.roles.items()}
+        for row in rows
+    }
+
+
+async def put_defaults(session: AsyncSession, kind: str, told: Mapping[Role, Cadence], *, now: datetime) -> None:
+    """Set how soon roles are told of a type where nobody chose."""
+    roles = {role.value: INBOX if cadence is Cadence.OFF else cadence.value for role, cadence in told.items()}
+    values = {"roles": roles, "updated_at": now}
+    await session.execute(
+        insert(NotificationDefault)
+        .values(kind=kind, **values)
+        .on_conflict_do_update(index_elements=["kind"], set_=values)
+    )
+
+
+async def drop_defaults(session: AsyncSession, kind: str) -> bool:
+    """Have a type go by its own defaults again; False where it did."""
+    row = NotificationDefault
+    return (await session.scalars(delete(row).where(row.kind == kind).returning(row.kind))).one_or_none() is not None
 
 
 async def put_preferences(
@@ -189,13 +221,14 @@ async def people(session: AsyncSession, org_ids: Collection[str | None]) -> dict
     )
     for owner, channel_id in (await session.execute(query.order_by(row.id))).all():
         verified.setdefault(owner, []).append(channel_id)
+    usual = await defaults(session)
     found: dict[str | None, list[Person]] = {each: [] for each in org_ids}
     for each, owner in zip(active, recipients, strict=True):
         person = Person(
             org_id=each.org_id,
             principal=each.principal,
             role=Role(each.role),
-            preferences=preferences_of(wanted.get(owner)),
+            preferences=replace(preferences_of(wanted.get(owner)), defaults=usual),
             channels=tuple(verified.get(owner, ())),
         )
         found[each.org_id].append(person)

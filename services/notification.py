@@ -28,9 +28,10 @@ from domain.notification.preferences import (
     Preferences,
     check_somebody_is_told,
     checked_choices,
+    checked_defaults,
     recipient_of,
 )
-from domain.notification.types import BY_NAME, CODE, TYPES
+from domain.notification.types import BY_NAME, CODE, TYPES, NotificationType
 from domain.slack import HOOKS
 from models.alert import Alert
 from models.notification import NotificationChannel
@@ -169,6 +170,54 @@ async def set_preferences(session: AsyncSession, actor: Actor, wanted: Preferenc
     return await _set(session, actor.org_id, actor.principal, wanted, now=now)
 
 
+async def set_defaults(
+    session: AsyncSession, actor: Actor, kind: str, told: Mapping[Role, Cadence], *, now: datetime
+) -> None:
+    """Set how soon roles are told of a type where nobody chose, in place of what the product or an operator said.
+
+    Args:
+        session: of the platform.
+        actor: an operator, for the audit trail.
+        kind: the name of a type.
+        told: role → cadence over mail and Slack, `off` for the inbox alone; whoever is not named is not told.
+        now: of the request.
+
+    Raises:
+        NotFound: there is no such type.
+        Invalid: see `checked_defaults`.
+    """
+    told = checked_defaults(type_named(kind), told)
+    before = (await notifications.defaults(session)).get(kind)
+    if before == told:
+        return
+    await notifications.put_defaults(session, kind, told, now=now)
+    details = {"roles": {role.value: cadence.value for role, cadence in told.items()}}
+    await audit.record(session, actor, "notification_defaults.set", kind, details)
+
+
+async def reset_defaults(session: AsyncSession, actor: Actor, kind: str) -> None:
+    """Have a type go by the product's own defaults again; where it does, nothing changes.
+
+    Raises:
+        NotFound: there is no such type.
+    """
+    type_named(kind)
+    if await notifications.drop_defaults(session, kind):
+        await audit.record(session, actor, "notification_defaults.reset", kind)
+
+
+def type_named(kind: str) -> NotificationType:
+    """Return a type of notifications.
+
+    Raises:
+        NotFound: there is none of this name.
+    """
+    found = BY_NAME.get(kind)
+    if found is None:
+        raise NotFound("There is no such type of notifications.")
+    return found
+
+
 async def unsubscribe(
     session: AsyncSession, *, org_id: str | None, principal: str, channel_id: str, kind: str, now: datetime
 ) -> None:
@@ -238,6 +287,7 @@ async def _set(
 ) -> Preferences:
     """Write preferences under a lock that all of the organization share: two of them cannot both be the last to go."""
     await lock_command(session, f"notifications:{org_id or 'platform'}")
+    wanted = replace(wanted, defaults=await notifications.defaults(session))
     before = (await notifications.people(session, [org_id]))[org_id]
     after = [replace(each, preferences=wanted) if each.principal == principal.lower() else each for each in before]
     check_somebody_is_told(before, after)

@@ -34,6 +34,7 @@ from api.v1.health.endpoints import router as health
 from api.v1.invoices.endpoints import router as invoices
 from api.v1.mail_suppressions.endpoints import router as mail_suppressions
 from api.v1.marketplace.endpoints import router as marketplace
+from api.v1.notifications.defaults import router as notification_defaults
 from api.v1.notifications.endpoints import router as notifications
 from api.v1.organizations.endpoints import router as organizations
 from api.v1.payments.endpoints import router as payments
@@ -105,6 +106,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit,
     alerts,
     alert_rules,
+    notification_defaults,
     notifications,
     mail_suppressions,
     events,

@@ -1,7 +1,7 @@
 """What a principal wants to be told, by type and channel. Pure."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from domain.access import Role
 from domain.errors import Conflict, Invalid
@@ -11,6 +11,8 @@ from domain.notification.types import BY_NAME, NotificationType
 
 #: Type → channel (`inbox` or the id of one) → how soon.
 Choices = Mapping[str, Mapping[str, Cadence]]
+#: Type → role → how soon over mail and Slack, and `off` for the inbox alone; whoever is not named is not told.
+Defaults = Mapping[str, Mapping[Role, Cadence]]
 
 
 class OnlyRecipient(Conflict):
@@ -21,23 +23,30 @@ class OnlyRecipient(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """What a principal chose; what it did not choose goes by the type and its role."""
+    """What a principal chose; what it did not choose goes by the type and its role.
+
+    Attributes:
+        language: of what it is sent.
+        clock: by which it is decided when something is due.
+        choices: what it chose.
+        defaults: what operators set in place of the defaults of types; no choice of its own.
+    """
 
     language: str = "en"
     clock: Clock = field(default_factory=Clock)
     choices: Choices = field(default_factory=dict)
+    defaults: Defaults = field(default_factory=dict)
 
     def cadence(self, kind: NotificationType, channel: str, role: Role) -> Cadence:
         """Return how soon the principal is told over a channel; what its role may not be told, never."""
         if role not in kind.audience:
             return Cadence.OFF
         chosen = self.choices.get(kind.name, {}).get(channel)
-        return chosen or kind.default(role, inbox=channel == INBOX)
+        return chosen or kind.default(role, inbox=channel == INBOX, told=self.defaults.get(kind.name))
 
     def switched_off(self, kind: str, channel: str) -> "Preferences":
         """Return the preferences without a type on a channel."""
-        choices = {**self.choices, kind: {**self.choices.get(kind, {}), channel: Cadence.OFF}}
-        return Preferences(language=self.language, clock=self.clock, choices=choices)
+        return replace(self, choices={**self.choices, kind: {**self.choices.get(kind, {}), channel: Cadence.OFF}})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +87,26 @@ def checked_choices(choices: Choices, role: Role, channels: Collection[str]) -> 
             if channel == INBOX and cadence in DIGESTS:
                 raise Invalid("The inbox takes instant or off.", extra=where)
     return {name: dict(ways) for name, ways in choices.items() if ways}
+
+
+def checked_defaults(kind: NotificationType, told: Mapping[Role, Cadence]) -> Mapping[Role, Cadence]:
+    """Return defaults that a type can have.
+
+    Raises:
+        Invalid: a role that may not be told of it; or of what has to reach somebody, a role that would not be told any
+            more over mail and Slack.
+    """
+    for role in told:
+        if role not in kind.audience:
+            raise Invalid(f"{kind.name} is not for the role {role.value}.", extra={"field": f"roles.{role.value}"})
+    if kind.must_reach:
+        for role, cadence in kind.defaults.items():
+            if cadence is not Cadence.OFF and told.get(role, Cadence.OFF) is Cadence.OFF:
+                raise Invalid(
+                    f"Somebody must be notified of {kind.name}: the role {role.value} needs more than its inbox.",
+                    extra={"field": f"roles.{role.value}"},
+                )
+    return dict(told)
 
 
 def check_somebody_is_told(before: Collection[Person], after: Collection[Person]) -> None:

@@ -54,11 +54,15 @@ class NotificationType:
     mailed: frozenset[str] = frozenset()
     purpose: Purpose = Purpose.BILLING
 
-    def default(self, role: Role, *, inbox: bool) -> Cadence:
-        """Return how soon a role is told where nobody chose: in the inbox, or over any other channel."""
-        if role not in self.defaults or role not in self.audience:
+    def default(self, role: Role, *, inbox: bool, told: Mapping[Role, Cadence] | None = None) -> Cadence:
+        """Return how soon a role is told where nobody chose: in the inbox, or over any other channel.
+
+        `told` is what operators set in place of the type's own defaults.
+        """
+        told = self.defaults if told is None else told
+        if role not in told or role not in self.audience:
             return Cadence.OFF
-        return Cadence.INSTANT if inbox else self.defaults[role]
+        return Cadence.INSTANT if inbox else told[role]
 
 
 def _words(en: str, en_text: str, de: str, de_text: str) -> Words:

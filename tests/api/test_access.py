@@ -188,6 +188,9 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("DELETE", f"/notifications/channels/nch_{NOBODY}"): (Permission.BE_NOTIFIED, None),
     ("POST", f"/notifications/channels/nch_{NOBODY}/verify"): (Permission.BE_NOTIFIED, {"code": "000000"}),
     ("POST", f"/notifications/channels/nch_{NOBODY}/resend"): (Permission.BE_NOTIFIED, None),
+    ("GET", "/notifications/defaults"): (Permission.OPERATE, None),
+    ("PUT", "/notifications/defaults/some_type"): (Permission.OPERATE, {"roles": {}}),
+    ("DELETE", "/notifications/defaults/some_type"): (Permission.OPERATE, None),
     ("GET", "/webhook-endpoints"): (Permission.READ_WEBHOOKS, None),
     ("POST", "/webhook-endpoints"): (
         Permission.MANAGE_WEBHOOKS,
@@ -211,6 +214,7 @@ STAND_INS = {
     "2020-01": "{period}",
     "nobody": "{provider}",
     "some_action": "{action}",
+    "some_type": "{notification_type}",
     "deploys": "{entitlement}",
 }
 

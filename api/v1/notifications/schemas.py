@@ -11,8 +11,8 @@ from domain.errors import Invalid
 from domain.mail import LANGUAGES, MAX_ADDRESS, Formats
 from domain.notification.channel import INBOX, MAX_HOOK, ChannelKind
 from domain.notification.due import Cadence, Clock, Quiet, checked_quiet
-from domain.notification.preferences import Preferences
-from domain.notification.types import types_for, written
+from domain.notification.preferences import Defaults, Preferences
+from domain.notification.types import NotificationType, types_for, written
 from domain.spend.calendar import zone_of
 from models.notification import NotificationChannel, NotificationRow
 
@@ -213,4 +213,51 @@ class PreferencesView(ResponseModel):
                 )
                 for kind in types_for(role)
             ],
+        )
+
+
+#: How soon a role is told over mail and Slack; `inbox` is its inbox alone.
+Usual = Literal["inbox", "instant", "hourly", "daily", "weekly"]
+
+
+class DefaultsSet(RequestModel):
+    """How soon roles are told of a type where they chose nothing."""
+
+    roles: dict[Role, Usual] = Field(
+        description=(
+            "Role → how soon it is notified over mail and Slack; `inbox` for its inbox alone. Every role that is named "
+            "has it in the inbox at once. A role that is not named is not notified."
+        )
+    )
+
+    model_config = example(roles={"owner": "instant", "finance": "daily", "auditor": "inbox"})
+
+    @property
+    def told(self) -> dict[Role, Cadence]:
+        """How soon, with `off` for the inbox alone."""
+        return {role: Cadence.OFF if usual == INBOX else Cadence(usual) for role, usual in self.roles.items()}
+
+
+class DefaultsView(ResponseModel):
+    """How soon roles are told of a type where they chose nothing."""
+
+    type: str
+    description: str
+    must_reach: bool = Field(description="Somebody is always notified of it, so no role can be left out.")
+    audience: list[Role] = Field(description="The roles that can be notified.")
+    roles: dict[Role, Usual] = Field(description="As in `PUT`.")
+    changed: bool = Field(description="Whether an operator set them; if not, they are the product's own.")
+
+    @classmethod
+    def of(cls, kind: NotificationType, defaults: Defaults) -> Self:
+        """Show the defaults of a type, by those that operators set."""
+        told = defaults.get(kind.name, kind.defaults)
+        shown: dict[Role, Any] = {role: INBOX if told[role] is Cadence.OFF else told[role].value for role in told}
+        return cls(
+            type=kind.name,
+            description=kind.sentence,
+            must_reach=kind.must_reach,
+            audience=sorted(kind.audience),
+            roles=dict(sorted(shown.items())),
+            changed=kind.name in defaults,
         )

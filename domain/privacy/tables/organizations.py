@@ -163,6 +163,11 @@ TABLES: Mapping[str, Place] = {
         {IDENTIFIER: "org_id", CONTACT: "principal recipient", FREE_TEXT: "settings", TECHNICAL: "updated_at"},
         {CONTACT: DELETE, FREE_TEXT: DELETE},
     ),
+    "notification_defaults": Place(
+        "how soon people are told of something where they chose nothing",
+        "until operators undo it",
+        {TECHNICAL: "kind roles updated_at"},
+    ),
     "notifications": Place(
         "what a principal was told, when and over which channel",
         "as long as the case that it is about",

@@ -1,0 +1,62 @@
+"""How soon people are told of each type where they chose nothing, as operators set it."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from api.auth import require
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import Page
+from api.idempotency import Command, idempotency
+from api.v1.notifications.schemas import DefaultsSet, DefaultsView
+from domain.access import Actor, Permission
+from domain.errors import Invalid, NotFound
+from domain.notification.types import TYPES
+from repositories import notification as notifications
+from services import notification as service
+
+router = APIRouter(tags=["notification_defaults"])
+
+
+@router.get("/notifications/defaults", response_model=Page[DefaultsView])
+async def list_notification_defaults(deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> Page[DefaultsView]:
+    """List every type of notifications with how soon each role is told of it, where nobody chose. For operators."""
+    async with deps.session_for(actor) as session:
+        defaults = await notifications.defaults(session)
+    return Page(data=[DefaultsView.of(kind, defaults) for kind in TYPES])
+
+
+@router.put(
+    "/notifications/defaults/{notification_type}", response_model=DefaultsView, responses=errors(NotFound, Invalid)
+)
+async def set_notification_defaults(
+    notification_type: str,
+    body: DefaultsSet,
+    deps: DepsDep,
+    actor: Actor = require(Permission.OPERATE),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Set how soon each role is told of a type where nobody chose. What people chose themselves stays.
+
+    It holds for what happens from now on.
+    """
+
+    async def act() -> DefaultsView:
+        kind = service.type_named(notification_type)
+        async with deps.database.platform() as session:
+            await service.set_defaults(session, actor, kind.name, body.told, now=datetime.now(UTC))
+            return DefaultsView.of(kind, await notifications.defaults(session))
+
+    return await command.run(act)
+
+
+@router.delete("/notifications/defaults/{notification_type}", status_code=204, responses=errors(NotFound))
+async def reset_notification_defaults(
+    notification_type: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)
+) -> Response:
+    """Have a type go by the product's own defaults again."""
+    async with deps.database.platform() as session:
+        await service.reset_defaults(session, actor, notification_type)
+    return Response(status_code=204)
