@@ -310,6 +310,16 @@ def subscription_hold_key(subscription_id: str, cause: str, step: str) -> str:
     return bounded(f"subscription:{subscription_id}:hold:{step}:{cause}")
 
 
+def dispute_cause(event: str, payment_id: str, version: int) -> str:
+    """Name the event of a payment by which the credits of its bill are held, taken back or given again."""
+    return f"{event}:{payment_id}:{version}"
+
+
+def subscription_restore_key(subscription_id: str, cause: str, number: int) -> str:
+    """Return the key of a transfer that gives taken credits again, one of several; see `subscription_return_key`."""
+    return bounded(f"subscription:{subscription_id}:restore:{number}:{cause}")
+
+
 def subscription_tier_command(subscription_id: str, number: int) -> str:
     """Name the command by which an event of a subscription changes its organization's tier."""
     return bounded(f"subscription:{subscription_id}:tier:{number}")

@@ -5,20 +5,22 @@ from datetime import date, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import uuid_of
+from domain import accounts
+from domain.ids import dispute_cause, subscription_return_key, uuid_of
+from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.state import InvoiceStatus
 from domain.subscription.agenda import wakes_at
-from domain.subscription.refund import RestOfLot
+from domain.subscription.refund import LostCredits, RestOfLot
 from domain.subscription.state import Outcome, Subscription, SubscriptionStatus
 from ledger.invariants import Invariant
 from models.invoice import InvoiceRow
 from models.ledger_lot import LedgerLot
-from models.payment import PaymentRow
+from models.payment import PaymentEventRow, PaymentRow
 from models.subscription import (
     SubscriptionBill,
     SubscriptionEventRow,
@@ -246,6 +248,34 @@ async def rest_of_lots(session: AsyncSession, bill: SubscriptionBill) -> list[Re
     )
     return [
         RestOfLot(lot_id=id, free_minor=free, amount_minor=amount, paid_minor=paid) for id, free, amount, paid in found
+    ]
+
+
+async def lost_credits(session: AsyncSession, bill: SubscriptionBill) -> list[LostCredits]:
+    """Return what lost disputes of a bill's payment have taken back of its credits, and has not come back since.
+
+    The caller has locked the balance that the credits were on.
+    """
+    row = PaymentEventRow
+    losses = select(row.number).where(row.payment_id == bill.payment_id, row.kind == "dispute_lost")
+    causes = [dispute_cause("dispute_lost", str(bill.payment_id), number) for number in await session.scalars(losses)]
+    found = await session.execute(
+        text(
+            """
+            SELECT t.id, (SELECT sum(u.amount - u.returned)::bigint FROM ledger.lot_uses u WHERE u.transfer_id = t.id),
+                (SELECT coalesce(sum(abs(e.amount)), 0)::bigint FROM ledger.entries e
+                 JOIN ledger.accounts a ON a.id = e.account_id
+                 WHERE e.transfer_id = t.id AND a.path = :deferred)
+            FROM ledger.transfers t WHERE t.idempotency_key = ANY (:keys) ORDER BY t.id
+            """
+        ),
+        {
+            "keys": [subscription_return_key(bill.subscription_id, cause) for cause in causes],
+            "deferred": accounts.platform(SUBSCRIPTIONS, bill.currency).path,
+        },
+    )
+    return [
+        LostCredits(transfer_id=id, credits_minor=credits, cost_minor=cost) for id, credits, cost in found if credits
     ]
 
 

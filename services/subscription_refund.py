@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.accounts import Account
-from domain.ids import subscription_hold_key, subscription_return_key
+from domain.ids import subscription_hold_key, subscription_restore_key, subscription_return_key
 from domain.invoice.booking import Leg
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.lots import LotTerms
@@ -106,6 +106,38 @@ async def take_back(
     bill.granted_minor -= cost
     bill.returned_minor += cost
     await session.flush()
+
+
+async def restore(session: AsyncSession, bill: SubscriptionBill, *, cause: str, now: datetime) -> None:
+    """Give back the credits of a bill that lost disputes had taken, into their lots, because its invoice is paid again.
+
+    The caller holds the locks of the bill and of `touched`. `cause` makes it one.
+    """
+    ledger = Ledger(await driver_connection(session))
+    for number, lost in enumerate(await subscriptions.lost_credits(session, bill)):
+        back = refund.restored(lost, deferred_of(bill))
+        if not back.credits_minor:
+            continue
+        wallet, issuance = accounts.org_credits(bill.org_id), accounts.platform("credit_issuance", CREDIT)
+        names = (SUBSCRIPTIONS, REVENUE, "revenue/credits")
+        deferred, accrued, earned = (accounts.platform(name, bill.currency) for name in names)
+        legs = [
+            Posting(issuance, wallet, back.credits_minor, lots=LotTerms(returns=lost.transfer_id)),
+            Posting(deferred, earned, back.unearned_minor),
+            Posting(accrued, earned, back.earned_minor),
+        ]
+        await ledger.post_compound(
+            key=subscription_restore_key(bill.subscription_id, cause, number),
+            kind="subscription.restored",
+            postings=[leg for leg in legs if leg.amount_minor],
+            reference=bill.subscription_id,
+            org_id=bill.org_id,
+            effective_at=now,
+        )
+        bill.granted_minor += back.cost_minor
+        bill.returned_minor -= back.cost_minor
+        bill.accrued_minor -= back.earned_minor
+        await session.flush()
 
 
 async def _end_hold(

@@ -30,6 +30,38 @@ class RestOfLot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LostCredits:
+    """Credits of a bill that a lost dispute took back by one transfer, and what they cost, in the bill's currency."""
+
+    transfer_id: UUID
+    credits_minor: int
+    cost_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What comes back of lost credits: their cost is taken from what is not earned yet, and then from revenue."""
+
+    credits_minor: int
+    unearned_minor: int
+    earned_minor: int
+
+    @property
+    def cost_minor(self) -> int:
+        """What the credits cost that come back."""
+        return self.unearned_minor + self.earned_minor
+
+
+def restored(lost: LostCredits, deferred: Deferred) -> Restored:
+    """Return what comes back of lost credits: no more than the bill still stands for after its credit notes."""
+    unearned = min(lost.cost_minor, deferred.left_minor)
+    earned = min(lost.cost_minor - unearned, deferred.accrued_minor)
+    cost = unearned + earned
+    credits = lost.credits_minor if cost == lost.cost_minor else lost.credits_minor * cost // lost.cost_minor
+    return Restored(credits_minor=credits, unearned_minor=unearned, earned_minor=earned)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
     """From where a credit note's net amount is taken: not earned yet, counted as earned, and the rest by rounding."""
 

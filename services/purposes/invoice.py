@@ -10,9 +10,10 @@ from contracts.payment import PaymentEvent
 from domain.access import Actor
 from domain.accounts import Account
 from domain.credit_note import ExceedsRemainder
+from domain.ids import dispute_cause
 from domain.invoice import booking as invoice_booking
 from domain.invoice.booking import Part
-from domain.invoice.state import InvoiceBalance, PausedFor, WrongInvoiceState, changed, require_payable
+from domain.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor, WrongInvoiceState, changed, require_payable
 from domain.payable import HoldBack
 from domain.payment import booking, invoicing
 from domain.payment.commands import RefundExceeds
@@ -89,10 +90,12 @@ class InvoiceShare:
             )
             if self._is_credited(event) and reopened is not None:
                 await self._credit(session, event)
-        cause = f"{event.event}:{event.payment.terms.payment_id}:{event.payment.version}"
+        cause = dispute_cause(event.event, event.payment.terms.payment_id, event.payment.version)
         if self.bill is not None and event.event in LOST:
             await subscription_refund.take_back(session, self.bill, cause=cause, now=event.at)
         elif self.bill is not None and event.event in DISPUTED:
+            if event.event == "dispute_reinstated" and self._is_paid_again():
+                await subscription_refund.restore(session, self.bill, cause=cause, now=event.at)
             disputed = event.payment.is_disputed
             await subscription_refund.follow_dispute(
                 session, self.bill, is_disputed=disputed, cause=cause, now=event.at
@@ -107,6 +110,10 @@ class InvoiceShare:
             *subscription_refund.touched(self.bill),
             *(account for leg in booked for account in (leg.source, leg.destination)),
         ]
+
+    def _is_paid_again(self) -> bool:
+        """Tell whether the event has paid the rest of the invoice; money that is owed nowhere is the organization's."""
+        return self.now.paid_minor > self.before.paid_minor and self.now.status is InvoiceStatus.PAID
 
     def _is_credited(self, event: PaymentEvent) -> bool:
         return bool(event.details.get("credit_note")) or (self.bill is not None and event.event == REFUND)

@@ -14,10 +14,11 @@ from ledger.gateway import Ledger
 from models.subscription import SubscriptionBill
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
+from services import credit_note
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
 from tests.support.locks import somebody_waits
-from tests.support.mirrored_bills import paid, spent, use
+from tests.support.mirrored_bills import KIM, Mirrored, paid, spent, use
 from tests.support.proving import prove_about
 from tests.support.subscription_books import Subscribed
 
@@ -182,3 +183,55 @@ async def test_credits_that_are_spent_while_a_dispute_opens_are_used_or_held_and
         await somebody_waits(database)
     await opening
     assert await credits(one) == (0, 250)
+
+
+async def won_after_all(made: Mirrored, ref: str) -> None:
+    made.there.appeal(ref)
+    await made.look()
+    made.there.close_dispute(ref, won=True)
+    await made.look()
+
+
+async def test_dispute_that_is_won_after_it_was_lost_gives_the_credits_back_once_the_bill_is_paid_whole(
+    database: Database,
+) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    first, second = made.there.dispute(1_000), made.there.dispute(1_900)
+    await made.look()
+    for ref in (first, second):
+        made.there.close_dispute(ref, won=False)
+        await made.look()
+    (row,) = await one.rows(SubscriptionBill)
+    assert (await credits(one), row.returned_minor) == ((0, 0), 2_320)
+    await won_after_all(made, first)
+    # A part of the bill is due, as it was when the other dispute was lost.
+    assert await credits(one) == (0, 0)
+    await won_after_all(made, second)
+    (row,) = await one.rows(SubscriptionBill)
+    assert (await credits(one), row.granted_minor, row.returned_minor) == ((400, 0), 2_900, 0)
+    await made.look()
+    assert await credits(one) == (400, 0)
+    # They are the bill's as before: another dispute holds them, and takes them when it is lost.
+    made.there.dispute_again(second)
+    await made.look()
+    assert await credits(one) == (0, 400)
+    made.there.close_dispute(second, won=False)
+    await made.look()
+    assert await credits(one) == (0, 0)
+
+
+async def test_part_of_a_bill_that_was_credited_meanwhile_brings_no_credits_back(database: Database) -> None:
+    one, made = await paid(database)
+    ref = made.there.dispute()
+    await made.look()
+    made.there.close_dispute(ref, won=False)
+    await made.look()
+    (bill,) = await one.rows(SubscriptionBill)
+    async with database.platform() as session:
+        await credit_note.issue(
+            session, KIM, bill.invoice_id, amount_minor=1_450, reason="Half of it", command_id=new_id("cmd"), now=NOW
+        )
+    await won_after_all(made, ref)
+    (row,) = await one.rows(SubscriptionBill)
+    assert (await credits(one), row.granted_minor, row.credited_minor) == ((250, 0), 1_450, 1_450)

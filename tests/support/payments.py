@@ -197,6 +197,11 @@ class Account:
             self.disputes[ref] = replace(dispute, status=DisputeStatus.UNDER_REVIEW)
             self._move(line, BalanceTransactionKind.DISPUTE, -dispute.amount_minor, ref=ref)
 
+    def appeal(self, ref: str) -> None:
+        """Have a dispute that was lost looked at again."""
+        if self.disputes[ref].status is DisputeStatus.LOST:
+            self.disputes[ref] = replace(self.disputes[ref], status=DisputeStatus.UNDER_REVIEW)
+
     def close_dispute(self, ref: str, *, won: bool) -> None:
         dispute = self.disputes[ref]
         if dispute.status in {DisputeStatus.WON, DisputeStatus.LOST}:

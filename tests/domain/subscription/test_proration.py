@@ -5,14 +5,17 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from math import floor
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.plan import Interval, PlanPrice
+from domain.subscription.accrual import Deferred
 from domain.subscription.commands import SubscriptionRefused, preview, terms_of
 from domain.subscription.proration import part_of, refundable_minor
+from domain.subscription.refund import LostCredits, restored
 from domain.subscription.snapshot import BillReason
 from domain.subscription.state import ChangeKind, Terms
 from tests.domain.subscription.building import (
@@ -213,3 +216,24 @@ def test_change_to_what_one_has_is_refused() -> None:
         preview(active("starter"), PLANS, terms("starter"), 1, START)
     assert caught.value.error_code == "subscription.same_plan"
     assert MONTH.months == 1
+
+
+@pytest.mark.parametrize(
+    ("accrued", "credited", "credits", "unearned", "earned"),
+    [(0, 0, 400, 2_320, 0), (2_000, 0, 400, 320, 2_000), (2_320, 0, 400, 0, 2_320), (1_000, 1_160, 200, 160, 1_000)],
+)
+def test_credits_that_come_back_take_their_price_from_where_it_went(
+    accrued: int, credited: int, credits: int, unearned: int, earned: int
+) -> None:
+    """400 of 500 credits of a bill of 29.00 were lost; 100 had been used."""
+    lost = LostCredits(transfer_id=UUID(int=1), credits_minor=400, cost_minor=2_320)
+    deferred = Deferred(
+        amount_minor=2_900,
+        period=month(0),
+        for_credits=True,
+        granted_minor=580,
+        accrued_minor=accrued,
+        credited_minor=credited,
+    )
+    found = restored(lost, deferred)
+    assert (found.credits_minor, found.unearned_minor, found.earned_minor) == (credits, unearned, earned)
