@@ -50,6 +50,7 @@ from models.payment import PaymentRow
 from repositories import escrow as escrows
 from repositories import payment as payments
 from repositories import payment_command
+from repositories.listing import Wanted
 from runtime import reach
 from runtime.database import Database
 from runtime.interceptors import domain_error_from
@@ -254,9 +255,14 @@ class ProbeActivities:
             left = [
                 escrows.state_of(row)
                 for status in _UNDER_WAY
-                for row in await escrows.page(
-                    session, status=status.value, org_id=parties[0].org_id, after=None, limit=LATEST
-                )
+                for row in (
+                    await escrows.page(
+                        session,
+                        Wanted(org_id=parties[0].org_id, statuses=(status.value,)),
+                        after=None,
+                        limit=LATEST,
+                    )
+                ).rows
             ]
         for escrow in left:
             await self._end(escrow, parties)
@@ -290,8 +296,8 @@ class ProbeActivities:
     async def _bring_back(self, party: Party) -> int:
         """Cancel or give back an organization's payments, and return how many that were."""
         async with self._database.platform() as session:
-            rows = await payments.page(session, org_id=party.org_id, after=None, limit=LATEST)
-        left = [payments.state_of(row) for row in rows]
+            found = await payments.page(session, Wanted(org_id=party.org_id), after=None, limit=LATEST)
+        left = [payments.state_of(row) for row in found.rows]
         left = [paid for paid in left if paid.status in _RECEIVED or paid.status in AWAITING]
         for paid in left:
             if paid.status in _RECEIVED:

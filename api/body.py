@@ -235,7 +235,7 @@ class StrictRoute(APIRoute):
         asks_for_key = _asks_for_key(self.dependant)
         takes_body = bool((self.methods or set()) & {"POST", "PUT", "PATCH"})
         lines = getattr(self.endpoint, "takes_lines", False)
-        known = frozenset(query_names(self.dependant))
+        known = dict(query_names(self.dependant))
         directly = self._directly(handler) if getattr(self.endpoint, "called_directly", False) else handler
         plainly: Plainly | None = getattr(self.endpoint, "answered_plainly", None)
 

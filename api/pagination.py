@@ -55,7 +55,7 @@ def decode_cursor(cursor: str, kind: str, *types: type) -> list[Any]:
 
 def bad_cursor() -> Invalid:
     """Return the refusal of a cursor."""
-    return Invalid("The cursor does not belong to this list.", extra={"field": "cursor"})
+    return Invalid("The cursor does not belong to this list and its filters.", extra={"field": "cursor"})
 
 
 def id_cursor(cursor: str | None, prefix: str) -> str | None:

@@ -1,13 +1,14 @@
 """What is checked of path and query parameters before an operation sees them.
 
 A query parameter that the operation does not know is refused: ignored in silence, a filter that is misspelt or not
-there would answer with what nobody asked for. Each is given once. A path that holds what PostgreSQL cannot store
-names nothing.
+there would answer with what nobody asked for. Each is given once, unless it takes several values. A path that holds
+what PostgreSQL cannot store names nothing.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from fastapi._compat import field_annotation_is_sequence
 from fastapi.dependencies.models import Dependant
 from starlette.datastructures import QueryParams
 
@@ -19,14 +20,17 @@ _MAX_LISTED = 50
 _MAX_NAME = 200
 
 
-def query_names(dependant: Dependant) -> Iterator[str]:
-    """Return the query parameters that an operation and what it depends on take; `name[]` for all of `name[…]`."""
+def query_names(dependant: Dependant) -> Iterator[tuple[str, bool]]:
+    """Return the query parameters that an operation and what it depends on take, and whether each takes several.
+
+    `name[]` stands for all of `name[…]`.
+    """
     for field in dependant.query_params:
-        yield field.alias
+        yield field.alias, field_annotation_is_sequence(field.field_info.annotation)
     for part in dependant.dependencies:
         family = getattr(part.call, "query_family", None)
         if family is not None:
-            yield f"{family}[]"
+            yield f"{family}[]", False
         yield from query_names(part)
 
 
@@ -40,7 +44,7 @@ def check_path(parameters: Mapping[str, str]) -> None:
         raise NotFound("This path does not exist.")
 
 
-def check_query(query: QueryParams, known: frozenset[str]) -> None:
+def check_query(query: QueryParams, known: Mapping[str, bool]) -> None:
     """Refuse a query that the operation would not read as it is meant.
 
     Raises:
@@ -50,9 +54,9 @@ def check_query(query: QueryParams, known: frozenset[str]) -> None:
     for name, times in Counter(name for name, _ in query.multi_items()).items():
         if name not in known and not (name.endswith("]") and f"{name.partition('[')[0]}[]" in known):
             faults[name] = "Unknown parameter."
-        elif times > 1:
+        elif times > 1 and not known.get(name, False):
             faults[name] = "Given more than once."
-        elif not is_holdable(query[name]):
+        elif not all(map(is_holdable, query.getlist(name))):
             faults[name] = "NUL and unpaired surrogates are not allowed here."
     if faults:
         listed = [{"field": name[:_MAX_NAME], "message": message} for name, message in faults.items()][:_MAX_LISTED]

@@ -36,6 +36,7 @@ from domain.ids import (
     subscription_workflow_id,
 )
 from repositories import escrow, invoice_collection, payment, payout, subscription
+from repositories.listing import Wanted
 from runtime import reach
 from runtime.codec import SealedPayloadError
 from runtime.database import Database
@@ -127,9 +128,9 @@ async def require_books(client: Client, database: Database) -> None:
         RPCError: Temporal does not answer.
     """
     async with database.platform() as session:
-        if await escrow.page(session, status=None, org_id=None, after=None, limit=1):
+        if (await escrow.page(session, Wanted(), after=None, limit=1)).rows:
             return
-        if await payment.page(session, org_id=None, after=None, limit=1):
+        if (await payment.page(session, Wanted(), after=None, limit=1)).rows:
             return
     open_runs = 'WorkflowType IN ("escrow", "payment", "payout", "subscription") AND ExecutionStatus = "Running"'
     async for _ in client.list_workflows(open_runs, limit=1):

@@ -28,6 +28,8 @@ class AuditEntry(Base):
         Index("ix_audit_log_action_id", "action", "id"),
         Index("ix_audit_log_target_id", "target", "id"),
         Index("ix_audit_log_org_id", "org_id", "id"),
+        Index("ix_audit_log_at", text("timezone('UTC'::text, at)")),
+        Index("ix_audit_log_org_id_at", "org_id", "at"),
         Index("ix_audit_log_org_id_action_id", "org_id", "action", "id"),
         Index("ix_audit_log_org_id_target_id", "org_id", "target", "id"),
         # What an organization did elsewhere; what it did at home is found by `org_id`.

@@ -24,7 +24,10 @@ class PayoutRow(Base):
     __tablename__ = "payouts"
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount"),
-        Index("ix_payouts_org_id_id", "org_id", "id"),
+        Index("ix_payouts_created_at_id", "created_at", "id"),
+        Index("ix_payouts_org_id_created_at_id", "org_id", "created_at", "id"),
+        Index("ix_payouts_status_created_at_id", "status", "created_at", "id"),
+        Index("ix_payouts_org_id_status_created_at_id", "org_id", "status", "created_at", "id"),
         Index("ix_payouts_wake_at", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
         Index("uq_payouts_provider_transfer_ref", "provider", "transfer_ref", unique=True),
     )

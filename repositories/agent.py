@@ -5,11 +5,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
-from domain.metadata import EVERYTHING, Wanted
 from models.agent import Agent
 from repositories import marketplace, metadata
 from repositories.command import add_once, refuse_other
-from repositories.listing import Part, newest
+from repositories.listing import Found, Listing, Part, Position, Wanted
 
 MISSING = "There is no such agent."
 _ASKED = ("org_id", "created_by")
@@ -66,32 +65,28 @@ async def categorise(session: AsyncSession, agent: Agent, category: str | None) 
     await marketplace.categorise(session, agent.id, category)
 
 
+_LIST = Listing(of=Agent, order=[Agent.id], prefix="agt", searched=("name",))
+
+
 async def page(
-    session: AsyncSession,
-    *,
-    viewer: str | None,
-    org_id: str | None,
-    wanted: Wanted = EVERYTHING,
-    before: str | None,
-    limit: int,
-) -> list[Agent]:
-    """List agents, newest first: those of `org_id`, or all that the session may see.
+    session: AsyncSession, wanted: Wanted, *, viewer: str | None, after: Position | None, limit: int
+) -> Found[Agent]:
+    """Return a page of agents, newest first: those of an organization, or all that the session may see.
 
     `viewer` is the organization that the session works for, null for the platform. It sees its own agents, and of
     others the public ones.
     """
     # Written out, because no plan for any visibility uses the index of the public ones.
-    public = Agent.visibility == literal_column("'public'")
+    public, org_id = Agent.visibility == literal_column("'public'"), wanted.org_id
     parts: list[Part] = [() if org_id is None else (Agent.org_id == org_id,)]
-    if viewer is not None and org_id is None and wanted:
+    if viewer is not None and org_id is None and wanted.written:
         # Of others nobody has written anything that it could see.
         parts = [(Agent.org_id == viewer,)]
     elif viewer is not None and org_id is None:
         parts = [(Agent.org_id == viewer,), (public,)]
     elif viewer not in {None, org_id}:
         parts = [(Agent.org_id == org_id, public)]
-    if wanted:
+    if wanted.written:
         owner = viewer or org_id
-        parts = [(*part, *metadata.narrowed(Agent.id, "agt", owner, wanted)) for part in parts]
-    position = None if before is None else (before,)
-    return list(await session.scalars(newest(Agent, parts, [Agent.id], after=position, limit=limit)))
+        parts = [(*part, *metadata.narrowed(Agent.id, "agt", owner, wanted.written)) for part in parts]
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit)

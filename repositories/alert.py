@@ -20,7 +20,7 @@ from domain.ids import is_id, uuid_id
 from models.alert import Alert
 from models.marketplace import MarketplacePurchase
 from models.payment import PaymentRow
-from repositories.listing import Part, newest
+from repositories.listing import Found, Listing, Part, Position, Wanted
 from repositories.together import Writes
 
 #: Who closes an alert whose case is over by what was booked.
@@ -161,34 +161,33 @@ async def find(session: AsyncSession, alert_id: str, *, lock: bool = False) -> A
     return await session.get(Alert, alert_id, with_for_update=lock or None, populate_existing=True)
 
 
+_LIST = Listing(of=Alert, order=[Alert.id], prefix="alr", searched=("kind", "subject", "detail"))
+
+
 async def page(
     session: AsyncSession,
+    wanted: Wanted,
     *,
     open_only: bool,
-    status: AlertStatus | None = None,
     by_organization: bool = False,
-    org_id: str | None = None,
-    kind: str | None = None,
-    subject: str | None = None,
-    before: str | None,
+    after: Position | None = None,
     limit: int,
-) -> list[Alert]:
-    """List alerts that the session may see, newest first; those of no named organization only if for operators.
+) -> Found[Alert]:
+    """Return a page of the alerts that the session may see, newest first.
 
-    What is open for an organization, asked by itself, is what neither it nor an operator has acknowledged.
+    Those of no named organization only if for operators. What is open for an organization, asked by itself, is what
+    neither it nor an operator has acknowledged.
     """
-    asked = ((Alert.org_id, org_id), (Alert.kind, kind), (Alert.subject, subject))
-    part: Part = tuple(column == wanted for column, wanted in asked if wanted is not None)
-    if org_id is None:
-        part = (*part, Alert.for_operators.is_(True))
+    served = ("kind", "subject")
+    part: Part = tuple(getattr(Alert, name) == wanted.equal[name] for name in served if name in wanted.equal)
+    part = (*part, Alert.for_operators.is_(True) if wanted.org_id is None else Alert.org_id == wanted.org_id)
     if open_only:
         part = (*part, Alert.acknowledged_at.is_(None))
     if open_only and by_organization:
         part = (*part, Alert.org_acknowledged_at.is_(None))
-    if status is not None:
-        part = (*part, *_is(status, by_organization=by_organization))
-    position = None if before is None else (before,)
-    return list(await session.scalars(newest(Alert, [part], [Alert.id], after=position, limit=limit)))
+    states = [_is(AlertStatus(status), by_organization=by_organization) for status in wanted.statuses] or [()]
+    parts = [(*part, *state) for state in states]
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=served)
 
 
 async def acknowledge(

@@ -14,7 +14,7 @@ from domain.errors import Conflict, IdempotencyConflict, NotFound
 from domain.ids import is_id
 from models.api_key import ApiKey
 from repositories.command import lock_command, refuse_other
-from repositories.listing import Part, newest
+from repositories.listing import Found, Listing, Part, Position, Wanted
 
 #: PostgreSQL's channel on which every change of a key is announced, with the key's id.
 CHANNEL = "bursar_api_keys"
@@ -172,12 +172,14 @@ async def revoke(session: AsyncSession, key_id: str) -> bool:
     return (await session.scalars(statement)).one_or_none() is not None
 
 
+_LIST = Listing(of=ApiKey, order=[ApiKey.id], prefix="key", searched=("principal",))
+
+
 async def page(
-    session: AsyncSession, *, org_id: str | None, active_only: bool, before: str | None, limit: int
-) -> list[ApiKey]:
-    """List keys that the session may see, newest first."""
-    part: Part = () if org_id is None else (ApiKey.org_id == org_id,)
+    session: AsyncSession, wanted: Wanted, *, active_only: bool, after: Position | None, limit: int
+) -> Found[ApiKey]:
+    """Return a page of the keys that the session may see, newest first."""
+    part: Part = () if wanted.org_id is None else (ApiKey.org_id == wanted.org_id,)
     if active_only:
         part = (*part, ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
-    position = None if before is None else (before,)
-    return list(await session.scalars(newest(ApiKey, [part], [ApiKey.id], after=position, limit=limit)))
+    return await _LIST.page(session, wanted, [part], after=after, limit=limit)

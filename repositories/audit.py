@@ -1,14 +1,15 @@
 """The audit trail: one entry for each privileged act, in the act's own transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import ColumnElement, DateTime, insert, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
 from models.audit import AuditEntry
-from repositories.listing import Part, newest
+from repositories.listing import Found, Listing, Part, Position, Wanted, fixed
 from repositories.together import Writes
 
 
@@ -37,25 +38,48 @@ async def record(
     )
 
 
-async def page(
-    session: AsyncSession,
-    *,
-    org_id: str | None,
-    action: str | None,
-    target: str | None,
-    before: int | None,
-    limit: int,
-) -> Sequence[AuditEntry]:
-    """List entries, newest first, that the session may see.
+_LIST = Listing(of=AuditEntry, order=[AuditEntry.id], created="at", searched=("principal", "action", "target"))
+#: No transaction is open for so long: what was numbered before it began is older.
+_LONGEST = timedelta(hours=1)
+#: The time without an organization, in words that only the index over all of them knows: the planner would look there
+#: for the entries of one, too.
+_AT: ColumnElement[datetime] = literal_column(
+    f"timezone('UTC', {AuditEntry.__tablename__}.at)", DateTime(timezone=False)
+)
 
-    `org_id` finds what concerns an organization and what its principals did; `before` is the id that the last page
-    ended with.
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[AuditEntry]:
+    """Return a page of the entries that the session may see, newest first.
+
+    `org_id` finds what concerns an organization and what its principals did.
     """
-    asked = ((AuditEntry.action, action), (AuditEntry.target, target))
-    part = tuple(column == wanted for column, wanted in asked if wanted is not None)
+    served, org_id = ("action", "target"), wanted.org_id
+    part: Part = tuple(getattr(AuditEntry, name) == wanted.equal[name] for name in served if name in wanted.equal)
+    part = (*part, *await _between(session, wanted))
     parts: list[Part] = [part]
     if org_id is not None:
         elsewhere = AuditEntry.org_id.is_distinct_from(AuditEntry.actor_org_id)
         parts = [(AuditEntry.org_id == org_id, *part), (AuditEntry.actor_org_id == org_id, elsewhere, *part)]
-    position = None if before is None else (before,)
-    return (await session.scalars(newest(AuditEntry, parts, [AuditEntry.id], after=position, limit=limit))).all()
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=served)
+
+
+async def _between(session: AsyncSession, wanted: Wanted) -> Part:
+    """Return between which numbers the entries of a range of time lie.
+
+    An entry has its number when it is written, and the time at which its transaction began. For an organization these
+    are the numbers of entries that concern it: without one on that side of the range, there is no bound.
+    """
+    part, number = list[ColumnElement[bool]](), select(AuditEntry.id)
+    at: ColumnElement[datetime] = _AT
+    zone: tzinfo | None = None
+    if wanted.org_id is not None:
+        number, at, zone = number.where(AuditEntry.org_id == wanted.org_id), AuditEntry.at.expression, UTC
+    if wanted.since is not None:
+        since = (wanted.since - _LONGEST).astimezone(UTC).replace(tzinfo=zone)
+        older = await session.scalar(number.where(at < since).order_by(at.desc()).limit(fixed(1)))
+        part += [] if older is None else [AuditEntry.id > older]
+    if wanted.until is not None:
+        until = (wanted.until + _LONGEST).astimezone(UTC).replace(tzinfo=zone)
+        newer = await session.scalar(number.where(at >= until).order_by(at).limit(fixed(1)))
+        part += [] if newer is None else [AuditEntry.id < newer]
+    return tuple(part)

@@ -1,6 +1,5 @@
 """Statements about chargebacks, each read with the payment that it is about."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -10,10 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.payment.state import Dispute, Payment
 from models.chargeback import ChargebackRow
 from models.payment import PaymentRow
-from repositories.listing import newest
+from repositories.listing import Listing, Part, Position, Wanted, each
 from repositories.together import Writes
-
-Position = tuple[datetime, str]
 
 
 async def get(session: AsyncSession, dispute_id: str) -> tuple[ChargebackRow, PaymentRow] | None:
@@ -23,17 +20,25 @@ async def get(session: AsyncSession, dispute_id: str) -> tuple[ChargebackRow, Pa
     return None if found is None else (found[0], found[1])
 
 
+_LIST = Listing(
+    of=ChargebackRow,
+    order=[ChargebackRow.opened_at, ChargebackRow.id],
+    created="opened_at",
+    amount="amount_minor",
+    searched=("ref", "reason"),
+)
+
+
 async def page(
-    session: AsyncSession, *, org_id: str | None, status: str | None, after: Position | None, limit: int
-) -> Sequence[tuple[ChargebackRow, PaymentRow]]:
-    """Return up to `limit` chargebacks that the session may see, opened last first, from the position on."""
-    asked = ((ChargebackRow.org_id, org_id), (ChargebackRow.status, status))
-    part = tuple(column == wanted for column, wanted in asked if wanted is not None)
-    order = [ChargebackRow.opened_at, ChargebackRow.id]
-    disputes = (await session.scalars(newest(ChargebackRow, [part], order, after=after, limit=limit))).all()
-    about = select(PaymentRow).where(PaymentRow.id.in_({dispute.payment_id for dispute in disputes}))
+    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
+) -> tuple[list[tuple[ChargebackRow, PaymentRow]], Position | None]:
+    """Return a page of the chargebacks that the session may see, opened last first, and where the next one begins."""
+    whose: Part = () if wanted.org_id is None else (ChargebackRow.org_id == wanted.org_id,)
+    parts = [(*whose, *part) for part in each(ChargebackRow.status, wanted.statuses)]
+    found = await _LIST.page(session, wanted, parts, after=after, limit=limit)
+    about = select(PaymentRow).where(PaymentRow.id.in_({dispute.payment_id for dispute in found.rows}))
     payments = {payment.id: payment for payment in await session.scalars(about)}
-    return [(dispute, payments[dispute.payment_id]) for dispute in disputes]
+    return [(dispute, payments[dispute.payment_id]) for dispute in found.rows], found.following
 
 
 async def write(session: Writes, payment: Payment, dispute: Dispute, at: datetime) -> None:

@@ -16,7 +16,7 @@ from domain.escrow.state import Milestone
 from domain.ids import escrow_id_of, is_id
 from models.contract import Contract, ContractParty
 from repositories.command import add_once
-from repositories.listing import Part, newest, newest_keys
+from repositories.listing import Found, Listing, Part, Position, Wanted
 
 MISSING = "There is no such contract."
 
@@ -124,32 +124,26 @@ async def accept(session: AsyncSession, contract: Contract, *, by: str, at: date
     await session.flush()
 
 
-async def page(
-    session: AsyncSession,
-    *,
-    agent_id: str | None,
-    org_id: str | None,
-    status: ContractStatus | None = None,
-    before: str | None,
-    limit: int,
-) -> list[Contract]:
-    """List contracts, newest first.
+_LIST = Listing(of=Contract, order=[Contract.id], prefix="ctr", amount="price_minor", searched=("title",))
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Contract]:
+    """Return a page of contracts, newest first.
 
     `org_id` finds those that it pays, is paid by or signs for; a tenant's session names its own.
     """
-    position = None if before is None else (before,)
-    if org_id is None:
-        part = (*_of_agent(Contract.agent_id, agent_id), *_in_state(status))
-        query = newest(Contract, [part], [Contract.id], after=position, limit=limit)
-    else:
-        agent = _of_agent(ContractParty.agent_id, agent_id)
-        part = (ContractParty.org_id == org_id, *agent, *_of_party_in_state(status))
-        chosen = newest_keys([part], [ContractParty.contract_id], after=position, limit=limit)
-        query = select(Contract).join(chosen, Contract.id == chosen.c.contract_id).order_by(Contract.id.desc())
-    return list(await session.scalars(query))
+    states = [ContractStatus(status) for status in wanted.statuses] if wanted.statuses else [None]
+    agent_id, served = wanted.equal.get("agent_id"), ["agent_id"]
+    if wanted.org_id is None:
+        parts: list[Part] = [(*_of_agent(Contract.agent_id, agent_id), *_in_state(state)) for state in states]
+        return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=served)
+    whose = (ContractParty.org_id == wanted.org_id, *_of_agent(ContractParty.agent_id, agent_id))
+    parts = [(*whose, *_of_party_in_state(state)) for state in states]
+    keys = ContractParty.contract_id
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=served, keys=keys)
 
 
-def _of_agent(column: InstrumentedAttribute[str], agent_id: str | None) -> Part:
+def _of_agent(column: InstrumentedAttribute[str], agent_id: object) -> Part:
     return () if agent_id is None else (column == agent_id,)
 
 

@@ -1,6 +1,5 @@
 """Credit lots: the record of each grant."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -11,7 +10,7 @@ from domain.credits import GrantSource
 from ledger.invariants import Invariant
 from models.credit_lot import CreditLot
 from repositories import command
-from repositories.listing import newest
+from repositories.listing import Found, Listing, Part, Position, Wanted
 
 _ASKED = ("org_id", "source", "amount_minor", "expires_at", "note", "created_by")
 _COLUMNS = tuple(column.key for column in CreditLot.__table__.columns if column.key != "created_at")
@@ -30,11 +29,13 @@ async def made_before(session: AsyncSession, lot: CreditLot) -> CreditLot | None
     return await command.made_before(session, lot, _ASKED)
 
 
-async def page(session: AsyncSession, *, org_id: str | None, after: str | None, limit: int) -> Sequence[CreditLot]:
-    """Return up to `limit` lots that the session may see, newest first, older than the id `after`."""
-    part = () if org_id is None else (CreditLot.org_id == org_id,)
-    position = None if after is None else (after,)
-    return (await session.scalars(newest(CreditLot, [part], [CreditLot.id], after=position, limit=limit))).all()
+_LIST = Listing(of=CreditLot, order=[CreditLot.id], prefix="lot", amount="amount_minor", searched=("note",))
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[CreditLot]:
+    """Return a page of the grants that the session may see, newest first."""
+    part: Part = () if wanted.org_id is None else (CreditLot.org_id == wanted.org_id,)
+    return await _LIST.page(session, wanted, [part], after=after, limit=limit)
 
 
 async def lock_grants(session: AsyncSession, org_id: str) -> None:

@@ -21,7 +21,7 @@ from ledger.invariants import Invariant
 from models.escrow import EscrowEventRow, EscrowParty, EscrowRow
 from repositories import alert, escrow_notice
 from repositories import event as outbox
-from repositories.listing import newest, newest_keys
+from repositories.listing import Found, Listing, Part, Position, Wanted, each
 
 _STATE: TypeAdapter[Escrow] = TypeAdapter(Escrow)
 
@@ -192,22 +192,25 @@ async def count_events(session: AsyncSession, escrow_id: str, kind: str, command
     return count, done
 
 
-async def page(
-    session: AsyncSession, *, status: str | None, org_id: str | None, after: str | None, limit: int
-) -> Sequence[EscrowRow]:
-    """Return up to `limit` escrows, newest first, older than the id `after`.
+_LIST = Listing(of=EscrowRow, order=[EscrowRow.id], prefix="esc", is_late=True, amount="amount_minor")
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[EscrowRow]:
+    """Return a page of escrows, newest first.
 
     `org_id` finds those that it pays, is paid by or signs for; a tenant's session names its own.
     """
-    position = None if after is None else (after,)
-    if org_id is None:
-        part = () if status is None else (EscrowRow.status == status,)
-        query = newest(EscrowRow, [part], [EscrowRow.id], after=position, limit=limit)
-    else:
-        part = (EscrowParty.org_id == org_id, *(() if status is None else (EscrowParty.status == status,)))
-        chosen = newest_keys([part], [EscrowParty.escrow_id], after=position, limit=limit)
-        query = select(EscrowRow).join(chosen, EscrowRow.id == chosen.c.escrow_id).order_by(EscrowRow.id.desc())
-    return (await session.scalars(query)).all()
+    if "contract_id" in wanted.equal:
+        part: Part = (EscrowRow.contract_id == wanted.equal["contract_id"],)
+        if wanted.org_id is not None:
+            of_party = select(EscrowParty.escrow_id).where(EscrowParty.org_id == wanted.org_id)
+            part = (*part, EscrowRow.id.in_(of_party))
+        part = (*part, *(() if not wanted.statuses else (EscrowRow.status.in_(wanted.statuses),)))
+        return await _LIST.page(session, wanted, [part], after=after, limit=limit, served=["contract_id"])
+    if wanted.org_id is None:
+        return await _LIST.page(session, wanted, each(EscrowRow.status, wanted.statuses), after=after, limit=limit)
+    parts = [(EscrowParty.org_id == wanted.org_id, *part) for part in each(EscrowParty.status, wanted.statuses)]
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit, keys=EscrowParty.escrow_id)
 
 
 async def overdue(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[EscrowRow]:

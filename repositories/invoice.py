@@ -25,7 +25,7 @@ from ledger.errors import translated
 from models.invoice import InvoicePayment, InvoiceRow, NumberSequence
 from repositories import command
 from repositories.invoice_line import discounts_of, lines_of
-from repositories.listing import newest
+from repositories.listing import Found, Listing, Part, Position, Wanted, each
 
 MISSING = "There is no such invoice."
 _ASKED = ("org_id", "currency", "note", "created_by", "includes_tax", "applies_credits")
@@ -266,18 +266,22 @@ async def made_by(session: AsyncSession, command_id: str) -> InvoiceRow:
     return (await session.scalars(select(InvoiceRow).where(InvoiceRow.command_id == command_id))).one()
 
 
-async def page(
-    session: AsyncSession, *, org_id: str | None, status: str | None, after: str | None, limit: int
-) -> Sequence[InvoiceRow]:
-    """Return up to `limit` invoices that the session may see, newest first, older than the id `after`.
+_LIST = Listing(
+    of=InvoiceRow,
+    order=[InvoiceRow.id],
+    prefix="inv",
+    created=None,
+    amount="total_minor",
+    searched=("number", "note"),
+)
 
-    Drafts that were discarded are left out.
-    """
-    asked = ((InvoiceRow.org_id, org_id), (InvoiceRow.status, status))
-    part = tuple(column == wanted for column, wanted in asked if wanted is not None)
-    part = (*part, InvoiceRow.discarded_at.is_(None))
-    position = None if after is None else (after,)
-    return (await session.scalars(newest(InvoiceRow, [part], [InvoiceRow.id], after=position, limit=limit))).all()
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[InvoiceRow]:
+    """Return a page of the invoices that the session may see, newest first. Drafts that were discarded are left out."""
+    kept = InvoiceRow.discarded_at.is_(None)
+    whose: Part = (kept,) if wanted.org_id is None else (InvoiceRow.org_id == wanted.org_id, kept)
+    parts = [(*whose, *part) for part in each(InvoiceRow.status, wanted.statuses)]
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit)
 
 
 async def payments_of(session: AsyncSession, invoice_id: str) -> Sequence[InvoicePayment]:

@@ -2,14 +2,23 @@
 
 What no single index serves in the order of the list is read in parts: one for each value that the other columns of an
 index can have, or for each reason why a row is in the list. Each part ends with the page, and so does their union.
+
+What no index serves at all is judged row by row, and a page looks at a bounded number of rows: it may then be short, or
+empty, and not the last.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, Subquery, literal_column, select, tuple_, union
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, Select, Subquery, literal_column, or_, select, tuple_, union
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from domain.ids import make_id
+from domain.metadata import EVERYTHING
+from domain.metadata import Wanted as Written
 from models.base import Base
 
 Row = TypeVar("Row", bound=Base)
@@ -17,6 +26,177 @@ Row = TypeVar("Row", bound=Base)
 Part = tuple[ColumnElement[bool], ...]
 #: The columns that a list is ordered by, descending; the last is unique.
 Order = Sequence[InstrumentedAttribute[Any]]
+#: The values that a row has in the columns of the order.
+Position = tuple[Any, ...]
+
+#: How many rows a page looks at where some are judged: a few, and where these do not fill it, so many and no more.
+LOOKED = (200, 2_000)
+#: An id holds the time at which its process made it, which is not quite the time of the row.
+_MARGIN = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a list is narrowed to; what is None or empty narrows nothing.
+
+    Attributes:
+        org_id: whose rows; a tenant's session names its own.
+        since: made at this time or after.
+        until: made before this time.
+        statuses: in one of these.
+        equal: values of columns, by their names.
+        least_minor: of this amount or more, in minor units of the currency in `equal`.
+        most_minor: of this amount or less.
+        search: text that a column for people holds, whatever its case.
+        written: the external id and the metadata that its owner has written on it.
+    """
+
+    org_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    statuses: tuple[str, ...] = ()
+    equal: Mapping[str, object] = field(default_factory=dict)
+    least_minor: int | None = None
+    most_minor: int | None = None
+    search: str | None = None
+    written: Written = EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[Row]):
+    """The rows of a page, and the position after which the next one begins; None where nothing is left."""
+
+    rows: Sequence[Row]
+    following: Position | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing(Generic[Row]):
+    """How a table is listed.
+
+    Attributes:
+        of: the table.
+        order: of the list.
+        created: the column that says when a row was made; None where its id alone does.
+        prefix: of ids that hold the time at which their rows were made; None where the order begins with `created`.
+        is_late: whether a row may be made long after its id, which is then never later than the row.
+        amount: the column that amounts are compared with.
+        searched: the columns that text is searched in.
+    """
+
+    of: type[Row]
+    order: Order
+    created: str | None = "created_at"
+    prefix: str | None = None
+    is_late: bool = False
+    amount: str | None = None
+    searched: tuple[str, ...] = ()
+
+    async def page(
+        self,
+        session: AsyncSession,
+        wanted: Wanted,
+        parts: Iterable[Part],
+        *,
+        after: Sequence[object] | None,
+        limit: int,
+        served: Iterable[str] = (),
+        keys: InstrumentedAttribute[Any] | None = None,
+    ) -> Found[Row]:
+        """Return a page of what is wanted.
+
+        Args:
+            session: sees what may be listed.
+            wanted: by the caller.
+            parts: the conditions of it that indexes serve, besides the range of time.
+            after: the position of the last row of the page before.
+            limit: how many rows at most.
+            served: the names in `wanted.equal` that the parts take care of.
+            keys: the column that the parts choose ids from, where it is one of another table.
+        """
+        ends = self._ends(wanted, self.order[0] if keys is None else keys)
+        parts = [(*part, *ends) for part in parts]
+
+        def chosen(limit: int) -> Select[Row]:
+            if keys is None:
+                return newest(self.of, parts, self.order, after=after, limit=limit)
+            ids = newest_keys(parts, [keys], after=after, limit=limit)
+            return _rows_of(self.of, ids, keys.key, self.order)
+
+        def judged(row: type[Row]) -> list[ColumnElement[bool]]:
+            return self._judged(wanted, frozenset(served), row)
+
+        return await _walk(session, self.of, self.order, chosen, judged, limit)
+
+    def _ends(self, wanted: Wanted, column: InstrumentedAttribute[Any]) -> Part:
+        """Return between which values of the order's column the rows of a range of time lie."""
+        since, until = wanted.since, wanted.until
+        if self.prefix is None:
+            if self.created != column.key:
+                return ()
+            return (*_if(since is not None, lambda: column >= since), *_if(until is not None, lambda: column < until))
+        lowest = None if since is None or self.is_late else _first_id(self.prefix, since - _MARGIN)
+        highest = None if until is None else _first_id(self.prefix, until + _MARGIN)
+        return (*_if(lowest is not None, lambda: column >= lowest), *_if(highest is not None, lambda: column < highest))
+
+    def _judged(self, wanted: Wanted, served: frozenset[str], row: type[Row]) -> list[ColumnElement[bool]]:
+        found = [getattr(row, name) == value for name, value in wanted.equal.items() if name not in served]
+        if self.created is not None and self.created != self.order[0].key:
+            made = getattr(row, self.created)
+            found += _if(wanted.since is not None, lambda: made >= wanted.since)
+            found += _if(wanted.until is not None, lambda: made < wanted.until)
+        if self.amount is not None:
+            amount = getattr(row, self.amount)
+            found += _if(wanted.least_minor is not None, lambda: amount >= wanted.least_minor)
+            found += _if(wanted.most_minor is not None, lambda: amount <= wanted.most_minor)
+        if wanted.search is not None:
+            text = wanted.search
+            found.append(or_(*(getattr(row, name).icontains(text, autoescape=True) for name in self.searched)))
+        return found
+
+
+def each(column: InstrumentedAttribute[str], values: Iterable[str]) -> list[Part]:
+    """Return a part for each value of a column that an index begins with, or one for all where none is named."""
+    return [(column == value,) for value in dict.fromkeys(values)] or [()]
+
+
+async def _walk(
+    session: AsyncSession,
+    of: type[Row],
+    order: Order,
+    chosen: Callable[[int], Select[Row]],
+    judged: Callable[[type[Row]], list[ColumnElement[bool]]],
+    limit: int,
+) -> Found[Row]:
+    if not judged(of):
+        rows = (await session.scalars(chosen(limit + 1))).all()
+        return Found(rows[:limit], _position(rows[limit - 1], order) if len(rows) > limit else None)
+    found, end = list[Row](), None
+    for number in (max(number, limit + 1) for number in LOOKED):
+        looked = chosen(number).subquery()
+        row = aliased(of, looked)
+        query = select(row).where(*judged(row)).order_by(*(getattr(row, column.key).desc() for column in order))
+        found = list(await session.scalars(query.limit(fixed(limit + 1))))
+        if len(found) > limit:
+            return Found(found[:limit], _position(found[limit - 1], order))
+        columns = [looked.c[column.key] for column in order]
+        last = select(*columns).order_by(*(column.desc() for column in columns)).offset(fixed(number - 1)).limit(1)
+        end = (await session.execute(last)).one_or_none()
+        if end is None:
+            break
+    return Found(found, None if end is None else tuple(end))
+
+
+def _position(row: Base, order: Order) -> Position:
+    return tuple(getattr(row, column.key) for column in order)
+
+
+def _first_id(prefix: str, moment: datetime) -> str:
+    return make_id(prefix, unix_ms=max(0, int(moment.timestamp() * 1000)), entropy=bytes(10))
+
+
+def _if(holds: bool, condition: Callable[[], Any]) -> list[ColumnElement[bool]]:
+    return [condition()] if holds else []
 
 
 def newest(
@@ -34,9 +214,7 @@ def newest(
     parts = list(parts)
     if len(parts) == 1:
         return _narrowed(select(of), parts[0], order, after, limit)
-    chosen = newest_keys(parts, order, after=after, limit=limit)
-    key = order[-1]
-    return _ordered(select(of).join(chosen, key == chosen.c[key.key]), order)
+    return _rows_of(of, newest_keys(parts, order, after=after, limit=limit), order[-1].key, order)
 
 
 def newest_keys(parts: Iterable[Part], order: Order, *, after: Sequence[object] | None, limit: int) -> Subquery:
@@ -47,6 +225,13 @@ def newest_keys(parts: Iterable[Part], order: Order, *, after: Sequence[object] 
     merged = union(*(part.select() for part in found)).subquery()
     columns = [merged.c[column.key].desc() for column in order]
     return select(merged).order_by(*columns).limit(fixed(limit)).subquery()
+
+
+def _rows_of(of: type[Row], chosen: Subquery, named: str, order: Order) -> Select[Row]:
+    """Select the rows of ids that were chosen, each by itself: a plan that joins them may read all of the table."""
+    row = aliased(of, select(of).where(order[-1] == chosen.c[named]).limit(fixed(1)).lateral())
+    rows = select(row).select_from(chosen).join(row, literal_column("true"))
+    return rows.order_by(*(getattr(row, column.key).desc() for column in order))
 
 
 def _narrowed(

@@ -1,6 +1,5 @@
 """Lots of credits as the books have them: what is left, held and expired."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,8 +7,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import uuid_id, uuid_of
+from domain.ids import uuid_id
 from ledger.invariants import Invariant
+from models.ledger_lot import LedgerLot
+from repositories.listing import Listing, Position, Wanted
 
 _PAGE = text(
     """
@@ -20,8 +21,7 @@ _PAGE = text(
             WHERE u.lot_id = l.id AND u.outcome = 'expired'
         ), 0)::bigint AS expired
     FROM ledger.lots l LEFT JOIN ledger.lots r ON r.id = l.root_id
-    WHERE l.lapses AND l.org_id = :org_id AND (CAST(:after AS uuid) IS NULL OR l.id < :after)
-    ORDER BY l.id DESC LIMIT :limit
+    WHERE l.id = ANY(:ids) ORDER BY l.id DESC
     """
 )
 
@@ -48,11 +48,17 @@ class Lot:
     transfer_id: UUID
 
 
-async def page(session: AsyncSession, *, org_id: str, before: str | None, limit: int) -> Sequence[Lot]:
-    """Return up to `limit` lots of an organization's credits, newest first, those before the id `before`."""
-    after = None if before is None else uuid_of(before)
-    rows = await session.execute(_PAGE, {"org_id": org_id, "after": after, "limit": limit})
-    return [Lot(**{**row._mapping, "id": uuid_id("lot", row.id)}) for row in rows]
+_LIST = Listing(of=LedgerLot, order=[LedgerLot.id], created="opened_at", amount="amount")
+
+
+async def page(
+    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
+) -> tuple[list[Lot], Position | None]:
+    """Return a page of the lots of an organization's credits, newest first, and where the next one begins."""
+    part = (LedgerLot.org_id == wanted.org_id, LedgerLot.lapses.is_(True))
+    found = await _LIST.page(session, wanted, [part], after=after, limit=limit)
+    rows = await session.execute(_PAGE, {"ids": [row.id for row in found.rows]})
+    return [Lot(**{**row._mapping, "id": uuid_id("lot", row.id)}) for row in rows], found.following
 
 
 #: What `verify` proves about lots and the books.

@@ -2,31 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from repositories.listing import Wanted
+
 #: Where a page begins: transfer, account and version of the last row before it.
 Position = tuple[UUID, int, int]
 
 #: How many entries a page looks at where a filter has no index: what it finds by then is the page.
 LOOKED_AT = 5_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryFilter:
-    """What to show; None is everything. `since` is inclusive, `until` is not; both are business time."""
-
-    org_id: str | None = None
-    kind: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    account: str | None = None
-    reference: str | None = None
-    search: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +35,9 @@ _CLAUSES = {
     "until": "l.effective_at < :until",
     "account": "a.path = :account",
     "reference": "t.reference = :reference",
+    "currency": "l.asset = :currency",
+    "least": "abs(l.amount) >= :least",
+    "most": "abs(l.amount) <= :most",
     "search": "(t.reference ILIKE :search OR t.kind ILIKE :search OR a.path ILIKE :search)",
 }
 
@@ -77,24 +68,22 @@ ORDER BY {order}
 _RECORDED = ("transfer_id", "account_id", "version")
 
 
-async def page(session: AsyncSession, wanted: EntryFilter, *, after: Position | None, limit: int) -> EntryPage:
-    """List up to `limit` movements from a position on."""
-    filters = [name for name in _CLAUSES if getattr(wanted, name) is not None]
-    values: dict[str, Any] = {name: getattr(wanted, name) for name in filters}
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> EntryPage:
+    """List up to `limit` movements from a position on; times are business time, and amounts without their sign."""
+    values = _values(wanted)
+    filters = list(values)
     entries = "ledger.entries e"
     where: list[str] = []
     order: Sequence[str] = _RECORDED
     if wanted.org_id is not None:
         where.append("e.org_id = :org_id")
         values["org_id"] = wanted.org_id
-    if wanted.search is not None:
-        values["search"] = _pattern(wanted.search)
-    if wanted.reference is not None:
+    if "reference" in values:
         entries = "ledger.transfers r JOIN ledger.entries e ON e.transfer_id = r.id"
         where.append("r.reference = :reference")
         filters.remove("reference")
-    elif wanted.account is not None:
-        found = await _accounts(session, wanted)
+    elif "account" in values:
+        found = await _accounts(session, values["account"], wanted.org_id)
         if not found:
             return EntryPage([], None)
         if len(found) == 1 and found[0].stripes == 1 and (after is None or after[1] == found[0].id):
@@ -137,13 +126,25 @@ def _end_of(row: RowMapping) -> Position:
     return row["last_transfer"], row["last_account"], row["last_version"]
 
 
-async def _accounts(session: AsyncSession, wanted: EntryFilter) -> Sequence[Any]:
-    """Return the accounts of the filter, several where one path has several assets; two are enough to know that."""
-    query = "SELECT id, stripes FROM ledger.accounts WHERE path = :account"
-    values = {"account": wanted.account}
-    if wanted.org_id is not None:
-        query, values = f"{query} AND org_id = :org_id", {**values, "org_id": wanted.org_id}
+async def _accounts(session: AsyncSession, account: str, org_id: str | None) -> Sequence[Any]:
+    """Return the accounts of a path, several where it has several assets; two are enough to know that."""
+    query, values = "SELECT id, stripes FROM ledger.accounts WHERE path = :account", {"account": account}
+    if org_id is not None:
+        query, values = f"{query} AND org_id = :org_id", {**values, "org_id": org_id}
     return (await session.execute(text(f"{query} LIMIT 2"), values)).all()
+
+
+def _values(wanted: Wanted) -> dict[str, Any]:
+    """Return the values of the clauses that are wanted, in the order of the clauses."""
+    given = {
+        **wanted.equal,
+        "since": wanted.since,
+        "until": wanted.until,
+        "least": wanted.least_minor,
+        "most": wanted.most_minor,
+        "search": None if wanted.search is None else _pattern(wanted.search),
+    }
+    return {name: given[name] for name in _CLAUSES if given.get(name) is not None}
 
 
 def _pattern(search: str) -> str:

@@ -5,12 +5,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
-from domain.metadata import EVERYTHING, Wanted
 from models.organization import Organization
 from models.project import DeploymentEvent
 from repositories import metadata
 from repositories.command import add_once, other_request, refuse_other
-from repositories.listing import newest
+from repositories.listing import Found, Listing, Position, Wanted
 
 MISSING = "There is no such organization."
 _ASKED = ("created_by",)
@@ -72,9 +71,10 @@ async def set_tier(session: AsyncSession, organization_id: str, tier: str) -> No
     await session.execute(update(Organization).where(Organization.id == organization_id).values(tier=tier))
 
 
-async def page(
-    session: AsyncSession, *, wanted: Wanted = EVERYTHING, before: str | None, limit: int
-) -> list[Organization]:
-    """List organizations that the session may see, newest first."""
-    position, part = None if before is None else (before,), metadata.narrowed(Organization.id, "org", None, wanted)
-    return list(await session.scalars(newest(Organization, [part], [Organization.id], after=position, limit=limit)))
+_LIST = Listing(of=Organization, order=[Organization.id], prefix="org", searched=("name",))
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Organization]:
+    """Return a page of the organizations that the session may see, newest first."""
+    part = metadata.narrowed(Organization.id, "org", None, wanted.written)
+    return await _LIST.page(session, wanted, [part], after=after, limit=limit)

@@ -18,7 +18,7 @@ from domain.payment.fulfilment import wake_at
 from domain.payment.state import AWAITING, Booked, Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms, PurposeKind
 from models.payment import PaymentBalanceTransaction, PaymentEventRow, PaymentRow
-from repositories.listing import Part, newest
+from repositories.listing import Found, Listing, Part, Position, Wanted
 from repositories.together import Writes
 
 _STATE: TypeAdapter[Payment] = TypeAdapter(Payment)
@@ -206,26 +206,20 @@ async def timeline(
     return (await session.scalars(query if limit is None else query.limit(limit))).all()
 
 
-async def page(
-    session: AsyncSession,
-    *,
-    org_id: str | None,
-    status: str | None = None,
-    purpose: str | None = None,
-    after: str | None,
-    limit: int,
-) -> Sequence[PaymentRow]:
-    """Return up to `limit` payments that the session may see, newest first, older than the id `after`."""
-    whose = () if org_id is None else (PaymentRow.org_id == org_id,)
-    parts: list[Part] = [whose]
-    if status is not None or purpose is not None:
+_LIST = Listing(of=PaymentRow, order=[PaymentRow.id], prefix="pay", amount="amount_minor", searched=("provider_ref",))
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[PaymentRow]:
+    """Return a page of the payments that the session may see, newest first."""
+    whose: Part = () if wanted.org_id is None else (PaymentRow.org_id == wanted.org_id,)
+    parts, purpose = [whose], wanted.equal.get("purpose")
+    if wanted.statuses or purpose is not None:
         parts = [
             (*whose, PaymentRow.status == one, PaymentRow.purpose == other)
-            for one in ([status] if status is not None else PaymentStatus)
+            for one in wanted.statuses or PaymentStatus
             for other in ([purpose] if purpose is not None else PurposeKind)
         ]
-    position = None if after is None else (after,)
-    return (await session.scalars(newest(PaymentRow, parts, [PaymentRow.id], after=position, limit=limit))).all()
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=["purpose"])
 
 
 async def under_way_of_invoice(session: AsyncSession, org_id: str, invoice_id: str) -> Sequence[PaymentRow]:

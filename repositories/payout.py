@@ -14,6 +14,7 @@ from domain.payout.state import FINAL, Outcome, Payout
 from ledger.invariants import Invariant
 from models.payment import PaymentBalanceTransaction
 from models.payout import PayoutEventRow, PayoutRow
+from repositories.listing import Found, Listing, Part, Position, Wanted, each
 
 _STATE: TypeAdapter[Payout] = TypeAdapter(Payout)
 MISSING = "There is no such payout."
@@ -44,18 +45,15 @@ async def get(session: AsyncSession, payout_id: str) -> PayoutRow | None:
     return await session.get(PayoutRow, payout_id, populate_existing=True)
 
 
-async def page(session: AsyncSession, *, org_id: str | None, before: str | None, limit: int) -> Sequence[PayoutRow]:
-    """Return up to `limit` payouts that the session may see, newest first, older than the row `before`."""
-    query = select(PayoutRow)
-    if org_id is not None:
-        query = query.where(PayoutRow.org_id == org_id)
-    if before is not None:
-        place = select(PayoutRow.created_at, PayoutRow.id).where(PayoutRow.id == before).subquery()
-        query = query.where(
-            (PayoutRow.created_at < place.c.created_at)
-            | ((PayoutRow.created_at == place.c.created_at) & (PayoutRow.id < place.c.id))
-        )
-    return (await session.scalars(query.order_by(PayoutRow.created_at.desc(), PayoutRow.id.desc()).limit(limit))).all()
+# Ids of payouts are hashes, which say nothing of their time.
+_LIST = Listing(of=PayoutRow, order=[PayoutRow.created_at, PayoutRow.id], amount="amount_minor")
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[PayoutRow]:
+    """Return a page of the payouts that the session may see, newest first."""
+    whose: Part = () if wanted.org_id is None else (PayoutRow.org_id == wanted.org_id,)
+    parts = [(*whose, *part) for part in each(PayoutRow.status, wanted.statuses)]
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit)
 
 
 async def timeline(session: AsyncSession, payout_id: str) -> Sequence[PayoutEventRow]:

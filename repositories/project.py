@@ -1,6 +1,5 @@
 """Projects and what was deployed of them. Whoever writes holds the lock of `organization.lock`."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select, update
@@ -11,7 +10,7 @@ from domain.project import SLUG
 from ledger.invariants import Invariant
 from models.project import DeploymentEvent, Project
 from repositories import command
-from repositories.listing import newest
+from repositories.listing import Found, Listing, Part, Position, Wanted
 
 MISSING = "There is no such project."
 _ASKED = ("org_id", "slug", "name", "created_by")
@@ -53,11 +52,13 @@ async def get(session: AsyncSession, org_id: str, slug: str) -> Project:
     return found
 
 
-async def page(session: AsyncSession, *, org_id: str | None, before: str | None, limit: int) -> Sequence[Project]:
-    """List projects that the session may see, newest first."""
-    part = () if org_id is None else (Project.org_id == org_id,)
-    position = None if before is None else (before,)
-    return (await session.scalars(newest(Project, [part], [Project.id], after=position, limit=limit))).all()
+_LIST = Listing(of=Project, order=[Project.id], prefix="prj", searched=("name", "slug"))
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Project]:
+    """Return a page of the projects that the session may see, newest first."""
+    part: Part = () if wanted.org_id is None else (Project.org_id == wanted.org_id,)
+    return await _LIST.page(session, wanted, [part], after=after, limit=limit)
 
 
 async def counts(session: AsyncSession, org_id: str) -> tuple[int, int]:

@@ -28,6 +28,7 @@ from repositories import alert, audit, organization_trait
 from repositories import contract as contracts
 from repositories import earnings as earnings_read
 from repositories import organization as organizations
+from repositories.listing import Wanted
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import credit_lot, earnings
@@ -192,7 +193,8 @@ async def report(session: AsyncSession, run: str, step: str | None, why: str | N
     if step is None:
         await alert.close_cases(session, PRINCIPAL, (PROBE_FAILED,))
         return False
-    known = await alert.page(session, open_only=False, kind=PROBE_FAILED, subject=PRINCIPAL, before=None, limit=100)
+    wanted = Wanted(equal={"kind": PROBE_FAILED, "subject": PRINCIPAL})
+    known = (await alert.page(session, wanted, open_only=False, limit=100)).rows
     if any(one.resolved_at is None and one.window is not None and one.window.startswith(f"{step}:") for one in known):
         return False
     return await raise_built_in(

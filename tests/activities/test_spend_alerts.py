@@ -10,6 +10,7 @@ from domain.spend.calendar import Window, window_end, zone_of
 from domain.spend.control import Allowance, Limit
 from ledger.spends import Outcome
 from repositories import alert as alerts
+from repositories import listing
 from runtime.database import Database
 from runtime.identity import new_id
 from services.alert_rule import Wanted, change_built_in
@@ -130,8 +131,8 @@ async def test_a_rate_that_is_missing_is_for_operators_and_the_rest_is_not(world
     await world.spend(1)
     assert await world.raised() == []
     async with world.database.platform() as session:
-        seen = await alerts.page(session, open_only=True, before=None, limit=200)
-        of_org = await alerts.page(session, open_only=True, org_id=world.org, before=None, limit=200)
+        seen = (await alerts.page(session, listing.Wanted(), open_only=True, limit=200)).rows
+        of_org = (await alerts.page(session, listing.Wanted(org_id=world.org), open_only=True, limit=200)).rows
     assert "ZWG" in {it.subject for it in seen if it.kind == "spend.no_rate"}
     assert not {"spend.refused", "spend.threshold"} & {it.kind for it in seen}
-    assert of_org == []
+    assert not of_org

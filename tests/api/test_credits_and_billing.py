@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from api.csv_files import safe_cell
 from api.deps import Deps
-from api.v1.billing.export import safe_cell
 from domain import accounts
 from ledger.gateway import Ledger
 from runtime.database import driver_connection

@@ -42,10 +42,8 @@ async def test_key_is_asked_for_before_parameters_are_judged(anonymous: Caller) 
 
 
 async def test_parameter_that_is_given_twice_is_refused(operator: Caller) -> None:
-    answer = await operator.get("/escrows?status=open&status=funded")
-    assert refused(answer, 422, "request.invalid")["errors"] == [
-        {"field": "status", "message": "Given more than once."}
-    ]
+    answer = await operator.get("/escrows?limit=1&limit=2")
+    assert refused(answer, 422, "request.invalid")["errors"] == [{"field": "limit", "message": "Given more than once."}]
 
 
 async def test_provider_adds_to_its_webhook_address_what_it_likes(customer: Tenant) -> None:

@@ -29,9 +29,11 @@ from repositories import (
     invoice,
     organization,
     payment,
+    payout,
     project,
     reconciliation,
 )
+from repositories.listing import Wanted
 from runtime.database import Database
 from tests.conftest import new_database
 from tests.support.plans import blocks_read
@@ -54,7 +56,7 @@ AGENT, RARE_AGENT = named("agt", 1), named("agt", 2)
 MIDDLE = SMALL // 2
 T0, SECOND = datetime(2026, 1, 1, tzinfo=UTC), timedelta(seconds=1)
 
-FIRING = {"open_only": False, "status": AlertStatus.FIRING}
+FIRING = {"open_only": False, "statuses": (AlertStatus.FIRING,)}
 ID = "lpad(i::text, 26, '0')"
 FILL = {
     "organizations": f"""
@@ -106,6 +108,13 @@ FILL = {
             CASE WHEN i = 1 THEN 'needs_response' ELSE 'lost' END, 'x', 'USD', 1,
             timestamptz '{T0}' + i * interval '1s', now()
         FROM generate_series($1::int, $2::int) i""",
+    "payouts": f"""
+        INSERT INTO payouts (id, org_id, provider, status, version, currency, amount_minor, state, created_at,
+            updated_at)
+        SELECT 'po_' || {ID}, CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END, 'stripe',
+            CASE WHEN i = 1 THEN 'failed' ELSE 'requested' END, 1, 'USD', 1, '{{}}',
+            timestamptz '{T0}' + i * interval '1s', now()
+        FROM generate_series($1::int, $2::int) i""",
     "invoices": f"""
         INSERT INTO invoices (id, org_id, number, status, currency, total_minor, subtotal_minor, paid_minor, lines,
             issued_at, due_at, updated_at, transfer_id, created_by, command_id, finalise_command_id)
@@ -114,8 +123,9 @@ FILL = {
             now(), now(), gen_random_uuid(), 'x', 'inv' || i, 'inv' || i
         FROM generate_series($1::int, $2::int) i""",
     "audit_log": f"""
-        INSERT INTO audit_log (org_id, principal, role, actor_org_id, action, target, details)
-        SELECT CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END, 'x', 'owner', CASE WHEN i < 3 THEN '{RARE}' ELSE
+        INSERT INTO audit_log (at, org_id, principal, role, actor_org_id, action, target, details)
+        SELECT timestamptz '{T0}' + i * interval '1 minute',
+            CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END, 'x', 'owner', CASE WHEN i < 3 THEN '{RARE}' ELSE
             '{BUSY}' END, CASE WHEN i < 3 THEN 'rare.act' ELSE 'common.act' END, 'target' || i, '{{}}'
         FROM generate_series($1::int, $2::int) i""",
     "alerts": f"""
@@ -155,39 +165,44 @@ FILL = {
 
 Page = Callable[..., Awaitable[object]]
 
-NO_ACT, NO_TARGET = {"action": None}, {"target": None}
+OF_AGENTS = [{}, *({"agent_id": one} for one in (AGENT, RARE_AGENT, named("agt", 0)))]
 #: Lists that an organization reads of its own and the platform of all, with each way to narrow them.
 NARROWED: dict[Page, list[dict[str, Any]]] = {
-    escrow.page: [{"status": None}, {"status": "open"}, {"status": "split"}],
+    escrow.page: [{}, {"statuses": ("open",)}, {"statuses": ("split", "open")}],
     contract.page: [
-        *({"agent_id": agent_id} for agent_id in (None, AGENT, RARE_AGENT, named("agt", 0))),
-        *({"agent_id": one, "status": status} for one in (None, AGENT, RARE_AGENT) for status in ContractStatus),
+        *({"equal": one} for one in OF_AGENTS),
+        *({"equal": one, "statuses": (status,)} for one in OF_AGENTS[:3] for status in ContractStatus),
     ],
     payment.page: [
         {},
-        {"status": "processing"},
-        {"purpose": "slot"},
-        {"purpose": "credits", "status": "succeeded"},
-        {"purpose": "credits", "status": "disputed"},
+        {"statuses": ("processing",)},
+        {"equal": {"purpose": "slot"}},
+        {"equal": {"purpose": "credits"}, "statuses": ("succeeded", "processing")},
+        {"equal": {"purpose": "credits"}, "statuses": ("disputed",)},
     ],
-    invoice.page: [{"status": None}, {"status": "open"}, {"status": "void"}],
-    chargeback.page: [{"status": None}, {"status": "needs_response"}, {"status": "won"}],
+    invoice.page: [{}, {"statuses": ("open",)}, {"statuses": ("void", "paid")}],
+    chargeback.page: [
+        {},
+        {"statuses": ("needs_response",)},
+        {"statuses": ("won",)},
+        {"since": T0 + MIDDLE * SECOND, "until": T0 + (MIDDLE + 9) * SECOND},
+    ],
+    payout.page: [{}, {"statuses": ("paid", "failed")}, {"since": T0 + MIDDLE * SECOND}],
     audit.page: [
-        NO_ACT | NO_TARGET,
-        NO_TARGET | {"action": "rare.act"},
-        NO_TARGET | {"action": "no.act"},
-        NO_ACT | {"target": "target2"},
-        NO_ACT | {"target": "nothing"},
+        {},
+        *({"equal": {"action": action}} for action in ("rare.act", "no.act")),
+        *({"equal": {"target": target}} for target in ("target2", "nothing")),
+        {"since": T0 + timedelta(days=1), "until": T0 + timedelta(days=1, seconds=9)},
     ],
     credit_lot.page: [{}],
-    project.page: [{}],
+    project.page: [{}, {"since": T0, "until": datetime.now(UTC) + timedelta(days=1)}],
     api_key.page: [{"active_only": False}, {"active_only": True}],
 }
 #: What the platform alone reads, or of one organization.
 OF_PLATFORM: list[tuple[Page, dict[str, Any]]] = [
-    (escrow.page, {"status": None, "org_id": RARE}),
-    (contract.page, {"agent_id": None, "org_id": RARE}),
-    (agent.page, {"viewer": None, "org_id": None}),
+    (escrow.page, {"org_id": RARE}),
+    (contract.page, {"org_id": RARE}),
+    (agent.page, {"viewer": None}),
     (organization.page, {}),
     *(
         (alert.page, {"open_only": open_only, "org_id": org})
@@ -203,18 +218,18 @@ OF_PLATFORM: list[tuple[Page, dict[str, Any]]] = [
     ),
 ]
 OF_TENANTS: list[tuple[str, Page, dict[str, Any]]] = [
-    (BUSY, agent.page, {"viewer": BUSY, "org_id": None}),
-    (NOBODY, agent.page, {"viewer": NOBODY, "org_id": None}),
+    (BUSY, agent.page, {"viewer": BUSY}),
+    (NOBODY, agent.page, {"viewer": NOBODY}),
     (NOBODY, agent.page, {"viewer": NOBODY, "org_id": BUSY}),
     (BUSY, organization.page, {}),
     *((who, alert.page, {"open_only": True, "by_organization": True, "org_id": who}) for who in (BUSY, RARE)),
     (BUSY, alert.page, {**FIRING, "by_organization": True, "org_id": BUSY}),
     # From the middle of the list on.
-    (BUSY, escrow.page, {"status": None, "org_id": BUSY, "after": named("esc", MIDDLE)}),
-    (BUSY, contract.page, {"agent_id": None, "org_id": BUSY, "before": named("ctr", MIDDLE)}),
-    (BUSY, payment.page, {"org_id": BUSY, "after": named("pay", MIDDLE)}),
-    (BUSY, audit.page, {**NO_ACT, **NO_TARGET, "org_id": BUSY, "before": MIDDLE}),
-    (BUSY, chargeback.page, {"status": None, "org_id": BUSY, "after": (T0 + MIDDLE * SECOND, named("dsp", MIDDLE))}),
+    (BUSY, escrow.page, {"org_id": BUSY, "after": (named("esc", MIDDLE),)}),
+    (BUSY, contract.page, {"org_id": BUSY, "after": (named("ctr", MIDDLE),)}),
+    (BUSY, payment.page, {"org_id": BUSY, "after": (named("pay", MIDDLE),)}),
+    (BUSY, audit.page, {"org_id": BUSY, "after": (MIDDLE,)}),
+    (BUSY, chargeback.page, {"org_id": BUSY, "after": (T0 + MIDDLE * SECOND, named("dsp", MIDDLE))}),
 ]
 #: Who asks, the list, and what is asked for.
 CASES: list[tuple[str | None, Page, dict[str, Any]]] = [
@@ -262,8 +277,12 @@ async def costs(cluster: Postgres) -> AsyncIterator[dict[str, tuple[int, int]]]:
 async def measured(database: Database) -> dict[str, int]:
     found = {}
     for who, page, asked in CASES:
-        start = {"before", "after"} & set(inspect.signature(page).parameters) - set(asked)
-        reading = functools.partial(page, **asked, **dict.fromkeys(start), limit=LIMIT)
+        taken = set(inspect.signature(page).parameters)
+        given = {name: value for name, value in asked.items() if name in taken}
+        if "wanted" in taken:
+            given["wanted"] = Wanted(**{name: value for name, value in asked.items() if name not in taken})
+        start = {"before", "after"} & taken - set(given)
+        reading = functools.partial(page, **given, **dict.fromkeys(start), limit=LIMIT)
         found[name_of(who, page, asked)] = await blocks_read(database, who, reading)
     return found
 

@@ -9,7 +9,8 @@ import pytest
 
 from dev.stack.postgres import Postgres
 from repositories import movement
-from repositories.movement import EntryFilter, Position
+from repositories.listing import Wanted
+from repositories.movement import Position
 from runtime.database import Database
 from tests.conftest import new_database
 from tests.support.books import NOW
@@ -40,30 +41,30 @@ UNION ALL SELECT 768, i, -1, -i, now(), id, 0, 'CREDIT', NULL FROM made
 MIDDLE: Position = (UUID("00000000-0000-7000-8000-000000006500"), ACCOUNTS[BUSY], 6500)
 
 #: Who asks, what for, and from where on.
-CASES: list[tuple[str | None, EntryFilter, Position | None]] = [
-    *((who, EntryFilter(org_id=who), None) for who in (BUSY, RARE, NOBODY)),
-    (BUSY, EntryFilter(org_id=BUSY), MIDDLE),
-    (BUSY, EntryFilter(org_id=BUSY, kind="nothing"), None),
-    (BUSY, EntryFilter(org_id=BUSY, kind="nothing"), MIDDLE),
-    (BUSY, EntryFilter(org_id=BUSY, search="nothing"), None),
-    (BUSY, EntryFilter(org_id=BUSY, until=NOW), None),
-    (BUSY, EntryFilter(org_id=BUSY, reference="nothing"), None),
-    (BUSY, EntryFilter(org_id=BUSY, reference="ref3"), None),
-    (RARE, EntryFilter(org_id=RARE, reference="ref3"), None),
-    (BUSY, EntryFilter(org_id=BUSY, account="busy"), None),
-    (BUSY, EntryFilter(org_id=BUSY, account="busy"), MIDDLE),
-    (BUSY, EntryFilter(org_id=BUSY, account="busy", kind="nothing"), None),
-    (BUSY, EntryFilter(org_id=BUSY, account="rare"), None),
-    (None, EntryFilter(), None),
-    (None, EntryFilter(), MIDDLE),
-    (None, EntryFilter(org_id=RARE), None),
-    (None, EntryFilter(kind="nothing"), None),
-    (None, EntryFilter(account="platform"), None),
+CASES: list[tuple[str | None, Wanted, Position | None]] = [
+    *((who, Wanted(org_id=who), None) for who in (BUSY, RARE, NOBODY)),
+    (BUSY, Wanted(org_id=BUSY), MIDDLE),
+    (BUSY, Wanted(org_id=BUSY, equal={"kind": "nothing"}), None),
+    (BUSY, Wanted(org_id=BUSY, equal={"kind": "nothing"}), MIDDLE),
+    (BUSY, Wanted(org_id=BUSY, search="nothing"), None),
+    (BUSY, Wanted(org_id=BUSY, until=NOW), None),
+    (BUSY, Wanted(org_id=BUSY, equal={"reference": "nothing"}), None),
+    (BUSY, Wanted(org_id=BUSY, equal={"reference": "ref3"}), None),
+    (RARE, Wanted(org_id=RARE, equal={"reference": "ref3"}), None),
+    (BUSY, Wanted(org_id=BUSY, equal={"account": "busy"}), None),
+    (BUSY, Wanted(org_id=BUSY, equal={"account": "busy"}), MIDDLE),
+    (BUSY, Wanted(org_id=BUSY, equal={"account": "busy", "kind": "nothing"}), None),
+    (BUSY, Wanted(org_id=BUSY, equal={"account": "rare"}), None),
+    (None, Wanted(), None),
+    (None, Wanted(), MIDDLE),
+    (None, Wanted(org_id=RARE), None),
+    (None, Wanted(equal={"kind": "nothing"}), None),
+    (None, Wanted(equal={"account": "platform"}), None),
 ]
 
 
-def name_of(who: str | None, wanted: EntryFilter, after: Position | None) -> str:
-    asked = {name: getattr(wanted, name) for name in EntryFilter.__slots__ if getattr(wanted, name) is not None}
+def name_of(who: str | None, wanted: Wanted, after: Position | None) -> str:
+    asked = {name: getattr(wanted, name) for name in Wanted.__slots__ if getattr(wanted, name)}
     return f"{who or 'platform'} {asked}{' on' if after else ''}"
 
 

@@ -13,6 +13,7 @@ from domain.alert.conditions import Asked
 from domain.alert.metrics import ConditionType
 from models.organization import Organization
 from repositories import alert as alerts
+from repositories.listing import Wanted
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
@@ -43,7 +44,7 @@ async def test_a_run_looks_at_what_is_due_and_ends(fresh_database_urls: Any, tim
             assert "Rules looked at" in str(await handle.query("__temporal_workflow_metadata"))
             await replay_and_keep(await handle.fetch_history(), "alert_rules")
     async with database.platform() as session:
-        (raised,) = await alerts.page(session, open_only=True, org_id=org_id, before=None, limit=10)
+        (raised,) = (await alerts.page(session, Wanted(org_id=org_id), open_only=True, limit=10)).rows
     assert (raised.kind, raised.subject) == ("low", org_id)
     await database.close()
 

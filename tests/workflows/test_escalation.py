@@ -21,6 +21,7 @@ from domain.access import Role
 from models.alert import Alert
 from repositories import alert as alerts
 from repositories import audit
+from repositories.listing import Wanted
 from runtime import reach
 from runtime.database import Database
 from runtime.identity import new_id
@@ -156,8 +157,10 @@ async def test_operator_acknowledges_by_a_signal_that_names_them(tower: Tower) -
     await handle.signal("acknowledge", EscalationSignal(operator="kim", acknowledge=alert.id))
     assert (await tower.outcome(handle))["outcome"] == "acknowledged"
     async with tower.database.platform() as session:
-        entries = await audit.page(session, org_id=alert.org_id, action=None, target=alert.id, before=None, limit=9)
-    assert [(entry.action, entry.principal) for entry in entries] == [("alert.acknowledge", "temporal-ui:kim")]
+        entries = await audit.page(
+            session, Wanted(org_id=alert.org_id, equal={"target": alert.id}), after=None, limit=9
+        )
+    assert [(entry.action, entry.principal) for entry in entries.rows] == [("alert.acknowledge", "temporal-ui:kim")]
     await replay_and_keep(await handle.fetch_history(), "escalation_acknowledged")
 
 

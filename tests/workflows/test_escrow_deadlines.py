@@ -7,6 +7,7 @@ import pytest
 from domain.errors import WrongState
 from domain.escrow.state import Milestone
 from repositories import alert
+from repositories.listing import Wanted
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -44,7 +45,7 @@ async def test_pitfall_24_a_dispute_that_nobody_decides_alerts_and_then_takes_th
     async with stage.database.platform() as session:
         raised = [
             a
-            for a in await alert.page(session, open_only=True, before=None, limit=200)
+            for a in (await alert.page(session, Wanted(), open_only=True, limit=200)).rows
             if a.subject == job.terms.escrow_id
         ]
     assert [a.kind for a in raised] == ["escrow.decision_overdue"]

@@ -17,6 +17,7 @@ from domain.escrow.state import RECEIPT_WINDOW, Artifact
 from domain.state_hash import state_hash
 from ledger.gateway import Ledger
 from repositories import alert, debt
+from repositories.listing import Wanted
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support import escrows as e
@@ -180,7 +181,7 @@ async def test_what_the_books_refuse_is_retried_and_alerts_the_operator(award, s
         await EscrowActivities(stage.database).record_event(message)
     assert (await job.state()).status == "delivered"
     async with stage.database.platform() as session:
-        raised = await alert.page(session, open_only=True, before=None, limit=200)
+        raised = (await alert.page(session, Wanted(), open_only=True, limit=200)).rows
     assert ("escrow.books_refused", terms.escrow_id) in {(a.kind, a.subject) for a in raised}
 
 

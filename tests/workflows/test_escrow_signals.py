@@ -9,6 +9,7 @@ from sqlalchemy import text
 from domain.errors import Conflict
 from repositories import audit
 from repositories import escrow as escrows
+from repositories.listing import Wanted
 from tests.support.looking import again
 from tests.workflows.conftest import beside_timer
 
@@ -40,9 +41,9 @@ async def test_a_signature_by_signal_is_the_operators_act_on_behalf_of_the_signa
     ]
     async with stage.database.platform() as session:
         entries = await audit.page(
-            session, org_id=None, action="escrow.approved", target=job.terms.escrow_id, before=None, limit=10
+            session, Wanted(equal={"action": "escrow.approved", "target": job.terms.escrow_id}), after=None, limit=10
         )
-    assert [entry.details["on_behalf"] for entry in entries] == [True, False]
+    assert [entry.details["on_behalf"] for entry in entries.rows] == [True, False]
 
 
 async def test_a_contract_may_exclude_approvals_by_operators(award):
@@ -162,9 +163,9 @@ async def test_what_an_operator_does_by_signal_is_in_the_audit_trail(award, stag
     await job.told("disputed")
     async with stage.database.platform() as session:
         entries = await audit.page(
-            session, org_id=None, action="escrow.disputed", target=job.terms.escrow_id, before=None, limit=10
+            session, Wanted(equal={"action": "escrow.disputed", "target": job.terms.escrow_id}), after=None, limit=10
         )
-    assert [(entry.principal, entry.role) for entry in entries] == [("temporal-ui:kim", "operator")]
+    assert [(entry.principal, entry.role) for entry in entries.rows] == [("temporal-ui:kim", "operator")]
 
 
 async def test_an_approval_for_a_delivery_that_was_replaced_is_refused(award):

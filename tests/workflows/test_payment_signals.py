@@ -6,6 +6,7 @@ import pytest
 
 from domain.payment.snapshot import ProviderStatus
 from repositories import audit
+from repositories.listing import Wanted
 from tests.workflows.conftest import Stage, beside_timer
 from tests.workflows.payment_driver import till
 
@@ -48,9 +49,12 @@ async def test_a_payment_cancelled_by_a_person_names_the_person(stage: Stage, th
     assert (told.kind, told.actor, told.status) == ("cancelled", made.actor.qualified(), "cancelled")
     async with stage.database.platform() as session:
         entries = await audit.page(
-            session, org_id=None, action="payment.cancelled", target=made.terms.payment_id, before=None, limit=10
+            session,
+            Wanted(equal={"action": "payment.cancelled", "target": made.terms.payment_id}),
+            after=None,
+            limit=10,
         )
-    assert [entry.principal for entry in entries] == [made.actor.principal]
+    assert [entry.principal for entry in entries.rows] == [made.actor.principal]
 
 
 async def test_a_payment_that_was_paid_before_it_was_cancelled_names_nobody(stage: Stage):

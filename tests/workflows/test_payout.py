@@ -14,6 +14,7 @@ from domain.payout.schedule import PayoutInterval, PayoutSchedule
 from ledger.gateway import Ledger
 from repositories import payout as payouts
 from repositories import payout_schedule
+from repositories.listing import Wanted
 from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id
@@ -225,4 +226,4 @@ async def test_schedule_pays_out_once_a_day_and_tries_a_held_day_again(stage):
     _, row = await batch()
     assert row.last_payout_id == first
     async with stage.database.platform() as session:
-        assert len(await payouts.page(session, org_id=org, before=None, limit=10)) == 2
+        assert len((await payouts.page(session, Wanted(org_id=org), after=None, limit=10)).rows) == 2

@@ -31,6 +31,7 @@ from domain.access import Actor, Role
 from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import RECEIPT_WINDOW
 from repositories import audit
+from repositories.listing import Wanted
 from runtime.codec import EncryptionCodec, parse_keys
 from runtime.database import Database
 from runtime.interceptors import domain_error_from
@@ -132,9 +133,8 @@ async def test_a_sealed_signal_is_the_act_of_whom_the_codec_authenticated(tempor
     await temporal.send(job, "approve", await temporal.seal(signal))
     assert (await job.told("approved")).actor == "kim"
     async with temporal.stage.database.platform() as session:
-        [entry] = await audit.page(
-            session, org_id=None, action="escrow.approved", target=job.terms.escrow_id, before=None, limit=10
-        )
+        wanted = Wanted(equal={"action": "escrow.approved", "target": job.terms.escrow_id})
+        [entry] = (await audit.page(session, wanted, after=None, limit=10)).rows
     assert (entry.principal, entry.key_id) == ("kim", "k")
 
 
@@ -280,9 +280,8 @@ async def test_a_payments_sealed_signal_is_the_act_of_whom_the_codec_authenticat
     kind = {"refund": "refund_requested", "cancel": "cancelled"}[name]
     await made.happened(kind)
     async with temporal.stage.database.platform() as session:
-        [entry] = await audit.page(
-            session, org_id=None, action=f"payment.{kind}", target=made.terms.payment_id, before=None, limit=10
-        )
+        wanted = Wanted(equal={"action": f"payment.{kind}", "target": made.terms.payment_id})
+        [entry] = (await audit.page(session, wanted, after=None, limit=10)).rows
     assert (entry.principal, entry.key_id) == ("kim", "k")
 
 

@@ -6,14 +6,15 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import OrganizationId, Page, SearchText
 from api.idempotency import Command, idempotency
-from api.metadata import METADATA_FILTER, PreconditionDep, Tag, WantedDep, etag, required, seen
-from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.metadata import METADATA_FILTER, PreconditionDep, Tag, etag, required, seen
 from api.tenancy import acting_organization
-from api.v1.agents.schemas import AgentCreate, AgentUpdate, AgentView, CategorySet, check_category
+from api.v1.agents.schemas import AgentCreate, AgentUpdate, AgentView, CategorySet, Visibility, check_category
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, NotFound
 from domain.metadata import ExternalIdTaken
@@ -69,23 +70,37 @@ async def create_agent(
     return await command.run(create, status_code=201)
 
 
-@router.get("/agents", response_model=Page[AgentView], responses=errors(NotFound), openapi_extra=METADATA_FILTER)
+_LIST = ListOf(
+    "agents",
+    AgentView,
+    *(*CREATED, "q"),
+    order=["agt"],
+    has_metadata=True,
+    organization_id=Annotated[OrganizationId | None, Query(description="Only agents of this organization.")],
+    visibility=Annotated[Visibility | None, Query(description="Only public or private ones.")],
+    category=Annotated[SearchText | None, Query(description="Only of this category.")],
+)
+
+
+@router.get("/agents", response_model=Page[AgentView], responses=errors(NotFound) | CSV, openapi_extra=METADATA_FILTER)
 async def list_agents(
     deps: DepsDep,
-    wanted: WantedDep,
-    organization_id: Annotated[OrganizationId | None, Query(description="Only agents of this organization.")] = None,
-    limit: LimitParam = 50,
-    cursor: CursorParam = None,
+    asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
-) -> Page[AgentView]:
-    """List agents, newest first: a tenant sees the public ones and its own."""
-    before = id_cursor(cursor, "agt")
-    async with deps.session_for(actor) as session:
-        rows = await agents.page(
-            session, viewer=actor.org_id, org_id=organization_id, wanted=wanted, before=before, limit=limit + 1
-        )
-        own = await seen(session, actor, {row.id: row.org_id for row in rows})
-    return id_page(rows, limit, "agt", lambda row: AgentView.of(row, own.get(row.id)))
+) -> Response:
+    """List agents, newest first: a tenant sees the public ones and its own.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(asked.organization_id)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await agents.page(session, wanted, viewer=actor.org_id, after=after, limit=limit)
+            own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
+        return items_of(found, lambda row: AgentView.of(row, own.get(row.id)))
+
+    return await asked.answer(read)
 
 
 @router.get("/agents/{agent_id}", response_model=AgentView, responses=errors(NotFound))

@@ -10,16 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import require
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import OrganizationId, Page, SearchText
+from api.fields import Page, SearchText
 from api.idempotency import Command, idempotency
-from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.tenancy import listed_organization
 from api.v1.alerts.schemas import AlertSnooze, AlertView
 from domain.access import Actor, Permission
 from domain.alert.kinds import ladder_of
-from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, judge_snooze
+from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity, judge_snooze
 from domain.errors import Invalid, NotFound
 from domain.ids import escalation_workflow_id
 from models.alert import Alert
@@ -30,35 +31,45 @@ from runtime import reach
 router = APIRouter(tags=["alerts"])
 
 
-@router.get("/alerts", response_model=Page[AlertView], responses=errors(NotFound))
+_LIST = ListOf(
+    "alerts",
+    AlertView,
+    *(*CREATED, "organization_id", "q"),
+    order=["alr"],
+    status=AlertStatus,
+    unacknowledged=Annotated[bool, Query(description="Exclude acknowledged alerts.")],
+    kind=Annotated[SearchText | None, Query(description="Only this kind, such as `payment.debt`.")],
+    subject=Annotated[SearchText | None, Query(description="Only alerts about this id.")],
+    severity=Annotated[Severity | None, Query(description="Only of this severity.")],
+)
+
+
+@router.get("/alerts", response_model=Page[AlertView], responses=errors(NotFound) | CSV)
 async def list_alerts(
     deps: DepsDep,
-    unacknowledged: Annotated[bool, Query(description="Exclude acknowledged alerts.")] = False,
-    status: Annotated[AlertStatus | None, Query(description="Only alerts that stand so.")] = None,
-    organization_id: Annotated[
-        OrganizationId | None, Query(description="Only alerts that concern this organization.")
-    ] = None,
-    kind: Annotated[SearchText | None, Query(description="Only this kind, such as `payment.debt`.")] = None,
-    subject: Annotated[SearchText | None, Query(description="Only alerts about this id.")] = None,
-    limit: LimitParam = 50,
-    cursor: CursorParam = None,
+    asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
-) -> Page[AlertView]:
-    """List alerts, newest first: an organization sees its own, an operator sees all of them."""
-    org_id, before = listed_organization(actor, organization_id), id_cursor(cursor, "alr")
-    async with deps.session_for(actor) as session:
-        rows = await alerts.page(
-            session,
-            open_only=unacknowledged,
-            status=status,
-            by_organization=not actor.is_platform,
-            org_id=org_id,
-            kind=kind,
-            subject=subject,
-            before=before,
-            limit=limit + 1,
-        )
-    return id_page(rows, limit, "alr", lambda row: AlertView.of(row, actor))
+) -> Response:
+    """List alerts, newest first: an organization sees its own, an operator sees all of them.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    org_id = listed_organization(actor, asked.organization_id)
+    wanted, open_only = asked.wanted(org_id, without=["unacknowledged"]), bool(asked.get("unacknowledged"))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await alerts.page(
+                session,
+                wanted,
+                open_only=open_only,
+                by_organization=not actor.is_platform,
+                after=after,
+                limit=limit,
+            )
+            return items_of(found, lambda row: AlertView.of(row, actor))
+
+    return await asked.answer(read)
 
 
 @router.post(

@@ -8,12 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.keyring import hash_of, new_secret, token_of
-from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyView
 from domain.access import PLATFORM_ROLES, SECOND_KEYS, Actor, Permission, Role
 from domain.entitlement import EntitlementMissing
@@ -162,23 +163,38 @@ async def create_api_key(
     return await command.run(create, status_code=201, hide=frozenset({"secret"}))
 
 
-@router.get("/api-keys", response_model=Page[ApiKeyView], responses=errors(NotFound))
+_LIST = ListOf(
+    "api-keys",
+    ApiKeyView,
+    *(*CREATED, "organization_id", "agent_id", "q"),
+    order=["key"],
+    active=Annotated[bool, Query(description="Exclude revoked and expired keys.")],
+    role=Annotated[Role | None, Query(description="Only of this role.")],
+)
+
+
+@router.get("/api-keys", response_model=Page[ApiKeyView], responses=errors(NotFound) | CSV)
 async def list_api_keys(
     deps: DepsDep,
-    organization_id: Annotated[OrganizationId | None, Query()] = None,
-    active: Annotated[bool, Query(description="Exclude revoked and expired keys.")] = False,
-    limit: LimitParam = 50,
-    cursor: CursorParam = None,
+    asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ_AUDIT),
-) -> Page[ApiKeyView]:
-    """List keys, newest first. An operator sees all of them, or those of one organization."""
-    before = id_cursor(cursor, "key")
-    async with deps.session_for(actor) as session:
-        if organization_id is not None:
+) -> Response:
+    """List keys, newest first. An operator sees all of them, or those of one organization.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    organization_id = asked.organization_id
+    if organization_id is not None:
+        async with deps.session_for(actor) as session:
             await organizations.get(session, organization_id)
-        org_id = actor.org_id or organization_id
-        rows = await keys.page(session, org_id=org_id, active_only=active, before=before, limit=limit + 1)
-    return id_page(rows, limit, "key", ApiKeyView.of)
+    wanted = asked.wanted(actor.org_id or organization_id, without=["active"])
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await keys.page(session, wanted, active_only=bool(asked.get("active")), after=after, limit=limit)
+            return items_of(found, ApiKeyView.of)
+
+    return await asked.answer(read)
 
 
 @router.delete("/api-keys/{key_id}", status_code=204, responses=errors(NotFound))

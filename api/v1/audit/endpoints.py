@@ -3,12 +3,14 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from starlette.responses import Response
 
 from api.auth import require
+from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import OrganizationId, Page, SearchText
-from api.pagination import CursorParam, LimitParam, decode_cursor, encode_cursor
+from api.fields import Page, SearchText
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.tenancy import visible_organization
 from api.v1.audit.schemas import AuditView
 from domain.access import Actor, Permission
@@ -17,31 +19,32 @@ from repositories import audit
 
 router = APIRouter(tags=["audit"])
 
-_CURSOR = "audit"
+_LIST = ListOf(
+    "audit",
+    AuditView,
+    *(*CREATED, "organization_id", "q"),
+    order=[int],
+    action=Annotated[SearchText | None, Query(description="Only this action, for example `api_key.create`.")],
+    target=Annotated[SearchText | None, Query(description="Only actions on this id.")],
+    principal=Annotated[SearchText | None, Query(description="Only actions of this principal.")],
+)
 
 
-@router.get("/audit", response_model=Page[AuditView], responses=errors(NotFound))
+@router.get("/audit", response_model=Page[AuditView], responses=errors(NotFound) | CSV)
 async def list_audit(
     deps: DepsDep,
-    organization_id: Annotated[
-        OrganizationId | None, Query(description="For operators: only actions by or on this organization.")
-    ] = None,
-    action: Annotated[SearchText | None, Query(description="Only this action, for example `api_key.create`.")] = None,
-    target: Annotated[SearchText | None, Query(description="Only actions on this id.")] = None,
-    limit: LimitParam = 50,
-    cursor: CursorParam = None,
+    asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ_AUDIT),
-) -> Page[AuditView]:
-    """List privileged actions, newest first."""
-    before: int | None = None
-    if cursor is not None:
-        (before,) = decode_cursor(cursor, _CURSOR, int)
-    org_id = visible_organization(actor, organization_id)
-    async with deps.session_for(actor) as session:
-        rows = await audit.page(session, org_id=org_id, action=action, target=target, before=before, limit=limit + 1)
-    more = len(rows) > limit
-    shown = rows[:limit]
-    return Page(
-        data=[AuditView.of(row, actor) for row in shown],
-        next_cursor=encode_cursor(_CURSOR, shown[-1].id) if more else None,
-    )
+) -> Response:
+    """List privileged actions, newest first. For operators, `organization_id` finds actions by it and on it.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(visible_organization(actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await audit.page(session, wanted, after=after, limit=limit)
+            return items_of(found, lambda row: AuditView.of(row, actor))
+
+    return await asked.answer(read)

@@ -1,36 +1,31 @@
 """Balances and the history of movements."""
 
 import json
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
 from api.body import called_directly
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Currency, Moment, OrganizationId, Page, SearchText
-from api.pagination import CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
+from api.lists import AMOUNT, After, Asked, Items, ListOf
 from api.tenancy import known_organization, listed_organization
-from api.v1.billing.export import as_csv
 from api.v1.billing.schemas import BalanceView, MovementView
 from domain.access import Actor, Permission
 from domain.errors import NotFound
 from domain.money import CREDIT, format_amount
 from repositories import balance as balances
 from repositories import movement as movements
-from repositories.movement import EntryFilter, EntryPage, Position
 
 router = APIRouter(tags=["billing"])
 
-EXPORT_PAGE = 2000
-_CURSOR = "movement"
 _BALANCE_ERRORS = errors(NotFound)
-_MOVEMENTS = errors(NotFound) | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+_MOVEMENTS = errors(NotFound) | CSV
 
 
 @router.get("/billing/credits", response_model=BalanceView, responses=_BALANCE_ERRORS, deprecated=True)
@@ -70,31 +65,24 @@ async def _balance(deps: Deps, org_id: str, currency: str) -> Response:
     return Response(json.dumps(content), media_type="application/json")
 
 
-def _position(cursor: str | None) -> Position | None:
-    if cursor is None:
-        return None
-    transfer, account, version = decode_cursor(cursor, _CURSOR, str, int, int)
-    try:
-        return UUID(transfer), account, version
-    except ValueError:
-        raise bad_cursor() from None
+_LIST = ListOf(
+    "transactions",
+    MovementView,
+    *("organization_id", *AMOUNT),
+    order=[UUID, int, int],
+    since=Annotated[Moment | None, Query(alias="from", description="Effective at or after this time.")],
+    until=Annotated[Moment | None, Query(alias="to", description="Effective before this time.")],
+    kind=Annotated[SearchText | None, Query(description="Only movements of this kind.")],
+    account=Annotated[SearchText | None, Query(description="Only this account, by its path.")],
+    reference=Annotated[SearchText | None, Query(description="Only movements with this reference.")],
+    q=Annotated[SearchText | None, Query(description="Text to search for in kind, account and reference.")],
+)
 
 
 @router.get("/credits/transactions", response_model=Page[MovementView], responses=_MOVEMENTS, deprecated=True)
 @router.get("/billing/transactions", response_model=Page[MovementView], responses=_MOVEMENTS)
 async def list_transactions(
-    request: Request,
-    deps: DepsDep,
-    kind: Annotated[SearchText | None, Query(description="Only movements of this kind.")] = None,
-    since: Annotated[Moment | None, Query(alias="from", description="Effective at or after this time.")] = None,
-    until: Annotated[Moment | None, Query(alias="to", description="Effective before this time.")] = None,
-    account: Annotated[SearchText | None, Query(description="Only this account, by its path.")] = None,
-    reference: Annotated[SearchText | None, Query(description="Only movements with this reference.")] = None,
-    q: Annotated[SearchText | None, Query(description="Text to search for in kind, account and reference.")] = None,
-    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
-    limit: LimitParam = 50,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.READ),
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
     """List movements of the organization's accounts, the newest recorded first.
 
@@ -102,45 +90,11 @@ async def list_transactions(
     Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor
     on, as CSV.
     """
-    wanted = EntryFilter(
-        org_id=listed_organization(actor, organization_id),
-        kind=kind,
-        since=since,
-        until=until,
-        account=account,
-        reference=reference,
-        search=q,
-    )
-    position = _position(cursor)
-    if "text/csv" in request.headers.get("accept", ""):
-        return await _csv(deps, actor, wanted, position)
-    page = await _read(deps, actor, wanted, position, limit)
-    shown = [MovementView.of(row) for row in page.rows]
-    following = None if page.following is None else encode_cursor(_CURSOR, *page.following)
-    return Response(
-        Page[MovementView](data=shown, next_cursor=following).model_dump_json(), media_type="application/json"
-    )
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
 
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            page = await movements.page(session, wanted, after=after, limit=limit)
+        return [MovementView.of(row) for row in page.rows], page.following
 
-async def _read(deps: Deps, actor: Actor, wanted: EntryFilter, position: Position | None, limit: int) -> EntryPage:
-    async with deps.session_for(actor) as session:
-        return await movements.page(session, wanted, after=position, limit=limit)
-
-
-async def _csv(deps: Deps, actor: Actor, wanted: EntryFilter, position: Position | None) -> Response:
-    """Stream every page in a transaction of its own, so that a slow reader holds no connection."""
-    last, ended = position, False
-
-    async def following() -> Sequence[MovementView]:
-        """Return the next movements that match, or none at the end."""
-        nonlocal last, ended
-        while not ended:
-            page = await _read(deps, actor, wanted, last, EXPORT_PAGE)
-            last, ended = page.following, page.following is None
-            if page.rows:
-                return [MovementView.of(row) for row in page.rows]
-        return []
-
-    first = await following()
-    headers = {"Content-Disposition": 'attachment; filename="transactions.csv"'}
-    return StreamingResponse(as_csv(first, following), media_type="text/csv; charset=utf-8", headers=headers)
+    return await asked.answer(read)

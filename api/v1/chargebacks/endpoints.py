@@ -1,17 +1,18 @@
 """The chargeback endpoints. Chargebacks come from banks, so nobody makes one here; they are read and answered."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import Page, PaymentId
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
+from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf
 from api.tenancy import listed_organization
 from api.v1.chargebacks.schemas import ChargebackEvidence, ChargebackView, view
 from api.v1.payments import commands
@@ -24,13 +25,11 @@ from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import Dispute, Payment
 from repositories import chargeback
 from repositories import payment as payments
-from repositories.chargeback import Position
 
 router = APIRouter(tags=["chargebacks"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 
-_CURSOR = "dsp"
 _ANSWERING = errors(
     NotFound,
     Forbidden,
@@ -41,23 +40,35 @@ _ANSWERING = errors(
 )
 
 
-@router.get("/disputes", response_model=Page[ChargebackView], responses=errors(NotFound))
+_LIST = ListOf(
+    "disputes",
+    ChargebackView,
+    *(*CREATED, "organization_id", "provider", *AMOUNT, "q"),
+    order=[datetime, "dsp"],
+    status=DisputeStatus,
+    payment_id=Annotated[PaymentId | None, Query(description="Only of this payment.")],
+)
+
+
+@router.get("/disputes", response_model=Page[ChargebackView], responses=errors(NotFound) | CSV)
 async def list_chargebacks(
     deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    status: Annotated[DisputeStatus | None, Query(description="Only chargebacks in this state.")] = None,
-    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
-) -> Page[ChargebackView]:
-    """List the chargebacks of the organization's payments, newest first."""
-    org_id, after = listed_organization(actor, organization_id), _position(cursor)
-    async with deps.session_for(actor) as session:
-        rows = await chargeback.page(session, org_id=org_id, status=status, after=after, limit=limit + 1)
-        shown = [view(payment, _of(payment, row.id)) for row, payment in ((r, payments.state_of(p)) for r, p in rows)]
-    last = rows[limit - 1][0] if len(rows) > limit else None
-    following = None if last is None else encode_cursor(_CURSOR, last.opened_at.isoformat(), last.id)
-    return Page(data=shown[:limit], next_cursor=following)
+) -> Response:
+    """List the chargebacks of the organization's payments, newest first.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            rows, following = await chargeback.page(session, wanted, after=after, limit=limit)
+        states = ((row, payments.state_of(payment)) for row, payment in rows)
+        return [view(payment, _of(payment, row.id)) for row, payment in states], following
+
+    return await asked.answer(read)
 
 
 @router.get("/disputes/{dispute_id}", response_model=ChargebackView, responses=errors(NotFound))
@@ -99,18 +110,3 @@ async def _seen(deps: Deps, actor: Actor, dispute_id: str, permission: Permissio
 
 def _of(payment: Payment, dispute_id: str) -> Dispute:
     return next(dispute for dispute in payment.disputes if dispute.dispute_id == dispute_id)
-
-
-def _position(cursor: str | None) -> Position | None:
-    if cursor is None:
-        return None
-    opened_at, last = decode_cursor(cursor, _CURSOR, str, str)
-    try:
-        moment = datetime.fromisoformat(opened_at)
-        # In UTC it may lie before the year 1 or after 9999.
-        utc = moment.astimezone(UTC)
-    except (OverflowError, ValueError):
-        raise bad_cursor() from None
-    if moment.tzinfo is None or not is_id(last, "dsp"):
-        raise bad_cursor()
-    return utc, last

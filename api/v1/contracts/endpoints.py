@@ -3,16 +3,17 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import AgentId, OrganizationId, Page
+from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.tenancy import acting_organization, visible_organization
 from api.v1.contracts.bounds import outside_listing, require_within_floors
 from api.v1.contracts.schemas import ContractCreate, ContractView, asked_columns, contract_of, quoted
@@ -129,26 +130,33 @@ def _set_by_level(
     return by_level
 
 
-@router.get("/contracts", response_model=Page[ContractView], responses=errors(NotFound))
+_LIST = ListOf(
+    "contracts",
+    ContractView,
+    *(*CREATED, "organization_id", "agent_id", *AMOUNT, "q"),
+    order=["ctr"],
+    status=ContractStatus,
+)
+
+
+@router.get("/contracts", response_model=Page[ContractView], responses=errors(NotFound) | CSV)
 async def list_contracts(
     deps: DepsDep,
-    agent_id: Annotated[AgentId | None, Query()] = None,
-    organization_id: Annotated[
-        OrganizationId | None,
-        Query(description="For operators: only contracts with this organization as client, payee or signatory."),
-    ] = None,
-    status: Annotated[ContractStatus | None, Query(description="Only contracts in this state.")] = None,
-    limit: LimitParam = 50,
-    cursor: CursorParam = None,
+    asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
-) -> Page[ContractView]:
-    """List the contracts that the caller is a party to, newest first; the platform sees all of them."""
-    org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "ctr")
-    async with deps.session_for(actor) as session:
-        rows = await contracts.page(
-            session, agent_id=agent_id, org_id=org_id, status=status, before=before, limit=limit + 1
-        )
-    return id_page(rows, limit, "ctr", ContractView.of)
+) -> Response:
+    """List the contracts that the caller is a party to, newest first; the platform sees all of them.
+
+    For operators, `organization_id` finds what it pays, is paid by or signs. With `Accept: text/csv` the response
+    contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(visible_organization(actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            return items_of(await contracts.page(session, wanted, after=after, limit=limit), ContractView.of)
+
+    return await asked.answer(read)
 
 
 @router.get("/contracts/{contract_id}", response_model=ContractView, responses=errors(NotFound))

@@ -2,23 +2,26 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, TypedDict
+from uuid import UUID
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.approvals import two_operators
 from api.auth import require
+from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.lists import CREATED, After, Asked, Items, ListOf
 from api.tenancy import known_organization
 from api.v1.credits.schemas import CreditLotView, GrantCreate, LotView
 from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.credits import GrantSource
 from domain.errors import Conflict, NotFound
+from domain.lots import LotSource
 from domain.money import CREDIT, parse_amount
 from repositories import lot as lots
 from repositories import organization as organizations
@@ -83,20 +86,32 @@ async def grant_credits(
     return await command.run(grant, status_code=201)
 
 
-@router.get("/credits/lots", response_model=Page[CreditLotView], responses=errors(NotFound))
+_LIST = ListOf(
+    "lots",
+    CreditLotView,
+    *(*CREATED, "organization_id", "min_amount", "max_amount"),
+    order=[UUID],
+    currency=CREDIT,
+    source=Annotated[LotSource | None, Query(description="Only of this source.")],
+)
+
+
+@router.get("/credits/lots", response_model=Page[CreditLotView], responses=errors(NotFound) | CSV)
 async def list_lots(
     deps: DepsDep,
-    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
+    asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
-) -> Page[CreditLotView]:
+) -> Response:
     """List an organization's lots of credits, newest first: what is left, held and expired of each.
 
-    Credits that came back from an escrow or a refund are in the lot that they came from, or in one of a later end.
+    Credits that came back from an escrow or a refund are in the lot that they came from, or in one of a later end. With
+    `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    org_id = await known_organization(deps, actor, organization_id)
-    before = id_cursor(cursor, "lot")
-    async with deps.session_for(actor) as session:
-        rows = await lots.page(session, org_id=org_id, before=before, limit=limit + 1)
-    return id_page(rows, limit, "lot", CreditLotView.of)
+    wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            rows, following = await lots.page(session, wanted, after=after, limit=limit)
+        return [CreditLotView.of(row) for row in rows], following
+
+    return await asked.answer(read)

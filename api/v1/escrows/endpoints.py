@@ -5,16 +5,18 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 from temporalio.client import Client
 
 from api.auth import ActorDep, permit
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page, number_cursor, number_page
+from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, number_cursor, number_page
 from api.tenancy import visible_organization
 from api.v1.escrows import commands
 from api.v1.escrows.schemas import (
@@ -217,24 +219,35 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
     return await once.run(act, status_code=201)
 
 
-@router.get("/escrows", response_model=Page[EscrowView], responses=errors(NotFound))
+_LIST = ListOf(
+    "escrows",
+    EscrowView,
+    *(*CREATED, "organization_id", "agent_id", "contract_id", *AMOUNT),
+    order=["esc"],
+    status=EscrowStatus,
+)
+
+
+@router.get("/escrows", response_model=Page[EscrowView], responses=errors(NotFound) | CSV)
 async def list_escrows(
     actor: ActorDep,
     deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    status: Annotated[EscrowStatus | None, Query(description="Only escrows in this state.")] = None,
-    organization_id: Annotated[
-        OrganizationId | None,
-        Query(description="For operators: only escrows with this organization as payer, payee or signatory."),
-    ] = None,
-) -> Page[EscrowView]:
-    """List the escrows that are visible to the caller, newest first."""
+    asked: Annotated[Asked, _LIST.asked],
+) -> Response:
+    """List the escrows that are visible to the caller, newest first.
+
+    For operators, `organization_id` finds what it pays, is paid by or signs for. With `Accept: text/csv` the response
+    contains everything that matches, from the cursor on, as CSV.
+    """
     permit(actor, Permission.READ)
-    org_id, after = visible_organization(actor, organization_id), id_cursor(cursor, "esc")
-    async with deps.session_for(actor) as session:
-        rows = await escrows.page(session, status=status, org_id=org_id, after=after, limit=limit + 1)
-        return id_page(rows, limit, "esc", lambda row: view(escrows.state_of(row)))
+    wanted = asked.wanted(visible_organization(actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await escrows.page(session, wanted, after=after, limit=limit)
+            return items_of(found, lambda row: view(escrows.state_of(row)))
+
+    return await asked.answer(read)
 
 
 @router.get("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound))

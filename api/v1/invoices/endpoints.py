@@ -5,18 +5,19 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.approvals import above, two_operators
 from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.documents import PDF_RESPONSE, XML_RESPONSE, as_pdf, as_xml
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.tenancy import listed_organization
 from api.v1.invoices import commands
 from api.v1.invoices.schemas import (
@@ -185,20 +186,33 @@ async def finalize_invoice(
     return await once.run(act)
 
 
-@router.get("/billing/invoices", response_model=Page[InvoiceView], responses=errors(NotFound))
+_LIST = ListOf(
+    "invoices",
+    InvoiceView,
+    *(*CREATED, "organization_id", *AMOUNT, "q"),
+    order=["inv"],
+    status=InvoiceStatus,
+)
+
+
+@router.get("/billing/invoices", response_model=Page[InvoiceView], responses=errors(NotFound) | CSV)
 async def list_invoices(
     deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    status: Annotated[InvoiceStatus | None, Query(description="Only invoices in this state.")] = None,
-    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
-) -> Page[InvoiceView]:
-    """List the organization's invoices, newest first."""
-    org_id, after, now = listed_organization(actor, organization_id), id_cursor(cursor, "inv"), datetime.now(UTC)
-    async with deps.session_for(actor) as session:
-        rows = await invoices.page(session, org_id=org_id, status=status, after=after, limit=limit + 1)
-        return id_page(rows, limit, "inv", lambda row: view(row, now))
+) -> Response:
+    """List the organization's invoices, newest first.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted, now = asked.wanted(listed_organization(actor, asked.organization_id)), datetime.now(UTC)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await invoices.page(session, wanted, after=after, limit=limit)
+            return items_of(found, lambda row: view(row, now))
+
+    return await asked.answer(read)
 
 
 @router.get("/billing/invoices/{invoice_id}", response_model=InvoiceDetail, responses=errors(NotFound))

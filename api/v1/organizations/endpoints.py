@@ -1,18 +1,20 @@
 """Organizations: operators create them, a tenant sees its own."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.approvals import override_by_two
 from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Page
+from api.fields import Page, SearchText
 from api.idempotency import Command, idempotency
-from api.metadata import METADATA_FILTER, PreconditionDep, Tag, WantedDep, etag, required, seen
-from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.metadata import METADATA_FILTER, PreconditionDep, Tag, etag, required, seen
 from api.v1.customers.registration import begin_customer
 from api.v1.organizations.schemas import (
     ContactsSet,
@@ -90,20 +92,35 @@ async def create_organization(
     return await command.run(create, status_code=201)
 
 
-@router.get("/organizations", response_model=Page[OrganizationView], openapi_extra=METADATA_FILTER)
+_LIST = ListOf(
+    "organizations",
+    OrganizationView,
+    *(*CREATED, "q"),
+    order=["org"],
+    has_metadata=True,
+    tier=Annotated[SearchText | None, Query(description="Only on this plan.")],
+)
+
+
+@router.get("/organizations", response_model=Page[OrganizationView], responses=CSV, openapi_extra=METADATA_FILTER)
 async def list_organizations(
     deps: DepsDep,
-    wanted: WantedDep,
-    limit: LimitParam = 50,
-    cursor: CursorParam = None,
+    asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
-) -> Page[OrganizationView]:
-    """List organizations, newest first: the platform sees all of them, a tenant its own."""
-    before = id_cursor(cursor, "org")
-    async with deps.session_for(actor) as session:
-        rows = await organizations.page(session, wanted=wanted, before=before, limit=limit + 1)
-        own = await seen(session, actor, {row.id: row.id for row in rows})
-    return id_page(rows, limit, "org", lambda row: OrganizationView.of(row, own.get(row.id)))
+) -> Response:
+    """List organizations, newest first: the platform sees all of them, a tenant its own.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(None)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await organizations.page(session, wanted, after=after, limit=limit)
+            own = await seen(session, actor, {row.id: row.id for row in found.rows})
+        return items_of(found, lambda row: OrganizationView.of(row, own.get(row.id)))
+
+    return await asked.answer(read)
 
 
 @router.get("/organizations/{organization_id}", response_model=OrganizationView, responses=errors(NotFound))

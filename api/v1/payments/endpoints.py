@@ -9,12 +9,14 @@ from temporalio.client import Client
 
 from api.approvals import refund_by_two
 from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.documents import PDF_RESPONSE, as_pdf
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page, number_cursor, number_page
+from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, number_cursor, number_page
 from api.tenancy import listed_organization
 from api.v1.payments import commands
 from api.v1.payments.commands import PaymentDeclined
@@ -207,22 +209,35 @@ async def create_payment(
     return await once.run(act, status_code=201)
 
 
-@router.get("/billing/payments", response_model=Page[PaymentView], responses=errors(NotFound), deprecated=True)
-@router.get("/payments", response_model=Page[PaymentView], responses=errors(NotFound))
+_LIST = ListOf(
+    "payments",
+    PaymentView,
+    *(*CREATED, "organization_id", "provider", *AMOUNT, "q"),
+    order=["pay"],
+    status=PaymentStatus,
+    purpose=Annotated[PurposeKind | None, Query(description="Only payments for this.")],
+)
+
+
+@router.get("/billing/payments", response_model=Page[PaymentView], responses=errors(NotFound) | CSV, deprecated=True)
+@router.get("/payments", response_model=Page[PaymentView], responses=errors(NotFound) | CSV)
 async def list_payments(
     deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    status: Annotated[PaymentStatus | None, Query(description="Only payments in this state.")] = None,
-    purpose: Annotated[PurposeKind | None, Query(description="Only payments for this.")] = None,
-    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
-) -> Page[PaymentView]:
-    """List the organization's payments, newest first."""
-    org_id, after = listed_organization(actor, organization_id), id_cursor(cursor, "pay")
-    async with deps.session_for(actor) as session:
-        rows = await payments.page(session, org_id=org_id, status=status, purpose=purpose, after=after, limit=limit + 1)
-        return id_page(rows, limit, "pay", lambda row: shown(payments.state_of(row), actor))
+) -> Response:
+    """List the organization's payments, newest first.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await payments.page(session, wanted, after=after, limit=limit)
+            return items_of(found, lambda row: shown(payments.state_of(row), actor))
+
+    return await asked.answer(read)
 
 
 @router.get("/payments/{payment_id}", response_model=PaymentView, responses=errors(NotFound))

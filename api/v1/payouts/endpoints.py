@@ -12,11 +12,13 @@ from starlette.responses import Response
 
 from api.approvals import two_operators
 from api.auth import require
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, decode_cursor, encode_cursor, id_cursor
+from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
 from api.patience import retry_until_answered
 from api.tenancy import acting_organization, known_organization
 from api.v1.payouts.schemas import (
@@ -38,10 +40,10 @@ from domain.approval import ApprovalAction, ApprovalRequired
 from domain.creator import payable_to
 from domain.earnings import EarningsKind
 from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
-from domain.ids import is_id
 from domain.money import CREDIT, parse_amount
 from domain.payable import available
 from domain.payout.commands import WrongPayoutState, given_up
+from domain.payout.state import PayoutStatus
 from ledger.gateway import Ledger
 from repositories import creator_account, earnings, payable, payout_schedule, recovery
 from repositories import payout as payouts
@@ -281,21 +283,31 @@ async def put_payout_schedule(
     return await command.run(act)
 
 
-@router.get("/billing/payouts", response_model=Page[PayoutView], responses=errors(NotFound))
+_LIST = ListOf(
+    "payouts",
+    PayoutView,
+    *(*CREATED, "organization_id", "provider", *AMOUNT),
+    order=[datetime, "po"],
+    status=PayoutStatus,
+)
+
+
+@router.get("/billing/payouts", response_model=Page[PayoutView], responses=errors(NotFound) | CSV)
 async def list_payouts(
     deps: DepsDep,
-    organization_id: ForOperators = None,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
+    asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
-) -> Page[PayoutView]:
-    """List payouts, newest first."""
-    org_id = await known_organization(deps, actor, organization_id)
-    before = None if cursor is None else decode_cursor(cursor, "po", str)[0]
-    if before is not None and not is_id(before, "po"):
-        raise Invalid("The cursor does not belong to this list.", extra={"field": "cursor"})
-    async with deps.session_for(actor) as session:
-        rows = await payouts.page(session, org_id=org_id, before=before, limit=limit + 1)
-        taken_back = await recovery.reversed_of(session, [row.id for row in rows])
-    following = encode_cursor("po", rows[limit - 1].id) if len(rows) > limit else None
-    return Page(data=[PayoutView.of(row, taken_back.get(row.id, 0)) for row in rows[:limit]], next_cursor=following)
+) -> Response:
+    """List payouts, newest first.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await payouts.page(session, wanted, after=after, limit=limit)
+            taken_back = await recovery.reversed_of(session, [row.id for row in found.rows])
+        return items_of(found, lambda row: PayoutView.of(row, taken_back.get(row.id, 0)))
+
+    return await asked.answer(read)

@@ -11,11 +11,12 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.tenancy import acting_organization, known_organization, listed_organization
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
@@ -65,19 +66,26 @@ async def create_project(
     return await once.run(act, status_code=201)
 
 
-@router.get("/projects", response_model=Page[ProjectView], responses=errors(NotFound))
+_LIST = ListOf("projects", ProjectView, *CREATED, "organization_id", "q", order=["prj"])
+
+
+@router.get("/projects", response_model=Page[ProjectView], responses=errors(NotFound) | CSV)
 async def list_projects(
     deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    organization_id: ForOperators = None,
+    asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
-) -> Page[ProjectView]:
-    """List the organization's projects, newest first."""
-    org_id, before = listed_organization(actor, organization_id), id_cursor(cursor, "prj")
-    async with deps.session_for(actor) as session:
-        rows = await projects.page(session, org_id=org_id, before=before, limit=limit + 1)
-    return id_page(rows, limit, "prj", ProjectView.of)
+) -> Response:
+    """List the organization's projects, newest first.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            return items_of(await projects.page(session, wanted, after=after, limit=limit), ProjectView.of)
+
+    return await asked.answer(read)
 
 
 @router.post("/projects/{slug}/deploy", response_model=ProjectView, responses=_DEPLOYING)

@@ -1,22 +1,19 @@
 """Monthly statements of creators, and what they were paid in a year."""
 
-import csv
-import io
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from api.auth import require
+from api.csv_files import CSV, download, safe_cell, wants_csv
 from api.deps import Deps, DepsDep
 from api.documents import PDF_RESPONSE, as_pdf
 from api.errors import errors
 from api.fields import Currency, OrganizationId
 from api.tenancy import known_organization
-from api.v1.billing.export import safe_cell
 from api.v1.statements.schemas import CreatorTotals, StatementView, totals
 from domain.access import Actor, Permission
 from domain.billing_run.period import parse_month
@@ -34,10 +31,9 @@ Month = Annotated[str, Path(pattern=r"^[0-9]{4}-[0-9]{2}$", description="A month
 InCurrency = Annotated[Currency, Query(description="What earnings are worth something in.")]
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 _REFUSALS = errors(NotFound, Invalid, (Conflict, "statement.not_over"), (Conflict, "document.no_seller"))
-_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 
-@router.get("/billing/statements/{period}", response_model=StatementView, responses=_REFUSALS | _CSV)
+@router.get("/billing/statements/{period}", response_model=StatementView, responses=_REFUSALS | CSV)
 async def get_statement(
     period: Month,
     request: Request,
@@ -54,14 +50,14 @@ async def get_statement(
     stored = await _made(deps, actor, organization_id, period, currency)
     async with deps.database.platform() as session:
         shown = StatementView.of(stored, await statements.corrections(session, stored.subject))
-    if "text/csv" not in request.headers.get("accept", ""):
+    if not wants_csv(request):
         return Response(shown.model_dump_json(), media_type="application/json")
     rows = [("earned", line.description, line.amount) for line in shown.lines]
     rows += [("tax", shown.tax_text or shown.tax_code, shown.tax)] if shown.tax_code else []
     rows += [("correction", each.number, each.amount) for each in shown.corrections]
     rows += [("account", each.kind, each.amount) for each in shown.account]
     cells = [[shown.month, shown.currency, part, safe_cell(name), amount] for part, name, amount in rows]
-    return _download([["month", "currency", "part", "description", "amount"], *cells], f"{shown.number}.csv")
+    return download([["month", "currency", "part", "description", "amount"], *cells], f"{shown.number}.csv")
 
 
 @router.get("/billing/statements/{period}/pdf", response_class=Response, responses=_REFUSALS | PDF_RESPONSE)
@@ -97,7 +93,7 @@ async def get_correction_pdf(
     return as_pdf(await deps.documents.made(wanted))
 
 
-@router.get("/billing/creators/totals", response_model=CreatorTotals, responses=_CSV, tags=["creators"])
+@router.get("/billing/creators/totals", response_model=CreatorTotals, responses=CSV, tags=["creators"])
 async def get_creator_totals(
     request: Request,
     deps: DepsDep,
@@ -114,12 +110,12 @@ async def get_creator_totals(
             session, since=datetime(asked, 1, 1, tzinfo=UTC), until=datetime(asked + 1, 1, 1, tzinfo=UTC)
         )
     shown = CreatorTotals(year=asked, data=totals(asked, found))
-    if "text/csv" not in request.headers.get("accept", ""):
+    if not wants_csv(request):
         return Response(shown.model_dump_json(), media_type="application/json")
     columns = ["organization_id", "country", "currency", "period", "paid_out", "reversed", "payouts"]
     lines = [each.model_dump(mode="json") for each in shown.data]
     cells = [[str("" if line[name] is None else line[name]) for name in columns] for line in lines]
-    return _download([columns, *cells], f"creators-{asked}.csv")
+    return download([columns, *cells], f"creators-{asked}.csv")
 
 
 async def _made(deps: Deps, actor: Actor, organization_id: str | None, month: str, currency: str) -> StoredDocument:
@@ -143,10 +139,3 @@ async def _made(deps: Deps, actor: Actor, organization_id: str | None, month: st
 
 async def _said(row: CreatorStatement | CreatorCorrection) -> Document:
     return Document.restored(row.content)
-
-
-def _download(rows: Sequence[Sequence[str]], name: str) -> Response:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n").writerows(rows)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(buffer.getvalue().encode(), media_type="text/csv; charset=utf-8", headers=headers)

@@ -8,11 +8,12 @@ from starlette.responses import Response
 from temporalio.client import Client
 
 from api.auth import require
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.tenancy import listed_organization
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
@@ -33,6 +34,7 @@ from api.v1.topups.schemas import (
 )
 from domain.access import Actor, Permission
 from domain.errors import Conflict, NotFound
+from domain.lots import LotSource
 from domain.money import CREDIT, parse_amount
 from domain.payment.terms import PaymentTerms
 from domain.topup import for_checkout, named
@@ -124,21 +126,38 @@ async def check_out_package(
     return await _begin(deps, temporal, actor, once, wanted, checkout_view)
 
 
+_LIST = ListOf(
+    "credits-history",
+    PurchaseView,
+    *(*CREATED, "organization_id", "min_amount", "max_amount", "q"),
+    order=["lot"],
+    currency=CREDIT,
+    source=Annotated[LotSource | None, Query(description="Only of this source.")],
+)
+
+
 @router.get(
-    "/billing/credits/history", response_model=Page[PurchaseView], responses=errors(NotFound), tags=["credit_packages"]
+    "/billing/credits/history",
+    response_model=Page[PurchaseView],
+    responses=errors(NotFound) | CSV,
+    tags=["credit_packages"],
 )
 async def list_purchases(
     deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
-) -> Page[PurchaseView]:
-    """List the grants and purchases of credits, newest first, with their prices."""
-    org_id, after = listed_organization(actor, organization_id), id_cursor(cursor, "lot")
-    async with deps.session_for(actor) as session:
-        rows = await lots.page(session, org_id=org_id, after=after, limit=limit + 1)
-        return id_page(rows, limit, "lot", PurchaseView.of)
+) -> Response:
+    """List the grants and purchases of credits, newest first, with their prices.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            return items_of(await lots.page(session, wanted, after=after, limit=limit), PurchaseView.of)
+
+    return await asked.answer(read)
 
 
 async def _begin(

@@ -1,10 +1,8 @@
 """Usage as CSV, with cells that no spreadsheet takes for a formula."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
-from api.v1.billing.export import safe_cell
+from api.csv_files import safe_cell
 from api.v1.usage.schemas import UsageEventView, split_money
 from repositories.usage import Total
 
@@ -27,27 +25,17 @@ _EVENT_MONEY = (
 EVENT_COLUMNS = (*_EVENT_TEXTS, *_TOKENS, *_EVENT_MONEY)
 
 
-def summary_as_csv(found: Sequence[Total]) -> bytes:
-    """Write a line for each group and currency."""
+def summary_lines(found: Sequence[Total]) -> list[Sequence[str]]:
+    """Return the columns, and a line for each group and currency."""
     lines: list[Sequence[str]] = [SUMMARY_COLUMNS]
     for total in found:
         counts = [str(total.counted[name]) for name in ("events", *_TOKENS)]
         lines.append([safe_cell(total.group), *counts, total.currency, *split_money(total.counted)])
-    return _write(lines)
+    return lines
 
 
-async def events_as_csv(
-    first: Sequence[UsageEventView], following: Callable[[], Awaitable[Sequence[UsageEventView]]]
-) -> AsyncIterator[bytes]:
-    """Write the header, the first page and then every following one until one is empty."""
-    yield _write([EVENT_COLUMNS])
-    views = first
-    while views:
-        yield _write([_cells(view) for view in views])
-        views = await following()
-
-
-def _cells(view: UsageEventView) -> list[str]:
+def event_cells(view: UsageEventView) -> list[str]:
+    """Return an event as the cells of a line."""
     shown = view.model_dump(mode="json")
     tokens = shown["usage"] or {}
     return [
@@ -55,9 +43,3 @@ def _cells(view: UsageEventView) -> list[str]:
         *(str(tokens.get(name, "")) for name in _TOKENS),
         *(str(shown[name] or "") for name in _EVENT_MONEY),
     ]
-
-
-def _write(rows: Sequence[Sequence[str]]) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n").writerows(rows)
-    return buffer.getvalue().encode()

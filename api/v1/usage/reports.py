@@ -6,15 +6,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from api.auth import require
+from api.csv_files import CSV, EXPORT_PAGE, download, stream, wants_csv
 from api.deps import Deps, DepsDep
-from api.errors import Responses, errors
+from api.errors import errors
 from api.fields import AgentId, OrganizationId, Page, SearchText
 from api.pagination import CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
 from api.tenancy import known_organization, listed_organization
-from api.v1.usage.export import events_as_csv, summary_as_csv
+from api.v1.usage.export import EVENT_COLUMNS, event_cells, summary_lines
 from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
 from api.v1.usage.schemas import UsageEventView, UsageRunView, UsageView
 from domain.access import Actor, Permission
@@ -37,14 +38,12 @@ DIMENSIONS = {
     "project": "project_id",
     "action": "action",
 }
-EXPORT_PAGE = 1000
 #: How many parts of a run are shown: an agent's work on a step in one currency is one.
 MOST_PARTS = 5_000
 _CURSOR = "usage"
-_CSV: Responses = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 
-@router.get("/billing/usage", response_model=UsageView, responses=errors(NotFound) | _CSV)
+@router.get("/billing/usage", response_model=UsageView, responses=errors(NotFound) | CSV)
 async def get_usage(
     request: Request,
     deps: DepsDep,
@@ -74,14 +73,14 @@ async def get_usage(
         found = await usage.totals(
             session, org_id, first, end, dimension=DIMENSIONS.get(name, ALL), value=value, by_day=by_day
         )
-    if "text/csv" in request.headers.get("accept", ""):
-        return _download(summary_as_csv(found), "usage.csv")
+    if wants_csv(request):
+        return download(summary_lines(found), "usage.csv")
     shown = UsageView.of(org_id, first, end, group_by, found)
     return Response(shown.model_dump_json(by_alias=True), media_type="application/json")
 
 
-@router.get("/usage/logs", response_model=Page[UsageEventView], responses=errors(NotFound) | _CSV, deprecated=True)
-@router.get("/billing/usage/logs", response_model=Page[UsageEventView], responses=errors(NotFound) | _CSV)
+@router.get("/usage/logs", response_model=Page[UsageEventView], responses=errors(NotFound) | CSV, deprecated=True)
+@router.get("/billing/usage/logs", response_model=Page[UsageEventView], responses=errors(NotFound) | CSV)
 async def list_usage_events(
     request: Request,
     deps: DepsDep,
@@ -115,7 +114,7 @@ async def list_usage_events(
         equal={name: value for name, value in given.items() if value is not None},
     )
     position = _position(cursor)
-    if "text/csv" in request.headers.get("accept", ""):
+    if wants_csv(request):
         return await _export(deps, actor, wanted, position)
     views, following = await _read(deps, actor, wanted, position, limit)
     shown = Page[UsageEventView](
@@ -165,23 +164,7 @@ async def _read(
 
 
 async def _export(deps: Deps, actor: Actor, wanted: LogFilter, position: tuple[datetime, UUID] | None) -> Response:
-    """Stream every page in a transaction of its own, so that a slow reader holds no connection."""
-    last, ended = position, False
+    async def read(after: tuple[datetime, UUID] | None) -> tuple[list[UsageEventView], tuple[datetime, UUID] | None]:
+        return await _read(deps, actor, wanted, after, EXPORT_PAGE)
 
-    async def following() -> list[UsageEventView]:
-        nonlocal last, ended
-        while not ended:
-            views, last = await _read(deps, actor, wanted, last, EXPORT_PAGE)
-            ended = last is None
-            if views:
-                return views
-        return []
-
-    first = await following()
-    headers = {"Content-Disposition": 'attachment; filename="usage-events.csv"'}
-    return StreamingResponse(events_as_csv(first, following), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _download(content: bytes, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
+    return await stream(EVENT_COLUMNS, event_cells, read, position, "usage-events.csv")

@@ -1,0 +1,271 @@
+"""Lists: by what they are filtered, which pages they have, and the same as CSV, declared once for all of them.
+
+A list names its filters (`ListOf`); an endpoint is given what a request asks of it (`Asked`), reads one page at a time,
+and gives it back as JSON or, for `Accept: text/csv`, as every page of it in one file. A cursor holds the list and the
+filters that it was made for, and is refused with any others.
+"""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from fastapi import Depends, Query
+from pydantic import BeforeValidator, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.csv_files import EXPORT_PAGE, cell, columns_of, stream, wants_csv
+from api.fields import AgentId, Amount, ContractId, Currency, Moment, OrganizationId, Page, ResponseModel, SearchText
+from api.metadata import WantedDep
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
+from domain.errors import Invalid
+from domain.ids import is_id
+from domain.metadata import EVERYTHING
+from domain.metadata import Wanted as Written
+from domain.money import parse_amount
+from models.base import Base
+from repositories.listing import Found, Position, Wanted
+
+Row = TypeVar("Row", bound=Base)
+After = Position | None
+#: The items of a page, and the position after which the next one begins; None at the end.
+Items = tuple[Sequence[ResponseModel], Position | None]
+Read = Callable[[After, int], Awaitable[Items]]
+
+#: How many values of one filter a request may name.
+MAX_VALUES = 20
+
+_SHARED: dict[str, Any] = {
+    "since": Annotated[Moment | None, Query(alias="from", description="Only what was created at or after this time.")],
+    "until": Annotated[Moment | None, Query(alias="to", description="Only what was created before this time.")],
+    "organization_id": Annotated[OrganizationId | None, Query(description="For operators: only of this organization.")],
+    "agent_id": Annotated[AgentId | None, Query(description="Only of this agent.")],
+    "contract_id": Annotated[ContractId | None, Query(description="Only of this contract.")],
+    "provider": Annotated[SearchText | None, Query(description="Only of this provider, such as `stripe`.")],
+    "currency": Annotated[Currency | None, Query(description="Only in this currency.")],
+    "min_amount": Annotated[Amount | None, Query(description="Only of this amount or more; send `currency` too.")],
+    "max_amount": Annotated[Amount | None, Query(description="Only of this amount or less; send `currency` too.")],
+    "q": Annotated[SearchText | None, Query(description="Only what contains this text, whatever its case.")],
+}
+#: Filters that go together.
+CREATED = ("since", "until")
+AMOUNT = ("currency", "min_amount", "max_amount")
+
+_NAMES_IN_QUERY = {"since": "from", "until": "to"}
+#: What does not name a column of the same name.
+_NOT_COLUMNS = frozenset({"since", "until", "organization_id", "min_amount", "max_amount", "q", "status"})
+
+
+def _split(value: object) -> object:
+    """Take several values in one parameter, `open,funded`, or one each in several."""
+    if not isinstance(value, list):
+        return value
+    return [part for text in value for part in (text.split(",") if isinstance(text, str) else [text])]
+
+
+def several(of: type[StrEnum], description: str) -> Any:
+    """Return the type of a parameter that takes several words of an enumeration."""
+    return Annotated[
+        list[of] | None,  # type: ignore[valid-type]
+        BeforeValidator(_split),
+        Field(min_length=1, max_length=MAX_VALUES),
+        Query(description=f"{description} Several are separated by commas."),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks of a list, checked: its filters that were given, and the page."""
+
+    of: "ListOf"
+    given: Mapping[str, Any]
+    limit: int
+    after: Position | None
+    as_csv: bool
+    written: Written
+
+    @property
+    def organization_id(self) -> str | None:
+        """The organization that was named."""
+        return self.given.get("organization_id")
+
+    def get(self, name: str) -> Any:
+        """Return the value of a filter, None where it was not given."""
+        return self.given.get(name)
+
+    def wanted(self, org_id: str | None, *, without: Sequence[str] = (), **named: str) -> Wanted:
+        """Return what a repository lists.
+
+        Args:
+            org_id: whose rows; None for all that the session sees.
+            without: filters that the endpoint reads itself.
+            named: the columns of filters that have another name there.
+        """
+        given, currency = self.given, self.given.get("currency") or self.of.currency
+        skipped = {*_NOT_COLUMNS, *without}
+        return Wanted(
+            org_id=org_id,
+            since=given.get("since"),
+            until=given.get("until"),
+            statuses=tuple(dict.fromkeys(status.value for status in given.get("status") or ())),
+            equal={named.get(name, name): value for name, value in given.items() if name not in skipped},
+            least_minor=_minor("min_amount", given, currency),
+            most_minor=_minor("max_amount", given, currency),
+            search=given.get("q"),
+            written=self.written,
+        )
+
+    async def answer(self, read: Read) -> Response:
+        """Answer with a page as JSON, or with all pages from the cursor on as CSV."""
+        if self.as_csv:
+
+            async def following(after: After) -> Items:
+                return await read(after, EXPORT_PAGE)
+
+            return await stream(self.of.columns, self.of.cells, following, self.after, f"{self.of.name}.csv")
+        items, position = await read(self.after, self.limit)
+        following_cursor = None if position is None else self.of.write_cursor(position, self.given, self.written)
+        page = self.of.page(data=list(items), next_cursor=following_cursor)
+        return Response(page.model_dump_json(by_alias=True), media_type="application/json")
+
+
+class ListOf:
+    """One list: what it shows, in which order, and by what it is filtered."""
+
+    def __init__(
+        self,
+        name: str,
+        view: type[ResponseModel],
+        *filters: str,
+        order: Sequence[str | type],
+        status: type[StrEnum] | None = None,
+        currency: str | None = None,
+        has_metadata: bool = False,
+        **own: Any,
+    ) -> None:
+        """Declare a list.
+
+        Args:
+            name: of its file, and in its cursors.
+            view: the schema of an item; its fields are the columns of the file.
+            filters: the names of shared ones.
+            order: the columns of its order: the prefix of an id, `UUID`, `datetime` or `int`.
+            status: the states that it is filtered by.
+            currency: what all its amounts are in, where there is only one.
+            has_metadata: whether it is filtered by external ids and metadata.
+            own: the annotated types of parameters that it alone has; None is their default, and False that of a bool.
+        """
+        self.name, self.view, self.currency = name, view, currency
+        self.page = Page[view]  # type: ignore[valid-type]
+        self.columns = columns_of(view)
+        self._order, self._has_metadata = tuple(order), has_metadata
+        self._filters = {name: _SHARED[name] for name in filters}
+        if status is not None:
+            self._filters["status"] = several(status, "Only in this state.")
+        self._filters |= own
+
+    def cells(self, item: ResponseModel) -> list[str]:
+        """Return an item as the cells of a line."""
+        values = item.model_dump(mode="json", by_alias=True)
+        return [cell(values[name]) for name in self.columns]
+
+    @property
+    def asked(self) -> Any:
+        """The dependency that reads and checks the parameters of a request."""
+
+        def read(
+            request: Request, limit: int, cursor: str | None, written: Written = EVERYTHING, **filters: Any
+        ) -> Asked:
+            given = {name: value for name, value in filters.items() if value not in (None, False)}
+            _check(given, self.currency)
+            after = None if cursor is None else self._read_cursor(cursor, given, written)
+            return Asked(self, given, limit, after, wants_csv(request), written)
+
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters = [
+            inspect.Parameter("request", keyword, annotation=Request),
+            *(
+                inspect.Parameter(name, keyword, annotation=kind, default=False if _is_flag(kind) else None)
+                for name, kind in self._filters.items()
+            ),
+            inspect.Parameter("limit", keyword, annotation=LimitParam, default=DEFAULT_LIMIT),
+            inspect.Parameter("cursor", keyword, annotation=CursorParam, default=None),
+        ]
+        if self._has_metadata:
+            parameters.insert(1, inspect.Parameter("written", keyword, annotation=WantedDep))
+        read.__dict__["__signature__"] = inspect.Signature(parameters)
+        return Depends(read)
+
+    def write_cursor(self, position: Position, given: Mapping[str, Any], written: Written) -> str:
+        """Return the cursor of a position under some filters."""
+        values = (value.isoformat() if isinstance(value, datetime) else value for value in position)
+        return encode_cursor(self._scope(given, written), *values)
+
+    def _read_cursor(self, cursor: str, given: Mapping[str, Any], written: Written) -> Position:
+        kinds = [int if kind is int else str for kind in self._order]
+        values = decode_cursor(cursor, self._scope(given, written), *kinds)
+        return tuple(_checked(value, kind) for value, kind in zip(values, self._order, strict=True))
+
+    def _scope(self, given: Mapping[str, Any], written: Written) -> str:
+        """Name the list and the filters: a cursor of others would skip some of what is asked for now."""
+        filters = {name: sorted(value) if isinstance(value, list) else value for name, value in given.items()}
+        named = [written.external_id, dict(written.metadata)]
+        text = json.dumps([filters, named], sort_keys=True, default=str)
+        return f"{self.name}.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def items_of(found: Found[Row], show: Callable[[Row], ResponseModel]) -> Items:
+    """Return the rows of a page as they are shown."""
+    return [show(row) for row in found.rows], found.following
+
+
+def _is_flag(kind: Any) -> bool:
+    return getattr(kind, "__origin__", None) is bool
+
+
+def _checked(value: Any, kind: str | type) -> Any:
+    if kind is datetime:
+        try:
+            # In UTC it may lie before the year 1 or after 9999.
+            moment = datetime.fromisoformat(value).astimezone(UTC)
+        except (OverflowError, ValueError):
+            raise bad_cursor() from None
+        if datetime.fromisoformat(value).tzinfo is None:
+            raise bad_cursor()
+        return moment
+    if kind is UUID:
+        try:
+            return UUID(value)
+        except ValueError:
+            raise bad_cursor() from None
+    if isinstance(kind, str) and not is_id(value, kind):
+        raise bad_cursor()
+    return value
+
+
+def _check(given: Mapping[str, Any], currency: str | None) -> None:
+    """Refuse filters that nothing can satisfy, or that mean nothing alone."""
+    since, until = given.get("since"), given.get("until")
+    if since is not None and until is not None and since > until:
+        raise Invalid("from must not be after to.", extra={"field": "from"})
+    currency = given.get("currency") or currency
+    least, most = (_minor(name, given, currency) for name in ("min_amount", "max_amount"))
+    if least is not None and most is not None and least > most:
+        raise Invalid("min_amount must not be greater than max_amount.", extra={"field": "min_amount"})
+
+
+def _minor(name: str, given: Mapping[str, Any], currency: str | None) -> int | None:
+    if name not in given:
+        return None
+    if currency is None:
+        raise Invalid(f"{name} needs a currency. Send currency too.", extra={"field": "currency"})
+    try:
+        return parse_amount(given[name], currency, zero=True)
+    except Invalid as exc:
+        raise Invalid(f"{name}: {exc.detail}", extra={"field": name}) from None
