@@ -53,6 +53,7 @@ from activities.webhook_endpoint import WebhookEndpointActivities
 from composition import make_mailer, make_metering, make_providers, spend_log_client
 from contracts.queues import DEPLOYMENT, TASK_QUEUE
 from domain.notification.channel import ChannelKind
+from providers.front_door import FrontDoor
 from providers.notify.base import Notifier
 from providers.notify.slack import SlackNotifier
 from providers.notify.webhook import HttpWebhookSender, Receivers, WebhookSender
@@ -174,6 +175,7 @@ def make_worker(
     settings: Settings | None = None,
     sender: WebhookSender | None = None,
     slack: Notifier | None = None,
+    door: FrontDoor | None = None,
 ) -> Worker:
     """Put together the worker of a process; the tests use the same one.
 
@@ -224,7 +226,7 @@ def make_worker(
         dunned_on=settings.dunned_on,
     )
     terms = TermsMaker.of(settings.payment_rules, providers, database, settings.sale_rules)
-    probing = ProbeActivities(database, client, escrows, terms, credits_minor=settings.probe_credits_minor)
+    probing = ProbeActivities(database, client, escrows, terms, credits_minor=settings.probe_credits_minor, door=door)
     topups = AutoTopUpActivities(database, client, terms)
     referrals = ReferralActivities(
         database,
@@ -331,6 +333,7 @@ def make_worker(
             recoveries.recover,
             recoveries.reverse,
             probing.prepare,
+            probing.knock,
             probing.award,
             probing.command,
             probing.pay,
@@ -429,6 +432,7 @@ async def main() -> None:
         settings=settings,
         sender=sender,
         slack=SlackNotifier(sender, receivers, hooks=settings.slack_url),
+        door=None if settings.probe_url is None else FrontDoor(http, settings.probe_url),
     ):
         collector.settle()
         log.info("worker ready", task_queue=TASK_QUEUE)

@@ -47,6 +47,7 @@ from domain.ids import bounded, escrow_id_of, probe_command_id, refund_id_of
 from domain.payment.state import AWAITING, Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms
 from models.payment import PaymentRow
+from providers.front_door import FrontDoor
 from repositories import escrow as escrows
 from repositories import payment as payments
 from repositories import payment_command
@@ -80,13 +81,15 @@ class ProbeActivities:
         terms: TermsMaker,
         *,
         credits_minor: int | None = None,
+        door: FrontDoor | None = None,
     ) -> None:
         """Take the database, as the platform, the client that reaches runs, and what makes the terms of payments.
 
-        `credits_minor` is how many credits the payment buys; None makes no payment.
+        `credits_minor` is how many credits the payment buys; None makes no payment. `door` is where the API is reached
+        from outside; without it nobody looks.
         """
         self._database, self._client, self._escrows = database, client, escrows
-        self._terms, self._credits_minor = terms, credits_minor
+        self._terms, self._credits_minor, self._door = terms, credits_minor, door
 
     @activity.defn(name="prepare_probe")
     async def prepare(self, message: PrepareProbe) -> ProbeParties:
@@ -111,7 +114,20 @@ class ProbeActivities:
             payee_org_id=payee.org_id,
             payee_agent_id=payee.agent_id,
             pays=self._credits_minor is not None,
+            knocks=self._door is not None,
         )
+
+    @activity.defn(name="knock_probe")
+    async def knock(self, message: ProbeStep) -> ProbeStepDone:  # noqa: ARG002 - every step has the same message
+        """Ask the API for what anybody may read, by its public address.
+
+        Effect: none.
+        Idempotent by: changing nothing.
+        Fails with: nothing that is final; an API that is not reached is asked again.
+        """
+        assert self._door is not None
+        await self._door.knock()
+        return ProbeStepDone()
 
     @activity.defn(name="award_probe")
     async def award(self, message: ProbeStep) -> ProbeStepDone:

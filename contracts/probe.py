@@ -10,12 +10,16 @@ class PrepareProbe(Message):
 
 
 class ProbeParties(Message):
-    """Who pays and who works in a run. `pays` tells whether a payment at a provider is made as well."""
+    """Who pays and who works in a run.
+
+    `pays` tells whether a payment at a provider is made as well, `knocks` whether the API is asked from outside.
+    """
 
     payer_org_id: str
     payee_org_id: str
     payee_agent_id: str
     pays: bool = False
+    knocks: bool = False
 
 
 class ProbeStep(Message):

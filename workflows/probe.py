@@ -70,6 +70,9 @@ class ProbeWorkflow:
         if parties is None:
             return
         step = ProbeStep(run=run, step="award", parties=parties)
+        knock = step.model_copy(update={"step": "knock"})
+        if parties.knocks and await self._step("knock", ProbeActivities.knock, knock) is None:
+            return
         made = await self._step("award", ProbeActivities.award, step)
         if made is None:
             return

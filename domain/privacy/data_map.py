@@ -98,7 +98,7 @@ MESSAGES = Place(
             "announced became charge_now days follow goes_on method paused_for steps touched renewed waited "
             "delivered forgotten found_behind more seconds stopped told tried "
             "called ladder org_snoozed_until raised_at seen_by_organization severity shared snoozed_until taken "
-            "conversions escrows ms parties pays raised step run "
+            "conversions escrows knocks ms parties pays raised step run "
             "alerts notifications digests dropped digest messages"
         ),
     },

@@ -49,6 +49,7 @@ class PaymentSettings(Part):
     rates_url: str | None = Field(default=None, repr=False)
     probe: timedelta | None = Field(default=None, ge=timedelta(minutes=1), le=timedelta(days=1))
     probe_payment: str | None = Field(default=None, pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")
+    probe_url: str | None = None
     quote_validity: timedelta = Field(default=timedelta(hours=1), ge=timedelta(minutes=1))
 
     @property
@@ -68,6 +69,8 @@ class PaymentSettings(Part):
     @model_validator(mode="after")
     def _probe_pays_nothing_real(self) -> Self:
         """Refuse a payment of the probe where one could be real."""
+        if self.probe_url is not None and self.probe is None:
+            raise ValueError("BURSAR_PROBE_URL is where the probe asks: set BURSAR_PROBE as well.")
         if self.probe_payment is None:
             return self
         if self.probe is None:

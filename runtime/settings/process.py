@@ -111,7 +111,7 @@ class ProcessSettings(Part):
             )
         return url
 
-    @field_validator("public_url")
+    @field_validator("public_url", "probe_url", check_fields=False)
     @classmethod
     def _is_an_origin(cls, url: str | None) -> str | None:
         """Refuse what links in messages cannot begin with; plain HTTP is for a developer's own machine."""

@@ -572,7 +572,9 @@ def escalation_messages(command: Mapping[str, object]) -> list[Message]:
 
 def probe_messages() -> Iterator[Message]:
     """Return one of each message of the probe."""
-    parties = probe.ProbeParties(payer_org_id="org_1", payee_org_id="org_2", payee_agent_id="agt_2", pays=True)
+    parties = probe.ProbeParties(
+        payer_org_id="org_1", payee_org_id="org_2", payee_agent_id="agt_2", pays=True, knocks=True
+    )
     yield probe.PrepareProbe(run="probe-1")
     yield parties
     yield probe.ProbeStep(run="probe-1", step="refund", parties=parties, contract_id="ctr_1", payment_id="pay_1")

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 from temporalio import activity
 from temporalio.client import WorkflowFailureError, WorkflowHandle
-from temporalio.exceptions import is_cancelled_exception
+from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from temporalio.worker import Worker
 
 from activities.payment_escrows import PaymentEscrows
@@ -26,6 +26,7 @@ from models.alert import Alert
 from models.escrow import EscrowRow
 from models.payment import PaymentRow
 from models.reputation import ReputationEventRow
+from providers.front_door import FrontDoor
 from providers.payments.registry import Providers
 from runtime.database import driver_connection
 from runtime.identity import new_id
@@ -83,7 +84,16 @@ class Prober:
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
         steps = self.steps
-        made = [steps.prepare, steps.award, steps.command, steps.pay, steps.refund, steps.tidy, steps.report]
+        made = [
+            steps.prepare,
+            steps.knock,
+            steps.award,
+            steps.command,
+            steps.pay,
+            steps.refund,
+            steps.tidy,
+            steps.report,
+        ]
         async with Worker(self.stage.client, task_queue=self.queue, workflows=[ProbeWorkflow], activities=made):
             yield
 
@@ -152,6 +162,29 @@ async def test_one_credit_goes_to_and_fro_and_nothing_else_is_left(prober: Probe
     assert [sum(each) for each in held] == [ONE_CREDIT] * 4
     assert held[0] == held[2] != held[1] == held[3]
     await replay_and_keep(await handle.fetch_history(), "probe")
+
+
+class Shut(FrontDoor):
+    """A door that nobody opens while it is shut."""
+
+    def __init__(self) -> None:
+        self.is_shut = False
+
+    async def knock(self) -> None:
+        if self.is_shut:
+            raise ApplicationError("The certificate has expired.", non_retryable=True)
+
+
+async def test_the_api_is_asked_from_outside_before_anything_is_awarded(prober: Prober) -> None:
+    prober.steps._door = door = Shut()
+    result, _ = await prober.run()
+    assert [each.step for each in result.steps] == ["prepare", "knock", *STEPS[1:]]
+    door.is_shut = True
+    result, _ = await prober.run()
+    assert [each.step for each in result.steps] == ["prepare", "knock", "tidy"]
+    assert (result.failed, result.why) == ("knock", "The certificate has expired.")
+    door.is_shut = False
+    await prober.run()
 
 
 async def test_what_the_probe_does_counts_for_no_reputation(prober: Prober) -> None:
