@@ -8,6 +8,7 @@ BursarError
 ├── UnexpectedAnswer          what came back is no answer of this API
 ├── OutcomeUnknown            it may have taken effect or not
 ├── HoldExceeded              more was used than is held
+├── HoldTaken                 another run of the same code has the hold, or captured it
 ├── SignatureError            a webhook that is not from the API
 └── APIError                  the API refused; by its code, else by its status
     ├── InvalidRequest        400, 405, 413, 415, 422
@@ -30,6 +31,7 @@ BursarError
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -98,6 +100,21 @@ class HoldExceeded(BursarError):
         """Keep how much is too much."""
         super().__init__(f"More was used than is held, by {excess}.")
         self.excess = excess
+
+
+class HoldTaken(BursarError):
+    """Another run of the same code has the hold, or captured it.
+
+    Attributes:
+        status: `reserved` or `captured`.
+        expires_at: when it ends if that run died.
+    """
+
+    def __init__(self, status: str, expires_at: datetime | None) -> None:
+        """Keep where the hold stands."""
+        super().__init__("Another run of the same code has this hold." if status == "reserved" else "It was captured.")
+        self.status = status
+        self.expires_at = expires_at
 
 
 class SignatureError(BursarError):

@@ -1150,6 +1150,24 @@ class DeclineView(Model):
     detail: str
 
 
+class DefaultsPage(Model):
+    """DefaultsPage."""
+
+    data: list[DefaultsView]
+    next_cursor: str | None = None
+
+
+class DefaultsView(Model):
+    """How soon roles are told of a type where they chose nothing."""
+
+    type: str
+    description: str
+    must_reach: bool
+    audience: list[Role]
+    roles: dict[str, Literal["inbox", "instant", "hourly", "daily", "weekly"] | str]
+    changed: bool
+
+
 class DeliveryView(Model):
     """The latest delivery; `number` is the number of its event."""
 

@@ -1,9 +1,14 @@
 """Every example of the client's README runs as it stands, against the fake."""
 
+import asyncio
 import re
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
+from temporalio.testing import ActivityEnvironment
 
 import bursar._calls
 from bursar._async import _base as asynchronous
@@ -16,6 +21,11 @@ CODE = [
     for section in re.split(r"^## ", PAGE, flags=re.MULTILINE)
     for code in re.findall(r"```python\n(.*?)```", section, re.DOTALL)
 ]
+
+
+async def ask(app: Any) -> None:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://shop.test") as http:
+        assert (await http.post("/generate?prompt=hi")).json() == {"text": "HI"}
 
 
 @pytest.mark.parametrize("code", [code for _, code in CODE], ids=[f"{name}-{at}" for at, (name, _) in enumerate(CODE)])
@@ -31,7 +41,14 @@ def test_example_runs(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
             "HTTPClient",
             lambda client=client, **options: client(**{**options, "transport": options["transport"] or fake}),
         )
-    exec(compile(code, "sdk/README.md", "exec"), {"__name__": "__main__"})
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(code, "sdk/README.md", "exec"), names)
+    if "app" in names:
+        asyncio.run(ask(names["app"]))
+    if "write_report" in names:
+        for _ in range(2):
+            asyncio.run(ActivityEnvironment().run(names["write_report"], "tides"))
+        assert [each.amount for each in fake.transfers] == [Decimal(1), Decimal("7.5")]
     if "FakeBursar" not in code:
         assert fake.transfers
         assert fake.held == 0

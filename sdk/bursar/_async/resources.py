@@ -31,13 +31,16 @@ class AsyncBilling:
     def list_transactions(
         self,
         *,
-        kind: str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        min_amount: AmountLike | None | Omitted = OMITTED,
+        max_amount: AmountLike | None | Omitted = OMITTED,
         from_: datetime | str | None | Omitted = OMITTED,
         to: datetime | str | None | Omitted = OMITTED,
+        kind: str | None | Omitted = OMITTED,
         account: str | None | Omitted = OMITTED,
         reference: str | None | Omitted = OMITTED,
         q: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | None | Omitted = OMITTED,
     ) -> AsyncList[models.MovementView]:
@@ -51,13 +54,16 @@ class AsyncBilling:
             "billing.list_transactions",
             "/api/v1/billing/transactions",
             {
-                "kind": kind,
+                "organization_id": organization_id,
+                "currency": currency,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
                 "from": from_,
                 "to": to,
+                "kind": kind,
                 "account": account,
                 "reference": reference,
                 "q": q,
-                "organization_id": organization_id,
                 "limit": limit,
                 "cursor": cursor,
             },
@@ -335,20 +341,39 @@ class AsyncCredits:
     def list_lots(
         self,
         *,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
         organization_id: str | None | Omitted = OMITTED,
+        min_amount: AmountLike | None | Omitted = OMITTED,
+        max_amount: AmountLike | None | Omitted = OMITTED,
+        source: Literal[
+            "purchase", "promotion", "signup", "subscription", "reward", "refund", "adjustment", "debt", "earnings"
+        ]
+        | str
+        | None
+        | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | None | Omitted = OMITTED,
     ) -> AsyncList[models.CreditLotView]:
         """List an organization's lots of credits, newest first: what is left, held and expired of each.
 
-        Credits that came back from an escrow or a refund are in the lot that they came from, or in one of a later end.
+        Credits that came back from an escrow or a refund are in the lot that they came from, or in one of a later end. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
             self._caller,
             models.CreditLotView,
             "credits.list_lots",
             "/api/v1/credits/lots",
-            {"organization_id": organization_id, "limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "source": source,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     async def refund_spend(
@@ -419,23 +444,45 @@ class AsyncEscrows:
     def list(
         self,
         *,
-        limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        status: Literal[
-            "open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        contract_id: str | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        min_amount: AmountLike | None | Omitted = OMITTED,
+        max_amount: AmountLike | None | Omitted = OMITTED,
+        status: Sequence[
+            Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+            | str
         ]
-        | str
         | None
         | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
     ) -> AsyncList[models.EscrowView]:
-        """List the escrows that are visible to the caller, newest first."""
+        """List the escrows that are visible to the caller, newest first.
+
+        For operators, `organization_id` finds what it pays, is paid by or signs for. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.EscrowView,
             "escrows.list",
             "/api/v1/escrows",
-            {"limit": limit, "cursor": cursor, "status": status, "organization_id": organization_id},
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "contract_id": contract_id,
+                "currency": currency,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "status": status,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     async def get(self, escrow_id: str) -> models.EscrowView:
@@ -724,17 +771,41 @@ class AsyncCreditPackages:
     def list_purchases(
         self,
         *,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        min_amount: AmountLike | None | Omitted = OMITTED,
+        max_amount: AmountLike | None | Omitted = OMITTED,
+        q: str | None | Omitted = OMITTED,
+        source: Literal[
+            "purchase", "promotion", "signup", "subscription", "reward", "refund", "adjustment", "debt", "earnings"
+        ]
+        | str
+        | None
+        | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
     ) -> AsyncList[models.PurchaseView]:
-        """List the grants and purchases of credits, newest first, with their prices."""
+        """List the grants and purchases of credits, newest first, with their prices.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.PurchaseView,
             "credit_packages.list_purchases",
             "/api/v1/billing/credits/history",
-            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "q": q,
+                "source": source,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
 
@@ -924,44 +995,63 @@ class AsyncPayments:
     def list(
         self,
         *,
-        limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        status: Literal[
-            "created",
-            "requires_action",
-            "processing",
-            "unknown",
-            "requires_capture",
-            "succeeded",
-            "failed",
-            "expired",
-            "cancelled",
-            "partially_refunded",
-            "refunded",
-            "disputed",
-            "charged_back",
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        provider: str | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        min_amount: AmountLike | None | Omitted = OMITTED,
+        max_amount: AmountLike | None | Omitted = OMITTED,
+        q: str | None | Omitted = OMITTED,
+        status: Sequence[
+            Literal[
+                "created",
+                "requires_action",
+                "processing",
+                "unknown",
+                "requires_capture",
+                "succeeded",
+                "failed",
+                "expired",
+                "cancelled",
+                "partially_refunded",
+                "refunded",
+                "disputed",
+                "charged_back",
+            ]
+            | str
         ]
-        | str
         | None
         | Omitted = OMITTED,
         purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"]
         | str
         | None
         | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | None | Omitted = OMITTED,
     ) -> AsyncList[models.PaymentView]:
-        """List the organization's payments, newest first."""
+        """List the organization's payments, newest first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.PaymentView,
             "payments.list",
             "/api/v1/payments",
             {
-                "limit": limit,
-                "cursor": cursor,
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "provider": provider,
+                "currency": currency,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "q": q,
                 "status": status,
                 "purpose": purpose,
-                "organization_id": organization_id,
+                "limit": limit,
+                "cursor": cursor,
             },
         )
 
@@ -1079,18 +1169,44 @@ class AsyncChargebacks:
     def list(
         self,
         *,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        provider: str | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        min_amount: AmountLike | None | Omitted = OMITTED,
+        max_amount: AmountLike | None | Omitted = OMITTED,
+        q: str | None | Omitted = OMITTED,
+        status: Sequence[Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str]
+        | None
+        | Omitted = OMITTED,
+        payment_id: str | None | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | None | Omitted = OMITTED,
-        status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
     ) -> AsyncList[models.ChargebackView]:
-        """List the chargebacks of the organization's payments, newest first."""
+        """List the chargebacks of the organization's payments, newest first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.ChargebackView,
             "chargebacks.list",
             "/api/v1/disputes",
-            {"limit": limit, "cursor": cursor, "status": status, "organization_id": organization_id},
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "provider": provider,
+                "currency": currency,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "q": q,
+                "status": status,
+                "payment_id": payment_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     async def get(self, dispute_id: str) -> models.ChargebackView:
@@ -1168,18 +1284,38 @@ class AsyncInvoices:
     def list(
         self,
         *,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        min_amount: AmountLike | None | Omitted = OMITTED,
+        max_amount: AmountLike | None | Omitted = OMITTED,
+        q: str | None | Omitted = OMITTED,
+        status: Sequence[Literal["open", "paid", "void", "draft", "uncollectible"] | str] | None | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | None | Omitted = OMITTED,
-        status: Literal["open", "paid", "void", "draft", "uncollectible"] | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
     ) -> AsyncList[models.InvoiceView]:
-        """List the organization's invoices, newest first."""
+        """List the organization's invoices, newest first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.InvoiceView,
             "invoices.list",
             "/api/v1/billing/invoices",
-            {"limit": limit, "cursor": cursor, "status": status, "organization_id": organization_id},
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "currency": currency,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "q": q,
+                "status": status,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     async def edit(
@@ -1906,18 +2042,34 @@ class AsyncOrganizations:
     def list(
         self,
         *,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
+        q: str | None | Omitted = OMITTED,
+        tier: str | None | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | None | Omitted = OMITTED,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> AsyncList[models.OrganizationView]:
-        """List organizations, newest first: the platform sees all of them, a tenant its own."""
+        """List organizations, newest first: the platform sees all of them, a tenant its own.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.OrganizationView,
             "organizations.list",
             "/api/v1/organizations",
-            {"limit": limit, "cursor": cursor, "external_id": external_id, "metadata": metadata},
+            {
+                "from": from_,
+                "to": to,
+                "q": q,
+                "tier": tier,
+                "limit": limit,
+                "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
+            },
         )
 
     async def get(self, organization_id: str) -> models.OrganizationView:
@@ -2069,21 +2221,36 @@ class AsyncContracts:
     def list(
         self,
         *,
-        agent_id: str | None | Omitted = OMITTED,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
         organization_id: str | None | Omitted = OMITTED,
-        status: Literal["proposed", "accepted", "expired"] | str | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        min_amount: AmountLike | None | Omitted = OMITTED,
+        max_amount: AmountLike | None | Omitted = OMITTED,
+        q: str | None | Omitted = OMITTED,
+        status: Sequence[Literal["proposed", "accepted", "expired"] | str] | None | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | None | Omitted = OMITTED,
     ) -> AsyncList[models.ContractView]:
-        """List the contracts that the caller is a party to, newest first; the platform sees all of them."""
+        """List the contracts that the caller is a party to, newest first; the platform sees all of them.
+
+        For operators, `organization_id` finds what it pays, is paid by or signs. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.ContractView,
             "contracts.list",
             "/api/v1/contracts",
             {
-                "agent_id": agent_id,
+                "from": from_,
+                "to": to,
                 "organization_id": organization_id,
+                "agent_id": agent_id,
+                "currency": currency,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "q": q,
                 "status": status,
                 "limit": limit,
                 "cursor": cursor,
@@ -2152,20 +2319,33 @@ class AsyncAgents:
     def list(
         self,
         *,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
+        q: str | None | Omitted = OMITTED,
         organization_id: str | None | Omitted = OMITTED,
+        visibility: Literal["public", "private"] | str | None | Omitted = OMITTED,
+        category: str | None | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | None | Omitted = OMITTED,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> AsyncList[models.AgentView]:
-        """List agents, newest first: a tenant sees the public ones and its own."""
+        """List agents, newest first: a tenant sees the public ones and its own.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.AgentView,
             "agents.list",
             "/api/v1/agents",
             {
+                "from": from_,
+                "to": to,
+                "q": q,
                 "organization_id": organization_id,
+                "visibility": visibility,
+                "category": category,
                 "limit": limit,
                 "cursor": cursor,
                 "external_id": external_id,
@@ -2562,18 +2742,41 @@ class AsyncApiKeys:
     def list(
         self,
         *,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
         organization_id: str | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        q: str | None | Omitted = OMITTED,
         active: bool | Omitted = OMITTED,
+        role: Literal[
+            "owner", "admin", "finance", "member", "auditor", "agent", "operator", "arbiter", "validator", "accountant"
+        ]
+        | str
+        | None
+        | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | None | Omitted = OMITTED,
     ) -> AsyncList[models.ApiKeyView]:
-        """List keys, newest first. An operator sees all of them, or those of one organization."""
+        """List keys, newest first. An operator sees all of them, or those of one organization.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.ApiKeyView,
             "api_keys.list",
             "/api/v1/api-keys",
-            {"organization_id": organization_id, "active": active, "limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "q": q,
+                "active": active,
+                "role": role,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     async def revoke(self, key_id: str) -> None:
@@ -3016,17 +3219,40 @@ class AsyncPayouts:
     def list(
         self,
         *,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
         organization_id: str | None | Omitted = OMITTED,
+        provider: str | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        min_amount: AmountLike | None | Omitted = OMITTED,
+        max_amount: AmountLike | None | Omitted = OMITTED,
+        status: Sequence[Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str]
+        | None
+        | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | None | Omitted = OMITTED,
     ) -> AsyncList[models.PayoutView]:
-        """List payouts, newest first."""
+        """List payouts, newest first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.PayoutView,
             "payouts.list",
             "/api/v1/billing/payouts",
-            {"organization_id": organization_id, "limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "provider": provider,
+                "currency": currency,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "status": status,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     async def give_up(self, payout_id: str, *, reason: str, idempotency_key: str | None = None) -> models.PayoutView:
@@ -3105,17 +3331,23 @@ class AsyncProjects:
     def list(
         self,
         *,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        q: str | None | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
     ) -> AsyncList[models.ProjectView]:
-        """List the organization's projects, newest first."""
+        """List the organization's projects, newest first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.ProjectView,
             "projects.list",
             "/api/v1/projects",
-            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
+            {"from": from_, "to": to, "organization_id": organization_id, "q": q, "limit": limit, "cursor": cursor},
         )
 
     async def deploy(self, slug: str, *, idempotency_key: str | None = None) -> models.ProjectView:
@@ -3818,19 +4050,36 @@ class AsyncAudit:
     def list(
         self,
         *,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
         organization_id: str | None | Omitted = OMITTED,
+        q: str | None | Omitted = OMITTED,
         action: str | None | Omitted = OMITTED,
         target: str | None | Omitted = OMITTED,
+        principal: str | None | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | None | Omitted = OMITTED,
     ) -> AsyncList[models.AuditView]:
-        """List privileged actions, newest first."""
+        """List privileged actions, newest first. For operators, `organization_id` finds actions by it and on it.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.AuditView,
             "audit.list",
             "/api/v1/audit",
-            {"organization_id": organization_id, "action": action, "target": target, "limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "q": q,
+                "action": action,
+                "target": target,
+                "principal": principal,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
 
@@ -3843,26 +4092,37 @@ class AsyncAlerts:
     def list(
         self,
         *,
-        unacknowledged: bool | Omitted = OMITTED,
-        status: Literal["firing", "acknowledged", "resolved"] | str | None | Omitted = OMITTED,
+        from_: datetime | str | None | Omitted = OMITTED,
+        to: datetime | str | None | Omitted = OMITTED,
         organization_id: str | None | Omitted = OMITTED,
+        q: str | None | Omitted = OMITTED,
+        status: Sequence[Literal["firing", "acknowledged", "resolved"] | str] | None | Omitted = OMITTED,
+        unacknowledged: bool | Omitted = OMITTED,
         kind: str | None | Omitted = OMITTED,
         subject: str | None | Omitted = OMITTED,
+        severity: Literal["info", "warning", "critical"] | str | None | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | None | Omitted = OMITTED,
     ) -> AsyncList[models.AlertView]:
-        """List alerts, newest first: an organization sees its own, an operator sees all of them."""
+        """List alerts, newest first: an organization sees its own, an operator sees all of them.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.AlertView,
             "alerts.list",
             "/api/v1/alerts",
             {
-                "unacknowledged": unacknowledged,
-                "status": status,
+                "from": from_,
+                "to": to,
                 "organization_id": organization_id,
+                "q": q,
+                "status": status,
+                "unacknowledged": unacknowledged,
                 "kind": kind,
                 "subject": subject,
+                "severity": severity,
                 "limit": limit,
                 "cursor": cursor,
             },
@@ -4033,6 +4293,46 @@ class AsyncAlertRules:
             "DELETE",
             f"/api/v1/alert-rules/{segment(rule_id)}",
             query={"organization_id": organization_id},
+        )
+
+
+class AsyncNotificationDefaults:
+    """Operations on notification defaults."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def list(self) -> models.DefaultsPage:
+        """List every type of notifications with how soon each role is told of it, where nobody chose. For operators."""
+        return await self._caller.ask(
+            models.DefaultsPage, "notification_defaults.list", "GET", "/api/v1/notifications/defaults"
+        )
+
+    async def set(
+        self,
+        notification_type: str,
+        *,
+        roles: Mapping[str, Literal["inbox", "instant", "hourly", "daily", "weekly"] | str],
+        idempotency_key: str | None = None,
+    ) -> models.DefaultsView:
+        """Set how soon each role is told of a type where nobody chose. What people chose themselves stays.
+
+        It holds for what happens from now on.
+        """
+        return await self._caller.ask(
+            models.DefaultsView,
+            "notification_defaults.set",
+            "PUT",
+            f"/api/v1/notifications/defaults/{segment(notification_type)}",
+            keyed=True,
+            key=idempotency_key,
+            body={"roles": roles},
+        )
+
+    async def reset(self, notification_type: str) -> None:
+        """Have a type go by the product's own defaults again."""
+        await self._caller.send(
+            "notification_defaults.reset", "DELETE", f"/api/v1/notifications/defaults/{segment(notification_type)}"
         )
 
 
@@ -4895,6 +5195,7 @@ class AsyncResources(AsyncCaller):
         self.audit = AsyncAudit(self)
         self.alerts = AsyncAlerts(self)
         self.alert_rules = AsyncAlertRules(self)
+        self.notification_defaults = AsyncNotificationDefaults(self)
         self.notifications = AsyncNotifications(self)
         self.mail_suppressions = AsyncMailSuppressions(self)
         self.events = AsyncEvents(self)

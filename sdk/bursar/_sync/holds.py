@@ -4,7 +4,7 @@
 import contextlib
 import logging
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from types import TracebackType
 from typing import Any, Self
@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx2
 
 from bursar._context import attributed
-from bursar._errors import BursarError, HoldEnded, HoldExceeded, IdempotencyConflict
+from bursar._errors import BursarError, HoldEnded, HoldExceeded, HoldTaken, IdempotencyConflict
 from bursar._keys import derived, fresh, key_for, refuse_in_workflow
 from bursar._sync._base import Caller, read_model
 from bursar._sync._runtime import Keeper
@@ -39,6 +39,7 @@ class _Reservation(Model):
     id: str
     status: str
     captured: Amount
+    expires_at: datetime | None = None
 
 
 class Hold:
@@ -67,14 +68,19 @@ class Hold:
         expires_in: timedelta = EXPIRES_IN,
         report_every: AmountLike | None = None,
         key: str | None = None,
+        exclusive: bool = False,
     ) -> None:
-        """Say what is held; see `hold` of the client."""
+        """Say what is held; see `hold` of the client.
+
+        With `exclusive`, a hold that another run of the same code has, or captured, is refused with `HoldTaken`.
+        """
         if expires_in < timedelta(seconds=2):
             raise ValueError("A hold must last at least two seconds.")
         self._caller = caller
         self._body = attributed({**body, "expires_in": expires_in})
         self._expires_in = expires_in
         self._given_key = key
+        self._exclusive = exclusive
         self._step = None if report_every is None else amount(report_every, "report_every")
         self._used = Decimal(0)
         self._captured = Decimal(0)
@@ -158,6 +164,8 @@ class Hold:
             if not info.replayed:
                 return
             found = self._read()
+            if self._exclusive and found.status in {"reserved", "captured"}:
+                raise HoldTaken(found.status, found.expires_at)
             if found.status == "reserved":
                 return
             if found.status == "captured":
@@ -165,7 +173,7 @@ class Hold:
                 return
             # It ended without us: released, or expired, when only what had been reported was captured.
             self.paid_before += self._captured
-            self._captured = Decimal(0)
+            self._captured, self._ended = Decimal(0), False
         raise BursarError(f"The key of this hold stands for {_GENERATIONS} holds that ended before: choose another.")
 
     def _read(self) -> _Reservation:

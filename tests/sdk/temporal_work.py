@@ -1,0 +1,80 @@
+"""Workflows and activities that use the client."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from temporalio import activity, workflow
+from temporalio.common import RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    import asyncio
+
+    import bursar
+    from bursar import AsyncBursar, InWorkflow
+    from bursar.testing import FakeBursar
+
+
+@workflow.defn
+class Pays:
+    """Runs one activity, and has it tried again."""
+
+    @workflow.run
+    async def run(self, name: str) -> int:
+        done: int = await workflow.execute_activity(
+            name,
+            start_to_close_timeout=timedelta(seconds=60),
+            heartbeat_timeout=timedelta(seconds=2),
+            retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=1), maximum_attempts=4),
+            result_type=int,
+        )
+        return done
+
+
+@workflow.defn
+class Calls:
+    """Calls from workflow code, which is refused."""
+
+    @workflow.run
+    async def run(self) -> str:
+        try:
+            await FakeBursar().async_client().credits.use(amount=1)
+        except InWorkflow as error:
+            return str(error)
+        return "charged"
+
+
+@dataclass
+class Work:
+    """Activities that die after they paid."""
+
+    client: AsyncBursar
+    attempts: list[int] = field(default_factory=list)
+
+    async def _pay(self) -> int:
+        self.attempts.append(activity.info().attempt)
+        await self.client.credits.use(amount=1)
+        await self.client.credits.use(amount=1)
+
+        async def part(name: str) -> None:
+            with bursar.step(name):
+                await self.client.credits.use(amount=3)
+
+        await asyncio.gather(part("a"), part("b"))
+        async with self.client.hold("10", report_every=1) as hold:
+            hold.use(4)
+        return activity.info().attempt
+
+    @activity.defn
+    async def pays(self) -> int:
+        """Pay, and fail the first two times."""
+        attempt = await self._pay()
+        if attempt < 3:
+            raise RuntimeError("died after it paid")
+        return attempt
+
+    @activity.defn
+    async def cannot_pay(self) -> int:
+        """Ask for more than there is."""
+        self.attempts.append(activity.info().attempt)
+        await self.client.credits.use(amount=1000)
+        return 0
