@@ -1,7 +1,7 @@
 # Every verb does its own set-up: `make run` on a fresh machine needs Python 3.11 or later, make and git.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo verify reconcile backup restore resume test check fmt types bench faults year migrate lock clean
+.PHONY: help run demo verify reconcile backup restore resume test check fmt types bench faults year migrate openapi lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -68,6 +68,9 @@ year: $(READY) ## play a year of a small marketplace in minutes, print its books
 
 migrate: $(READY) ## bring the database of BURSAR_MIGRATION_DATABASE_URL to the newest revision
 	$(BIN)/python -m alembic upgrade head
+
+openapi: $(READY) ## write the OpenAPI document down as the released one (ARGS=--break where it breaks clients)
+	$(BIN)/python -m dev.openapi $(ARGS)
 
 lock: $(READY) ## write the locks again from pyproject.toml (UPGRADE=1 takes the newest versions)
 	$(COMPILE) --output-file requirements.lock

@@ -116,6 +116,7 @@ def install(app: FastAPI, server: str) -> None:
             errors.document(document)
             name_by_titles(document)
             _leave_out_defaults(document)
+            _leave_out_null(document)
             openapi_responses.complete(document)
             document["servers"] = [{"url": server, "description": "The API."}]
             used = {tag for methods in document["paths"].values() for each in methods.values() for tag in each["tags"]}
@@ -165,6 +166,17 @@ def _leave_out_defaults(document: dict[str, Any]) -> None:
         if default not in (None, "", [], {}):
             text = schema.get("description", "").rstrip()
             schema["description"] = f"{text} Default: {json.dumps(default)}.".strip()
+
+
+def _leave_out_null(document: dict[str, Any]) -> None:
+    """Say of no parameter that it can be null: in a query or a header nothing can, it is left out."""
+    for methods in document["paths"].values():
+        for parameter in (each for operation in methods.values() for each in operation.get("parameters", ())):
+            schema = parameter["schema"]
+            kept = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+            if len(kept) == 1:
+                del schema["anyOf"]
+                parameter["schema"] = {**kept[0], **schema}
 
 
 def _reached(nodes: list[Any], schemas: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -27,7 +27,12 @@ _REPORT = {
     "requestBody": {
         "description": "The mail that came to the bounce address, as it came.",
         "required": True,
-        "content": {"text/plain": {"schema": {"type": "string"}, "example": "From: MAILER-DAEMON@…\r\n…"}},
+        "content": {
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary"},
+                "example": "From: MAILER-DAEMON@…\r\n…",
+            }
+        },
     }
 }
 
