@@ -1,4 +1,4 @@
-"""Tells people: reads facts, sends what is due, and closes digests.
+"""Notifies people: reads events and alerts, sends the notifications that are due, and closes digests.
 
 The rows of `notifications` are the truth; a run of a workflow only waits. What is killed at any moment loses nothing:
 
@@ -112,7 +112,7 @@ class NotificationActivities:
 
     @activity.defn
     async def fan_out(self, message: FanOut) -> FannedOut:
-        """Read the outbox and alerts again and again, and write who is told what.
+        """Read new events and alerts once a second, and write one notification for each person and channel.
 
         Effect: notifications; runs of digests, and of escalations.
         Idempotent by: the place in the outbox, `told_at`, and one row for each source, recipient and channel.

@@ -92,9 +92,10 @@ def provider_event_workflow_id(provider: str, event_id: str) -> str:
 
 
 def digest_workflow_id(recipient: str, digest: str) -> str:
-    """Name the one workflow of a digest, by a hash of whose it is: a principal's name is nobody's to list.
+    """Return the id of the workflow that sends a digest to its recipient.
 
-    The hash is of organization and principal together, so two organizations with a principal of one name have two.
+    It holds a hash of the recipient, because ids of workflows are visible in the Temporal UI and names of principals
+    must not be. The hash covers organization and principal, so equal names in two organizations have two ids.
     """
     return bounded(f"digest/{uuid_id('rcp', UUID(bytes=hashlib.sha256(recipient.encode()).digest()[:16]))}/{digest}")
 

@@ -1,1 +1,1 @@
-"""Who is told what, how and when: types of notifications, channels, preferences, and when something is due. Pure."""
+"""Notifications: their types, channels to people, what each person prefers, and when a message is due. Pure."""

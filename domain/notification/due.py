@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo
 from domain.errors import Invalid
 from domain.spend.calendar import zone_of
 
-#: Quiet hours are no longer, so that every day has hours in which something can be sent.
+#: Quiet hours last 18 hours at most, so that on every day there are hours in which messages can be sent.
 LONGEST_QUIET = timedelta(hours=18)
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 
 
 class Cadence(StrEnum):
-    """How soon somebody is told: at once, in a digest of so much time, or not at all."""
+    """How soon somebody is notified: at once, in a digest of an hour, day or week, or not at all."""
 
     INSTANT = "instant"
     HOURLY = "hourly"

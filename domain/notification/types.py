@@ -366,11 +366,11 @@ _ALERT = {
 _ABOUT = {"en": "It is about {subject}.", "de": "Es geht um {subject}."}
 _CODE = _words(
     "Your code is {code}",
-    "{code} is the code that verifies this channel for notifications. It is good for 30 minutes. If nobody of you "
-    "asked for it, ignore this message.",
+    "{code} is the code that verifies this channel for notifications. It is good for 30 minutes. If you "
+    "did not ask for it, ignore this message.",
     "Ihr Code lautet {code}",
-    "{code} ist der Code, der diesen Kanal für Benachrichtigungen bestätigt. Er gilt 30 Minuten. Wenn niemand von "
-    "Ihnen ihn angefordert hat, ignorieren Sie diese Nachricht.",
+    "{code} ist der Code, der diesen Kanal für Benachrichtigungen bestätigt. Er gilt 30 Minuten. Wenn Sie "
+    "ihn nicht angefordert haben, ignorieren Sie diese Nachricht.",
 )
 _DIGEST = _words("{count} notifications", "What happened:", "{count} Benachrichtigungen", "Was geschehen ist:")
 _MORE = {"en": "And {count} more, which your inbox has.", "de": "Und {count} weitere, die Ihr Posteingang enthält."}

@@ -122,9 +122,9 @@ async def snooze_alert(
     actor: Actor = require(Permission.ACKNOWLEDGE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Have nobody told of an alert until a moment: an organization for itself, an operator for all operators.
+    """Send no notifications of an alert before a given time.
 
-    Snoozing again sets another end.
+    An organization snoozes it for its own members, an operator for all operators. Snoozing again sets another time.
     """
     change = partial(alerts.snooze, until=body.until, for_organization=not actor.is_platform)
 

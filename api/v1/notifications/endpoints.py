@@ -1,4 +1,4 @@
-"""Notifications of the caller: its inbox, its channels, and what it wants to be told. Nobody reads another one's."""
+"""Notifications of the caller: its inbox, its channels, and its preferences. No caller reads those of another."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -86,7 +86,7 @@ async def read_notifications(
 async def get_notification_preferences(
     deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
 ) -> PreferencesView:
-    """Read what the caller is told, how soon, and over which of its channels."""
+    """Read the preferences of the caller: how soon it is notified of each type over each of its channels."""
     async with _own(deps, actor) as (session, own):
         return await _preferences(session, actor, await notifications.preferences(session, own))
 
@@ -100,7 +100,7 @@ async def set_notification_preferences(
     actor: Actor = require(Permission.BE_NOTIFIED),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Set what the caller wants to be told, in place of what it wanted.
+    """Replace the caller's preferences: how soon it is notified of each type over each channel.
 
     A digest gathers what happened and comes as one message: at the full hour, or at the hour and on the weekday that
     are set here, by the clock of the time zone. Chargebacks and critical alerts do not wait for the end of quiet hours.

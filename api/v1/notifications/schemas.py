@@ -16,7 +16,7 @@ from domain.notification.types import NotificationType, types_for, written
 from domain.spend.calendar import zone_of
 from models.notification import NotificationChannel, NotificationRow
 
-_TYPES = "Type → channel (`inbox` or the id of one) → how soon. What is left out goes by the type and your role."
+_TYPES = "Type → channel (`inbox` or a channel's id) → how soon. What is left out has the default of your role."
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Minute = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
@@ -138,7 +138,7 @@ class QuietHours(RequestModel):
 
 
 class PreferencesSet(RequestModel):
-    """What the caller wants to be told, in place of what it wanted."""
+    """Preferences of the caller, which replace those that it had."""
 
     language: Literal["en", "de"] = "en"
     time_zone: Word = Field(default="UTC", description="Of the IANA database.", examples=["Europe/Vienna"])
@@ -167,7 +167,7 @@ class PreferencesSet(RequestModel):
 
 
 class TypeView(ResponseModel):
-    """A type of notifications, and how soon the caller is told over each of its channels."""
+    """A type of notifications, and how soon the caller is notified over each of its channels."""
 
     type: str
     description: str
@@ -183,7 +183,7 @@ class QuietHoursView(ResponseModel):
 
 
 class PreferencesView(ResponseModel):
-    """What the caller is told, and how."""
+    """Preferences of the caller: language, time zone, quiet hours, and how soon it is notified of each type."""
 
     language: str
     time_zone: str
