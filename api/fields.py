@@ -1,11 +1,20 @@
 """The field types that request schemas are made of: bounded, storable, exact."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+)
 from pydantic import WithJsonSchema as JsonSchema
 
 from domain.errors import Invalid
@@ -238,6 +247,31 @@ def _only_text(value: Any) -> Any:
 
 #: A moment in a request: RFC 3339 with a zone, kept in UTC.
 Moment = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_in_range)]
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _day_or_moment(text: str) -> date | datetime:
+    try:
+        if _DAY.fullmatch(text):
+            day = date.fromisoformat(text)
+            _in_range(datetime(day.year, day.month, day.day, tzinfo=UTC))
+            return day
+        moment = datetime.fromisoformat(str(_only_text(text)))
+    except ValueError:
+        raise ValueError("This must be a day such as 2026-01-31 or a time such as 2026-01-31T12:00:00Z.") from None
+    if moment.tzinfo is None:
+        raise ValueError("A time must name its zone, such as 2026-01-31T12:00:00Z.")
+    return _in_range(moment)
+
+
+#: A day, which a zone makes a moment of, or a moment.
+DayOrMoment = Annotated[
+    date | datetime,
+    PlainValidator(_day_or_moment),
+    JsonSchema({"type": "string", "maxLength": 40, "examples": ["2026-01-31"]}),
+]
 
 
 class RequestModel(BaseModel):

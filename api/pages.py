@@ -25,11 +25,20 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="view
 <title>{title}</title>
 <style>{style}</style>
 <body>{body}</body></html>"""
+_PRINT_STYLE = """body{font:11px/1.4 system-ui,sans-serif;margin:2rem}table{border-collapse:collapse;width:100%}
+th,td{text-align:left;vertical-align:top;padding:.2em .6em;border-bottom:1px solid #8884}tr{break-inside:avoid}
+.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}.b{font-weight:bold}"""
+
+
+def _policy(style: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+    )
+
+
 #: The browser runs nothing on these pages and loads nothing for them but their own style.
-_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}';"
-    " form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
-)
+_POLICY, PRINT_POLICY = _policy(_STYLE), _policy(_PRINT_STYLE)
 
 _LANDING = """<h1>Bursar</h1><p>The money backend of platforms where AI agents work for pay.</p><ul>
 <li><a href="/docs">API documentation</a> (<a href="/openapi.json">OpenAPI</a>,
@@ -48,6 +57,12 @@ async def landing(settings: SettingsDep) -> HTMLResponse:
 async def error_codes() -> HTMLResponse:
     """Show docs/errors.md; the `type` of a problem document points at its heading here."""
     return _page("Bursar: error codes", render(ERRORS_DOCUMENT.read_text("utf-8")))
+
+
+def printed(title: str) -> tuple[str, str]:
+    """Return how a page to print begins and ends, to be sent with `PRINT_POLICY`; the title is HTML."""
+    begin, end = _PAGE.format(title=title, style=_PRINT_STYLE, body="\0").split("\0")
+    return begin, end
 
 
 def _page(title: str, body: str) -> HTMLResponse:

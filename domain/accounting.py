@@ -15,6 +15,7 @@ from operator import attrgetter
 from domain.accounts import DEBIT_NORMAL, AccountKind, debit_credit
 from domain.errors import Conflict, Invalid
 from domain.money import ISSUED, format_amount
+from domain.text import rfc3339
 
 _DAY = timedelta(days=1)
 _ROOTS = {
@@ -228,7 +229,7 @@ def journal_rows(transfer: JournalTransfer) -> Iterator[tuple[str, ...]]:
             *(entry.line, entry.account),
             format_amount(debit, entry.asset) if debit else "",
             format_amount(credit, entry.asset) if credit else "",
-            *(entry.asset, transfer.recorded_at.isoformat()),
+            *(entry.asset, rfc3339(transfer.recorded_at)),
         )
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from domain.errors import Invalid
 
@@ -117,3 +118,8 @@ def _belongs(text: str, at: int) -> bool:
 
 def _called(sign: str) -> str:
     return f"U+{ord(sign):04X} {unicodedata.name(sign, '')}".strip()
+
+
+def rfc3339(at: datetime) -> str:
+    """Write a moment as all answers and files do: in UTC, with `Z`."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -5,6 +5,7 @@ The order is the order in which paths are tried, so what is asked for most stand
 
 from fastapi import APIRouter
 
+from api.v1.account_statements.endpoints import router as account_statements
 from api.v1.accounting.endpoints import router as accounting
 from api.v1.action_costs.endpoints import router as action_costs
 from api.v1.agents.endpoints import router as agents
@@ -83,6 +84,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     credit_stats,
     earnings,
     summaries,
+    account_statements,
     contracts,
     agents,
     marketplace,

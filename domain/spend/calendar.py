@@ -30,8 +30,8 @@ FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
 
 
-def zone_of(name: str) -> ZoneInfo:
-    """Return the time zone of an IANA name, such as `Europe/Vienna` or `UTC`.
+def zone_of(name: str, field: str = "time_zone") -> ZoneInfo:
+    """Return the time zone of an IANA name, such as `Europe/Vienna` or `UTC`, that was given as `field`.
 
     Raises:
         Invalid: there is no such zone, or the name is spelt otherwise.
@@ -45,7 +45,7 @@ def zone_of(name: str) -> ZoneInfo:
         pass
     raise Invalid(
         f"There is no time zone {name[:60]!r}. Name one of the IANA database, such as Europe/Vienna or UTC.",
-        extra={"field": "time_zone"},
+        extra={"field": field},
     )
 
 
@@ -60,7 +60,7 @@ def window_start(window: Window, at: datetime, zone: ZoneInfo, week_starts: int)
     """
     if window is Window.LIFETIME:
         return BEGINNING
-    starts = _first_moment(_first_date(window, at.astimezone(zone).date(), week_starts), zone)
+    starts = first_moment(_first_date(window, at.astimezone(zone).date(), week_starts), zone)
     if window is Window.HOUR:
         starts += (at - starts) // _HOUR * _HOUR
     return starts
@@ -72,11 +72,11 @@ def window_end(window: Window, at: datetime, zone: ZoneInfo, week_starts: int) -
         return FOREVER
     first = _first_date(window, at.astimezone(zone).date(), week_starts)
     if window is Window.HOUR:
-        return min(window_start(window, at, zone, week_starts) + _HOUR, _first_moment(first + timedelta(days=1), zone))
+        return min(window_start(window, at, zone, week_starts) + _HOUR, first_moment(first + timedelta(days=1), zone))
     if window in {Window.DAY, Window.WEEK}:
-        return _first_moment(first + timedelta(days=1 if window is Window.DAY else 7), zone)
+        return first_moment(first + timedelta(days=1 if window is Window.DAY else 7), zone)
     months = first.month + (1 if window is Window.MONTH else 3)
-    return _first_moment(date(first.year + (months - 1) // 12, (months - 1) % 12 + 1, 1), zone)
+    return first_moment(date(first.year + (months - 1) // 12, (months - 1) % 12 + 1, 1), zone)
 
 
 def _first_date(window: Window, on: date, week_starts: int) -> date:
@@ -91,6 +91,7 @@ def _first_date(window: Window, on: date, week_starts: int) -> date:
             return on
 
 
-def _first_moment(on: date, zone: ZoneInfo) -> datetime:
+def first_moment(on: date, zone: ZoneInfo) -> datetime:
+    """Return when a date begins in a zone, in UTC."""
     # The first of two midnights, and where there is none, the moment at which the clocks skip it (PEP 495, fold=0).
     return datetime.combine(on, time(), zone).astimezone(UTC)

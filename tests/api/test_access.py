@@ -338,7 +338,8 @@ OWN_DATA = {
         *("/billing/customer", "/billing/payment-methods", "/projects", "/projects/deployment/limits"),
         *("/marketplace/library", "/referrals"),
         *("/billing/subscription", "/billing/entitlements", "/billing/connect", "/billing/earnings"),
-        *("/billing/summary", "/billing/payouts", "/billing/payouts/preview", "/billing/payouts/schedule"),
+        *("/billing/summary", "/billing/statement", "/billing/balances"),
+        *("/billing/payouts", "/billing/payouts/preview", "/billing/payouts/schedule"),
     )
 }
 #: Signed by their senders.
@@ -528,7 +529,7 @@ async def test_ids_of_somebody_else_in_requests_are_404(role: str, tenant: Tenan
         ("POST", "/contracts", {"agent_id": foreign["agent_id"], "title": "x", "price": "1"}),
         ("GET", f"/api-keys?organization_id={org_id}", None),
         ("GET", f"/billing/balance?organization_id={org_id}", None),
-        ("GET", f"/billing/summary?organization_id={org_id}", None),
+        *(("GET", f"/billing/{path}?organization_id={org_id}", None) for path in ("summary", "statement", "balances")),
         ("GET", f"/billing/transactions?organization_id={org_id}", None),
         ("GET", f"/audit?organization_id={org_id}", None),
         ("GET", f"/projects?organization_id={org_id}", None),

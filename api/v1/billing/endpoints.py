@@ -19,6 +19,7 @@ from api.v1.billing.schemas import BalanceView, MovementView
 from domain.access import Actor, Permission
 from domain.errors import NotFound
 from domain.money import CREDIT, format_amount
+from domain.text import rfc3339
 from repositories import balance as balances
 from repositories import movement as movements
 
@@ -58,7 +59,7 @@ async def _balance(deps: Deps, org_id: str, currency: str) -> Response:
         "total": format_amount(row.posted, currency),
         "owed": format_amount(row.owed, currency),
         "expiring": [
-            {"amount": format_amount(amount, currency), "expires_at": expires_at.isoformat().replace("+00:00", "Z")}
+            {"amount": format_amount(amount, currency), "expires_at": rfc3339(expires_at)}
             for amount, expires_at in row.expiring
         ],
     }

@@ -22,7 +22,7 @@ from api.fields import (
 from domain.action_cost import is_action
 from domain.ids import transfer_id, uuid_id
 from domain.money import CREDIT, format_amount
-from domain.text import is_storable
+from domain.text import is_storable, rfc3339
 from ledger.spends import Changed, NewSpend, Outcome, SpendStatus, Spent
 from models.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from models.spend import Spend, SpendChange
@@ -336,10 +336,10 @@ def spent_document(spent: Spent, spend: NewSpend) -> dict[str, Any]:
         "department_id": spend.spender.department_id,
         "project_id": spend.spender.project_id,
         "run_id": spend.spender.run_id,
-        "created_at": _moment(spent.at),
+        "created_at": rfc3339(spent.at),
     }
     if spent.expires_at is not None:
-        document["expires_at"] = _moment(spent.expires_at)
+        document["expires_at"] = rfc3339(spent.expires_at)
     return document
 
 
@@ -357,16 +357,12 @@ def used_document(use: MarketplaceUse | MarketplaceAgreedUse, spend: Spend) -> d
         "department_id": spend.department_id,
         "project_id": spend.project_id,
         "run_id": spend.run_id,
-        "created_at": _moment(spend.at),
+        "created_at": rfc3339(spend.at),
         "payee_agent_id": use.agent_id,
     }
     if isinstance(use, MarketplaceAgreedUse) and spend.expires_at is not None:
-        document |= {"status": Outcome.RESERVED.value, "expires_at": _moment(spend.expires_at)}
+        document |= {"status": Outcome.RESERVED.value, "expires_at": rfc3339(spend.expires_at)}
     return document
-
-
-def _moment(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
 
 
 def _credits(amount_minor: int) -> str:

@@ -1,0 +1,1 @@
+"""Statements of accounts, and balances as of a moment."""

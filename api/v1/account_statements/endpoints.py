@@ -1,0 +1,228 @@
+"""Statements of accounts as JSON, CSV and for print, and what accounts held at a moment."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from api.auth import require
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import Currency, DayOrMoment, OrganizationId, SearchText
+from api.pages import PRINT_POLICY
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
+from api.tenancy import known_organization
+from api.v1.account_statements.schemas import (
+    AccountBalancesView,
+    AccountBalanceView,
+    AccountStatementView,
+    StatementLineView,
+)
+from api.v1.account_statements.writing import as_csv, as_page
+from domain.access import Actor, Permission
+from domain.account_statement import StatementPeriod, ends_at, period
+from domain.accounts import org_wallet
+from domain.errors import NotFound
+from domain.money import CREDIT, format_amount
+from domain.spend.calendar import zone_of
+from domain.text import rfc3339
+from repositories import account_statement as statements
+from repositories import billing_terms
+from repositories.account_statement import Bounds, StatedAccount
+from runtime.database import one_moment
+
+router = APIRouter(tags=["billing"])
+
+_CURSOR, _BALANCES = "account_statement", "account_balance"
+#: Lines that are read in one transaction for a file.
+_PAGE = 1_000
+_FORMS = errors(NotFound) | {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}, "text/html": {"schema": {"type": "string"}}}}
+}
+ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
+Zone = Annotated[
+    SearchText | None,
+    Query(description="The IANA time zone of days, such as `Europe/Berlin`; that of the billing terms, or else UTC."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stated:
+    """A statement that was begun: whose, which versions, and how it is shown on top."""
+
+    org_id: str
+    account: StatedAccount | None
+    bounds: Bounds
+    head: AccountStatementView
+
+
+@router.get("/billing/statement", response_model=AccountStatementView, responses=_FORMS)
+async def get_billing_statement(
+    request: Request,
+    deps: DepsDep,
+    since: Annotated[
+        DayOrMoment | None, Query(alias="from", description="A day or a time; this month's first day when left out.")
+    ] = None,
+    until: Annotated[
+        DayOrMoment | None, Query(alias="to", description="Up to and with this day, or before this time; now.")
+    ] = None,
+    zone: Zone = None,
+    currency: Annotated[Currency | None, Query(description="Whose wallet is stated; credits when left out.")] = None,
+    account: Annotated[SearchText | None, Query(description="Another account of the organization, by path.")] = None,
+    organization_id: ForOperators = None,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.READ),
+) -> Response:
+    """State an account over a period: what it held, one line for each transfer, what it held at the end.
+
+    It goes by the time of booking, so what was stated for a day stays. With `Accept: text/csv` the response is all of
+    it as CSV, and with `Accept: text/html` as a page to print.
+    """
+    org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)
+    after: int | None = None
+    async with deps.database.platform() as session:
+        await one_moment(session)
+        clock = await _clock(session, org_id, zone, now)
+        if cursor is None:
+            asked = period(since, until, clock, now)
+        else:
+            asked, after = _continued(cursor)
+        stated = await _begin(session, org_id, account, currency, asked, clock)
+        accepts = request.headers.get("accept", "")
+        form = next((form for form in ("text/csv", "text/html") if form in accepts), None)
+        first = stated.bounds.first if after is None else after
+        if not stated.bounds.first <= first <= stated.bounds.last:
+            raise bad_cursor()
+        lines = [] if form else await _lines(session, stated, first, limit)
+    if form is not None:
+        return _file(deps, stated, form)
+    last = lines[-1][0] if lines else first
+    following = encode_cursor(_CURSOR, rfc3339(asked.since), rfc3339(asked.until), last)
+    shown = stated.head.model_copy(
+        update={
+            "data": [line for _, line in lines],
+            "next_cursor": following if last < stated.bounds.last else None,
+        }
+    )
+    return Response(shown.model_dump_json(by_alias=True), media_type="application/json")
+
+
+@router.get("/billing/balances", response_model=AccountBalancesView, responses=errors(NotFound))
+async def list_billing_balances(
+    deps: DepsDep,
+    at: Annotated[DayOrMoment | None, Query(description="At the end of this day, or at this time; now.")] = None,
+    zone: Zone = None,
+    account: Annotated[SearchText | None, Query(description="Only this account, by its path.")] = None,
+    organization_id: ForOperators = None,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.READ),
+) -> AccountBalancesView:
+    """List what each account of the organization held at a moment, by what was booked before it, but for escrows."""
+    org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)
+    async with deps.database.platform() as session:
+        await one_moment(session)
+        clock = await _clock(session, org_id, zone, now)
+        moment, after = now if at is None else ends_at(at, clock), 0
+        if cursor is not None:
+            text, after = decode_cursor(cursor, _BALANCES, str, int)
+            moment = _moment(text)
+        rows = await statements.balances(session, org_id, moment, path=account, after=after, limit=limit + 1)
+    shown = rows[:limit]
+    more = len(rows) > limit
+    return AccountBalancesView(
+        organization_id=org_id,
+        at=moment,
+        zone=clock.key,
+        data=[AccountBalanceView.of(row) for row in shown],
+        next_cursor=encode_cursor(_BALANCES, rfc3339(moment), shown[-1].id) if more else None,
+    )
+
+
+async def _clock(session: AsyncSession, org_id: str, zone: str | None, now: datetime) -> ZoneInfo:
+    return await billing_terms.clock(session, org_id, now) if zone is None else zone_of(zone, "zone")
+
+
+def _continued(cursor: str) -> tuple[StatementPeriod, int]:
+    since, until, after = decode_cursor(cursor, _CURSOR, str, str, int)
+    return StatementPeriod(_moment(since), _moment(until)), after
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise bad_cursor() from None
+    if moment.tzinfo is None:
+        raise bad_cursor()
+    return moment
+
+
+async def _begin(
+    session: AsyncSession,
+    org_id: str,
+    path: str | None,
+    currency: str | None,
+    asked: StatementPeriod,
+    zone: ZoneInfo,
+) -> _Stated:
+    if path is None:
+        wallet = org_wallet(org_id, currency or CREDIT)
+        found = await statements.find(session, org_id, wallet.path, wallet.asset)
+        path, asset = wallet.path, wallet.asset
+    else:
+        found = await statements.find(session, org_id, path, currency)
+        if found is None:
+            raise NotFound("The organization has no such account.")
+        asset = found.asset
+    bounds = Bounds(0, 0, 0, 0) if found is None else await statements.bounds(session, found, asked)
+    head = AccountStatementView(
+        organization_id=org_id,
+        account=path,
+        currency=asset,
+        since=asked.since,
+        until=asked.until,
+        zone=zone.key,
+        opening_balance=format_amount(bounds.opening, asset),
+        closing_balance=format_amount(bounds.closing, asset),
+        data=[],
+    )
+    return _Stated(org_id, found, bounds, head)
+
+
+async def _lines(
+    session: AsyncSession, stated: _Stated, first: int, limit: int
+) -> Sequence[tuple[int, StatementLineView]]:
+    """Return lines after a version, each with its own."""
+    if stated.account is None:
+        return []
+    read = await statements.lines(
+        session, stated.org_id, stated.account, first=first, last=stated.bounds.last, limit=limit
+    )
+    return [(line.version, StatementLineView.of(line, stated.account.asset)) for line in read]
+
+
+async def _all_lines(deps: Deps, stated: _Stated, first: int) -> AsyncIterator[Sequence[StatementLineView]]:
+    """Read each page in a transaction of its own, so that a slow reader holds no connection."""
+    while first < stated.bounds.last:
+        async with deps.database.platform() as session:
+            read = await _lines(session, stated, first, _PAGE)
+        yield [line for _, line in read]
+        first = read[-1][0]
+
+
+def _file(deps: Deps, stated: _Stated, form: str) -> Response:
+    pages = _all_lines(deps, stated, stated.bounds.first)
+    if form == "text/html":
+        return StreamingResponse(
+            as_page(stated.head, pages), media_type=form, headers={"Content-Security-Policy": PRINT_POLICY}
+        )
+    headers = {"Content-Disposition": 'attachment; filename="statement.csv"'}
+    return StreamingResponse(as_csv(stated.head, pages), media_type=f"{form}; charset=utf-8", headers=headers)

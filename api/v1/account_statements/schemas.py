@@ -1,0 +1,105 @@
+"""What statements of accounts look like over HTTP."""
+
+from datetime import datetime
+from typing import Self
+
+from pydantic import Field
+
+from api.fields import ResponseModel
+from domain.account_statement import StatementLine
+from domain.money import format_amount
+from repositories.account_statement import AccountBalance
+
+
+class CounterpartyView(ResponseModel):
+    """Who stands on the other side of a transfer."""
+
+    type: str = Field(description="`own` for another account of the organization, `organization` or `platform`.")
+    account: str | None = Field(description="The account, where it is the organization's own.")
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """Show a counterparty."""
+        return cls(type="own", account=name) if "/" in name else cls(type=name, account=None)
+
+
+class CreditCostView(ResponseModel):
+    """What was paid for credits."""
+
+    amount: str
+    currency: str
+
+
+class StatementLineView(ResponseModel):
+    """What one transfer did to the account."""
+
+    id: str = Field(description="The id of the transfer.")
+    kind: str
+    purpose: str | None = Field(
+        description="What it was for: the title of a contract, the number of an invoice, an action, a payment."
+    )
+    reference: str | None
+    counterparties: list[CounterpartyView]
+    amount: str = Field(description="Positive into the account, negative out of it.")
+    balance: str = Field(description="What the account held after it.")
+    paid: list[CreditCostView] = Field(description="What the organization has paid for these credits.")
+    booked_at: datetime
+    effective_at: datetime = Field(description="When it took effect in business.")
+
+    @classmethod
+    def of(cls, line: StatementLine, asset: str) -> Self:
+        """Show a line."""
+        return cls(
+            id=line.transfer_id,
+            kind=line.kind,
+            purpose=line.purpose,
+            reference=line.reference,
+            counterparties=[CounterpartyView.of(name) for name in line.counterparties],
+            amount=format_amount(line.amount_minor, asset),
+            balance=format_amount(line.balance_minor, asset),
+            paid=[CreditCostView(amount=format_amount(amount, paid), currency=paid) for paid, amount in line.paid],
+            booked_at=line.recorded_at,
+            effective_at=line.effective_at,
+        )
+
+
+class AccountStatementView(ResponseModel):
+    """An account over a period, by time of booking. `opening_balance` and all lines add up to `closing_balance`."""
+
+    organization_id: str
+    account: str
+    currency: str
+    since: datetime = Field(serialization_alias="from")
+    until: datetime = Field(serialization_alias="to", description="The first moment after the period.")
+    zone: str = Field(description="Whose days `from` and `to` were read as.")
+    opening_balance: str
+    closing_balance: str
+    data: list[StatementLineView] = Field(description="In the order of booking, oldest first.")
+    next_cursor: str | None = Field(
+        default=None, description="Pass it as `cursor` for the next page; null on the last page."
+    )
+
+
+class AccountBalanceView(ResponseModel):
+    """What an account held."""
+
+    account: str
+    currency: str
+    balance: str
+
+    @classmethod
+    def of(cls, found: AccountBalance) -> Self:
+        """Show a balance."""
+        return cls(account=found.path, currency=found.asset, balance=format_amount(found.balance, found.asset))
+
+
+class AccountBalancesView(ResponseModel):
+    """What the accounts of an organization held at a moment, by what was booked before it."""
+
+    organization_id: str
+    at: datetime
+    zone: str
+    data: list[AccountBalanceView]
+    next_cursor: str | None = Field(
+        default=None, description="Pass it as `cursor` for the next page; null on the last page."
+    )

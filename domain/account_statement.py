@@ -1,0 +1,72 @@
+"""The statement of an account: an opening balance, a line for each transfer, a closing balance. Pure.
+
+It goes by the time of booking, as a bank's does: what was stated for a day never changes, whatever is booked later for
+it. Each line has the time of business beside it.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from domain.errors import Invalid
+from domain.spend.calendar import first_moment
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StatementPeriod:
+    """From `since` on, and before `until`, both in UTC."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementLine:
+    """What one transfer did to the account; amounts are minor units of its asset, positive into it.
+
+    Attributes:
+        version: of the account, after it.
+        purpose: what it was for, in the words of whoever made that; None where the tenant may not see it.
+        counterparties: the other accounts, by path where they are the organization's own; else `platform` or
+            `organization`.
+        paid: what was paid for these credits, by asset, where the organization itself paid.
+    """
+
+    transfer_id: str
+    version: int
+    amount_minor: int
+    balance_minor: int
+    kind: str
+    reference: str | None
+    purpose: str | None
+    counterparties: tuple[str, ...]
+    paid: tuple[tuple[str, int], ...]
+    effective_at: datetime
+    recorded_at: datetime
+
+
+def begins_at(day: date | datetime, zone: ZoneInfo) -> datetime:
+    """Return a moment as it is, and the first moment of a day in a zone."""
+    return day if isinstance(day, datetime) else first_moment(day, zone)
+
+
+def ends_at(day: date | datetime, zone: ZoneInfo) -> datetime:
+    """Return a moment as it is, and the first moment after a day in a zone."""
+    return day if isinstance(day, datetime) else first_moment(day + _DAY, zone)
+
+
+def period(
+    since: date | datetime | None, until: date | datetime | None, zone: ZoneInfo, now: datetime
+) -> StatementPeriod:
+    """Return the period of a statement: this month so far where nothing is said; a day is whole, up to its end.
+
+    Raises:
+        Invalid: it ends before it begins.
+    """
+    first = now.astimezone(zone).date().replace(day=1) if since is None else since
+    asked = StatementPeriod(begins_at(first, zone), now if until is None else ends_at(until, zone))
+    if asked.since >= asked.until:
+        raise Invalid("The period ends before it begins.", extra={"field": "from"})
+    return asked

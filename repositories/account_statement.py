@@ -1,0 +1,203 @@
+"""Statements of accounts, read by their versions: what came before the period costs nothing.
+
+The versions of an account are the order in which its entries were booked, and its primary key. Where a period begins is
+found by halving, so a statement reads its own lines and some twenty entries more. Needs the platform's session, which
+sees whose account stands on the other side; what is shown of that is decided here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.account_statement import StatementLine, StatementPeriod
+from domain.ids import transfer_id
+
+#: Transfers that meet at an account are numbered by its lock, and stamped a moment before: so far back is looked for
+#: one that was stamped later. The place of a moment is then the same for the statement before it and the one after.
+_MEETING = 100
+
+#: The version that an account had at a moment: the search ends where its bounds meet.
+_VERSION_AT = f"""
+    WITH RECURSIVE search (lo, hi) AS (
+        SELECT 0::bigint, b.version FROM ledger.balances b WHERE b.account_id = {{account}} AND b.stripe = 0
+        UNION ALL
+        SELECT CASE WHEN m.is_before THEN m.middle ELSE s.lo END, CASE WHEN m.is_before THEN s.hi ELSE m.middle - 1 END
+        FROM search s CROSS JOIN LATERAL (
+            SELECT e.version AS middle, t.recorded_at < {{at}} AS is_before
+            FROM ledger.entries e JOIN ledger.transfers t ON t.id = e.transfer_id
+            WHERE e.account_id = {{account}} AND e.stripe = 0 AND e.version = (s.lo + s.hi + 1) / 2
+        ) m
+        WHERE s.lo < s.hi
+    )
+    SELECT coalesce((
+        SELECT min(e.version) - 1 FROM ledger.entries e JOIN ledger.transfers t ON t.id = e.transfer_id
+        WHERE e.account_id = {{account}} AND e.stripe = 0 AND e.version > search.lo - {_MEETING}
+            AND e.version <= search.lo AND t.recorded_at >= {{at}}
+    ), search.lo)
+    FROM search WHERE search.lo >= search.hi
+"""
+_BALANCE = """
+    coalesce((
+        SELECT e.balance_after FROM ledger.entries e
+        WHERE e.account_id = {account} AND e.stripe = 0 AND e.version = {version}
+    ), 0)
+"""
+_ACCOUNT = """
+SELECT id, asset FROM ledger.accounts
+WHERE path = :path AND org_id = :org_id AND (CAST(:asset AS text) IS NULL OR asset = :asset) ORDER BY asset LIMIT 1
+"""
+_BOUNDS = f"""
+SELECT f.version AS first, l.version AS last, {_BALANCE.format(account=":account", version="f.version")} AS opening,
+    {_BALANCE.format(account=":account", version="l.version")} AS closing
+FROM ({_VERSION_AT.format(account=":account", at=":since")}) f (version),
+    ({_VERSION_AT.format(account=":account", at=":until")}) l (version)
+"""
+#: A transfer whose entries the page cuts is whole on it: its entries of an account follow each other.
+_LINES = """
+WITH page AS MATERIALIZED (
+    SELECT DISTINCT p.transfer_id FROM (
+        SELECT e.transfer_id FROM ledger.entries e
+        WHERE e.account_id = :account AND e.stripe = 0 AND e.version > :first AND e.version <= :last
+        ORDER BY e.version LIMIT :limit
+    ) p
+), moved AS MATERIALIZED (
+    SELECT e.transfer_id, sum(e.amount)::bigint AS amount, max(e.version) AS version,
+        (array_agg(e.balance_after ORDER BY e.version DESC))[1] AS balance
+    FROM page JOIN ledger.entries e ON e.transfer_id = page.transfer_id AND e.account_id = :account
+    GROUP BY e.transfer_id
+)
+SELECT m.*, t.kind, t.reference, t.effective_at, t.recorded_at,
+    ARRAY(
+        SELECT DISTINCT CASE WHEN a.org_id = :org_id THEN a.path WHEN a.org_id IS NULL THEN 'platform'
+            ELSE 'organization' END
+        FROM ledger.entries o JOIN ledger.accounts a ON a.id = o.account_id
+        WHERE o.transfer_id = m.transfer_id AND o.account_id <> :account ORDER BY 1
+    ) AS counterparties,
+    CASE split_part(t.reference, '_', 1)
+        WHEN 'esc' THEN (
+            SELECT c.title FROM escrows x JOIN contracts c ON c.id = x.contract_id
+            WHERE x.id = t.reference AND :org_id IN (x.org_id, x.payee_org_id)
+        )
+        WHEN 'inv' THEN (SELECT i.number FROM invoices i WHERE i.id = t.reference AND i.org_id = :org_id)
+        WHEN 'agt' THEN (SELECT g.name FROM agents g WHERE g.id = t.reference AND g.org_id = :org_id)
+        WHEN 'pay' THEN (
+            SELECT p.purpose || ' by ' || p.provider FROM payments p WHERE p.id = t.reference AND p.org_id = :org_id
+        )
+        ELSE CASE
+            WHEN t.kind NOT LIKE 'use%' THEN NULL
+            WHEN t.reference IS NULL THEN (
+                SELECT s.action FROM ledger.spends s
+                WHERE s.idempotency_key = t.idempotency_key AND s.org_id = :org_id
+            )
+            WHEN t.reference ~ '^[0-9a-f]{8}-[0-9a-f-]{27}$' THEN (
+                SELECT s.action FROM ledger.spends s WHERE s.id = t.reference::uuid AND s.org_id = :org_id
+            )
+        END
+    END AS purpose,
+    ARRAY(
+        SELECT jsonb_build_array(l.paid_asset, sum(u.cost)) FROM ledger.lot_uses u
+        JOIN ledger.lots l ON l.id = u.lot_id AND l.account_id = :account
+        JOIN ledger.lots r ON r.id = l.root_id AND r.org_id = :org_id
+        WHERE u.transfer_id = m.transfer_id AND m.amount < 0 AND u.cost > 0 AND l.lapses
+        GROUP BY l.paid_asset
+        UNION ALL
+        SELECT jsonb_build_array(n.paid_asset, sum(n.paid)) FROM (
+            -- A lot is opened with its transfer, and has an id of that time.
+            (SELECT l.* FROM ledger.lots l WHERE l.org_id = :org_id AND l.id > m.transfer_id AND m.amount > 0
+            ORDER BY l.id LIMIT 20)
+            UNION ALL
+            (SELECT l.* FROM ledger.lots l WHERE l.org_id = :org_id AND l.id < m.transfer_id AND m.amount > 0
+            ORDER BY l.id DESC LIMIT 20)
+        ) n JOIN ledger.lots r ON r.id = n.root_id AND r.org_id = :org_id
+        WHERE n.transfer_id = m.transfer_id AND n.account_id = :account AND n.paid > 0 AND n.lapses
+        GROUP BY n.paid_asset
+        ORDER BY 1
+    ) AS paid
+FROM moved m JOIN ledger.transfers t ON t.id = m.transfer_id
+ORDER BY m.version
+"""
+_BALANCES = f"""
+SELECT a.id, a.path, a.asset, coalesce({_BALANCE.format(account="a.id", version="v.version")}, 0) AS balance
+FROM (
+    SELECT id, path, asset FROM ledger.accounts
+    WHERE org_id = :org_id AND path NOT LIKE 'escrow/%' AND created_at < :at AND id > :after
+        AND (CAST(:path AS text) IS NULL OR path = :path)
+    ORDER BY id LIMIT :limit
+) a
+LEFT JOIN LATERAL ({_VERSION_AT.format(account="a.id", at=":at")}) v (version) ON true
+ORDER BY a.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StatedAccount:
+    """An account that can be stated: its id in the books, and its asset."""
+
+    id: int
+    asset: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Which versions of an account a period has, after `first` up to `last`, and what it held at both; minor units."""
+
+    first: int
+    last: int
+    opening: int
+    closing: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBalance:
+    """What an account held at a moment, in minor units."""
+
+    id: int
+    path: str
+    asset: str
+    balance: int
+
+
+async def find(session: AsyncSession, org_id: str, path: str, asset: str | None) -> StatedAccount | None:
+    """Return an account of an organization, of that asset where it is named; None where it has none such."""
+    found = (await session.execute(text(_ACCOUNT), {"path": path, "asset": asset, "org_id": org_id})).one_or_none()
+    return None if found is None else StatedAccount(*found)
+
+
+async def bounds(session: AsyncSession, account: StatedAccount, period: StatementPeriod) -> Bounds:
+    """Return where a period begins and ends on an account."""
+    values = {"account": account.id, "since": period.since, "until": period.until}
+    return Bounds(*(await session.execute(text(_BOUNDS), values)).one())
+
+
+async def lines(
+    session: AsyncSession, org_id: str, account: StatedAccount, *, first: int, last: int, limit: int
+) -> Sequence[StatementLine]:
+    """Return up to `limit` lines after version `first` up to `last`, in the order of booking."""
+    values = {"org_id": org_id, "account": account.id, "first": first, "last": last, "limit": limit}
+    return [
+        StatementLine(
+            transfer_id=transfer_id(row.transfer_id),
+            version=row.version,
+            amount_minor=row.amount,
+            balance_minor=row.balance,
+            kind=row.kind,
+            reference=row.reference,
+            purpose=row.purpose,
+            counterparties=tuple(row.counterparties),
+            paid=tuple((asset, int(amount)) for asset, amount in row.paid),
+            effective_at=row.effective_at,
+            recorded_at=row.recorded_at,
+        )
+        for row in await session.execute(text(_LINES), values)
+    ]
+
+
+async def balances(
+    session: AsyncSession, org_id: str, at: datetime, *, path: str | None, after: int, limit: int
+) -> Sequence[AccountBalance]:
+    """Return what up to `limit` accounts of an organization held at a moment, but for escrows; those after an id."""
+    values = {"org_id": org_id, "at": at, "path": path, "after": after, "limit": limit}
+    return [AccountBalance(*row) for row in await session.execute(text(_BALANCES), values)]
