@@ -1,6 +1,7 @@
 """Makes organizations customers of Stripe, and looks at what they have there."""
 
 import contextlib
+from dataclasses import dataclass
 
 from temporalio import activity
 
@@ -9,12 +10,23 @@ from contracts.payment import ProviderEventInput, ProviderEventResult
 from domain.access import Actor, Role
 from domain.errors import Invalid, Unavailable
 from domain.money import format_amount
+from models.provider_event import ProviderEventRow
 from providers.payments.base import ProviderRefused
-from providers.payments.stripe.customers import MethodView, StripeCustomers
+from providers.payments.stripe.customers import StripeCustomers
 from repositories import alert, audit, customer, provider_event
+from repositories import billing_profile as profiles
 from runtime.database import Database
-from services import billing_profile
 from services.customer import ensure_customer
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An event that is not handled yet, whose customer it is about, and as whom Stripe knows that one."""
+
+    customers: StripeCustomers
+    row: ProviderEventRow
+    org_id: str
+    ref: str
 
 
 class CustomerActivities:
@@ -42,13 +54,11 @@ class CustomerActivities:
             raise Invalid(error.detail, code="provider.refused", extra={"reason": error.code}) from error
         return CustomerResult(org_id=message.org_id, customer_ref=ref)
 
-    @activity.defn
-    async def look_at_methods(self, message: ProviderEventInput) -> ProviderEventResult:
-        """Record what only the provider saw happen to a payment method, and keep the country of the card that is used.
+    async def _find(self, message: ProviderEventInput) -> "_Found | ProviderEventResult":
+        """Return an event with the customer of ours that it is about, or what became of one that is nobody's or done.
 
-        Effect: an audit record, the card's country in the billing profile, and the event is handled.
-        Idempotent by: the event's `handled_at`, read under the lock of the profile.
-        Fails with: an outage of Stripe, which is retried.
+        Raises:
+            RuntimeError: this worker has no settings of Stripe.
         """
         if self._customers is None:
             raise RuntimeError("Stripe is not configured in this worker. Its events wait for its settings.")
@@ -58,15 +68,32 @@ class CustomerActivities:
             ref = org_id and await customer.ref_of(session, org_id, message.provider)
         if row is None or not org_id or not ref or row.handled_at is not None:
             return ProviderEventResult(outcome="unmatched" if row is None else row.status)
-        methods: list[MethodView] = []
-        # Where Stripe refuses to tell, nothing says where the organization is.
+        return _Found(self._customers, row, org_id, ref)
+
+    @activity.defn
+    async def look_at_methods(self, message: ProviderEventInput) -> ProviderEventResult:
+        """Record what only the provider saw happen to a payment method, and keep the country of the card that is used.
+
+        Effect: an audit record, the card's country in the billing profile, and the event is handled.
+        Idempotent by: the event's `handled_at`, read under the lock of the profile.
+        Fails with: an outage of Stripe, which is retried.
+        """
+        found = await self._find(message)
+        if isinstance(found, ProviderEventResult):
+            return found
+        row, org_id, ref = found.row, found.org_id, found.ref
+        # Where Stripe refuses to tell, what was known before still holds.
+        is_known, country = False, None
         with contextlib.suppress(ProviderRefused):
-            methods = await self._customers.methods(ref)
+            country = await found.customers.paying_country(ref, await found.customers.methods(ref))
+            is_known = True
         actor = Actor(principal=row.provider, role=Role.OPERATOR)
         details = {"event_id": row.event_id, "occurred_at": row.occurred_at.isoformat()}
         async with self._database.platform() as session:
             # It locks the profile, so another try of this has ended before the event is read.
-            await billing_profile.note_card_country(session, actor, org_id, methods)
+            profile = await profiles.lock(session, org_id, actor.qualified())
+            if is_known:
+                profile.card_country = country
             held = await provider_event.get(session, message.provider, message.event_id)
             if held is not None and held.handled_at is None:
                 target = row.refs[0] if row.refs else row.event_id
@@ -85,16 +112,12 @@ class CustomerActivities:
             one amount.
         Fails with: an outage of Stripe, which is retried.
         """
-        if self._customers is None:
-            raise RuntimeError("Stripe is not configured in this worker. Its events wait for its settings.")
-        async with self._database.platform() as session:
-            row = await provider_event.get(session, message.provider, message.event_id)
-            org_id = row and await customer.organization_of(session, row.provider, row.refs)
-            ref = org_id and await customer.ref_of(session, org_id, message.provider)
-        if row is None or not org_id or not ref or row.handled_at is not None:
-            return ProviderEventResult(outcome="unmatched" if row is None else row.status)
+        found = await self._find(message)
+        if isinstance(found, ProviderEventResult):
+            return found
+        row, org_id, ref = found.row, found.org_id, found.ref
         try:
-            unused = await self._customers.unused_cash(ref)
+            unused = await found.customers.unused_cash(ref)
             amounts = [f"{format_amount(minor, currency)} {currency}" for currency, minor in sorted(unused.items())]
         except ProviderRefused as refused:
             amounts = [f"money ({refused.detail})"]

@@ -12,7 +12,7 @@ from contracts.payment import (
     UnhandledEvents,
 )
 from contracts.runs import payment_news, subscription_news
-from domain.payment.event_types import Handling, handling_of
+from domain.payment.event_types import Handling, changes_default_method, handling_of
 from models.provider_event import ProviderEventRow
 from repositories import creator_account, customer, payment, provider_event, subscription
 from runtime import reach
@@ -106,6 +106,10 @@ async def _of_a_customer(session: AsyncSession, row: ProviderEventRow, handling:
     if org_id is None:
         await _mark(session, row, "unmatched", handled=True)
         return ProviderEventResult(outcome="unmatched")
+    before = await provider_event.previous_attributes(session, row.id) if handling is Handling.METHOD else {}
+    if handling is Handling.METHOD and not changes_default_method(row.type, before):
+        await _mark(session, row, "ignored", handled=True)
+        return ProviderEventResult(outcome="ignored")
     return ProviderEventResult(outcome=handling.value)
 
 

@@ -4,9 +4,10 @@ What each webhook and each scrape asks is plain asyncpg, one round trip each.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 from pydantic import TypeAdapter
@@ -84,6 +85,12 @@ async def named(pool: "asyncpg.Pool[asyncpg.Record]", provider: str, event_id: s
 async def forwarded(pool: "asyncpg.Pool[asyncpg.Record]", provider: str, event_id: str) -> None:
     """Note that the event's payment was signalled, in one round trip; one that is handled by then stays as it is."""
     await pool.execute(_FORWARDED, provider, event_id)
+
+
+async def previous_attributes(session: AsyncSession, number: int) -> Mapping[str, Any]:
+    """Return what an event of Stripe says was otherwise before it; nothing where it does not say."""
+    query = select(ProviderEventRow.payload["data"]["previous_attributes"]).where(ProviderEventRow.id == number)
+    return (await session.scalars(query)).one_or_none() or {}
 
 
 async def get(session: AsyncSession, provider: str, event_id: str) -> ProviderEventRow | None:

@@ -1,6 +1,5 @@
 """Billing profiles: what an organization says of itself, what a register confirms, and what operators decide."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,7 +12,6 @@ from domain.tax.rates import check_place
 from domain.tax.treatment import EU
 from models.billing_profile import BillingProfile
 from providers.payments.base import ProviderUnavailable
-from providers.payments.stripe.customers import MethodView
 from providers.tax.base import Confirmation, VatNumbers, checked
 from repositories import alert, audit, billing_profile, organization
 from repositories.billing_profile import Unconfirmed
@@ -134,13 +132,8 @@ async def decide(
     return row
 
 
-async def note_card_country(session: AsyncSession, actor: Actor, org_id: str, methods: Sequence[MethodView]) -> None:
-    """Keep the country of the card that an organization pays with, as evidence of where it is.
-
-    That is the default one, or any where all are of one country: on pages nobody chooses a default.
-    """
-    chosen = [method for method in methods if method.is_default] or methods
-    countries = {method.country for method in chosen if method.country}
+async def note_card_country(session: AsyncSession, actor: Actor, org_id: str, country: str | None) -> None:
+    """Keep the country of the card that an organization pays with, as evidence of where it is."""
     row = await billing_profile.lock(session, org_id, actor.qualified())
-    row.card_country = countries.pop() if len(countries) == 1 else None
+    row.card_country = country
     await session.flush()

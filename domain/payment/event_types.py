@@ -9,6 +9,7 @@ Sources of the names: docs.stripe.com/api/events/types, developer.paypal.com/api
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 
 class Handling(StrEnum):
@@ -47,6 +48,7 @@ _TABLE: Mapping[str, Mapping[str, Handling]] = {
         "charge.dispute.": _P,
         "charge.refund.": _P,
         "refund.": _P,
+        "customer.updated": _M,
         "payment_method.attached": _M,
         "payment_method.detached": _M,
         "cash_balance.": _C,
@@ -71,6 +73,18 @@ _TABLE: Mapping[str, Mapping[str, Handling]] = {
         "PAYMENT.REFUND.": _P,
     },
 }
+
+
+def changes_default_method(event_type: str, before: Mapping[str, Any]) -> bool:
+    """Tell whether an event about a payment method can have changed what a customer pays with.
+
+    Args:
+        event_type: `customer.updated` comes with any change of a customer, and most of them are none of ours.
+        before: what the event says was otherwise before.
+    """
+    if event_type != "customer.updated":
+        return True
+    return "default_payment_method" in (before.get("invoice_settings") or {})
 
 
 def handling_of(provider: str, event_type: str) -> Handling:

@@ -71,19 +71,3 @@ class Anchor:
         while (end := self.after(months + 1, zone)) <= at:
             start, months = end, months + 1
         return Period(start=start, end=end)
-
-
-def following(period: Period, anchor: Anchor, months: int, zone: str | None = None) -> Period:
-    """Return the period that comes next: it starts when the last one ends, wherever the organization is by then.
-
-    Args:
-        period: the last one.
-        anchor: what months are counted from.
-        months: how many the next one has.
-        zone: whose clocks count now. A change of zone moves the next end, and never an end that is agreed.
-    """
-    passed = 1
-    while anchor.after(passed, zone) <= period.end + timedelta(days=2):
-        passed += 1
-    # A boundary within two days of the end is the end itself, on other clocks.
-    return Period(start=period.end, end=anchor.after(passed - 1 + months, zone))

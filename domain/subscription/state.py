@@ -150,6 +150,7 @@ class Subscription:
 
     Attributes:
         terms: what is agreed now.
+        zone: whose clocks months are counted by: UTC, by which the provider counts its periods.
         anchor: what months are counted from; None before the first period.
         period: the one that is running, as the provider has it.
         paid_through: until when money was received for it; None before the first.

@@ -1,16 +1,20 @@
 """Runs of monthly invoices over HTTP, items that are charged once, and the invoice to come."""
 
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from repositories import billing_run as runs
 from runtime.database import Database
+from services import billing_run
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.invoicing import NOBODY
 from tests.api.metering import event, import_prices, send
 from tests.api.paying import Written
 from tests.api.spending import grant, use
 from tests.api.test_billing_terms import LONG_AGO, agree
+from tests.support.billing import KIM
 
 pytestmark = pytest.mark.db
 
@@ -100,6 +104,17 @@ async def test_item_is_added_once_and_removed_until_it_is_invoiced(new_tenant: A
     refused(await operator.delete(f"/billing/invoice-items/ii_{NOBODY}"), 404, "not_found")
     body = {"organization_id": tenant.org_id, "currency": "CREDIT", "description": "x", "unit_amount": "1"}
     refused(await operator.post("/billing/invoice-items", body, key=new_key()), 422, "request.invalid")
+
+
+async def test_second_run_of_a_month_answers_the_result_of_the_first(operator: Caller, database: Database) -> None:
+    month, began = date(2001, 1, 1), datetime(2001, 2, 3, tzinfo=UTC)
+    async with database.platform() as session:
+        await billing_run.order_run(session, KIM, month, began)
+        await runs.finish(session, month, began + timedelta(hours=1))
+    first = good(await operator.post("/billing/runs", {"period": "2001-01"}, key=new_key()), 202)
+    assert (first["status"], first["finished_at"][:13], first["invoiced"]) == ("done", "2001-02-03T01", 0)
+    assert good(await operator.post("/billing/runs", {"period": "2001-01"}, key=new_key()), 202) == first
+    assert good(await operator.get("/billing/runs/2001-01")) == first
 
 
 async def test_run_of_a_month_that_is_not_over_or_is_none_is_refused(operator: Caller) -> None:

@@ -178,6 +178,25 @@ async def test_account_that_is_asked_for_more_cannot_be_paid_out_to(bureau: Bure
     assert refusal.value.error_code == "payout.account_not_ready"
 
 
+async def test_nothing_is_paid_out_before_the_provider_knows_how_a_creator_is_taxed(
+    bureau: Bureau, studio: Tenant
+) -> None:
+    """Stripe asks with a deadline, until which it would pay out all the same."""
+    ref = await bureau.connected(studio)
+    in_a_month = int((datetime.now(UTC) + timedelta(days=30)).timestamp())
+    await bureau.control("account", account=ref, requirement="individual.id_number", deadline=in_a_month)
+    await bureau.told("account.updated", ref)
+    account = await bureau.account(studio)
+    assert (account.payouts_enabled, account.tax_profile, account.status) == (True, False, "restricted")
+    owner = bureau.at(studio.owner)
+    answer = refused(await owner.post("/billing/payouts", {}, key=new_key()), 409, "payout.tax_profile_missing")
+    assert answer["requirements"] == ["individual.id_number"]
+    assert good(await owner.get("/billing/payouts/preview"))["refused"] == "payout.tax_profile_missing"
+    await bureau.control("account", account=ref, number="000123456789")
+    await bureau.told("account.updated", ref)
+    refused(await owner.post("/billing/payouts", {}, key=new_key()), 409, "payout.below_minimum")
+
+
 async def test_event_of_an_account_of_nobody_is_unmatched(bureau: Bureau) -> None:
     assert await bureau.told("account.updated", "acct_of_nobody") == "unmatched"
 

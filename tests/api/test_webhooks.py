@@ -415,7 +415,7 @@ NAMED = {
         charge.dispute.created charge.dispute.updated charge.dispute.closed charge.dispute.funds_withdrawn
         charge.dispute.funds_reinstated charge.updated charge.refund.updated
     """,
-    Handling.METHOD: "payment_method.attached payment_method.detached",
+    Handling.METHOD: "payment_method.attached payment_method.detached customer.updated",
     Handling.CREATOR: "account.updated account.external_account.created capability.updated payout.failed",
     Handling.SUBSCRIPTION: "customer.subscription.deleted invoice.payment_failed invoice.paid",
     Handling.WAITING: "invoice.created",

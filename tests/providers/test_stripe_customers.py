@@ -73,6 +73,35 @@ async def test_stored_methods_are_listed_with_what_a_person_knows_them_by(
     assert not by_id[bank].is_default
 
 
+async def test_card_of_the_country_is_the_default_else_the_one_that_paid_last_and_never_one_that_is_stored(
+    sandbox: SandboxHarness, customers: StripeCustomers
+):
+    customer, (american, german) = await customer_with(sandbox, customers, "pm_card_visa", "pm_card_de")
+
+    async def country() -> str | None:
+        return await customers.paying_country(customer, await customers.methods(customer))
+
+    async def pay(method: str) -> None:
+        await sandbox.client.v1.payment_intents.create_async(
+            {
+                "amount": 500,
+                "currency": "usd",
+                "customer": customer,
+                "payment_method": method,
+                "confirm": True,
+                "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+            }
+        )
+
+    assert await country() is None
+    await pay(american)
+    await sandbox.control("clock", advance=60)
+    await pay(german)
+    assert await country() == "DE"
+    await customers.set_default(customer, american, idempotency_key=key())
+    assert await country() == "US"
+
+
 async def test_a_method_is_forgotten_once_and_again(sandbox: SandboxHarness, customers: StripeCustomers):
     customer, (method,) = await customer_with(sandbox, customers, "pm_card_visa")
     for _ in range(2):

@@ -10,6 +10,7 @@ from temporalio.service import TLSConfig
 
 from domain.plan import Interval
 from runtime.environment import forget_others, is_of_others
+from runtime.jobs import invoicing_on
 from runtime.settings import Settings, WrongSettings, read_settings
 from runtime.temporal import connect
 
@@ -88,6 +89,18 @@ def test_older_names_set_what_plans_cost_and_include_and_how_sales_are_shared(en
     price = premium.price(Interval.MONTH, "USD")
     assert (price.amount_minor, price.price_id, settings.price_of_slots.price_minor) == (700, "price_1", 1200)
     assert settings.creator_share_bps == 8_500
+
+
+def test_older_name_sets_the_day_of_the_run_of_invoices_and_the_newer_one_wins(environment: Any) -> None:
+    environment(USAGE_INVOICE_DAY="5")
+    assert read_settings().usage_invoice_day == 5
+    [calendar] = invoicing_on(read_settings().usage_invoice_day).spec.calendars
+    assert [(each.start, each.end) for each in calendar.day_of_month] == [(5, 5)]
+    environment(USAGE_INVOICE_DAY="5", BURSAR_USAGE_INVOICE_DAY="7")
+    assert read_settings().usage_invoice_day == 7
+    environment(USAGE_INVOICE_DAY="29", BURSAR_USAGE_INVOICE_DAY="")
+    with pytest.raises(WrongSettings, match="USAGE_INVOICE_DAY"):
+        read_settings()
 
 
 def test_shares_that_do_not_add_up_are_refused(environment: Any) -> None:

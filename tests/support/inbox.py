@@ -1,7 +1,7 @@
 """A worker with the inbox's workflows and a payment that only listens, and events to put into the inbox."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -75,6 +75,7 @@ class Customers:
     made: dict[str, str] = field(default_factory=dict)
     cash: dict[str, dict[str, int]] = field(default_factory=dict)
     cards: dict[str, list[MethodView]] = field(default_factory=dict)
+    paid_by: dict[str, str] = field(default_factory=dict)
 
     async def ensure(self, org_id: str, name: str, *, idempotency_key: str) -> str:
         if self.errors:
@@ -90,6 +91,11 @@ class Customers:
         if self.errors:
             raise self.errors.pop(0)
         return self.cards.get(customer_ref, [])
+
+    async def paying_country(self, customer_ref: str, methods: Sequence[MethodView]) -> str | None:
+        if self.errors:
+            raise self.errors.pop(0)
+        return next((method.country for method in methods if method.is_default), self.paid_by.get(customer_ref))
 
 
 @dataclass
@@ -127,6 +133,7 @@ class Mailroom:
         payment_id: str | None = None,
         refs: tuple[str, ...] = (),
         minutes_ago: int = 0,
+        before: dict[str, Any] | None = None,
     ) -> str:
         """Store an event as a webhook does, and return its id."""
         event_id = f"evt_{new_id('x')}"
@@ -137,7 +144,7 @@ class Mailroom:
             payment_id=payment_id,
             refs=refs or (f"pi_{next(NUMBERS)}_{event_id}",),
             livemode=False,
-            payload={"id": event_id},
+            payload={"id": event_id, "data": {"previous_attributes": before}},
         )
         async with self.database.platform() as session:
             pool: Any = await driver_connection(session)

@@ -1,5 +1,7 @@
 """Stored payment methods in memory, as `StripeCustomers` lists them."""
 
+from collections.abc import Sequence
+
 from providers.payments.stripe.customers import MethodView
 
 
@@ -11,6 +13,9 @@ class FakeStoredMethods:
 
     async def ensure(self, org_id: str, name: str, *, idempotency_key: str) -> str:
         return f"cus_of_{org_id}"
+
+    async def paying_country(self, customer_ref: str, methods: Sequence[MethodView]) -> str | None:
+        return next((method.country for method in methods if method.is_default), None)
 
     async def methods(self, customer_ref: str) -> list[MethodView]:
         return [

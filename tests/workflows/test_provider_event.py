@@ -131,23 +131,45 @@ async def test_payment_method_is_recorded_for_its_organization(event_type, mailr
 
 
 @pytest.mark.parametrize(
-    ("cards", "kept"),
+    ("cards", "paid_by", "kept"),
     [
-        ([("pm_1", "DE", False)], "DE"),
-        ([("pm_1", "DE", False), ("pm_2", "FR", False)], None),
-        ([("pm_1", "DE", False), ("pm_2", "FR", True)], "FR"),
-        ([], None),
+        ([("pm_1", "DE", False)], None, None),
+        ([("pm_1", "DE", False), ("pm_2", "FR", False)], "FR", "FR"),
+        ([("pm_1", "DE", False), ("pm_2", "FR", True)], "DE", "FR"),
+        ([], None, None),
     ],
 )
-async def test_country_of_the_card_that_is_used_is_kept(cards, kept, mailroom):
-    org_id, customer = await mailroom.organization(), new_id("cus")
-    async with mailroom.database.platform() as session:
-        await customers.add(session, org_id, "stripe", customer)
+async def test_country_of_the_card_that_is_used_is_kept(cards, paid_by, kept, mailroom):
+    org_id, customer = await customer_with(mailroom)
     mailroom.customers.cards[customer] = [card(*each) for each in cards]
+    if paid_by is not None:
+        mailroom.customers.paid_by[customer] = paid_by
     event_id = await mailroom.store("payment_method.attached", refs=("pm_1", customer))
     assert await outcome_of(mailroom, event_id) == "handled"
+    assert await evidence(mailroom, org_id) == kept
+
+
+async def test_default_that_was_changed_at_the_provider_is_noticed_and_other_changes_of_a_customer_are_not(mailroom):
+    org_id, customer = await customer_with(mailroom)
+    event_id = await mailroom.store("customer.updated", refs=(customer,), before={"email": "a@b.example"})
+    mailroom.customers.cards[customer] = [card("pm_1", "FR", True)]
+    assert await outcome_of(mailroom, event_id) == "ignored"
+    assert await evidence(mailroom, org_id) is None
+    before = {"invoice_settings": {"default_payment_method": None}}
+    event_id = await mailroom.store("customer.updated", refs=(customer,), before=before)
+    assert await outcome_of(mailroom, event_id) == "handled"
+    assert await evidence(mailroom, org_id) == "FR"
+    # What Stripe refuses to tell says nothing, and takes nothing back.
+    mailroom.customers.errors.append(ProviderRefused("No such customer."))
+    event_id = await mailroom.store("payment_method.detached", refs=("pm_1", customer))
+    assert await outcome_of(mailroom, event_id) == "handled"
+    assert await evidence(mailroom, org_id) == "FR"
+
+
+async def evidence(mailroom: Mailroom, org_id: str) -> str | None:
     async with mailroom.database.platform() as session:
-        assert (await session.get(BillingProfile, org_id)).card_country == kept
+        row = await session.get(BillingProfile, org_id)
+    return None if row is None else row.card_country
 
 
 def card(id: str, country: str, is_default: bool) -> MethodView:

@@ -158,8 +158,9 @@ async def make_default_payment_method(
         await _record(deps, actor, "payment_method.make_default", method_id)
         with provider_errors():
             methods = await stripe.methods(customer)
+            country = await stripe.paying_country(customer, methods)
         async with deps.database.platform() as session:
-            await billing_profile.note_card_country(session, actor, org_id, methods)
+            await billing_profile.note_card_country(session, actor, org_id, country)
         return PaymentMethodList(data=[PaymentMethodView.of(method) for method in methods])
 
     return await command.run(act)
@@ -176,9 +177,9 @@ async def detach_payment_method(actor: ActorDep, method_id: str, deps: DepsDep, 
         await stripe.detach(customer, method_id, idempotency_key=key)
     await _record(deps, actor, "payment_method.detach", method_id)
     with provider_errors():
-        methods = await stripe.methods(customer)
+        country = await stripe.paying_country(customer, await stripe.methods(customer))
     async with deps.database.platform() as session:
-        await billing_profile.note_card_country(session, actor, org_id, methods)
+        await billing_profile.note_card_country(session, actor, org_id, country)
 
 
 @router.get("/billing/portal", response_model=PortalView, responses=errors(*_FAULTS, (Conflict, "customer.missing")))

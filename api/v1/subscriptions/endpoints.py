@@ -278,9 +278,9 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
             key = customer_command_key(org_id, "default-method", once.command_id)
             await customers.set_default(customer, method, idempotency_key=key)
             card = await provider.fingerprint(method) if body.trial else None
-            methods = await customers.methods(customer)
+            country = await customers.paying_country(customer, await customers.methods(customer))
             async with deps.database.platform() as session:
-                await billing_profile.note_card_country(session, actor, org_id, methods)
+                await billing_profile.note_card_country(session, actor, org_id, country)
     if body.trial and card is None and return_url is None:
         raise Invalid("A trial begins with a card.", extra={"field": "trial"})
     return Subscription(

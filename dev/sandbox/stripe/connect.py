@@ -132,7 +132,7 @@ def keep(ctx: Context, account: JSON, previous: JSON | None = None) -> None:
     """Works out what an account may do and stores it; with `previous` its endpoints hear of the change."""
     before = {name: account[name] for name in ("charges_enabled", "payouts_enabled", "capabilities")}
     wanted, requirements = account["capabilities"], account["requirements"]
-    able = not requirements["currently_due"] and requirements["disabled_reason"] is None
+    able = not requirements["past_due"] and requirements["disabled_reason"] is None
     account["capabilities"] = dict.fromkeys(wanted, "active" if able else "inactive")
     account["charges_enabled"] = able and "card_payments" in wanted
     account["external_accounts"] = _external(ctx, account["id"])
@@ -163,10 +163,16 @@ def onboard(ctx: Context, account: JSON, number: str) -> None:
     keep(ctx, account, previous)
 
 
-def demand_more(ctx: Context, account: JSON, requirement: str) -> None:
-    """Has Stripe ask an account for something more; until it has it, the account can do nothing."""
+def demand_more(ctx: Context, account: JSON, requirement: str, *, deadline: int | None = None) -> None:
+    """Has Stripe ask an account for something more; until it has it, the account can do nothing.
+
+    With a deadline the account can do everything until then. The sandbox does not enforce it.
+    """
     previous = {"requirements": account["requirements"]}
-    account["requirements"] = _requirements([requirement], reason="requirements.past_due")
+    if deadline is None:
+        account["requirements"] = _requirements([requirement], reason="requirements.past_due")
+    else:
+        account["requirements"] = _requirements([requirement]) | {"current_deadline": deadline, "past_due": []}
     keep(ctx, account, previous)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import stripe
@@ -34,6 +35,8 @@ class SetupView:
     client_secret: str
 
 
+#: Among how many charges the latest one that succeeded is looked for.
+_LATEST = 100
 #: Seconds between tries of one key: making a customer is one call that is safe to repeat under it.
 _PAUSES = (0.1, 0.3, 0.9)
 
@@ -75,6 +78,25 @@ class StripeCustomers:
             stored = await self._client.v1.customers.payment_methods.list_async(customer_ref, {"limit": 100})
             default = id_of(field(field(customer, "invoice_settings"), "default_payment_method"))
             return [_view(method, default) async for method in stored.auto_paging_iter()]
+
+    async def paying_country(self, customer_ref: str, methods: Sequence[MethodView]) -> str | None:
+        """Return the country of the card that a customer pays with; None where nothing says one.
+
+        That is the default one, and where there is none the one that paid last. A card that is only stored has paid
+        nothing: anybody can store one of any country.
+
+        Args:
+            customer_ref: whose.
+            methods: what is stored with the customer.
+        """
+        default = next((method for method in methods if method.is_default), None)
+        if default is not None:
+            return default.country
+        with translated(changes=False):
+            charges = await self._client.v1.charges.list_async({"customer": customer_ref, "limit": _LATEST})
+        paid = next((charge for charge in charges.data if charge.status == "succeeded"), None)
+        country: str | None = field(field(field(paid, "payment_method_details"), "card"), "country")
+        return country
 
     async def setup_intent(self, customer_ref: str, *, idempotency_key: str) -> SetupView:
         """Begin to store a payment method that can be charged later without the payer."""

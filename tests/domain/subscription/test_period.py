@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.subscription.period import Anchor, Period, following
+from domain.subscription.period import Anchor, Period
 
 ZONES = ("UTC", "Europe/Vienna", "America/New_York", "Pacific/Chatham", "Pacific/Kiritimati", "Australia/Lord_Howe")
 anchors = st.builds(
@@ -62,16 +62,6 @@ def test_every_moment_is_in_exactly_one_month(anchor: Anchor, hours: int) -> Non
     assert at in found
     assert found.start not in Period(start=found.start - timedelta(seconds=1), end=found.start)
     assert anchor.month_of(found.end).start == found.end
-
-
-@given(anchors, st.integers(1, 120), st.sampled_from(ZONES), st.sampled_from([1, 12]))
-def test_change_of_zone_acts_on_the_next_end_and_leaves_no_gap(
-    anchor: Anchor, number: int, zone: str, months: int
-) -> None:
-    period = Period(start=anchor.after(number - 1), end=anchor.after(number))
-    then = following(period, anchor, months, zone)
-    assert then.start == period.end
-    assert then.end == anchor.after(number + months, zone)
 
 
 def test_period_without_a_duration_is_refused() -> None:

@@ -128,10 +128,13 @@ async def retrieve_external(ctx: Context, _: JSON, account: str, id: str) -> JSO
 
 @control("account")
 async def steer(ctx: Context, body: JSON) -> JSON:
-    """Onboard `account` with the bank account `number`, or have Stripe ask it for the `requirement`."""
+    """Onboard `account` with the bank account `number`, or have Stripe ask it for the `requirement` (by `deadline`)."""
     account = connect.get(ctx, str(body.get("account")))
     if "requirement" in body:
-        connect.demand_more(ctx, account, str(body["requirement"]))
+        deadline = body.get("deadline")
+        connect.demand_more(
+            ctx, account, str(body["requirement"]), deadline=None if deadline is None else int(deadline)
+        )
     else:
         connect.onboard(ctx, account, str(body.get("number", "000123456789")))
     return account
