@@ -9,6 +9,7 @@ from typing import Any
 from api.app import create_app
 from dev.sdk import document as doc
 from dev.sdk.unasync import derived
+from domain.events.catalogue import CATALOGUE
 from runtime.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +55,9 @@ def generated() -> dict[Path, str]:
     files = {
         PACKAGE / "models.py": formatted(doc.models(document, listed)),
         PACKAGE / "params.py": formatted(doc.params(document, listed)),
+        PACKAGE / "events.py": formatted(
+            doc.events({name: (each.sentence, each.schema) for name, each in CATALOGUE.items()})
+        ),
         PACKAGE / "_async" / "resources.py": resources,
     }
     written = [

@@ -29,6 +29,8 @@ returned_credits reversed rewarded seen_amount shortfall spent subtotal taken ta
 unexplained unit_amount unit_price unsettled used written_off opening closing balance in_escrow
 """
 AMOUNTS = frozenset(_AMOUNTS.split())
+#: How the data of events writes an amount.
+AMOUNT = r"^-?[0-9]+(\.[0-9]+)?$"
 #: Of how many words a type lists each; longer lists, such as those of currencies, are text.
 MOST_WORDS = 40
 _HEAD = '"""{about} Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""\n\n'
@@ -218,6 +220,9 @@ class Typing:
 
     def _plain(self, schema: Schema, name: str) -> str:
         match schema.get("type"):
+            case list() as kinds:
+                each = (self._plain({**schema, "type": kind}, name) for kind in kinds)
+                return " | ".join(dict.fromkeys(each))
             case "string":
                 return self._text(schema, name)
             case "integer":
@@ -242,7 +247,8 @@ class Typing:
         if known:
             return known if self._answer else f"{known} | str"
         if self._answer:
-            return "Amount" if name in AMOUNTS and "pattern" not in schema else "str"
+            exact = schema.get("pattern") == AMOUNT or (name in AMOUNTS and "pattern" not in schema)
+            return "Amount" if exact else "str"
         return "timedelta | str" if schema.get("pattern", "").startswith("^P(") else "str"
 
 
@@ -253,6 +259,8 @@ def is_amount(schema: Schema) -> bool:
 
 
 def _words(words: list[Any]) -> str:
+    if None in words:
+        return f"{_words([word for word in words if word is not None])} | None"
     if not all(isinstance(word, str) for word in words):
         return " | ".join(dict.fromkeys(type(word).__name__ for word in words))
     if len(words) > MOST_WORDS:
@@ -318,6 +326,23 @@ def _model(name: str, schema: Schema, typing: Typing) -> str:
         else:
             lines.append(f"    {called}: {kind}{' = None' if optional else ''}\n")
     return "".join(lines)
+
+
+def events(types: Mapping[str, tuple[str, Schema]]) -> str:
+    """Write what the data of events hold: by type, a sentence and the JSON Schema."""
+    out = [_HEAD.format(about="What the data of events hold.")]
+    out.append(
+        "from __future__ import annotations\n\nfrom datetime import datetime\nfrom typing import Literal\n\n"
+        "from bursar._wire import Amount, Model\n\n\n"
+        'class Unknown(Model):\n    """Data of a type that this version does not know; see its `model_extra`."""\n'
+    )
+    typing = Typing({}, "", answer=True)
+    names = {kind: "".join(part.capitalize() for part in re.split(r"[._]", kind)) for kind in types}
+    for kind, (sentence, schema) in types.items():
+        out.append(_model(names[kind], {**schema, "description": sentence}, typing))
+    pairs = "".join(f"    {kind!r}: {name},\n" for kind, name in names.items())
+    out.append(f"\n\n#: The class of each type.\nBY_TYPE: dict[str, type[Model]] = {{\n{pairs}}}\n")
+    return "".join(out)
 
 
 def params(document: Schema, listed: list[Operation]) -> str:

@@ -5,6 +5,7 @@ given, one made of the activity or request that it stands in, or a fresh one. Wh
 """
 
 from bursar._async._base import AsyncList, AsyncPage
+from bursar._async.agent import AsyncAgent
 from bursar._async.client import AsyncBursar
 from bursar._async.holds import AsyncHold
 from bursar._context import context
@@ -40,6 +41,7 @@ from bursar._errors import (
 )
 from bursar._keys import step
 from bursar._sync._base import List, Page
+from bursar._sync.agent import Agent
 from bursar._sync.client import Bursar
 from bursar._sync.holds import Hold
 from bursar._wire import OMITTED, AmountLike, ResponseInfo, response_info
@@ -47,8 +49,10 @@ from bursar._wire import OMITTED, AmountLike, ResponseInfo, response_info
 __all__ = [
     "OMITTED",
     "APIError",
+    "Agent",
     "AmbientKeyError",
     "AmountLike",
+    "AsyncAgent",
     "AsyncBursar",
     "AsyncHold",
     "AsyncList",

@@ -184,6 +184,15 @@ def response_info(answer: Model) -> ResponseInfo:
     return answer._info
 
 
+def parse_json(content: bytes) -> Any:
+    """Read JSON with exact numbers.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return json.loads(content, parse_float=Decimal)
+
+
 def read_json(response: httpx2.Response) -> Any:
     """Read an answer with exact numbers.
 
@@ -191,7 +200,7 @@ def read_json(response: httpx2.Response) -> Any:
         UnexpectedAnswer: it is no JSON.
     """
     try:
-        return json.loads(response.content, parse_float=Decimal)
+        return parse_json(response.content)
     except ValueError:
         raise UnexpectedAnswer(
             "The answer is no JSON: is this the address of the API?", status=response.status_code, body=response.content
@@ -207,7 +216,7 @@ def retry_after(response: httpx2.Response) -> float | None:
 def refusal(response: httpx2.Response) -> APIError:
     """Return the error that an answer stands for."""
     try:
-        problem = json.loads(response.content, parse_float=Decimal)
+        problem = parse_json(response.content)
     except ValueError:
         problem = None
     if not isinstance(problem, dict):

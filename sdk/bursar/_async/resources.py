@@ -2084,7 +2084,7 @@ class AsyncOrganizations:
         *,
         if_match: str | None | Omitted = OMITTED,
         external_id: str | None | Omitted = OMITTED,
-        metadata: Mapping[str, Any] | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         name: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.OrganizationView:
@@ -2363,7 +2363,7 @@ class AsyncAgents:
         *,
         if_match: str | None | Omitted = OMITTED,
         external_id: str | None | Omitted = OMITTED,
-        metadata: Mapping[str, Any] | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         name: str | None | Omitted = OMITTED,
         description: str | None | Omitted = OMITTED,
         category: str | None | Omitted = OMITTED,

@@ -2079,7 +2079,7 @@ class Organizations:
         *,
         if_match: str | None | Omitted = OMITTED,
         external_id: str | None | Omitted = OMITTED,
-        metadata: Mapping[str, Any] | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         name: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.OrganizationView:
@@ -2358,7 +2358,7 @@ class Agents:
         *,
         if_match: str | None | Omitted = OMITTED,
         external_id: str | None | Omitted = OMITTED,
-        metadata: Mapping[str, Any] | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         name: str | None | Omitted = OMITTED,
         description: str | None | Omitted = OMITTED,
         category: str | None | Omitted = OMITTED,

@@ -1,0 +1,1610 @@
+"""What the data of events hold. Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from bursar._wire import Amount, Model
+
+
+class Unknown(Model):
+    """Data of a type that this version does not know; see its `model_extra`."""
+
+
+class EscrowOpened(Model):
+    """An escrow was opened; it waits for its money."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class EscrowFunded(Model):
+    """The payer's money is in the escrow; the agent can begin."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class EscrowDelivered(Model):
+    """Work was delivered, for review."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class EscrowDisputed(Model):
+    """A dispute was opened; the money is frozen."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class EscrowReleased(Model):
+    """The payee was paid, and the escrow has ended."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class EscrowRefunded(Model):
+    """The payer got everything back, and the escrow has ended."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class EscrowSplit(Model):
+    """Both sides got a part, and the escrow has ended."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class EscrowCancelled(Model):
+    """The escrow has ended before anything was delivered."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class EscrowExpired(Model):
+    """Nothing was delivered in time; the payer was refunded."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class EscrowValidated(Model):
+    """A validator scored the delivery below the contract's threshold."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class EscrowApproved(Model):
+    """A signatory approved the delivery; more have to."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class EscrowEvidenceSubmitted(Model):
+    """A party brought evidence for its side of the dispute."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class EscrowPartiallyRefunded(Model):
+    """The payee refunded a part of the money."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class EscrowCancelRequested(Model):
+    """The payer asks the payee to end the escrow."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class EscrowDecisionOverdue(Model):
+    """No arbiter has decided in time; the contract's default applies next."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class EscrowMilestoneReleased(Model):
+    """A milestone was paid for, and the next one can begin."""
+
+    escrow_id: str
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None
+    next_deadline_at: datetime | None
+
+
+class PaymentCreated(Model):
+    """A payment was asked for."""
+
+    payment_id: str
+    provider: str
+    status: (
+        Literal[
+            "created",
+            "requires_action",
+            "processing",
+            "unknown",
+            "requires_capture",
+            "succeeded",
+            "failed",
+            "expired",
+            "cancelled",
+            "partially_refunded",
+            "refunded",
+            "disputed",
+            "charged_back",
+        ]
+        | str
+    )
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    escrow_id: str | None
+    invoice_id: str | None
+    agent_id: str | None
+    currency: str
+    amount: Amount
+    received_amount: Amount
+    refunded_amount: Amount
+    disputed_amount: Amount
+    decline_code: str | None
+
+
+class PaymentRequiresAction(Model):
+    """The payer has to do something: confirm, approve, or send coins."""
+
+    payment_id: str
+    provider: str
+    status: (
+        Literal[
+            "created",
+            "requires_action",
+            "processing",
+            "unknown",
+            "requires_capture",
+            "succeeded",
+            "failed",
+            "expired",
+            "cancelled",
+            "partially_refunded",
+            "refunded",
+            "disputed",
+            "charged_back",
+        ]
+        | str
+    )
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    escrow_id: str | None
+    invoice_id: str | None
+    agent_id: str | None
+    currency: str
+    amount: Amount
+    received_amount: Amount
+    refunded_amount: Amount
+    disputed_amount: Amount
+    decline_code: str | None
+
+
+class PaymentProcessing(Model):
+    """The payer has done their part; the money is on its way."""
+
+    payment_id: str
+    provider: str
+    status: (
+        Literal[
+            "created",
+            "requires_action",
+            "processing",
+            "unknown",
+            "requires_capture",
+            "succeeded",
+            "failed",
+            "expired",
+            "cancelled",
+            "partially_refunded",
+            "refunded",
+            "disputed",
+            "charged_back",
+        ]
+        | str
+    )
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    escrow_id: str | None
+    invoice_id: str | None
+    agent_id: str | None
+    currency: str
+    amount: Amount
+    received_amount: Amount
+    refunded_amount: Amount
+    disputed_amount: Amount
+    decline_code: str | None
+
+
+class PaymentUnknown(Model):
+    """The provider's answer was lost; what became of the payment is looked up."""
+
+    payment_id: str
+    provider: str
+    status: (
+        Literal[
+            "created",
+            "requires_action",
+            "processing",
+            "unknown",
+            "requires_capture",
+            "succeeded",
+            "failed",
+            "expired",
+            "cancelled",
+            "partially_refunded",
+            "refunded",
+            "disputed",
+            "charged_back",
+        ]
+        | str
+    )
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    escrow_id: str | None
+    invoice_id: str | None
+    agent_id: str | None
+    currency: str
+    amount: Amount
+    received_amount: Amount
+    refunded_amount: Amount
+    disputed_amount: Amount
+    decline_code: str | None
+
+
+class PaymentRequiresCapture(Model):
+    """The money is held on the payer's side, to be captured."""
+
+    payment_id: str
+    provider: str
+    status: (
+        Literal[
+            "created",
+            "requires_action",
+            "processing",
+            "unknown",
+            "requires_capture",
+            "succeeded",
+            "failed",
+            "expired",
+            "cancelled",
+            "partially_refunded",
+            "refunded",
+            "disputed",
+            "charged_back",
+        ]
+        | str
+    )
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    escrow_id: str | None
+    invoice_id: str | None
+    agent_id: str | None
+    currency: str
+    amount: Amount
+    received_amount: Amount
+    refunded_amount: Amount
+    disputed_amount: Amount
+    decline_code: str | None
+
+
+class PaymentSucceeded(Model):
+    """The money was received."""
+
+    payment_id: str
+    provider: str
+    status: (
+        Literal[
+            "created",
+            "requires_action",
+            "processing",
+            "unknown",
+            "requires_capture",
+            "succeeded",
+            "failed",
+            "expired",
+            "cancelled",
+            "partially_refunded",
+            "refunded",
+            "disputed",
+            "charged_back",
+        ]
+        | str
+    )
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    escrow_id: str | None
+    invoice_id: str | None
+    agent_id: str | None
+    currency: str
+    amount: Amount
+    received_amount: Amount
+    refunded_amount: Amount
+    disputed_amount: Amount
+    decline_code: str | None
+
+
+class PaymentFailed(Model):
+    """The payment was declined; no money was received."""
+
+    payment_id: str
+    provider: str
+    status: (
+        Literal[
+            "created",
+            "requires_action",
+            "processing",
+            "unknown",
+            "requires_capture",
+            "succeeded",
+            "failed",
+            "expired",
+            "cancelled",
+            "partially_refunded",
+            "refunded",
+            "disputed",
+            "charged_back",
+        ]
+        | str
+    )
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    escrow_id: str | None
+    invoice_id: str | None
+    agent_id: str | None
+    currency: str
+    amount: Amount
+    received_amount: Amount
+    refunded_amount: Amount
+    disputed_amount: Amount
+    decline_code: str | None
+
+
+class PaymentExpired(Model):
+    """Nobody paid in time."""
+
+    payment_id: str
+    provider: str
+    status: (
+        Literal[
+            "created",
+            "requires_action",
+            "processing",
+            "unknown",
+            "requires_capture",
+            "succeeded",
+            "failed",
+            "expired",
+            "cancelled",
+            "partially_refunded",
+            "refunded",
+            "disputed",
+            "charged_back",
+        ]
+        | str
+    )
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    escrow_id: str | None
+    invoice_id: str | None
+    agent_id: str | None
+    currency: str
+    amount: Amount
+    received_amount: Amount
+    refunded_amount: Amount
+    disputed_amount: Amount
+    decline_code: str | None
+
+
+class PaymentCancelled(Model):
+    """Somebody ended the payment before it was paid."""
+
+    payment_id: str
+    provider: str
+    status: (
+        Literal[
+            "created",
+            "requires_action",
+            "processing",
+            "unknown",
+            "requires_capture",
+            "succeeded",
+            "failed",
+            "expired",
+            "cancelled",
+            "partially_refunded",
+            "refunded",
+            "disputed",
+            "charged_back",
+        ]
+        | str
+    )
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    escrow_id: str | None
+    invoice_id: str | None
+    agent_id: str | None
+    currency: str
+    amount: Amount
+    received_amount: Amount
+    refunded_amount: Amount
+    disputed_amount: Amount
+    decline_code: str | None
+
+
+class PaymentPartiallyRefunded(Model):
+    """A part of the money was refunded, or is about to be."""
+
+    payment_id: str
+    provider: str
+    status: (
+        Literal[
+            "created",
+            "requires_action",
+            "processing",
+            "unknown",
+            "requires_capture",
+            "succeeded",
+            "failed",
+            "expired",
+            "cancelled",
+            "partially_refunded",
+            "refunded",
+            "disputed",
+            "charged_back",
+        ]
+        | str
+    )
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    escrow_id: str | None
+    invoice_id: str | None
+    agent_id: str | None
+    currency: str
+    amount: Amount
+    received_amount: Amount
+    refunded_amount: Amount
+    disputed_amount: Amount
+    decline_code: str | None
+
+
+class PaymentRefunded(Model):
+    """All of the money was refunded, or is about to be."""
+
+    payment_id: str
+    provider: str
+    status: (
+        Literal[
+            "created",
+            "requires_action",
+            "processing",
+            "unknown",
+            "requires_capture",
+            "succeeded",
+            "failed",
+            "expired",
+            "cancelled",
+            "partially_refunded",
+            "refunded",
+            "disputed",
+            "charged_back",
+        ]
+        | str
+    )
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    escrow_id: str | None
+    invoice_id: str | None
+    agent_id: str | None
+    currency: str
+    amount: Amount
+    received_amount: Amount
+    refunded_amount: Amount
+    disputed_amount: Amount
+    decline_code: str | None
+
+
+class PaymentDisputed(Model):
+    """The payer's bank contests the payment; what it bought is held."""
+
+    payment_id: str
+    provider: str
+    status: (
+        Literal[
+            "created",
+            "requires_action",
+            "processing",
+            "unknown",
+            "requires_capture",
+            "succeeded",
+            "failed",
+            "expired",
+            "cancelled",
+            "partially_refunded",
+            "refunded",
+            "disputed",
+            "charged_back",
+        ]
+        | str
+    )
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    escrow_id: str | None
+    invoice_id: str | None
+    agent_id: str | None
+    currency: str
+    amount: Amount
+    received_amount: Amount
+    refunded_amount: Amount
+    disputed_amount: Amount
+    decline_code: str | None
+
+
+class PaymentChargedBack(Model):
+    """The money was taken back for good."""
+
+    payment_id: str
+    provider: str
+    status: (
+        Literal[
+            "created",
+            "requires_action",
+            "processing",
+            "unknown",
+            "requires_capture",
+            "succeeded",
+            "failed",
+            "expired",
+            "cancelled",
+            "partially_refunded",
+            "refunded",
+            "disputed",
+            "charged_back",
+        ]
+        | str
+    )
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    escrow_id: str | None
+    invoice_id: str | None
+    agent_id: str | None
+    currency: str
+    amount: Amount
+    received_amount: Amount
+    refunded_amount: Amount
+    disputed_amount: Amount
+    decline_code: str | None
+
+
+class RefundRequested(Model):
+    """A refund was asked for; what the money bought was taken from the organization."""
+
+    refund_id: str
+    payment_id: str
+    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
+    currency: str
+    amount: Amount
+    failure_code: str | None
+
+
+class RefundUnknown(Model):
+    """The provider's answer to a refund was lost; what became of it is looked up."""
+
+    refund_id: str
+    payment_id: str
+    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
+    currency: str
+    amount: Amount
+    failure_code: str | None
+
+
+class RefundPending(Model):
+    """The provider has the refund."""
+
+    refund_id: str
+    payment_id: str
+    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
+    currency: str
+    amount: Amount
+    failure_code: str | None
+
+
+class RefundSucceeded(Model):
+    """The money was refunded."""
+
+    refund_id: str
+    payment_id: str
+    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
+    currency: str
+    amount: Amount
+    failure_code: str | None
+
+
+class RefundFailed(Model):
+    """The provider did not make the refund; the organization has again what was taken for it."""
+
+    refund_id: str
+    payment_id: str
+    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
+    currency: str
+    amount: Amount
+    failure_code: str | None
+
+
+class ChargebackInquiry(Model):
+    """The payer's bank asks about a payment; no money was taken."""
+
+    chargeback_id: str
+    payment_id: str
+    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
+    currency: str
+    amount: Amount
+    reason: str
+    evidence_due_at: datetime | None
+
+
+class ChargebackNeedsResponse(Model):
+    """A chargeback was opened; evidence can be submitted."""
+
+    chargeback_id: str
+    payment_id: str
+    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
+    currency: str
+    amount: Amount
+    reason: str
+    evidence_due_at: datetime | None
+
+
+class ChargebackUnderReview(Model):
+    """The payer's bank has the evidence."""
+
+    chargeback_id: str
+    payment_id: str
+    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
+    currency: str
+    amount: Amount
+    reason: str
+    evidence_due_at: datetime | None
+
+
+class ChargebackWon(Model):
+    """The chargeback was won; the money came back."""
+
+    chargeback_id: str
+    payment_id: str
+    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
+    currency: str
+    amount: Amount
+    reason: str
+    evidence_due_at: datetime | None
+
+
+class ChargebackLost(Model):
+    """The chargeback was lost; the money is gone."""
+
+    chargeback_id: str
+    payment_id: str
+    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
+    currency: str
+    amount: Amount
+    reason: str
+    evidence_due_at: datetime | None
+
+
+class SubscriptionCreated(Model):
+    """A subscription was agreed."""
+
+    subscription_id: str
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
+    plan: str
+    interval: Literal["month", "year"] | str
+    currency: str
+    price: Amount
+    period_end: datetime | None
+    cancels_at_period_end: bool
+
+
+class SubscriptionIncomplete(Model):
+    """Its first payment is awaited."""
+
+    subscription_id: str
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
+    plan: str
+    interval: Literal["month", "year"] | str
+    currency: str
+    price: Amount
+    period_end: datetime | None
+    cancels_at_period_end: bool
+
+
+class SubscriptionTrialing(Model):
+    """A trial has begun."""
+
+    subscription_id: str
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
+    plan: str
+    interval: Literal["month", "year"] | str
+    currency: str
+    price: Amount
+    period_end: datetime | None
+    cancels_at_period_end: bool
+
+
+class SubscriptionActive(Model):
+    """The subscription is paid for."""
+
+    subscription_id: str
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
+    plan: str
+    interval: Literal["month", "year"] | str
+    currency: str
+    price: Amount
+    period_end: datetime | None
+    cancels_at_period_end: bool
+
+
+class SubscriptionPastDue(Model):
+    """A period has begun and was not paid; the provider tries again."""
+
+    subscription_id: str
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
+    plan: str
+    interval: Literal["month", "year"] | str
+    currency: str
+    price: Amount
+    period_end: datetime | None
+    cancels_at_period_end: bool
+
+
+class SubscriptionUnpaid(Model):
+    """The provider has given up collecting; the organization has what is free."""
+
+    subscription_id: str
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
+    plan: str
+    interval: Literal["month", "year"] | str
+    currency: str
+    price: Amount
+    period_end: datetime | None
+    cancels_at_period_end: bool
+
+
+class SubscriptionEnded(Model):
+    """The subscription is over."""
+
+    subscription_id: str
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
+    plan: str
+    interval: Literal["month", "year"] | str
+    currency: str
+    price: Amount
+    period_end: datetime | None
+    cancels_at_period_end: bool
+
+
+class SubscriptionUpdated(Model):
+    """Another plan or price is agreed, a new period has begun, or whether it ends was changed."""
+
+    subscription_id: str
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
+    plan: str
+    interval: Literal["month", "year"] | str
+    currency: str
+    price: Amount
+    period_end: datetime | None
+    cancels_at_period_end: bool
+
+
+class PayoutRequested(Model):
+    """A payout was taken out of the earnings, to be sent."""
+
+    payout_id: str
+    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
+    currency: str
+    amount: Amount
+    failure_code: str | None
+
+
+class PayoutWaitingForFunds(Model):
+    """The platform has not so much at its provider; the payout is sent once it has."""
+
+    payout_id: str
+    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
+    currency: str
+    amount: Amount
+    failure_code: str | None
+
+
+class PayoutUnknown(Model):
+    """The provider's answer to a payout was lost; what became of it is looked up."""
+
+    payout_id: str
+    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
+    currency: str
+    amount: Amount
+    failure_code: str | None
+
+
+class PayoutPaid(Model):
+    """The payout was sent to the creator's account."""
+
+    payout_id: str
+    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
+    currency: str
+    amount: Amount
+    failure_code: str | None
+
+
+class PayoutFailed(Model):
+    """The payout was not sent, and the money is in the earnings again."""
+
+    payout_id: str
+    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
+    currency: str
+    amount: Amount
+    failure_code: str | None
+
+
+class SpendLimitCrossed(Model):
+    """So much of a limit is spent or reserved as one of its thresholds says."""
+
+    control_id: str
+    window: str
+    threshold_percent: int
+    resets_at: datetime | None
+
+
+class OrganizationUpdated(Model):
+    """The organization has changed what it can change of an organization."""
+
+    organization_id: str
+    external_id: str | None
+    changed: list[Literal["metadata", "external_id", "name"] | str]
+
+
+class AgentUpdated(Model):
+    """The organization has changed what it can change of an agent."""
+
+    agent_id: str
+    external_id: str | None
+    changed: list[Literal["metadata", "external_id", "name", "description", "category", "pricing", "terms"] | str]
+
+
+class InvoiceCreated(Model):
+    """An invoice was drafted; it can still change."""
+
+    invoice_id: str
+    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
+    currency: str
+    total: Amount
+    tax_amount: Amount
+    paid_amount: Amount
+    due_amount: Amount
+    paused_for: Literal["refund", "chargeback"] | str | None
+    due_at: datetime
+
+
+class InvoiceFinalized(Model):
+    """An invoice was issued; it is to be paid."""
+
+    invoice_id: str
+    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
+    currency: str
+    total: Amount
+    tax_amount: Amount
+    paid_amount: Amount
+    due_amount: Amount
+    paused_for: Literal["refund", "chargeback"] | str | None
+    due_at: datetime
+
+
+class InvoicePaid(Model):
+    """Nothing of the invoice is due any more."""
+
+    invoice_id: str
+    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
+    currency: str
+    total: Amount
+    tax_amount: Amount
+    paid_amount: Amount
+    due_amount: Amount
+    paused_for: Literal["refund", "chargeback"] | str | None
+    due_at: datetime
+
+
+class InvoiceReopened(Model):
+    """A refund or a chargeback made an invoice due again that was settled."""
+
+    invoice_id: str
+    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
+    currency: str
+    total: Amount
+    tax_amount: Amount
+    paid_amount: Amount
+    due_amount: Amount
+    paused_for: Literal["refund", "chargeback"] | str | None
+    due_at: datetime
+
+
+class InvoiceVoided(Model):
+    """The invoice was ended while nothing was paid."""
+
+    invoice_id: str
+    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
+    currency: str
+    total: Amount
+    tax_amount: Amount
+    paid_amount: Amount
+    due_amount: Amount
+    paused_for: Literal["refund", "chargeback"] | str | None
+    due_at: datetime
+
+
+class InvoiceMarkedUncollectible(Model):
+    """What was due was given up."""
+
+    invoice_id: str
+    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
+    currency: str
+    total: Amount
+    tax_amount: Amount
+    paid_amount: Amount
+    due_amount: Amount
+    paused_for: Literal["refund", "chargeback"] | str | None
+    due_at: datetime
+
+
+class InvoiceDeleted(Model):
+    """A draft was discarded."""
+
+    invoice_id: str
+    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
+    currency: str
+    total: Amount
+    tax_amount: Amount
+    paid_amount: Amount
+    due_amount: Amount
+    paused_for: Literal["refund", "chargeback"] | str | None
+    due_at: datetime
+
+
+class CreditNoteCreated(Model):
+    """A credit note was issued: what an invoice comes to has become less."""
+
+    credit_note_id: str
+    invoice_id: str
+    currency: str
+    amount: Amount
+    tax_amount: Amount
+
+
+class PurchaseCreated(Model):
+    """An agent was bought."""
+
+    purchase_id: str
+    agent_id: str
+    role: Literal["buyer", "seller"] | str
+    model: Literal["monthly", "one_time", "usage", "free"] | str
+    status: Literal["active", "suspended", "refunded", "ended"] | str
+    currency: str | None
+    price: Amount | None
+    ends_at: datetime | None
+
+
+class PurchaseSuspended(Model):
+    """What paid for the agent is contested; the buyer cannot use it meanwhile."""
+
+    purchase_id: str
+    agent_id: str
+    role: Literal["buyer", "seller"] | str
+    model: Literal["monthly", "one_time", "usage", "free"] | str
+    status: Literal["active", "suspended", "refunded", "ended"] | str
+    currency: str | None
+    price: Amount | None
+    ends_at: datetime | None
+
+
+class PurchaseResumed(Model):
+    """The buyer can use the agent again."""
+
+    purchase_id: str
+    agent_id: str
+    role: Literal["buyer", "seller"] | str
+    model: Literal["monthly", "one_time", "usage", "free"] | str
+    status: Literal["active", "suspended", "refunded", "ended"] | str
+    currency: str | None
+    price: Amount | None
+    ends_at: datetime | None
+
+
+class PurchaseRefunded(Model):
+    """The buyer returned the agent, and what it cost was refunded."""
+
+    purchase_id: str
+    agent_id: str
+    role: Literal["buyer", "seller"] | str
+    model: Literal["monthly", "one_time", "usage", "free"] | str
+    status: Literal["active", "suspended", "refunded", "ended"] | str
+    currency: str | None
+    price: Amount | None
+    ends_at: datetime | None
+
+
+class PurchaseEnded(Model):
+    """The month that was paid is over, and no other one was."""
+
+    purchase_id: str
+    agent_id: str
+    role: Literal["buyer", "seller"] | str
+    model: Literal["monthly", "one_time", "usage", "free"] | str
+    status: Literal["active", "suspended", "refunded", "ended"] | str
+    currency: str | None
+    price: Amount | None
+    ends_at: datetime | None
+
+
+class ProjectCreated(Model):
+    """A project was made."""
+
+    project_id: str
+    deploy_type: str
+    deployed_at: datetime | None
+
+
+class DeploymentStarted(Model):
+    """A project is to run from now on."""
+
+    project_id: str
+    deploy_type: str
+    deployed_at: datetime | None
+
+
+class DeploymentStopped(Model):
+    """A project is not to run any more."""
+
+    project_id: str
+    deploy_type: str
+    deployed_at: datetime | None
+
+
+class ContractCreated(Model):
+    """A contract was made; its escrow can be opened."""
+
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    currency: str
+    price: Amount
+    accept_by: datetime | None
+    accepted_at: datetime | None
+
+
+class ContractProposed(Model):
+    """A contract was proposed on terms that the payee has to accept."""
+
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    currency: str
+    price: Amount
+    accept_by: datetime | None
+    accepted_at: datetime | None
+
+
+class ContractAccepted(Model):
+    """The payee has accepted the terms."""
+
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    currency: str
+    price: Amount
+    accept_by: datetime | None
+    accepted_at: datetime | None
+
+
+class AlertRaised(Model):
+    """Something needs a person's attention."""
+
+    alert_id: str
+    kind: str
+    subject: str
+    severity: Literal["info", "warning", "critical"] | str
+
+
+class AlertAcknowledged(Model):
+    """Somebody has seen the alert, or its case is closed."""
+
+    alert_id: str
+    kind: str
+    subject: str
+    severity: Literal["info", "warning", "critical"] | str
+
+
+class AlertSnoozed(Model):
+    """The organization hears nothing of the alert until a moment."""
+
+    alert_id: str
+    kind: str
+    subject: str
+    severity: Literal["info", "warning", "critical"] | str
+    snoozed_until: datetime
+
+
+class AlertResolved(Model):
+    """The alert's case is closed."""
+
+    alert_id: str
+    kind: str
+    subject: str
+    severity: Literal["info", "warning", "critical"] | str
+
+
+class CreditLotCreated(Model):
+    """Credits were added."""
+
+    lot_id: str
+    source: str
+    amount: Amount
+    expires_at: datetime | None
+
+
+class CreditLotExpired(Model):
+    """Credits have expired."""
+
+    lot_id: str
+    source: str
+    amount: Amount
+    expires_at: datetime | None
+
+
+class ReservationCreated(Model):
+    """Credits were reserved."""
+
+    reservation_id: str
+    status: str
+    agent_id: str | None
+    asset: str
+    amount: Amount
+    captured_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    expires_at: datetime | None
+
+
+class ReservationCaptured(Model):
+    """A reservation has ended, and a part or all of it was used."""
+
+    reservation_id: str
+    status: str
+    agent_id: str | None
+    asset: str
+    amount: Amount
+    captured_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    expires_at: datetime | None
+
+
+class ReservationReleased(Model):
+    """A reservation was given up; nothing of it was used."""
+
+    reservation_id: str
+    status: str
+    agent_id: str | None
+    asset: str
+    amount: Amount
+    captured_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    expires_at: datetime | None
+
+
+class ReservationExpired(Model):
+    """A reservation has expired; nothing of it was used."""
+
+    reservation_id: str
+    status: str
+    agent_id: str | None
+    asset: str
+    amount: Amount
+    captured_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    expires_at: datetime | None
+
+
+class ReservationRefunded(Model):
+    """A reservation has ended, and all that was used of it was refunded before."""
+
+    reservation_id: str
+    status: str
+    agent_id: str | None
+    asset: str
+    amount: Amount
+    captured_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    expires_at: datetime | None
+
+
+class SpendRefunded(Model):
+    """An operator refunded a part or all of what was charged."""
+
+    spend_id: str
+    status: str
+    agent_id: str | None
+    asset: str
+    amount: Amount
+    captured_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    expires_at: datetime | None
+
+
+class ScoreChanged(Model):
+    """An agent's stars changed in a night, by a tenth or more."""
+
+    agent_id: str
+    stars: Amount
+    change: Amount
+    is_sudden: bool
+    day: str
+
+
+class WebhookEndpointTest(Model):
+    """Somebody of the organization tries an endpoint out; no other endpoint gets it."""
+
+    endpoint_id: str
+
+
+#: The class of each type.
+BY_TYPE: dict[str, type[Model]] = {
+    "escrow.opened": EscrowOpened,
+    "escrow.funded": EscrowFunded,
+    "escrow.delivered": EscrowDelivered,
+    "escrow.disputed": EscrowDisputed,
+    "escrow.released": EscrowReleased,
+    "escrow.refunded": EscrowRefunded,
+    "escrow.split": EscrowSplit,
+    "escrow.cancelled": EscrowCancelled,
+    "escrow.expired": EscrowExpired,
+    "escrow.validated": EscrowValidated,
+    "escrow.approved": EscrowApproved,
+    "escrow.evidence_submitted": EscrowEvidenceSubmitted,
+    "escrow.partially_refunded": EscrowPartiallyRefunded,
+    "escrow.cancel_requested": EscrowCancelRequested,
+    "escrow.decision_overdue": EscrowDecisionOverdue,
+    "escrow.milestone_released": EscrowMilestoneReleased,
+    "payment.created": PaymentCreated,
+    "payment.requires_action": PaymentRequiresAction,
+    "payment.processing": PaymentProcessing,
+    "payment.unknown": PaymentUnknown,
+    "payment.requires_capture": PaymentRequiresCapture,
+    "payment.succeeded": PaymentSucceeded,
+    "payment.failed": PaymentFailed,
+    "payment.expired": PaymentExpired,
+    "payment.cancelled": PaymentCancelled,
+    "payment.partially_refunded": PaymentPartiallyRefunded,
+    "payment.refunded": PaymentRefunded,
+    "payment.disputed": PaymentDisputed,
+    "payment.charged_back": PaymentChargedBack,
+    "refund.requested": RefundRequested,
+    "refund.unknown": RefundUnknown,
+    "refund.pending": RefundPending,
+    "refund.succeeded": RefundSucceeded,
+    "refund.failed": RefundFailed,
+    "chargeback.inquiry": ChargebackInquiry,
+    "chargeback.needs_response": ChargebackNeedsResponse,
+    "chargeback.under_review": ChargebackUnderReview,
+    "chargeback.won": ChargebackWon,
+    "chargeback.lost": ChargebackLost,
+    "subscription.created": SubscriptionCreated,
+    "subscription.incomplete": SubscriptionIncomplete,
+    "subscription.trialing": SubscriptionTrialing,
+    "subscription.active": SubscriptionActive,
+    "subscription.past_due": SubscriptionPastDue,
+    "subscription.unpaid": SubscriptionUnpaid,
+    "subscription.ended": SubscriptionEnded,
+    "subscription.updated": SubscriptionUpdated,
+    "payout.requested": PayoutRequested,
+    "payout.waiting_for_funds": PayoutWaitingForFunds,
+    "payout.unknown": PayoutUnknown,
+    "payout.paid": PayoutPaid,
+    "payout.failed": PayoutFailed,
+    "spend_limit.crossed": SpendLimitCrossed,
+    "organization.updated": OrganizationUpdated,
+    "agent.updated": AgentUpdated,
+    "invoice.created": InvoiceCreated,
+    "invoice.finalized": InvoiceFinalized,
+    "invoice.paid": InvoicePaid,
+    "invoice.reopened": InvoiceReopened,
+    "invoice.voided": InvoiceVoided,
+    "invoice.marked_uncollectible": InvoiceMarkedUncollectible,
+    "invoice.deleted": InvoiceDeleted,
+    "credit_note.created": CreditNoteCreated,
+    "purchase.created": PurchaseCreated,
+    "purchase.suspended": PurchaseSuspended,
+    "purchase.resumed": PurchaseResumed,
+    "purchase.refunded": PurchaseRefunded,
+    "purchase.ended": PurchaseEnded,
+    "project.created": ProjectCreated,
+    "deployment.started": DeploymentStarted,
+    "deployment.stopped": DeploymentStopped,
+    "contract.created": ContractCreated,
+    "contract.proposed": ContractProposed,
+    "contract.accepted": ContractAccepted,
+    "alert.raised": AlertRaised,
+    "alert.acknowledged": AlertAcknowledged,
+    "alert.snoozed": AlertSnoozed,
+    "alert.resolved": AlertResolved,
+    "credit_lot.created": CreditLotCreated,
+    "credit_lot.expired": CreditLotExpired,
+    "reservation.created": ReservationCreated,
+    "reservation.captured": ReservationCaptured,
+    "reservation.released": ReservationReleased,
+    "reservation.expired": ReservationExpired,
+    "reservation.refunded": ReservationRefunded,
+    "spend.refunded": SpendRefunded,
+    "score.changed": ScoreChanged,
+    "webhook_endpoint.test": WebhookEndpointTest,
+}
