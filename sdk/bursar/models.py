@@ -2333,7 +2333,7 @@ class PortalView(Model):
 
 
 class PreferencesView(Model):
-    """What the caller is told, and how."""
+    """Preferences of the caller: language, time zone, quiet hours, and how soon it is notified of each type."""
 
     language: str
     time_zone: str
@@ -3162,7 +3162,7 @@ class TrialBalanceView(Model):
 
 
 class TypeView(Model):
-    """A type of notifications, and how soon the caller is told over each of its channels."""
+    """A type of notifications, and how soon the caller is notified over each of its channels."""
 
     type: str
     description: str

@@ -17,7 +17,7 @@ class AsyncBilling:
         self._caller = caller
 
     async def get_balance(
-        self, *, currency: str | Omitted = OMITTED, organization_id: str | None | Omitted = OMITTED
+        self, *, currency: str | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
     ) -> models.BalanceView:
         """Read the balance of an organization in one currency."""
         return await self._caller.ask(
@@ -31,18 +31,18 @@ class AsyncBilling:
     def list_transactions(
         self,
         *,
-        organization_id: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        kind: str | None | Omitted = OMITTED,
-        account: str | None | Omitted = OMITTED,
-        reference: str | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        kind: str | Omitted = OMITTED,
+        account: str | Omitted = OMITTED,
+        reference: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.MovementView]:
         """List movements of the organization's accounts, the newest recorded first.
 
@@ -73,7 +73,7 @@ class AsyncBilling:
         """Return the public settings of a front end: plans, packages, limits and shares. No API key is needed."""
         return await self._caller.ask(models.ConfigView, "billing.get_config", "GET", "/api/v1/billing/config")
 
-    async def get_summary(self, *, organization_id: str | None | Omitted = OMITTED) -> models.SummaryView:
+    async def get_summary(self, *, organization_id: str | Omitted = OMITTED) -> models.SummaryView:
         """Show all money of an organization: what it can spend, what is held, in escrow, earned, owed and due.
 
         All of it is as of one moment. The parts of each currency add up to `total`, which is what the books hold.
@@ -256,20 +256,17 @@ class AsyncCredits:
     def list_usage(
         self,
         *,
-        action: str | None | Omitted = OMITTED,
-        agent_id: str | None | Omitted = OMITTED,
-        department_id: str | None | Omitted = OMITTED,
-        project_id: str | None | Omitted = OMITTED,
-        run_id: str | None | Omitted = OMITTED,
-        status: Literal["charged", "reserved", "captured", "released", "expired", "refunded"]
-        | str
-        | None
-        | Omitted = OMITTED,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        action: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        department_id: str | Omitted = OMITTED,
+        project_id: str | Omitted = OMITTED,
+        run_id: str | Omitted = OMITTED,
+        status: Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.SpendView]:
         """List what was used and reserved, newest first.
 
@@ -298,9 +295,9 @@ class AsyncCredits:
     async def summarise_usage(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> models.UsageSummary:
         """Add up what was used, by action, agent, department, model and day, over at most 92 days."""
         return await self._caller.ask(
@@ -341,19 +338,18 @@ class AsyncCredits:
     def list_lots(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
         source: Literal[
             "purchase", "promotion", "signup", "subscription", "reward", "refund", "adjustment", "debt", "earnings"
         ]
         | str
-        | None
         | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.CreditLotView]:
         """List an organization's lots of credits, newest first: what is left, held and expired of each.
 
@@ -399,7 +395,7 @@ class AsyncCredits:
         )
 
     def list_spend_refunds(
-        self, spend_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, spend_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> AsyncList[models.SpendRefundView]:
         """List what was refunded of a use or a reservation of credits, newest first."""
         return AsyncList(
@@ -410,7 +406,7 @@ class AsyncCredits:
             {"limit": limit, "cursor": cursor},
         )
 
-    async def get_stats(self, *, organization_id: str | None | Omitted = OMITTED) -> models.CreditStats:
+    async def get_stats(self, *, organization_id: str | Omitted = OMITTED) -> models.CreditStats:
         """Read what an organization bought, got and used of its credits, how fast, and how long the rest lasts."""
         return await self._caller.ask(
             models.CreditStats,
@@ -444,22 +440,21 @@ class AsyncEscrows:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        agent_id: str | None | Omitted = OMITTED,
-        contract_id: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        contract_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
         status: Sequence[
             Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
             | str
         ]
-        | None
         | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.EscrowView]:
         """List the escrows that are visible to the caller, newest first.
 
@@ -490,7 +485,7 @@ class AsyncEscrows:
         return await self._caller.ask(models.EscrowView, "escrows.get", "GET", f"/api/v1/escrows/{segment(escrow_id)}")
 
     def get_timeline(
-        self, escrow_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, escrow_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> AsyncList[models.EscrowEventView]:
         """List the events of an escrow, each with its actor, time and ledger transfer."""
         return AsyncList(
@@ -771,20 +766,19 @@ class AsyncCreditPackages:
     def list_purchases(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         source: Literal[
             "purchase", "promotion", "signup", "subscription", "reward", "refund", "adjustment", "debt", "earnings"
         ]
         | str
-        | None
         | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.PurchaseView]:
         """List the grants and purchases of credits, newest first, with their prices.
 
@@ -819,10 +813,10 @@ class AsyncPricing:
         self,
         agent_id: str,
         *,
-        base_price: AmountLike | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
+        base_price: AmountLike | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
         quantity: int | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> models.PriceView:
         """Read what an agent's work costs now, and why. Nothing is kept: for a price to rely on, make a quote."""
         return await self._caller.ask(
@@ -842,10 +836,10 @@ class AsyncPricing:
         self,
         agent_id: str,
         *,
-        base_price: AmountLike | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
+        base_price: AmountLike | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
         quantity: int | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> models.PriceExplanationView:
         """Explain a price: what was measured, and each rule that was judged, whether it applied or not. For operators."""
         return await self._caller.ask(
@@ -995,14 +989,14 @@ class AsyncPayments:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        provider: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        provider: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         status: Sequence[
             Literal[
                 "created",
@@ -1021,14 +1015,10 @@ class AsyncPayments:
             ]
             | str
         ]
-        | None
         | Omitted = OMITTED,
-        purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"]
-        | str
-        | None
-        | Omitted = OMITTED,
+        purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.PaymentView]:
         """List the organization's payments, newest first.
 
@@ -1062,7 +1052,7 @@ class AsyncPayments:
         )
 
     def get_timeline(
-        self, payment_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, payment_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> AsyncList[models.PaymentEventView]:
         """Show each step of a payment: who, when, and the ledger transfer behind it."""
         return AsyncList(
@@ -1169,20 +1159,18 @@ class AsyncChargebacks:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        provider: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
-        status: Sequence[Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str]
-        | None
-        | Omitted = OMITTED,
-        payment_id: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        provider: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str] | Omitted = OMITTED,
+        payment_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ChargebackView]:
         """List the chargebacks of the organization's payments, newest first.
 
@@ -1234,7 +1222,7 @@ class AsyncInvoices:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    async def preview(self, *, organization_id: str | None | Omitted = OMITTED) -> models.UpcomingInvoiceView:
+    async def preview(self, *, organization_id: str | Omitted = OMITTED) -> models.UpcomingInvoiceView:
         """Show what the organization would be invoiced if the month ended now."""
         return await self._caller.ask(
             models.UpcomingInvoiceView,
@@ -1284,16 +1272,16 @@ class AsyncInvoices:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
-        status: Sequence[Literal["open", "paid", "void", "draft", "uncollectible"] | str] | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["open", "paid", "void", "draft", "uncollectible"] | str] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.InvoiceView]:
         """List the organization's invoices, newest first.
 
@@ -1539,7 +1527,7 @@ class AsyncBillingRuns:
         )
 
     def list(
-        self, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> AsyncList[models.BillingRunView]:
         """List the runs of monthly invoices, the latest month first. For operators."""
         return AsyncList(
@@ -1594,8 +1582,8 @@ class AsyncInvoiceItems:
         self,
         *,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> AsyncList[models.InvoiceItemView]:
         """List what is charged once, newest first."""
         return AsyncList(
@@ -1633,7 +1621,7 @@ class AsyncEntitlements:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    async def list(self, *, organization_id: str | None | Omitted = OMITTED) -> models.EntitlementList:
+    async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.EntitlementList:
         """Show what the organization is entitled to, and what it uses of that."""
         return await self._caller.ask(
             models.EntitlementList,
@@ -1644,7 +1632,7 @@ class AsyncEntitlements:
         )
 
     async def check(
-        self, entitlement: str, *, quantity: int | Omitted = OMITTED, organization_id: str | None | Omitted = OMITTED
+        self, entitlement: str, *, quantity: int | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
     ) -> models.EntitlementCheck:
         """Check whether the organization may have so many more of something, or a feature.
 
@@ -1666,7 +1654,7 @@ class AsyncStatements:
         self._caller = caller
 
     async def get(
-        self, period: str, *, currency: str | Omitted = OMITTED, organization_id: str | None | Omitted = OMITTED
+        self, period: str, *, currency: str | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
     ) -> models.StatementView:
         """Show what the organization's agents earned in a month, and the account of its earnings.
 
@@ -1681,7 +1669,7 @@ class AsyncStatements:
         )
 
     async def get_pdf(
-        self, period: str, *, currency: str | Omitted = OMITTED, organization_id: str | None | Omitted = OMITTED
+        self, period: str, *, currency: str | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
     ) -> bytes:
         """Return the statement of a month as PDF: the platform bills in the creator's name (self-billing)."""
         response, _ = await self._caller.send(
@@ -1698,7 +1686,7 @@ class AsyncStatements:
         correction_id: str,
         *,
         currency: str | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> bytes:
         """Return what a later month took back of the statement of a month as PDF."""
         response, _ = await self._caller.send(
@@ -1716,7 +1704,7 @@ class AsyncCreators:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    async def get_totals(self, *, year: int | None | Omitted = OMITTED) -> models.CreatorTotals:
+    async def get_totals(self, *, year: int | Omitted = OMITTED) -> models.CreatorTotals:
         """Show what each creator was paid in a year and its quarters, for whoever reports it. For operators, accountants.
 
         With `Accept: text/csv` the response contains the same lines as CSV. Nothing is filed anywhere.
@@ -1728,11 +1716,11 @@ class AsyncCreators:
     async def get_earnings(
         self,
         *,
-        start_date: date | str | None | Omitted = OMITTED,
-        end_date: date | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        start_date: date | str | Omitted = OMITTED,
+        end_date: date | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> models.CreatorEarningsView:
         """Show what each agent earned in a period, and what of its earnings is pending, frozen or available now.
 
@@ -1759,7 +1747,7 @@ class AsyncSubscriptions:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    async def get(self, *, organization_id: str | None | Omitted = OMITTED) -> models.SubscriptionView:
+    async def get(self, *, organization_id: str | Omitted = OMITTED) -> models.SubscriptionView:
         """Show the organization's subscription; 404 when it has none that has not ended."""
         return await self._caller.ask(
             models.SubscriptionView,
@@ -1835,7 +1823,7 @@ class AsyncSubscriptions:
         )
 
     async def preview_change(
-        self, *, plan: str, interval: Literal["month", "year"] | str | None | Omitted = OMITTED
+        self, *, plan: str, interval: Literal["month", "year"] | str | Omitted = OMITTED
     ) -> models.ChangePreview:
         """Show what a change would cost and grant now, and when it would act."""
         return await self._caller.ask(
@@ -1864,7 +1852,7 @@ class AsyncCosts:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    async def list(self, *, organization_id: str | None | Omitted = OMITTED) -> models.CostList:
+    async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.CostList:
         """List what each action costs the organization. The platform reads what it costs everybody, or the one it names."""
         return await self._caller.ask(
             models.CostList, "costs.list", "GET", "/api/v1/credits/costs", query={"organization_id": organization_id}
@@ -1898,8 +1886,8 @@ class AsyncCosts:
         action: str,
         *,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> AsyncList[models.CostVersionView]:
         """List the prices that were set for an action, newest first: everybody's and the organization's own."""
         return AsyncList(
@@ -1961,9 +1949,9 @@ class AsyncEarnings:
     def list(
         self,
         *,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.EarningsView]:
         """List what each agent of an organization has earned in credits, the newest agents first."""
         return AsyncList(
@@ -2042,13 +2030,13 @@ class AsyncOrganizations:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
-        tier: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        tier: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        external_id: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> AsyncList[models.OrganizationView]:
         """List organizations, newest first: the platform sees all of them, a tenant its own.
@@ -2082,7 +2070,7 @@ class AsyncOrganizations:
         self,
         organization_id: str,
         *,
-        if_match: str | None | Omitted = OMITTED,
+        if_match: str,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         name: str | None | Omitted = OMITTED,
@@ -2221,17 +2209,17 @@ class AsyncContracts:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        agent_id: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
-        status: Sequence[Literal["proposed", "accepted", "expired"] | str] | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["proposed", "accepted", "expired"] | str] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ContractView]:
         """List the contracts that the caller is a party to, newest first; the platform sees all of them.
 
@@ -2319,15 +2307,15 @@ class AsyncAgents:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        visibility: Literal["public", "private"] | str | None | Omitted = OMITTED,
-        category: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        visibility: Literal["public", "private"] | str | Omitted = OMITTED,
+        category: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        external_id: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> AsyncList[models.AgentView]:
         """List agents, newest first: a tenant sees the public ones and its own.
@@ -2361,7 +2349,7 @@ class AsyncAgents:
         self,
         agent_id: str,
         *,
-        if_match: str | None | Omitted = OMITTED,
+        if_match: str,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         name: str | None | Omitted = OMITTED,
@@ -2477,13 +2465,13 @@ class AsyncMarketplace:
         self,
         *,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        model: Literal["free", "one_time", "monthly", "usage"] | str | None | Omitted = OMITTED,
-        category: str | None | Omitted = OMITTED,
-        text: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_price: AmountLike | None | Omitted = OMITTED,
-        max_price: AmountLike | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        model: Literal["free", "one_time", "monthly", "usage"] | str | Omitted = OMITTED,
+        category: str | Omitted = OMITTED,
+        text: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_price: AmountLike | Omitted = OMITTED,
+        max_price: AmountLike | Omitted = OMITTED,
         min_stars: AmountLike | str | None | Omitted = OMITTED,
     ) -> AsyncList[models.OfferView]:
         """List what is for sale: newest agents first, or the cheapest first where a currency is named."""
@@ -2546,8 +2534,8 @@ class AsyncMarketplace:
         self,
         *,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> AsyncList[models.AgentPurchaseView]:
         """List the agents that the organization has bought, newest first, with those that were refunded."""
         return AsyncList(
@@ -2595,8 +2583,8 @@ class AsyncReferrals:
         self,
         *,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> AsyncList[models.ReferralView]:
         """List whom the organization has referred, and who has referred it, the newest organizations first."""
         return AsyncList(
@@ -2636,10 +2624,10 @@ class AsyncDepartments:
     def list(
         self,
         *,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         open: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.DepartmentView]:
         """List departments, newest first."""
         return AsyncList(
@@ -2742,20 +2730,19 @@ class AsyncApiKeys:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        agent_id: str | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         active: bool | Omitted = OMITTED,
         role: Literal[
             "owner", "admin", "finance", "member", "auditor", "agent", "operator", "arbiter", "validator", "accountant"
         ]
         | str
-        | None
         | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ApiKeyView]:
         """List keys, newest first. An operator sees all of them, or those of one organization.
 
@@ -2834,15 +2821,12 @@ class AsyncSpendControls:
     def list(
         self,
         *,
-        organization_id: str | None | Omitted = OMITTED,
-        subject_type: Literal["organization", "department", "project", "agent", "run", "key"]
-        | str
-        | None
-        | Omitted = OMITTED,
-        subject_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str | Omitted = OMITTED,
+        subject_id: str | Omitted = OMITTED,
         open: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ControlView]:
         """List spend controls, newest first, with what is left of their limits."""
         return AsyncList(
@@ -2958,7 +2942,7 @@ class AsyncSpendControls:
         )
 
     def list_versions(
-        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> AsyncList[models.ControlVersionView]:
         """List what a control allowed, the newest version first, with who changed it."""
         return AsyncList(
@@ -2970,7 +2954,7 @@ class AsyncSpendControls:
         )
 
     def list_counted_spends(
-        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> AsyncList[models.CountedSpendView]:
         """List the spends that count in a control, newest first.
 
@@ -2985,7 +2969,7 @@ class AsyncSpendControls:
         )
 
     def list_refusals(
-        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> AsyncList[models.RefusalView]:
         """List what a control refused, newest first: the first 1,000 of each window."""
         return AsyncList(
@@ -3028,11 +3012,7 @@ class AsyncExchangeRates:
         )
 
     def list(
-        self,
-        *,
-        quote: str | None | Omitted = OMITTED,
-        limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        self, *, quote: str | Omitted = OMITTED, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> AsyncList[models.ExchangeRateView]:
         """List the exchange rates that count now, one for each currency; with `quote`, all that were set for it."""
         return AsyncList(
@@ -3050,7 +3030,7 @@ class AsyncCustomers:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    async def get(self, *, organization_id: str | None | Omitted = OMITTED) -> models.CustomerView:
+    async def get(self, *, organization_id: str | Omitted = OMITTED) -> models.CustomerView:
         """Show the organization's customer at Stripe; 404 until there is one."""
         return await self._caller.ask(
             models.CustomerView,
@@ -3066,7 +3046,7 @@ class AsyncCustomers:
             models.CustomerView, "customers.create", "POST", "/api/v1/billing/customer", keyed=True, key=idempotency_key
         )
 
-    async def open_portal(self, *, return_url: str | None | Omitted = OMITTED) -> models.PortalView:
+    async def open_portal(self, *, return_url: str | Omitted = OMITTED) -> models.PortalView:
         """Return the address of Stripe's customer portal, valid for minutes, for managing payment methods and receipts.
 
         It creates nothing: use the POST request, or `POST /billing/customer`, to create the customer.
@@ -3100,7 +3080,7 @@ class AsyncPaymentMethods:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    async def list(self, *, organization_id: str | None | Omitted = OMITTED) -> models.PaymentMethodList:
+    async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.PaymentMethodList:
         """List the organization's payment methods as they are at Stripe now."""
         return await self._caller.ask(
             models.PaymentMethodList,
@@ -3145,7 +3125,7 @@ class AsyncConnectedAccounts:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    async def get(self, *, organization_id: str | None | Omitted = OMITTED) -> models.CreatorAccountView:
+    async def get(self, *, organization_id: str | Omitted = OMITTED) -> models.CreatorAccountView:
         """Show the organization's account for payouts; 404 until there is one."""
         return await self._caller.ask(
             models.CreatorAccountView,
@@ -3185,7 +3165,7 @@ class AsyncPayouts:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    async def preview(self, *, organization_id: str | None | Omitted = OMITTED) -> models.PayoutPreview:
+    async def preview(self, *, organization_id: str | Omitted = OMITTED) -> models.PayoutPreview:
         """Show what could be paid out now and to where, before anything is."""
         return await self._caller.ask(
             models.PayoutPreview,
@@ -3219,18 +3199,17 @@ class AsyncPayouts:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        provider: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        provider: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
         status: Sequence[Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str]
-        | None
         | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.PayoutView]:
         """List payouts, newest first.
 
@@ -3270,7 +3249,7 @@ class AsyncPayouts:
             body={"reason": reason},
         )
 
-    async def get_schedule(self, *, organization_id: str | None | Omitted = OMITTED) -> models.PayoutScheduleView:
+    async def get_schedule(self, *, organization_id: str | Omitted = OMITTED) -> models.PayoutScheduleView:
         """Show when the organization is paid out without asking, and what became of it last."""
         return await self._caller.ask(
             models.PayoutScheduleView,
@@ -3331,12 +3310,12 @@ class AsyncProjects:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ProjectView]:
         """List the organization's projects, newest first.
 
@@ -3372,7 +3351,7 @@ class AsyncProjects:
             key=idempotency_key,
         )
 
-    async def get_deployment_limits(self, *, organization_id: str | None | Omitted = OMITTED) -> models.LimitsView:
+    async def get_deployment_limits(self, *, organization_id: str | Omitted = OMITTED) -> models.LimitsView:
         """Show how many projects the organization may have and deploy, and how many it has."""
         return await self._caller.ask(
             models.LimitsView,
@@ -3420,7 +3399,7 @@ class AsyncUsage:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    async def send_events(self, *, body: Any, organization_id: str | None | Omitted = OMITTED) -> models.EventsView:
+    async def send_events(self, *, body: Any, organization_id: str | Omitted = OMITTED) -> models.EventsView:
         """Record usage events: CloudEvents 1.0 in JSON, one, a batch, or one a line.
 
         An event counts once for its `source` and `id`, for good, so an unsure sender repeats it. Each is answered by itself; a single one that is invalid is refused with 422, or 409 where its id was used for another event.
@@ -3472,7 +3451,7 @@ class AsyncUsage:
         )
 
     async def sync(
-        self, *, start_date: date | str | None | Omitted = OMITTED, idempotency_key: str | None = None
+        self, *, start_date: date | str | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.SyncView:
         """Pull usage from the LiteLLM proxy, from a day in UTC on, otherwise from where the last sync came to.
 
@@ -3491,15 +3470,15 @@ class AsyncUsage:
     async def get(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        start_date: date | str | None | Omitted = OMITTED,
-        end_date: date | str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        start_date: date | str | Omitted = OMITTED,
+        end_date: date | str | Omitted = OMITTED,
         group_by: Literal["day", "model", "agent", "department", "project", "action"] | str | Omitted = OMITTED,
-        model: str | None | Omitted = OMITTED,
-        agent_id: str | None | Omitted = OMITTED,
-        action: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        model: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        action: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> models.UsageView:
         """Summarise usage and what it cost, for whole days in UTC; the last 30 when no period is given.
 
@@ -3526,19 +3505,19 @@ class AsyncUsage:
     def list_events(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        start_date: date | str | None | Omitted = OMITTED,
-        end_date: date | str | None | Omitted = OMITTED,
-        type: str | None | Omitted = OMITTED,
-        model: str | None | Omitted = OMITTED,
-        agent_id: str | None | Omitted = OMITTED,
-        action: str | None | Omitted = OMITTED,
-        run_id: str | None | Omitted = OMITTED,
-        source: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        start_date: date | str | Omitted = OMITTED,
+        end_date: date | str | Omitted = OMITTED,
+        type: str | Omitted = OMITTED,
+        model: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        action: str | Omitted = OMITTED,
+        run_id: str | Omitted = OMITTED,
+        source: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.UsageEventView]:
         """List usage events, the latest first.
 
@@ -3566,7 +3545,7 @@ class AsyncUsage:
             },
         )
 
-    async def get_of_run(self, run_id: str, *, organization_id: str | None | Omitted = OMITTED) -> models.UsageRunView:
+    async def get_of_run(self, run_id: str, *, organization_id: str | Omitted = OMITTED) -> models.UsageRunView:
         """Show what a run of agents cost: in total, by agent, and by step, with all that each step set off."""
         return await self._caller.ask(
             models.UsageRunView,
@@ -3618,9 +3597,9 @@ class AsyncWebhookEndpoints:
     def list(
         self,
         *,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.WebhookEndpointView]:
         """List webhook endpoints, newest first."""
         return AsyncList(
@@ -3724,9 +3703,9 @@ class AsyncWebhookEndpoints:
         self,
         endpoint_id: str,
         *,
-        status: Literal["pending", "delivered", "failed", "skipped"] | str | None | Omitted = OMITTED,
+        status: Literal["pending", "delivered", "failed", "skipped"] | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.WebhookDeliveryView]:
         """List what was and is to be delivered to a webhook endpoint, newest first."""
         return AsyncList(
@@ -3792,8 +3771,8 @@ class AsyncMeters:
         self,
         *,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> AsyncList[models.MeterView]:
         """List the meters that count in the organization: its own and the platform's, newest first."""
         return AsyncList(
@@ -3808,12 +3787,12 @@ class AsyncMeters:
         self,
         meter_id: str,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        start_date: date | str | None | Omitted = OMITTED,
-        end_date: date | str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        start_date: date | str | Omitted = OMITTED,
+        end_date: date | str | Omitted = OMITTED,
         group_by: str | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> models.MeterUsageView:
         """Show what a meter counted, for whole days in UTC; the last 30 when no period is given."""
         return await self._caller.ask(
@@ -3914,7 +3893,7 @@ class AsyncBillingProfile:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    async def get(self, *, organization_id: str | None | Omitted = OMITTED) -> models.ProfileView:
+    async def get(self, *, organization_id: str | Omitted = OMITTED) -> models.ProfileView:
         """Show whom the organization's invoices are made out to."""
         return await self._caller.ask(
             models.ProfileView,
@@ -4025,11 +4004,7 @@ class AsyncTaxRates:
         )
 
     def list(
-        self,
-        *,
-        country: str | None | Omitted = OMITTED,
-        limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        self, *, country: str | Omitted = OMITTED, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> AsyncList[models.TaxRateView]:
         """List the rates, newest first. For operators."""
         return AsyncList(
@@ -4050,15 +4025,15 @@ class AsyncAudit:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
-        action: str | None | Omitted = OMITTED,
-        target: str | None | Omitted = OMITTED,
-        principal: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        action: str | Omitted = OMITTED,
+        target: str | Omitted = OMITTED,
+        principal: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.AuditView]:
         """List privileged actions, newest first. For operators, `organization_id` finds actions by it and on it.
 
@@ -4092,17 +4067,17 @@ class AsyncAlerts:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
-        status: Sequence[Literal["firing", "acknowledged", "resolved"] | str] | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["firing", "acknowledged", "resolved"] | str] | Omitted = OMITTED,
         unacknowledged: bool | Omitted = OMITTED,
-        kind: str | None | Omitted = OMITTED,
-        subject: str | None | Omitted = OMITTED,
-        severity: Literal["info", "warning", "critical"] | str | None | Omitted = OMITTED,
+        kind: str | Omitted = OMITTED,
+        subject: str | Omitted = OMITTED,
+        severity: Literal["info", "warning", "critical"] | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.AlertView]:
         """List alerts, newest first: an organization sees its own, an operator sees all of them.
 
@@ -4159,9 +4134,9 @@ class AsyncAlerts:
     async def snooze(
         self, alert_id: str, *, until: datetime | str, idempotency_key: str | None = None
     ) -> models.AlertView:
-        """Have nobody told of an alert until a moment: an organization for itself, an operator for all operators.
+        """Send no notifications of an alert before a given time.
 
-        Snoozing again sets another end.
+        An organization snoozes it for its own members, an operator for all operators. Snoozing again sets another time.
         """
         return await self._caller.ask(
             models.AlertView,
@@ -4180,7 +4155,7 @@ class AsyncAlertRules:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    async def list(self, *, organization_id: str | None | Omitted = OMITTED) -> models.AlertRulePage:
+    async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.AlertRulePage:
         """List the built-in rules and then those that were written, newest first. There are few, so it is one page."""
         return await self._caller.ask(
             models.AlertRulePage,
@@ -4235,7 +4210,7 @@ class AsyncAlertRules:
             models.AlertMetricsView, "alert_rules.list_metrics", "GET", "/api/v1/alert-rules/metrics"
         )
 
-    async def get(self, rule_id: str, *, organization_id: str | None | Omitted = OMITTED) -> models.AlertRuleView:
+    async def get(self, rule_id: str, *, organization_id: str | Omitted = OMITTED) -> models.AlertRuleView:
         """Read a rule by its id, or a built-in one by its name."""
         return await self._caller.ask(
             models.AlertRuleView,
@@ -4249,7 +4224,7 @@ class AsyncAlertRules:
         self,
         rule_id: str,
         *,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         metric: str | None | Omitted = OMITTED,
         filter: Mapping[str, str] | None | Omitted = OMITTED,
         condition: params.ConditionSet | None | Omitted = OMITTED,
@@ -4286,7 +4261,7 @@ class AsyncAlertRules:
             },
         )
 
-    async def delete(self, rule_id: str, *, organization_id: str | None | Omitted = OMITTED) -> None:
+    async def delete(self, rule_id: str, *, organization_id: str | Omitted = OMITTED) -> None:
         """Delete a rule; an alert that it has raised is resolved. A built-in rule is then as it was made."""
         await self._caller.send(
             "alert_rules.delete",
@@ -4343,11 +4318,7 @@ class AsyncNotifications:
         self._caller = caller
 
     def list(
-        self,
-        *,
-        unread: bool | Omitted = OMITTED,
-        limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        self, *, unread: bool | Omitted = OMITTED, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> AsyncList[models.NotificationView]:
         """List what is in the caller's inbox, newest first, in the caller's language."""
         return AsyncList(
@@ -4373,7 +4344,7 @@ class AsyncNotifications:
         )
 
     async def get_preferences(self) -> models.PreferencesView:
-        """Read what the caller is told, how soon, and over which of its channels."""
+        """Read the preferences of the caller: how soon it is notified of each type over each of its channels."""
         return await self._caller.ask(
             models.PreferencesView, "notifications.get_preferences", "GET", "/api/v1/notifications/preferences"
         )
@@ -4389,7 +4360,7 @@ class AsyncNotifications:
         types: Mapping[str, Mapping[str, params.Cadence]] | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PreferencesView:
-        """Set what the caller wants to be told, in place of what it wanted.
+        """Replace the caller's preferences: how soon it is notified of each type over each channel.
 
         A digest gathers what happened and comes as one message: at the full hour, or at the hour and on the weekday that are set here, by the clock of the time zone. Chargebacks and critical alerts do not wait for the end of quiet hours.
         """
@@ -4484,10 +4455,10 @@ class AsyncMailSuppressions:
     def list(
         self,
         *,
-        address: str | None | Omitted = OMITTED,
+        address: str | Omitted = OMITTED,
         lifted: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.MailSuppressionView]:
         """List the addresses that no mail is sent to, newest first."""
         return AsyncList(
@@ -4519,12 +4490,12 @@ class AsyncEvents:
     def list(
         self,
         *,
-        after: str | None | Omitted = OMITTED,
-        type: str | None | Omitted = OMITTED,
-        subject: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        after: str | Omitted = OMITTED,
+        type: str | Omitted = OMITTED,
+        subject: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.OutboxEventView]:
         """List events, the first one first: an organization sees its own, an operator sees all of them.
 
@@ -4557,7 +4528,7 @@ class AsyncApprovals:
         self._caller = caller
 
     def list(
-        self, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> AsyncList[models.ApprovalView]:
         """List what operators asked others to approve, newest first. For operators."""
         return AsyncList(
@@ -4641,17 +4612,16 @@ class AsyncPricingRules:
     def list(
         self,
         *,
-        agent_id: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         type: Literal[
             "surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"
         ]
         | str
-        | None
         | Omitted = OMITTED,
         ended: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.RuleView]:
         """List rules, newest first. For operators: they name clients and what was agreed with them."""
         return AsyncList(
@@ -4755,11 +4725,7 @@ class AsyncReconciliation:
         self._caller = caller
 
     def list_runs(
-        self,
-        *,
-        provider: str | None | Omitted = OMITTED,
-        limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        self, *, provider: str | Omitted = OMITTED, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> AsyncList[models.ReconciliationRunView]:
         """List reconciliation runs, newest first."""
         return AsyncList(
@@ -4796,10 +4762,10 @@ class AsyncReconciliation:
     def list_differences(
         self,
         *,
-        status: Literal["open", "resolved"] | str | None | Omitted = OMITTED,
-        provider: str | None | Omitted = OMITTED,
+        status: Literal["open", "resolved"] | str | Omitted = OMITTED,
+        provider: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.DiscrepancyView]:
         """List the discrepancies between providers and the books, newest first."""
         return AsyncList(
@@ -4855,9 +4821,9 @@ class AsyncAccounting:
     async def get_trial_balance(
         self,
         *,
-        start_date: date | str | None | Omitted = OMITTED,
-        end_date: date | str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
+        start_date: date | str | Omitted = OMITTED,
+        end_date: date | str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
     ) -> models.TrialBalanceView:
         """Show every line of the books with its opening balance, debits, credits and closing balance.
 
@@ -4874,9 +4840,9 @@ class AsyncAccounting:
     async def get_profit_and_loss(
         self,
         *,
-        start_date: date | str | None | Omitted = OMITTED,
-        end_date: date | str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
+        start_date: date | str | Omitted = OMITTED,
+        end_date: date | str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
     ) -> models.ProfitAndLossView:
         """Show revenue and expenses of a period, for each currency; currencies are never added up."""
         return await self._caller.ask(
@@ -4888,7 +4854,7 @@ class AsyncAccounting:
         )
 
     async def get_balance_sheet(
-        self, *, date: date | str | None | Omitted = OMITTED, currency: str | None | Omitted = OMITTED
+        self, *, date: date | str | Omitted = OMITTED, currency: str | Omitted = OMITTED
     ) -> models.BalanceSheetView:
         """Show assets, liabilities and equity at the end of a day, for each currency."""
         return await self._caller.ask(
@@ -4902,13 +4868,13 @@ class AsyncAccounting:
     def list_journal(
         self,
         *,
-        start_date: date | str | None | Omitted = OMITTED,
-        end_date: date | str | None | Omitted = OMITTED,
-        line: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        format_: Literal["csv", "beancount", "quickbooks", "xero"] | str | None | Omitted = OMITTED,
+        start_date: date | str | Omitted = OMITTED,
+        end_date: date | str | Omitted = OMITTED,
+        line: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        format_: Literal["csv", "beancount", "quickbooks", "xero"] | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.JournalTransferView]:
         """List transfers with all of their entries, by day and within a day in the order of recording.
 
@@ -4944,7 +4910,7 @@ class AsyncReputation:
         )
 
     async def explain_score(
-        self, agent_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, agent_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> models.ScoreExplanationView:
         """Explain an agent's score: the rules, and every event in a sentence, voided and excluded ones as well."""
         return await self._caller.ask(
@@ -4959,10 +4925,10 @@ class AsyncReputation:
         self,
         agent_id: str,
         *,
-        from_: date | str | None | Omitted = OMITTED,
-        to: date | str | None | Omitted = OMITTED,
+        from_: date | str | Omitted = OMITTED,
+        to: date | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.HistoryView]:
         """List what each night made of an agent's overall score, newest first; a year at most."""
         return AsyncList(
@@ -4978,9 +4944,8 @@ class AsyncReputation:
         *,
         dimension: Literal["task_success", "response_time", "reliability", "collaboration", "quality"]
         | str
-        | None
         | Omitted = OMITTED,
-        category: str | None | Omitted = OMITTED,
+        category: str | Omitted = OMITTED,
         period: Literal["7d", "30d", "90d", "all"] | str | Omitted = OMITTED,
         minimum_evidence: int | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -5026,7 +4991,7 @@ class AsyncReputation:
         )
 
     def list_feedback(
-        self, *, agent_id: str, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, *, agent_id: str, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> AsyncList[models.FeedbackView]:
         """List feedback on an agent, newest first: a tenant sees what it gave and what its own agents were given."""
         return AsyncList(

@@ -18,7 +18,7 @@ class Billing:
         self._caller = caller
 
     def get_balance(
-        self, *, currency: str | Omitted = OMITTED, organization_id: str | None | Omitted = OMITTED
+        self, *, currency: str | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
     ) -> models.BalanceView:
         """Read the balance of an organization in one currency."""
         return self._caller.ask(
@@ -32,18 +32,18 @@ class Billing:
     def list_transactions(
         self,
         *,
-        organization_id: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        kind: str | None | Omitted = OMITTED,
-        account: str | None | Omitted = OMITTED,
-        reference: str | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        kind: str | Omitted = OMITTED,
+        account: str | Omitted = OMITTED,
+        reference: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.MovementView]:
         """List movements of the organization's accounts, the newest recorded first.
 
@@ -74,7 +74,7 @@ class Billing:
         """Return the public settings of a front end: plans, packages, limits and shares. No API key is needed."""
         return self._caller.ask(models.ConfigView, "billing.get_config", "GET", "/api/v1/billing/config")
 
-    def get_summary(self, *, organization_id: str | None | Omitted = OMITTED) -> models.SummaryView:
+    def get_summary(self, *, organization_id: str | Omitted = OMITTED) -> models.SummaryView:
         """Show all money of an organization: what it can spend, what is held, in escrow, earned, owed and due.
 
         All of it is as of one moment. The parts of each currency add up to `total`, which is what the books hold.
@@ -257,20 +257,17 @@ class Credits:
     def list_usage(
         self,
         *,
-        action: str | None | Omitted = OMITTED,
-        agent_id: str | None | Omitted = OMITTED,
-        department_id: str | None | Omitted = OMITTED,
-        project_id: str | None | Omitted = OMITTED,
-        run_id: str | None | Omitted = OMITTED,
-        status: Literal["charged", "reserved", "captured", "released", "expired", "refunded"]
-        | str
-        | None
-        | Omitted = OMITTED,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        action: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        department_id: str | Omitted = OMITTED,
+        project_id: str | Omitted = OMITTED,
+        run_id: str | Omitted = OMITTED,
+        status: Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.SpendView]:
         """List what was used and reserved, newest first.
 
@@ -299,9 +296,9 @@ class Credits:
     def summarise_usage(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> models.UsageSummary:
         """Add up what was used, by action, agent, department, model and day, over at most 92 days."""
         return self._caller.ask(
@@ -342,19 +339,18 @@ class Credits:
     def list_lots(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
         source: Literal[
             "purchase", "promotion", "signup", "subscription", "reward", "refund", "adjustment", "debt", "earnings"
         ]
         | str
-        | None
         | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.CreditLotView]:
         """List an organization's lots of credits, newest first: what is left, held and expired of each.
 
@@ -400,7 +396,7 @@ class Credits:
         )
 
     def list_spend_refunds(
-        self, spend_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, spend_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> List[models.SpendRefundView]:
         """List what was refunded of a use or a reservation of credits, newest first."""
         return List(
@@ -411,7 +407,7 @@ class Credits:
             {"limit": limit, "cursor": cursor},
         )
 
-    def get_stats(self, *, organization_id: str | None | Omitted = OMITTED) -> models.CreditStats:
+    def get_stats(self, *, organization_id: str | Omitted = OMITTED) -> models.CreditStats:
         """Read what an organization bought, got and used of its credits, how fast, and how long the rest lasts."""
         return self._caller.ask(
             models.CreditStats,
@@ -445,22 +441,21 @@ class Escrows:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        agent_id: str | None | Omitted = OMITTED,
-        contract_id: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        contract_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
         status: Sequence[
             Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
             | str
         ]
-        | None
         | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.EscrowView]:
         """List the escrows that are visible to the caller, newest first.
 
@@ -491,7 +486,7 @@ class Escrows:
         return self._caller.ask(models.EscrowView, "escrows.get", "GET", f"/api/v1/escrows/{segment(escrow_id)}")
 
     def get_timeline(
-        self, escrow_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, escrow_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> List[models.EscrowEventView]:
         """List the events of an escrow, each with its actor, time and ledger transfer."""
         return List(
@@ -768,20 +763,19 @@ class CreditPackages:
     def list_purchases(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         source: Literal[
             "purchase", "promotion", "signup", "subscription", "reward", "refund", "adjustment", "debt", "earnings"
         ]
         | str
-        | None
         | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.PurchaseView]:
         """List the grants and purchases of credits, newest first, with their prices.
 
@@ -816,10 +810,10 @@ class Pricing:
         self,
         agent_id: str,
         *,
-        base_price: AmountLike | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
+        base_price: AmountLike | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
         quantity: int | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> models.PriceView:
         """Read what an agent's work costs now, and why. Nothing is kept: for a price to rely on, make a quote."""
         return self._caller.ask(
@@ -839,10 +833,10 @@ class Pricing:
         self,
         agent_id: str,
         *,
-        base_price: AmountLike | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
+        base_price: AmountLike | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
         quantity: int | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> models.PriceExplanationView:
         """Explain a price: what was measured, and each rule that was judged, whether it applied or not. For operators."""
         return self._caller.ask(
@@ -992,14 +986,14 @@ class Payments:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        provider: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        provider: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         status: Sequence[
             Literal[
                 "created",
@@ -1018,14 +1012,10 @@ class Payments:
             ]
             | str
         ]
-        | None
         | Omitted = OMITTED,
-        purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"]
-        | str
-        | None
-        | Omitted = OMITTED,
+        purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.PaymentView]:
         """List the organization's payments, newest first.
 
@@ -1057,7 +1047,7 @@ class Payments:
         return self._caller.ask(models.PaymentView, "payments.get", "GET", f"/api/v1/payments/{segment(payment_id)}")
 
     def get_timeline(
-        self, payment_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, payment_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> List[models.PaymentEventView]:
         """Show each step of a payment: who, when, and the ledger transfer behind it."""
         return List(
@@ -1164,20 +1154,18 @@ class Chargebacks:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        provider: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
-        status: Sequence[Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str]
-        | None
-        | Omitted = OMITTED,
-        payment_id: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        provider: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str] | Omitted = OMITTED,
+        payment_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.ChargebackView]:
         """List the chargebacks of the organization's payments, newest first.
 
@@ -1229,7 +1217,7 @@ class Invoices:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def preview(self, *, organization_id: str | None | Omitted = OMITTED) -> models.UpcomingInvoiceView:
+    def preview(self, *, organization_id: str | Omitted = OMITTED) -> models.UpcomingInvoiceView:
         """Show what the organization would be invoiced if the month ended now."""
         return self._caller.ask(
             models.UpcomingInvoiceView,
@@ -1279,16 +1267,16 @@ class Invoices:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
-        status: Sequence[Literal["open", "paid", "void", "draft", "uncollectible"] | str] | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["open", "paid", "void", "draft", "uncollectible"] | str] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.InvoiceView]:
         """List the organization's invoices, newest first.
 
@@ -1533,9 +1521,7 @@ class BillingRuns:
             body={"period": period},
         )
 
-    def list(
-        self, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
-    ) -> List[models.BillingRunView]:
+    def list(self, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED) -> List[models.BillingRunView]:
         """List the runs of monthly invoices, the latest month first. For operators."""
         return List(
             self._caller,
@@ -1589,8 +1575,8 @@ class InvoiceItems:
         self,
         *,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> List[models.InvoiceItemView]:
         """List what is charged once, newest first."""
         return List(
@@ -1628,7 +1614,7 @@ class Entitlements:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def list(self, *, organization_id: str | None | Omitted = OMITTED) -> models.EntitlementList:
+    def list(self, *, organization_id: str | Omitted = OMITTED) -> models.EntitlementList:
         """Show what the organization is entitled to, and what it uses of that."""
         return self._caller.ask(
             models.EntitlementList,
@@ -1639,7 +1625,7 @@ class Entitlements:
         )
 
     def check(
-        self, entitlement: str, *, quantity: int | Omitted = OMITTED, organization_id: str | None | Omitted = OMITTED
+        self, entitlement: str, *, quantity: int | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
     ) -> models.EntitlementCheck:
         """Check whether the organization may have so many more of something, or a feature.
 
@@ -1661,7 +1647,7 @@ class Statements:
         self._caller = caller
 
     def get(
-        self, period: str, *, currency: str | Omitted = OMITTED, organization_id: str | None | Omitted = OMITTED
+        self, period: str, *, currency: str | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
     ) -> models.StatementView:
         """Show what the organization's agents earned in a month, and the account of its earnings.
 
@@ -1676,7 +1662,7 @@ class Statements:
         )
 
     def get_pdf(
-        self, period: str, *, currency: str | Omitted = OMITTED, organization_id: str | None | Omitted = OMITTED
+        self, period: str, *, currency: str | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
     ) -> bytes:
         """Return the statement of a month as PDF: the platform bills in the creator's name (self-billing)."""
         response, _ = self._caller.send(
@@ -1693,7 +1679,7 @@ class Statements:
         correction_id: str,
         *,
         currency: str | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> bytes:
         """Return what a later month took back of the statement of a month as PDF."""
         response, _ = self._caller.send(
@@ -1711,7 +1697,7 @@ class Creators:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def get_totals(self, *, year: int | None | Omitted = OMITTED) -> models.CreatorTotals:
+    def get_totals(self, *, year: int | Omitted = OMITTED) -> models.CreatorTotals:
         """Show what each creator was paid in a year and its quarters, for whoever reports it. For operators, accountants.
 
         With `Accept: text/csv` the response contains the same lines as CSV. Nothing is filed anywhere.
@@ -1723,11 +1709,11 @@ class Creators:
     def get_earnings(
         self,
         *,
-        start_date: date | str | None | Omitted = OMITTED,
-        end_date: date | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        start_date: date | str | Omitted = OMITTED,
+        end_date: date | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> models.CreatorEarningsView:
         """Show what each agent earned in a period, and what of its earnings is pending, frozen or available now.
 
@@ -1754,7 +1740,7 @@ class Subscriptions:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def get(self, *, organization_id: str | None | Omitted = OMITTED) -> models.SubscriptionView:
+    def get(self, *, organization_id: str | Omitted = OMITTED) -> models.SubscriptionView:
         """Show the organization's subscription; 404 when it has none that has not ended."""
         return self._caller.ask(
             models.SubscriptionView,
@@ -1830,7 +1816,7 @@ class Subscriptions:
         )
 
     def preview_change(
-        self, *, plan: str, interval: Literal["month", "year"] | str | None | Omitted = OMITTED
+        self, *, plan: str, interval: Literal["month", "year"] | str | Omitted = OMITTED
     ) -> models.ChangePreview:
         """Show what a change would cost and grant now, and when it would act."""
         return self._caller.ask(
@@ -1859,7 +1845,7 @@ class Costs:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def list(self, *, organization_id: str | None | Omitted = OMITTED) -> models.CostList:
+    def list(self, *, organization_id: str | Omitted = OMITTED) -> models.CostList:
         """List what each action costs the organization. The platform reads what it costs everybody, or the one it names."""
         return self._caller.ask(
             models.CostList, "costs.list", "GET", "/api/v1/credits/costs", query={"organization_id": organization_id}
@@ -1893,8 +1879,8 @@ class Costs:
         action: str,
         *,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> List[models.CostVersionView]:
         """List the prices that were set for an action, newest first: everybody's and the organization's own."""
         return List(
@@ -1956,9 +1942,9 @@ class Earnings:
     def list(
         self,
         *,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.EarningsView]:
         """List what each agent of an organization has earned in credits, the newest agents first."""
         return List(
@@ -2037,13 +2023,13 @@ class Organizations:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
-        tier: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        tier: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        external_id: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> List[models.OrganizationView]:
         """List organizations, newest first: the platform sees all of them, a tenant its own.
@@ -2077,7 +2063,7 @@ class Organizations:
         self,
         organization_id: str,
         *,
-        if_match: str | None | Omitted = OMITTED,
+        if_match: str,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         name: str | None | Omitted = OMITTED,
@@ -2216,17 +2202,17 @@ class Contracts:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        agent_id: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
-        status: Sequence[Literal["proposed", "accepted", "expired"] | str] | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["proposed", "accepted", "expired"] | str] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.ContractView]:
         """List the contracts that the caller is a party to, newest first; the platform sees all of them.
 
@@ -2314,15 +2300,15 @@ class Agents:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        visibility: Literal["public", "private"] | str | None | Omitted = OMITTED,
-        category: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        visibility: Literal["public", "private"] | str | Omitted = OMITTED,
+        category: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        external_id: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> List[models.AgentView]:
         """List agents, newest first: a tenant sees the public ones and its own.
@@ -2356,7 +2342,7 @@ class Agents:
         self,
         agent_id: str,
         *,
-        if_match: str | None | Omitted = OMITTED,
+        if_match: str,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         name: str | None | Omitted = OMITTED,
@@ -2472,13 +2458,13 @@ class Marketplace:
         self,
         *,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        model: Literal["free", "one_time", "monthly", "usage"] | str | None | Omitted = OMITTED,
-        category: str | None | Omitted = OMITTED,
-        text: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_price: AmountLike | None | Omitted = OMITTED,
-        max_price: AmountLike | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        model: Literal["free", "one_time", "monthly", "usage"] | str | Omitted = OMITTED,
+        category: str | Omitted = OMITTED,
+        text: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_price: AmountLike | Omitted = OMITTED,
+        max_price: AmountLike | Omitted = OMITTED,
         min_stars: AmountLike | str | None | Omitted = OMITTED,
     ) -> List[models.OfferView]:
         """List what is for sale: newest agents first, or the cheapest first where a currency is named."""
@@ -2541,8 +2527,8 @@ class Marketplace:
         self,
         *,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> List[models.AgentPurchaseView]:
         """List the agents that the organization has bought, newest first, with those that were refunded."""
         return List(
@@ -2586,8 +2572,8 @@ class Referrals:
         self,
         *,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> List[models.ReferralView]:
         """List whom the organization has referred, and who has referred it, the newest organizations first."""
         return List(
@@ -2627,10 +2613,10 @@ class Departments:
     def list(
         self,
         *,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         open: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.DepartmentView]:
         """List departments, newest first."""
         return List(
@@ -2733,20 +2719,19 @@ class ApiKeys:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        agent_id: str | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         active: bool | Omitted = OMITTED,
         role: Literal[
             "owner", "admin", "finance", "member", "auditor", "agent", "operator", "arbiter", "validator", "accountant"
         ]
         | str
-        | None
         | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.ApiKeyView]:
         """List keys, newest first. An operator sees all of them, or those of one organization.
 
@@ -2825,15 +2810,12 @@ class SpendControls:
     def list(
         self,
         *,
-        organization_id: str | None | Omitted = OMITTED,
-        subject_type: Literal["organization", "department", "project", "agent", "run", "key"]
-        | str
-        | None
-        | Omitted = OMITTED,
-        subject_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str | Omitted = OMITTED,
+        subject_id: str | Omitted = OMITTED,
         open: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.ControlView]:
         """List spend controls, newest first, with what is left of their limits."""
         return List(
@@ -2949,7 +2931,7 @@ class SpendControls:
         )
 
     def list_versions(
-        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> List[models.ControlVersionView]:
         """List what a control allowed, the newest version first, with who changed it."""
         return List(
@@ -2961,7 +2943,7 @@ class SpendControls:
         )
 
     def list_counted_spends(
-        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> List[models.CountedSpendView]:
         """List the spends that count in a control, newest first.
 
@@ -2976,7 +2958,7 @@ class SpendControls:
         )
 
     def list_refusals(
-        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> List[models.RefusalView]:
         """List what a control refused, newest first: the first 1,000 of each window."""
         return List(
@@ -3019,11 +3001,7 @@ class ExchangeRates:
         )
 
     def list(
-        self,
-        *,
-        quote: str | None | Omitted = OMITTED,
-        limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        self, *, quote: str | Omitted = OMITTED, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> List[models.ExchangeRateView]:
         """List the exchange rates that count now, one for each currency; with `quote`, all that were set for it."""
         return List(
@@ -3041,7 +3019,7 @@ class Customers:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def get(self, *, organization_id: str | None | Omitted = OMITTED) -> models.CustomerView:
+    def get(self, *, organization_id: str | Omitted = OMITTED) -> models.CustomerView:
         """Show the organization's customer at Stripe; 404 until there is one."""
         return self._caller.ask(
             models.CustomerView,
@@ -3057,7 +3035,7 @@ class Customers:
             models.CustomerView, "customers.create", "POST", "/api/v1/billing/customer", keyed=True, key=idempotency_key
         )
 
-    def open_portal(self, *, return_url: str | None | Omitted = OMITTED) -> models.PortalView:
+    def open_portal(self, *, return_url: str | Omitted = OMITTED) -> models.PortalView:
         """Return the address of Stripe's customer portal, valid for minutes, for managing payment methods and receipts.
 
         It creates nothing: use the POST request, or `POST /billing/customer`, to create the customer.
@@ -3091,7 +3069,7 @@ class PaymentMethods:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def list(self, *, organization_id: str | None | Omitted = OMITTED) -> models.PaymentMethodList:
+    def list(self, *, organization_id: str | Omitted = OMITTED) -> models.PaymentMethodList:
         """List the organization's payment methods as they are at Stripe now."""
         return self._caller.ask(
             models.PaymentMethodList,
@@ -3134,7 +3112,7 @@ class ConnectedAccounts:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def get(self, *, organization_id: str | None | Omitted = OMITTED) -> models.CreatorAccountView:
+    def get(self, *, organization_id: str | Omitted = OMITTED) -> models.CreatorAccountView:
         """Show the organization's account for payouts; 404 until there is one."""
         return self._caller.ask(
             models.CreatorAccountView,
@@ -3174,7 +3152,7 @@ class Payouts:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def preview(self, *, organization_id: str | None | Omitted = OMITTED) -> models.PayoutPreview:
+    def preview(self, *, organization_id: str | Omitted = OMITTED) -> models.PayoutPreview:
         """Show what could be paid out now and to where, before anything is."""
         return self._caller.ask(
             models.PayoutPreview,
@@ -3208,18 +3186,17 @@ class Payouts:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        provider: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        min_amount: AmountLike | None | Omitted = OMITTED,
-        max_amount: AmountLike | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        provider: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
         status: Sequence[Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str]
-        | None
         | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.PayoutView]:
         """List payouts, newest first.
 
@@ -3259,7 +3236,7 @@ class Payouts:
             body={"reason": reason},
         )
 
-    def get_schedule(self, *, organization_id: str | None | Omitted = OMITTED) -> models.PayoutScheduleView:
+    def get_schedule(self, *, organization_id: str | Omitted = OMITTED) -> models.PayoutScheduleView:
         """Show when the organization is paid out without asking, and what became of it last."""
         return self._caller.ask(
             models.PayoutScheduleView,
@@ -3320,12 +3297,12 @@ class Projects:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.ProjectView]:
         """List the organization's projects, newest first.
 
@@ -3361,7 +3338,7 @@ class Projects:
             key=idempotency_key,
         )
 
-    def get_deployment_limits(self, *, organization_id: str | None | Omitted = OMITTED) -> models.LimitsView:
+    def get_deployment_limits(self, *, organization_id: str | Omitted = OMITTED) -> models.LimitsView:
         """Show how many projects the organization may have and deploy, and how many it has."""
         return self._caller.ask(
             models.LimitsView,
@@ -3409,7 +3386,7 @@ class Usage:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def send_events(self, *, body: Any, organization_id: str | None | Omitted = OMITTED) -> models.EventsView:
+    def send_events(self, *, body: Any, organization_id: str | Omitted = OMITTED) -> models.EventsView:
         """Record usage events: CloudEvents 1.0 in JSON, one, a batch, or one a line.
 
         An event counts once for its `source` and `id`, for good, so an unsure sender repeats it. Each is answered by itself; a single one that is invalid is refused with 422, or 409 where its id was used for another event.
@@ -3461,7 +3438,7 @@ class Usage:
         )
 
     def sync(
-        self, *, start_date: date | str | None | Omitted = OMITTED, idempotency_key: str | None = None
+        self, *, start_date: date | str | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.SyncView:
         """Pull usage from the LiteLLM proxy, from a day in UTC on, otherwise from where the last sync came to.
 
@@ -3480,15 +3457,15 @@ class Usage:
     def get(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        start_date: date | str | None | Omitted = OMITTED,
-        end_date: date | str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        start_date: date | str | Omitted = OMITTED,
+        end_date: date | str | Omitted = OMITTED,
         group_by: Literal["day", "model", "agent", "department", "project", "action"] | str | Omitted = OMITTED,
-        model: str | None | Omitted = OMITTED,
-        agent_id: str | None | Omitted = OMITTED,
-        action: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        model: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        action: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> models.UsageView:
         """Summarise usage and what it cost, for whole days in UTC; the last 30 when no period is given.
 
@@ -3515,19 +3492,19 @@ class Usage:
     def list_events(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        start_date: date | str | None | Omitted = OMITTED,
-        end_date: date | str | None | Omitted = OMITTED,
-        type: str | None | Omitted = OMITTED,
-        model: str | None | Omitted = OMITTED,
-        agent_id: str | None | Omitted = OMITTED,
-        action: str | None | Omitted = OMITTED,
-        run_id: str | None | Omitted = OMITTED,
-        source: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        start_date: date | str | Omitted = OMITTED,
+        end_date: date | str | Omitted = OMITTED,
+        type: str | Omitted = OMITTED,
+        model: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        action: str | Omitted = OMITTED,
+        run_id: str | Omitted = OMITTED,
+        source: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.UsageEventView]:
         """List usage events, the latest first.
 
@@ -3555,7 +3532,7 @@ class Usage:
             },
         )
 
-    def get_of_run(self, run_id: str, *, organization_id: str | None | Omitted = OMITTED) -> models.UsageRunView:
+    def get_of_run(self, run_id: str, *, organization_id: str | Omitted = OMITTED) -> models.UsageRunView:
         """Show what a run of agents cost: in total, by agent, and by step, with all that each step set off."""
         return self._caller.ask(
             models.UsageRunView,
@@ -3607,9 +3584,9 @@ class WebhookEndpoints:
     def list(
         self,
         *,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.WebhookEndpointView]:
         """List webhook endpoints, newest first."""
         return List(
@@ -3711,9 +3688,9 @@ class WebhookEndpoints:
         self,
         endpoint_id: str,
         *,
-        status: Literal["pending", "delivered", "failed", "skipped"] | str | None | Omitted = OMITTED,
+        status: Literal["pending", "delivered", "failed", "skipped"] | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.WebhookDeliveryView]:
         """List what was and is to be delivered to a webhook endpoint, newest first."""
         return List(
@@ -3777,8 +3754,8 @@ class Meters:
         self,
         *,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> List[models.MeterView]:
         """List the meters that count in the organization: its own and the platform's, newest first."""
         return List(
@@ -3793,12 +3770,12 @@ class Meters:
         self,
         meter_id: str,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        start_date: date | str | None | Omitted = OMITTED,
-        end_date: date | str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        start_date: date | str | Omitted = OMITTED,
+        end_date: date | str | Omitted = OMITTED,
         group_by: str | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
     ) -> models.MeterUsageView:
         """Show what a meter counted, for whole days in UTC; the last 30 when no period is given."""
         return self._caller.ask(
@@ -3897,7 +3874,7 @@ class BillingProfile:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def get(self, *, organization_id: str | None | Omitted = OMITTED) -> models.ProfileView:
+    def get(self, *, organization_id: str | Omitted = OMITTED) -> models.ProfileView:
         """Show whom the organization's invoices are made out to."""
         return self._caller.ask(
             models.ProfileView,
@@ -4008,11 +3985,7 @@ class TaxRates:
         )
 
     def list(
-        self,
-        *,
-        country: str | None | Omitted = OMITTED,
-        limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        self, *, country: str | Omitted = OMITTED, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> List[models.TaxRateView]:
         """List the rates, newest first. For operators."""
         return List(
@@ -4033,15 +4006,15 @@ class Audit:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
-        action: str | None | Omitted = OMITTED,
-        target: str | None | Omitted = OMITTED,
-        principal: str | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        action: str | Omitted = OMITTED,
+        target: str | Omitted = OMITTED,
+        principal: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.AuditView]:
         """List privileged actions, newest first. For operators, `organization_id` finds actions by it and on it.
 
@@ -4075,17 +4048,17 @@ class Alerts:
     def list(
         self,
         *,
-        from_: datetime | str | None | Omitted = OMITTED,
-        to: datetime | str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
-        q: str | None | Omitted = OMITTED,
-        status: Sequence[Literal["firing", "acknowledged", "resolved"] | str] | None | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["firing", "acknowledged", "resolved"] | str] | Omitted = OMITTED,
         unacknowledged: bool | Omitted = OMITTED,
-        kind: str | None | Omitted = OMITTED,
-        subject: str | None | Omitted = OMITTED,
-        severity: Literal["info", "warning", "critical"] | str | None | Omitted = OMITTED,
+        kind: str | Omitted = OMITTED,
+        subject: str | Omitted = OMITTED,
+        severity: Literal["info", "warning", "critical"] | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.AlertView]:
         """List alerts, newest first: an organization sees its own, an operator sees all of them.
 
@@ -4140,9 +4113,9 @@ class Alerts:
         )
 
     def snooze(self, alert_id: str, *, until: datetime | str, idempotency_key: str | None = None) -> models.AlertView:
-        """Have nobody told of an alert until a moment: an organization for itself, an operator for all operators.
+        """Send no notifications of an alert before a given time.
 
-        Snoozing again sets another end.
+        An organization snoozes it for its own members, an operator for all operators. Snoozing again sets another time.
         """
         return self._caller.ask(
             models.AlertView,
@@ -4161,7 +4134,7 @@ class AlertRules:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def list(self, *, organization_id: str | None | Omitted = OMITTED) -> models.AlertRulePage:
+    def list(self, *, organization_id: str | Omitted = OMITTED) -> models.AlertRulePage:
         """List the built-in rules and then those that were written, newest first. There are few, so it is one page."""
         return self._caller.ask(
             models.AlertRulePage,
@@ -4216,7 +4189,7 @@ class AlertRules:
             models.AlertMetricsView, "alert_rules.list_metrics", "GET", "/api/v1/alert-rules/metrics"
         )
 
-    def get(self, rule_id: str, *, organization_id: str | None | Omitted = OMITTED) -> models.AlertRuleView:
+    def get(self, rule_id: str, *, organization_id: str | Omitted = OMITTED) -> models.AlertRuleView:
         """Read a rule by its id, or a built-in one by its name."""
         return self._caller.ask(
             models.AlertRuleView,
@@ -4230,7 +4203,7 @@ class AlertRules:
         self,
         rule_id: str,
         *,
-        organization_id: str | None | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         metric: str | None | Omitted = OMITTED,
         filter: Mapping[str, str] | None | Omitted = OMITTED,
         condition: params.ConditionSet | None | Omitted = OMITTED,
@@ -4267,7 +4240,7 @@ class AlertRules:
             },
         )
 
-    def delete(self, rule_id: str, *, organization_id: str | None | Omitted = OMITTED) -> None:
+    def delete(self, rule_id: str, *, organization_id: str | Omitted = OMITTED) -> None:
         """Delete a rule; an alert that it has raised is resolved. A built-in rule is then as it was made."""
         self._caller.send(
             "alert_rules.delete",
@@ -4324,11 +4297,7 @@ class Notifications:
         self._caller = caller
 
     def list(
-        self,
-        *,
-        unread: bool | Omitted = OMITTED,
-        limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        self, *, unread: bool | Omitted = OMITTED, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> List[models.NotificationView]:
         """List what is in the caller's inbox, newest first, in the caller's language."""
         return List(
@@ -4354,7 +4323,7 @@ class Notifications:
         )
 
     def get_preferences(self) -> models.PreferencesView:
-        """Read what the caller is told, how soon, and over which of its channels."""
+        """Read the preferences of the caller: how soon it is notified of each type over each of its channels."""
         return self._caller.ask(
             models.PreferencesView, "notifications.get_preferences", "GET", "/api/v1/notifications/preferences"
         )
@@ -4370,7 +4339,7 @@ class Notifications:
         types: Mapping[str, Mapping[str, params.Cadence]] | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PreferencesView:
-        """Set what the caller wants to be told, in place of what it wanted.
+        """Replace the caller's preferences: how soon it is notified of each type over each channel.
 
         A digest gathers what happened and comes as one message: at the full hour, or at the hour and on the weekday that are set here, by the clock of the time zone. Chargebacks and critical alerts do not wait for the end of quiet hours.
         """
@@ -4465,10 +4434,10 @@ class MailSuppressions:
     def list(
         self,
         *,
-        address: str | None | Omitted = OMITTED,
+        address: str | Omitted = OMITTED,
         lifted: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.MailSuppressionView]:
         """List the addresses that no mail is sent to, newest first."""
         return List(
@@ -4500,12 +4469,12 @@ class Events:
     def list(
         self,
         *,
-        after: str | None | Omitted = OMITTED,
-        type: str | None | Omitted = OMITTED,
-        subject: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        after: str | Omitted = OMITTED,
+        type: str | Omitted = OMITTED,
+        subject: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.OutboxEventView]:
         """List events, the first one first: an organization sees its own, an operator sees all of them.
 
@@ -4537,9 +4506,7 @@ class Approvals:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def list(
-        self, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
-    ) -> List[models.ApprovalView]:
+    def list(self, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED) -> List[models.ApprovalView]:
         """List what operators asked others to approve, newest first. For operators."""
         return List(
             self._caller, models.ApprovalView, "approvals.list", "/api/v1/approvals", {"limit": limit, "cursor": cursor}
@@ -4622,17 +4589,16 @@ class PricingRules:
     def list(
         self,
         *,
-        agent_id: str | None | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         type: Literal[
             "surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"
         ]
         | str
-        | None
         | Omitted = OMITTED,
         ended: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.RuleView]:
         """List rules, newest first. For operators: they name clients and what was agreed with them."""
         return List(
@@ -4736,11 +4702,7 @@ class Reconciliation:
         self._caller = caller
 
     def list_runs(
-        self,
-        *,
-        provider: str | None | Omitted = OMITTED,
-        limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        self, *, provider: str | Omitted = OMITTED, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> List[models.ReconciliationRunView]:
         """List reconciliation runs, newest first."""
         return List(
@@ -4777,10 +4739,10 @@ class Reconciliation:
     def list_differences(
         self,
         *,
-        status: Literal["open", "resolved"] | str | None | Omitted = OMITTED,
-        provider: str | None | Omitted = OMITTED,
+        status: Literal["open", "resolved"] | str | Omitted = OMITTED,
+        provider: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.DiscrepancyView]:
         """List the discrepancies between providers and the books, newest first."""
         return List(
@@ -4836,9 +4798,9 @@ class Accounting:
     def get_trial_balance(
         self,
         *,
-        start_date: date | str | None | Omitted = OMITTED,
-        end_date: date | str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
+        start_date: date | str | Omitted = OMITTED,
+        end_date: date | str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
     ) -> models.TrialBalanceView:
         """Show every line of the books with its opening balance, debits, credits and closing balance.
 
@@ -4855,9 +4817,9 @@ class Accounting:
     def get_profit_and_loss(
         self,
         *,
-        start_date: date | str | None | Omitted = OMITTED,
-        end_date: date | str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
+        start_date: date | str | Omitted = OMITTED,
+        end_date: date | str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
     ) -> models.ProfitAndLossView:
         """Show revenue and expenses of a period, for each currency; currencies are never added up."""
         return self._caller.ask(
@@ -4869,7 +4831,7 @@ class Accounting:
         )
 
     def get_balance_sheet(
-        self, *, date: date | str | None | Omitted = OMITTED, currency: str | None | Omitted = OMITTED
+        self, *, date: date | str | Omitted = OMITTED, currency: str | Omitted = OMITTED
     ) -> models.BalanceSheetView:
         """Show assets, liabilities and equity at the end of a day, for each currency."""
         return self._caller.ask(
@@ -4883,13 +4845,13 @@ class Accounting:
     def list_journal(
         self,
         *,
-        start_date: date | str | None | Omitted = OMITTED,
-        end_date: date | str | None | Omitted = OMITTED,
-        line: str | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        format_: Literal["csv", "beancount", "quickbooks", "xero"] | str | None | Omitted = OMITTED,
+        start_date: date | str | Omitted = OMITTED,
+        end_date: date | str | Omitted = OMITTED,
+        line: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        format_: Literal["csv", "beancount", "quickbooks", "xero"] | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.JournalTransferView]:
         """List transfers with all of their entries, by day and within a day in the order of recording.
 
@@ -4925,7 +4887,7 @@ class Reputation:
         )
 
     def explain_score(
-        self, agent_id: str, *, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, agent_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> models.ScoreExplanationView:
         """Explain an agent's score: the rules, and every event in a sentence, voided and excluded ones as well."""
         return self._caller.ask(
@@ -4940,10 +4902,10 @@ class Reputation:
         self,
         agent_id: str,
         *,
-        from_: date | str | None | Omitted = OMITTED,
-        to: date | str | None | Omitted = OMITTED,
+        from_: date | str | Omitted = OMITTED,
+        to: date | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
-        cursor: str | None | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.HistoryView]:
         """List what each night made of an agent's overall score, newest first; a year at most."""
         return List(
@@ -4959,9 +4921,8 @@ class Reputation:
         *,
         dimension: Literal["task_success", "response_time", "reliability", "collaboration", "quality"]
         | str
-        | None
         | Omitted = OMITTED,
-        category: str | None | Omitted = OMITTED,
+        category: str | Omitted = OMITTED,
         period: Literal["7d", "30d", "90d", "all"] | str | Omitted = OMITTED,
         minimum_evidence: int | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -5007,7 +4968,7 @@ class Reputation:
         )
 
     def list_feedback(
-        self, *, agent_id: str, limit: int | Omitted = OMITTED, cursor: str | None | Omitted = OMITTED
+        self, *, agent_id: str, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
     ) -> List[models.FeedbackView]:
         """List feedback on an agent, newest first: a tenant sees what it gave and what its own agents were given."""
         return List(
