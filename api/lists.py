@@ -26,8 +26,7 @@ from api.metadata import WantedDep
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
 from domain.errors import Invalid
 from domain.ids import is_id
-from domain.metadata import EVERYTHING
-from domain.metadata import Wanted as Written
+from domain.metadata import NOTHING, Written
 from domain.money import parse_amount
 from models.base import Base
 from repositories.listing import Found, Position, Wanted
@@ -179,9 +178,7 @@ class ListOf:
     def asked(self) -> Any:
         """The dependency that reads and checks the parameters of a request."""
 
-        def read(
-            request: Request, limit: int, cursor: str | None, written: Written = EVERYTHING, **filters: Any
-        ) -> Asked:
+        def read(request: Request, limit: int, cursor: str | None, written: Written = NOTHING, **filters: Any) -> Asked:
             given = {name: value for name, value in filters.items() if value not in (None, False)}
             _check(given, self.currency)
             after = None if cursor is None else self._read_cursor(cursor, given, written)

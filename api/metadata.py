@@ -5,7 +5,8 @@ A change says for which version of the object it was made, in the header `If-Mat
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query
@@ -16,7 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit
+from api.deps import Deps
 from api.fields import RequestModel, ResponseModel
+from api.idempotency import Command
 from domain.access import Actor, Permission
 from domain.errors import Invalid
 from domain.metadata import (
@@ -26,13 +29,14 @@ from domain.metadata import (
     MAX_VALUE,
     Precondition,
     PreconditionMissing,
-    Wanted,
+    Written,
     checked_external_id,
     checked_metadata,
     refused,
 )
 from models.metadata import ObjectMetadata
 from repositories import metadata as written
+from services.metadata import Change, change, version_of
 
 #: Values of metadata that one list is narrowed by.
 MAX_FILTERS = 10
@@ -90,6 +94,10 @@ class WithMetadata(RequestModel):
     )
     metadata: Metadata = Field(default={}, description="Pairs of text of your own, which nobody but you sees.")
 
+    def own(self) -> Written:
+        """Return both."""
+        return Written(self.external_id, self.metadata)
+
 
 class MetadataUpdate(RequestModel):
     """What can be changed of what is written on an object; what is left out stays."""
@@ -137,7 +145,7 @@ async def _wanted(
     request: Request,
     actor: ActorDep,
     external_id: Annotated[str | None, Query(description="Only what has this id of yours.")] = None,
-) -> Wanted:
+) -> Written:
     metadata: dict[str, object] = {}
     for name, value in request.query_params.items():
         named = _FILTER.fullmatch(name)
@@ -147,7 +155,7 @@ async def _wanted(
                 raise refused(named[1], "Name the value that it has to have.")
     if len(metadata) > MAX_FILTERS:
         raise Invalid(f"A list is narrowed by {MAX_FILTERS} keys of metadata at most.", extra={"field": "metadata"})
-    found = Wanted(None if external_id is None else checked_external_id(external_id), checked_metadata(metadata))
+    found = Written(None if external_id is None else checked_external_id(external_id), checked_metadata(metadata))
     if found and actor.is_platform:
         permit(actor, Permission.OPERATE)
     return found
@@ -155,7 +163,7 @@ async def _wanted(
 
 _wanted.__dict__["query_family"] = "metadata"
 #: What a list is narrowed to. The list's route says `openapi_extra=METADATA_FILTER`.
-WantedDep = Annotated[Wanted, Depends(_wanted)]
+WantedDep = Annotated[Written, Depends(_wanted)]
 #: The parameters `metadata[key]=value`, whose names FastAPI does not know.
 METADATA_FILTER: dict[str, Any] = {
     "parameters": [
@@ -217,6 +225,21 @@ def required(expected: Precondition | None) -> Precondition:
     return expected
 
 
+async def own_of(deps: Deps, actor: Actor, object_id: str, org_id: str) -> ObjectMetadata | None:
+    """Return what an actor sees written on one object, in one round trip; see `seen`."""
+    viewer = actor.org_id
+    if viewer is not None:
+        return await deps.pool.read(lambda pool: written.read(pool, object_id, viewer, tenant=True))
+    if not actor.may(Permission.OPERATE):
+        return None
+    return await deps.platform_pool.read(lambda pool: written.read(pool, object_id, org_id, tenant=False))
+
+
+def tagged(response: Response, own: ObjectMetadata | None) -> None:
+    """Name the version of what is written on an object, as the ETag of the object."""
+    response.headers.update(etag(version_of(own)))
+
+
 class Tag:
     """The version of what is answered, once it is known: a repeated answer has none."""
 
@@ -234,3 +257,53 @@ class Tag:
 def etag(version: int) -> Mapping[str, str]:
     """Return the header that names a version."""
     return {"ETag": f'"{version}"'}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """An object of which a request changes what is written on it.
+
+    Attributes:
+        noun: as its events are called.
+        object_id: the object.
+        org_id: whose ids and metadata operators change; a tenant changes its own.
+        lock: keeps others from changing the object until the transaction ends.
+        show: makes the answer of what is written on it then.
+    """
+
+    noun: str
+    object_id: str
+    org_id: str
+    lock: Callable[[AsyncSession], Awaitable[None]]
+    show: Callable[[ObjectMetadata | None], Awaitable[ResponseModel]]
+
+
+async def update(
+    deps: Deps, actor: Actor, command: Command, expected: Precondition | None, body: MetadataUpdate, target: Target
+) -> Response:
+    """Change what is written on an object that the actor sees, and may make objects like it.
+
+    Raises:
+        PreconditionMissing: the request does not say for which version.
+        PreconditionFailed: it is for another one.
+        Invalid: metadata cannot be kept.
+        ExternalIdTaken: another object has the id.
+    """
+    wanted = Change(
+        noun=target.noun,
+        object_id=target.object_id,
+        org_id=actor.org_id or target.org_id,
+        expected=required(expected),
+        written=body.written(),
+        command_id=command.command_id,
+    )
+    tag = Tag()
+
+    async def act() -> ResponseModel:
+        async with deps.database.platform() as session:
+            await target.lock(session)
+            changed = await change(session, actor, wanted)
+        tag.version = changed.version
+        return await target.show(changed.own)
+
+    return tag.on(await command.run(act))

@@ -42,19 +42,19 @@ class PreconditionFailed(DomainError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a list is narrowed to: an external id, and values of metadata; nothing where both are empty."""
+class Written:
+    """An external id and metadata: what is written on an object, or what a list is narrowed to."""
 
     external_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        """Tell whether the list is narrowed at all."""
+        """Tell whether there is anything."""
         return self.external_id is not None or bool(self.metadata)
 
 
-#: A list that is not narrowed.
-EVERYTHING = Wanted()
+#: Neither.
+NOTHING = Written()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from domain.errors import NotFound
 from domain.escrow.state import Milestone
 from domain.ids import escrow_id_of, is_id
 from models.contract import Contract, ContractParty
+from repositories import metadata
 from repositories.command import add_once
 from repositories.listing import Found, Listing, Part, Position, Wanted
 
@@ -135,10 +136,12 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
     states = [ContractStatus(status) for status in wanted.statuses] if wanted.statuses else [None]
     agent_id, served = wanted.equal.get("agent_id"), ["agent_id"]
     if wanted.org_id is None:
-        parts: list[Part] = [(*_of_agent(Contract.agent_id, agent_id), *_in_state(state)) for state in states]
+        own = metadata.narrowed(Contract.id, "ctr", None, wanted.written)
+        parts: list[Part] = [(*_of_agent(Contract.agent_id, agent_id), *_in_state(state), *own) for state in states]
         return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=served)
     whose = (ContractParty.org_id == wanted.org_id, *_of_agent(ContractParty.agent_id, agent_id))
-    parts = [(*whose, *_of_party_in_state(state)) for state in states]
+    own = metadata.narrowed(ContractParty.contract_id, "ctr", wanted.org_id, wanted.written)
+    parts = [(*whose, *_of_party_in_state(state), *own) for state in states]
     keys = ContractParty.contract_id
     return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=served, keys=keys)
 

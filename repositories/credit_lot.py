@@ -7,11 +7,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.credits import GrantSource
+from domain.errors import NotFound
+from domain.ids import is_id
 from ledger.invariants import Invariant
 from models.credit_lot import CreditLot
-from repositories import command
+from repositories import command, metadata
 from repositories.listing import Found, Listing, Part, Position, Wanted
 
+MISSING = "There is no such grant."
 _ASKED = ("org_id", "source", "amount_minor", "expires_at", "note", "created_by")
 _COLUMNS = tuple(column.key for column in CreditLot.__table__.columns if column.key != "created_at")
 
@@ -29,12 +32,21 @@ async def made_before(session: AsyncSession, lot: CreditLot) -> CreditLot | None
     return await command.made_before(session, lot, _ASKED)
 
 
+async def get(session: AsyncSession, lot_id: str) -> CreditLot:
+    """Return a lot that was granted; NotFound when there is none, or it is not the session's to see."""
+    found = await session.get(CreditLot, lot_id) if is_id(lot_id, "lot") else None
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
 _LIST = Listing(of=CreditLot, order=[CreditLot.id], prefix="lot", amount="amount_minor", searched=("note",))
 
 
 async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[CreditLot]:
     """Return a page of the grants that the session may see, newest first."""
     part: Part = () if wanted.org_id is None else (CreditLot.org_id == wanted.org_id,)
+    part = (*part, *metadata.narrowed(CreditLot.id, "lot", wanted.org_id, wanted.written))
     return await _LIST.page(session, wanted, [part], after=after, limit=limit)
 
 

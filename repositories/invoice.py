@@ -23,7 +23,7 @@ from domain.invoice.series import number_text, prefix_of
 from domain.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor
 from ledger.errors import translated
 from models.invoice import InvoicePayment, InvoiceRow, NumberSequence
-from repositories import command
+from repositories import command, metadata
 from repositories.invoice_line import discounts_of, lines_of
 from repositories.listing import Found, Listing, Part, Position, Wanted, each
 
@@ -280,6 +280,7 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
     """Return a page of the invoices that the session may see, newest first. Drafts that were discarded are left out."""
     kept = InvoiceRow.discarded_at.is_(None)
     whose: Part = (kept,) if wanted.org_id is None else (InvoiceRow.org_id == wanted.org_id, kept)
+    whose = (*whose, *metadata.narrowed(InvoiceRow.id, "inv", wanted.org_id, wanted.written))
     parts = [(*whose, *part) for part in each(InvoiceRow.status, wanted.statuses)]
     return await _LIST.page(session, wanted, parts, after=after, limit=limit)
 

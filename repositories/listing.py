@@ -17,8 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from domain.ids import make_id
-from domain.metadata import EVERYTHING
-from domain.metadata import Wanted as Written
+from domain.metadata import NOTHING, Written
 from models.base import Base
 
 Row = TypeVar("Row", bound=Base)
@@ -59,7 +58,7 @@ class Wanted:
     least_minor: int | None = None
     most_minor: int | None = None
     search: str | None = None
-    written: Written = EVERYTHING
+    written: Written = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

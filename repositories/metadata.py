@@ -1,16 +1,23 @@
 """What organizations have written on objects: read beside them, written with them, and what lists are narrowed by."""
 
+import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
+import asyncpg
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.metadata import ExternalIdTaken, Wanted
+from domain.metadata import ExternalIdTaken, Written
 from models.metadata import MetadataPair, ObjectMetadata
+from repositories import command
+from repositories.command import Row
 
+_READ = "SELECT * FROM object_metadata WHERE object_id = $1 AND org_id = $2"
+_READ_AS = "SELECT * FROM tenant_metadata($2, $1)"
 #: The kind whose ids are the platform's: no two organizations share one.
 _ORGANIZATION = "org"
 
@@ -18,6 +25,22 @@ _ORGANIZATION = "org"
 async def get(session: AsyncSession, object_id: str, org_id: str) -> ObjectMetadata | None:
     """Return what an organization has on an object, as it is now; None where it has nothing."""
     return await session.get(ObjectMetadata, (object_id, org_id), populate_existing=True)
+
+
+async def read(
+    pool: "asyncpg.Pool[asyncpg.Record]", object_id: str, org_id: str, *, tenant: bool
+) -> ObjectMetadata | None:
+    """Return what an organization has on an object, in one round trip; None where it has nothing.
+
+    `tenant` says whose role the pool has: the tenant's, or the platform's.
+    """
+    found = await pool.fetchrow(_READ_AS if tenant else _READ, object_id, org_id)
+    if found is None:
+        return None
+    columns = dict(found)
+    pairs = columns.pop("metadata")
+    # The connections of an engine decode JSON by themselves.
+    return ObjectMetadata(pairs=json.loads(pairs) if isinstance(pairs, str) else pairs, **columns)
 
 
 async def has_changed(session: AsyncSession, object_id: str, org_id: str) -> bool:
@@ -42,13 +65,7 @@ async def of(session: AsyncSession, objects: Iterable[tuple[str, str]]) -> dict[
 
 
 async def add(
-    session: AsyncSession,
-    object_id: str,
-    org_id: str,
-    *,
-    external_id: str | None,
-    metadata: Mapping[str, str],
-    command_id: str,
+    session: AsyncSession, object_id: str, org_id: str, own: Written, command_id: str
 ) -> ObjectMetadata | None:
     """Write what an organization has on an object that is being made; None where it has nothing.
 
@@ -57,16 +74,45 @@ async def add(
     Raises:
         ExternalIdTaken: another object has the id.
     """
-    if external_id is None and not metadata:
+    if not own:
         return None
-    values = {"external_id": external_id, "pairs": dict(metadata), "command_id": command_id}
+    values = {"external_id": own.external_id, "pairs": dict(own.metadata), "command_id": command_id}
     statement = insert(ObjectMetadata).values(object_id=object_id, org_id=org_id, **values)
     await session.execute(statement.on_conflict_do_nothing())
     made = await get(session, object_id, org_id)
     if made is None:
-        assert external_id is not None
-        raise await _taken(session, object_id, org_id, external_id)
+        assert own.external_id is not None
+        raise await _taken(session, object_id, org_id, own.external_id)
     return made
+
+
+async def begin(session: AsyncSession, row: Row, asked: Iterable[str], own: Written) -> Row | None:
+    """Write what an organization has on a row that is made next, or return the row that its command made before.
+
+    Before the row, so that the event of its making has the id.
+
+    Raises:
+        ExternalIdTaken: another object has the id.
+        IdempotencyConflict: the command made another row.
+    """
+    if not own:
+        return None
+    new: Any = row
+    await command.lock_command(session, new.command_id)
+    made = await command.made_before(session, row, asked)
+    if made is None:
+        await add(session, new.id, new.org_id, own, new.command_id)
+    return made
+
+
+async def lock(session: AsyncSession, model: Any, object_id: str) -> None:
+    """Let nobody else change an object, or what is written on it, until the transaction ends."""
+    await session.execute(select(model.id).where(model.id == object_id).with_for_update(key_share=True))
+
+
+async def lock_contract(session: AsyncSession, contract_id: str) -> None:
+    """Do what `lock` does for a contract."""
+    await session.execute(select(func.lock_contract(contract_id)))
 
 
 async def put(
@@ -104,7 +150,7 @@ async def put(
 
 
 def narrowed(
-    column: InstrumentedAttribute[str], prefix: str, owner: str | None, wanted: Wanted
+    column: InstrumentedAttribute[str], prefix: str, owner: str | None, wanted: Written
 ) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions by which a list is narrowed, each read from an index in the order of the ids.
 

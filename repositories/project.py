@@ -9,11 +9,11 @@ from domain.errors import NotFound
 from domain.project import SLUG
 from ledger.invariants import Invariant
 from models.project import DeploymentEvent, Project
-from repositories import command
+from repositories import command, metadata
 from repositories.listing import Found, Listing, Part, Position, Wanted
 
 MISSING = "There is no such project."
-_ASKED = ("org_id", "slug", "name", "created_by")
+_ASKED = ("org_id", "slug", "created_by")
 
 
 async def made_before(session: AsyncSession, wanted: Project) -> Project | None:
@@ -22,7 +22,11 @@ async def made_before(session: AsyncSession, wanted: Project) -> Project | None:
     Raises:
         IdempotencyConflict: the command made another one.
     """
-    return await command.made_before(session, wanted, _ASKED)
+    found = await command.made_before(session, wanted, _ASKED)
+    # What the name was at first nobody knows once it has changed.
+    if found is not None and not await metadata.has_changed(session, found.id, found.org_id):
+        command.refuse_other(found, wanted, ("name",))
+    return found
 
 
 async def add(session: AsyncSession, project: Project) -> Project:
@@ -58,6 +62,7 @@ _LIST = Listing(of=Project, order=[Project.id], prefix="prj", searched=("name", 
 async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Project]:
     """Return a page of the projects that the session may see, newest first."""
     part: Part = () if wanted.org_id is None else (Project.org_id == wanted.org_id,)
+    part = (*part, *metadata.narrowed(Project.id, "prj", wanted.org_id, wanted.written))
     return await _LIST.page(session, wanted, [part], after=after, limit=limit)
 
 

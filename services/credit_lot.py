@@ -12,10 +12,11 @@ from domain.credits import CreditPrice, GrantSource
 from domain.errors import Invalid
 from domain.ids import grant_key, signup_command_id, uuid_of
 from domain.lots import LotSource, LotTerms
+from domain.metadata import NOTHING, Written
 from domain.money import CREDIT, format_amount
 from ledger.gateway import Ledger
 from models.credit_lot import CreditLot
-from repositories import audit, credit_lot, organization
+from repositories import audit, credit_lot, metadata, organization
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import approval
@@ -44,10 +45,12 @@ async def grant(
     note: str | None,
     command_id: str,
     now: datetime,
+    own: Written = NOTHING,
 ) -> CreditLot:
-    """Grant credits to an organization, or return the lot that the command made.
+    """Grant credits to an organization, with what is written on the grant, or return the lot that the command made.
 
     Raises:
+        ExternalIdTaken: another grant to it has the id.
         Invalid: what is granted would have ended already.
         NotFound: there is no such organization.
         IdempotencyConflict: the command made another grant.
@@ -68,6 +71,7 @@ async def grant(
     done = await credit_lot.made_before(session, lot)
     if done is not None:
         return done
+    await metadata.add(session, lot.id, org_id, own, command_id)
     posted = await Ledger(await driver_connection(session)).post(
         key=grant_key(lot.org_id, lot.command_id),
         kind=KIND,

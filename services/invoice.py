@@ -24,11 +24,12 @@ from domain.invoice.rules import UNTAXED, InvoiceRules
 from domain.invoice.series import DocumentType, series_of
 from domain.invoice.state import InvoiceStatus, require_draft
 from domain.lots import LotTerms
+from domain.metadata import NOTHING, Written
 from domain.money import format_amount
 from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger, Posted, Posting
 from models.invoice import InvoiceRow
-from repositories import alert, audit, billing_terms, invoice, invoice_line, organization
+from repositories import alert, audit, billing_terms, invoice, invoice_line, metadata, organization
 from repositories.invoice import CreditsAtHand, Finalised
 from runtime.database import driver_connection
 from runtime.identity import new_id
@@ -54,6 +55,7 @@ async def draft(
     entity: str | None = None,
     command_id: str,
     now: datetime,
+    own: Written = NOTHING,
 ) -> InvoiceRow:
     """Begin an invoice that nobody can pay yet, or return the one that the command began, edited or finalised since.
 
@@ -72,9 +74,11 @@ async def draft(
         entity: the code of the legal entity whose series it is numbered in; None for the deployment's first one.
         command_id: what makes it one.
         now: when it is made.
+        own: what is written on it.
 
     Raises:
         NotFound: there is no such organization.
+        ExternalIdTaken: another invoice of it has the id.
         Invalid: lines, discounts, currency or entity cannot be.
         IdempotencyConflict: the command began one for another organization or in another currency.
     """
@@ -97,6 +101,7 @@ async def draft(
     if done is not None:
         return done
     await audit.record(session, actor, "invoice.draft", row.id, details_of(row), row.org_id)
+    await metadata.add(session, row.id, org_id, own, command_id)
     await invoice.add(session, row)
     return row
 
@@ -222,6 +227,7 @@ async def issue(
     includes_tax: bool = False,
     applies_credits: bool = False,
     rules: InvoiceRules = UNTAXED,
+    own: Written = NOTHING,
 ) -> InvoiceRow:
     """Draft, finalise and number an invoice at once, or return the one that the command issued.
 
@@ -251,6 +257,7 @@ async def issue(
     done = await invoice.made_before(session, row)
     if done is not None:
         return done
+    await metadata.add(session, row.id, org_id, own, command_id)
     await invoice.add(session, row)
     await _finalise(session, row, rules=rules, command_id=command_id, now=now)
     await audit.record(session, actor, "invoice.issue", row.id, details_of(row), row.org_id)

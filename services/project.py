@@ -15,6 +15,7 @@ from domain import accounts
 from domain.access import Actor
 from domain.errors import Conflict, InsufficientFunds
 from domain.ids import deployment_transfer_key
+from domain.metadata import NOTHING, Written
 from domain.money import SLOT
 from domain.plan import Plans
 from domain.project import (
@@ -29,7 +30,7 @@ from domain.project import (
 from ledger.gateway import Ledger, Posting
 from models.organization import Organization
 from models.project import DeploymentEvent, Project
-from repositories import audit, debt
+from repositories import audit, debt, metadata
 from repositories import organization as organizations
 from repositories import project as projects
 from repositories.command import other_request
@@ -65,11 +66,17 @@ async def usage_of(session: AsyncSession, organization: Organization, plans: Pla
 
 
 async def create(
-    session: AsyncSession, order: Order, slug: str, name: str, deploy_type: DeployType = DeployType.DEVELOPMENT
+    session: AsyncSession,
+    order: Order,
+    slug: str,
+    name: str,
+    deploy_type: DeployType = DeployType.DEVELOPMENT,
+    own: Written = NOTHING,
 ) -> Project:
-    """Make a project, or return the one that its command made.
+    """Make a project, with what its organization writes on it, or return the one that its command made.
 
     Raises:
+        ExternalIdTaken: another project has the id.
         IdempotencyConflict: the command made another one.
         Conflict: `project.exists`, the organization has one of that slug.
         LimitReached: it has as many as it may.
@@ -92,6 +99,7 @@ async def create(
     if await projects.find(session, order.org_id, slug) is not None:
         raise Conflict(f"A project with the slug {slug} already exists.", code="project.exists")
     check_new_project(await usage_of(session, organization, order.plans))
+    await metadata.add(session, wanted.id, order.org_id, own, order.command_id)
     made = await projects.add(session, wanted)
     await audit.record(session, order.actor, "project.create", made.id, {"slug": made.slug}, made.org_id)
     return made

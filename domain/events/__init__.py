@@ -139,6 +139,14 @@ def code(what: str, example: str, *, nullable: bool = False) -> Field:
     return Field(_schema("string", what, nullable), example)
 
 
+def external_id() -> Field:
+    """Describe the id that the event's organization gave the subject. Whoever makes an event leaves it None.
+
+    It is filled in when the event is recorded, see `repositories/sql/metadata.sql`.
+    """
+    return code("Your own id of it.", "order-6735", nullable=True)
+
+
 def number(what: str, example: int = 1, *, nullable: bool = False) -> Field:
     """Describe a count."""
     return Field(_schema("integer", what, nullable), example)

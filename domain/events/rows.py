@@ -6,7 +6,7 @@ They are of nouns whose state several statements change, and of the books, which
 from collections.abc import Sequence
 
 from domain.alert.life import Severity
-from domain.events import EventType, amount, an_id, asset, code, flag, moment, word, words
+from domain.events import EventType, amount, an_id, asset, code, external_id, flag, moment, word, words
 from domain.invoice.state import InvoiceStatus, PausedFor
 from domain.marketplace.offer import OfferModel
 
@@ -14,6 +14,7 @@ _TEXT = "2.50"
 
 _INVOICE = {
     "invoice_id": an_id("inv", "The invoice."),
+    "external_id": external_id(),
     "status": word("Where the invoice stands.", InvoiceStatus),
     "currency": asset("What the amounts are in.", "USD"),
     "total": amount("What it comes to, with tax."),
@@ -63,11 +64,13 @@ _PURCHASES = (
 
 _PROJECT = {
     "project_id": an_id("prj", "The project."),
+    "external_id": external_id(),
     "deploy_type": code("Where to: `development`, `production`.", "development"),
     "deployed_at": moment("Since when it is deployed; null where it is not.", nullable=True),
 }
 _CONTRACT = {
     "contract_id": an_id("ctr", "The contract."),
+    "external_id": external_id(),
     "agent_id": an_id("agt", "The agent that was hired."),
     "role": word("What the organization is to the contract.", ("payer", "payee", "signatory")),
     "currency": asset("What the price is in."),
@@ -83,6 +86,7 @@ _ALERT = {
 }
 _LOT = {
     "lot_id": an_id("lot", "The lot."),
+    "external_id": external_id(),
     "source": code("Where the credits came from.", "purchase"),
     "amount": amount("How many credits: all of them, or those that expired.", "100.00"),
     "expires_at": moment("When those that are left expire.", nullable=True),
@@ -113,6 +117,7 @@ _SCORE = {
     "day": code("The day that the night ended.", "2026-03-01"),
 }
 
+_WRITTEN_ON = {"contract": "ctr", "invoice": "inv", "grant": "lot"}
 #: Nouns that can be changed, with the prefixes of their ids, and what can be changed of each.
 CHANGEABLE = {
     "organization": ("org", ("metadata", "external_id", "name")),
@@ -120,6 +125,8 @@ CHANGEABLE = {
         "agt",
         ("metadata", "external_id", "name", "description", "category", "pricing", "terms"),
     ),
+    "project": ("prj", ("metadata", "external_id", "name")),
+    **{noun: (prefix, ("metadata", "external_id")) for noun, prefix in _WRITTEN_ON.items()},
 }
 
 
@@ -129,7 +136,7 @@ def _updated(noun: str, prefix: str, names: Sequence[str]) -> EventType:
         sentence=f"The organization has changed what it can change of {'an' if noun[0] in 'aeio' else 'a'} {noun}.",
         fields={
             f"{noun}_id": an_id(prefix, "What was changed."),
-            "external_id": code("Your own id of it.", "order-6735", nullable=True),
+            "external_id": external_id(),
             "changed": words("What of it is different.", names),
         },
     )

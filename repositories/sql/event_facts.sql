@@ -50,7 +50,7 @@ BEGIN
         'tax_amount', public.amount_text(NEW.tax_minor, NEW.currency),
         'paid_amount', public.amount_text(NEW.paid_minor, NEW.currency),
         'due_amount', public.amount_text(CASE NEW.status WHEN 'open' THEN v_due ELSE 0 END, NEW.currency),
-        'paused_for', NEW.paused_for, 'due_at', NEW.due_at));
+        'paused_for', NEW.paused_for, 'due_at', NEW.due_at, 'external_id', NULL));
     RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER tell_new AFTER INSERT ON invoices FOR EACH ROW EXECUTE FUNCTION tell_invoice();
@@ -95,7 +95,8 @@ BEGIN
         CASE WHEN TG_OP = 'INSERT' THEN 'project.created' WHEN NEW.deployed_at IS NULL THEN 'deployment.stopped'
             ELSE 'deployment.started' END,
         NEW.org_id, NEW.id, NEW.deployed_at, jsonb_build_object(
-            'project_id', NEW.id, 'deploy_type', NEW.deploy_type, 'deployed_at', NEW.deployed_at));
+            'project_id', NEW.id, 'external_id', NULL, 'deploy_type', NEW.deploy_type,
+            'deployed_at', NEW.deployed_at));
     RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER tell_new AFTER INSERT ON projects FOR EACH ROW EXECUTE FUNCTION tell_project();
@@ -110,7 +111,7 @@ DECLARE
     v_data jsonb := jsonb_build_object(
         'contract_id', NEW.id, 'agent_id', NEW.agent_id, 'currency', NEW.currency,
         'price', public.amount_text(NEW.price_minor, NEW.currency), 'accept_by', NEW.accept_by,
-        'accepted_at', NEW.accepted_at);
+        'accepted_at', NEW.accepted_at, 'external_id', NULL);
     v_party record;
 BEGIN
     FOR v_party IN
@@ -171,7 +172,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET time
 BEGIN
     PERFORM public.tell('credit_lot.created', NEW.org_id, NEW.id, NEW.created_at, jsonb_build_object(
         'lot_id', NEW.id, 'source', NEW.source, 'amount', public.amount_text(NEW.amount_minor, 'CREDIT'),
-        'expires_at', NEW.expires_at));
+        'expires_at', NEW.expires_at, 'external_id', NULL));
     RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER tell_new AFTER INSERT ON credit_lots FOR EACH ROW EXECUTE FUNCTION tell_lot();
@@ -185,7 +186,7 @@ BEGIN
     SELECT * INTO v_lot FROM ledger.lots l WHERE l.id = NEW.lot_id;
     PERFORM public.tell('credit_lot.expired', v_lot.org_id, public.type_id('lot', v_lot.id), NULL, jsonb_build_object(
         'lot_id', public.type_id('lot', v_lot.id), 'source', v_lot.source,
-        'amount', public.amount_text(NEW.amount, 'CREDIT'), 'expires_at', v_lot.expires_at));
+        'amount', public.amount_text(NEW.amount, 'CREDIT'), 'expires_at', v_lot.expires_at, 'external_id', NULL));
     RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER tell_expired AFTER INSERT ON ledger.lot_uses FOR EACH ROW

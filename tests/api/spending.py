@@ -13,9 +13,9 @@ from tests.api.conftest import Caller, good, new_key
 NUMBERS = itertools.count(1)
 
 
-async def grant(operator: Caller, org_id: str, amount: str = "100") -> None:
+async def grant(operator: Caller, org_id: str, amount: str = "100") -> Any:
     body = {"organization_id": org_id, "amount": amount, "source": "promotion"}
-    good(await operator.post("/credits/grants", body, key=new_key()), 201)
+    return good(await operator.post("/credits/grants", body, key=new_key()), 201)
 
 
 async def balance(caller: Caller) -> tuple[str, str]:

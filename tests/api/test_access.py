@@ -254,6 +254,10 @@ OBJECTS = {
     ("PUT", "/organizations/{organization_id}/tier"),
     *((method, "/organizations/{organization_id}/contacts") for method in ("GET", "PUT")),
     *((method, "/organizations/{organization_id}/billing-terms") for method in ("GET", "PUT")),
+    *((method, "/projects/{slug}") for method in ("GET", "PATCH")),
+    *((method, "/credits/grants/{grant_id}") for method in ("GET", "PATCH")),
+    ("PATCH", "/contracts/{contract_id}"),
+    ("PATCH", "/billing/invoices/{invoice_id}"),
     ("POST", "/projects/{slug}/deploy"),
     ("DELETE", "/projects/{slug}/deploy"),
     ("DELETE", "/api-keys/{key_id}"),
@@ -320,6 +324,7 @@ OWN_DATA = {
             "/credits/usage/summary",
             "/credits/stats",
             "/credits/lots",
+            "/credits/grants",
             "/credits/earnings",
             "/billing/auto-topup",
         ),
@@ -418,7 +423,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     sent = {"specversion": "1.0", "id": "hidden", "source": "s", "type": "hidden", "data": {"run_id": "hidden"}}
     meter_id = good(await stranger.owner.post("/usage/meters", meter), 201)["id"]
     good(await stranger.owner.post("/usage/events", sent))
-    await grant(operator, stranger.org_id)
+    granted = await grant(operator, stranger.org_id)
     reservation = await reserve(stranger.owner)
     parts = split_token(stranger.owner.token or "")
     assert parts is not None
@@ -446,6 +451,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "method_id": "pm_1",
         "quote_id": quote["id"],
         "refund_id": f"rfd_{NOBODY}",
+        "grant_id": granted["id"],
         "credit_note_id": f"crn_{NOBODY}",
         "receipt_id": f"rcp_{NOBODY}",
         "purchase_id": f"pur_{NOBODY}",

@@ -318,10 +318,10 @@ async def test_openapi_documents_every_refusal_of_every_operation(anonymous: Cal
 
 async def test_every_path_is_served_with_and_without_its_version(operator: Caller) -> None:
     document = good(await operator.get("/openapi.json"))
-    for path, methods in document["paths"].items():
-        other = "PUT" if "patch" in methods else "PATCH"
+    for path in document["paths"]:
         short = path.replace("/api/v1/", "/api/").replace("{", "").replace("}", "")
-        refused(await operator.ask(other, short), 405, "request.method_not_allowed")
+        # No path takes it, and none is taken for another one that does.
+        refused(await operator.ask("TRACE", short), 405, "request.method_not_allowed")
 
 
 MakeTenant = Callable[..., Awaitable[Tenant]]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import dialect
 
-from domain.metadata import Wanted
+from domain.metadata import Written
 from models.agent import Agent
 from repositories.listing import newest
 from repositories.metadata import narrowed
@@ -215,7 +215,7 @@ async def test_filters_are_read_from_their_indexes(tenant: Tenant, database: Dat
         await session.execute(text("ANALYZE agents, object_metadata, metadata_pairs"))
     first = good(await tenant.owner.get("/agents", params={"metadata[many]": "yes", "limit": "2"}))
     assert [each["external_id"] for each in first["data"]] == ["many-5000", "many-4999"]
-    for wanted in (Wanted(metadata={"many": "yes"}), Wanted("many-7")):
+    for wanted in (Written(metadata={"many": "yes"}), Written("many-7")):
         part = (Agent.org_id == tenant.org_id, *narrowed(Agent.id, "agt", tenant.org_id, wanted))
         query = newest(Agent, [part], [Agent.id], after=None, limit=3)
         plan = query.compile(dialect=dialect(), compile_kwargs={"literal_binds": True})
@@ -228,3 +228,105 @@ def most_rows(node: dict[str, Any]) -> float:
     """Return the most rows that a part of a plan has read."""
     rows: float = node["Actual Rows"] * node["Actual Loops"]
     return max([rows, *(most_rows(each) for each in node.get("Plans", ()))])
+
+
+async def project_of(tenant: Tenant, operator: Caller, body: dict[str, Any]) -> tuple[str, str, Any]:
+    good(await operator.ask("PUT", f"/organizations/{tenant.org_id}/tier", json={"tier": "premium"}))
+    made = await tenant.owner.post("/projects", {"slug": f"own-{next(NUMBERS)}", **body}, key=new_key())
+    return f"/projects/{made.json().get('slug')}", "/projects", made
+
+
+async def contract_of(tenant: Tenant, _operator: Caller, body: dict[str, Any]) -> tuple[str, str, Any]:
+    wanted = {"agent_id": tenant.agent_id, "title": "Work", "price": "5", **body}
+    made = await tenant.owner.post("/contracts", wanted, key=new_key())
+    return f"/contracts/{made.json().get('id')}", "/contracts", made
+
+
+async def invoice_of(tenant: Tenant, operator: Caller, body: dict[str, Any]) -> tuple[str, str, Any]:
+    lines = [{"description": "Support", "unit_amount": "20"}]
+    wanted = {"organization_id": tenant.org_id, "currency": "USD", "lines": lines, **body}
+    made = await operator.post("/billing/invoices", wanted, key=new_key())
+    return f"/billing/invoices/{made.json().get('id')}", "/billing/invoices", made
+
+
+async def grant_of(tenant: Tenant, operator: Caller, body: dict[str, Any]) -> tuple[str, str, Any]:
+    wanted = {"organization_id": tenant.org_id, "amount": "5", "source": "promotion", **body}
+    made = await operator.post("/credits/grants", wanted, key=new_key())
+    return f"/credits/grants/{made.json().get('id')}", "/credits/grants", made
+
+
+Made = Callable[[Tenant, Caller, dict[str, Any]], Awaitable[tuple[str, str, Any]]]
+
+
+@pytest.mark.parametrize(
+    ("made", "noun", "event"),
+    [
+        (project_of, "project", "project.created"),
+        (contract_of, "contract", "contract.created"),
+        (invoice_of, "invoice", "invoice.created"),
+        (grant_of, "grant", "credit_lot.created"),
+    ],
+)
+async def test_noun_keeps_them_from_its_making_on(
+    made: Made, noun: str, event: str, new_tenant: Callable[..., Awaitable[Tenant]], operator: Caller
+) -> None:
+    tenant, wanted = await new_tenant("owner", "auditor"), own()
+    there, listed, answer = await made(tenant, operator, wanted)
+    shown = good(answer, 201)
+    assert {name: shown[name] for name in wanted} == wanted
+    taken = (await made(tenant, operator, {"external_id": wanted["external_id"]}))[2]
+    assert refused(taken, 409, "external_id.taken")["id"] == shown["id"]
+    read = await tenant.owner.get(there)
+    assert {name: good(read)[name] for name in wanted} == wanted
+    refused(await patch(tenant.owner, there, {"metadata": {}}, None), 428, "precondition.missing")
+    refused(await patch(tenant.auditor, there, {"metadata": {}}, "*"), 403, "auth.forbidden")
+    changed = await patch(tenant.owner, there, {"metadata": {"team": "sales"}}, read.headers["etag"])
+    assert good(changed)["metadata"] == {**wanted["metadata"], "team": "sales"}
+    assert changed.headers["etag"] == (await tenant.owner.get(there)).headers["etag"] != read.headers["etag"]
+    refused(await patch(tenant.owner, there, {"metadata": {}}, read.headers["etag"]), 412, "precondition.failed")
+    for query in ({"external_id": wanted["external_id"]}, {"metadata[team]": "sales"}):
+        assert await found(tenant.owner, listed, **query) == [shown["id"]]
+    assert await found(tenant.owner, listed, **{"metadata[team]": "research"}) == []
+    events = good(await tenant.owner.get("/events", params={"subject": shown["id"]}))["data"]
+    assert [events[0]["type"], events[-1]["type"]] == [event, f"{noun}.updated"]
+    assert {each["data"]["external_id"] for each in events} == {wanted["external_id"]}
+
+
+async def test_each_party_of_a_contract_has_its_own(
+    new_tenant: Callable[..., Awaitable[Tenant]], operator: Caller
+) -> None:
+    payer, payee = await new_tenant("owner"), await new_tenant("owner", "agent")
+    body = {"agent_id": payee.agent_id, "title": "Work", "price": "5", **own()}
+    made = good(await payer.owner.post("/contracts", body), 201)
+    there, contract_id = f"/contracts/{made['id']}", made["id"]
+    pair = {"metadata[order]": made["metadata"]["order"]}
+    for caller in (payee.owner, payee.agent):
+        shown = good(await caller.get(there))
+        assert (shown["external_id"], shown["metadata"]) == (None, {})
+        for query in (pair, {"external_id": made["external_id"]}):
+            assert await found(caller, "/contracts", **query) == []
+    refused(await patch(payee.agent, there, {"metadata": {"mine": "1"}}, "*"), 403, "auth.forbidden")
+    # The id of the other one is free here, and each counts versions of its own.
+    mine = {"external_id": made["external_id"], "metadata": {"mine": "1"}}
+    changed = await patch(payee.owner, there, mine, 1)
+    assert {name: good(changed)[name] for name in mine} == mine
+    assert (await payer.owner.get(there)).headers["etag"] == '"1"'
+    assert good(await payer.owner.get(there)) == made
+    assert await found(payee.owner, "/contracts", **{"metadata[mine]": "1"}) == [contract_id]
+    assert await found(payer.owner, "/contracts", **{"metadata[mine]": "1"}) == []
+    for listed, expected in (({}, made), ({"organization_id": payee.org_id}, mine)):
+        (shown,) = good(await operator.get("/contracts", params={"metadata[mine]": "1", **listed}))["data"]
+        assert {name: shown[name] for name in mine} == {name: expected[name] for name in mine}
+    events = [await caller.get("/events", params={"subject": contract_id}) for caller in (payer.owner, payee.owner)]
+    told = [[each["data"]["external_id"] for each in good(answer)["data"]] for answer in events]
+    assert told == [[made["external_id"]], [None, made["external_id"]]]
+
+
+async def test_making_again_finds_what_was_made(tenant: Tenant, database: Database) -> None:
+    body, key = {"agent_id": tenant.agent_id, "title": "Work", "price": "5", **own()}, new_key()
+    first = good(await tenant.owner.post("/contracts", body, key=key), 201)
+    good(await patch(tenant.owner, f"/contracts/{first['id']}", {"metadata": {"more": "1"}}, 1))
+    async with database.platform() as session:
+        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    again = good(await tenant.owner.post("/contracts", body, key=key), 201)
+    assert again == {**first, "metadata": {**first["metadata"], "more": "1"}}

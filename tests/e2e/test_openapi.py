@@ -44,7 +44,7 @@ FOUNDATION = {
     "/agents": {"post", "get"},
     "/agents/{agent_id}": {"get", "patch"},
     "/contracts": {"post", "get"},
-    "/contracts/{contract_id}": {"get"},
+    "/contracts/{contract_id}": {"get", "patch"},
     "/contracts/{contract_id}/acceptance": {"post"},
     "/payments/escrow/create": {"post"},
     "/escrows": {"post", "get"},
@@ -59,7 +59,8 @@ FOUNDATION = {
     },
     **{path: {"get"} for path in ("/billing/balance", "/credits/balance", "/payments/credits/balance")},
     **{path: {"get"} for path in ("/billing/credits", "/billing/transactions", "/credits/transactions")},
-    "/credits/grants": {"post"},
+    "/credits/grants": {"post", "get"},
+    "/credits/grants/{grant_id}": {"get", "patch"},
     "/credits/earnings": {"get"},
     "/credits/earnings/conversions": {"post"},
     "/credits/spends/{spend_id}": {"get"},
@@ -99,7 +100,7 @@ FOUNDATION = {
     "/billing/profile/decisions": {"put"},
     "/tax-rates": {"post", "get"},
     "/billing/invoices": {"post", "get"},
-    "/billing/invoices/{invoice_id}": {"get", "put", "delete"},
+    "/billing/invoices/{invoice_id}": {"get", "put", "delete", "patch"},
     **{
         f"/billing/invoices/{{invoice_id}}/{command}": {"post"}
         for command in ("void", "pay", "finalize", "mark-uncollectible", "resume", "credit-notes", "charge")
@@ -121,6 +122,7 @@ FOUNDATION = {
     "/usage/meters/{meter_id}": {"get", "delete"},
     "/usage/meters/{meter_id}/charge": {"post"},
     "/projects": {"post", "get"},
+    "/projects/{slug}": {"get", "patch"},
     "/projects/{slug}/deploy": {"post", "delete"},
     "/projects/deployment/limits": {"get"},
     "/projects/deployment/purchase-slot": {"post"},

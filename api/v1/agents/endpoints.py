@@ -57,14 +57,7 @@ async def create_agent(
             row, is_new = await agents.add(session, agent)
             if is_new:
                 await audit.record(session, actor, "agent.create", row.id, {"name": row.name}, org_id)
-                await metadata.add(
-                    session,
-                    row.id,
-                    org_id,
-                    external_id=body.external_id,
-                    metadata=body.metadata,
-                    command_id=command.command_id,
-                )
+                await metadata.add(session, row.id, org_id, body.own(), command.command_id)
             return AgentView.of(row, await metadata.get(session, row.id, org_id))
 
     return await command.run(create, status_code=201)

@@ -14,18 +14,21 @@ from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
+from api.metadata import METADATA_FILTER, PreconditionDep, Target, seen, tagged, update
 from api.tenancy import acting_organization, visible_organization
 from api.v1.contracts.bounds import outside_listing, require_within_floors
-from api.v1.contracts.schemas import ContractCreate, ContractView, asked_columns, contract_of, quoted
+from api.v1.contracts.schemas import ContractCreate, ContractUpdate, ContractView, asked_columns, contract_of, quoted
 from domain.access import Actor, Permission, Role
 from domain.contract import ContractStatus, judge_acceptance
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.metadata import ExternalIdTaken
 from domain.pricing.quote import QuoteExpired, QuoteUsed
 from domain.reputation.levels import AboveLimit, CommissionSource, Ladder, Rank, commission_source, refuse_large
 from models.contract import Contract
+from models.metadata import ObjectMetadata
 from models.pricing import PricingQuote
 from repositories import agent as agents
-from repositories import audit
+from repositories import audit, metadata
 from repositories import contract as contracts
 from repositories import level as levels
 from repositories import organization as organizations
@@ -39,7 +42,9 @@ router = APIRouter(tags=["contracts"])
     "/contracts",
     status_code=201,
     response_model=ContractView,
-    responses=errors(NotFound, QuoteUsed, QuoteExpired, AboveLimit, (Invalid, "pricing.quote_mismatch")),
+    responses=errors(
+        NotFound, QuoteUsed, QuoteExpired, AboveLimit, (Invalid, "pricing.quote_mismatch"), ExternalIdTaken
+    ),
 )
 async def create_contract(
     body: ContractCreate,
@@ -79,8 +84,9 @@ async def create_contract(
                 contract.outside_listing = outside_listing(contract, agent, deps.settings, usual)
             if contract.outside_listing:
                 contract.accept_by = datetime.now(UTC) + deps.settings.accept_within
-            row, is_new = await contracts.add(session, contract, asked_columns(body))
-            view = ContractView.of(row)
+            made = await metadata.begin(session, contract, asked_columns(body), body.own())
+            row, is_new = (made, False) if made else await contracts.add(session, contract, asked_columns(body))
+            view = ContractView.of(row, await metadata.get(session, row.id, client_org_id))
             if is_new:
                 refuse_large(ladder.level_of(rank), row.price_minor, row.currency)
                 if quote is not None:
@@ -135,11 +141,14 @@ _LIST = ListOf(
     ContractView,
     *(*CREATED, "organization_id", "agent_id", *AMOUNT, "q"),
     order=["ctr"],
+    has_metadata=True,
     status=ContractStatus,
 )
 
 
-@router.get("/contracts", response_model=Page[ContractView], responses=errors(NotFound) | CSV)
+@router.get(
+    "/contracts", response_model=Page[ContractView], responses=errors(NotFound) | CSV, openapi_extra=METADATA_FILTER
+)
 async def list_contracts(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
@@ -154,16 +163,53 @@ async def list_contracts(
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            return items_of(await contracts.page(session, wanted, after=after, limit=limit), ContractView.of)
+            found = await contracts.page(session, wanted, after=after, limit=limit)
+            own = await seen(session, actor, {row.id: wanted.org_id or row.org_id for row in found.rows})
+        return items_of(found, lambda row: ContractView.of(row, own.get(row.id)))
 
     return await asked.answer(read)
 
 
 @router.get("/contracts/{contract_id}", response_model=ContractView, responses=errors(NotFound))
-async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep) -> ContractView:
-    """Read one contract."""
+async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> ContractView:
+    """Read one contract. The `ETag` is of what you have written on it."""
     async with deps.session_for(actor) as session:
-        return ContractView.of(await contracts.get(session, contract_id))
+        row = await contracts.get(session, contract_id)
+        own = (await seen(session, actor, {row.id: row.org_id})).get(row.id)
+        tagged(response, own)
+        return ContractView.of(row, own)
+
+
+@router.patch(
+    "/contracts/{contract_id}",
+    response_model=ContractView,
+    responses=errors(NotFound, Forbidden, ExternalIdTaken),
+)
+async def update_contract(
+    contract_id: str,
+    body: ContractUpdate,
+    deps: DepsDep,
+    actor: ActorDep,
+    expected: PreconditionDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Change your own id and metadata of a contract. Each party has its own, and sees no other one's."""
+    async with deps.session_for(actor) as session:
+        row = await contracts.get(session, contract_id)
+    permit(actor, Permission.AWARD)
+
+    async def show(own: ObjectMetadata | None) -> ContractView:
+        async with deps.session_for(actor) as session:
+            return ContractView.of(await contracts.get(session, contract_id), own)
+
+    target = Target(
+        noun="contract",
+        object_id=row.id,
+        org_id=row.org_id,
+        lock=lambda session: metadata.lock_contract(session, row.id),
+        show=show,
+    )
+    return await update(deps, actor, command, expected, body, target)
 
 
 @router.post(
@@ -176,9 +222,9 @@ async def accept_contract(
 ) -> Response:
     """Accept a proposed contract, as the agent or its organization. Accepting it again changes nothing."""
     async with deps.session_for(actor) as session:
-        seen = await contracts.get(session, contract_id)
+        found = await contracts.get(session, contract_id)
     permit(actor, Permission.ACCEPT)
-    if actor.org_id != seen.payee_org_id or actor.agent_id not in {None, seen.agent_id}:
+    if actor.org_id != found.payee_org_id or actor.agent_id not in {None, found.agent_id}:
         raise Forbidden("Only the agent of a contract, or its organization, may accept it.")
 
     async def accept() -> ContractView:
@@ -187,6 +233,6 @@ async def accept_contract(
             if judge_acceptance(row.accept_by, row.accepted_at, now):
                 await contracts.accept(session, row, by=actor.qualified(), at=now)
                 await audit.record(session, actor, "contract.accept", row.id, {"outside_listing": row.outside_listing})
-            return ContractView.of(row)
+            return ContractView.of(row, (await seen(session, actor, {row.id: row.org_id})).get(row.id))
 
     return await command.run(accept)

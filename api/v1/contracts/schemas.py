@@ -22,6 +22,7 @@ from api.fields import (
     example,
     period_text,
 )
+from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from domain.access import Actor
 from domain.contract import ContractStatus, status_of
 from domain.errors import Invalid
@@ -29,6 +30,7 @@ from domain.ids import SUFFIX
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from domain.reputation.levels import commission_rule
 from models.contract import Contract
+from models.metadata import ObjectMetadata
 from models.pricing import PricingQuote
 from runtime.settings import Settings
 from services.pricing import mismatch
@@ -47,7 +49,7 @@ class MilestoneBody(RequestModel):
     amount: Amount
 
 
-class ContractCreate(RequestModel):
+class ContractCreate(WithMetadata):
     """A contract to award. Periods, commission and dispute default come from the settings when left out."""
 
     model_config = example(
@@ -60,6 +62,8 @@ class ContractCreate(RequestModel):
         required_signatures=2,
         deliver_within="P7D",
         review_period="P3D",
+        external_id="order-6735",
+        metadata={"cost_centre": "reports"},
     )
 
     agent_id: AgentId
@@ -105,7 +109,13 @@ class ContractMilestoneView(ResponseModel):
     amount: str
 
 
-class ContractView(ResponseModel):
+class ContractUpdate(MetadataUpdate):
+    """What you have written on a contract; what is left out stays. The terms of a contract never change."""
+
+    model_config = example(external_id="order-6735", metadata={"cost_centre": "reports"})
+
+
+class ContractView(MetadataView):
     """A contract, with every term that applies to its escrow."""
 
     id: str
@@ -141,8 +151,8 @@ class ContractView(ResponseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, row: Contract) -> "ContractView":
-        """Show a row."""
+    def of(cls, row: Contract, own: ObjectMetadata | None) -> "ContractView":
+        """Show a row, and what the caller has written on it."""
         threshold = row.validation_threshold_e4
         return cls(
             id=row.id,
@@ -177,6 +187,7 @@ class ContractView(ResponseModel):
             accepted_by=row.accepted_by,
             quote_id=row.quote_id,
             created_at=row.created_at,
+            **shown(own),
         )
 
 

@@ -8,23 +8,29 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.approvals import two_operators
-from api.auth import require
+from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf
-from api.tenancy import known_organization
-from api.v1.credits.schemas import CreditLotView, GrantCreate, LotView
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.metadata import METADATA_FILTER, PreconditionDep, Target, seen, tagged, update
+from api.tenancy import known_organization, listed_organization
+from api.v1.credits.schemas import CreditLotView, GrantCreate, GrantUpdate, LotView
 from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.credits import GrantSource
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, Forbidden, NotFound
 from domain.lots import LotSource
+from domain.metadata import ExternalIdTaken
 from domain.money import CREDIT, parse_amount
+from models.metadata import ObjectMetadata
+from repositories import credit_lot as grants
 from repositories import lot as lots
+from repositories import metadata
 from repositories import organization as organizations
+from repositories.command import lock_command
 from services import credit_lot
 from services.credit_lot import ByHand
 
@@ -43,7 +49,7 @@ class _Granted(TypedDict):
     "/credits/grants",
     status_code=201,
     response_model=LotView,
-    responses=errors(NotFound, ApprovalRequired, (Conflict, "approval.same_operator")),
+    responses=errors(NotFound, ApprovalRequired, (Conflict, "approval.same_operator"), ExternalIdTaken),
 )
 async def grant_credits(
     body: GrantCreate,
@@ -80,10 +86,92 @@ async def grant_credits(
                 note=body.note,
                 command_id=command.command_id,
                 now=now,
+                own=body.own(),
             )
-            return LotView.of(lot)
+            return LotView.of(lot, await metadata.get(session, lot.id, lot.org_id))
 
     return await command.run(grant, status_code=201)
+
+
+_GRANTS = ListOf(
+    "grants",
+    LotView,
+    *(*CREATED, "organization_id", "min_amount", "max_amount", "q"),
+    order=["lot"],
+    currency=CREDIT,
+    has_metadata=True,
+)
+
+
+@router.get(
+    "/credits/grants",
+    response_model=Page[LotView],
+    responses=errors(NotFound) | CSV,
+    openapi_extra=METADATA_FILTER,
+    operation_id="grants.list",
+)
+async def list_grants(
+    deps: DepsDep,
+    asked: Annotated[Asked, _GRANTS.asked],
+    actor: Actor = require(Permission.READ),
+) -> Response:
+    """List grants of credits, newest first, as they were made; `GET /credits/lots` says what is left of them.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await grants.page(session, wanted, after=after, limit=limit)
+            own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
+        return items_of(found, lambda row: LotView.of(row, own.get(row.id)))
+
+    return await asked.answer(read)
+
+
+@router.get("/credits/grants/{grant_id}", response_model=LotView, responses=errors(NotFound), operation_id="grants.get")
+async def get_grant(grant_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> LotView:
+    """Read one grant of credits. The `ETag` is of what is written on it."""
+    async with deps.session_for(actor) as session:
+        row = await grants.get(session, grant_id)
+        permit(actor, Permission.READ)
+        own = (await seen(session, actor, {row.id: row.org_id})).get(row.id)
+    tagged(response, own)
+    return LotView.of(row, own)
+
+
+@router.patch(
+    "/credits/grants/{grant_id}",
+    response_model=LotView,
+    responses=errors(NotFound, Forbidden, ExternalIdTaken),
+    operation_id="grants.update",
+)
+async def update_grant(
+    grant_id: str,
+    body: GrantUpdate,
+    deps: DepsDep,
+    actor: ActorDep,
+    expected: PreconditionDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Change what is written on a grant of credits, as its organization or an operator."""
+    async with deps.session_for(actor) as session:
+        row = await grants.get(session, grant_id)
+    permit(actor, Permission.GRANT_CREDITS if actor.is_platform else Permission.MANAGE_BILLING)
+
+    async def show(own: ObjectMetadata | None) -> LotView:
+        return LotView.of(row, own)
+
+    # Rows of grants are never locked, because nothing of them changes.
+    target = Target(
+        noun="grant",
+        object_id=row.id,
+        org_id=row.org_id,
+        lock=lambda session: lock_command(session, row.id),
+        show=show,
+    )
+    return await update(deps, actor, command, expected, body, target)
 
 
 _LIST = ListOf(

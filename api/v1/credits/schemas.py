@@ -5,16 +5,18 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from api.fields import Amount, Moment, Note, OrganizationId, RequestModel, ResponseModel, example
+from api.fields import Amount, Moment, Note, OrganizationId, ResponseModel, example
+from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from domain.credits import GrantSource
 from domain.ids import transfer_id
 from domain.lots import LotSource
 from domain.money import CREDIT, format_amount
 from models.credit_lot import CreditLot
+from models.metadata import ObjectMetadata
 from repositories.lot import Lot
 
 
-class GrantCreate(RequestModel):
+class GrantCreate(WithMetadata):
     """A grant of credits to an organization."""
 
     model_config = example(
@@ -28,7 +30,13 @@ class GrantCreate(RequestModel):
     note: Note | None = None
 
 
-class LotView(ResponseModel):
+class GrantUpdate(MetadataUpdate):
+    """What is written on a grant; what is left out stays. The grant itself never changes."""
+
+    model_config = example(external_id="campaign-7-acme", metadata={"campaign": "7"})
+
+
+class LotView(MetadataView):
     """A granted lot of credits."""
 
     id: str
@@ -41,8 +49,8 @@ class LotView(ResponseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, row: CreditLot) -> "LotView":
-        """Show a row."""
+    def of(cls, row: CreditLot, own: ObjectMetadata | None) -> "LotView":
+        """Show a row, and what is written on it."""
         return cls(
             id=row.id,
             organization_id=row.org_id,
@@ -52,6 +60,7 @@ class LotView(ResponseModel):
             note=row.note,
             transfer_id=transfer_id(row.transfer_id),
             created_at=row.created_at,
+            **shown(own),
         )
 
 

@@ -18,6 +18,7 @@ from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
+from api.metadata import METADATA_FILTER, PreconditionDep, Target, own_of, seen, tagged, update
 from api.tenancy import listed_organization
 from api.v1.invoices import commands
 from api.v1.invoices.schemas import (
@@ -30,6 +31,7 @@ from api.v1.invoices.schemas import (
     InvoiceDetail,
     InvoiceEdit,
     InvoiceFinalize,
+    InvoiceUpdate,
     InvoiceView,
     collection_view,
     detail,
@@ -49,13 +51,16 @@ from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.invoice.collection import Collection, CollectionMethod
 from domain.invoice.dunning import ChargeUnderWay
 from domain.invoice.state import InvoiceStatus, WrongInvoiceState
+from domain.metadata import ExternalIdTaken
 from domain.money import parse_amount
 from domain.payment.terms import PaymentTerms, PurposeKind
 from models.document import StoredDocument
 from models.invoice import InvoiceRow
+from models.metadata import ObjectMetadata
 from repositories import credit_note as credit_notes
 from repositories import invoice as invoices
 from repositories import invoice_collection as collections
+from repositories import metadata
 from runtime import reach
 from services import credit_note, document, invoice, invoice_collection, invoice_end
 
@@ -64,6 +69,8 @@ router = APIRouter(tags=["invoices"])
 MovesMoney = Annotated[Command, idempotency(required=True)]
 Honoured = Annotated[Command, idempotency(required=False)]
 
+#: What a tenant's role needs to write on its invoices.
+_WRITING = Permission.MANAGE_BILLING
 #: Pages of numbers that are tried for one invoice.
 MOST_PAGES = 20
 
@@ -74,7 +81,9 @@ _E_INVOICE = errors(
 _PAYING = errors(NotFound, Forbidden, *INVOICED, *CREATING)
 
 
-@router.post("/billing/invoices", status_code=201, response_model=InvoiceView, responses=errors(NotFound))
+@router.post(
+    "/billing/invoices", status_code=201, response_model=InvoiceView, responses=errors(NotFound, ExternalIdTaken)
+)
 async def issue_invoice(
     body: InvoiceCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.OPERATE)
 ) -> Response:
@@ -96,12 +105,14 @@ async def issue_invoice(
                 "applies_credits": body.apply_credits,
                 "command_id": once.command_id,
                 "now": now,
+                "own": body.own(),
             }
             if body.draft:
-                return view(await invoice.draft(session, actor, entity=rules.entity, **terms), now)
+                drafted = await invoice.draft(session, actor, entity=rules.entity, **terms)
+                return view(drafted, now, await metadata.get(session, drafted.id, drafted.org_id))
             issued = await invoice.issue(session, actor, rules=rules, **terms)
             held = await _collected(deps, session, actor, once, issued, body.collection_method, now)
-            shown = view(issued, now)
+            shown = view(issued, now, await metadata.get(session, issued.id, issued.org_id))
         _start(deps, held)
         return shown
 
@@ -130,7 +141,7 @@ async def edit_invoice(invoice_id: str, body: InvoiceEdit, actor: ActorDep, deps
                 note=body.note,
                 now=now,
             )
-            return view(edited, now)
+            return view(edited, now, await metadata.get(session, edited.id, edited.org_id))
 
     return await once.run(act)
 
@@ -145,7 +156,8 @@ async def discard_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> In
     now = datetime.now(UTC)
     async with deps.session_for(actor) as session:
         await _seen(session, actor, invoice_id, Permission.OPERATE)
-        return view(await invoice.discard(session, actor, invoice_id, now), now)
+        row = await invoice.discard(session, actor, invoice_id, now)
+        return view(row, now, await metadata.get(session, row.id, row.org_id))
 
 
 @router.post(
@@ -181,7 +193,7 @@ async def finalize_invoice(
             async with deps.session_for(actor) as session:
                 done = await invoices.get(session, invoice_id)
         _start(deps, held)
-        return view(done, now)
+        return view(done, now, await own_of(deps, actor, done.id, done.org_id))
 
     return await once.run(act)
 
@@ -191,11 +203,17 @@ _LIST = ListOf(
     InvoiceView,
     *(*CREATED, "organization_id", *AMOUNT, "q"),
     order=["inv"],
+    has_metadata=True,
     status=InvoiceStatus,
 )
 
 
-@router.get("/billing/invoices", response_model=Page[InvoiceView], responses=errors(NotFound) | CSV)
+@router.get(
+    "/billing/invoices",
+    response_model=Page[InvoiceView],
+    responses=errors(NotFound) | CSV,
+    openapi_extra=METADATA_FILTER,
+)
 async def list_invoices(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
@@ -210,18 +228,48 @@ async def list_invoices(
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
             found = await invoices.page(session, wanted, after=after, limit=limit)
-            return items_of(found, lambda row: view(row, now))
+            own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
+            return items_of(found, lambda row: view(row, now, own.get(row.id)))
 
     return await asked.answer(read)
 
 
 @router.get("/billing/invoices/{invoice_id}", response_model=InvoiceDetail, responses=errors(NotFound))
-async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> InvoiceDetail:
+async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> InvoiceDetail:
     """Show an invoice and the amount that each payment has paid."""
     async with deps.session_for(actor) as session:
         row = await _seen(session, actor, invoice_id, Permission.READ)
         paid = list(await invoices.payments_of(session, row.id))
-        return detail(row, paid, await credit_notes.of_invoice(session, row.id), datetime.now(UTC))
+        own = (await seen(session, actor, {row.id: row.org_id})).get(row.id)
+        tagged(response, own)
+        return detail(row, paid, await credit_notes.of_invoice(session, row.id), datetime.now(UTC), own)
+
+
+@router.patch(
+    "/billing/invoices/{invoice_id}",
+    response_model=InvoiceView,
+    responses=errors(NotFound, Forbidden, ExternalIdTaken),
+    operation_id="invoices.update",
+)
+async def write_on_invoice(
+    invoice_id: str, body: InvoiceUpdate, actor: ActorDep, deps: DepsDep, expected: PreconditionDep, once: Honoured
+) -> Response:
+    """Change what is written on an invoice, as its organization or an operator."""
+    async with deps.session_for(actor) as session:
+        row = await _seen(session, actor, invoice_id, Permission.OPERATE if actor.is_platform else _WRITING)
+
+    async def show(own: ObjectMetadata | None) -> InvoiceView:
+        async with deps.session_for(actor) as session:
+            return view(await invoices.get(session, invoice_id), datetime.now(UTC), own)
+
+    target = Target(
+        noun="invoice",
+        object_id=row.id,
+        org_id=row.org_id,
+        lock=lambda session: metadata.lock(session, InvoiceRow, row.id),
+        show=show,
+    )
+    return await update(deps, actor, once, expected, body, target)
 
 
 @router.get("/billing/invoices/{invoice_id}/pdf", response_class=Response, responses=_DOCUMENT | PDF_RESPONSE)
@@ -520,7 +568,8 @@ async def _operated(
             await above(deps, actor, once, takes_two, invoice_id, total_minor, currency)
         now = datetime.now(UTC)
         async with deps.session_for(actor) as session:
-            shown = view(await effect(session, now), now)
+            changed = await effect(session, now)
+            shown = view(changed, now, await metadata.get(session, changed.id, changed.org_id))
             row = await collections.get(session, invoice_id)
             held = None if row is None else collections.state_of(row)
         _tell(deps, held)

@@ -18,6 +18,7 @@ from api.fields import (
     Share,
     example,
 )
+from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from domain.errors import Invalid
 from domain.ids import transfer_id
 from domain.invoice.collection import Collection, CollectionMethod, CollectionStatus, Pause
@@ -27,6 +28,7 @@ from domain.money import CREDIT, format_amount, format_ratio, parse_amount, pars
 from domain.tax.rates import format_rate
 from models.invoice import CreditNoteRow, InvoicePayment, InvoiceRow
 from models.invoice_collection import InvoiceCollectionEventRow
+from models.metadata import ObjectMetadata
 from repositories import invoice as invoices
 from repositories import invoice_line
 
@@ -88,7 +90,7 @@ class InvoiceEdit(RequestModel):
     note: Note | None = None
 
 
-class InvoiceCreate(RequestModel):
+class InvoiceCreate(WithMetadata):
     """An invoice to issue, or a draft of one. Finalised, its lines and its currency cannot be changed any more."""
 
     model_config = example(
@@ -97,6 +99,8 @@ class InvoiceCreate(RequestModel):
         lines=[{"description": "Support, October", "quantity": 2, "unit_amount": "125.00"}],
         note="PO 4711",
         due_in="P30D",
+        external_id="INV-2026-118",
+        metadata={"contract": "support"},
     )
 
     organization_id: OrganizationId
@@ -182,7 +186,13 @@ class TaxView(ResponseModel):
     amount: str
 
 
-class InvoiceView(ResponseModel):
+class InvoiceUpdate(MetadataUpdate):
+    """What is written on an invoice; what is left out stays. `PUT` replaces the lines of a draft."""
+
+    model_config = example(external_id="INV-2026-118", metadata={"contract": "support"})
+
+
+class InvoiceView(MetadataView):
     """An invoice. Amounts are decimal strings of its currency."""
 
     id: str
@@ -246,14 +256,15 @@ class InvoiceDetail(InvoiceView):
     credit_notes: list[CreditNoteView]
 
 
-def view(row: InvoiceRow, now: datetime) -> InvoiceView:
-    """Show an invoice to a client."""
+def view(row: InvoiceRow, now: datetime, written: ObjectMetadata | None) -> InvoiceView:
+    """Show an invoice to a client, and what is written on it."""
     standing = invoices.standing_of(row)
 
     def own(amount_minor: int) -> str:
         return format_amount(amount_minor, row.currency)
 
     return InvoiceView(
+        **shown(written),
         id=row.id,
         number=row.number,
         organization_id=row.org_id,
@@ -317,12 +328,20 @@ def _line(stored: Mapping[str, Any], own: Callable[[int], str]) -> InvoiceLineVi
     )
 
 
-def detail(row: InvoiceRow, paid: list[InvoicePayment], notes: Iterable[CreditNoteRow], now: datetime) -> InvoiceDetail:
+def detail(
+    row: InvoiceRow,
+    paid: list[InvoicePayment],
+    notes: Iterable[CreditNoteRow],
+    now: datetime,
+    written: ObjectMetadata | None,
+) -> InvoiceDetail:
     """Show an invoice with what each payment has paid of it, and what was taken back."""
-    shown = [
+    payments = [
         PaidView(payment_id=each.payment_id, amount=format_amount(each.amount_minor, row.currency)) for each in paid
     ]
-    return InvoiceDetail(**view(row, now).model_dump(), payments=shown, credit_notes=[note_view(n) for n in notes])
+    return InvoiceDetail(
+        **view(row, now, written).model_dump(), payments=payments, credit_notes=[note_view(n) for n in notes]
+    )
 
 
 def note_view(row: CreditNoteRow) -> CreditNoteView:

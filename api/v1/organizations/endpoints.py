@@ -76,14 +76,7 @@ async def create_organization(
                 await credit_lot.grant_signup_bonus(session, actor, org_id=row.id, amount_minor=bonus, now=now)
                 if body.referred_by is not None:
                     await referral.refer(session, row.id, body.referred_by, now=now)
-                await metadata.add(
-                    session,
-                    row.id,
-                    row.id,
-                    external_id=body.external_id,
-                    metadata=body.metadata,
-                    command_id=command.command_id,
-                )
+                await metadata.add(session, row.id, row.id, body.own(), command.command_id)
             own = await metadata.get(session, row.id, row.id)
         if is_new:
             begin_customer(deps, row.id, row.name)

@@ -17,6 +17,7 @@ from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.metadata import METADATA_FILTER, PreconditionDep, Tag, etag, required, seen
 from api.tenancy import acting_organization, known_organization, listed_organization
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
@@ -24,6 +25,7 @@ from api.v1.payments.terms import Terms
 from api.v1.projects.schemas import (
     LimitsView,
     ProjectCreate,
+    ProjectUpdate,
     ProjectView,
     SlotPurchase,
     SlotPurchaseView,
@@ -32,11 +34,14 @@ from api.v1.projects.schemas import (
 )
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
+from domain.metadata import ExternalIdTaken
 from domain.payment.terms import PaymentTerms
 from domain.project import LimitReached
+from repositories import metadata
 from repositories import organization as organizations
 from repositories import project as projects
 from services import project
+from services.metadata import Change, change
 from services.project import Order
 
 router = APIRouter(tags=["projects"])
@@ -45,7 +50,7 @@ MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 
-_CREATING = errors((Conflict, "project.exists"), LimitReached)
+_CREATING = errors((Conflict, "project.exists"), LimitReached, ExternalIdTaken)
 _COMMANDED = errors(NotFound, Forbidden)
 _DEPLOYING = errors(NotFound, Forbidden, LimitReached)
 
@@ -61,15 +66,18 @@ async def create_project(
         slug, name = body.named()
         async with deps.database.platform() as session:
             order = _order(deps, actor, org_id, once)
-            return ProjectView.of(await project.create(session, order, slug, name, body.deploy_type))
+            made = await project.create(session, order, slug, name, body.deploy_type, body.own())
+            return ProjectView.of(made, await metadata.get(session, made.id, org_id))
 
     return await once.run(act, status_code=201)
 
 
-_LIST = ListOf("projects", ProjectView, *CREATED, "organization_id", "q", order=["prj"])
+_LIST = ListOf("projects", ProjectView, *CREATED, "organization_id", "q", order=["prj"], has_metadata=True)
 
 
-@router.get("/projects", response_model=Page[ProjectView], responses=errors(NotFound) | CSV)
+@router.get(
+    "/projects", response_model=Page[ProjectView], responses=errors(NotFound) | CSV, openapi_extra=METADATA_FILTER
+)
 async def list_projects(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
@@ -83,9 +91,55 @@ async def list_projects(
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            return items_of(await projects.page(session, wanted, after=after, limit=limit), ProjectView.of)
+            found = await projects.page(session, wanted, after=after, limit=limit)
+            own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
+        return items_of(found, lambda row: ProjectView.of(row, own.get(row.id)))
 
     return await asked.answer(read)
+
+
+@router.get("/projects/{slug}", response_model=ProjectView, responses=errors(NotFound))
+async def get_project(
+    slug: str, deps: DepsDep, response: Response, actor: Actor = require(Permission.READ)
+) -> ProjectView:
+    """Read one project of your organization."""
+    if actor.org_id is None:
+        raise NotFound(projects.MISSING)
+    async with deps.session_for(actor) as session:
+        row = await projects.get(session, actor.org_id, slug)
+        response.headers.update(etag(row.version))
+        return ProjectView.of(row, await metadata.get(session, row.id, row.org_id))
+
+
+@router.patch("/projects/{slug}", response_model=ProjectView, responses=errors(NotFound, Forbidden, ExternalIdTaken))
+async def update_project(
+    slug: str, body: ProjectUpdate, deps: DepsDep, expected: PreconditionDep, once: MayRepeat, actor: ActorDep
+) -> Response:
+    """Change a project's name, and what is written on it.
+
+    `If-Match` says for which version; the answer has the new one as its `ETag`.
+    """
+    org_id = await _organization_of(deps, actor, slug)
+    match, tag = required(expected), Tag()
+
+    async def act() -> ProjectView:
+        async with deps.database.platform() as session:
+            await organizations.lock(session, org_id)
+            row = await projects.get(session, org_id, slug)
+            asked = Change(
+                noun="project",
+                object_id=row.id,
+                org_id=org_id,
+                expected=match,
+                written=body.written(),
+                columns={} if body.name is None else {"name": {"name": body.name}},
+                command_id=once.command_id,
+            )
+            changed = await change(session, actor, asked, row)
+            tag.version = changed.version
+            return ProjectView.of(row, changed.own)
+
+    return tag.on(await once.run(act))
 
 
 @router.post("/projects/{slug}/deploy", response_model=ProjectView, responses=_DEPLOYING)
@@ -95,7 +149,8 @@ async def deploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: Actor
 
     async def act() -> ProjectView:
         async with deps.database.platform() as session:
-            return ProjectView.of(await project.deploy(session, _order(deps, actor, org_id, once), slug))
+            row = await project.deploy(session, _order(deps, actor, org_id, once), slug)
+            return ProjectView.of(row, await metadata.get(session, row.id, org_id))
 
     return await once.run(act)
 
@@ -107,7 +162,8 @@ async def undeploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: Act
 
     async def act() -> ProjectView:
         async with deps.database.platform() as session:
-            return ProjectView.of(await project.undeploy(session, _order(deps, actor, org_id, once), slug))
+            row = await project.undeploy(session, _order(deps, actor, org_id, once), slug)
+            return ProjectView.of(row, await metadata.get(session, row.id, org_id))
 
     return await once.run(act)
 

@@ -5,21 +5,24 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Name, RequestModel, ResponseModel, example
+from api.fields import Name, ResponseModel, example
+from api.metadata import MetadataUpdate, MetadataView, WithMetadata
+from api.metadata import shown as written_on
 from api.v1.payments.schemas import MoneyView, PaymentCreate, PaymentOptions, PaymentView, money
 from domain.errors import Invalid
 from domain.payment.terms import PurposeKind
 from domain.project import MAX_SLOTS, MAX_SLUG, SLUG, DeployType, SlotPrice, Usage, slug_of
+from models.metadata import ObjectMetadata
 from models.project import Project
 
 #: What a project goes by in its address.
 Slug = Annotated[str, StringConstraints(pattern=f"^{SLUG.pattern}$", max_length=MAX_SLUG)]
 
 
-class ProjectCreate(RequestModel):
+class ProjectCreate(WithMetadata):
     """A new project. A slug that is left out is made from the name, and a name from the slug."""
 
-    model_config = example(name="Summaries", slug="summaries")
+    model_config = example(name="Summaries", slug="summaries", metadata={"repository": "summaries"})
 
     name: Name | None = None
     slug: Slug | None = Field(
@@ -40,7 +43,15 @@ class ProjectCreate(RequestModel):
         return self.slug or slug_of(name), name
 
 
-class ProjectView(ResponseModel):
+class ProjectUpdate(MetadataUpdate):
+    """What changes of a project; what is left out stays. Its slug does not change."""
+
+    model_config = example(name="Summaries of reports", external_id="project-7")
+
+    name: Name | None = None
+
+
+class ProjectView(MetadataView):
     """A project, and whether it is deployed."""
 
     id: str
@@ -55,8 +66,8 @@ class ProjectView(ResponseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, row: Project) -> "ProjectView":
-        """Show a row."""
+    def of(cls, row: Project, own: ObjectMetadata | None) -> "ProjectView":
+        """Show a row, and what is written on it."""
         return cls(
             id=row.id,
             organization_id=row.org_id,
@@ -68,6 +79,7 @@ class ProjectView(ResponseModel):
             deployed_at=row.deployed_at,
             occupies_slot=row.occupies_slot,
             created_at=row.created_at,
+            **written_on(own),
         )
 
 
