@@ -3,7 +3,8 @@
 import json
 import random
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -11,6 +12,7 @@ from commands.verify import verify
 from dev.year.market import Market
 from dev.year.story import next_leap_year
 from dev.year.world import World, running
+from domain import referral
 from domain.plan import DEFAULTS
 from tests.adversary.ring import Ring
 from tests.conftest import DatabaseUrls
@@ -18,6 +20,8 @@ from tests.support.seeds import RUN_SEED
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip, pytest.mark.timeout(300)]
 
+#: How long a payment has to stand before a referral is rewarded.
+WINDOW = timedelta(days=14)
 PAYING = (Ring.top_up, Ring.top_up, Ring.work, Ring.work, Ring.buy, Ring.use)
 
 
@@ -29,7 +33,12 @@ async def world(tmp_path_factory: pytest.TempPathFactory, module_database_urls: 
     database = (urls.owner, urls.tenant, urls.platform)
     plans = json.loads(DEFAULTS)
     next(plan for plan in plans if plan["name"] == "starter")["trial_days"] = 14
-    changes = {"BURSAR_PLANS": json.dumps(plans)}
+    changes = {
+        "BURSAR_PLANS": json.dumps(plans),
+        "BURSAR_REFERRAL_BONUS_REFERRER": "60",
+        "BURSAR_REFERRAL_BONUS_REFERRED": "40",
+        "BURSAR_CHARGEBACK_WINDOW": f"P{WINDOW.days}D",
+    }
     async with running(tmp_path_factory.mktemp("ring"), database, start, changes, job_days=400) as made:
         yield made
         report = await verify(made.books)
@@ -106,6 +115,29 @@ async def test_trying_plans_again_and_again_with_one_card_gains_nothing(ring: Ri
     assert codes == [None, *["subscription.trial_used"] * 2]
     await proved(ring)
     assert not ring.taken_out
+
+
+async def test_bringing_own_organizations_gains_nothing_and_would_without_the_cap_of_commission(
+    ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pitfall 43: who brings an organization of its own is granted no more than that one has brought in commission."""
+    await ring.form("Bring", payers=0)
+    referrer = await ring.market.organization("Bring referrer")
+    ring.payers.append(await ring.market.customer("Bring payer", "Europe/Berlin", "DE", referrer=referrer.org_id))
+    await ring.market.top_up(ring.payers[0], "200.00")
+    await ring.work()
+    await ring.rest(WINDOW.days + 2)
+
+    async def gain() -> int:
+        """Return the loss in cents, as if every credit that is left were worth its price."""
+        await ring.world.jobs(["referral-rewards"])
+        left = [await owner.get("/credits/balance") for owner in (referrer, ring.payers[0].owner)]
+        return await ring.loss() + sum(int(Decimal(each["available"]) * 10) for each in left)
+
+    assert await gain() <= 0, f"seed {RUN_SEED}"
+    monkeypatch.setattr(referral, "covers", lambda _earned, _price: 10**12)
+    await ring.rest(2)
+    assert await gain() > 0, "an attack that gains nothing without its defence proves nothing"
 
 
 async def test_whatever_a_ring_does_gains_nothing(ring: Ring) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,16 +19,20 @@ from domain import accounts
 from domain.accounts import Account
 from domain.credits import CreditPrice
 from domain.payable import HoldBack
+from domain.referral import ReferralStatus, Rewards
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
 from repositories import lot, marketplace_proof, organization_trait, spend, usage_charge
+from repositories.reputation import take
 from runtime.database import Database, driver_connection
+from services import referral
 from services.payable import shares_of
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.metering import event, import_prices, send, statuses
 from tests.api.paying import Written
 from tests.api.spending import balance, grant, limit
 from tests.conftest import DatabaseUrls
+from tests.repositories.test_reputation import about, fact
 from tests.support.proving import prove
 
 pytestmark = pytest.mark.db
@@ -188,6 +193,31 @@ async def test_own_related_retired_and_unlisted_agents_are_refused(
     assert good(await buyer.owner.get("/marketplace/library"))["data"] == [purchase]
     other = await made(new_tenant, buyer.owner.http)
     refused(await buy(other.owner, studio), 409, "marketplace.retired")
+
+
+async def test_pitfall_43_what_goes_round_between_related_organizations_counts_for_nothing(
+    studio: Tenant, buyer: Tenant, database: Database
+) -> None:
+    """Neither a sale, nor what was said of a job, nor a referral whose payment stands."""
+    now = datetime.now(UTC)
+    async with database.platform() as session:
+        await referral.refer(session, buyer.org_id, studio.org_id, now=now - timedelta(days=9))
+        for org_id in (studio.org_id, buyer.org_id):
+            await organization_trait.seen(session, org_id, TraitKind.CARD, f"ring of {studio.org_id}")
+    await offer(studio)
+    refused(await buy(buyer.owner, studio), 403, "marketplace.related")
+    job, said = replace(about(studio.agent_id, buyer.org_id), agent_org_id=studio.org_id), fact()
+    async with database.platform() as session:
+        await take(await driver_connection(session), job, [said])
+        rewards = Rewards(referrer_minor=ONE, referred_minor=ONE)
+        price = CreditPrice(price=Decimal("0.10"), currency="USD")
+        became = await referral.look(
+            session, buyer.org_id, rewards, price, window=timedelta(0), exempt=("*",), now=now + timedelta(days=1)
+        )
+        query = text("SELECT excluded FROM reputation_events WHERE id = :id")
+        excluded = await session.scalar(query, {"id": said.id})
+    assert (became, excluded) == (ReferralStatus.REFUSED, "related")
+    assert await balance(buyer.owner) == ("100.00", "0.00")
 
 
 async def test_refund_takes_access_and_shares_back_once(studio: Tenant, buyer: Tenant, operator: Caller) -> None:
