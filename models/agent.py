@@ -18,7 +18,7 @@ class Agent(Base):
     `{"review_period": {"most": 259200}}`, as `domain.contract.Bounds` names them; empty where it lists none.
     `category` is one of the platform's, by which leaderboards are asked for.
     `department_id` and `project_id` say for what its organization has it spend; only owners and admins set them.
-    `version` counts the changes, by a trigger.
+    `version` counts the changes, by a trigger. `retired_at` is set once: from then on nothing new begins with it.
     """
 
     __tablename__ = "agents"
@@ -26,6 +26,7 @@ class Agent(Base):
         CheckConstraint("visibility IN ('public', 'private')", name="visibility"),
         CheckConstraint("pricing_model IN ('free', 'monthly', 'one_time', 'usage')", name="pricing_model"),
         CheckConstraint("(price_minor IS NULL) = (price_currency IS NULL)", name="price"),
+        CheckConstraint("(retired_at IS NULL) = (retired_by IS NULL)", name="retired"),
         Index("ix_agents_org_id", "org_id", "id"),
         Index("ix_agents_public", "id", postgresql_where=text("visibility = 'public'")),
         Index("ix_agents_department_id", "department_id", postgresql_where=text("department_id IS NOT NULL")),
@@ -45,6 +46,8 @@ class Agent(Base):
     department_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
     project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
     version: Mapped[int] = mapped_column(server_default=text("1"))
+    retired_at: Mapped[datetime | None]
+    retired_by: Mapped[str | None]
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,8 +1,11 @@
 """Agents."""
 
-from sqlalchemy import literal_column, select
+from datetime import datetime
+
+from sqlalchemy import func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.agent import AgentRetired
 from domain.errors import NotFound
 from domain.ids import is_id
 from models.agent import Agent
@@ -56,6 +59,22 @@ async def lock(session: AsyncSession, agent_id: str) -> Agent:
     if found is None:
         raise NotFound(MISSING)
     return found
+
+
+async def refuse_retired(session: AsyncSession, agent_id: str) -> None:
+    """Keep an agent from being retired until the transaction ends, which begins something with it.
+
+    Raises:
+        AgentRetired: it is too late.
+    """
+    retired_at: datetime | None = await session.scalar(select(func.agent_retired_at(agent_id)))
+    if retired_at is not None:
+        raise retired(retired_at)
+
+
+def retired(at: datetime) -> AgentRetired:
+    """Return the refusal of what would begin with an agent."""
+    return AgentRetired("The agent was retired, and nothing new begins with it.", extra={"retired_at": at.isoformat()})
 
 
 async def categorise(session: AsyncSession, agent: Agent, category: str | None) -> None:

@@ -69,8 +69,11 @@ async def offer_agent(
     Raises:
         NotFound: there is no such agent.
         Invalid: the price goes not with the model or cannot be charged, or the agent is private.
+        AgentRetired: it was retired, and is sold no more.
     """
-    agent = await agents.get(session, agent_id)
+    agent = await agents.lock(session, agent_id)
+    if agent.retired_at is not None and wanted.status is OfferStatus.LISTED:
+        raise agents.retired(agent.retired_at)
     check_price(wanted.model, wanted.price_minor, wanted.currency, wanted.usage_prices)
     check_included(wanted.model, wanted.included_uses)
     if wanted.currency not in {None, CREDIT} and wanted.price_minor is not None:
@@ -126,6 +129,7 @@ async def buy(
     the refusal is on record then. Needs the platform's session.
 
     Raises:
+        AgentRetired: the agent was retired meanwhile.
         Conflict: `marketplace.retired`, or `marketplace.offer_changed`: it is not what the caller has seen.
         IdempotencyConflict: the command has bought another agent.
     """
@@ -144,6 +148,8 @@ async def buy(
         return Bought(purchase=known)
     if (await marketplace.get(session, offer.agent_id)).as_offer() != offer:
         raise changed()
+    if known is None:
+        await agents.refuse_retired(session, offer.agent_id)
     require_seen(offer, seen_minor, seen_prices)
     if known is not None and seen_prices is not None:
         if known.usage_prices != seen_prices:

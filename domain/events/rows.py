@@ -143,6 +143,11 @@ def _updated(noun: str, prefix: str, names: Sequence[str]) -> EventType:
 
 
 TYPES = (
+    EventType(
+        type="agent.retired",
+        sentence="The organization has retired an agent: nothing new begins with it.",
+        fields={"agent_id": an_id("agt", "The agent."), "retired_at": moment("When.")},
+    ),
     *(_updated(noun, prefix, names) for noun, (prefix, names) in CHANGEABLE.items()),
     *(
         EventType(

@@ -269,6 +269,7 @@ OBJECTS = {
     *((method, "/agents/{agent_id}") for method in ("GET", "PATCH")),
     *((method, "/agents/{agent_id}/attribution") for method in ("GET", "PUT")),
     ("PUT", "/agents/{agent_id}/category"),
+    ("POST", "/agents/{agent_id}/retire"),
     *((method, "/marketplace/agents/{agent_id}") for method in ("GET", "PUT")),
     ("POST", "/marketplace/agents/{agent_id}/purchase"),
     *(("POST", f"/marketplace/purchases/{{purchase_id}}/{path}") for path in ("refund", "cancel")),

@@ -140,6 +140,7 @@ FOUNDATION = {
     "/departments/{department_id}/close": {"post"},
     "/agents/{agent_id}/attribution": {"get", "put"},
     "/agents/{agent_id}/category": {"put"},
+    "/agents/{agent_id}/retire": {"post"},
     **{path: {"get"} for path in ("/marketplace/agents", "/marketplace/library", "/referrals")},
     "/marketplace/agents/{agent_id}": {"get", "put"},
     "/marketplace/agents/{agent_id}/purchase": {"post"},

@@ -1,5 +1,7 @@
 """Agents: created by their organization, public ones seen by every tenant."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -23,6 +25,7 @@ from repositories import agent as agents
 from repositories import audit, metadata
 from repositories import organization as organizations
 from runtime.identity import new_id
+from services import agent as service
 from services.metadata import Change, change
 
 router = APIRouter(tags=["agents"])
@@ -72,6 +75,7 @@ _LIST = ListOf(
     organization_id=Annotated[OrganizationId | None, Query(description="Only agents of this organization.")],
     visibility=Annotated[Visibility | None, Query(description="Only public or private ones.")],
     category=Annotated[SearchText | None, Query(description="Only of this category.")],
+    active=Annotated[bool, Query(description="Exclude retired agents.")],
 )
 
 
@@ -85,7 +89,9 @@ async def list_agents(
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    wanted = asked.wanted(asked.organization_id)
+    wanted = asked.wanted(asked.organization_id, without=["active"])
+    if asked.get("active"):
+        wanted = replace(wanted, equal={**wanted.equal, "retired_at": None})
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
@@ -152,6 +158,24 @@ async def update_agent(
             return AgentView.of(row, changed.own)
 
     return tag.on(await command.run(act))
+
+
+@router.post("/agents/{agent_id}/retire", response_model=AgentView, responses=errors(NotFound, Forbidden))
+async def retire_agent(
+    agent_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
+) -> Response:
+    """Retire an agent for good: no contract and no purchase of it begins any more, and what runs goes on.
+
+    Retiring it again gives the first answer.
+    """
+    await _owned(deps, actor, agent_id)
+
+    async def act() -> AgentView:
+        async with deps.database.platform() as session:
+            row = await service.retire(session, actor, agent_id, now=datetime.now(UTC))
+            return AgentView.of(row, await metadata.get(session, row.id, row.org_id))
+
+    return await command.run(act)
 
 
 @router.put("/agents/{agent_id}/category", response_model=AgentView, responses=errors(NotFound))

@@ -283,6 +283,9 @@ class AgentView(MetadataView):
         description="Bounds accepted automatically, by term; for other terms, the platform's defaults or better."
     )
     created_at: datetime
+    retired_at: datetime | None = Field(
+        description="Since when nothing new begins with it; null while it can be hired."
+    )
 
     @classmethod
     def of(cls, row: Agent, own: ObjectMetadata | None) -> "AgentView":
@@ -302,5 +305,6 @@ class AgentView(MetadataView):
             ),
             terms={name: _bounds_view(name, bounds) for name, bounds in sorted(row.terms.items())},
             created_at=row.created_at,
+            retired_at=row.retired_at,
             **shown(own),
         )

@@ -19,6 +19,7 @@ from api.tenancy import acting_organization, visible_organization
 from api.v1.contracts.bounds import outside_listing, require_within_floors
 from api.v1.contracts.schemas import ContractCreate, ContractUpdate, ContractView, asked_columns, contract_of, quoted
 from domain.access import Actor, Permission, Role
+from domain.agent import AgentRetired
 from domain.contract import ContractStatus, judge_acceptance
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.metadata import ExternalIdTaken
@@ -43,7 +44,13 @@ router = APIRouter(tags=["contracts"])
     status_code=201,
     response_model=ContractView,
     responses=errors(
-        NotFound, QuoteUsed, QuoteExpired, AboveLimit, (Invalid, "pricing.quote_mismatch"), ExternalIdTaken
+        NotFound,
+        QuoteUsed,
+        QuoteExpired,
+        AboveLimit,
+        AgentRetired,
+        (Invalid, "pricing.quote_mismatch"),
+        ExternalIdTaken,
     ),
 )
 async def create_contract(
@@ -88,6 +95,7 @@ async def create_contract(
             row, is_new = (made, False) if made else await contracts.add(session, contract, asked_columns(body))
             view = ContractView.of(row, await metadata.get(session, row.id, client_org_id))
             if is_new:
+                await agents.refuse_retired(session, agent.id)
                 refuse_large(ladder.level_of(rank), row.price_minor, row.currency)
                 if quote is not None:
                     await pricing.use_quote(session, quote, row)

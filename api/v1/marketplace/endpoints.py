@@ -32,6 +32,7 @@ from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.terms import Terms
 from contracts.payment import RefundPayment
 from domain.access import Actor, Permission
+from domain.agent import AgentRetired
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
 from domain.ids import is_id, refund_id_of
@@ -87,7 +88,7 @@ _REFUNDING = errors(
 @router.put(
     "/marketplace/agents/{agent_id}",
     response_model=OfferView,
-    responses=errors(NotFound, Forbidden, ApprovalRequired, (Conflict, "approval.same_operator")),
+    responses=errors(NotFound, Forbidden, ApprovalRequired, AgentRetired, (Conflict, "approval.same_operator")),
 )
 async def offer_agent(agent_id: str, body: OfferSet, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Offer an agent on the marketplace, change its offer, or retire it."""

@@ -22,10 +22,10 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_ORGANIZATION,
         {
             IDENTIFIER: "id org_id department_id project_id command_id",
-            CONTACT: "name created_by",
+            CONTACT: "name created_by retired_by",
             FREE_TEXT: "description",
             FINANCIAL: "price_minor price_currency",
-            TECHNICAL: "visibility pricing_model terms category version created_at",
+            TECHNICAL: "visibility pricing_model terms category version created_at retired_at",
         },
     ),
     "contracts": Place(

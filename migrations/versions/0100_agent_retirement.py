@@ -1,0 +1,29 @@
+"""Agents are retired.
+
+Revision ID: 0100_agent_retirement
+Revises: 0099_lists
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from migrations.scripts import run
+
+revision: str = "0100_agent_retirement"
+down_revision: str | None = "0099_lists"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+
+def upgrade() -> None:
+    op.add_column("agents", sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("agents", sa.Column("retired_by", sa.Text(), nullable=True))
+    op.create_check_constraint("retired", "agents", "(retired_at IS NULL) = (retired_by IS NULL)")
+    run("repositories/sql/agent_retirement.sql")
+
+
+def downgrade() -> None:
+    op.execute("DROP FUNCTION agent_retired_at(text)")
+    op.drop_constraint("retired", "agents")
+    op.drop_column("agents", "retired_by")
+    op.drop_column("agents", "retired_at")

@@ -1,0 +1,37 @@
+"""Retiring agents, by their organizations and by operators."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.events import Event
+from domain.marketplace.offer import OfferStatus
+from models.agent import Agent
+from repositories import agent as agents
+from repositories import audit, event, marketplace
+
+
+async def retire(session: AsyncSession, actor: Actor, agent_id: str, *, now: datetime) -> Agent:
+    """Have nothing new begin with an agent, and sell it no more; what runs goes on. Retiring it again changes nothing.
+
+    Whoever makes a contract or lists an offer holds the agent's lock meanwhile, so it is before or after. Needs the
+    platform's session.
+
+    Raises:
+        NotFound: there is no such agent.
+    """
+    row = await agents.lock(session, agent_id)
+    if row.retired_at is not None:
+        return row
+    row.retired_at, row.retired_by = now, actor.qualified()
+    offer = await marketplace.lock_offer(session, agent_id)
+    if offer is not None:
+        offer.status, offer.changed_by, offer.changed_at = OfferStatus.RETIRED.value, actor.qualified(), now
+    await session.flush()
+    await session.refresh(row)
+    await audit.record(session, actor, "agent.retire", row.id, {"name": row.name}, row.org_id)
+    await event.record(
+        session, [Event("agent.retired", row.org_id, row.id, {"agent_id": row.id, "retired_at": now.isoformat()})]
+    )
+    return row

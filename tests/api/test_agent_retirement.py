@@ -1,0 +1,85 @@
+"""Retiring an agent: nothing new begins with it, and what runs goes on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from domain.access import Actor, Role
+from domain.agent import AgentRetired
+from repositories import agent as agents
+from runtime.database import Database
+from services.agent import retire
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.escrowing import NOW, escrow_between
+from tests.support.locks import somebody_waits
+
+pytestmark = pytest.mark.db
+
+
+def contract(agent_id: str) -> dict[str, object]:
+    return {"agent_id": agent_id, "title": "Work", "price": "5.00", "currency": "CREDIT", "signatories": ["finance"]}
+
+
+async def test_retired_agent_is_not_hired_or_listed_and_the_answer_stays(
+    operator: Caller, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    seller, agent = await new_tenant(), ""
+    made = await seller.owner.post("/agents", {"name": "Old", "visibility": "public"})
+    agent, key = good(made, 201)["id"], new_key()
+    offer = {"model": "free", "summary": "Sums up."}
+    good(await seller.owner.ask("PUT", f"/marketplace/agents/{agent}", json=offer))
+    hired = good(await customer.owner.post("/contracts", contract(agent), key=key), 201)
+    first = good(await seller.owner.post(f"/agents/{agent}/retire", None))
+    assert first["retired_at"] is not None
+    assert good(await operator.post(f"/agents/{agent}/retire", None)) == first
+
+    refusal = refused(await customer.owner.post("/contracts", contract(agent)), 409, "agent.retired")
+    assert refusal["retired_at"][:19] == first["retired_at"][:19]
+    # The contract that was made before is what its key stands for, whatever became of the agent.
+    assert good(await customer.owner.post("/contracts", contract(agent), key=key), 201) == hired
+    refused(await seller.owner.ask("PUT", f"/marketplace/agents/{agent}", json=offer), 409, "agent.retired")
+    bought = await customer.owner.post(f"/marketplace/agents/{agent}/purchase", {}, key=new_key())
+    refused(bought, 409, "marketplace.retired")
+
+    whose = f"/agents?organization_id={seller.org_id}"
+    assert agent in {row["id"] for row in good(await seller.owner.get(whose))["data"]}
+    assert agent not in {row["id"] for row in good(await seller.owner.get(f"{whose}&active=true"))["data"]}
+    entries = good(await seller.owner.get(f"/audit?target={agent}&action=agent.retire"))["data"]
+    (event,) = good(await seller.owner.get(f"/events?type=agent.retired&subject={agent}"))["data"]
+    assert len(entries) == 1
+    assert event["data"]["agent_id"] == agent
+
+
+async def test_only_who_manages_agents_retires_them(customer: Tenant, stranger: Tenant) -> None:
+    agent = good(await customer.owner.post("/agents", {"name": "Mine", "visibility": "public"}), 201)["id"]
+    refused(await stranger.owner.post(f"/agents/{agent}/retire", None), 404, "not_found")
+    refused(await customer.auditor.post(f"/agents/{agent}/retire", None), 403, "auth.forbidden")
+
+
+async def test_escrow_of_an_agent_that_retires_goes_on(
+    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    payer, payee = await new_tenant(), await new_tenant()
+    made = await escrow_between(operator, database, payer, payee)
+    shown = good(await payer.owner.get(f"/escrows/{made}"))
+    good(await payee.owner.post(f"/agents/{shown['payee_agent_id']}/retire", None))
+    assert good(await payer.owner.get(f"/escrows/{made}"))["status"] == shown["status"] == "open"
+
+
+async def test_agent_waits_for_the_contract_that_is_being_made(database: Database, customer: Tenant) -> None:
+    actor = Actor(principal="procurement", role=Role.OWNER, org_id=customer.org_id)
+
+    async def ending() -> None:
+        async with database.platform() as session:
+            await retire(session, actor, customer.agent_id, now=NOW)
+
+    async with database.tenant(customer.org_id) as session:
+        await agents.refuse_retired(session, customer.agent_id)
+        task = asyncio.create_task(ending())
+        await somebody_waits(database)
+        assert not task.done()
+    await task
+    async with database.tenant(customer.org_id) as session:
+        with pytest.raises(AgentRetired):
+            await agents.refuse_retired(session, customer.agent_id)
