@@ -19,6 +19,7 @@ from api.background import Background
 from api.body import StrictRoute
 from api.charges import Charges
 from api.codec import codec_router
+from api.cors import Cors
 from api.costs import CostBook
 from api.deps import Deps
 from api.keyring import KeyRing
@@ -127,6 +128,8 @@ def create_app(
     app.include_router(codec_router(settings, current_actor))
     errors.install(app)
     openapi.install(app, settings.public_url or "/")
+    if settings.allowed_origins:
+        app.add_middleware(Cors, origins=settings.allowed_origins)
     app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, metrics=deps.metrics)
     return app
 
@@ -170,9 +173,9 @@ def _dependencies(
         background=Background(),
         announcements=announcements,
         keyring=KeyRing(pool, engines, announcements),
-        limiter=Limiter(settings.rate_limit, counts),
-        organization_limiter=Limiter(settings.organization_rate_limit, counts),
-        address_limiter=Limiter(settings.rate_limit, counts),
+        limiter=Limiter(settings.rate_limit, counts, "key"),
+        organization_limiter=Limiter(settings.organization_rate_limit, counts, "organization"),
+        address_limiter=Limiter(settings.rate_limit, counts, "address"),
         temporal=temporal,
         metrics=ApiMetrics(),
         providers=providers,

@@ -59,6 +59,7 @@ async def _authenticate(request: Request) -> Actor:
         return known[1]
     deps: Deps = await get_deps(request)
     address = _client_address(request)
+    limits = request.scope["state"]["limits"] = [(deps.address_limiter, f"address/{address}")]
     if not token or scheme.lower() != "bearer":
         await deps.address_limiter.hit(f"address/{address}")
         raise Unauthenticated("Send an API key: Authorization: Bearer bsk_….", code="auth.missing")
@@ -67,11 +68,14 @@ async def _authenticate(request: Request) -> Actor:
         identity = await _look_up(deps, token, f"address/{address}")
     # An agent has one share, however many keys it has: it makes its own second one.
     caller = identity.agent_id or identity.key_id
+    limits[:] = [(deps.limiter, caller)]
     if not deps.limiter.try_fast(caller):
         await deps.limiter.hit(caller)
     org_id = identity.org_id
-    if org_id is not None and not deps.organization_limiter.try_fast(org_id):
-        await deps.organization_limiter.hit(org_id)
+    if org_id is not None:
+        limits.append((deps.organization_limiter, org_id))
+        if not deps.organization_limiter.try_fast(org_id):
+            await deps.organization_limiter.hit(org_id)
     actor = Actor(
         principal=identity.principal,
         role=identity.role,

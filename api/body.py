@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from api.auth import current_actor
 from api.card_numbers import refuse_in_body
+from api.deprecation import ALIASES_SINCE, deprecation
 from api.deps import get_deps
 from api.errors import Malformed, UnsupportedMediaType
 from api.fields import ResponseModel
@@ -238,8 +239,16 @@ class StrictRoute(APIRoute):
         known = dict(query_names(self.dependant))
         directly = self._directly(handler) if getattr(self.endpoint, "called_directly", False) else handler
         plainly: Plainly | None = getattr(self.endpoint, "answered_plainly", None)
+        is_alias = bool(self.deprecated)
 
         async def handle(request: Request) -> Response:
+            answer = await answered(request)
+            if is_alias:
+                settings = (await get_deps(request)).settings
+                answer.headers.update(deprecation(ALIASES_SINCE, settings.aliases_sunset))
+            return answer
+
+        async def answered(request: Request) -> Response:
             if asks_for_key:
                 # Nothing is said about a request before its sender is known.
                 await current_actor(request)

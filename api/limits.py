@@ -8,6 +8,10 @@ requests from it in small slices and spends a slice from its own memory, so that
 limit is never passed, and a slice that was not used up when the window ends is lost. A limit of fewer than 200 has
 slices of one and is exact.
 
+Each limit is a policy of the header `RateLimit-Policy`, and `RateLimit` says what is left of it and for how long
+(draft-ietf-httpapi-ratelimit-headers-11). What is left is what the store said with the last slice, less what was spent
+of it since: other processes may have taken more.
+
 When the store does not answer, requests pass: a limiter that is down must not stop payments. The process says so in
 its log and asks the store again after some seconds.
 """
@@ -34,6 +38,8 @@ MAX_SLICES = 20_000
 class _Slice:
     left: int
     until: float
+    #: What the store had left in the window, once this slice was taken.
+    beyond: int = 0
 
 
 def _slice_size(amount: int) -> int:
@@ -51,8 +57,11 @@ def storage_at(uri: str) -> Storage:
 class Limiter:
     """Counts requests by name against one limit."""
 
-    def __init__(self, limit: str, storage: Storage) -> None:
-        """Take a limit such as `6000/minute` and the store."""
+    def __init__(self, limit: str, storage: Storage, policy: str = "default") -> None:
+        """Take a limit such as `6000/minute`, the store, and the name of the policy in headers."""
+        self._name = policy
+        #: The policy, as `RateLimit-Policy` has it.
+        self.policy = f'"{policy}";q={parse(limit).amount};w={parse(limit).get_expiry()}'
         self._item: RateLimitItem = parse(limit)
         self._window = FixedWindowRateLimiter(storage)
         self._size = _slice_size(self._item.amount)
@@ -91,7 +100,7 @@ class Limiter:
             return
         try:
             granted = await self._window.hit(self._item, name, cost=self._size)
-            resets_at = (await self._window.get_window_stats(self._item, name)).reset_time
+            resets_at, beyond = await self._window.get_window_stats(self._item, name)
         except Exception as exc:
             # Whatever the store's client raises: it is one of five libraries.
             self._silent_until = now + STORE_PAUSE_SECONDS
@@ -105,7 +114,14 @@ class Limiter:
         # Two requests may take a slice at once: what is left of the other one is kept.
         held = self._slices.get(name)
         rest = held.left if held is not None and held.left > 0 and held.until > now else 0
-        self._slices[name] = _Slice(rest + self._size - 1, resets_at)
+        self._slices[name] = _Slice(rest + self._size - 1, resets_at, beyond)
+
+    def left(self, name: str) -> str:
+        """Return what is left of the limit, as `RateLimit` has it; all of it where nothing is known."""
+        held, now = self._slices.get(name), time.time()
+        if held is None or held.until <= now:
+            return f'"{self._name}";r={self._item.amount}'
+        return f'"{self._name}";r={max(0, held.left) + held.beyond};t={math.ceil(held.until - now)}'
 
     def _refusal(self, seconds: float) -> RateLimited:
         retry_after = max(1, math.ceil(seconds))

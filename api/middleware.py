@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import re
 import time
+from collections.abc import Sequence
 
 import structlog
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.card_numbers import refuse_in_address
 from api.errors import TooLarge, failed, logged_path, problem
+from api.limits import Limiter
 from domain.privacy.card_numbers import found
 from runtime.identity import new_id
 from runtime.metrics import ApiMetrics, route_template
@@ -58,7 +60,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), id_header]
+                message["headers"] = [*message.get("headers", ()), id_header, *_limits(state.get("limits", ()))]
             await send(message)
 
         try:
@@ -123,6 +125,16 @@ class Edge:
                 status=status,
                 ms=round(seconds * 1000, 2),
             )
+
+
+def _limits(counted: Sequence[tuple[Limiter, str]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers of the limits that a request counted against; none where there were none."""
+    if not counted:
+        return []
+    return [
+        (b"ratelimit-policy", ", ".join(limiter.policy for limiter, _ in counted).encode()),
+        (b"ratelimit", ", ".join(limiter.left(name) for limiter, name in counted).encode()),
+    ]
 
 
 async def _read_on(receive: Receive, limit: int) -> None:

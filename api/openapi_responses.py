@@ -52,6 +52,26 @@ _HEADERS: dict[str, Json] = {
         "schema": {"type": "integer", "minimum": 0},
         "example": 1,
     },
+    "RateLimit-Policy": {
+        "description": "The limits that the request counted against (draft-ietf-httpapi-ratelimit-headers-11).",
+        "schema": {"type": "string"},
+        "example": '"key";q=6000;w=60, "organization";q=12000;w=60',
+    },
+    "RateLimit": {
+        "description": "What is left of each limit, and for how many seconds.",
+        "schema": {"type": "string"},
+        "example": '"key";r=5987;t=42, "organization";r=11950;t=42',
+    },
+    "Deprecation": {
+        "description": "Since when this path is deprecated (RFC 9745); use the operation's first path.",
+        "schema": {"type": "string"},
+        "example": "@1795305600",
+    },
+    "Sunset": {
+        "description": "When this path ends, if that is set (RFC 8594).",
+        "schema": {"type": "string"},
+        "example": "Fri, 01 Jan 2027 00:00:00 GMT",
+    },
     "WWW-Authenticate": {
         "description": "How to authenticate.",
         "schema": {"type": "string"},
@@ -86,6 +106,10 @@ def complete(document: Json) -> None:
         for operation in methods.values():
             for status, response in operation["responses"].items():
                 names = _headers_of(status, response)
+                if operation.get("security") or status == "429":
+                    names += ["RateLimit-Policy", "RateLimit"]
+                if operation.get("deprecated") and status.startswith("2"):
+                    names += ["Deprecation", "Sunset"]
                 if status.startswith("2"):
                     names += ["ETag"] * conditional + ["Idempotent-Replayed"] * _takes(operation, _KEY)
                 response.setdefault("headers", {}).update({name: _ref("headers", name) for name in names})

@@ -1,7 +1,7 @@
 """Settings of the processes: databases, Temporal, addresses, limits and logs."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +13,13 @@ from runtime.settings.part import Part
 
 #: How TLS is spoken to PostgreSQL, by the names of libpq.
 SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
+
+
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
 class ProcessSettings(Part):
@@ -53,6 +60,8 @@ class ProcessSettings(Part):
     rate_limit: str = "6000/minute"
     organization_rate_limit: str = "12000/minute"
     rate_limit_storage: str = Field(default="async+memory://", repr=False)
+    cors_origins: str | None = None
+    aliases_sunset: date | None = None
     api_keys_per_organization: int = Field(default=100, ge=2)
     command_timeout: timedelta = timedelta(seconds=20)
     idempotency_lease: timedelta = timedelta(seconds=5)
@@ -64,6 +73,11 @@ class ProcessSettings(Part):
 
     #: What Temporal's own environment says of the connection beside address, namespace and key; not shown, not dumped.
     _temporal_options: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """Return the origins of pages that may call the API from a browser."""
+        return _listed(self.cors_origins)
 
     @property
     def temporal_options(self) -> dict[str, Any]:
@@ -143,6 +157,16 @@ class ProcessSettings(Part):
 
         encryption_codec(keys)
         return keys
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, text: str | None) -> str | None:
+        for origin in _listed(text):
+            if _ORIGIN.fullmatch(origin) is None:
+                raise ValueError(
+                    f"{origin} is not an exact origin such as https://console.example.com; * would allow every page."
+                )
+        return text
 
     @field_validator("rate_limit", "organization_rate_limit")
     @classmethod

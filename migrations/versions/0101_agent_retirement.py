@@ -1,7 +1,7 @@
 """Agents are retired.
 
-Revision ID: 0100_agent_retirement
-Revises: 0099_lists
+Revision ID: 0101_agent_retirement
+Revises: 0100_events_with_external_ids
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from migrations.scripts import run
 
-revision: str = "0100_agent_retirement"
-down_revision: str | None = "0099_lists"
+revision: str = "0101_agent_retirement"
+down_revision: str | None = "0100_events_with_external_ids"
 branch_labels: str | None = None
 depends_on: str | None = None
 
