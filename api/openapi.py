@@ -31,6 +31,7 @@ TAGS: dict[str, str] = {
     "escrows": "Money of a contract that is held until the work is released, refunded, split or cancelled.",
     "billing": "What an organization has, and every movement of it.",
     "credits": "Granting, holding and using credits.",
+    "grants": "Credits that were granted, with ids and metadata of your own.",
     "costs": "What an action costs in credits.",
     "auto_topups": "Credits that are bought by themselves when few are left.",
     "spend_controls": "Limits of spending in a window of time: by organization, department, project, agent or key.",

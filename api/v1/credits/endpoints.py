@@ -108,6 +108,7 @@ _GRANTS = ListOf(
     response_model=Page[LotView],
     responses=errors(NotFound) | CSV,
     openapi_extra=METADATA_FILTER,
+    tags=["grants"],
     operation_id="grants.list",
 )
 async def list_grants(
@@ -130,7 +131,13 @@ async def list_grants(
     return await asked.answer(read)
 
 
-@router.get("/credits/grants/{grant_id}", response_model=LotView, responses=errors(NotFound), operation_id="grants.get")
+@router.get(
+    "/credits/grants/{grant_id}",
+    response_model=LotView,
+    responses=errors(NotFound),
+    tags=["grants"],
+    operation_id="grants.get",
+)
 async def get_grant(grant_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> LotView:
     """Read one grant of credits. The `ETag` is of what is written on it."""
     async with deps.session_for(actor) as session:
@@ -145,6 +152,7 @@ async def get_grant(grant_id: str, deps: DepsDep, actor: ActorDep, response: Res
     "/credits/grants/{grant_id}",
     response_model=LotView,
     responses=errors(NotFound, Forbidden, ExternalIdTaken),
+    tags=["grants"],
     operation_id="grants.update",
 )
 async def update_grant(
