@@ -19,7 +19,7 @@ from domain.events import Event
 from domain.ids import escrow_workflow_id
 from ledger.invariants import Invariant
 from models.escrow import EscrowEventRow, EscrowParty, EscrowRow
-from repositories import alert, escrow_notice
+from repositories import alert, escrow_notice, metadata
 from repositories import event as outbox
 from repositories.listing import Found, Listing, Part, Position, Wanted, each
 
@@ -200,16 +200,19 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
 
     `org_id` finds those that it pays, is paid by or signs for; a tenant's session names its own.
     """
+    own = metadata.narrowed(EscrowRow.id, "esc", wanted.org_id, wanted.written)
     if "contract_id" in wanted.equal:
-        part: Part = (EscrowRow.contract_id == wanted.equal["contract_id"],)
+        part: Part = (EscrowRow.contract_id == wanted.equal["contract_id"], *own)
         if wanted.org_id is not None:
             of_party = select(EscrowParty.escrow_id).where(EscrowParty.org_id == wanted.org_id)
             part = (*part, EscrowRow.id.in_(of_party))
         part = (*part, *(() if not wanted.statuses else (EscrowRow.status.in_(wanted.statuses),)))
         return await _LIST.page(session, wanted, [part], after=after, limit=limit, served=["contract_id"])
     if wanted.org_id is None:
-        return await _LIST.page(session, wanted, each(EscrowRow.status, wanted.statuses), after=after, limit=limit)
-    parts = [(EscrowParty.org_id == wanted.org_id, *part) for part in each(EscrowParty.status, wanted.statuses)]
+        parts = [(*part, *own) for part in each(EscrowRow.status, wanted.statuses)]
+        return await _LIST.page(session, wanted, parts, after=after, limit=limit)
+    own = metadata.narrowed(EscrowParty.escrow_id, "esc", wanted.org_id, wanted.written)
+    parts = [(EscrowParty.org_id == wanted.org_id, *part, *own) for part in each(EscrowParty.status, wanted.statuses)]
     return await _LIST.page(session, wanted, parts, after=after, limit=limit, keys=EscrowParty.escrow_id)
 
 

@@ -18,6 +18,7 @@ from domain.payment.fulfilment import wake_at
 from domain.payment.state import AWAITING, Booked, Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms, PurposeKind
 from models.payment import PaymentBalanceTransaction, PaymentEventRow, PaymentRow
+from repositories import metadata
 from repositories.listing import Found, Listing, Part, Position, Wanted
 from repositories.together import Writes
 
@@ -212,6 +213,7 @@ _LIST = Listing(of=PaymentRow, order=[PaymentRow.id], prefix="pay", amount="amou
 async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[PaymentRow]:
     """Return a page of the payments that the session may see, newest first."""
     whose: Part = () if wanted.org_id is None else (PaymentRow.org_id == wanted.org_id,)
+    whose = (*whose, *metadata.narrowed(PaymentRow.id, "pay", wanted.org_id, wanted.written))
     parts, purpose = [whose], wanted.equal.get("purpose")
     if wanted.statuses or purpose is not None:
         parts = [

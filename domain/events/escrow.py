@@ -2,7 +2,7 @@
 
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.state import Escrow, EscrowStatus
-from domain.events import JSON, Event, EventType, amount, an_id, asset, moment, number, time_of, word
+from domain.events import JSON, Event, EventType, amount, an_id, asset, external_id, moment, number, time_of, word
 from domain.money import format_amount, format_ratio
 
 S = EscrowStatus
@@ -10,6 +10,7 @@ _ROLES = ("payer", "payee", "signatory")
 
 _FIELDS = {
     "escrow_id": an_id("esc", "The escrow."),
+    "external_id": external_id(),
     "contract_id": an_id("ctr", "Its contract."),
     "agent_id": an_id("agt", "The agent that is paid."),
     "role": word("What the organization is to the escrow.", _ROLES),
@@ -99,6 +100,7 @@ def facts(before: Escrow | None, event: str, after: Escrow) -> list[Event]:
     score, deadline = after.validation_score_e4, next_deadline(after)
     told: dict[str, JSON] = {
         "escrow_id": terms.escrow_id,
+        "external_id": None,
         "contract_id": terms.contract_id,
         "agent_id": terms.agent_id,
         "status": after.status.value,

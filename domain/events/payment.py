@@ -1,6 +1,6 @@
 """Events of payments: each state of a payment, of its refunds and of its chargebacks."""
 
-from domain.events import JSON, Event, EventType, amount, an_id, asset, code, moment, time_of, word
+from domain.events import JSON, Event, EventType, amount, an_id, asset, code, external_id, moment, time_of, word
 from domain.money import format_amount
 from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import Dispute, Payment, PaymentStatus, Refund, RefundState
@@ -10,6 +10,7 @@ P, R, D = PaymentStatus, RefundState, DisputeStatus
 
 _PAYMENT = {
     "payment_id": an_id("pay", "The payment."),
+    "external_id": external_id(),
     "provider": code("Who takes the money.", "stripe"),
     "status": word("Where the payment stands.", P),
     "purpose": word("What it is for.", PurposeKind),
@@ -138,6 +139,7 @@ def _payment(payment: Payment) -> dict[str, JSON]:
     purpose = terms.purpose
     return {
         "payment_id": terms.payment_id,
+        "external_id": None,
         "provider": terms.provider,
         "status": payment.status.value,
         "purpose": purpose.kind.value,

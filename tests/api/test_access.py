@@ -257,6 +257,7 @@ OBJECTS = {
     *((method, "/projects/{slug}") for method in ("GET", "PATCH")),
     *((method, "/credits/grants/{grant_id}") for method in ("GET", "PATCH")),
     ("PATCH", "/contracts/{contract_id}"),
+    ("PATCH", "/payments/{payment_id}"),
     ("PATCH", "/billing/invoices/{invoice_id}"),
     ("POST", "/projects/{slug}/deploy"),
     ("DELETE", "/projects/{slug}/deploy"),

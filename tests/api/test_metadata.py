@@ -16,6 +16,9 @@ from repositories.listing import newest
 from repositories.metadata import narrowed
 from runtime.database import Database
 from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
+from tests.api.escrowing import escrow_between
+from tests.api.paying import Written as Kept
+from tests.api.paying import intents
 
 pytestmark = pytest.mark.db
 
@@ -330,3 +333,51 @@ async def test_making_again_finds_what_was_made(tenant: Tenant, database: Databa
         await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
     again = good(await tenant.owner.post("/contracts", body, key=key), 201)
     assert again == {**first, "metadata": {**first["metadata"], "more": "1"}}
+
+
+async def test_each_party_of_an_escrow_has_its_own(
+    new_tenant: Callable[..., Awaitable[Tenant]], operator: Caller, database: Database
+) -> None:
+    payer, payee = await new_tenant("owner"), await new_tenant("owner", "agent")
+    there = f"/escrows/{await escrow_between(operator, database, payer, payee)}"
+    first, second = own(), own()
+    for tenant, wanted in ((payer, first), (payee, second)):
+        read = await tenant.owner.get(there)
+        assert (good(read)["external_id"], read.headers["etag"]) == (None, '"1"')
+        assert good(await patch(tenant.owner, there, wanted, 1))["metadata"] == wanted["metadata"]
+        refused(await patch(tenant.owner, there, wanted, 1), 412, "precondition.failed")
+    refused(await patch(payee.agent, there, {"metadata": {}}, "*"), 403, "auth.forbidden")
+    for tenant, mine, others in ((payer, first, second), (payee, second, first)):
+        (shown,) = good(await tenant.owner.get("/escrows", params={"external_id": mine["external_id"]}))["data"]
+        assert {name: shown[name] for name in mine} == mine
+        assert len(await found(tenant.owner, "/escrows", **{"metadata[order]": mine["metadata"]["order"]})) == 1
+        for query in ({"external_id": others["external_id"]}, {"metadata[order]": others["metadata"]["order"]}):
+            assert await found(tenant.owner, "/escrows", **query) == []
+        assert others["external_id"] not in (await tenant.owner.get("/events?limit=200")).text
+    assert good(await operator.get(there))["metadata"] == first["metadata"]
+
+
+async def test_payment_keeps_them(customer: Tenant, database: Database) -> None:
+    there = f"/payments/{(await Kept(database, customer.org_id).begin()).terms.payment_id}"
+    wanted = own()
+    assert good(await patch(customer.finance, there, wanted, 1))["metadata"] == wanted["metadata"]
+    assert good(await customer.owner.get(there))["external_id"] == wanted["external_id"]
+    assert f"/payments/{(await found(customer.owner, '/payments', external_id=wanted['external_id']))[0]}" == there
+    refused(await patch(customer.auditor, there, {"metadata": {}}, "*"), 403, "auth.forbidden")
+
+
+async def test_payment_that_is_asked_for_has_them_before_it_is_there(customer: Tenant, database: Database) -> None:
+    wanted, key = own(), new_key()
+    body = {"amount": "25.00", "currency": "USD", "purpose": "balance", **wanted}
+    for _ in range(2):
+        # No run answers here. What is written stands before one begins, and asking again writes nothing else.
+        refused(await customer.owner.post("/payments", body, key=key), 503, "service.unavailable")
+    query = "SELECT object_id, metadata FROM object_metadata WHERE org_id = :org AND external_id = :id"
+    async with database.platform() as session:
+        ((payment_id, pairs),) = await session.execute(
+            text(query), {"org": customer.org_id, "id": wanted["external_id"]}
+        )
+    assert [each["payment_id"] for each in await intents(database, customer.org_id)] == [payment_id]
+    assert pairs == wanted["metadata"]
+    taken = await customer.owner.post("/payments", body, key=new_key())
+    assert refused(taken, 409, "external_id.taken")["id"] == payment_id

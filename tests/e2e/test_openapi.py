@@ -48,7 +48,7 @@ FOUNDATION = {
     "/contracts/{contract_id}/acceptance": {"post"},
     "/payments/escrow/create": {"post"},
     "/escrows": {"post", "get"},
-    "/escrows/{escrow_id}": {"get"},
+    "/escrows/{escrow_id}": {"get", "patch"},
     "/escrows/{escrow_id}/timeline": {"get"},
     **{
         f"/escrows/{{escrow_id}}/{path}": {"post"}
@@ -66,7 +66,8 @@ FOUNDATION = {
     "/credits/spends/{spend_id}": {"get"},
     "/credits/spends/{spend_id}/refunds": {"post", "get"},
     **{path: {"post", "get"} for path in ("/payments", "/payments/{payment_id}/refunds")},
-    **{path: {"get"} for path in ("/billing/payments", "/payments/{payment_id}", "/payments/{payment_id}/timeline")},
+    **{path: {"get"} for path in ("/billing/payments", "/payments/{payment_id}/timeline")},
+    "/payments/{payment_id}": {"get", "patch"},
     **{
         path: {"post"}
         for path in (

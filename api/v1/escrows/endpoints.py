@@ -16,6 +16,7 @@ from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
+from api.metadata import METADATA_FILTER, PreconditionDep, Target, own_of, seen, tagged, update
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, number_cursor, number_page
 from api.tenancy import visible_organization
 from api.v1.escrows import commands
@@ -24,6 +25,7 @@ from api.v1.escrows.schemas import (
     Cancel,
     CreateEscrow,
     Deliver,
+    EscrowUpdate,
     EscrowView,
     Evidence,
     Fund,
@@ -58,14 +60,19 @@ from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFo
 from domain.escrow.commands import CREDITS
 from domain.escrow.state import Escrow, EscrowStatus, as_signatory, is_payer
 from domain.ids import escrow_id_of, is_id
+from domain.metadata import ExternalIdTaken
 from domain.money import parse_amount, parse_ratio
 from domain.payment.fulfilment import NotPaid
 from domain.payment.purposes.escrow import require_fundable
 from domain.payment.terms import PaymentTerms, PurposeKind
 from domain.reputation.levels import ExposureLimit
 from models.contract import Contract
+from models.escrow import EscrowRow
+from models.metadata import ObjectMetadata
 from repositories import contract as contracts
 from repositories import escrow as escrows
+from repositories import metadata
+from repositories.command import lock_command
 from services.level import refuse_exposure
 
 router = APIRouter(tags=["escrows"])
@@ -79,7 +86,14 @@ MAX_DELIVERIES = 100
 MAX_PARTIAL_REFUNDS = 100
 
 _REFUSALS = errors(NotFound, Forbidden, WrongState)
-_OPENING = errors(NotFound, Forbidden, (Conflict, "escrow.exists"), (Conflict, "escrow.amount_mismatch"), NotAccepted)
+_OPENING = errors(
+    NotFound,
+    Forbidden,
+    (Conflict, "escrow.exists"),
+    (Conflict, "escrow.amount_mismatch"),
+    NotAccepted,
+    ExternalIdTaken,
+)
 _FUNDING = errors(
     NotFound,
     Forbidden,
@@ -129,6 +143,39 @@ async def _awarded(deps: Deps, actor: Actor, contract_id: str) -> tuple[Contract
     raise NotFound(contracts.MISSING)
 
 
+async def _now(deps: Deps, actor: Actor, escrow_id: str) -> EscrowView:
+    """Show an escrow as it is now, with what the actor has written on it."""
+    escrow = await _seen(deps, actor, escrow_id)
+    return view(escrow, await own_of(deps, actor, escrow_id, escrow.terms.payer_org_id))
+
+
+async def _write_first(deps: Deps, contract: Contract, body: CreateEscrow, once: Command) -> None:
+    """Write what the payer has on an escrow before it is opened, so that its first event has the id.
+
+    An opening that failed may have written before: what is asked for now counts.
+
+    Raises:
+        ExternalIdTaken: another escrow of the payer has the id.
+    """
+    own, escrow_id = body.own(), escrow_id_of(contract.id)
+    if not own:
+        return
+    async with deps.database.platform() as session:
+        await lock_command(session, escrow_id)
+        held = await metadata.get(session, escrow_id, contract.org_id)
+        if held is None:
+            await metadata.add(session, escrow_id, contract.org_id, own, once.command_id)
+        elif held.command_id != once.command_id and await escrows.get(session, escrow_id) is None:
+            await metadata.put(
+                session,
+                escrow_id,
+                contract.org_id,
+                external_id=own.external_id,
+                metadata=own.metadata,
+                command_id=once.command_id,
+            )
+
+
 class _Sender:
     """Sends one command of one request and answers with the escrow after it."""
 
@@ -168,7 +215,7 @@ class _Sender:
             if check is not None:
                 await check()
             await commands.send(self.deps, self.temporal, escrow, update, command)
-            return view(await _seen(self.deps, self.actor, escrow.terms.escrow_id))
+            return await _now(self.deps, self.actor, escrow.terms.escrow_id)
 
         return await once.run(act)
 
@@ -212,9 +259,10 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
             )
         if row is None:
             require_accepted(contract.accept_by, contract.accepted_at, datetime.now(UTC))
+            await _write_first(deps, contract, body, once)
             terms = commands.terms_of(contract, await commands.names_of(deps, contract))
             await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id, priority=contract.priority)
-        return view(await _seen(deps, actor, escrow_id_of(contract.id)))
+        return await _now(deps, actor, escrow_id_of(contract.id))
 
     return await once.run(act, status_code=201)
 
@@ -225,10 +273,13 @@ _LIST = ListOf(
     *(*CREATED, "organization_id", "agent_id", "contract_id", *AMOUNT),
     order=["esc"],
     status=EscrowStatus,
+    has_metadata=True,
 )
 
 
-@router.get("/escrows", response_model=Page[EscrowView], responses=errors(NotFound) | CSV)
+@router.get(
+    "/escrows", response_model=Page[EscrowView], responses=errors(NotFound) | CSV, openapi_extra=METADATA_FILTER
+)
 async def list_escrows(
     actor: ActorDep,
     deps: DepsDep,
@@ -245,17 +296,41 @@ async def list_escrows(
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
             found = await escrows.page(session, wanted, after=after, limit=limit)
-            return items_of(found, lambda row: view(escrows.state_of(row)))
+            own = await seen(session, actor, {row.id: wanted.org_id or row.org_id for row in found.rows})
+            return items_of(found, lambda row: view(escrows.state_of(row), own.get(row.id)))
 
     return await asked.answer(read)
 
 
 @router.get("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound))
-async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep) -> EscrowView:
-    """Show an escrow."""
+async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> EscrowView:
+    """Show an escrow. The `ETag` is of what you have written on it."""
     escrow = await _seen(deps, actor, escrow_id)
     permit(actor, Permission.READ)
-    return view(escrow)
+    own = await own_of(deps, actor, escrow_id, escrow.terms.payer_org_id)
+    tagged(response, own)
+    return view(escrow, own)
+
+
+@router.patch("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound, Forbidden, ExternalIdTaken))
+async def update_escrow(
+    escrow_id: str, body: EscrowUpdate, actor: ActorDep, deps: DepsDep, expected: PreconditionDep, once: MayRepeat
+) -> Response:
+    """Change your own id and metadata of an escrow. Each party has its own, and sees no other one's."""
+    escrow = await _seen(deps, actor, escrow_id)
+    permit(actor, Permission.AWARD)
+
+    async def show(own: ObjectMetadata | None) -> EscrowView:
+        return view(await _seen(deps, actor, escrow_id), own)
+
+    target = Target(
+        noun="escrow",
+        object_id=escrow_id,
+        org_id=escrow.terms.payer_org_id,
+        lock=lambda session: metadata.lock(session, EscrowRow, escrow_id),
+        show=show,
+    )
+    return await update(deps, actor, once, expected, body, target)
 
 
 @router.get("/escrows/{escrow_id}/timeline", response_model=TimelineView, responses=errors(NotFound))
@@ -303,7 +378,7 @@ async def _fund_by_new_payment(sender: _Sender, escrow: Escrow, means: PaymentOp
 
     async def act() -> FundedView:
         payment = await payment_commands.create(deps, sender.temporal, actor, once, terms)
-        after = view(await _seen(deps, actor, escrow.terms.escrow_id))
+        after = await _now(deps, actor, escrow.terms.escrow_id)
         return FundedView(**after.model_dump(), payment=shown(payment, actor))
 
     return await once.run(act)
@@ -320,7 +395,7 @@ async def _fund_by_payment(sender: _Sender, escrow: Escrow, payment_id: str, onc
         if payment.terms.purpose.escrow_id != escrow.terms.escrow_id:
             raise Conflict("This payment was made for something else.", code="escrow.payment_mismatch")
         await payment_commands.hand_over(deps, sender.temporal, actor, payment, once.command_id)
-        return view(await _seen(deps, actor, escrow.terms.escrow_id))
+        return await _now(deps, actor, escrow.terms.escrow_id)
 
     return await once.run(act)
 
@@ -451,7 +526,7 @@ async def cancel_escrow(escrow_id: str, sender: SenderDep, once: MovesMoney, bod
     command = CancelEscrow(command_id=once.command_id, actor=sender.actor, reason=body.reason if body else None)
     if _is_asked_for(escrow, sender.actor) and not (await sender.events(escrow, "cancel_requested", once))[1]:
         # Asking again changes nothing, and would be one more event each time.
-        return await once.run(partial(_shown, escrow))
+        return await once.run(partial(_now, sender.deps, sender.actor, escrow.terms.escrow_id))
     return await sender.send(once, escrow, "cancel", command)
 
 
@@ -459,7 +534,3 @@ def _is_asked_for(escrow: Escrow, actor: Actor) -> bool:
     """Tell whether the payer asks for a cancel that the payer has asked for already."""
     waits = escrow.status is EscrowStatus.FUNDED and escrow.cancel_requested_by is not None
     return waits and is_payer(escrow, actor)
-
-
-async def _shown(escrow: Escrow) -> EscrowView:
-    return view(escrow)

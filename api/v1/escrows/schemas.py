@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, f
 from pydantic.json_schema import SkipJsonSchema
 
 from api.fields import Amount, ContractId, GivenName, Note, PaymentId, RequestModel, ResponseModel, Share, example
+from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import Coin, MethodRef, PaymentOptions, PaymentView, ProviderName
 from domain.errors import Invalid
@@ -15,6 +16,7 @@ from domain.escrow.state import EscrowStatus as Status
 from domain.ids import escrow_workflow_id, transfer_id
 from domain.money import format_amount, format_ratio
 from models.escrow import EscrowEventRow
+from models.metadata import ObjectMetadata
 
 #: How an artifact may be fetched. What a browser would run or show in place, such as `javascript:` and `data:`, is not.
 SCHEMES = ("https", "http", "s3", "gs", "az", "ipfs", "ar", "oci", "git+https", "git+ssh")
@@ -64,7 +66,7 @@ class ArtifactBody(RequestModel):
         return Artifact(uri=self.uri, sha256=self.sha256.lower() if self.sha256 else None)
 
 
-class CreateEscrow(RequestModel):
+class CreateEscrow(WithMetadata):
     """Opens the escrow of a contract; everything else comes from the contract."""
 
     model_config = example(contract_id="ctr_01kar6h2d8e4wvq3r5s7t9x1zy", amount="50.00")
@@ -250,7 +252,13 @@ class DisputeView(ResponseModel):
     resolved_at: datetime | None
 
 
-class EscrowView(ResponseModel):
+class EscrowUpdate(MetadataUpdate):
+    """What you have written on an escrow; what is left out stays."""
+
+    model_config = example(external_id="order-6735", metadata={"cost_centre": "reports"})
+
+
+class EscrowView(MetadataView):
     """An escrow. In every final state `released + refunded + commission = funded`; amounts are decimal strings."""
 
     id: str
@@ -310,14 +318,15 @@ class TimelineView(ResponseModel):
     )
 
 
-def view(escrow: Escrow) -> EscrowView:
-    """Show an escrow's state to a client."""
+def view(escrow: Escrow, own: ObjectMetadata | None) -> EscrowView:
+    """Show an escrow's state to a client, and what it has written on it."""
     terms = escrow.terms
 
     def money(amount_minor: int) -> str:
         return format_amount(amount_minor, terms.currency)
 
     return EscrowView(
+        **shown(own),
         id=terms.escrow_id,
         contract_id=terms.contract_id,
         status=escrow.status,

@@ -26,10 +26,12 @@ from contracts.runs import payment_run
 from domain.access import Actor
 from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from domain.ids import is_id
+from domain.metadata import NOTHING, Written
 from domain.payment.commands import NotYet
 from domain.payment.fulfilment import NotPaid, fulfilment_due
 from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms
+from repositories import metadata
 from repositories import payment as payments
 from repositories import payment_command as intents
 from runtime import reach
@@ -74,9 +76,16 @@ class Intent(Protocol):
 
 
 async def create(
-    deps: Deps, client: Client, actor: Actor, once: Intent, make: Callable[[], Awaitable[PaymentTerms]]
+    deps: Deps,
+    client: Client,
+    actor: Actor,
+    once: Intent,
+    make: Callable[[], Awaitable[PaymentTerms]],
+    own: Written = NOTHING,
 ) -> Payment:
     """Make the payment that the command asks for, once, and return it as it stands after its provider answered.
+
+    What is written on it is there before it is, so that its first event has the id.
 
     Args:
         deps: of the app.
@@ -84,9 +93,11 @@ async def create(
         actor: of the paying organization.
         once: the command, which has a key.
         make: its terms; asked for only when the command is new.
+        own: what is written on it.
 
     Raises:
         IdempotencyConflict: the command asked for something else before.
+        ExternalIdTaken: another payment has the id.
         PaymentDeclined: nobody will pay; a payment that failed has been recorded.
         Invalid: `provider.refused`, the provider did not make the payment; it has been recorded as failed.
         Unavailable: no answer in time; repeating the key is safe.
@@ -99,6 +110,9 @@ async def create(
         # What somebody else with the same command was quicker to ask for counts.
         asked = await deps.pool.read(lambda pool: intents.ask(pool, command_id, request_hash, made))
     terms = asked.terms
+    if own:
+        async with deps.database.tenant(org_id) as session:
+            await metadata.add(session, terms.payment_id, org_id, own, command_id)
     if asked.status in {None, PaymentStatus.CREATED}:
         command = CreatePaymentCommand(command_id=command_id, actor=actor)
         await _sent(deps, client, terms, "create", command, resume=asked.status is not None)

@@ -16,6 +16,7 @@ from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
+from api.metadata import METADATA_FILTER, PreconditionDep, Target, own_of, seen, tagged, update
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, number_cursor, number_page
 from api.tenancy import listed_organization
 from api.v1.payments import commands
@@ -26,6 +27,7 @@ from api.v1.payments.schemas import (
     Confirm,
     PaymentCreate,
     PaymentTimeline,
+    PaymentUpdate,
     PaymentView,
     RefundCreate,
     RefundGiveUp,
@@ -52,11 +54,15 @@ from domain.errors import (
 )
 from domain.ids import refund_id_of, unscoped_refund_id_of
 from domain.invoice.state import WrongInvoiceState
+from domain.metadata import ExternalIdTaken
 from domain.money import parse_amount
 from domain.payment.commands import NoResponse, NotYet, WrongPaymentState
 from domain.payment.purposes import rules_of
 from domain.payment.state import Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms, PurposeKind
+from models.metadata import ObjectMetadata
+from models.payment import PaymentRow
+from repositories import metadata
 from repositories import payment as payments
 from repositories import tax_receipt as tax_receipts
 from repositories.command import other_request
@@ -79,7 +85,9 @@ _COMMANDED = (
 )
 CREATING = (PaymentDeclined, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
 INVOICED = (WrongInvoiceState, (Conflict, "invoice.amount_mismatch"))
-_CREATING = errors(NotFound, Forbidden, WrongState, (Conflict, "escrow.amount_mismatch"), *INVOICED, *CREATING)
+_CREATING = errors(
+    NotFound, Forbidden, WrongState, (Conflict, "escrow.amount_mismatch"), *INVOICED, *CREATING, ExternalIdTaken
+)
 _CONFIRMING = errors(*_COMMANDED, PaymentDeclined)
 _REFUNDING = errors(
     NotFound,
@@ -107,9 +115,13 @@ async def payment_of(deps: Deps, actor: Actor, payment_id: str, permission: Perm
     return payment
 
 
-def shown(payment: Payment, actor: Actor) -> PaymentView:
-    """Show a payment to an actor."""
-    return view(payment, for_payer=actor.may(Permission.PAY))
+def shown(payment: Payment, actor: Actor, own: ObjectMetadata | None = None) -> PaymentView:
+    """Show a payment to an actor, with what is written on it; nothing is on one that another object has just made."""
+    return view(payment, for_payer=actor.may(Permission.PAY), written=own)
+
+
+async def _whole(deps: Deps, actor: Actor, payment: Payment) -> PaymentView:
+    return shown(payment, actor, await own_of(deps, actor, payment.terms.payment_id, payment.terms.org_id))
 
 
 class _Sender:
@@ -204,7 +216,7 @@ async def create_payment(
         return await Terms(deps, org_id, body).of(body, actor)
 
     async def act() -> PaymentView:
-        return shown(await commands.create(deps, temporal, actor, once, terms), actor)
+        return await _whole(deps, actor, await commands.create(deps, temporal, actor, once, terms, body.own()))
 
     return await once.run(act, status_code=201)
 
@@ -215,12 +227,21 @@ _LIST = ListOf(
     *(*CREATED, "organization_id", "provider", *AMOUNT, "q"),
     order=["pay"],
     status=PaymentStatus,
+    has_metadata=True,
     purpose=Annotated[PurposeKind | None, Query(description="Only payments for this.")],
 )
 
 
-@router.get("/billing/payments", response_model=Page[PaymentView], responses=errors(NotFound) | CSV, deprecated=True)
-@router.get("/payments", response_model=Page[PaymentView], responses=errors(NotFound) | CSV)
+@router.get(
+    "/billing/payments",
+    response_model=Page[PaymentView],
+    responses=errors(NotFound) | CSV,
+    openapi_extra=METADATA_FILTER,
+    deprecated=True,
+)
+@router.get(
+    "/payments", response_model=Page[PaymentView], responses=errors(NotFound) | CSV, openapi_extra=METADATA_FILTER
+)
 async def list_payments(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
@@ -235,15 +256,42 @@ async def list_payments(
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
             found = await payments.page(session, wanted, after=after, limit=limit)
-            return items_of(found, lambda row: shown(payments.state_of(row), actor))
+            own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
+            return items_of(found, lambda row: shown(payments.state_of(row), actor, own.get(row.id)))
 
     return await asked.answer(read)
 
 
 @router.get("/payments/{payment_id}", response_model=PaymentView, responses=errors(NotFound))
-async def get_payment(payment_id: str, actor: ActorDep, deps: DepsDep) -> PaymentView:
-    """Show a payment."""
-    return shown(await payment_of(deps, actor, payment_id, Permission.READ), actor)
+async def get_payment(payment_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> PaymentView:
+    """Show a payment. The `ETag` is of what is written on it."""
+    payment = await payment_of(deps, actor, payment_id, Permission.READ)
+    own = await own_of(deps, actor, payment_id, payment.terms.org_id)
+    tagged(response, own)
+    return shown(payment, actor, own)
+
+
+@router.patch(
+    "/payments/{payment_id}", response_model=PaymentView, responses=errors(NotFound, Forbidden, ExternalIdTaken)
+)
+async def update_payment(
+    payment_id: str, body: PaymentUpdate, actor: ActorDep, deps: DepsDep, expected: PreconditionDep, once: MayRepeat
+) -> Response:
+    """Change what is written on a payment, as whoever may pay, or as an operator."""
+    asked = Permission.OPERATE if actor.is_platform else Permission.PAY
+    payment = await payment_of(deps, actor, payment_id, asked)
+
+    async def show(own: ObjectMetadata | None) -> PaymentView:
+        return shown(await commands.seen(deps, actor, payment_id), actor, own)
+
+    target = Target(
+        noun="payment",
+        object_id=payment_id,
+        org_id=payment.terms.org_id,
+        lock=lambda session: metadata.lock(session, PaymentRow, payment_id),
+        show=show,
+    )
+    return await update(deps, actor, once, expected, body, target)
 
 
 @router.get("/payments/{payment_id}/timeline", response_model=PaymentTimeline, responses=errors(NotFound))
@@ -277,7 +325,7 @@ async def confirm_payment(
         after = await commands.seen(deps, sender.actor, payment.terms.payment_id)
         if method_ref is not None:
             commands.refuse_declined(after)
-        return shown(after, sender.actor)
+        return await _whole(sender.deps, sender.actor, after)
 
     return await once.run(act)
 
@@ -295,7 +343,7 @@ async def capture_payment(
             actor=sender.actor,
             amount_minor=_amount(body.amount if body else None, payment),
         )
-        return shown(await sender.send(payment, "capture", command), sender.actor)
+        return await _whole(sender.deps, sender.actor, await sender.send(payment, "capture", command))
 
     return await once.run(act)
 
@@ -312,7 +360,7 @@ async def cancel_payment(
     command = messages.CancelPayment(command_id=once.command_id, actor=sender.actor)
 
     async def act() -> PaymentView:
-        return shown(await sender.send(payment, "cancel", command), sender.actor)
+        return await _whole(sender.deps, sender.actor, await sender.send(payment, "cancel", command))
 
     return await once.run(act)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints
 
 from api.fields import Amount, Currency, EscrowId, InvoiceId, Name, Note, RequestModel, ResponseModel, example
+from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from api.v1.customers.schemas import ReturnUrl
 from domain.ids import payment_workflow_id, transfer_id
 from domain.money import format_amount
@@ -14,6 +15,7 @@ from domain.payment.state import Fulfilment, Payment, PaymentStatus, Refund, Ref
 from domain.payment.terms import PurposeKind
 from domain.project import MAX_SLOTS
 from domain.tax.rates import format_rate
+from models.metadata import ObjectMetadata
 from models.payment import PaymentEventRow
 from models.tax_receipt import TaxReceipt
 
@@ -55,7 +57,7 @@ class PaymentOptions(RequestModel):
     asset: Coin | None = Field(default=None, description="With `crypto`: the coin that pays for a price in money.")
 
 
-class PaymentCreate(PaymentOptions):
+class PaymentCreate(PaymentOptions, WithMetadata):
     """A payment. For an escrow, an invoice or slots, amount and currency follow from these when they are left out."""
 
     model_config = example(
@@ -186,7 +188,13 @@ class RefundList(ResponseModel):
     next_cursor: None = None
 
 
-class PaymentView(ResponseModel):
+class PaymentUpdate(MetadataUpdate):
+    """What is written on a payment; what is left out stays."""
+
+    model_config = example(external_id="order-6735", metadata={"cost_centre": "reports"})
+
+
+class PaymentView(MetadataView):
     """A payment. Amounts are decimal strings of its currency.
 
     `client_secret`, `approval_url` and `deposit` say what the payer has to do, while there is something, to those who
@@ -260,7 +268,7 @@ def money(amount_minor: int, currency: str) -> MoneyView:
     return MoneyView(amount=format_amount(amount_minor, currency), currency=currency)
 
 
-def view(payment: Payment, *, for_payer: bool) -> PaymentView:
+def view(payment: Payment, *, for_payer: bool, written: ObjectMetadata | None) -> PaymentView:
     """Show a payment's state to a client; what opens its payment is for those who may pay."""
     terms, purpose = payment.terms, payment.terms.purpose
     action = payment.action if for_payer else None
@@ -269,6 +277,7 @@ def view(payment: Payment, *, for_payer: bool) -> PaymentView:
         return format_amount(amount_minor, terms.currency)
 
     return PaymentView(
+        **shown(written),
         id=terms.payment_id,
         organization_id=terms.org_id,
         provider=ProviderName(terms.provider),
