@@ -46,7 +46,9 @@ _PURCHASE = {
     "purchase_id": an_id("pur", "The purchase."),
     "agent_id": an_id("agt", "The agent that was bought."),
     "role": word("What the organization is to the purchase.", ("buyer", "seller")),
-    "model": word("How the agent is sold.", [OfferModel.MONTHLY, *(set(OfferModel) - {OfferModel.MONTHLY})]),
+    "model": word(
+        "How the agent is sold.", [OfferModel.MONTHLY, *(each for each in OfferModel if each is not OfferModel.MONTHLY)]
+    ),
     "status": word("Where the purchase stands.", ("active", "suspended", "refunded", "ended")),
     "currency": code("What the price is in; null where it was free.", "USD", nullable=True),
     "price": amount("What was paid; null where it was free.", "9.99", nullable=True),

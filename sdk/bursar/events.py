@@ -1243,7 +1243,7 @@ class PurchaseCreated(Model):
     purchase_id: str
     agent_id: str
     role: Literal["buyer", "seller"] | str
-    model: Literal["monthly", "usage", "one_time", "free"] | str
+    model: Literal["monthly", "free", "one_time", "usage"] | str
     status: Literal["active", "suspended", "refunded", "ended"] | str
     currency: str | None
     price: Amount | None
@@ -1256,7 +1256,7 @@ class PurchaseSuspended(Model):
     purchase_id: str
     agent_id: str
     role: Literal["buyer", "seller"] | str
-    model: Literal["monthly", "usage", "one_time", "free"] | str
+    model: Literal["monthly", "free", "one_time", "usage"] | str
     status: Literal["active", "suspended", "refunded", "ended"] | str
     currency: str | None
     price: Amount | None
@@ -1269,7 +1269,7 @@ class PurchaseResumed(Model):
     purchase_id: str
     agent_id: str
     role: Literal["buyer", "seller"] | str
-    model: Literal["monthly", "usage", "one_time", "free"] | str
+    model: Literal["monthly", "free", "one_time", "usage"] | str
     status: Literal["active", "suspended", "refunded", "ended"] | str
     currency: str | None
     price: Amount | None
@@ -1282,7 +1282,7 @@ class PurchaseRefunded(Model):
     purchase_id: str
     agent_id: str
     role: Literal["buyer", "seller"] | str
-    model: Literal["monthly", "usage", "one_time", "free"] | str
+    model: Literal["monthly", "free", "one_time", "usage"] | str
     status: Literal["active", "suspended", "refunded", "ended"] | str
     currency: str | None
     price: Amount | None
@@ -1295,7 +1295,7 @@ class PurchaseEnded(Model):
     purchase_id: str
     agent_id: str
     role: Literal["buyer", "seller"] | str
-    model: Literal["monthly", "usage", "one_time", "free"] | str
+    model: Literal["monthly", "free", "one_time", "usage"] | str
     status: Literal["active", "suspended", "refunded", "ended"] | str
     currency: str | None
     price: Amount | None

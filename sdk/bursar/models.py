@@ -121,11 +121,44 @@ Visibility: TypeAlias = Literal["public", "private"] | str
 Window: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "lifetime"] | str
 
 
+class AccountBalanceView(Model):
+    """What an account held."""
+
+    account: str
+    currency: str
+    balance: Amount
+
+
+class AccountBalancesView(Model):
+    """What the accounts of an organization held at a moment, by what was booked before it."""
+
+    organization_id: str
+    at: datetime
+    zone: str
+    data: list[AccountBalanceView]
+    next_cursor: str | None = None
+
+
 class AccountStatementLineView(Model):
     """What one agent earned."""
 
     description: str
     amount: Amount
+
+
+class AccountStatementView(Model):
+    """An account over a period, by time of booking. `opening_balance` and all lines add up to `closing_balance`."""
+
+    organization_id: str
+    account: str
+    currency: str
+    from_: datetime = Field(..., alias="from")
+    to: datetime
+    zone: str
+    opening_balance: str
+    closing_balance: str
+    data: list[StatementLineView]
+    next_cursor: str | None = None
 
 
 class ActionCostView(Model):
@@ -983,6 +1016,13 @@ class CountedSpendView(Model):
     expires_at: datetime | None
 
 
+class CounterpartyView(Model):
+    """Who stands on the other side of a transfer."""
+
+    type: str
+    account: str | None
+
+
 class CreatorAccountView(Model):
     """The organization's account for payouts, as its provider said last."""
 
@@ -1030,6 +1070,13 @@ class CreatorTotals(Model):
 
     year: int
     data: list[CreatorTotalView]
+
+
+class CreditCostView(Model):
+    """What was paid for credits."""
+
+    amount: Amount
+    currency: str
 
 
 class CreditLotPage(Model):
@@ -2912,6 +2959,21 @@ class StatementBalanceView(Model):
 
     kind: str
     amount: Amount
+
+
+class StatementLineView(Model):
+    """What one transfer did to the account."""
+
+    id: str
+    kind: str
+    purpose: str | None
+    reference: str | None
+    counterparties: list[CounterpartyView]
+    amount: Amount
+    balance: Amount
+    paid: list[CreditCostView]
+    booked_at: datetime
+    effective_at: datetime
 
 
 class StatementSectionLineView(Model):

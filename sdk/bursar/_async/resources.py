@@ -86,6 +86,65 @@ class AsyncBilling:
             query={"organization_id": organization_id},
         )
 
+    async def get_statement(
+        self,
+        *,
+        from_: str | Omitted = OMITTED,
+        to: str | Omitted = OMITTED,
+        zone: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        account: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> models.AccountStatementView:
+        """State an account over a period: what it held, one line for each transfer, what it held at the end.
+
+        It goes by the time of booking, so what was stated for a day stays. With `Accept: text/csv` the response is all of it as CSV, and with `Accept: text/html` as a page to print.
+        """
+        return await self._caller.ask(
+            models.AccountStatementView,
+            "billing.get_statement",
+            "GET",
+            "/api/v1/billing/statement",
+            query={
+                "from": from_,
+                "to": to,
+                "zone": zone,
+                "currency": currency,
+                "account": account,
+                "organization_id": organization_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def list_balances(
+        self,
+        *,
+        at: str | Omitted = OMITTED,
+        zone: str | Omitted = OMITTED,
+        account: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> models.AccountBalancesView:
+        """List what each account of the organization held at a moment, by what was booked before it, but for escrows."""
+        return await self._caller.ask(
+            models.AccountBalancesView,
+            "billing.list_balances",
+            "GET",
+            "/api/v1/billing/balances",
+            query={
+                "at": at,
+                "zone": zone,
+                "account": account,
+                "organization_id": organization_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
 
 class AsyncCredits:
     """Operations on credits."""
