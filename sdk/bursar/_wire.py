@@ -128,15 +128,23 @@ def _free(value: Any) -> Any:
 
 
 def query_of(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the parameters that were given, as a query has them."""
+    """Return the parameters that were given, as a query has them: lists with commas, objects as `name[key]=value`."""
     pairs = []
     for name, value in values.items():
         if value is None or value is OMITTED:
             continue
-        for item in value if isinstance(value, list | tuple) else (value,):
-            text = encoded(item, name)
-            pairs.append((name, str(text).lower() if isinstance(text, bool) else str(text)))
+        if isinstance(value, Mapping):
+            pairs += [(f"{name}[{key}]", _in_query(item, name)) for key, item in value.items()]
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            pairs.append((name, ",".join(_in_query(item, name) for item in value)))
+        else:
+            pairs.append((name, _in_query(value, name)))
     return pairs
+
+
+def _in_query(value: Any, name: str) -> str:
+    text = encoded(value, name)
+    return str(text).lower() if isinstance(text, bool) else str(text)
 
 
 def _kept(value: Any) -> Any:

@@ -1129,10 +1129,43 @@ class AgentUpdated(Model):
     changed: list[Literal["metadata", "external_id", "name", "description", "category", "pricing", "terms"] | str]
 
 
+class ProjectUpdated(Model):
+    """The organization has changed what it can change of a project."""
+
+    project_id: str
+    external_id: str | None
+    changed: list[Literal["metadata", "external_id", "name"] | str]
+
+
+class ContractUpdated(Model):
+    """The organization has changed what it can change of a contract."""
+
+    contract_id: str
+    external_id: str | None
+    changed: list[Literal["metadata", "external_id"] | str]
+
+
+class InvoiceUpdated(Model):
+    """The organization has changed what it can change of an invoice."""
+
+    invoice_id: str
+    external_id: str | None
+    changed: list[Literal["metadata", "external_id"] | str]
+
+
+class GrantUpdated(Model):
+    """The organization has changed what it can change of a grant."""
+
+    grant_id: str
+    external_id: str | None
+    changed: list[Literal["metadata", "external_id"] | str]
+
+
 class InvoiceCreated(Model):
     """An invoice was drafted; it can still change."""
 
     invoice_id: str
+    external_id: str | None
     status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
     currency: str
     total: Amount
@@ -1147,6 +1180,7 @@ class InvoiceFinalized(Model):
     """An invoice was issued; it is to be paid."""
 
     invoice_id: str
+    external_id: str | None
     status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
     currency: str
     total: Amount
@@ -1161,6 +1195,7 @@ class InvoicePaid(Model):
     """Nothing of the invoice is due any more."""
 
     invoice_id: str
+    external_id: str | None
     status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
     currency: str
     total: Amount
@@ -1175,6 +1210,7 @@ class InvoiceReopened(Model):
     """A refund or a chargeback made an invoice due again that was settled."""
 
     invoice_id: str
+    external_id: str | None
     status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
     currency: str
     total: Amount
@@ -1189,6 +1225,7 @@ class InvoiceVoided(Model):
     """The invoice was ended while nothing was paid."""
 
     invoice_id: str
+    external_id: str | None
     status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
     currency: str
     total: Amount
@@ -1203,6 +1240,7 @@ class InvoiceMarkedUncollectible(Model):
     """What was due was given up."""
 
     invoice_id: str
+    external_id: str | None
     status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
     currency: str
     total: Amount
@@ -1217,6 +1255,7 @@ class InvoiceDeleted(Model):
     """A draft was discarded."""
 
     invoice_id: str
+    external_id: str | None
     status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
     currency: str
     total: Amount
@@ -1306,6 +1345,7 @@ class ProjectCreated(Model):
     """A project was made."""
 
     project_id: str
+    external_id: str | None
     deploy_type: str
     deployed_at: datetime | None
 
@@ -1314,6 +1354,7 @@ class DeploymentStarted(Model):
     """A project is to run from now on."""
 
     project_id: str
+    external_id: str | None
     deploy_type: str
     deployed_at: datetime | None
 
@@ -1322,6 +1363,7 @@ class DeploymentStopped(Model):
     """A project is not to run any more."""
 
     project_id: str
+    external_id: str | None
     deploy_type: str
     deployed_at: datetime | None
 
@@ -1330,6 +1372,7 @@ class ContractCreated(Model):
     """A contract was made; its escrow can be opened."""
 
     contract_id: str
+    external_id: str | None
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
     currency: str
@@ -1342,6 +1385,7 @@ class ContractProposed(Model):
     """A contract was proposed on terms that the payee has to accept."""
 
     contract_id: str
+    external_id: str | None
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
     currency: str
@@ -1354,6 +1398,7 @@ class ContractAccepted(Model):
     """The payee has accepted the terms."""
 
     contract_id: str
+    external_id: str | None
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
     currency: str
@@ -1403,6 +1448,7 @@ class CreditLotCreated(Model):
     """Credits were added."""
 
     lot_id: str
+    external_id: str | None
     source: str
     amount: Amount
     expires_at: datetime | None
@@ -1412,6 +1458,7 @@ class CreditLotExpired(Model):
     """Credits have expired."""
 
     lot_id: str
+    external_id: str | None
     source: str
     amount: Amount
     expires_at: datetime | None
@@ -1574,6 +1621,10 @@ BY_TYPE: dict[str, type[Model]] = {
     "spend_limit.crossed": SpendLimitCrossed,
     "organization.updated": OrganizationUpdated,
     "agent.updated": AgentUpdated,
+    "project.updated": ProjectUpdated,
+    "contract.updated": ContractUpdated,
+    "invoice.updated": InvoiceUpdated,
+    "grant.updated": GrantUpdated,
     "invoice.created": InvoiceCreated,
     "invoice.finalized": InvoiceFinalized,
     "invoice.paid": InvoicePaid,

@@ -856,6 +856,8 @@ class ContractPriceTerms(Model):
 class ContractView(Model):
     """A contract, with every term that applies to its escrow."""
 
+    external_id: str | None
+    metadata: dict[str, str]
     id: str
     organization_id: str
     payee_org_id: str
@@ -1694,6 +1696,8 @@ class HistoryView(Model):
 class InvoiceDetail(Model):
     """An invoice with its payments, oldest first, and its credit notes. `GET /payments/{id}` shows each payment."""
 
+    external_id: str | None
+    metadata: dict[str, str]
     id: str
     number: str | None
     organization_id: str
@@ -1781,6 +1785,8 @@ class InvoicePage(Model):
 class InvoiceView(Model):
     """An invoice. Amounts are decimal strings of its currency."""
 
+    external_id: str | None
+    metadata: dict[str, str]
     id: str
     number: str | None
     organization_id: str
@@ -1921,9 +1927,18 @@ class Liveness(Model):
     status: Literal["ok"] | str
 
 
+class LotPage(Model):
+    """LotPage."""
+
+    data: list[LotView]
+    next_cursor: str | None = None
+
+
 class LotView(Model):
     """A granted lot of credits."""
 
+    external_id: str | None
+    metadata: dict[str, str]
     id: str
     organization_id: str
     amount: Amount
@@ -2492,6 +2507,8 @@ class ProjectPage(Model):
 class ProjectView(Model):
     """A project, and whether it is deployed."""
 
+    external_id: str | None
+    metadata: dict[str, str]
     id: str
     organization_id: str
     slug: str

@@ -61,6 +61,13 @@ RECIPES = {
         "1 0",
         "retired",
     ],
+    "start-with-the-python-client": [
+        "funded esc_",
+        "used 3.25 released 6.75 in minutes-1",
+        "released 47.50 2.50",
+        "steps opened funded delivered validated",
+        "409 escrow.wrong_state released",
+    ],
     "grant-credits": ['"kind": "credit.grant",', '"action": "credits.grant",'],
     "give-an-auditor-access": ["api_key.create", "204", "401 auth.invalid"],
     "close-a-month": ["CREDIT ", "balance Liabilities:Customers:Credits", "*JournalNo,*JournalDate,*AccountName"],

@@ -87,6 +87,16 @@ async def test_list_is_read_over_its_pages(world: World) -> None:
     assert first.next_cursor is not None
 
 
+async def test_lists_are_filtered_by_words_and_metadata(api: World) -> None:
+    client = api.client()
+    agent_id = api.more["tenant"].agent_id
+    named = {"metadata": {"team": "a b", "n": "1"}}
+    made = await client.contracts.create(agent_id=agent_id, title="t", price=1, currency="CREDIT", **named)
+    await client.contracts.create(agent_id=agent_id, title="t", price=1, currency="CREDIT")
+    found = client.contracts.list(metadata={"team": "a b"}, status=["accepted", "proposed"], q="t")
+    assert [contract.id async for contract in found] == [made.id]
+
+
 async def test_hold_captures_what_was_used_and_gives_back_the_rest(world: World) -> None:
     async with world.client().hold("50", action="generate") as hold:
         assert await balance(world) == (Decimal(50), Decimal(50))

@@ -373,6 +373,8 @@ class AsyncCredits:
         organization_id: str,
         amount: AmountLike,
         source: Literal["promotion", "reward", "adjustment"] | str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         expires_at: datetime | str | None | Omitted = OMITTED,
         note: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
@@ -386,6 +388,8 @@ class AsyncCredits:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "organization_id": organization_id,
                 "amount": amount,
                 "source": source,
@@ -1297,6 +1301,8 @@ class AsyncInvoices:
         organization_id: str,
         currency: str,
         lines: Sequence[params.LineCreate],
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         discounts: Sequence[params.DiscountCreate] | Omitted = OMITTED,
         note: str | None | Omitted = OMITTED,
         due_in: timedelta | str | None | Omitted = OMITTED,
@@ -1315,6 +1321,8 @@ class AsyncInvoices:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "organization_id": organization_id,
                 "currency": currency,
                 "lines": lines,
@@ -1341,6 +1349,8 @@ class AsyncInvoices:
         status: Sequence[Literal["open", "paid", "void", "draft", "uncollectible"] | str] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> AsyncList[models.InvoiceView]:
         """List the organization's invoices, newest first.
 
@@ -1362,6 +1372,8 @@ class AsyncInvoices:
                 "status": status,
                 "limit": limit,
                 "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
             },
         )
 
@@ -1395,6 +1407,27 @@ class AsyncInvoices:
         """Show an invoice and the amount that each payment has paid."""
         return await self._caller.ask(
             models.InvoiceDetail, "invoices.get", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}"
+        )
+
+    async def update(
+        self,
+        invoice_id: str,
+        *,
+        if_match: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.InvoiceView:
+        """Change what is written on an invoice, as its organization or an operator."""
+        return await self._caller.ask(
+            models.InvoiceView,
+            "invoices.update",
+            "PATCH",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}",
+            keyed=True,
+            key=idempotency_key,
+            headers={"if-match": if_match},
+            body={"external_id": external_id, "metadata": metadata},
         )
 
     async def finalize(
@@ -1905,6 +1938,77 @@ class AsyncSubscriptions:
         )
 
 
+class AsyncGrants:
+    """Operations on grants."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
+    ) -> AsyncList[models.LotView]:
+        """List grants of credits, newest first, as they were made; `GET /credits/lots` says what is left of them.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.LotView,
+            "grants.list",
+            "/api/v1/credits/grants",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "q": q,
+                "limit": limit,
+                "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
+            },
+        )
+
+    async def get(self, grant_id: str) -> models.LotView:
+        """Read one grant of credits. The `ETag` is of what is written on it."""
+        return await self._caller.ask(
+            models.LotView, "grants.get", "GET", f"/api/v1/credits/grants/{segment(grant_id)}"
+        )
+
+    async def update(
+        self,
+        grant_id: str,
+        *,
+        if_match: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.LotView:
+        """Change what is written on a grant of credits, as its organization or an operator."""
+        return await self._caller.ask(
+            models.LotView,
+            "grants.update",
+            "PATCH",
+            f"/api/v1/credits/grants/{segment(grant_id)}",
+            keyed=True,
+            key=idempotency_key,
+            headers={"if-match": if_match},
+            body={"external_id": external_id, "metadata": metadata},
+        )
+
+
 class AsyncCosts:
     """Operations on costs."""
 
@@ -2210,6 +2314,8 @@ class AsyncContracts:
         *,
         agent_id: str,
         title: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         price: AmountLike | None | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
         quote_id: str | None | Omitted = OMITTED,
@@ -2242,6 +2348,8 @@ class AsyncContracts:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "agent_id": agent_id,
                 "title": title,
                 "price": price,
@@ -2279,6 +2387,8 @@ class AsyncContracts:
         status: Sequence[Literal["proposed", "accepted", "expired"] | str] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> AsyncList[models.ContractView]:
         """List the contracts that the caller is a party to, newest first; the platform sees all of them.
 
@@ -2301,13 +2411,36 @@ class AsyncContracts:
                 "status": status,
                 "limit": limit,
                 "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
             },
         )
 
     async def get(self, contract_id: str) -> models.ContractView:
-        """Read one contract."""
+        """Read one contract. The `ETag` is of what you have written on it."""
         return await self._caller.ask(
             models.ContractView, "contracts.get", "GET", f"/api/v1/contracts/{segment(contract_id)}"
+        )
+
+    async def update(
+        self,
+        contract_id: str,
+        *,
+        if_match: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ContractView:
+        """Change your own id and metadata of a contract. Each party has its own, and sees no other one's."""
+        return await self._caller.ask(
+            models.ContractView,
+            "contracts.update",
+            "PATCH",
+            f"/api/v1/contracts/{segment(contract_id)}",
+            keyed=True,
+            key=idempotency_key,
+            headers={"if-match": if_match},
+            body={"external_id": external_id, "metadata": metadata},
         )
 
     async def accept(self, contract_id: str, *, idempotency_key: str | None = None) -> models.ContractView:
@@ -3350,6 +3483,8 @@ class AsyncProjects:
     async def create(
         self,
         *,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         name: str | None | Omitted = OMITTED,
         slug: str | None | Omitted = OMITTED,
         deploy_type: params.DeployType | Omitted = OMITTED,
@@ -3363,7 +3498,13 @@ class AsyncProjects:
             "/api/v1/projects",
             keyed=True,
             key=idempotency_key,
-            body={"name": name, "slug": slug, "deploy_type": deploy_type},
+            body={
+                "external_id": external_id,
+                "metadata": metadata,
+                "name": name,
+                "slug": slug,
+                "deploy_type": deploy_type,
+            },
         )
 
     def list(
@@ -3375,6 +3516,8 @@ class AsyncProjects:
         q: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> AsyncList[models.ProjectView]:
         """List the organization's projects, newest first.
 
@@ -3385,7 +3528,45 @@ class AsyncProjects:
             models.ProjectView,
             "projects.list",
             "/api/v1/projects",
-            {"from": from_, "to": to, "organization_id": organization_id, "q": q, "limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "q": q,
+                "limit": limit,
+                "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
+            },
+        )
+
+    async def get(self, slug: str) -> models.ProjectView:
+        """Read one project of your organization."""
+        return await self._caller.ask(models.ProjectView, "projects.get", "GET", f"/api/v1/projects/{segment(slug)}")
+
+    async def update(
+        self,
+        slug: str,
+        *,
+        if_match: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
+        name: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ProjectView:
+        """Change a project's name, and what is written on it.
+
+        `If-Match` says for which version; the answer has the new one as its `ETag`.
+        """
+        return await self._caller.ask(
+            models.ProjectView,
+            "projects.update",
+            "PATCH",
+            f"/api/v1/projects/{segment(slug)}",
+            keyed=True,
+            key=idempotency_key,
+            headers={"if-match": if_match},
+            body={"external_id": external_id, "metadata": metadata, "name": name},
         )
 
     async def deploy(self, slug: str, *, idempotency_key: str | None = None) -> models.ProjectView:
@@ -5193,6 +5374,7 @@ class AsyncResources(AsyncCaller):
         self.statements = AsyncStatements(self)
         self.creators = AsyncCreators(self)
         self.subscriptions = AsyncSubscriptions(self)
+        self.grants = AsyncGrants(self)
         self.costs = AsyncCosts(self)
         self.auto_topups = AsyncAutoTopups(self)
         self.earnings = AsyncEarnings(self)

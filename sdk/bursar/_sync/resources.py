@@ -374,6 +374,8 @@ class Credits:
         organization_id: str,
         amount: AmountLike,
         source: Literal["promotion", "reward", "adjustment"] | str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         expires_at: datetime | str | None | Omitted = OMITTED,
         note: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
@@ -387,6 +389,8 @@ class Credits:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "organization_id": organization_id,
                 "amount": amount,
                 "source": source,
@@ -1292,6 +1296,8 @@ class Invoices:
         organization_id: str,
         currency: str,
         lines: Sequence[params.LineCreate],
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         discounts: Sequence[params.DiscountCreate] | Omitted = OMITTED,
         note: str | None | Omitted = OMITTED,
         due_in: timedelta | str | None | Omitted = OMITTED,
@@ -1310,6 +1316,8 @@ class Invoices:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "organization_id": organization_id,
                 "currency": currency,
                 "lines": lines,
@@ -1336,6 +1344,8 @@ class Invoices:
         status: Sequence[Literal["open", "paid", "void", "draft", "uncollectible"] | str] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> List[models.InvoiceView]:
         """List the organization's invoices, newest first.
 
@@ -1357,6 +1367,8 @@ class Invoices:
                 "status": status,
                 "limit": limit,
                 "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
             },
         )
 
@@ -1390,6 +1402,27 @@ class Invoices:
         """Show an invoice and the amount that each payment has paid."""
         return self._caller.ask(
             models.InvoiceDetail, "invoices.get", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}"
+        )
+
+    def update(
+        self,
+        invoice_id: str,
+        *,
+        if_match: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.InvoiceView:
+        """Change what is written on an invoice, as its organization or an operator."""
+        return self._caller.ask(
+            models.InvoiceView,
+            "invoices.update",
+            "PATCH",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}",
+            keyed=True,
+            key=idempotency_key,
+            headers={"if-match": if_match},
+            body={"external_id": external_id, "metadata": metadata},
         )
 
     def finalize(
@@ -1898,6 +1931,75 @@ class Subscriptions:
         )
 
 
+class Grants:
+    """Operations on grants."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
+    ) -> List[models.LotView]:
+        """List grants of credits, newest first, as they were made; `GET /credits/lots` says what is left of them.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.LotView,
+            "grants.list",
+            "/api/v1/credits/grants",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "q": q,
+                "limit": limit,
+                "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
+            },
+        )
+
+    def get(self, grant_id: str) -> models.LotView:
+        """Read one grant of credits. The `ETag` is of what is written on it."""
+        return self._caller.ask(models.LotView, "grants.get", "GET", f"/api/v1/credits/grants/{segment(grant_id)}")
+
+    def update(
+        self,
+        grant_id: str,
+        *,
+        if_match: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.LotView:
+        """Change what is written on a grant of credits, as its organization or an operator."""
+        return self._caller.ask(
+            models.LotView,
+            "grants.update",
+            "PATCH",
+            f"/api/v1/credits/grants/{segment(grant_id)}",
+            keyed=True,
+            key=idempotency_key,
+            headers={"if-match": if_match},
+            body={"external_id": external_id, "metadata": metadata},
+        )
+
+
 class Costs:
     """Operations on costs."""
 
@@ -2203,6 +2305,8 @@ class Contracts:
         *,
         agent_id: str,
         title: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         price: AmountLike | None | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
         quote_id: str | None | Omitted = OMITTED,
@@ -2235,6 +2339,8 @@ class Contracts:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "agent_id": agent_id,
                 "title": title,
                 "price": price,
@@ -2272,6 +2378,8 @@ class Contracts:
         status: Sequence[Literal["proposed", "accepted", "expired"] | str] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> List[models.ContractView]:
         """List the contracts that the caller is a party to, newest first; the platform sees all of them.
 
@@ -2294,13 +2402,36 @@ class Contracts:
                 "status": status,
                 "limit": limit,
                 "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
             },
         )
 
     def get(self, contract_id: str) -> models.ContractView:
-        """Read one contract."""
+        """Read one contract. The `ETag` is of what you have written on it."""
         return self._caller.ask(
             models.ContractView, "contracts.get", "GET", f"/api/v1/contracts/{segment(contract_id)}"
+        )
+
+    def update(
+        self,
+        contract_id: str,
+        *,
+        if_match: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ContractView:
+        """Change your own id and metadata of a contract. Each party has its own, and sees no other one's."""
+        return self._caller.ask(
+            models.ContractView,
+            "contracts.update",
+            "PATCH",
+            f"/api/v1/contracts/{segment(contract_id)}",
+            keyed=True,
+            key=idempotency_key,
+            headers={"if-match": if_match},
+            body={"external_id": external_id, "metadata": metadata},
         )
 
     def accept(self, contract_id: str, *, idempotency_key: str | None = None) -> models.ContractView:
@@ -3337,6 +3468,8 @@ class Projects:
     def create(
         self,
         *,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         name: str | None | Omitted = OMITTED,
         slug: str | None | Omitted = OMITTED,
         deploy_type: params.DeployType | Omitted = OMITTED,
@@ -3350,7 +3483,13 @@ class Projects:
             "/api/v1/projects",
             keyed=True,
             key=idempotency_key,
-            body={"name": name, "slug": slug, "deploy_type": deploy_type},
+            body={
+                "external_id": external_id,
+                "metadata": metadata,
+                "name": name,
+                "slug": slug,
+                "deploy_type": deploy_type,
+            },
         )
 
     def list(
@@ -3362,6 +3501,8 @@ class Projects:
         q: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> List[models.ProjectView]:
         """List the organization's projects, newest first.
 
@@ -3372,7 +3513,45 @@ class Projects:
             models.ProjectView,
             "projects.list",
             "/api/v1/projects",
-            {"from": from_, "to": to, "organization_id": organization_id, "q": q, "limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "q": q,
+                "limit": limit,
+                "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
+            },
+        )
+
+    def get(self, slug: str) -> models.ProjectView:
+        """Read one project of your organization."""
+        return self._caller.ask(models.ProjectView, "projects.get", "GET", f"/api/v1/projects/{segment(slug)}")
+
+    def update(
+        self,
+        slug: str,
+        *,
+        if_match: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
+        name: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ProjectView:
+        """Change a project's name, and what is written on it.
+
+        `If-Match` says for which version; the answer has the new one as its `ETag`.
+        """
+        return self._caller.ask(
+            models.ProjectView,
+            "projects.update",
+            "PATCH",
+            f"/api/v1/projects/{segment(slug)}",
+            keyed=True,
+            key=idempotency_key,
+            headers={"if-match": if_match},
+            body={"external_id": external_id, "metadata": metadata, "name": name},
         )
 
     def deploy(self, slug: str, *, idempotency_key: str | None = None) -> models.ProjectView:
@@ -5170,6 +5349,7 @@ class Resources(Caller):
         self.statements = Statements(self)
         self.creators = Creators(self)
         self.subscriptions = Subscriptions(self)
+        self.grants = Grants(self)
         self.costs = Costs(self)
         self.auto_topups = AutoTopups(self)
         self.earnings = Earnings(self)
