@@ -1,7 +1,8 @@
 """Measures the product, and prints one table of ratios.
 
 `python -m dev.bench [books] [accounting] [neighbours] [http] [uses] [escrow] [outbox] [webhooks] [payments]
-[metering] [nights] [scores] [prices] [documents] [invoicing] [collecting] [market]`
+[metering] [nights] [scores] [prices] [documents] [invoicing] [collecting] [market]
+[lists]`
 
 By default everything is measured. Every ratio compares two things that ran in turn on the same machine in the same run,
 so it holds on a noisy one; the figures beside it do not travel.
@@ -24,6 +25,7 @@ from dev.bench import (
     escrow,
     http,
     invoicing,
+    lists,
     market,
     metering,
     neighbours,
@@ -56,6 +58,7 @@ PARTS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
     "invoicing": invoicing.run,
     "collecting": collecting.run,
     "market": market.run,
+    "lists": lists.run,
     "scores": scores.run,
     "prices": prices.run,
     "documents": documents.run,
