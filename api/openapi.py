@@ -15,7 +15,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api import errors, openapi_responses
+from api import errors, openapi_examples, openapi_responses
 from api.v1.events.schemas import webhooks
 
 ALIASES = "aliases"
@@ -119,6 +119,7 @@ def install(app: FastAPI, server: str) -> None:
             _leave_out_defaults(document)
             _leave_out_null(document)
             openapi_responses.complete(document)
+            openapi_examples.add(document)
             document["servers"] = [{"url": server, "description": "The API."}]
             used = {tag for methods in document["paths"].values() for each in methods.values() for tag in each["tags"]}
             document["tags"] = [{"name": tag, "description": text} for tag, text in TAGS.items() if tag in used]

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from fastapi.routing import APIRoute
+from jsonschema import Draft202012Validator
 
 from api.openapi import ALIASES, TAGS, name_by_titles
 from api.v1 import PRIVATE_ROUTERS, ROUTERS
@@ -86,3 +87,13 @@ def test_every_answer_declares_its_headers() -> None:
             assert "Retry-After" in headers or status not in {"429", "503"} or path.endswith("/readyz")
             for name, reference in headers.items():
                 assert resolved(served(), reference)["description"], name
+
+
+def test_every_good_answer_has_an_example_that_is_one() -> None:
+    components = {"components": {"schemas": served()["components"]["schemas"]}}
+    for path, method, operation in operations(served()):
+        for status, response in operation["responses"].items():
+            media = response.get("content", {}).get("application/json")
+            if status.startswith("2") and media is not None:
+                faults = Draft202012Validator({**media["schema"], **components}).iter_errors(media["example"])
+                assert [fault.message for fault in faults] == [], (method, path)
