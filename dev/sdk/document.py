@@ -339,7 +339,9 @@ def events(types: Mapping[str, tuple[str, Schema]]) -> str:
     typing = Typing({}, "", answer=True)
     names = {kind: "".join(part.capitalize() for part in re.split(r"[._]", kind)) for kind in types}
     for kind, (sentence, schema) in types.items():
-        out.append(_model(names[kind], {**schema, "description": sentence}, typing))
+        # Events that were recorded before a field was added do not have it.
+        always = [name for name, each in schema["properties"].items() if "None" not in typing.of(each).split(" | ")]
+        out.append(_model(names[kind], {**schema, "description": sentence, "required": always}, typing))
     pairs = "".join(f"    {kind!r}: {name},\n" for kind, name in names.items())
     out.append(f"\n\n#: The class of each type.\nBY_TYPE: dict[str, type[Model]] = {{\n{pairs}}}\n")
     return "".join(out)

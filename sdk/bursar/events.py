@@ -16,6 +16,7 @@ class EscrowOpened(Model):
     """An escrow was opened; it waits for its money."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -31,14 +32,15 @@ class EscrowOpened(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class EscrowFunded(Model):
     """The payer's money is in the escrow; the agent can begin."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -54,14 +56,15 @@ class EscrowFunded(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class EscrowDelivered(Model):
     """Work was delivered, for review."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -77,14 +80,15 @@ class EscrowDelivered(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class EscrowDisputed(Model):
     """A dispute was opened; the money is frozen."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -100,14 +104,15 @@ class EscrowDisputed(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class EscrowReleased(Model):
     """The payee was paid, and the escrow has ended."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -123,14 +128,15 @@ class EscrowReleased(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class EscrowRefunded(Model):
     """The payer got everything back, and the escrow has ended."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -146,14 +152,15 @@ class EscrowRefunded(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class EscrowSplit(Model):
     """Both sides got a part, and the escrow has ended."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -169,14 +176,15 @@ class EscrowSplit(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class EscrowCancelled(Model):
     """The escrow has ended before anything was delivered."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -192,14 +200,15 @@ class EscrowCancelled(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class EscrowExpired(Model):
     """Nothing was delivered in time; the payer was refunded."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -215,14 +224,15 @@ class EscrowExpired(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class EscrowValidated(Model):
     """A validator scored the delivery below the contract's threshold."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -238,14 +248,15 @@ class EscrowValidated(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class EscrowApproved(Model):
     """A signatory approved the delivery; more have to."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -261,14 +272,15 @@ class EscrowApproved(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class EscrowEvidenceSubmitted(Model):
     """A party brought evidence for its side of the dispute."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -284,14 +296,15 @@ class EscrowEvidenceSubmitted(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class EscrowPartiallyRefunded(Model):
     """The payee refunded a part of the money."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -307,14 +320,15 @@ class EscrowPartiallyRefunded(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class EscrowCancelRequested(Model):
     """The payer asks the payee to end the escrow."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -330,14 +344,15 @@ class EscrowCancelRequested(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class EscrowDecisionOverdue(Model):
     """No arbiter has decided in time; the contract's default applies next."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -353,14 +368,15 @@ class EscrowDecisionOverdue(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class EscrowMilestoneReleased(Model):
     """A milestone was paid for, and the next one can begin."""
 
     escrow_id: str
+    external_id: str | None = None
     contract_id: str
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
@@ -376,14 +392,15 @@ class EscrowMilestoneReleased(Model):
     commission_amount: Amount
     signatures: int
     required_signatures: int
-    validation_score: Amount | None
-    next_deadline_at: datetime | None
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
 
 
 class PaymentCreated(Model):
     """A payment was asked for."""
 
     payment_id: str
+    external_id: str | None = None
     provider: str
     status: (
         Literal[
@@ -404,21 +421,22 @@ class PaymentCreated(Model):
         | str
     )
     purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
-    escrow_id: str | None
-    invoice_id: str | None
-    agent_id: str | None
+    escrow_id: str | None = None
+    invoice_id: str | None = None
+    agent_id: str | None = None
     currency: str
     amount: Amount
     received_amount: Amount
     refunded_amount: Amount
     disputed_amount: Amount
-    decline_code: str | None
+    decline_code: str | None = None
 
 
 class PaymentRequiresAction(Model):
     """The payer has to do something: confirm, approve, or send coins."""
 
     payment_id: str
+    external_id: str | None = None
     provider: str
     status: (
         Literal[
@@ -439,21 +457,22 @@ class PaymentRequiresAction(Model):
         | str
     )
     purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
-    escrow_id: str | None
-    invoice_id: str | None
-    agent_id: str | None
+    escrow_id: str | None = None
+    invoice_id: str | None = None
+    agent_id: str | None = None
     currency: str
     amount: Amount
     received_amount: Amount
     refunded_amount: Amount
     disputed_amount: Amount
-    decline_code: str | None
+    decline_code: str | None = None
 
 
 class PaymentProcessing(Model):
     """The payer has done their part; the money is on its way."""
 
     payment_id: str
+    external_id: str | None = None
     provider: str
     status: (
         Literal[
@@ -474,21 +493,22 @@ class PaymentProcessing(Model):
         | str
     )
     purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
-    escrow_id: str | None
-    invoice_id: str | None
-    agent_id: str | None
+    escrow_id: str | None = None
+    invoice_id: str | None = None
+    agent_id: str | None = None
     currency: str
     amount: Amount
     received_amount: Amount
     refunded_amount: Amount
     disputed_amount: Amount
-    decline_code: str | None
+    decline_code: str | None = None
 
 
 class PaymentUnknown(Model):
     """The provider's answer was lost; what became of the payment is looked up."""
 
     payment_id: str
+    external_id: str | None = None
     provider: str
     status: (
         Literal[
@@ -509,21 +529,22 @@ class PaymentUnknown(Model):
         | str
     )
     purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
-    escrow_id: str | None
-    invoice_id: str | None
-    agent_id: str | None
+    escrow_id: str | None = None
+    invoice_id: str | None = None
+    agent_id: str | None = None
     currency: str
     amount: Amount
     received_amount: Amount
     refunded_amount: Amount
     disputed_amount: Amount
-    decline_code: str | None
+    decline_code: str | None = None
 
 
 class PaymentRequiresCapture(Model):
     """The money is held on the payer's side, to be captured."""
 
     payment_id: str
+    external_id: str | None = None
     provider: str
     status: (
         Literal[
@@ -544,21 +565,22 @@ class PaymentRequiresCapture(Model):
         | str
     )
     purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
-    escrow_id: str | None
-    invoice_id: str | None
-    agent_id: str | None
+    escrow_id: str | None = None
+    invoice_id: str | None = None
+    agent_id: str | None = None
     currency: str
     amount: Amount
     received_amount: Amount
     refunded_amount: Amount
     disputed_amount: Amount
-    decline_code: str | None
+    decline_code: str | None = None
 
 
 class PaymentSucceeded(Model):
     """The money was received."""
 
     payment_id: str
+    external_id: str | None = None
     provider: str
     status: (
         Literal[
@@ -579,21 +601,22 @@ class PaymentSucceeded(Model):
         | str
     )
     purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
-    escrow_id: str | None
-    invoice_id: str | None
-    agent_id: str | None
+    escrow_id: str | None = None
+    invoice_id: str | None = None
+    agent_id: str | None = None
     currency: str
     amount: Amount
     received_amount: Amount
     refunded_amount: Amount
     disputed_amount: Amount
-    decline_code: str | None
+    decline_code: str | None = None
 
 
 class PaymentFailed(Model):
     """The payment was declined; no money was received."""
 
     payment_id: str
+    external_id: str | None = None
     provider: str
     status: (
         Literal[
@@ -614,21 +637,22 @@ class PaymentFailed(Model):
         | str
     )
     purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
-    escrow_id: str | None
-    invoice_id: str | None
-    agent_id: str | None
+    escrow_id: str | None = None
+    invoice_id: str | None = None
+    agent_id: str | None = None
     currency: str
     amount: Amount
     received_amount: Amount
     refunded_amount: Amount
     disputed_amount: Amount
-    decline_code: str | None
+    decline_code: str | None = None
 
 
 class PaymentExpired(Model):
     """Nobody paid in time."""
 
     payment_id: str
+    external_id: str | None = None
     provider: str
     status: (
         Literal[
@@ -649,21 +673,22 @@ class PaymentExpired(Model):
         | str
     )
     purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
-    escrow_id: str | None
-    invoice_id: str | None
-    agent_id: str | None
+    escrow_id: str | None = None
+    invoice_id: str | None = None
+    agent_id: str | None = None
     currency: str
     amount: Amount
     received_amount: Amount
     refunded_amount: Amount
     disputed_amount: Amount
-    decline_code: str | None
+    decline_code: str | None = None
 
 
 class PaymentCancelled(Model):
     """Somebody ended the payment before it was paid."""
 
     payment_id: str
+    external_id: str | None = None
     provider: str
     status: (
         Literal[
@@ -684,21 +709,22 @@ class PaymentCancelled(Model):
         | str
     )
     purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
-    escrow_id: str | None
-    invoice_id: str | None
-    agent_id: str | None
+    escrow_id: str | None = None
+    invoice_id: str | None = None
+    agent_id: str | None = None
     currency: str
     amount: Amount
     received_amount: Amount
     refunded_amount: Amount
     disputed_amount: Amount
-    decline_code: str | None
+    decline_code: str | None = None
 
 
 class PaymentPartiallyRefunded(Model):
     """A part of the money was refunded, or is about to be."""
 
     payment_id: str
+    external_id: str | None = None
     provider: str
     status: (
         Literal[
@@ -719,21 +745,22 @@ class PaymentPartiallyRefunded(Model):
         | str
     )
     purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
-    escrow_id: str | None
-    invoice_id: str | None
-    agent_id: str | None
+    escrow_id: str | None = None
+    invoice_id: str | None = None
+    agent_id: str | None = None
     currency: str
     amount: Amount
     received_amount: Amount
     refunded_amount: Amount
     disputed_amount: Amount
-    decline_code: str | None
+    decline_code: str | None = None
 
 
 class PaymentRefunded(Model):
     """All of the money was refunded, or is about to be."""
 
     payment_id: str
+    external_id: str | None = None
     provider: str
     status: (
         Literal[
@@ -754,21 +781,22 @@ class PaymentRefunded(Model):
         | str
     )
     purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
-    escrow_id: str | None
-    invoice_id: str | None
-    agent_id: str | None
+    escrow_id: str | None = None
+    invoice_id: str | None = None
+    agent_id: str | None = None
     currency: str
     amount: Amount
     received_amount: Amount
     refunded_amount: Amount
     disputed_amount: Amount
-    decline_code: str | None
+    decline_code: str | None = None
 
 
 class PaymentDisputed(Model):
     """The payer's bank contests the payment; what it bought is held."""
 
     payment_id: str
+    external_id: str | None = None
     provider: str
     status: (
         Literal[
@@ -789,21 +817,22 @@ class PaymentDisputed(Model):
         | str
     )
     purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
-    escrow_id: str | None
-    invoice_id: str | None
-    agent_id: str | None
+    escrow_id: str | None = None
+    invoice_id: str | None = None
+    agent_id: str | None = None
     currency: str
     amount: Amount
     received_amount: Amount
     refunded_amount: Amount
     disputed_amount: Amount
-    decline_code: str | None
+    decline_code: str | None = None
 
 
 class PaymentChargedBack(Model):
     """The money was taken back for good."""
 
     payment_id: str
+    external_id: str | None = None
     provider: str
     status: (
         Literal[
@@ -824,15 +853,15 @@ class PaymentChargedBack(Model):
         | str
     )
     purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
-    escrow_id: str | None
-    invoice_id: str | None
-    agent_id: str | None
+    escrow_id: str | None = None
+    invoice_id: str | None = None
+    agent_id: str | None = None
     currency: str
     amount: Amount
     received_amount: Amount
     refunded_amount: Amount
     disputed_amount: Amount
-    decline_code: str | None
+    decline_code: str | None = None
 
 
 class RefundRequested(Model):
@@ -843,7 +872,7 @@ class RefundRequested(Model):
     status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
     currency: str
     amount: Amount
-    failure_code: str | None
+    failure_code: str | None = None
 
 
 class RefundUnknown(Model):
@@ -854,7 +883,7 @@ class RefundUnknown(Model):
     status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
     currency: str
     amount: Amount
-    failure_code: str | None
+    failure_code: str | None = None
 
 
 class RefundPending(Model):
@@ -865,7 +894,7 @@ class RefundPending(Model):
     status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
     currency: str
     amount: Amount
-    failure_code: str | None
+    failure_code: str | None = None
 
 
 class RefundSucceeded(Model):
@@ -876,7 +905,7 @@ class RefundSucceeded(Model):
     status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
     currency: str
     amount: Amount
-    failure_code: str | None
+    failure_code: str | None = None
 
 
 class RefundFailed(Model):
@@ -887,7 +916,7 @@ class RefundFailed(Model):
     status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
     currency: str
     amount: Amount
-    failure_code: str | None
+    failure_code: str | None = None
 
 
 class ChargebackInquiry(Model):
@@ -899,7 +928,7 @@ class ChargebackInquiry(Model):
     currency: str
     amount: Amount
     reason: str
-    evidence_due_at: datetime | None
+    evidence_due_at: datetime | None = None
 
 
 class ChargebackNeedsResponse(Model):
@@ -911,7 +940,7 @@ class ChargebackNeedsResponse(Model):
     currency: str
     amount: Amount
     reason: str
-    evidence_due_at: datetime | None
+    evidence_due_at: datetime | None = None
 
 
 class ChargebackUnderReview(Model):
@@ -923,7 +952,7 @@ class ChargebackUnderReview(Model):
     currency: str
     amount: Amount
     reason: str
-    evidence_due_at: datetime | None
+    evidence_due_at: datetime | None = None
 
 
 class ChargebackWon(Model):
@@ -935,7 +964,7 @@ class ChargebackWon(Model):
     currency: str
     amount: Amount
     reason: str
-    evidence_due_at: datetime | None
+    evidence_due_at: datetime | None = None
 
 
 class ChargebackLost(Model):
@@ -947,7 +976,7 @@ class ChargebackLost(Model):
     currency: str
     amount: Amount
     reason: str
-    evidence_due_at: datetime | None
+    evidence_due_at: datetime | None = None
 
 
 class SubscriptionCreated(Model):
@@ -959,7 +988,7 @@ class SubscriptionCreated(Model):
     interval: Literal["month", "year"] | str
     currency: str
     price: Amount
-    period_end: datetime | None
+    period_end: datetime | None = None
     cancels_at_period_end: bool
 
 
@@ -972,7 +1001,7 @@ class SubscriptionIncomplete(Model):
     interval: Literal["month", "year"] | str
     currency: str
     price: Amount
-    period_end: datetime | None
+    period_end: datetime | None = None
     cancels_at_period_end: bool
 
 
@@ -985,7 +1014,7 @@ class SubscriptionTrialing(Model):
     interval: Literal["month", "year"] | str
     currency: str
     price: Amount
-    period_end: datetime | None
+    period_end: datetime | None = None
     cancels_at_period_end: bool
 
 
@@ -998,7 +1027,7 @@ class SubscriptionActive(Model):
     interval: Literal["month", "year"] | str
     currency: str
     price: Amount
-    period_end: datetime | None
+    period_end: datetime | None = None
     cancels_at_period_end: bool
 
 
@@ -1011,7 +1040,7 @@ class SubscriptionPastDue(Model):
     interval: Literal["month", "year"] | str
     currency: str
     price: Amount
-    period_end: datetime | None
+    period_end: datetime | None = None
     cancels_at_period_end: bool
 
 
@@ -1024,7 +1053,7 @@ class SubscriptionUnpaid(Model):
     interval: Literal["month", "year"] | str
     currency: str
     price: Amount
-    period_end: datetime | None
+    period_end: datetime | None = None
     cancels_at_period_end: bool
 
 
@@ -1037,7 +1066,7 @@ class SubscriptionEnded(Model):
     interval: Literal["month", "year"] | str
     currency: str
     price: Amount
-    period_end: datetime | None
+    period_end: datetime | None = None
     cancels_at_period_end: bool
 
 
@@ -1050,7 +1079,7 @@ class SubscriptionUpdated(Model):
     interval: Literal["month", "year"] | str
     currency: str
     price: Amount
-    period_end: datetime | None
+    period_end: datetime | None = None
     cancels_at_period_end: bool
 
 
@@ -1061,7 +1090,7 @@ class PayoutRequested(Model):
     status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
     currency: str
     amount: Amount
-    failure_code: str | None
+    failure_code: str | None = None
 
 
 class PayoutWaitingForFunds(Model):
@@ -1071,7 +1100,7 @@ class PayoutWaitingForFunds(Model):
     status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
     currency: str
     amount: Amount
-    failure_code: str | None
+    failure_code: str | None = None
 
 
 class PayoutUnknown(Model):
@@ -1081,7 +1110,7 @@ class PayoutUnknown(Model):
     status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
     currency: str
     amount: Amount
-    failure_code: str | None
+    failure_code: str | None = None
 
 
 class PayoutPaid(Model):
@@ -1091,7 +1120,7 @@ class PayoutPaid(Model):
     status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
     currency: str
     amount: Amount
-    failure_code: str | None
+    failure_code: str | None = None
 
 
 class PayoutFailed(Model):
@@ -1101,7 +1130,7 @@ class PayoutFailed(Model):
     status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
     currency: str
     amount: Amount
-    failure_code: str | None
+    failure_code: str | None = None
 
 
 class SpendLimitCrossed(Model):
@@ -1110,14 +1139,21 @@ class SpendLimitCrossed(Model):
     control_id: str
     window: str
     threshold_percent: int
-    resets_at: datetime | None
+    resets_at: datetime | None = None
+
+
+class AgentRetired(Model):
+    """The organization has retired an agent: nothing new begins with it."""
+
+    agent_id: str
+    retired_at: datetime
 
 
 class OrganizationUpdated(Model):
     """The organization has changed what it can change of an organization."""
 
     organization_id: str
-    external_id: str | None
+    external_id: str | None = None
     changed: list[Literal["metadata", "external_id", "name"] | str]
 
 
@@ -1125,7 +1161,7 @@ class AgentUpdated(Model):
     """The organization has changed what it can change of an agent."""
 
     agent_id: str
-    external_id: str | None
+    external_id: str | None = None
     changed: list[Literal["metadata", "external_id", "name", "description", "category", "pricing", "terms"] | str]
 
 
@@ -1133,7 +1169,7 @@ class ProjectUpdated(Model):
     """The organization has changed what it can change of a project."""
 
     project_id: str
-    external_id: str | None
+    external_id: str | None = None
     changed: list[Literal["metadata", "external_id", "name"] | str]
 
 
@@ -1141,7 +1177,23 @@ class ContractUpdated(Model):
     """The organization has changed what it can change of a contract."""
 
     contract_id: str
-    external_id: str | None
+    external_id: str | None = None
+    changed: list[Literal["metadata", "external_id"] | str]
+
+
+class EscrowUpdated(Model):
+    """The organization has changed what it can change of an escrow."""
+
+    escrow_id: str
+    external_id: str | None = None
+    changed: list[Literal["metadata", "external_id"] | str]
+
+
+class PaymentUpdated(Model):
+    """The organization has changed what it can change of a payment."""
+
+    payment_id: str
+    external_id: str | None = None
     changed: list[Literal["metadata", "external_id"] | str]
 
 
@@ -1149,7 +1201,7 @@ class InvoiceUpdated(Model):
     """The organization has changed what it can change of an invoice."""
 
     invoice_id: str
-    external_id: str | None
+    external_id: str | None = None
     changed: list[Literal["metadata", "external_id"] | str]
 
 
@@ -1157,7 +1209,7 @@ class GrantUpdated(Model):
     """The organization has changed what it can change of a grant."""
 
     grant_id: str
-    external_id: str | None
+    external_id: str | None = None
     changed: list[Literal["metadata", "external_id"] | str]
 
 
@@ -1165,14 +1217,14 @@ class InvoiceCreated(Model):
     """An invoice was drafted; it can still change."""
 
     invoice_id: str
-    external_id: str | None
+    external_id: str | None = None
     status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
     currency: str
     total: Amount
     tax_amount: Amount
     paid_amount: Amount
     due_amount: Amount
-    paused_for: Literal["refund", "chargeback"] | str | None
+    paused_for: Literal["refund", "chargeback"] | str | None = None
     due_at: datetime
 
 
@@ -1180,14 +1232,14 @@ class InvoiceFinalized(Model):
     """An invoice was issued; it is to be paid."""
 
     invoice_id: str
-    external_id: str | None
+    external_id: str | None = None
     status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
     currency: str
     total: Amount
     tax_amount: Amount
     paid_amount: Amount
     due_amount: Amount
-    paused_for: Literal["refund", "chargeback"] | str | None
+    paused_for: Literal["refund", "chargeback"] | str | None = None
     due_at: datetime
 
 
@@ -1195,14 +1247,14 @@ class InvoicePaid(Model):
     """Nothing of the invoice is due any more."""
 
     invoice_id: str
-    external_id: str | None
+    external_id: str | None = None
     status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
     currency: str
     total: Amount
     tax_amount: Amount
     paid_amount: Amount
     due_amount: Amount
-    paused_for: Literal["refund", "chargeback"] | str | None
+    paused_for: Literal["refund", "chargeback"] | str | None = None
     due_at: datetime
 
 
@@ -1210,14 +1262,14 @@ class InvoiceReopened(Model):
     """A refund or a chargeback made an invoice due again that was settled."""
 
     invoice_id: str
-    external_id: str | None
+    external_id: str | None = None
     status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
     currency: str
     total: Amount
     tax_amount: Amount
     paid_amount: Amount
     due_amount: Amount
-    paused_for: Literal["refund", "chargeback"] | str | None
+    paused_for: Literal["refund", "chargeback"] | str | None = None
     due_at: datetime
 
 
@@ -1225,14 +1277,14 @@ class InvoiceVoided(Model):
     """The invoice was ended while nothing was paid."""
 
     invoice_id: str
-    external_id: str | None
+    external_id: str | None = None
     status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
     currency: str
     total: Amount
     tax_amount: Amount
     paid_amount: Amount
     due_amount: Amount
-    paused_for: Literal["refund", "chargeback"] | str | None
+    paused_for: Literal["refund", "chargeback"] | str | None = None
     due_at: datetime
 
 
@@ -1240,14 +1292,14 @@ class InvoiceMarkedUncollectible(Model):
     """What was due was given up."""
 
     invoice_id: str
-    external_id: str | None
+    external_id: str | None = None
     status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
     currency: str
     total: Amount
     tax_amount: Amount
     paid_amount: Amount
     due_amount: Amount
-    paused_for: Literal["refund", "chargeback"] | str | None
+    paused_for: Literal["refund", "chargeback"] | str | None = None
     due_at: datetime
 
 
@@ -1255,14 +1307,14 @@ class InvoiceDeleted(Model):
     """A draft was discarded."""
 
     invoice_id: str
-    external_id: str | None
+    external_id: str | None = None
     status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
     currency: str
     total: Amount
     tax_amount: Amount
     paid_amount: Amount
     due_amount: Amount
-    paused_for: Literal["refund", "chargeback"] | str | None
+    paused_for: Literal["refund", "chargeback"] | str | None = None
     due_at: datetime
 
 
@@ -1284,9 +1336,9 @@ class PurchaseCreated(Model):
     role: Literal["buyer", "seller"] | str
     model: Literal["monthly", "free", "one_time", "usage"] | str
     status: Literal["active", "suspended", "refunded", "ended"] | str
-    currency: str | None
-    price: Amount | None
-    ends_at: datetime | None
+    currency: str | None = None
+    price: Amount | None = None
+    ends_at: datetime | None = None
 
 
 class PurchaseSuspended(Model):
@@ -1297,9 +1349,9 @@ class PurchaseSuspended(Model):
     role: Literal["buyer", "seller"] | str
     model: Literal["monthly", "free", "one_time", "usage"] | str
     status: Literal["active", "suspended", "refunded", "ended"] | str
-    currency: str | None
-    price: Amount | None
-    ends_at: datetime | None
+    currency: str | None = None
+    price: Amount | None = None
+    ends_at: datetime | None = None
 
 
 class PurchaseResumed(Model):
@@ -1310,9 +1362,9 @@ class PurchaseResumed(Model):
     role: Literal["buyer", "seller"] | str
     model: Literal["monthly", "free", "one_time", "usage"] | str
     status: Literal["active", "suspended", "refunded", "ended"] | str
-    currency: str | None
-    price: Amount | None
-    ends_at: datetime | None
+    currency: str | None = None
+    price: Amount | None = None
+    ends_at: datetime | None = None
 
 
 class PurchaseRefunded(Model):
@@ -1323,9 +1375,9 @@ class PurchaseRefunded(Model):
     role: Literal["buyer", "seller"] | str
     model: Literal["monthly", "free", "one_time", "usage"] | str
     status: Literal["active", "suspended", "refunded", "ended"] | str
-    currency: str | None
-    price: Amount | None
-    ends_at: datetime | None
+    currency: str | None = None
+    price: Amount | None = None
+    ends_at: datetime | None = None
 
 
 class PurchaseEnded(Model):
@@ -1336,75 +1388,75 @@ class PurchaseEnded(Model):
     role: Literal["buyer", "seller"] | str
     model: Literal["monthly", "free", "one_time", "usage"] | str
     status: Literal["active", "suspended", "refunded", "ended"] | str
-    currency: str | None
-    price: Amount | None
-    ends_at: datetime | None
+    currency: str | None = None
+    price: Amount | None = None
+    ends_at: datetime | None = None
 
 
 class ProjectCreated(Model):
     """A project was made."""
 
     project_id: str
-    external_id: str | None
+    external_id: str | None = None
     deploy_type: str
-    deployed_at: datetime | None
+    deployed_at: datetime | None = None
 
 
 class DeploymentStarted(Model):
     """A project is to run from now on."""
 
     project_id: str
-    external_id: str | None
+    external_id: str | None = None
     deploy_type: str
-    deployed_at: datetime | None
+    deployed_at: datetime | None = None
 
 
 class DeploymentStopped(Model):
     """A project is not to run any more."""
 
     project_id: str
-    external_id: str | None
+    external_id: str | None = None
     deploy_type: str
-    deployed_at: datetime | None
+    deployed_at: datetime | None = None
 
 
 class ContractCreated(Model):
     """A contract was made; its escrow can be opened."""
 
     contract_id: str
-    external_id: str | None
+    external_id: str | None = None
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
     currency: str
     price: Amount
-    accept_by: datetime | None
-    accepted_at: datetime | None
+    accept_by: datetime | None = None
+    accepted_at: datetime | None = None
 
 
 class ContractProposed(Model):
     """A contract was proposed on terms that the payee has to accept."""
 
     contract_id: str
-    external_id: str | None
+    external_id: str | None = None
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
     currency: str
     price: Amount
-    accept_by: datetime | None
-    accepted_at: datetime | None
+    accept_by: datetime | None = None
+    accepted_at: datetime | None = None
 
 
 class ContractAccepted(Model):
     """The payee has accepted the terms."""
 
     contract_id: str
-    external_id: str | None
+    external_id: str | None = None
     agent_id: str
     role: Literal["payer", "payee", "signatory"] | str
     currency: str
     price: Amount
-    accept_by: datetime | None
-    accepted_at: datetime | None
+    accept_by: datetime | None = None
+    accepted_at: datetime | None = None
 
 
 class AlertRaised(Model):
@@ -1448,20 +1500,20 @@ class CreditLotCreated(Model):
     """Credits were added."""
 
     lot_id: str
-    external_id: str | None
+    external_id: str | None = None
     source: str
     amount: Amount
-    expires_at: datetime | None
+    expires_at: datetime | None = None
 
 
 class CreditLotExpired(Model):
     """Credits have expired."""
 
     lot_id: str
-    external_id: str | None
+    external_id: str | None = None
     source: str
     amount: Amount
-    expires_at: datetime | None
+    expires_at: datetime | None = None
 
 
 class ReservationCreated(Model):
@@ -1469,13 +1521,13 @@ class ReservationCreated(Model):
 
     reservation_id: str
     status: str
-    agent_id: str | None
+    agent_id: str | None = None
     asset: str
     amount: Amount
     captured_amount: Amount
     released_amount: Amount
     refunded_amount: Amount
-    expires_at: datetime | None
+    expires_at: datetime | None = None
 
 
 class ReservationCaptured(Model):
@@ -1483,13 +1535,13 @@ class ReservationCaptured(Model):
 
     reservation_id: str
     status: str
-    agent_id: str | None
+    agent_id: str | None = None
     asset: str
     amount: Amount
     captured_amount: Amount
     released_amount: Amount
     refunded_amount: Amount
-    expires_at: datetime | None
+    expires_at: datetime | None = None
 
 
 class ReservationReleased(Model):
@@ -1497,13 +1549,13 @@ class ReservationReleased(Model):
 
     reservation_id: str
     status: str
-    agent_id: str | None
+    agent_id: str | None = None
     asset: str
     amount: Amount
     captured_amount: Amount
     released_amount: Amount
     refunded_amount: Amount
-    expires_at: datetime | None
+    expires_at: datetime | None = None
 
 
 class ReservationExpired(Model):
@@ -1511,13 +1563,13 @@ class ReservationExpired(Model):
 
     reservation_id: str
     status: str
-    agent_id: str | None
+    agent_id: str | None = None
     asset: str
     amount: Amount
     captured_amount: Amount
     released_amount: Amount
     refunded_amount: Amount
-    expires_at: datetime | None
+    expires_at: datetime | None = None
 
 
 class ReservationRefunded(Model):
@@ -1525,13 +1577,13 @@ class ReservationRefunded(Model):
 
     reservation_id: str
     status: str
-    agent_id: str | None
+    agent_id: str | None = None
     asset: str
     amount: Amount
     captured_amount: Amount
     released_amount: Amount
     refunded_amount: Amount
-    expires_at: datetime | None
+    expires_at: datetime | None = None
 
 
 class SpendRefunded(Model):
@@ -1539,13 +1591,13 @@ class SpendRefunded(Model):
 
     spend_id: str
     status: str
-    agent_id: str | None
+    agent_id: str | None = None
     asset: str
     amount: Amount
     captured_amount: Amount
     released_amount: Amount
     refunded_amount: Amount
-    expires_at: datetime | None
+    expires_at: datetime | None = None
 
 
 class ScoreChanged(Model):
@@ -1619,10 +1671,13 @@ BY_TYPE: dict[str, type[Model]] = {
     "payout.paid": PayoutPaid,
     "payout.failed": PayoutFailed,
     "spend_limit.crossed": SpendLimitCrossed,
+    "agent.retired": AgentRetired,
     "organization.updated": OrganizationUpdated,
     "agent.updated": AgentUpdated,
     "project.updated": ProjectUpdated,
     "contract.updated": ContractUpdated,
+    "escrow.updated": EscrowUpdated,
+    "payment.updated": PaymentUpdated,
     "invoice.updated": InvoiceUpdated,
     "grant.updated": GrantUpdated,
     "invoice.created": InvoiceCreated,

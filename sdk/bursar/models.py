@@ -302,6 +302,7 @@ class AgentView(Model):
     pricing: PricingView
     terms: dict[str, BoundsView]
     created_at: datetime
+    retired_at: datetime | None
 
 
 class AgreedPlanPriceView(Model):
@@ -1472,6 +1473,8 @@ class EscrowSummaryView(Model):
 class EscrowView(Model):
     """An escrow. In every final state `released + refunded + commission = funded`; amounts are decimal strings."""
 
+    external_id: str | None
+    metadata: dict[str, str]
     id: str
     contract_id: str
     status: EscrowStatus
@@ -1643,6 +1646,8 @@ class FeedbackView(Model):
 class FundedView(Model):
     """An escrow, and the payment that was created to fund it, if any."""
 
+    external_id: str | None
+    metadata: dict[str, str]
     id: str
     contract_id: str
     status: EscrowStatus
@@ -2234,6 +2239,8 @@ class PaymentView(Model):
     `client_secret`, `approval_url` and `deposit` say what the payer has to do, while there is something, to those who may pay.
     """
 
+    external_id: str | None
+    metadata: dict[str, str]
     id: str
     organization_id: str
     provider: ProviderName
@@ -2858,6 +2865,8 @@ class SignatureView(Model):
 class SlotPurchaseView(Model):
     """The payment, and the current limits. The slots can be used as soon as the money is received."""
 
+    external_id: str | None
+    metadata: dict[str, str]
     id: str
     organization_id: str
     provider: ProviderName

@@ -37,7 +37,7 @@ class Event(Model):
         subject: the id of what it is about.
         subject_seq: its place among the events about the same subject.
         at: when it happened.
-        data: a class of `bursar.events` by the type; `events.Unknown` for a type that this version does not know.
+        data: a class of `bursar.events` by the type; `events.Unknown` for what this version does not know.
     """
 
     id: str
@@ -92,13 +92,20 @@ def verify(
 def _event(content: bytes, message_id: str) -> Event:
     try:
         document = parse_json(content)
-        kind = events.BY_TYPE.get(document["type"], events.Unknown)
-        event = Event.model_validate({**document, "data": kind.model_validate(document["data"])})
+        event = Event.model_validate({**document, "data": _data(document["type"], document["data"])})
     except (ValidationError, ValueError, LookupError, TypeError) as error:
         raise SignatureError("The webhook is signed, and is no event.") from error
     if event.id != message_id:
         raise SignatureError("The webhook names another event than its header.")
     return event
+
+
+def _data(kind: str, data: Any) -> Model:
+    try:
+        return events.BY_TYPE.get(kind, events.Unknown).model_validate(data)
+    except ValidationError:
+        # Of another version than this one. It is signed, so it is kept as it came.
+        return events.Unknown.model_validate(data)
 
 
 def _check(secret: str) -> Callable[[bytes, str], bool]:

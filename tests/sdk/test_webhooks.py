@@ -63,6 +63,16 @@ def test_type_that_is_learnt_later_is_kept() -> None:
     assert (event.data.model_extra, event.model_extra["more"]) == ({"new": "1"}, "kept")  # type: ignore[index]
 
 
+def test_event_of_before_a_field_was_added_is_no_forgery() -> None:
+    data = dict(CATALOGUE["escrow.released"].example)
+    del data["external_id"]
+    event = verify(*sent(document(data=data)))
+    assert isinstance(event.data, events.EscrowReleased)
+    assert event.data.external_id is None
+    del data["amount"]
+    assert verify(*sent(document(data=data))).data.model_extra == data
+
+
 def test_secret_is_replaced_without_a_gap() -> None:
     webhook = sent(document(), SigningKeys(secret=SECRET), SigningKeys(secret=OLD))
     for secrets in ((SECRET,), (OLD,), (new_secret(), OLD)):

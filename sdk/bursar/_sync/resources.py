@@ -488,7 +488,13 @@ class Escrows:
         self._caller = caller
 
     def create(
-        self, *, contract_id: str, amount: AmountLike | None | Omitted = OMITTED, idempotency_key: str | None = None
+        self,
+        *,
+        contract_id: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
+        amount: AmountLike | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
     ) -> models.EscrowView:
         """Open the escrow of an accepted contract. A contract has one escrow, which can be funded immediately."""
         return self._caller.ask(
@@ -498,7 +504,7 @@ class Escrows:
             "/api/v1/escrows",
             keyed=True,
             key=idempotency_key,
-            body={"contract_id": contract_id, "amount": amount},
+            body={"external_id": external_id, "metadata": metadata, "contract_id": contract_id, "amount": amount},
         )
 
     def list(
@@ -519,6 +525,8 @@ class Escrows:
         | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> List[models.EscrowView]:
         """List the escrows that are visible to the caller, newest first.
 
@@ -541,12 +549,35 @@ class Escrows:
                 "status": status,
                 "limit": limit,
                 "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
             },
         )
 
     def get(self, escrow_id: str) -> models.EscrowView:
-        """Show an escrow."""
+        """Show an escrow. The `ETag` is of what you have written on it."""
         return self._caller.ask(models.EscrowView, "escrows.get", "GET", f"/api/v1/escrows/{segment(escrow_id)}")
+
+    def update(
+        self,
+        escrow_id: str,
+        *,
+        if_match: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.EscrowView:
+        """Change your own id and metadata of an escrow. Each party has its own, and sees no other one's."""
+        return self._caller.ask(
+            models.EscrowView,
+            "escrows.update",
+            "PATCH",
+            f"/api/v1/escrows/{segment(escrow_id)}",
+            keyed=True,
+            key=idempotency_key,
+            headers={"if-match": if_match},
+            body={"external_id": external_id, "metadata": metadata},
+        )
 
     def get_timeline(
         self, escrow_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
@@ -1004,6 +1035,8 @@ class Payments:
     def create(
         self,
         *,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -1029,6 +1062,8 @@ class Payments:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -1079,6 +1114,8 @@ class Payments:
         purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> List[models.PaymentView]:
         """List the organization's payments, newest first.
 
@@ -1102,12 +1139,35 @@ class Payments:
                 "purpose": purpose,
                 "limit": limit,
                 "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
             },
         )
 
     def get(self, payment_id: str) -> models.PaymentView:
-        """Show a payment."""
+        """Show a payment. The `ETag` is of what is written on it."""
         return self._caller.ask(models.PaymentView, "payments.get", "GET", f"/api/v1/payments/{segment(payment_id)}")
+
+    def update(
+        self,
+        payment_id: str,
+        *,
+        if_match: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PaymentView:
+        """Change what is written on a payment, as whoever may pay, or as an operator."""
+        return self._caller.ask(
+            models.PaymentView,
+            "payments.update",
+            "PATCH",
+            f"/api/v1/payments/{segment(payment_id)}",
+            keyed=True,
+            key=idempotency_key,
+            headers={"if-match": if_match},
+            body={"external_id": external_id, "metadata": metadata},
+        )
 
     def get_timeline(
         self, payment_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
@@ -2496,6 +2556,7 @@ class Agents:
         organization_id: str | Omitted = OMITTED,
         visibility: Literal["public", "private"] | str | Omitted = OMITTED,
         category: str | Omitted = OMITTED,
+        active: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -2517,6 +2578,7 @@ class Agents:
                 "organization_id": organization_id,
                 "visibility": visibility,
                 "category": category,
+                "active": active,
                 "limit": limit,
                 "cursor": cursor,
                 "external_id": external_id,
@@ -2563,6 +2625,20 @@ class Agents:
                 "pricing": pricing,
                 "terms": terms,
             },
+        )
+
+    def retire(self, agent_id: str, *, idempotency_key: str | None = None) -> models.AgentView:
+        """Retire an agent for good: no contract and no purchase of it begins any more, and what runs goes on.
+
+        Retiring it again gives the first answer.
+        """
+        return self._caller.ask(
+            models.AgentView,
+            "agents.retire",
+            "POST",
+            f"/api/v1/agents/{segment(agent_id)}/retire",
+            keyed=True,
+            key=idempotency_key,
         )
 
     def set_category(self, agent_id: str, *, category: str | None) -> models.AgentView:
