@@ -1,6 +1,6 @@
 """What of the earnings of an organization's agents can be paid out, by the books. Needs the platform's session."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,11 +8,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
-from domain.money import CREDIT
+from domain.money import CREDIT, SCALES
 from domain.payable import PayableState, Share, Slice, Window
 from domain.payout.state import Payout
 from repositories.recovery import CASH_ESCROWS
 
+_MONEY = sorted(set(SCALES) - {CREDIT})
 #: So many lots at most are paid out at once: it is one transaction.
 MOST_SLICES = 2_000
 
@@ -71,8 +72,8 @@ _CASH = text(
         (coalesce(z.amount, 0) + coalesce(c.amount, 0))::bigint AS frozen,
         (coalesce(z.young, 0) + coalesce(c.young, 0))::bigint AS young_frozen
     FROM {_GIVEN}
-    JOIN ledger.accounts a ON a.path LIKE 'agent/' || g.agent_id || '/earnings/%' AND a.asset <> 'CREDIT'
-        AND a.path = 'agent/' || g.agent_id || '/earnings/' || a.asset
+    CROSS JOIN unnest(CAST(:assets AS text[])) AS m (asset)
+    JOIN ledger.accounts a ON a.path = 'agent/' || g.agent_id || '/earnings/' || m.asset AND a.asset = m.asset
     JOIN ledger.balances b ON b.account_id = a.id
     LEFT JOIN LATERAL (
         SELECT sum(e.amount) AS young, min(e.effective_at - h.cutoff) AS first_in
@@ -172,9 +173,16 @@ async def earners(session: AsyncSession, org_id: str) -> Sequence[str]:
     return (await session.scalars(_AGENTS, {"org_id": org_id})).all()
 
 
-async def shares(session: AsyncSession, windows: Mapping[str, Window]) -> list[Share]:
-    """Return what agents have, by state and currency; `windows` says what holds for the earnings of each."""
+async def shares(
+    session: AsyncSession, windows: Mapping[str, Window], assets: Collection[str] | None = None
+) -> list[Share]:
+    """Return what agents have, by state and currency; `windows` says what holds for the earnings of each.
+
+    `assets` are those that they have anything of, where that is known; looking for others takes longer.
+    """
     values = _values(windows)
+    money = _MONEY if assets is None else sorted({*assets} - {CREDIT})
+    rows = await session.execute(_SHARES, values) if assets is None or CREDIT in assets else ()
     found = [
         Share(
             agent_id=row.agent_id,
@@ -185,9 +193,9 @@ async def shares(session: AsyncSession, windows: Mapping[str, Window]) -> list[S
             worth_minor=row.worth,
             first_in=row.first_in,
         )
-        for row in await session.execute(_SHARES, values)
+        for row in rows
     ]
-    for row in await session.execute(_CASH, values):
+    for row in await session.execute(_CASH, {**values, "assets": money}) if money else ():
         # What a chargeback has taken from there already is not frozen besides.
         frozen = max(0, min(row.free, row.frozen))
         pending = min(row.free - frozen, max(0, row.young - max(0, row.young_frozen)))
@@ -241,7 +249,7 @@ async def is_frozen(session: AsyncSession, payout: Payout, windows: Mapping[str,
     paying = {line.agent_id for line in payout.lines if line.asset == payout.currency}
     return any(
         row.agent_id in paying and row.asset == payout.currency and row.frozen > row.free
-        for row in await session.execute(_CASH, values)
+        for row in await session.execute(_CASH, {**values, "assets": [payout.currency]})
     )
 
 

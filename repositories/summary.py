@@ -52,6 +52,7 @@ WITH standing AS (
 )
 SELECT
     EXISTS (SELECT FROM organizations WHERE id = $1) AS is_known,
+    EXISTS (SELECT FROM reputation_ladders) AS has_levels,
     (SELECT jsonb_agg(jsonb_build_array(path, asset, agent_id, posted, held) ORDER BY path, asset)
         FROM standing)::text AS standings,
     (SELECT jsonb_agg(jsonb_build_array(currency, held, due_at) ORDER BY currency) FROM (
@@ -118,11 +119,13 @@ class SummaryRow:
 
     Attributes:
         is_known: whether there is such an organization.
+        has_levels: whether there are levels by reputation.
         expired_minor: credits in the wallet that have ended and are not booked as expired yet.
         expiring: what is free of lots that have yet to expire, and when each does, soonest first.
     """
 
     is_known: bool
+    has_levels: bool
     standings: Sequence[Standing]
     pending: Sequence[Pending]
     escrows: Sequence[LiveEscrow]
@@ -137,6 +140,7 @@ async def read(connection: asyncpg.Connection, org_id: str, now: datetime) -> Su
     assert row is not None
     return SummaryRow(
         is_known=row["is_known"],
+        has_levels=row["has_levels"],
         standings=[
             Standing(path=path, asset=asset, agent_id=agent_id, posted_minor=posted, held_minor=held)
             for path, asset, agent_id, posted, held in json.loads(row["standings"] or "[]")

@@ -13,6 +13,8 @@ async def windows(
     session: AsyncSession, agents: Sequence[str], hold_back: HoldBack, *, now: datetime
 ) -> dict[str, Window]:
     """Return what holds for the earnings of each agent now, by its level of reputation."""
+    if await level.newest(session) is None:
+        return dict.fromkeys(agents, hold_back.window(None, now))
     levels = await level.of_agents(session, agents)
     return {agent_id: hold_back.window(found, now) for agent_id, found in levels.items()}
 

@@ -39,10 +39,13 @@ async def summary(session: AsyncSession, org_id: str, hold_back: HoldBack, *, no
     row = await store.read(await driver_connection(session), org_id, now)
     if not row.is_known:
         raise NotFound(organizations.MISSING)
-    earners = {each.agent_id for each in row.standings if part_of(each.path) is Part.EARNINGS and each.agent_id}
-    shares = []
+    earning = [each for each in row.standings if part_of(each.path) is Part.EARNINGS and each.agent_id]
+    earners, shares = sorted({each.agent_id for each in earning if each.agent_id}), []
     if earners:
-        shares = await payable.shares(session, await windows(session, sorted(earners), hold_back, now=now))
+        held = dict.fromkeys(earners, hold_back.window(None, now))
+        if row.has_levels:
+            held = await windows(session, earners, hold_back, now=now)
+        shares = await payable.shares(session, held, {each.asset for each in earning})
     earned = rules.earnings(row.standings, shares, now)
     return Summary(
         org_id=org_id,

@@ -1,18 +1,26 @@
-"""GET balance over HTTP against a bare endpoint that reads one row."""
+"""GET balance and summary over HTTP against a bare endpoint that reads one row."""
 
 import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import asyncpg
 
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
 from dev.stack.temporal import free_port
+from domain import accounts
+from domain.money import ISSUED, SCALES
+from ledger.gateway import Ledger
 
 CONNECTIONS = 16
 SECONDS = 3.0
 ROUNDS = 5
+#: How many accounts the organization has whose summary is read; half of them are earnings of its agents.
+ACCOUNTS = 40
 
 
 async def load(port: int, path: str, *headers: str) -> float:
@@ -55,14 +63,38 @@ async def bare_server(world: World) -> AsyncIterator[int]:
         await bare.wait()
 
 
+async def open_accounts(world: World) -> None:
+    """Give the client's organization balances in other currencies, and its agents earnings."""
+    org_id, now = world.ids["client_org"], datetime.now(UTC)
+    currencies = sorted(set(SCALES) - ISSUED)[: ACCOUNTS // 2 - 1]
+    earning = [accounts.agent_earnings(f"agt_bench_{number}", "USD", org_id) for number in range(ACCOUNTS // 2)]
+    connection = await asyncpg.connect(world.database_url)
+    try:
+        for number, account in enumerate([*(accounts.org_cash(org_id, code) for code in currencies), *earning]):
+            await Ledger(connection).post(
+                key=f"bench:summary:{number}",
+                kind="bench",
+                source=accounts.platform("exchange", account.asset),
+                destination=account,
+                amount_minor=100,
+                effective_at=now,
+            )
+    finally:
+        await connection.close()
+
+
 async def run(world: World) -> list[Row]:
-    """Measure both in turn, each server with one process."""
+    """Measure each against the bare endpoint in turn, each server with one process."""
+    summary = "/api/v1/billing/summary"
     key = f"Authorization: Bearer {world.keys['client']}"
     async with bare_server(world) as port:
         await load(world.port, "/api/v1/billing/balance", key)
         ours, theirs = await alternate(
             lambda: load(world.port, "/api/v1/billing/balance", key), lambda: load(port, "/row"), ROUNDS
         )
+        await open_accounts(world)
+        await load(world.port, summary, key)
+        summaries, rows = await alternate(lambda: load(world.port, summary, key), lambda: load(port, "/row"), ROUNDS)
     return [
         Row(
             name="GET balance over HTTP, one process, 16 connections",
@@ -71,5 +103,13 @@ async def run(world: World) -> list[Row]:
             against="bare FastAPI + asyncpg, one row",
             baseline=theirs,
             target=0.5,
-        )
+        ),
+        Row(
+            name=f"GET billing summary of {ACCOUNTS} accounts, one process, 16 connections",
+            value=summaries,
+            unit="requests/s",
+            against="bare FastAPI + asyncpg, one row",
+            baseline=rows,
+            target=0.2,
+        ),
     ]

@@ -345,7 +345,7 @@ OWN_DATA = {
         *("/billing/customer", "/billing/payment-methods", "/projects", "/projects/deployment/limits"),
         *("/marketplace/library", "/referrals"),
         *("/billing/subscription", "/billing/entitlements", "/billing/connect", "/billing/earnings"),
-        *("/billing/summary", "/billing/statement", "/billing/balances"),
+        *("/billing/summary", "/billing/statement", "/billing/balances", "/search"),
         *("/billing/payouts", "/billing/payouts/preview", "/billing/payouts/schedule"),
     )
 }

@@ -24,6 +24,17 @@ RECIPES = {
         "accepted org_",
         "funded",
     ],
+    "where-is-the-money": [
+        "funded",
+        "organization Acme",
+        "CREDIT available",
+        "payer 300.00 funded until",
+        "escrow Sort the attic funded 300.00 CREDIT",
+        "http",
+        "escrow.funded -300.00 Sort the attic",
+        "closing",
+        "pending as payee 300.00",
+    ],
     "resolve-a-dispute": ["disputed", "1 open", "split 28.50 1.50 20.00"],
     "charge-an-agent": [
         "api_call costs 1.00",

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep
@@ -25,7 +26,7 @@ async def get_billing_summary(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     actor: Actor = require(Permission.READ),
-) -> SummaryView:
+) -> Response:
     """Show all money of an organization: what it can spend, what is held, in escrow, earned, owed and due.
 
     All of it is as of one moment. The parts of each currency add up to `total`, which is what the books hold.
@@ -39,7 +40,7 @@ async def get_billing_summary(
     responses=errors(NotFound),
     tags=["organizations"],
 )
-async def get_organization_summary(organization_id: str, deps: DepsDep, actor: ActorDep) -> SummaryView:
+async def get_organization_summary(organization_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     """Show all money of an organization; `GET /billing/summary` shows the same to the organization itself."""
     if not is_id(organization_id, "org"):
         raise NotFound(organizations.MISSING)
@@ -52,7 +53,8 @@ async def get_organization_summary(organization_id: str, deps: DepsDep, actor: A
     return await _summary(deps, org_id)
 
 
-async def _summary(deps: Deps, org_id: str) -> SummaryView:
+async def _summary(deps: Deps, org_id: str) -> Response:
     # What was paid for earnings, and by which payment, is in the lots of others.
     async with deps.database.platform() as session:
-        return SummaryView.of(await summary(session, org_id, deps.settings.hold_back, now=datetime.now(UTC)))
+        found = await summary(session, org_id, deps.settings.hold_back, now=datetime.now(UTC))
+    return Response(SummaryView.of(found).model_dump_json(), media_type="application/json")

@@ -1,0 +1,79 @@
+"""Find by id, external id, number or name: where a customer's money is, and what is stuck."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query
+
+from api.auth import require
+from api.deps import Deps, DepsDep
+from api.fields import SearchText
+from api.v1.search.schemas import OpenAlertView, SearchHitView, SearchView, StuckRunView, WhereaboutsView
+from api.v1.summary.schemas import SummaryView
+from domain.access import Actor, Permission
+from domain.errors import Forbidden
+from repositories import search
+from repositories.search import Hit
+from services.summary import summary
+
+router = APIRouter(tags=["search"])
+
+#: Of how many organizations a search says where the money is, and how many alerts and runs it lists of each.
+_CUSTOMERS, _LISTED = 3, 20
+
+
+@router.get("/search", response_model=SearchView, operation_id="search.find")
+async def search_objects(
+    deps: DepsDep,
+    q: Annotated[SearchText, Query(description="An id, an external id, the number of an invoice, or a name.")],
+    limit: Annotated[int, Query(ge=1, le=50, description="The maximum number of objects.")] = 20,
+    actor: Actor = require(Permission.READ),
+) -> SearchView:
+    """Find what a text names, and of organizations where their money is, their open alerts and what is stuck.
+
+    A tenant finds its own; a key of an agent, what is that agent's; an operator, everything. Of names, the newest 5,000
+    of each kind are looked at, and any part of them.
+    """
+    if actor.is_platform and not actor.may(Permission.OPERATE):
+        raise Forbidden(f"The role {actor.role.value} may not do this ({Permission.OPERATE.value}).")
+    async with deps.session_for(actor) as session:
+        hits = await search.find(session, q.strip(), org_id=actor.org_id, limit=limit + 1)
+    if actor.agent_id is not None:
+        hits = [hit for hit in hits if hit.agent_id == actor.agent_id]
+    customers = [hit.id for hit in hits if hit.kind == "organization"][:_CUSTOMERS]
+    about = {org_id: await _customer(deps, actor, org_id) for org_id in customers}
+    return SearchView.of([_shown(deps, actor, hit, about.get(hit.id)) for hit in hits], limit)
+
+
+def _shown(deps: Deps, actor: Actor, hit: Hit, customer: WhereaboutsView | None) -> SearchHitView:
+    runs = actor.is_platform and hit.workflow_id is not None
+    return SearchHitView.of(hit, _run(deps, hit.workflow_id or "") if runs else None, customer)
+
+
+async def _customer(deps: Deps, actor: Actor, org_id: str) -> WhereaboutsView:
+    now = datetime.now(UTC)
+    async with deps.database.platform() as session:
+        found = await summary(session, org_id, deps.settings.hold_back, now=now)
+        alerts = await search.open_alerts(session, org_id, for_all=actor.is_platform, limit=_LISTED)
+        late = await search.stuck(session, org_id, now, limit=_LISTED) if actor.is_platform else ()
+    return WhereaboutsView(
+        summary=SummaryView.of(found),
+        open_alerts=[OpenAlertView.of(each) for each in alerts],
+        stuck=[
+            StuckRunView(
+                kind=each.kind,
+                id=each.id,
+                status=each.status,
+                since=each.since,
+                workflow_url=_run(deps, each.workflow_id),
+            )
+            for each in late
+        ],
+    )
+
+
+def _run(deps: Deps, workflow_id: str) -> str:
+    settings = deps.settings
+    runs = f"{settings.temporal_ui_url.rstrip('/')}/namespaces/{quote(settings.temporal_namespace, safe='')}/workflows"
+    return f"{runs}/{quote(workflow_id, safe='')}"

@@ -1,0 +1,108 @@
+"""What a search answers over HTTP."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Self
+
+from pydantic import Field
+
+from api.fields import ResponseModel
+from api.v1.summary.schemas import SummaryView
+from domain.money import format_amount
+from repositories.search import Hit, OpenAlert
+
+#: Where each kind is read on; an object that has no address of its own is in a list.
+_READ_AT = {
+    "organization": "/organizations/{id}/summary",
+    "agent": "/agents/{id}",
+    "contract": "/contracts/{id}",
+    "escrow": "/escrows/{id}",
+    "payment": "/payments/{id}",
+    "invoice": "/billing/invoices/{id}",
+    "payout": "/billing/payouts",
+    "project": "/projects",
+    "transfer": "/billing/transactions",
+}
+
+
+class OpenAlertView(ResponseModel):
+    """An alert that is not resolved."""
+
+    id: str
+    kind: str
+    severity: str
+    subject: str
+    detail: str
+    raised_at: datetime
+
+    @classmethod
+    def of(cls, found: OpenAlert) -> Self:
+        """Show an alert."""
+        return cls(**{name: getattr(found, name) for name in OpenAlert.__slots__})
+
+
+class StuckRunView(ResponseModel):
+    """Something that should have gone on by itself a while ago."""
+
+    kind: str
+    id: str
+    status: str
+    since: datetime = Field(description="When it should have gone on.")
+    workflow_url: str = Field(description="Its run in the Temporal UI.")
+
+
+class WhereaboutsView(ResponseModel):
+    """Where an organization's money is, and what is stuck."""
+
+    summary: SummaryView
+    open_alerts: list[OpenAlertView] = Field(description="The newest 20 that are not resolved.")
+    stuck: list[StuckRunView] = Field(description="For operators: up to 20 that are late, the oldest first.")
+
+
+class SearchHitView(ResponseModel):
+    """One object that was found."""
+
+    kind: str = Field(
+        description="`organization`, `agent`, `contract`, `escrow`, `payment`, `invoice`, `payout`, `project` or "
+        "`transfer`."
+    )
+    id: str
+    external_id: str | None
+    organization_id: str | None
+    title: str
+    status: str | None
+    amount: str | None = Field(description="What an escrow holds, what is due on an invoice; else what it is for.")
+    currency: str | None
+    url: str = Field(description="Where to read on.")
+    workflow_url: str | None = Field(description="For operators: its run in the Temporal UI.")
+    customer: WhereaboutsView | None = Field(description="Of the first three organizations.")
+
+    @classmethod
+    def of(cls, hit: Hit, workflow_url: str | None, customer: WhereaboutsView | None) -> Self:
+        """Show a hit."""
+        has_amount = hit.amount_minor is not None and hit.currency is not None
+        return cls(
+            kind=hit.kind,
+            id=hit.id,
+            external_id=hit.external_id,
+            organization_id=hit.org_id,
+            title=hit.title,
+            status=hit.status,
+            amount=format_amount(hit.amount_minor or 0, hit.currency or "") if has_amount else None,
+            currency=hit.currency,
+            url="/api/v1" + _READ_AT[hit.kind].format(id=hit.id),
+            workflow_url=workflow_url,
+            customer=customer,
+        )
+
+
+class SearchView(ResponseModel):
+    """What a text names: organizations first, then agents, contracts, escrows and what else there is."""
+
+    data: list[SearchHitView]
+    shortened: bool = Field(description="Whether more was found than is shown. Search for more of the name.")
+
+    @classmethod
+    def of(cls, hits: Sequence[SearchHitView], limit: int) -> Self:
+        """Show hits, of which there is one more than the limit where there are more."""
+        return cls(data=list(hits[:limit]), shortened=len(hits) > limit)
