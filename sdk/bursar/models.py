@@ -2117,6 +2117,17 @@ class OfferView(Model):
     changed_at: datetime
 
 
+class OpenAlertView(Model):
+    """An alert that is not resolved."""
+
+    id: str
+    kind: str
+    severity: str
+    subject: str
+    detail: str
+    raised_at: datetime
+
+
 class OrganizationPage(Model):
     """OrganizationPage."""
 
@@ -2828,6 +2839,29 @@ class ScoreView(Model):
     evidence_count: int
 
 
+class SearchHitView(Model):
+    """One object that was found."""
+
+    kind: str
+    id: str
+    external_id: str | None
+    organization_id: str | None
+    title: str
+    status: str | None
+    amount: Amount | None
+    currency: str | None
+    url: str
+    workflow_url: str | None
+    customer: WhereaboutsView | None
+
+
+class SearchView(Model):
+    """What a text names: organizations first, then agents, contracts, escrows and what else there is."""
+
+    data: list[SearchHitView]
+    shortened: bool
+
+
 class SectionView(Model):
     """A section of a statement."""
 
@@ -3024,6 +3058,16 @@ class StatementView(Model):
     lines: list[AccountStatementLineView]
     account: list[StatementBalanceView]
     corrections: list[CorrectionView]
+
+
+class StuckRunView(Model):
+    """Something that should have gone on by itself a while ago."""
+
+    kind: str
+    id: str
+    status: str
+    since: datetime
+    workflow_url: str
 
 
 class SubjectView(Model):
@@ -3499,3 +3543,11 @@ class WebhookTested(Model):
     """What is sent."""
 
     type: str
+
+
+class WhereaboutsView(Model):
+    """Where an organization's money is, and what is stuck."""
+
+    summary: SummaryView
+    open_alerts: list[OpenAlertView]
+    stuck: list[StuckRunView]

@@ -2363,6 +2363,22 @@ class AsyncOrganizations:
         )
 
 
+class AsyncSearch:
+    """Operations on search."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def find(self, *, q: str, limit: int | Omitted = OMITTED) -> models.SearchView:
+        """Find what a text names, and of organizations where their money is, their open alerts and what is stuck.
+
+        A tenant finds its own; a key of an agent, what is that agent's; an operator, everything. Of names, the newest 5,000 of each kind are looked at, and any part of them.
+        """
+        return await self._caller.ask(
+            models.SearchView, "search.find", "GET", "/api/v1/search", query={"q": q, "limit": limit}
+        )
+
+
 class AsyncContracts:
     """Operations on contracts."""
 
@@ -5455,6 +5471,7 @@ class AsyncResources(AsyncCaller):
         self.auto_topups = AsyncAutoTopups(self)
         self.earnings = AsyncEarnings(self)
         self.organizations = AsyncOrganizations(self)
+        self.search = AsyncSearch(self)
         self.contracts = AsyncContracts(self)
         self.agents = AsyncAgents(self)
         self.marketplace = AsyncMarketplace(self)

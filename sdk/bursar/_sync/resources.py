@@ -2354,6 +2354,22 @@ class Organizations:
         )
 
 
+class Search:
+    """Operations on search."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def find(self, *, q: str, limit: int | Omitted = OMITTED) -> models.SearchView:
+        """Find what a text names, and of organizations where their money is, their open alerts and what is stuck.
+
+        A tenant finds its own; a key of an agent, what is that agent's; an operator, everything. Of names, the newest 5,000 of each kind are looked at, and any part of them.
+        """
+        return self._caller.ask(
+            models.SearchView, "search.find", "GET", "/api/v1/search", query={"q": q, "limit": limit}
+        )
+
+
 class Contracts:
     """Operations on contracts."""
 
@@ -5430,6 +5446,7 @@ class Resources(Caller):
         self.auto_topups = AutoTopups(self)
         self.earnings = Earnings(self)
         self.organizations = Organizations(self)
+        self.search = Search(self)
         self.contracts = Contracts(self)
         self.agents = Agents(self)
         self.marketplace = Marketplace(self)
