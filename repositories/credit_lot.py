@@ -16,6 +16,8 @@ from repositories.listing import Found, Listing, Part, Position, Wanted
 
 MISSING = "There is no such grant."
 _ASKED = ("org_id", "source", "amount_minor", "expires_at", "note", "created_by")
+#: Credits that were bought, came back or belong to a plan have rows here too, and nobody has granted those.
+_GRANTED = CreditLot.source.in_([source.value for source in GrantSource])
 _COLUMNS = tuple(column.key for column in CreditLot.__table__.columns if column.key != "created_at")
 
 
@@ -34,7 +36,8 @@ async def made_before(session: AsyncSession, lot: CreditLot) -> CreditLot | None
 
 async def get(session: AsyncSession, lot_id: str) -> CreditLot:
     """Return a lot that was granted; NotFound when there is none, or it is not the session's to see."""
-    found = await session.get(CreditLot, lot_id) if is_id(lot_id, "lot") else None
+    query = select(CreditLot).where(CreditLot.id == lot_id, _GRANTED)
+    found = await session.scalar(query) if is_id(lot_id, "lot") else None
     if found is None:
         raise NotFound(MISSING)
     return found
@@ -45,7 +48,7 @@ _LIST = Listing(of=CreditLot, order=[CreditLot.id], prefix="lot", amount="amount
 
 async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[CreditLot]:
     """Return a page of the grants that the session may see, newest first."""
-    part: Part = () if wanted.org_id is None else (CreditLot.org_id == wanted.org_id,)
+    part: Part = (_GRANTED,) if wanted.org_id is None else (_GRANTED, CreditLot.org_id == wanted.org_id)
     part = (*part, *metadata.narrowed(CreditLot.id, "lot", wanted.org_id, wanted.written))
     return await _LIST.page(session, wanted, [part], after=after, limit=limit)
 
@@ -60,7 +63,7 @@ async def granted_since(session: AsyncSession, org_id: str, since: datetime, *, 
     row = CreditLot
     query = select(func.coalesce(func.sum(row.amount_minor), 0)).where(
         row.org_id == org_id,
-        row.source.in_([source.value for source in GrantSource]),
+        _GRANTED,
         row.created_at > since,
         row.command_id != besides,
     )

@@ -24,6 +24,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION agent_retired_at(text)")
-    op.drop_constraint("retired", "agents")
+    op.drop_constraint(op.f("ck_agents_retired"), "agents")
     op.drop_column("agents", "retired_by")
     op.drop_column("agents", "retired_at")

@@ -221,6 +221,9 @@ CREATE OR REPLACE TRIGGER tell_refunded AFTER UPDATE OF refunded ON ledger.spend
 CREATE OR REPLACE FUNCTION tell_scores() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 BEGIN
+    -- A change of an agent tells of it too: by the lock of its row, as that one does, no number is given twice.
+    PERFORM FROM public.agents a WHERE a.id IN (SELECT n.agent_id FROM new_rows n WHERE abs(n.moved_e6) >= 100000)
+    ORDER BY a.id FOR NO KEY UPDATE;
     INSERT INTO public.events (type, org_id, subject, subject_seq, at, data)
     SELECT 'score.changed', a.org_id, a.id, coalesce((
             SELECT max(e.subject_seq) FROM public.events e WHERE e.subject = a.id AND e.org_id = a.org_id

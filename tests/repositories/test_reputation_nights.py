@@ -36,6 +36,7 @@ from repositories.reputation import About, Fact, standing
 from repositories.reputation import take as take_facts
 from runtime.database import Database, plain_url
 from tests.conftest import DatabaseUrls
+from tests.support.looking import again
 
 pytestmark = pytest.mark.db
 
@@ -221,6 +222,25 @@ async def test_pages_that_come_twice_out_of_order_or_at_once_change_nothing(worl
     assert (await world.night()).agents == 0
     assert (await world.night(day=NIGHT - ONE)).agents == 0
     assert await world.kept() == before
+
+
+async def test_a_night_waits_for_changes_of_agents_and_numbers_its_events_behind_theirs(
+    world: World, fresh_database_urls: DatabaseUrls
+) -> None:
+    changing = await asyncpg.connect(plain_url(fresh_database_urls.owner))
+    async with changing.transaction():
+        await changing.execute("SELECT FROM agents FOR NO KEY UPDATE")
+        await changing.execute("SELECT tell('agent.updated', 'org_a', id, NULL, '{}') FROM agents")
+        night = asyncio.ensure_future(world.night())
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        while not night.done() and not await world.owner.fetchval(waits):
+            await again()
+    await night
+    await changing.close()
+    told = await world.owner.fetch(
+        "SELECT array_agg(type ORDER BY subject_seq) AS types FROM events WHERE subject LIKE 'agt%' GROUP BY subject"
+    )
+    assert {tuple(row["types"]) for row in told} == {("agent.updated",), ("agent.updated", "score.changed")}
 
 
 async def test_missed_nights_are_taken_with_the_next(world: World) -> None:
