@@ -8,11 +8,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import select
 
 from api.csv_files import cell
 from api.v1 import ROUTERS
+from models.credit_lot import CreditLot
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between
 from tests.api.paying import Written
 
@@ -56,7 +58,12 @@ async def ids(caller: Caller, path: str) -> list[str]:
 async def test_every_list_takes_a_range_and_comes_as_csv(path: str, customer: Tenant) -> None:
     tomorrow = moment(datetime.now(UTC) + timedelta(days=1))
     assert good(await customer.owner.get(f"{path}?from={tomorrow}")) == {"data": [], "next_cursor": None}
-    listed = good(await customer.owner.get(f"{path}?to={tomorrow}&limit=200"))["data"]
+    listed, page = [], good(await customer.owner.get(f"{path}?to={tomorrow}&limit=200"))
+    while True:
+        listed += page["data"]
+        if page["next_cursor"] is None:
+            break
+        page = good(await customer.owner.get(f"{path}?to={tomorrow}&limit=200&cursor={page['next_cursor']}"))
     answer = await customer.owner.get(f"{path}?to={tomorrow}&limit=1", headers=AS_CSV)
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(answer.text)))
@@ -202,3 +209,19 @@ def test_cell_of_a_value(value: Any, text: str) -> None:
 def test_every_list_here_is_an_endpoint() -> None:
     known = {getattr(route, "path", "") for router in ROUTERS for route in router.routes}
     assert set(LISTS) <= known
+
+
+async def test_grants_are_what_was_granted_and_not_what_was_bought(
+    customer: Tenant, operator: Caller, database: Database
+) -> None:
+    bought = await Written(database, customer.org_id).begin()
+    bought.there.pay()
+    await bought.look()
+    async with database.platform() as session:
+        query = select(CreditLot.id).where(CreditLot.org_id == customer.org_id, CreditLot.source == "purchase")
+        lot = (await session.scalars(query)).one()
+    body = {"organization_id": customer.org_id, "amount": "5.00", "source": "reward"}
+    granted = good(await operator.post("/credits/grants", body, key=new_key()), 201)["id"]
+    for caller in (customer.owner, operator):
+        assert await ids(caller, f"/credits/grants?organization_id={customer.org_id}") == [granted]
+        refused(await caller.get(f"/credits/grants/{lot}"), 404, "not_found")
