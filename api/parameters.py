@@ -7,8 +7,9 @@ what PostgreSQL cannot store names nothing.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from fastapi._compat import field_annotation_is_sequence
 from fastapi.dependencies.models import Dependant
 from starlette.datastructures import QueryParams
 
@@ -26,12 +27,20 @@ def query_names(dependant: Dependant) -> Iterator[tuple[str, bool]]:
     `name[]` stands for all of `name[…]`.
     """
     for field in dependant.query_params:
-        yield field.alias, field_annotation_is_sequence(field.field_info.annotation)
+        yield field.alias, _takes_several(field.field_info.annotation)
     for part in dependant.dependencies:
         family = getattr(part.call, "query_family", None)
         if family is not None:
             yield f"{family}[]", False
         yield from query_names(part)
+
+
+def _takes_several(annotation: Any) -> bool:
+    """Tell whether a parameter of this type is a list, or may be one."""
+    origin = get_origin(annotation)
+    if origin in (Annotated, Union, UnionType):
+        return any(map(_takes_several, get_args(annotation)))
+    return list in (annotation, origin)
 
 
 def check_path(parameters: Mapping[str, str]) -> None:

@@ -48,6 +48,7 @@ from models.project import Project
 from repositories import alert as alerts
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
+from services import agent as agents
 from services import credit_lot, credit_note, invoice, invoice_end
 from services import webhook_endpoint as webhook_endpoints
 from services.metadata import Change
@@ -305,6 +306,8 @@ async def of_the_rest(database: Database, by_hand: Hand, sold: Sold) -> Audience
     night = {"day": NOW.date(), "agent": sold.agent}
     history = "INSERT INTO reputation_history VALUES (:day, :agent, 4200000, 4100000, 4300000, 1, -150000, 3, false)"
     await by_hand(history, **night)
+    async with database.platform() as session:
+        await agents.retire(session, owner, sold.agent, now=NOW)
     return {project["id"]: {org_id: None}, made.id: {org_id: None}, sold.agent: {sold.studio: None}}
 
 

@@ -11,6 +11,7 @@ from runtime.database import Database
 from runtime.settings import Settings
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.support.logging import restored_logging
+from tests.support.openapi import problem_of
 
 __all__ = ["restored_logging"]
 
@@ -127,4 +128,4 @@ async def test_openapi_documents_the_refusal(anonymous: Caller) -> None:
     document = good(await anonymous.get("/openapi.json"))
     for methods in document["paths"].values():
         for operation in methods.values():
-            assert CODE in operation["responses"]["422"]["content"]["application/problem+json"]["examples"]
+            assert CODE in problem_of(document, operation["responses"]["422"])["examples"]

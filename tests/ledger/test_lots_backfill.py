@@ -73,6 +73,10 @@ async def test_existing_credits_get_the_lots_that_history_gives_them(empty_datab
     await connection.execute(
         "INSERT INTO organizations (id, name, created_by, command_id) VALUES ('org_1', 'One', 'test', 'org_1')"
     )
+    # Of its escrow, what tells whose money it holds is enough.
+    await connection.execute(
+        "INSERT INTO escrow_parties (org_id, escrow_id, status) VALUES ('org_1', 'esc_1', 'funded')"
+    )
     past = Past(connection)
     await past.grant(1000, None)
     await past.move((WALLET, ESCROW, 300), kind="escrow.funded")

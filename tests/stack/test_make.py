@@ -69,15 +69,16 @@ def test_set_up_happens_once_and_again_when_the_lock_changes(fresh: Path) -> Non
     assert installed in make(fresh, "types", f"PYTHON={python}").stdout
 
 
-def test_ci_runs_both_the_checks_and_the_tests_and_fails_with_either(tmp_path: Path) -> None:
+def test_ci_runs_every_part_and_fails_with_any(tmp_path: Path) -> None:
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
-    for check, test in (("true", "true"), ("false", "true"), ("true", "false")):
-        (tmp_path / "Makefile").write_text(f"check:\n\t@echo checked; {check}\ntest:\n\t@echo tested; {test}\n")
+    parts = ("check", "test", "test-clients")
+    for fails in (None, *parts):
+        rules = [f"{part}:\n\t@echo {part} was run; {'false' if part == fails else 'true'}\n" for part in parts]
+        (tmp_path / "Makefile").write_text("".join(rules))
         done = subprocess.run([tmp_path / ".ci" / "run"], capture_output=True, text=True, check=False)
-        assert "checked" in done.stdout
-        assert "tested" in done.stdout
-        assert (done.returncode == 0) == (check == test == "true")
+        assert done.stdout.splitlines() == [f"{part} was run" for part in parts]
+        assert (done.returncode == 0) == (fails is None)
 
 
 def test_books_of_a_stack_that_does_not_run_cannot_be_proved_and_the_user_is_told_what_to_do(tmp_path: Path) -> None:
