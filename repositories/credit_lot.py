@@ -46,9 +46,12 @@ async def get(session: AsyncSession, lot_id: str) -> CreditLot:
 _LIST = Listing(of=CreditLot, order=[CreditLot.id], prefix="lot", amount="amount_minor", searched=("note",))
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[CreditLot]:
-    """Return a page of the grants that the session may see, newest first."""
-    part: Part = (_GRANTED,) if wanted.org_id is None else (_GRANTED, CreditLot.org_id == wanted.org_id)
+async def page(
+    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int, granted: bool = False
+) -> Found[CreditLot]:
+    """Return a page of the lots that the session may see, newest first: all, or those that were granted."""
+    part: Part = (_GRANTED,) if granted else ()
+    part = part if wanted.org_id is None else (*part, CreditLot.org_id == wanted.org_id)
     part = (*part, *metadata.narrowed(CreditLot.id, "lot", wanted.org_id, wanted.written))
     return await _LIST.page(session, wanted, [part], after=after, limit=limit)
 

@@ -124,7 +124,7 @@ async def list_grants(
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            found = await grants.page(session, wanted, after=after, limit=limit)
+            found = await grants.page(session, wanted, after=after, limit=limit, granted=True)
             own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
         return items_of(found, lambda row: LotView.of(row, own.get(row.id)))
 
