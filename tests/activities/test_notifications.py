@@ -22,7 +22,6 @@ from domain.notification.due import Cadence, Clock
 from domain.notification.preferences import Preferences, recipient_of
 from models.alert import Alert
 from models.api_key import ApiKey
-from models.event import EventRow
 from models.notification import NotificationRow
 from repositories import alert, contact, event
 from repositories import notification as notifications
@@ -31,8 +30,8 @@ from runtime.identity import new_id
 from services import fan_out
 from services.fan_out import Told
 from services.notification import tell
-from tests.support.looking import again
 from tests.support.notifications import SEALER, a_channel, a_principal, an_organization
+from tests.support.outbox import past_others
 
 pytestmark = pytest.mark.db
 
@@ -43,12 +42,9 @@ async def happened(database: Database, org_id: str, *types: str, **values: Any) 
         for each in types:
             data = CATALOGUE[each].example | values
             await event.record(session, [Event(type=each, org_id=org_id, subject=new_id("sub"), data=data)])
-    rows: Sequence[EventRow] = ()
-    # Readers see the last of it once no older transaction of the cluster is open, and other tests have some.
-    while len(rows) < len(types):
-        async with database.platform() as session:
-            rows = await event.page(session, after=None, limit=1000, org_id=org_id, types=types)
-        await again()
+    await past_others(database)
+    async with database.platform() as session:
+        rows = await event.page(session, after=None, limit=1000, org_id=org_id, types=types)
     return [row.id for row in rows]
 
 

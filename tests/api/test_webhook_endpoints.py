@@ -24,6 +24,7 @@ from runtime.identity import new_id
 from services.webhook_endpoint import signing_keys
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.outbox import past_others
 from tests.support.webhooks import SEALER, WEBHOOK_KEYS
 
 pytestmark = pytest.mark.db
@@ -70,6 +71,7 @@ async def delivered(
         for _ in codes:
             data = CATALOGUE[TYPE].example
             await event.record(session, [Event(type=TYPE, org_id=tenant.org_id, subject=named, data=data)])
+    await past_others(database)
     async with database.platform() as session:
         row = await endpoints.begin(session, endpoint_id, "lease")
         assert row is not None
@@ -234,6 +236,7 @@ async def test_a_test_is_an_event_for_this_endpoint_alone(own: Tenant, database:
     assert good(await own.owner.post(f"/webhook-endpoints/{endpoint['id']}/test"), 202) == {
         "type": "webhook_endpoint.test"
     }
+    await past_others(database)
     now = datetime.now(UTC)
     async with database.platform() as session:
         for each, count in ((endpoint, 1), (other, 0)):
