@@ -55,7 +55,7 @@ class CustomerActivities:
         return CustomerResult(org_id=message.org_id, customer_ref=ref)
 
     async def _find(self, message: ProviderEventInput) -> "_Found | ProviderEventResult":
-        """Return an event with the customer of ours that it is about, or what became of one that is nobody's or done.
+        """Return the event and our customer that it belongs to, or an outcome when nothing is left to do.
 
         Raises:
             RuntimeError: this worker has no settings of Stripe.

@@ -88,7 +88,7 @@ class NotificationPreferences(Base):
 
 
 class NotificationDefault(Base):
-    """How soon roles are told of a type where nobody chose, as operators set it; without a row, as the product says.
+    """The default timing of a notification type by role, as operators set it; without a row the product's own holds.
 
     Attributes:
         kind: of `domain.notification.types`.

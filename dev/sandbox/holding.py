@@ -14,7 +14,7 @@ PATH = "/_control/hold"
 
 
 class Holding:
-    """Keeps answers back while it is told to."""
+    """Delays the answers of a sandbox until it is released, so that a kill falls while requests are open."""
 
     def __init__(self) -> None:
         """Keep nothing back."""

@@ -1,4 +1,4 @@
-"""The story of a person who is told: an alert rule fires, and somebody answers the alert that calls its owners.
+"""The demo's scene on alerts: a rule fires and notifies an owner, who then acknowledges an escalated alert.
 
 It begins before the stories whose facts are told, and ends after them: figures are looked at once a minute.
 """

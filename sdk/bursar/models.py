@@ -1208,7 +1208,7 @@ class DefaultsPage(Model):
 
 
 class DefaultsView(Model):
-    """How soon roles are told of a type where they chose nothing."""
+    """The default timing of a notification type, by role."""
 
     type: str
     description: str

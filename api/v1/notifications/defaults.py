@@ -1,4 +1,4 @@
-"""How soon people are told of each type where they chose nothing, as operators set it."""
+"""Operators' defaults: when a notification of each type is sent to people who have set no preference."""
 
 from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ router = APIRouter(tags=["notification_defaults"])
 
 @router.get("/notifications/defaults", response_model=Page[DefaultsView])
 async def list_notification_defaults(deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> Page[DefaultsView]:
-    """List every type of notifications with how soon each role is told of it, where nobody chose. For operators."""
+    """List each notification type with its default timing by role. For operators."""
     async with deps.session_for(actor) as session:
         defaults = await notifications.defaults(session)
     return Page(data=[DefaultsView.of(kind, defaults) for kind in TYPES])
@@ -38,7 +38,7 @@ async def set_notification_defaults(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Set how soon each role is told of a type where nobody chose. What people chose themselves stays.
+    """Set the default timing of a notification type by role. Preferences that people have set stay.
 
     It holds for what happens from now on.
     """

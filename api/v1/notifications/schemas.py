@@ -221,7 +221,7 @@ Usual = Literal["inbox", "instant", "hourly", "daily", "weekly"]
 
 
 class DefaultsSet(RequestModel):
-    """How soon roles are told of a type where they chose nothing."""
+    """The default timing of a notification type, by role."""
 
     roles: dict[Role, Usual] = Field(
         description=(
@@ -239,7 +239,7 @@ class DefaultsSet(RequestModel):
 
 
 class DefaultsView(ResponseModel):
-    """How soon roles are told of a type where they chose nothing."""
+    """The default timing of a notification type, by role."""
 
     type: str
     description: str

@@ -4610,7 +4610,7 @@ class AsyncNotificationDefaults:
         self._caller = caller
 
     async def list(self) -> models.DefaultsPage:
-        """List every type of notifications with how soon each role is told of it, where nobody chose. For operators."""
+        """List each notification type with its default timing by role. For operators."""
         return await self._caller.ask(
             models.DefaultsPage, "notification_defaults.list", "GET", "/api/v1/notifications/defaults"
         )
@@ -4622,7 +4622,7 @@ class AsyncNotificationDefaults:
         roles: Mapping[str, Literal["inbox", "instant", "hourly", "daily", "weekly"] | str],
         idempotency_key: str | None = None,
     ) -> models.DefaultsView:
-        """Set how soon each role is told of a type where nobody chose. What people chose themselves stays.
+        """Set the default timing of a notification type by role. Preferences that people have set stay.
 
         It holds for what happens from now on.
         """
