@@ -11,6 +11,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(shell $(name) -c '$(OLD_ENOUGH)' >/dev/null 2>&1 && echo $(name))))
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+BROWSER_READY := $(VENV)/.browser-ready
 CLIENTS := .venv-clients
 CLIENTS_READY := $(CLIENTS)/.ready
 TYPESCRIPT := tests/clients/typescript
@@ -43,13 +44,13 @@ restore: $(READY) ## restore a database as of a moment, and prove it (ARGS="--fr
 resume: $(READY) ## have runs of the stack that runs go on from restored books (ARGS="--apply" does it)
 	@exec $(BIN)/python -m dev.stack resume $(ARGS)
 
-test: $(READY) ## run every test (ARGS="-k escrow" for some)
+test: $(READY) $(BROWSER_READY) ## run every test (ARGS="-k escrow" for some)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist loadscope $(ARGS)
 
 test-clients: $(READY) $(CLIENTS_READY) ## generate clients in Python and TypeScript, compile them, play an escrow
 	GENERATED_CLIENTS=$(CLIENTS) $(BIN)/python -m pytest tests/clients $(ARGS)
 
-check: $(READY) ## ruff, mypy strict, import contracts, generated code, rules near money, migrations
+check: $(READY) $(BROWSER_READY) ## ruff, mypy strict, import contracts, generated code, rules near money, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
@@ -62,7 +63,7 @@ fmt: $(READY) ## format, and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: $(READY) ## mypy strict
+types: $(READY) $(BROWSER_READY) ## mypy strict
 	$(BIN)/mypy .
 
 bench: $(READY) ## measure against baselines in the same run, and print the ratios
@@ -84,6 +85,7 @@ lock: $(READY) ## write the locks again from pyproject.toml (UPGRADE=1 takes the
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(COMPILE) --group clients --output-file requirements-clients.lock
+	$(COMPILE) --group browser --constraint requirements-dev.lock --output-file requirements-browser.lock
 
 clean: ## remove the virtual environment and caches; data stays
 	rm -rf $(VENV) $(CLIENTS) .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -97,6 +99,12 @@ $(READY): requirements-dev.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-dev.lock
 	@touch $(READY)
+
+# What drives the console's browser stands beside the rest: `make run` does without.
+$(BROWSER_READY): requirements-browser.lock | $(READY)
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes \
+		-r requirements-browser.lock
+	@touch $(BROWSER_READY)
 
 # Node comes as a package of Python's, with its npm: a machine that has none needs none.
 $(CLIENTS_READY): requirements-clients.lock $(TYPESCRIPT)/package-lock.json | $(READY)
