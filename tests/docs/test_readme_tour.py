@@ -181,6 +181,21 @@ RECIPES = {
     ],
 }
 
+GUIDES = {
+    "coming-from-other-platforms": [
+        "400 idempotency.missing",
+        "3.00",
+        "idempotent-replayed: true",
+        "same",
+        "deprecation",
+        "open 5.00",
+        "428 precondition.missing",
+        "older-",
+        "401 auth.missing",
+        "credit_price",
+    ],
+}
+
 
 @pytest.fixture(scope="module")
 async def fresh_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
@@ -247,6 +262,12 @@ async def test_books_of_the_tour_agree_with_the_providers(fresh_stack: Stack) ->
 async def test_recipe_comes_out_as_it_says(fresh_stack: Stack, recipe: str) -> None:
     lines = await lines_of(ROOT / "docs" / "recipes" / f"{recipe}.md", fresh_stack)
     assert [expected for expected in RECIPES[recipe] if not any(line.startswith(expected) for line in lines)] == []
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+async def test_guide_comes_out_as_it_says(fresh_stack: Stack, guide: str) -> None:
+    lines = [line.lower() for line in await lines_of(ROOT / "docs" / f"{guide}.md", fresh_stack)]
+    assert [line for line, start in zip(lines, GUIDES[guide], strict=True) if not line.startswith(start)] == []
 
 
 @pytest.mark.timeout(300)
