@@ -4,6 +4,7 @@ import gc
 import itertools
 import os
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,12 +96,21 @@ def new_database(cluster: Postgres, name: str, template: str = TEMPLATE_DATABASE
     cluster.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+def bytecode_folder(config: pytest.Config) -> Path:
+    """Return a folder that pytest keeps, or one for this run with `-p no:cacheprovider`."""
+    if config.pluginmanager.has_plugin("cacheprovider"):
+        return config.cache.mkdir("bytecode")
+    folder = tempfile.TemporaryDirectory(prefix="bytecode-")
+    config.add_cleanup(folder.cleanup)
+    return Path(folder.name)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     os.environ |= NO_BONUS  # in this process and in those of a stack
     os.environ.setdefault("GOGC", "400")  # Temporal's servers collect less often; none of them has or keeps much
     # Compiling what a run imports takes each worker process five seconds, and each stack that it starts ten.
     sys.dont_write_bytecode = False
-    bytecode = config.cache.mkdir("bytecode")
+    bytecode = bytecode_folder(config)
     if not hasattr(config, "workerinput"):
         config.stash[SERVERS] = TestServers(bytecode)
         # Groups begin in the order below; by default, those of many tests begin first, however short these are.
