@@ -15,7 +15,8 @@ from api.deps import Deps, get_deps
 from api.errors import request_id_of
 from api.keyring import Identity
 from domain.access import Actor, Permission
-from domain.errors import Forbidden, Unauthenticated
+from domain.access import permit as permit
+from domain.errors import Unauthenticated
 from domain.spend.scope import SpendingKey
 
 
@@ -105,12 +106,6 @@ async def spending_key(request: Request, _actor: ActorDep) -> SpendingKey:
 
 #: For `api.spending.scope_for`.
 SpendingKeyDep = Annotated[SpendingKey, Depends(spending_key)]
-
-
-def permit(actor: Actor, permission: Permission) -> None:
-    """Refuse an actor whose role does not have the permission."""
-    if not actor.may(permission):
-        raise Forbidden(f"The role {actor.role.value} may not do this ({permission.value}).")
 
 
 def require(permission: Permission) -> Any:

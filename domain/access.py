@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from domain.errors import Forbidden
+
 
 class Role(StrEnum):
     """Roles within an organization, and the platform's own."""
@@ -229,3 +231,13 @@ class Actor:
     def qualified(self) -> str:
         """Write the principal with its organization, `org_…/principal`; platform principals stand alone."""
         return f"{self.org_id}/{self.principal}" if self.org_id else self.principal
+
+
+def permit(actor: Actor, permission: Permission) -> None:
+    """Refuse an actor whose role does not have the permission.
+
+    Raises:
+        Forbidden: it does not.
+    """
+    if not actor.may(permission):
+        raise Forbidden(f"The role {actor.role.value} may not do this ({permission.value}).")

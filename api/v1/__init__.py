@@ -27,6 +27,7 @@ from api.v1.credits.endpoints import router as credits
 from api.v1.customers.endpoints import router as customers
 from api.v1.departments.endpoints import router as departments
 from api.v1.earnings.endpoints import router as earnings
+from api.v1.escrows.actions import router as escrow_actions
 from api.v1.escrows.endpoints import router as escrows
 from api.v1.events.endpoints import router as events
 from api.v1.exchange_rates.endpoints import router as exchange_rates
@@ -68,6 +69,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     billing,
     spends,
     escrows,
+    escrow_actions,
     webhooks,
     topups,
     prices,

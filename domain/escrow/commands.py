@@ -332,6 +332,14 @@ def cancel(escrow: Escrow, *, actor: Actor, reason: str | None) -> Outcome:
     return Outcome(escrow=final, event="cancelled", actor=actor.qualified(), moves=moves, details=details)
 
 
+def has_ended(escrow: Escrow) -> WrongState:
+    """Return the refusal of every command on an escrow in a final state, whose run is over."""
+    return WrongState(
+        f"This escrow is {escrow.status}, which is final. No command can change it.",
+        extra={"state": escrow.status.value},
+    )
+
+
 def numbered(outcome: Outcome, *, command_id: str, now: datetime, content: str | None = None) -> Outcome:
     """Give the outcome's state the next event number and the receipt of the command behind it, with its content."""
     version = outcome.escrow.version + 1

@@ -1,4 +1,4 @@
-"""How an escrow reads to an operator: one line for a list, and a page for the run's details.
+"""How an escrow reads: one line for a list, its story for everybody, and a page for the run's details.
 
 Names, and what people wrote, are shown only where the terms say so: docs/decisions/0009.
 """
@@ -60,7 +60,7 @@ def details(escrow: Escrow) -> str:
         "",
         f"{payer} pays {agent} {money(terms.amount_minor)} under {terms.contract_id}.",
         "",
-        _owes(escrow, money(escrow.held_minor)),
+        story(escrow),
         "",
     ]
     lines += ["| what | amount |", "|:---|---:|", f"| agreed | {money(terms.amount_minor)} |"]
@@ -86,15 +86,17 @@ def details(escrow: Escrow) -> str:
     return "\n".join(lines)
 
 
-def _owes(escrow: Escrow, held: str) -> str:
+def story(escrow: Escrow) -> str:
+    """Say in one or two sentences what is held, who has to act, and what happens by itself and when."""
     if escrow.is_final:
-        return f"Ended as **{escrow.status}**; nothing is held."
+        return f"Ended as {escrow.status}; nothing is held."
     deadline = next_deadline(escrow)
     waits = f"It waits for {_WAITS_FOR[escrow.status]}."
     until = f" Next deadline {deadline.at:%Y-%m-%d %H:%M:%S} UTC, {deadline.what}." if deadline else ""
     if escrow.status is S.OPEN:
         return f"Nothing is funded yet. {waits}{until}"
-    return f"{held} held in escrow. {waits}{until}"
+    held = format_amount(escrow.held_minor, escrow.terms.currency)
+    return f"{held} {escrow.terms.currency} held in escrow. {waits}{until}"
 
 
 def _named(name: str | None, party_id: str) -> str:

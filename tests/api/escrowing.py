@@ -26,7 +26,13 @@ async def contract_between(operator: Caller, payer: Tenant, payee: Tenant, **mor
 
 
 async def escrow_between(
-    operator: Caller, database: Database, payer: Tenant, payee: Tenant, *signatories: str, **more: object
+    operator: Caller,
+    database: Database,
+    payer: Tenant,
+    payee: Tenant,
+    *signatories: str,
+    at: datetime = NOW,
+    **more: object,
 ) -> str:
     """Write the opening of the escrow of a new contract, and return the escrow's id."""
     names = signatories or ("procurement",)
@@ -34,7 +40,7 @@ async def escrow_between(
     async with database.platform() as session:
         agreed = terms_of(await contracts.get(session, contract_id))
     actor = Actor(principal="procurement", role=Role.OWNER, org_id=payer.org_id)
-    await write(database, commands.opened(agreed, actor=actor, now=NOW))
+    await write(database, commands.opened(agreed, actor=actor, now=at), at=at)
     return agreed.escrow_id
 
 
@@ -56,23 +62,35 @@ async def write(database: Database, outcome: Outcome, *, at: datetime = NOW) -> 
     assert (await EscrowActivities(database, evidence=EvidencePolicy(registrars=("*",))).record_event(message)).applied
 
 
-async def funded_escrow(operator: Caller, database: Database, payer: Tenant, payee: Tenant) -> str:
+async def funded_escrow(
+    operator: Caller, database: Database, payer: Tenant, payee: Tenant, *signatories: str, at: datetime = NOW
+) -> str:
     """Write an escrow that is funded, and return its id."""
-    made = await escrow_between(operator, database, payer, payee)
+    made = await escrow_between(operator, database, payer, payee, *signatories, at=at)
     grant = {"organization_id": payer.org_id, "amount": "1000", "source": "reward"}
     good(await operator.post("/credits/grants", grant, key=new_key()), 201)
     buyer = Actor(principal="procurement", role=Role.OWNER, org_id=payer.org_id)
-    await write(database, commands.fund(await state(database, made), actor=buyer, source=commands.CREDITS, now=NOW))
+    funded = commands.fund(await state(database, made), actor=buyer, source=commands.CREDITS, now=at)
+    await write(database, funded, at=at)
     return made
 
 
-async def delivered_escrow(operator: Caller, database: Database, payer: Tenant, payee: Tenant, *, times: int) -> str:
+async def delivered_escrow(
+    operator: Caller,
+    database: Database,
+    payer: Tenant,
+    payee: Tenant,
+    *signatories: str,
+    times: int,
+    at: datetime = NOW,
+) -> str:
     """Write an escrow with so many deliveries, and return its id."""
-    made = await funded_escrow(operator, database, payer, payee)
+    made = await funded_escrow(operator, database, payer, payee, *signatories, at=at)
     worker = Actor(principal="studio", role=Role.OWNER, org_id=payee.org_id)
     for _ in range(times):
         escrow = await state(database, made)
-        await write(database, commands.deliver(escrow, actor=worker, artifacts=(), note="x", milestone=None, now=NOW))
+        delivered = commands.deliver(escrow, actor=worker, artifacts=(), note="x", milestone=None, now=at)
+        await write(database, delivered, at=at)
     return made
 
 

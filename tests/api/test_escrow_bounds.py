@@ -6,9 +6,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from api.v1.escrows.endpoints import MAX_DELIVERIES, MAX_PARTIAL_REFUNDS
 from domain.access import Actor, Role
 from domain.escrow import commands
+from domain.escrow.actions import MAX_DELIVERIES, MAX_PARTIAL_REFUNDS
 from domain.money import format_amount
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from domain import accounts
 from domain.errors import DomainError
 from domain.escrow import commands
+from domain.escrow.actions import NEEDS, Parameters, actions
 from domain.escrow.deadlines import next_deadline, timed_exit
 from domain.escrow.moves import accounts_of
 from domain.escrow.presentation import details, summary
@@ -83,15 +84,40 @@ class EscrowMachine(RuleBasedStateMachine):
         self.balances = {self.wallet: amount, self.paid: amount, self.held: 0, self.earned: 0, self.taken: 0}
         self.escrow: Escrow = commands.opened(terms, actor=e.PROCUREMENT, now=self.now).escrow
 
-    def attempt(self, command: str, decide) -> None:
+    def attempt(self, command: str, actor, decide, *, parameters=Parameters(), usual=True) -> None:
         before = self.escrow
+        usual = usual and timed_exit(before, self.now) is None
+        said = next(each for each in actions(before, actor, self.now, parameters) if each.name == command)
         try:
             outcome = decide(before)
-        except DomainError:
+        except DomainError as refusal:
+            if usual:
+                self.refused_as_said(before, actor, said, refusal)
             return
+        if usual:
+            self.done_as_said(actor, said, outcome)
         if command in ALLOWED:
             assert before.status in ALLOWED[command]
         self.take(before, outcome)
+
+    def refused_as_said(self, before, actor, said, refusal) -> None:
+        """Check that what the command is refused with is what was said: the role is judged before the rules."""
+        assert said.outcome is None
+        if not actor.may(NEEDS[said.name]):
+            assert said.refusal.error_code == "auth.forbidden"
+        elif before.is_final:
+            assert (said.refusal.error_code, said.refusal.extra) == ("escrow.wrong_state", {"state": before.status})
+        else:
+            assert (said.refusal.error_code, said.refusal.detail) == (refusal.error_code, refusal.detail)
+
+    def done_as_said(self, actor, said, outcome) -> None:
+        """Check that the command moves what was said, to the unit, and leaves the state that was said."""
+        if not actor.may(NEEDS[said.name]):
+            assert said.refusal.error_code == "auth.forbidden"
+            return
+        assert said.refusal is None
+        assert said.outcome.moves == outcome.moves
+        assert said.outcome.escrow.status is outcome.escrow.status
 
     def take(self, before: Escrow, outcome: Outcome) -> None:
         self.count += 1
@@ -123,50 +149,68 @@ class EscrowMachine(RuleBasedStateMachine):
             assert actor in {e.PROCUREMENT, e.FINANCE} or (source == SOURCES[2] and actor.is_platform)
             return outcome
 
-        self.attempt("fund", decide)
+        usual = off is None and source == ("credits" if self.escrow.terms.currency == "CREDIT" else "balance")
+        self.attempt("fund", actor, decide, usual=usual)
 
     @rule(actor=ACTORS, milestone=st.none() | st.sampled_from(["m0", "m1", "m2", "nope"]))
     def deliver(self, actor, milestone):
         self.attempt(
             "deliver",
+            actor,
             lambda s: commands.deliver(s, actor=actor, artifacts=(), note=None, milestone=milestone, now=self.now),
+            usual=milestone is None,
         )
 
-    @rule(actor=ACTORS, score=st.integers(0, 10_000))
+    @rule(actor=ACTORS, score=st.integers(0, 10_000) | st.just(10_000))
     def validate(self, actor, score):
-        self.attempt("validate", lambda s: commands.validate(s, actor=actor, score_e4=score, note=None, now=self.now))
+        self.attempt(
+            "validate",
+            actor,
+            lambda s: commands.validate(s, actor=actor, score_e4=score, note=None, now=self.now),
+            usual=score == 10_000,
+        )
 
     @rule(actor=ACTORS)
     def approve(self, actor):
         self.attempt(
             "approve",
+            actor,
             lambda s: commands.approve(s, signatory=signatory_name(s, actor), actor=actor, now=self.now),
         )
 
     @rule(actor=ACTORS)
     def dispute(self, actor):
-        self.attempt("dispute", lambda s: commands.dispute(s, actor=actor, reason="r", now=self.now))
+        self.attempt("dispute", actor, lambda s: commands.dispute(s, actor=actor, reason="r", now=self.now))
 
     @rule(actor=ACTORS)
     def submit_evidence(self, actor):
         self.attempt(
             "submit_evidence",
+            actor,
             lambda s: commands.submit_evidence(s, actor=actor, note="n", artifacts=(), now=self.now),
         )
 
     @rule(actor=ACTORS, share=st.integers(0, 10_000) | st.sampled_from([0, 10_000]))
     def resolve(self, actor, share):
         self.attempt(
-            "resolve", lambda s: commands.resolve(s, actor=actor, payee_share_e4=share, note=None, now=self.now)
+            "resolve",
+            actor,
+            lambda s: commands.resolve(s, actor=actor, payee_share_e4=share, note=None, now=self.now),
+            parameters=Parameters(payee_share_e4=share),
         )
 
     @rule(actor=ACTORS, amount=st.none() | st.integers(-5, 10**9))
     def refund(self, actor, amount):
-        self.attempt("refund", lambda s: commands.refund(s, actor=actor, amount_minor=amount))
+        self.attempt(
+            "refund",
+            actor,
+            lambda s: commands.refund(s, actor=actor, amount_minor=amount),
+            parameters=Parameters(refund_minor=amount),
+        )
 
     @rule(actor=ACTORS)
     def cancel(self, actor):
-        self.attempt("cancel", lambda s: commands.cancel(s, actor=actor, reason=None))
+        self.attempt("cancel", actor, lambda s: commands.cancel(s, actor=actor, reason=None))
 
     @rule(hours=st.integers(1, 300))
     def pass_time(self, hours):
@@ -274,3 +318,15 @@ def test_pitfall_24_an_escrow_that_nobody_touches_ends_from_every_state():
         "delivered": ("released", ["review_expired"]),
         "disputed": ("split", ["decision_overdue", "default_applied"]),
     }
+
+
+def test_deadline_that_has_passed_has_acted_before_any_action():
+    funded = commands.fund(
+        commands.opened(e.TERMS, actor=e.PROCUREMENT, now=e.T0).escrow, actor=e.PROCUREMENT, source="credits", now=e.T0
+    ).escrow
+    before, after = funded.deliver_by - timedelta(seconds=1), funded.deliver_by
+    offered = [
+        [action.name for action in actions(funded, e.WORKER, now) if action.outcome is not None]
+        for now in (before, after)
+    ]
+    assert offered == [["deliver", "dispute", "refund", "cancel"], []]

@@ -93,4 +93,4 @@ def test_the_summary_names_the_parties_beside_their_ids_and_fits():
 def test_an_ended_escrow_takes_no_signals():
     final = commands.cancel(opened(), actor=PROCUREMENT, reason=None).escrow
     assert "Signals" not in details(final)
-    assert "Ended as **cancelled**" in details(replace(final, updated_at=T0 + timedelta(days=1)))
+    assert "Ended as cancelled; nothing is held." in details(replace(final, updated_at=T0 + timedelta(days=1)))

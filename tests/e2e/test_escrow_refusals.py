@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx2
@@ -37,6 +38,46 @@ WRONG_STATES = {
     "refund": ["open", "released"],
     "cancel": ["delivered", "disputed", "released"],
 }
+
+
+#: What the commands are called where their actions are listed.
+ACTIONS_BY_NAME = {**{command: command for command in COMMANDS}, "submit_evidence": "evidence"}
+CALLERS = ("client", "finance", "auditor", "studio", "agent", "validator", "arbiter", "operator")
+
+
+async def actions_of(caller: Caller, escrow: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    listed = good(await caller.get(f"/escrows/{escrow['id']}/actions"))["actions"]
+    return {ACTIONS_BY_NAME[action["action"]]: action for action in listed}
+
+
+@pytest.mark.parametrize("state", ["open", "funded", "delivered", "disputed", "released"])
+async def test_action_that_is_not_offered_is_refused_with_the_reason_that_was_told(
+    world: World, standing: dict[str, dict[str, Any]], state: str
+) -> None:
+    escrow = standing[state]
+    for role in CALLERS:
+        for command, action in (await actions_of(world.of(role), escrow)).items():
+            if action["allowed"]:
+                continue
+            answer = await world.of(role).post(path_of(escrow, command), COMMANDS[command][2])
+            told = {name: answer.json()[name] for name in ("code", "detail")}
+            assert (role, command, told) == (role, command, action["reason"])
+    assert (await world.look(escrow))["status"] == state
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_action_that_is_offered_has_the_effect_that_was_told(world: World, command: str) -> None:
+    role, _, body, state = COMMANDS[command]
+    escrow = await world.escrow(state)
+    told = (await actions_of(world.of(role), escrow))[command]["effect"]
+    after = good(await world.of(role).post(path_of(escrow, command), body))
+    if command == "validate":
+        return  # it is told for a score that releases, and this one does not
+    before = {name: Decimal(escrow[f"{name}_amount"]) for name in ("released", "refunded", "commission", "funded")}
+    moved = {name: Decimal(after[f"{name}_amount"]) - before[name] for name in before}
+    names = {"released": "to_agent", "refunded": "to_payer", "commission": "commission", "funded": "funded"}
+    assert moved == {name: Decimal(told[there]) for name, there in names.items()}
+    assert after["status"] == told["status"]
 
 
 @pytest.mark.parametrize("command", MONEY)

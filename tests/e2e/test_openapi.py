@@ -50,6 +50,7 @@ FOUNDATION = {
     "/escrows": {"post", "get"},
     "/escrows/{escrow_id}": {"get", "patch"},
     "/escrows/{escrow_id}/timeline": {"get"},
+    "/escrows/{escrow_id}/actions": {"get"},
     **{
         f"/escrows/{{escrow_id}}/{path}": {"post"}
         for path in (

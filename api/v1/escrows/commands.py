@@ -18,9 +18,10 @@ from api.patience import PAUSE, retry_until_answered
 from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow
 from contracts.runs import escrow_run
 from domain.access import Actor
-from domain.errors import DomainError, Unavailable, WrongState
+from domain.errors import DomainError, NotFound, Unavailable
+from domain.escrow.commands import has_ended
 from domain.escrow.state import Escrow, Terms
-from domain.ids import escrow_workflow_id
+from domain.ids import escrow_workflow_id, is_id
 from models.contract import Contract
 from repositories import agent as agents
 from repositories import contract as contracts
@@ -42,6 +43,19 @@ class Names:
 
     payer: str
     agent: str
+
+
+async def seen(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
+    """Return the escrow when the actor may see it; what belongs to others does not exist."""
+    found, org_id = None, actor.org_id
+    if is_id(escrow_id, "esc"):
+        if org_id is not None:
+            found = await deps.pool.read(lambda pool: escrows.read(pool, org_id, escrow_id))
+        else:
+            found = await deps.platform_pool.read(lambda pool: escrows.read_any(pool, escrow_id))
+    if found is None:
+        raise NotFound("There is no such escrow.")
+    return found
 
 
 async def names_of(deps: Deps, contract: Contract) -> Names | None:
@@ -165,10 +179,7 @@ async def _stored(deps: Deps, escrow_id: str, command: EscrowCommand) -> Command
         escrows.refuse_other(done.content_hash, command.content())
         return CommandResult(escrow_id=row.id, status=state.status.value, version=state.version)
     if state.is_final:
-        raise WrongState(
-            f"This escrow is {state.status}, which is final. No command can change it.",
-            extra={"state": state.status.value},
-        )
+        raise has_ended(state)
     return state
 
 

@@ -57,6 +57,14 @@ from contracts.escrow import (
 from domain.access import Actor, Permission
 from domain.contract import NotAccepted, require_accepted
 from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, WrongState
+from domain.escrow.actions import (
+    MAX_DELIVERIES,
+    MAX_PARTIAL_REFUNDS,
+    NEEDS,
+    EscrowAction,
+    deliveries_full,
+    refunds_full,
+)
 from domain.escrow.commands import CREDITS
 from domain.escrow.state import Escrow, EscrowStatus, as_signatory, is_payer
 from domain.ids import escrow_id_of, is_id
@@ -81,10 +89,6 @@ MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 
 _TIMELINE = "timeline"
-#: How often one escrow takes a delivery, and a refund of a part: each stays in its timeline for good.
-MAX_DELIVERIES = 100
-MAX_PARTIAL_REFUNDS = 100
-
 _REFUSALS = errors(NotFound, Forbidden, WrongState)
 _OPENING = errors(
     NotFound,
@@ -120,19 +124,6 @@ _REFUNDING = errors(
 )
 
 
-async def _seen(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
-    """Return the escrow when the actor may see it; what belongs to others does not exist."""
-    found, org_id = None, actor.org_id
-    if is_id(escrow_id, "esc"):
-        if org_id is not None:
-            found = await deps.pool.read(lambda pool: escrows.read(pool, org_id, escrow_id))
-        else:
-            found = await deps.platform_pool.read(lambda pool: escrows.read_any(pool, escrow_id))
-    if found is None:
-        raise NotFound("There is no such escrow.")
-    return found
-
-
 async def _awarded(deps: Deps, actor: Actor, contract_id: str) -> tuple[Contract, bool]:
     """Return the contract when the actor may see it, and whether it has an escrow."""
     if is_id(contract_id, "ctr"):
@@ -145,7 +136,7 @@ async def _awarded(deps: Deps, actor: Actor, contract_id: str) -> tuple[Contract
 
 async def _now(deps: Deps, actor: Actor, escrow_id: str) -> EscrowView:
     """Show an escrow as it is now, with what the actor has written on it."""
-    escrow = await _seen(deps, actor, escrow_id)
+    escrow = await commands.seen(deps, actor, escrow_id)
     return view(escrow, await own_of(deps, actor, escrow_id, escrow.terms.payer_org_id))
 
 
@@ -184,7 +175,7 @@ class _Sender:
 
     async def find(self, escrow_id: str, permission: Permission) -> Escrow:
         """Look the escrow up before the role is judged: 404 comes before 403."""
-        escrow = await _seen(self.deps, self.actor, escrow_id)
+        escrow = await commands.seen(self.deps, self.actor, escrow_id)
         permit(self.actor, permission)
         return escrow
 
@@ -305,7 +296,7 @@ async def list_escrows(
 @router.get("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound))
 async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> EscrowView:
     """Show an escrow. The `ETag` is of what you have written on it."""
-    escrow = await _seen(deps, actor, escrow_id)
+    escrow = await commands.seen(deps, actor, escrow_id)
     permit(actor, Permission.READ)
     own = await own_of(deps, actor, escrow_id, escrow.terms.payer_org_id)
     tagged(response, own)
@@ -317,11 +308,11 @@ async def update_escrow(
     escrow_id: str, body: EscrowUpdate, actor: ActorDep, deps: DepsDep, expected: PreconditionDep, once: MayRepeat
 ) -> Response:
     """Change your own id and metadata of an escrow. Each party has its own, and sees no other one's."""
-    escrow = await _seen(deps, actor, escrow_id)
+    escrow = await commands.seen(deps, actor, escrow_id)
     permit(actor, Permission.AWARD)
 
     async def show(own: ObjectMetadata | None) -> EscrowView:
-        return view(await _seen(deps, actor, escrow_id), own)
+        return view(await commands.seen(deps, actor, escrow_id), own)
 
     target = Target(
         noun="escrow",
@@ -342,7 +333,7 @@ async def get_timeline(
     cursor: CursorParam = None,
 ) -> TimelineView:
     """List the events of an escrow, each with its actor, time and ledger transfer."""
-    escrow = await _seen(deps, actor, escrow_id)
+    escrow = await commands.seen(deps, actor, escrow_id)
     permit(actor, Permission.READ)
     after = number_cursor(cursor, _TIMELINE)
     async with deps.session_for(actor) as session:
@@ -354,7 +345,7 @@ async def get_timeline(
 @router.post("/escrows/{escrow_id}/fund", response_model=FundedView, responses=_FUNDING)
 async def fund_escrow(escrow_id: str, body: Fund, sender: SenderDep, once: MovesMoney) -> Response:
     """Move the whole amount into escrow: from credits, from a balance, from a payment, or by a new payment."""
-    escrow, actor = await sender.find(escrow_id, Permission.FUND), sender.actor
+    escrow, actor = await sender.find(escrow_id, NEEDS[EscrowAction.FUND]), sender.actor
     means = body.means()
     if means is not None:
         return await _fund_by_new_payment(sender, escrow, means, once)
@@ -405,7 +396,7 @@ async def _fund_by_payment(sender: _Sender, escrow: Escrow, payment_id: str, onc
 )
 async def deliver_work(escrow_id: str, body: Deliver, sender: SenderDep, once: MayRepeat) -> Response:
     """Submit work for review; a new delivery replaces the one under review."""
-    escrow = await sender.find(escrow_id, Permission.DELIVER)
+    escrow = await sender.find(escrow_id, NEEDS[EscrowAction.DELIVER])
     command = DeliverEscrow(
         command_id=once.command_id,
         actor=sender.actor,
@@ -418,11 +409,7 @@ async def deliver_work(escrow_id: str, body: Deliver, sender: SenderDep, once: M
 
 async def _refuse_many(sender: _Sender, escrow: Escrow, once: Command) -> None:
     if await sender.is_full(escrow, "delivered", MAX_DELIVERIES, once):
-        raise Conflict(
-            f"This escrow has {MAX_DELIVERIES} deliveries, which is the maximum. The latest one is under review.",
-            code="escrow.deliveries_full",
-            extra={"state": escrow.status.value},
-        )
+        raise deliveries_full(escrow)
 
 
 @router.post(
@@ -430,7 +417,7 @@ async def _refuse_many(sender: _Sender, escrow: Escrow, once: Command) -> None:
 )
 async def validate_delivery(escrow_id: str, body: Validate, sender: SenderDep, once: MovesMoney) -> Response:
     """Record a validator's score; at or above the contract's threshold the delivery is released."""
-    escrow = await sender.find(escrow_id, Permission.VALIDATE)
+    escrow = await sender.find(escrow_id, NEEDS[EscrowAction.VALIDATE])
     command = ValidateEscrow(
         command_id=once.command_id,
         actor=sender.actor,
@@ -448,7 +435,7 @@ async def approve_delivery(
     escrow_id: str, sender: SenderDep, once: MovesMoney, body: Approve | None = None
 ) -> Response:
     """Sign for the delivery as the key's principal; the k-th of n signatures releases it."""
-    escrow = await sender.find(escrow_id, Permission.APPROVE)
+    escrow = await sender.find(escrow_id, NEEDS[EscrowAction.APPROVE])
     command = ApproveEscrow(
         command_id=once.command_id,
         actor=as_signatory(escrow, sender.actor),
@@ -460,7 +447,7 @@ async def approve_delivery(
 @router.post("/escrows/{escrow_id}/disputes", response_model=EscrowView, responses=_REFUSALS)
 async def open_dispute(escrow_id: str, body: OpenDispute, sender: SenderDep, once: MayRepeat) -> Response:
     """Freeze the escrow until an arbiter decides or the contract's default is due."""
-    escrow = await sender.find(escrow_id, Permission.DISPUTE)
+    escrow = await sender.find(escrow_id, NEEDS[EscrowAction.DISPUTE])
     command = DisputeEscrow(command_id=once.command_id, actor=sender.actor, reason=body.reason)
     return await sender.send(once, escrow, "dispute", command)
 
@@ -468,7 +455,7 @@ async def open_dispute(escrow_id: str, body: OpenDispute, sender: SenderDep, onc
 @router.post("/escrows/{escrow_id}/disputes/evidence", response_model=EscrowView, responses=_HEARING)
 async def submit_evidence(escrow_id: str, body: Evidence, sender: SenderDep, once: MayRepeat) -> Response:
     """Add evidence to the open dispute while its evidence window lasts."""
-    escrow = await sender.find(escrow_id, Permission.DISPUTE)
+    escrow = await sender.find(escrow_id, NEEDS[EscrowAction.SUBMIT_EVIDENCE])
     command = SubmitEvidence(
         command_id=once.command_id,
         actor=sender.actor,
@@ -481,7 +468,7 @@ async def submit_evidence(escrow_id: str, body: Evidence, sender: SenderDep, onc
 @router.post("/escrows/{escrow_id}/disputes/resolution", response_model=EscrowView, responses=_REFUSALS)
 async def resolve_dispute(escrow_id: str, body: Resolve, sender: SenderDep, once: MovesMoney) -> Response:
     """Split what is held as the arbiter says."""
-    escrow = await sender.find(escrow_id, Permission.ARBITRATE)
+    escrow = await sender.find(escrow_id, NEEDS[EscrowAction.RESOLVE])
     command = ResolveEscrow(
         command_id=once.command_id,
         actor=sender.actor,
@@ -496,7 +483,7 @@ async def resolve_dispute(escrow_id: str, body: Resolve, sender: SenderDep, once
 )
 async def refund_payer(escrow_id: str, sender: SenderDep, once: MovesMoney, body: Refund | None = None) -> Response:
     """Refund an amount, or all that is held, to the payer, as the payee."""
-    escrow = await sender.find(escrow_id, Permission.REFUND)
+    escrow = await sender.find(escrow_id, NEEDS[EscrowAction.REFUND])
     amount = body.amount if body else None
     command = RefundEscrow(
         command_id=once.command_id,
@@ -511,18 +498,13 @@ async def _refuse_crumbs(sender: _Sender, escrow: Escrow, command: RefundEscrow,
     if command.amount_minor is None or command.amount_minor >= escrow.held_minor:
         return
     if await sender.is_full(escrow, "partially_refunded", MAX_PARTIAL_REFUNDS, once):
-        raise Conflict(
-            f"Parts of this escrow were refunded {MAX_PARTIAL_REFUNDS} times, which is the maximum. "
-            "Refund all that is held, or go on with the work.",
-            code="escrow.refunds_full",
-            extra={"state": escrow.status.value},
-        )
+        raise refunds_full(escrow)
 
 
 @router.post("/escrows/{escrow_id}/cancel", response_model=EscrowView, responses=_REFUSALS)
 async def cancel_escrow(escrow_id: str, sender: SenderDep, once: MovesMoney, body: Cancel | None = None) -> Response:
     """End the escrow before delivery: either party while nothing is funded, then the payee, or both."""
-    escrow = await sender.find(escrow_id, Permission.CANCEL)
+    escrow = await sender.find(escrow_id, NEEDS[EscrowAction.CANCEL])
     command = CancelEscrow(command_id=once.command_id, actor=sender.actor, reason=body.reason if body else None)
     if _is_asked_for(escrow, sender.actor) and not (await sender.events(escrow, "cancel_requested", once))[1]:
         # Asking again changes nothing, and would be one more event each time.

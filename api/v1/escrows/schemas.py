@@ -11,6 +11,7 @@ from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import Coin, MethodRef, PaymentOptions, PaymentView, ProviderName
 from domain.errors import Invalid
+from domain.escrow.presentation import story
 from domain.escrow.state import Artifact, Escrow
 from domain.escrow.state import EscrowStatus as Status
 from domain.ids import escrow_workflow_id, transfer_id
@@ -284,6 +285,7 @@ class EscrowView(MetadataView):
     deadlines: DeadlinesView
     dispute: DisputeView | None
     cancel_requested_by: str | None
+    story: str = Field(description="In words: what is held, who has to act, and what happens by itself and when.")
     workflow_id: str
     version: int = Field(description="The number of the latest event in the timeline.")
     created_at: datetime
@@ -353,6 +355,7 @@ def view(escrow: Escrow, own: ObjectMetadata | None) -> EscrowView:
         deadlines=DeadlinesView(fund_by=escrow.fund_by, deliver_by=escrow.deliver_by, review_by=escrow.review_by),
         dispute=_dispute(escrow),
         cancel_requested_by=escrow.cancel_requested_by,
+        story=story(escrow),
         workflow_id=escrow_workflow_id(terms.contract_id),
         version=escrow.version,
         created_at=escrow.opened_at,

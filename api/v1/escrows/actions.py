@@ -1,0 +1,153 @@
+"""What a caller may do with an escrow now, and what each command would move: found by trying the escrow's rules."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from api.actions import ReasonView, reason_of
+from api.auth import ActorDep, permit
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import Amount, ResponseModel, Share
+from api.v1.escrows import commands
+from domain.access import Actor, Permission
+from domain.errors import DomainError, Forbidden, NotFound
+from domain.escrow.actions import (
+    MAX_DELIVERIES,
+    MAX_PARTIAL_REFUNDS,
+    Action,
+    EscrowAction,
+    Parameters,
+    actions,
+    deliveries_full,
+    refunds_full,
+)
+from domain.escrow.state import Escrow, EscrowPostingKind, Outcome
+from domain.escrow.state import EscrowStatus as Status
+from domain.money import format_amount, parse_amount, parse_ratio
+from domain.reputation.levels import ExposureLimit
+from repositories import escrow as escrows
+from services.level import refuse_exposure
+
+router = APIRouter(tags=["escrows"])
+
+Kind = EscrowPostingKind
+
+
+class EscrowEffectView(ResponseModel):
+    """What a command would move, and the state after it. Amounts are decimal strings of `currency`."""
+
+    funded: str = Field(description="From the payer into the escrow.")
+    to_agent: str = Field(description="Net of commission.")
+    commission: str
+    to_payer: str
+    held: str = Field(description="What the escrow would hold after it.")
+    currency: str
+    status: Status
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Self:
+        """Show the effect of an outcome."""
+        after, moved = outcome.escrow, dict.fromkeys(Kind, 0)
+        for move in outcome.moves:
+            moved[move.kind] += move.amount_minor
+        currency = after.terms.currency
+        return cls(
+            funded=format_amount(moved[Kind.FUND], currency),
+            to_agent=format_amount(moved[Kind.RELEASE], currency),
+            commission=format_amount(moved[Kind.COMMISSION], currency),
+            to_payer=format_amount(moved[Kind.REFUND], currency),
+            held=format_amount(after.held_minor, currency),
+            currency=currency,
+            status=after.status,
+        )
+
+
+class EscrowActionView(ResponseModel):
+    """One command: its effect where the caller may give it now, or the reason why not."""
+
+    action: EscrowAction
+    allowed: bool
+    reason: ReasonView | None
+    effect: EscrowEffectView | None
+
+    @classmethod
+    def of(cls, action: Action) -> Self:
+        """Show an action."""
+        return cls(
+            action=action.name,
+            allowed=action.outcome is not None,
+            reason=reason_of(action.refusal),
+            effect=None if action.outcome is None else EscrowEffectView.of(action.outcome),
+        )
+
+
+class EscrowActionList(ResponseModel):
+    """Every command of an escrow."""
+
+    actions: list[EscrowActionView]
+
+
+@router.get(
+    "/escrows/{escrow_id}/actions",
+    response_model=EscrowActionList,
+    responses=errors(NotFound, Forbidden),
+    operation_id="escrows.actions",
+)
+async def list_actions(
+    escrow_id: str,
+    actor: ActorDep,
+    deps: DepsDep,
+    payee_share: Annotated[
+        Share | None, Query(description="Preview `resolve` with this share; the contract's default when left out.")
+    ] = None,
+    amount: Annotated[
+        Amount | None, Query(description="Preview `refund` of this amount; all that is held when left out.")
+    ] = None,
+) -> EscrowActionList:
+    """List every command: whether you may give it now, why not, and what it would move.
+
+    `fund` is judged without a look at what the payer has; `validate` is shown with a score that releases.
+    """
+    escrow = await commands.seen(deps, actor, escrow_id)
+    permit(actor, Permission.READ)
+    parameters = Parameters(
+        payee_share_e4=None if payee_share is None else parse_ratio(payee_share, "payee_share"),
+        refund_minor=None if amount is None else parse_amount(amount, escrow.terms.currency),
+    )
+    full = await _full(deps, actor, escrow, parameters)
+    found = actions(escrow, actor, datetime.now(UTC), parameters, full=full)
+    return EscrowActionList(actions=[EscrowActionView.of(await _exposed(deps, escrow, action)) for action in found])
+
+
+async def _full(deps: Deps, actor: Actor, escrow: Escrow, parameters: Parameters) -> dict[EscrowAction, DomainError]:
+    """Return the refusals of commands that the escrow has taken too often.
+
+    An escrow has no more events than its version says, so most are never counted.
+    """
+    if escrow.version < min(MAX_DELIVERIES, MAX_PARTIAL_REFUNDS):
+        return {}
+    part = parameters.refund_minor
+    async with deps.session_for(actor) as session:
+        delivered, _ = await escrows.count_events(session, escrow.terms.escrow_id, "delivered", "")
+        refunded, _ = await escrows.count_events(session, escrow.terms.escrow_id, "partially_refunded", "")
+    full: dict[EscrowAction, DomainError] = {}
+    if delivered >= MAX_DELIVERIES:
+        full[EscrowAction.DELIVER] = deliveries_full(escrow)
+    if refunded >= MAX_PARTIAL_REFUNDS and part is not None and part < escrow.held_minor:
+        full[EscrowAction.REFUND] = refunds_full(escrow)
+    return full
+
+
+async def _exposed(deps: Deps, escrow: Escrow, action: Action) -> Action:
+    """Refuse funding where the payee's level does not allow more, as the books do when they take the money."""
+    if action.name is not EscrowAction.FUND or action.outcome is None:
+        return action
+    try:
+        async with deps.database.platform() as session:
+            await refuse_exposure(session, escrow.terms, lock=False)
+    except ExposureLimit as refusal:
+        return Action(name=action.name, refusal=refusal)
+    return action

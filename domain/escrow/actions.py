@@ -1,0 +1,189 @@
+"""What each command would do to an escrow now, if a caller gave it: the rules are tried, and nothing is changed.
+
+The refusal of a command is found by the functions that refuse it, so a page offers exactly what is accepted.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.access import Actor, Permission, permit
+from domain.errors import Conflict, DomainError
+from domain.escrow import commands
+from domain.escrow.deadlines import timed_exit
+from domain.escrow.state import WHOLE_E4, Escrow, Outcome, as_signatory, signatory_name
+from domain.money import CREDIT
+
+
+class EscrowAction(StrEnum):
+    """The commands of an escrow, in the order in which they are shown."""
+
+    FUND = "fund"
+    DELIVER = "deliver"
+    VALIDATE = "validate"
+    APPROVE = "approve"
+    DISPUTE = "dispute"
+    SUBMIT_EVIDENCE = "submit_evidence"
+    RESOLVE = "resolve"
+    REFUND = "refund"
+    CANCEL = "cancel"
+
+
+A = EscrowAction
+#: The permission that each command asks for.
+NEEDS: Mapping[EscrowAction, Permission] = {
+    A.FUND: Permission.FUND,
+    A.DELIVER: Permission.DELIVER,
+    A.VALIDATE: Permission.VALIDATE,
+    A.APPROVE: Permission.APPROVE,
+    A.DISPUTE: Permission.DISPUTE,
+    A.SUBMIT_EVIDENCE: Permission.DISPUTE,
+    A.RESOLVE: Permission.ARBITRATE,
+    A.REFUND: Permission.REFUND,
+    A.CANCEL: Permission.CANCEL,
+}
+#: How often one escrow takes a delivery, and a refund of a part: each stays in its timeline for good.
+MAX_DELIVERIES = 100
+MAX_PARTIAL_REFUNDS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One command: what it would do, or why it is refused; one of both."""
+
+    name: EscrowAction
+    outcome: Outcome | None = None
+    refusal: DomainError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """What some commands are tried with.
+
+    Attributes:
+        payee_share_e4: of a decision, in ten-thousandths; None is the share that the contract has by default.
+        refund_minor: of a refund, in minor units; None is all that is held.
+    """
+
+    payee_share_e4: int | None = None
+    refund_minor: int | None = None
+
+
+def actions(
+    escrow: Escrow,
+    actor: Actor,
+    now: datetime,
+    parameters: Parameters = Parameters(),
+    *,
+    full: Mapping[EscrowAction, DomainError] | None = None,
+) -> tuple[Action, ...]:
+    """Return every command, tried by the actor on the state.
+
+    A command that takes more than its parameters is tried with what is most usual: funding with what the contract is
+    in, the next milestone, a score that releases. What the payer has is not looked at. A deadline that has passed acts
+    before any command, so it has acted here.
+
+    Args:
+        escrow: the state that the books hold.
+        actor: sees the escrow.
+        now: the time.
+        parameters: see there.
+        full: refusals of commands that the escrow has taken too often.
+    """
+    while (passed := timed_exit(escrow, now)) is not None:
+        escrow = passed.escrow
+    return tuple(_tried(name, escrow, actor, now, parameters, full or {}) for name in EscrowAction)
+
+
+def _tried(
+    name: EscrowAction,
+    escrow: Escrow,
+    actor: Actor,
+    now: datetime,
+    parameters: Parameters,
+    full: Mapping[EscrowAction, DomainError],
+) -> Action:
+    try:
+        permit(actor, NEEDS[name])
+        if name in full:
+            raise full[name]
+        if escrow.is_final:
+            raise commands.has_ended(escrow)
+        return Action(name=name, outcome=_TRIES[name](escrow, actor, now, parameters))
+    except DomainError as refusal:
+        return Action(name=name, refusal=refusal)
+
+
+def _fund(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
+    source = commands.CREDITS if escrow.terms.currency == CREDIT else commands.BALANCE
+    return commands.fund(escrow, actor=actor, source=source, now=now)
+
+
+def _deliver(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
+    return commands.deliver(escrow, actor=actor, artifacts=(), note=None, milestone=None, now=now)
+
+
+def _validate(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
+    return commands.validate(escrow, actor=actor, score_e4=WHOLE_E4, note=None, now=now)
+
+
+def _approve(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
+    signing = as_signatory(escrow, actor)
+    return commands.approve(escrow, signatory=signatory_name(escrow, signing), actor=signing, now=now)
+
+
+def _dispute(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
+    return commands.dispute(escrow, actor=actor, reason="", now=now)
+
+
+def _submit_evidence(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
+    # The shortest there is: what is longer may be refused where only a little room is left.
+    return commands.submit_evidence(escrow, actor=actor, note=".", artifacts=(), now=now)
+
+
+def _resolve(escrow: Escrow, actor: Actor, now: datetime, parameters: Parameters) -> Outcome:
+    share_e4 = parameters.payee_share_e4
+    if share_e4 is None:
+        share_e4 = escrow.terms.dispute_default_share_e4
+    return commands.resolve(escrow, actor=actor, payee_share_e4=share_e4, note=None, now=now)
+
+
+def _refund(escrow: Escrow, actor: Actor, _now: datetime, parameters: Parameters) -> Outcome:
+    return commands.refund(escrow, actor=actor, amount_minor=parameters.refund_minor)
+
+
+def _cancel(escrow: Escrow, actor: Actor, _now: datetime, _parameters: Parameters) -> Outcome:
+    return commands.cancel(escrow, actor=actor, reason=None)
+
+
+_TRIES: Mapping[EscrowAction, Callable[[Escrow, Actor, datetime, Parameters], Outcome]] = {
+    A.FUND: _fund,
+    A.DELIVER: _deliver,
+    A.VALIDATE: _validate,
+    A.APPROVE: _approve,
+    A.DISPUTE: _dispute,
+    A.SUBMIT_EVIDENCE: _submit_evidence,
+    A.RESOLVE: _resolve,
+    A.REFUND: _refund,
+    A.CANCEL: _cancel,
+}
+
+
+def deliveries_full(escrow: Escrow) -> Conflict:
+    """Return the refusal of one delivery more than an escrow takes."""
+    return Conflict(
+        f"This escrow has {MAX_DELIVERIES} deliveries, which is the maximum. The latest one is under review.",
+        code="escrow.deliveries_full",
+        extra={"state": escrow.status.value},
+    )
+
+
+def refunds_full(escrow: Escrow) -> Conflict:
+    """Return the refusal of one refund of a part more than an escrow takes; all that is held can be given back."""
+    return Conflict(
+        f"Parts of this escrow were refunded {MAX_PARTIAL_REFUNDS} times, which is the maximum. "
+        "Refund all that is held, or go on with the work.",
+        code="escrow.refunds_full",
+        extra={"state": escrow.status.value},
+    )

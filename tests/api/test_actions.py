@@ -1,0 +1,133 @@
+"""What a caller may do with an escrow, and what each command would move."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from domain.escrow import commands
+from domain.escrow.actions import EscrowAction
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.escrowing import delivered_escrow, escrow_between, funded_escrow, state, write
+from tests.support.escrows import PROCUREMENT
+
+pytestmark = pytest.mark.db
+
+#: Deadlines that have passed have acted, so these escrows are of now.
+TODAY = datetime.now(UTC)
+
+
+async def actions_of(caller: Caller, escrow_id: str, query: str = "") -> dict[str, Any]:
+    """Return the actions of an escrow by their names."""
+    listed = good(await caller.get(f"/escrows/{escrow_id}/actions{query}"))["actions"]
+    return {action["action"]: action for action in listed}
+
+
+async def disputed_escrow(operator: Caller, database: Database, tenant: Tenant) -> str:
+    """Write an escrow of 1 credit that is disputed, and return its id."""
+    made = await delivered_escrow(operator, database, tenant, tenant, times=1, at=TODAY)
+    escrow = await state(database, made)
+    actor = replace(PROCUREMENT, org_id=tenant.org_id)
+    await write(database, commands.dispute(escrow, actor=actor, reason="late", now=TODAY), at=TODAY)
+    return made
+
+
+async def test_every_command_is_listed_with_an_effect_or_a_reason(
+    operator: Caller, database: Database, tenant: Tenant
+) -> None:
+    made = await funded_escrow(operator, database, tenant, tenant, at=TODAY)
+    found = await actions_of(tenant.owner, made)
+    assert list(found) == [action.value for action in EscrowAction]
+    for action in found.values():
+        assert (action["effect"] is None, action["reason"] is None) == (not action["allowed"], action["allowed"])
+
+
+async def test_effect_says_what_moves_where_and_the_state_after_it(
+    operator: Caller, database: Database, tenant: Tenant
+) -> None:
+    made = await funded_escrow(operator, database, tenant, tenant, at=TODAY)
+    effect = (await actions_of(tenant.owner, made))["refund"]["effect"]
+    assert effect == {
+        "funded": "0.00",
+        "to_agent": "0.00",
+        "commission": "0.00",
+        "to_payer": "1.00",
+        "held": "0.00",
+        "currency": "CREDIT",
+        "status": "refunded",
+    }
+
+
+async def test_reason_is_the_refusal_of_the_command(operator: Caller, database: Database, tenant: Tenant) -> None:
+    made = await funded_escrow(operator, database, tenant, tenant, at=TODAY)
+    answer = refused(await tenant.auditor.post(f"/escrows/{made}/refunds", {}, key=new_key()), 403, "auth.forbidden")
+    reason = (await actions_of(tenant.auditor, made))["refund"]["reason"]
+    assert reason == {"code": answer["code"], "detail": answer["detail"]}
+
+
+async def test_share_of_a_decision_is_previewed_to_the_unit(
+    operator: Caller, database: Database, tenant: Tenant
+) -> None:
+    made = await disputed_escrow(operator, database, tenant)
+    usual = (await actions_of(operator, made))["resolve"]["effect"]
+    effect = (await actions_of(operator, made, "?payee_share=0.3333"))["resolve"]["effect"]
+    assert (usual["to_payer"], usual["status"]) == ("0.50", "split")
+    assert (effect["to_agent"], effect["commission"], effect["to_payer"]) == ("0.316635", "0.016665", "0.6667")
+
+
+async def test_refund_of_a_part_is_previewed_and_one_of_too_much_is_refused(
+    operator: Caller, database: Database, tenant: Tenant
+) -> None:
+    made = await funded_escrow(operator, database, tenant, tenant, at=TODAY)
+    part = (await actions_of(tenant.owner, made, "?amount=0.25"))["refund"]["effect"]
+    assert (part["to_payer"], part["held"], part["status"]) == ("0.25", "0.75", "funded")
+    more = (await actions_of(tenant.owner, made, "?amount=1.01"))["refund"]
+    assert more["reason"]["code"] == "escrow.refund_exceeds_held"
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("payee_share=1.0001", "payee_share"),
+        ("payee_share=-0.1", "payee_share"),
+        ("payee_share=half", "payee_share"),
+        ("amount=0", "amount"),
+        ("amount=1e3", "amount"),
+        ("amount=0.0000001", "amount"),
+    ],
+)
+async def test_bad_preview_names_its_parameter(
+    query: str, field: str, operator: Caller, database: Database, tenant: Tenant
+) -> None:
+    made = await funded_escrow(operator, database, tenant, tenant, at=TODAY)
+    answer = refused(await tenant.owner.get(f"/escrows/{made}/actions?{query}"), 422, "request.invalid")
+    assert field in (answer.get("field"), *(each["field"] for each in answer.get("errors", ())))
+
+
+async def test_stranger_and_unknown_escrow_are_the_same_404(
+    operator: Caller, database: Database, tenant: Tenant, stranger: Tenant
+) -> None:
+    made = await escrow_between(operator, database, tenant, tenant, at=TODAY)
+    for path in (made, "esc_" + "0" * 26, "x"):
+        refused(await stranger.owner.get(f"/escrows/{path}/actions"), 404, "not_found")
+
+
+async def test_delivery_too_many_is_not_offered(operator: Caller, database: Database, tenant: Tenant) -> None:
+    made = await delivered_escrow(operator, database, tenant, tenant, times=100, at=TODAY)
+    assert (await actions_of(tenant.owner, made))["deliver"]["reason"]["code"] == "escrow.deliveries_full"
+
+
+async def test_platform_without_a_part_in_the_escrow_is_offered_its_own_commands_alone(
+    operator: Caller, database: Database, tenant: Tenant
+) -> None:
+    made = await funded_escrow(operator, database, tenant, tenant, at=TODAY)
+    allowed = {name for name, action in (await actions_of(operator, made)).items() if action["allowed"]}
+    assert allowed == {"dispute", "cancel"}
+
+
+async def test_story_says_what_is_held_and_who_acts_next(operator: Caller, database: Database, tenant: Tenant) -> None:
+    made = await funded_escrow(operator, database, tenant, tenant, at=TODAY)
+    shown = good(await tenant.owner.get(f"/escrows/{made}"))
+    assert shown["story"].startswith("1.00 CREDIT held in escrow. It waits for the agent to deliver. Next deadline ")
