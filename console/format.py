@@ -1,0 +1,284 @@
+"""How amounts, moments and numbers are written for a reader; the only place where a decimal string becomes text.
+
+An amount is never a float and never rounded: it has all decimals that are booked, and at least those of its currency.
+Every function takes the reader's `Prefs`, and none reads a clock.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import (
+    format_date,
+    format_interval,
+    format_skeleton,
+    format_time,
+    format_timedelta,
+    get_datetime_format,
+)
+from babel.numbers import get_decimal_symbol, get_group_symbol
+from babel.units import format_unit
+
+from domain.money import CREDIT, SCALES, SLOT
+
+_Width = Literal["full", "long", "medium", "short"]
+MINUS = "\N{MINUS SIGN}"
+DASH = "\N{EN DASH}"
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+_PLAIN = re.compile(r"-?[0-9]{1,60}(\.[0-9]{1,40})?")
+_DURATION = re.compile(
+    r"P(?:(?P<weeks>\d{1,6})W)?(?:(?P<days>\d{1,6})D)?"
+    r"(?:T(?:(?P<hours>\d{1,9})H)?(?:(?P<minutes>\d{1,9})M)?(?:(?P<seconds>\d{1,9})(?:\.\d+)?S)?)?"
+)
+#: The most decimals that a currency of banks has; what settles in finer units shows two and what is booked beyond.
+_BANKED = 3
+#: Up to where each unit says how far a moment is: 36 hours are not two days.
+_NEAR: tuple[tuple[Literal["second", "minute", "hour", "day", "month", "year"], timedelta], ...] = (
+    ("second", timedelta(minutes=1)),
+    ("minute", timedelta(hours=2)),
+    ("hour", timedelta(hours=48)),
+    ("day", timedelta(days=60)),
+    ("month", timedelta(days=730)),
+    ("year", timedelta.max),
+)
+#: An id of up to this length is shown whole.
+_WHOLE = 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefs:
+    """How one reader wants to read: a locale of CLDR such as `en_GB`, and a zone of the IANA database."""
+
+    locale: str = "en"
+    zone: str = "UTC"
+
+
+DEFAULT = Prefs()
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """An amount as it is written: the number with its sign, and its unit, which stands dim beside it."""
+
+    number: str
+    unit: str
+    negative: bool = False
+    zero: bool = False
+
+    @property
+    def text(self) -> str:
+        """The amount in one piece, joined so that no line breaks within."""
+        return f"{self.number}\N{NO-BREAK SPACE}{self.unit}"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment as it is written in the reader's zone: `iso` for machines, `text`, and `exact` with seconds and zone."""
+
+    iso: str
+    text: str
+    exact: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Ident:
+    """An id: `whole` is what is copied, `short` what is read."""
+
+    whole: str
+    short: str
+
+    def __str__(self) -> str:
+        return self.whole
+
+
+def amount(value: str, currency: str, prefs: Prefs = DEFAULT, *, signed: bool = False) -> Amount:
+    """Write an amount with every decimal that it has, and at least those of its currency.
+
+    Args:
+        value: a decimal string of the API.
+        currency: the code of its asset; one that is not known is written as it stands.
+        prefs: gives the marks between the digits.
+        signed: also write a plus, for movements.
+
+    Raises:
+        ValueError: not a plain decimal string.
+    """
+    exact = decimal(value)
+    scale = SCALES.get(currency)
+    least = 0 if scale is None else scale if scale <= _BANKED else 2
+    digits = digits_of(exact.copy_abs(), prefs, least=least)
+    sign = MINUS if exact < 0 else "+" if signed and exact > 0 else ""
+    return Amount(sign + digits, unit(currency, exact), exact < 0, not exact)
+
+
+def money(value: str, currency: str, prefs: Prefs = DEFAULT) -> str:
+    """Write an amount and its unit in one piece, such as `1,047.50 USD`, for sentences; see `amount`."""
+    return amount(value, currency, prefs).text
+
+
+def unit(currency: str, value: Decimal) -> str:
+    """Return what stands beside a number: the code, or a word for what the platform issues itself."""
+    if currency == CREDIT:
+        return "credits"
+    if currency == SLOT:
+        return "slot" if abs(value) == 1 else "slots"
+    return currency
+
+
+def decimal(value: str) -> Decimal:
+    """Return a decimal string of the API as it is, exactly; `ValueError` when it is anything else."""
+    if not _PLAIN.fullmatch(value):
+        raise ValueError(f"{value[:40]!r} is not a plain decimal number.")
+    return Decimal(value)
+
+
+def digits_of(value: Decimal, prefs: Prefs = DEFAULT, *, least: int = 0) -> str:
+    """Write a number that is not negative: groups and mark of the locale, all decimals, at least so many.
+
+    Zeros behind the last decimal that counts are cut, because they say nothing.
+    """
+    whole, _, rest = f"{value:f}".partition(".")
+    rest = rest.rstrip("0").ljust(least, "0")
+    mark, group, first, next_ = _marks(prefs.locale)
+    parts = [whole[-first:]]
+    left = whole[:-first]
+    while left:
+        parts.append(left[-next_:])
+        left = left[:-next_]
+    text = group.join(reversed(parts))
+    return f"{text}{mark}{rest}" if rest else text
+
+
+@lru_cache(maxsize=64)
+def _marks(locale: str) -> tuple[str, str, int, int]:
+    first, next_ = Locale.parse(locale).decimal_formats[None].grouping
+    # A locale that groups nothing says 1000; a number may be longer.
+    return get_decimal_symbol(locale), get_group_symbol(locale), first, next_
+
+
+def count(value: int, prefs: Prefs = DEFAULT) -> str:
+    """Write a whole number, such as `1,234`."""
+    return (MINUS if value < 0 else "") + digits_of(Decimal(abs(value)), prefs)
+
+
+def number(value: str, prefs: Prefs = DEFAULT) -> str:
+    """Write a decimal string that has no unit, exactly."""
+    exact = decimal(value)
+    return (MINUS if exact < 0 else "") + digits_of(exact.copy_abs(), prefs)
+
+
+def percent(ratio: str, prefs: Prefs = DEFAULT) -> str:
+    """Write a ratio such as `0.125` as `12.5%`, exactly."""
+    exact = decimal(ratio)
+    sign, digits, exponent = exact.as_tuple()
+    assert isinstance(exponent, int)
+    shifted = Decimal((0, digits, exponent + 2))
+    return f"{MINUS if sign and exact else ''}{digits_of(shifted, prefs)}%"
+
+
+def moment(iso: str | datetime, prefs: Prefs = DEFAULT) -> Moment:
+    """Write a moment of the API, `2026-11-22T09:30:00Z`, in the reader's zone."""
+    local = local_time(iso, prefs)
+    text = _written(local, "medium", "short", prefs)
+    exact = _written(local, "full", "long", prefs)
+    return Moment(local.isoformat(timespec="seconds"), text, exact)
+
+
+def _written(local: datetime, of_day: _Width, of_time: _Width, prefs: Prefs) -> str:
+    both = str(get_datetime_format(of_day, locale=prefs.locale)).replace("'", "")
+    time = format_time(local, of_time, tzinfo=local.tzinfo, locale=prefs.locale)
+    return both.replace("{1}", format_date(local, of_day, locale=prefs.locale)).replace("{0}", time)
+
+
+def local_time(iso: str | datetime, prefs: Prefs = DEFAULT) -> datetime:
+    """Return a moment in the reader's zone; `ValueError` where it names none of its own."""
+    at = datetime.fromisoformat(iso) if isinstance(iso, str) else iso
+    if at.tzinfo is None:
+        raise ValueError(f"{iso} names no zone.")
+    return at.astimezone(ZoneInfo(prefs.zone))
+
+
+def day(value: str | date, prefs: Prefs = DEFAULT) -> str:
+    """Write a day, such as `22 Nov 2026`: of a date, or of a moment in the reader's zone."""
+    return format_date(_day(value, prefs), format="medium", locale=prefs.locale)
+
+
+def month(value: str | date, prefs: Prefs = DEFAULT) -> str:
+    """Write a month, such as `November 2026`: of a date, or of a moment in the reader's zone."""
+    return format_skeleton("yMMMM", _day(value, prefs), locale=prefs.locale)
+
+
+def short_day(value: str | date, prefs: Prefs = DEFAULT) -> str:
+    """Write a day without its year, for the axis of a chart."""
+    return format_skeleton("MMMd", _day(value, prefs), locale=prefs.locale)
+
+
+def period(start: str | date, end: str | date, prefs: Prefs = DEFAULT) -> str:
+    """Write the days from the first to the last one, both of which belong to the period."""
+    first, last = _day(start, prefs), _day(end, prefs)
+    if first == last:
+        return day(first, prefs)
+    return str(format_interval(first, last, skeleton="yMMMd", locale=prefs.locale))
+
+
+def _day(value: str | date, prefs: Prefs) -> date:
+    if isinstance(value, datetime) or (isinstance(value, str) and "T" in value):
+        return local_time(value, prefs).date()
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def relative(iso: str | datetime, now: datetime, prefs: Prefs = DEFAULT) -> str:
+    """Write how far a moment is from now, such as `in 3 hours` or `2 days ago`."""
+    apart = local_time(iso, prefs) - now
+    if abs(apart) < timedelta(seconds=5):
+        return "now"
+    unit_of = next(name for name, below in _NEAR if abs(apart) < below)
+    # No number reaches the threshold, so that Babel stays with the unit.
+    return format_timedelta(apart, granularity=unit_of, threshold=10**9, add_direction=True, locale=prefs.locale)
+
+
+def duration(iso: str, prefs: Prefs = DEFAULT) -> str:
+    """Write a length of time of the API, `P7D` or `PT36H`, in its own units; `ValueError` when it is anything else."""
+    found = _DURATION.fullmatch(iso)
+    parts = {name: int(text) for name, text in found.groupdict().items() if text} if found else {}
+    if not parts:
+        raise ValueError(f"{iso[:40]!r} is not a length of time.")
+    texts = [_units(number_of, name, prefs) for name, number_of in parts.items() if number_of]
+    return " ".join(texts) or _units(0, "seconds", prefs)
+
+
+def _units(number_of: int, name: str, prefs: Prefs) -> str:
+    return format_unit(number_of, f"duration-{name.removesuffix('s')}", length="long", locale=prefs.locale)
+
+
+def ident(value: str) -> Ident:
+    """Return an id as it is shown: cut, and copied whole."""
+    return Ident(value, short_id(value))
+
+
+def short_id(value: str) -> str:
+    """Cut a long id in its middle, `esc_0192f3…8c1d`: its kind and both ends stay."""
+    if len(value) <= _WHOLE:
+        return value
+    kind, mark, rest = value.partition("_")
+    head = f"{kind}{mark}{rest[:4]}" if mark and len(kind) <= 6 else value[:8]
+    return f"{head}{ELLIPSIS}{value[-4:]}"
+
+
+def joined(words: Sequence[str]) -> str:
+    """Join words as a sentence does: `a, b and c`."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"

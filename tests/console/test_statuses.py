@@ -1,0 +1,109 @@
+"""Every status that the domain or a table knows has a word, a tone, a shape and a sentence."""
+
+import enum
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import domain
+import models.ledger
+import models.notification  # noqa: F401
+from console.status import SHAPES, STATUSES, Tone, status_of
+from models.base import Base
+
+STATIC = Path(__file__).resolve().parents[2] / "console/static"
+#: Statuses of the domain, by what the console calls their noun.
+NOUNS = {
+    "alert": "AlertStatus",
+    "approval": "ApprovalStatus",
+    "chargeback": "DisputeStatus",
+    "channel": "ChannelStatus",
+    "collection": "CollectionStatus",
+    "contract": "ContractStatus",
+    "control": "ControlStatus",
+    "delivery": "DeliveryStatus",
+    "earnings": "PayableState",
+    "endpoint": "EndpointStatus",
+    "escrow": "EscrowStatus",
+    "fulfilment": "Fulfilment",
+    "invoice": "InvoiceStatus",
+    "mail": "MailStatus",
+    "match": "MatchStatus",
+    "offer": "OfferStatus",
+    "payment": "PaymentStatus",
+    "payout": "PayoutStatus",
+    "purchase": "PurchaseStatus",
+    "referral": "ReferralStatus",
+    "refund": "RefundState",
+    "reversal": "ReversalStatus",
+    "severity": "Severity",
+    "subscription": "SubscriptionStatus",
+    "usage": "BilledStatus",
+}
+#: What providers say, which becomes a status of ours before anybody sees it.
+OF_PROVIDERS = {"ProviderStatus", "ProviderState", "BillState", "RefundStatus"}
+#: What the console says of objects whose API has fields in place of a status.
+OWN = {"agent", "event", "key", "link", "project", "session", "step"}
+#: Statuses that only a table lists.
+OF_TABLES = {"notification": "notifications", "reservation": "ledger.holds"}
+
+
+def enums() -> dict[str, type[enum.StrEnum]]:
+    found = {}
+    for module in pkgutil.walk_packages(domain.__path__, "domain."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, type) and issubclass(value, enum.StrEnum) and value.__module__ == module.name:
+                found[name] = value
+    return found
+
+
+def listed(table: str) -> set[str]:
+    checks = [str(check.sqltext) for check in Base.metadata.tables[table].constraints if hasattr(check, "sqltext")]
+    words = next(found for text in checks if (found := re.fullmatch(r"status IN \((.*)\)", text)))
+    return set(re.findall(r"'(\w+)'", words[1]))
+
+
+@pytest.mark.parametrize("noun", sorted(NOUNS))
+def test_every_status_of_the_domain_is_shown(noun):
+    assert set(STATUSES[noun]) == {status.value for status in enums()[NOUNS[noun]]}
+
+
+@pytest.mark.parametrize("noun", sorted(OF_TABLES))
+def test_every_status_of_a_table_is_shown(noun):
+    assert set(STATUSES[noun]) == listed(OF_TABLES[noun])
+
+
+def test_a_new_status_of_the_domain_is_noticed():
+    named = {name for name in enums() if name.endswith(("Status", "State"))}
+
+    assert named - set(NOUNS.values()) == OF_PROVIDERS
+    assert set(STATUSES) == {*NOUNS, *OF_TABLES, *OWN}
+
+
+@pytest.mark.parametrize("noun", sorted(STATUSES))
+def test_a_status_has_word_shape_and_sentence(noun):
+    icons = set(re.findall(r'<symbol id="(\w+)"', (STATIC / "icons.svg").read_text()))
+    for status in STATUSES[noun].values():
+        assert status.word
+        assert len(status.word) <= 24
+        assert status.icon in icons
+        assert status.sentence.endswith(".")
+
+
+@pytest.mark.parametrize("noun", sorted(STATUSES))
+def test_no_two_statuses_of_a_noun_have_the_same_word(noun):
+    words = [status.word for status in STATUSES[noun].values()]
+
+    assert len(set(words)) == len(words)
+
+
+def test_each_tone_has_a_shape_of_its_own():
+    assert set(SHAPES) == set(Tone)
+    assert len(set(SHAPES.values())) == len(Tone)
+
+
+def test_a_status_that_is_newer_than_the_console_is_shown_as_it_stands():
+    assert status_of("escrow", "half_released").word == "Half released"
