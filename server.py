@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Generator
 from typing import Any
 
@@ -10,6 +11,7 @@ import uvloop
 from fastapi import FastAPI
 
 from api.app import create_app, create_private_app
+from api.changes import Changes
 from composition import make_price_book, make_providers
 from runtime import collector, logs
 from runtime.database import Database
@@ -25,7 +27,8 @@ def serving(settings: Settings) -> dict[str, Any]:
         "port": settings.port,
         "loop": "none",
         "http": "httptools",
-        "limit_concurrency": settings.limit_concurrency,
+        # A stream is a connection and a request at work for as long as it is open, and takes neither from the others.
+        "limit_concurrency": settings.limit_concurrency + settings.limit_streams,
         "proxy_headers": settings.trusted_proxies is not None,
         "forwarded_allow_ips": settings.trusted_proxies or "",
         "ws": "none",
@@ -50,6 +53,20 @@ def serving_privately(settings: Settings) -> dict[str, Any]:
     }
 
 
+class PublicServer(uvicorn.Server):
+    """The listener of the public port: streams have no end of their own, so they are ended before it waits for them."""
+
+    def __init__(self, config: uvicorn.Config, changes: Changes) -> None:
+        """Take the streams of the app that is served."""
+        super().__init__(config)
+        self._changes = changes
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then what is under way."""
+        self._changes.end_streams()
+        await super().shutdown(sockets)
+
+
 class _PrivateServer(uvicorn.Server):
     """The listener of the private port: it ends when the public one has ended, and leaves signals to that one."""
 
@@ -61,7 +78,7 @@ class _PrivateServer(uvicorn.Server):
 
 async def serve(app: FastAPI, settings: Settings) -> None:
     """Serve the app on its port, and what is private on its own, until told to stop."""
-    public = uvicorn.Server(uvicorn.Config(app, **serving(settings)))
+    public = PublicServer(uvicorn.Config(app, **serving(settings)), app.state.deps.changes)
     if not settings.private_port:
         await public.serve()
         return

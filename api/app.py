@@ -17,6 +17,7 @@ from api.announcements import Announcements
 from api.auth import current_actor
 from api.background import Background
 from api.body import StrictRoute
+from api.changes import Changes
 from api.charges import Charges
 from api.codec import codec_router
 from api.cors import Cors
@@ -87,11 +88,13 @@ def create_app(
         maintenance = Maintenance(deps.database, credit_price(settings.credit_price, settings.credit_currency))
         deps.announcements.start()
         deps.keyring.start()
+        deps.changes.start()
         maintenance.start()
         try:
             yield
         finally:
             await maintenance.close()
+            await deps.changes.close()
             await deps.announcements.close()
             await deps.keyring.close()
             await deps.background.close()
@@ -172,6 +175,7 @@ def _dependencies(
         platform_pool=platform_pool,
         background=Background(),
         announcements=announcements,
+        changes=Changes(platform_pool, limit=settings.limit_streams),
         keyring=KeyRing(pool, engines, announcements),
         limiter=Limiter(settings.rate_limit, counts, "key"),
         organization_limiter=Limiter(settings.organization_rate_limit, counts, "organization"),

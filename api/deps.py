@@ -12,6 +12,7 @@ from temporalio.client import Client
 
 from api.announcements import Announcements
 from api.background import Background
+from api.changes import Changes
 from api.charges import Charges
 from api.costs import CostBook
 from api.keyring import KeyRing
@@ -43,6 +44,7 @@ class Deps:
     platform_pool: StatementPool
     background: Background
     announcements: Announcements
+    changes: Changes
     keyring: KeyRing
     limiter: Limiter
     organization_limiter: Limiter

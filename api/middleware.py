@@ -52,15 +52,18 @@ class Edge:
         state["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        status = 0
+        status, counted = 0, False
         self._metrics.begin()
         id_header = (b"x-request-id", request_id.encode())
 
         async def send_named(message: Message) -> None:
-            nonlocal status
+            nonlocal status, counted
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), id_header, *_limits(state.get("limits", ()))]
+                if counted := "is_stream" in state:
+                    # From here on it waits, for minutes, which is no slow answer and nothing at work.
+                    self._metrics.end(scope["method"], route_template(scope), status, time.perf_counter() - started)
             await send(message)
 
         try:
@@ -76,7 +79,7 @@ class Edge:
                 raise
             await failed(Request(scope), exc)(scope, receive, send_named)
         finally:
-            self._count(scope, status, time.perf_counter() - started)
+            self._end(scope, status, time.perf_counter() - started, counted=counted)
 
     def _headers(self, scope: Scope) -> tuple[str, int, bool]:
         """Return the request's id, its declared length and whether it comes in chunks of no declared length."""
@@ -113,9 +116,10 @@ class Edge:
 
         return bounded
 
-    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+    def _end(self, scope: Scope, status: int, seconds: float, *, counted: bool) -> None:
         template = route_template(scope)
-        self._metrics.end(scope["method"], template, status or 500, seconds)
+        if not counted:
+            self._metrics.end(scope["method"], template, status or 500, seconds)
         if scope["path"] not in QUIET_PATHS:
             log.info(
                 "request",

@@ -64,6 +64,7 @@ TAGS: dict[str, str] = {
     "payouts": "Earnings that are paid out.",
     "statements": "Monthly statements of creators.",
     "events": "Every fact, as an event of one outbox.",
+    "changes": "What has changed since somebody last looked, now and as a stream.",
     "webhook_endpoints": "Addresses of tenants that events are sent to, signed.",
     "notifications": "Messages to people, their channels, and what each person wants of them.",
     "notification_defaults": "How soon each role is notified of each type, where nobody chose otherwise.",

@@ -19,6 +19,7 @@ from api.v1.billing.endpoints import router as billing
 from api.v1.billing_profile.endpoints import router as billing_profile
 from api.v1.billing_runs.endpoints import router as billing_runs
 from api.v1.billing_terms.endpoints import router as billing_terms
+from api.v1.changes.endpoints import router as changes
 from api.v1.chargebacks.endpoints import router as chargebacks
 from api.v1.contracts.endpoints import router as contracts
 from api.v1.creators.endpoints import router as creators
@@ -116,6 +117,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     notifications,
     mail_suppressions,
     events,
+    changes,
     approvals,
     pricing_rules,
     reconciliation,

@@ -15,6 +15,8 @@ Schema = Mapping[str, Any]
 
 #: What the providers and mail servers of a platform call, and no client of it.
 CALLED_BY_OTHERS = re.compile(r"^/(api/v1/)?(billing/)?(webhooks/|stripe/webhook)")
+#: An answer without an end, which no method can return.
+STREAM = re.compile(r"/changes/stream$")
 #: Operations without a key that can be sent again, because what they carry has keys of its own or nothing changes.
 REPEATABLE = re.compile(r"/(credits/use/batch|usage/events|usage/estimate|departments/\{department_id\}/close)$")
 #: Members of answers that are amounts; the document has all of them as strings.
@@ -89,7 +91,7 @@ def operations(document: Schema) -> list[Operation]:
 def has_method(path: str, described: Schema) -> bool:
     """Say whether an operation has a method of its own."""
     other_path = described.get("deprecated") or "_api_v1_" in described.get("operationId", "")
-    return not other_path and not CALLED_BY_OTHERS.match(path)
+    return not other_path and not CALLED_BY_OTHERS.match(path) and not STREAM.search(path)
 
 
 def prefix_of(document: Schema) -> str:

@@ -55,6 +55,7 @@ class ProcessSettings(Part):
     private_port: int = Field(default=8005, ge=0, le=65535)
     trusted_proxies: str | None = None
     limit_concurrency: int = Field(default=1000, ge=1)
+    limit_streams: int = Field(default=200, ge=0, le=10_000)
     worker_metrics_host: str = "127.0.0.1"
     worker_metrics_port: int = Field(default=8001, ge=0, le=65535)
     rate_limit: str = "6000/minute"

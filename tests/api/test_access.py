@@ -338,6 +338,8 @@ OWN_DATA = {
             "/alerts",
             "/alert-rules",
             "/events",
+            "/changes",
+            "/changes/stream",
             "/departments",
             "/spend-controls",
         ),

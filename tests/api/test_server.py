@@ -113,7 +113,7 @@ async def test_long_head_and_long_body_within_the_limits_are_served(serve: Serve
 
 
 async def test_connections_above_the_limit_are_answered_503(serve: Serve) -> None:
-    async with serve(limit_concurrency=2) as port:
+    async with serve(limit_concurrency=2, limit_streams=0) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
             assert (await client.get("/healthz")).status_code == 503

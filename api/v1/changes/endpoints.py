@@ -1,0 +1,94 @@
+"""What has changed since somebody last looked: marks to compare, and a stream that says so."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from api.auth import require
+from api.changes import Listener, lines_of
+from api.deps import DepsDep
+from api.errors import Responses, errors
+from api.fields import OrganizationId
+from api.tenancy import known_organization, visible_organization
+from api.v1.changes.schemas import MarksView
+from domain.access import Actor, Permission
+from domain.changes import OF_JOBS, TOPICS, TooManyStreams
+from domain.errors import NotFound
+from repositories import change as changes
+
+router = APIRouter(tags=["changes"])
+
+STREAM: Responses = {
+    200: {
+        "description": "Events, until the stream ends.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+Named = Annotated[OrganizationId | None, Query(description="For operators: only changes of this organization.")]
+Reader = Annotated[Actor, require(Permission.READ)]
+
+
+async def _followed(deps: DepsDep, actor: Reader, organization_id: Named = None) -> str | None:
+    """Return whose changes the caller follows; None for those of all organizations."""
+    if actor.is_platform and organization_id is not None:
+        return await known_organization(deps, actor, organization_id)
+    return visible_organization(actor, organization_id)
+
+
+Followed = Annotated[str | None, Depends(_followed)]
+
+
+def _topics_for(actor: Actor) -> frozenset[str]:
+    return OF_JOBS if actor.is_platform and not actor.may(Permission.OPERATE) else TOPICS
+
+
+@router.get("/changes", response_model=MarksView, responses=errors(NotFound))
+async def get_changes(deps: DepsDep, followed: Followed, actor: Reader) -> MarksView:
+    """Show the mark of each topic: a number that only grows, and grows when something of the topic has changed.
+
+    Keep the marks beside what you show, and ask again for that whose mark is another one. Marks of one topic are
+    compared and mean nothing else. What an operator sees are marks of all organizations; they may grow without need.
+    """
+    async with deps.session_for(actor) as session:
+        found = await changes.marks(session, followed)
+    return MarksView.of(found.marks, _topics_for(actor))
+
+
+async def _listening(deps: DepsDep, followed: Followed, actor: Reader) -> AsyncIterator[Listener]:
+    """Count the stream in until its answer has ended, however it ends."""
+    with deps.changes.listening(actor, followed, _topics_for(actor)) as listener:
+        yield listener
+
+
+@router.get(
+    "/changes/stream",
+    response_model=None,
+    response_class=StreamingResponse,
+    responses=errors(NotFound, TooManyStreams) | STREAM,
+)
+async def stream_changes(
+    request: Request,
+    deps: DepsDep,
+    followed: Followed,
+    actor: Reader,
+    listener: Annotated[Listener, Depends(_listening)],
+) -> Response:
+    """Follow the changes as server-sent events.
+
+    `marks` comes first, with what `GET /changes` shows; then `changed` with a `topic` for each change, within about a
+    second, and a comment after 15 seconds of silence. The stream ends after 15 minutes, and when its key does; come
+    again then, as an `EventSource` does by itself.
+    """
+    # In this order, so that nothing falls between the marks and the first change.
+    await deps.changes.ready()
+    async with deps.session_for(actor) as session:
+        found = await changes.marks(session, followed)
+    request.scope["state"]["is_stream"] = True
+    return StreamingResponse(
+        lines_of(listener, listener.begin(found)),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )

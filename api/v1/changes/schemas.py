@@ -1,0 +1,34 @@
+"""What marks look like over HTTP."""
+
+from collections.abc import Collection, Mapping
+from typing import Self
+
+from pydantic import Field
+
+from api.fields import ResponseModel
+
+
+class MarksView(ResponseModel):
+    """The mark of each topic: it grows when something of the topic has changed. 0 is also what one may not follow."""
+
+    agents: int
+    alerts: int
+    balance: int = Field(description="What the organization has, owes and holds back.")
+    contracts: int
+    credits: int = Field(description="Lots, grants and reservations of credits.")
+    disputes: int = Field(description="Chargebacks.")
+    escrows: int
+    invoices: int = Field(description="Invoices and credit notes.")
+    limits: int = Field(description="Spending limits that passed a threshold.")
+    organization: int
+    payments: int = Field(description="Payments and their refunds.")
+    payouts: int
+    projects: int = Field(description="Projects and their deployments.")
+    purchases: int = Field(description="Agents that were bought.")
+    subscriptions: int
+    webhook_endpoints: int
+
+    @classmethod
+    def of(cls, marks: Mapping[str, int], topics: Collection[str]) -> Self:
+        """Show what of the marks somebody may follow."""
+        return cls(**{topic: mark if topic in topics else 0 for topic, mark in marks.items()})
