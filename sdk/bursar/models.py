@@ -35,6 +35,9 @@ DiscrepancyStatus: TypeAlias = Literal["open", "resolved"] | str
 DisputeStatus: TypeAlias = Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
 EarningsKind: TypeAlias = Literal["granted", "own_work", "paid"] | str
 Entitlement: TypeAlias = Literal["projects", "deploys", "seats", "api_access", "custom_integrations"] | str
+EscrowAction: TypeAlias = (
+    Literal["fund", "deliver", "validate", "approve", "dispute", "submit_evidence", "resolve", "refund", "cancel"] | str
+)
 EscrowStatus: TypeAlias = (
     Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"] | str
 )
@@ -1429,6 +1432,33 @@ class EntitlementView(Model):
     used: int | None
 
 
+class EscrowActionList(Model):
+    """Every command of an escrow."""
+
+    actions: list[EscrowActionView]
+
+
+class EscrowActionView(Model):
+    """One command: its effect where the caller may give it now, or the reason why not."""
+
+    action: EscrowAction
+    allowed: bool
+    reason: ReasonView | None
+    effect: EscrowEffectView | None
+
+
+class EscrowEffectView(Model):
+    """What a command would move, and the state after it. Amounts are decimal strings of `currency`."""
+
+    funded: str
+    to_agent: str
+    commission: str
+    to_payer: str
+    held: Amount
+    currency: str
+    status: EscrowStatus
+
+
 class EscrowEventView(Model):
     """One event: who did what and when, the state after it, and the ledger transfer that it caused."""
 
@@ -1498,6 +1528,7 @@ class EscrowView(Model):
     deadlines: DeadlinesView
     dispute: DisputeView | None
     cancel_requested_by: str | None
+    story: str
     workflow_id: str
     version: int
     created_at: datetime
@@ -1671,6 +1702,7 @@ class FundedView(Model):
     deadlines: DeadlinesView
     dispute: DisputeView | None
     cancel_requested_by: str | None
+    story: str
     workflow_id: str
     version: int
     created_at: datetime
@@ -2611,6 +2643,13 @@ class Readiness(Model):
     postgresql: str
     temporal: str
     inbox_oldest_seconds: int | None = None
+
+
+class ReasonView(Model):
+    """Why an action is refused: the `code` and the `detail` of the problem that the command answers with."""
+
+    code: str
+    detail: str
 
 
 class ReconciliationLineView(Model):

@@ -758,6 +758,21 @@ class AsyncEscrows:
             body={"reason": reason},
         )
 
+    async def actions(
+        self, escrow_id: str, *, payee_share: AmountLike | Omitted = OMITTED, amount: AmountLike | Omitted = OMITTED
+    ) -> models.EscrowActionList:
+        """List every command: whether you may give it now, why not, and what it would move.
+
+        `fund` is judged without a look at what the payer has; `validate` is shown with a score that releases.
+        """
+        return await self._caller.ask(
+            models.EscrowActionList,
+            "escrows.actions",
+            "GET",
+            f"/api/v1/escrows/{segment(escrow_id)}/actions",
+            query={"payee_share": payee_share, "amount": amount},
+        )
+
 
 class AsyncTopups:
     """Operations on topups."""
