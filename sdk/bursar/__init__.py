@@ -40,6 +40,7 @@ from bursar._errors import (
     WrongState,
 )
 from bursar._keys import step
+from bursar._metering import Metering
 from bursar._sync._base import List, Page
 from bursar._sync.agent import Agent
 from bursar._sync.client import Bursar
@@ -74,6 +75,7 @@ __all__ = [
     "InsufficientFunds",
     "InvalidRequest",
     "List",
+    "Metering",
     "NotFound",
     "OutcomeUnknown",
     "Page",

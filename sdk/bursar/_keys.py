@@ -54,26 +54,30 @@ class Scope:
         self._running: set[str] = set()
 
     @contextlib.contextmanager
-    def place(self, name: str) -> Iterator[str]:
+    def place(self, name: str, *, alone: bool = True) -> Iterator[str]:
         """Hold the next place of an operation, or of a step, for as long as it runs.
+
+        Without `alone`, others of the name may run at once: they do the same, so it does not matter which comes first.
 
         Raises:
             AmbientKeyError: another one of the same name is running, so that their order would be by chance.
         """
         with self._lock:
-            if name in self._running:
+            if alone and name in self._running:
                 raise AmbientKeyError(
                     f"Two calls of {name} run at once, and which comes first may differ when this runs again. Put each "
                     'into a step of its own (`with bursar.step("name"):`), or give each its `idempotency_key`.'
                 )
-            self._running.add(name)
+            if alone:
+                self._running.add(name)
             number = self._count.get(name, 0)
             self._count[name] = number + 1
         try:
             yield derived(*self.identity, name, str(number))
         finally:
-            with self._lock:
-                self._running.discard(name)
+            if alone:
+                with self._lock:
+                    self._running.discard(name)
 
 
 _SCOPE: ContextVar[Scope | None] = ContextVar("bursar_scope", default=None)
@@ -126,6 +130,20 @@ def step(name: str, *, of: str | None = None) -> Iterator[None]:
             'of="order-17")`, or give calls their `idempotency_key`.'
         )
     with around.place(f"step {name}") as place, opened(Scope(place)):
+        yield
+
+
+@contextlib.contextmanager
+def alike(*parts: str) -> Iterator[None]:
+    """Have the calls inside stand in a step of the activity or request around, if there is one.
+
+    Steps with the same parts do the same, and may run at once.
+    """
+    around = current_scope()
+    if around is None:
+        yield
+        return
+    with around.place(derived(*parts), alone=False) as place, opened(Scope(place)):
         yield
 
 

@@ -6,28 +6,34 @@ from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
+#: How long a hold lasts unless it is extended.
+EXPIRES_IN = timedelta(minutes=10)
 _SMALLEST = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)
 class Metering:
-    """What a function costs.
+    """What a function costs, or what an adapter charges for each call of a model or a tool.
 
     Attributes:
         action: what is charged, at its cost for each unit.
         quantity: the units of a result, or of an item of a stream; or what tells them from it. None is the estimate
-            for a
-            result, and 1 for an item.
+            for a result, and 1 for an item.
         estimate: the units that are held; or what tells them from the arguments.
         charged_errors: exceptions after which the estimate is charged, or the items that came before.
         expires_in: how long the hold lasts when the process dies.
     """
 
     action: str
-    quantity: int | Callable[[Any], int] | None
-    estimate: int | Callable[..., int]
-    charged_errors: tuple[type[BaseException], ...]
-    expires_in: timedelta
+    quantity: int | Callable[[Any], int] | None = None
+    estimate: int | Callable[..., int] = 1
+    charged_errors: tuple[type[BaseException], ...] = ()
+    expires_in: timedelta = EXPIRES_IN
+
+    @classmethod
+    def of(cls, price: "str | Metering") -> "Metering":
+        """Return what is charged by the name of an action alone: one unit for each call."""
+        return cls(price) if isinstance(price, str) else price
 
     def estimated(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
         """Return how many units are held for a call."""

@@ -31,6 +31,8 @@ KEY = "bsk_secret_secret"
 EXTRAS = {
     "_activities.py": {"temporalio"},
     "fastapi.py": {"fastapi", "starlette"},
+    "langchain.py": {"langchain"},
+    "openai_agents.py": {"agents"},
     "temporal.py": {"temporalio"},
     "webhooks.py": {"cryptography"},
 }

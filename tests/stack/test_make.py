@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = [
     *("help", "run", "demo", "verify", "reconcile", "backup", "restore", "resume", "test"),
-    *("test-clients", "check", "fmt", "types", "bench", "faults", "year", "migrate", "openapi", "lock", "clean"),
+    *("test-clients", "test-sdk", "check", "fmt", "types", "bench", "faults", "year", "migrate", "openapi", "lock", "clean"),
 ]
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="no make on this machine")
@@ -72,7 +72,7 @@ def test_set_up_happens_once_and_again_when_the_lock_changes(fresh: Path) -> Non
 def test_ci_runs_every_part_and_fails_with_any(tmp_path: Path) -> None:
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
-    parts = ("check", "test", "test-clients")
+    parts = ("check", "test", "test-clients", "test-sdk")
     for fails in (None, *parts):
         rules = [f"{part}:\n\t@echo {part} was run; {'false' if part == fails else 'true'}\n" for part in parts]
         (tmp_path / "Makefile").write_text("".join(rules))

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 from bursar import models
 from bursar._async.client import AsyncBursar
-from bursar._async.holds import EXPIRES_IN, AsyncHold
+from bursar._async.holds import AsyncHold
 from bursar._context import context
 from bursar._errors import ConfigurationError
+from bursar._metering import EXPIRES_IN
 from bursar._wire import OMITTED, AmountLike, Omitted
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from bursar._async.holds import EXPIRES_IN, AsyncHold
+from bursar._async.holds import AsyncHold
 from bursar._async.metered import metered
 from bursar._async.resources import AsyncResources
-from bursar._metering import Metering
+from bursar._metering import EXPIRES_IN, Metering
 from bursar._wire import OMITTED, AmountLike, Omitted
 
 F = TypeVar("F", bound=Callable[..., Any])

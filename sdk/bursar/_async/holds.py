@@ -15,12 +15,11 @@ from bursar._async._runtime import Keeper
 from bursar._context import attributed
 from bursar._errors import BursarError, HoldEnded, HoldExceeded, HoldTaken, IdempotencyConflict
 from bursar._keys import derived, fresh, key_for, refuse_in_workflow
+from bursar._metering import EXPIRES_IN
 from bursar._wire import Amount, AmountLike, Model, ResponseInfo, amount
 
 log = logging.getLogger("bursar")
 
-#: How long a hold lasts unless it is extended.
-EXPIRES_IN = timedelta(minutes=10)
 #: The smallest part of a credit.
 _SMALLEST = Decimal("0.000001")
 #: How often a key may stand for a hold that ended without a charge before somebody has to look.

@@ -8,7 +8,7 @@ from bursar._async._base import AsyncCaller
 from bursar._async._runtime import Stream, is_function, is_stream
 from bursar._async.holds import AsyncHold
 from bursar._context import attributed
-from bursar._keys import derived
+from bursar._keys import alike, derived
 from bursar._metering import Metering, price_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,10 +29,11 @@ def metered(caller: AsyncCaller, metering: Metering) -> Callable[[F], F]:
     return decorate
 
 
-class _Meter:
+class Meter:
     """The hold of one call, and what it used of it."""
 
     def __init__(self, caller: AsyncCaller, metering: Metering, units: int) -> None:
+        """Say what is held; `hold` is entered by whoever makes this."""
         self._caller = caller
         self._metering = metering
         self._held = units
@@ -59,10 +60,21 @@ class _Meter:
             self.hold.use(min(price, self.hold.left))
 
 
+def call(caller: AsyncCaller, metering: Metering, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that charges for a call of an agent's, of which several of one kind may run at once."""
+    charged = _call(caller, metering, function)
+
+    async def call_alike(*args: Any, **kwargs: Any) -> Any:
+        with alike("metered", metering.action, str(metering.estimated(args, kwargs))):
+            return await charged(*args, **kwargs)
+
+    return call_alike
+
+
 def _call(caller: AsyncCaller, metering: Metering, function: Callable[..., Any]) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
         estimate = metering.estimated(args, kwargs)
-        meter = _Meter(caller, metering, estimate)
+        meter = Meter(caller, metering, estimate)
         async with meter.hold:
             try:
                 result = await function(*args, **kwargs)
@@ -82,7 +94,7 @@ def _call(caller: AsyncCaller, metering: Metering, function: Callable[..., Any])
 
 def _stream(caller: AsyncCaller, metering: Metering, function: Callable[..., Any]) -> Callable[..., Any]:
     async def stream(*args: Any, **kwargs: Any) -> Stream:
-        meter = _Meter(caller, metering, metering.estimated(args, kwargs))
+        meter = Meter(caller, metering, metering.estimated(args, kwargs))
         async with meter.hold:
             source = function(*args, **kwargs)
             failed = False

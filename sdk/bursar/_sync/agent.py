@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from bursar import models
 from bursar._context import context
 from bursar._errors import ConfigurationError
+from bursar._metering import EXPIRES_IN
 from bursar._sync.client import Bursar
-from bursar._sync.holds import EXPIRES_IN, Hold
+from bursar._sync.holds import Hold
 from bursar._wire import OMITTED, AmountLike, Omitted
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from bursar._metering import Metering
-from bursar._sync.holds import EXPIRES_IN, Hold
+from bursar._metering import EXPIRES_IN, Metering
+from bursar._sync.holds import Hold
 from bursar._sync.metered import metered
 from bursar._sync.resources import Resources
 from bursar._wire import OMITTED, AmountLike, Omitted

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from bursar._context import attributed
-from bursar._keys import derived
+from bursar._keys import alike, derived
 from bursar._metering import Metering, price_of
 from bursar._sync._base import Caller
 from bursar._sync._runtime import Stream, is_function, is_stream
@@ -30,10 +30,11 @@ def metered(caller: Caller, metering: Metering) -> Callable[[F], F]:
     return decorate
 
 
-class _Meter:
+class Meter:
     """The hold of one call, and what it used of it."""
 
     def __init__(self, caller: Caller, metering: Metering, units: int) -> None:
+        """Say what is held; `hold` is entered by whoever makes this."""
         self._caller = caller
         self._metering = metering
         self._held = units
@@ -60,10 +61,21 @@ class _Meter:
             self.hold.use(min(price, self.hold.left))
 
 
+def call(caller: Caller, metering: Metering, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that charges for a call of an agent's, of which several of one kind may run at once."""
+    charged = _call(caller, metering, function)
+
+    def call_alike(*args: Any, **kwargs: Any) -> Any:
+        with alike("metered", metering.action, str(metering.estimated(args, kwargs))):
+            return charged(*args, **kwargs)
+
+    return call_alike
+
+
 def _call(caller: Caller, metering: Metering, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         estimate = metering.estimated(args, kwargs)
-        meter = _Meter(caller, metering, estimate)
+        meter = Meter(caller, metering, estimate)
         with meter.hold:
             try:
                 result = function(*args, **kwargs)
@@ -83,7 +95,7 @@ def _call(caller: Caller, metering: Metering, function: Callable[..., Any]) -> C
 
 def _stream(caller: Caller, metering: Metering, function: Callable[..., Any]) -> Callable[..., Any]:
     def stream(*args: Any, **kwargs: Any) -> Stream:
-        meter = _Meter(caller, metering, metering.estimated(args, kwargs))
+        meter = Meter(caller, metering, metering.estimated(args, kwargs))
         with meter.hold:
             source = function(*args, **kwargs)
             failed = False
