@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from agents import Runner
 
-from bursar._async import _base
+from bursar._async import _base, _runtime
 from bursar.testing import FakeBursar
 from tests.adapters.conftest import paid
 from tests.adapters.test_openai_agents import Fake, asks, text
@@ -19,7 +19,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "sdk" / "README.md").read_text("ut
 def example(fake: FakeBursar, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("BURSAR_API_KEY", "bsk_readme")
     monkeypatch.setenv("BURSAR_API_URL", "http://bursar.fake")
-    client = _base.HTTPClient
+    client = _runtime.HTTPClient
     monkeypatch.setattr(_base, "HTTPClient", lambda **options: client(**{**options, "transport": fake}))
     fake.costs |= {"generate": fake.costs["token"], "research": fake.costs["web_search"]}
 
