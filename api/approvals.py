@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from api.deps import Deps
 from api.idempotency import Command
-from domain.access import Actor
-from domain.approval import ApprovalAction, content_above
+from domain.access import Actor, Role
+from domain.approval import ApprovalAction, ApprovalRequired, content_above
 from domain.payment.state import Payment
 from services import approval, payment_refund
 
@@ -38,18 +40,38 @@ async def refund_by_two(
 ) -> None:
     """Do as `two_operators` where an operator asks for a refund, and what goes back is above the setting."""
     async with deps.database.platform() as session:
-        content = await payment_refund.content_for_two(
-            session,
-            deps.settings.two_operators_above,
-            actor,
-            payment.terms,
-            refund_id=refund_id,
-            amount_minor=payment.refundable_minor if amount_minor is None else amount_minor,
-            is_all=amount_minor is None,
-            now=datetime.now(UTC),
-        )
+        content = await _refund_for_two(deps, session, actor, payment, refund_id, amount_minor)
     if content is not None:
         await two_operators(deps, actor, once, ApprovalAction.PAYMENT_REFUND, payment.terms.payment_id, content)
+
+
+async def refund_not_approved(
+    deps: Deps, actor: Actor, payment: Payment, amount_minor: int | None
+) -> ApprovalRequired | None:
+    """Return how `refund_by_two` would refuse a refund; it asks nobody for anything."""
+    if deps.settings.two_operators_above is None or actor.role is not Role.OPERATOR:
+        return None
+    async with deps.database.platform() as session:
+        content = await _refund_for_two(deps, session, actor, payment, "", amount_minor)
+        if content is None:
+            return None
+        subject, now = payment.terms.payment_id, datetime.now(UTC)
+        return await approval.lacking(session, actor, ApprovalAction.PAYMENT_REFUND, subject, content, now=now)
+
+
+async def _refund_for_two(
+    deps: Deps, session: AsyncSession, actor: Actor, payment: Payment, refund_id: str, amount_minor: int | None
+) -> dict[str, object] | None:
+    return await payment_refund.content_for_two(
+        session,
+        deps.settings.two_operators_above,
+        actor,
+        payment.terms,
+        refund_id=refund_id,
+        amount_minor=payment.refundable_minor if amount_minor is None else amount_minor,
+        is_all=amount_minor is None,
+        now=datetime.now(UTC),
+    )
 
 
 async def above(

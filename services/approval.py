@@ -46,10 +46,34 @@ async def require(
     async with database.platform() as session:
         waiting = await _require(session, actor, action, subject, content, command_id=command_id, now=now)
     if waiting is not None:
-        raise ApprovalRequired(
-            "Another operator has to approve this. Have them ask for the same, or approve it by its id.",
-            extra={"approval_id": waiting.id, "expires_at": waiting.expires_at.isoformat()},
-        )
+        raise _required(waiting)
+
+
+async def lacking(
+    session: AsyncSession,
+    actor: Actor,
+    action: ApprovalAction,
+    subject: str,
+    content: Mapping[str, object],
+    *,
+    now: datetime,
+) -> ApprovalRequired | None:
+    """Return how `require` would refuse the actor; None where another operator has approved or requested the act.
+
+    Nothing is requested by it.
+    """
+    row = await approval.open_for(session, action.value, subject, digest(content))
+    if row is None or _status(row, now) is ApprovalStatus.EXPIRED:
+        return _required(None)
+    waits = row.status == ApprovalStatus.REQUESTED and row.requested_by == actor.qualified()
+    return _required(row) if waits else None
+
+
+def _required(waiting: Approval | None) -> ApprovalRequired:
+    named = {} if waiting is None else {"approval_id": waiting.id, "expires_at": waiting.expires_at.isoformat()}
+    return ApprovalRequired(
+        "Another operator has to approve this. Have them ask for the same, or approve it by its id.", extra=named
+    )
 
 
 async def _require(

@@ -1,4 +1,4 @@
-"""What an operator reads of a payment in the Temporal UI. Pure; markdown."""
+"""How a payment reads: its story for everybody, and what an operator reads in the Temporal UI as Markdown. Pure."""
 
 import json
 from datetime import datetime
@@ -37,6 +37,29 @@ def summary(terms: PaymentTerms) -> str:
     return f"{amount} {terms.currency} by {terms.provider} for {terms.purpose.kind.value}"
 
 
+def story(payment: Payment) -> str:
+    """Say in words where the payment stands, what is awaited until when, and what went back or is disputed."""
+    until = f", {_UNTIL[payment.status]} {_time(payment.ends_at)}" if payment.status in _UNTIL else ""
+    parts = [f"{summary(payment.terms)}: {payment.status.value.replace('_', ' ')}{until}"]
+    if payment.decline is not None:
+        parts.append(f"Declined: {payment.decline.detail.rstrip('.')}")
+    if payment.unknown:
+        parts.append(_unknown(payment))
+    if payment.refunded_minor:
+        parts.append(f"{_money(payment, payment.refunded_minor)} went back or is on its way")
+    parts += [
+        f"Chargeback of {_money(payment, dispute.amount_minor)}, {dispute.status.replace('_', ' ')}"
+        + _evidence(dispute).replace("*", "")
+        for dispute in payment.disputes
+    ]
+    return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
+
+
+def _unknown(payment: Payment) -> str:
+    what = "made it" if payment.ref is None else "executed the last command"
+    return f"It is unknown whether the provider {what}; it is being looked up"
+
+
 def details(payment: Payment) -> str:
     """Return where the payment stands and what it waits for."""
     terms, purpose = payment.terms, payment.terms.purpose
@@ -57,8 +80,7 @@ def details(payment: Payment) -> str:
     if payment.confirmations is not None:
         lines.append(f"- seen {_money(payment, payment.seen_minor)}, {payment.confirmations} confirmations")
     if payment.unknown:
-        what = "made it" if payment.ref is None else "executed the last command"
-        lines.append(f"- **it is unknown whether the provider {what}**; it is being looked up")
+        lines.append(f"- **{_unknown(payment)}**")
     lines += [
         f"- refund `{refund.refund_id}`: {_money(payment, refund.amount_minor)}, {refund.state.value}"
         + (f" ({refund.failure})" if refund.state is RefundState.FAILED else "")

@@ -292,7 +292,10 @@ OBJECTS = {
     ("POST", "/departments/{department_id}/close"),
     ("GET", "/contracts/{contract_id}"),
     ("POST", "/contracts/{contract_id}/acceptance"),
-    *(("GET", f"/payments/{{payment_id}}{path}") for path in ("", "/timeline", "/refunds", "/receipt", "/receipts")),
+    *(
+        ("GET", f"/payments/{{payment_id}}{path}")
+        for path in ("", "/timeline", "/refunds", "/receipt", "/receipts", "/actions")
+    ),
     ("GET", "/payments/{payment_id}/receipts/{receipt_id}/pdf"),
     *(("POST", f"/payments/{{payment_id}}/{path}") for path in ("confirm", "capture", "cancel", "refunds")),
     ("POST", "/payments/{payment_id}/refunds/{refund_id}/give-up"),

@@ -1,5 +1,6 @@
-"""What a caller may do with an escrow, and what each command would move."""
+"""What a caller may do with an escrow or a payment, and what each command would move."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,8 @@ from domain.escrow.actions import EscrowAction
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import delivered_escrow, escrow_between, funded_escrow, state, write
+from tests.api.paying import Written, paying_app
+from tests.conftest import DatabaseUrls
 from tests.support.escrows import PROCUREMENT
 
 pytestmark = pytest.mark.db
@@ -131,3 +134,64 @@ async def test_story_says_what_is_held_and_who_acts_next(operator: Caller, datab
     made = await funded_escrow(operator, database, tenant, tenant, at=TODAY)
     shown = good(await tenant.owner.get(f"/escrows/{made}"))
     assert shown["story"].startswith("1.00 CREDIT held in escrow. It waits for the agent to deliver. Next deadline ")
+
+
+async def actions_of_payment(caller: Caller, payment: Written, query: str = "") -> dict[str, Any]:
+    listed = good(await caller.get(f"/payments/{payment.terms.payment_id}/actions{query}"))["actions"]
+    return {action["action"]: action for action in listed}
+
+
+@pytest.fixture
+async def paid(database: Database, tenant: Tenant) -> Written:
+    made = await Written(database, tenant.org_id).begin()
+    made.there.pay()
+    return await made.look()
+
+
+async def test_refund_of_a_part_of_a_payment_is_previewed(paid: Written, tenant: Tenant) -> None:
+    effect = (await actions_of_payment(tenant.owner, paid, "?amount=2.50"))["refund"]["effect"]
+    assert effect == {
+        "captured": "0.00",
+        "released": "0.00",
+        "to_payer": "2.50",
+        "taken": {"amount": "25.00", "currency": "CREDIT"},
+        "currency": "USD",
+        "status": "partially_refunded",
+    }
+
+
+async def test_role_that_may_not_pay_is_offered_nothing(paid: Written, tenant: Tenant) -> None:
+    found = await actions_of_payment(tenant.auditor, paid)
+    assert {action["reason"]["code"] for action in found.values()} == {"auth.forbidden"}
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "1e3", "0.001", "x"])
+async def test_bad_amount_of_a_preview_is_refused(amount: str, paid: Written, tenant: Tenant) -> None:
+    path = f"/payments/{paid.terms.payment_id}/actions?amount={amount}"
+    answer = refused(await tenant.owner.get(path), 422, "request.invalid")
+    assert "amount" in (answer.get("field"), *(each["field"] for each in answer.get("errors", ())))
+
+
+async def test_validator_does_not_see_actions_of_payments(
+    paid: Written, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    validator = await issue_key("validator")
+    refused(await validator.get(f"/payments/{paid.terms.payment_id}/actions"), 403, "auth.forbidden")
+
+
+async def test_refund_that_takes_two_operators_says_so_and_requests_nothing(
+    database_urls: DatabaseUrls, operator: Caller, paid: Written
+) -> None:
+    async with paying_app(database_urls, two_operators_above="5.00") as http:
+        one = Caller(http, operator.token)
+        found = await actions_of_payment(one, paid)
+        part = await actions_of_payment(one, paid, "?amount=4.00")
+        listed = good(await one.get("/approvals"))["data"]
+    assert found["refund"]["reason"]["code"] == "approval.required"
+    assert part["refund"]["allowed"]
+    assert paid.terms.payment_id not in {each["subject"] for each in listed}
+
+
+async def test_story_of_a_payment_says_where_it_stands(paid: Written, tenant: Tenant) -> None:
+    shown = good(await tenant.owner.get(f"/payments/{paid.terms.payment_id}"))
+    assert shown["story"] == "10.00 USD by stripe for credits: succeeded."

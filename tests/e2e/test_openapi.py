@@ -69,6 +69,7 @@ FOUNDATION = {
     **{path: {"post", "get"} for path in ("/payments", "/payments/{payment_id}/refunds")},
     **{path: {"get"} for path in ("/billing/payments", "/payments/{payment_id}/timeline")},
     "/payments/{payment_id}": {"get", "patch"},
+    "/payments/{payment_id}/actions": {"get"},
     **{
         path: {"post"}
         for path in (

@@ -56,6 +56,7 @@ from domain.ids import refund_id_of, unscoped_refund_id_of
 from domain.invoice.state import WrongInvoiceState
 from domain.metadata import ExternalIdTaken
 from domain.money import parse_amount
+from domain.payment.actions import NEEDS, PaymentAction
 from domain.payment.commands import NoResponse, NotYet, WrongPaymentState
 from domain.payment.purposes import rules_of
 from domain.payment.state import Payment, PaymentStatus
@@ -316,7 +317,7 @@ async def confirm_payment(
     payment_id: str, sender: SenderDep, once: MovesMoney, body: Confirm | None = None
 ) -> Response:
     """Confirm a payment: charge a stored method, capture what the payer approved, or refresh it from the provider."""
-    payment, deps = await sender.find(payment_id, Permission.PAY), sender.deps
+    payment, deps = await sender.find(payment_id, NEEDS[PaymentAction.CONFIRM]), sender.deps
     method_ref = body.payment_method if body else None
     command = messages.ConfirmPayment(command_id=once.command_id, actor=sender.actor, method_ref=method_ref)
 
@@ -335,7 +336,7 @@ async def capture_payment(
     payment_id: str, sender: SenderDep, once: MovesMoney, body: CapturePayment | None = None
 ) -> Response:
     """Take what was authorized, or a part of it; the rest is released."""
-    payment = await sender.find(payment_id, Permission.PAY)
+    payment = await sender.find(payment_id, NEEDS[PaymentAction.CAPTURE])
 
     async def act() -> PaymentView:
         command = messages.CapturePayment(
@@ -356,7 +357,7 @@ async def cancel_payment(
     body: CancelPayment | None = None,  # noqa: ARG001
 ) -> Response:
     """End a payment that nobody has paid. What is paid meanwhile counts."""
-    payment = await sender.find(payment_id, Permission.PAY)
+    payment = await sender.find(payment_id, NEEDS[PaymentAction.CANCEL])
     command = messages.CancelPayment(command_id=once.command_id, actor=sender.actor)
 
     async def act() -> PaymentView:
@@ -370,7 +371,7 @@ async def refund_payment(
     payment_id: str, sender: SenderDep, once: MovesMoney, body: RefundCreate | None = None
 ) -> Response:
     """Give back an amount in the payment's currency, or what remains; what was bought with it is taken back."""
-    payment = await sender.find(payment_id, Permission.REFUND_PAYMENT)
+    payment = await sender.find(payment_id, NEEDS[PaymentAction.REFUND])
     permit(sender.actor, rules_of(payment.terms).refunded_with)
     refund_id = refund_id_of(payment_id, once.command_id)
 
@@ -407,7 +408,7 @@ async def give_up_refund(
     payment_id: str, refund_id: str, body: RefundGiveUp, sender: SenderDep, once: MovesMoney
 ) -> Response:
     """Say what became of a refund whose outcome is unknown. For operators; the provider's later word still counts."""
-    payment = await sender.find(payment_id, Permission.OPERATE)
+    payment = await sender.find(payment_id, NEEDS[PaymentAction.GIVE_UP_REFUND])
     if not any(refund.refund_id == refund_id for refund in payment.refunds):
         raise NotFound("This payment has no such refund.")
     if body.at_provider != (body.provider_ref is not None):

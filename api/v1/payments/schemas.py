@@ -11,6 +11,7 @@ from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from api.v1.customers.schemas import ReturnUrl
 from domain.ids import payment_workflow_id, transfer_id
 from domain.money import format_amount
+from domain.payment.presentation import story
 from domain.payment.state import Fulfilment, Payment, PaymentStatus, Refund, RefundState
 from domain.payment.terms import PurposeKind
 from domain.project import MAX_SLOTS
@@ -234,6 +235,7 @@ class PaymentView(MetadataView):
     quote: CoinQuoteView | None
     decline: DeclineView | None
     refunds: list[RefundView]
+    story: str = Field(description="In words: where it stands, what is awaited until when, and what went wrong.")
     workflow_id: str
     version: int = Field(description="The number of the latest event in the timeline.")
     expires_at: datetime = Field(
@@ -307,6 +309,7 @@ def view(payment: Payment, *, for_payer: bool, written: ObjectMetadata | None) -
         quote=_quote(payment),
         decline=DeclineView(code=payment.decline.code, detail=payment.decline.detail) if payment.decline else None,
         refunds=[refund_view(payment, refund) for refund in payment.refunds],
+        story=story(payment),
         workflow_id=payment_workflow_id(terms.payment_id),
         version=payment.version,
         expires_at=payment.ends_at,

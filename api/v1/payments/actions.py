@@ -1,0 +1,100 @@
+"""What a caller may do with a payment now, and what each command would move: found by trying the payment's rules."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from api.actions import ReasonView, reason_of
+from api.approvals import refund_not_approved
+from api.auth import ActorDep
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import Amount, ResponseModel
+from api.v1.payments.endpoints import payment_of
+from api.v1.payments.schemas import MoneyView, money
+from domain.access import Permission
+from domain.errors import Forbidden, NotFound
+from domain.money import format_amount, parse_amount
+from domain.payment.actions import Action, Effect, PaymentAction, actions
+from domain.payment.state import Payment, PaymentStatus
+
+router = APIRouter(tags=["payments"])
+
+
+class PaymentEffectView(ResponseModel):
+    """What a command would do. Amounts are decimal strings of `currency`."""
+
+    captured: str
+    released: str = Field(description="What was authorized and is not captured.")
+    to_payer: str
+    taken: MoneyView = Field(description="What would be revoked of what was bought.")
+    currency: str
+    status: PaymentStatus | None = Field(
+        description="After it, where the provider does as it is asked; null where that depends on its answer."
+    )
+
+    @classmethod
+    def of(cls, effect: Effect, payment: Payment) -> Self:
+        """Show an effect on a payment."""
+        currency = payment.terms.currency
+        return cls(
+            captured=format_amount(effect.captured_minor, currency),
+            released=format_amount(effect.released_minor, currency),
+            to_payer=format_amount(effect.refunded_minor, currency),
+            taken=money(effect.taken_minor, payment.terms.purpose.goods_asset),
+            currency=currency,
+            status=effect.status,
+        )
+
+
+class PaymentActionView(ResponseModel):
+    """One command: its effect where the caller may give it now, or the reason why not."""
+
+    action: PaymentAction
+    allowed: bool
+    reason: ReasonView | None
+    effect: PaymentEffectView | None
+
+    @classmethod
+    def of(cls, action: Action, payment: Payment) -> Self:
+        """Show an action."""
+        return cls(
+            action=action.name,
+            allowed=action.effect is not None,
+            reason=reason_of(action.refusal),
+            effect=None if action.effect is None else PaymentEffectView.of(action.effect, payment),
+        )
+
+
+class PaymentActionList(ResponseModel):
+    """Every command of a payment."""
+
+    actions: list[PaymentActionView]
+
+
+@router.get(
+    "/payments/{payment_id}/actions",
+    response_model=PaymentActionList,
+    responses=errors(NotFound, Forbidden),
+    operation_id="payments.actions",
+)
+async def list_actions(
+    payment_id: str,
+    actor: ActorDep,
+    deps: DepsDep,
+    amount: Annotated[
+        Amount | None, Query(description="Preview `refund` and `capture` of this amount; all when left out.")
+    ] = None,
+) -> PaymentActionList:
+    """List every command: whether you may give it now, why not, and what it would do.
+
+    What the provider will answer is not known before, and what is left of the goods is not looked at.
+    """
+    payment = await payment_of(deps, actor, payment_id, Permission.READ)
+    amount_minor = None if amount is None else parse_amount(amount, payment.terms.currency)
+    unapproved = await refund_not_approved(deps, actor, payment, amount_minor)
+    refused = {} if unapproved is None else {PaymentAction.REFUND: unapproved}
+    found = actions(payment, actor, datetime.now(UTC), amount_minor, refused=refused)
+    return PaymentActionList(actions=[PaymentActionView.of(action, payment) for action in found])
