@@ -1,6 +1,7 @@
 """What each command would do to a payment, for whoever asks."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ AUTHORIZED = replace(CREATED, status=PaymentStatus.REQUIRES_CAPTURE, ref="pi_1",
 PAID = replace(CREATED, status=PaymentStatus.SUCCEEDED, ref="pi_1", received_minor=1000, granted_minor=100_000_000)
 
 
-def of(payment: Payment, actor: Actor = OWNER, amount_minor: int | None = None) -> dict:
+def of(payment: Payment, actor: Actor = OWNER, amount_minor: int | None = None) -> dict[str, Any]:
     return {action.name.value: action for action in actions(payment, actor, EPOCH, amount_minor)}
 
 
