@@ -2005,6 +2005,27 @@ class MailSuppressionView(Model):
     lifted_by: str | None
 
 
+class MarksView(Model):
+    """The mark of each topic: it grows when something of the topic has changed. 0 is also what one may not follow."""
+
+    agents: int
+    alerts: int
+    balance: int
+    contracts: int
+    credits: int
+    disputes: int
+    escrows: int
+    invoices: int
+    limits: int
+    organization: int
+    payments: int
+    payouts: int
+    projects: int
+    purchases: int
+    subscriptions: int
+    webhook_endpoints: int
+
+
 class MeterLine(Model):
     """What a meter counted in one group."""
 
