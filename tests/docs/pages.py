@@ -1,5 +1,7 @@
 """Every page of the documentation, and what can be read from it."""
 
+import asyncio
+import os
 import re
 from pathlib import Path
 
@@ -17,6 +19,21 @@ def bash_blocks(page: Path) -> list[str]:
     """Return the blocks of a page as a reader copies them, without the indentation of a list."""
     text = page.read_text("utf-8")
     return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in BASH.findall(text)]
+
+
+async def lines_of(page: Path, data_dir: Path, **environment: str) -> list[str]:
+    """Run a page's blocks of bash in their order, on the stack of a data directory, and return what they print."""
+    blocks = bash_blocks(page)
+    assert blocks
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-e", "-u", "-o", "pipefail", "-c", "\n".join(blocks)),
+        env={**os.environ, **environment, "BURSAR_DATA_DIR": str(data_dir)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    printed, _ = await process.communicate()
+    assert process.returncode == 0, printed.decode()
+    return [line.strip() for line in printed.decode().splitlines()]
 
 
 def prose(page: Path) -> str:

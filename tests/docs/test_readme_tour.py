@@ -5,12 +5,11 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from dev.stack.supervisor import Stack
-from tests.docs.pages import ROOT, bash_blocks
+from tests.docs.pages import ROOT, lines_of
 from tests.support.bonus import NO_BONUS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.db, pytest.mark.temporal]
@@ -173,7 +172,14 @@ RECIPES = {
         "unread: Payment of 10.00 USD",
         "[]",
     ],
-    "receive-webhooks": ["webhook_endpoint.test", "python got webhook_endpoint.test", "delivered"],
+    # What they do in TypeScript is looked at by tests/clients, which brings Node.
+    "front-end": ["50.00", "7.00", "40.00", "active"],
+    "receive-webhooks": [
+        "webhook_endpoint.test",
+        "python got webhook_endpoint.test",
+        "python forged: 401",
+        "delivered",
+    ],
     "verify-webhooks-behind-a-proxy": [
         '{"received":true,"duplicate":false}',
         '{"received":true,"duplicate":true}',
@@ -194,6 +200,21 @@ GUIDES = {
         "401 auth.missing",
         "credit_price",
     ],
+    "integrating": [
+        "registered customer author translator",
+        "endpoint enabled",
+        "endpoint enabled",
+        "funded 50.00 available 250.00",
+        "funded 50.00 available 250.00",
+        "released 47.50 2.50",
+        "too late: escrow.wrong_state",
+        "paid order-",
+        "escrow.opened escrow.funded escrow.delivered escrow.released",
+        "forged 401 401 404",
+        "missed 0 too many 0",
+        "customer credit available 250.00 in escrow 0.00 total 250.00",
+        "author credit available 100.00 in escrow 0.00 total 147.50",
+    ],
 }
 
 
@@ -213,23 +234,8 @@ async def fresh_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
     await stack.stop()
 
 
-async def lines_of(page: Path, stack: Stack) -> list[str]:
-    """Run a page's blocks of bash in their order and return what they print."""
-    blocks = bash_blocks(page)
-    assert blocks
-    process = await asyncio.create_subprocess_exec(
-        *("bash", "-e", "-u", "-o", "pipefail", "-c", "\n".join(blocks)),
-        env={**os.environ, "BURSAR_DATA_DIR": str(stack.data_dir)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    printed, _ = await process.communicate()
-    assert process.returncode == 0, printed.decode()
-    return [line.strip() for line in printed.decode().splitlines()]
-
-
 async def test_tour_ends_with_the_money_where_it_says(fresh_stack: Stack) -> None:
-    lines = await lines_of(ROOT / "README.md", fresh_stack)
+    lines = await lines_of(ROOT / "README.md", fresh_stack.data_dir)
     assert '"available": "10000.00",' in lines
     assert "funded 50.00" in lines
     assert "idempotent-replayed: true" in [line.lower() for line in lines]
@@ -260,19 +266,19 @@ async def test_books_of_the_tour_agree_with_the_providers(fresh_stack: Stack) ->
 
 @pytest.mark.parametrize("recipe", RECIPES)
 async def test_recipe_comes_out_as_it_says(fresh_stack: Stack, recipe: str) -> None:
-    lines = await lines_of(ROOT / "docs" / "recipes" / f"{recipe}.md", fresh_stack)
+    lines = await lines_of(ROOT / "docs" / "recipes" / f"{recipe}.md", fresh_stack.data_dir)
     assert [expected for expected in RECIPES[recipe] if not any(line.startswith(expected) for line in lines)] == []
 
 
 @pytest.mark.parametrize("guide", GUIDES)
 async def test_guide_comes_out_as_it_says(fresh_stack: Stack, guide: str) -> None:
-    lines = [line.lower() for line in await lines_of(ROOT / "docs" / f"{guide}.md", fresh_stack)]
+    lines = [line.lower() for line in await lines_of(ROOT / "docs" / f"{guide}.md", fresh_stack.data_dir)]
     assert [line for line, start in zip(lines, GUIDES[guide], strict=True) if not line.startswith(start)] == []
 
 
 @pytest.mark.timeout(300)
 async def test_page_on_testing_payments_comes_out_as_it_says(fresh_stack: Stack) -> None:
-    lines = await lines_of(ROOT / "docs" / "testing-payments.md", fresh_stack)
+    lines = await lines_of(ROOT / "docs" / "testing-payments.md", fresh_stack.data_dir)
     assert lines == [
         "free",
         "402 payment.declined generic_decline",
@@ -298,7 +304,7 @@ async def test_page_on_testing_payments_comes_out_as_it_says(fresh_stack: Stack)
 
 
 async def test_control_of_the_sandboxes_can_be_pasted(fresh_stack: Stack) -> None:
-    lines = await lines_of(ROOT / "docs" / "sandboxes.md", fresh_stack)
+    lines = await lines_of(ROOT / "docs" / "sandboxes.md", fresh_stack.data_dir)
     assert '{"faults":0}' in lines
     assert any(line.startswith('{"orders":') for line in lines)
     # Objects have fields such as `last_finalization_error`.
