@@ -1,0 +1,220 @@
+"""Templates print what their view models have, and nothing that the browser would refuse or that could be run."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console import charts, widgets
+from console.format import Amount, Ident, Moment
+from console.status import Status
+from tests.console.gallery import Shown, rendered
+from tests.console.template_types import CONSOLE, ROOT, class_named, declared, macro_problems, macros, problems, reached
+from tests.console.test_contrast import COLOUR
+
+PARTS = CONSOLE / "parts"
+#: What each macro takes, where that is more than a word.
+TAKES: dict[str, dict[str, dict[str, Any]]] = {
+    "text": {
+        "money": {"amount": Amount},
+        "moment": {"at": Moment},
+        "ago": {"at": Moment},
+        "badge": {"status": Status},
+        "id": {"ident": Ident},
+        "link": {"link": widgets.Link},
+        "external": {"link": widgets.External},
+    },
+    "page": {
+        "heading": {"crumbs": Sequence[widgets.Link], "badge": Status},
+        "button_link": {"link": widgets.Link},
+        "panel": {"more": widgets.Link},
+    },
+    "table": {
+        "tabs": {"tabs": Sequence[widgets.Tab]},
+        "chips": {"chips": Sequence[widgets.Chip]},
+        "pager": {"pager": widgets.Pager},
+    },
+    "form": {name: {"form": Shown} for name in macros(PARTS / "form.html")},
+    "state": {"section_failed": {"failed": widgets.Failed}, "not_known": {"form": Shown}},
+    "timeline": {"timeline": {"steps": Sequence[widgets.Step]}},
+    "charts": {
+        "figure": {"chart": charts.Chart},
+        "spark": {"chart": charts.Spark},
+        "bar": {"segments": Sequence[charts.Segment]},
+        "meters": {"meters": Sequence[charts.Meter]},
+        "ranking": {"ranking": charts.Ranking},
+    },
+}
+EVERY = sorted(CONSOLE.rglob("*.html"))
+#: Templates that are pages; the parts that hold macros, and what pages extend, are printed by them.
+PAGES = [path for path in EVERY if "{% extends" in path.read_text()]
+GALLERY = ROOT / "tests/console/gallery.html"
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def frame() -> dict[str, Any]:
+    return {"frame": class_named("console.frame.Frame")} if (CONSOLE / "frame.py").exists() else {}
+
+
+@pytest.mark.parametrize("path", [*PAGES, GALLERY], ids=name)
+def test_a_page_prints_only_what_its_view_model_has(path):
+    model = declared(path)
+
+    assert model is not None, "The first line does not say of which class `page` is: {# page: console.noun.view.Name #}"
+    assert problems(path, {"page": model, **frame(), **({"theme": str} if path == GALLERY else {})}) == []
+
+
+@pytest.mark.parametrize("path", [*PAGES, GALLERY], ids=name)
+def test_a_view_model_cannot_change(path):
+    model = declared(path)
+
+    assert [kind.__name__ for kind in reached(model) if not kind.__dataclass_params__.frozen] == []
+
+
+@pytest.mark.parametrize("part", sorted(TAKES))
+def test_a_macro_prints_only_what_it_takes(part):
+    assert macro_problems(PARTS / f"{part}.html", TAKES[part]) == []
+
+
+def test_every_part_is_offered_under_one_name():
+    text = (PARTS / "ui.html").read_text()
+    offered = set(re.findall(r"{% set (\w+) =", text))
+
+    assert offered == {macro for part in TAKES for macro in macros(PARTS / f"{part}.html")} - {"described", "around"}
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name)
+def test_a_template_says_what_it_is_and_each_macro_what_it_takes(path):
+    text = path.read_text()
+
+    assert text.startswith("{#")
+    for macro in re.findall(r"{% macro (\w+)", text):
+        assert f"{{# {macro}(" in text
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name)
+def test_a_template_has_nothing_that_the_browser_refuses(path):
+    text = path.read_text()
+
+    assert re.findall(r"<style|\sstyle=|\son[a-z]+=|javascript:|srcdoc|<iframe|<object|<embed|<base\b", text) == []
+    assert re.findall(r"<script(?![^>]*\ssrc=\"\{\{ asset\()", text) == []
+    assert re.findall(r"(?:src|href|action)=\"(?:https?:)?//", text) == []
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name)
+def test_a_template_escapes_everything(path):
+    assert re.findall(r"\|\s*safe|Markup|autoescape", path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name)
+def test_a_template_names_no_colour(path):
+    text = re.sub(r"\{#.*?#\}|#[\w-]+\"|#\{\{", "", path.read_text(), flags=re.DOTALL)
+
+    assert COLOUR.findall(text) == []
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name)
+def test_every_class_of_a_template_has_a_style(path):
+    sheets = "".join((CONSOLE / "static" / f"{sheet}.css").read_text() for sheet in ("base", "parts"))
+    styled = set(re.findall(r"\.([a-z][\w-]*)", sheets)) | {"c1", "c2", "c3", "c4", "c5", "c6", "lines"}
+    texts = re.findall(r'class="([^"{}]*)"', path.read_text())
+
+    assert {word for text in texts for word in text.split()} - styled == set()
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name)
+def test_every_symbol_of_a_template_is_drawn(path):
+    drawn = set(re.findall(r'<symbol id="(\w+)"', (CONSOLE / "static/icons.svg").read_text()))
+
+    assert set(re.findall(r'icon\("(\w+)"\)', path.read_text())) - drawn == set()
+
+
+def test_only_charts_make_markup():
+    makers = [path for path in CONSOLE.rglob("*.py") if "markupsafe" in path.read_text()]
+
+    assert {path.parent.name for path in makers} == {"charts"}
+
+
+ATTACKS = [
+    "<script>alert(1)</script>",
+    '" onmouseover="alert(1)',
+    "</textarea><b>",
+    "{{ 7 * 7 }}",
+    "\u202eabc",
+    "'><img src=x>",
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_words_of_others_are_text_in_every_part(attack):
+    form = Shown(key=attack, values={"f": attack}, errors={"f": attack})
+    shown = rendered(
+        "{{ ui.other(x) }}{{ ui.cut(x) }}{{ ui.prose(x) }}{{ ui.copy(x, x) }}{{ ui.field(form, 'f', x, hint=x) }}"
+        "{{ ui.area(form, 'f', x) }}{{ ui.select(form, 'f', x, [(x, x)]) }}{{ ui.notice('warn', x, x) }}"
+        "{{ ui.chips(chips, x) }}{{ ui.external(link) }}{{ ui.summary(form) }}{{ ui.section_failed(failed) }}",
+        x=attack,
+        form=form,
+        chips=[widgets.Chip(label=attack, value=attack, remove="/console")],
+        link=widgets.external(attack, f"https://files.example/{attack}"),
+        failed=widgets.Failed(title=attack, request_id=attack, again="/console"),
+    )
+
+    assert "<script" not in shown
+    assert "<img" not in shown
+    assert "<b>" not in shown
+    assert not re.search(r"<[^>]*\sonmouseover=\"alert", shown)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["javascript:alert(1)", "data:text/html,x", "//files.example", "https://", "http://[", "ftp://x.example/"],
+)
+def test_what_is_no_web_address_is_no_link(address):
+    assert "<a" not in rendered("{{ ui.external(link) }}", link=widgets.external("report", address))
+
+
+def test_a_link_to_somebody_else_says_where_it_leads():
+    shown = rendered("{{ ui.external(link) }}", link=widgets.external("report", "https://files.example/a?b=1"))
+
+    assert 'href="https://files.example/a?b=1" rel="noopener noreferrer"' in shown
+    assert "files.example, opens in a new tab" in shown
+
+
+def test_a_field_that_is_wrong_says_so_beside_it_and_on_top():
+    form = Shown(key="k", values={"amount": "1e3"}, errors={"amount": "An amount is digits."})
+    shown = rendered("{{ ui.summary(form) }}{{ ui.field(form, 'amount', 'Amount', hint='At least 1.') }}", form=form)
+
+    assert '<a href="#f-amount">An amount is digits.</a>' in shown
+    assert 'aria-describedby="f-amount-hint f-amount-error" aria-invalid="true"' in shown
+    assert 'value="1e3"' in shown
+
+
+def test_a_secret_is_never_filled_in_again():
+    form = Shown(key="k", values={"key": "bsk_secret"}, errors={})
+
+    assert "bsk_secret" not in rendered("{{ ui.secret_field(form, 'key', 'Key') }}", form=form)
+
+
+WRONG = {
+    "{{ page.amounts[0].numbr }}{% for tab in page.tabs %}{{ tab.labl }}{% endfor %}": "Tab has no labl",
+    "{{ page.titel }}": "Gallery has no titel",
+    "{{ titel }}": "nobody gives titel",
+    "{{ ui.mony(page.title) }}": "ui has no mony",
+    "{{ ui.field(page.form, 'a') }}": "field needs ['label']",
+    "{{ ui.money(page.title, colour=1) }}": "money does not take ['colour']",
+    "{% for label, icons in page.icons %}{{ label.foo }}{% endfor %}": "str has no foo",
+    "{{ page.form.value('a').foo }}": "str has no foo",
+}
+
+
+@pytest.mark.parametrize("source", WRONG, ids=WRONG.values())
+def test_what_is_not_there_is_noticed(source, tmp_path):
+    template = tmp_path / "page.html"
+    template.write_text('{% import "parts/ui.html" as ui %}' + source)
+
+    assert problems(template, {"page": declared(GALLERY)}) == [f"page.html:1 {WRONG[source]}"]
