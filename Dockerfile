@@ -15,6 +15,7 @@ COPY --from=build /opt/venv /opt/venv
 COPY activities activities
 COPY api api
 COPY commands commands
+COPY console console
 COPY contracts contracts
 COPY domain domain
 COPY ledger ledger

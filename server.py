@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from api.app import create_app, create_private_app
 from api.changes import Changes
 from composition import make_price_book, make_providers
+from console.app import mount
 from runtime import collector, logs
 from runtime.database import Database
 from runtime.sealing import Sealer
@@ -107,6 +108,7 @@ def main() -> None:
     app = create_app(
         settings, database=database, telemetry=telemetry, providers=providers, prices=make_price_book(settings)
     )
+    mount(app, settings)
     collector.settle()
     uvloop.run(serve(app, settings))
 

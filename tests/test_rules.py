@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PRODUCT = ["activities", "api", "commands", "contracts", "domain", "ledger", "models", "providers"]
+PRODUCT = ["activities", "api", "commands", "console", "contracts", "domain", "ledger", "models", "providers"]
 PRODUCT += ["repositories", "runtime", "services", "workflows"]
 ROOTS = ["composition.py", "manage.py", "server.py", "worker.py"]
 NEAR_MONEY = ["activities", "contracts", "domain", "ledger", "models", "providers", "repositories", "services"]

@@ -13,6 +13,7 @@ from domain.payment.rules import PaymentRules
 from domain.plan import FREE, PREMIUM
 from domain.slack import HOOKS
 from runtime.settings.billing import BillingSettings
+from runtime.settings.console import ConsoleSettings
 from runtime.settings.escrow import EscrowSettings
 from runtime.settings.part import PREFIX
 from runtime.settings.payments import PaymentSettings
@@ -20,7 +21,7 @@ from runtime.settings.process import ProcessSettings
 from runtime.settings.sales import SalesSettings
 
 
-class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, ProcessSettings):
+class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, ConsoleSettings, ProcessSettings):
     """Settings of the worker and the web process. Each is read from `BURSAR_<NAME>`; docs/settings.md lists them.
 
     Durations are ISO 8601 (`P3D`, `PT10M`). Secrets never appear in a representation or a log; neither do addresses

@@ -33,7 +33,7 @@ STACK_SETTINGS = {f"BURSAR_{name}" for name in ("BACKUP_DIR", "DATA_DIR", "POSTG
 STACK_SETTINGS |= {variable(name) for name in Ports.__dataclass_fields__}
 
 #: Containers log to the standard output.
-LEFT_OUT = {"BURSAR_LOG_FILE", "BURSAR_ALLOW_INSECURE_WEBHOOKS", "BURSAR_SLACK_URL"}
+LEFT_OUT = {"BURSAR_LOG_FILE", "BURSAR_ALLOW_INSECURE_WEBHOOKS", "BURSAR_SLACK_URL", "BURSAR_CONSOLE_SEED"}
 #: Where processes of the compose file listen, and where their secrets are mounted.
 SAID_HERE = {f"BURSAR_{name}" for name in ("SECRETS_DIR", "HOST", "PORT", "PRIVATE_HOST", "PRIVATE_PORT")}
 SAID_HERE |= {"BURSAR_WORKER_METRICS_HOST", "BURSAR_WORKER_METRICS_PORT"}

@@ -1,0 +1,274 @@
+"""Builds the console: routes, headers of every answer, error pages. `server.py` mounts it at `/console`."""
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from console.assets import Assets
+from console.cookies import SAFE_METHODS, Site, own_path
+from console.forms import FormRefused
+from console.gateway import Answer, Refused
+from console.nouns import ROUTES
+from console.pages import html, make_environment
+from console.problems import STATUSES, WORDS, Reaction, reaction_to
+from console.routing import console_of
+from console.visit import Console, SignInNeeded, Visit, came_from, frame_of_nobody, not_found, request_id_of
+from domain.ids import is_id
+from runtime.settings import Settings
+
+log = structlog.get_logger("bursar.console")
+
+#: What a browser may do on a page: load what is ours, send forms to us, be in nobody's frame, and make HTML of no text.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; "
+    "trusted-types bursar"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    "Cache-Control": "no-store",
+}
+HSTS = "max-age=31536000"
+
+
+def create_console(settings: Settings, api: ASGIApp) -> Starlette:
+    """Build the console.
+
+    Args:
+        settings: of the process.
+        api: the whole app of the API, which is asked through memory; the console may be mounted on it.
+    """
+    site, assets = Site.of(settings), Assets()
+    routes: list[BaseRoute] = [
+        Route("/assets/{name}", _asset),
+        *ROUTES,
+    ]
+    handlers: Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+        HTTPException: _on_http,
+        Refused: _on_refused,
+        SignInNeeded: _on_sign_in,
+        FormRefused: _on_form,
+    }
+    exists = functools.partial(_exists, _templates(routes))
+    console = Console(settings, api, site, assets, make_environment(assets), exists)
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, console=console)],
+        exception_handlers=handlers,
+    )
+    app.router.redirect_slashes = False
+    app.state.console = console
+    return app
+
+
+def mount(app: Starlette, settings: Settings) -> None:
+    """Put the console on an app of the API, where `BURSAR_CONSOLE` has one: below `/console`, and `/` leads there."""
+    if settings.console == "off":
+        return
+    routes = app.router.routes
+    routes.insert(0, Route("/", _to_console))
+    routes += [Route("/console", _to_console), Mount("/console", create_console(settings, app))]
+
+
+async def _to_console(_request: Request) -> Response:
+    return RedirectResponse("/console/", 303)
+
+
+class Guard:
+    """The edge of the console: it refuses forms of other sites, gives every answer its headers, what broke a page."""
+
+    def __init__(self, app: ASGIApp, console: Console) -> None:
+        """Take what all requests share."""
+        self._app = app
+        self._console = console
+        headers = HEADERS | ({"Strict-Transport-Security": HSTS} if console.site.secure else {})
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                given = list(message.get("headers", ()))
+                named = {name.lower() for name, _ in given}
+                message = {**message, "headers": given + [pair for pair in self._headers if pair[0] not in named]}
+            await send(message)
+
+        request = Request(scope, receive)
+        try:
+            if scope["method"] not in SAFE_METHODS and not self._console.site.sent_by_us(request):
+                log.warning("console.foreign_form", method=scope["method"], path=scope["path"][:200])
+                await _foreign(request, self._console)(scope, receive, send_with_headers)
+                return
+            await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            if begun:
+                raise
+            log.error("console.failed", path=scope["path"][:200], exc_info=error)
+            await _broken(request, self._console)(scope, receive, send_with_headers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemPage:
+    """What is shown in place of the page that was asked for.
+
+    Attributes:
+        title: what is the matter.
+        sentence: what that means, and what to do.
+        detail: what the API said beside it; empty where that adds nothing.
+        request_id: finds the request in the logs.
+        again: an address to go on at; empty where none helps.
+        again_label: what that does.
+        approval: the approval that another operator gives; empty without one.
+    """
+
+    title: str
+    sentence: str
+    detail: str
+    request_id: str
+    again: str = ""
+    again_label: str = "Try again"
+    approval: str = ""
+
+
+async def _asset(request: Request) -> Response:
+    answer = console_of(request).assets.answer(request.path_params["name"], request.headers.get("accept-encoding", ""))
+    return answer or PlainTextResponse("There is no such file.", 404)
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    response = await _page(request, not_found(request))
+    response.status_code = error.status_code
+    return response
+
+
+async def _on_refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return await _page(request, error.answer)
+
+
+async def _on_form(request: Request, error: Exception) -> Response:
+    assert isinstance(error, FormRefused)
+    page = ProblemPage(
+        title="Open the form again",
+        sentence="What was sent is not what this form sends, so nothing was done with it.",
+        detail=error.detail,
+        request_id=request_id_of(request),
+        again=came_from(request) or "",
+        again_label="Open the form",
+    )
+    return await _shown(request, page, error.status)
+
+
+async def _on_sign_in(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SignInNeeded)
+    url = request.url
+    here = f"{url.path}?{url.query}" if url.query else url.path
+    back = own_path(here) if request.method in SAFE_METHODS else came_from(request)
+    query = {"next": back} if back and back != "/console/" else {}
+    query |= {"notice": "session.ended"} if error.ended else {}
+    response = RedirectResponse(f"/console/sign-in?{urlencode(query)}" if query else "/console/sign-in", 303)
+    if error.ended:
+        console_of(request).site.drop(response, "session")
+    return response
+
+
+async def _page(request: Request, answer: Answer) -> Response:
+    problem = answer.problem
+    assert problem is not None
+    reaction = reaction_to(problem)
+    if reaction is Reaction.SIGN_IN:
+        return await _on_sign_in(request, SignInNeeded(ended=True))
+    title, sentence = WORDS[reaction]
+    again, label = _going_on(request, reaction)
+    page = ProblemPage(
+        title=title,
+        sentence=sentence,
+        detail="" if reaction is Reaction.NOT_FOUND else problem.detail,
+        request_id=answer.request_id,
+        again=again,
+        again_label=label,
+        approval=str(problem.more.get("approval_id", "")) if reaction is Reaction.APPROVAL else "",
+    )
+    return await _shown(request, page, STATUSES.get(reaction, answer.status))
+
+
+def _going_on(request: Request, reaction: Reaction) -> tuple[str, str]:
+    """Return an address to go on at and what that does; empty where nothing helps."""
+    url = request.url
+    if request.method in SAFE_METHODS:
+        here = f"{url.path}?{url.query}" if url.query else url.path
+        return (here if reaction in {Reaction.UNKNOWN, Reaction.WAIT} else "", "Try again")
+    return came_from(request) or "", "Back to the page"
+
+
+async def _shown(request: Request, page: ProblemPage, status: int) -> Response:
+    """Answer with the page, within the frame of whoever has signed in where that is known."""
+    visit: Visit | None = request.scope.get("console.visit")
+    if visit is not None:
+        try:
+            return await visit.render("parts/problem.html", page, status)
+        except (Refused, SignInNeeded):
+            log.info("console.frame_left_out", path=request.url.path[:200])
+    return _plainly(request, console_of(request), page, status)
+
+
+def _foreign(request: Request, console: Console) -> Response:
+    page = ProblemPage(
+        title="This form was not sent from this console",
+        sentence="Nothing was done. Open the page here and send the form again.",
+        detail="",
+        request_id=request_id_of(request),
+    )
+    return _plainly(request, console, page, 403)
+
+
+def _broken(request: Request, console: Console) -> Response:
+    page = ProblemPage(
+        title="This page has a fault",
+        sentence="If you have sent a form, it is not known whether it was done: look before you send it again.",
+        detail="",
+        request_id=request_id_of(request),
+    )
+    return _plainly(request, console, page, 500)
+
+
+def _plainly(request: Request, console: Console, page: ProblemPage, status: int) -> Response:
+    frame = frame_of_nobody(request, console)
+    return html(request, console.environment, "parts/problem.html", page, frame, status=status)
+
+
+def _templates(routes: Sequence[BaseRoute]) -> frozenset[str]:
+    """Return the paths that have a page, with `{org}` for an organization."""
+    return frozenset(
+        f"/console{route.path}" for route in routes if isinstance(route, Route) and "GET" in (route.methods or ())
+    )
+
+
+def _exists(templates: frozenset[str], path: str) -> bool:
+    parts = path.split("/", 3)
+    if len(parts) > 2 and is_id(parts[2], "org"):
+        parts[2] = "{org}"
+    return "/".join(parts) in templates

@@ -1,0 +1,57 @@
+"""Signing in without a key, on a developer's machine: the embedded stack says whose keys it has made.
+
+The settings refuse the file wherever it could be reached from outside or a provider is real
+(`Settings.console_seed`); beside that the browser must have come by a name of this machine, each time.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.requests import Request
+
+from console.cookies import is_loopback
+
+#: The names of the stack's keys, and who they are in words.
+PERSONAS = {
+    "client": "Acme, owner",
+    "finance": "Acme, finance",
+    "auditor": "Acme, auditor",
+    "studio": "Studio, author",
+    "agent": "Studio, agent",
+    "operator": "Platform, operator",
+    "arbiter": "Platform, arbiter",
+    "validator": "Platform, validator",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """Somebody whom one can continue as."""
+
+    name: str
+    label: str
+
+
+def personas(request: Request, seed: Path | None) -> tuple[Persona, ...]:
+    """Return whom this browser can continue as; nobody where there is no file or it comes from elsewhere."""
+    if seed is None or not is_loopback(request):
+        return ()
+    keys = _keys(seed)
+    return tuple(Persona(name, label) for name, label in PERSONAS.items() if name in keys)
+
+
+def key_of(request: Request, seed: Path | None, name: str) -> str | None:
+    """Return the key of somebody whom this browser can continue as."""
+    if seed is None or name not in PERSONAS or not is_loopback(request):
+        return None
+    return _keys(seed).get(name)
+
+
+def _keys(seed: Path) -> dict[str, str]:
+    """Read the file each time: the stack goes on writing it after the process has started."""
+    try:
+        found: dict[str, str] = json.loads(seed.read_text("utf-8"))["keys"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return found

@@ -1,0 +1,157 @@
+"""Signing in with a key, entering by a link, signing out.
+
+The key goes to the API once and comes back as a session's token, which is all that the browser keeps, in a cookie that
+scripts do not see.
+"""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from console.choices import COOKIE, read_choices
+from console.cookies import own_path
+from console.development import key_of, personas
+from console.entry import view
+from console.forms import Shown, blank, read_form
+from console.gateway import Answer
+from console.navigation import start_of
+from console.pages import html
+from console.problems import Reaction, reaction_to
+from console.routing import COMMAND, anyone, console_of
+from console.visit import Visit, frame_of_nobody, gateway_of
+
+#: What a wrong key is answered, whatever is wrong with it.
+_WRONG_KEY = "This key opens nothing: it is not known, was revoked, or has expired."
+_SILENT = "The API does not answer at the moment, so nobody can sign in. Try again shortly."
+
+
+async def sign_in(request: Request) -> Response:
+    """Show the form."""
+    return _form(request, blank(), own_path(request.query_params.get("next")) or "")
+
+
+async def open_session(request: Request) -> Response:
+    """Turn a key into a session."""
+    form = await read_form(request, "key", "next", command=False)
+    return await _opened(request, form.text("key"), own_path(form.text("next")) or "")
+
+
+async def continue_as(request: Request) -> Response:
+    """Turn a key of the embedded stack into a session."""
+    form = await read_form(request, "persona", "next", command=False)
+    key = key_of(request, console_of(request).settings.console_seed, form.text("persona"))
+    return await _opened(request, key or "", own_path(form.text("next")) or "")
+
+
+async def preview_link(request: Request) -> Response:
+    """Show who one becomes; programs that follow links in mails open this page too, so it uses nothing up."""
+    console = console_of(request)
+    token = request.path_params["token"]
+    answer = await gateway_of(request, console, None).order("POST", "/sessions/links/preview", {"token": token})
+    if answer.problem is not None:
+        return _no_entry(request, answer)
+    choices = read_choices(console.site.read(request, COOKIE))
+    return _shown(request, "entry/enter.html", view.enter(token, answer.body, choices))
+
+
+async def redeem_link(request: Request) -> Response:
+    """Open the session of a link, which is good once."""
+    form = await read_form(request, "token", command=False)
+    console = console_of(request)
+    answer = await gateway_of(request, console, None).order("POST", "/sessions/redeem", {"token": form.text("token")})
+    if answer.problem is not None:
+        return _no_entry(request, answer)
+    response = _with_session(request, answer.body, own_path(answer.body.get("path")) or "")
+    if answer.body.get("return_url"):
+        console.site.keep(response, "back", answer.body["return_url"])
+    return response
+
+
+async def start(visit: Visit) -> Response:
+    """Lead to where somebody begins."""
+    return RedirectResponse(start_of(visit.me, visit.has_page), 303)
+
+
+async def ask_to_sign_out(visit: Visit) -> Response:
+    """Show a button."""
+    return await visit.render("entry/sign_out.html", view.SignOut(title="Sign out"))
+
+
+async def sign_out(visit: Visit) -> Response:
+    """End the session at the API and in the browser, with what the browser has kept of its pages."""
+    if visit.me.session_id is not None:
+        await visit.api.order("DELETE", f"/sessions/{visit.me.session_id}")
+    response = RedirectResponse("/console/sign-in?notice=session.signed_out", 303)
+    site = console_of(visit.request).site
+    site.drop(response, "session")
+    site.drop(response, "back")
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+async def _opened(request: Request, key: str, next_path: str) -> Response:
+    if not _is_sendable(key):
+        return _form(request, _said("key", _WRONG_KEY), next_path, 401)
+    answer = await gateway_of(request, console_of(request), key).order("POST", "/sessions", {})
+    if answer.problem is None:
+        return _with_session(request, answer.body, next_path)
+    match reaction_to(answer.problem):
+        case Reaction.UNKNOWN:
+            return _form(request, _said("", _SILENT), next_path, 503)
+        case Reaction.SIGN_IN:
+            return _form(request, _said("key", _WRONG_KEY), next_path, 401)
+        case _:
+            return _form(request, _said("", answer.problem.detail), next_path, answer.status)
+
+
+def _with_session(request: Request, opened: dict[str, Any], next_path: str) -> Response:
+    site = console_of(request).site
+    response = RedirectResponse(next_path or "/console/", 303)
+    site.keep(response, "session", opened["token"])
+    site.drop(response, "back")
+    return response
+
+
+def _form(request: Request, form: Shown, next_path: str, status: int = 200) -> Response:
+    offered = personas(request, console_of(request).settings.console_seed)
+    return _shown(request, "entry/sign_in.html", view.sign_in(form, next_path, offered), status)
+
+
+def _no_entry(request: Request, answer: Answer) -> Response:
+    assert answer.problem is not None
+    unknown = reaction_to(answer.problem) is Reaction.UNKNOWN
+    sentence = _SILENT if unknown else answer.problem.detail
+    return _shown(request, "entry/enter.html", view.no_entry(sentence), answer.status)
+
+
+def _shown(request: Request, template: str, page: object, status: int = 200) -> Response:
+    console = console_of(request)
+    response = html(
+        request, console.environment, template, page, frame_of_nobody(request, console), status=status, secret=True
+    )
+    # The address of a link opens it until it was used.
+    response.headers["Referrer-Policy"] = "no-referrer" if "token" in request.path_params else "same-origin"
+    return response
+
+
+def _said(name: str, sentence: str) -> Shown:
+    return Shown(key="", errors={name: sentence} if name else {}, summary=((name, sentence),))
+
+
+def _is_sendable(key: str) -> bool:
+    """Tell whether a text can stand in a header at all."""
+    return bool(key) and len(key) <= 300 and key.isascii() and key.isprintable() and " " not in key
+
+
+ROUTES = (
+    anyone("/", start),
+    Route("/sign-in", sign_in, methods=["GET"]),
+    Route("/sign-in", open_session, methods=["POST"]),
+    Route("/continue", continue_as, methods=["POST"]),
+    Route("/enter/{token}", preview_link, methods=["GET"]),
+    Route("/enter", redeem_link, methods=["POST"]),
+    anyone("/sign-out", ask_to_sign_out),
+    anyone("/sign-out", sign_out, COMMAND),
+)

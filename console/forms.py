@@ -1,0 +1,217 @@
+"""Reads a form strictly, and shows it again with what the API says of its fields.
+
+A form holds exactly the fields that its page declares, each once, and a command key that was made when it was shown.
+The key is sent as `Idempotency-Key`: a double click, a reload and a second tab are one command.
+"""
+
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import unquote_to_bytes
+
+from starlette.requests import ClientDisconnect, Request
+
+from console.gateway import Answer, Problem
+
+MAX_BYTES = 64 * 1024
+MAX_FIELDS = 200
+#: The field that holds the command key.
+COMMAND = "command"
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+class FormRefused(Exception):
+    """What was sent is no form of this page. `status` is 400 or 413; `detail` says why."""
+
+    def __init__(self, detail: str, status: int = 400) -> None:
+        """Take why."""
+        super().__init__(detail)
+        self.detail = detail
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What somebody sent: the text of each field as it was typed, and the command key."""
+
+    values: Mapping[str, str]
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    key: str = ""
+
+    def text(self, name: str) -> str:
+        """Return a field without the space around it; empty where it was not sent, as a box that is not ticked."""
+        return self.values.get(name, "").strip()
+
+    def maybe(self, name: str) -> str | None:
+        """Return a field, None where nothing was typed: a field of the API that may be left out."""
+        return self.text(name) or None
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Return every value of a field that may come several times."""
+        return self.lists.get(name, ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A form as it is shown: for the first time, or again with everything kept.
+
+    Attributes:
+        key: the command key that the form sends.
+        values: what stands in its fields.
+        lists: the same of fields that come several times.
+        errors: what is wrong, by field.
+        summary: pairs of a field's name, empty where none is at fault, and a sentence. Shown on top, with focus.
+        way_label: what one can do about it, such as "Add credits"; empty where nothing.
+        way_href: where that is done.
+    """
+
+    key: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    summary: tuple[tuple[str, str], ...] = ()
+    way_label: str = ""
+    way_href: str = ""
+
+    def value(self, name: str, otherwise: str = "") -> str:
+        """Return what stands in a field."""
+        return self.values.get(name, otherwise)
+
+    def error(self, name: str) -> str:
+        """Return what is wrong with a field; empty when nothing is."""
+        return self.errors.get(name, "")
+
+
+def new_key() -> str:
+    """Make a command key, one for each form that is shown."""
+    return "con_" + secrets.token_urlsafe(18)
+
+
+def blank(**values: str) -> Shown:
+    """Return a form that nobody has filled in yet."""
+    return Shown(key=new_key(), values=values)
+
+
+def again(form: Form, answer: Answer, names: Mapping[str, str] | None = None, *, same_key: bool = False) -> Shown:
+    """Return the form with everything kept and the refusal at its fields.
+
+    Args:
+        form: as it was sent.
+        answer: the refusal.
+        names: fields of the API that the form calls otherwise: `{"terms.review_period": "review"}`.
+        same_key: whether the very same command is sent again, as after 429. What was corrected is another command.
+    """
+    assert answer.problem is not None
+    errors, summary = at_fields(answer.problem, {*form.values, *form.lists}, names or {})
+    key = form.key if same_key else new_key()
+    return Shown(key=key, values=form.values, lists=form.lists, errors=errors, summary=summary)
+
+
+def corrected(form: Form, errors: Mapping[str, str]) -> Shown:
+    """Return the form with everything kept and messages of the page itself, such as a text that is no number."""
+    return Shown(key=new_key(), values=form.values, lists=form.lists, errors=errors, summary=tuple(errors.items()))
+
+
+def with_summary(shown: Shown, sentence: str) -> Shown:
+    """Return the form with this sentence on top in place of others."""
+    return replace(shown, summary=(("", sentence),))
+
+
+def with_way_on(shown: Shown, label: str, href: str) -> Shown:
+    """Return the form with what one can do about the refusal."""
+    return replace(shown, way_label=label, way_href=href)
+
+
+def at_fields(
+    problem: Problem, known: Iterable[str], names: Mapping[str, str]
+) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
+    """Return the messages of a problem by the form's fields, and the summary, which has those without a field too."""
+    fields = set(known)
+    errors: dict[str, str] = {}
+    summary: list[tuple[str, str]] = []
+    for named, message in problem.errors:
+        name = names.get(named, named)
+        if name not in fields:
+            # `milestones.2.amount` belongs to the field `milestones` where the form has no field for each of them.
+            name = next((whole for whole in (name.replace(".", "_"), name.partition(".")[0]) if whole in fields), "")
+        if name and name not in errors:
+            errors[name] = message
+        summary.append((name, message if name else f"{named}: {message}" if named else message))
+    return errors, tuple(summary) or (("", problem.detail),)
+
+
+async def read_form(request: Request, *names: str, many: tuple[str, ...] = (), command: bool = True) -> Form:
+    """Read the form of a request.
+
+    Args:
+        request: whose body has not been read.
+        names: the fields that may come, each at most once.
+        many: fields that may come several times.
+        command: whether it gives a command and so holds a key.
+
+    Raises:
+        FormRefused: it is no form, too long, not UTF-8, or has a field twice, an unknown field or no command key.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        raise FormRefused("This is not what a form of this page sends.")
+    pairs = parse(await _body(request))
+    values: dict[str, str] = {}
+    lists: dict[str, tuple[str, ...]] = {}
+    allowed = {*names, COMMAND} if command else set(names)
+    for name, value in pairs:
+        if name in many:
+            lists[name] = (*lists.get(name, ()), value)
+        elif name not in allowed:
+            raise FormRefused("The form has a field that this page does not know.")
+        elif name in values:
+            raise FormRefused("The form has a field twice.")
+        else:
+            values[name] = value
+    key = values.pop(COMMAND, "")
+    if command and not _KEY.fullmatch(key):
+        raise FormRefused("The form has no command key.")
+    return Form(values=values, lists=lists, key=key)
+
+
+def parse(body: bytes) -> list[tuple[str, str]]:
+    """Read `application/x-www-form-urlencoded` (WHATWG URL, section 5.1), and refuse what a browser never writes.
+
+    Raises:
+        FormRefused: too many fields, an escape that is none, or not UTF-8.
+    """
+    if not body:
+        return []
+    parts = body.split(b"&")
+    if len(parts) > MAX_FIELDS:
+        raise FormRefused(f"The form has more than {MAX_FIELDS} fields.", 413)
+    pairs = []
+    for part in parts:
+        name, equals, value = part.partition(b"=")
+        if not equals:
+            raise FormRefused("The form has a field without a value.")
+        pairs.append((_decoded(name), _decoded(value)))
+    return pairs
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        written = text.replace(b"+", b" ").decode("ascii")
+        if _BROKEN_ESCAPE.search(written):
+            raise FormRefused("The form is not written as forms are.")
+        return unquote_to_bytes(written).decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise FormRefused("The form is not in UTF-8.") from None
+
+
+async def _body(request: Request) -> bytes:
+    taken = bytearray()
+    try:
+        async for chunk in request.stream():
+            taken += chunk
+            if len(taken) > MAX_BYTES:
+                raise FormRefused(f"The form is longer than {MAX_BYTES // 1024} KB.", 413)
+    except ClientDisconnect:
+        raise FormRefused("The form has not arrived whole.") from None
+    return bytes(taken)

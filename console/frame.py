@@ -1,0 +1,174 @@
+"""What stands round every page: who one is, credits, tier, navigation, bands. One frozen value, as a page's own."""
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from console.choices import Choices
+from console.format import Amount, amount
+from console.gateway import Answer
+from console.navigation import Exists, Group, navigation
+from console.notices import NOTICES
+from console.who import Me, Organization
+
+#: What `environment` of `GET /me` is said as; on live nothing is said.
+BANDS = {
+    "sandbox": "Sandbox: no money moves",
+    "test": "Test accounts: no money moves",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is said once on top of a page. The tone is one of good, busy, bad, idle, warn."""
+
+    tone: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the header says of whoever has signed in.
+
+    Attributes:
+        principal: the name that they act under.
+        role: in words.
+        made_by: who made the link that they came in by; None for their own sessions.
+        organization: whose pages these are; None on the platform's.
+        credits: what can be spent; None where there is no organization or it is not told.
+        credits_href: the transactions.
+        top_up: where credits are added; None where the role may not, or the page is not there.
+        upgrade: where the plan is changed; the same.
+        search: whether the role can search.
+        back: where the link that they came by leads back to, with its host.
+    """
+
+    principal: str
+    role: str
+    home: str
+    made_by: str | None = None
+    organization: Organization | None = None
+    credits: Amount | None = None
+    credits_href: str = ""
+    top_up: str | None = None
+    upgrade: str | None = None
+    search: bool = False
+    back: str | None = None
+    back_host: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What every template gets as `frame`.
+
+    Attributes:
+        brand: the installation's name.
+        theme: `system`, `light` or `dark`.
+        shortcuts: whether single keys do something.
+        zone: in which times are shown.
+        band: of an environment in which no money moves; empty where it does.
+        operator_band: says whose pages an operator looks at; empty for the tenant itself.
+        header: None where nobody has signed in.
+        groups: the side navigation.
+        notice: what is said once.
+        path: of this page with its query, to come back to.
+        live: whether the page follows changes.
+    """
+
+    brand: str
+    theme: str
+    shortcuts: bool
+    zone: str
+    path: str
+    band: str = ""
+    operator_band: str = ""
+    header: Header | None = None
+    groups: tuple[Group, ...] = field(default=())
+    notice: Notice | None = None
+    live: bool = False
+
+
+def anonymous(brand: str, choices: Choices, path: str, notice: str = "") -> Frame:
+    """Return the frame of pages that nobody needs to have signed in for."""
+    return Frame(
+        brand=brand,
+        theme=choices.theme,
+        shortcuts=choices.shortcuts,
+        zone=choices.zone or "UTC",
+        path=path,
+        notice=notice_of(notice),
+    )
+
+
+def frame(
+    me: Me,
+    choices: Choices,
+    *,
+    brand: str,
+    path: str,
+    query: str,
+    exists: Exists,
+    organization: Organization | None,
+    balance: Answer | None,
+    notice: str,
+    back: str | None,
+) -> Frame:
+    """Return the frame of a page.
+
+    Args:
+        me: who looks.
+        choices: how they want to read.
+        brand: the installation's name.
+        path: of the page.
+        query: of the page.
+        exists: tells whether a path has a page.
+        organization: whose pages these are; None on the platform's.
+        balance: the answer of `GET /billing/balance`.
+        notice: the word for what is said once.
+        back: where a link leads back to.
+    """
+    own = me.organization.id if me.organization else None
+    org_id = organization.id if organization else None
+    base = f"/console/{org_id}" if org_id else "/console/platform"
+    groups = navigation(me, org_id, path, exists)
+    offered = {link.href for group in groups for link in group.links}
+    plans = f"{base}/billing/plans"
+    credits = None
+    if balance is not None and balance.ok:
+        credits = amount(balance.body["available"], balance.body["currency"], choices.prefs)
+    header = Header(
+        principal=me.principal,
+        role=me.role,
+        home=f"/console/{own}" if own else "/console",
+        made_by=me.made_by,
+        organization=organization,
+        credits=credits,
+        credits_href=f"{base}/transactions",
+        top_up=f"{base}/top-up" if f"{base}/top-up" in offered else None,
+        upgrade=plans if org_id and f"{base}/billing" in offered and exists(plans) else None,
+        search=not me.is_platform or "operate" in me.permissions,
+        back=back if _is_web(back) else None,
+        back_host=urlsplit(back).netloc if back and _is_web(back) else "",
+    )
+    return Frame(
+        brand=brand,
+        theme=choices.theme,
+        shortcuts=choices.shortcuts,
+        zone=choices.zone or "UTC",
+        path=f"{path}?{query}" if query else path,
+        band=BANDS.get(me.environment, ""),
+        operator_band=f"You look at {organization.name} as {me.role}" if me.is_platform and organization else "",
+        header=header,
+        groups=groups,
+        notice=notice_of(notice),
+        live=True,
+    )
+
+
+def _is_web(address: str | None) -> bool:
+    return address is not None and address.startswith(("https://", "http://"))
+
+
+def notice_of(word: str) -> Notice | None:
+    """Return what a word of an address says; nothing for a word that is not on the list."""
+    said = NOTICES.get(word)
+    return Notice(*said) if said else None

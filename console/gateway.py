@@ -1,0 +1,305 @@
+"""Asks the API as any client does, through memory: one ASGI call for each question, no socket.
+
+`ask` and `ask_all` read JSON, `order` gives a command under a key, `pass_through` hands a stream on as it comes. What
+the API says is never an exception here: an `Answer` has it, and `Answer.need` raises where a page cannot be without.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx2
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+READ_SECONDS = 2.0
+AT_ONCE = 8
+#: The code of what has not answered in time. Whether a command was carried out is not known then.
+SILENCE = "console.no_answer"
+UNREADABLE = "console.unreadable"
+BASE = "/api/v1"
+
+Query = Mapping[str, str | int | Sequence[str] | None]
+Wanted = tuple[str, Query]
+
+_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~:-]+)+")
+#: What the inner answer says of the inner request, or of its connection; the outer answer says its own.
+_HOP = frozenset({b"x-request-id", b"connection", b"keep-alive", b"transfer-encoding", b"set-cookie"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A refusal of the API (RFC 9457). `errors` are pairs of a field and what is wrong with it."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    errors: tuple[tuple[str, str], ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the API said to one question. `body` is its JSON; `problem` is there exactly when it refused."""
+
+    status: int
+    request_id: str
+    body: Any = None
+    problem: Problem | None = None
+    replayed: bool = False
+    retry_after: int | None = None
+    etag: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the API did what was asked."""
+        return self.problem is None
+
+    def need(self) -> Any:
+        """Return the body; raises `Refused` where the page is nothing without it."""
+        if self.problem is not None:
+            raise Refused(self)
+        return self.body
+
+
+class Refused(Exception):
+    """The API refused what a whole page stands on; `problems.py` says which page is shown instead."""
+
+    def __init__(self, answer: Answer) -> None:
+        """Take the answer, whose problem says why."""
+        assert answer.problem is not None
+        super().__init__(answer.problem.code)
+        self.answer = answer
+
+
+class Gateway:
+    """The API as one browser's request sees it: with its token, its address, its request id.
+
+    Args:
+        api: the whole ASGI app of the API, edge included.
+        token: the session's token or a key; None asks as nobody.
+        request_id: names every call that is made for one page.
+        address: the browser's network address.
+        browser: what the browser calls itself.
+        order_seconds: how long a command may take before it counts as not answered.
+    """
+
+    def __init__(
+        self,
+        api: ASGIApp,
+        *,
+        token: str | None,
+        request_id: str,
+        address: str,
+        browser: str = "",
+        order_seconds: float = 25.0,
+    ) -> None:
+        """Take what every call of the request has in common."""
+        self._api = api
+        self._token = token
+        self._request_id = request_id
+        self._address = address
+        self._browser = browser
+        self._order_seconds = order_seconds
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self.calls = 0
+
+    async def ask(self, path: str, **query: str | int | Sequence[str] | None) -> Answer:
+        """Read one thing; parameters that are None are left out."""
+        return await self._within(READ_SECONDS, "GET", path, query=query, cancel=True)
+
+    async def ask_all(self, wanted: Mapping[str, Wanted]) -> dict[str, Answer]:
+        """Read several things at once, at most eight of them at a time, each with its own limit of time."""
+
+        async def one(path: str, query: Query) -> Answer:
+            async with self._room:
+                return await self.ask(path, **query)
+
+        answers = await asyncio.gather(*(one(path, query) for path, query in wanted.values()))
+        return dict(zip(wanted, answers, strict=True))
+
+    async def order(
+        self, method: str, path: str, body: Any = None, key: str | None = None, *, match: str | None = None
+    ) -> Answer:
+        """Give a command.
+
+        Args:
+            method: `POST`, `PUT`, `PATCH` or `DELETE`.
+            path: below `/api/v1`.
+            body: what is sent as JSON; None sends none.
+            key: the form's, sent as `Idempotency-Key`; the same one asks again for what was not answered.
+            match: the `ETag` of the version that is changed, where the API asks for one.
+        """
+        headers = [("Idempotency-Key", key)] if key else []
+        headers += [("If-Match", match)] if match else []
+        return await self._within(self._order_seconds, method, path, body=body, headers=headers, cancel=False)
+
+    async def pass_through(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        path: str,
+        query: bytes = b"",
+        *,
+        accept: str,
+        name: str | None = None,
+    ) -> None:
+        """Hand a stream of the API on, unread: CSV, server-sent events, PDF.
+
+        Args:
+            scope: of the browser's request.
+            receive: of the same; the API learns from it that the browser has gone.
+            send: of the same.
+            path: below `/api/v1`.
+            query: the query as it is sent.
+            accept: the media type that is asked for.
+            name: of the file that the browser keeps.
+        """
+        if not _PATH.fullmatch(path):
+            path = "/-"
+        inner = {
+            **{part: scope[part] for part in ("type", "asgi", "http_version", "scheme", "server", "client")},
+            "method": "GET",
+            "path": BASE + path,
+            "raw_path": (BASE + path).encode(),
+            "query_string": query,
+            "root_path": "",
+            "headers": [(name.lower().encode(), value.encode()) for name, value in self._headers({"Accept": accept})],
+        }
+
+        async def passed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [(key, value) for key, value in message.get("headers", ()) if key.lower() not in _HOP]
+                if name is not None and message["status"] == 200:
+                    headers = [pair for pair in headers if pair[0].lower() != b"content-disposition"]
+                    headers.append((b"content-disposition", f'attachment; filename="{name}"'.encode()))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        self.calls += 1
+        # A task of its own: the API's edge clears the log context that it finds.
+        await asyncio.create_task(_run(self._api, inner, receive, passed))
+
+    def _headers(self, more: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> list[tuple[str, str]]:
+        own = {"Host": "console", "X-Request-Id": self._request_id, "User-Agent": self._browser}
+        if self._token is not None:
+            own["Authorization"] = f"Bearer {self._token}"
+        return [*own.items(), *dict(more).items()]
+
+    async def _within(
+        self,
+        seconds: float,
+        method: str,
+        path: str,
+        *,
+        cancel: bool,
+        query: Query | None = None,
+        body: Any = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Answer:
+        self.calls += 1
+        calling = asyncio.create_task(self._call(method, path, query or {}, body, headers))
+        try:
+            done, _ = await asyncio.wait({calling}, timeout=seconds)
+        except asyncio.CancelledError:
+            calling.cancel()
+            raise
+        if done:
+            return calling.result()
+        if cancel:
+            calling.cancel()
+        else:
+            # A command goes on, and its answer is kept under its key: it is asked for again.
+            _LEFT.add(calling)
+            calling.add_done_callback(_LEFT.discard)
+        return self._failure(504, SILENCE, "No answer yet", f"The API has not answered within {seconds:.0f} seconds.")
+
+    async def _call(
+        self, method: str, path: str, query: Query, body: Any, headers: Sequence[tuple[str, str]]
+    ) -> Answer:
+        if not _PATH.fullmatch(path):
+            return self._failure(404, "not_found", "Not found", "There is nothing under this address.")
+        params = [(name, text) for name, value in query.items() for text in _texts(value)]
+        content = b"" if body is None else json.dumps(body).encode()
+        sent = self._headers(headers)
+        if body is not None:
+            sent.append(("Content-Type", "application/json"))
+        request = httpx2.Request(
+            method, httpx2.URL("http://console" + BASE + path, params=params), headers=sent, content=content
+        )
+        transport = httpx2.ASGITransport(self._api, raise_app_exceptions=False, client=(self._address, 0))
+        response = await transport.handle_async_request(request)
+        return self._answer(response, await response.aread())
+
+    def _answer(self, response: httpx2.Response, content: bytes) -> Answer:
+        media_type = response.headers.get("content-type", "").partition(";")[0]
+        try:
+            body = json.loads(content) if content and media_type.endswith("json") else None
+        except ValueError:
+            return self._failure(502, UNREADABLE, "Unreadable answer", "The API has answered what is not JSON.")
+        request_id = response.headers.get("x-request-id", self._request_id)
+        wait = response.headers.get("retry-after", "")
+        if response.status_code < 400:
+            return Answer(
+                status=response.status_code,
+                request_id=request_id,
+                body=body,
+                replayed=response.headers.get("idempotent-replayed") == "true",
+                etag=response.headers.get("etag"),
+            )
+        return Answer(
+            status=response.status_code,
+            request_id=request_id,
+            problem=problem_of(response.status_code, body),
+            retry_after=int(wait) if wait.isdigit() else None,
+        )
+
+    def _failure(self, status: int, code: str, title: str, detail: str) -> Answer:
+        problem = Problem(status=status, code=code, title=title, detail=detail)
+        return Answer(status=status, request_id=self._request_id, problem=problem)
+
+
+#: Commands that were not answered in time and still run; the event loop itself holds tasks weakly.
+_LEFT: set[asyncio.Task[Answer]] = set()
+_OWN = frozenset({"type", "title", "status", "code", "detail", "instance", "request_id", "errors"})
+
+
+def problem_of(status: int, body: Any) -> Problem:
+    """Read a problem document; what is none becomes one that says so."""
+    if not isinstance(body, dict) or not isinstance(body.get("code"), str):
+        return Problem(status=status, code=UNREADABLE, title="No answer", detail=f"The API answered {status}.")
+    errors = tuple(
+        (str(each.get("field", "")), str(each.get("message", "")))
+        for each in body.get("errors") or ()
+        if isinstance(each, dict)
+    )
+    if not errors and isinstance(body.get("field"), str):
+        errors = ((body["field"], str(body.get("detail", ""))),)
+    return Problem(
+        status=status,
+        code=body["code"],
+        title=str(body.get("title", "")),
+        detail=str(body.get("detail", "")),
+        errors=errors,
+        more={name: value for name, value in body.items() if name not in _OWN},
+    )
+
+
+def encoded(query: Query) -> bytes:
+    """Write a query as it stands in an address; parameters that are None are left out."""
+    return urlencode([(name, text) for name, value in query.items() for text in _texts(value)]).encode()
+
+
+def _texts(value: str | int | Sequence[str] | None) -> list[str]:
+    if value is None:
+        return []
+    return [str(value)] if isinstance(value, str | int) else list(value)
+
+
+async def _run(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    await app(scope, receive, send)

@@ -1,0 +1,29 @@
+"""What the help page shows: every status, and what it means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from console.status import STATUSES, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """A kind of object and its statuses."""
+
+    label: str
+    anchor: str
+    statuses: tuple[Status, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Help:
+    """The help page."""
+
+    title: str
+    nouns: tuple[Noun, ...]
+
+
+def page(statuses: Mapping[str, Mapping[str, Status]] = STATUSES) -> Help:
+    """Return the page."""
+    nouns = (Noun(noun.replace("_", " ").capitalize(), noun, tuple(each.values())) for noun, each in statuses.items())
+    return Help(title="Help", nouns=tuple(nouns))

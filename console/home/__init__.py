@@ -1,0 +1,1 @@
+"""Where somebody begins: all of an organization's money on one page."""

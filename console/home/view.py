@@ -1,0 +1,108 @@
+"""What an organization's home shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.format import Amount, Moment, Prefs, amount, moment
+from console.gateway import Answer
+from console.transaction.view import Row, row
+from console.widgets import Failed
+from domain.money import CREDIT
+
+#: How many movements home lists.
+LATEST = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One figure: what it is, how much, where its parts are listed (empty for nowhere), what else there is to say."""
+
+    label: str
+    amount: Amount
+    href: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expiring:
+    """Credits that expire."""
+
+    amount: Amount
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What there is of a currency beside credits."""
+
+    available: Amount
+    in_escrow: Amount
+    owed: Amount
+    total: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """Home. Each section has a `…_failed` that stands in its place where the API did not answer."""
+
+    title: str
+    cards: tuple[Card, ...]
+    holdings: tuple[Holding, ...]
+    expiring: tuple[Expiring, ...]
+    money_failed: Failed | None
+    latest: tuple[Row, ...]
+    latest_href: str
+    latest_failed: Failed | None
+
+
+def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has: Mapping[str, bool]) -> Home:
+    """Return home.
+
+    Args:
+        name: of the organization.
+        answers: `summary` and `latest`.
+        base: where the organization's pages begin.
+        prefs: how the reader reads.
+        has: which of the pages `transactions` and `escrows` there are.
+    """
+    summary, latest = answers["summary"], answers["latest"]
+    assets = {each["currency"]: each for each in summary.body["assets"]} if summary.ok else {}
+    return Home(
+        title=name,
+        cards=_cards(assets.get(CREDIT), base, prefs, has) if summary.ok else (),
+        holdings=tuple(_holding(each, prefs) for code, each in assets.items() if code != CREDIT),
+        expiring=tuple(
+            Expiring(amount=amount(each["amount"], each["currency"], prefs), at=moment(each["expires_at"], prefs))
+            for each in (summary.body["expiring"] if summary.ok else ())[:LATEST]
+        ),
+        money_failed=_failed("Balance", summary, base),
+        latest=tuple(row(each, prefs, "") for each in latest.body["data"]) if latest.ok else (),
+        latest_href=f"{base}/transactions" if has["transactions"] else "",
+        latest_failed=_failed("Latest movements", latest, base),
+    )
+
+
+def _cards(credits: Mapping[str, Any] | None, base: str, prefs: Prefs, has: Mapping[str, bool]) -> tuple[Card, ...]:
+    def written(part: str) -> Amount:
+        return amount(credits[part] if credits else "0", CREDIT, prefs)
+
+    listed = f"{base}/transactions" if has["transactions"] else ""
+    escrows = f"{base}/escrows" if has["escrows"] else ""
+    return (
+        Card(label="Available", amount=written("available"), href=listed, note="Can be spent now"),
+        Card(label="Reserved", amount=written("held"), href=listed, note="Set aside for work under way"),
+        Card(label="Held in escrow", amount=written("in_escrow"), href=escrows, note="Until work is settled"),
+        Card(label="Owed", amount=written("owed"), href=listed, note="Taken from what comes in next"),
+    )
+
+
+def _holding(asset: Mapping[str, Any], prefs: Prefs) -> Holding:
+    parts = {
+        part: amount(asset[part], asset["currency"], prefs) for part in ("available", "in_escrow", "owed", "total")
+    }
+    return Holding(**parts)
+
+
+def _failed(title: str, answer: Answer, again: str) -> Failed | None:
+    return None if answer.ok else Failed(title=title, request_id=answer.request_id, again=again)

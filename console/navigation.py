@@ -1,0 +1,164 @@
+"""The side navigation: every page that a role may read and that is there. An entry shows when its route exists."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from console.who import Me
+from domain.access import Permission
+
+Exists = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page in the navigation.
+
+    Attributes:
+        label: its name.
+        path: below `/console/{org}`, or below `/console/platform`.
+        icon: in `icons.svg`.
+        need: who does not have this permission does not see it.
+        letter: `g` and this letter lead to it; empty for none.
+    """
+
+    label: str
+    path: str
+    icon: str
+    need: Permission = Permission.READ
+    letter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entry as it is shown."""
+
+    label: str
+    href: str
+    icon: str
+    letter: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Entries under a heading; the first group has none."""
+
+    label: str
+    links: tuple[Link, ...]
+
+
+Groups = tuple[tuple[str, tuple[Entry, ...]], ...]
+
+TENANT: Groups = (
+    (
+        "",
+        (
+            Entry("Home", "", "home", letter="h"),
+            Entry("Top up", "/top-up", "plus", Permission.PAY),
+            Entry("Alerts", "/alerts", "bell", letter="a"),
+        ),
+    ),
+    (
+        "Work",
+        (
+            Entry("Escrows", "/escrows", "escrow", letter="e"),
+            Entry("Contracts", "/contracts", "contract", letter="c"),
+            Entry("Agents", "/agents", "agent", letter="n"),
+            Entry("Earnings", "/earnings", "earnings"),
+            Entry("Projects", "/projects", "project", letter="j"),
+            Entry("Marketplace", "/marketplace", "market"),
+            Entry("Library", "/library", "library"),
+        ),
+    ),
+    (
+        "Money",
+        (
+            Entry("Transactions", "/transactions", "list", letter="t"),
+            Entry("Payments", "/payments", "card", letter="p"),
+            Entry("Payment methods", "/payment-methods", "wallet", Permission.PAY),
+            Entry("Invoices", "/invoices", "invoice", letter="i"),
+            Entry("Chargebacks", "/disputes", "dispute"),
+            Entry("Billing", "/billing", "plan", letter="b"),
+            Entry("Usage", "/usage", "usage", letter="u"),
+            Entry("Limits", "/limits", "limit", letter="l"),
+            Entry("Reports", "/reports", "report"),
+        ),
+    ),
+    ("Account", (Entry("Settings", "/settings", "settings", letter="s"),)),
+)
+
+PLATFORM: Groups = (
+    (
+        "",
+        (
+            Entry("Overview", "", "home", Permission.OPERATE, letter="h"),
+            Entry("Organizations", "/organizations", "organization", Permission.OPERATE, letter="o"),
+            Entry("Alerts", "/alerts", "bell", Permission.OPERATE, letter="a"),
+        ),
+    ),
+    (
+        "Work",
+        (
+            Entry("Escrows", "/escrows", "escrow", Permission.OPERATE, letter="e"),
+            Entry("Decisions", "/decisions", "dispute", Permission.ARBITRATE, letter="d"),
+            Entry("Deliveries", "/deliveries", "delivery", Permission.VALIDATE),
+            Entry("Pricing", "/pricing", "price", Permission.OPERATE),
+            Entry("Reputation", "/reputation", "star", Permission.OPERATE),
+        ),
+    ),
+    (
+        "Money",
+        (
+            Entry("Credits", "/credits", "credits", Permission.GRANT_CREDITS, letter="c"),
+            Entry("Payments", "/payments", "card", Permission.OPERATE, letter="p"),
+            Entry("Chargebacks", "/disputes", "dispute", Permission.OPERATE),
+            Entry("Invoices", "/invoices", "invoice", Permission.OPERATE, letter="i"),
+            Entry("Reconciliation", "/reconciliation", "scale", Permission.READ_BOOKS, letter="r"),
+            Entry("Books", "/books", "book", Permission.READ_BOOKS, letter="b"),
+            Entry("Analytics", "/analytics", "usage", Permission.READ_BOOKS),
+        ),
+    ),
+    (
+        "Installation",
+        (
+            Entry("Webhooks", "/webhooks", "webhook", Permission.OPERATE, letter="w"),
+            Entry("Keys", "/keys", "key", Permission.MANAGE_KEYS, letter="k"),
+            Entry("Audit", "/audit", "list", Permission.READ_AUDIT),
+        ),
+    ),
+)
+
+
+def navigation(me: Me, org_id: str | None, path: str, exists: Exists) -> tuple[Group, ...]:
+    """Return the groups of what somebody may read, with the entry of the page marked.
+
+    Args:
+        me: who looks.
+        org_id: the organization whose pages these are; None on the platform's.
+        path: of the page that is shown.
+        exists: tells whether a path has a page.
+    """
+    base = "/console/platform" if org_id is None else f"/console/{org_id}"
+    shown = []
+    for label, entries in PLATFORM if org_id is None else TENANT:
+        readable = [entry for entry in entries if me.may(entry.need) and exists(base + entry.path)]
+        links = tuple(
+            Link(entry.label, base + entry.path, entry.icon, entry.letter, _is_at(path, base, entry))
+            for entry in readable
+        )
+        if links:
+            shown.append(Group(label, links))
+    return tuple(shown)
+
+
+def start_of(me: Me, exists: Exists) -> str:
+    """Return the page that somebody begins with: home, or the first of the platform's that they may read."""
+    if me.organization is not None:
+        return f"/console/{me.organization.id}"
+    groups = navigation(me, None, "", exists)
+    return groups[0].links[0].href if groups else "/console/help"
+
+
+def _is_at(path: str, base: str, entry: Entry) -> bool:
+    whole = base + entry.path
+    return path.rstrip("/") == whole or (entry.path != "" and path.startswith(f"{whole}/"))

@@ -1,0 +1,20 @@
+"""Every route of every noun. A new noun is a line in `ROUTES`; pages without an organization stand before the rest."""
+
+from console.entry.routes import ROUTES as ENTRY
+from console.help.routes import ROUTES as HELP
+from console.home.routes import ROUTES as HOME
+from console.live.routes import ROUTES as LIVE
+from console.preferences.routes import ROUTES as PREFERENCES
+from console.search.routes import ROUTES as SEARCH
+from console.transaction.routes import ROUTES as TRANSACTION
+
+#: In this order paths are tried: `/{org}` would take what comes after it.
+ROUTES = (
+    *ENTRY,
+    *HELP,
+    *LIVE,
+    *PREFERENCES,
+    *SEARCH,
+    *TRANSACTION,
+    *HOME,
+)

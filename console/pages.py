@@ -1,0 +1,59 @@
+"""Turns a view model into a page: one template, two names (`page`, `frame`), nothing else to print."""
+
+import zlib
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import Response
+
+from console.assets import Assets
+from console.frame import Frame
+
+FOLDER = Path(__file__).resolve().parent
+#: Below this a compressed page is no smaller on the wire.
+_SMALL = 1024
+
+
+def make_environment(assets: Assets) -> Environment:
+    """Return what templates are rendered by: everything is escaped, and a name that is not there is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals = {"asset": assets.url}
+    return environment
+
+
+def html(
+    request: Request,
+    environment: Environment,
+    template: str,
+    page: object,
+    frame: Frame,
+    *,
+    status: int = 200,
+    secret: bool = False,
+) -> Response:
+    """Answer with a page.
+
+    Args:
+        request: whose answer it is.
+        environment: of `make_environment`.
+        template: its path below `console/`.
+        page: its view model, a frozen dataclass with a `title`.
+        frame: what stands round it.
+        status: of the answer.
+        secret: whether it shows what must not be guessed from the length of the answer, so that it is not compressed.
+    """
+    text = environment.get_template(template).render(page=page, frame=frame).encode()
+    headers = {"Content-Type": "text/html; charset=utf-8", "Vary": "Accept-Encoding, Cookie"}
+    if not secret and len(text) > _SMALL and "gzip" in request.headers.get("accept-encoding", ""):
+        packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+        text = packer.compress(text) + packer.flush()
+        headers["Content-Encoding"] = "gzip"
+    return Response(text, status, headers=headers)

@@ -1,0 +1,33 @@
+"""What the preferences page shows."""
+
+from dataclasses import dataclass
+
+from console.choices import LOCALES, THEMES, Choices, zones
+from console.forms import Shown
+
+Options = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """The preferences page; each of the options is a pair of a value and its words."""
+
+    title: str
+    form: Shown
+    themes: tuple[tuple[str, str, str], ...]
+    zones: Options
+    locales: Options
+    shortcuts: bool
+
+
+def page(choices: Choices, form: Shown | None = None) -> Preferences:
+    """Return the page with what was chosen."""
+    values = {"theme": choices.theme, "zone": choices.zone or "UTC", "locale": choices.locale}
+    return Preferences(
+        title="Preferences",
+        form=form or Shown(key="", values=values),
+        themes=tuple((name, words, "") for name, words in THEMES.items()),
+        zones=tuple((name, name.replace("_", " ")) for name in zones()),
+        locales=tuple(LOCALES.items()),
+        shortcuts=choices.shortcuts,
+    )

@@ -1,0 +1,59 @@
+"""How a page gets its address, and who is let in: `tenant`, `platform` and `anyone` make the routes of a noun."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from console.gateway import Refused
+from console.visit import Console, Visit, begin, not_found
+from domain.ids import is_id
+
+Page = Callable[[Visit], Awaitable[Response]]
+_READ = ("GET",)
+#: What gives a command; a command's address has no page of its own unless `GET` is named too.
+COMMAND = ("POST",)
+
+
+def tenant(path: str, page: Page, methods: Sequence[str] = _READ) -> Route:
+    """Return the route of a page of an organization, below `/console/{org}`.
+
+    Its own roles get in, and the platform's, who see the same with a band.
+    """
+    return _route("/{org}" + path, page, methods)
+
+
+def platform(path: str, page: Page, methods: Sequence[str] = _READ) -> Route:
+    """Return the route of a page of the platform, below `/console/platform`; for everybody else it is not there."""
+
+    async def guarded(visit: Visit) -> Response:
+        if not visit.me.is_platform:
+            raise Refused(not_found(visit.request))
+        return await page(visit)
+
+    return _route("/platform" + path, guarded, methods)
+
+
+def anyone(path: str, page: Page, methods: Sequence[str] = _READ) -> Route:
+    """Return the route of a page for everybody who has signed in, below `/console`."""
+    return _route(path, page, methods)
+
+
+def console_of(request: Request) -> Console:
+    """Return what all requests share."""
+    console: Console = request.app.state.console
+    return console
+
+
+def _route(path: str, page: Page, methods: Sequence[str]) -> Route:
+    async def endpoint(request: Request) -> Response:
+        org_id: Any = request.path_params.get("org")
+        if org_id is not None and not is_id(org_id, "org"):
+            raise Refused(not_found(request))
+        visit = await begin(request, console_of(request))
+        request.scope["console.visit"] = visit
+        return await page(visit)
+
+    return Route(path, endpoint, methods=list(methods))

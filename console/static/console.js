@@ -1,0 +1,63 @@
+// What every page has: dialogs, busy buttons, copying, asking again. All of it works without, by pages of its own.
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+const arrange = (within) => {
+  for (const button of all("[data-copy]", within)) button.hidden = !navigator.clipboard;
+};
+arrange(document);
+document.addEventListener("bursar:shown", (event) => arrange(event.target));
+
+document.addEventListener("click", (event) => {
+  const target = event.target.closest("[data-dialog], [data-close], [data-copy]");
+  if (!target || event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  if (target.dataset.copy !== undefined) {
+    navigator.clipboard.writeText(target.dataset.copy).then(() => say("Copied."));
+    return;
+  }
+  if (target.dataset.close !== undefined) {
+    target.closest("dialog")?.close();
+    return;
+  }
+  const dialog = document.getElementById(target.dataset.dialog);
+  if (dialog) {
+    event.preventDefault();
+    dialog.showModal();
+  }
+});
+
+// A form is sent once. The key in it would make a second one harmless; this spares the wait.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || event.defaultPrevented) return;
+  if (form.dataset.sent !== undefined) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "";
+  setTimeout(() => {
+    for (const button of all("button[type=submit]", form)) {
+      button.setAttribute("aria-disabled", "true");
+      button.setAttribute("aria-busy", "true");
+    }
+  }, 300);
+});
+// Back shows the page as it was left, with forms that may be sent again.
+addEventListener("pageshow", () => {
+  for (const form of all("form[data-sent]")) {
+    delete form.dataset.sent;
+    for (const button of all("button[aria-busy]", form)) {
+      button.removeAttribute("aria-disabled");
+      button.removeAttribute("aria-busy");
+    }
+  }
+});
+
+for (const form of all("form[data-again]")) setTimeout(() => form.requestSubmit(), Number(form.dataset.again) * 1000);
+const wrong = document.getElementById("errors");
+wrong?.closest("dialog")?.showModal();
+wrong?.focus();
+
+globalThis.say = (text) => {
+  const place = document.getElementById("said");
+  if (place) place.textContent = text;
+};

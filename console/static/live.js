@@ -1,0 +1,106 @@
+// Sections marked data-live follow what changes: the page is asked for again, and they are replaced by what it has.
+const changes = document.body.dataset.changes;
+const EVERY = 15_000;
+const SOON = 150;
+// Scripts make HTML of nothing but this console's own pages.
+const policy = globalThis.trustedTypes?.createPolicy("bursar", { createHTML: (text) => text });
+let source, timer, waiting, running = false;
+let topics = new Set();
+
+const sections = () => [...document.querySelectorAll("[data-live][id]")];
+const wanted = (section) => topics.has("*") || section.dataset.live.split(" ").some((topic) => topics.has(topic));
+// Never under the caret, an open dialog or a menu.
+const inUse = (section) => section.matches(":has(:focus:is(input, textarea, select), dialog[open], details[open].who)");
+
+// Each rendering has new command keys, and scripts show the buttons that copy: neither is a change.
+const plain = (section) => section.outerHTML.replace(/ name="command" value="[^"]*"| hidden=""/g, "");
+
+const refresh = async () => {
+  if (running || document.hidden) return;
+  const stale = sections().filter(wanted);
+  topics = new Set();
+  if (!stale.length) return;
+  running = true;
+  try {
+    const answer = await fetch(location.href, { redirect: "manual" });
+    if (answer.type === "opaqueredirect") {
+      stop();
+      say("Your session has ended. Sign in again to go on.");
+      return;
+    }
+    if (!answer.ok) return;
+    const text = await answer.text();
+    const page = new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
+    let count = 0;
+    for (const section of stale) {
+      const now = page.getElementById(section.id);
+      if (!now || plain(now) === plain(section)) continue;
+      if (inUse(section)) {
+        mark(section);
+        continue;
+      }
+      const fresh = document.importNode(now, true);
+      const focused = section.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+      section.replaceWith(fresh);
+      if (focused) fresh.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
+      fresh.dispatchEvent(new Event("bursar:shown", { bubbles: true }));
+      count += 1;
+    }
+    if (count) say("This page has been brought up to date.");
+  } catch {
+    // Offline, or the server restarts: the next change or the next round tries again.
+  } finally {
+    running = false;
+    if (topics.size) soon();
+  }
+};
+
+const mark = (section) => {
+  if (section.querySelector(":scope > .changed")) return;
+  const line = document.createElement("p");
+  line.className = "changed notice busy";
+  const link = document.createElement("a");
+  link.href = location.href;
+  link.textContent = "This has changed. Show it as it is now";
+  line.append(link);
+  section.prepend(line);
+  say("Something here has changed while you type.");
+};
+
+const soon = (topic) => {
+  if (topic) topics.add(topic);
+  clearTimeout(waiting);
+  waiting = setTimeout(refresh, SOON);
+};
+
+const poll = () => {
+  clearInterval(timer);
+  timer = setInterval(() => soon("*"), EVERY);
+};
+
+const stop = () => {
+  source?.close();
+  source = undefined;
+  clearInterval(timer);
+};
+
+const start = () => {
+  stop();
+  if (document.hidden || !sections().length) return;
+  source = new EventSource(changes);
+  source.addEventListener("changed", (event) => soon(JSON.parse(event.data).topic));
+  source.addEventListener("open", () => clearInterval(timer));
+  // Closed for good, as with too many streams: ask now and then. What is merely cut, the browser opens again.
+  source.addEventListener("error", () => poll());
+};
+
+// A hidden tab holds no stream, since a browser has six connections to one host; what it missed it asks for at once.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    stop();
+  } else {
+    soon("*");
+    start();
+  }
+});
+if (changes) start();

@@ -1,0 +1,352 @@
+"""One request of somebody who has signed in: who they are, how they read, and the API as they see it.
+
+A page is a function from a `Visit` to a response. Who asks is known before it runs; everything else it asks for at
+once, and what the frame needs is asked beside it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from console import forms
+from console.assets import Assets
+from console.choices import COOKIE as CHOICES
+from console.choices import Choices, read_choices
+from console.cookies import Site, own_path
+from console.forms import Form, Shown
+from console.frame import Frame, anonymous, frame
+from console.gateway import SILENCE, Answer, Gateway, Problem, Query, Refused, Wanted, encoded
+from console.pages import html
+from console.problems import WORDS, Reaction, reaction_to
+from console.who import Me, Organization, organization_of
+from domain.access import Permission
+from runtime.settings import Settings
+
+BRAND = "Bursar"
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What all requests share; `create_console` makes it."""
+
+    settings: Settings
+    api: ASGIApp
+    site: Site
+    assets: Assets
+    environment: Environment
+    exists: Callable[[str], bool]
+
+
+class SignInNeeded(Exception):
+    """Nobody has signed in, or the session has ended."""
+
+    def __init__(self, *, ended: bool) -> None:
+        """Take whether there was a session."""
+        super().__init__()
+        self.ended = ended
+
+
+#: Shows the page of a form again, with the form as it is now and the status of the answer.
+ShowAgain = Callable[["Visit", Shown, int], Awaitable[Response]]
+
+
+class Visit:
+    """See the module.
+
+    Attributes:
+        request: of the browser.
+        me: who asks.
+        choices: how they read; `choices.prefs` is what `console.format` takes.
+        org_id: the organization of the address; empty on pages that have none.
+        api: the gateway, for what the methods below do not do.
+    """
+
+    def __init__(self, request: Request, console: Console, me: Me, api: Gateway) -> None:
+        """Take who asks, as `begin` has found them."""
+        self.request = request
+        self.me = me
+        self.choices: Choices = read_choices(console.site.read(request, CHOICES))
+        self.org_id: str = request.path_params.get("org", "")
+        self.api = api
+        self._console = console
+        self._organization: Organization | None = None
+        self._balance: Answer | None = None
+        self._framed = False
+
+    @property
+    def base(self) -> str:
+        """Where the pages of this address begin: `/console/org_…` or `/console/platform`."""
+        return f"/console/{self.org_id}" if self.org_id else "/console/platform"
+
+    @property
+    def organization(self) -> Organization | None:
+        """Whose pages these are; None on the platform's. Known once something was asked."""
+        return self._organization
+
+    @property
+    def scope(self) -> dict[str, str]:
+        """What an operator adds to a list of the API, so that it is of the organization in the address."""
+        return {"organization_id": self.org_id} if self.me.is_platform and self.org_id else {}
+
+    def may(self, permission: Permission) -> bool:
+        """Tell whether the role has a permission: for what is offered. What is allowed is the API's to say."""
+        return self.me.may(permission)
+
+    def has_page(self, path: str) -> bool:
+        """Tell whether a path of the console has a page."""
+        return self._console.exists(path)
+
+    def path(self, name: str) -> str:
+        """Return a part of the address, such as the id of the object that is shown."""
+        return str(self.request.path_params[name])
+
+    def chosen(self, *names: str) -> dict[str, str]:
+        """Return those parameters of the address that are given and not empty, each once: the filters of a list."""
+        given = self.request.query_params
+        return {name: given[name].strip() for name in names if given.get(name, "").strip()}
+
+    async def ask(self, path: str, **query: str | int | Sequence[str] | None) -> Answer:
+        """Ask for one thing; see `ask_all`."""
+        return (await self.ask_all(it=(path, query)))["it"]
+
+    async def ask_all(self, **wanted: Wanted) -> dict[str, Answer]:
+        """Ask for everything that a page shows, at once; with it what the frame shows.
+
+        Args:
+            wanted: by a name of the page's own: the path below `/api/v1`, and the query.
+
+        Returns:
+            The answers by the same names. Those that are refused or late have a `problem`; `need()` raises it.
+        """
+        extra = {} if self._framed else self._of_the_frame()
+        answers = await self.api.ask_all({**wanted, **extra})
+        if any(answer.status == 401 for answer in answers.values()):
+            raise SignInNeeded(ended=True)
+        self._take(answers)
+        return {name: answers[name] for name in wanted}
+
+    async def order(
+        self, method: str, path: str, body: Any = None, key: str | None = None, *, match: str | None = None
+    ) -> Answer:
+        """Give a command; `done` and `refused` make a page of its answer."""
+        answer = await self.api.order(method, path, body, key, match=match)
+        if answer.status == 401:
+            raise SignInNeeded(ended=True)
+        return answer
+
+    def stream(self, path: str, query: Query | None = None, *, accept: str, name: str | None = None) -> Response:
+        """Answer with a stream of the API, handed on as it comes; see `Gateway.pass_through`."""
+        return Passed(self.api, path, encoded(query or {}), accept, name)
+
+    async def render(self, template: str, page: object, status: int = 200, *, secret: bool = False) -> Response:
+        """Answer with a page; see `console.pages.html`."""
+        whole = await self.frame()
+        return html(self.request, self._console.environment, template, page, whole, status=status, secret=secret)
+
+    async def frame(self) -> Frame:
+        """Return what stands round the page."""
+        if not self._framed:
+            await self.ask_all()
+        url, query = self.request.url, self.request.query_params
+        kept = urlencode([pair for pair in parse_qsl(url.query) if pair[0] != "notice"])
+        return frame(
+            self.me,
+            self.choices,
+            brand=BRAND,
+            path=url.path,
+            query=kept if self.request.method == "GET" else "",
+            exists=self._console.exists,
+            organization=self._organization,
+            balance=self._balance,
+            notice=query.get("notice", ""),
+            back=self._console.site.read(self.request, "back"),
+        )
+
+    def done(self, path: str, notice: str = "", answer: Answer | None = None) -> Response:
+        """Lead on after a command that was done, with a notice of `notices.py`.
+
+        Args:
+            path: of the console, such as `f"{visit.base}/escrows/{id}"`.
+            notice: its word.
+            answer: of the command; where it was done before, that is said instead.
+        """
+        word = "again" if answer is not None and answer.replayed else notice
+        separator = "&" if "?" in path else "?"
+        return RedirectResponse(f"{path}{separator}notice={word}" if word else path, 303)
+
+    async def refused(
+        self, form: Form, answer: Answer, show: ShowAgain, names: Mapping[str, str] | None = None
+    ) -> Response:
+        """Make a page of a command that the API did not do.
+
+        Args:
+            form: as it was sent.
+            answer: of the command.
+            show: renders the page that the form stands on, read anew.
+            names: fields of the API that the form calls otherwise.
+        """
+        problem = answer.problem
+        assert problem is not None
+        match reaction_to(problem):
+            case Reaction.FIELDS:
+                return await show(self, forms.again(form, answer, names), 422)
+            case Reaction.WAIT:
+                shown = forms.again(form, answer, names, same_key=True)
+                return await show(self, forms.with_summary(shown, _when(answer)), 429)
+            case Reaction.CHANGED:
+                shown = forms.again(form, answer, names)
+                return await show(self, forms.with_summary(shown, f"{problem.detail} Nothing was done."), 409)
+            case Reaction.FUNDS | Reaction.LIMIT:
+                shown = forms.again(form, answer, names)
+                return await show(self, forms.with_way_on(shown, *self._way_on(problem)), answer.status)
+            case Reaction.UNKNOWN:
+                return await self._not_known_yet(form, answer)
+            case _:
+                raise Refused(answer)
+
+    async def _not_known_yet(self, form: Form, answer: Answer) -> Response:
+        wait = min(max(answer.retry_after or 2, 1), 60)
+        title, sentence = WORDS[Reaction.UNKNOWN]
+        pairs = [*form.values.items(), *((name, value) for name, values in form.lists.items() for value in values)]
+        page = NotKnownYet(
+            title=title,
+            sentence=sentence,
+            action=self.request.url.path,
+            fields=((forms.COMMAND, form.key), *pairs),
+            wait_seconds=wait,
+            request_id=answer.request_id,
+            silent=answer.problem is not None and answer.problem.code == SILENCE,
+        )
+        return await self.render("parts/not_known_yet.html", page, 503)
+
+    def _way_on(self, problem: Problem) -> tuple[str, str]:
+        """Return what one can do about missing money or a limit: a label and an address; empty where nothing."""
+        needed, available = problem.more.get("needed"), problem.more.get("available")
+        if problem.code == "ledger.insufficient_funds" and isinstance(needed, str) and isinstance(available, str):
+            short = max(Decimal(needed) - Decimal(available), Decimal(0))
+            href = f"{self.base}/top-up"
+            if self.has_page(href) and self.may(Permission.PAY):
+                return "Add credits", f"{href}?credits={short:f}"
+        plans = f"{self.base}/billing/plans"
+        if reaction_to(problem) is Reaction.LIMIT and self.has_page(plans):
+            return "See plans", plans
+        return "", ""
+
+    def _of_the_frame(self) -> dict[str, Wanted]:
+        """Return what the frame asks for: the balance, and whose pages these are where that is not one's own."""
+        if not self.org_id:
+            return {}
+        extra: dict[str, Wanted] = {}
+        if self.me.may(Permission.READ):
+            extra["frame.balance"] = ("/billing/balance", self.scope)
+        if self.me.organization is None:
+            extra["frame.organization"] = (f"/organizations/{self.org_id}", {})
+        return extra
+
+    def _take(self, answers: Mapping[str, Answer]) -> None:
+        if self._framed:
+            return
+        self._framed = True
+        self._balance = answers.get("frame.balance")
+        if self.org_id:
+            own = self.me.organization
+            self._organization = own or organization_of(answers["frame.organization"].need())
+
+
+class Passed(Response):
+    """A stream of the API as the answer to the browser."""
+
+    def __init__(self, api: Gateway, path: str, query: bytes, accept: str, name: str | None) -> None:
+        """Take what is asked for."""
+        super().__init__()
+        self._api, self._path, self._query, self._accept, self._name = api, path, query, accept, name
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand it on."""
+        await self._api.pass_through(
+            scope, receive, send, self._path, self._query, accept=self._accept, name=self._name
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotKnownYet:
+    """A command whose outcome is not known; the form in it asks again with the same key."""
+
+    title: str
+    sentence: str
+    action: str
+    fields: tuple[tuple[str, str], ...]
+    wait_seconds: int
+    request_id: str
+    silent: bool
+
+
+def gateway_of(request: Request, console: Console, token: str | None) -> Gateway:
+    """Return the API as a request sees it."""
+    return Gateway(
+        console.api,
+        token=token,
+        request_id=request_id_of(request),
+        address=request.client.host if request.client else "127.0.0.1",
+        browser=request.headers.get("user-agent", "")[:500],
+        order_seconds=console.settings.command_timeout.total_seconds() + 5,
+    )
+
+
+def request_id_of(request: Request) -> str:
+    """Return the name of the request, which the server in front has given it."""
+    state: Mapping[str, Any] = request.scope.get("state", {})
+    return str(state.get("request_id", "unnamed"))
+
+
+async def begin(request: Request, console: Console) -> Visit:
+    """Find out who asks.
+
+    Raises:
+        SignInNeeded: nobody that the API knows.
+        Refused: the API does not answer, or the address is of somebody else's organization.
+    """
+    token = console.site.read(request, "session")
+    if token is None:
+        raise SignInNeeded(ended=False)
+    api = gateway_of(request, console, token)
+    answer = await api.ask("/me")
+    if answer.status == 401:
+        raise SignInNeeded(ended=True)
+    me = Me.of(answer.need())
+    org_id = request.path_params.get("org")
+    if org_id is not None and me.organization is not None and me.organization.id != org_id:
+        raise Refused(not_found(request))
+    return Visit(request, console, me, api)
+
+
+def not_found(request: Request) -> Answer:
+    """Return the answer that stands for all that is not there."""
+    problem = Problem(status=404, code="not_found", title="Not found", detail="")
+    return Answer(status=404, request_id=request_id_of(request), problem=problem)
+
+
+def frame_of_nobody(request: Request, console: Console) -> Frame:
+    """Return what stands round pages that nobody has signed in for."""
+    choices = read_choices(console.site.read(request, CHOICES))
+    return anonymous(BRAND, choices, request.url.path, request.query_params.get("notice", ""))
+
+
+def came_from(request: Request) -> str | None:
+    """Return the page of ours that a form stood on; a form's own address may have no page."""
+    parts = urlsplit(request.headers.get("referer", ""))
+    if parts.netloc.lower() != request.headers.get("host", "").lower():
+        return None
+    return own_path(f"{parts.path}?{parts.query}" if parts.query else parts.path)
+
+
+def _when(answer: Answer) -> str:
+    seconds = answer.retry_after
+    return f"Try again in {seconds} seconds." if seconds else "Try again in a moment."

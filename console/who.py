@@ -1,0 +1,69 @@
+"""Who a session stands for, as `GET /me` says."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from domain.access import PLATFORM_ROLES, Permission, Role
+
+_PLATFORM = frozenset(role.value for role in PLATFORM_ROLES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    """An organization as pages name it."""
+
+    id: str
+    name: str
+    tier: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Me:
+    """Who asks. `permissions` are the API's words; `organization` is None for the platform's own roles."""
+
+    principal: str
+    role: str
+    permissions: frozenset[str]
+    environment: str
+    organization: Organization | None = None
+    agent_id: str | None = None
+    agent_name: str | None = None
+    session_id: str | None = None
+    session_ends: str | None = None
+    made_by: str | None = None
+
+    @classmethod
+    def of(cls, body: dict[str, Any]) -> "Me":
+        """Read the answer of `GET /me`."""
+        organization, agent, session = body.get("organization"), body.get("agent") or {}, body.get("session") or {}
+        return cls(
+            principal=body["principal"],
+            role=body["role"],
+            permissions=frozenset(body["permissions"]),
+            environment=body["environment"],
+            organization=organization_of(organization) if organization else None,
+            agent_id=agent.get("id"),
+            agent_name=agent.get("name"),
+            session_id=session.get("id"),
+            session_ends=session.get("expires_at"),
+            made_by=session.get("made_by"),
+        )
+
+    @property
+    def is_platform(self) -> bool:
+        """Whether this is one of the platform's own."""
+        return self.role in _PLATFORM
+
+    def may(self, permission: Permission) -> bool:
+        """Tell whether the role has a permission; the API decides, this only leaves out what it would refuse."""
+        return permission.value in self.permissions
+
+
+def organization_of(body: dict[str, Any]) -> Organization:
+    """Read an organization of the API."""
+    return Organization(id=body["id"], name=body["name"], tier=str(body.get("tier", "")))
+
+
+def role_named(role: str) -> str:
+    """Return a role in words."""
+    return role.replace("_", " ") if role in set(Role) else role

@@ -1,0 +1,122 @@
+"""Forms are read strictly: what a browser writes comes back exactly, and everything else is refused."""
+
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.requests import Request
+
+from console.forms import MAX_BYTES, Form, FormRefused, Shown, again, at_fields, new_key, parse, read_form
+from console.gateway import Answer, Problem
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+NAMES = st.text(st.characters(min_codepoint=97, max_codepoint=122), min_size=1, max_size=8)
+FORM = "application/x-www-form-urlencoded"
+
+
+def request_with(body: bytes, content_type: str = FORM) -> Request:
+    chunks = [body[at : at + 1000] for at in range(0, len(body), 1000)] or [b""]
+
+    async def receive():
+        chunk = chunks.pop(0)
+        return {"type": "http.request", "body": chunk, "more_body": bool(chunks)}
+
+    headers = [(b"content-type", content_type.encode())]
+    return Request({"type": "http", "method": "POST", "path": "/", "headers": headers}, receive)
+
+
+def sent(**fields: str) -> bytes:
+    return urlencode({"command": new_key(), **fields}).encode()
+
+
+@given(st.dictionaries(NAMES, TEXTS, max_size=20))
+def test_what_was_typed_comes_back_exactly(fields: dict[str, str]) -> None:
+    assert dict(parse(urlencode(fields).encode())) == {
+        name: value.replace("\r\n", "\n") for name, value in fields.items()
+    }
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_form_or_refused(body: bytes) -> None:
+    try:
+        pairs = parse(body)
+    except FormRefused:
+        return
+    assert all(isinstance(name, str) and isinstance(value, str) for name, value in pairs)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (sent(unknown="1"), 400),
+        (sent(amount="1") + b"&amount=2", 400),
+        (b"amount=1", 400),
+        (b"command=short&amount=1", 400),
+        (b"command=%s&amount=1" % (b"x" * 65), 400),
+        (sent(amount="1") + b"&command=" + new_key().encode(), 400),
+        (b"amount=%ff", 400),
+        (b"amount=%zz", 400),
+        (b"amount=\xc3\xa4", 400),
+        (b"amount", 400),
+        (b"&".join([b"amount=1"] * 201), 413),
+        (b"amount=" + b"1" * MAX_BYTES, 413),
+    ],
+)
+async def test_what_no_form_sends_is_refused(body: bytes, status: int) -> None:
+    with pytest.raises(FormRefused) as refused:
+        await read_form(request_with(body), "amount")
+    assert refused.value.status == status
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x", "text/plain", ""])
+async def test_other_media_types_are_refused(content_type: str) -> None:
+    with pytest.raises(FormRefused):
+        await read_form(request_with(sent(amount="1"), content_type), "amount")
+
+
+async def test_declared_fields_are_read_and_lists_keep_their_order() -> None:
+    body = sent(amount=" 1.50 ") + b"&signatory=a&signatory=b"
+    form = await read_form(request_with(body, FORM + "; charset=utf-8"), "amount", "note", many=("signatory",))
+    assert (form.text("amount"), form.maybe("note"), form.all("signatory")) == ("1.50", None, ("a", "b"))
+
+
+def refusal(*errors: tuple[str, str], detail: str = "No.") -> Answer:
+    problem = Problem(status=422, code="request.invalid", title="", detail=detail, errors=errors)
+    return Answer(status=422, request_id="req_1", problem=problem)
+
+
+def test_refused_form_keeps_everything_and_has_a_new_key() -> None:
+    form = Form(values={"amount": "1,5", "note": "for <you>"}, key="old-key-of-the-form")
+    shown = again(form, refusal(("amount", "This is not an amount.")))
+    assert shown.values == form.values
+    assert shown.error("amount") == "This is not an amount."
+    assert shown.summary == (("amount", "This is not an amount."),)
+    assert shown.key != form.key
+
+
+def test_same_command_keeps_its_key() -> None:
+    form = Form(values={"amount": "1"}, key="old-key-of-the-form")
+    assert again(form, refusal(), same_key=True).key == form.key
+
+
+def test_fields_of_the_api_are_found_by_the_names_of_the_form() -> None:
+    problem = Problem(
+        status=422,
+        code="request.invalid",
+        title="",
+        detail="",
+        errors=(("terms.review_period", "Too long."), ("milestones.1.amount", "Too much."), ("agent_id", "No such.")),
+    )
+    errors, summary = at_fields(problem, {"review", "milestones"}, {"terms.review_period": "review"})
+    assert errors == {"review": "Too long.", "milestones": "Too much."}
+    assert summary == (("review", "Too long."), ("milestones", "Too much."), ("", "agent_id: No such."))
+
+
+def test_refusal_without_fields_is_said_on_top() -> None:
+    assert again(Form(values={}), refusal(detail="The window is closed.")).summary == (("", "The window is closed."),)
+
+
+def test_first_showing_has_no_errors() -> None:
+    assert Shown(key="k", values={"a": "1"}).value("b", "2") == "2"
+    assert Shown(key="k").error("a") == ""

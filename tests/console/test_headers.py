@@ -1,0 +1,109 @@
+"""Every answer of the console says what a browser may do with it."""
+
+import gzip
+import re
+
+import pytest
+
+from console.app import HEADERS, POLICY
+from console.assets import STATIC
+from tests.console.fake import ORG, OWN, FakeApi, browser, problem
+
+PATHS = [
+    "/console/",
+    "/console/sign-in",
+    "/console/help",
+    "/console/nothing",
+    f"/console/{ORG}",
+    "/console/preferences",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("signed_in", [True, False])
+async def test_pages_have_the_whole_policy_and_are_not_stored(path: str, signed_in: bool) -> None:
+    async with browser(FakeApi(), signed_in=signed_in) as client:
+        answer = await client.get(path)
+    assert {name: answer.headers[name] for name in HEADERS if name != "Referrer-Policy"} == {
+        name: value for name, value in HEADERS.items() if name != "Referrer-Policy"
+    }
+    assert answer.headers["referrer-policy"] in {"same-origin", "no-referrer"}
+    assert "strict-transport-security" not in answer.headers
+
+
+async def test_refused_forms_and_faults_have_it_too() -> None:
+    async with browser(FakeApi(answers={"GET /billing/summary": (200, {"assets": "none"})}), signed_in=True) as client:
+        foreign = await client.post("/console/sign-out")
+        broken = await client.get(f"/console/{ORG}")
+    assert (foreign.status_code, broken.status_code) == (403, 500)
+    for answer in (foreign, broken):
+        assert answer.headers["content-security-policy"] == POLICY
+        assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_https_binds_browsers_to_itself() -> None:
+    public = "https://pay.example.com"
+    async with browser(FakeApi(), here=public, public_url=public) as client:
+        answer = await client.get("/console/sign-in")
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+
+
+def test_policy_lets_nothing_foreign_in() -> None:
+    allowed = dict(part.split(" ", 1) for part in POLICY.split("; "))
+    assert allowed["default-src"] == "'none'"
+    assert "unsafe" not in POLICY
+    assert "http" not in POLICY
+    assert set(allowed["script-src"].split()) == {"'self'"}
+
+
+async def test_assets_are_named_by_content_and_kept_for_ever() -> None:
+    async with browser(FakeApi()) as client:
+        page = (await client.get("/console/sign-in")).text
+        urls = set(re.findall(r'"(/console/assets/[^"#]+)', page))
+        for url in urls:
+            answer = await client.get(url)
+            assert answer.status_code == 200, url
+            assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        missing = await client.get("/console/assets/console.0000000000000000.js")
+    assert {url.rpartition(".")[2] for url in urls} >= {"css", "js", "svg"}
+    assert missing.status_code == 404
+    assert "immutable" not in missing.headers["cache-control"]
+
+
+async def test_a_first_view_is_five_requests_at_most() -> None:
+    async with browser(FakeApi(), signed_in=True) as client:
+        page = (await client.get(f"/console/{ORG}")).text
+    assert 1 + len(set(re.findall(r'(?:href|src)="(/console/assets/[^"#]+)', page))) <= 5
+
+
+def test_scripts_and_styles_stay_small() -> None:
+    def packed(suffix: str) -> int:
+        return len(gzip.compress(b"\n".join(path.read_bytes() for path in sorted(STATIC.glob(f"*.{suffix}"))), 9))
+
+    assert packed("js") <= 12 * 1024
+    assert packed("css") <= 15 * 1024
+
+
+async def test_pages_are_compressed_and_those_with_secrets_are_not() -> None:
+    async with browser(FakeApi(), signed_in=True) as client:
+        home = await client.get(f"/console/{ORG}")
+        sign_in = await client.get("/console/sign-in")
+    assert home.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in sign_in.headers
+
+
+async def test_a_fault_of_a_page_does_not_show_what_broke() -> None:
+    async with browser(FakeApi(answers={"GET /billing/summary": (200, {"assets": 1})}), signed_in=True) as client:
+        answer = await client.get(f"/console/{ORG}")
+    assert answer.status_code == 500
+    assert "Traceback" not in answer.text
+    assert "TypeError" not in answer.text
+
+
+async def test_link_pages_give_their_address_to_nobody() -> None:
+    gone = problem(410, "session.link_gone", "This link was used.")
+    async with browser(FakeApi(answers={"POST /sessions/links/preview": gone})) as client:
+        answer = await client.get("/console/enter/bsl_token", headers=OWN)
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.status_code == 410
+    assert "This link was used." in answer.text
