@@ -29,12 +29,13 @@ from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
 from domain.events.escrow import facts
 from domain.ids import escrow_transfer_key
 from domain.lots import LotTerms
+from domain.organization import STOPPED
 from domain.payment.fulfilment import NotPaid
 from domain.payment.purposes.escrow import is_reserved
 from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
 from ledger.gateway import Ledger, Posting
-from repositories import alert, audit, contract, debt, escrow, escrow_notice, payment
+from repositories import alert, audit, contract, debt, escrow, escrow_notice, organization, payment
 from runtime.database import Database, Transaction
 from services.debt import close_paid_debts, settle_debt
 from services.level import refuse_exposure
@@ -96,7 +97,7 @@ class EscrowActivities:
             try:
                 async with self._database.platform_transaction() as books:
                     return await self._write(books, message)
-            except (InsufficientFunds, IdempotencyConflict, ExposureLimit) as refusal:
+            except (InsufficientFunds, IdempotencyConflict, ExposureLimit, *STOPPED) as refusal:
                 return RecordedEscrow(applied=False, declined=Declined.of(refusal))
             except (DBAPIError, PostgresError) as error:
                 if not does_not_fit(error):
@@ -150,6 +151,11 @@ class EscrowActivities:
                 return RecordedEscrow(applied=False, declined=Declined.of(refusal))
             if known is None or known.has_levels:
                 await refuse_exposure(books.session, message.escrow.terms, lock=True)
+            if payment_of(message.escrow.funded_from) is None:
+                # What a payment has brought was on its way before.
+                await organization.refuse_stopped(
+                    books.session, message.escrow.terms.payer_org_id, message.escrow.terms.payee_org_id
+                )
         transfer_id = await self._post(books, message, held or message.escrow)
         # The note of the command that was done, or all of them once the deadline has acted or all is over.
         over = message.escrow.is_final

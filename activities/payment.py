@@ -41,6 +41,7 @@ from repositories import (
     alert,
     audit,
     chargeback,
+    organization,
     payment,
     payment_command,
     provider_event,
@@ -280,6 +281,7 @@ class PaymentActivities:
         if resolved.share is not None:
             await resolved.share.write(session, event, transfer_id)
         if transfer_id is not None:
+            await _alert_of_closed(session, event)
             await _add_lot(session, event, postings, transfer_id)
             if terms.tax is not None and event.booked is not None and event.event != "fee_booked":
                 booked = next(item for item in after.booked if item.key == event.booked)
@@ -355,6 +357,21 @@ class PaymentActivities:
                 org_id=terms.org_id,
                 key=f"payment.books_refused:{message.payment_id}:{message.events[0].payment.version}",
             )
+
+
+async def _alert_of_closed(session: AsyncSession, event: PaymentEvent) -> None:
+    """Alert operators of money that moves for an organization that is closed. It is booked all the same."""
+    terms = event.payment.terms
+    if not await organization.is_closed(session, terms.org_id):
+        return
+    await alert.raise_alert(
+        session,
+        kind="organization.closed_payment",
+        subject=terms.payment_id,
+        detail=f"Money moved for a closed organization: {terms.payment_id}, {_amount(event)}. Refund what it received.",
+        org_id=terms.org_id,
+        key=f"organization.closed_payment:{terms.payment_id}:{event.payment.version}",
+    )
 
 
 async def _mark_handled(writes: Writes, payment_id: str, provider: str, handled: Sequence[str]) -> None:

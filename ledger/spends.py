@@ -19,6 +19,9 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     #: The organization does not have the credits.
     INSUFFICIENT = "insufficient"
+    #: The organization is suspended, or closed; the key stays free.
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
     #: Of a batch: the key stands for something else.
     CONFLICT = "conflict"
 

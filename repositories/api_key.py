@@ -172,6 +172,12 @@ async def revoke(session: AsyncSession, key_id: str) -> bool:
     return (await session.scalars(statement)).one_or_none() is not None
 
 
+async def revoke_all(session: AsyncSession, org_id: str) -> None:
+    """End all keys of an organization for good."""
+    whose = (ApiKey.org_id == org_id, ApiKey.revoked_at.is_(None))
+    await session.execute(update(ApiKey).where(*whose).values(revoked_at=func.now()))
+
+
 _LIST = Listing(of=ApiKey, order=[ApiKey.id], prefix="key", searched=("principal",))
 
 

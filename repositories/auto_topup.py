@@ -30,6 +30,9 @@ _STANDS = """
     LEFT JOIN ledger.balances b ON b.account_id = c.id AND b.stripe = 0
     LEFT JOIN auto_topup_crossings o ON o.org_id = a.org_id AND o.outcome = 'open'
     WHERE a.org_id = ANY (:which)
+      -- What was asked of a payer already goes on.
+      AND (o.payment_id IS NOT NULL OR NOT EXISTS (
+          SELECT FROM organizations g WHERE g.id = a.org_id AND g.status <> 'active'))
 """
 _PAGE = text("SELECT org_id FROM auto_topups WHERE org_id > :after ORDER BY org_id LIMIT :limit")
 _DUE = text(f"SELECT * FROM ({_STANDS}) s WHERE s.due IS NOT NULL ORDER BY s.org_id")

@@ -29,7 +29,7 @@ from repositories.spend_place import first_id
 _OPEN_ITEM = (InvoiceItemRow.invoice_id.is_(None), InvoiceItemRow.removed_at.is_(None))
 
 # Whether there may be something to invoice: terms, an item, or credits that were used in the month, which is one probe
-# of the key of days that are added up.
+# of the key of days that are added up. An organization that was closed before the month has nothing.
 _MAY_BE_DUE = """(
     EXISTS (SELECT FROM billing_terms t WHERE t.org_id = o.id AND t.version = 1)
     OR EXISTS (SELECT FROM invoice_items i WHERE i.org_id = o.id AND i.invoice_id IS NULL AND i.removed_at IS NULL)
@@ -37,12 +37,13 @@ _MAY_BE_DUE = """(
         SELECT FROM spend_rollups r
         WHERE r.org_id = o.id AND r.day >= $1 AND r.day < ($1 + interval '1 month')::date
     )
-) AND (p.status IS NULL OR p.status = 'failed')"""
+) AND (p.status IS NULL OR p.status = 'failed')
+    AND (o.status <> 'closed' OR (o.status_at AT TIME ZONE 'UTC')::date >= $1)"""
 # The cursor moves over every organization, so that a run reads each once, whoever is due, and one that begins again is
 # soon where it was.
 _CANDIDATES = f"""
     SELECT o.id AS org_id, {_MAY_BE_DUE} AS due
-    FROM (SELECT id FROM organizations WHERE id > $2 ORDER BY id LIMIT $3) o
+    FROM (SELECT id, status, status_at FROM organizations WHERE id > $2 ORDER BY id LIMIT $3) o
     LEFT JOIN billed_periods p ON p.org_id = o.id AND p.month = $1
     ORDER BY o.id
 """

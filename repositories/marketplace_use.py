@@ -27,6 +27,7 @@ JOIN agents agent ON agent.id = offer.agent_id AND (agent.visibility = 'public' 
 JOIN marketplace_purchases bought ON bought.org_id = $1::text AND bought.agent_id = offer.agent_id
 WHERE offer.agent_id = $2::text
   AND bought.status = 'active' AND bought.ends_at IS NULL AND bought.usage_prices IS NOT NULL
+  AND NOT EXISTS (SELECT FROM organizations seller WHERE seller.id = offer.org_id AND seller.status <> 'active')
 """
 # What the seller owes is locked before the purchase, as by who gives back. The purchase is locked where it is looked
 # up: it is found as it is by now, or not at all when it has changed, and stays until the end.

@@ -1,15 +1,21 @@
 """Organizations."""
 
-from sqlalchemy import select, update
+from collections.abc import Sequence
+
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
+from domain.organization import OrganizationClosed, OrganizationStatus, stopped
+from domain.payment.snapshot import DisputeStatus
+from domain.payment.state import AWAITING
+from domain.payout.state import FINAL, PayoutStatus
 from models.organization import Organization
 from models.project import DeploymentEvent
 from repositories import metadata
 from repositories.command import add_once, other_request, refuse_other
-from repositories.listing import Found, Listing, Position, Wanted
+from repositories.listing import Found, Listing, Position, Wanted, each
 
 MISSING = "There is no such organization."
 _ASKED = ("created_by",)
@@ -66,9 +72,115 @@ async def lock(session: AsyncSession, organization_id: str) -> Organization:
     return found
 
 
+async def lock_whole(session: AsyncSession, organization_id: str) -> Organization:
+    """Return the organization as it is now, once nothing that begins with it is under way; see `refuse_stopped`.
+
+    Nothing begins, and no row that refers to it is written, until the transaction ends. It is locked last, because
+    whoever writes such a row may hold anything else.
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = select(Organization).where(Organization.id == organization_id).with_for_update()
+    found = (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+def require_active(organization: Organization) -> None:
+    """Refuse what begins with an organization whose lock the caller holds.
+
+    Raises:
+        OrganizationSuspended: until an operator resumes it.
+        OrganizationClosed: for good.
+    """
+    refusal = stopped(OrganizationStatus(organization.status), organization.id)
+    if refusal is not None:
+        raise refusal
+
+
+async def status_of(session: AsyncSession, organization_id: str) -> OrganizationStatus | None:
+    """Return where an organization stands, which stays so until the transaction ends; None where there is none."""
+    status = await session.scalar(select(func.organization_status(organization_id)))
+    return None if status is None else OrganizationStatus(status)
+
+
+async def refuse_stopped(session: AsyncSession, *organization_ids: str) -> None:
+    """Keep organizations from being suspended or closed until the transaction ends, which begins something with them.
+
+    Raises:
+        OrganizationSuspended: one of them is.
+        OrganizationClosed: one of them is.
+    """
+    for organization_id in sorted(set(organization_ids)):
+        status = await status_of(session, organization_id)
+        refusal = None if status is None else stopped(status, organization_id)
+        if refusal is not None:
+            raise refusal
+
+
+async def refuse_closed(session: AsyncSession, organization_id: str) -> None:
+    """Keep an organization from being closed until the transaction ends, which gives it something.
+
+    Raises:
+        OrganizationClosed: it is too late.
+    """
+    if await status_of(session, organization_id) is OrganizationStatus.CLOSED:
+        raise OrganizationClosed("The organization is closed.", extra={"organization_id": organization_id})
+
+
+async def is_closed(session: AsyncSession, organization_id: str) -> bool:
+    """Tell whether an organization is closed; who has its balances locked knows so until the transaction ends."""
+    query = select(Organization.status).where(Organization.id == organization_id)
+    return (await session.scalars(query)).one_or_none() == OrganizationStatus.CLOSED.value
+
+
 async def set_tier(session: AsyncSession, organization_id: str, tier: str) -> None:
     """Write the tier; the caller holds the organization's lock."""
     await session.execute(update(Organization).where(Organization.id == organization_id).values(tier=tier))
+
+
+_DISPUTED = (DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE, DisputeStatus.UNDER_REVIEW)
+#: How many ids of each kind `under_way` returns at most.
+LISTED = 100
+_UNDER_WAY = text(f"""
+    SELECT kind, array_agg(id ORDER BY id) AS ids FROM (
+        (SELECT 'escrow' AS kind, e.id FROM escrow_parties p JOIN escrows e ON e.id = p.escrow_id
+         WHERE p.org_id = :org AND p.status IN ('open', 'funded', 'delivered', 'disputed')
+           AND (e.org_id = :org OR e.payee_org_id = :org) ORDER BY e.id LIMIT {LISTED})
+        UNION ALL
+        (SELECT 'payment', id FROM payments WHERE org_id = :org AND status = ANY (:awaiting) ORDER BY id LIMIT {LISTED})
+        UNION ALL
+        (SELECT 'dispute', id FROM payment_disputes WHERE org_id = :org AND status = ANY (:disputed)
+         ORDER BY id LIMIT {LISTED})
+        UNION ALL
+        (SELECT 'payout', id FROM payouts WHERE org_id = :org AND status = ANY (:leaving) ORDER BY id LIMIT {LISTED})
+        UNION ALL
+        (SELECT 'invoice', id FROM invoices WHERE org_id = :org AND status = 'open' ORDER BY id LIMIT {LISTED})
+        UNION ALL
+        (SELECT 'invoice_item', id FROM invoice_items WHERE org_id = :org AND invoice_id IS NULL AND removed_at IS NULL
+         ORDER BY id LIMIT {LISTED})
+        UNION ALL
+        (SELECT 'subscription', id FROM subscriptions WHERE org_id = :org AND status <> 'ended')
+        UNION ALL
+        (SELECT 'project', id FROM projects WHERE org_id = :org AND deployed_at IS NOT NULL ORDER BY id LIMIT {LISTED})
+    ) found GROUP BY kind ORDER BY kind
+""")
+
+
+async def under_way(session: AsyncSession, organization_id: str) -> dict[str, Sequence[str]]:
+    """Return the ids of what could still bring an organization money, or take some, by kind; the first of many.
+
+    Needs the platform's session.
+    """
+    asked = {
+        "org": organization_id,
+        "awaiting": [status.value for status in AWAITING],
+        "disputed": [status.value for status in _DISPUTED],
+        "leaving": [status.value for status in set(PayoutStatus) - FINAL],
+    }
+    return {row.kind: row.ids for row in await session.execute(_UNDER_WAY, asked)}
 
 
 _LIST = Listing(of=Organization, order=[Organization.id], prefix="org", searched=("name",))
@@ -76,5 +188,6 @@ _LIST = Listing(of=Organization, order=[Organization.id], prefix="org", searched
 
 async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Organization]:
     """Return a page of the organizations that the session may see, newest first."""
-    part = metadata.narrowed(Organization.id, "org", None, wanted.written)
-    return await _LIST.page(session, wanted, [part], after=after, limit=limit)
+    own = metadata.narrowed(Organization.id, "org", None, wanted.written)
+    parts = [(*part, *own) for part in each(Organization.status, wanted.statuses)]
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit)

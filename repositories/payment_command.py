@@ -10,6 +10,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.errors import Unavailable
+from domain.organization import OrganizationStatus, stopped
 from domain.payment.terms import PaymentTerms
 from models.payment_command import PaymentCommand, PaymentCommandContent
 from repositories.command import add_once, other_request
@@ -42,12 +44,15 @@ async def ask(pool: "asyncpg.Pool[asyncpg.Record]", command_id: str, request_has
 
     Raises:
         IdempotencyConflict: the command asked for something else before.
+        OrganizationSuspended, OrganizationClosed: the organization pays for nothing new.
     """
     row = await pool.fetchrow(
         "SELECT * FROM note_payment_command($1, $2, $3, $4, $5)",
         *(terms.org_id, command_id, terms.payment_id, request_hash, _TERMS.dump_json(terms).decode()),
     )
-    assert row is not None
+    if row is None:
+        status = OrganizationStatus(await pool.fetchval("SELECT organization_status($1)", terms.org_id))
+        raise stopped(status, terms.org_id) or Unavailable("The organization was just resumed. Repeat the request.")
     return _same(row, request_hash)
 
 

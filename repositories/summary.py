@@ -51,7 +51,7 @@ WITH standing AS (
     SELECT id FROM ledger.accounts WHERE path = $3 AND asset = 'CREDIT'
 )
 SELECT
-    EXISTS (SELECT FROM organizations WHERE id = $1) AS is_known,
+    (SELECT status FROM organizations WHERE id = $1) AS status,
     EXISTS (SELECT FROM reputation_ladders) AS has_levels,
     (SELECT jsonb_agg(jsonb_build_array(path, asset, agent_id, posted, held) ORDER BY path, asset)
         FROM standing)::text AS standings,
@@ -118,13 +118,13 @@ class SummaryRow:
     """What the statement found. Lists have one row more than `LISTED` where more are left.
 
     Attributes:
-        is_known: whether there is such an organization.
+        status: the organization's; None where there is none.
         has_levels: whether there are levels by reputation.
         expired_minor: credits in the wallet that have ended and are not booked as expired yet.
         expiring: what is free of lots that have yet to expire, and when each does, soonest first.
     """
 
-    is_known: bool
+    status: str | None
     has_levels: bool
     standings: Sequence[Standing]
     pending: Sequence[Pending]
@@ -139,7 +139,7 @@ async def read(connection: asyncpg.Connection, org_id: str, now: datetime) -> Su
     row = await connection.fetchrow(_READ, org_id, now, org_credits(org_id).path)
     assert row is not None
     return SummaryRow(
-        is_known=row["is_known"],
+        status=row["status"],
         has_levels=row["has_levels"],
         standings=[
             Standing(path=path, asset=asset, agent_id=agent_id, posted_minor=posted, held_minor=held)

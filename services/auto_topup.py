@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.auto_topup import SWITCHED_OFF, Crossing, Verdict, month_after, month_of, verdict_of
 from domain.ids import auto_topup_command_id
 from domain.money import CREDIT, format_amount
+from domain.organization import OrganizationStatus
 from domain.payment.terms import PaymentTerms
 from models.auto_topup import AutoTopUp, AutoTopUpCrossing
-from repositories import alert, auto_topup, payment, payment_command
+from repositories import alert, auto_topup, organization, payment, payment_command
 from repositories.auto_topup import ABOVE, FALLEN, OPEN, Stand
 
 
@@ -97,6 +98,8 @@ async def ask(session: AsyncSession, crossing: AutoTopUpCrossing, terms: Payment
     noted = await auto_topup.crossing(session, crossing.org_id, crossing.number)
     if not wanted.enabled or noted.outcome != Crossing.OPEN:
         return await asked(session, noted)
+    if noted.payment_id is None and await _is_stopped(session, crossing.org_id):
+        return None
     command = _command_of(noted)
     first = await payment_command.add(session, command, sha256(command.encode()).digest(), terms)
     noted.payment_id = first.payment_id
@@ -123,11 +126,17 @@ async def settle(session: AsyncSession, org_id: str, number: int, *, refused: st
         verdict = verdict_of(payment.state_of(row))
     elif crossing.payment_id is None and refused is not None:
         verdict = Verdict(Crossing.DECLINED, refused)
+    elif crossing.payment_id is None and await _is_stopped(session, org_id):
+        verdict = Verdict(Crossing.EXPIRED, "The organization was suspended before anybody was asked to pay.")
     elif crossing.payment_id is None and not wanted.enabled:
         verdict = Verdict(Crossing.CANCELLED, "It was switched off before anybody was asked to pay.")
     crossing.outcome = verdict.outcome.value
     await _follow(session, wanted, crossing, verdict)
     return Settled(verdict.outcome, crossing.payment_id, status, verdict.why)
+
+
+async def _is_stopped(session: AsyncSession, org_id: str) -> bool:
+    return await organization.status_of(session, org_id) is not OrganizationStatus.ACTIVE
 
 
 async def _follow(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpCrossing, verdict: Verdict) -> None:

@@ -22,6 +22,7 @@ from models.marketplace import MarketplaceOffer, MarketplacePurchase
 from providers.payments.limits import check_chargeable
 from repositories import agent as agents
 from repositories import audit, debt, marketplace, usage
+from repositories import organization as organizations
 from repositories.command import other_request
 from runtime.identity import new_id
 from services.marketplace_sale import give_back, pay
@@ -72,6 +73,8 @@ async def offer_agent(
         AgentRetired: it was retired, and is sold no more.
     """
     agent = await agents.lock(session, agent_id)
+    if wanted.status is OfferStatus.LISTED:
+        await organizations.refuse_stopped(session, agent.org_id)
     if agent.retired_at is not None and wanted.status is OfferStatus.LISTED:
         raise agents.retired(agent.retired_at)
     check_price(wanted.model, wanted.price_minor, wanted.currency, wanted.usage_prices)
@@ -130,6 +133,7 @@ async def buy(
 
     Raises:
         AgentRetired: the agent was retired meanwhile.
+        OrganizationSuspended, OrganizationClosed: buyer or seller was stopped.
         Conflict: `marketplace.retired`, or `marketplace.offer_changed`: it is not what the caller has seen.
         IdempotencyConflict: the command has bought another agent.
     """
@@ -148,6 +152,7 @@ async def buy(
         return Bought(purchase=known)
     if (await marketplace.get(session, offer.agent_id)).as_offer() != offer:
         raise changed()
+    await organizations.refuse_stopped(session, org_id, offer.org_id)
     if known is None:
         await agents.refuse_retired(session, offer.agent_id)
     require_seen(offer, seen_minor, seen_prices)

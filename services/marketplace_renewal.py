@@ -16,11 +16,13 @@ from domain.marketplace.offer import Offer, OfferModel, OfferStatus
 from domain.marketplace.renewal import AGAIN, MOST_TRIES, is_over
 from domain.marketplace.sale import PurchaseStatus
 from domain.money import format_amount
+from domain.organization import OrganizationClosed, OrganizationSuspended
 from domain.payment.state import AWAITING, Fulfilment, PaymentStatus
 from domain.payment.terms import PaymentTerms
 from ledger.spends import Spender
 from models.marketplace import MarketplacePurchase
 from repositories import audit, billing_terms, debt, marketplace, payment, payment_command
+from repositories import organization as organizations
 from repositories import spend as spends
 from repositories.organization_trait import in_one_hand
 from services import mail
@@ -64,6 +66,12 @@ async def renew(
     sold = listing.offer.status == OfferStatus.LISTED.value
     if not sold or await in_one_hand(session, row.org_id, row.payee_org_id, ("*",)):
         await _stop(session, row, now)
+        return None
+    try:
+        await organizations.refuse_stopped(session, row.org_id, row.payee_org_id)
+    except (OrganizationSuspended, OrganizationClosed):
+        # Not a try that failed: it is renewed if it is resumed in time.
+        await (_stop if is_over(row.ends_at, now) else _later)(session, row, now)
         return None
     offer = replace(listing.as_offer(), model=OfferModel.MONTHLY, price_minor=row.price_minor, currency=row.currency)
     if row.spend_id is not None:

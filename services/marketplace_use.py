@@ -21,6 +21,7 @@ from ledger.spends import Changed, NewSpend, Spent
 from models.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from models.spend import Spend, SpendChange
 from repositories import audit, debt, marketplace, marketplace_use
+from repositories import organization as organizations
 from repositories import spend as spends
 from repositories.command import other_request
 from repositories.organization_trait import in_one_hand
@@ -230,6 +231,7 @@ def _priced(offer: Offer, purchase_id: str, prices: Mapping[str, int], terms: Us
 async def _agree(
     session: AsyncSession, org_id: str, wanted: NewUse, offer: Offer, terms: UseTerms, now: datetime
 ) -> MarketplaceAgreedUse:
+    await organizations.refuse_stopped(session, org_id, offer.org_id)
     sold = await priced(session, org_id, offer, terms=terms, now=now)
     price_of(sold.prices, wanted.meter, wanted.spend.quantity)
     return _agreed(org_id, wanted, sold, now)

@@ -27,6 +27,7 @@ from domain.payout.state import Payout, PayoutLine
 from ledger.gateway import Ledger, Posting
 from repositories import audit, creator_account, debt, payable
 from repositories import event as outbox
+from repositories import organization as organizations
 from repositories import payout as payouts
 from runtime.database import driver_connection
 from services.debt import close_paid_debts, owed_minor, settle_debt
@@ -64,6 +65,7 @@ async def request(
     """Take an amount out of the earnings that can be paid out, or all of them, or return what the command took.
 
     Raises:
+        OrganizationSuspended, OrganizationClosed: nothing is paid out to it.
         Conflict: `payout.no_account`, `payout.account_not_ready`, `payout.tax_profile_missing`,
             `payout.destination_held`, `payout.debt_open`, `payout.above_available` or `payout.below_minimum`.
     """
@@ -72,6 +74,7 @@ async def request(
     row = await payouts.get(session, payout_id)
     if row is not None:
         return payouts.state_of(row)
+    await organizations.refuse_stopped(session, org_id)
     account = payable_to(await creator_account.find(session, org_id), now)
     asked = new_payout(payout_id, account, currency, amount_minor or 0)
     ledger = Ledger(await driver_connection(session))

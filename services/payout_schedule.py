@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor, Role
 from domain.errors import Conflict
 from domain.ids import payout_schedule_key
+from domain.organization import OrganizationSuspended
 from domain.payable import HoldBack
 from domain.payout.schedule import PayoutSchedule
 from domain.payout.state import Payout
@@ -24,6 +25,7 @@ WAITS = frozenset(
         "payout.tax_profile_missing",
         "payout.destination_held",
         "payout.debt_open",
+        OrganizationSuspended.code,
     }
 )
 
@@ -69,7 +71,7 @@ async def pay_out(
             command_id=payout_schedule_key(org_id, day),
             now=now,
         )
-    except Conflict as refused:
+    except (Conflict, OrganizationSuspended) as refused:
         refusal = refused.error_code
         following = day if refusal in WAITS else following
     await payout_schedule.passed(

@@ -96,6 +96,7 @@ async def create(
     found = await projects.made_before(session, wanted)
     if found is not None:
         return found
+    organizations.require_active(organization)
     if await projects.find(session, order.org_id, slug) is not None:
         raise Conflict(f"A project with the slug {slug} already exists.", code="project.exists")
     check_new_project(await usage_of(session, organization, order.plans))
@@ -117,6 +118,7 @@ async def deploy(session: AsyncSession, order: Order, slug: str) -> Project:
     project = await projects.get(session, order.org_id, slug)
     if await _was_done(session, order, "deployed", project) or project.deployed_at is not None:
         return project
+    organizations.require_active(organization)
     usage = await usage_of(session, organization, order.plans)
     slots = slots_to_take(usage)
     await projects.set_deployed(session, project.id, order.at)

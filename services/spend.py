@@ -9,6 +9,7 @@ from domain.access import Actor
 from domain.errors import Conflict, DomainError, InsufficientFunds, SpendLimitExceeded
 from domain.ids import uuid_id
 from domain.money import CREDIT, format_amount
+from domain.organization import OrganizationStatus, stopped
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Refusal, RefusalReason, Spent
@@ -41,6 +42,8 @@ def refusal_of(spent: Spent) -> DomainError | None:
         case Outcome.REFUSED:
             assert spent.refusal is not None
             return _limit_exceeded(spent.refusal)
+        case Outcome.SUSPENDED | Outcome.CLOSED:
+            return stopped(OrganizationStatus(spent.outcome.value))
         case _:
             return None
 

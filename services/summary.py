@@ -37,7 +37,7 @@ async def summary(session: AsyncSession, org_id: str, hold_back: HoldBack, *, no
     """
     await one_moment(session)
     row = await store.read(await driver_connection(session), org_id, now)
-    if not row.is_known:
+    if row.status is None:
         raise NotFound(organizations.MISSING)
     earning = [each for each in row.standings if part_of(each.path) is Part.EARNINGS and each.agent_id]
     earners, shares = sorted({each.agent_id for each in earning if each.agent_id}), []

@@ -165,8 +165,9 @@ async def charge(
 def _why(done: Used) -> Waits:
     if isinstance(done.refusal, InsufficientFunds):
         return Waits.CREDITS
-    assert isinstance(done.refusal, SpendLimitExceeded)
-    return Waits.LIMIT
+    if isinstance(done.refusal, SpendLimitExceeded):
+        return Waits.LIMIT
+    return Waits.BOOKS  # the organization is stopped
 
 
 async def _wait(session: AsyncSession, org_id: str, event: UUID, why: Waits, until: datetime, at: datetime) -> bool:

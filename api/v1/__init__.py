@@ -40,6 +40,7 @@ from api.v1.marketplace.endpoints import router as marketplace
 from api.v1.notifications.defaults import router as notification_defaults
 from api.v1.notifications.endpoints import router as notifications
 from api.v1.organizations.endpoints import router as organizations
+from api.v1.organizations.standing import router as organization_standings
 from api.v1.payments.actions import router as payment_actions
 from api.v1.payments.endpoints import router as payments
 from api.v1.payouts.endpoints import router as payouts
@@ -111,6 +112,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     billing_profile,
     tax_rates,
     organizations,
+    organization_standings,
     api_keys,
     audit,
     alerts,

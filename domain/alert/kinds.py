@@ -75,6 +75,7 @@ KINDS: Mapping[str, Kind] = {
     "mail.no_server": Kind(closed_by=OPERATOR),
     "mail.undelivered": Kind(closed_by=OPERATOR),
     "notification.undelivered": Kind(closed_by=OPERATOR),
+    "organization.closed_payment": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS),
     "payment.books_refused": _REFUSED,
     "payment.debt": Kind(closed_by="the debt, when it is paid"),
     "payment.dispute_inquiry": Kind(closed_by=_DECIDED),

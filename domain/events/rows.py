@@ -144,7 +144,26 @@ def _updated(noun: str, prefix: str, names: Sequence[str]) -> EventType:
     )
 
 
+_STANDING = (
+    ("suspended", "suspended", "An operator has suspended the organization: nothing new begins until it is resumed."),
+    ("resumed", "active", "An operator has resumed the organization."),
+    ("closed", "closed", "An operator has closed the organization for good; its keys are revoked."),
+)
+
 TYPES = (
+    *(
+        EventType(
+            type=f"organization.{name}",
+            sentence=sentence,
+            fields={
+                "organization_id": an_id("org", "The organization."),
+                "status": word("Where the organization stands.", ("active", "suspended", "closed")),
+                "changed_at": moment("When."),
+            },
+            shown={"status": status},
+        )
+        for name, status, sentence in _STANDING
+    ),
     EventType(
         type="agent.retired",
         sentence="The organization has retired an agent: nothing new begins with it.",

@@ -73,6 +73,16 @@ BEGIN
 END
 $$;
 
+-- What keeps anything new from beginning with an organization: `suspended` or `closed`; NULL where nothing does. To be
+-- asked under the organization's mutex: whoever stops it waits for that, so what began before has ended by then.
+CREATE OR REPLACE FUNCTION ledger.stopped(p_org text) RETURNS text
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    RETURN (SELECT o.status FROM public.organizations o WHERE o.id = p_org AND o.status <> 'active');
+END
+$$;
+
 -- The account of what the organization owes in credits, or NULL when it never owed any.
 CREATE OR REPLACE FUNCTION ledger.debts_of(p_org text) RETURNS bigint
 LANGUAGE sql STABLE
@@ -411,6 +421,13 @@ BEGIN
     answer.available := free;
     answer.at := p_at;
     answer.replayed := false;
+    IF NOT forces THEN
+        answer.status := ledger.stopped(p_org);
+        IF answer.status IS NOT NULL THEN
+            -- It may be resumed, so the key stays free.
+            RETURN answer;
+        END IF;
+    END IF;
 
     windows := ARRAY(SELECT l FROM ledger.limits_on(
         p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, p_at, forces

@@ -191,6 +191,8 @@ AS $$
 DECLARE
     credits bigint;
     redemption bigint;
+    free bigint;
+    stopped text;
     items ledger.spend_item[];
     fresh ledger.spend_item[];
     answers ledger.spend_answer[];
@@ -216,14 +218,23 @@ BEGIN
     END IF;
     credits := ledger.credits_of(p_org);
     redemption := ledger.redemption();
-    PERFORM ledger.lock_credits(credits, p_at);
+    free := ledger.lock_credits(credits, p_at);
+    stopped := ledger.stopped(p_org);
     fresh := ARRAY(
         SELECT f FROM (SELECT DISTINCT ON (n.full_key) n AS f, n.ord FROM unnest(items) n ORDER BY n.full_key, n.ord) d
         WHERE NOT EXISTS (SELECT FROM ledger.spends s WHERE s.idempotency_key = (d.f).full_key)
           AND NOT EXISTS (SELECT FROM ledger.refusals r WHERE r.idempotency_key = (d.f).full_key)
         ORDER BY d.ord
     );
-    answers := ARRAY(SELECT a FROM ledger.charge_set(p_org, fresh, credits, redemption, p_at) a);
+    IF stopped IS NULL THEN
+        answers := ARRAY(SELECT a FROM ledger.charge_set(p_org, fresh, credits, redemption, p_at) a);
+    ELSE
+        answers := ARRAY(
+            SELECT ROW(stopped, NULL, f.amount, free, p_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+                false)::ledger.spend_answer
+            FROM unnest(fresh) f
+        );
+    END IF;
     FOREACH i IN ARRAY coalesce(items, '{}') LOOP
         IF i.ord = fresh[place].ord THEN
             RETURN NEXT answers[place];

@@ -1,8 +1,8 @@
 -- The charge that fits: the one case of `ledger.spend` that is worth a function of its own, because it is nearly all of
 -- them. It leaves whatever is not plain to `ledger.spend`.
 
--- Charges, or answers NULL and has changed nothing: when something refuses or may do so, when the key is known, when a
--- window begins, when one lot does not suffice or one is due, and where a control is in another asset or below one that
+-- Charges, or answers NULL and has changed nothing: when something refuses or may do so, when the organization is stopped,
+-- when the key is known, when a window begins, when one lot does not suffice or one is due, and where a control is in another asset or below one that
 -- the spender does not name itself.
 --
 -- What it costs is mostly what PostgreSQL does to begin a statement, so there are few, and none opens more than three
@@ -86,7 +86,8 @@ BEGIN
     fits := coalesce(fits, true) AND (parents IS NULL OR parents <@ controls);
     IF fits THEN
         PERFORM s.at FROM ledger.spends s WHERE s.idempotency_key = key
-        UNION ALL SELECT r.at FROM ledger.refusals r WHERE r.idempotency_key = key;
+        UNION ALL SELECT r.at FROM ledger.refusals r WHERE r.idempotency_key = key
+        UNION ALL SELECT o.status_at FROM public.organizations o WHERE o.id = p_org AND o.status <> 'active';
         fits := NOT FOUND;
     END IF;
     -- The first lot in the order of spending. One that is due is left to the way that leaves it out.

@@ -34,8 +34,11 @@ BEGIN
         RAISE EXCEPTION 'this transaction works for another organization' USING ERRCODE = 'BU004';
     END IF;
     PERFORM set_config('bursar.org_id', p_org, true);
-    INSERT INTO public.payment_commands (command_id, org_id, payment_id, request_hash, terms)
-    VALUES (p_command, p_org, p_payment, p_hash, p_terms) ON CONFLICT (command_id) DO NOTHING;
+    -- Of an organization that is stopped, invoices alone are paid: it owes them. Nothing is answered for what is refused.
+    IF p_terms #>> '{purpose,kind}' = 'invoice' OR public.organization_status(p_org) = 'active' THEN
+        INSERT INTO public.payment_commands (command_id, org_id, payment_id, request_hash, terms)
+        VALUES (p_command, p_org, p_payment, p_hash, p_terms) ON CONFLICT (command_id) DO NOTHING;
+    END IF;
     RETURN QUERY SELECT * FROM public.tenant_payment_command(p_org, p_command);
 END
 $$;

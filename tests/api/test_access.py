@@ -252,6 +252,7 @@ OBJECTS = {
     *((method, "/organizations/{organization_id}") for method in ("GET", "PATCH")),
     ("DELETE", "/billing/invoice-items/{item_id}"),
     ("PUT", "/organizations/{organization_id}/tier"),
+    *(("POST", f"/organizations/{{organization_id}}/{path}") for path in ("suspend", "resume", "close")),
     *((method, "/organizations/{organization_id}/contacts") for method in ("GET", "PUT")),
     *((method, "/organizations/{organization_id}/billing-terms") for method in ("GET", "PUT")),
     *((method, "/projects/{slug}") for method in ("GET", "PATCH")),
@@ -477,6 +478,8 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
     """Return a body that is good as far as the object matters."""
     if path.endswith("/tier"):
         return {"tier": "premium"}
+    if path.endswith("/suspend"):
+        return {"reason": "x"}
     if method == "PUT" and path.endswith("/contacts"):
         return {"contacts": []}
     if method == "PUT" and path.endswith("/billing-terms"):

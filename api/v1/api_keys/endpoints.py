@@ -19,6 +19,7 @@ from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyView
 from domain.access import PLATFORM_ROLES, SECOND_KEYS, Actor, Permission, Role
 from domain.entitlement import EntitlementMissing
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.organization import OrganizationClosed
 from domain.spend.control import SubjectKind
 from models.api_key import ApiKey
 from repositories import agent as agents
@@ -110,7 +111,13 @@ async def _tell_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) -
     "/api-keys",
     status_code=201,
     response_model=ApiKeyCreated,
-    responses=errors(NotFound, (Conflict, "principal.exists"), (Conflict, "api_key.limit_reached"), EntitlementMissing),
+    responses=errors(
+        NotFound,
+        (Conflict, "principal.exists"),
+        (Conflict, "api_key.limit_reached"),
+        EntitlementMissing,
+        OrganizationClosed,
+    ),
 )
 async def create_api_key(
     body: ApiKeyCreate,
@@ -145,6 +152,8 @@ async def create_api_key(
         # The platform's role: a tenant raises no alerts.
         async with deps.database.platform() as session:
             await _check_references(session, org_id, body.agent_id)
+            if org_id is not None:
+                await organizations.refuse_closed(session, org_id)
             await _refuse_to_outlive(session, actor, body)
             if own and not actor.may(Permission.MANAGE_SPENDING):
                 await _refuse_beside_limited(session, actor)

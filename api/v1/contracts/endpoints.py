@@ -23,6 +23,7 @@ from domain.agent import AgentRetired
 from domain.contract import ContractStatus, judge_acceptance
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.metadata import ExternalIdTaken
+from domain.organization import STOPPED
 from domain.pricing.quote import QuoteExpired, QuoteUsed
 from domain.reputation.levels import AboveLimit, CommissionSource, Ladder, Rank, commission_source, refuse_large
 from models.contract import Contract
@@ -49,6 +50,7 @@ router = APIRouter(tags=["contracts"])
         QuoteExpired,
         AboveLimit,
         AgentRetired,
+        *STOPPED,
         (Invalid, "pricing.quote_mismatch"),
         ExternalIdTaken,
     ),
@@ -95,6 +97,7 @@ async def create_contract(
             row, is_new = (made, False) if made else await contracts.add(session, contract, asked_columns(body))
             view = ContractView.of(row, await metadata.get(session, row.id, client_org_id))
             if is_new:
+                await organizations.refuse_stopped(session, client_org_id, agent.org_id)
                 await agents.refuse_retired(session, agent.id)
                 refuse_large(ladder.level_of(rank), row.price_minor, row.currency)
                 if quote is not None:
@@ -223,7 +226,7 @@ async def update_contract(
 @router.post(
     "/contracts/{contract_id}/acceptance",
     response_model=ContractView,
-    responses=errors(NotFound, Forbidden, (Conflict, "contract.expired")),
+    responses=errors(NotFound, Forbidden, (Conflict, "contract.expired"), *STOPPED),
 )
 async def accept_contract(
     contract_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
@@ -239,6 +242,7 @@ async def accept_contract(
         async with deps.session_for(actor) as session:
             row, now = await contracts.lock(session, contract_id)
             if judge_acceptance(row.accept_by, row.accepted_at, now):
+                await organizations.refuse_stopped(session, row.org_id, row.payee_org_id)
                 await contracts.accept(session, row, by=actor.qualified(), at=now)
                 await audit.record(session, actor, "contract.accept", row.id, {"outside_listing": row.outside_listing})
             return ContractView.of(row, (await seen(session, actor, {row.id: row.org_id})).get(row.id))

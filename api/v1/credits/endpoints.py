@@ -25,6 +25,7 @@ from domain.errors import Conflict, Forbidden, NotFound
 from domain.lots import LotSource
 from domain.metadata import ExternalIdTaken
 from domain.money import CREDIT, parse_amount
+from domain.organization import OrganizationClosed
 from models.metadata import ObjectMetadata
 from repositories import credit_lot as grants
 from repositories import lot as lots
@@ -49,7 +50,9 @@ class _Granted(TypedDict):
     "/credits/grants",
     status_code=201,
     response_model=LotView,
-    responses=errors(NotFound, ApprovalRequired, (Conflict, "approval.same_operator"), ExternalIdTaken),
+    responses=errors(
+        NotFound, ApprovalRequired, (Conflict, "approval.same_operator"), ExternalIdTaken, OrganizationClosed
+    ),
 )
 async def grant_credits(
     body: GrantCreate,
@@ -75,6 +78,7 @@ async def grant_credits(
         if content is not None:
             await two_operators(deps, actor, command, ApprovalAction.CREDIT_GRANT, body.organization_id, content)
         async with deps.session_for(actor) as session:
+            await organizations.refuse_closed(session, body.organization_id)
             await credit_lot.use_approval(session, by_hand, **what)
             lot = await credit_lot.grant(
                 session,

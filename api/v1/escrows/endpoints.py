@@ -70,6 +70,7 @@ from domain.escrow.state import Escrow, EscrowStatus, as_signatory, is_payer
 from domain.ids import escrow_id_of, is_id
 from domain.metadata import ExternalIdTaken
 from domain.money import parse_amount, parse_ratio
+from domain.organization import STOPPED
 from domain.payment.fulfilment import NotPaid
 from domain.payment.purposes.escrow import require_fundable
 from domain.payment.terms import PaymentTerms, PurposeKind
@@ -80,6 +81,7 @@ from models.metadata import ObjectMetadata
 from repositories import contract as contracts
 from repositories import escrow as escrows
 from repositories import metadata
+from repositories import organization as organizations
 from repositories.command import lock_command
 from services.level import refuse_exposure
 
@@ -97,6 +99,7 @@ _OPENING = errors(
     (Conflict, "escrow.amount_mismatch"),
     NotAccepted,
     ExternalIdTaken,
+    *STOPPED,
 )
 _FUNDING = errors(
     NotFound,
@@ -250,6 +253,8 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
             )
         if row is None:
             require_accepted(contract.accept_by, contract.accepted_at, datetime.now(UTC))
+            async with deps.database.platform() as session:
+                await organizations.refuse_stopped(session, contract.org_id, contract.payee_org_id)
             await _write_first(deps, contract, body, once)
             terms = commands.terms_of(contract, await commands.names_of(deps, contract))
             await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id, priority=contract.priority)
@@ -363,6 +368,7 @@ async def _fund_by_new_payment(sender: _Sender, escrow: Escrow, means: PaymentOp
     async def terms() -> PaymentTerms:
         require_fundable(escrow, actor)
         async with deps.database.platform() as session:
+            await organizations.refuse_stopped(session, escrow.terms.payer_org_id, escrow.terms.payee_org_id)
             # Before somebody pays; the escrow asks once more when the money is there.
             await refuse_exposure(session, escrow.terms, lock=False)
         return await Terms(deps, escrow.terms.payer_org_id, means).ordered(PurposeKind.ESCROW, escrow)

@@ -39,6 +39,7 @@ from domain.ids import is_id, refund_id_of
 from domain.marketplace.offer import NotForSale, OfferModel, check_buyer, require_seen, words
 from domain.marketplace.renewal import is_over
 from domain.money import CREDIT, format_ratio, parse_amount
+from domain.organization import STOPPED
 from domain.payment.commands import NotYet
 from domain.payment.purposes.purchase import Wanted as Buying
 from domain.payment.terms import PaymentTerms, PurposeKind
@@ -47,6 +48,7 @@ from ledger.spends import Spender
 from models.marketplace import MarketplacePurchase
 from repositories import agent as agents
 from repositories import marketplace
+from repositories import organization as organizations
 from repositories.marketplace import Listing, Wanted
 from repositories.organization_trait import in_one_hand
 from services import marketplace as service
@@ -88,7 +90,9 @@ _REFUNDING = errors(
 @router.put(
     "/marketplace/agents/{agent_id}",
     response_model=OfferView,
-    responses=errors(NotFound, Forbidden, ApprovalRequired, AgentRetired, (Conflict, "approval.same_operator")),
+    responses=errors(
+        NotFound, Forbidden, ApprovalRequired, AgentRetired, *STOPPED, (Conflict, "approval.same_operator")
+    ),
 )
 async def offer_agent(agent_id: str, body: OfferSet, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Offer an agent on the marketplace, change its offer, or retire it."""
@@ -204,6 +208,7 @@ async def purchase_agent(
         async with deps.database.platform() as session:
             exempt = deps.settings.evidence_policy.registrars
             related = await in_one_hand(session, org_id, offer.org_id, exempt)
+            await organizations.refuse_stopped(session, org_id, offer.org_id)
         check_buyer(offer, org_id, related=related)
 
     async def terms() -> PaymentTerms:

@@ -28,6 +28,7 @@ from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.metadata import ExternalIdTaken
+from domain.organization import OrganizationStatus
 from domain.plan import FREE
 from models.organization import Organization
 from repositories import audit, contact, metadata
@@ -90,6 +91,7 @@ _LIST = ListOf(
     OrganizationView,
     *(*CREATED, "q"),
     order=["org"],
+    status=OrganizationStatus,
     has_metadata=True,
     tier=Annotated[SearchText | None, Query(description="Only on this plan.")],
 )

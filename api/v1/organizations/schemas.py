@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from api.fields import EmailAddress, Name, OrganizationId, RequestModel, ResponseModel, example
+from api.fields import EmailAddress, Name, Note, OrganizationId, RequestModel, ResponseModel, example
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from domain.mail import LANGUAGES, MAX_CONTACTS, Contact, Purpose
+from domain.organization import OrganizationStatus
 from domain.plan import FREE, PLAN_NAME
 from models.contact import OrganizationContacts
 from models.metadata import ObjectMetadata
@@ -47,18 +48,51 @@ class TierChange(RequestModel):
     tier: TierName
 
 
+class Suspension(RequestModel):
+    """Why a tenant is suspended, and what becomes of its escrows' timed exits."""
+
+    model_config = example(reason="Payments are under investigation.")
+
+    reason: Annotated[Note, StringConstraints(min_length=1)] = Field(
+        description="Shown to the organization and kept in the audit trail."
+    )
+    timed_exits: Literal["continue", "pause"] = Field(
+        default="continue", description="`pause` is refused: dispute the escrows that have to wait instead."
+    )
+
+
+class Closing(RequestModel):
+    """Why a tenant is closed."""
+
+    model_config = example(reason="The customer has left.")
+
+    reason: Note | None = Field(default=None, description="Kept with the organization and in the audit trail.")
+
+
 class OrganizationView(MetadataView):
     """A tenant."""
 
     id: str
     name: str
     tier: str = Field(description="The plan that it is on.")
+    status: OrganizationStatus = Field(description="Nothing new begins unless it is `active`.")
+    status_reason: str | None = Field(description="Why it was suspended or closed.")
+    status_changed_at: datetime | None = Field(description="When it was last suspended, resumed or closed.")
     created_at: datetime
 
     @classmethod
     def of(cls, row: Organization, own: ObjectMetadata | None) -> "OrganizationView":
         """Show a row, and what is written on it."""
-        return cls(id=row.id, name=row.name, tier=row.tier, created_at=row.created_at, **shown(own))
+        return cls(
+            id=row.id,
+            name=row.name,
+            tier=row.tier,
+            status=OrganizationStatus(row.status),
+            status_reason=row.status_reason,
+            status_changed_at=row.status_at,
+            created_at=row.created_at,
+            **shown(own),
+        )
 
 
 class ContactSet(RequestModel):

@@ -56,6 +56,7 @@ from domain.ids import refund_id_of, unscoped_refund_id_of
 from domain.invoice.state import WrongInvoiceState
 from domain.metadata import ExternalIdTaken
 from domain.money import parse_amount
+from domain.organization import STOPPED
 from domain.payment.actions import NEEDS, PaymentAction
 from domain.payment.commands import NoResponse, NotYet, WrongPaymentState
 from domain.payment.purposes import rules_of
@@ -84,7 +85,7 @@ _COMMANDED = (
     NoResponse,
     (Conflict, "payment.refused"),
 )
-CREATING = (PaymentDeclined, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
+CREATING = (PaymentDeclined, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"), *STOPPED)
 INVOICED = (WrongInvoiceState, (Conflict, "invoice.amount_mismatch"))
 _CREATING = errors(
     NotFound, Forbidden, WrongState, (Conflict, "escrow.amount_mismatch"), *INVOICED, *CREATING, ExternalIdTaken

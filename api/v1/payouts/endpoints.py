@@ -41,11 +41,13 @@ from domain.creator import payable_to
 from domain.earnings import EarningsKind
 from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from domain.money import CREDIT, parse_amount
+from domain.organization import STOPPED
 from domain.payable import available
 from domain.payout.commands import WrongPayoutState, given_up
 from domain.payout.state import PayoutStatus
 from ledger.gateway import Ledger
 from repositories import creator_account, earnings, payable, payout_schedule, recovery
+from repositories import organization as organizations
 from repositories import payout as payouts
 from repositories.payable import Flow
 from runtime import reach
@@ -134,6 +136,7 @@ async def preview_payout(
         shares = await shares_of(session, org_id, deps.settings.hold_back, now=now)
         account = await creator_account.find(session, org_id)
         try:
+            await organizations.refuse_stopped(session, org_id)
             asked = service.new_payout("", payable_to(account, now), None, 0)
             there = available(shares).get(asked.currency, 0)
             await service.refuse_debtor(Ledger(await driver_connection(session)), org_id, asked.currency)
@@ -147,7 +150,9 @@ async def preview_payout(
     "/billing/payouts",
     status_code=201,
     response_model=PayoutView,
-    responses=errors(NotFound, *((Conflict, code) for code in _REFUSALS), (Unavailable, "provider.unavailable")),
+    responses=errors(
+        NotFound, *((Conflict, code) for code in _REFUSALS), *STOPPED, (Unavailable, "provider.unavailable")
+    ),
 )
 async def create_payout(
     body: PayoutCreate,

@@ -35,6 +35,7 @@ from api.v1.projects.schemas import (
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.metadata import ExternalIdTaken
+from domain.organization import STOPPED
 from domain.payment.terms import PaymentTerms
 from domain.project import LimitReached
 from repositories import metadata
@@ -50,9 +51,9 @@ MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 
-_CREATING = errors((Conflict, "project.exists"), LimitReached, ExternalIdTaken)
+_CREATING = errors((Conflict, "project.exists"), LimitReached, ExternalIdTaken, *STOPPED)
 _COMMANDED = errors(NotFound, Forbidden)
-_DEPLOYING = errors(NotFound, Forbidden, LimitReached)
+_DEPLOYING = errors(NotFound, Forbidden, LimitReached, *STOPPED)
 
 
 @router.post("/projects", status_code=201, response_model=ProjectView, responses=_CREATING)

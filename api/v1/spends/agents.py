@@ -14,6 +14,7 @@ from api.v1.spends.schemas import CaptureReservation, ReserveCreate, UseCreate, 
 from domain.access import Actor
 from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
 from domain.marketplace.offer import NotForSale
+from domain.organization import STOPPED
 from domain.spend.scope import SpendingKey
 from ledger.spends import Changed
 from models.marketplace import MarketplaceAgreedUse
@@ -33,6 +34,7 @@ USING = errors(
     NotForSale,
     (Conflict, "marketplace.not_metered"),
     (Conflict, "marketplace.suspended"),
+    *STOPPED,
 )
 
 

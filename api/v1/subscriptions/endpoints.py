@@ -42,6 +42,7 @@ from domain.ids import customer_command_key, subscription_id_of, subscription_ke
 from domain.invoice.collection import CollectionMethod
 from domain.mail import Purpose
 from domain.money import parse_amount
+from domain.organization import STOPPED
 from domain.plan import Interval, Plan
 from domain.subscription.commands import (
     CANCELLED,
@@ -57,6 +58,7 @@ from domain.subscription.commands import (
 from domain.subscription.state import Subscription, SubscriptionStatus, Terms
 from providers.subscriptions.base import SubscriptionProvider
 from repositories import api_key, billing_terms, contact
+from repositories import organization as organizations
 from repositories import subscription as subscriptions
 from runtime import reach
 from runtime.catch_up import catching_up
@@ -81,8 +83,8 @@ _REFUSED = (
     (Conflict, "subscription.unpaid"),
 )
 _FAULTS = (NotFound, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
-_MAKING = errors(*_FAULTS, *_REFUSED, PaymentDeclined, (Conflict, "payment.no_method"))
-_COMMANDED = errors(*_FAULTS, *_REFUSED, PaymentDeclined)
+_MAKING = errors(*_FAULTS, *_REFUSED, PaymentDeclined, (Conflict, "payment.no_method"), *STOPPED)
+_COMMANDED = errors(*_FAULTS, *_REFUSED, PaymentDeclined, *STOPPED)
 
 
 @router.get("/billing/subscription", response_model=SubscriptionView, responses=errors(NotFound))
@@ -135,6 +137,7 @@ async def change_subscription(
         held = done or await _held(deps, org_id)
         terms = await _priced(deps, await _wanted(deps, held, body.plan, body.interval), once)
         async with deps.database.platform() as session:
+            await organizations.refuse_stopped(session, org_id)
             people = await api_key.seats(session, org_id)
         most = None if body.max_amount is None else parse_amount(body.max_amount, terms.currency, zero=True)
         command = ChangeSubscription(
@@ -198,6 +201,8 @@ async def resume_subscription(actor: Subscriber, deps: DepsDep, temporal: Tempor
         done = await _done(deps, org_id, once, {"resumed"}, {})
         if done is not None and not _awaits(done, once):
             return SubscriptionView.shown(done)
+        async with deps.database.platform() as session:
+            await organizations.refuse_stopped(session, org_id)
         command = ResumeSubscription(command_id=once.command_id, actor=actor)
         return await _sent(deps, temporal, done or await _held(deps, org_id), "resume", command)
 
@@ -259,6 +264,7 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
             raise Invalid("On net terms payment is requested: leave this out.", extra={"field": unknown})
     return_url = _return_url(deps, body, plan)
     async with deps.database.platform() as session:
+        await organizations.refuse_stopped(session, org_id)
         require_none(await subscriptions.held(session, org_id))
         require_seats(plan, await api_key.seats(session, org_id))
         _, addresses = await contact.recipients(session, org_id, Purpose.BILLING)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from api.fields import ResponseModel
 from domain.money import CREDIT, format_amount
+from domain.organization import OrganizationStatus
 from domain.summary import AssetSummary, Earnings
 from repositories.summary import LISTED, DueInvoice, LiveEscrow, Pending
 from services.summary import Summary
@@ -147,6 +148,7 @@ class SummaryView(ResponseModel):
 
     organization_id: str
     as_of: datetime
+    status: OrganizationStatus = Field(description="Nothing new begins with the organization unless it is `active`.")
     assets: list[AssetSummaryView]
     earnings: list[AgentEarningsSummaryView] = Field(description="By agent and currency.")
     escrows: list[EscrowSummaryView] = Field(description="Those that hold money, by their next deadline.")
@@ -171,6 +173,7 @@ class SummaryView(ResponseModel):
         return cls(
             organization_id=found.org_id,
             as_of=found.at,
+            status=OrganizationStatus(row.status or OrganizationStatus.ACTIVE),
             assets=[AssetSummaryView.of(each, pending.get(each.asset)) for each in assets],
             earnings=[AgentEarningsSummaryView.of(each) for each in found.earnings[:LISTED]],
             escrows=[EscrowSummaryView.of(each) for each in row.escrows[:LISTED]],

@@ -23,7 +23,12 @@ TABLES: Mapping[str, Place] = {
     "organizations": Place(
         "who the tenants are",
         WITH_THE_ORGANIZATION,
-        {IDENTIFIER: "id command_id", CONTACT: "name created_by", TECHNICAL: "tier version created_at"},
+        {
+            IDENTIFIER: "id command_id",
+            CONTACT: "name created_by status_by",
+            FREE_TEXT: "status_reason",
+            TECHNICAL: "tier version created_at status status_at",
+        },
     ),
     "approvals": Place(
         "which operators asked for an act and approved it",

@@ -1,0 +1,112 @@
+"""Whether anything begins with an organization: operators suspend, resume and close it."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.idempotency import Command, idempotency
+from api.v1.organizations.schemas import Closing, OrganizationView, Suspension
+from domain.access import Actor, Permission
+from domain.errors import Forbidden, Invalid, NotFound
+from domain.organization import OrganizationClosed, OrganizationNotEmpty
+from models.organization import Organization
+from repositories import metadata
+from repositories import organization as organizations
+from services import organization as service
+
+router = APIRouter(tags=["organizations"])
+
+
+@router.post(
+    "/organizations/{organization_id}/suspend",
+    response_model=OrganizationView,
+    responses=errors(NotFound, Forbidden, OrganizationClosed),
+)
+async def suspend_organization(
+    organization_id: str,
+    body: Suspension,
+    deps: DepsDep,
+    actor: ActorDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Have nothing new begin with an organization until it is resumed. For operators.
+
+    Escrows, payments under way, reservations and subscriptions go on. Suspending it again gives the first answer.
+    """
+    await _require(deps, actor, organization_id)
+
+    async def act() -> OrganizationView:
+        if body.timed_exits != "continue":
+            raise Invalid(
+                "Timed exits cannot be paused. Suspend with continue, and dispute the escrows that have to wait.",
+                extra={"field": "timed_exits"},
+            )
+        now = datetime.now(UTC)
+        async with deps.database.platform() as session:
+            row = await service.suspend(session, actor, organization_id, reason=body.reason, now=now)
+            view = await _view(session, row)
+        await service.await_charges(deps.database, organization_id)
+        return view
+
+    return await command.run(act)
+
+
+@router.post(
+    "/organizations/{organization_id}/resume",
+    response_model=OrganizationView,
+    responses=errors(NotFound, Forbidden, OrganizationClosed),
+)
+async def resume_organization(
+    organization_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
+) -> Response:
+    """Let things begin with a suspended organization again. For operators."""
+    await _require(deps, actor, organization_id)
+
+    async def act() -> OrganizationView:
+        async with deps.database.platform() as session:
+            return await _view(session, await service.resume(session, actor, organization_id, now=datetime.now(UTC)))
+
+    return await command.run(act)
+
+
+@router.post(
+    "/organizations/{organization_id}/close",
+    response_model=OrganizationView,
+    responses=errors(NotFound, Forbidden, OrganizationNotEmpty),
+)
+async def close_organization(
+    organization_id: str,
+    deps: DepsDep,
+    actor: ActorDep,
+    body: Closing | None = None,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Close an organization for good and revoke its keys, once nothing of it is left. For operators.
+
+    The refusal lists what is left: money by kind and currency, and the ids of what is under way.
+    """
+    await _require(deps, actor, organization_id)
+
+    async def act() -> OrganizationView:
+        async with deps.database.platform() as session:
+            row = await service.close(
+                session, actor, organization_id, reason=body.reason if body else None, now=datetime.now(UTC)
+            )
+            return await _view(session, row)
+
+    return await command.run(act)
+
+
+async def _require(deps: Deps, actor: Actor, organization_id: str) -> None:
+    async with deps.session_for(actor) as session:
+        await organizations.get(session, organization_id)
+    permit(actor, Permission.MANAGE_ORGANIZATIONS)
+
+
+async def _view(session: AsyncSession, row: Organization) -> OrganizationView:
+    return OrganizationView.of(row, await metadata.get(session, row.id, row.id))

@@ -1,0 +1,130 @@
+"""Suspending, resuming and closing organizations, by operators."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.access import Actor
+from domain.events import Event
+from domain.money import format_amount
+from domain.organization import OrganizationClosed, OrganizationNotEmpty, OrganizationStatus, money_left
+from ledger.gateway import Ledger
+from models.organization import Organization
+from repositories import api_key, audit, debt, event
+from repositories import organization as organizations
+from repositories import summary as summaries
+from runtime.database import Database, driver_connection
+
+_S = OrganizationStatus
+
+
+async def suspend(
+    session: AsyncSession, actor: Actor, organization_id: str, *, reason: str, now: datetime
+) -> Organization:
+    """Have nothing new begin with an organization until it is resumed. Suspending it again changes nothing.
+
+    What begins with it holds its lock meanwhile, so it is before or after. Charges and reservations do not: call
+    `await_charges` after the commit. Needs a session of the platform that does nothing else.
+
+    Raises:
+        NotFound: there is no such organization.
+        OrganizationClosed: it has been closed.
+    """
+    row = await organizations.lock_whole(session, organization_id)
+    _refuse_closed(row)
+    if row.status == _S.SUSPENDED.value:
+        return row
+    return await _become(session, actor, row, _S.SUSPENDED, "suspend", reason, now)
+
+
+async def await_charges(database: Database, organization_id: str) -> None:
+    """Wait for charges and reservations that looked whether the organization was stopped before it was.
+
+    They hold its credits until they commit, and look after they have them, so the next one sees what is committed now.
+    """
+    async with database.platform() as session:
+        await _lock_credits(session, organization_id)
+
+
+async def resume(session: AsyncSession, actor: Actor, organization_id: str, *, now: datetime) -> Organization:
+    """Let things begin with an organization again; one that is active stays so. Needs the platform's session.
+
+    Raises:
+        NotFound: there is no such organization.
+        OrganizationClosed: it has been closed.
+    """
+    row = await organizations.lock_whole(session, organization_id)
+    _refuse_closed(row)
+    if row.status == _S.ACTIVE.value:
+        return row
+    return await _become(session, actor, row, _S.ACTIVE, "resume", None, now)
+
+
+async def close(
+    session: AsyncSession, actor: Actor, organization_id: str, *, reason: str | None, now: datetime
+) -> Organization:
+    """Close an organization of which nothing is left, for good, and revoke its keys. Closing it again changes nothing.
+
+    Its credits are locked before it is looked at, so what is paid keeps it open, or comes later and raises an alert.
+    Needs the platform's session.
+
+    Raises:
+        NotFound: there is no such organization.
+        OrganizationNotEmpty: something is left.
+    """
+    await organizations.get(session, organization_id)
+    await debt.lock(session, organization_id)
+    await _lock_credits(session, organization_id)
+    row = await organizations.lock_whole(session, organization_id)
+    if row.status == _S.CLOSED.value:
+        return row
+    left = await _left(session, organization_id, now)
+    if left:
+        raise OrganizationNotEmpty(
+            "The organization cannot be closed while something of it is left.", extra={"left": left}
+        )
+    row = await _become(session, actor, row, _S.CLOSED, "close", reason, now)
+    await api_key.revoke_all(session, organization_id)
+    return row
+
+
+async def _become(
+    session: AsyncSession,
+    actor: Actor,
+    row: Organization,
+    status: OrganizationStatus,
+    act: str,
+    reason: str | None,
+    now: datetime,
+) -> Organization:
+    row.status, row.status_reason, row.status_by, row.status_at = status.value, reason, actor.qualified(), now
+    await session.flush()
+    await session.refresh(row)
+    await audit.record(session, actor, f"organization.{act}", row.id, {"reason": reason}, row.id)
+    name = "resumed" if status is _S.ACTIVE else status.value
+    data = {"organization_id": row.id, "status": status.value, "changed_at": now.isoformat()}
+    await event.record(session, [Event(f"organization.{name}", row.id, row.id, data)])
+    return row
+
+
+def _refuse_closed(row: Organization) -> None:
+    if row.status == _S.CLOSED.value:
+        raise OrganizationClosed("The organization is closed for good.", extra={"organization_id": row.id})
+
+
+async def _lock_credits(session: AsyncSession, organization_id: str) -> None:
+    await Ledger(await driver_connection(session)).lock_balances([], if_open=[accounts.org_credits(organization_id)])
+
+
+async def _left(session: AsyncSession, organization_id: str, now: datetime) -> Sequence[dict[str, Any]]:
+    """List what is left: money by kind and currency, and the ids of what could still bring or take some."""
+    books = await summaries.read(await driver_connection(session), organization_id, now)
+    money = [
+        {"kind": left.kind, "currency": left.asset, "amount": format_amount(left.amount_minor, left.asset)}
+        for left in money_left(books.standings)
+    ]
+    under_way = await organizations.under_way(session, organization_id)
+    return [*money, *({"kind": kind, "ids": list(ids)} for kind, ids in under_way.items())]

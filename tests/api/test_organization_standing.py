@@ -1,0 +1,355 @@
+"""Suspending, resuming and closing organizations: what is refused, what goes on, and what stands in the way."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import pytest
+
+from activities.escrow import EscrowActivities
+from contracts.escrow import RecordEscrowEvent
+from domain import accounts
+from domain.access import Actor, Role
+from domain.escrow import commands
+from domain.ids import uuid_of
+from domain.organization import OrganizationSuspended
+from domain.payable import HoldBack
+from ledger.gateway import Ledger
+from ledger.spending import Spending
+from ledger.spends import NewSpend, Outcome
+from repositories import organization as organizations
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from services import organization as service
+from services.payout import request as request_payout
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.escrowing import NOW, escrow_between, funded_escrow, state
+from tests.support.locks import somebody_waits
+from tests.support.runs import escrow_hash
+
+pytestmark = pytest.mark.db
+
+CREDIT = 10**6
+NewTenant = Callable[..., Awaitable[Tenant]]
+REASON = {"reason": "Payments are under investigation."}
+
+
+async def grant(operator: Caller, org_id: str, amount: str = "100") -> None:
+    body = {"organization_id": org_id, "amount": amount, "source": "reward"}
+    good(await operator.post("/credits/grants", body, key=new_key()), 201)
+
+
+async def suspend(operator: Caller, org_id: str, **more: Any) -> dict[str, Any]:
+    shown: dict[str, Any] = good(await operator.post(f"/organizations/{org_id}/suspend", {**REASON, **more}))
+    return shown
+
+
+async def close(operator: Caller, org_id: str) -> httpx2.Response:
+    return await operator.post(f"/organizations/{org_id}/close", {"reason": "The customer has left."})
+
+
+#: What begins with an organization: who asks, how, and for what; `{agent}` is its own, `{other}` is another seller's.
+STARTS: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("contract", "POST", "/contracts", {"agent_id": "{agent}", "title": "Job", "price": "1"}),
+    ("use", "POST", "/credits/use", {"action": "call", "amount": "1"}),
+    ("reservation", "POST", "/credits/reserve", {"action": "call", "amount": "1"}),
+    ("payment", "POST", "/payments", {"amount": "25.00", "currency": "USD"}),
+    ("top-up", "POST", "/billing/topup", {"amount": "100"}),
+    ("slot", "POST", "/projects/deployment/purchase-slot", {}),
+    ("project", "POST", "/projects", {"slug": "another", "name": "Another"}),
+    ("deployment", "POST", "/projects/shop/deploy", {}),
+    ("purchase", "POST", "/marketplace/agents/{other}/purchase", {}),
+    ("offer", "PUT", "/marketplace/agents/{agent}", {"model": "free", "summary": "Sums up."}),
+    ("subscription", "POST", "/billing/subscription", {"plan": "starter"}),
+]
+
+
+@pytest.fixture
+async def shop(paying: httpx2.AsyncClient, operator: Caller, new_tenant: NewTenant) -> Tenant:
+    """An organization with credits, a project, and a public agent, whose requests are allowed to pay."""
+    tenant = await new_tenant("owner", "auditor")
+    tenant.callers = {role: Caller(paying, each.token, each.org_id) for role, each in tenant.callers.items()}
+    await grant(operator, tenant.org_id)
+    made = good(await tenant.owner.post("/agents", {"name": "Public", "visibility": "public"}), 201)
+    tenant.agent_id = made["id"]
+    good(await tenant.owner.post("/projects", {"slug": "shop", "name": "Shop"}), 201)
+    return tenant
+
+
+@pytest.fixture
+async def seller(new_tenant: NewTenant) -> Tenant:
+    """An organization that gives an agent away."""
+    tenant = await new_tenant("owner")
+    made = good(await tenant.owner.post("/agents", {"name": "Free", "visibility": "public"}), 201)
+    tenant.agent_id = made["id"]
+    offer = {"model": "free", "summary": "Sums up."}
+    good(await tenant.owner.ask("PUT", f"/marketplace/agents/{tenant.agent_id}", json=offer))
+    return tenant
+
+
+@pytest.mark.parametrize(("what", "method", "path", "body"), STARTS, ids=[each[0] for each in STARTS])
+async def test_nothing_begins_with_a_suspended_organization(
+    operator: Caller, shop: Tenant, seller: Tenant, what: str, method: str, path: str, body: dict[str, Any]
+) -> None:
+    await suspend(operator, shop.org_id)
+    named = {"agent": shop.agent_id, "other": seller.agent_id}
+    asked = {name: value.format(**named) for name, value in body.items()}
+    answer = await shop.owner.ask(method, path.format(**named), json=asked, key=new_key())
+    refused(answer, 403, "organization.suspended")
+
+
+async def test_nothing_begins_with_what_a_suspended_organization_sells(
+    operator: Caller, shop: Tenant, seller: Tenant
+) -> None:
+    await suspend(operator, seller.org_id)
+    hired = {"agent_id": seller.agent_id, "title": "Job", "price": "1"}
+    refusal = refused(await shop.owner.post("/contracts", hired), 403, "organization.suspended")
+    assert refusal["organization_id"] == seller.org_id
+    bought = await shop.owner.post(f"/marketplace/agents/{seller.agent_id}/purchase", {}, key=new_key())
+    refused(bought, 403, "organization.suspended")
+
+
+@pytest.mark.parametrize("stopped", ["payer", "payee"])
+async def test_escrow_of_a_suspended_organization_is_not_funded_from_credits(
+    operator: Caller, database: Database, new_tenant: NewTenant, stopped: str
+) -> None:
+    parties = {"payer": await new_tenant(), "payee": await new_tenant()}
+    made = await escrow_between(operator, database, **parties)
+    await grant(operator, parties["payer"].org_id)
+    await suspend(operator, parties[stopped].org_id)
+    buyer = Actor(principal="procurement", role=Role.OWNER, org_id=parties["payer"].org_id)
+    outcome = commands.fund(await state(database, made), actor=buyer, source=commands.CREDITS, now=NOW)
+    command_id = new_id("cmd")
+    numbered = commands.numbered(outcome, command_id=command_id, now=NOW)
+    message = RecordEscrowEvent(
+        escrow=numbered.escrow,
+        event=numbered.event,
+        command_id=command_id,
+        actor=numbered.actor,
+        moves=numbered.moves,
+        at=NOW,
+        decided_from=await escrow_hash(database, made),
+    )
+    recorded = await EscrowActivities(database).record_event(message)
+    assert not recorded.applied
+    assert recorded.declined is not None
+    assert recorded.declined.code == "organization.suspended"
+
+
+async def test_nothing_is_paid_out_to_a_suspended_organization(
+    operator: Caller, database: Database, customer: Tenant
+) -> None:
+    await suspend(operator, customer.org_id)
+    async with database.platform() as session:
+        with pytest.raises(OrganizationSuspended):
+            await request_payout(
+                session,
+                Actor(principal="finance", role=Role.FINANCE, org_id=customer.org_id),
+                org_id=customer.org_id,
+                currency="USD",
+                amount_minor=None,
+                hold_back=HoldBack.default(),
+                minimum="1",
+                command_id=new_id("cmd"),
+                now=datetime.now(UTC),
+            )
+
+
+async def test_suspending_twice_gives_the_first_answer_and_tells_once(operator: Caller, customer: Tenant) -> None:
+    first = await suspend(operator, customer.org_id)
+    assert (first["status"], first["status_reason"]) == ("suspended", REASON["reason"])
+    assert await suspend(operator, customer.org_id, reason="Another one.") == first
+    (event,) = good(await customer.owner.get(f"/events?type=organization.suspended&subject={customer.org_id}"))["data"]
+    assert event["data"]["status"] == "suspended"
+    entries = good(await operator.get(f"/audit?target={customer.org_id}&action=organization.suspend"))["data"]
+    assert [entry["details"]["reason"] for entry in entries] == [REASON["reason"]]
+    assert good(await customer.owner.get("/billing/summary"))["status"] == "suspended"
+    listed = good(await operator.get("/organizations?status=suspended,closed"))["data"]
+    assert customer.org_id in {row["id"] for row in listed}
+    listed = good(await operator.get("/organizations?status=active&limit=200"))["data"]
+    assert customer.org_id not in {row["id"] for row in listed}
+
+
+async def test_what_was_refused_while_suspended_works_with_the_same_key_once_resumed(
+    operator: Caller, customer: Tenant
+) -> None:
+    await grant(operator, customer.org_id)
+    key, body = new_key(), {"action": "call", "amount": "1"}
+    await suspend(operator, customer.org_id)
+    refused(await customer.owner.post("/credits/use", body, key=key), 403, "organization.suspended")
+    resumed = good(await operator.post(f"/organizations/{customer.org_id}/resume", None))
+    assert (resumed["status"], resumed["status_reason"]) == ("active", None)
+    assert good(await operator.post(f"/organizations/{customer.org_id}/resume", None)) == resumed
+    good(await customer.owner.post("/credits/use", body, key=key), 201)
+
+
+async def test_what_began_before_goes_on_and_is_answered_as_before(operator: Caller, customer: Tenant) -> None:
+    await grant(operator, customer.org_id)
+    used, held = new_key(), new_key()
+    body = {"action": "call", "amount": "1"}
+    first = good(await customer.owner.post("/credits/use", body, key=used), 201)
+    reservation = good(await customer.owner.post("/credits/reserve", body, key=held), 201)
+    await suspend(operator, customer.org_id)
+    assert good(await customer.owner.post("/credits/use", body, key=used), 201)["id"] == first["id"]
+    captured = await customer.owner.post(f"/credits/reservations/{reservation['id']}/capture", {}, key=new_key())
+    assert good(captured)["status"] == "captured"
+    await grant(operator, customer.org_id)
+
+
+async def test_batch_is_answered_item_by_item(operator: Caller, customer: Tenant) -> None:
+    await grant(operator, customer.org_id)
+    known = {"key": new_key(), "action": "call", "amount": "1"}
+    good(await customer.owner.post("/credits/use/batch", {"items": [known]}))
+    await suspend(operator, customer.org_id)
+    items = [known, *({"key": new_key(), "action": "call", "amount": "1"} for _ in range(2))]
+    answers = good(await customer.owner.post("/credits/use/batch", {"items": items}))["data"]
+    assert [each["status"] for each in answers] == ["charged", "suspended", "suspended"]
+    assert answers[1]["error"]["code"] == "organization.suspended"
+
+
+async def test_what_has_already_happened_is_booked(operator: Caller, database: Database, customer: Tenant) -> None:
+    await suspend(operator, customer.org_id)
+    async with database.platform() as session:
+        books = Spending(await driver_connection(session), customer.org_id)
+        forced = await books.force(NewSpend(key=new_key(), action="call", amount_minor=CREDIT), at=datetime.now(UTC))
+    assert forced.outcome is Outcome.CHARGED
+
+
+async def test_timed_exits_cannot_be_paused(operator: Caller, customer: Tenant) -> None:
+    answer = await operator.post(f"/organizations/{customer.org_id}/suspend", {**REASON, "timed_exits": "pause"})
+    assert refused(answer, 422, "request.invalid")["field"] == "timed_exits"
+    assert good(await operator.get(f"/organizations/{customer.org_id}"))["status"] == "active"
+
+
+async def test_only_operators_suspend_resume_and_close(customer: Tenant, stranger: Tenant) -> None:
+    for act, body in (("suspend", REASON), ("resume", None), ("close", None)):
+        refused(await customer.owner.post(f"/organizations/{customer.org_id}/{act}", body), 403, "auth.forbidden")
+        refused(await stranger.owner.post(f"/organizations/{customer.org_id}/{act}", body), 404, "not_found")
+
+
+async def test_suspension_is_answered_once_the_charge_before_it_has_ended(
+    operator: Caller, database: Database, customer: Tenant
+) -> None:
+    await grant(operator, customer.org_id)
+    spends = [NewSpend(key=new_key(), action="call", amount_minor=CREDIT) for _ in range(2)]
+    async with database.platform() as session:
+        books = Spending(await driver_connection(session), customer.org_id)
+        before = await books.charge(spends[0], at=datetime.now(UTC))
+        suspending = asyncio.create_task(suspend(operator, customer.org_id))
+        await somebody_waits(database)
+        assert not suspending.done()
+    await suspending
+    async with database.platform() as session:
+        books = Spending(await driver_connection(session), customer.org_id)
+        after = await books.charge(spends[1], at=datetime.now(UTC))
+    assert (before.outcome, after.outcome) == (Outcome.CHARGED, Outcome.SUSPENDED)
+
+
+async def test_suspension_waits_for_what_is_beginning(database: Database, customer: Tenant) -> None:
+    actor = Actor(principal="operator", role=Role.OPERATOR)
+
+    async def suspending() -> None:
+        async with database.platform() as session:
+            await service.suspend(session, actor, customer.org_id, reason="x", now=NOW)
+
+    async with database.tenant(customer.org_id) as session:
+        await organizations.refuse_stopped(session, customer.org_id)
+        task = asyncio.create_task(suspending())
+        await somebody_waits(database)
+        assert not task.done()
+    await task
+    async with database.tenant(customer.org_id) as session:
+        with pytest.raises(OrganizationSuspended):
+            await organizations.refuse_stopped(session, customer.org_id)
+
+
+async def left_by(operator: Caller, org_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = refused(await close(operator, org_id), 409, "organization.not_empty")["left"]
+    return found
+
+
+async def test_organization_with_credits_stays_open(operator: Caller, customer: Tenant) -> None:
+    await grant(operator, customer.org_id, "5")
+    assert await left_by(operator, customer.org_id) == [{"kind": "wallet", "currency": "CREDIT", "amount": "5.00"}]
+
+
+async def test_organization_that_owes_stays_open(operator: Caller, database: Database, customer: Tenant) -> None:
+    async with database.platform() as session:
+        books = Spending(await driver_connection(session), customer.org_id)
+        await books.force(NewSpend(key=new_key(), action="call", amount_minor=CREDIT), at=datetime.now(UTC))
+    assert await left_by(operator, customer.org_id) == [{"kind": "owed", "currency": "CREDIT", "amount": "-1.00"}]
+
+
+async def test_organization_whose_agent_has_earned_stays_open(
+    operator: Caller, database: Database, customer: Tenant
+) -> None:
+    earned = accounts.agent_earnings(customer.agent_id, "USD", customer.org_id)
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_key(),
+            kind="t",
+            source=accounts.platform("exchange", "USD"),
+            destination=earned,
+            amount_minor=300,
+            effective_at=datetime.now(UTC),
+        )
+    assert await left_by(operator, customer.org_id) == [{"kind": "earnings", "currency": "USD", "amount": "3.00"}]
+
+
+@pytest.mark.parametrize("party", ["payer", "payee"])
+async def test_organization_with_an_escrow_stays_open(
+    operator: Caller, database: Database, new_tenant: NewTenant, party: str
+) -> None:
+    parties = {"payer": await new_tenant(), "payee": await new_tenant()}
+    made = await escrow_between(operator, database, **parties)
+    assert await left_by(operator, parties[party].org_id) == [{"kind": "escrow", "ids": [made]}]
+
+
+async def test_organization_with_a_funded_escrow_stays_open(
+    operator: Caller, database: Database, new_tenant: NewTenant
+) -> None:
+    payer, payee = await new_tenant(), await new_tenant()
+    made = await funded_escrow(operator, database, payer, payee)
+    left = await left_by(operator, payer.org_id)
+    assert {"kind": "escrow", "ids": [made]} in left
+    assert {"kind": "in_escrow", "currency": "CREDIT", "amount": "1.00"} in left
+
+
+async def test_organization_with_a_deployed_project_stays_open(operator: Caller, customer: Tenant) -> None:
+    made = good(await customer.owner.post("/projects", {"slug": "shop", "name": "Shop"}), 201)
+    good(await customer.owner.post("/projects/shop/deploy", None))
+    assert await left_by(operator, customer.org_id) == [{"kind": "project", "ids": [made["id"]]}]
+
+
+async def test_closed_organization_has_no_keys_and_no_way_back(operator: Caller, customer: Tenant) -> None:
+    closed = good(await close(operator, customer.org_id))
+    assert (closed["status"], closed["status_reason"]) == ("closed", "The customer has left.")
+    assert good(await operator.post(f"/organizations/{customer.org_id}/close", {"reason": "Again."})) == closed
+    assert (await customer.owner.get("/billing/summary")).status_code == 401
+    for act, body in (("suspend", REASON), ("resume", None)):
+        refused(await operator.post(f"/organizations/{customer.org_id}/{act}", body), 409, "organization.closed")
+    given = {"organization_id": customer.org_id, "amount": "1", "source": "reward"}
+    refused(await operator.post("/credits/grants", given, key=new_key()), 409, "organization.closed")
+    issued = {"organization_id": customer.org_id, "principal": "back", "role": "owner"}
+    refused(await operator.post("/api-keys", issued), 409, "organization.closed")
+
+
+async def test_closing_waits_for_credits_that_arrive_and_finds_them(
+    operator: Caller, database: Database, customer: Tenant
+) -> None:
+    await grant(operator, customer.org_id, "1")
+    wallet = accounts.org_credits(customer.org_id)
+    async with database.platform() as session:
+        books = Spending(await driver_connection(session), customer.org_id)
+        await books.charge(NewSpend(key=new_key(), action="call", amount_minor=CREDIT), at=datetime.now(UTC))
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).lock_balances([wallet])
+        closing = asyncio.create_task(close(operator, customer.org_id))
+        await somebody_waits(database)
+        books = Spending(await driver_connection(session), customer.org_id)
+        (spend,) = good(await customer.owner.get("/credits/usage"))["data"]
+        await books.refund(key=new_key(), spend_id=uuid_of(spend["id"]), at=datetime.now(UTC))
+    left = refused(await closing, 409, "organization.not_empty")["left"]
+    assert left == [{"kind": "wallet", "currency": "CREDIT", "amount": "1.00"}]
