@@ -1142,6 +1142,30 @@ class SpendLimitCrossed(Model):
     resets_at: datetime | None = None
 
 
+class OrganizationSuspended(Model):
+    """An operator has suspended the organization: nothing new begins until it is resumed."""
+
+    organization_id: str
+    status: Literal["active", "suspended", "closed"] | str
+    changed_at: datetime
+
+
+class OrganizationResumed(Model):
+    """An operator has resumed the organization."""
+
+    organization_id: str
+    status: Literal["active", "suspended", "closed"] | str
+    changed_at: datetime
+
+
+class OrganizationClosed(Model):
+    """An operator has closed the organization for good; its keys are revoked."""
+
+    organization_id: str
+    status: Literal["active", "suspended", "closed"] | str
+    changed_at: datetime
+
+
 class AgentRetired(Model):
     """The organization has retired an agent: nothing new begins with it."""
 
@@ -1671,6 +1695,9 @@ BY_TYPE: dict[str, type[Model]] = {
     "payout.paid": PayoutPaid,
     "payout.failed": PayoutFailed,
     "spend_limit.crossed": SpendLimitCrossed,
+    "organization.suspended": OrganizationSuspended,
+    "organization.resumed": OrganizationResumed,
+    "organization.closed": OrganizationClosed,
     "agent.retired": AgentRetired,
     "organization.updated": OrganizationUpdated,
     "agent.updated": AgentUpdated,

@@ -1282,19 +1282,6 @@ class Payments:
             body={"at_provider": at_provider, "provider_ref": provider_ref, "reason": reason},
         )
 
-    def actions(self, payment_id: str, *, amount: AmountLike | Omitted = OMITTED) -> models.PaymentActionList:
-        """List every command: whether you may give it now, why not, and what it would do.
-
-        What the provider will answer is not known before, and what is left of the goods is not looked at.
-        """
-        return self._caller.ask(
-            models.PaymentActionList,
-            "payments.actions",
-            "GET",
-            f"/api/v1/payments/{segment(payment_id)}/actions",
-            query={"amount": amount},
-        )
-
 
 class Chargebacks:
     """Operations on chargebacks."""
@@ -2275,6 +2262,7 @@ class Organizations:
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
+        status: Sequence[Literal["active", "suspended", "closed"] | str] | Omitted = OMITTED,
         tier: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -2294,6 +2282,7 @@ class Organizations:
                 "from": from_,
                 "to": to,
                 "q": q,
+                "status": status,
                 "tier": tier,
                 "limit": limit,
                 "cursor": cursor,
@@ -2379,6 +2368,56 @@ class Organizations:
             keyed=True,
             key=idempotency_key,
             body={"language": language, "contacts": contacts},
+        )
+
+    def suspend(
+        self,
+        organization_id: str,
+        *,
+        reason: str,
+        timed_exits: Literal["continue", "pause"] | str | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.OrganizationView:
+        """Have nothing new begin with an organization until it is resumed. For operators.
+
+        Escrows, payments under way, reservations and subscriptions go on. Suspending it again gives the first answer.
+        """
+        return self._caller.ask(
+            models.OrganizationView,
+            "organizations.suspend",
+            "POST",
+            f"/api/v1/organizations/{segment(organization_id)}/suspend",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason, "timed_exits": timed_exits},
+        )
+
+    def resume(self, organization_id: str, *, idempotency_key: str | None = None) -> models.OrganizationView:
+        """Let things begin with a suspended organization again. For operators."""
+        return self._caller.ask(
+            models.OrganizationView,
+            "organizations.resume",
+            "POST",
+            f"/api/v1/organizations/{segment(organization_id)}/resume",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    def close(
+        self, organization_id: str, *, reason: str | None | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.OrganizationView:
+        """Close an organization for good and revoke its keys, once nothing of it is left. For operators.
+
+        The refusal lists what is left: money by kind and currency, and the ids of what is under way.
+        """
+        return self._caller.ask(
+            models.OrganizationView,
+            "organizations.close",
+            "POST",
+            f"/api/v1/organizations/{segment(organization_id)}/close",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason},
         )
 
 
@@ -4858,22 +4897,6 @@ class Events:
         return self._caller.ask(models.CatalogueView, "events.list_types", "GET", "/api/v1/events/catalogue")
 
 
-class Changes:
-    """Operations on changes."""
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-
-    def get(self, *, organization_id: str | Omitted = OMITTED) -> models.MarksView:
-        """Show the mark of each topic: a number that only grows, and grows when something of the topic has changed.
-
-        Keep the marks beside what you show, and ask again for that whose mark is another one. Marks of one topic are compared and mean nothing else. What an operator sees are marks of all organizations; they may grow without need.
-        """
-        return self._caller.ask(
-            models.MarksView, "changes.get", "GET", "/api/v1/changes", query={"organization_id": organization_id}
-        )
-
-
 class Approvals:
     """Operations on approvals."""
 
@@ -5517,7 +5540,6 @@ class Resources(Caller):
         self.notifications = Notifications(self)
         self.mail_suppressions = MailSuppressions(self)
         self.events = Events(self)
-        self.changes = Changes(self)
         self.approvals = Approvals(self)
         self.pricing_rules = PricingRules(self)
         self.reconciliation = Reconciliation(self)
