@@ -13,7 +13,6 @@ from contracts.escrow import RecordEscrowEvent
 from domain import accounts
 from domain.access import Actor, Role
 from domain.escrow import commands
-from domain.ids import uuid_of
 from domain.organization import OrganizationSuspended
 from domain.payable import HoldBack
 from ledger.gateway import Ledger
@@ -23,6 +22,7 @@ from repositories import organization as organizations
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import organization as service
+from services.credit_lot import grant_signup_bonus
 from services.payout import request as request_payout
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import NOW, escrow_between, funded_escrow, state
@@ -339,17 +339,11 @@ async def test_closed_organization_has_no_keys_and_no_way_back(operator: Caller,
 async def test_closing_waits_for_credits_that_arrive_and_finds_them(
     operator: Caller, database: Database, customer: Tenant
 ) -> None:
-    await grant(operator, customer.org_id, "1")
-    wallet = accounts.org_credits(customer.org_id)
+    actor = Actor(principal="bonus", role=Role.OPERATOR)
     async with database.platform() as session:
-        books = Spending(await driver_connection(session), customer.org_id)
-        await books.charge(NewSpend(key=new_key(), action="call", amount_minor=CREDIT), at=datetime.now(UTC))
-    async with database.platform() as session:
-        await Ledger(await driver_connection(session)).lock_balances([wallet])
+        await grant_signup_bonus(session, actor, org_id=customer.org_id, amount_minor=CREDIT, now=datetime.now(UTC))
         closing = asyncio.create_task(close(operator, customer.org_id))
         await somebody_waits(database)
-        books = Spending(await driver_connection(session), customer.org_id)
-        (spend,) = good(await customer.owner.get("/credits/usage"))["data"]
-        await books.refund(key=new_key(), spend_id=uuid_of(spend["id"]), at=datetime.now(UTC))
+        assert not closing.done()
     left = refused(await closing, 409, "organization.not_empty")["left"]
     assert left == [{"kind": "wallet", "currency": "CREDIT", "amount": "1.00"}]
