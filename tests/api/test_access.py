@@ -478,8 +478,6 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
     """Return a body that is good as far as the object matters."""
     if path.endswith("/tier"):
         return {"tier": "premium"}
-    if path.endswith("/suspend"):
-        return {"reason": "x"}
     if method == "PUT" and path.endswith("/contacts"):
         return {"contacts": []}
     if method == "PUT" and path.endswith("/billing-terms"):
@@ -492,7 +490,7 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         return {"category": "research"}
     if path.startswith("/reputation/feedback/"):
         return {"ratings": {"quality": 5}}
-    if path.startswith("/reputation/events/"):
+    if path.startswith("/reputation/events/") or path.endswith("/suspend"):
         return {"reason": "x"}
     if method == "PATCH":
         return {}
