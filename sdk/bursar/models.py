@@ -77,6 +77,7 @@ OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 OrganizationStatus: TypeAlias = Literal["active", "suspended", "closed"] | str
 Pause: TypeAlias = Literal["refund", "chargeback", "unanswered"] | str
 PausedFor: TypeAlias = Literal["refund", "chargeback"] | str
+PaymentAction: TypeAlias = Literal["confirm", "capture", "cancel", "refund", "give_up_refund"] | str
 PaymentStatus: TypeAlias = (
     Literal[
         "created",
@@ -2005,6 +2006,27 @@ class MailSuppressionView(Model):
     lifted_by: str | None
 
 
+class MarksView(Model):
+    """The mark of each topic: it grows when something of the topic has changed. 0 is also what one may not follow."""
+
+    agents: int
+    alerts: int
+    balance: int
+    contracts: int
+    credits: int
+    disputes: int
+    escrows: int
+    invoices: int
+    limits: int
+    organization: int
+    payments: int
+    payouts: int
+    projects: int
+    purchases: int
+    subscriptions: int
+    webhook_endpoints: int
+
+
 class MeterLine(Model):
     """What a meter counted in one group."""
 
@@ -2234,6 +2256,32 @@ class PayableView(Model):
     frozen: str
 
 
+class PaymentActionList(Model):
+    """Every command of a payment."""
+
+    actions: list[PaymentActionView]
+
+
+class PaymentActionView(Model):
+    """One command: its effect where the caller may give it now, or the reason why not."""
+
+    action: PaymentAction
+    allowed: bool
+    reason: ReasonView | None
+    effect: PaymentEffectView | None
+
+
+class PaymentEffectView(Model):
+    """What a command would do. Amounts are decimal strings of `currency`."""
+
+    captured: Amount
+    released: Amount
+    to_payer: str
+    taken: MoneyView
+    currency: str
+    status: PaymentStatus | None
+
+
 class PaymentEventView(Model):
     """One step: who did what when, the state after it, and the ledger transfer that it caused."""
 
@@ -2317,6 +2365,7 @@ class PaymentView(Model):
     quote: CoinQuoteView | None
     decline: DeclineView | None
     refunds: list[RefundView]
+    story: str
     workflow_id: str
     version: int
     expires_at: datetime
@@ -2973,6 +3022,7 @@ class SlotPurchaseView(Model):
     quote: CoinQuoteView | None
     decline: DeclineView | None
     refunds: list[RefundView]
+    story: str
     workflow_id: str
     version: int
     expires_at: datetime

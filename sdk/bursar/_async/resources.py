@@ -1287,6 +1287,19 @@ class AsyncPayments:
             body={"at_provider": at_provider, "provider_ref": provider_ref, "reason": reason},
         )
 
+    async def actions(self, payment_id: str, *, amount: AmountLike | Omitted = OMITTED) -> models.PaymentActionList:
+        """List every command: whether you may give it now, why not, and what it would do.
+
+        What the provider will answer is not known before, and what is left of the goods is not looked at.
+        """
+        return await self._caller.ask(
+            models.PaymentActionList,
+            "payments.actions",
+            "GET",
+            f"/api/v1/payments/{segment(payment_id)}/actions",
+            query={"amount": amount},
+        )
+
 
 class AsyncChargebacks:
     """Operations on chargebacks."""
@@ -4920,6 +4933,22 @@ class AsyncEvents:
         return await self._caller.ask(models.CatalogueView, "events.list_types", "GET", "/api/v1/events/catalogue")
 
 
+class AsyncChanges:
+    """Operations on changes."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get(self, *, organization_id: str | Omitted = OMITTED) -> models.MarksView:
+        """Show the mark of each topic: a number that only grows, and grows when something of the topic has changed.
+
+        Keep the marks beside what you show, and ask again for that whose mark is another one. Marks of one topic are compared and mean nothing else. What an operator sees are marks of all organizations; they may grow without need.
+        """
+        return await self._caller.ask(
+            models.MarksView, "changes.get", "GET", "/api/v1/changes", query={"organization_id": organization_id}
+        )
+
+
 class AsyncApprovals:
     """Operations on approvals."""
 
@@ -5565,6 +5594,7 @@ class AsyncResources(AsyncCaller):
         self.notifications = AsyncNotifications(self)
         self.mail_suppressions = AsyncMailSuppressions(self)
         self.events = AsyncEvents(self)
+        self.changes = AsyncChanges(self)
         self.approvals = AsyncApprovals(self)
         self.pricing_rules = AsyncPricingRules(self)
         self.reconciliation = AsyncReconciliation(self)
