@@ -28,6 +28,7 @@ PRINTED = {
         "upgrade professional active",
         "top-up succeeded 10.00 USD",
         "credits 200",
+        "moved -40.00 use",
         "moved -7.00 use",
         "used marketplace.purchase 1 40.00 credits",
         "used api_call 7 7.00 credits",
