@@ -1,7 +1,7 @@
 # Every verb does its own set-up: `make run` on a fresh machine needs Python 3.11 or later, make and git.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo verify reconcile backup restore resume test test-clients test-sdk check fmt types bench faults year migrate openapi lock clean
+.PHONY: help run demo verify reconcile backup restore resume test test-clients test-sdk check fmt types bench faults year screens migrate openapi lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -82,6 +82,9 @@ faults: $(READY) ## kill -9 every part under load, again and again, and count ev
 
 year: $(READY) ## play a year of a small marketplace in minutes, print its books and prove them (ARGS="--seed 7")
 	@exec $(BIN)/python -m dev.year $(ARGS)
+
+screens: $(READY) $(BROWSER_READY) ## photograph every page of the console, in both themes and two widths (ARGS="--only escrows")
+	@exec $(BIN)/python -m tests.console.screens $(ARGS)
 
 migrate: $(READY) ## bring the database of BURSAR_MIGRATION_DATABASE_URL to the newest revision
 	$(BIN)/python -m alembic upgrade head

@@ -17,6 +17,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from dev.stack.postgres import Postgres
 from runtime.database import Database
+from tests.console.browser import NO_CHROMIUM
 from tests.support.bonus import NO_BONUS
 from tests.support.seeds import seeds_told
 from tests.support.servers import TEMPLATE_DATABASE, TestServers, ask
@@ -41,6 +42,7 @@ NUMBERS = itertools.count(1)
 #: Tests of these folders stay on one worker: they share a running stack and its balances, or start and kill so many
 #: processes that one lot at a time is enough. Every other file is a group of its own.
 TOGETHER = {
+    "tests/console/browser/": "stack",
     "tests/e2e/": "stack",
     "tests/faults/": "launchers",
     "tests/stack/": "launchers",
@@ -124,6 +126,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header() -> str:
     return f"seeds: {seeds_told()}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    left_out = [report for report in terminalreporter.stats.get("skipped", ()) if NO_CHROMIUM in str(report.longrepr)]
+    if left_out:
+        terminalreporter.write_line(f"{len(left_out)} tests of the console in a browser did not run. {NO_CHROMIUM}")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -91,7 +91,7 @@ def files() -> dict[str, tuple[str, bytes]]:
     template, page = environment().get_template("gallery.html"), gallery()
     pages = {
         f"/{theme}": ("text/html; charset=utf-8", template.render(page=page, theme=theme).encode())
-        for theme in ("light", "dark")
+        for theme in ("light", "dark", "system")
     }
     return {
         **pages,

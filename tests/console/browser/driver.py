@@ -1,0 +1,182 @@
+"""Drives Debian's Chromium, and says all that a page does wrong: to readers, to the console, to other hosts."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, async_playwright
+
+from dev.stack.running import Running
+from tests.console.browser import NO_CHROMIUM
+
+#: Chromium's names on Debian and elsewhere; `BURSAR_CHROMIUM` names another one.
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+WIDTHS = (1280, 320)
+THEMES = ("light", "dark")
+HEIGHT = 900
+#: Without a sandbox of its own, which the containers of tests do not allow; QUIC and updates would call other hosts.
+FLAGS = ["--no-sandbox", "--disable-quic", "--disable-component-update", "--disable-background-networking"]
+AXE = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "resultTypes": ["violations"],
+    "rules": {"target-size": {"enabled": True}},
+}
+#: Which persona of the seeded stack a role of the table is.
+PERSONAS = {"owner": "client", "finance": "finance", "auditor": "auditor", "agent": "agent", "author": "studio"}
+_SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+_WIDE = """() => [...document.querySelectorAll("body *")]
+  .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.parentElement.closest(".scroll, .tabs, .side"))
+  .slice(0, 5).map((e) => e.tagName.toLowerCase() + (e.className ? "." + e.className : ""))"""
+#: What the layout moved by itself since the page began.
+_SHIFTED = """() => new Promise((done) => {
+  let sum = 0;
+  new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput) sum += e.value; })
+    .observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(sum), 50);
+})"""
+
+
+def chromium() -> Path | None:
+    """Return where Chromium is; None where there is none."""
+    named = os.environ.get("BURSAR_CHROMIUM")
+    found = named or next((path for name in PROGRAMS if (path := shutil.which(name))), None)
+    return Path(found) if found else None
+
+
+@asynccontextmanager
+async def launched() -> AsyncIterator[Browser]:
+    """Run one Chromium without a window."""
+    program = chromium()
+    if program is None:
+        raise RuntimeError(NO_CHROMIUM)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@dataclass
+class Heard:
+    """What a window said while its pages ran: errors of scripts and of the policy, requests that failed or left."""
+
+    home: str
+    complaints: list[str] = field(default_factory=list)
+    #: Answers that a test expects, such as that of a wrong key.
+    expected: set[int] = field(default_factory=set)
+
+    def listen(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
+        page.on("request", self._request)
+        page.on("requestfailed", self._failed)
+        page.on("response", self._response)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # What failed to load is heard of as a response, with its address.
+        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+            self.complaints.append(f"console: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme in {"http", "https"} and address.netloc != self.home:
+            self.complaints.append(f"another host was asked: {request.url}")
+
+    def _failed(self, request: Request) -> None:
+        # A stream ends with its page.
+        if request.resource_type != "eventsource" and "ERR_ABORTED" not in (request.failure or ""):
+            self.complaints.append(f"failed: {request.url} {request.failure}")
+
+    def _response(self, response: Response) -> None:
+        if response.status >= 400 and response.status not in self.expected:
+            self.complaints.append(f"{response.status}: {response.url}")
+
+
+@dataclass
+class Window:
+    """A page of the console in a window of its own, signed in or not."""
+
+    page: Page
+    context: BrowserContext
+    heard: Heard
+    console_url: str
+
+    async def go(self, path: str) -> Response | None:
+        """Open a page of the console, which must not lead elsewhere; `path` begins with `/console`."""
+        answer = await self.page.goto(self.console_url.removesuffix("/console") + path)
+        assert urlsplit(self.page.url).path == urlsplit(path).path, f"{path} led to {self.page.url}"
+        return answer
+
+    async def sign_in(self, key: str) -> None:
+        """Sign in with a key, as people do."""
+        await self.go("/console/sign-in")
+        await self.page.get_by_label("API key").fill(key)
+        await self.page.get_by_role("button", name="Sign in", exact=True).click()
+        await self.page.wait_for_load_state()
+
+    async def findings(self, *, axe: bool = True) -> list[str]:
+        """Look at the page in both themes and at both widths; return all that is wrong, which should be nothing."""
+        found = [*self.heard.complaints]
+        if await self.page.evaluate(_SHIFTED) > 0:
+            found.append("the layout shifted")
+        if axe:
+            await self.page.evaluate(AXE_SCRIPT)
+        for width in WIDTHS:
+            await self.page.set_viewport_size({"width": width, "height": HEIGHT})
+            if await self.page.evaluate(_SIDEWAYS) > 0:
+                found.append(f"{width}: scrolls sideways, {await self.page.evaluate(_WIDE)}")
+            for theme in THEMES if axe else ():
+                await self.page.emulate_media(color_scheme=theme)
+                found += [f"{width} {theme}: {line}" for line in await self._axe()]
+        return found
+
+    async def _axe(self) -> list[str]:
+        results: dict[str, Any] = await self.page.evaluate("(options) => axe.run(document, options)", AXE)
+        return [
+            f"{violation['id']} at {node['target'][0]}: {node['html'][:200]} {node['failureSummary'][:300]}"
+            for violation in results["violations"]
+            for node in violation["nodes"][:3]
+        ]
+
+
+@asynccontextmanager
+async def window(
+    browser: Browser, console_url: str, *, scripts: bool = True, theme: str = "light", width: int = WIDTHS[0]
+) -> AsyncIterator[Window]:
+    """Open a window that shares nothing with others. It can be used until the block ends.
+
+    Args:
+        browser: a Chromium.
+        console_url: of the console, as `dev.json` has it.
+        scripts: False for a reader who has switched them off.
+        theme: `light` or `dark`, as the system is.
+        width: of the window, in pixels.
+    """
+    context = await browser.new_context(
+        java_script_enabled=scripts,
+        color_scheme="dark" if theme == "dark" else "light",
+        viewport={"width": width, "height": HEIGHT},
+        locale="en-GB",
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(15_000)
+    page = await context.new_page()
+    heard = Heard(urlsplit(console_url).netloc)
+    heard.listen(page)
+    yield Window(page, context, heard, console_url)
+    await context.close()
+
+
+def console_url(running: Running) -> str:
+    """Return where the console of a stack is."""
+    return f"{running.api_url.rstrip('/')}/console"
+
+
+def role_of(roles: tuple[str, ...]) -> str:
+    """Return the persona as whom a page is looked at: the first of its roles that the stack has seeded."""
+    return next(PERSONAS.get(role, role) for role in roles if role not in {"admin", "member", "accountant"})

@@ -1,0 +1,42 @@
+"""Makes what addresses of the table name in braces: a new name is a function and a line in `MAKERS`."""
+
+from collections.abc import Awaitable, Callable
+
+from tests.e2e.conftest import World
+
+
+async def escrow(world: World) -> str:
+    """Return an escrow that was delivered, so that most of what a page can show is there."""
+    made: str = (await world.escrow("delivered"))["id"]
+    return made
+
+
+async def disputed(world: World) -> str:
+    made: str = (await world.escrow("disputed"))["id"]
+    return made
+
+
+async def contract(world: World) -> str:
+    made: str = (await world.award())["id"]
+    return made
+
+
+async def agent(world: World) -> str:
+    return world.running.ids["agent"]
+
+
+MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
+    "escrow": escrow,
+    "disputed": disputed,
+    "contract": contract,
+    "agent": agent,
+}
+
+
+async def filled(path: str, world: World, made: dict[str, str]) -> str:
+    """Fill the names in an address of the table, making what is not in `made` yet."""
+    made.setdefault("org", world.running.ids["client_org"])
+    for name, maker in MAKERS.items():
+        if f"{{{name}}}" in path and name not in made:
+            made[name] = await maker(world)
+    return path.format(**made)
