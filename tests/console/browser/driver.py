@@ -117,7 +117,7 @@ class Window:
         await self.go("/console/sign-in")
         await self.page.get_by_label("API key").fill(key)
         await self.page.get_by_role("button", name="Sign in", exact=True).click()
-        await self.page.wait_for_load_state()
+        await self.page.wait_for_url(lambda address: "/sign-in" not in address)
 
     async def findings(self, *, axe: bool = True) -> list[str]:
         """Look at the page in both themes and at both widths; return all that is wrong, which should be nothing."""
