@@ -1,5 +1,6 @@
 """Contracts: awarded by the client or an operator for it, accepted by the payee, seen by both and the signatories."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -14,7 +15,8 @@ from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
-from api.metadata import METADATA_FILTER, PreconditionDep, Target, seen, tagged, update
+from api.metadata import METADATA_FILTER, PreconditionDep, Target, tagged, update
+from api.parties import beside_all
 from api.tenancy import acting_organization, visible_organization
 from api.v1.contracts.bounds import outside_listing, require_within_floors
 from api.v1.contracts.schemas import ContractCreate, ContractUpdate, ContractView, asked_columns, contract_of, quoted
@@ -95,7 +97,7 @@ async def create_contract(
                 contract.accept_by = datetime.now(UTC) + deps.settings.accept_within
             made = await metadata.begin(session, contract, asked_columns(body), body.own())
             row, is_new = (made, False) if made else await contracts.add(session, contract, asked_columns(body))
-            view = ContractView.of(row, await metadata.get(session, row.id, client_org_id))
+            view = await _shown(session, actor, row)
             if is_new:
                 await organizations.refuse_stopped(session, client_org_id, agent.org_id)
                 await agents.refuse_retired(session, agent.id)
@@ -107,6 +109,14 @@ async def create_contract(
             return view
 
     return await command.run(create, status_code=201)
+
+
+async def _shown(
+    session: AsyncSession, actor: Actor, row: Contract, written: ObjectMetadata | None = None
+) -> ContractView:
+    """Show a contract to an actor, with what was just written on it where that is named."""
+    beside = (await beside_all(session, actor, [row.id], "ctr"))[row.id]
+    return ContractView.of(row, beside if written is None else replace(beside, own=written))
 
 
 async def _quote(
@@ -175,8 +185,8 @@ async def list_contracts(
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
             found = await contracts.page(session, wanted, after=after, limit=limit)
-            own = await seen(session, actor, {row.id: wanted.org_id or row.org_id for row in found.rows})
-        return items_of(found, lambda row: ContractView.of(row, own.get(row.id)))
+            beside = await beside_all(session, actor, [row.id for row in found.rows], "ctr", wanted.org_id)
+        return items_of(found, lambda row: ContractView.of(row, beside[row.id]))
 
     return await asked.answer(read)
 
@@ -186,9 +196,9 @@ async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep, respons
     """Read one contract. The `ETag` is of what you have written on it."""
     async with deps.session_for(actor) as session:
         row = await contracts.get(session, contract_id)
-        own = (await seen(session, actor, {row.id: row.org_id})).get(row.id)
-        tagged(response, own)
-        return ContractView.of(row, own)
+        beside = (await beside_all(session, actor, [row.id], "ctr"))[row.id]
+    tagged(response, beside.own)
+    return ContractView.of(row, beside)
 
 
 @router.patch(
@@ -211,7 +221,7 @@ async def update_contract(
 
     async def show(own: ObjectMetadata | None) -> ContractView:
         async with deps.session_for(actor) as session:
-            return ContractView.of(await contracts.get(session, contract_id), own)
+            return await _shown(session, actor, await contracts.get(session, contract_id), own)
 
     target = Target(
         noun="contract",
@@ -245,6 +255,6 @@ async def accept_contract(
                 await organizations.refuse_stopped(session, row.org_id, row.payee_org_id)
                 await contracts.accept(session, row, by=actor.qualified(), at=now)
                 await audit.record(session, actor, "contract.accept", row.id, {"outside_listing": row.outside_listing})
-            return ContractView.of(row, (await seen(session, actor, {row.id: row.org_id})).get(row.id))
+            return await _shown(session, actor, row)
 
     return await command.run(accept)

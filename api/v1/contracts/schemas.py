@@ -22,7 +22,8 @@ from api.fields import (
     example,
     period_text,
 )
-from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
+from api.metadata import MetadataUpdate, WithMetadata
+from api.parties import NamedView, named
 from domain.access import Actor
 from domain.contract import ContractStatus, status_of
 from domain.errors import Invalid
@@ -30,8 +31,8 @@ from domain.ids import SUFFIX
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from domain.reputation.levels import commission_rule
 from models.contract import Contract
-from models.metadata import ObjectMetadata
 from models.pricing import PricingQuote
+from repositories.party import Beside
 from runtime.settings import Settings
 from services.pricing import mismatch
 
@@ -115,14 +116,13 @@ class ContractUpdate(MetadataUpdate):
     model_config = example(external_id="order-6735", metadata={"cost_centre": "reports"})
 
 
-class ContractView(MetadataView):
+class ContractView(NamedView):
     """A contract, with every term that applies to its escrow."""
 
     id: str
     organization_id: str
     payee_org_id: str
     agent_id: str
-    title: str
     price: str
     currency: str
     validation_threshold: str | None
@@ -151,15 +151,14 @@ class ContractView(MetadataView):
     created_at: datetime
 
     @classmethod
-    def of(cls, row: Contract, own: ObjectMetadata | None) -> "ContractView":
-        """Show a row, and what the caller has written on it."""
+    def of(cls, row: Contract, found: Beside) -> "ContractView":
+        """Show a row, with the names of its parties and what the caller has written on it."""
         threshold = row.validation_threshold_e4
         return cls(
             id=row.id,
             organization_id=row.org_id,
             payee_org_id=row.payee_org_id,
             agent_id=row.agent_id,
-            title=row.title,
             price=format_amount(row.price_minor, row.currency),
             currency=row.currency,
             validation_threshold=None if threshold is None else format_ratio(threshold),
@@ -187,7 +186,7 @@ class ContractView(MetadataView):
             accepted_by=row.accepted_by,
             quote_id=row.quote_id,
             created_at=row.created_at,
-            **shown(own),
+            **named(found),
         )
 
 

@@ -1,6 +1,7 @@
 """The escrow endpoints: each looks the escrow up as the caller sees it, checks the role, and sends one command."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -16,8 +17,9 @@ from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
-from api.metadata import METADATA_FILTER, PreconditionDep, Target, own_of, seen, tagged, update
+from api.metadata import METADATA_FILTER, PreconditionDep, Target, tagged, update
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, number_cursor, number_page
+from api.parties import beside_all, beside_one
 from api.tenancy import visible_organization
 from api.v1.escrows import commands
 from api.v1.escrows.schemas import (
@@ -83,6 +85,7 @@ from repositories import escrow as escrows
 from repositories import metadata
 from repositories import organization as organizations
 from repositories.command import lock_command
+from repositories.party import Beside
 from services.level import refuse_exposure
 
 router = APIRouter(tags=["escrows"])
@@ -140,7 +143,12 @@ async def _awarded(deps: Deps, actor: Actor, contract_id: str) -> tuple[Contract
 async def _now(deps: Deps, actor: Actor, escrow_id: str) -> EscrowView:
     """Show an escrow as it is now, with what the actor has written on it."""
     escrow = await commands.seen(deps, actor, escrow_id)
-    return view(escrow, await own_of(deps, actor, escrow_id, escrow.terms.payer_org_id))
+    return view(escrow, await _beside(deps, actor, escrow))
+
+
+async def _beside(deps: Deps, actor: Actor, escrow: Escrow) -> Beside:
+    terms = escrow.terms
+    return await beside_one(deps, actor, terms.escrow_id, terms.contract_id, terms.payer_org_id)
 
 
 async def _write_first(deps: Deps, contract: Contract, body: CreateEscrow, once: Command) -> None:
@@ -292,8 +300,9 @@ async def list_escrows(
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
             found = await escrows.page(session, wanted, after=after, limit=limit)
-            own = await seen(session, actor, {row.id: wanted.org_id or row.org_id for row in found.rows})
-            return items_of(found, lambda row: view(escrows.state_of(row), own.get(row.id)))
+            contract_ids = [row.contract_id for row in found.rows]
+            beside = await beside_all(session, actor, contract_ids, "esc", wanted.org_id)
+        return items_of(found, lambda row: view(escrows.state_of(row), beside[row.contract_id]))
 
     return await asked.answer(read)
 
@@ -303,9 +312,9 @@ async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: R
     """Show an escrow. The `ETag` is of what you have written on it."""
     escrow = await commands.seen(deps, actor, escrow_id)
     permit(actor, Permission.READ)
-    own = await own_of(deps, actor, escrow_id, escrow.terms.payer_org_id)
-    tagged(response, own)
-    return view(escrow, own)
+    beside = await _beside(deps, actor, escrow)
+    tagged(response, beside.own)
+    return view(escrow, beside)
 
 
 @router.patch("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound, Forbidden, ExternalIdTaken))
@@ -317,7 +326,8 @@ async def update_escrow(
     permit(actor, Permission.AWARD)
 
     async def show(own: ObjectMetadata | None) -> EscrowView:
-        return view(await commands.seen(deps, actor, escrow_id), own)
+        now = await commands.seen(deps, actor, escrow_id)
+        return view(now, replace(await _beside(deps, actor, now), own=own))
 
     target = Target(
         noun="escrow",

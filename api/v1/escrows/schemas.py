@@ -7,7 +7,8 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, f
 from pydantic.json_schema import SkipJsonSchema
 
 from api.fields import Amount, ContractId, GivenName, Note, PaymentId, RequestModel, ResponseModel, Share, example
-from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
+from api.metadata import MetadataUpdate, WithMetadata
+from api.parties import NamedView, named
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import Coin, MethodRef, PaymentOptions, PaymentView, ProviderName
 from domain.errors import Invalid
@@ -17,7 +18,7 @@ from domain.escrow.state import EscrowStatus as Status
 from domain.ids import escrow_workflow_id, transfer_id
 from domain.money import format_amount, format_ratio
 from models.escrow import EscrowEventRow
-from models.metadata import ObjectMetadata
+from repositories.party import Beside
 
 #: How an artifact may be fetched. What a browser would run or show in place, such as `javascript:` and `data:`, is not.
 SCHEMES = ("https", "http", "s3", "gs", "az", "ipfs", "ar", "oci", "git+https", "git+ssh")
@@ -259,7 +260,7 @@ class EscrowUpdate(MetadataUpdate):
     model_config = example(external_id="order-6735", metadata={"cost_centre": "reports"})
 
 
-class EscrowView(MetadataView):
+class EscrowView(NamedView):
     """An escrow. In every final state `released + refunded + commission = funded`; amounts are decimal strings."""
 
     id: str
@@ -320,15 +321,15 @@ class TimelineView(ResponseModel):
     )
 
 
-def view(escrow: Escrow, own: ObjectMetadata | None) -> EscrowView:
-    """Show an escrow's state to a client, and what it has written on it."""
+def view(escrow: Escrow, found: Beside) -> EscrowView:
+    """Show an escrow's state to a client, with the names of its parties and what it has written on it."""
     terms = escrow.terms
 
     def money(amount_minor: int) -> str:
         return format_amount(amount_minor, terms.currency)
 
     return EscrowView(
-        **shown(own),
+        **named(found),
         id=terms.escrow_id,
         contract_id=terms.contract_id,
         status=escrow.status,

@@ -1,0 +1,58 @@
+"""What a caller sees beside a contract and its escrow: title, names of the parties, and what it has written."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.deps import Deps
+from api.metadata import MetadataView, shown
+from domain.access import Actor, Permission
+from domain.errors import NotFound
+from repositories import party
+from repositories.contract import MISSING
+from repositories.party import Beside
+
+
+class NamedView(MetadataView):
+    """What has a title and parties, which see each other's names."""
+
+    title: str
+    payer_name: str = Field(description="The name of the organization that pays.")
+    payee_name: str = Field(description="The name of the organization that is paid.")
+    agent_name: str
+
+
+def named(found: Beside) -> dict[str, Any]:
+    """Return the members of a `NamedView`."""
+    names = {name: getattr(found, name) for name in ("title", "payer_name", "payee_name", "agent_name")}
+    return {**names, **shown(found.own)}
+
+
+async def beside_one(deps: Deps, actor: Actor, object_id: str, contract_id: str, payer_org_id: str) -> Beside:
+    """Return what an actor sees beside one object that it sees, in one round trip."""
+    pool, org_id = deps.pool if actor.org_id is not None else deps.platform_pool, actor.org_id
+    owner = payer_org_id if actor.may(Permission.OPERATE) else None
+    found = await pool.read(lambda pool: party.read(pool, object_id, contract_id, org_id=org_id, owner=owner))
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def beside_all(
+    session: AsyncSession, actor: Actor, contract_ids: Iterable[str], prefix: str, owner: str | None = None
+) -> dict[str, Beside]:
+    """Return what an actor sees beside the objects of contracts, by the contracts' ids, in one statement.
+
+    Args:
+        session: of the actor.
+        actor: who reads.
+        contract_ids: contracts that it sees.
+        prefix: of the objects' ids: `ctr`, or `esc` for their escrows.
+        owner: whose ids and metadata operators are shown; None for those of each payer.
+    """
+    shows = not actor.is_platform or actor.may(Permission.OPERATE)
+    return await party.beside(
+        session, contract_ids, prefix=prefix, org_id=actor.org_id, owner=owner, is_shown_own=shows
+    )

@@ -1,0 +1,129 @@
+"""What stands beside a contract and its escrow: the title, the names of the parties, and what one has written on it.
+
+The parties see each other's names, as these are now. All of it is read in one statement for a page, and in one round
+trip for an object.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import asyncpg
+from sqlalchemy import ARRAY, FromClause, Text, and_, column, false, func, literal, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from models.agent import Agent
+from models.contract import Contract
+from models.metadata import ObjectMetadata
+from models.organization import Organization
+
+_NAMES = ("title", "payer_name", "payee_name", "agent_name")
+_READ_AS = f"""
+    SELECT {", ".join(f"n.{name}" for name in _NAMES)}, m.*
+    FROM tenant_party_names($3, ARRAY[$2]) n LEFT JOIN tenant_metadata($3, $1) m ON true
+"""
+_READ = """
+    SELECT c.title, payer.name AS payer_name, payee.name AS payee_name, a.name AS agent_name, m.*
+    FROM contracts c
+    JOIN organizations payer ON payer.id = c.org_id
+    JOIN organizations payee ON payee.id = c.payee_org_id
+    JOIN agents a ON a.id = c.agent_id
+    LEFT JOIN object_metadata m ON m.object_id = $1 AND m.org_id = $3
+    WHERE c.id = $2
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """The title of a contract, the names of its parties, and what the reader has written on the object, if anything."""
+
+    title: str
+    payer_name: str
+    payee_name: str
+    agent_name: str
+    own: ObjectMetadata | None
+
+
+async def read(
+    pool: "asyncpg.Pool[asyncpg.Record]", object_id: str, contract_id: str, *, org_id: str | None, owner: str | None
+) -> Beside | None:
+    """Return what stands beside one object, in one round trip; None where the organization is no party.
+
+    Args:
+        pool: of the tenant's role with an organization, else of the platform's.
+        object_id: a contract or its escrow.
+        contract_id: the contract.
+        org_id: who reads; None for the platform.
+        owner: for the platform: whose ids and metadata are read; None for nobody's.
+    """
+    found = await pool.fetchrow(_READ if org_id is None else _READ_AS, object_id, contract_id, org_id or owner)
+    if found is None:
+        return None
+    columns = dict(found)
+    names = {name: columns.pop(name) for name in _NAMES}
+    pairs = columns.pop("metadata")
+    own = None
+    if columns["object_id"] is not None:
+        # The connections of an engine decode JSON by themselves.
+        own = ObjectMetadata(pairs=json.loads(pairs) if isinstance(pairs, str) else pairs, **columns)
+    return Beside(**names, own=own)
+
+
+async def beside(
+    session: AsyncSession,
+    contract_ids: Iterable[str],
+    *,
+    prefix: str,
+    org_id: str | None,
+    owner: str | None = None,
+    is_shown_own: bool = True,
+) -> dict[str, Beside]:
+    """Return what stands beside the objects of contracts, by the contracts' ids, in one statement.
+
+    Args:
+        session: of the organization, else of the platform.
+        contract_ids: the contracts.
+        prefix: that of the objects' ids: `ctr`, or `esc` for their escrows.
+        org_id: who reads; None for the platform.
+        owner: for the platform: whose ids and metadata are read; None for the payers'.
+        is_shown_own: whether ids and metadata are read at all.
+    """
+    wanted = list(contract_ids)
+    if not wanted:
+        return {}
+    names = _platforms(wanted) if org_id is None else _tenants(org_id, wanted)
+    whose = names.c.org_id if org_id is None and owner is None else literal(org_id or owner)
+    row = ObjectMetadata
+    written = and_(row.object_id == func.concat(prefix, func.substr(names.c.contract_id, 4)), row.org_id == whose)
+    query = select(names, row).outerjoin(row, written if is_shown_own else false())
+    found = (await session.execute(query)).mappings()
+    return {
+        each["contract_id"]: Beside(**{name: each[name] for name in _NAMES}, own=each["ObjectMetadata"])
+        for each in found
+    }
+
+
+def _tenants(org_id: str, contract_ids: list[str]) -> FromClause:
+    function = func.tenant_party_names(org_id, literal(contract_ids, ARRAY(Text)))
+    columns = [column(name, Text) for name in ("contract_id", *_NAMES)]
+    return function.table_valued(*columns)
+
+
+def _platforms(contract_ids: list[str]) -> FromClause:
+    payer, payee = aliased(Organization), aliased(Organization)
+    return (
+        select(
+            Contract.id.label("contract_id"),
+            Contract.org_id,
+            Contract.title,
+            payer.name.label("payer_name"),
+            payee.name.label("payee_name"),
+            Agent.name.label("agent_name"),
+        )
+        .join(payer, payer.id == Contract.org_id)
+        .join(payee, payee.id == Contract.payee_org_id)
+        .join(Agent, Agent.id == Contract.agent_id)
+        .where(Contract.id.in_(contract_ids))
+        .subquery()
+    )
