@@ -864,11 +864,14 @@ class ContractView(Model):
 
     external_id: str | None
     metadata: dict[str, str]
+    title: str
+    payer_name: str
+    payee_name: str
+    agent_name: str
     id: str
     organization_id: str
     payee_org_id: str
     agent_id: str
-    title: str
     price: Amount
     currency: str
     validation_threshold: str | None
@@ -1507,6 +1510,10 @@ class EscrowView(Model):
 
     external_id: str | None
     metadata: dict[str, str]
+    title: str
+    payer_name: str
+    payee_name: str
+    agent_name: str
     id: str
     contract_id: str
     status: EscrowStatus
@@ -1681,6 +1688,10 @@ class FundedView(Model):
 
     external_id: str | None
     metadata: dict[str, str]
+    title: str
+    payer_name: str
+    payee_name: str
+    agent_name: str
     id: str
     contract_id: str
     status: EscrowStatus
