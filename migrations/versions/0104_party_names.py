@@ -1,7 +1,7 @@
 """The parties of a contract see each other's names.
 
 Revision ID: 0104_party_names
-Revises: 0102_scores_after_changes
+Revises: 0107_organization_status
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from migrations.scripts import run
 
 revision: str = "0104_party_names"
-down_revision: str | None = "0102_scores_after_changes"
+down_revision: str | None = "0107_organization_status"
 branch_labels: str | None = None
 depends_on: str | None = None
 
