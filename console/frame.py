@@ -71,7 +71,7 @@ class Frame:
         groups: the side navigation.
         notice: what is said once.
         path: of this page with its query, to come back to.
-        live: whether the page follows changes.
+        changes: the stream of what changes, which the page follows; empty where it follows none.
     """
 
     brand: str
@@ -84,7 +84,7 @@ class Frame:
     header: Header | None = None
     groups: tuple[Group, ...] = field(default=())
     notice: Notice | None = None
-    live: bool = False
+    changes: str = ""
 
 
 def anonymous(brand: str, choices: Choices, path: str, notice: str = "") -> Frame:
@@ -138,7 +138,7 @@ def frame(
     header = Header(
         principal=me.principal,
         role=me.role,
-        home=f"/console/{own}" if own else "/console",
+        home=f"/console/{own}" if own else "/console/",
         made_by=me.made_by,
         organization=organization,
         credits=credits,
@@ -160,7 +160,7 @@ def frame(
         header=header,
         groups=groups,
         notice=notice_of(notice),
-        live=True,
+        changes=f"{base}/changes" if org_id or me.is_platform else "",
     )
 
 

@@ -76,14 +76,16 @@ class Visit:
         self.org_id: str = request.path_params.get("org", "")
         self.api = api
         self._console = console
+        # Pages that are of no organization stand among those of one's own.
+        self._around = self.org_id or (me.organization.id if me.organization else "")
         self._organization: Organization | None = None
         self._balance: Answer | None = None
         self._framed = False
 
     @property
     def base(self) -> str:
-        """Where the pages of this address begin: `/console/org_…` or `/console/platform`."""
-        return f"/console/{self.org_id}" if self.org_id else "/console/platform"
+        """Where the pages around this one begin: `/console/org_…`, or `/console/platform`."""
+        return f"/console/{self._around}" if self._around else "/console/platform"
 
     @property
     def organization(self) -> Organization | None:
@@ -241,13 +243,13 @@ class Visit:
 
     def _of_the_frame(self) -> dict[str, Wanted]:
         """Return what the frame asks for: the balance, and whose pages these are where that is not one's own."""
-        if not self.org_id:
+        if not self._around:
             return {}
         extra: dict[str, Wanted] = {}
         if self.me.may(Permission.READ):
             extra["frame.balance"] = ("/billing/balance", self.scope)
         if self.me.organization is None:
-            extra["frame.organization"] = (f"/organizations/{self.org_id}", {})
+            extra["frame.organization"] = (f"/organizations/{self._around}", {})
         return extra
 
     def _take(self, answers: Mapping[str, Answer]) -> None:
@@ -255,7 +257,7 @@ class Visit:
             return
         self._framed = True
         self._balance = answers.get("frame.balance")
-        if self.org_id:
+        if self._around:
             own = self.me.organization
             self._organization = own or organization_of(answers["frame.organization"].need())
 

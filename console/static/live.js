@@ -5,7 +5,7 @@ const SOON = 150;
 // Scripts make HTML of nothing but this console's own pages.
 const policy = globalThis.trustedTypes?.createPolicy("bursar", { createHTML: (text) => text });
 let source, timer, waiting, running = false;
-let topics = new Set();
+let topics = new Set(), marks = {};
 
 const sections = () => [...document.querySelectorAll("[data-live][id]")];
 const wanted = (section) => topics.has("*") || section.dataset.live.split(" ").some((topic) => topics.has(topic));
@@ -90,6 +90,12 @@ const start = () => {
   source = new EventSource(changes);
   source.addEventListener("changed", (event) => soon(JSON.parse(event.data).topic));
   source.addEventListener("open", () => clearInterval(timer));
+  // What each topic has come to: after a gap, those that have moved on are asked for.
+  source.addEventListener("marks", (event) => {
+    const now = JSON.parse(event.data);
+    for (const topic in now) if (topic in marks && marks[topic] !== now[topic]) soon(topic);
+    marks = now;
+  });
   // Closed for good, as with too many streams: ask now and then. What is merely cut, the browser opens again.
   source.addEventListener("error", () => poll());
 };

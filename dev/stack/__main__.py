@@ -85,6 +85,7 @@ def summary(stack: Stack) -> str:
     sandboxes = " · ".join(f"{part.name} {part.url}" for part in stack.sandboxes.parts.values())
     stand_ins = f"  Sandboxes    {sandboxes}\n" if sandboxes else ""
     return (
+        f"  Console      {stack.console_url}\n"
         f"  API          {stack.api_url}/api/v1  (docs: {stack.api_url}/docs)\n"
         f"  Temporal UI  {stack.temporal_ui_url}\n"
         f"{stand_ins}"

@@ -22,6 +22,7 @@ class Running:
     keys: dict[str, str]
     ids: dict[str, str]
     settings: dict[str, str]
+    console_url: str | None = None
     stripe_api_base: str | None = None
     stripe_control_url: str | None = None
     stripe_api_key: str | None = None
@@ -46,6 +47,7 @@ class Running:
             keys=dev["keys"],
             ids=dev["ids"],
             settings=dev["settings"],
+            console_url=dev.get("console_url"),
             stripe_api_base=dev.get("stripe_api_base"),
             stripe_control_url=dev.get("stripe_control_url"),
             stripe_api_key=dev.get("stripe_api_key"),

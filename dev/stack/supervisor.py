@@ -156,6 +156,11 @@ class Stack:
         return f"http://127.0.0.1:{self.ports.api}"
 
     @property
+    def console_url(self) -> str:
+        """Return where the web console answers."""
+        return f"{self.api_url}/console"
+
+    @property
     def temporal_ui_url(self) -> str:
         """Return where the Temporal UI answers."""
         return f"http://127.0.0.1:{self.ports.temporal_ui}"
@@ -176,10 +181,18 @@ class Stack:
             **({} if os.environ.get("BURSAR_SELLER_NAME") else SELLER),
             **{name: value for name, value in WEBHOOKS.items() if not os.environ.get(name)},
             "BURSAR_PUBLIC_URL": os.environ.get("BURSAR_PUBLIC_URL") or self.api_url,
+            **self._console_seed(),
             **({"BURSAR_MAIL_BOUNCES": "bounce@bursar.example"} if "mail" in self.sandboxes.parts else {}),
             **self._extra_env,
             **self.sandboxes.settings,
         }
+
+    def _console_seed(self) -> dict[str, str]:
+        """Return whose keys the console offers: nobody's where it could be reached from elsewhere or money is real."""
+        is_sandbox = {"stripe", "paypal", "chains"} <= self.sandboxes.parts.keys()
+        if not is_sandbox or os.environ.get("BURSAR_PUBLIC_URL"):
+            return {}
+        return {"BURSAR_CONSOLE_SEED": str(self.data_dir / "seed.json")}
 
     def pid(self, part: str) -> int:
         """Return the process id of a part that runs."""
@@ -275,6 +288,7 @@ class Stack:
             self.dev_file,
             {
                 "api_url": self.api_url,
+                "console_url": self.console_url,
                 "temporal_ui_url": self.temporal_ui_url,
                 "temporal_address": self.temporal.address,
                 "temporal_namespace": NAMESPACE,

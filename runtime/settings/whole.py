@@ -9,6 +9,7 @@ from domain.invoice.rules import InvoiceRules
 from domain.invoice.series import DocumentType, series_of
 from domain.marketplace.use import UseTerms
 from domain.metering.price_map import default_price
+from domain.payment.livemode import Environment, is_local
 from domain.payment.rules import PaymentRules
 from domain.plan import FREE, PREMIUM
 from domain.slack import HOOKS
@@ -79,6 +80,19 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
         """Refuse addresses for mails that come back which anybody could make up."""
         if self.mail_bounces is not None and self.signing_keys is None:
             raise ValueError("BURSAR_MAIL_BOUNCES needs BURSAR_ENCRYPTION_KEYS, which sign the addresses.")
+        return self
+
+    @model_validator(mode="after")
+    def _nobody_else_continues_as_others(self) -> "Settings":
+        """Refuse to sign in whoever opens the page, where that could be anybody or money could be real."""
+        if self.console_seed is None:
+            return self
+        near = is_local(f"//{self.host}") and is_local(self.public_url or "//localhost")
+        if not near or self.environment is not Environment.SANDBOX:
+            raise ValueError(
+                "BURSAR_CONSOLE_SEED lets whoever opens the console act as others: it is for a process that listens on "
+                "127.0.0.1 and whose every provider is a stand-in on this machine. Unset it."
+            )
         return self
 
     @model_validator(mode="after")

@@ -19,6 +19,8 @@ OTHER = "org_01kar6h2d8e4wvq3r5s7t9x1zb"
 TOKEN = "bss_token-of-a-session"
 KEY = "bsk_a-key"
 HERE = "http://127.0.0.1:8000"
+#: A process whose every provider is a stand-in.
+SANDBOX = {"stripe_api_key": "sk_test_1", "stripe_api_base": "http://127.0.0.1:9"}
 #: What a browser says of a form on one of our pages.
 OWN = {"Sec-Fetch-Site": "same-origin"}
 

@@ -11,8 +11,7 @@ from tests.console.fake import ME, ORG, OTHER, FakeApi, browser, problem
 
 ERRORS = (Path(__file__).resolve().parents[2] / "docs/errors.md").read_text("utf-8")
 CODES = dict(re.findall(r"^### `([a-z_.0-9]+)`\n\n\*\*([^*]+)\*\*", ERRORS, re.MULTILINE))
-#: Of this console itself, and of sessions.
-OWN_CODES = {SILENCE, UNREADABLE, "session.by_link", "session.ended", "session.link_gone"}
+OWN_CODES = {SILENCE, UNREADABLE}
 
 
 def test_every_code_has_its_reaction() -> None:

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from console.cookies import own_path
-from tests.console.fake import KEY, ORG, OWN, SESSION, TOKEN, FakeApi, browser, problem
+from runtime.settings import Settings
+from tests.console.fake import KEY, ORG, OWN, SANDBOX, SESSION, TOKEN, FakeApi, browser, problem
 
 FORM = {"key": KEY, "next": ""}
 PREVIEW = {
@@ -151,7 +153,7 @@ def seed(tmp_path: Path) -> Path:
 
 
 async def test_development_offers_whom_the_stack_has_made(seed: Path) -> None:
-    async with browser(FakeApi(), console_seed=seed) as client:
+    async with browser(FakeApi(), console_seed=seed, **SANDBOX) as client:
         page = await client.get("/console/sign-in")
         answer = await client.post("/console/continue", data={"persona": "client", "next": ""}, headers=OWN)
     assert "Continue as Acme, owner" in page.text
@@ -163,7 +165,7 @@ async def test_development_offers_whom_the_stack_has_made(seed: Path) -> None:
 @pytest.mark.parametrize("here", ["http://evil.example:8000", "http://192.168.0.2:8000"])
 async def test_development_offers_nobody_under_another_name(seed: Path, here: str) -> None:
     """A page of a host whose name was bound to 127.0.0.1 could press the button otherwise."""
-    async with browser(FakeApi(), here=here, console_seed=seed) as client:
+    async with browser(FakeApi(), here=here, console_seed=seed, **SANDBOX) as client:
         page = await client.get("/console/sign-in")
         answer = await client.post("/console/continue", data={"persona": "client", "next": ""}, headers=OWN)
     assert "Continue as" not in page.text
@@ -176,3 +178,22 @@ async def test_without_a_seed_nobody_is_offered() -> None:
         answer = await client.post("/console/continue", data={"persona": "client", "next": ""}, headers=OWN)
     assert "Continue as" not in page.text
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"host": "0.0.0.0"},
+        {"host": "192.168.0.2"},
+        {"public_url": "https://pay.example.com"},
+        {"stripe_api_base": "https://api.stripe.com"},
+        {"stripe_api_base": None},
+        {"stripe_api_key": "sk_live_1", "stripe_api_base": "https://api.stripe.com", "plain_payloads": "accept"},
+        {"paypal_client_id": "a", "paypal_client_secret": "b", "paypal_api_base": "https://api-m.sandbox.paypal.com"},
+        {"btc_xpub": "xpub", "esplora_url": "https://blockstream.info/api"},
+        {"stripe_api_key": None},
+    ],
+)
+def test_development_starts_nowhere_else(seed: Path, changed: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="BURSAR_CONSOLE_SEED"):
+        Settings(console_seed=seed, **{**SANDBOX, **changed})

@@ -1,0 +1,116 @@
+"""The console on the running API, with somebody of every role who has signed in as people do."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+
+from api.app import create_app
+from console.app import create_console
+from tests.api.conftest import (  # noqa: F401 - fixtures
+    TENANT_ROLES,
+    Caller,
+    Tenant,
+    anonymous,
+    database,
+    deps,
+    good,
+    http,
+    issue_key,
+    new_key,
+    new_tenant,
+    operator,
+    settings_for,
+    stranger,
+    tenant,
+)
+from tests.conftest import DatabaseUrls
+from tests.console.fake import HERE, OWN
+from tests.console.table import PLATFORM
+
+
+class Counting:
+    """The API as the console asks it; `calls` is how often it has since it was set to 0."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.calls = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.calls += 1
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+async def app(database_urls: DatabaseUrls) -> AsyncIterator[FastAPI]:
+    """The API with the console on it, as `server.py` mounts it, but for the count of its calls."""
+    settings = settings_for(database_urls)
+    application = create_app(settings)
+    counting = Counting(application)
+    application.router.routes.append(Mount("/console", create_console(settings, counting)))
+    application.state.counting = counting
+    async with application.router.lifespan_context(application):
+        yield application
+
+
+@pytest.fixture(scope="session")
+def counting(app: FastAPI) -> Counting:
+    found: Counting = app.state.counting
+    return found
+
+
+@dataclass
+class Visitor:
+    """A browser in which somebody has signed in."""
+
+    role: str
+    browser: httpx2.AsyncClient
+
+    async def get(self, path: str) -> httpx2.Response:
+        return await self.browser.get(path)
+
+    async def post(self, path: str, fields: dict[str, Any]) -> httpx2.Response:
+        return await self.browser.post(path, data=fields, headers=OWN)
+
+    async def form(self, path: str) -> str:
+        """Return the command key of the first form of a page that has one."""
+        page = await self.get(path)
+        found = re.search(r'name="command" value="([^"]+)"', page.text)
+        assert found, page.text
+        return found.group(1)
+
+
+async def signed_in(app: FastAPI, role: str, key: str) -> Visitor:
+    browser = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=HERE)
+    answer = await browser.post("/console/sign-in", data={"key": key, "next": ""}, headers=OWN)
+    assert answer.status_code == 303, answer.text
+    return Visitor(role, browser)
+
+
+@pytest.fixture(scope="session")
+async def visitors(
+    app: FastAPI,
+    tenant: Tenant,  # noqa: F811
+    issue_key: Callable[..., Awaitable[Caller]],  # noqa: F811
+) -> AsyncIterator[dict[str, Visitor]]:
+    """Somebody of every role: of `tenant`, and of the platform."""
+    found = {role: await signed_in(app, role, getattr(tenant, role).token) for role in TENANT_ROLES}
+    for role in PLATFORM:
+        found[role] = await signed_in(app, role, (await issue_key(role)).token)
+    yield found
+    for visitor in found.values():
+        await visitor.browser.aclose()
+
+
+@pytest.fixture(scope="session")
+async def objects(tenant: Tenant, operator: Caller) -> dict[str, str]:  # noqa: F811
+    """What stands for the names in braces of `table.py`: an id of each noun that has a page."""
+    body = {"organization_id": tenant.org_id, "amount": "100.00", "source": "promotion"}
+    good(await operator.post("/credits/grants", body, key=new_key()), 201)
+    return {"org": tenant.org_id}

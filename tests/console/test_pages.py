@@ -1,0 +1,126 @@
+"""Every page for every role, from the running API: well-formed, within its calls, offered where it is accepted."""
+
+import re
+
+import pytest
+
+from tests.console.conftest import Counting, Visitor
+from tests.console.fake import OWN
+from tests.console.strict import LANDMARKS, read
+from tests.console.table import EVERYBODY, PAGES, PLATFORM, Page
+
+pytestmark = pytest.mark.db
+AT_MOST = 8
+
+
+def named(page: Page) -> str:
+    return page.path
+
+
+@pytest.mark.parametrize("role", EVERYBODY)
+@pytest.mark.parametrize("page", PAGES, ids=named)
+async def test_page_is_whole_for_those_who_may_read_it_and_not_there_for_others(
+    page: Page, role: str, visitors: dict[str, Visitor], objects: dict[str, str], counting: Counting
+):
+    counting.calls = 0
+    answer = await visitors[role].get(page.path.format(**objects))
+    assert counting.calls <= AT_MOST
+    found = read(answer.text)
+    assert found.problems == []
+    if role in page.roles:
+        assert answer.status_code == 200, re.sub(r"<[^>]+>", "", answer.text)
+        assert all(found.tags.get(each) for each in LANDMARKS)
+    else:
+        assert answer.status_code in {403, 404}
+
+
+@pytest.mark.parametrize("role", EVERYBODY)
+async def test_navigation_offers_what_the_role_may_read_and_nothing_else(
+    role: str, visitors: dict[str, Visitor], objects: dict[str, str]
+):
+    visitor = visitors[role]
+    answer = await visitor.get("/console/")
+    assert answer.status_code == 303
+    offered = set(read((await visitor.get(answer.headers["location"])).text).navigation)
+    for href in offered:
+        assert (await visitor.get(href)).status_code == 200, href
+    base = "/console/platform" if role in PLATFORM else f"/console/{objects['org']}"
+    plain = {page.path.format(**objects): page for page in PAGES if "?" not in page.path}
+    listed = {path for path, page in plain.items() if path.startswith(base) and role in page.roles}
+    everywhere = set().union(*[await _offered(each, visitors) for each in EVERYBODY])
+    assert listed & everywhere <= offered
+
+
+async def _offered(role: str, visitors: dict[str, Visitor]) -> set[str]:
+    start = (await visitors[role].get("/console/")).headers["location"]
+    return set(read((await visitors[role].get(start)).text).navigation)
+
+
+async def test_every_route_that_shows_something_is_in_the_table(objects: dict[str, str]):
+    from console.nouns import ROUTES
+
+    left_out = {"/", "/sign-in", "/enter/{token}", "/platform/changes", "/{org}/changes"}
+    shown = {route.path for route in ROUTES if "GET" in route.methods and not route.path.endswith((".csv", ".pdf"))}
+    listed = {re.sub(r"\?.*", "", page.path).removeprefix("/console") for page in PAGES}
+    # An object's page is listed under the name of its noun: {escrow} stands where the route says {id}.
+    assert shown - left_out == {re.sub(r"\{(?!org\})\w+\}", "{id}", path) for path in listed}
+
+
+async def test_operator_reads_the_pages_of_an_organization_with_a_band(
+    visitors: dict[str, Visitor], objects: dict[str, str]
+):
+    answer = await visitors["operator"].get(f"/console/{objects['org']}/transactions")
+    assert "as operator" in answer.text
+    assert "You look at" in answer.text
+    assert "You look at" not in (await visitors["owner"].get(f"/console/{objects['org']}/transactions")).text
+
+
+async def test_csv_is_the_same_choice_as_the_list(visitors: dict[str, Visitor], objects: dict[str, str]):
+    path = f"/console/{objects['org']}/transactions"
+    answer = await visitors["owner"].get(f"{path}.csv?q=grant")
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert re.fullmatch(
+        r'attachment; filename="tenant-[0-9]+-transactions-utc\.csv"', answer.headers["content-disposition"]
+    )
+    assert answer.headers.get_list("x-request-id") == [answer.headers["x-request-id"]]
+    rows = (await visitors["owner"].get(f"{path}?q=grant")).text.count('<th scope="row"')
+    assert len(answer.text.splitlines()) == rows + 1 > 1
+
+
+async def test_pages_carry_the_name_of_their_request(visitors: dict[str, Visitor], objects: dict[str, str]):
+    answer = await visitors["owner"].get(f"/console/{objects['org']}")
+    assert answer.headers["x-request-id"].startswith("req_")
+    missing = await visitors["owner"].get("/console/nothing")
+    assert missing.headers["x-request-id"] in missing.text
+
+
+async def test_amounts_are_those_of_the_books(visitors: dict[str, Visitor], objects: dict[str, str]):
+    page = (await visitors["owner"].get(f"/console/{objects['org']}/transactions?q=grant")).text
+    assert "+100.00" in page
+
+
+async def test_signing_out_ends_the_session_everywhere(visitors: dict[str, Visitor], app, tenant):
+    from tests.console.conftest import signed_in
+
+    visitor = await signed_in(app, "owner", tenant.owner.token)
+    token = visitor.browser.cookies["bursar_session"]
+    assert (await visitor.post("/console/sign-out", {})).status_code == 303
+    stolen = await visitors["owner"].browser.get(
+        f"/console/{tenant.org_id}", headers={**OWN, "Cookie": f"bursar_session={token}"}
+    )
+    await visitor.browser.aclose()
+    assert stolen.status_code == 303
+    assert "session.ended" in stolen.headers["location"]
+
+
+async def test_preferences_are_kept_in_the_browser(app, tenant):
+    from tests.console.conftest import signed_in
+
+    visitor = await signed_in(app, "owner", tenant.owner.token)
+    fields = {"theme": "dark", "zone": "Europe/Vienna", "locale": "de_AT"}
+    assert (await visitor.post("/console/preferences", fields)).status_code == 303
+    page = (await visitor.get("/console/preferences")).text
+    await visitor.browser.aclose()
+    assert 'data-theme="dark"' in page
+    assert 'data-shortcuts="off"' in page
+    assert "Times in Europe/Vienna" in page
