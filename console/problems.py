@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from console.gateway import SILENCE, UNREADABLE, Problem
+from console.gateway import SILENCE, UNREADABLE, Answer, Problem, Refused
 
 
 class Reaction(StrEnum):
@@ -89,7 +89,7 @@ REACTIONS = _table(
     other_content="idempotency.conflict",
     sign_in="auth.missing auth.invalid session.ended",
     forbidden="""
-    auth.forbidden session.by_link escrow.not_a_signatory marketplace.own_agent marketplace.related
+    auth.forbidden session.by_link session.needs_key escrow.not_a_signatory marketplace.own_agent marketplace.related
     marketplace.not_in_library
     """,
     not_found="not_found",
@@ -97,7 +97,7 @@ REACTIONS = _table(
     request.content_type request.too_large request.method_not_allowed precondition.missing idempotency.missing
     """,
     elsewhere="""
-    usage.foreign_place webhook.bad_signature escrow.operator_approvals_excluded
+    changes.too_many_streams usage.foreign_place webhook.bad_signature escrow.operator_approvals_excluded
     escrow.signal_not_sealed escrow.start_refused escrow.signal_unaddressed escrow.operator_unnamed
     escrow.signal_for_another payout.operator_unnamed payout.signal_for_another payout.signal_unaddressed
     payout.signal_not_sealed payment.start_refused payment.signal_not_sealed payment.signal_unaddressed
@@ -128,6 +128,17 @@ def reaction_to(problem: Problem) -> Reaction:
     if known is not None:
         return known
     return _BY_STATUS.get(problem.status, Reaction.UNKNOWN if problem.status >= 500 else Reaction.FAULT)
+
+
+def answered(answer: Answer) -> bool:
+    """Tell whether a section has its answer; False where that is not known yet, so that the section says so.
+
+    Raises:
+        Refused: for good, such as by the role: the page is not for whoever asks.
+    """
+    if answer.problem is not None and reaction_to(answer.problem) is not Reaction.UNKNOWN:
+        raise Refused(answer)
+    return answer.ok
 
 
 #: The title and the sentence of pages that are shown in place of the one that was asked for.

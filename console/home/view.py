@@ -6,6 +6,7 @@ from typing import Any
 
 from console.format import Amount, Moment, Prefs, amount, moment
 from console.gateway import Answer
+from console.problems import answered
 from console.transaction.view import Row, row
 from console.widgets import Failed
 from domain.money import CREDIT
@@ -105,4 +106,4 @@ def _holding(asset: Mapping[str, Any], prefs: Prefs) -> Holding:
 
 
 def _failed(title: str, answer: Answer, again: str) -> Failed | None:
-    return None if answer.ok else Failed(title=title, request_id=answer.request_id, again=again)
+    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)

@@ -37,7 +37,7 @@ def test_reaction_fits_the_status(code: str) -> None:
         "404": {Reaction.NOT_FOUND},
         "429": {Reaction.WAIT},
         "500": {Reaction.UNKNOWN},
-        "503": {Reaction.UNKNOWN, Reaction.WAIT, Reaction.LIMIT},
+        "503": {Reaction.UNKNOWN, Reaction.ELSEWHERE},
     }
     if "," in status:
         assert reaction in {Reaction.ELSEWHERE, Reaction.FIELDS, Reaction.CHANGED}
