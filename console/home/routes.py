@@ -15,7 +15,8 @@ async def show(visit: Visit) -> Response:
     )
     organization = visit.organization
     assert organization is not None
-    has = {name: visit.has_page(f"{visit.base}/{name}") for name in ("transactions", "escrows")}
+    pages = ("transactions", "escrows", "escrows/{id}", "invoices/{id}")
+    has = {name: visit.has_page(f"{visit.base}/{name}") for name in pages}
     page = view.page(organization.name, answers, visit.base, visit.choices.prefs, has)
     return await visit.render("home/page.html", page)
 

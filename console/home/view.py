@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Amount, Moment, Prefs, amount, moment
+from console.format import Amount, Moment, Prefs, amount, moment, short_id
 from console.gateway import Answer
 from console.problems import answered
+from console.status import Status, status_of
 from console.transaction.view import Row, row
 from console.widgets import Failed
 from domain.money import CREDIT
@@ -44,6 +45,17 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnderWay:
+    """An escrow that holds money, or an invoice that is due; `href` is empty where it has no page."""
+
+    label: str
+    href: str
+    status: Status
+    amount: Amount
+    until: Moment | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
     """Home. Each section has a `…_failed` that stands in its place where the API did not answer."""
 
@@ -51,6 +63,7 @@ class Home:
     cards: tuple[Card, ...]
     holdings: tuple[Holding, ...]
     expiring: tuple[Expiring, ...]
+    under_way: tuple[UnderWay, ...]
     money_failed: Failed | None
     latest: tuple[Row, ...]
     latest_href: str
@@ -65,7 +78,7 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
         answers: `summary` and `latest`.
         base: where the organization's pages begin.
         prefs: how the reader reads.
-        has: which of the pages `transactions` and `escrows` there are.
+        has: which pages there are: `transactions`, `escrows`, `escrows/{id}`, `invoices/{id}`.
     """
     summary, latest = answers["summary"], answers["latest"]
     assets = {each["currency"]: each for each in summary.body["assets"]} if summary.ok else {}
@@ -77,6 +90,7 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
             Expiring(amount=amount(each["amount"], each["currency"], prefs), at=moment(each["expires_at"], prefs))
             for each in (summary.body["expiring"] if summary.ok else ())[:LATEST]
         ),
+        under_way=_under_way(summary.body, base, prefs, has) if summary.ok else (),
         money_failed=_failed("Balance", summary, base),
         latest=tuple(row(each, prefs, "") for each in latest.body["data"]) if latest.ok else (),
         latest_href=f"{base}/transactions" if has["transactions"] else "",
@@ -96,6 +110,30 @@ def _cards(credits: Mapping[str, Any] | None, base: str, prefs: Prefs, has: Mapp
         Card(label="Held in escrow", amount=written("in_escrow"), href=escrows, note="Until work is settled"),
         Card(label="Owed", amount=written("owed"), href=listed, note="Taken from what comes in next"),
     )
+
+
+def _under_way(summary: Mapping[str, Any], base: str, prefs: Prefs, has: Mapping[str, bool]) -> tuple[UnderWay, ...]:
+    escrows = [
+        UnderWay(
+            label=f"Escrow {short_id(each['id'])}",
+            href=f"{base}/escrows/{each['id']}" if has["escrows/{id}"] else "",
+            status=status_of("escrow", each["status"]),
+            amount=amount(each["amount"], each["currency"], prefs),
+            until=moment(each["until"], prefs) if each["until"] else None,
+        )
+        for each in summary["escrows"][:LATEST]
+    ]
+    invoices = [
+        UnderWay(
+            label=f"Invoice {each['number'] or short_id(each['id'])}",
+            href=f"{base}/invoices/{each['id']}" if has["invoices/{id}"] else "",
+            status=status_of("invoice", "open"),
+            amount=amount(each["due"], each["currency"], prefs),
+            until=moment(each["due_at"], prefs),
+        )
+        for each in summary["invoices_due"][:LATEST]
+    ]
+    return (*invoices, *escrows)
 
 
 def _holding(asset: Mapping[str, Any], prefs: Prefs) -> Holding:

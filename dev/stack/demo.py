@@ -242,6 +242,7 @@ async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES, *, 
             say(f"  - {problem}")
         return 1
     say("\nEvery step went as it should, and the books balance.")
+    say(f"In a browser: {running.console_url}")
     return 0
 
 

@@ -71,7 +71,7 @@ class FakeApi:
         known = {
             "GET /billing/balance": (200, BALANCE),
             "GET /billing/transactions": (200, PAGE),
-            "GET /billing/summary": (200, {"assets": [], "expiring": []}),
+            "GET /billing/summary": (200, {"assets": [], "expiring": [], "escrows": [], "invoices_due": []}),
             "POST /sessions": (201, SESSION),
             "DELETE /sessions/ses_1": (204, None),
         } | self.answers
