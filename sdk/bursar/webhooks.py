@@ -139,7 +139,7 @@ def _ed25519(key: bytes) -> Callable[[bytes, str], bool]:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     except ImportError as error:
-        raise ConfigurationError("Verifying by a public key needs `pip install bursar[signatures]`.") from error
+        raise ConfigurationError("Verifying by a public key needs `cryptography`, the extra `signatures`.") from error
     public = Ed25519PublicKey.from_public_bytes(key)
 
     def check(signed: bytes, signature: str) -> bool:
