@@ -138,6 +138,8 @@ class APIError(BursarError):
     ) -> None:
         """Read a problem document."""
         self.status = status
+        #: The same, by the name that proxies and routers look for in what they pass on.
+        self.status_code = status
         self.problem = dict(problem)
         self.code = str(problem.get("code") or "")
         self.detail = str(problem.get("detail") or problem.get("title") or f"The API answered {status}.")

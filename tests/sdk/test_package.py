@@ -32,6 +32,7 @@ EXTRAS = {
     "_activities.py": {"temporalio"},
     "fastapi.py": {"fastapi", "starlette"},
     "langchain.py": {"langchain"},
+    "litellm.py": {"litellm"},
     "openai_agents.py": {"agents"},
     "temporal.py": {"temporalio"},
     "webhooks.py": {"cryptography"},

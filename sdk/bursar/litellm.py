@@ -1,0 +1,204 @@
+"""Charges for calls of models that go through LiteLLM, in its proxy or in code. Needs the extra `litellm`.
+
+```
+litellm.callbacks = [BursarLogger(client, "llm_call")]
+await litellm.acompletion("gpt-5-mini", messages)
+```
+
+Credits are held before a call, captured before its answer is returned, and released when it fails or a cache answers.
+Where there are not enough, the call is refused with `InsufficientFunds`, in the proxy with 402. A stream is charged as it
+ends. A call whose end LiteLLM does not report, such as a stream that is closed early, is charged as estimated before the
+hold expires.
+
+The call's row in the proxy's spend log names the spend, which has the call's id in its metadata. So a sync of the log
+finds that the call was paid for, and charges nothing. What a caller of the proxy says itself of its spend and its
+organization is overwritten.
+
+LiteLLM asks nobody before a call of `completion` in a thread: it is not charged, and an error is logged.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from litellm.integrations.custom_logger import CustomLogger
+
+from bursar._async.client import AsyncBursar
+from bursar._context import attributed
+from bursar._errors import BursarError, HoldEnded
+from bursar._keys import derived, fresh
+from bursar._metering import Metering, price_of
+
+log = logging.getLogger("bursar")
+
+#: Who pays for a call: told from the arguments of the call as LiteLLM has them; None where nobody does.
+Payer = Callable[[Mapping[str, Any]], AsyncBursar | None]
+
+
+@dataclass(eq=False)
+class _Held:
+    """What is held for one call, and who ends it where nobody says how the call ended."""
+
+    client: AsyncBursar
+    key: str
+    id: str
+    amount: Decimal
+    units: int
+    attribution: dict[str, Any]
+    watch: asyncio.TimerHandle | None = None
+
+    @property
+    def spend(self) -> str:
+        """The id of the reservation as that of a spend, which usage events name."""
+        return "spd_" + self.id.partition("_")[2]
+
+
+class BursarLogger(CustomLogger):
+    """Charges for each call that LiteLLM makes for a coroutine; `litellm.callbacks` takes it."""
+
+    def __init__(self, client: AsyncBursar | Payer, price: str | Metering) -> None:
+        """Say what is charged.
+
+        Args:
+            client: what charges; or a function that returns it for a call, where a proxy has several organizations.
+                It returns the same client each time.
+            price: the action that is charged for each call; or a `Metering`, whose `quantity` is told from the
+                response (`tokens`), and whose `estimate` from the arguments of the call as keywords. Its `expires_in`
+                must be longer than calls last.
+        """
+        super().__init__()
+        self._payer: Payer = client if callable(client) else lambda _: client
+        self._metering = Metering.of(price)
+        self._held: dict[str, _Held] = {}
+        self._organizations: WeakKeyDictionary[AsyncBursar, str] = WeakKeyDictionary()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def async_pre_call_deployment_hook(self, kwargs: dict[str, Any], call_type: Any) -> dict[str, Any] | None:
+        """Hold credits for a call, or refuse it."""
+        client = self._payer(kwargs)
+        if client is None:
+            return None
+        held = await self._reserve(client, kwargs)
+        named = "litellm_metadata" if "litellm_metadata" in kwargs else "metadata"
+        metadata = _mapping(kwargs.get(named))
+        said = {
+            **_mapping(metadata.get("spend_logs_metadata")),
+            **held.attribution,
+            "organization_id": self._organizations[client],
+            "action": self._metering.action,
+            "spend_id": held.spend,
+        }
+        return {**kwargs, named: {**metadata, "spend_logs_metadata": said}}
+
+    async def async_post_call_success_deployment_hook(self, request_data: Any, response: Any, call_type: Any) -> None:
+        """Capture what a call used, before its answer is returned."""
+        await self._settle(_spend_of(request_data), response)
+
+    async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+        """Capture what a stream used, and release what was held for an answer of the cache."""
+        spend = _spend_of(_mapping(kwargs.get("litellm_params")))
+        await (self._release(spend) if kwargs.get("cache_hit") else self._settle(spend, response_obj))
+
+    async def async_log_failure_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+        """Release what was held for a call that failed."""
+        await self._release(_spend_of(_mapping(kwargs.get("litellm_params"))))
+
+    def log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+        """Say that a call was not charged; LiteLLM calls this for `completion` only."""
+        log.error("A call of litellm.completion is not charged. Use litellm.acompletion.")
+
+    async def _reserve(self, client: AsyncBursar, kwargs: Mapping[str, Any]) -> _Held:
+        if client not in self._organizations:
+            self._organizations[client] = (await client.billing.get_balance()).organization_id
+        units, key = self._metering.estimated((), dict(kwargs)), fresh()
+        attribution = attributed({})
+        # The id of the call is the caller's to choose, so it is no key: who repeats it would be charged once.
+        reserved = await client.credits.reserve(
+            action=self._metering.action,
+            quantity=units,
+            metadata={"litellm_call_id": str(kwargs.get("litellm_call_id"))[:500]},
+            expires_in=self._metering.expires_in,
+            idempotency_key=key,
+        )
+        held = _Held(client, key, reserved.id, reserved.amount, units, attribution)
+        seconds = self._metering.expires_in.total_seconds() * 0.8
+        held.watch = asyncio.get_running_loop().call_later(seconds, self._give_up, held.spend)
+        self._held[held.spend] = held
+        return held
+
+    def _give_up(self, spend: str) -> None:
+        """Charge the estimate for a call whose end was not reported."""
+        task = asyncio.get_running_loop().create_task(self._settle(spend, None))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _settle(self, spend: str | None, response: Any) -> None:
+        """Charge what a response stands for; the estimate where there is none."""
+        held = self._forget(spend)
+        if held is None or spend is None:
+            return
+        try:
+            units = held.units if response is None else self._metering.counted(response, held.units)
+            await self._charge(held, units)
+        except BursarError:
+            log.exception("A call could not be charged", extra={"hold_id": held.id})
+            # LiteLLM reports the end of most calls twice.
+            self._held[spend] = held
+
+    async def _charge(self, held: _Held, units: int) -> None:
+        due = price_of(held.amount, held.units, min(units, held.units))
+        beyond = max(0, units - held.units)
+        if due <= 0:
+            await self._give_back(held)
+            return
+        try:
+            await held.client.credits.capture_reservation(
+                held.id, amount=min(due, held.amount), idempotency_key=derived(held.key, "capture")
+            )
+        except HoldEnded:
+            # The call took longer than the hold lasted.
+            beyond = units
+        if beyond:
+            await held.client.credits.use(
+                action=self._metering.action,
+                quantity=beyond,
+                **held.attribution,
+                idempotency_key=derived(held.key, "beyond"),
+            )
+
+    async def _release(self, spend: str | None) -> None:
+        held = self._forget(spend)
+        if held is not None:
+            await self._give_back(held)
+
+    async def _give_back(self, held: _Held) -> None:
+        await held.client.credits.release(reservation_id=held.id, idempotency_key=derived(held.key, "release"))
+
+    def _forget(self, spend: str | None) -> _Held | None:
+        held = self._held.pop(spend, None) if spend is not None else None
+        if held is not None and held.watch is not None:
+            held.watch.cancel()
+        return held
+
+
+def tokens(response: Any) -> int:
+    """Return how many tokens a call used in all, by its own report; for `Metering(quantity=tokens)`."""
+    usage = getattr(response, "usage", None)
+    return int(getattr(usage, "total_tokens", None) or 0)
+
+
+def _spend_of(request: Mapping[str, Any]) -> str | None:
+    """Return which spend a call was given."""
+    for name in ("litellm_metadata", "metadata"):
+        spend = _mapping(_mapping(request.get(name)).get("spend_logs_metadata")).get("spend_id")
+        if isinstance(spend, str):
+            return spend
+    return None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
