@@ -6,15 +6,16 @@ await litellm.acompletion("gpt-5-mini", messages)
 ```
 
 Credits are held before a call, captured before its answer is returned, and released when it fails or a cache answers.
-Where there are not enough, the call is refused with `InsufficientFunds`, in the proxy with 402. A stream is charged as it
-ends. A call whose end LiteLLM does not report, such as a stream that is closed early, is charged as estimated before the
-hold expires.
+Where there are not enough, the call is refused with `InsufficientFunds`, in the proxy with 402. A stream is charged at
+its end. A call whose end LiteLLM does not report, such as a stream that is closed early, is charged as estimated before
+the hold expires.
 
 The call's row in the proxy's spend log names the spend, which has the call's id in its metadata. So a sync of the log
 finds that the call was paid for, and charges nothing. What a caller of the proxy says itself of its spend and its
 organization is overwritten.
 
-LiteLLM asks nobody before a call of `completion` in a thread: it is not charged, and an error is logged.
+LiteLLM reports no second attempt of its own (`num_retries`), so a call that asks for one is refused; the router reports
+all. It asks nobody before a call of `completion` in a thread: that is not charged, and an error is logged.
 """
 
 import asyncio
@@ -25,18 +26,25 @@ from decimal import Decimal
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
 from bursar._async.client import AsyncBursar
 from bursar._context import attributed
-from bursar._errors import BursarError, HoldEnded
+from bursar._errors import BursarError, ConfigurationError, HoldEnded
 from bursar._keys import derived, fresh
 from bursar._metering import Metering, price_of
 
 log = logging.getLogger("bursar")
 
+#: What has LiteLLM make a call again outside of its router.
+_UNREPORTED = ("num_retries", "retry_policy", "context_window_fallback_dict")
 #: Who pays for a call: told from the arguments of the call as LiteLLM has them; None where nobody does.
 Payer = Callable[[Mapping[str, Any]], AsyncBursar | None]
+
+
+class _Unreported(ConfigurationError, ImportError):
+    """A call cannot be charged. As an `ImportError`, because LiteLLM tries again after any other, and asks nobody."""
 
 
 @dataclass(eq=False)
@@ -58,7 +66,7 @@ class _Held:
 
 
 class BursarLogger(CustomLogger):
-    """Charges for each call that LiteLLM makes for a coroutine; `litellm.callbacks` takes it."""
+    """Charges for each call that LiteLLM makes for a coroutine; `litellm.callbacks` takes one of them."""
 
     def __init__(self, client: AsyncBursar | Payer, price: str | Metering) -> None:
         """Say what is charged.
@@ -82,6 +90,7 @@ class BursarLogger(CustomLogger):
         client = self._payer(kwargs)
         if client is None:
             return None
+        _refuse_unreported(kwargs)
         held = await self._reserve(client, kwargs)
         named = "litellm_metadata" if "litellm_metadata" in kwargs else "metadata"
         metadata = _mapping(kwargs.get(named))
@@ -198,6 +207,13 @@ def _spend_of(request: Mapping[str, Any]) -> str | None:
         if isinstance(spend, str):
             return spend
     return None
+
+
+def _refuse_unreported(kwargs: Mapping[str, Any]) -> None:
+    """Refuse a call that LiteLLM would make again itself, without a word: every attempt but the first would be free."""
+    routed = any("model_group" in _mapping(kwargs.get(name)) for name in ("metadata", "litellm_metadata"))
+    if not routed and (litellm.num_retries or any(kwargs.get(name) for name in _UNREPORTED)):
+        raise _Unreported("LiteLLM does not report what it tries again by num_retries. Use litellm.Router.")
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

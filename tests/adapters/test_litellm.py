@@ -2,22 +2,26 @@
 
 import asyncio
 import json
+import sys
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import litellm
 import pytest
+from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 from litellm.proxy.spend_tracking.spend_tracking_utils import get_logging_payload
 
 import bursar
-from bursar import InsufficientFunds, Metering
+from bursar import ConfigurationError, InsufficientFunds, Metering
 from bursar.litellm import BursarLogger, tokens
 from bursar.testing import FakeBursar
 from tests.adapters.conftest import paid
 
 # LiteLLM's own types do this, and more of the kind.
-pytestmark = pytest.mark.filterwarnings("ignore:Item '.*' on TypedDict:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:Items? .* on TypedDict class:UserWarning")
 
 ASKED: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "How deep is the sea?"}]}
 BY_TOKENS = Metering("token", quantity=tokens, estimate=100)
@@ -28,25 +32,27 @@ class Log(BursarLogger):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.ended: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.ended: asyncio.Queue[tuple[dict[str, Any], Any]] = asyncio.Queue()
 
     async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
         await super().async_log_success_event(kwargs, response_obj, start_time, end_time)
-        row = get_logging_payload(kwargs, response_obj, datetime.now(UTC), datetime.now(UTC))
-        self.ended.put_nowait(dict(row))
+        self.ended.put_nowait((kwargs, response_obj))
 
 
 @pytest.fixture
-def log(fake: FakeBursar, monkeypatch: pytest.MonkeyPatch) -> Any:
+async def log(fake: FakeBursar) -> AsyncIterator[Any]:
     def make(price: str | Metering = "llm_call", client: Any = None) -> Log:
         made = Log(client or fake.async_client(), price)
-        monkeypatch.setattr(litellm, "callbacks", [made])
+        litellm.callbacks.append(made)
         return made
 
-    return make
+    yield make
+    # Else the end of a call is reported to whoever listens in the next test.
+    await GLOBAL_LOGGING_WORKER.flush()
+    litellm.logging_callback_manager._reset_all_callbacks()
 
 
-async def ended(log: Log) -> dict[str, Any]:
+async def ended(log: Log) -> tuple[dict[str, Any], Any]:
     return await asyncio.wait_for(log.ended.get(), 30)
 
 
@@ -57,13 +63,18 @@ async def test_call_is_charged_before_its_answer_is_returned(fake: FakeBursar, l
     assert paid(fake) == ["2"]
 
 
-async def test_row_of_the_spend_log_names_the_spend_and_whose_it_is(fake: FakeBursar, log: Any) -> None:
+async def test_row_of_the_spend_log_names_the_spend_and_whose_it_is(
+    fake: FakeBursar, log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # All that the row needs of the whole proxy.
+    monkeypatch.setitem(sys.modules, "litellm.proxy.proxy_server", SimpleNamespace(general_settings={}, master_key="k"))
     made = log()
     forged = {"spend_id": "spd_1", "organization_id": "org_1", "step_id": "s"}
     with bursar.context(run_id="run-1"):
         metadata = {"spend_logs_metadata": forged, "tags": ["a"]}
         await litellm.acompletion(**ASKED, mock_response="Deep.", metadata=metadata, litellm_call_id="call-1")
-    said = json.loads((await ended(made))["metadata"])["spend_logs_metadata"]
+    row = get_logging_payload(*await ended(made), datetime.now(UTC), datetime.now(UTC))
+    said = json.loads(row["metadata"])["spend_logs_metadata"]
     [hold] = [json.loads(each.content) for each in fake.requests if each.url.path.endswith("/reserve")]
     assert hold["metadata"] == {"litellm_call_id": "call-1"}
     [spend] = [each async for each in fake.async_client().credits.list_usage()]
@@ -86,8 +97,8 @@ async def test_call_is_charged_by_its_tokens_streamed_or_not(fake: FakeBursar, l
     stream = await litellm.acompletion(**ASKED, mock_response="Very deep indeed.", stream=True)
     async for _ in stream:
         pass
-    row = await ended(made)
-    assert paid(fake) == sorted(["0.3", str(Decimal(row["total_tokens"]) / 100)])
+    _, answer = await ended(made)
+    assert paid(fake) == sorted(["0.3", str(Decimal(tokens(answer)) / 100)])
 
 
 async def test_more_than_was_estimated_is_charged(fake: FakeBursar, log: Any) -> None:
@@ -126,9 +137,19 @@ async def test_call_that_fails_is_released_and_the_one_in_its_stead_is_charged(f
     assert paid(fake) == ["2"]
 
 
+@pytest.mark.parametrize("again", [{"num_retries": 2}, {"context_window_fallback_dict": {"gpt-4o-mini": "gpt-4o"}}])
+async def test_call_whose_next_attempt_would_be_free_is_refused(fake: FakeBursar, log: Any, again: Any) -> None:
+    log()
+    with pytest.raises(ConfigurationError, match="Router"):
+        await litellm.acompletion(**ASKED, mock_response="Deep.", **again)
+    assert fake.requests == []
+
+
 async def test_answer_of_the_cache_is_free(fake: FakeBursar, log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     made = log()
     monkeypatch.setattr(litellm, "cache", litellm.Cache())
+    # To read its cache, LiteLLM imports its proxy, and that what writes down sound.
+    monkeypatch.setitem(sys.modules, "soundfile", SimpleNamespace())
     for _ in range(2):
         await litellm.acompletion(**ASKED, mock_response="Deep.", caching=True)
         await ended(made)

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import litellm
 import pytest
 from agents import Runner
 
@@ -44,3 +45,13 @@ async def test_agent_of_the_agents_sdk_is_charged(example: Any, fake: FakeBursar
     result = await Runner.run(names["agent"], "How deep is the sea?", run_config=names["paid"])
     assert result.final_output == "Deep."
     assert paid(fake) == ["0.4", "0.4", "0.5"]
+
+
+@pytest.mark.filterwarnings("ignore:Items? .* on TypedDict class:UserWarning")
+def test_call_through_litellm_is_charged(example: Any, fake: FakeBursar, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        example("LiteLLM")
+    finally:
+        litellm.logging_callback_manager._reset_all_callbacks()
+    assert capsys.readouterr().out == "Deep.\n"
+    assert paid(fake) == ["0.3"]

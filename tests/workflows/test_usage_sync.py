@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,26 @@ from temporalio.worker import Worker
 
 from activities import usage as activities
 from activities.usage import Metering, UsageActivities
+from activities.usage_charges import UsageChargeActivities
 from contracts.usage import ConcludeSync, PlanSync, ReadSyncPage, SyncPage, UsageSync
+from contracts.usage_charges import ChargeUsage
 from dev.sandbox.litellm.app import KEY, SpendLogFile, build
+from domain import accounts
+from domain.credits import CreditPrice
+from domain.lots import LotSource, LotTerms
 from domain.usage.litellm import SOURCE
+from ledger.gateway import Ledger
+from ledger.spending import Spending
+from ledger.spends import NewSpend
+from models.meter import MeterRow
 from models.organization import Organization
 from providers.payments.base import ProviderUnavailable
 from providers.usage.litellm import LiteLlm
+from repositories import meter
 from repositories.model_price import PriceBook
+from repositories.spend import shown_id
 from repositories.usage import cursor
-from runtime.database import Database
+from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
 from services.rating import Rates
@@ -124,6 +136,46 @@ async def test_calls_become_rated_events_of_their_organization(proxy: Proxy) -> 
     assert rows[first][7] == 1_640_000_000
     # What the proxy's own cache answered, and what failed, cost nothing anywhere.
     assert [rows[each][7] for each in (cached, failed)] == [None, None]
+
+
+@pytest.mark.db
+async def test_call_that_was_held_for_and_captured_is_synced_and_not_charged_again(proxy: Proxy) -> None:
+    """As the Python client's adapter for LiteLLM leaves it: a reservation, which the row names as a spend."""
+    async with proxy.database.platform() as session:
+        asked = {"event_type": "llm.call", "aggregation": "count", "dimensions": [], "currency": "USD", "name": "calls"}
+        price = {"model": "per_unit", "unit_price": "0.10"}
+        made, _ = await meter.add(
+            session,
+            MeterRow(id=new_id("mtr"), price=price, created_by="test", command_id="calls", **asked),
+        )
+        await meter.mark_charged(session, made.id, NOW - timedelta(days=1))
+        connection = await driver_connection(session)
+        wallet = accounts.org_credits(proxy.org_id)
+        await Ledger(connection).post(
+            key=new_id("grant"),
+            kind="grant",
+            source=accounts.platform("promotions", "CREDIT"),
+            destination=wallet,
+            amount_minor=10_000_000,
+            effective_at=NOW,
+            lots=LotTerms(source=LotSource.PROMOTION),
+        )
+        spending = Spending(connection, proxy.org_id)
+        held = NewSpend(key="call-1", action="llm_call", amount_minor=2_000_000)
+        reserved = await spending.authorize(held, expires_at=datetime.now(UTC) + timedelta(minutes=10))
+        assert reserved.spend_id is not None
+        await spending.settle(key="captured", spend_id=reserved.spend_id, amount_minor=2_000_000)
+    paid = await proxy.call(5, metadata={"spend_logs_metadata": {"spend_id": shown_id(reserved.spend_id)}})
+    unpaid = await proxy.call(4)
+    assert (await proxy.sync()).accepted == 2
+    sweep = UsageChargeActivities(proxy.database, CreditPrice(price=Decimal("0.10"), currency="USD"))
+    due = datetime.now(UTC) + timedelta(minutes=1)
+    assert (await sweep.charge_usage(ChargeUsage(after="", due_before=due, at=due, limit=10))).charged == 1
+    async with proxy.database.platform() as session:
+        balance = await Ledger(await driver_connection(session)).balance(wallet)
+    # Two for the call that was held for, one for the other.
+    assert balance.posted_minor == 7_000_000
+    assert dict(await proxy.events("event_id, spend_id IS NOT NULL")) == {paid: True, unpaid: False}
 
 
 @pytest.mark.db
