@@ -2,7 +2,7 @@
 
 `python -m dev.bench [books] [accounting] [neighbours] [http] [uses] [escrow] [outbox] [webhooks] [payments]
 [metering] [nights] [scores] [prices] [documents] [invoicing] [collecting] [market]
-[lists]`
+[lists] [sdk]`
 
 By default everything is measured. Every ratio compares two things that ran in turn on the same machine in the same run,
 so it holds on a noisy one; the figures beside it do not travel.
@@ -34,6 +34,7 @@ from dev.bench import (
     payments,
     prices,
     scores,
+    sdk,
     spending,
     uses,
     webhooks,
@@ -59,6 +60,7 @@ PARTS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
     "collecting": collecting.run,
     "market": market.run,
     "lists": lists.run,
+    "sdk": sdk.run,
     "scores": scores.run,
     "prices": prices.run,
     "documents": documents.run,

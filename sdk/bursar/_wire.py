@@ -192,13 +192,16 @@ def response_info(answer: Model) -> ResponseInfo:
     return answer._info
 
 
+_EXACT = json.JSONDecoder(parse_float=Decimal)
+
+
 def parse_json(content: bytes) -> Any:
     """Read JSON with exact numbers.
 
     Raises:
         ValueError: it is none.
     """
-    return json.loads(content, parse_float=Decimal)
+    return _EXACT.decode(content.decode())
 
 
 def read_json(response: httpx2.Response) -> Any:

@@ -41,20 +41,18 @@ class AsyncCaller:
         Raises:
             ConfigurationError: the key or the address is missing.
         """
-        secret, url = configured(api_key, base_url)
+        secret, self._url = configured(api_key, base_url)
         self._options = Options(timeout, max_retries)
         if transport is not None and not isinstance(transport, Transport):
             raise ConfigurationError(f"transport must be a {Transport.__module__}.{Transport.__name__}.")
-        self._http = HTTPClient(
-            auth=Bearer(secret), base_url=url, transport=transport, headers={"User-Agent": "bursar-python/0.1"}
-        )
+        self._http = HTTPClient(auth=Bearer(secret), transport=transport, headers={"User-Agent": "bursar-python/0.1"})
         self._connect()
 
     def _connect(self) -> None:
         """Make what stands on this client."""
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._http.base_url})"
+        return f"{type(self).__name__}({self._url})"
 
     def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
         """Return this client with other options; both share their connections."""
@@ -119,7 +117,7 @@ class AsyncCaller:
             try:
                 response = await self._http.request(
                     call.method,
-                    call.path,
+                    self._url + call.path,
                     params=tuple(call.query) or None,
                     headers=headers,
                     content=call.content,
