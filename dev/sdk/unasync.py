@@ -10,6 +10,8 @@ _NAMES = {
     "__aexit__": "__exit__",
     "__aiter__": "__iter__",
     "aclose": "close",
+    "aiter_text": "iter_text",
+    "aread": "read",
     "AsyncIterator": "Iterator",
     "_async": "_sync",
     "asynchronous": "synchronous",

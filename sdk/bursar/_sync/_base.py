@@ -10,7 +10,7 @@ import httpx2
 from pydantic import ValidationError
 
 from bursar._calls import Attempts, Bearer, Call, Options, configured
-from bursar._errors import ConfigurationError, UnexpectedAnswer
+from bursar._errors import ConfigurationError, ConnectionFailed, UnexpectedAnswer
 from bursar._keys import key_for, refuse_in_workflow
 from bursar._sync._runtime import HTTPClient, Transport, sleep
 from bursar._wire import Model, ResponseInfo, encoded, query_of, read_json
@@ -138,6 +138,48 @@ class Caller:
                 pause = answered
             sleep(pause)
 
+    def lines(self, operation: str, path: str, query: dict[str, Any]) -> Iterator[str]:
+        """Read an answer as CSV, line by line as it comes, each with its end.
+
+        It is asked for again until its first line has come. After that, a connection that is cut is an error: what has
+        come is not all.
+
+        Raises:
+            APIError: the API refused.
+            ConnectionFailed: the answer did not come, or not to its end.
+        """
+        refuse_in_workflow()
+        call = Call(operation, "GET", path, query=query_of(query))
+        attempts = Attempts(call, None, self._options)
+        begun = False
+        while True:
+            try:
+                with self._http.stream(
+                    "GET",
+                    self._url + path,
+                    params=tuple(call.query) or None,
+                    headers={"Accept": "text/csv"},
+                    timeout=attempts.timeout,
+                ) as response:
+                    if response.status_code >= 300:
+                        response.read()
+                    pause = attempts.after_answer(response)
+                    if pause is None:
+                        rest = ""
+                        for text in response.iter_text():
+                            *whole, rest = (rest + text).split("\n")
+                            for line in whole:
+                                begun = True
+                                yield f"{line}\n"
+                        if rest:
+                            yield rest
+                        return
+            except httpx2.TransportError as error:
+                if begun:
+                    raise ConnectionFailed(f"{operation}: the answer was cut, and what came is not all.") from error
+                pause = attempts.after_error(error)
+            sleep(pause)
+
     def ask(self, model: type[M], operation: str, method: str, path: str, **options: Any) -> M:
         """Send a call, and read its answer as a model.
 
@@ -218,6 +260,13 @@ class List(Generic[M]):
                 "The answer is no page of this list.", status=response.status_code, body=response.content
             ) from error
         return Page(data, following)
+
+    def csv(self) -> Iterator[str]:
+        """Read the whole list as CSV, line by line as it comes, for a file or for `csv.reader`.
+
+        A field may have line breaks, so a record may be more than one line.
+        """
+        return self._caller.lines(self._operation, self._path, self._query)
 
     def pages(self) -> Iterator[Page[M]]:
         """Read one page after the other."""
