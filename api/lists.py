@@ -177,8 +177,24 @@ class ListOf:
     @property
     def asked(self) -> Any:
         """The dependency that reads and checks the parameters of a request."""
+        return self._dependency(
+            inspect.Parameter("limit", inspect.Parameter.KEYWORD_ONLY, annotation=LimitParam, default=DEFAULT_LIMIT),
+            inspect.Parameter("cursor", inspect.Parameter.KEYWORD_ONLY, annotation=CursorParam, default=None),
+        )
 
-        def read(request: Request, limit: int, cursor: str | None, written: Written = NOTHING, **filters: Any) -> Asked:
+    @property
+    def filtered(self) -> Any:
+        """The dependency that reads and checks the filters alone, for what is counted of the whole list."""
+        return self._dependency()
+
+    def _dependency(self, *paging: inspect.Parameter) -> Any:
+        def read(
+            request: Request,
+            limit: int = DEFAULT_LIMIT,
+            cursor: str | None = None,
+            written: Written = NOTHING,
+            **filters: Any,
+        ) -> Asked:
             given = {name: value for name, value in filters.items() if value not in (None, False)}
             _check(given, self.currency)
             after = None if cursor is None else self._read_cursor(cursor, given, written)
@@ -191,8 +207,7 @@ class ListOf:
                 inspect.Parameter(name, keyword, annotation=kind, default=False if _is_flag(kind) else None)
                 for name, kind in self._filters.items()
             ),
-            inspect.Parameter("limit", keyword, annotation=LimitParam, default=DEFAULT_LIMIT),
-            inspect.Parameter("cursor", keyword, annotation=CursorParam, default=None),
+            *paging,
         ]
         if self._has_metadata:
             parameters.insert(1, inspect.Parameter("written", keyword, annotation=WantedDep))

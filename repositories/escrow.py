@@ -1,27 +1,29 @@
 """Statements about escrows: the read model, its timeline, and the lists that the API serves."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 from pydantic import TypeAdapter
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from contracts.escrow import RecordEscrowEvent
 from domain.errors import other_request
 from domain.escrow.deadlines import next_deadline
-from domain.escrow.state import Escrow
+from domain.escrow.state import Escrow, EscrowStatus
 from domain.events import Event
 from domain.ids import escrow_workflow_id
 from ledger.invariants import Invariant
 from models.escrow import EscrowEventRow, EscrowParty, EscrowRow
 from repositories import alert, escrow_notice, metadata
 from repositories import event as outbox
-from repositories.listing import Found, Listing, Part, Position, Wanted, each
+from repositories.escrow_waiting import Waiting, any_of
+from repositories.listing import Counted, Found, Listing, Part, Position, Wanted, each
 
 _STATE: TypeAdapter[Escrow] = TypeAdapter(Escrow)
 
@@ -195,25 +197,64 @@ async def count_events(session: AsyncSession, escrow_id: str, kind: str, command
 _LIST = Listing(of=EscrowRow, order=[EscrowRow.id], prefix="esc", is_late=True, amount="amount_minor")
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[EscrowRow]:
+async def page(
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    after: Position | None,
+    limit: int,
+    waiting: Sequence[Waiting] | None = None,
+) -> Found[EscrowRow]:
     """Return a page of escrows, newest first.
 
-    `org_id` finds those that it pays, is paid by or signs for; a tenant's session names its own.
+    `org_id` finds those that it pays, is paid by or signs for; a tenant's session names its own. `waiting` finds those
+    that wait for somebody.
     """
+    statuses, besides = _narrowed(wanted, waiting)
+    if waiting is not None and not statuses:
+        return Found([], None)
+    parts, served, keys = _parts(wanted, statuses)
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=served, keys=keys, besides=besides)
+
+
+async def summary(session: AsyncSession, wanted: Wanted, *, waiting: Sequence[Waiting] | None = None) -> list[Counted]:
+    """Count what `page` finds by state and currency, the newest 2,000 of each state at most."""
+    statuses, besides = _narrowed(wanted, waiting)
+    if waiting is None and not statuses:
+        statuses = tuple(status.value for status in EscrowStatus)
+    found = {status: _parts(wanted, (status,)) for status in statuses}
+    parts = {status: of_status for status, (of_status, _, _) in found.items()}
+    served, keys = next(((served, keys) for _, served, keys in found.values()), ([], None))
+    return await _LIST.summary(session, wanted, parts, served=served, keys=keys, besides=besides)
+
+
+def _narrowed(
+    wanted: Wanted, waiting: Sequence[Waiting] | None
+) -> tuple[tuple[str, ...], Callable[[type[EscrowRow]], ColumnElement[bool]] | None]:
+    """Return the states that are wanted, and what is judged of the rows; no state where nothing can wait."""
+    if waiting is None:
+        return wanted.statuses, None
+    asked = [each for each in waiting if not wanted.statuses or each.status.value in wanted.statuses]
+    return tuple(dict.fromkeys(each.status.value for each in asked)), any_of(asked) if asked else None
+
+
+def _parts(
+    wanted: Wanted, statuses: tuple[str, ...]
+) -> tuple[list[Part], list[str], InstrumentedAttribute[str] | None]:
+    """Return how the rows of some states are read, which filters that serves, and where their ids stand."""
     own = metadata.narrowed(EscrowRow.id, "esc", wanted.org_id, wanted.written)
     if "contract_id" in wanted.equal:
         part: Part = (EscrowRow.contract_id == wanted.equal["contract_id"], *own)
         if wanted.org_id is not None:
             of_party = select(EscrowParty.escrow_id).where(EscrowParty.org_id == wanted.org_id)
             part = (*part, EscrowRow.id.in_(of_party))
-        part = (*part, *(() if not wanted.statuses else (EscrowRow.status.in_(wanted.statuses),)))
-        return await _LIST.page(session, wanted, [part], after=after, limit=limit, served=["contract_id"])
+        part = (*part, *(() if not statuses else (EscrowRow.status.in_(statuses),)))
+        return [part], ["contract_id"], None
     if wanted.org_id is None:
-        parts = [(*part, *own) for part in each(EscrowRow.status, wanted.statuses)]
-        return await _LIST.page(session, wanted, parts, after=after, limit=limit)
+        return [(*part, *own) for part in each(EscrowRow.status, statuses)], [], None
     own = metadata.narrowed(EscrowParty.escrow_id, "esc", wanted.org_id, wanted.written)
-    parts = [(EscrowParty.org_id == wanted.org_id, *part, *own) for part in each(EscrowParty.status, wanted.statuses)]
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit, keys=EscrowParty.escrow_id)
+    parts = [(EscrowParty.org_id == wanted.org_id, *part, *own) for part in each(EscrowParty.status, statuses)]
+    return parts, [], EscrowParty.escrow_id
 
 
 async def overdue(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[EscrowRow]:

@@ -10,9 +10,24 @@ empty, and not the last.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, Subquery, literal_column, or_, select, tuple_, union
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    tuple_,
+    union,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
@@ -69,6 +84,17 @@ class Found(Generic[Row]):
     following: Position | None
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many rows there are in a state and a currency, and their amounts together; `is_capped`: or more."""
+
+    status: str
+    currency: str
+    count: int
+    amount_minor: int
+    is_capped: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing(Generic[Row]):
     """How a table is listed.
@@ -101,6 +127,7 @@ class Listing(Generic[Row]):
         limit: int,
         served: Iterable[str] = (),
         keys: InstrumentedAttribute[Any] | None = None,
+        besides: Callable[[type[Row]], ColumnElement[bool]] | None = None,
     ) -> Found[Row]:
         """Return a page of what is wanted.
 
@@ -112,20 +139,64 @@ class Listing(Generic[Row]):
             limit: how many rows at most.
             served: the names in `wanted.equal` that the parts take care of.
             keys: the column that the parts choose ids from, where it is one of another table.
+            besides: a condition that is judged row by row.
         """
         ends = self._ends(wanted, self.order[0] if keys is None else keys)
         parts = [(*part, *ends) for part in parts]
 
-        def chosen(limit: int) -> Select[Row]:
-            if keys is None:
-                return newest(self.of, parts, self.order, after=after, limit=limit)
-            ids = newest_keys(parts, [keys], after=after, limit=limit)
-            return _rows_of(self.of, ids, keys.key, self.order)
-
         def judged(row: type[Row]) -> list[ColumnElement[bool]]:
-            return self._judged(wanted, frozenset(served), row)
+            found = self._judged(wanted, frozenset(served), row)
+            return found if besides is None else [*found, besides(row)]
 
+        chosen = partial(self._chosen, parts, keys, after)
         return await _walk(session, self.of, self.order, chosen, judged, limit)
+
+    def _chosen(
+        self, parts: list[Part], keys: InstrumentedAttribute[Any] | None, after: Sequence[object] | None, limit: int
+    ) -> Select[Row]:
+        if keys is None:
+            return newest(self.of, parts, self.order, after=after, limit=limit)
+        return _rows_of(self.of, newest_keys(parts, [keys], after=after, limit=limit), keys.key, self.order)
+
+    async def summary(
+        self,
+        session: AsyncSession,
+        wanted: Wanted,
+        parts: Mapping[str, Iterable[Part]],
+        *,
+        served: Iterable[str] = (),
+        keys: InstrumentedAttribute[Any] | None = None,
+        besides: Callable[[type[Row]], ColumnElement[bool]] | None = None,
+    ) -> "list[Counted]":
+        """Count what is wanted by state and currency, in one statement that looks at a bounded number of rows.
+
+        Args:
+            session: as for `page`, and so are the others.
+            wanted: by the caller.
+            parts: of each state.
+            served: by the parts.
+            keys: that the parts choose from.
+            besides: what is judged besides.
+        """
+        ends = self._ends(wanted, self.order[0] if keys is None else keys)
+        most, counting = LOOKED[-1], list[Select[Any]]()
+        for status, of_status in parts.items():
+            looked = self._chosen([(*part, *ends) for part in of_status], keys, None, most + 1).subquery()
+            row: Any = aliased(self.of, looked)
+            conditions = self._judged(wanted, frozenset(served), row)
+            fits = and_(true(), *conditions, *(() if besides is None else (besides(row),)))
+            amount = getattr(row, self.amount or "")
+            columns = (func.count().filter(fits), func.coalesce(func.sum(amount).filter(fits), 0), func.count())
+            counting.append(select(literal(status), row.currency, *columns).group_by(row.currency))
+        found = [tuple(each) for each in await session.execute(union_all(*counting))] if counting else []
+        looked_at = dict.fromkeys(parts, 0)
+        for status, _currency, _count, _sum, looked_count in found:
+            looked_at[status] += looked_count
+        return [
+            Counted(status, currency, count, int(amount_minor), looked_at[status] > most)
+            for status, currency, count, amount_minor, _ in sorted(found)
+            if count
+        ]
 
     def _ends(self, wanted: Wanted, column: InstrumentedAttribute[Any]) -> Part:
         """Return between which values of the order's column the rows of a range of time lie."""

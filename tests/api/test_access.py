@@ -334,7 +334,7 @@ OWN_DATA = {
             "/credits/earnings",
             "/billing/auto-topup",
         ),
-        *("/payments", "/billing/payments", "/billing/credits/history", "/disputes"),
+        *("/payments", "/payments/summary", "/billing/payments", "/billing/credits/history", "/disputes"),
         *(
             "/billing/profile",
             "/billing/invoices",

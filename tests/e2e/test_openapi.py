@@ -49,6 +49,8 @@ FOUNDATION = {
     "/payments/escrow/create": {"post"},
     "/escrows": {"post", "get"},
     "/escrows/{escrow_id}": {"get", "patch"},
+    "/escrows/summary": {"get"},
+    "/payments/summary": {"get"},
     "/escrows/{escrow_id}/timeline": {"get"},
     "/escrows/{escrow_id}/actions": {"get"},
     **{

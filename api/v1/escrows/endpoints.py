@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 from temporalio.client import Client
 
@@ -20,6 +21,7 @@ from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, PreconditionDep, Target, tagged, update
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, number_cursor, number_page
 from api.parties import beside_all, beside_one
+from api.summaries import StatusSummary
 from api.tenancy import visible_organization
 from api.v1.escrows import commands
 from api.v1.escrows.schemas import (
@@ -85,6 +87,7 @@ from repositories import escrow as escrows
 from repositories import metadata
 from repositories import organization as organizations
 from repositories.command import lock_command
+from repositories.escrow_waiting import Waiting, waiting_for
 from repositories.party import Beside
 from services.level import refuse_exposure
 
@@ -271,6 +274,16 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
     return await once.run(act, status_code=201)
 
 
+class WaitsFor(StrEnum):
+    """For whom escrows wait."""
+
+    ME = "me"
+
+
+def _waiting(asked: Asked, actor: Actor) -> list[Waiting] | None:
+    return waiting_for(actor) if asked.get("waits_for") else None
+
+
 _LIST = ListOf(
     "escrows",
     EscrowView,
@@ -278,6 +291,10 @@ _LIST = ListOf(
     order=["esc"],
     status=EscrowStatus,
     has_metadata=True,
+    waits_for=Annotated[
+        WaitsFor | None,
+        Query(description="Only what waits for you: to fund, to deliver, to sign, to score or to decide."),
+    ],
 )
 
 
@@ -295,16 +312,32 @@ async def list_escrows(
     contains everything that matches, from the cursor on, as CSV.
     """
     permit(actor, Permission.READ)
-    wanted = asked.wanted(visible_organization(actor, asked.organization_id))
+    wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=["waits_for"])
+    waiting = _waiting(asked, actor)
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            found = await escrows.page(session, wanted, after=after, limit=limit)
+            found = await escrows.page(session, wanted, after=after, limit=limit, waiting=waiting)
             contract_ids = [row.contract_id for row in found.rows]
             beside = await beside_all(session, actor, contract_ids, "esc", wanted.org_id)
         return items_of(found, lambda row: view(escrows.state_of(row), beside[row.contract_id]))
 
     return await asked.answer(read)
+
+
+@router.get(
+    "/escrows/summary",
+    response_model=StatusSummary,
+    responses=errors(NotFound),
+    openapi_extra=METADATA_FILTER,
+    operation_id="escrows.summary",
+)
+async def summarize_escrows(actor: ActorDep, deps: DepsDep, asked: Annotated[Asked, _LIST.filtered]) -> StatusSummary:
+    """Count escrows by state and currency, with the filters of the list; `amount` is that of their contracts."""
+    permit(actor, Permission.READ)
+    wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=["waits_for"])
+    async with deps.session_for(actor) as session:
+        return StatusSummary.of(await escrows.summary(session, wanted, waiting=_waiting(asked, actor)))
 
 
 @router.get("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound))

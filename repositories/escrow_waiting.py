@@ -1,0 +1,73 @@
+"""Which escrows wait for somebody: to fund, to deliver, to sign, to score, to decide. All of them are under way.
+
+The conditions follow the rules of `domain.escrow.commands`: the role's permission, the side, and for signatures and
+scores what is there already.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, and_, case, cast, func, literal, or_
+from sqlalchemy.dialects.postgresql import JSONB
+
+from domain.access import Actor, Permission
+from domain.escrow.state import EscrowStatus
+from models.escrow import EscrowRow
+
+Row = type[EscrowRow]
+Condition = Callable[[Row], ColumnElement[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for somebody in one state: what it is called, and which rows of the state do."""
+
+    kind: str
+    status: EscrowStatus
+    holds: Condition
+
+
+def waiting_for(actor: Actor) -> list[Waiting]:
+    """Return what can wait for an actor by its role, in the order of an escrow's life."""
+    org_id, found = actor.org_id, list[Waiting]()
+    if org_id is None:
+        if actor.may(Permission.VALIDATE):
+            found.append(Waiting("to_score", EscrowStatus.DELIVERED, _unscored))
+        if actor.may(Permission.ARBITRATE):
+            found.append(Waiting("to_decide", EscrowStatus.DISPUTED, lambda row: row.status == "disputed"))
+        return found
+    if actor.may(Permission.FUND):
+        found.append(Waiting("to_fund", EscrowStatus.OPEN, lambda row: row.org_id == org_id))
+    if actor.may(Permission.DELIVER):
+        found.append(Waiting("to_deliver", EscrowStatus.FUNDED, lambda row: _is_paid(row, actor)))
+    if actor.may(Permission.APPROVE):
+        found.append(Waiting("to_sign", EscrowStatus.DELIVERED, lambda row: _unsigned(row, actor)))
+    return found
+
+
+def any_of(waiting: list[Waiting]) -> Condition:
+    """Return the condition that a row waits for any of these."""
+    return lambda row: or_(*(and_(row.status == each.status.value, each.holds(row)) for each in waiting))
+
+
+def _is_paid(row: Row, actor: Actor) -> ColumnElement[bool]:
+    return row.payee_org_id == actor.org_id if actor.agent_id is None else row.agent_id == actor.agent_id
+
+
+def _unscored(row: Row) -> ColumnElement[bool]:
+    threshold, score = row.state["terms"]["validation_threshold_e4"].astext, row.state["validation_score_e4"].astext
+    return and_(threshold.is_not(None), score.is_(None))
+
+
+def _unsigned(row: Row, actor: Actor) -> ColumnElement[bool]:
+    """Names are compared whatever their case, as commands are sent."""
+    name = func.lower(case((row.org_id == actor.org_id, actor.principal), else_=literal(actor.qualified())))
+    signatories, signed = _lower(row.state["terms"]["signatories"]), _lower(row.state["signatures"])
+    one = func.jsonb_build_array(cast(name, Text))
+    signature = func.jsonb_build_array(func.jsonb_build_object("signatory", cast(name, Text)))
+    return and_(signatories.contains(one), ~signed.contains(signature))
+
+
+def _lower(value: Any) -> Any:
+    return cast(func.lower(value.astext), JSONB)
