@@ -4,6 +4,7 @@ What each webhook and each scrape asks is plain asyncpg, one round trip each.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +16,14 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
+from domain.errors import NotFound
 from domain.ids import is_id
 from domain.payment.snapshot import ProviderEvent
 from domain.payment.terms import PaymentTerms
 from domain.privacy.card_numbers import without_card_numbers
 from domain.text import storable
 from models.provider_event import ProviderEventRow
+from repositories.listing import Found, Listing, Part, Wanted, each
 from repositories.together import Writes
 
 _STORE = """
@@ -39,6 +42,9 @@ _FORWARDED = """
 """
 _OLDEST = "SELECT min(received_at) FROM provider_events WHERE handled_at IS NULL"
 
+MISSING = "There is no such webhook."
+#: A number of a row, which PostgreSQL can hold.
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 _TERMS: TypeAdapter[PaymentTerms] = TypeAdapter(PaymentTerms)
 
 
@@ -101,6 +107,38 @@ async def get(session: AsyncSession, provider: str, event_id: str) -> ProviderEv
         .where(ProviderEventRow.provider == provider, ProviderEventRow.event_id == event_id)
     )
     return (await session.scalars(query)).one_or_none()
+
+
+_LIST = Listing(
+    of=ProviderEventRow, order=[ProviderEventRow.id], created="received_at", searched=("event_id", "type", "payment_id")
+)
+
+
+async def page(
+    session: AsyncSession, wanted: Wanted, *, unhandled: bool, after: Sequence[object] | None, limit: int
+) -> Found[ProviderEventRow]:
+    """List events, the last one first; `unhandled` leaves out those that are handled."""
+    row = ProviderEventRow
+    part: Part = (row.handled_at.is_(None),) if unhandled else ()
+    if "payment_id" in wanted.equal:
+        part = (*part, row.payment_id == wanted.equal["payment_id"])
+    parts = [(*part, *of_state) for of_state in each(row.status, wanted.statuses)]
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=["payment_id"])
+
+
+async def by_number(session: AsyncSession, number: str) -> ProviderEventRow:
+    """Return an event by its number, without its payload.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = None
+    if _NUMBER.fullmatch(number):
+        query = select(ProviderEventRow).where(ProviderEventRow.id == int(number))
+        row = (await session.scalars(query.options(defer(ProviderEventRow.payload, raiseload=True)))).one_or_none()
+    if row is None:
+        raise NotFound(MISSING)
+    return row
 
 
 async def mark(

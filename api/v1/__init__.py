@@ -48,6 +48,7 @@ from api.v1.plans.endpoints import router as plans
 from api.v1.pricing.endpoints import router as prices
 from api.v1.pricing.rules import router as pricing_rules
 from api.v1.projects.endpoints import router as projects
+from api.v1.quotes.endpoints import router as quotes
 from api.v1.reconciliation.endpoints import router as reconciliation
 from api.v1.referrals.endpoints import router as referrals
 from api.v1.reputation.clients import router as reputation_clients
@@ -62,10 +63,12 @@ from api.v1.subscriptions.endpoints import router as subscriptions
 from api.v1.summary.endpoints import router as summaries
 from api.v1.tax_rates.endpoints import router as tax_rates
 from api.v1.topups.endpoints import router as topups
+from api.v1.transfers.endpoints import router as transfers
 from api.v1.usage.endpoints import router as usage
 from api.v1.usage.meters import router as meters
 from api.v1.usage.reports import router as usage_reports
 from api.v1.webhook_endpoints.endpoints import router as webhook_endpoints
+from api.v1.webhook_inbox.endpoints import router as webhook_inbox
 from api.v1.webhooks.endpoints import router as webhooks
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -92,6 +95,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     earnings,
     summaries,
     account_statements,
+    transfers,
+    quotes,
     search,
     contracts,
     agents,
@@ -122,6 +127,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     mail_suppressions,
     events,
     changes,
+    webhook_inbox,
     approvals,
     pricing_rules,
     reconciliation,

@@ -14,7 +14,7 @@ from typing import Any
 Schema = Mapping[str, Any]
 
 #: What the providers and mail servers of a platform call, and no client of it.
-CALLED_BY_OTHERS = re.compile(r"^/(api/v1/)?(billing/)?(webhooks/|stripe/webhook)")
+CALLED_BY_OTHERS = re.compile(r"^/(api/v1/)?(billing/)?(webhooks/(?!events)|stripe/webhook)")
 #: An answer without an end, which no method can return.
 STREAM = re.compile(r"/changes/stream$")
 #: Operations without a key that can be sent again, because what they carry has keys of its own or nothing changes.

@@ -191,6 +191,8 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/notifications/defaults"): (Permission.OPERATE, None),
     ("PUT", "/notifications/defaults/some_type"): (Permission.OPERATE, {"roles": {}}),
     ("DELETE", "/notifications/defaults/some_type"): (Permission.OPERATE, None),
+    ("GET", "/webhooks/events"): (Permission.OPERATE, None),
+    ("POST", "/webhooks/events/1/retry"): (Permission.OPERATE, None),
     ("GET", "/webhook-endpoints"): (Permission.READ_WEBHOOKS, None),
     ("POST", "/webhook-endpoints"): (
         Permission.MANAGE_WEBHOOKS,
@@ -216,6 +218,7 @@ STAND_INS = {
     "some_action": "{action}",
     "some_type": "{notification_type}",
     "deploys": "{entitlement}",
+    "1": "{number}",
 }
 
 
@@ -304,6 +307,7 @@ OBJECTS = {
     ("DELETE", "/billing/payment-methods/{method_id}"),
     ("GET", "/billing/invoices/{invoice_id}"),
     ("GET", "/organizations/{organization_id}/summary"),
+    ("GET", "/ledger/transfers/{transfer_id}"),
     *(
         ("POST", f"/billing/invoices/{{invoice_id}}/{path}")
         for path in ("void", "pay", "finalize", "mark-uncollectible", "resume", "credit-notes", "collection", "charge")
@@ -344,6 +348,7 @@ OWN_DATA = {
             "/events",
             "/changes",
             "/changes/stream",
+            "/billing/quote",
             "/departments",
             "/spend-controls",
         ),
@@ -439,6 +444,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     paid.there.pay()
     paid.there.dispute()
     await paid.look()
+    moved = good(await stranger.owner.get("/billing/transactions?limit=1"))
     assert paid.payment is not None
     return {
         "payment_id": paid.terms.payment_id,
@@ -468,6 +474,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "rule_id": rule["id"],
         "endpoint_id": await stored_endpoint(database, stranger.org_id),
         "delivery_id": f"whd_{NOBODY}",
+        "transfer_id": moved["data"][0]["id"],
     }
 
 

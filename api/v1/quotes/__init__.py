@@ -1,0 +1,1 @@
+"""What a purchase costs, before anything is made."""

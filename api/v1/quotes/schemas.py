@@ -1,0 +1,76 @@
+"""What a quote looks like over HTTP."""
+
+from datetime import datetime
+from typing import Self
+
+from pydantic import Field
+
+from api.fields import ResponseModel
+from domain.money import CREDIT, SLOT, format_amount
+from domain.payment.terms import PaymentTerms
+from domain.tax.rates import format_rate
+
+
+class QuotedTaxView(ResponseModel):
+    """The tax in a price."""
+
+    code: str
+    category: str
+    rate: str = Field(description="As a fraction: `0.19` is 19 %.")
+    amount: str
+
+
+class QuotedRateView(ResponseModel):
+    """The rate by which a price in money was turned into coins."""
+
+    price: str = Field(description="What one coin costs.")
+    currency: str
+    source: str
+    quoted_at: datetime
+
+
+class BillingQuoteView(ResponseModel):
+    """What a purchase costs now. `subtotal` + `tax.amount` = `total`, which is what is charged."""
+
+    organization_id: str
+    provider: str
+    credits: str | None = Field(description="How many credits it brings.")
+    slots: int | None = Field(description="How many slots it brings.")
+    package: str | None
+    currency: str
+    subtotal: str
+    tax: QuotedTaxView | None = Field(description="Null where it is not taxed when it is sold.")
+    total: str
+    rate: QuotedRateView | None = Field(description="With coins: the rate. A payment has its own.")
+    quoted_at: datetime
+
+    @classmethod
+    def of(cls, terms: PaymentTerms, package: str | None) -> Self:
+        """Show the terms of a payment that is not made."""
+        goods, taxed, quote = terms.purpose.goods_asset, terms.tax, terms.quote
+        tax_minor = 0 if taxed is None else taxed.amount_minor
+
+        def money(amount_minor: int) -> str:
+            return format_amount(amount_minor, terms.currency)
+
+        return cls(
+            organization_id=terms.org_id,
+            provider=terms.provider,
+            credits=format_amount(terms.purpose.goods_minor, CREDIT) if goods == CREDIT else None,
+            slots=terms.purpose.goods_minor if goods == SLOT else None,
+            package=package,
+            currency=terms.currency,
+            subtotal=money(terms.amount_minor - tax_minor),
+            tax=None
+            if taxed is None
+            else QuotedTaxView(
+                code=taxed.code, category=taxed.category.value, rate=format_rate(taxed.rate_e6), amount=money(tax_minor)
+            ),
+            total=money(terms.amount_minor),
+            rate=None
+            if quote is None
+            else QuotedRateView(
+                price=quote.price, currency=quote.currency, source=quote.source, quoted_at=quote.quoted_at
+            ),
+            quoted_at=terms.created_at,
+        )

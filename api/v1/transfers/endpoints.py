@@ -1,0 +1,33 @@
+"""One transfer of the books, with the entries that the caller may see and what caused it."""
+
+from fastapi import APIRouter
+
+from api.auth import ActorDep, permit
+from api.deps import DepsDep
+from api.errors import errors
+from api.v1.transfers.schemas import TransferView
+from domain.access import Permission
+from domain.errors import NotFound
+from domain.ids import is_id, uuid_of
+from repositories import transfer as transfers
+
+router = APIRouter(tags=["billing"])
+
+_MISSING = "There is no such transfer."
+
+
+@router.get("/ledger/transfers/{transfer_id}", response_model=TransferView, responses=errors(NotFound))
+async def get_transfer(transfer_id: str, deps: DepsDep, actor: ActorDep) -> TransferView:
+    """Show a transfer: its entries on accounts that the caller may see, and what it was for.
+
+    `GET /billing/transactions` and statements name it in `id`. An organization sees the entries of its own accounts.
+    """
+    if not is_id(transfer_id, "tr"):
+        raise NotFound(_MISSING)
+    async with deps.session_for(actor) as session:
+        found = await transfers.find(session, uuid_of(transfer_id))
+        if found is None:
+            raise NotFound(_MISSING)
+        permit(actor, Permission.OPERATE if actor.is_platform else Permission.READ)
+        cause = await transfers.spend_of(session, found) or found.row["reference"]
+    return TransferView.of(found, cause)

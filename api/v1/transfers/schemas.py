@@ -1,0 +1,80 @@
+"""What a transfer looks like over HTTP."""
+
+from datetime import datetime
+from typing import Self
+
+from pydantic import Field
+
+from api.fields import ResponseModel
+from domain.ids import transfer_id
+from domain.money import format_amount
+from repositories.transfer import Transfer
+
+#: What a transfer can be for, by the prefix of the id that it refers to.
+CAUSES = {
+    "esc": "escrow",
+    "pay": "payment",
+    "inv": "invoice",
+    "agt": "agent",
+    "lot": "credit_lot",
+    "po": "payout",
+    "sub": "subscription",
+    "pur": "purchase",
+    "prj": "project",
+    "org": "organization",
+    "rcn": "reconciliation",
+    "spd": "spend",
+    "hold": "reservation",
+}
+
+
+class EntryView(ResponseModel):
+    """One side of a transfer."""
+
+    account: str
+    organization_id: str | None = Field(description="Whose account it is; null for the platform's own.")
+    amount: str = Field(description="Positive into the account, negative out of it.")
+    currency: str
+    balance_after: str
+
+
+class CauseView(ResponseModel):
+    """What a transfer was for."""
+
+    type: str = Field(description="Such as `escrow`, `payment`, `invoice`, `spend` or `reservation`.")
+    id: str
+
+
+class TransferView(ResponseModel):
+    """One movement of the books, and its entries that the caller may see. All of its entries add up to zero."""
+
+    id: str
+    kind: str
+    reference: str | None
+    cause: CauseView | None = Field(description="The object that it was for; null where it is none with an id.")
+    effective_at: datetime
+    recorded_at: datetime
+    entries: list[EntryView] = Field(description="At most 1,000.")
+
+    @classmethod
+    def of(cls, found: Transfer, cause_id: str | None) -> Self:
+        """Show a transfer."""
+        row, kind = found.row, CAUSES.get((cause_id or "").rpartition("_")[0])
+        return cls(
+            id=transfer_id(row["id"]),
+            kind=row["kind"],
+            reference=row["reference"],
+            cause=None if kind is None or cause_id is None else CauseView(type=kind, id=cause_id),
+            effective_at=row["effective_at"],
+            recorded_at=row["recorded_at"],
+            entries=[
+                EntryView(
+                    account=entry["path"],
+                    organization_id=entry["org_id"],
+                    amount=format_amount(entry["amount"], entry["asset"]),
+                    currency=entry["asset"],
+                    balance_after=format_amount(entry["balance_after"], entry["asset"]),
+                )
+                for entry in found.entries
+            ],
+        )

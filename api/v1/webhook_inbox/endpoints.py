@@ -1,0 +1,79 @@
+"""The inbox of webhooks, for operators: what came, what became of it, and its handling started again."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import require
+from api.csv_files import CSV
+from api.deps import DepsDep, TemporalDep
+from api.errors import errors
+from api.fields import Page, SearchText
+from api.idempotency import Command, idempotency
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.v1.webhook_inbox.schemas import InboxEventView, InboxStatus
+from api.v1.webhooks.forwarding import start_run
+from contracts.payment import ProviderEventInput
+from domain.access import Actor, Permission
+from domain.errors import NotFound
+from repositories import audit
+from repositories import provider_event as inbox
+
+router = APIRouter(tags=["webhooks"])
+
+_LIST = ListOf(
+    "webhook-events",
+    InboxEventView,
+    *(*CREATED, "provider", "q"),
+    order=[int],
+    status=InboxStatus,
+    unhandled=Annotated[bool, Query(description="Only those that wait to be handled.")],
+    type=Annotated[SearchText | None, Query(description="Only of this type.")],
+    payment_id=Annotated[SearchText | None, Query(description="Only about this payment.")],
+)
+
+
+@router.get("/webhooks/events", response_model=Page[InboxEventView], responses=CSV)
+async def list_webhook_events(
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.OPERATE)
+) -> Response:
+    """List the webhooks that providers have sent, the last one first.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(None, without=["unhandled"])
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await inbox.page(session, wanted, unhandled=bool(asked.get("unhandled")), after=after, limit=limit)
+            return items_of(found, InboxEventView.of)
+
+    return await asked.answer(read)
+
+
+@router.post("/webhooks/events/{number}/retry", response_model=InboxEventView, responses=errors(NotFound))
+async def retry_webhook_event(
+    number: str,
+    deps: DepsDep,
+    temporal: TemporalDep,
+    actor: Actor = require(Permission.OPERATE),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Start the handling of a webhook again, now; it is started by itself within minutes as well.
+
+    Its object is read at the provider again, so nothing takes effect twice. An event that is handled stays as it is.
+    """
+
+    async def retry() -> InboxEventView:
+        async with deps.session_for(actor) as session:
+            row = await inbox.by_number(session, number)
+        if row.handled_at is None:
+            again = ProviderEventInput(provider=row.provider, event_id=row.event_id)
+            await start_run(temporal, again, summary=f"{row.type}, started again by {actor.principal}")
+            async with deps.session_for(actor) as session:
+                named = {"provider": row.provider, "type": row.type}
+                await audit.record(session, actor, "webhook.retry", row.event_id, named)
+        return InboxEventView.of(row)
+
+    return await command.run(retry)

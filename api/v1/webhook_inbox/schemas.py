@@ -1,0 +1,58 @@
+"""What the inbox looks like over HTTP."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field
+
+from api.fields import ResponseModel
+from models.provider_event import ProviderEventRow
+
+
+class InboxStatus(StrEnum):
+    """Where an event of the inbox stands."""
+
+    RECEIVED = "received"
+    FORWARDED = "forwarded"
+    HANDLED = "handled"
+    IGNORED = "ignored"
+    WAITING = "waiting"
+    UNMATCHED = "unmatched"
+
+
+class InboxEventView(ResponseModel):
+    """A webhook that a provider has sent, without what it says: its object is read at the provider."""
+
+    id: str = Field(description="Its number in the inbox.")
+    provider: str
+    event_id: str = Field(description="The provider's own id of it.")
+    type: str = Field(description="The provider's own word.")
+    status: str = Field(
+        description="`received`; `forwarded` to the run of its payment or subscription; `handled`; `ignored`, because "
+        "nothing depends on its type; `waiting`, because its area does not exist yet; `unmatched`, because nothing of "
+        "ours is concerned."
+    )
+    payment_id: str | None
+    references: list[str] = Field(description="Ids of the provider that it names.")
+    livemode: bool
+    occurred_at: datetime
+    received_at: datetime
+    handled_at: datetime | None = Field(description="When its effect was booked; null until then.")
+
+    @classmethod
+    def of(cls, row: ProviderEventRow) -> Self:
+        """Show a row."""
+        return cls(
+            id=str(row.id),
+            provider=row.provider,
+            event_id=row.event_id,
+            type=row.type,
+            status=row.status,
+            payment_id=row.payment_id,
+            references=row.refs,
+            livemode=row.livemode,
+            occurred_at=row.occurred_at,
+            received_at=row.received_at,
+            handled_at=row.handled_at,
+        )

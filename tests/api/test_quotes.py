@@ -1,0 +1,70 @@
+"""What a purchase costs, before anything is made."""
+
+from typing import Any
+
+import pytest
+
+from domain.money import parse_amount
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.paying import intents, paying_app
+from tests.conftest import DatabaseUrls
+from tests.support.billing import located, rate
+
+pytestmark = pytest.mark.db
+
+
+@pytest.mark.parametrize(
+    ("query", "path", "body"),
+    [
+        ("credits=250", "/billing/topup", {"amount": "250"}),
+        ("package=checkout_small", "/billing/credits/purchase", {"package": "small", "provider": "stripe"}),
+        ("slots=3", "/projects/deployment/purchase-slot", {"slots": 3}),
+        (
+            "credits=100&provider=crypto&asset=USDC",
+            "/billing/topup",
+            {"amount": "100", "provider": "crypto", "asset": "USDC"},
+        ),
+    ],
+)
+async def test_quote_is_what_the_payment_charges(
+    customer: Tenant, database: Database, query: str, path: str, body: dict[str, Any]
+) -> None:
+    quote = good(await customer.owner.get(f"/billing/quote?{query}"))
+    assert await intents(database, customer.org_id) == []
+    await customer.owner.post(path, {"return_url": "https://client.test", **body}, key=new_key())
+    (terms,) = await intents(database, customer.org_id)
+    assert (quote["currency"], quote["total"]) == (terms["currency"], quote["subtotal"])
+    assert parse_amount(quote["total"], quote["currency"]) == terms["amount_minor"]
+    assert quote["tax"] is None
+
+
+async def test_quote_says_the_tax_of_the_sale(
+    database_urls: DatabaseUrls, database: Database, new_tenant: Any, operator: Caller
+) -> None:
+    tenant = await new_tenant("owner")
+    await located(database, tenant.org_id)
+    await rate(database, "de-vat", "DE", 190_000)
+    async with paying_app(database_urls, tax_country="DE", credits_taxed_at="sale") as client:
+        quote = good(await Caller(client, tenant.owner.token).get("/billing/quote?credits=100"))
+        named = f"/billing/quote?credits=100&organization_id={tenant.org_id}"
+        same = good(await Caller(client, operator.token).get(named))
+    assert (quote["credits"], quote["subtotal"], quote["total"]) == ("100.00", "10.00", "11.90")
+    assert quote["tax"] == {"code": "de-vat", "category": "S", "rate": "0.19", "amount": "1.90"}
+    assert {**same, "quoted_at": None} == {**quote, "quoted_at": None}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("", "credits=1&slots=1", "package=nobodys", "credits=0", "credits=0.0000001", "slots=0", "slots=100000000"),
+        *("credits=1&provider=nobody", "credits=1&asset=BTC", "credits=abc"),
+    ],
+)
+async def test_what_cannot_be_bought_has_no_price(customer: Tenant, query: str) -> None:
+    refused(await customer.owner.get(f"/billing/quote?{query}"), 422, "request.invalid")
+
+
+async def test_price_of_others_is_not_found(customer: Tenant, stranger: Tenant) -> None:
+    named = f"/billing/quote?credits=1&organization_id={stranger.org_id}"
+    refused(await customer.owner.get(named), 404, "not_found")

@@ -1,0 +1,109 @@
+"""The inbox of webhooks over HTTP, for operators."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import pytest
+
+from api.app import create_app
+from domain.ids import provider_event_workflow_id
+from domain.payment.snapshot import ProviderEvent
+from repositories import provider_event
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from tests.api.conftest import Caller, good, new_key, refused, settings_for
+from tests.conftest import DatabaseUrls
+from tests.support.starts import Starts
+
+pytestmark = pytest.mark.db
+
+
+@dataclass
+class Desk:
+    """An operator at an app whose Temporal only notes what is started."""
+
+    operator: Caller
+    starts: Starts
+
+
+@pytest.fixture
+async def desk(database_urls: DatabaseUrls, operator: Caller) -> AsyncIterator[Desk]:
+    starts = Starts()
+    temporal: Any = starts
+    app = create_app(settings_for(database_urls), temporal=temporal)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
+    ):
+        yield Desk(Caller(http, operator.token), starts)
+
+
+async def store(database: Database, provider: str, status: str = "received", **fields: Any) -> str:
+    """Put an event into the inbox as the webhook of a provider does, and return its id there."""
+    event = ProviderEvent(
+        event_id=new_id("evt"),
+        type=fields.get("type", "payment_intent.succeeded"),
+        occurred_at=datetime.now(UTC),
+        payment_id=fields.get("payment_id"),
+        refs=("pi_1",),
+        livemode=False,
+        payload={"secret": "of the payer"},
+    )
+    async with database.platform() as session:
+        pool: Any = await driver_connection(session)
+        handled = status in {"handled", "ignored", "unmatched"}
+        assert await provider_event.store(pool, provider, event, status, handled=handled)
+    return event.event_id
+
+
+async def listed(caller: Caller, query: str) -> list[str]:
+    return [event["event_id"] for event in good(await caller.get(f"/webhooks/events?{query}"))["data"]]
+
+
+async def test_operator_finds_what_came_and_what_waits(desk: Desk, database: Database) -> None:
+    provider, payment_id = new_id("prv"), new_id("pay")
+    first = await store(database, provider, "handled")
+    second = await store(database, provider, payment_id=payment_id)
+    third = await store(database, provider, "unmatched", type="refund.updated")
+    assert await listed(desk.operator, f"provider={provider}") == [third, second, first]
+    assert await listed(desk.operator, f"provider={provider}&unhandled=true") == [second]
+    assert await listed(desk.operator, f"provider={provider}&status=handled,unmatched") == [third, first]
+    assert await listed(desk.operator, f"provider={provider}&type=refund.updated") == [third]
+    assert await listed(desk.operator, f"payment_id={payment_id}") == [second]
+    assert await listed(desk.operator, f"provider={provider}&q={first[-12:]}") == [first]
+
+
+async def test_pages_of_the_inbox_join_and_show_no_payload(desk: Desk, database: Database) -> None:
+    provider = new_id("prv")
+    sent = [await store(database, provider) for _ in range(3)]
+    page = good(await desk.operator.get(f"/webhooks/events?provider={provider}&limit=2"))
+    rest = await listed(desk.operator, f"provider={provider}&limit=2&cursor={page['next_cursor']}")
+    assert [event["event_id"] for event in page["data"]] + rest == sent[::-1]
+    assert "payer" not in str(page)
+
+
+async def test_retry_starts_the_handling_and_is_audited_once(desk: Desk, database: Database) -> None:
+    provider = new_id("prv")
+    event_id, key = await store(database, provider), new_key()
+    (event,) = good(await desk.operator.get(f"/webhooks/events?provider={provider}"))["data"]
+    answers = [await desk.operator.post(f"/webhooks/events/{event['id']}/retry", key=key) for _ in range(2)]
+    assert [good(answer) for answer in answers] == [event, event]
+    assert desk.starts.ids == [provider_event_workflow_id(provider, event_id)]
+    (entry,) = good(await desk.operator.get(f"/audit?target={event_id}"))["data"]
+    assert (entry["action"], entry["details"]) == ("webhook.retry", {"provider": provider, "type": event["type"]})
+
+
+async def test_handled_event_is_not_handled_again(desk: Desk, database: Database) -> None:
+    provider = new_id("prv")
+    await store(database, provider, "handled")
+    (event,) = good(await desk.operator.get(f"/webhooks/events?provider={provider}"))["data"]
+    assert good(await desk.operator.post(f"/webhooks/events/{event['id']}/retry")) == event
+    assert desk.starts.ids == []
+
+
+@pytest.mark.parametrize("number", ["0", "999999999999999999", "9" * 40, "evt_1", "1.5", "%2F"])
+async def test_event_that_is_not_there_is_not_found(desk: Desk, number: str) -> None:
+    refused(await desk.operator.post(f"/webhooks/events/{number}/retry"), 404, "not_found")
