@@ -7,9 +7,9 @@ import httpx2
 import pytest
 from starlette.responses import JSONResponse, Response
 
-import console.app
 from console.forms import Shown, blank, read_form
 from console.gateway import UNREADABLE
+from console.nouns import ROUTES
 from console.routing import COMMAND, tenant
 from console.visit import Visit
 from tests.console.fake import HERE, ORG, OWN, FakeApi, browser, problem
@@ -40,8 +40,8 @@ async def top_up(visit: Visit) -> Response:
 
 @pytest.fixture(autouse=True)
 def pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    routes = (tenant("/escrows/{id}/release", release, COMMAND), tenant("/top-up", top_up), *console.app.ROUTES)
-    monkeypatch.setattr(console.app, "ROUTES", routes)
+    routes = (tenant("/escrows/{id}/release", release, COMMAND), tenant("/top-up", top_up), *ROUTES)
+    monkeypatch.setattr("console.app.ROUTES", routes)
 
 
 async def sent(api: FakeApi, fields: dict[str, str] = FORM, **headers: str) -> httpx2.Response:
