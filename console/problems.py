@@ -76,7 +76,7 @@ REACTIONS = _table(
     spend_control.has_children spend.purchase spend.refunded alert.operators_case alert.resolved
     notification.keys_missing notification.limit_reached notification.verified notification.only_recipient
     webhook.secret_missing webhook.limit_reached webhook.wrong_state webhook.delivered
-    reconciliation.resolved reconciliation.not_bookable session.link_gone
+    organization.closed organization.not_empty reconciliation.resolved reconciliation.not_bookable session.link_gone
     """,
     funds="ledger.insufficient_funds payment.declined spend.limit_exceeded",
     limit="deployment.limit_reached entitlement.missing subscription.seats_in_use",
@@ -89,7 +89,7 @@ REACTIONS = _table(
     other_content="idempotency.conflict",
     sign_in="auth.missing auth.invalid session.ended",
     forbidden="""
-    auth.forbidden session.by_link session.needs_key escrow.not_a_signatory marketplace.own_agent marketplace.related
+    auth.forbidden organization.suspended session.by_link session.needs_key escrow.not_a_signatory marketplace.own_agent marketplace.related
     marketplace.not_in_library
     """,
     not_found="not_found",
