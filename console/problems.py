@@ -89,8 +89,8 @@ REACTIONS = _table(
     other_content="idempotency.conflict",
     sign_in="auth.missing auth.invalid session.ended",
     forbidden="""
-    auth.forbidden organization.suspended session.by_link session.needs_key escrow.not_a_signatory marketplace.own_agent marketplace.related
-    marketplace.not_in_library
+    auth.forbidden organization.suspended session.by_link session.needs_key escrow.not_a_signatory
+    marketplace.own_agent marketplace.related marketplace.not_in_library
     """,
     not_found="not_found",
     fault="""
