@@ -17,6 +17,7 @@ from domain.mail import MailStatus
 from domain.marketplace.offer import OfferStatus
 from domain.marketplace.sale import PurchaseStatus
 from domain.notification.channel import ChannelStatus
+from domain.organization import OrganizationStatus
 from domain.payable import PayableState
 from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import Fulfilment, PaymentStatus, RefundState
@@ -204,6 +205,12 @@ _OFFER: Mapping[str, Status] = {
     OfferStatus.RETIRED: _idle("Retired", "The agent cannot be bought any more. Who has it keeps it."),
 }
 
+_ORGANIZATION: Mapping[str, Status] = {
+    OrganizationStatus.ACTIVE: _good("Active", "Anything may begin."),
+    OrganizationStatus.SUSPENDED: _warn("Suspended", "Nothing new begins until an operator resumes it."),
+    OrganizationStatus.CLOSED: _idle("Closed", "Nothing begins any more, and its keys are revoked."),
+}
+
 _ALERT: Mapping[str, Status] = {
     AlertStatus.FIRING: _bad("Open", "It is so now, and nobody has taken it on."),
     AlertStatus.ACKNOWLEDGED: _busy("Acknowledged", "Somebody has taken it on."),
@@ -365,6 +372,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "match": _MATCH,
     "notification": _NOTIFICATION,
     "offer": _OFFER,
+    "organization": _ORGANIZATION,
     "payment": _PAYMENT,
     "payout": _PAYOUT,
     "project": _PROJECT,

@@ -33,6 +33,7 @@ NOUNS = {
     "mail": "MailStatus",
     "match": "MatchStatus",
     "offer": "OfferStatus",
+    "organization": "OrganizationStatus",
     "payment": "PaymentStatus",
     "payout": "PayoutStatus",
     "purchase": "PurchaseStatus",
