@@ -199,12 +199,12 @@ export class Refused extends Error {
   }
 }
 
-/** No answer came. What was asked for may have happened or not: ask again with the same key, and it happens once. */
+/** No final answer came. What was asked for may have happened or not: ask again with the same key, and it happens once. */
 export class OutcomeUnknown extends Error {
   readonly key: string | undefined;
 
   constructor(key: string | undefined, cause: unknown) {
-    super("No answer came.", { cause });
+    super("No final answer came.", { cause });
     this.name = "OutcomeUnknown";
     this.key = key;
   }
@@ -224,7 +224,9 @@ interface Asked {
   key?: string;
 }
 
-const ATTEMPTS = 4;
+/** How long one answer may take, and for how long a request is sent again, in milliseconds. */
+const ANSWER = 30_000;
+const PATIENCE = 60_000;
 const UNDER_WAY: ReadonlySet<string> = new Set(["created", "requires_action", "processing", "unknown"]);
 
 /** Returns a key for something that a person is about to do: make it when the form is shown, not when it is sent. */
@@ -389,38 +391,37 @@ export class Bursar {
     } while (cursor !== undefined);
   }
 
-  /** Sends a request until it is answered. It keeps its key, so it has its effect once however often it is sent. */
+  /** Sends a request until it is answered, for a minute. It keeps its key, so it has its effect once however often it is sent. */
   async #ask<Answer>(method: string, path: string, asked: Asked = {}): Promise<Answer> {
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(asked.query ?? {})) {
       if (value !== undefined) query.set(name, String(value));
     }
     const url = `${this.#url}/api/v1${path}${query.size > 0 ? `?${query}` : ""}`;
-    const repeatable = method === "GET" || asked.key !== undefined;
-    for (let attempt = 1; ; attempt += 1) {
-      const last = attempt === ATTEMPTS || !repeatable;
+    const headers = {
+      ...(this.#key === undefined ? {} : { Authorization: `Bearer ${await this.#key()}` }),
+      ...(asked.body === undefined ? {} : { "Content-Type": "application/json" }),
+      ...(asked.key === undefined ? {} : { "Idempotency-Key": asked.key }),
+    };
+    const body = asked.body === undefined ? {} : { body: JSON.stringify(asked.body) };
+    const until = Date.now() + (method === "GET" || asked.key !== undefined ? PATIENCE : 0);
+    for (let attempt = 0; ; attempt += 1) {
+      const backoff = Math.min(500 * 2 ** attempt, 8000) * (0.5 + Math.random() / 2);
       let response: Response;
       try {
-        response = await this.#fetch(url, {
-          method,
-          headers: {
-            ...(this.#key === undefined ? {} : { Authorization: `Bearer ${await this.#key()}` }),
-            ...(asked.body === undefined ? {} : { "Content-Type": "application/json" }),
-            ...(asked.key === undefined ? {} : { "Idempotency-Key": asked.key }),
-          },
-          ...(asked.body === undefined ? {} : { body: JSON.stringify(asked.body) }),
-        });
+        response = await this.#fetch(url, { method, headers, ...body, signal: AbortSignal.timeout(ANSWER) });
         if (response.ok) return (await response.json()) as Answer;
       } catch (error) {
-        if (last) throw new OutcomeUnknown(asked.key, error);
-        await pause(250 * 2 ** attempt * Math.random());
+        if (Date.now() + backoff > until) throw new OutcomeUnknown(asked.key, error);
+        await pause(backoff);
         continue;
       }
-      const problem = await problemOf(response);
-      const passes = response.status === 429 || response.status >= 502 || problem.code === "idempotency.in_flight";
-      if (!passes) throw new Refused(problem);
-      if (last) throw response.status === 429 ? new Refused(problem) : new OutcomeUnknown(asked.key, new Refused(problem));
-      await pause(Math.max(1000 * Number(response.headers.get("Retry-After") ?? 0), 250 * 2 ** attempt * Math.random()));
+      const refused = new Refused(await problemOf(response));
+      const open = response.status >= 500 || refused.code === "idempotency.in_flight";
+      if (!open && response.status !== 429) throw refused;
+      const wait = Math.max(1000 * (Number(response.headers.get("Retry-After")) || 0), backoff);
+      if (Date.now() + wait > until) throw open ? new OutcomeUnknown(asked.key, refused) : refused;
+      await pause(wait);
     }
   }
 }

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ PRINTED = {
         "subscription null",
         "subscribed active starter true",
         "upgrade professional active",
+        "sent 2 times",
         "top-up succeeded 10.00 USD",
         "credits 200",
         "moved -40.00 use",
@@ -70,3 +72,5 @@ async def test_recipe_does_in_typescript_what_its_page_says(live_stack: Running,
     path = os.pathsep.join([node, os.environ["PATH"]])
     lines = await lines_of(RECIPES / f"{recipe}.md", live_stack.data_dir, PATH=path)
     assert [line for line, start in zip(lines, PRINTED[recipe], strict=True) if not line.startswith(start)] == []
+    credits = [line.split()[1:] for line in lines if line.startswith("credits ")]
+    assert [Decimal(after) - Decimal(before) for before, after in credits] == [100] * (recipe == "front-end")
