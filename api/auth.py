@@ -43,7 +43,7 @@ class _Authenticate(HTTPBearer):
         super().__init__(
             auto_error=False,
             scheme_name="ApiKey",
-            description="An API key, `bsk_…`, as the bearer token.",
+            description="An API key, `bsk_…`, or the token of a session, `bss_…`, as the bearer token.",
             bearerFormat="bsk_…",
         )
 
@@ -67,8 +67,7 @@ async def _authenticate(request: Request) -> Actor:
     identity = deps.keyring.cached(token)
     if identity is None:
         identity = await _look_up(deps, token, f"address/{address}")
-    # An agent has one share, however many keys it has: it makes its own second one.
-    caller = identity.agent_id or identity.key_id
+    caller = identity.share
     limits[:] = [(deps.limiter, caller)]
     if not deps.limiter.try_fast(caller):
         await deps.limiter.hit(caller)
@@ -77,18 +76,23 @@ async def _authenticate(request: Request) -> Actor:
         limits.append((deps.organization_limiter, org_id))
         if not deps.organization_limiter.try_fast(org_id):
             await deps.organization_limiter.hit(org_id)
+    session = identity.session
     actor = Actor(
         principal=identity.principal,
         role=identity.role,
         org_id=org_id,
         agent_id=identity.agent_id,
-        key_id=identity.key_id,
+        key_id=identity.key_id if session is None or session.made_by is None else None,
         request_id=request_id_of(request.scope),
         address=address,
+        session_id=None if session is None else session.session_id,
+        made_by=None if session is None else session.made_by,
     )
     request.scope["state"]["actor"] = (token, actor)
     request.scope["state"]["identity"] = identity
-    structlog.contextvars.bind_contextvars(org_id=org_id, key_id=identity.key_id)
+    structlog.contextvars.bind_contextvars(org_id=org_id, key_id=actor.key_id)
+    if session is not None:
+        structlog.contextvars.bind_contextvars(session_id=session.session_id)
     return actor
 
 
@@ -103,6 +107,14 @@ async def spending_key(request: Request, _actor: ActorDep) -> SpendingKey:
     identity: Identity = request.scope["state"]["identity"]
     return identity.spending_key()
 
+
+async def identity_of(request: Request, _actor: ActorDep) -> Identity:
+    """Return what the key ring knows of the request's key or session."""
+    identity: Identity = request.scope["state"]["identity"]
+    return identity
+
+
+IdentityDep = Annotated[Identity, Depends(identity_of)]
 
 #: For `api.spending.scope_for`.
 SpendingKeyDep = Annotated[SpendingKey, Depends(spending_key)]

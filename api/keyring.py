@@ -1,10 +1,14 @@
-"""API keys: their form, and how a process finds out whose a key is without asking PostgreSQL each time.
+"""API keys and sessions: their form, and how a process finds out whose one is without asking PostgreSQL each time.
 
 A key is `bsk_<26 characters of its id>_<64 hex digits>`. The database has the SHA-256 of the secret part only, and the
 comparison takes constant time. A key that was found stays in the process for five seconds at most, and a revoked one
 stops at once: PostgreSQL announces every change of a key (`api/announcements.py`), each process hears it and forgets
 the key. While a process cannot listen, what it keeps lives for one second. Look-ups that failed are not kept, so
 guessing cannot fill the memory.
+
+The token of a session, `bss_…`, has the same form and is taken wherever a key is. It is kept in the same memory, and
+forgotten when the session ends or when something of its key changes. A link is `bsl_…` in that form, and opens nothing
+but its session.
 """
 
 import asyncio
@@ -16,7 +20,7 @@ import secrets
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -25,8 +29,10 @@ from api.pool import StatementPool
 from domain.access import Role
 from domain.errors import Unauthenticated
 from domain.ids import SUFFIX
+from domain.session import SessionEnded, Span, is_over
 from domain.spend.scope import Attribution, SpendingKey
 from repositories import api_key as keys
+from repositories import session as sessions
 from runtime.database import Database
 
 log = structlog.get_logger("bursar.api")
@@ -37,7 +43,9 @@ CACHE_SIZE = 10_000
 TOUCH_SECONDS = 60.0
 FLUSH_SECONDS = 2.0
 
-_TOKEN = re.compile(rf"bsk_({SUFFIX})_([0-9a-f]{{64}})")
+_TOKEN = re.compile(rf"(bsk|bss|bsl)_({SUFFIX})_([0-9a-f]{{64}})")
+#: What the id begins with of what a token belongs to.
+_KINDS = {"bsk": "key", "bss": "ses", "bsl": "lnk"}
 
 
 def new_secret() -> str:
@@ -45,9 +53,10 @@ def new_secret() -> str:
     return secrets.token_hex(32)
 
 
-def token_of(key_id: str, secret: str) -> str:
-    """Write the text that a client sends."""
-    return f"bsk_{key_id.removeprefix('key_')}_{secret}"
+def token_of(of: str, secret: str) -> str:
+    """Write the text that a client sends, of the key, the session or the link of that id."""
+    kind, _, suffix = of.partition("_")
+    return f"{next(mark for mark, prefix in _KINDS.items() if prefix == kind)}_{suffix}_{secret}"
 
 
 def hash_of(secret: str) -> bytes:
@@ -55,15 +64,38 @@ def hash_of(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def split_token(token: str) -> tuple[str, str] | None:
-    """Return the key's id and the secret; None when the text is no key of ours."""
+def split_token(token: str, kind: str = "key") -> tuple[str, str] | None:
+    """Return the id and the secret of a key, or of another kind; None when the text is none of ours."""
     match = _TOKEN.fullmatch(token)
-    return (f"key_{match[1]}", match[2]) if match else None
+    return (f"{kind}_{match[2]}", match[3]) if match and _KINDS[match[1]] == kind else None
+
+
+def is_secret(secret: str, stored: bytes | None) -> bool:
+    """Compare a secret with what is stored of one, in constant time; None stands for what does not exist."""
+    return hmac.compare_digest(bytes(32) if stored is None else stored, hash_of(secret))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOf:
+    """The session that a request comes in."""
+
+    session_id: str
+    made_by: str | None
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose a good key is."""
+    """Whose a good key is, or a session that stands in for one.
+
+    Attributes:
+        key_id: what is spent under: the key; where a link opened the session, the key of its principal, or else the
+            session itself.
+        share: what the limit of requests is counted by. An agent has one, however many keys it has: it makes its own
+            second one. What a link opened has its own, and not that of whoever made it.
+        session: None for a key.
+        names: the keys and the session with whose change this is doubted.
+    """
 
     key_id: str
     principal: str
@@ -72,6 +104,14 @@ class Identity:
     agent_id: str | None
     department_id: str | None
     project_id: str | None
+    share: str
+    names: tuple[str, ...]
+    session: SessionOf | None = None
+
+    @property
+    def used(self) -> str:
+        """The key or the session whose time of last use follows."""
+        return self.key_id if self.session is None else self.session.session_id
 
     def spending_key(self) -> SpendingKey:
         """Return the key as the rules of spending read it."""
@@ -90,20 +130,21 @@ class _Cached:
 
 
 class KeyRing:
-    """Tells whose a key is. `start` begins to write times of last use, `close` ends it."""
+    """Tells whose a key or a session is. `start` begins to write times of last use, `close` ends it."""
 
     def __init__(self, pool: StatementPool, database: Database, announcements: Announcements) -> None:
         """Take what the look-ups and the times of last use go through, and what tells of changes."""
         self._pool = pool
         self._database = database
         self._cache: OrderedDict[bytes, _Cached] = OrderedDict()
-        self._by_key: dict[str, bytes] = {}
+        self._by_name: dict[str, set[bytes]] = {}
         self._used: dict[str, datetime] = {}
         self._generation = 0
         #: Set while changes of keys are heard.
         self.listening = announcements.listening
         self._task: asyncio.Task[None] | None = None
         announcements.hear(keys.CHANNEL, lambda key_id: self.forget(key_id), doubt=self._doubt_all)
+        announcements.hear(sessions.CHANNEL, lambda session_id: self.forget(session_id), doubt=self._doubt_all)
 
     def start(self) -> None:
         """Begin the background work."""
@@ -125,23 +166,46 @@ class KeyRing:
             return None
         if entry.touch_after < now:
             entry.touch_after = now + TOUCH_SECONDS
-            self._used[entry.identity.key_id] = datetime.now(UTC)
+            self._used[entry.identity.used] = datetime.now(UTC)
         return entry.identity
 
-    async def identify(self, token: str) -> Identity:
-        """Return whose the key is.
+    async def identify(self, token: str, *, is_use: bool = True) -> Identity:
+        """Return whose the key or the session is; `is_use` says whether that puts off the end of an idle session.
 
         Raises:
-            Unauthenticated: unknown, revoked or expired; the answer does not say which.
+            Unauthenticated: unknown, revoked or expired; the answer does not say which of a key.
+            SessionEnded: the token is that of a session that is over.
         """
+        generation, now = self._generation, datetime.now(UTC)
+        identity, until = await (self._session(token, now) if token.startswith("bss_") else self._key(token, now))
+        lasts = CACHE_SECONDS if self.listening.is_set() else DEAF_CACHE_SECONDS
+        if until is not None:
+            lasts = min(lasts, (until - now).total_seconds())
+        # A key that changed while it was looked up is not kept: its announcement may have come before this line.
+        if generation == self._generation:
+            self._keep(hashlib.sha256(token.encode()).digest(), identity, lasts)
+        if is_use:
+            self._used[identity.used] = now
+        return identity
+
+    async def is_good(self, token: str) -> bool:
+        """Tell whether a key or a session is good still, without counting that as its use: for answers that go on."""
+        entry = self._cache.get(hashlib.sha256(token.encode(errors="replace")).digest())
+        if entry is not None and entry.until >= time.monotonic():
+            return True
+        try:
+            await self.identify(token, is_use=False)
+        except Unauthenticated:
+            return False
+        return True
+
+    async def _key(self, token: str, now: datetime) -> tuple[Identity, datetime | None]:
         parts = split_token(token)
         if parts is None:
             raise Unauthenticated("The key is not of the form bsk_….")
         key_id, secret = parts
-        generation = self._generation
         record = await self._pool.read(lambda pool: keys.lookup(pool, key_id))
-        now = datetime.now(UTC)
-        known = hmac.compare_digest(record.secret_hash if record else bytes(32), hash_of(secret))
+        known = is_secret(secret, record.secret_hash if record else None)
         if (
             record is None
             or not known
@@ -157,39 +221,76 @@ class KeyRing:
             agent_id=record.agent_id,
             department_id=record.department_id,
             project_id=record.project_id,
+            share=record.agent_id or key_id,
+            names=(key_id,),
         )
-        lasts = CACHE_SECONDS if self.listening.is_set() else DEAF_CACHE_SECONDS
-        if record.expires_at is not None:
-            lasts = min(lasts, (record.expires_at - now).total_seconds())
-        # A key that changed while it was looked up is not kept: its announcement may have come before this line.
-        if generation == self._generation:
-            self._keep(hashlib.sha256(token.encode()).digest(), identity, lasts)
-        self._used[key_id] = now
-        return identity
+        return identity, record.expires_at
 
-    def forget(self, key_id: str) -> None:
-        """Drop a key from the memory of this process."""
+    async def _session(self, token: str, now: datetime) -> tuple[Identity, datetime]:
+        parts = split_token(token, "ses")
+        if parts is None:
+            raise Unauthenticated("The token is not of the form bss_….")
+        session_id, secret = parts
+        record = await self._pool.read(lambda pool: sessions.lookup(pool, session_id))
+        known = is_secret(secret, record.secret_hash if record else None)
+        if record is None or not known:
+            raise Unauthenticated("The session is unknown.")
+        span = Span(expires_at=record.expires_at, idle=timedelta(seconds=record.idle_seconds))
+        # What this process has not written yet counts as well.
+        last_used_at = max(record.last_used_at, self._used.get(session_id, record.last_used_at))
+        if record.key_ended or is_over(span, last_used_at=last_used_at, ended_at=record.ended_at, now=now):
+            raise SessionEnded
+        identity = Identity(
+            key_id=record.spends_as,
+            principal=record.principal,
+            role=Role(record.role),
+            org_id=record.org_id,
+            agent_id=record.agent_id,
+            department_id=record.department_id,
+            project_id=record.project_id,
+            share=record.agent_id or (record.key_id if record.made_by is None else session_id),
+            names=tuple({record.key_id, record.spends_as, session_id}),
+            session=SessionOf(session_id, record.made_by, span),
+        )
+        return identity, record.expires_at
+
+    def forget(self, name: str) -> None:
+        """Drop a key or a session from the memory of this process; with a key, the sessions that hang on it."""
         self._generation += 1
-        digest = self._by_key.pop(key_id, None)
-        if digest is not None:
-            self._cache.pop(digest, None)
+        for digest in self._by_name.pop(name, ()):
+            self._drop(digest)
 
     async def flush(self) -> None:
         """Write the times of last use that came together since the last call."""
         if self._used:
             used, self._used = self._used, {}
+            of_sessions = {name: at for name, at in used.items() if name.startswith("ses_")}
+            of_keys = {name: at for name, at in used.items() if name not in of_sessions}
             async with self._database.platform() as session:
-                await keys.touch(session, used)
+                if of_keys:
+                    await keys.touch(session, of_keys)
+                if of_sessions:
+                    await sessions.touch(session, of_sessions)
 
     def _keep(self, digest: bytes, identity: Identity, lasts: float) -> None:
         now = time.monotonic()
-        previous = self._cache.pop(digest, None)
+        previous = self._drop(digest)
         touch_after = previous.touch_after if previous else now + TOUCH_SECONDS
         self._cache[digest] = _Cached(identity, now + lasts, touch_after)
-        self._by_key[identity.key_id] = digest
+        for name in identity.names:
+            self._by_name.setdefault(name, set()).add(digest)
         while len(self._cache) > CACHE_SIZE:
-            _, dropped = self._cache.popitem(last=False)
-            self._by_key.pop(dropped.identity.key_id, None)
+            self._drop(next(iter(self._cache)))
+
+    def _drop(self, digest: bytes) -> _Cached | None:
+        entry = self._cache.pop(digest, None)
+        for name in entry.identity.names if entry else ():
+            others = self._by_name.get(name)
+            if others is not None:
+                others.discard(digest)
+                if not others:
+                    del self._by_name[name]
+        return entry
 
     def _doubt_all(self) -> None:
         """Ask again for every key before it is believed."""

@@ -7,6 +7,7 @@ import structlog
 
 from domain.credits import CreditPrice
 from repositories import escrow_notice, idempotency
+from repositories import session as sessions
 from runtime.database import Database
 from services import exchange_rate
 
@@ -17,7 +18,7 @@ EVERY_SECONDS = 3600.0
 
 
 class Maintenance:
-    """Forgets idempotency keys, and notes of commands that were settled, after 30 days; once an hour.
+    """Forgets idempotency keys, notes of commands that were settled, and sessions, after 30 days; once an hour.
 
     It also notes the price of a credit, in every currency that has a rate; the setting may have changed.
     """
@@ -45,6 +46,7 @@ class Maintenance:
         async with self._database.platform() as session:
             await exchange_rate.note_price(session, self._price, now)
             await escrow_notice.delete_settled_before(session, before)
+            await sessions.delete_ended_before(session, before)
             return await idempotency.delete_older_than(session, before)
 
     async def _forever(self) -> None:

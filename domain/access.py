@@ -191,6 +191,10 @@ GRANTABLE: dict[Role, frozenset[Role]] = {
 }
 
 
+#: What a session that a link opened may not do, whatever its role: whoever made the link would act unseen.
+NOT_BY_LINK = frozenset({Permission.MANAGE_KEYS})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """Who gives a command. Travels in every command, ends in the timeline and in the audit trail.
@@ -200,10 +204,13 @@ class Actor:
         role: the role of the key that was used.
         org_id: the organization; None for the platform's own keys and for timers.
         agent_id: the one agent that a key of role `agent` acts for.
-        key_id: the API key; None when the command did not come over HTTP.
+        key_id: the API key, which a session may stand in for; None when the command did not come over HTTP, or came in
+            a session that a link opened.
         request_id: the HTTP request, to find its log lines.
         address: the client's network address; None when the command did not come over HTTP.
         claimed: nothing but the message itself says who sent it: a signal that was typed into the Temporal UI.
+        session_id: the session that the command was given in; None when it was given with a key.
+        made_by: who made the link that opened the session; None everywhere else.
     """
 
     principal: str
@@ -214,6 +221,8 @@ class Actor:
     request_id: str | None = None
     address: str | None = None
     claimed: bool = False
+    session_id: str | None = None
+    made_by: str | None = None
 
     @property
     def is_platform(self) -> bool:
@@ -221,8 +230,8 @@ class Actor:
         return self.org_id is None
 
     def may(self, permission: Permission) -> bool:
-        """Tell whether the actor's role has the permission; tenancy is checked apart."""
-        return permission in PERMISSIONS[self.role]
+        """Tell whether the actor's role has the permission, and the session does; tenancy is checked apart."""
+        return permission in PERMISSIONS[self.role] and (self.made_by is None or permission not in NOT_BY_LINK)
 
     def may_grant(self, role: Role) -> bool:
         """Tell whether the actor may issue and revoke keys of that role."""
@@ -233,11 +242,25 @@ class Actor:
         return f"{self.org_id}/{self.principal}" if self.org_id else self.principal
 
 
+def refuse_by_link(actor: Actor, what: str) -> None:
+    """Refuse what a session that a link opened may not do: whoever made the link would do it in another's name.
+
+    Raises:
+        Forbidden: `session.by_link`.
+    """
+    if actor.made_by is not None:
+        raise Forbidden(
+            f"A session that a link opened may not {what}. Sign in with a key of your own.", code="session.by_link"
+        )
+
+
 def permit(actor: Actor, permission: Permission) -> None:
     """Refuse an actor whose role does not have the permission.
 
     Raises:
-        Forbidden: it does not.
+        Forbidden: it does not; `session.by_link` where the session alone does not.
     """
     if not actor.may(permission):
+        if permission in PERMISSIONS[actor.role]:
+            refuse_by_link(actor, "change keys or links")
         raise Forbidden(f"The role {actor.role.value} may not do this ({permission.value}).")

@@ -18,6 +18,8 @@ class AuditEntry(Base):
     Attributes:
         org_id: the organization that the act concerns, and that may read of it; null for the platform's own.
         actor_org_id: the organization whose principal acted, which may read of it too; null for the platform.
+        session_id: the session in which it was done; null where it was done with a key.
+        made_by: who made the link that opened the session.
         action: noun and verb, `api_key.create`.
         target: the id of what was acted on.
         details: what was asked for, without secrets.
@@ -45,6 +47,8 @@ class AuditEntry(Base):
     role: Mapped[str]
     actor_org_id: Mapped[str | None]
     key_id: Mapped[str | None]
+    session_id: Mapped[str | None]
+    made_by: Mapped[str | None]
     action: Mapped[str]
     target: Mapped[str]
     request_id: Mapped[str | None]

@@ -29,6 +29,8 @@ async def record(
             role=actor.role.value,
             actor_org_id=actor.org_id,
             key_id=actor.key_id,
+            session_id=actor.session_id,
+            made_by=actor.made_by,
             action=action,
             target=target,
             request_id=actor.request_id,

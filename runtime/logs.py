@@ -60,8 +60,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"(b?'{_SECRET_FIELD}'\s*[:,]\s*b?)'[^']*'", re.IGNORECASE), rf"\1'{MASK}'"),
     # Credentials of HTTP authentication, wherever they stand.
     (re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE), rf"\1 {MASK}"),
-    # API keys of Bursar.
-    (re.compile(r"\bbsk_[A-Za-z0-9_-]+"), f"bsk_{MASK}"),
+    # API keys of Bursar, and the tokens of sessions and of links.
+    (re.compile(r"\b(bs[ksl])_[A-Za-z0-9_-]+"), rf"\1_{MASK}"),
     # The password of a URL, up to the last @ before its host; bounded, or `://:` again and again takes quadratic time.
     (re.compile(r"(://[^\s:/@\"'\\]{0,256}):[^\s\"'\\]{0,512}@"), rf"\1:{MASK}@"),
     # Encryption keys as they stand in the setting: id and 32 bytes in base64.
@@ -70,7 +70,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 #: Cheap tests that most lines fail. One regular expression of all of them costs ten times as much as these.
 _SUSPECT_WORDS = (
-    *("bsk_", "bearer", "basic", "authorization", "passw", "secret", "cookie", "token"),
+    *("bsk_", "bss_", "bsl_", "bearer", "basic", "authorization", "passw", "secret", "cookie", "token"),
     *("apikey", "api_key", "api-key", "encryptionkey", "encryption_key", "encryption-key"),
     *("privatekey", "private_key", "private-key"),
 )

@@ -55,6 +55,7 @@ from api.v1.reputation.clients import router as reputation_clients
 from api.v1.reputation.endpoints import router as reputation
 from api.v1.reputation.levels import router as reputation_levels
 from api.v1.search.endpoints import router as search
+from api.v1.sessions.endpoints import router as sessions
 from api.v1.spend_controls.endpoints import router as spend_controls
 from api.v1.spends.endpoints import router as spends
 from api.v1.spends.refunds import router as spend_refunds
@@ -119,6 +120,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     organizations,
     organization_standings,
     api_keys,
+    sessions,
     audit,
     alerts,
     alert_rules,

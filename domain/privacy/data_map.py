@@ -39,15 +39,15 @@ MESSAGES = Place(
     {
         Category.CONTACT: (
             "recipient CustomerInput.name actor actor_detail agent_name cancel_requested_by cancelled_by created_by "
-            "on_behalf opened_by operator payer_name principal requested_by resolved_by seal signatories "
+            "made_by on_behalf opened_by operator payer_name principal requested_by resolved_by seal signatories "
             "signatory signed_by submitted_by"
         ),
         Category.IDENTIFIER: (
             "Deposit.address agent_id approve at_provider cancel command_id contract_id customer_ref debtor "
             "decided_from dispute dispute_id dispute_ref escrow_id event event_id funded_from give_up invoice_id "
             "falls key key_id look memo method_ref methods org_id payee_org_id payer_org_id payment_id payments "
-            "provider_ref open ref refund refund_id request_id resolve run_id runs seal_id sha256 statement_ref "
-            "transfer_id unanswered account_ref destination payout_id transfer_ref waits_for "
+            "provider_ref open ref refund refund_id request_id resolve run_id runs seal_id session_id sha256 "
+            "statement_ref transfer_id unanswered account_ref destination payout_id transfer_ref waits_for "
             "bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id "
             "CheckoutPage.ref trial_card renews endpoint_id pause skip alert_id acknowledge subject payee_agent_id"
         ),
@@ -111,7 +111,9 @@ LOGS = Place(
     IN_LOGS,
     {
         Category.CONTACT: "principal",
-        Category.IDENTIFIER: "request_id org_id key_id workflow_id run_id update_id escrow_id purchase_id run work",
+        Category.IDENTIFIER: (
+            "request_id org_id key_id session_id workflow_id run_id update_id escrow_id purchase_id run work"
+        ),
         Category.FREE_TEXT: "event error exception stack detail why",
         Category.NETWORK: "method path route",
         Category.TECHNICAL: (

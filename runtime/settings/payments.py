@@ -7,7 +7,14 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 
 from domain.money import CREDIT, parse_amount
-from domain.payment.livemode import paypal_is_live, stripe_is_live
+from domain.payment.livemode import (
+    Environment,
+    coins_are_test,
+    environment_of,
+    is_local,
+    paypal_is_live,
+    stripe_is_live,
+)
 from runtime.settings.part import Part
 
 
@@ -65,6 +72,23 @@ class PaymentSettings(Part):
     def _paypal_is_live(self) -> bool:
         keys = self.paypal_client_id is not None and self.paypal_client_secret is not None
         return keys and paypal_is_live(self.paypal_api_base)
+
+    @property
+    def environment(self) -> Environment:
+        """What money this installation moves, by its keys and by where its providers are."""
+        nodes = {"btc": self.esplora_url, "evm": self.evm_rpc_url, "ton": self.ton_api_url}
+        takers = {"btc": self.btc_xpub, "evm": self.eth_xpub, "ton": self.ton_address}
+        coins = {coin: nodes[coin] for coin, taker in takers.items() if taker}
+        real = {coin for coin, node in coins.items() if not is_local(node)}
+        is_test = coins_are_test(
+            btc=self.btc_xpub if "btc" in real else None,
+            evm_chain_id=self.evm_chain_id if "evm" in real else None,
+            ton=self.ton_address if "ton" in real else None,
+        )
+        addresses = list(coins.values())
+        addresses += [self.stripe_api_base] if self.stripe_api_key is not None else []
+        addresses += [self.paypal_api_base] if self.paypal_client_id is not None else []
+        return environment_of(addresses, is_live=self._stripe_is_live or self._paypal_is_live or not is_test)
 
     @model_validator(mode="after")
     def _probe_pays_nothing_real(self) -> Self:

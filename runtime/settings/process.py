@@ -62,6 +62,7 @@ class ProcessSettings(Part):
     organization_rate_limit: str = "12000/minute"
     rate_limit_storage: str = Field(default="async+memory://", repr=False)
     cors_origins: str | None = None
+    return_origins: str | None = None
     aliases_sunset: date | None = None
     api_keys_per_organization: int = Field(default=100, ge=2)
     command_timeout: timedelta = timedelta(seconds=20)
@@ -79,6 +80,11 @@ class ProcessSettings(Part):
     def allowed_origins(self) -> tuple[str, ...]:
         """Return the origins of pages that may call the API from a browser."""
         return _listed(self.cors_origins)
+
+    @property
+    def origins_to_return_to(self) -> tuple[str, ...]:
+        """Return the origins of pages that the console may lead back to."""
+        return (*_listed(self.return_origins), *_listed(self.public_url))
 
     @property
     def temporal_options(self) -> dict[str, Any]:
@@ -159,7 +165,7 @@ class ProcessSettings(Part):
         encryption_codec(keys)
         return keys
 
-    @field_validator("cors_origins")
+    @field_validator("cors_origins", "return_origins")
     @classmethod
     def _are_origins(cls, text: str | None) -> str | None:
         for origin in _listed(text):

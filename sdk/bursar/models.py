@@ -35,9 +35,7 @@ DiscrepancyStatus: TypeAlias = Literal["open", "resolved"] | str
 DisputeStatus: TypeAlias = Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
 EarningsKind: TypeAlias = Literal["granted", "own_work", "paid"] | str
 Entitlement: TypeAlias = Literal["projects", "deploys", "seats", "api_access", "custom_integrations"] | str
-EscrowAction: TypeAlias = (
-    Literal["fund", "deliver", "validate", "approve", "dispute", "submit_evidence", "resolve", "refund", "cancel"] | str
-)
+Environment: TypeAlias = Literal["sandbox", "test", "live"] | str
 EscrowStatus: TypeAlias = (
     Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"] | str
 )
@@ -74,10 +72,8 @@ Measure: TypeAlias = Literal["absolute", "percent"] | str
 MinimumEvidence: TypeAlias = int
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
-OrganizationStatus: TypeAlias = Literal["active", "suspended", "closed"] | str
 Pause: TypeAlias = Literal["refund", "chargeback", "unanswered"] | str
 PausedFor: TypeAlias = Literal["refund", "chargeback"] | str
-PaymentAction: TypeAlias = Literal["confirm", "capture", "cancel", "refund", "give_up_refund"] | str
 PaymentStatus: TypeAlias = (
     Literal[
         "created",
@@ -97,6 +93,48 @@ PaymentStatus: TypeAlias = (
     | str
 )
 Period: TypeAlias = Literal["7d", "30d", "90d", "all"] | str
+Permission: TypeAlias = (
+    Literal[
+        "read",
+        "read_audit",
+        "manage_organizations",
+        "change_organization",
+        "manage_keys",
+        "manage_agents",
+        "manage_projects",
+        "manage_spending",
+        "manage_contacts",
+        "manage_webhooks",
+        "read_webhooks",
+        "sell",
+        "grant_credits",
+        "award",
+        "accept",
+        "fund",
+        "approve",
+        "deliver",
+        "refund",
+        "dispute",
+        "cancel",
+        "validate",
+        "arbitrate",
+        "pay",
+        "refund_payment",
+        "convert_earnings",
+        "pay_out",
+        "manage_billing",
+        "contest",
+        "meter",
+        "use_credits",
+        "manage_meters",
+        "acknowledge",
+        "manage_alert_rules",
+        "be_notified",
+        "read_books",
+        "operate",
+    ]
+    | str
+)
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
 PurchaseStatus: TypeAlias = Literal["active", "suspended", "refunded", "ended"] | str
@@ -486,7 +524,7 @@ class AuditPage(Model):
 
 
 class AuditView(Model):
-    """One privileged action. Only the actor's organization and operators see the key, the request and the address."""
+    """One privileged action. Only the actor's organization and operators see key, session, request and address."""
 
     id: str
     at: datetime
@@ -495,6 +533,8 @@ class AuditView(Model):
     role: str
     actor_organization_id: str | None
     key_id: str | None
+    session_id: str | None
+    made_by: str | None
     action: str
     target: str
     request_id: str | None
@@ -539,22 +579,6 @@ class BatchAnswer(Model):
     """One answer for each item, in the order given."""
 
     data: list[ItemAnswer]
-
-
-class BillingQuoteView(Model):
-    """What a purchase costs now. `subtotal` + `tax.amount` = `total`, which is what is charged."""
-
-    organization_id: str
-    provider: str
-    credits: Amount | None
-    slots: int | None
-    package: str | None
-    currency: str
-    subtotal: Amount
-    tax: QuotedTaxView | None
-    total: Amount
-    rate: QuotedRateView | None
-    quoted_at: datetime
 
 
 class BillingRunPage(Model):
@@ -634,13 +658,6 @@ class CatalogueView(Model):
     """Every type of events that there is."""
 
     data: list[EventTypeView]
-
-
-class CauseView(Model):
-    """What a transfer was for."""
-
-    type: str
-    id: str
 
 
 class ChangePreview(Model):
@@ -887,14 +904,11 @@ class ContractView(Model):
 
     external_id: str | None
     metadata: dict[str, str]
-    title: str
-    payer_name: str
-    payee_name: str
-    agent_name: str
     id: str
     organization_id: str
     payee_org_id: str
     agent_id: str
+    title: str
     price: Amount
     currency: str
     validation_threshold: str | None
@@ -1460,43 +1474,6 @@ class EntitlementView(Model):
     used: int | None
 
 
-class EntryView(Model):
-    """One side of a transfer."""
-
-    account: str
-    organization_id: str | None
-    amount: Amount
-    currency: str
-    balance_after: Amount
-
-
-class EscrowActionList(Model):
-    """Every command of an escrow."""
-
-    actions: list[EscrowActionView]
-
-
-class EscrowActionView(Model):
-    """One command: its effect where the caller may give it now, or the reason why not."""
-
-    action: EscrowAction
-    allowed: bool
-    reason: ReasonView | None
-    effect: EscrowEffectView | None
-
-
-class EscrowEffectView(Model):
-    """What a command would move, and the state after it. Amounts are decimal strings of `currency`."""
-
-    funded: str
-    to_agent: str
-    commission: str
-    to_payer: str
-    held: Amount
-    currency: str
-    status: EscrowStatus
-
-
 class EscrowEventView(Model):
     """One event: who did what and when, the state after it, and the ledger transfer that it caused."""
 
@@ -1543,10 +1520,6 @@ class EscrowView(Model):
 
     external_id: str | None
     metadata: dict[str, str]
-    title: str
-    payer_name: str
-    payee_name: str
-    agent_name: str
     id: str
     contract_id: str
     status: EscrowStatus
@@ -1570,7 +1543,6 @@ class EscrowView(Model):
     deadlines: DeadlinesView
     dispute: DisputeView | None
     cancel_requested_by: str | None
-    story: str
     workflow_id: str
     version: int
     created_at: datetime
@@ -1721,10 +1693,6 @@ class FundedView(Model):
 
     external_id: str | None
     metadata: dict[str, str]
-    title: str
-    payer_name: str
-    payee_name: str
-    agent_name: str
     id: str
     contract_id: str
     status: EscrowStatus
@@ -1748,7 +1716,6 @@ class FundedView(Model):
     deadlines: DeadlinesView
     dispute: DisputeView | None
     cancel_requested_by: str | None
-    story: str
     workflow_id: str
     version: int
     created_at: datetime
@@ -1774,29 +1741,6 @@ class HistoryView(Model):
     rank_score: Decimal
     evidence_count: int
     is_sudden: bool
-
-
-class InboxEventPage(Model):
-    """InboxEventPage."""
-
-    data: list[InboxEventView]
-    next_cursor: str | None = None
-
-
-class InboxEventView(Model):
-    """A webhook that a provider has sent, without what it says: its object is read at the provider."""
-
-    id: str
-    provider: str
-    event_id: str
-    type: str
-    status: str
-    payment_id: str | None
-    references: list[str]
-    livemode: bool
-    occurred_at: datetime
-    received_at: datetime
-    handled_at: datetime | None
 
 
 class InvoiceDetail(Model):
@@ -2073,25 +2017,41 @@ class MailSuppressionView(Model):
     lifted_by: str | None
 
 
-class MarksView(Model):
-    """The mark of each topic: it grows when something of the topic has changed. 0 is also what one may not follow."""
+class MeAgent(Model):
+    """The agent that a key acts for."""
 
-    agents: int
-    alerts: int
-    balance: int
-    contracts: int
-    credits: int
-    disputes: int
-    escrows: int
-    invoices: int
-    limits: int
-    organization: int
-    payments: int
-    payouts: int
-    projects: int
-    purchases: int
-    subscriptions: int
-    webhook_endpoints: int
+    id: str
+    name: str
+
+
+class MeOrganization(Model):
+    """The organization of whoever asks."""
+
+    id: str
+    name: str
+    tier: str
+
+
+class MeSession(Model):
+    """The session of a request."""
+
+    id: str
+    expires_at: datetime
+    idle_at: datetime
+    made_by: str | None
+
+
+class MeView(Model):
+    """Who is asking, and what they may do."""
+
+    principal: str
+    role: Role
+    permissions: list[Permission]
+    organization: MeOrganization | None
+    agent: MeAgent | None
+    session: MeSession | None
+    key_id: str | None
+    environment: Environment
 
 
 class MeterLine(Model):
@@ -2265,9 +2225,6 @@ class OrganizationView(Model):
     id: str
     name: str
     tier: str
-    status: OrganizationStatus
-    status_reason: str | None
-    status_changed_at: datetime | None
     created_at: datetime
 
 
@@ -2321,32 +2278,6 @@ class PayableView(Model):
     available: Amount
     pending: Amount
     frozen: str
-
-
-class PaymentActionList(Model):
-    """Every command of a payment."""
-
-    actions: list[PaymentActionView]
-
-
-class PaymentActionView(Model):
-    """One command: its effect where the caller may give it now, or the reason why not."""
-
-    action: PaymentAction
-    allowed: bool
-    reason: ReasonView | None
-    effect: PaymentEffectView | None
-
-
-class PaymentEffectView(Model):
-    """What a command would do. Amounts are decimal strings of `currency`."""
-
-    captured: Amount
-    released: Amount
-    to_payer: str
-    taken: MoneyView
-    currency: str
-    status: PaymentStatus | None
 
 
 class PaymentEventView(Model):
@@ -2432,7 +2363,6 @@ class PaymentView(Model):
     quote: CoinQuoteView | None
     decline: DeclineView | None
     refunds: list[RefundView]
-    story: str
     workflow_id: str
     version: int
     expires_at: datetime
@@ -2732,24 +2662,6 @@ class QuietHoursView(Model):
     ends: str
 
 
-class QuotedRateView(Model):
-    """The rate by which a price in money was turned into coins."""
-
-    price: Amount
-    currency: str
-    source: str
-    quoted_at: datetime
-
-
-class QuotedTaxView(Model):
-    """The tax in a price."""
-
-    code: str
-    category: str
-    rate: str
-    amount: Amount
-
-
 class Readiness(Model):
     """Whether every part answers: `ok`, or what is wrong with it.
 
@@ -2760,13 +2672,6 @@ class Readiness(Model):
     postgresql: str
     temporal: str
     inbox_oldest_seconds: int | None = None
-
-
-class ReasonView(Model):
-    """Why an action is refused: the `code` and the `detail` of the problem that the command answers with."""
-
-    code: str
-    detail: str
 
 
 class ReconciliationLineView(Model):
@@ -3046,6 +2951,38 @@ class SectionView(Model):
     total: Amount
 
 
+class SessionCreated(Model):
+    """A session with its token, which is shown only once."""
+
+    id: str
+    token: str
+    expires_at: datetime
+
+
+class SessionPage(Model):
+    """SessionPage."""
+
+    data: list[SessionView]
+    next_cursor: str | None = None
+
+
+class SessionView(Model):
+    """A session, without its token."""
+
+    id: str
+    principal: str
+    role: Role
+    organization_id: str | None
+    browser: str
+    address: str | None
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    idle_at: datetime
+    made_by: str | None
+    current: bool
+
+
 class SetupIntentView(Model):
     """What a front end needs to open Stripe's form for storing a payment method."""
 
@@ -3107,7 +3044,6 @@ class SlotPurchaseView(Model):
     quote: CoinQuoteView | None
     decline: DeclineView | None
     refunds: list[RefundView]
-    story: str
     workflow_id: str
     version: int
     expires_at: datetime
@@ -3238,22 +3174,6 @@ class StatementView(Model):
     corrections: list[CorrectionView]
 
 
-class StatusCount(Model):
-    """How many there are in one state and currency, and their amounts together."""
-
-    status: str
-    currency: str
-    count: int
-    amount: Amount
-    capped: bool
-
-
-class StatusSummary(Model):
-    """Counts by state and currency, of the newest 2,000 of each state at most."""
-
-    by_status: list[StatusCount]
-
-
 class StuckRunView(Model):
     """Something that should have gone on by itself a while ago."""
 
@@ -3299,7 +3219,6 @@ class SummaryView(Model):
 
     organization_id: str
     as_of: datetime
-    status: OrganizationStatus
     assets: list[AssetSummaryView]
     earnings: list[AgentEarningsSummaryView]
     escrows: list[EscrowSummaryView]
@@ -3450,18 +3369,6 @@ class TotalView(Model):
     held: Amount
     quantity: int
     count: int
-
-
-class TransferView(Model):
-    """One movement of the books, and its entries that the caller may see. All of its entries add up to zero."""
-
-    id: str
-    kind: str
-    reference: str | None
-    cause: CauseView | None
-    effective_at: datetime
-    recorded_at: datetime
-    entries: list[EntryView]
 
 
 class TrialBalanceLineView(Model):

@@ -360,6 +360,12 @@ OWN_DATA = {
         *("/billing/payouts", "/billing/payouts/preview", "/billing/payouts/schedule"),
     )
 }
+#: What every key may ask; `tests/api/test_sessions.py` says what it gets.
+EVERYBODY = {
+    *(("GET", path) for path in ("/me", "/sessions")),
+    ("POST", "/sessions"),
+    ("DELETE", "/sessions/{session_id}"),
+}
 #: Signed by their senders.
 WEBHOOKS = {
     *("/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"),
@@ -370,7 +376,7 @@ OPEN = {("GET", path) for path in ("/healthz", "/readyz", "/billing/config")} | 
 
 def test_every_endpoint_is_in_a_table() -> None:
     tabled = {(method, "/".join(STAND_INS.get(part, part) for part in path.split("/"))) for method, path in ASKED}
-    assert endpoints() == tabled | OBJECTS | OWN_DATA | OPEN
+    assert endpoints() == tabled | OBJECTS | OWN_DATA | EVERYBODY | OPEN
 
 
 @pytest.mark.parametrize(("method", "path"), sorted(endpoints() - OPEN))

@@ -3,13 +3,15 @@
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from api.fields import ResponseModel
 from domain.access import Actor
 from models.audit import AuditEntry
 
 
 class AuditView(ResponseModel):
-    """One privileged action. Only the actor's organization and operators see the key, the request and the address."""
+    """One privileged action. Only the actor's organization and operators see key, session, request and address."""
 
     id: str
     at: datetime
@@ -18,6 +20,8 @@ class AuditView(ResponseModel):
     role: str
     actor_organization_id: str | None
     key_id: str | None
+    session_id: str | None = Field(description="The session in which it was done; null for one done with a key.")
+    made_by: str | None = Field(description="Who made the link that opened the session.")
     action: str
     target: str
     request_id: str | None
@@ -36,6 +40,8 @@ class AuditView(ResponseModel):
             role=row.role,
             actor_organization_id=row.actor_org_id,
             key_id=row.key_id if whole else None,
+            session_id=row.session_id if whole else None,
+            made_by=row.made_by,
             action=row.action,
             target=row.target,
             request_id=row.request_id if whole else None,

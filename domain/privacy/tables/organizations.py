@@ -19,6 +19,8 @@ from domain.privacy.places import (
     Place,
 )
 
+SESSIONS = "until 30 days after its end; the audit trail names it longer"
+
 TABLES: Mapping[str, Place] = {
     "organizations": Place(
         "who the tenants are",
@@ -52,6 +54,30 @@ TABLES: Mapping[str, Place] = {
         },
         WHO_DECIDED,
     ),
+    "sessions": Place(
+        "who is signed in, where, and until when",
+        SESSIONS,
+        {
+            IDENTIFIER: "id key_id link_id org_id agent_id",
+            CONTACT: "principal made_by ended_by",
+            NETWORK: "browser address",
+            SECRET: "secret_hash",
+            TECHNICAL: "role idle_seconds created_at last_used_at expires_at ended_at",
+        },
+        {CONTACT: DELETE},
+    ),
+    "session_links": Place(
+        "who may sign in by a link, and as whom",
+        SESSIONS,
+        {
+            IDENTIFIER: "id key_id org_id agent_id",
+            CONTACT: "principal made_by ended_by",
+            FREE_TEXT: "path return_url",
+            SECRET: "secret_hash",
+            TECHNICAL: "role created_at expires_at used_at ended_at",
+        },
+        {CONTACT: DELETE, FREE_TEXT: DELETE},
+    ),
     "departments": Place(
         "for which part of an organization is spent",
         WITH_THE_ORGANIZATION,
@@ -66,8 +92,8 @@ TABLES: Mapping[str, Place] = {
         "who did what, when and from where",
         WITH_THE_BOOKS,
         {
-            IDENTIFIER: "id org_id actor_org_id key_id target request_id",
-            CONTACT: "principal",
+            IDENTIFIER: "id org_id actor_org_id key_id session_id target request_id",
+            CONTACT: "principal made_by",
             NETWORK: "address",
             FREE_TEXT: "details",
             TECHNICAL: "at role action",

@@ -146,15 +146,6 @@ class Billing:
             },
         )
 
-    def get_transfer(self, transfer_id: str) -> models.TransferView:
-        """Show a transfer: its entries on accounts that the caller may see, and what it was for.
-
-        `GET /billing/transactions` and statements name it in `id`. An organization sees the entries of its own accounts.
-        """
-        return self._caller.ask(
-            models.TransferView, "billing.get_transfer", "GET", f"/api/v1/ledger/transfers/{segment(transfer_id)}"
-        )
-
 
 class Credits:
     """Operations on credits."""
@@ -532,7 +523,6 @@ class Escrows:
             | str
         ]
         | Omitted = OMITTED,
-        waits_for: Literal["me"] | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -557,51 +547,8 @@ class Escrows:
                 "min_amount": min_amount,
                 "max_amount": max_amount,
                 "status": status,
-                "waits_for": waits_for,
                 "limit": limit,
                 "cursor": cursor,
-                "external_id": external_id,
-                "metadata": metadata,
-            },
-        )
-
-    def summary(
-        self,
-        *,
-        from_: datetime | str | Omitted = OMITTED,
-        to: datetime | str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
-        agent_id: str | Omitted = OMITTED,
-        contract_id: str | Omitted = OMITTED,
-        currency: str | Omitted = OMITTED,
-        min_amount: AmountLike | Omitted = OMITTED,
-        max_amount: AmountLike | Omitted = OMITTED,
-        status: Sequence[
-            Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-            | str
-        ]
-        | Omitted = OMITTED,
-        waits_for: Literal["me"] | str | Omitted = OMITTED,
-        external_id: str | Omitted = OMITTED,
-        metadata: Mapping[str, str] | Omitted = OMITTED,
-    ) -> models.StatusSummary:
-        """Count escrows by state and currency, with the filters of the list; `amount` is that of their contracts."""
-        return self._caller.ask(
-            models.StatusSummary,
-            "escrows.summary",
-            "GET",
-            "/api/v1/escrows/summary",
-            query={
-                "from": from_,
-                "to": to,
-                "organization_id": organization_id,
-                "agent_id": agent_id,
-                "contract_id": contract_id,
-                "currency": currency,
-                "min_amount": min_amount,
-                "max_amount": max_amount,
-                "status": status,
-                "waits_for": waits_for,
                 "external_id": external_id,
                 "metadata": metadata,
             },
@@ -810,21 +757,6 @@ class Escrows:
             body={"reason": reason},
         )
 
-    def actions(
-        self, escrow_id: str, *, payee_share: AmountLike | Omitted = OMITTED, amount: AmountLike | Omitted = OMITTED
-    ) -> models.EscrowActionList:
-        """List every command: whether you may give it now, why not, and what it would move.
-
-        `fund` is judged without a look at what the payer has; `validate` is shown with a score that releases.
-        """
-        return self._caller.ask(
-            models.EscrowActionList,
-            "escrows.actions",
-            "GET",
-            f"/api/v1/escrows/{segment(escrow_id)}/actions",
-            query={"payee_share": payee_share, "amount": amount},
-        )
-
 
 class Topups:
     """Operations on topups."""
@@ -860,35 +792,6 @@ class Topups:
                 "return_url": return_url,
                 "asset": asset,
                 "amount": amount,
-            },
-        )
-
-    def get_quote(
-        self,
-        *,
-        credits: AmountLike | Omitted = OMITTED,
-        package: str | Omitted = OMITTED,
-        slots: int | Omitted = OMITTED,
-        provider: Literal["stripe", "paypal", "crypto", "credits"] | str | Omitted = OMITTED,
-        asset: Literal["BTC", "ETH", "USDC", "TON"] | str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
-    ) -> models.BillingQuoteView:
-        """Show what credits, a package or slots cost now, with tax; nothing is made.
-
-        Name one of `credits`, `package` and `slots`. What a payment would be refused for, the quote is refused for too.
-        """
-        return self._caller.ask(
-            models.BillingQuoteView,
-            "topups.get_quote",
-            "GET",
-            "/api/v1/billing/quote",
-            query={
-                "credits": credits,
-                "package": package,
-                "slots": slots,
-                "provider": provider,
-                "asset": asset,
-                "organization_id": organization_id,
             },
         )
 
@@ -1241,62 +1144,6 @@ class Payments:
             },
         )
 
-    def summary(
-        self,
-        *,
-        from_: datetime | str | Omitted = OMITTED,
-        to: datetime | str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
-        provider: str | Omitted = OMITTED,
-        currency: str | Omitted = OMITTED,
-        min_amount: AmountLike | Omitted = OMITTED,
-        max_amount: AmountLike | Omitted = OMITTED,
-        q: str | Omitted = OMITTED,
-        status: Sequence[
-            Literal[
-                "created",
-                "requires_action",
-                "processing",
-                "unknown",
-                "requires_capture",
-                "succeeded",
-                "failed",
-                "expired",
-                "cancelled",
-                "partially_refunded",
-                "refunded",
-                "disputed",
-                "charged_back",
-            ]
-            | str
-        ]
-        | Omitted = OMITTED,
-        purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str | Omitted = OMITTED,
-        external_id: str | Omitted = OMITTED,
-        metadata: Mapping[str, str] | Omitted = OMITTED,
-    ) -> models.StatusSummary:
-        """Count payments by state and currency, with the filters of the list; `amount` is what they are made for."""
-        return self._caller.ask(
-            models.StatusSummary,
-            "payments.summary",
-            "GET",
-            "/api/v1/payments/summary",
-            query={
-                "from": from_,
-                "to": to,
-                "organization_id": organization_id,
-                "provider": provider,
-                "currency": currency,
-                "min_amount": min_amount,
-                "max_amount": max_amount,
-                "q": q,
-                "status": status,
-                "purpose": purpose,
-                "external_id": external_id,
-                "metadata": metadata,
-            },
-        )
-
     def get(self, payment_id: str) -> models.PaymentView:
         """Show a payment. The `ETag` is of what is written on it."""
         return self._caller.ask(models.PaymentView, "payments.get", "GET", f"/api/v1/payments/{segment(payment_id)}")
@@ -1418,19 +1265,6 @@ class Payments:
             keyed=True,
             key=idempotency_key,
             body={"at_provider": at_provider, "provider_ref": provider_ref, "reason": reason},
-        )
-
-    def actions(self, payment_id: str, *, amount: AmountLike | Omitted = OMITTED) -> models.PaymentActionList:
-        """List every command: whether you may give it now, why not, and what it would do.
-
-        What the provider will answer is not known before, and what is left of the goods is not looked at.
-        """
-        return self._caller.ask(
-            models.PaymentActionList,
-            "payments.actions",
-            "GET",
-            f"/api/v1/payments/{segment(payment_id)}/actions",
-            query={"amount": amount},
         )
 
 
@@ -2413,7 +2247,6 @@ class Organizations:
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["active", "suspended", "closed"] | str] | Omitted = OMITTED,
         tier: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -2433,7 +2266,6 @@ class Organizations:
                 "from": from_,
                 "to": to,
                 "q": q,
-                "status": status,
                 "tier": tier,
                 "limit": limit,
                 "cursor": cursor,
@@ -2519,56 +2351,6 @@ class Organizations:
             keyed=True,
             key=idempotency_key,
             body={"language": language, "contacts": contacts},
-        )
-
-    def suspend(
-        self,
-        organization_id: str,
-        *,
-        reason: str,
-        timed_exits: Literal["continue", "pause"] | str | Omitted = OMITTED,
-        idempotency_key: str | None = None,
-    ) -> models.OrganizationView:
-        """Have nothing new begin with an organization until it is resumed. For operators.
-
-        Escrows, payments under way, reservations and subscriptions go on. Suspending it again gives the first answer.
-        """
-        return self._caller.ask(
-            models.OrganizationView,
-            "organizations.suspend",
-            "POST",
-            f"/api/v1/organizations/{segment(organization_id)}/suspend",
-            keyed=True,
-            key=idempotency_key,
-            body={"reason": reason, "timed_exits": timed_exits},
-        )
-
-    def resume(self, organization_id: str, *, idempotency_key: str | None = None) -> models.OrganizationView:
-        """Let things begin with a suspended organization again. For operators."""
-        return self._caller.ask(
-            models.OrganizationView,
-            "organizations.resume",
-            "POST",
-            f"/api/v1/organizations/{segment(organization_id)}/resume",
-            keyed=True,
-            key=idempotency_key,
-        )
-
-    def close(
-        self, organization_id: str, *, reason: str | None | Omitted = OMITTED, idempotency_key: str | None = None
-    ) -> models.OrganizationView:
-        """Close an organization for good and revoke its keys, once nothing of it is left. For operators.
-
-        The refusal lists what is left: money by kind and currency, and the ids of what is under way.
-        """
-        return self._caller.ask(
-            models.OrganizationView,
-            "organizations.close",
-            "POST",
-            f"/api/v1/organizations/{segment(organization_id)}/close",
-            keyed=True,
-            key=idempotency_key,
-            body={"reason": reason},
         )
 
 
@@ -4545,6 +4327,62 @@ class TaxRates:
         )
 
 
+class Sessions:
+    """Operations on sessions."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def me(self) -> models.MeView:
+        """Say who is asking: the principal, its role and permissions, and the session if there is one."""
+        return self._caller.ask(models.MeView, "sessions.me", "GET", "/api/v1/me")
+
+    def create(self) -> models.SessionCreated:
+        """Open a session with a key. Its token acts as the key does, until the session or the key ends.
+
+        A session that is not used ends after 12 hours, one of the platform's roles after 30 minutes; the longest last seven days, or 12 hours.
+        """
+        return self._caller.ask(models.SessionCreated, "sessions.create", "POST", "/api/v1/sessions", repeatable=False)
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        mine: bool | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.SessionView]:
+        """List the sessions that have not ended, newest first: your own; for owners and admins, the organization's.
+
+        An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.SessionView,
+            "sessions.list",
+            "/api/v1/sessions",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "q": q,
+                "mine": mine,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    def end(self, session_id: str) -> None:
+        """End a session at once, wherever it is used; ending it again changes nothing.
+
+        Everybody ends their own. Owners and admins end those of their organization, of roles that they may issue keys for; operators end any.
+        """
+        self._caller.send("sessions.end", "DELETE", f"/api/v1/sessions/{segment(session_id)}")
+
+
 class Audit:
     """Operations on audit."""
 
@@ -5046,81 +4884,6 @@ class Events:
     def list_types(self) -> models.CatalogueView:
         """List every type of events, with the JSON Schema of its data and an example."""
         return self._caller.ask(models.CatalogueView, "events.list_types", "GET", "/api/v1/events/catalogue")
-
-
-class Changes:
-    """Operations on changes."""
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-
-    def get(self, *, organization_id: str | Omitted = OMITTED) -> models.MarksView:
-        """Show the mark of each topic: a number that only grows, and grows when something of the topic has changed.
-
-        Keep the marks beside what you show, and ask again for that whose mark is another one. Marks of one topic are compared and mean nothing else. What an operator sees are marks of all organizations; they may grow without need.
-        """
-        return self._caller.ask(
-            models.MarksView, "changes.get", "GET", "/api/v1/changes", query={"organization_id": organization_id}
-        )
-
-
-class Webhooks:
-    """Operations on webhooks."""
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-
-    def list_events(
-        self,
-        *,
-        from_: datetime | str | Omitted = OMITTED,
-        to: datetime | str | Omitted = OMITTED,
-        provider: str | Omitted = OMITTED,
-        q: str | Omitted = OMITTED,
-        status: Sequence[Literal["received", "forwarded", "handled", "ignored", "waiting", "unmatched"] | str]
-        | Omitted = OMITTED,
-        unhandled: bool | Omitted = OMITTED,
-        type: str | Omitted = OMITTED,
-        payment_id: str | Omitted = OMITTED,
-        limit: int | Omitted = OMITTED,
-        cursor: str | Omitted = OMITTED,
-    ) -> List[models.InboxEventView]:
-        """List the webhooks that providers have sent, the last one first.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-        """
-        return List(
-            self._caller,
-            models.InboxEventView,
-            "webhooks.list_events",
-            "/api/v1/webhooks/events",
-            {
-                "from": from_,
-                "to": to,
-                "provider": provider,
-                "q": q,
-                "status": status,
-                "unhandled": unhandled,
-                "type": type,
-                "payment_id": payment_id,
-                "limit": limit,
-                "cursor": cursor,
-            },
-        )
-
-    def retry_event(self, number: str, *, idempotency_key: str | None = None) -> models.InboxEventView:
-        """Start the handling of a webhook again, now; it is started by itself within minutes as well.
-
-        Its object is read at the provider again, so nothing takes effect twice. An event that is handled stays as it is.
-        """
-        return self._caller.ask(
-            models.InboxEventView,
-            "webhooks.retry_event",
-            "POST",
-            f"/api/v1/webhooks/events/{segment(number)}/retry",
-            keyed=True,
-            key=idempotency_key,
-        )
 
 
 class Approvals:
@@ -5759,6 +5522,7 @@ class Resources(Caller):
         self.billing_terms = BillingTerms(self)
         self.billing_profile = BillingProfile(self)
         self.tax_rates = TaxRates(self)
+        self.sessions = Sessions(self)
         self.audit = Audit(self)
         self.alerts = Alerts(self)
         self.alert_rules = AlertRules(self)
@@ -5766,8 +5530,6 @@ class Resources(Caller):
         self.notifications = Notifications(self)
         self.mail_suppressions = MailSuppressions(self)
         self.events = Events(self)
-        self.changes = Changes(self)
-        self.webhooks = Webhooks(self)
         self.approvals = Approvals(self)
         self.pricing_rules = PricingRules(self)
         self.reconciliation = Reconciliation(self)

@@ -1,0 +1,1 @@
+"""Sessions, the links that open them, and who is asking."""

@@ -1,0 +1,158 @@
+"""Who is asking, and sessions: opened with a key, listed, ended."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth import ActorDep, IdentityDep
+from api.csv_files import CSV
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import Page
+from api.keyring import hash_of, new_secret, token_of
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.tenancy import visible_organization
+from api.v1.sessions.schemas import (
+    MeAgent,
+    MeOrganization,
+    MeSession,
+    MeView,
+    SessionCreate,
+    SessionCreated,
+    SessionView,
+)
+from domain.access import Actor, Permission, Role
+from domain.errors import Forbidden, NotFound
+from domain.session import MOST, browser_of, idle_at, span_of
+from models.session import Session
+from repositories import agent as agents
+from repositories import api_key as keys
+from repositories import audit
+from repositories import organization as organizations
+from repositories import session as sessions
+from runtime.identity import new_id
+
+router = APIRouter(tags=["sessions"])
+
+
+@router.get("/me", response_model=MeView, operation_id="sessions.me")
+async def get_me(deps: DepsDep, actor: ActorDep, identity: IdentityDep) -> MeView:
+    """Say who is asking: the principal, its role and permissions, and the session if there is one."""
+    organization = agent = session = None
+    if actor.org_id is not None:
+        async with deps.session_for(actor) as tenant:
+            row = await organizations.get(tenant, actor.org_id)
+            organization = MeOrganization(id=row.id, name=row.name, tier=row.tier)
+            if actor.agent_id is not None:
+                agent = MeAgent(id=actor.agent_id, name=(await agents.get(tenant, actor.agent_id)).name)
+    if identity.session is not None:
+        span = identity.session.span
+        session = MeSession(
+            id=identity.session.session_id,
+            expires_at=span.expires_at,
+            idle_at=idle_at(span, datetime.now(UTC)),
+            made_by=identity.session.made_by,
+        )
+    return MeView(
+        principal=actor.principal,
+        role=actor.role,
+        permissions=[permission for permission in Permission if actor.may(permission)],
+        organization=organization,
+        agent=agent,
+        session=session,
+        key_id=actor.key_id,
+        environment=deps.settings.environment,
+    )
+
+
+@router.post(
+    "/sessions", status_code=201, response_model=SessionCreated, responses=errors((Forbidden, "session.needs_key"))
+)
+async def create_session(
+    request: Request,
+    deps: DepsDep,
+    actor: ActorDep,
+    body: SessionCreate | None = None,  # noqa: ARG001
+) -> SessionCreated:
+    """Open a session with a key. Its token acts as the key does, until the session or the key ends.
+
+    A session that is not used ends after 12 hours, one of the platform's roles after 30 minutes; the longest last seven
+    days, or 12 hours.
+    """
+    if actor.session_id is not None or actor.key_id is None:
+        raise Forbidden("A session is opened with a key: a session could go on for ever.", code="session.needs_key")
+    now, secret = datetime.now(UTC), new_secret()
+    async with deps.session_for(actor) as session:
+        key = await keys.get(session, actor.key_id)
+        span = span_of(actor.role, now=now, key_expires_at=key.expires_at)
+        row = Session(
+            id=new_id("ses"),
+            secret_hash=hash_of(secret),
+            key_id=key.id,
+            org_id=actor.org_id,
+            principal=actor.principal,
+            role=actor.role.value,
+            agent_id=actor.agent_id,
+            browser=browser_of(request.headers.get("user-agent")),
+            address=actor.address,
+            idle_seconds=int(span.idle.total_seconds()),
+            expires_at=span.expires_at,
+        )
+        await sessions.add(session, row, most=MOST)
+        await audit.record(session, actor, "session.open", row.id, {"browser": row.browser})
+    return SessionCreated(id=row.id, token=token_of(row.id, secret), expires_at=row.expires_at)
+
+
+_LIST = ListOf(
+    "sessions",
+    SessionView,
+    *(*CREATED, "organization_id", "q"),
+    order=["ses"],
+    mine=Annotated[bool, Query(description="Only those of your own principal.")],
+)
+
+
+@router.get("/sessions", response_model=Page[SessionView], responses=errors(NotFound) | CSV)
+async def list_sessions(deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: ActorDep) -> Response:
+    """List the sessions that have not ended, newest first: your own; for owners and admins, the organization's.
+
+    An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything
+    that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=["mine"])
+    own = actor if asked.get("mine") or not actor.may(Permission.MANAGE_KEYS) else None
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await sessions.page(session, wanted, of=own, after=after, limit=limit)
+            return items_of(found, lambda row: SessionView.of(row, actor))
+
+    return await asked.answer(read)
+
+
+def _is_own(actor: Actor, row: Session) -> bool:
+    if actor.made_by is not None:
+        return row.id == actor.session_id
+    return (row.org_id, row.principal.lower()) == (actor.org_id, actor.principal.lower())
+
+
+@router.delete("/sessions/{session_id}", status_code=204, responses=errors(NotFound, Forbidden))
+async def end_session(session_id: str, deps: DepsDep, actor: ActorDep) -> None:
+    """End a session at once, wherever it is used; ending it again changes nothing.
+
+    Everybody ends their own. Owners and admins end those of their organization, of roles that they may issue keys for;
+    operators end any.
+    """
+    async with deps.session_for(actor) as session:
+        row = await sessions.get(session, session_id)
+        if not _is_own(actor, row):
+            if not actor.may(Permission.MANAGE_KEYS):
+                raise NotFound(sessions.MISSING)
+            if not actor.may_grant(Role(row.role)):
+                raise Forbidden(f"The role {actor.role.value} may not end sessions of the role {row.role}.")
+        if await sessions.end(session, row.id, actor.qualified()):
+            await audit.record(session, actor, "session.end", row.id, {"principal": row.principal}, row.org_id)
+    deps.keyring.forget(session_id)

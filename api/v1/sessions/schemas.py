@@ -1,0 +1,203 @@
+"""What sessions and links look like over HTTP."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from api.fields import AgentId, OrganizationId, Period, Principal, RequestModel, ResponseModel, example
+from domain.access import Actor, Permission, Role
+from domain.payment.livemode import Environment
+from domain.session import CONSOLE, LINK_PERIOD, MAX_PATH, Span, idle_at
+from models.session import Session, SessionLink
+
+Token = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class MeOrganization(ResponseModel):
+    """The organization of whoever asks."""
+
+    id: str
+    name: str
+    tier: str
+
+
+class MeAgent(ResponseModel):
+    """The agent that a key acts for."""
+
+    id: str
+    name: str
+
+
+class MeSession(ResponseModel):
+    """The session of a request."""
+
+    id: str
+    expires_at: datetime = Field(description="When it ends at the latest.")
+    idle_at: datetime = Field(description="When it ends unless it is used before.")
+    made_by: str | None = Field(description="Who made the link that opened it; null for a session opened with a key.")
+
+
+class MeView(ResponseModel):
+    """Who is asking, and what they may do."""
+
+    principal: str
+    role: Role
+    permissions: list[Permission]
+    organization: MeOrganization | None = Field(description="Null for the platform's own keys.")
+    agent: MeAgent | None
+    session: MeSession | None = Field(description="Null for a request with a key.")
+    key_id: str | None = Field(description="The key, or the one of the session; null where a link opened the session.")
+    environment: Environment = Field(description="`sandbox` and `test` move no real money.")
+
+
+class SessionCreate(RequestModel):
+    """A new session; nothing has to be said of it."""
+
+
+class SessionCreated(ResponseModel):
+    """A session with its token, which is shown only once."""
+
+    id: str
+    token: str = Field(description="Send it as the bearer token.")
+    expires_at: datetime
+
+
+class SessionView(ResponseModel):
+    """A session, without its token."""
+
+    id: str
+    principal: str
+    role: Role
+    organization_id: str | None
+    browser: str = Field(description="In short words, such as `Firefox on Linux`.")
+    address: str | None
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    idle_at: datetime
+    made_by: str | None = Field(description="Who made the link that opened it.")
+    current: bool = Field(description="Whether it is the session of this request.")
+
+    @classmethod
+    def of(cls, row: Session, actor: Actor) -> "SessionView":
+        """Show a row to an actor."""
+        span = Span(expires_at=row.expires_at, idle=timedelta(seconds=row.idle_seconds))
+        return cls(
+            id=row.id,
+            principal=row.principal,
+            role=Role(row.role),
+            organization_id=row.org_id,
+            browser=row.browser,
+            address=row.address,
+            created_at=row.created_at,
+            last_used_at=row.last_used_at,
+            expires_at=row.expires_at,
+            idle_at=idle_at(span, row.last_used_at),
+            made_by=row.made_by,
+            current=row.id == actor.session_id,
+        )
+
+
+class LinkCreate(RequestModel):
+    """A new link. An operator names the organization."""
+
+    model_config = example(
+        organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy",
+        principal="maria",
+        role="finance",
+        path="/console/org_01kar6h2d8e4wvq3r5s7t9x1zy/top-up",
+        return_url="https://app.example.com/billing",
+    )
+
+    organization_id: OrganizationId | None = None
+    principal: Principal = Field(examples=["maria"])
+    role: Role
+    agent_id: AgentId | None = Field(default=None, description="The one agent that a session of role `agent` acts for.")
+    path: str = Field(default=CONSOLE, max_length=MAX_PATH, description="Where in the console it leads.")
+    return_url: str | None = Field(
+        default=None, max_length=2000, description="Where the console leads back to; of a configured origin."
+    )
+    expires_in: Period = Field(default=LINK_PERIOD, description="At most 24 hours; 15 minutes when left out.")
+
+
+class LinkView(ResponseModel):
+    """A link, without its address."""
+
+    id: str
+    organization_id: str
+    principal: str
+    role: Role
+    agent_id: str | None
+    path: str
+    return_url: str | None
+    made_by: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+
+    @classmethod
+    def of(cls, row: SessionLink) -> "LinkView":
+        """Show a row."""
+        return cls(**_link(row))
+
+
+class LinkCreated(LinkView):
+    """A link with its address, which is shown only once."""
+
+    url: str = Field(description="The address in the console. It opens one session.")
+
+    @classmethod
+    def with_url(cls, row: SessionLink, url: str) -> "LinkCreated":
+        """Show a row and the address that was made for it."""
+        return cls(**_link(row), url=url)
+
+
+class LinkToken(RequestModel):
+    """The token of a link: the last part of its address."""
+
+    model_config = example(token="bsl_…")
+
+    token: Token
+
+
+class NamedOrganization(ResponseModel):
+    """An organization by its name."""
+
+    id: str
+    name: str
+
+
+class LinkPreview(ResponseModel):
+    """Who one becomes by a link, before it is used."""
+
+    principal: str
+    role: Role
+    organization: NamedOrganization | None
+    made_by: str
+    expires_at: datetime
+    path: str
+    return_url: str | None
+
+
+class Redeemed(SessionCreated):
+    """The session that a link opened, and where it leads."""
+
+    path: str
+    return_url: str | None
+
+
+def _link(row: SessionLink) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "organization_id": row.org_id,
+        "principal": row.principal,
+        "role": Role(row.role),
+        "agent_id": row.agent_id,
+        "path": row.path,
+        "return_url": row.return_url,
+        "made_by": row.made_by,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "used_at": row.used_at,
+    }
