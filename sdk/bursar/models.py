@@ -36,6 +36,9 @@ DisputeStatus: TypeAlias = Literal["inquiry", "needs_response", "under_review", 
 EarningsKind: TypeAlias = Literal["granted", "own_work", "paid"] | str
 Entitlement: TypeAlias = Literal["projects", "deploys", "seats", "api_access", "custom_integrations"] | str
 Environment: TypeAlias = Literal["sandbox", "test", "live"] | str
+EscrowAction: TypeAlias = (
+    Literal["fund", "deliver", "validate", "approve", "dispute", "submit_evidence", "resolve", "refund", "cancel"] | str
+)
 EscrowStatus: TypeAlias = (
     Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"] | str
 )
@@ -74,6 +77,7 @@ OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 Pause: TypeAlias = Literal["refund", "chargeback", "unanswered"] | str
 PausedFor: TypeAlias = Literal["refund", "chargeback"] | str
+PaymentAction: TypeAlias = Literal["confirm", "capture", "cancel", "refund", "give_up_refund"] | str
 PaymentStatus: TypeAlias = (
     Literal[
         "created",
@@ -1474,6 +1478,33 @@ class EntitlementView(Model):
     used: int | None
 
 
+class EscrowActionList(Model):
+    """Every command of an escrow."""
+
+    actions: list[EscrowActionView]
+
+
+class EscrowActionView(Model):
+    """One command: its effect where the caller may give it now, or the reason why not."""
+
+    action: EscrowAction
+    allowed: bool
+    reason: ReasonView | None
+    effect: EscrowEffectView | None
+
+
+class EscrowEffectView(Model):
+    """What a command would move, and the state after it. Amounts are decimal strings of `currency`."""
+
+    funded: str
+    to_agent: str
+    commission: str
+    to_payer: str
+    held: Amount
+    currency: str
+    status: EscrowStatus
+
+
 class EscrowEventView(Model):
     """One event: who did what and when, the state after it, and the ledger transfer that it caused."""
 
@@ -1543,6 +1574,7 @@ class EscrowView(Model):
     deadlines: DeadlinesView
     dispute: DisputeView | None
     cancel_requested_by: str | None
+    story: str
     workflow_id: str
     version: int
     created_at: datetime
@@ -1716,6 +1748,7 @@ class FundedView(Model):
     deadlines: DeadlinesView
     dispute: DisputeView | None
     cancel_requested_by: str | None
+    story: str
     workflow_id: str
     version: int
     created_at: datetime
@@ -2017,6 +2050,27 @@ class MailSuppressionView(Model):
     lifted_by: str | None
 
 
+class MarksView(Model):
+    """The mark of each topic: it grows when something of the topic has changed. 0 is also what one may not follow."""
+
+    agents: int
+    alerts: int
+    balance: int
+    contracts: int
+    credits: int
+    disputes: int
+    escrows: int
+    invoices: int
+    limits: int
+    organization: int
+    payments: int
+    payouts: int
+    projects: int
+    purchases: int
+    subscriptions: int
+    webhook_endpoints: int
+
+
 class MeAgent(Model):
     """The agent that a key acts for."""
 
@@ -2280,6 +2334,32 @@ class PayableView(Model):
     frozen: str
 
 
+class PaymentActionList(Model):
+    """Every command of a payment."""
+
+    actions: list[PaymentActionView]
+
+
+class PaymentActionView(Model):
+    """One command: its effect where the caller may give it now, or the reason why not."""
+
+    action: PaymentAction
+    allowed: bool
+    reason: ReasonView | None
+    effect: PaymentEffectView | None
+
+
+class PaymentEffectView(Model):
+    """What a command would do. Amounts are decimal strings of `currency`."""
+
+    captured: Amount
+    released: Amount
+    to_payer: str
+    taken: MoneyView
+    currency: str
+    status: PaymentStatus | None
+
+
 class PaymentEventView(Model):
     """One step: who did what when, the state after it, and the ledger transfer that it caused."""
 
@@ -2363,6 +2443,7 @@ class PaymentView(Model):
     quote: CoinQuoteView | None
     decline: DeclineView | None
     refunds: list[RefundView]
+    story: str
     workflow_id: str
     version: int
     expires_at: datetime
@@ -2672,6 +2753,13 @@ class Readiness(Model):
     postgresql: str
     temporal: str
     inbox_oldest_seconds: int | None = None
+
+
+class ReasonView(Model):
+    """Why an action is refused: the `code` and the `detail` of the problem that the command answers with."""
+
+    code: str
+    detail: str
 
 
 class ReconciliationLineView(Model):
@@ -3044,6 +3132,7 @@ class SlotPurchaseView(Model):
     quote: CoinQuoteView | None
     decline: DeclineView | None
     refunds: list[RefundView]
+    story: str
     workflow_id: str
     version: int
     expires_at: datetime

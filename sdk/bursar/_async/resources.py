@@ -758,6 +758,21 @@ class AsyncEscrows:
             body={"reason": reason},
         )
 
+    async def actions(
+        self, escrow_id: str, *, payee_share: AmountLike | Omitted = OMITTED, amount: AmountLike | Omitted = OMITTED
+    ) -> models.EscrowActionList:
+        """List every command: whether you may give it now, why not, and what it would move.
+
+        `fund` is judged without a look at what the payer has; `validate` is shown with a score that releases.
+        """
+        return await self._caller.ask(
+            models.EscrowActionList,
+            "escrows.actions",
+            "GET",
+            f"/api/v1/escrows/{segment(escrow_id)}/actions",
+            query={"payee_share": payee_share, "amount": amount},
+        )
+
 
 class AsyncTopups:
     """Operations on topups."""
@@ -1270,6 +1285,19 @@ class AsyncPayments:
             keyed=True,
             key=idempotency_key,
             body={"at_provider": at_provider, "provider_ref": provider_ref, "reason": reason},
+        )
+
+    async def actions(self, payment_id: str, *, amount: AmountLike | Omitted = OMITTED) -> models.PaymentActionList:
+        """List every command: whether you may give it now, why not, and what it would do.
+
+        What the provider will answer is not known before, and what is left of the goods is not looked at.
+        """
+        return await self._caller.ask(
+            models.PaymentActionList,
+            "payments.actions",
+            "GET",
+            f"/api/v1/payments/{segment(payment_id)}/actions",
+            query={"amount": amount},
         )
 
 
@@ -4911,6 +4939,22 @@ class AsyncEvents:
         return await self._caller.ask(models.CatalogueView, "events.list_types", "GET", "/api/v1/events/catalogue")
 
 
+class AsyncChanges:
+    """Operations on changes."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get(self, *, organization_id: str | Omitted = OMITTED) -> models.MarksView:
+        """Show the mark of each topic: a number that only grows, and grows when something of the topic has changed.
+
+        Keep the marks beside what you show, and ask again for that whose mark is another one. Marks of one topic are compared and mean nothing else. What an operator sees are marks of all organizations; they may grow without need.
+        """
+        return await self._caller.ask(
+            models.MarksView, "changes.get", "GET", "/api/v1/changes", query={"organization_id": organization_id}
+        )
+
+
 class AsyncApprovals:
     """Operations on approvals."""
 
@@ -5557,6 +5601,7 @@ class AsyncResources(AsyncCaller):
         self.notifications = AsyncNotifications(self)
         self.mail_suppressions = AsyncMailSuppressions(self)
         self.events = AsyncEvents(self)
+        self.changes = AsyncChanges(self)
         self.approvals = AsyncApprovals(self)
         self.pricing_rules = AsyncPricingRules(self)
         self.reconciliation = AsyncReconciliation(self)

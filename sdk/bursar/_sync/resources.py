@@ -757,6 +757,21 @@ class Escrows:
             body={"reason": reason},
         )
 
+    def actions(
+        self, escrow_id: str, *, payee_share: AmountLike | Omitted = OMITTED, amount: AmountLike | Omitted = OMITTED
+    ) -> models.EscrowActionList:
+        """List every command: whether you may give it now, why not, and what it would move.
+
+        `fund` is judged without a look at what the payer has; `validate` is shown with a score that releases.
+        """
+        return self._caller.ask(
+            models.EscrowActionList,
+            "escrows.actions",
+            "GET",
+            f"/api/v1/escrows/{segment(escrow_id)}/actions",
+            query={"payee_share": payee_share, "amount": amount},
+        )
+
 
 class Topups:
     """Operations on topups."""
@@ -1265,6 +1280,19 @@ class Payments:
             keyed=True,
             key=idempotency_key,
             body={"at_provider": at_provider, "provider_ref": provider_ref, "reason": reason},
+        )
+
+    def actions(self, payment_id: str, *, amount: AmountLike | Omitted = OMITTED) -> models.PaymentActionList:
+        """List every command: whether you may give it now, why not, and what it would do.
+
+        What the provider will answer is not known before, and what is left of the goods is not looked at.
+        """
+        return self._caller.ask(
+            models.PaymentActionList,
+            "payments.actions",
+            "GET",
+            f"/api/v1/payments/{segment(payment_id)}/actions",
+            query={"amount": amount},
         )
 
 
@@ -4886,6 +4914,22 @@ class Events:
         return self._caller.ask(models.CatalogueView, "events.list_types", "GET", "/api/v1/events/catalogue")
 
 
+class Changes:
+    """Operations on changes."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def get(self, *, organization_id: str | Omitted = OMITTED) -> models.MarksView:
+        """Show the mark of each topic: a number that only grows, and grows when something of the topic has changed.
+
+        Keep the marks beside what you show, and ask again for that whose mark is another one. Marks of one topic are compared and mean nothing else. What an operator sees are marks of all organizations; they may grow without need.
+        """
+        return self._caller.ask(
+            models.MarksView, "changes.get", "GET", "/api/v1/changes", query={"organization_id": organization_id}
+        )
+
+
 class Approvals:
     """Operations on approvals."""
 
@@ -5530,6 +5574,7 @@ class Resources(Caller):
         self.notifications = Notifications(self)
         self.mail_suppressions = MailSuppressions(self)
         self.events = Events(self)
+        self.changes = Changes(self)
         self.approvals = Approvals(self)
         self.pricing_rules = PricingRules(self)
         self.reconciliation = Reconciliation(self)
