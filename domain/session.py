@@ -37,20 +37,20 @@ class SessionEnded(Unauthenticated):
 
 
 class LinkGone(DomainError):
-    """The link was used, has expired or was withdrawn; `extra["reason"]` says which."""
+    """The link was used, has expired or was ended; `extra["reason"]` says which."""
 
     code = "session.link_gone"
     status = 410
 
     def __init__(self, reason: str) -> None:
-        """Take `used`, `expired` or `withdrawn`."""
+        """Take `used`, `expired` or `ended`."""
         super().__init__(_GONE[reason], extra={"reason": reason})
 
 
 _GONE = {
     "used": "This link was used. A link opens one session: ask for a new one.",
     "expired": "This link has expired. Ask for a new one.",
-    "withdrawn": "This link was withdrawn. Ask for a new one.",
+    "ended": "This link was ended by somebody, or with the key that it was made with. Ask for a new one.",
 }
 
 
@@ -86,7 +86,7 @@ def link_problem(
     *, expires_at: datetime, used_at: datetime | None, ended_at: datetime | None, now: datetime
 ) -> LinkGone | None:
     """Return why a link opens nothing any more; None while it does."""
-    for reason, is_so in (("used", used_at is not None), ("withdrawn", ended_at is not None)):
+    for reason, is_so in (("used", used_at is not None), ("ended", ended_at is not None)):
         if is_so:
             return LinkGone(reason)
     return LinkGone("expired") if now >= expires_at else None

@@ -271,7 +271,8 @@ def samples() -> dict[str, Message]:
     """One message of each kind, with every field set."""
     outcome = commands.numbered(full_escrow(), command_id="cmd_1", now=e.T0, content="ab" * 32)
     escrow = outcome.escrow
-    command = {"command_id": "cmd_1", "actor": replace(e.WORKER, key_id="key_1", request_id="req_1", address="::1")}
+    seen = {"key_id": "key_1", "session_id": "ses_1", "made_by": "kim", "request_id": "req_1", "address": "::1"}
+    command = {"command_id": "cmd_1", "actor": replace(e.WORKER, **seen)}
     signal = {"operator": "kim", "command_id": "ticket-1"}
     work = escrow.delivery.artifacts
     noted = messages.NotedCommand(command_id="cmd_0", name="dispute", command={"reason": "r"}, noted_at=e.T0)

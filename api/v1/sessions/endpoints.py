@@ -12,6 +12,7 @@ from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page
+from api.idempotency import Command, idempotency
 from api.keyring import hash_of, new_secret, token_of
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.tenancy import visible_organization
@@ -76,34 +77,40 @@ async def create_session(
     deps: DepsDep,
     actor: ActorDep,
     body: SessionCreate | None = None,  # noqa: ARG001
-) -> SessionCreated:
+    once: Command = idempotency(required=False),
+) -> Response:
     """Open a session with a key. Its token acts as the key does, until the session or the key ends.
 
     A session that is not used ends after 12 hours, one of the platform's roles after 30 minutes; the longest last seven
     days, or 12 hours.
     """
-    if actor.session_id is not None or actor.key_id is None:
+    key_id = actor.key_id
+    if actor.session_id is not None or key_id is None:
         raise Forbidden("A session is opened with a key: a session could go on for ever.", code="session.needs_key")
-    now, secret = datetime.now(UTC), new_secret()
-    async with deps.session_for(actor) as session:
-        key = await keys.get(session, actor.key_id)
-        span = span_of(actor.role, now=now, key_expires_at=key.expires_at)
-        row = Session(
-            id=new_id("ses"),
-            secret_hash=hash_of(secret),
-            key_id=key.id,
-            org_id=actor.org_id,
-            principal=actor.principal,
-            role=actor.role.value,
-            agent_id=actor.agent_id,
-            browser=browser_of(request.headers.get("user-agent")),
-            address=actor.address,
-            idle_seconds=int(span.idle.total_seconds()),
-            expires_at=span.expires_at,
-        )
-        await sessions.add(session, row, most=MOST)
-        await audit.record(session, actor, "session.open", row.id, {"browser": row.browser})
-    return SessionCreated(id=row.id, token=token_of(row.id, secret), expires_at=row.expires_at)
+
+    async def create() -> SessionCreated:
+        now, secret = datetime.now(UTC), new_secret()
+        async with deps.session_for(actor) as session:
+            key = await keys.get(session, key_id)
+            span = span_of(actor.role, now=now, key_expires_at=key.expires_at)
+            row = Session(
+                id=new_id("ses"),
+                secret_hash=hash_of(secret),
+                key_id=key.id,
+                org_id=actor.org_id,
+                principal=actor.principal,
+                role=actor.role.value,
+                agent_id=actor.agent_id,
+                browser=browser_of(request.headers.get("user-agent")),
+                address=actor.address,
+                idle_seconds=int(span.idle.total_seconds()),
+                expires_at=span.expires_at,
+            )
+            await sessions.add(session, row, most=MOST)
+            await audit.record(session, actor, "session.open", row.id, {"browser": row.browser})
+        return SessionCreated(id=row.id, token=token_of(row.id, secret), expires_at=row.expires_at)
+
+    return await once.run(create, status_code=201, hide=frozenset({"token"}))
 
 
 _LIST = ListOf(

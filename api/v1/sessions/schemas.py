@@ -59,7 +59,7 @@ class SessionCreated(ResponseModel):
     """A session with its token, which is shown only once."""
 
     id: str
-    token: str = Field(description="Send it as the bearer token.")
+    token: str | None = Field(description="Send it as the bearer token. Null in a replayed response.")
     expires_at: datetime
 
 
