@@ -334,7 +334,18 @@ class EscrowActivities:
                 shared=True,
             )
         actor = message.actor_detail
-        if actor is not None and (message.event in AUDITED or actor.is_platform):
+        if actor is not None and actor.made_by is not None and message.event == "approved":
+            await alert.raise_alert(
+                books.session,
+                kind="escrow.signed_by_link",
+                subject=terms.escrow_id,
+                detail=f"{actor.made_by} signed for {message.details.get('signatory')} in a session that a link opened "
+                f"({actor.session_id}). If {actor.principal} did not ask for that, check the audit trail.",
+                org_id=actor.org_id,
+                key=f"escrow.signed_by_link:{terms.escrow_id}:{message.escrow.version}",
+                shared=True,
+            )
+        if actor is not None and (message.event in AUDITED or actor.signs_on_behalf):
             await audit.record(
                 books.connection,
                 actor=actor,

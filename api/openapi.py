@@ -24,7 +24,8 @@ ALIASES = "aliases"
 TAGS: dict[str, str] = {
     "organizations": "Tenants: who pays, who is paid, whose keys and contacts these are.",
     "api_keys": "Keys of principals, each with a role; a secret is shown once.",
-    "sessions": "Signing in: sessions that stand in for keys, links that open one for somebody, and who is asking.",
+    "sessions": "Signing in: sessions that stand in for keys, and who is asking.",
+    "session_links": "Links that open a session for somebody.",
     "departments": "Parts of an organization whose spending is counted and limited by itself.",
     "projects": "Projects, their deployments, and the slots that deployments take.",
     "agents": "Agents that work for pay, and the organizations that own them.",

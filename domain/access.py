@@ -191,8 +191,9 @@ GRANTABLE: dict[Role, frozenset[Role]] = {
 }
 
 
-#: What a session that a link opened may not do, whatever its role: whoever made the link would act unseen.
-NOT_BY_LINK = frozenset({Permission.MANAGE_KEYS})
+#: What a session that a link opened may not do, whatever its role: whoever made the link would act unseen, or keep its
+#: principal from being told.
+NOT_BY_LINK = frozenset({Permission.MANAGE_KEYS, Permission.BE_NOTIFIED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +230,11 @@ class Actor:
         """Whether the actor belongs to the platform and not to a tenant."""
         return self.org_id is None
 
+    @property
+    def signs_on_behalf(self) -> bool:
+        """Whether a signature of the actor is given for somebody else: by an operator, or by whoever made a link."""
+        return self.is_platform or self.made_by is not None
+
     def may(self, permission: Permission) -> bool:
         """Tell whether the actor's role has the permission, and the session does; tenancy is checked apart."""
         return permission in PERMISSIONS[self.role] and (self.made_by is None or permission not in NOT_BY_LINK)
@@ -262,5 +268,5 @@ def permit(actor: Actor, permission: Permission) -> None:
     """
     if not actor.may(permission):
         if permission in PERMISSIONS[actor.role]:
-            refuse_by_link(actor, "change keys or links")
+            refuse_by_link(actor, f"do this ({permission.value})")
         raise Forbidden(f"The role {actor.role.value} may not do this ({permission.value}).")

@@ -144,6 +144,19 @@ async def _with_secret(session: AsyncSession, found: ApiKey, key: ApiKey) -> Api
     return renewed
 
 
+async def active_of(session: AsyncSession, org_id: str, principal: str) -> Sequence[ApiKey]:
+    """Return the active keys of a principal of an organization, the oldest first."""
+    active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+    whose = (ApiKey.org_id == org_id, func.lower(ApiKey.principal) == principal.lower())
+    return (await session.scalars(select(ApiKey).where(*whose, *active).order_by(ApiKey.id))).all()
+
+
+async def is_active(session: AsyncSession, key_id: str) -> bool:
+    """Tell whether a key is neither revoked nor expired."""
+    active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+    return (await session.scalars(select(ApiKey.id).where(ApiKey.id == key_id, *active))).one_or_none() is not None
+
+
 async def seats(session: AsyncSession, org_id: str) -> int:
     """Count the people of an organization: its principals with an active key, other than agents."""
     active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
-from sqlalchemy import ColumnElement, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
+from domain.access import Actor, Role
 from domain.errors import NotFound
 from domain.ids import is_id
 from models.api_key import ApiKey
@@ -130,6 +130,80 @@ def _own(actor: Actor) -> Part:
         return (Session.id == actor.session_id,)
     whose = Session.org_id.is_(None) if actor.org_id is None else Session.org_id == actor.org_id
     return (whose, func.lower(Session.principal) == actor.principal.lower())
+
+
+_LINKS = Listing(of=SessionLink, order=[SessionLink.id], prefix="lnk", searched=("principal",))
+
+
+async def link(session: AsyncSession, link_id: str) -> SessionLink | None:
+    """Find a link by its exact id, whoever it belongs to; the caller checks the secret. Needs a platform session."""
+    return await session.get(SessionLink, link_id)
+
+
+async def get_link(session: AsyncSession, link_id: str) -> SessionLink:
+    """Return the link; NotFound when there is none, or it is not the caller's organization's."""
+    found = await session.get(SessionLink, link_id) if is_id(link_id, "lnk") else None
+    if found is None:
+        raise NotFound(NO_LINK)
+    return found
+
+
+async def use(session: AsyncSession, link_id: str) -> bool:
+    """Use a link up; False when it was used or ended meanwhile. Needs a platform session."""
+    statement = (
+        update(SessionLink)
+        .where(SessionLink.id == link_id, SessionLink.used_at.is_(None), SessionLink.ended_at.is_(None))
+        .values(used_at=func.now())
+        .returning(SessionLink.id)
+    )
+    return (await session.scalars(statement)).one_or_none() is not None
+
+
+async def end_link(session: AsyncSession, link_id: str, by: str) -> bool:
+    """End a link and the session that it opened; False when both had been ended before."""
+    ended = []
+    for row, is_it in ((SessionLink, SessionLink.id == link_id), (Session, Session.link_id == link_id)):
+        statement = (
+            update(row).where(is_it, row.ended_at.is_(None)).values(ended_at=func.now(), ended_by=by).returning(row.id)
+        )
+        ended.append((await session.scalars(statement)).one_or_none())
+    return any(ended)
+
+
+async def links(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[SessionLink]:
+    """Return a page of the links that open something still and that the caller's session may see, newest first."""
+    revoked = select(ApiKey.id).where(ApiKey.id == SessionLink.key_id, ApiKey.expires_at <= func.now())
+    part: Part = (
+        SessionLink.used_at.is_(None),
+        SessionLink.ended_at.is_(None),
+        SessionLink.expires_at > func.now(),
+        ~revoked.exists(),
+    )
+    if wanted.org_id is not None:
+        part = (*part, SessionLink.org_id == wanted.org_id)
+    return await _LINKS.page(session, wanted, [part], after=after, limit=limit)
+
+
+async def guests(session: AsyncSession, org_id: str, *, besides: str) -> int:
+    """Count the people of an organization who have no key and act, or may act, by a link, besides one principal."""
+    active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+
+    def without_key(row: type[Session] | type[SessionLink], *goes_on: ColumnElement[bool]) -> Select[tuple[str]]:
+        name = func.lower(row.principal)
+        key = select(ApiKey.id).where(ApiKey.org_id == org_id, func.lower(ApiKey.principal) == name, *active)
+        ours = (
+            row.org_id == org_id,
+            row.role != Role.AGENT.value,
+            row.ended_at.is_(None),
+            ~key.exists(),
+            name != besides.lower(),
+        )
+        return select(name).where(*ours, row.expires_at > func.now(), *goes_on)
+
+    people = without_key(Session, Session.link_id.is_not(None)).union(
+        without_key(SessionLink, SessionLink.used_at.is_(None))
+    )
+    return (await session.scalar(select(func.count()).select_from(people.subquery()))) or 0
 
 
 async def delete_ended_before(session: AsyncSession, before: datetime) -> int:

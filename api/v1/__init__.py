@@ -56,6 +56,7 @@ from api.v1.reputation.endpoints import router as reputation
 from api.v1.reputation.levels import router as reputation_levels
 from api.v1.search.endpoints import router as search
 from api.v1.sessions.endpoints import router as sessions
+from api.v1.sessions.links import router as session_links
 from api.v1.spend_controls.endpoints import router as spend_controls
 from api.v1.spends.endpoints import router as spends
 from api.v1.spends.refunds import router as spend_refunds
@@ -121,6 +122,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     organization_standings,
     api_keys,
     sessions,
+    session_links,
     audit,
     alerts,
     alert_rules,

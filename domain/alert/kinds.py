@@ -67,6 +67,7 @@ KINDS: Mapping[str, Kind] = {
     "earnings.recovered_in_vain": Kind(closed_by=OPERATOR),
     "escrow.books_refused": _REFUSED,
     "escrow.decision_overdue": Kind(closed_by="the decision", severity=Severity.CRITICAL, ladder=OPERATORS),
+    "escrow.signed_by_link": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
     "escrow.start_refused": _BY_HAND,
     "fraud_suspected": _BY_HAND,
     "invoice.books_refused": _REFUSED,

@@ -191,9 +191,10 @@ def approve(
     """Sign for the delivery under review, once for each signatory; the k-th of n signatures releases it.
 
     With `delivery`, the event number of the delivery that was looked at, the signature counts for no other one. An
-    actor of the platform signs on behalf of the signatory, where the contract does not exclude it.
+    actor of the platform signs on behalf of the signatory, where the contract does not exclude it; so does whoever made
+    the link that opened the actor's session.
     """
-    if actor.is_platform and not escrow.terms.operator_approvals:
+    if actor.signs_on_behalf and not escrow.terms.operator_approvals:
         raise Forbidden(
             "This contract excludes approvals by operators. Each signatory must sign with its own key.",
             code="escrow.operator_approvals_excluded",
@@ -207,7 +208,10 @@ def approve(
             f"{signatory} has already signed.", code="escrow.already_signed", extra={"state": escrow.status.value}
         )
     signature = Signature(
-        signatory=signatory, signed_at=given_at or now, signed_by=actor.qualified(), on_behalf=actor.is_platform
+        signatory=signatory,
+        signed_at=given_at or now,
+        signed_by=actor.made_by or actor.qualified(),
+        on_behalf=actor.signs_on_behalf,
     )
     signed = replace(escrow, signatures=(*escrow.signatures, signature))
     details: dict[str, object] = {

@@ -109,8 +109,8 @@ def _source(escrow: Escrow) -> str:
 
 
 def _on_behalf(escrow: Escrow) -> str:
-    by_operators = sum(signature.on_behalf for signature in escrow.signatures)
-    return f", {by_operators} given by operators" if by_operators else ""
+    on_behalf = sum(signature.on_behalf for signature in escrow.signatures)
+    return f", {on_behalf} given on behalf of signatories" if on_behalf else ""
 
 
 def _dispute(escrow: Escrow) -> list[str]:

@@ -135,8 +135,8 @@ class Delivery:
 class Signature:
     """One signatory's approval of the latest delivery.
 
-    `signed_by` is who gave it, None where that was not kept; `on_behalf` says that it was an operator and not the
-    signatory.
+    `signed_by` is who gave it, None where that was not kept; `on_behalf` says that it was an operator, or whoever made
+    the link of a session, and not the signatory.
     """
 
     signatory: str

@@ -141,6 +141,11 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/mail-suppressions"): (Permission.OPERATE, None),
     ("POST", f"/mail-suppressions/sup_{NOBODY}/lift"): (Permission.OPERATE, {}),
     ("GET", "/audit"): (Permission.READ_AUDIT, None),
+    ("GET", "/sessions/links"): (Permission.MANAGE_KEYS, None),
+    ("POST", "/sessions/links"): (
+        Permission.MANAGE_KEYS,
+        {"principal": "a", "role": "finance", "organization_id": f"org_{NOBODY}"},
+    ),
     ("POST", f"/alerts/alr_{NOBODY}/acknowledge"): (Permission.ACKNOWLEDGE, {}),
     ("POST", f"/alerts/alr_{NOBODY}/resolve"): (Permission.ACKNOWLEDGE, {}),
     ("POST", f"/alerts/alr_{NOBODY}/snooze"): (Permission.ACKNOWLEDGE, {"until": TOMORROW}),
@@ -266,6 +271,8 @@ OBJECTS = {
     ("POST", "/projects/{slug}/deploy"),
     ("DELETE", "/projects/{slug}/deploy"),
     ("DELETE", "/api-keys/{key_id}"),
+    ("DELETE", "/sessions/{session_id}"),
+    ("DELETE", "/sessions/links/{link_id}"),
     ("GET", "/usage/meters/{meter_id}"),
     ("DELETE", "/usage/meters/{meter_id}"),
     ("POST", "/usage/meters/{meter_id}/charge"),
@@ -364,14 +371,17 @@ OWN_DATA = {
 EVERYBODY = {
     *(("GET", path) for path in ("/me", "/sessions")),
     ("POST", "/sessions"),
-    ("DELETE", "/sessions/{session_id}"),
 }
 #: Signed by their senders.
 WEBHOOKS = {
     *("/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"),
     "/webhooks/mail-bounces",
 }
-OPEN = {("GET", path) for path in ("/healthz", "/readyz", "/billing/config")} | {("POST", path) for path in WEBHOOKS}
+#: They take the token of a link instead of a key.
+BY_LINK = {"/sessions/links/preview", "/sessions/redeem"}
+OPEN = {("GET", path) for path in ("/healthz", "/readyz", "/billing/config")} | {
+    ("POST", path) for path in WEBHOOKS | BY_LINK
+}
 
 
 def test_every_endpoint_is_in_a_table() -> None:
@@ -481,6 +491,8 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "endpoint_id": await stored_endpoint(database, stranger.org_id),
         "delivery_id": f"whd_{NOBODY}",
         "transfer_id": moved["data"][0]["id"],
+        "session_id": good(await stranger.owner.post("/sessions", {}), 201)["id"],
+        "link_id": f"lnk_{NOBODY}",
     }
 
 

@@ -12,6 +12,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.creator import CreatorActivities
 from activities.inbox import InboxActivities
 from api.app import create_app
+from api.keyring import hash_of, new_secret, split_token, token_of
 from contracts.payment import DispatchProviderEvent, ProviderEventInput
 from dev.sandbox.stripe.app import build
 from dev.sandbox.stripe.core import Sandbox
@@ -20,6 +21,7 @@ from domain.access import Role
 from domain.creator import DESTINATION_HOLD, CreatorAccount, payable_to
 from domain.errors import Conflict
 from domain.payment.snapshot import ProviderEvent
+from models.session import Session, SessionLink
 from providers.payments.registry import Providers
 from providers.payments.stripe import make_client
 from providers.payouts.stripe import StripeConnect
@@ -213,3 +215,25 @@ async def test_what_was_read_earlier_is_not_written_over_what_is_known(bureau: B
     async with bureau.deps.database.platform() as session:
         await creator.write(session, "stripe", old, asked_at=earlier)
     assert await bureau.account(studio) == known
+
+
+async def test_session_by_link_does_not_change_where_money_goes(bureau: Bureau, studio: Tenant) -> None:
+    browser = await session_by_link(bureau.deps, studio, Role.OWNER)
+    refused(await Caller(bureau.http, browser).post("/billing/connect", ASKED), 403, "session.by_link")
+    refused(await bureau.at(studio.owner).get("/billing/connect"), 404, "not_found")
+
+
+async def session_by_link(deps: Any, tenant: Tenant, role: Role) -> str:
+    """Opens a session as a link of the owner would, and returns its token."""
+    parts = split_token(tenant.owner.token or "")
+    assert parts is not None
+    secret = new_secret()
+    shared = {"secret_hash": hash_of(secret), "key_id": parts[0], "org_id": tenant.org_id, "principal": "by-link"}
+    until = {"role": role.value, "made_by": "owner", "expires_at": datetime.now(UTC) + timedelta(hours=1)}
+    link = SessionLink(id=new_id("lnk"), path="/console", **shared, **until)
+    row = Session(id=new_id("ses"), link_id=link.id, browser="a", idle_seconds=3600, **shared, **until)
+    async with deps.database.platform() as session:
+        session.add(link)
+        await session.flush()
+        session.add(row)
+    return token_of(row.id, secret)

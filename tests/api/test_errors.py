@@ -286,7 +286,9 @@ WEBHOOKS = {
     *("/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"),
     "/webhooks/mail-bounces",
 }
-OPEN_PATHS = {"/api/v1" + path for path in {"/healthz", "/readyz", "/billing/config"} | WEBHOOKS}
+#: They take the token of a link instead of a key.
+BY_LINK = {"/sessions/links/preview", "/sessions/redeem"}
+OPEN_PATHS = {"/api/v1" + path for path in {"/healthz", "/readyz", "/billing/config"} | WEBHOOKS | BY_LINK}
 
 
 async def test_openapi_documents_every_refusal_of_every_operation(anonymous: Caller) -> None:

@@ -16,7 +16,7 @@ from api.idempotency import Command, idempotency
 from api.keyring import hash_of, new_secret, token_of
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyView
-from domain.access import PLATFORM_ROLES, SECOND_KEYS, Actor, Permission, Role
+from domain.access import PLATFORM_ROLES, SECOND_KEYS, Actor, Permission, Role, refuse_by_link
 from domain.entitlement import EntitlementMissing
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.organization import OrganizationClosed
@@ -113,6 +113,7 @@ async def _tell_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) -
     response_model=ApiKeyCreated,
     responses=errors(
         NotFound,
+        (Forbidden, "session.by_link"),
         (Conflict, "principal.exists"),
         (Conflict, "api_key.limit_reached"),
         EntitlementMissing,
@@ -131,6 +132,7 @@ async def create_api_key(
     also the second.
     """
     own = _is_own(actor, body)
+    refuse_by_link(actor, "issue keys")
     if not own:
         permit(actor, Permission.MANAGE_KEYS)
 

@@ -13,8 +13,8 @@ from api.fields import OrganizationId
 from api.idempotency import Command, idempotency
 from api.tenancy import acting_organization, known_organization
 from api.v1.creators.schemas import ConnectCreate, ConnectView, CreatorAccountView
-from domain.access import Actor, Permission
-from domain.errors import Invalid, NotFound, Unavailable
+from domain.access import Actor, Permission, refuse_by_link
+from domain.errors import Forbidden, Invalid, NotFound, Unavailable
 from domain.ids import creator_key
 from providers.payouts.base import NewAccount, PayoutProvider
 from repositories import audit, creator_account
@@ -54,7 +54,9 @@ async def get_connected_account(
 @router.post(
     "/billing/connect",
     response_model=ConnectView,
-    responses=errors(NotFound, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable")),
+    responses=errors(
+        NotFound, (Forbidden, "session.by_link"), (Invalid, "provider.refused"), (Unavailable, "provider.unavailable")
+    ),
 )
 async def connect_account(
     actor: Payee, body: ConnectCreate, deps: DepsDep, payouts: PayoutsDep, command: MayRepeat
@@ -63,6 +65,7 @@ async def connect_account(
 
     The page asks who the creator is and where the money goes. What comes of it is shown by `GET /billing/connect`.
     """
+    refuse_by_link(actor, "change where money is paid out to")
     org_id = acting_organization(actor, None)
     back = body.return_url or deps.settings.payment_return_url
     if back is None:

@@ -13,7 +13,7 @@ from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
 from api.tenancy import acting_organization, listed_organization
 from api.v1.departments.schemas import AttributionSet, AttributionView, DepartmentCreate, DepartmentView
-from domain.access import Actor, Permission
+from domain.access import Actor, Permission, refuse_by_link
 from domain.errors import Conflict, Forbidden, NotFound
 from repositories import agent as agents
 from repositories import api_key as keys
@@ -130,6 +130,7 @@ async def set_key_attribution(key_id: str, body: AttributionSet, deps: DepsDep, 
     async with deps.session_for(actor) as session:
         await keys.get(session, key_id)
     permit(actor, Permission.MANAGE_SPENDING)
+    refuse_by_link(actor, "change keys")
     async with deps.database.platform() as session:
         row = await department.attribute_key(session, actor, key_id, body.attribution())
     deps.keyring.forget(key_id)

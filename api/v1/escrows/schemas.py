@@ -198,7 +198,7 @@ class SignatureView(ResponseModel):
     signatory: str
     signed_at: datetime
     signed_by: str | None = Field(description="Who signed; null when it was not recorded.")
-    on_behalf: bool = Field(description="Whether an operator signed on behalf of the signatory.")
+    on_behalf: bool = Field(description="Whether an operator, or who made a link, signed on behalf of the signatory.")
 
 
 class EscrowMilestoneView(ResponseModel):

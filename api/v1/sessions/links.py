@@ -1,0 +1,212 @@
+"""Links that open a session for somebody: made, listed and ended; shown and redeemed by whoever has one."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
+from api.deps import Deps, DepsDep
+from api.errors import errors, request_id_of
+from api.fields import Page
+from api.idempotency import Command, idempotency
+from api.keyring import hash_of, is_secret, new_secret, split_token, token_of
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.tenancy import acting_organization, visible_organization
+from api.v1.sessions.schemas import (
+    LinkCreate,
+    LinkCreated,
+    LinkPreview,
+    LinkToken,
+    LinkView,
+    NamedOrganization,
+    Redeemed,
+)
+from domain.access import PLATFORM_ROLES, Actor, Permission, Role
+from domain.entitlement import EntitlementMissing
+from domain.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from domain.organization import OrganizationClosed
+from domain.session import CONSOLE, LONGEST_LINK, LinkGone, browser_of, checked_path, checked_return_url
+from models.session import SessionLink
+from repositories import audit
+from repositories import session as sessions
+from runtime.identity import new_id
+from services import session as links
+
+router = APIRouter(tags=["session_links"])
+
+
+def _check(deps: Deps, actor: Actor, body: LinkCreate) -> str:
+    """Judge what a link asks for, and return what its address begins with."""
+    if body.role in PLATFORM_ROLES:
+        raise Forbidden("A link opens no session of the platform's roles. These sign in with a key of their own.")
+    if not actor.may_grant(body.role):
+        raise Forbidden(f"The role {actor.role.value} may not make links for the role {body.role.value}.")
+    if (body.role is Role.AGENT) != (body.agent_id is not None):
+        raise Invalid(
+            "agent_id is required for the role agent and not allowed for any other role.", extra={"field": "agent_id"}
+        )
+    if body.expires_in > LONGEST_LINK:
+        raise Invalid("A link is good for 24 hours at most.", extra={"field": "expires_in"})
+    checked_path(body.path)
+    if body.return_url is not None:
+        checked_return_url(body.return_url, deps.settings.origins_to_return_to)
+    if deps.settings.public_url is None:
+        raise Conflict(
+            "The platform has no public address to make links with. The operator sets BURSAR_PUBLIC_URL.",
+            code="session.no_public_url",
+        )
+    return deps.settings.public_url.rstrip("/")
+
+
+@router.post(
+    "/sessions/links",
+    status_code=201,
+    response_model=LinkCreated,
+    responses=errors(
+        NotFound,
+        (Forbidden, "session.by_link"),
+        (Conflict, "principal.exists"),
+        (Conflict, "session.no_public_url"),
+        EntitlementMissing,
+        OrganizationClosed,
+    ),
+)
+async def create_session_link(
+    body: LinkCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.MANAGE_KEYS),
+    once: Command = idempotency(required=False),
+) -> Response:
+    """Make a link that opens one session as the principal that it names, who need not have a key.
+
+    Operators make one for any organization, owners and admins for their own, of the roles that they may issue keys for.
+    The address is in this response only; a replayed response does not contain it.
+    """
+
+    async def create() -> LinkCreated:
+        org_id = acting_organization(actor, body.organization_id)
+        begins, secret, key_id = _check(deps, actor, body), new_secret(), actor.key_id
+        assert key_id is not None, "whoever manages keys has one"
+        link = SessionLink(
+            id=new_id("lnk"),
+            secret_hash=hash_of(secret),
+            key_id=key_id,
+            org_id=org_id,
+            principal=body.principal,
+            role=body.role.value,
+            agent_id=body.agent_id,
+            path=body.path,
+            return_url=body.return_url,
+            made_by=actor.qualified(),
+            expires_at=datetime.now(UTC) + body.expires_in,
+        )
+        plans = deps.settings.plan_book if deps.settings.limit_seats else None
+        async with deps.session_for(actor) as session:
+            made = await links.make_link(session, actor, link, plans)
+            return LinkCreated.with_url(made, f"{begins}{CONSOLE}/enter/{token_of(made.id, secret)}")
+
+    return await once.run(create, status_code=201, hide=frozenset({"url"}))
+
+
+_LIST = ListOf("session-links", LinkView, *(*CREATED, "organization_id", "q"), order=["lnk"])
+
+
+@router.get("/sessions/links", response_model=Page[LinkView], responses=errors(NotFound) | CSV)
+async def list_session_links(
+    deps: DepsDep,
+    asked: Annotated[Asked, _LIST.asked],
+    actor: Actor = require(Permission.MANAGE_KEYS),
+) -> Response:
+    """List the links that can be used still, newest first. An operator sees all, or those of one organization.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(visible_organization(actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            return items_of(await sessions.links(session, wanted, after=after, limit=limit), LinkView.of)
+
+    return await asked.answer(read)
+
+
+@router.delete("/sessions/links/{link_id}", status_code=204, responses=errors(NotFound, Forbidden))
+async def end_session_link(link_id: str, deps: DepsDep, actor: ActorDep) -> None:
+    """End a link, and the session that it has opened, at once; ending it again changes nothing."""
+    async with deps.session_for(actor) as session:
+        row = await sessions.get_link(session, link_id)
+        permit(actor, Permission.MANAGE_KEYS)
+        if not actor.may_grant(Role(row.role)):
+            raise Forbidden(f"The role {actor.role.value} may not end links for the role {row.role}.")
+        if await sessions.end_link(session, row.id, actor.qualified()):
+            details = {"principal": row.principal}
+            await audit.record(session, actor, "session_link.end", row.id, details, row.org_id)
+
+
+async def _known(deps: Deps, request: Request, token: str) -> str:
+    """Return the id of the link that a token is of. Wrong ones count against the address, as wrong keys do."""
+    name = f"address/{request.client.host if request.client else None}"
+    request.scope["state"]["limits"] = [(deps.address_limiter, name)]
+    parts = split_token(token, "lnk")
+    async with deps.database.platform() as session:
+        link = await sessions.link(session, parts[0]) if parts else None
+    if not is_secret(parts[1] if parts else "", link.secret_hash if link else None) or link is None:
+        await deps.address_limiter.hit(name)
+        raise Unauthenticated("The link is unknown. Ask for a new one.")
+    return link.id
+
+
+@router.post(
+    "/sessions/links/preview",
+    response_model=LinkPreview,
+    responses=errors(Unauthenticated, LinkGone),
+    operation_id="session_links.preview",
+)
+async def preview_session_link(request: Request, body: LinkToken, deps: DepsDep) -> LinkPreview:
+    """Say who one becomes by a link, before it is used; shows and changes nothing else.
+
+    It takes no key. Programs that follow links in mails cannot use one up so.
+    """
+    link_id = await _known(deps, request, body.token)
+    async with deps.database.platform() as session:
+        link, name = await links.open_link(session, link_id, datetime.now(UTC))
+    return LinkPreview(
+        principal=link.principal,
+        role=Role(link.role),
+        organization=NamedOrganization(id=link.org_id, name=name),
+        made_by=link.made_by,
+        expires_at=link.expires_at,
+        path=link.path,
+        return_url=link.return_url,
+    )
+
+
+@router.post(
+    "/sessions/redeem",
+    status_code=201,
+    response_model=Redeemed,
+    responses=errors(Unauthenticated, LinkGone),
+    operation_id="session_links.redeem",
+)
+async def redeem_session_link(request: Request, body: LinkToken, deps: DepsDep) -> Redeemed:
+    """Use a link up, and open its session. It takes no key; of two requests at once, one gets the session."""
+    link_id, secret = await _known(deps, request, body.token), new_secret()
+    visit = links.Visit(
+        secret_hash=hash_of(secret),
+        browser=browser_of(request.headers.get("user-agent")),
+        address=request.client.host if request.client else None,
+        request_id=request_id_of(request.scope),
+    )
+    async with deps.database.platform() as session:
+        link, row = await links.redeem(session, link_id, visit, datetime.now(UTC))
+    return Redeemed(
+        id=row.id,
+        token=token_of(row.id, secret),
+        expires_at=row.expires_at,
+        path=link.path,
+        return_url=link.return_url,
+    )

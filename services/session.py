@@ -1,0 +1,143 @@
+"""Links: made within one's own reach, shown, and used once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import SECOND_KEYS, Actor, Role
+from domain.entitlement import Entitlement, Standing, require
+from domain.errors import Conflict, NotFound, Unauthenticated
+from domain.plan import Plans
+from domain.session import LinkGone, link_problem, span_of
+from models.organization import Organization
+from models.session import Session, SessionLink
+from repositories import agent as agents
+from repositories import api_key as keys
+from repositories import audit
+from repositories import organization as organizations
+from repositories import session as sessions
+from runtime.identity import new_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A browser that redeems a link."""
+
+    secret_hash: bytes
+    browser: str
+    address: str | None
+    request_id: str | None
+
+
+async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plans: Plans | None) -> SessionLink:
+    """Insert a link and its audit entry.
+
+    Nobody acts beside the holder of a key whom they could not issue a second key to, and a principal has one role.
+
+    Args:
+        session: of the organization or the platform.
+        actor: who makes it, and may issue keys of its role.
+        link: the new row.
+        plans: by which the people of an organization are counted; None where they are not.
+
+    Raises:
+        NotFound: there is no such organization, or no such agent of it.
+        OrganizationClosed: it has been closed.
+        Conflict: `principal.exists`.
+        EntitlementMissing: the principal has no key, and all seats of the plan are taken.
+    """
+    organization = await organizations.get(session, link.org_id)
+    await organizations.refuse_closed(session, link.org_id)
+    if link.agent_id is not None and (await agents.get(session, link.agent_id)).org_id != link.org_id:
+        raise NotFound(agents.MISSING)
+    held = await keys.active_of(session, link.org_id, link.principal)
+    if any((key.role, key.agent_id) != (link.role, link.agent_id) for key in held):
+        raise Conflict(
+            f"The principal {link.principal} has an active key for another role or agent. Name that role, or choose "
+            "another principal.",
+            code="principal.exists",
+        )
+    own = (actor.org_id, actor.principal.lower()) == (link.org_id, link.principal.lower())
+    if held and not own and actor.role not in SECOND_KEYS:
+        raise Conflict(
+            f"The principal {link.principal} has a key, and signs in with that. An owner or an operator can make a "
+            "link beside it.",
+            code="principal.exists",
+        )
+    if not held and plans is not None and link.role != Role.AGENT.value and not actor.is_platform:
+        await _check_seat(session, organization, plans, link.principal)
+    session.add(link)
+    details = {"principal": link.principal, "role": link.role, "agent_id": link.agent_id}
+    await session.flush()
+    await session.refresh(link)
+    await audit.record(session, actor, "session_link.create", link.id, details, link.org_id)
+    return link
+
+
+async def _check_seat(session: AsyncSession, organization: Organization, plans: Plans, principal: str) -> None:
+    """Refuse somebody without a key where no seat is left: links would else be seats that nobody pays for."""
+    plan = plans.of(organization.tier)
+    used = await keys.seats(session, organization.id) + await sessions.guests(
+        session, organization.id, besides=principal
+    )
+    require(plans, plan, Standing(entitlement=Entitlement.SEATS, limit=plan.seats, used=used))
+
+
+async def open_link(session: AsyncSession, link_id: str, now: datetime) -> tuple[SessionLink, str]:
+    """Return a link that opens something still, and the name of its organization; changes nothing.
+
+    Raises:
+        Unauthenticated: there is none.
+        LinkGone: it was used, has expired or was ended.
+    """
+    link = await sessions.link(session, link_id)
+    if link is None:
+        raise Unauthenticated("The link is unknown. Ask for a new one.")
+    problem = link_problem(expires_at=link.expires_at, used_at=link.used_at, ended_at=link.ended_at, now=now)
+    if problem is None and not await keys.is_active(session, link.key_id):
+        problem = LinkGone("ended")
+    if problem is not None:
+        raise problem
+    return link, (await organizations.get(session, link.org_id)).name
+
+
+async def redeem(session: AsyncSession, link_id: str, visit: Visit, now: datetime) -> tuple[SessionLink, Session]:
+    """Use a link up and open its session; of two at once, one does.
+
+    Raises:
+        Unauthenticated: there is none.
+        LinkGone: it was used, has expired or was ended.
+    """
+    link, _ = await open_link(session, link_id, now)
+    if not await sessions.use(session, link.id):
+        raise LinkGone("used")
+    span = span_of(Role(link.role), now=now, key_expires_at=(await keys.get(session, link.key_id)).expires_at)
+    row = Session(
+        id=new_id("ses"),
+        secret_hash=visit.secret_hash,
+        key_id=link.key_id,
+        link_id=link.id,
+        org_id=link.org_id,
+        principal=link.principal,
+        role=link.role,
+        agent_id=link.agent_id,
+        made_by=link.made_by,
+        browser=visit.browser,
+        address=visit.address,
+        idle_seconds=int(span.idle.total_seconds()),
+        expires_at=span.expires_at,
+    )
+    await sessions.add(session, row)
+    actor = Actor(
+        principal=link.principal,
+        role=Role(link.role),
+        org_id=link.org_id,
+        agent_id=link.agent_id,
+        request_id=visit.request_id,
+        address=visit.address,
+        session_id=row.id,
+        made_by=link.made_by,
+    )
+    await audit.record(session, actor, "session.open", row.id, {"browser": row.browser, "link_id": link.id})
+    return link, row

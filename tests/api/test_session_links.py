@@ -1,0 +1,298 @@
+"""Links open one session for somebody, within the reach of whoever makes them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx2
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from api.app import create_app
+from api.deps import Deps
+from api.keyring import split_token
+from domain.access import GRANTABLE, PLATFORM_ROLES, Role
+from tests.api.conftest import Caller, Tenant, good, refused, settings_for
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+PUBLIC = "https://pay.example.com"
+SHOP = "https://shop.example.com"
+
+
+@pytest.fixture(scope="module")
+async def reached(database_urls: DatabaseUrls) -> AsyncIterator[FastAPI]:
+    """An app that is reached from outside."""
+    application = create_app(settings_for(database_urls, public_url=PUBLIC, return_origins=SHOP))
+    async with application.router.lifespan_context(application):
+        yield application
+
+
+@pytest.fixture
+async def client(reached: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(reached), base_url="http://bursar.test") as made:
+        yield made
+
+
+@pytest.fixture
+async def company(new_tenant: Callable[..., Awaitable[Tenant]], client: httpx2.AsyncClient) -> Tenant:
+    """An organization of its own, reached by the app of these tests."""
+    made = await new_tenant("owner", "admin", "finance", "member")
+    made.callers = {role: Caller(client, caller.token, made.org_id) for role, caller in made.callers.items()}
+    return made
+
+
+@pytest.fixture
+def platform(operator: Caller, client: httpx2.AsyncClient) -> Caller:
+    return Caller(client, operator.token)
+
+
+async def linked(by: Caller, principal: str = "maria", role: str = "finance", **more: Any) -> dict[str, Any]:
+    made: dict[str, Any] = good(await by.post("/sessions/links", {"principal": principal, "role": role, **more}), 201)
+    return made
+
+
+def token_in(made: dict[str, Any]) -> str:
+    return str(urlsplit(made["url"]).path.rpartition("/")[2])
+
+
+async def redeemed(by: Caller, made: dict[str, Any]) -> Caller:
+    anybody = Caller(by.http, None)
+    opened = good(await anybody.post("/sessions/redeem", {"token": token_in(made)}), 201)
+    return Caller(by.http, opened["token"], by.org_id)
+
+
+async def test_link_opens_a_session_as_a_principal_without_a_key(company: Tenant, platform: Caller) -> None:
+    path = f"/console/{company.org_id}/top-up"
+    made = await linked(platform, organization_id=company.org_id, path=path, return_url=f"{SHOP}/billing")
+    assert made["url"].startswith(f"{PUBLIC}/console/enter/bsl_")
+    seen = good(await Caller(platform.http, None).post("/sessions/links/preview", {"token": token_in(made)}))
+    assert (seen["principal"], seen["role"], seen["organization"]["id"]) == ("maria", "finance", company.org_id)
+    opened = good(await Caller(platform.http, None).post("/sessions/redeem", {"token": token_in(made)}), 201)
+    assert (opened["path"], opened["return_url"]) == (path, f"{SHOP}/billing")
+    me = good(await Caller(platform.http, opened["token"]).get("/me"))
+    assert (me["principal"], me["role"], me["organization"]["id"]) == ("maria", "finance", company.org_id)
+    assert me["session"]["made_by"] == made["made_by"] == seen["made_by"]
+    assert me["key_id"] is None
+
+
+async def test_showing_a_link_does_not_use_it(company: Tenant) -> None:
+    made = await linked(company.owner)
+    for _ in range(3):
+        good(await Caller(company.owner.http, None).post("/sessions/links/preview", {"token": token_in(made)}))
+    good(await (await redeemed(company.owner, made)).get("/me"))
+
+
+async def test_of_two_who_use_a_link_at_once_one_is_let_in(company: Tenant) -> None:
+    token = token_in(await linked(company.owner))
+    anybody = Caller(company.owner.http, None)
+    answers = await asyncio.gather(*(anybody.post("/sessions/redeem", {"token": token}) for _ in range(6)))
+    assert sorted(answer.status_code for answer in answers) == [201, *[410] * 5]
+    for path in ("redeem", "links/preview"):
+        again = refused(await anybody.post(f"/sessions/{path}", {"token": token}), 410, "session.link_gone")
+        assert again["reason"] == "used"
+
+
+async def test_link_that_is_too_old_opens_nothing(company: Tenant, database_urls: DatabaseUrls) -> None:
+    made = await linked(company.owner)
+    owner = await asyncpg.connect(database_urls.owner)
+    try:
+        await owner.execute("UPDATE session_links SET expires_at = now() WHERE id = $1", made["id"])
+    finally:
+        await owner.close()
+    gone = await Caller(company.owner.http, None).post("/sessions/redeem", {"token": token_in(made)})
+    assert refused(gone, 410, "session.link_gone")["reason"] == "expired"
+
+
+async def test_link_and_its_session_end_when_it_is_ended(company: Tenant) -> None:
+    unused, used = await linked(company.owner), await linked(company.owner, "pia")
+    browser = await redeemed(company.owner, used)
+    for made in (unused, used):
+        assert (await company.admin.delete(f"/sessions/links/{made['id']}")).status_code == 204
+    gone = await browser.post("/sessions/redeem", {"token": token_in(unused)})
+    assert refused(gone, 410, "session.link_gone")["reason"] == "ended"
+    refused(await browser.get("/me"), 401, "session.ended")
+
+
+async def test_link_and_its_session_end_with_the_key_of_its_maker(company: Tenant, platform: Caller) -> None:
+    key = good(await company.owner.post("/api-keys", {"principal": "leaving", "role": "admin"}), 201)
+    leaving = Caller(company.owner.http, key["secret"], company.org_id)
+    unused, used = await linked(leaving), await linked(leaving, "pia")
+    browser = await redeemed(leaving, used)
+    assert (await company.owner.delete(f"/api-keys/{key['id']}")).status_code == 204
+    gone = await Caller(company.owner.http, None).post("/sessions/redeem", {"token": token_in(unused)})
+    assert refused(gone, 410, "session.link_gone")["reason"] == "ended"
+    refused(await browser.get("/me"), 401, "session.ended")
+
+
+async def test_revoking_a_principals_key_ends_what_others_opened_for_it(company: Tenant) -> None:
+    key = good(await company.owner.post("/api-keys", {"principal": "maria", "role": "finance"}), 201)
+    browser = await redeemed(company.owner, await linked(company.owner))
+    assert (await company.owner.delete(f"/api-keys/{key['id']}")).status_code == 204
+    refused(await browser.get("/me"), 401, "session.ended")
+
+
+@pytest.mark.parametrize("maker", ["owner", "admin"])
+@pytest.mark.parametrize("role", list(Role))
+async def test_nobody_makes_a_link_above_their_own_reach(maker: str, role: Role, company: Tenant) -> None:
+    body: dict[str, Any] = {"principal": "somebody", "role": role.value}
+    if role is Role.AGENT:
+        body["agent_id"] = company.agent_id
+    answer = await company.callers[maker].post("/sessions/links", body)
+    if role in GRANTABLE[Role(maker)]:
+        good(answer, 201)
+    else:
+        refused(answer, 403, "auth.forbidden")
+
+
+@pytest.mark.parametrize("role", sorted(PLATFORM_ROLES))
+async def test_operators_make_no_link_into_the_platform(role: Role, platform: Caller, company: Tenant) -> None:
+    body = {"principal": "second-operator", "role": role.value, "organization_id": company.org_id}
+    refused(await platform.post("/sessions/links", body), 403, "auth.forbidden")
+
+
+async def test_links_of_another_organization_do_not_exist(company: Tenant, stranger: Tenant) -> None:
+    body = {"principal": "maria", "role": "finance", "organization_id": stranger.org_id}
+    refused(await company.owner.post("/sessions/links", body), 404, "not_found")
+    made = await linked(company.owner)
+    there = Caller(company.owner.http, stranger.owner.token)
+    refused(await there.delete(f"/sessions/links/{made['id']}"), 404, "not_found")
+    assert good(await there.get("/sessions/links"))["data"] == []
+    agents = {"principal": "robot", "role": "agent", "agent_id": stranger.agent_id}
+    refused(await company.owner.post("/sessions/links", agents), 404, "not_found")
+
+
+async def test_admin_opens_no_session_beside_the_holder_of_a_key(company: Tenant) -> None:
+    good(await company.owner.post("/api-keys", {"principal": "maria", "role": "finance"}), 201)
+    body = {"principal": "Maria", "role": "finance"}
+    refused(await company.admin.post("/sessions/links", body), 409, "principal.exists")
+    good(await company.owner.post("/sessions/links", body), 201)
+
+
+async def test_link_gives_a_principal_no_other_role_than_its_key(company: Tenant) -> None:
+    good(await company.owner.post("/api-keys", {"principal": "maria", "role": "member"}), 201)
+    refused(
+        await company.owner.post("/sessions/links", {"principal": "maria", "role": "owner"}), 409, "principal.exists"
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"path": "/api/v1/me"},
+        {"path": "//evil.example"},
+        {"return_url": "https://evil.example/"},
+        {"return_url": "javascript:alert(1)"},
+        {"expires_in": "PT25H"},
+        {"role": "agent"},
+    ],
+    ids=str,
+)
+async def test_link_that_leads_elsewhere_or_lasts_too_long_is_refused(wrong: dict[str, str], company: Tenant) -> None:
+    body = {"principal": "maria", "role": "finance", **wrong}
+    refused(await company.owner.post("/sessions/links", body), 422, "request.invalid")
+
+
+async def test_address_of_a_link_is_shown_once_and_only_its_hash_is_stored(company: Tenant, reached: FastAPI) -> None:
+    body, key = {"principal": "maria", "role": "finance"}, "link-once"
+    made = good(await company.owner.post("/sessions/links", body, key=key), 201)
+    assert good(await company.owner.post("/sessions/links", body, key=key), 201) == {**made, "url": None}
+    parts = split_token(token_in(made), "lnk")
+    assert parts is not None
+    deps: Deps = reached.state.deps
+    async with deps.database.platform() as session:
+        kept = await session.scalar(text("SELECT string_agg(l::text, '') FROM session_links l"))
+        answered = await session.scalar(text("SELECT string_agg(convert_from(body, 'UTF8'), '') FROM idempotency_keys"))
+    assert parts[1] not in kept + answered
+    (listed,) = good(await company.owner.get("/sessions/links"))["data"]
+    assert listed == {name: value for name, value in made.items() if name != "url"}
+
+
+@pytest.mark.parametrize("token", ["x", "bsl_" + "0" * 26 + "_" + "0" * 64, "bsl_%00"])
+async def test_wrong_token_of_a_link_is_401(token: str, company: Tenant) -> None:
+    for path in ("links/preview", "redeem"):
+        answer = await Caller(company.owner.http, None).post(f"/sessions/{path}", {"token": token})
+        refused(answer, 401, "auth.invalid")
+
+
+async def test_wrong_tokens_of_links_are_counted_against_the_address(
+    database_urls: DatabaseUrls, company: Tenant
+) -> None:
+    application = create_app(settings_for(database_urls, public_url=PUBLIC, rate_limit="3/minute"))
+    async with (
+        application.router.lifespan_context(application),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        anybody, made = Caller(client, None), await linked(company.owner)
+        for _ in range(3):
+            refused(await anybody.post("/sessions/redeem", {"token": "x"}), 401, "auth.invalid")
+        refused(await anybody.post("/sessions/redeem", {"token": "x"}), 429, "rate_limited")
+        # Behind the same address others have good ones.
+        good(await anybody.post("/sessions/redeem", {"token": token_in(made)}), 201)
+
+
+async def test_key_is_no_link_and_a_link_is_no_key(company: Tenant) -> None:
+    token = token_in(await linked(company.owner))
+    refused(await Caller(company.owner.http, token).get("/me"), 401, "auth.invalid")
+    key = {"token": company.owner.token}
+    refused(await Caller(company.owner.http, None).post("/sessions/redeem", key), 401, "auth.invalid")
+
+
+async def test_session_by_link_changes_no_keys_links_or_payout_destinations(company: Tenant) -> None:
+    browser = await redeemed(company.owner, await linked(company.owner, "second-owner", "owner"))
+    good(await browser.post("/projects", {"slug": "by-link"}), 201)
+    for path, body in (
+        ("/api-keys", {"principal": "more", "role": "member"}),
+        ("/api-keys", {"principal": "second-owner", "role": "owner"}),
+        ("/sessions/links", {"principal": "more", "role": "member"}),
+        ("/notifications/channels", {"kind": "mail", "address": "a@example.com"}),
+    ):
+        refused(await browser.post(path, body), 403, "session.by_link")
+    parts = split_token(company.member.token or "")
+    assert parts is not None
+    refused(await browser.delete(f"/api-keys/{parts[0]}"), 403, "session.by_link")
+    refused(await browser.ask("PUT", f"/api-keys/{parts[0]}/attribution", json={}), 403, "session.by_link")
+    refused(await browser.post("/sessions", {}), 403, "session.needs_key")
+
+
+async def test_session_by_link_sees_and_ends_itself_alone(company: Tenant) -> None:
+    other = good(await company.owner.post("/sessions", {}), 201)
+    browser = await redeemed(company.owner, await linked(company.owner, "second-owner", "owner"))
+    (row,) = good(await browser.get("/sessions"))["data"]
+    assert row["current"]
+    refused(await browser.delete(f"/sessions/{other['id']}"), 404, "not_found")
+    assert (await browser.delete(f"/sessions/{row['id']}")).status_code == 204
+    refused(await browser.get("/me"), 401, "session.ended")
+
+
+async def test_audit_trail_names_who_made_the_link(company: Tenant) -> None:
+    made = await linked(company.owner)
+    browser = await redeemed(company.owner, made)
+    me = good(await browser.get("/me"))
+    entries = [entry for entry in good(await company.owner.get("/audit"))["data"] if entry["session_id"]]
+    assert {entry["principal"] for entry in entries} == {"maria"}
+    assert {entry["session_id"] for entry in entries} == {me["session"]["id"]}
+    assert {entry["made_by"] for entry in entries} == {made["made_by"]}
+    assert "session.open" in {entry["action"] for entry in entries}
+
+
+async def test_links_are_no_seats_that_nobody_pays_for(
+    database_urls: DatabaseUrls, company: Tenant, platform: Caller
+) -> None:
+    application = create_app(settings_for(database_urls, public_url=PUBLIC, limit_seats=True))
+    async with (
+        application.router.lifespan_context(application),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        owner = Caller(client, company.owner.token)
+        answer = await owner.post("/sessions/links", {"principal": "guest", "role": "member"})
+        refused(answer, 403, "entitlement.missing")
+
+
+async def test_without_a_public_address_there_are_no_links(operator: Caller, tenant: Tenant) -> None:
+    body = {"principal": "maria", "role": "finance"}
+    refused(await tenant.owner.post("/sessions/links", body), 409, "session.no_public_url")
