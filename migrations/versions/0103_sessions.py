@@ -1,7 +1,7 @@
 """Sessions, and links that open them; audit entries name both.
 
 Revision ID: 0103_sessions
-Revises: 0107_organization_status
+Revises: 0104_party_names
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from migrations.scripts import run
 
 revision: str = "0103_sessions"
-down_revision: str | None = "0107_organization_status"
+down_revision: str | None = "0104_party_names"
 branch_labels: str | None = None
 depends_on: str | None = None
 

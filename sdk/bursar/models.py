@@ -75,6 +75,7 @@ Measure: TypeAlias = Literal["absolute", "percent"] | str
 MinimumEvidence: TypeAlias = int
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
+OrganizationStatus: TypeAlias = Literal["active", "suspended", "closed"] | str
 Pause: TypeAlias = Literal["refund", "chargeback", "unanswered"] | str
 PausedFor: TypeAlias = Literal["refund", "chargeback"] | str
 PaymentAction: TypeAlias = Literal["confirm", "capture", "cancel", "refund", "give_up_refund"] | str
@@ -908,11 +909,14 @@ class ContractView(Model):
 
     external_id: str | None
     metadata: dict[str, str]
+    title: str
+    payer_name: str
+    payee_name: str
+    agent_name: str
     id: str
     organization_id: str
     payee_org_id: str
     agent_id: str
-    title: str
     price: Amount
     currency: str
     validation_threshold: str | None
@@ -1551,6 +1555,10 @@ class EscrowView(Model):
 
     external_id: str | None
     metadata: dict[str, str]
+    title: str
+    payer_name: str
+    payee_name: str
+    agent_name: str
     id: str
     contract_id: str
     status: EscrowStatus
@@ -1725,6 +1733,10 @@ class FundedView(Model):
 
     external_id: str | None
     metadata: dict[str, str]
+    title: str
+    payer_name: str
+    payee_name: str
+    agent_name: str
     id: str
     contract_id: str
     status: EscrowStatus
@@ -2004,6 +2016,58 @@ class LimitsView(Model):
     slot_price: MoneyView
 
 
+class LinkCreated(Model):
+    """A link with its address, which is shown only once."""
+
+    id: str
+    organization_id: str
+    principal: str
+    role: Role
+    agent_id: str | None
+    path: str
+    return_url: str | None
+    made_by: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    url: str
+
+
+class LinkPage(Model):
+    """LinkPage."""
+
+    data: list[LinkView]
+    next_cursor: str | None = None
+
+
+class LinkPreview(Model):
+    """Who one becomes by a link, before it is used."""
+
+    principal: str
+    role: Role
+    organization: NamedOrganization | None
+    made_by: str
+    expires_at: datetime
+    path: str
+    return_url: str | None
+
+
+class LinkView(Model):
+    """A link, without its address."""
+
+    id: str
+    organization_id: str
+    principal: str
+    role: Role
+    agent_id: str | None
+    path: str
+    return_url: str | None
+    made_by: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+
+
 class Liveness(Model):
     """The process answers."""
 
@@ -2201,6 +2265,13 @@ class MovementView(Model):
     recorded_at: datetime
 
 
+class NamedOrganization(Model):
+    """An organization by its name."""
+
+    id: str
+    name: str
+
+
 class NotificationPage(Model):
     """NotificationPage."""
 
@@ -2279,6 +2350,9 @@ class OrganizationView(Model):
     id: str
     name: str
     tier: str
+    status: OrganizationStatus
+    status_reason: str | None
+    status_changed_at: datetime | None
     created_at: datetime
 
 
@@ -2797,6 +2871,16 @@ class ReconciliationRunView(Model):
     finished_at: datetime | None
 
 
+class Redeemed(Model):
+    """The session that a link opened, and where it leads."""
+
+    id: str
+    token: str | None
+    expires_at: datetime
+    path: str
+    return_url: str | None
+
+
 class ReferralPage(Model):
     """ReferralPage."""
 
@@ -3043,7 +3127,7 @@ class SessionCreated(Model):
     """A session with its token, which is shown only once."""
 
     id: str
-    token: str
+    token: str | None
     expires_at: datetime
 
 
@@ -3308,6 +3392,7 @@ class SummaryView(Model):
 
     organization_id: str
     as_of: datetime
+    status: OrganizationStatus
     assets: list[AssetSummaryView]
     earnings: list[AgentEarningsSummaryView]
     escrows: list[EscrowSummaryView]

@@ -2284,6 +2284,7 @@ class AsyncOrganizations:
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
+        status: Sequence[Literal["active", "suspended", "closed"] | str] | Omitted = OMITTED,
         tier: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -2303,6 +2304,7 @@ class AsyncOrganizations:
                 "from": from_,
                 "to": to,
                 "q": q,
+                "status": status,
                 "tier": tier,
                 "limit": limit,
                 "cursor": cursor,
@@ -2388,6 +2390,56 @@ class AsyncOrganizations:
             keyed=True,
             key=idempotency_key,
             body={"language": language, "contacts": contacts},
+        )
+
+    async def suspend(
+        self,
+        organization_id: str,
+        *,
+        reason: str,
+        timed_exits: Literal["continue", "pause"] | str | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.OrganizationView:
+        """Have nothing new begin with an organization until it is resumed. For operators.
+
+        Escrows, payments under way, reservations and subscriptions go on. Suspending it again gives the first answer.
+        """
+        return await self._caller.ask(
+            models.OrganizationView,
+            "organizations.suspend",
+            "POST",
+            f"/api/v1/organizations/{segment(organization_id)}/suspend",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason, "timed_exits": timed_exits},
+        )
+
+    async def resume(self, organization_id: str, *, idempotency_key: str | None = None) -> models.OrganizationView:
+        """Let things begin with a suspended organization again. For operators."""
+        return await self._caller.ask(
+            models.OrganizationView,
+            "organizations.resume",
+            "POST",
+            f"/api/v1/organizations/{segment(organization_id)}/resume",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def close(
+        self, organization_id: str, *, reason: str | None | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.OrganizationView:
+        """Close an organization for good and revoke its keys, once nothing of it is left. For operators.
+
+        The refusal lists what is left: money by kind and currency, and the ids of what is under way.
+        """
+        return await self._caller.ask(
+            models.OrganizationView,
+            "organizations.close",
+            "POST",
+            f"/api/v1/organizations/{segment(organization_id)}/close",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason},
         )
 
 
@@ -4386,13 +4438,13 @@ class AsyncSessions:
         """Say who is asking: the principal, its role and permissions, and the session if there is one."""
         return await self._caller.ask(models.MeView, "sessions.me", "GET", "/api/v1/me")
 
-    async def create(self) -> models.SessionCreated:
+    async def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
         """Open a session with a key. Its token acts as the key does, until the session or the key ends.
 
         A session that is not used ends after 12 hours, one of the platform's roles after 30 minutes; the longest last seven days, or 12 hours.
         """
         return await self._caller.ask(
-            models.SessionCreated, "sessions.create", "POST", "/api/v1/sessions", repeatable=False
+            models.SessionCreated, "sessions.create", "POST", "/api/v1/sessions", keyed=True, key=idempotency_key
         )
 
     def list(
@@ -4432,6 +4484,98 @@ class AsyncSessions:
         Everybody ends their own. Owners and admins end those of their organization, of roles that they may issue keys for; operators end any.
         """
         await self._caller.send("sessions.end", "DELETE", f"/api/v1/sessions/{segment(session_id)}")
+
+
+class AsyncSessionLinks:
+    """Operations on session links."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
+        self,
+        *,
+        principal: str,
+        role: params.Role,
+        organization_id: str | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        path: str | Omitted = OMITTED,
+        return_url: str | None | Omitted = OMITTED,
+        expires_in: timedelta | str | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.LinkCreated:
+        """Make a link that opens one session as the principal that it names, who need not have a key.
+
+        Operators make one for any organization, owners and admins for their own, of the roles that they may issue keys for. The address is in this response only; a replayed response does not contain it.
+        """
+        return await self._caller.ask(
+            models.LinkCreated,
+            "session_links.create",
+            "POST",
+            "/api/v1/sessions/links",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "organization_id": organization_id,
+                "principal": principal,
+                "role": role,
+                "agent_id": agent_id,
+                "path": path,
+                "return_url": return_url,
+                "expires_in": expires_in,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.LinkView]:
+        """List the links that can be used still, newest first. An operator sees all, or those of one organization.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.LinkView,
+            "session_links.list",
+            "/api/v1/sessions/links",
+            {"from": from_, "to": to, "organization_id": organization_id, "q": q, "limit": limit, "cursor": cursor},
+        )
+
+    async def end(self, link_id: str) -> None:
+        """End a link, and the session that it has opened, at once; ending it again changes nothing."""
+        await self._caller.send("session_links.end", "DELETE", f"/api/v1/sessions/links/{segment(link_id)}")
+
+    async def preview(self, *, token: str) -> models.LinkPreview:
+        """Say who one becomes by a link, before it is used; shows and changes nothing else.
+
+        It takes no key. Programs that follow links in mails cannot use one up so.
+        """
+        return await self._caller.ask(
+            models.LinkPreview,
+            "session_links.preview",
+            "POST",
+            "/api/v1/sessions/links/preview",
+            repeatable=False,
+            body={"token": token},
+        )
+
+    async def redeem(self, *, token: str) -> models.Redeemed:
+        """Use a link up, and open its session. It takes no key; of two requests at once, one gets the session."""
+        return await self._caller.ask(
+            models.Redeemed,
+            "session_links.redeem",
+            "POST",
+            "/api/v1/sessions/redeem",
+            repeatable=False,
+            body={"token": token},
+        )
 
 
 class AsyncAudit:
@@ -5594,6 +5738,7 @@ class AsyncResources(AsyncCaller):
         self.billing_profile = AsyncBillingProfile(self)
         self.tax_rates = AsyncTaxRates(self)
         self.sessions = AsyncSessions(self)
+        self.session_links = AsyncSessionLinks(self)
         self.audit = AsyncAudit(self)
         self.alerts = AsyncAlerts(self)
         self.alert_rules = AsyncAlertRules(self)
