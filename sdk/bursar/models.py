@@ -586,6 +586,22 @@ class BatchAnswer(Model):
     data: list[ItemAnswer]
 
 
+class BillingQuoteView(Model):
+    """What a purchase costs now. `subtotal` + `tax.amount` = `total`, which is what is charged."""
+
+    organization_id: str
+    provider: str
+    credits: Amount | None
+    slots: int | None
+    package: str | None
+    currency: str
+    subtotal: Amount
+    tax: QuotedTaxView | None
+    total: Amount
+    rate: QuotedRateView | None
+    quoted_at: datetime
+
+
 class BillingRunPage(Model):
     """BillingRunPage."""
 
@@ -663,6 +679,13 @@ class CatalogueView(Model):
     """Every type of events that there is."""
 
     data: list[EventTypeView]
+
+
+class CauseView(Model):
+    """What a transfer was for."""
+
+    type: str
+    id: str
 
 
 class ChangePreview(Model):
@@ -1482,6 +1505,16 @@ class EntitlementView(Model):
     used: int | None
 
 
+class EntryView(Model):
+    """One side of a transfer."""
+
+    account: str
+    organization_id: str | None
+    amount: Amount
+    currency: str
+    balance_after: Amount
+
+
 class EscrowActionList(Model):
     """Every command of an escrow."""
 
@@ -1786,6 +1819,29 @@ class HistoryView(Model):
     rank_score: Decimal
     evidence_count: int
     is_sudden: bool
+
+
+class InboxEventPage(Model):
+    """InboxEventPage."""
+
+    data: list[InboxEventView]
+    next_cursor: str | None = None
+
+
+class InboxEventView(Model):
+    """A webhook that a provider has sent, without what it says: its object is read at the provider."""
+
+    id: str
+    provider: str
+    event_id: str
+    type: str
+    status: str
+    payment_id: str | None
+    references: list[str]
+    livemode: bool
+    occurred_at: datetime
+    received_at: datetime
+    handled_at: datetime | None
 
 
 class InvoiceDetail(Model):
@@ -2817,6 +2873,24 @@ class QuietHoursView(Model):
     ends: str
 
 
+class QuotedRateView(Model):
+    """The rate by which a price in money was turned into coins."""
+
+    price: Amount
+    currency: str
+    source: str
+    quoted_at: datetime
+
+
+class QuotedTaxView(Model):
+    """The tax in a price."""
+
+    code: str
+    category: str
+    rate: str
+    amount: Amount
+
+
 class Readiness(Model):
     """Whether every part answers: `ok`, or what is wrong with it.
 
@@ -3347,6 +3421,22 @@ class StatementView(Model):
     corrections: list[CorrectionView]
 
 
+class StatusCount(Model):
+    """How many there are in one state and currency, and their amounts together."""
+
+    status: str
+    currency: str
+    count: int
+    amount: Amount
+    capped: bool
+
+
+class StatusSummary(Model):
+    """Counts by state and currency, of the newest 2,000 of each state at most."""
+
+    by_status: list[StatusCount]
+
+
 class StuckRunView(Model):
     """Something that should have gone on by itself a while ago."""
 
@@ -3543,6 +3633,18 @@ class TotalView(Model):
     held: Amount
     quantity: int
     count: int
+
+
+class TransferView(Model):
+    """One movement of the books, and its entries that the caller may see. All of its entries add up to zero."""
+
+    id: str
+    kind: str
+    reference: str | None
+    cause: CauseView | None
+    effective_at: datetime
+    recorded_at: datetime
+    entries: list[EntryView]
 
 
 class TrialBalanceLineView(Model):

@@ -145,6 +145,15 @@ class AsyncBilling:
             },
         )
 
+    async def get_transfer(self, transfer_id: str) -> models.TransferView:
+        """Show a transfer: its entries on accounts that the caller may see, and what it was for.
+
+        `GET /billing/transactions` and statements name it in `id`. An organization sees the entries of its own accounts.
+        """
+        return await self._caller.ask(
+            models.TransferView, "billing.get_transfer", "GET", f"/api/v1/ledger/transfers/{segment(transfer_id)}"
+        )
+
 
 class AsyncCredits:
     """Operations on credits."""
@@ -522,6 +531,7 @@ class AsyncEscrows:
             | str
         ]
         | Omitted = OMITTED,
+        waits_for: Literal["me"] | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -546,8 +556,51 @@ class AsyncEscrows:
                 "min_amount": min_amount,
                 "max_amount": max_amount,
                 "status": status,
+                "waits_for": waits_for,
                 "limit": limit,
                 "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
+            },
+        )
+
+    async def summary(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        contract_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        status: Sequence[
+            Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+            | str
+        ]
+        | Omitted = OMITTED,
+        waits_for: Literal["me"] | str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
+    ) -> models.StatusSummary:
+        """Count escrows by state and currency, with the filters of the list; `amount` is that of their contracts."""
+        return await self._caller.ask(
+            models.StatusSummary,
+            "escrows.summary",
+            "GET",
+            "/api/v1/escrows/summary",
+            query={
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "contract_id": contract_id,
+                "currency": currency,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "status": status,
+                "waits_for": waits_for,
                 "external_id": external_id,
                 "metadata": metadata,
             },
@@ -808,6 +861,35 @@ class AsyncTopups:
                 "return_url": return_url,
                 "asset": asset,
                 "amount": amount,
+            },
+        )
+
+    async def get_quote(
+        self,
+        *,
+        credits: AmountLike | Omitted = OMITTED,
+        package: str | Omitted = OMITTED,
+        slots: int | Omitted = OMITTED,
+        provider: Literal["stripe", "paypal", "crypto", "credits"] | str | Omitted = OMITTED,
+        asset: Literal["BTC", "ETH", "USDC", "TON"] | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+    ) -> models.BillingQuoteView:
+        """Show what credits, a package or slots cost now, with tax; nothing is made.
+
+        Name one of `credits`, `package` and `slots`. What a payment would be refused for, the quote is refused for too.
+        """
+        return await self._caller.ask(
+            models.BillingQuoteView,
+            "topups.get_quote",
+            "GET",
+            "/api/v1/billing/quote",
+            query={
+                "credits": credits,
+                "package": package,
+                "slots": slots,
+                "provider": provider,
+                "asset": asset,
+                "organization_id": organization_id,
             },
         )
 
@@ -1157,6 +1239,62 @@ class AsyncPayments:
                 "purpose": purpose,
                 "limit": limit,
                 "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
+            },
+        )
+
+    async def summary(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        provider: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[
+            Literal[
+                "created",
+                "requires_action",
+                "processing",
+                "unknown",
+                "requires_capture",
+                "succeeded",
+                "failed",
+                "expired",
+                "cancelled",
+                "partially_refunded",
+                "refunded",
+                "disputed",
+                "charged_back",
+            ]
+            | str
+        ]
+        | Omitted = OMITTED,
+        purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
+    ) -> models.StatusSummary:
+        """Count payments by state and currency, with the filters of the list; `amount` is what they are made for."""
+        return await self._caller.ask(
+            models.StatusSummary,
+            "payments.summary",
+            "GET",
+            "/api/v1/payments/summary",
+            query={
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "provider": provider,
+                "currency": currency,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "q": q,
+                "status": status,
+                "purpose": purpose,
                 "external_id": external_id,
                 "metadata": metadata,
             },
@@ -5099,6 +5237,65 @@ class AsyncChanges:
         )
 
 
+class AsyncWebhooks:
+    """Operations on webhooks."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list_events(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        provider: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["received", "forwarded", "handled", "ignored", "waiting", "unmatched"] | str]
+        | Omitted = OMITTED,
+        unhandled: bool | Omitted = OMITTED,
+        type: str | Omitted = OMITTED,
+        payment_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.InboxEventView]:
+        """List the webhooks that providers have sent, the last one first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.InboxEventView,
+            "webhooks.list_events",
+            "/api/v1/webhooks/events",
+            {
+                "from": from_,
+                "to": to,
+                "provider": provider,
+                "q": q,
+                "status": status,
+                "unhandled": unhandled,
+                "type": type,
+                "payment_id": payment_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def retry_event(self, number: str, *, idempotency_key: str | None = None) -> models.InboxEventView:
+        """Start the handling of a webhook again, now; it is started by itself within minutes as well.
+
+        Its object is read at the provider again, so nothing takes effect twice. An event that is handled stays as it is.
+        """
+        return await self._caller.ask(
+            models.InboxEventView,
+            "webhooks.retry_event",
+            "POST",
+            f"/api/v1/webhooks/events/{segment(number)}/retry",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+
 class AsyncApprovals:
     """Operations on approvals."""
 
@@ -5747,6 +5944,7 @@ class AsyncResources(AsyncCaller):
         self.mail_suppressions = AsyncMailSuppressions(self)
         self.events = AsyncEvents(self)
         self.changes = AsyncChanges(self)
+        self.webhooks = AsyncWebhooks(self)
         self.approvals = AsyncApprovals(self)
         self.pricing_rules = AsyncPricingRules(self)
         self.reconciliation = AsyncReconciliation(self)
