@@ -77,6 +77,7 @@ REACTIONS = _table(
     notification.keys_missing notification.limit_reached notification.verified notification.only_recipient
     webhook.secret_missing webhook.limit_reached webhook.wrong_state webhook.delivered
     organization.closed organization.not_empty reconciliation.resolved reconciliation.not_bookable session.link_gone
+    session.no_public_url
     """,
     funds="ledger.insufficient_funds payment.declined spend.limit_exceeded",
     limit="deployment.limit_reached entitlement.missing subscription.seats_in_use",
