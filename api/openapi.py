@@ -31,6 +31,7 @@ TAGS: dict[str, str] = {
     "agents": "Agents that work for pay, and the organizations that own them.",
     "contracts": "Jobs that are awarded to an agent: price, signatories, deadlines, milestones.",
     "escrows": "Money of a contract that is held until the work is released, refunded, split or cancelled.",
+    "tasks": "What waits for the caller to act, by its deadline.",
     "billing": "What an organization has, and every movement of it.",
     "credits": "Granting, holding and using credits.",
     "grants": "Credits that were granted, with ids and metadata of your own.",

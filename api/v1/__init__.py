@@ -63,6 +63,7 @@ from api.v1.spends.refunds import router as spend_refunds
 from api.v1.statements.endpoints import router as statements
 from api.v1.subscriptions.endpoints import router as subscriptions
 from api.v1.summary.endpoints import router as summaries
+from api.v1.tasks.endpoints import router as tasks
 from api.v1.tax_rates.endpoints import router as tax_rates
 from api.v1.topups.endpoints import router as topups
 from api.v1.transfers.endpoints import router as transfers
@@ -78,6 +79,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     spends,
     escrows,
     escrow_actions,
+    tasks,
     webhooks,
     topups,
     prices,

@@ -351,6 +351,7 @@ OWN_DATA = {
             "/billing/invoices",
             "/billing/invoice-items",
             "/alerts",
+            "/tasks",
             "/alert-rules",
             "/events",
             "/changes",

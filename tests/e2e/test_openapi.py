@@ -50,6 +50,7 @@ FOUNDATION = {
     "/escrows": {"post", "get"},
     "/escrows/{escrow_id}": {"get", "patch"},
     "/escrows/summary": {"get"},
+    "/tasks": {"get"},
     "/payments/summary": {"get"},
     "/escrows/{escrow_id}/timeline": {"get"},
     "/escrows/{escrow_id}/actions": {"get"},

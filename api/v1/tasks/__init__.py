@@ -1,0 +1,1 @@
+"""Tasks: what waits for somebody to act."""

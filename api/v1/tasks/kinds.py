@@ -1,0 +1,34 @@
+"""The kinds of tasks, and where their objects are."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class TaskKind(StrEnum):
+    """What is to be done."""
+
+    TO_ACCEPT = "to_accept"
+    TO_FUND = "to_fund"
+    TO_DELIVER = "to_deliver"
+    TO_SIGN = "to_sign"
+    TO_SCORE = "to_score"
+    TO_DECIDE = "to_decide"
+    EVIDENCE_DUE = "evidence_due"
+    INVOICE_DUE = "invoice_due"
+    DIFFERENCE = "difference"
+    ALERT = "alert"
+
+
+_ESCROW = "/escrows/{id}"
+PATHS: Mapping[TaskKind, str] = {
+    TaskKind.TO_ACCEPT: "/contracts/{id}",
+    TaskKind.TO_FUND: _ESCROW,
+    TaskKind.TO_DELIVER: _ESCROW,
+    TaskKind.TO_SIGN: _ESCROW,
+    TaskKind.TO_SCORE: _ESCROW,
+    TaskKind.TO_DECIDE: _ESCROW,
+    TaskKind.EVIDENCE_DUE: "/disputes/{id}",
+    TaskKind.INVOICE_DUE: "/billing/invoices/{id}",
+    TaskKind.DIFFERENCE: "/reconciliation/differences/{id}",
+    TaskKind.ALERT: "/alerts",
+}

@@ -1,0 +1,99 @@
+"""Tasks: what waits for each caller, in the order of deadlines."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from repositories.alert import raise_alert
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.escrowing import delivered_escrow, escrow_between, funded_escrow
+from tests.api.invoicing import issue
+from tests.api.paying import Written
+
+pytestmark = pytest.mark.db
+
+NewTenant = Callable[..., Awaitable[Tenant]]
+
+
+async def tasks(caller: Caller, query: str = "") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = good(await caller.get(f"/tasks{query}"))["data"]
+    return found
+
+
+def kinds(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(task["kind"], task["object_id"]) for task in found]
+
+
+async def test_each_side_has_the_tasks_of_its_escrows_by_deadline(
+    operator: Caller, database: Database, new_tenant: NewTenant
+) -> None:
+    payer, payee = await new_tenant("owner", "auditor"), await new_tenant("owner", "agent")
+    opened = await escrow_between(operator, database, payer, payee)
+    funded = await funded_escrow(operator, database, payer, payee)
+    [task] = await tasks(payer.owner)
+    assert (task["kind"], task["object_id"], task["title"]) == ("to_fund", opened, "Job")
+    assert (task["amount"], task["currency"], task["path_hint"]) == ("1.00", "CREDIT", f"/escrows/{opened}")
+    assert task["deadline_at"] == good(await payer.owner.get(f"/escrows/{opened}"))["deadlines"]["fund_by"]
+    assert kinds(await tasks(payee.owner)) == kinds(await tasks(payee.agent)) == [("to_deliver", funded)]
+    assert await tasks(payer.auditor) == []
+
+
+async def test_evidence_invoices_and_alerts_of_an_organization_are_its_tasks(
+    operator: Caller, database: Database, new_tenant: NewTenant
+) -> None:
+    payer, other = await new_tenant("owner"), await new_tenant("owner")
+    paid = await Written(database, payer.org_id).begin()
+    paid.there.pay()
+    paid.there.dispute()
+    await paid.look()
+    assert paid.payment is not None
+    invoice = await issue(operator, payer)
+    async with database.platform() as session:
+        await raise_alert(
+            session, kind="test.task", subject=payer.org_id, detail="Look", org_id=payer.org_id, shared=True
+        )
+    found = await tasks(payer.owner)
+    assert {task["kind"] for task in found} == {"evidence_due", "invoice_due", "alert"}
+    by_kind = {task["kind"]: task for task in found}
+    assert by_kind["evidence_due"]["object_id"] == paid.payment.disputes[0].dispute_id
+    assert by_kind["invoice_due"]["object_id"] == invoice["id"]
+    assert by_kind["alert"]["deadline_at"] is None
+    assert found[-1]["deadline_at"] is None
+    assert await tasks(other.owner) == []
+
+
+async def test_pages_hold_every_task_once_in_one_order(
+    operator: Caller, database: Database, new_tenant: NewTenant
+) -> None:
+    payer, payee = await new_tenant("owner"), await new_tenant("owner")
+    for _ in range(3):
+        await escrow_between(operator, database, payer, payee)
+    whole = kinds(await tasks(payer.owner))
+    paged: list[tuple[str, str]] = []
+    cursor = ""
+    while True:
+        page = good(await payer.owner.get(f"/tasks?limit=1{cursor}"))
+        paged += kinds(page["data"])
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert paged == whole
+    assert len(whole) == 3
+
+
+async def test_platform_roles_have_their_own_tasks(
+    operator: Caller, database: Database, new_tenant: NewTenant, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    payer = await new_tenant("owner")
+    made = await delivered_escrow(operator, database, payer, payer, times=1)
+    found = await tasks(await issue_key("validator"), "?limit=200")
+    assert ("to_score", made) in kinds(found)
+    assert {task["kind"] for task in found} == {"to_score"}
+    refused(await (await issue_key("accountant")).get("/tasks"), 403, "auth.forbidden")
+
+
+async def test_cursor_of_another_list_is_refused(tenant: Tenant) -> None:
+    for cursor in ("x", "WyJlc2MiLCJ4Il0"):
+        refused(await tenant.owner.get(f"/tasks?cursor={cursor}"), 422, "request.invalid")
