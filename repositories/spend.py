@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -97,6 +97,14 @@ async def get(session: AsyncSession, spend_id: str) -> Spend:
     if found is None:
         raise NotFound(MISSING)
     return found
+
+
+async def has_expired(session: AsyncSession, row: Spend) -> bool:
+    """Tell whether a reservation ended because its time was up: no capture and no release has left nothing held."""
+    if row.expires_at is None or row.status == "reserved":
+        return False
+    ending = SpendChange.kind.in_(("capture", "release")), SpendChange.held == 0
+    return not await session.scalar(select(exists().where(SpendChange.spend_id == row.id, *ending)))
 
 
 async def of_purchase(session: AsyncSession, org_id: str, spend_id: UUID) -> Spend:

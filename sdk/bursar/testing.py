@@ -55,6 +55,7 @@ class _Spend:
     available: Decimal
     captured: Decimal = Decimal(0)
     released: Decimal = Decimal(0)
+    expired: bool = False
 
     @property
     def held(self) -> Decimal:
@@ -122,7 +123,9 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
     def expire(self, reservation_id: str) -> None:
         """Have a reservation end as if its time were up: what was captured stays, the rest is available."""
         with self._lock:
-            self._end(self._spends[reservation_id], "expired")
+            spend = self._spends[reservation_id]
+            spend.expired = True
+            self._end(spend, "captured" if spend.captured else "expired")
 
     @property
     def held(self) -> Decimal:
@@ -292,7 +295,7 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
 
     def _open(self, spend_id: str) -> _Spend:
         spend = self._known(spend_id)
-        if spend.status == "expired":
+        if spend.expired:
             raise _Refused(409, "ledger.hold_expired", "The hold has expired.")
         if spend.status != "reserved":
             raise _Refused(409, "ledger.hold_ended", "The hold has ended.")
@@ -325,7 +328,7 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
         }
 
     def _whole(self, spend: _Spend) -> dict[str, Any]:
-        more = {"key_id": "key_fake", "principal": "fake", "metadata": spend.metadata}
+        more = {"key_id": "key_fake", "principal": "fake", "metadata": spend.metadata, "expired": spend.expired}
         return {**self._document(spend), **self._amounts(spend), **more}
 
     def _change(self, spend: _Spend, changed: Decimal) -> _Answer:

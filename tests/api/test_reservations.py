@@ -153,6 +153,28 @@ async def test_expired_reservation_is_neither_captured_nor_extended(
     refused(await release(spender.member, expired), 409, "ledger.hold_expired")
 
 
+async def test_reservation_says_whether_it_expired_also_where_a_part_was_captured(
+    spender: Tenant, database: Database
+) -> None:
+    made = datetime.now(UTC) - timedelta(minutes=11)
+    async with database.platform() as session:
+        books = Spending(await driver_connection(session), spender.org_id)
+        asked = NewSpend(key=new_key(), action="research", amount_minor=10_000_000)
+        reserved = await books.authorize(asked, expires_at=made + timedelta(minutes=10), at=made)
+        assert reserved.spend_id is not None
+        part = {"amount_minor": 3_000_000, "more": True}
+        await books.settle(key=new_key(), spend_id=reserved.spend_id, at=made, **part)
+    settled = await reserve(spender.member, "5")
+    good(await capture(spender.member, settled["id"], amount="1"))
+    await sweep(database)
+    for shown, status, expired in (
+        (uuid_id("hold", reserved.spend_id), "captured", True),
+        (settled["id"], "captured", False),
+    ):
+        found = good(await spender.member.get(f"/credits/reservations/{shown}"))
+        assert (found["status"], found["expired"]) == (status, expired)
+
+
 async def test_sweep_gives_back_what_an_expired_reservation_held(
     spender: Tenant, expired: str, database: Database
 ) -> None:

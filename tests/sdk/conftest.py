@@ -1,10 +1,12 @@
 """Worlds for the client: the API over ASGI with a real PostgreSQL, and the fake."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx2
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 
@@ -67,6 +69,18 @@ def new_world(app: FastAPI, operator: Caller, database: Database, new_tenant: An
 @pytest.fixture(params=["api", "fake"])
 async def world(request: pytest.FixtureRequest, new_world: Callable[..., Awaitable[World]]) -> World:
     return await new_world(request.param)
+
+
+@pytest.fixture
+async def served(app: FastAPI) -> AsyncIterator[str]:  # noqa: F811
+    """The address of the API on a port of its own, for other processes."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    await serving
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """What the client does with credits, against the API over its books and against the fake: the same."""
 
 import asyncio
+import csv
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
 
+import httpx2
 import pytest
 
 import bursar
@@ -95,6 +97,39 @@ async def test_lists_are_filtered_by_words_and_metadata(api: World) -> None:
     await client.contracts.create(agent_id=agent_id, title="t", price=1, currency="CREDIT")
     found = client.contracts.list(metadata={"team": "a b"}, status=["accepted", "proposed"], q="t")
     assert [contract.id async for contract in found] == [made.id]
+
+
+async def test_list_is_read_as_csv_over_lost_answers(api: World) -> None:
+    client = api.client()
+    title = 'two, and "more"'
+    for number in range(3):
+        await client.contracts.create(agent_id=api.more["tenant"].agent_id, title=title, price=number + 1)
+    api.wire.faults.extend(["answer_lost", "error_after_commit"])
+    lines = [line async for line in client.contracts.list(limit=1).csv()]
+    rows = list(csv.DictReader(lines))
+    assert [row["title"] for row in rows] == [title] * 3
+    with pytest.raises(bursar.InvalidRequest):
+        await anext(client.contracts.list(limit=0).csv())
+
+    def read() -> int:
+        return len(list(csv.reader(api_client.contracts.list().csv())))
+
+    api_client = api.threaded()
+    assert await asyncio.to_thread(read) == 4
+
+
+async def test_list_that_is_cut_is_an_error_and_never_short() -> None:
+    class Cut(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"id,title\nctr_1,a"
+            raise httpx2.RemoteProtocolError("cut")
+
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, stream=Cut()))
+    async with bursar.AsyncBursar("bsk_1", base_url="http://bursar.test", transport=transport) as client:
+        lines = client.contracts.list().csv()
+        assert await anext(lines) == "id,title\n"
+        with pytest.raises(bursar.ConnectionFailed, match="not all"):
+            await anext(lines)
 
 
 async def test_hold_captures_what_was_used_and_gives_back_the_rest(world: World) -> None:

@@ -4,13 +4,10 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
@@ -61,18 +58,6 @@ async def test_refusal_that_cannot_pass_ends_the_activity(client: Client, api: W
 async def test_workflow_code_cannot_call(client: Client, api: World) -> None:
     told = await run(client, Work(api.client()), Calls.run)
     assert "execute_activity" in told
-
-
-@pytest.fixture
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    """The address of the API on a port of its own, for other processes."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    await serving
 
 
 SDK = str(Path(__file__).resolve().parents[2] / "sdk")

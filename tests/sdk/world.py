@@ -21,6 +21,7 @@ class Wire(httpx2.AsyncBaseTransport):
         self.inner = inner
         self.faults: deque[str] = deque()
         self.sent: list[httpx2.Request] = []
+        self.late: list[asyncio.Task[httpx2.Response]] = []
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self.sent.append(request)
@@ -29,6 +30,10 @@ class Wire(httpx2.AsyncBaseTransport):
             raise httpx2.ConnectError("refused", request=request)
         if fault == "rate_limited":
             return httpx2.Response(429, headers={"Retry-After": "0"}, json={"code": "rate_limited", "status": 429})
+        if fault == "slow":
+            # It arrives, and is worked on beside what is sent next.
+            self.late.append(asyncio.create_task(self.inner.handle_async_request(request)))
+            raise httpx2.ReadTimeout("slow", request=request)
         response = await self.inner.handle_async_request(request)
         await response.aread()
         if fault == "answer_lost":

@@ -30,6 +30,7 @@ from api.v1.spends.schemas import (
     ReservationView,
     ReserveCreate,
     RunId,
+    SpendDetail,
     SpendView,
     UsageSummary,
     UseCreate,
@@ -189,14 +190,14 @@ async def extend_reservation(
     return _changed(extended)
 
 
-@router.get("/credits/spends/{spend_id}", response_model=SpendView, responses=errors(NotFound))
-async def get_spend(spend_id: str, deps: DepsDep, actor: Actor = require(Permission.READ)) -> SpendView:
+@router.get("/credits/spends/{spend_id}", response_model=SpendDetail, responses=errors(NotFound))
+async def get_spend(spend_id: str, deps: DepsDep, actor: Actor = require(Permission.READ)) -> SpendDetail:
     """Read a use or a reservation of credits as it stands now, with what was refunded of it."""
     return await _shown(deps, actor, spend_id)
 
 
-@router.get("/credits/reservations/{reservation_id}", response_model=SpendView, responses=errors(NotFound))
-async def get_reservation(reservation_id: str, deps: DepsDep, actor: Actor = require(Permission.READ)) -> SpendView:
+@router.get("/credits/reservations/{reservation_id}", response_model=SpendDetail, responses=errors(NotFound))
+async def get_reservation(reservation_id: str, deps: DepsDep, actor: Actor = require(Permission.READ)) -> SpendDetail:
     """Read a reservation, or a use of credits, as it stands now."""
     return await _shown(deps, actor, reservation_id)
 
@@ -260,11 +261,12 @@ async def summarise_usage(
     return summary_view(org_id, since, until, rows)
 
 
-async def _shown(deps: Deps, actor: Actor, spend_id: str) -> SpendView:
+async def _shown(deps: Deps, actor: Actor, spend_id: str) -> SpendDetail:
     if actor.is_platform:
         permit(actor, Permission.OPERATE)
     async with deps.session_for(actor) as session:
-        return SpendView.of(await spends.get(session, spend_id))
+        row = await spends.get(session, spend_id)
+        return SpendDetail.ended(row, expired=await spends.has_expired(session, row))
 
 
 async def _own(deps: Deps, actor: Actor, reservation_id: str) -> UUID:

@@ -237,6 +237,17 @@ class SpendView(_SpendView):
         )
 
 
+class SpendDetail(SpendView):
+    """A use or a reservation of credits, as it stands now, and how it ended."""
+
+    expired: bool = Field(description="Whether it ended because its time was up; what was captured before stays.")
+
+    @classmethod
+    def ended(cls, row: Spend, *, expired: bool) -> "SpendDetail":
+        """Show a row, and whether it expired."""
+        return cls(**SpendView.of(row).model_dump(), expired=expired)
+
+
 class SpendRefundView(ResponseModel):
     """One refund of a spend, and what it left."""
 

@@ -39,6 +39,12 @@ class _Reservation(Model):
     status: str
     captured: Amount
     expires_at: datetime | None = None
+    expired: bool = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a run captured it to its end; what expired may have been captured in part."""
+        return self.status in {"captured", "refunded"} and not self.expired
 
 
 class Hold:
@@ -92,8 +98,8 @@ class Hold:
 
     @property
     def key(self) -> str:
-        """The key that the hold was made with; others of the same work are derived from it."""
-        return self._hold_key
+        """The key of the work that the hold is for, the same for each run of it; other keys are derived from it."""
+        return self._key
 
     @property
     def used(self) -> Decimal:
@@ -163,17 +169,29 @@ class Hold:
             if not info.replayed:
                 return
             found = self._read()
-            if self._exclusive and found.status in {"reserved", "captured"}:
-                raise HoldTaken(found.status, found.expires_at)
-            if found.status == "reserved":
+            if self._exclusive and (found.status == "reserved" or found.is_settled):
+                raise HoldTaken("reserved" if found.status == "reserved" else "captured", found.expires_at)
+            if found.status == "reserved" and self._still_stands():
                 return
-            if found.status == "captured":
+            if found.is_settled:
                 self.settled_before = True
                 return
             # It ended without us: released, or expired, when only what had been reported was captured.
             self.paid_before += self._captured
             self._captured, self._ended = Decimal(0), False
         raise BursarError(f"The key of this hold stands for {_GENERATIONS} holds that ended before: choose another.")
+
+    def _still_stands(self) -> bool:
+        """Extend a hold of an earlier run, and say whether that could be done: it may have expired a moment ago."""
+        try:
+            self._extend()
+        except HoldEnded:
+            return False
+        return True
+
+    def _extend(self) -> None:
+        path = f"/credits/reservations/{self.id}/extend"
+        self._post("extend", path, fresh(), {"expires_in": self._expires_in})
 
     def _read(self) -> _Reservation:
         path = f"/api/v1/credits/reservations/{self.id}"
@@ -189,8 +207,7 @@ class Hold:
             if self._step is not None:
                 self._capture(final=False)
             if not self._ended:
-                path = f"/credits/reservations/{self.id}/extend"
-                self._post("extend", path, fresh(), {"expires_in": self._expires_in})
+                self._extend()
         except BursarError as failure:
             log.warning("A hold could not be extended: %s", failure, extra={"hold_id": self.id})
             return seconds / 4
@@ -218,12 +235,14 @@ class Hold:
             body = {"amount": due, "final_capture": last}
             try:
                 self._post("capture", f"/credits/reservations/{self.id}/capture", key, body)
-            except (IdempotencyConflict, HoldEnded):
+            except (IdempotencyConflict, HoldEnded) as refusal:
                 found = self._read()
-                if self._ended and found.status != "captured":
+                if (self._ended or isinstance(refusal, HoldEnded)) and not found.is_settled:
                     raise
                 continue
             self._captured, self._ended = target, last
+            return
+        raise BursarError(f"What was used of hold {self.id} could not be captured: others capture of it all the time.")
 
     def _post(self, operation: str, path: str, key: str, body: Any) -> tuple[httpx2.Response, ResponseInfo]:
         return self._caller.send(f"credits.{operation}", "POST", f"/api/v1{path}", keyed=True, body=body, key=key)
