@@ -35,6 +35,7 @@ DiscrepancyStatus: TypeAlias = Literal["open", "resolved"] | str
 DisputeStatus: TypeAlias = Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
 EarningsKind: TypeAlias = Literal["granted", "own_work", "paid"] | str
 Entitlement: TypeAlias = Literal["projects", "deploys", "seats", "api_access", "custom_integrations"] | str
+Environment: TypeAlias = Literal["sandbox", "test", "live"] | str
 EscrowAction: TypeAlias = (
     Literal["fund", "deliver", "validate", "approve", "dispute", "submit_evidence", "resolve", "refund", "cancel"] | str
 )
@@ -97,6 +98,48 @@ PaymentStatus: TypeAlias = (
     | str
 )
 Period: TypeAlias = Literal["7d", "30d", "90d", "all"] | str
+Permission: TypeAlias = (
+    Literal[
+        "read",
+        "read_audit",
+        "manage_organizations",
+        "change_organization",
+        "manage_keys",
+        "manage_agents",
+        "manage_projects",
+        "manage_spending",
+        "manage_contacts",
+        "manage_webhooks",
+        "read_webhooks",
+        "sell",
+        "grant_credits",
+        "award",
+        "accept",
+        "fund",
+        "approve",
+        "deliver",
+        "refund",
+        "dispute",
+        "cancel",
+        "validate",
+        "arbitrate",
+        "pay",
+        "refund_payment",
+        "convert_earnings",
+        "pay_out",
+        "manage_billing",
+        "contest",
+        "meter",
+        "use_credits",
+        "manage_meters",
+        "acknowledge",
+        "manage_alert_rules",
+        "be_notified",
+        "read_books",
+        "operate",
+    ]
+    | str
+)
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
 PurchaseStatus: TypeAlias = Literal["active", "suspended", "refunded", "ended"] | str
@@ -118,6 +161,21 @@ Status: TypeAlias = Literal["accepted", "duplicate", "invalid"] | str
 SubjectKind: TypeAlias = Literal["organization", "department", "project", "agent", "run", "key"] | str
 SubscriptionStatus: TypeAlias = (
     Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
+)
+TaskKind: TypeAlias = (
+    Literal[
+        "to_accept",
+        "to_fund",
+        "to_deliver",
+        "to_sign",
+        "to_score",
+        "to_decide",
+        "evidence_due",
+        "invoice_due",
+        "difference",
+        "alert",
+    ]
+    | str
 )
 Trend: TypeAlias = Literal["rising", "steady", "falling"] | str
 Unit: TypeAlias = Literal["credits", "amount", "count", "share", "points", "seconds"] | str
@@ -486,7 +544,7 @@ class AuditPage(Model):
 
 
 class AuditView(Model):
-    """One privileged action. Only the actor's organization and operators see the key, the request and the address."""
+    """One privileged action. Only the actor's organization and operators see key, session, request and address."""
 
     id: str
     at: datetime
@@ -495,6 +553,8 @@ class AuditView(Model):
     role: str
     actor_organization_id: str | None
     key_id: str | None
+    session_id: str | None
+    made_by: str | None
     action: str
     target: str
     request_id: str | None
@@ -539,6 +599,22 @@ class BatchAnswer(Model):
     """One answer for each item, in the order given."""
 
     data: list[ItemAnswer]
+
+
+class BillingQuoteView(Model):
+    """What a purchase costs now. `subtotal` + `tax.amount` = `total`, which is what is charged."""
+
+    organization_id: str
+    provider: str
+    credits: Amount | None
+    slots: int | None
+    package: str | None
+    currency: str
+    subtotal: Amount
+    tax: QuotedTaxView | None
+    total: Amount
+    rate: QuotedRateView | None
+    quoted_at: datetime
 
 
 class BillingRunPage(Model):
@@ -618,6 +694,13 @@ class CatalogueView(Model):
     """Every type of events that there is."""
 
     data: list[EventTypeView]
+
+
+class CauseView(Model):
+    """What a transfer was for."""
+
+    type: str
+    id: str
 
 
 class ChangePreview(Model):
@@ -1437,6 +1520,16 @@ class EntitlementView(Model):
     used: int | None
 
 
+class EntryView(Model):
+    """One side of a transfer."""
+
+    account: str
+    organization_id: str | None
+    amount: Amount
+    currency: str
+    balance_after: Amount
+
+
 class EscrowActionList(Model):
     """Every command of an escrow."""
 
@@ -1743,6 +1836,29 @@ class HistoryView(Model):
     is_sudden: bool
 
 
+class InboxEventPage(Model):
+    """InboxEventPage."""
+
+    data: list[InboxEventView]
+    next_cursor: str | None = None
+
+
+class InboxEventView(Model):
+    """A webhook that a provider has sent, without what it says: its object is read at the provider."""
+
+    id: str
+    provider: str
+    event_id: str
+    type: str
+    status: str
+    payment_id: str | None
+    references: list[str]
+    livemode: bool
+    occurred_at: datetime
+    received_at: datetime
+    handled_at: datetime | None
+
+
 class InvoiceDetail(Model):
     """An invoice with its payments, oldest first, and its credit notes. `GET /payments/{id}` shows each payment."""
 
@@ -1971,6 +2087,58 @@ class LimitsView(Model):
     slot_price: MoneyView
 
 
+class LinkCreated(Model):
+    """A link with its address, which is shown only once."""
+
+    id: str
+    organization_id: str
+    principal: str
+    role: Role
+    agent_id: str | None
+    path: str
+    return_url: str | None
+    made_by: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    url: str
+
+
+class LinkPage(Model):
+    """LinkPage."""
+
+    data: list[LinkView]
+    next_cursor: str | None = None
+
+
+class LinkPreview(Model):
+    """Who one becomes by a link, before it is used."""
+
+    principal: str
+    role: Role
+    organization: NamedOrganization | None
+    made_by: str
+    expires_at: datetime
+    path: str
+    return_url: str | None
+
+
+class LinkView(Model):
+    """A link, without its address."""
+
+    id: str
+    organization_id: str
+    principal: str
+    role: Role
+    agent_id: str | None
+    path: str
+    return_url: str | None
+    made_by: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+
+
 class Liveness(Model):
     """The process answers."""
 
@@ -2036,6 +2204,43 @@ class MarksView(Model):
     purchases: int
     subscriptions: int
     webhook_endpoints: int
+
+
+class MeAgent(Model):
+    """The agent that a key acts for."""
+
+    id: str
+    name: str
+
+
+class MeOrganization(Model):
+    """The organization of whoever asks."""
+
+    id: str
+    name: str
+    tier: str
+
+
+class MeSession(Model):
+    """The session of a request."""
+
+    id: str
+    expires_at: datetime
+    idle_at: datetime
+    made_by: str | None
+
+
+class MeView(Model):
+    """Who is asking, and what they may do."""
+
+    principal: str
+    role: Role
+    permissions: list[Permission]
+    organization: MeOrganization | None
+    agent: MeAgent | None
+    session: MeSession | None
+    key_id: str | None
+    environment: Environment
 
 
 class MeterLine(Model):
@@ -2129,6 +2334,13 @@ class MovementView(Model):
     reference: str | None
     effective_at: datetime
     recorded_at: datetime
+
+
+class NamedOrganization(Model):
+    """An organization by its name."""
+
+    id: str
+    name: str
 
 
 class NotificationPage(Model):
@@ -2676,6 +2888,24 @@ class QuietHoursView(Model):
     ends: str
 
 
+class QuotedRateView(Model):
+    """The rate by which a price in money was turned into coins."""
+
+    price: Amount
+    currency: str
+    source: str
+    quoted_at: datetime
+
+
+class QuotedTaxView(Model):
+    """The tax in a price."""
+
+    code: str
+    category: str
+    rate: str
+    amount: Amount
+
+
 class Readiness(Model):
     """Whether every part answers: `ok`, or what is wrong with it.
 
@@ -2728,6 +2958,16 @@ class ReconciliationRunView(Model):
     requested_by: str
     started_at: datetime
     finished_at: datetime | None
+
+
+class Redeemed(Model):
+    """The session that a link opened, and where it leads."""
+
+    id: str
+    token: str | None
+    expires_at: datetime
+    path: str
+    return_url: str | None
 
 
 class ReferralPage(Model):
@@ -2972,6 +3212,38 @@ class SectionView(Model):
     total: Amount
 
 
+class SessionCreated(Model):
+    """A session with its token, which is shown only once."""
+
+    id: str
+    token: str | None
+    expires_at: datetime
+
+
+class SessionPage(Model):
+    """SessionPage."""
+
+    data: list[SessionView]
+    next_cursor: str | None = None
+
+
+class SessionView(Model):
+    """A session, without its token."""
+
+    id: str
+    principal: str
+    role: Role
+    organization_id: str | None
+    browser: str
+    address: str | None
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    idle_at: datetime
+    made_by: str | None
+    current: bool
+
+
 class SetupIntentView(Model):
     """What a front end needs to open Stripe's form for storing a payment method."""
 
@@ -3189,6 +3461,22 @@ class StatementView(Model):
     corrections: list[CorrectionView]
 
 
+class StatusCount(Model):
+    """How many there are in one state and currency, and their amounts together."""
+
+    status: str
+    currency: str
+    count: int
+    amount: Amount
+    capped: bool
+
+
+class StatusSummary(Model):
+    """Counts by state and currency, of the newest 2,000 of each state at most."""
+
+    by_status: list[StatusCount]
+
+
 class StuckRunView(Model):
     """Something that should have gone on by itself a while ago."""
 
@@ -3256,6 +3544,26 @@ class SyncView(Model):
     """A sync that was started."""
 
     workflow_id: str
+
+
+class TaskPage(Model):
+    """TaskPage."""
+
+    data: list[TaskView]
+    next_cursor: str | None = None
+
+
+class TaskView(Model):
+    """One thing that waits for you."""
+
+    kind: TaskKind
+    object_id: str
+    organization_id: str | None
+    title: str
+    deadline_at: datetime | None
+    amount: Amount | None
+    currency: str | None
+    path_hint: str
 
 
 class TaxRatePage(Model):
@@ -3385,6 +3693,18 @@ class TotalView(Model):
     held: Amount
     quantity: int
     count: int
+
+
+class TransferView(Model):
+    """One movement of the books, and its entries that the caller may see. All of its entries add up to zero."""
+
+    id: str
+    kind: str
+    reference: str | None
+    cause: CauseView | None
+    effective_at: datetime
+    recorded_at: datetime
+    entries: list[EntryView]
 
 
 class TrialBalanceLineView(Model):
