@@ -78,6 +78,7 @@ TAGS: dict[str, str] = {
     "audit": "Who changed what.",
     "reconciliation": "Our books compared with the providers'.",
     "accounting": "Trial balance, profit and loss, balance sheet, journal.",
+    "series": "Figures over time, for charts.",
     "search": "Finding by id, external id, number or name, and where a customer's money is.",
     "webhooks": "What providers send here.",
     "health": "Whether the process lives and can serve.",

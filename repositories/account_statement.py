@@ -19,8 +19,8 @@ from domain.ids import transfer_id
 #: one that was stamped later. The place of a moment is then the same for the statement before it and the one after.
 _MEETING = 100
 
-#: The version that an account had at a moment: the search ends where its bounds meet.
-_VERSION_AT = f"""
+#: The version that an account had at a moment, for statements of others too: the search ends where its bounds meet.
+VERSION_AT = f"""
     WITH RECURSIVE search (lo, hi) AS (
         SELECT 0::bigint, b.version FROM ledger.balances b WHERE b.account_id = {{account}} AND b.stripe = 0
         UNION ALL
@@ -52,8 +52,8 @@ WHERE path = :path AND org_id = :org_id AND (CAST(:asset AS text) IS NULL OR ass
 _BOUNDS = f"""
 SELECT f.version AS first, l.version AS last, {_BALANCE.format(account=":account", version="f.version")} AS opening,
     {_BALANCE.format(account=":account", version="l.version")} AS closing
-FROM ({_VERSION_AT.format(account=":account", at=":since")}) f (version),
-    ({_VERSION_AT.format(account=":account", at=":until")}) l (version)
+FROM ({VERSION_AT.format(account=":account", at=":since")}) f (version),
+    ({VERSION_AT.format(account=":account", at=":until")}) l (version)
 """
 #: A transfer whose entries the page cuts is whole on it: its entries of an account follow each other.
 _LINES = """
@@ -127,7 +127,7 @@ FROM (
         AND (CAST(:path AS text) IS NULL OR path = :path)
     ORDER BY id LIMIT :limit
 ) a
-LEFT JOIN LATERAL ({_VERSION_AT.format(account="a.id", at=":at")}) v (version) ON true
+LEFT JOIN LATERAL ({VERSION_AT.format(account="a.id", at=":at")}) v (version) ON true
 ORDER BY a.id
 """
 

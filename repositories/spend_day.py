@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.series import MAX_GROUPS, OTHERS, Grouping
 from ledger.invariants import Invariant
 from repositories.spend_place import LAST, PLACES, first_id
 
@@ -23,7 +24,7 @@ LEFT JOIN spend_rollups r ON r.org_id = d.org_id AND r.day = d.day AND r.spends 
 WHERE d.org_id = :org_id AND d.spends > 0 AND d.day BETWEEN :first_day AND :last_day
 """)
 # Days are read by the numbers of their spends. `read` and `counted` differ where some are numbered elsewhere.
-_SUMMARY = text(f"""
+_PARTS = f"""
 WITH found AS MATERIALIZED (
     SELECT d.day, s.*
     FROM unnest(CAST(:days AS date[]), CAST(:firsts AS uuid[]), CAST(:lasts AS uuid[])) AS d (day, first, last)
@@ -48,15 +49,38 @@ WITH found AS MATERIALIZED (
     WHERE c.kind = 'refund' AND c.org_id = :org_id AND c.id >= :first AND {_DAY} = ANY (CAST(:rolled_up AS date[]))
         AND s.id <> ALL (CAST(:open AS uuid[]))
 )
-SELECT grouping(action, agent_id, department_id, model, day) AS grouped, action, agent_id, department_id, model, day,
-    coalesce(sum(spends), 0)::bigint AS spends, sum(quantity)::bigint AS quantity, sum(used)::bigint AS used,
-    sum(held)::bigint AS held, (SELECT count(*) FROM found) AS read,
+"""
+_CHECK = """
+    (SELECT count(*) FROM found) AS read,
     (SELECT coalesce(sum(d.spends), 0) FROM ledger.credit_days d
      WHERE d.org_id = :org_id AND d.day = ANY (CAST(:days AS date[]))) AS counted
+"""
+_SUMMARY = text(f"""{_PARTS}
+SELECT grouping(action, agent_id, department_id, model, day) AS grouped, action, agent_id, department_id, model, day,
+    coalesce(sum(spends), 0)::bigint AS spends, sum(quantity)::bigint AS quantity, sum(used)::bigint AS used,
+    sum(held)::bigint AS held, {_CHECK}
 FROM parts
 GROUP BY GROUPING SETS ((action), (agent_id), (department_id), (model), (day), ())
 ORDER BY grouped, used DESC, action, agent_id, department_id, model, day
 """)
+#: By day and one of the columns above, the largest by themselves; a row without a day where nothing was spent.
+_BY_DAY = f"""{_PARTS}, named AS (
+    SELECT day, {{column}} AS name, used FROM parts
+), largest AS (
+    SELECT name FROM named GROUP BY 1 ORDER BY sum(used) DESC, 1 LIMIT {MAX_GROUPS + 1}
+)
+SELECT n.day, CASE WHEN n.name IS NOT NULL AND l.name IS NULL THEN '{OTHERS}' ELSE n.name END AS name,
+    coalesce(sum(n.used), 0)::bigint AS used, {_CHECK}
+FROM (SELECT true) always LEFT JOIN named n ON true LEFT JOIN largest l ON l.name = n.name
+GROUP BY 1, 2
+"""
+_COLUMNS = {
+    None: "NULL::text",
+    Grouping.ACTION: "action",
+    Grouping.AGENT: "agent_id",
+    Grouping.DEPARTMENT: "department_id",
+    Grouping.MODEL: "model",
+}
 _DUE = text("""
 SELECT d.org_id, d.day, d.spends
 FROM ledger.credit_days d LEFT JOIN spend_rollups r ON r.org_id = d.org_id AND r.day = d.day
@@ -92,6 +116,24 @@ async def summary(session: AsyncSession, org_id: str, *, since: datetime, until:
 
     Days that are added up and lie in the term as a whole are read as such; of the others, their spends.
     """
+    return await _read(session, _SUMMARY, org_id, since, until)
+
+
+async def by_day(
+    session: AsyncSession, org_id: str, *, since: datetime, until: datetime, dimension: Grouping | None
+) -> list[tuple[date, str | None, int]]:
+    """Return what was used and not refunded by the day (UTC) of the use, and by one dimension, read as `summary` does.
+
+    Of a dimension the largest few have their names, and the others are one.
+    """
+    statement = text(_BY_DAY.format(column=_COLUMNS[dimension]))
+    rows = await _read(session, statement, org_id, since, until)
+    return [(row["day"], row["name"], row["used"]) for row in rows if row["day"] is not None]
+
+
+async def _read(
+    session: AsyncSession, statement: TextClause, org_id: str, since: datetime, until: datetime
+) -> Sequence[RowMapping]:
     days = {"org_id": org_id, "first_day": since.astimezone(UTC).date(), "last_day": until.astimezone(UTC).date()}
     rolled_up, raw, open_spends = list[date](), list[date](), list[UUID]()
     for day, is_rolled_up, opened in await session.execute(_DAYS, days):
@@ -111,9 +153,9 @@ async def summary(session: AsyncSession, org_id: str, *, since: datetime, until:
         "rolled_up": rolled_up,
         "open": open_spends,
     }
-    rows = (await session.execute(_SUMMARY, asked)).mappings().all()
+    rows = (await session.execute(statement, asked)).mappings().all()
     if rows[0]["read"] != rows[0]["counted"]:
-        rows = (await session.execute(_SUMMARY, asked | {"lasts": [LAST] * len(raw)})).mappings().all()
+        rows = (await session.execute(statement, asked | {"lasts": [LAST] * len(raw)})).mappings().all()
     return rows
 
 

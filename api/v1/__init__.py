@@ -55,6 +55,7 @@ from api.v1.reputation.clients import router as reputation_clients
 from api.v1.reputation.endpoints import router as reputation
 from api.v1.reputation.levels import router as reputation_levels
 from api.v1.search.endpoints import router as search
+from api.v1.series.endpoints import router as series
 from api.v1.sessions.endpoints import router as sessions
 from api.v1.sessions.links import router as session_links
 from api.v1.spend_controls.endpoints import router as spend_controls
@@ -100,6 +101,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     summaries,
     account_statements,
     transfers,
+    series,
     quotes,
     search,
     contracts,

@@ -35,7 +35,6 @@ DiscrepancyStatus: TypeAlias = Literal["open", "resolved"] | str
 DisputeStatus: TypeAlias = Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
 EarningsKind: TypeAlias = Literal["granted", "own_work", "paid"] | str
 Entitlement: TypeAlias = Literal["projects", "deploys", "seats", "api_access", "custom_integrations"] | str
-Environment: TypeAlias = Literal["sandbox", "test", "live"] | str
 EscrowAction: TypeAlias = (
     Literal["fund", "deliver", "validate", "approve", "dispute", "submit_evidence", "resolve", "refund", "cancel"] | str
 )
@@ -62,6 +61,7 @@ FactKind: TypeAlias = (
 )
 Fulfilment: TypeAlias = Literal["pending", "done", "gone"] | str
 GrantSource: TypeAlias = Literal["promotion", "reward", "adjustment", "signup"] | str
+Grouping: TypeAlias = Literal["action", "agent", "department", "model", "status"] | str
 Interval: TypeAlias = Literal["month", "year"] | str
 InvoiceStatus: TypeAlias = Literal["open", "paid", "void", "draft", "uncollectible"] | str
 LotSource: TypeAlias = (
@@ -72,6 +72,7 @@ MatchStatus: TypeAlias = (
     Literal["matched", "missing_here", "missing_there", "amount_differs", "fee_missing", "not_listed_yet"] | str
 )
 Measure: TypeAlias = Literal["absolute", "percent"] | str
+Metric: TypeAlias = Literal["balance", "spent", "payments", "paid", "earned", "escrow_held", "commission"] | str
 MinimumEvidence: TypeAlias = int
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
@@ -98,48 +99,6 @@ PaymentStatus: TypeAlias = (
     | str
 )
 Period: TypeAlias = Literal["7d", "30d", "90d", "all"] | str
-Permission: TypeAlias = (
-    Literal[
-        "read",
-        "read_audit",
-        "manage_organizations",
-        "change_organization",
-        "manage_keys",
-        "manage_agents",
-        "manage_projects",
-        "manage_spending",
-        "manage_contacts",
-        "manage_webhooks",
-        "read_webhooks",
-        "sell",
-        "grant_credits",
-        "award",
-        "accept",
-        "fund",
-        "approve",
-        "deliver",
-        "refund",
-        "dispute",
-        "cancel",
-        "validate",
-        "arbitrate",
-        "pay",
-        "refund_payment",
-        "convert_earnings",
-        "pay_out",
-        "manage_billing",
-        "contest",
-        "meter",
-        "use_credits",
-        "manage_meters",
-        "acknowledge",
-        "manage_alert_rules",
-        "be_notified",
-        "read_books",
-        "operate",
-    ]
-    | str
-)
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
 PurchaseStatus: TypeAlias = Literal["active", "suspended", "refunded", "ended"] | str
@@ -154,6 +113,7 @@ Role: TypeAlias = (
 RuleType: TypeAlias = (
     Literal["surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"] | str
 )
+SeriesInterval: TypeAlias = Literal["hour", "day", "week", "month"] | str
 Severity: TypeAlias = Literal["info", "warning", "critical"] | str
 SpendStatus: TypeAlias = Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
@@ -161,21 +121,6 @@ Status: TypeAlias = Literal["accepted", "duplicate", "invalid"] | str
 SubjectKind: TypeAlias = Literal["organization", "department", "project", "agent", "run", "key"] | str
 SubscriptionStatus: TypeAlias = (
     Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
-)
-TaskKind: TypeAlias = (
-    Literal[
-        "to_accept",
-        "to_fund",
-        "to_deliver",
-        "to_sign",
-        "to_score",
-        "to_decide",
-        "evidence_due",
-        "invoice_due",
-        "difference",
-        "alert",
-    ]
-    | str
 )
 Trend: TypeAlias = Literal["rising", "steady", "falling"] | str
 Unit: TypeAlias = Literal["credits", "amount", "count", "share", "points", "seconds"] | str
@@ -544,7 +489,7 @@ class AuditPage(Model):
 
 
 class AuditView(Model):
-    """One privileged action. Only the actor's organization and operators see key, session, request and address."""
+    """One privileged action. Only the actor's organization and operators see the key, the request and the address."""
 
     id: str
     at: datetime
@@ -553,8 +498,6 @@ class AuditView(Model):
     role: str
     actor_organization_id: str | None
     key_id: str | None
-    session_id: str | None
-    made_by: str | None
     action: str
     target: str
     request_id: str | None
@@ -2087,58 +2030,6 @@ class LimitsView(Model):
     slot_price: MoneyView
 
 
-class LinkCreated(Model):
-    """A link with its address, which is shown only once."""
-
-    id: str
-    organization_id: str
-    principal: str
-    role: Role
-    agent_id: str | None
-    path: str
-    return_url: str | None
-    made_by: str
-    created_at: datetime
-    expires_at: datetime
-    used_at: datetime | None
-    url: str
-
-
-class LinkPage(Model):
-    """LinkPage."""
-
-    data: list[LinkView]
-    next_cursor: str | None = None
-
-
-class LinkPreview(Model):
-    """Who one becomes by a link, before it is used."""
-
-    principal: str
-    role: Role
-    organization: NamedOrganization | None
-    made_by: str
-    expires_at: datetime
-    path: str
-    return_url: str | None
-
-
-class LinkView(Model):
-    """A link, without its address."""
-
-    id: str
-    organization_id: str
-    principal: str
-    role: Role
-    agent_id: str | None
-    path: str
-    return_url: str | None
-    made_by: str
-    created_at: datetime
-    expires_at: datetime
-    used_at: datetime | None
-
-
 class Liveness(Model):
     """The process answers."""
 
@@ -2204,43 +2095,6 @@ class MarksView(Model):
     purchases: int
     subscriptions: int
     webhook_endpoints: int
-
-
-class MeAgent(Model):
-    """The agent that a key acts for."""
-
-    id: str
-    name: str
-
-
-class MeOrganization(Model):
-    """The organization of whoever asks."""
-
-    id: str
-    name: str
-    tier: str
-
-
-class MeSession(Model):
-    """The session of a request."""
-
-    id: str
-    expires_at: datetime
-    idle_at: datetime
-    made_by: str | None
-
-
-class MeView(Model):
-    """Who is asking, and what they may do."""
-
-    principal: str
-    role: Role
-    permissions: list[Permission]
-    organization: MeOrganization | None
-    agent: MeAgent | None
-    session: MeSession | None
-    key_id: str | None
-    environment: Environment
 
 
 class MeterLine(Model):
@@ -2334,13 +2188,6 @@ class MovementView(Model):
     reference: str | None
     effective_at: datetime
     recorded_at: datetime
-
-
-class NamedOrganization(Model):
-    """An organization by its name."""
-
-    id: str
-    name: str
 
 
 class NotificationPage(Model):
@@ -2960,16 +2807,6 @@ class ReconciliationRunView(Model):
     finished_at: datetime | None
 
 
-class Redeemed(Model):
-    """The session that a link opened, and where it leads."""
-
-    id: str
-    token: str | None
-    expires_at: datetime
-    path: str
-    return_url: str | None
-
-
 class ReferralPage(Model):
     """ReferralPage."""
 
@@ -3212,36 +3049,26 @@ class SectionView(Model):
     total: Amount
 
 
-class SessionCreated(Model):
-    """A session with its token, which is shown only once."""
+class SeriesGroupView(Model):
+    """The values of one group."""
 
-    id: str
-    token: str | None
-    expires_at: datetime
-
-
-class SessionPage(Model):
-    """SessionPage."""
-
-    data: list[SessionView]
-    next_cursor: str | None = None
+    group: str | None
+    values: list[str | None]
 
 
-class SessionView(Model):
-    """A session, without its token."""
+class SeriesView(Model):
+    """A figure over time. `times` are the beginnings of the intervals, 400 at most; the last one ends at `to`."""
 
-    id: str
-    principal: str
-    role: Role
+    metric: Metric
     organization_id: str | None
-    browser: str
-    address: str | None
-    created_at: datetime
-    last_used_at: datetime
-    expires_at: datetime
-    idle_at: datetime
-    made_by: str | None
-    current: bool
+    currency: str | None
+    interval: SeriesInterval
+    zone: str
+    group_by: Grouping | None
+    from_: datetime = Field(..., alias="from")
+    to: datetime
+    times: list[datetime]
+    series: list[SeriesGroupView]
 
 
 class SetupIntentView(Model):
@@ -3321,31 +3148,6 @@ class SlotsView(Model):
     free: int
     in_use: int
     owed: int
-
-
-class SpendDetail(Model):
-    """A use or a reservation of credits, as it stands now, and how it ended."""
-
-    id: str
-    status: SpendStatus
-    action: str
-    quantity: int
-    amount: Amount
-    currency: str | None = None
-    agent_id: str | None
-    department_id: str | None
-    project_id: str | None
-    run_id: str | None
-    created_at: datetime
-    captured: Amount
-    released: Amount
-    refunded: Amount
-    held: Amount
-    key_id: str | None
-    principal: str | None
-    expires_at: datetime | None
-    metadata: dict[str, Any] | None
-    expired: bool
 
 
 class SpendLimitView(Model):
@@ -3461,22 +3263,6 @@ class StatementView(Model):
     corrections: list[CorrectionView]
 
 
-class StatusCount(Model):
-    """How many there are in one state and currency, and their amounts together."""
-
-    status: str
-    currency: str
-    count: int
-    amount: Amount
-    capped: bool
-
-
-class StatusSummary(Model):
-    """Counts by state and currency, of the newest 2,000 of each state at most."""
-
-    by_status: list[StatusCount]
-
-
 class StuckRunView(Model):
     """Something that should have gone on by itself a while ago."""
 
@@ -3544,26 +3330,6 @@ class SyncView(Model):
     """A sync that was started."""
 
     workflow_id: str
-
-
-class TaskPage(Model):
-    """TaskPage."""
-
-    data: list[TaskView]
-    next_cursor: str | None = None
-
-
-class TaskView(Model):
-    """One thing that waits for you."""
-
-    kind: TaskKind
-    object_id: str
-    organization_id: str | None
-    title: str
-    deadline_at: datetime | None
-    amount: Amount | None
-    currency: str | None
-    path_hint: str
 
 
 class TaxRatePage(Model):

@@ -357,6 +357,7 @@ OWN_DATA = {
             "/changes",
             "/changes/stream",
             "/billing/quote",
+            "/series",
             "/departments",
             "/spend-controls",
         ),

@@ -1,0 +1,69 @@
+"""What a series looks like over HTTP."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Self
+
+from pydantic import Field
+
+from api.fields import ResponseModel
+from domain.money import format_amount
+from domain.series import Grouping, Metric, Series, SeriesInterval
+
+
+class SeriesGroupView(ResponseModel):
+    """The values of one group."""
+
+    group: str | None = Field(
+        description="An action, agent, department, model or status; `others` for the rest; null for what has none."
+    )
+    values: list[str | None] = Field(
+        description="One for each of `times`: a decimal string, or null where there was nothing that could be shown."
+    )
+
+
+class SeriesView(ResponseModel):
+    """A figure over time. `times` are the beginnings of the intervals, 400 at most; the last one ends at `to`."""
+
+    metric: Metric
+    organization_id: str | None
+    currency: str | None = Field(description="What the values are in; null where they are counts.")
+    interval: SeriesInterval
+    zone: str = Field(description="Whose days these are: the zone that was asked for, or UTC where days are UTC's.")
+    group_by: Grouping | None
+    since: datetime = Field(serialization_alias="from")
+    until: datetime = Field(serialization_alias="to")
+    times: list[datetime]
+    series: list[SeriesGroupView] = Field(description="The largest group first, at most ten.")
+
+    @classmethod
+    def of(
+        cls,
+        found: Sequence[Series],
+        bounds: Sequence[datetime],
+        *,
+        metric: Metric,
+        org_id: str | None,
+        currency: str,
+        interval: SeriesInterval,
+        zone: str,
+        grouping: Grouping | None,
+    ) -> Self:
+        """Show what was read."""
+        is_count = metric is Metric.PAYMENTS
+
+        def shown(value: int | None) -> str | None:
+            return None if value is None else str(value) if is_count else format_amount(value, currency)
+
+        return cls(
+            metric=metric,
+            organization_id=org_id,
+            currency=None if is_count else currency,
+            interval=interval,
+            zone=zone,
+            group_by=grouping,
+            since=bounds[0],
+            until=bounds[-1],
+            times=list(bounds[:-1]),
+            series=[SeriesGroupView(group=one.group, values=[shown(value) for value in one.values]) for one in found],
+        )
