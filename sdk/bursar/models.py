@@ -3263,6 +3263,22 @@ class StatementView(Model):
     corrections: list[CorrectionView]
 
 
+class StatusCount(Model):
+    """How many there are in one state and currency, and their amounts together."""
+
+    status: str
+    currency: str
+    count: int
+    amount: Amount
+    capped: bool
+
+
+class StatusSummary(Model):
+    """Counts by state and currency, of the newest 2,000 of each state at most."""
+
+    by_status: list[StatusCount]
+
+
 class StuckRunView(Model):
     """Something that should have gone on by itself a while ago."""
 
