@@ -35,6 +35,7 @@ DiscrepancyStatus: TypeAlias = Literal["open", "resolved"] | str
 DisputeStatus: TypeAlias = Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
 EarningsKind: TypeAlias = Literal["granted", "own_work", "paid"] | str
 Entitlement: TypeAlias = Literal["projects", "deploys", "seats", "api_access", "custom_integrations"] | str
+Environment: TypeAlias = Literal["sandbox", "test", "live"] | str
 EscrowAction: TypeAlias = (
     Literal["fund", "deliver", "validate", "approve", "dispute", "submit_evidence", "resolve", "refund", "cancel"] | str
 )
@@ -99,6 +100,48 @@ PaymentStatus: TypeAlias = (
     | str
 )
 Period: TypeAlias = Literal["7d", "30d", "90d", "all"] | str
+Permission: TypeAlias = (
+    Literal[
+        "read",
+        "read_audit",
+        "manage_organizations",
+        "change_organization",
+        "manage_keys",
+        "manage_agents",
+        "manage_projects",
+        "manage_spending",
+        "manage_contacts",
+        "manage_webhooks",
+        "read_webhooks",
+        "sell",
+        "grant_credits",
+        "award",
+        "accept",
+        "fund",
+        "approve",
+        "deliver",
+        "refund",
+        "dispute",
+        "cancel",
+        "validate",
+        "arbitrate",
+        "pay",
+        "refund_payment",
+        "convert_earnings",
+        "pay_out",
+        "manage_billing",
+        "contest",
+        "meter",
+        "use_credits",
+        "manage_meters",
+        "acknowledge",
+        "manage_alert_rules",
+        "be_notified",
+        "read_books",
+        "operate",
+    ]
+    | str
+)
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
 PurchaseStatus: TypeAlias = Literal["active", "suspended", "refunded", "ended"] | str
@@ -489,7 +532,7 @@ class AuditPage(Model):
 
 
 class AuditView(Model):
-    """One privileged action. Only the actor's organization and operators see the key, the request and the address."""
+    """One privileged action. Only the actor's organization and operators see key, session, request and address."""
 
     id: str
     at: datetime
@@ -498,6 +541,8 @@ class AuditView(Model):
     role: str
     actor_organization_id: str | None
     key_id: str | None
+    session_id: str | None
+    made_by: str | None
     action: str
     target: str
     request_id: str | None
@@ -2030,6 +2075,58 @@ class LimitsView(Model):
     slot_price: MoneyView
 
 
+class LinkCreated(Model):
+    """A link with its address, which is shown only once."""
+
+    id: str
+    organization_id: str
+    principal: str
+    role: Role
+    agent_id: str | None
+    path: str
+    return_url: str | None
+    made_by: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    url: str
+
+
+class LinkPage(Model):
+    """LinkPage."""
+
+    data: list[LinkView]
+    next_cursor: str | None = None
+
+
+class LinkPreview(Model):
+    """Who one becomes by a link, before it is used."""
+
+    principal: str
+    role: Role
+    organization: NamedOrganization | None
+    made_by: str
+    expires_at: datetime
+    path: str
+    return_url: str | None
+
+
+class LinkView(Model):
+    """A link, without its address."""
+
+    id: str
+    organization_id: str
+    principal: str
+    role: Role
+    agent_id: str | None
+    path: str
+    return_url: str | None
+    made_by: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+
+
 class Liveness(Model):
     """The process answers."""
 
@@ -2095,6 +2192,43 @@ class MarksView(Model):
     purchases: int
     subscriptions: int
     webhook_endpoints: int
+
+
+class MeAgent(Model):
+    """The agent that a key acts for."""
+
+    id: str
+    name: str
+
+
+class MeOrganization(Model):
+    """The organization of whoever asks."""
+
+    id: str
+    name: str
+    tier: str
+
+
+class MeSession(Model):
+    """The session of a request."""
+
+    id: str
+    expires_at: datetime
+    idle_at: datetime
+    made_by: str | None
+
+
+class MeView(Model):
+    """Who is asking, and what they may do."""
+
+    principal: str
+    role: Role
+    permissions: list[Permission]
+    organization: MeOrganization | None
+    agent: MeAgent | None
+    session: MeSession | None
+    key_id: str | None
+    environment: Environment
 
 
 class MeterLine(Model):
@@ -2188,6 +2322,13 @@ class MovementView(Model):
     reference: str | None
     effective_at: datetime
     recorded_at: datetime
+
+
+class NamedOrganization(Model):
+    """An organization by its name."""
+
+    id: str
+    name: str
 
 
 class NotificationPage(Model):
@@ -2807,6 +2948,16 @@ class ReconciliationRunView(Model):
     finished_at: datetime | None
 
 
+class Redeemed(Model):
+    """The session that a link opened, and where it leads."""
+
+    id: str
+    token: str | None
+    expires_at: datetime
+    path: str
+    return_url: str | None
+
+
 class ReferralPage(Model):
     """ReferralPage."""
 
@@ -3069,6 +3220,38 @@ class SeriesView(Model):
     to: datetime
     times: list[datetime]
     series: list[SeriesGroupView]
+
+
+class SessionCreated(Model):
+    """A session with its token, which is shown only once."""
+
+    id: str
+    token: str | None
+    expires_at: datetime
+
+
+class SessionPage(Model):
+    """SessionPage."""
+
+    data: list[SessionView]
+    next_cursor: str | None = None
+
+
+class SessionView(Model):
+    """A session, without its token."""
+
+    id: str
+    principal: str
+    role: Role
+    organization_id: str | None
+    browser: str
+    address: str | None
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    idle_at: datetime
+    made_by: str | None
+    current: bool
 
 
 class SetupIntentView(Model):
