@@ -4,8 +4,8 @@ However many streams a process has, it asks PostgreSQL one statement a second, a
 transaction waits for a stream, and a stream holds no connection to the database: between two looks it is a set of
 topics and an event to wait for. A stream that is read slowly collects topics, each once.
 
-Every look asks about the keys as well, so that a stream ends within a second of its key in every process, whether or
-not it hears announcements.
+Every look asks about keys and sessions as well, so that a stream ends within a second of its own in every process,
+whether or not it hears announcements.
 """
 
 import asyncio
@@ -39,9 +39,12 @@ RETRY_AFTER = 15
 class Listener:
     """One stream: whose changes it follows, and what it has not said yet."""
 
-    def __init__(self, key_id: str | None, org_id: str | None, topics: frozenset[str]) -> None:
-        """Take the key that it ends with, whose changes it follows (None for all), and the topics it may say."""
+    def __init__(
+        self, key_id: str | None, org_id: str | None, topics: frozenset[str], *, session_id: str | None = None
+    ) -> None:
+        """Take the key and session that it ends with, whose changes it follows (None for all), and what it may say."""
         self.key_id = key_id
+        self.session_id = session_id
         self.org_id = org_id
         self._topics = topics
         self._unsaid: set[str] = set()
@@ -135,7 +138,7 @@ class Changes:
             raise TooManyStreams(f"No more than {self._limit} streams are open at once.", extra=busy)
         if self._shares.get(holder, 0) >= share:
             raise TooManyStreams(f"No more than {share} streams of one organization are open at once.", extra=busy)
-        listener = Listener(actor.key_id, org_id, topics)
+        listener = Listener(actor.key_id, org_id, topics, session_id=actor.session_id)
         self._listeners.add(listener)
         self._shares[holder] = self._shares.get(holder, 0) + 1
         self._wanted.set()
@@ -168,6 +171,7 @@ class Changes:
                     org_ids=org_ids,
                     of_all=any(listener.org_id is None for listener in listeners),
                     key_ids={listener.key_id for listener in listeners if listener.key_id is not None},
+                    session_ids={listener.session_id for listener in listeners if listener.session_id is not None},
                 )
             )
             self._before = found.snapshot if self._listeners else None
@@ -189,7 +193,7 @@ class Changes:
 def _tell(listeners: list[Listener], found: Round) -> None:
     all_kinds = {kind for kinds in (found.news or {}).values() for kind in kinds}
     for listener in listeners:
-        if listener.key_id in found.ended:
+        if listener.key_id in found.ended or listener.session_id in found.ended:
             listener.end()
         elif found.news is None:
             listener.tell_all()

@@ -76,6 +76,9 @@ SELECT pg_current_snapshot()::text AS snapshot,
     ARRAY(SELECT k.id FROM unnest($4::text[]) k (id) WHERE NOT EXISTS (
         SELECT FROM api_keys a WHERE a.id = k.id AND a.revoked_at IS NULL
             AND (a.expires_at IS NULL OR a.expires_at > now())
+    ) UNION ALL SELECT s.id FROM unnest($5::text[]) s (id) WHERE NOT EXISTS (
+        SELECT FROM sessions o WHERE o.id = s.id AND o.ended_at IS NULL AND o.expires_at > now()
+            AND o.last_used_at + make_interval(secs => o.idle_seconds) > now()
     )) AS ended
 """
 _OF_SOME = _ROUND.format(news=_NEWS.format(most=ROUND))
@@ -99,7 +102,7 @@ class Round:
         news: types of events by organization, of what was committed since the look before; None when that is not
             known, because the server is another one or its time has turned back.
         versions: of the credits accounts, by organization.
-        ended: keys that are not good any more.
+        ended: keys and sessions that are not good any more.
     """
 
     snapshot: str
@@ -123,6 +126,7 @@ async def look(
     org_ids: Collection[str],
     of_all: bool,
     key_ids: Collection[str],
+    session_ids: Collection[str] = (),
 ) -> Round:
     """Find what was committed since the look before, in one statement. Needs the platform's role.
 
@@ -135,9 +139,11 @@ async def look(
         org_ids: whose news are wanted, and the versions of whose credits.
         of_all: whether the news of all others are wanted as well.
         key_ids: keys that are asked about.
+        session_ids: sessions that are asked about; one that is not used any more ends as idle.
     """
     floor = None if before is None else _xmin(before)
-    row = await pool.fetchrow(_OF_ALL if of_all else _OF_SOME, list(org_ids), before, floor, list(key_ids))
+    asked = (list(org_ids), before, floor, list(key_ids), list(session_ids))
+    row = await pool.fetchrow(_OF_ALL if of_all else _OF_SOME, *asked)
     assert row is not None
     news: dict[str, set[str]] = {}
     for org_id, kind in json.loads(row["news"] or "[]"):

@@ -251,6 +251,20 @@ async def test_stream_ends_with_its_key(
         await until(lambda: len(app.state.deps.changes) == 1)
 
 
+async def test_stream_ends_with_its_session(serve: Serve, tenant: Tenant) -> None:
+    opened = good(await tenant.owner.post("/sessions", {}), 201)
+    signed_in = Caller(tenant.owner.http, opened["token"], tenant.org_id)
+    async with serve() as (app, port), following(port, signed_in) as ending, following(port, tenant.owner) as other:
+        await ending.next()
+        await other.next()
+        await app.state.deps.changes.look()
+        assert len(app.state.deps.changes) == 2
+        assert (await tenant.owner.delete(f"/sessions/{opened['id']}")).status_code == 204
+        await app.state.deps.changes.look()
+        assert await ending.next() is None
+        await until(lambda: len(app.state.deps.changes) == 1)
+
+
 async def test_streams_above_the_limit_are_503_and_others_are_served(
     serve: Serve, tenant: Tenant, stranger: Tenant
 ) -> None:
