@@ -165,6 +165,21 @@ SubjectKind: TypeAlias = Literal["organization", "department", "project", "agent
 SubscriptionStatus: TypeAlias = (
     Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
 )
+TaskKind: TypeAlias = (
+    Literal[
+        "to_accept",
+        "to_fund",
+        "to_deliver",
+        "to_sign",
+        "to_score",
+        "to_decide",
+        "evidence_due",
+        "invoice_due",
+        "difference",
+        "alert",
+    ]
+    | str
+)
 Trend: TypeAlias = Literal["rising", "steady", "falling"] | str
 Unit: TypeAlias = Literal["credits", "amount", "count", "share", "points", "seconds"] | str
 UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
@@ -3529,6 +3544,26 @@ class SyncView(Model):
     """A sync that was started."""
 
     workflow_id: str
+
+
+class TaskPage(Model):
+    """TaskPage."""
+
+    data: list[TaskView]
+    next_cursor: str | None = None
+
+
+class TaskView(Model):
+    """One thing that waits for you."""
+
+    kind: TaskKind
+    object_id: str
+    organization_id: str | None
+    title: str
+    deadline_at: datetime | None
+    amount: Amount | None
+    currency: str | None
+    path_hint: str
 
 
 class TaxRatePage(Model):
