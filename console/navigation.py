@@ -99,9 +99,9 @@ PLATFORM: Groups = (
     (
         "Work",
         (
-            Entry("Escrows", "/escrows", "escrow", Permission.OPERATE, letter="e"),
             Entry("Decisions", "/decisions", "dispute", Permission.ARBITRATE, letter="d"),
             Entry("Deliveries", "/deliveries", "delivery", Permission.VALIDATE),
+            Entry("Escrows", "/escrows", "escrow", letter="e"),
             Entry("Pricing", "/pricing", "price", Permission.OPERATE),
             Entry("Reputation", "/reputation", "star", Permission.OPERATE),
         ),

@@ -6,6 +6,17 @@ from collections.abc import Mapping
 NOTICES: Mapping[str, tuple[str, str]] = {
     "again": ("idle", "This was done before; nothing happened twice."),
     "choices.saved": ("good", "Your choices are saved in this browser."),
+    "escrow.cancelled": ("good", "The escrow is as you see it now."),
+    "escrow.decided": ("good", "You have decided. What was held is divided."),
+    "escrow.delivered": ("good", "Your work is delivered."),
+    "escrow.disputed": ("good", "The money is frozen until it is decided."),
+    "escrow.evidence": ("good", "Your evidence is added."),
+    "escrow.funded": ("good", "The money is in escrow."),
+    "escrow.not_funded": ("warn", "The escrow is open, and not funded: what you have does not suffice."),
+    "escrow.payment": ("busy", "A payment was begun. The escrow is funded when the money is there."),
+    "escrow.refunded": ("good", "What you gave back is with the payer."),
+    "escrow.scored": ("good", "Your score is recorded."),
+    "escrow.signed": ("good", "You have signed."),
     "session.signed_out": ("idle", "You have signed out."),
     "session.ended": ("warn", "Your session has ended. Sign in to go on where you were."),
 }

@@ -1,6 +1,7 @@
 """Every route of every noun. A new noun is a line in `ROUTES`; pages without an organization stand before the rest."""
 
 from console.entry.routes import ROUTES as ENTRY
+from console.escrow.routes import ROUTES as ESCROW
 from console.help.routes import ROUTES as HELP
 from console.home.routes import ROUTES as HOME
 from console.live.routes import ROUTES as LIVE
@@ -11,6 +12,7 @@ from console.transaction.routes import ROUTES as TRANSACTION
 #: In this order paths are tried: `/{org}` would take what comes after it.
 ROUTES = (
     *ENTRY,
+    *ESCROW,
     *HELP,
     *LIVE,
     *PREFERENCES,

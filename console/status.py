@@ -341,6 +341,12 @@ _EVENT: Mapping[str, Status] = {
     "failing": _bad("Failing", "Handling it failed, and is tried again."),
 }
 
+_MILESTONE: Mapping[str, Status] = {
+    "pending": _idle("To do", "It is not delivered."),
+    "delivered": _busy("In review", "It is delivered, and not yet agreed to."),
+    "released": _good("Released", "The payee has the money, less the commission."),
+}
+
 _STEP: Mapping[str, Status] = {
     "done": _good("Done", "It has happened."),
     "current": _busy("Now", "It is so now."),
@@ -370,6 +376,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "link": _LINK,
     "mail": _MAIL,
     "match": _MATCH,
+    "milestone": _MILESTONE,
     "notification": _NOTIFICATION,
     "offer": _OFFER,
     "organization": _ORGANIZATION,

@@ -1,0 +1,99 @@
+"""What the page of one command shows: what it does, in amounts, and the form that gives it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.escrow.acts import Act, act
+from console.format import Amount, Prefs, amount
+from console.forms import Shown
+from console.widgets import Link
+from domain.escrow.actions import EscrowAction
+from domain.money import CREDIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """The page of one command.
+
+    Attributes:
+        preview: the form that asks for another share or amount; it is sent to the same address by GET.
+        chosen: the share or the amount that the effect is of, as it was typed; empty for what is usual.
+        shares: links to usual shares.
+        percent: where the slider stands.
+        sources: what an escrow is funded from: triples of a value, its words and a hint.
+        available: the payer's credits; None where they are not known or are not asked for.
+    """
+
+    title: str
+    crumbs: tuple[Link, ...]
+    act: Act
+    form: Shown
+    back: str
+    preview: Shown
+    chosen: str
+    shares: tuple[Link, ...]
+    percent: str
+    sources: tuple[tuple[str, str, str], ...]
+    available: Amount | None
+
+
+def page(
+    escrow: Mapping[str, Any],
+    action: Mapping[str, Any],
+    form: Shown,
+    prefs: Prefs,
+    here: str,
+    *,
+    chosen: str = "",
+    preview: Shown,
+    balance: Mapping[str, Any] | None = None,
+) -> Asking:
+    """Return the page of a command that is allowed.
+
+    Args:
+        escrow: as the API shows it.
+        action: of the answer of `GET /escrows/{id}/actions`.
+        form: the form as it is shown.
+        prefs: how the reader reads.
+        here: the address of the escrow's page.
+        chosen: the share or the amount that the effect is of.
+        preview: the form that asks for another one.
+        balance: the answer of `GET /billing/balance`.
+    """
+    given = act(escrow, action, prefs, here)
+    name = EscrowAction(given.name)
+    if name is EscrowAction.RESOLVE and not chosen and escrow["dispute"]:
+        chosen = escrow["dispute"]["default_payee_share"]
+    is_resolving = name is EscrowAction.RESOLVE
+    return Asking(
+        title=given.label,
+        crumbs=(Link(label=escrow["title"], href=here),),
+        act=given,
+        form=form,
+        back=here,
+        preview=preview,
+        chosen=chosen,
+        shares=tuple(
+            Link(label=label, href=f"{given.href}?payee_share={share}") for share, label in _SHARES if is_resolving
+        ),
+        percent=_percent(chosen) if is_resolving else "",
+        sources=_sources(escrow["currency"]) if name is EscrowAction.FUND else (),
+        available=amount(balance["available"], balance["currency"], prefs) if balance else None,
+    )
+
+
+_SHARES = (("0", "Nothing"), ("0.25", "25%"), ("0.5", "Half"), ("0.75", "75%"), ("1", "Everything"))
+
+
+def _percent(share: str) -> str:
+    """Return where a slider of whole percents stands for a share such as `0.6`; in its middle where that is none."""
+    whole, _, rest = share.partition(".")
+    digits = whole + rest[:2].ljust(2, "0")
+    return str(int(digits)) if digits.isdecimal() and int(digits) <= 100 else "50"
+
+
+def _sources(currency: str) -> tuple[tuple[str, str, str], ...]:
+    if currency == CREDIT:
+        return (("credits", "Credits", "They leave your account now, and are held in escrow."),)
+    return (("balance", f"Balance in {currency}", "It leaves your account now, and is held in escrow."),)

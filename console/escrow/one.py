@@ -1,0 +1,327 @@
+"""What the page of one escrow shows: how it stands, who acts next, and everything that led there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, localcontext
+from typing import Any
+
+from console.charts import Segment, segments
+from console.charts.scale import EXACT
+from console.escrow.acts import AWAITED, Act, acts
+from console.escrow.steps import steps, who
+from console.escrow.terms import Fact, terms
+from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, moment, percent, relative
+from console.forms import Shown
+from console.gateway import Answer
+from console.problems import answered
+from console.status import Status, status_of
+from console.widgets import External, Failed, Link, Step, external
+from domain.escrow.state import FINAL, EscrowStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What happens by itself, and when: `then` is a sentence, `left` how long that is from now."""
+
+    at: Moment
+    left: str
+    then: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Milestone:
+    """A part of the work with its own price."""
+
+    name: str
+    status: Status
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """Where something that was delivered is; `sha256` is None where it was not told."""
+
+    link: External
+    sha256: Ident | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """The latest delivery."""
+
+    number: str
+    at: Moment
+    note: str
+    milestone: str
+    artifacts: tuple[Artifact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signatory:
+    """Who may sign; `at` is None where they have not. `by` names an operator who signed in their place."""
+
+    name: str
+    at: Moment | None
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What somebody brought forward."""
+
+    by: str
+    at: Moment
+    note: str
+    artifacts: tuple[Artifact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """The dispute; what was decided is empty, or None, until it is."""
+
+    by: str
+    at: Moment
+    reason: str
+    until: Moment
+    until_left: str
+    payer: tuple[Evidence, ...]
+    payee: tuple[Evidence, ...]
+    share: str
+    decided_by: str
+    decided_at: Moment | None
+    decision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class One:
+    """One escrow. A `…_failed` stands in the place of a section that did not answer."""
+
+    title: str
+    id: Ident
+    crumbs: tuple[Link, ...]
+    status: Status
+    story: str
+    next: str
+    for_me: bool
+    due: tuple[Due, ...]
+    acts: tuple[Act, ...]
+    form: Shown
+    price: Amount
+    bar: tuple[Segment, ...]
+    bar_label: str
+    payer: str
+    payee: str
+    agent: str
+    cancel_asked_by: str
+    milestones: tuple[Milestone, ...]
+    delivery: Delivery | None
+    signatories: tuple[Signatory, ...]
+    signed: str
+    score: str
+    threshold: str
+    dispute: Dispute | None
+    timeline: tuple[Step, ...]
+    timeline_failed: Failed | None
+    terms: tuple[Fact, ...]
+    terms_failed: Failed | None
+    contract: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What a page knows beside the API's answers.
+
+    Attributes:
+        prefs: how the reader reads.
+        now: the time.
+        list: the address of the list.
+        contract: of the contract's page; empty where there is none.
+        transfers: of a transfer's page, with `{id}` in it; empty where there is none.
+        run: of the escrow's run in the Temporal UI; empty for those who have no access there.
+    """
+
+    prefs: Prefs
+    now: datetime
+    list: str
+    contract: str = ""
+    transfers: str = ""
+    run: str = ""
+
+
+def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> One:
+    """Return the page of one escrow.
+
+    Args:
+        answers: `escrow`, `actions`, `timeline`, `contract`.
+        form: the form that was refused, or a blank one.
+        around: see there.
+    """
+    escrow, prefs = answers["escrow"].need(), around.prefs
+    actions = answers["actions"].body if answers["actions"].ok else {"actions": []}
+    here = f"{around.list}/{escrow['id']}"
+    timeline, contract = answers["timeline"], answers["contract"]
+    allowed = acts(escrow, actions, prefs, here)
+    threshold, score = escrow["validation_threshold"], escrow["validation_score"]
+    return One(
+        title=escrow["title"],
+        id=ident(escrow["id"]),
+        crumbs=(Link(label="Escrows", href=around.list),),
+        status=status_of("escrow", escrow["status"]),
+        story=escrow["story"],
+        next=_next(escrow),
+        for_me=any(act.name in AWAITED for act in allowed),
+        due=_due(escrow, prefs, around.now),
+        acts=allowed,
+        form=form,
+        price=amount(escrow["amount"], escrow["currency"], prefs),
+        bar=_bar(escrow, prefs),
+        bar_label=f"What became of {escrow['funded_amount']} {escrow['currency']}",
+        payer=escrow["payer_name"],
+        payee=escrow["payee_name"],
+        agent=escrow["agent_name"],
+        cancel_asked_by=who(escrow["cancel_requested_by"], escrow) if escrow["cancel_requested_by"] else "",
+        milestones=tuple(
+            Milestone(
+                name=each["name"],
+                status=status_of("milestone", each["status"]),
+                amount=amount(each["amount"], escrow["currency"], prefs),
+            )
+            for each in escrow["milestones"]
+        ),
+        delivery=_delivery(escrow["delivery"], prefs) if escrow["delivery"] else None,
+        signatories=_signatories(escrow, prefs),
+        signed=f"{len(escrow['signatures'])} of {escrow['required_signatures']}",
+        score=percent(score, prefs) if score is not None else "",
+        threshold=percent(threshold, prefs) if threshold is not None else "",
+        dispute=_dispute(escrow, prefs, around.now) if escrow["dispute"] else None,
+        timeline=steps(timeline.body["data"], escrow, prefs, around.transfers) if answered(timeline) else (),
+        timeline_failed=_failed("What happened", timeline, here),
+        terms=terms(contract.body, prefs) if answered(contract) else (),
+        terms_failed=_failed("Terms", contract, here),
+        contract=around.contract,
+        run=around.run,
+    )
+
+
+def _failed(title: str, answer: Answer, again: str) -> Failed | None:
+    return None if answer.ok else Failed(title=title, request_id=answer.request_id, again=again)
+
+
+def _next(escrow: Mapping[str, Any]) -> str:
+    """Say who acts next."""
+    match escrow["status"]:
+        case EscrowStatus.OPEN:
+            return f"{escrow['payer_name']} has to fund it."
+        case EscrowStatus.FUNDED:
+            return f"{escrow['agent_name']} has to deliver."
+        case EscrowStatus.DELIVERED:
+            left = escrow["required_signatures"] - len(escrow["signatures"])
+            signing = f"{left} more {'signature' if left == 1 else 'signatures'} or " if left > 0 else ""
+            return f"{signing}a score at the threshold releases the money.".capitalize()
+        case EscrowStatus.DISPUTED:
+            return "An arbiter has to decide. Until then both sides can add evidence while it is taken."
+    return "Nothing is left to do."
+
+
+def _due(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> tuple[Due, ...]:
+    """Return what happens by itself when nobody acts, the next first."""
+    deadlines, dispute = escrow["deadlines"], escrow["dispute"]
+    found: list[tuple[str | None, str]] = []
+    match escrow["status"]:
+        case EscrowStatus.OPEN:
+            found = [(deadlines["fund_by"], "Not funded by then: it is cancelled.")]
+        case EscrowStatus.FUNDED:
+            found = [(deadlines["deliver_by"], f"Not delivered by then: what is held goes to {escrow['payer_name']}.")]
+        case EscrowStatus.DELIVERED:
+            found = [(deadlines["review_by"], "Nobody objects by then: the money is released.")]
+        case EscrowStatus.DISPUTED if dispute:
+            share = percent(dispute["default_payee_share"], prefs)
+            found = [
+                (dispute["decide_by"], "Not decided by then: operators are alerted."),
+                (dispute["default_at"], f"Not decided by then: {share} goes to {escrow['payee_name']}, as agreed."),
+            ]
+    return tuple(Due(at=moment(at, prefs), left=relative(at, now, prefs), then=then) for at, then in found if at)
+
+
+def _bar(escrow: Mapping[str, Any], prefs: Prefs) -> tuple[Segment, ...]:
+    """Divide what was funded: held, paid, commission, returned."""
+
+    def part(label: str, value: Decimal, tone: str) -> tuple[str, Amount, Decimal, str]:
+        return label, amount(f"{value:f}", escrow["currency"], prefs), value, tone
+
+    paid, fee = decimal(escrow["released_amount"]), decimal(escrow["commission_amount"])
+    back = decimal(escrow["refunded_amount"])
+    with localcontext(EXACT):
+        held = decimal(escrow["funded_amount"]) - paid - fee - back
+    return segments(
+        (
+            part("Held", held, "busy"),
+            part(f"To {escrow['agent_name']}", paid, "good"),
+            part("Commission", fee, "idle"),
+            part(f"Back to {escrow['payer_name']}", back, "warn"),
+        )
+    )
+
+
+def _artifacts(listed: Sequence[Mapping[str, Any]]) -> tuple[Artifact, ...]:
+    return tuple(
+        Artifact(
+            link=external(each["uri"], each["uri"]),
+            sha256=Ident(each["sha256"], f"{each['sha256'][:8]}…") if each["sha256"] else None,
+        )
+        for each in listed
+    )
+
+
+def _delivery(delivery: Mapping[str, Any], prefs: Prefs) -> Delivery:
+    return Delivery(
+        number=str(delivery["number"]),
+        at=moment(delivery["delivered_at"], prefs),
+        note=delivery["note"] or "",
+        milestone=delivery["milestone"] or "",
+        artifacts=_artifacts(delivery["artifacts"]),
+    )
+
+
+def _signatories(escrow: Mapping[str, Any], prefs: Prefs) -> tuple[Signatory, ...]:
+    given = {each["signatory"]: each for each in escrow["signatures"]}
+
+    def one(name: str) -> Signatory:
+        signature = given.get(name)
+        by = who(signature["signed_by"] or "", escrow) if signature and signature["on_behalf"] else ""
+        return Signatory(name=who(name, escrow), at=moment(signature["signed_at"], prefs) if signature else None, by=by)
+
+    return tuple(one(name) for name in escrow["signatories"])
+
+
+def _dispute(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> Dispute:
+    dispute = escrow["dispute"]
+
+    def evidence(*, is_payers: bool) -> tuple[Evidence, ...]:
+        return tuple(
+            Evidence(
+                by=who(each["submitted_by"], escrow),
+                at=moment(each["submitted_at"], prefs),
+                note=each["note"],
+                artifacts=_artifacts(each["artifacts"]),
+            )
+            for each in dispute["evidence"]
+            if (each["submitted_by"].partition("/")[0] == escrow["payer_org_id"]) is is_payers
+        )
+
+    share = dispute["payee_share"]
+    return Dispute(
+        by=who(dispute["opened_by"], escrow),
+        at=moment(dispute["opened_at"], prefs),
+        reason=dispute["reason"],
+        until=moment(dispute["evidence_until"], prefs),
+        until_left=relative(dispute["evidence_until"], now, prefs) if escrow["status"] not in FINAL else "",
+        payer=evidence(is_payers=True),
+        payee=evidence(is_payers=False),
+        share=percent(share, prefs) if share is not None else "",
+        decided_by=who(dispute["resolved_by"], escrow) if dispute["resolved_by"] else "",
+        decided_at=moment(dispute["resolved_at"], prefs) if dispute["resolved_at"] else None,
+        decision=dispute["resolution_note"] or "",
+    )

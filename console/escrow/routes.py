@@ -1,0 +1,203 @@
+"""The pages of escrows: the same for both sides, below their organization, and for the platform."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from console import lists
+from console.escrow import asking, one, view
+from console.escrow.acts import PATHS
+from console.escrow.commands import COMMANDS
+from console.forms import Shown, at_fields, blank, read_form, with_summary
+from console.gateway import Answer, Problem, Refused
+from console.problems import Reaction, reaction_to
+from console.routing import COMMAND, console_of, platform, tenant
+from console.visit import Visit, request_id_of
+from domain.access import Permission
+from domain.escrow.actions import EscrowAction
+
+A = EscrowAction
+#: What the API previews a command with.
+_PREVIEWS = {A.RESOLVE: "payee_share", A.REFUND: "amount"}
+#: So many events of a timeline are asked for; an escrow seldom has more.
+_EVENTS = 200
+
+
+def _base(visit: Visit) -> str:
+    return f"{visit.base}/escrows"
+
+
+async def show(visit: Visit) -> Response:
+    """Show the escrows that the address asks for."""
+    asked = lists.asked(visit, *view.FILTERS)
+    counted = {name: value for name, value in asked.query.items() if name not in {*view.TABBED, "limit", "cursor"}}
+    answers: dict[str, Answer] = {}
+    status = 200 if asked.ok else 422
+    if asked.ok:
+        answers = await visit.ask_all(
+            escrows=("/escrows", asked.query),
+            summary=("/escrows/summary", counted),
+            waiting=("/escrows/summary", {**counted, "waits_for": "me"}),
+        )
+        answer = answers["escrows"]
+        if answer.problem is not None:
+            status = answer.status
+            match reaction_to(answer.problem):
+                case Reaction.FIELDS:
+                    asked = lists.refused(asked, answer)
+                case Reaction.UNKNOWN:
+                    pass
+                case _:
+                    answer.need()
+    new = f"{_base(visit)}/new"
+    award = new if visit.has_page(new) and visit.may(Permission.AWARD) else ""
+    across = not visit.org_id
+    page = view.page(asked, answers, visit.choices.prefs, _base(visit), award=award, across=across)
+    return await visit.render("escrow/list.html", page, status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, "/escrows", "escrows", *view.FILTERS)
+
+
+async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show one escrow, with what the refusal of a command has to say."""
+    escrow_id = visit.path("id")
+    contract_id = "ctr_" + escrow_id.removeprefix("esc_")
+    answers = await visit.ask_all(
+        escrow=(f"/escrows/{escrow_id}", {}),
+        actions=(f"/escrows/{escrow_id}/actions", {}),
+        timeline=(f"/escrows/{escrow_id}/timeline", {"limit": _EVENTS}),
+        contract=(f"/contracts/{contract_id}", {}),
+    )
+    around = one.Around(
+        prefs=visit.choices.prefs,
+        now=datetime.now(UTC),
+        list=_base(visit),
+        contract=_linked(visit, "contracts/{id}").replace("{id}", contract_id),
+        transfers=_linked(visit, "transactions/{id}"),
+        run=_run(visit, answers["escrow"]),
+    )
+    return await visit.render("escrow/page.html", one.page(answers, form or blank(), around), status)
+
+
+def _linked(visit: Visit, path: str) -> str:
+    """Return the address of a page with `{id}` in it; empty where there is no such page."""
+    whole = f"{visit.base}/{path}"
+    return whole if visit.has_page(whole) else ""
+
+
+def _run(visit: Visit, answer: Answer) -> str:
+    """Return where the Temporal UI shows the escrow's run, for those who operate."""
+    if not (visit.me.is_platform and visit.may(Permission.OPERATE) and answer.ok):
+        return ""
+    settings = console_of(visit.request).settings
+    workflow = quote(answer.body["workflow_id"], safe="")
+    namespace = quote(settings.temporal_namespace, safe="")
+    return f"{settings.temporal_ui_url.rstrip('/')}/namespaces/{namespace}/workflows/{workflow}"
+
+
+async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, status: int = 200) -> Response:
+    """Show what a command would do, and the form that gives it."""
+    if status == 409:
+        return await show_one(visit, form, status)
+    escrow_id, parameter = visit.path("id"), _PREVIEWS.get(name)
+    typed = visit.chosen(parameter, "percent") if parameter else {}
+    chosen = form.value(parameter) if form and parameter else typed.get(parameter or "", "")
+    if not chosen and parameter == "payee_share" and typed.get("percent", "").isdecimal():
+        chosen = share_of(typed["percent"])
+    answers = await visit.ask_all(
+        escrow=(f"/escrows/{escrow_id}", {}),
+        actions=(f"/escrows/{escrow_id}/actions", {parameter: chosen} if parameter and chosen else {}),
+        usual=(f"/escrows/{escrow_id}/actions", {}),
+        **({"balance": ("/billing/balance", visit.scope)} if name is A.FUND and visit.org_id else {}),
+    )
+    escrow, actions = answers["escrow"].need(), answers["actions"]
+    preview = Shown(key="", values={parameter: chosen} if parameter else {})
+    if actions.problem is not None and reaction_to(actions.problem) is Reaction.FIELDS and parameter:
+        # What was typed is no share or no amount: what is usual is shown, and the message at the field.
+        errors, summary = at_fields(actions.problem, {parameter}, {})
+        preview, status = replace(preview, errors=errors or {parameter: summary[0][1]}), 422
+        actions, chosen = answers["usual"], ""
+    found = {each["action"]: each for each in actions.need()["actions"]}[name]
+    if not found["allowed"] and chosen and _usual(answers["usual"], name)["allowed"]:
+        preview, status = replace(preview, errors={parameter or "": found["reason"]["detail"]}), 422
+        found, chosen = _usual(answers["usual"], name), ""
+    if not found["allowed"]:
+        return await _not_allowed(visit, found["reason"])
+    balance = answers.get("balance")
+    page = asking.page(
+        escrow,
+        found,
+        form or blank(),
+        visit.choices.prefs,
+        f"{_base(visit)}/{escrow_id}",
+        chosen=chosen,
+        preview=preview,
+        balance=balance.body if balance is not None and balance.ok else None,
+    )
+    return await visit.render("escrow/ask.html", page, status)
+
+
+def share_of(percent: str) -> str:
+    """Return the share that the slider stands at."""
+    whole = percent.rjust(3, "0")
+    return f"{whole[:-2].lstrip('0') or '0'}.{whole[-2:]}"
+
+
+def _usual(answer: Answer, name: EscrowAction) -> dict[str, Any]:
+    found: dict[str, Any] = {each["action"]: each for each in answer.need()["actions"]}[name]
+    return found
+
+
+async def _not_allowed(visit: Visit, reason: dict[str, str]) -> Response:
+    """Refuse a command that may not be given: who may not at all gets 403, others the escrow as it is."""
+    problem = Problem(status=409, code=reason["code"], title="", detail=reason["detail"])
+    if reaction_to(problem) is Reaction.FORBIDDEN:
+        raise Refused(Answer(status=403, request_id=request_id_of(visit.request), problem=replace(problem, status=403)))
+    return await show_one(visit, with_summary(blank(), f"{reason['detail']} Nothing was done."), 409)
+
+
+async def give(visit: Visit, name: EscrowAction) -> Response:
+    """Give a command."""
+    command = COMMANDS[name]
+    form = await read_form(visit.request, *command.fields)
+    escrow_id = visit.path("id")
+    answer = await visit.order("POST", f"/escrows/{escrow_id}/{command.path}", command.body(form), form.key)
+    if answer.ok:
+        return visit.done(f"{_base(visit)}/{escrow_id}", command.notice, answer)
+
+    async def again(visit: Visit, shown: Shown, status: int) -> Response:
+        return await ask(visit, name, shown, status)
+
+    return await visit.refused(form, answer, again, command.names)
+
+
+def _acts(below: Callable[..., Any]) -> list[Any]:
+    """Return the routes of every command, each with the page that asks for it."""
+    routes = []
+    for name, path in PATHS.items():
+        action = EscrowAction(name)
+        routes += [
+            below(f"/escrows/{{id}}/{path}", partial(ask, name=action)),
+            below(f"/escrows/{{id}}/{path}", partial(give, name=action), COMMAND),
+        ]
+    return routes
+
+
+ROUTES = (
+    tenant("/escrows", show),
+    tenant("/escrows.csv", download),
+    tenant("/escrows/{id}", show_one),
+    *_acts(tenant),
+    platform("/escrows", show),
+    platform("/escrows.csv", download),
+    platform("/escrows/{id}", show_one),
+    *_acts(platform),
+)

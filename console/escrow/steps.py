@@ -1,0 +1,76 @@
+"""The timeline of an escrow in words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from console.format import Prefs, moment, percent, short_id
+from console.status import Tone
+from console.widgets import Step
+
+#: What each event is called, its tone and its symbol.
+EVENTS: Mapping[str, tuple[str, Tone, str]] = {
+    "opened": ("Opened", Tone.IDLE, "plus"),
+    "funded": ("Funded", Tone.GOOD, "lock"),
+    "delivered": ("Delivered", Tone.BUSY, "delivery"),
+    "validated": ("Scored", Tone.BUSY, "star"),
+    "approved": ("Signed", Tone.GOOD, "check"),
+    "disputed": ("Disputed", Tone.WARN, "dispute"),
+    "evidence_submitted": ("Evidence added", Tone.BUSY, "list"),
+    "resolved": ("Decided", Tone.GOOD, "scale"),
+    "refunded": ("Refunded", Tone.IDLE, "undo"),
+    "partially_refunded": ("A part refunded", Tone.IDLE, "undo"),
+    "cancel_requested": ("Asked to cancel", Tone.WARN, "cross"),
+    "cancelled": ("Cancelled", Tone.IDLE, "cross"),
+    "funding_expired": ("Not funded in time: cancelled", Tone.IDLE, "clock"),
+    "delivery_expired": ("Not delivered in time: refunded", Tone.WARN, "clock"),
+    "review_expired": ("Nobody objected in time: released", Tone.GOOD, "clock"),
+    "decision_overdue": ("Not decided in time: operators alerted", Tone.WARN, "bell"),
+    "default_applied": ("Not decided in time: divided as agreed", Tone.WARN, "clock"),
+}
+
+
+def steps(events: Sequence[Mapping[str, Any]], escrow: Mapping[str, Any], prefs: Prefs, href: str) -> tuple[Step, ...]:
+    """Return what happened, oldest first; `href` is the address of a transfer's page with `{id}` in it, or empty."""
+    return tuple(_step(each, escrow, prefs, href) for each in events)
+
+
+def _step(event: Mapping[str, Any], escrow: Mapping[str, Any], prefs: Prefs, href: str) -> Step:
+    kind, transfer = event["kind"], event["transfer_id"]
+    title, tone, icon = EVENTS.get(kind, (kind.replace("_", " ").capitalize(), Tone.IDLE, "dash"))
+    return Step(
+        title=title,
+        at=moment(event["at"], prefs),
+        tone=tone,
+        icon=icon,
+        detail=_detail(event["details"], prefs),
+        who=who(event["actor"], escrow),
+        href=href.replace("{id}", transfer) if transfer else "",
+    )
+
+
+def _detail(details: Mapping[str, Any], prefs: Prefs) -> str:
+    """Say what an event held beside its kind: what people wrote, a score, a share."""
+    said = []
+    if isinstance(score := details.get("score"), str):
+        said.append(f"Score {percent(score, prefs)}.")
+    if isinstance(share := details.get("payee_share"), str):
+        said.append(f"{percent(share, prefs)} to the payee.")
+    if details.get("milestone"):
+        said.append(f"Milestone {details['milestone']}.")
+    if details.get("on_behalf"):
+        said.append(f"On behalf of {details.get('signatory')}.")
+    said += [str(details[name]) for name in ("reason", "note") if details.get(name)]
+    return "\n".join(said)
+
+
+def who(actor: str, escrow: Mapping[str, Any]) -> str:
+    """Name who acted: the principal and its organization, by the names that the escrow has for both sides."""
+    if actor == "timer":
+        return "By itself"
+    org_id, slash, principal = actor.rpartition("/")
+    if principal.startswith("payment:"):
+        return f"Payment {short_id(principal.removeprefix('payment:'))}"
+    if not slash:
+        return principal
+    names = {escrow["payee_org_id"]: escrow["payee_name"], escrow["payer_org_id"]: escrow["payer_name"]}
+    return f"{principal} of {names.get(org_id, short_id(org_id))}"

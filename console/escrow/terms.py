@@ -1,0 +1,40 @@
+"""The terms of a contract in words, for its own page and that of its escrow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from console.format import Prefs, amount, duration, joined, percent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One term."""
+
+    label: str
+    value: str
+
+
+def terms(contract: Mapping[str, Any], prefs: Prefs) -> tuple[Fact, ...]:
+    """Return every term that applies."""
+    threshold = contract["validation_threshold"]
+    needed, names = contract["required_signatures"], contract["signatories"]
+    pairs = (
+        ("Price", amount(contract["price"], contract["currency"], prefs).text),
+        ("Commission", percent(f"{Decimal(contract['commission_bps']).scaleb(-4):f}", prefs)),
+        ("Fund within", duration(contract["fund_within"], prefs)),
+        ("Deliver within", duration(contract["deliver_within"], prefs)),
+        ("Review", f"{duration(contract['review_period'], prefs)}, then it is released"),
+        ("Signatures", f"{needed} of {len(names)}: {joined(names)}"),
+        ("Score", "releases nothing" if threshold is None else f"{percent(threshold, prefs)} or more releases it"),
+        ("Evidence", f"taken for {duration(contract['evidence_period'], prefs)}"),
+        ("Decision", f"within {duration(contract['decision_period'], prefs)} after that"),
+        (
+            "Without a decision",
+            f"{percent(contract['dispute_default_payee_share'], prefs)} to the payee, "
+            f"{duration(contract['default_grace'], prefs)} later",
+        ),
+        ("Operators may sign", "yes, on behalf of a signatory" if contract["operator_approvals"] else "no"),
+    )
+    return tuple(Fact(label=label, value=value) for label, value in pairs)
