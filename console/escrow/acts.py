@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Prefs, amount, decimal
+from console.forms import Shown
 from domain.escrow.actions import EscrowAction
 from domain.escrow.state import EscrowStatus
 
@@ -40,6 +41,7 @@ class Act:
         dialog: the id of its dialog; empty where it is asked for on its page alone.
         delivery: the number of the delivery that it is about; empty for none.
         milestones: pairs of a milestone that can be delivered and its words.
+        form: as it is shown.
     """
 
     name: str
@@ -52,9 +54,12 @@ class Act:
     dialog: str
     delivery: str
     milestones: tuple[tuple[str, str], ...]
+    form: Shown
 
 
-def acts(escrow: Mapping[str, Any], actions: Mapping[str, Any], prefs: Prefs, here: str) -> tuple[Act, ...]:
+def acts(
+    escrow: Mapping[str, Any], actions: Mapping[str, Any], prefs: Prefs, here: str, forms: Mapping[str, Shown]
+) -> tuple[Act, ...]:
     """Return what the caller may do now.
 
     Args:
@@ -62,11 +67,16 @@ def acts(escrow: Mapping[str, Any], actions: Mapping[str, Any], prefs: Prefs, he
         actions: the answer of `GET /escrows/{id}/actions`.
         prefs: how the reader reads.
         here: the address of the escrow's page.
+        forms: of each command, by its name.
     """
-    return tuple(act(escrow, each, prefs, here) for each in actions["actions"] if each["allowed"])
+    return tuple(
+        act(escrow, each, prefs, here, forms[each["action"]])
+        for each in actions["actions"]
+        if each["allowed"] and each["action"] in forms
+    )
 
 
-def act(escrow: Mapping[str, Any], action: Mapping[str, Any], prefs: Prefs, here: str) -> Act:
+def act(escrow: Mapping[str, Any], action: Mapping[str, Any], prefs: Prefs, here: str, form: Shown) -> Act:
     """Return one command that is allowed."""
     name, effect = action["action"], action["effect"]
     label, kind, sentence = _words(escrow, name, effect)
@@ -82,6 +92,7 @@ def act(escrow: Mapping[str, Any], action: Mapping[str, Any], prefs: Prefs, here
         dialog="" if name in PREVIEWED else f"do-{name}",
         delivery=str(escrow["delivery"]["number"]) if escrow["delivery"] else "",
         milestones=tuple((each, each) for each in pending),
+        form=form,
     )
 
 
@@ -103,44 +114,38 @@ def lines(escrow: Mapping[str, Any], effect: Mapping[str, Any], prefs: Prefs) ->
     )
 
 
+_RELEASES = "A score of {threshold} or more releases the money; a lower one is kept and releases nothing."
+#: What the button of each command says, its kind, and a sentence.
+_USUAL: Mapping[str, tuple[str, str, str]] = {
+    A.FUND: ("Fund", "primary", "The money is held until the work is settled. {agent} can begin."),
+    A.DELIVER: ("Deliver", "primary", "{payer} has its time to review from then on."),
+    A.VALIDATE: ("Score", "primary", _RELEASES),
+    A.APPROVE: ("Sign", "primary", "Nothing moves yet: more signatures are needed. It cannot be undone."),
+    A.DISPUTE: ("Dispute", "", "The money is frozen until an arbiter decides, or the agreed default applies."),
+    A.SUBMIT_EVIDENCE: ("Add evidence", "primary", "The other side and the arbiter read it. It cannot be changed."),
+    A.RESOLVE: ("Decide", "primary", "What is held is divided as you say. It cannot be undone."),
+    A.REFUND: ("Refund", "", "What you give back goes to {payer}. It cannot be undone."),
+    A.CANCEL: ("Cancel", "danger", "The escrow ends. It cannot be undone."),
+}
+
+
 def _words(escrow: Mapping[str, Any], name: str, effect: Mapping[str, Any]) -> tuple[str, str, str]:
     """Return what the button says, its kind, and a sentence."""
-    payer, agent = escrow["payer_name"], escrow["agent_name"]
+    label, kind, sentence = _USUAL.get(name, (name.replace("_", " ").capitalize(), "", ""))
     match name:
-        case A.FUND:
-            return "Fund", "primary", f"The money is held until the work is settled. {agent} can begin."
         case A.DELIVER if escrow["status"] == EscrowStatus.DELIVERED:
-            return "Deliver again", "", "This replaces the delivery under review, and its signatures."
-        case A.DELIVER:
-            return "Deliver", "primary", f"{payer} has its time to review from then on."
+            label, kind = "Deliver again", ""
+            sentence = "This replaces the delivery under review, whose signatures no longer count."
         case A.VALIDATE if escrow["validation_threshold"] is None:
-            return "Score", "primary", "By the contract no score releases the money. It is kept for both sides."
-        case A.VALIDATE:
-            return (
-                "Score",
-                "primary",
-                f"A score of {escrow['validation_threshold']} or more releases the money; a lower one is kept and "
-                "releases nothing.",
-            )
+            sentence = "By the contract no score releases the money. It is kept for both sides."
         case A.APPROVE if lines_move(effect):
-            return "Sign and release", "primary", "This is the last signature that is needed. It cannot be undone."
-        case A.APPROVE:
-            return "Sign", "primary", "Nothing moves yet: more signatures are needed. It cannot be undone."
-        case A.DISPUTE:
-            return "Dispute", "", "The money is frozen until an arbiter decides, or the agreed default applies."
-        case A.SUBMIT_EVIDENCE:
-            return "Add evidence", "primary", "The other side and the arbiter read it. It cannot be changed."
-        case A.RESOLVE:
-            return "Decide", "primary", "What is held is divided as you say. It cannot be undone."
-        case A.REFUND:
-            return "Refund", "", f"What you give back goes to {payer}. It cannot be undone."
+            label, sentence = "Sign and release", "This is the last signature that is needed. It cannot be undone."
         case A.CANCEL if effect["status"] != EscrowStatus.CANCELLED:
-            return "Ask to cancel", "", f"Nothing moves until {escrow['payee_name']} agrees."
+            label, kind, sentence = "Ask to cancel", "", "Nothing moves until {payee} agrees."
         case A.CANCEL if escrow["cancel_requested_by"]:
-            return "Agree to cancel", "danger", "The escrow ends. It cannot be undone."
-        case A.CANCEL:
-            return "Cancel", "danger", "The escrow ends. It cannot be undone."
-    return name.replace("_", " ").capitalize(), "", ""
+            label = "Agree to cancel"
+    names = {"payer": escrow["payer_name"], "payee": escrow["payee_name"], "agent": escrow["agent_name"]}
+    return label, kind, sentence.format(**names, threshold=escrow["validation_threshold"])
 
 
 def lines_move(effect: Mapping[str, Any]) -> bool:

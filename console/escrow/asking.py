@@ -28,7 +28,6 @@ class Asking:
     title: str
     crumbs: tuple[Link, ...]
     act: Act
-    form: Shown
     back: str
     preview: Shown
     chosen: str
@@ -61,7 +60,7 @@ def page(
         preview: the form that asks for another one.
         balance: the answer of `GET /billing/balance`.
     """
-    given = act(escrow, action, prefs, here)
+    given = act(escrow, action, prefs, here, form)
     name = EscrowAction(given.name)
     if name is EscrowAction.RESOLVE and not chosen and escrow["dispute"]:
         chosen = escrow["dispute"]["default_payee_share"]
@@ -70,7 +69,6 @@ def page(
         title=given.label,
         crumbs=(Link(label=escrow["title"], href=here),),
         act=given,
-        form=form,
         back=here,
         preview=preview,
         chosen=chosen,

@@ -150,19 +150,20 @@ class Around:
     run: str = ""
 
 
-def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> One:
+def page(answers: Mapping[str, Answer], form: Shown, forms: Mapping[str, Shown], around: Around) -> One:
     """Return the page of one escrow.
 
     Args:
         answers: `escrow`, `actions`, `timeline`, `contract`.
         form: the form that was refused, or a blank one.
+        forms: of each command, by its name.
         around: see there.
     """
     escrow, prefs = answers["escrow"].need(), around.prefs
     actions = answers["actions"].body if answers["actions"].ok else {"actions": []}
     here = f"{around.list}/{escrow['id']}"
     timeline, contract = answers["timeline"], answers["contract"]
-    allowed = acts(escrow, actions, prefs, here)
+    allowed = acts(escrow, actions, prefs, here, forms)
     threshold, score = escrow["validation_threshold"], escrow["validation_score"]
     return One(
         title=escrow["title"],

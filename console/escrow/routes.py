@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import Response
+from starlette.routing import Route
 
 from console import lists
 from console.escrow import asking, one, view
@@ -84,7 +85,9 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         transfers=_linked(visit, "transactions/{id}"),
         run=_run(visit, answers["escrow"]),
     )
-    return await visit.render("escrow/page.html", one.page(answers, form or blank(), around), status)
+    return await visit.render(
+        "escrow/page.html", one.page(answers, form or blank(), {name: blank() for name in A}, around), status
+    )
 
 
 def _linked(visit: Visit, path: str) -> str:
@@ -179,15 +182,12 @@ async def give(visit: Visit, name: EscrowAction) -> Response:
     return await visit.refused(form, answer, again, command.names)
 
 
-def _acts(below: Callable[..., Any]) -> list[Any]:
-    """Return the routes of every command, each with the page that asks for it."""
+def _acts(below: Callable[..., Route], *names: EscrowAction) -> list[Route]:
+    """Return the routes of commands, each with the page that asks for it."""
     routes = []
-    for name, path in PATHS.items():
-        action = EscrowAction(name)
-        routes += [
-            below(f"/escrows/{{id}}/{path}", partial(ask, name=action)),
-            below(f"/escrows/{{id}}/{path}", partial(give, name=action), COMMAND),
-        ]
+    for name in names:
+        path = f"/escrows/{{id}}/{PATHS[name]}"
+        routes += [below(path, partial(ask, name=name)), below(path, partial(give, name=name), COMMAND)]
     return routes
 
 
@@ -195,9 +195,10 @@ ROUTES = (
     tenant("/escrows", show),
     tenant("/escrows.csv", download),
     tenant("/escrows/{id}", show_one),
-    *_acts(tenant),
+    *_acts(tenant, *EscrowAction),
     platform("/escrows", show),
     platform("/escrows.csv", download),
     platform("/escrows/{id}", show_one),
-    *_acts(platform),
+    # What the platform's roles may do; the rest is for the two sides.
+    *_acts(platform, A.VALIDATE, A.DISPUTE, A.RESOLVE, A.CANCEL),
 )

@@ -28,7 +28,7 @@ LABELS = {
 #: What a tab takes the place of.
 TABBED = ("waits_for", "status")
 _ENDED = ",".join(sorted(FINAL))
-TABS = (
+TABS: tuple[tuple[str, dict[str, str]], ...] = (
     ("All", {}),
     ("Waits for me", {"waits_for": "me"}),
     ("Not funded", {"status": EscrowStatus.OPEN.value}),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -13,6 +14,9 @@ from starlette.types import Receive, Scope, Send
 
 from api.app import create_app
 from console.app import create_console
+from domain.access import Actor, Role
+from domain.escrow import commands
+from runtime.database import Database
 from tests.api.conftest import (  # noqa: F401 - fixtures
     TENANT_ROLES,
     Caller,
@@ -30,6 +34,7 @@ from tests.api.conftest import (  # noqa: F401 - fixtures
     stranger,
     tenant,
 )
+from tests.api.escrowing import delivered_escrow, escrow_between, funded_escrow, state, write
 from tests.conftest import DatabaseUrls
 from tests.console.fake import HERE, OWN
 from tests.console.table import PLATFORM
@@ -109,8 +114,28 @@ async def visitors(
 
 
 @pytest.fixture(scope="session")
-async def objects(tenant: Tenant, operator: Caller) -> dict[str, str]:  # noqa: F811
+async def objects(
+    tenant: Tenant,  # noqa: F811
+    operator: Caller,  # noqa: F811
+    database: Database,  # noqa: F811
+) -> dict[str, str]:
     """What stands for the names in braces of `table.py`: an id of each noun that has a page."""
     body = {"organization_id": tenant.org_id, "amount": "100.00", "source": "promotion"}
     good(await operator.post("/credits/grants", body, key=new_key()), 201)
-    return {"org": tenant.org_id}
+    return {"org": tenant.org_id, "seller": tenant.org_id, **await _escrows(tenant, operator, database)}
+
+
+async def _escrows(tenant: Tenant, operator: Caller, database: Database) -> dict[str, str]:  # noqa: F811
+    """Make escrows of the tenant with itself, in several states; its owner is who signs."""
+    owner = good(await tenant.owner.get("/me"))["principal"]
+    now = datetime.now(UTC)
+    found = {
+        "opened": await escrow_between(operator, database, tenant, tenant, owner, at=now),
+        "funded": await funded_escrow(operator, database, tenant, tenant, owner, at=now),
+        "escrow": await delivered_escrow(operator, database, tenant, tenant, owner, times=1, at=now),
+        "disputed": await delivered_escrow(operator, database, tenant, tenant, owner, times=1, at=now),
+    }
+    payer = Actor(principal=owner, role=Role.OWNER, org_id=tenant.org_id)
+    frozen = commands.dispute(await state(database, found["disputed"]), actor=payer, reason="Not whole", now=now)
+    await write(database, frozen, at=now)
+    return found

@@ -12,7 +12,8 @@ class Page:
     """One page.
 
     Attributes:
-        path: `{org}` is the organization of the test; other names in braces are of its objects, made in conftest.py.
+        path: `{org}` is the organization of the test, and `{seller}` the one that is paid; other names in braces are of
+            their objects, made in conftest.py.
         roles: who may read it; everybody else gets 403 or 404, and is not offered it.
     """
 
@@ -27,6 +28,25 @@ PAGES = (
     Page("/console/search?q=Tenant", (*TENANTS, "operator")),
     Page("/console/sign-out", EVERYBODY),
     Page("/console/{org}", (*TENANTS, "operator")),
+    Page("/console/{org}/escrows", (*TENANTS, "operator")),
+    Page("/console/{org}/escrows?status=funded&currency=CREDIT&from=2026-01-01", (*TENANTS, "operator")),
+    Page("/console/{org}/escrows/{escrow}", (*TENANTS, "operator")),
+    Page("/console/{org}/escrows/{disputed}", (*TENANTS, "operator")),
+    Page("/console/{org}/escrows/{opened}/fund", ("owner", "admin", "finance", "member")),
+    Page("/console/{seller}/escrows/{funded}/deliver", ("agent", "owner", "admin", "member")),
+    Page("/console/{org}/escrows/{escrow}/validate", ("operator",)),
+    Page("/console/{org}/escrows/{escrow}/approve", ("owner",)),
+    Page("/console/{org}/escrows/{escrow}/dispute", ("owner", "admin", "finance", "member", "agent", "operator")),
+    Page("/console/{org}/escrows/{disputed}/submit-evidence", ("owner", "admin", "finance", "member", "agent")),
+    Page("/console/{org}/escrows/{disputed}/resolve", ("operator",)),
+    Page("/console/{seller}/escrows/{funded}/refund", ("agent", "owner", "admin", "finance")),
+    Page("/console/{seller}/escrows/{funded}/cancel", ("agent", "owner", "admin", "finance", "operator")),
+    Page("/console/platform/escrows", ("operator", "arbiter", "validator")),
+    Page("/console/platform/escrows/{escrow}", ("operator", "arbiter", "validator")),
+    Page("/console/platform/escrows/{escrow}/validate", ("validator", "operator")),
+    Page("/console/platform/escrows/{escrow}/dispute", ("operator",)),
+    Page("/console/platform/escrows/{disputed}/resolve", ("arbiter", "operator")),
+    Page("/console/platform/escrows/{funded}/cancel", ("operator",)),
     Page("/console/{org}/transactions", (*TENANTS, "operator")),
     Page("/console/{org}/transactions?q=grant&from=2026-01-01", (*TENANTS, "operator")),
 )

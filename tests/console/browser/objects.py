@@ -16,6 +16,21 @@ async def disputed(world: World) -> str:
     return made
 
 
+async def opened(world: World) -> str:
+    made: str = (await world.escrow("open"))["id"]
+    return made
+
+
+async def funded(world: World) -> str:
+    made: str = (await world.escrow("funded"))["id"]
+    return made
+
+
+async def seller(world: World) -> str:
+    """Return the organization of the agent that works for the one of the pages."""
+    return world.running.ids["studio_org"]
+
+
 async def contract(world: World) -> str:
     made: str = (await world.award())["id"]
     return made
@@ -28,6 +43,9 @@ async def agent(world: World) -> str:
 MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "escrow": escrow,
     "disputed": disputed,
+    "opened": opened,
+    "funded": funded,
+    "seller": seller,
     "contract": contract,
     "agent": agent,
 }
