@@ -21,6 +21,9 @@ class Page:
     roles: tuple[str, ...]
 
 
+#: Who may read what escrows there are: of the platform, whoever has to do with their work.
+ESCROWS = (*TENANTS, "operator", "arbiter", "validator")
+
 PAGES = (
     Page("/console/help", EVERYBODY),
     Page("/console/preferences", EVERYBODY),
@@ -28,17 +31,17 @@ PAGES = (
     Page("/console/search?q=Tenant", (*TENANTS, "operator")),
     Page("/console/sign-out", EVERYBODY),
     Page("/console/{org}", (*TENANTS, "operator")),
-    Page("/console/{org}/escrows", (*TENANTS, "operator")),
-    Page("/console/{org}/escrows?status=funded&currency=CREDIT&from=2026-01-01", (*TENANTS, "operator")),
-    Page("/console/{org}/escrows/{escrow}", (*TENANTS, "operator")),
-    Page("/console/{org}/escrows/{disputed}", (*TENANTS, "operator")),
+    Page("/console/{org}/escrows", ESCROWS),
+    Page("/console/{org}/escrows?status=funded&currency=CREDIT&from=2026-01-01", ESCROWS),
+    Page("/console/{org}/escrows/{escrow}", ESCROWS),
+    Page("/console/{org}/escrows/{disputed}", ESCROWS),
     Page("/console/{org}/escrows/{opened}/fund", ("owner", "admin", "finance", "member")),
     Page("/console/{seller}/escrows/{funded}/deliver", ("agent", "owner", "admin", "member")),
-    Page("/console/{org}/escrows/{escrow}/validate", ("operator",)),
+    Page("/console/{org}/escrows/{escrow}/validate", ("operator", "validator")),
     Page("/console/{org}/escrows/{escrow}/approve", ("owner",)),
     Page("/console/{org}/escrows/{escrow}/dispute", ("owner", "admin", "finance", "member", "agent", "operator")),
     Page("/console/{org}/escrows/{disputed}/submit-evidence", ("owner", "admin", "finance", "member", "agent")),
-    Page("/console/{org}/escrows/{disputed}/resolve", ("operator",)),
+    Page("/console/{org}/escrows/{disputed}/resolve", ("operator", "arbiter")),
     Page("/console/{seller}/escrows/{funded}/refund", ("agent", "owner", "admin", "finance")),
     Page("/console/{seller}/escrows/{funded}/cancel", ("agent", "owner", "admin", "finance", "operator")),
     Page("/console/platform/escrows", ("operator", "arbiter", "validator")),
