@@ -88,7 +88,7 @@ def _percent(share: str) -> str:
     """Return where a slider of whole percents stands for a share such as `0.6`; in its middle where that is none."""
     whole, _, rest = share.partition(".")
     digits = whole + rest[:2].ljust(2, "0")
-    return str(int(digits)) if digits.isdecimal() and int(digits) <= 100 else "50"
+    return str(int(digits)) if share and digits.isdecimal() and int(digits) <= 100 else "50"
 
 
 def _sources(currency: str) -> tuple[tuple[str, str, str], ...]:
