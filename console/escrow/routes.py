@@ -191,14 +191,15 @@ def _acts(below: Callable[..., Route], *names: EscrowAction) -> list[Route]:
     return routes
 
 
+#: Those of the platform first: `/{org}` would take them.
 ROUTES = (
-    tenant("/escrows", show),
-    tenant("/escrows.csv", download),
-    tenant("/escrows/{id}", show_one),
-    *_acts(tenant, *EscrowAction),
     platform("/escrows", show),
     platform("/escrows.csv", download),
     platform("/escrows/{id}", show_one),
     # What the platform's roles may do; the rest is for the two sides.
     *_acts(platform, A.VALIDATE, A.DISPUTE, A.RESOLVE, A.CANCEL),
+    tenant("/escrows", show),
+    tenant("/escrows.csv", download),
+    tenant("/escrows/{id}", show_one),
+    *_acts(tenant, *EscrowAction),
 )
