@@ -1,6 +1,7 @@
 """The field types that request schemas are made of: bounded, storable, exact."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
@@ -303,3 +304,8 @@ class Page(ResponseModel, Generic[T]):
     def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
         """Name a page after what is on it: a page of `EscrowView` is an `EscrowPage`."""
         return f"{params[0].__name__.removesuffix('View')}Page"
+
+
+def etag(version: int) -> Mapping[str, str]:
+    """Return the header that names the version of what an answer shows."""
+    return {"ETag": f'"{version}"'}

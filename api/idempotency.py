@@ -31,12 +31,15 @@ from fastapi import Depends, Header
 from pydantic import BaseModel, JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.status import HTTP_201_CREATED
 
 from api.auth import ActorDep
 from api.body import canonical
 from api.card_numbers import refuse_in_header
 from api.deps import Deps, DepsDep
 from api.errors import MEDIA_TYPE, problem_body, request_id_of
+from api.fields import etag
+from api.locations import location
 from domain.access import Actor
 from domain.errors import DomainError, IdempotencyMissing, InFlight, Invalid
 from domain.ids import MAX_CLIENT_KEY_LENGTH, command_id, is_id
@@ -73,6 +76,8 @@ class Command:
     Attributes:
         command_id: what the effects are made once by; made from the caller and the key, or random without a key.
         key: the client's key, None when it sent none.
+        version: of what the answer shows; the action sets it where that has one. It is the `ETag` of the answer, and of
+            each repeated one.
     """
 
     command_id: str
@@ -81,6 +86,7 @@ class Command:
     _request: Request
     _scope: str
     _hash: bytes
+    version: int | None = None
 
     @property
     def request_hash(self) -> bytes:
@@ -107,7 +113,7 @@ class Command:
             InFlight: the first request with this key is still running.
         """
         if self.key is None:
-            return _response(_dump(await action()), status_code)
+            return self._answer(_dump(await action()), status_code)
         key, owner = self.key, new_id("run")
         claim = await self._deps.pool.read(
             lambda pool: store.claim(
@@ -124,9 +130,13 @@ class Command:
                 assert claim.status is not None
                 assert claim.body is not None
                 self._deps.metrics.count_replay()
-                media_type = claim.content_type or "application/json"
+                self.version = await self._deps.pool.read(
+                    lambda pool: store.version_of(pool, scope=self._scope, key=key)
+                )
                 body = await self._with_secrets(claim.body)
-                return Response(body, claim.status, {"Idempotent-Replayed": "true"}, media_type)
+                answer = self._answer(body, claim.status, claim.content_type or "application/json")
+                answer.headers["Idempotent-Replayed"] = "true"
+                return answer
             case "conflict":
                 raise other_request()
             case "in_flight":
@@ -150,7 +160,15 @@ class Command:
             raise
         kept = content if not hide else json.dumps({**json.loads(content), **dict.fromkeys(hide)}).encode()
         await self._finish(owner, status_code, "application/json", self._without_secrets(kept))
-        return _response(content, status_code)
+        return self._answer(content, status_code)
+
+    def _answer(self, content: bytes, status_code: int, media_type: str = "application/json") -> Response:
+        answer = Response(content, status_code, media_type=media_type)
+        if self.version is not None:
+            answer.headers.update(etag(self.version))
+        if status_code == HTTP_201_CREATED and (where := location(self._request, json.loads(content))) is not None:
+            answer.headers["Location"] = where
+        return answer
 
     def _without_secrets(self, content: bytes) -> bytes:
         """Return an answer as it is kept: a payment's client secret stays with the payment only, others are sealed."""
@@ -215,7 +233,9 @@ class Command:
         named = {"scope": self._scope, "key": self.key, "owner": owner}
         try:
             await self._deps.pool.read(
-                lambda pool: store.finish(pool, **named, status=status, content_type=content_type, body=body)
+                lambda pool: store.finish(
+                    pool, **named, status=status, content_type=content_type, body=body, version=self.version
+                )
             )
         except Exception as exc:
             log.warning("idempotency.answer_not_kept", error=f"{type(exc).__name__}: {exc}"[:300])
@@ -239,10 +259,6 @@ def _dump(answer: Answer) -> bytes:
         return answer.model_dump_json().encode()
     # As answers with a secret are put together again: a repeated one is the first one, byte for byte.
     return _dump_json(answer)
-
-
-def _response(content: bytes, status_code: int) -> Response:
-    return Response(content, status_code, media_type="application/json")
 
 
 def operation_of(request: Request) -> str:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from api.auth import ActorDep, permit
 from api.deps import Deps
-from api.fields import RequestModel, ResponseModel
+from api.fields import RequestModel, ResponseModel, etag
 from api.idempotency import Command
 from domain.access import Actor, Permission
 from domain.errors import Invalid
@@ -240,25 +240,6 @@ def tagged(response: Response, own: ObjectMetadata | None) -> None:
     response.headers.update(etag(version_of(own)))
 
 
-class Tag:
-    """The version of what is answered, once it is known: a repeated answer has none."""
-
-    def __init__(self) -> None:
-        """Begin without a version."""
-        self.version: int | None = None
-
-    def on(self, response: Response) -> Response:
-        """Put the version on the answer as its ETag."""
-        if self.version is not None:
-            response.headers.update(etag(self.version))
-        return response
-
-
-def etag(version: int) -> Mapping[str, str]:
-    """Return the header that names a version."""
-    return {"ETag": f'"{version}"'}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """An object of which a request changes what is written on it.
@@ -297,13 +278,12 @@ async def update(
         written=body.written(),
         command_id=command.command_id,
     )
-    tag = Tag()
 
     async def act() -> ResponseModel:
         async with deps.database.platform() as session:
             await target.lock(session)
             changed = await change(session, actor, wanted)
-        tag.version = changed.version
+        command.version = changed.version
         return await target.show(changed.own)
 
-    return tag.on(await command.run(act))
+    return await command.run(act)

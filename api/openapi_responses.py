@@ -8,6 +8,7 @@ a generated client reads a plain `Problem`, so that a code it does not know yet 
 from typing import Any
 
 from api.errors import MEDIA_TYPE
+from api.locations import names_of_made
 
 Json = dict[str, Any]
 
@@ -84,6 +85,11 @@ _HEADERS: dict[str, Json] = {
         "schema": {"type": "string"},
         "example": '"3"',
     },
+    "Location": {
+        "description": "Where to read what was made.",
+        "schema": {"type": "string", "format": "uri-reference"},
+        "example": "/api/v1/agents/agt_01kar6h2d8e4wvq3r5s7t9x1zy",
+    },
     "Idempotent-Replayed": {
         "description": "`true` when this is the answer that the key had before; else the header is left out.",
         "schema": {"type": "string", "enum": ["true"]},
@@ -103,8 +109,11 @@ def complete(document: Json) -> None:
     examples: dict[str, Json] = components.setdefault("examples", {})
     responses: dict[str, Json] = components.setdefault("responses", {})
     used: set[str] = set()
-    for methods in document["paths"].values():
-        conditional = any(_takes(operation, _CONDITION) for operation in methods.values())
+    paths = document["paths"]
+    made = names_of_made(paths)
+    for path, methods in paths.items():
+        conditional = _has_versions(methods)
+        named = paths.get(f"{path}/{{{made.get(path)}}}", {})
         for operation in methods.values():
             for status, response in operation["responses"].items():
                 names = _headers_of(status, response)
@@ -112,6 +121,8 @@ def complete(document: Json) -> None:
                     names += ["RateLimit-Policy", "RateLimit"]
                 if operation.get("deprecated") and status.startswith("2"):
                     names += ["Deprecation", "Sunset"]
+                if status == "201" and named:
+                    names += ["Location"] + ["ETag"] * _has_versions(named)
                 if status.startswith("2"):
                     names += ["ETag"] * conditional + ["Idempotent-Replayed"] * _takes(operation, _KEY)
                 response.setdefault("headers", {}).update({name: _ref("headers", name) for name in names})
@@ -125,6 +136,10 @@ def complete(document: Json) -> None:
 
 def _ref(kind: str, name: str) -> Json:
     return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _has_versions(methods: dict[str, Json]) -> bool:
+    return any(_takes(operation, _CONDITION) for operation in methods.values())
 
 
 def _takes(operation: Json, header: str) -> bool:

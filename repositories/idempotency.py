@@ -50,13 +50,22 @@ async def finish(
     status: int,
     content_type: str,
     body: bytes,
+    version: int | None = None,
 ) -> bool:
-    """Keep the first answer; False when the lease had ended and another owner runs the request now."""
-    return bool(
-        await pool.fetchval(
-            "SELECT idempotency_finish($1, $2, $3, $4, $5, $6)", *(scope, key, owner, status, content_type, body)
-        )
-    )
+    """Keep the first answer; False when the lease had ended and another owner runs the request now.
+
+    `version` is that of what the answer shows, where it has one.
+    """
+    answer = (scope, key, owner, status, content_type, body)
+    if version is None:
+        return bool(await pool.fetchval("SELECT idempotency_finish($1, $2, $3, $4, $5, $6)", *answer))
+    return bool(await pool.fetchval("SELECT idempotency_finish($1, $2, $3, $4, $5, $6, $7)", *answer, version))
+
+
+async def version_of(pool: "asyncpg.Pool[asyncpg.Record]", *, scope: str, key: str) -> int | None:
+    """Return the version of what the kept answer shows; None where it has none."""
+    version: int | None = await pool.fetchval("SELECT idempotency_version($1, $2)", scope, key)
+    return version
 
 
 async def free(pool: "asyncpg.Pool[asyncpg.Record]", *, scope: str, key: str, owner: str, forget: bool) -> bool:

@@ -113,9 +113,10 @@ async def refuse_stopped(session: AsyncSession, *organization_ids: str) -> None:
         OrganizationSuspended: one of them is.
         OrganizationClosed: one of them is.
     """
-    for organization_id in sorted(set(organization_ids)):
-        status = await status_of(session, organization_id)
-        refusal = None if status is None else stopped(status, organization_id)
+    ids = sorted(set(organization_ids))
+    statuses = (await session.execute(select(*(func.organization_status(each) for each in ids)))).one()
+    for organization_id, status in zip(ids, statuses, strict=True):
+        refusal = None if status is None else stopped(OrganizationStatus(status), organization_id)
         if refusal is not None:
             raise refusal
 

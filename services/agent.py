@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
+from domain.errors import Conflict
 from domain.events import Event
 from domain.marketplace.offer import OfferStatus
 from models.agent import Agent
@@ -35,3 +36,14 @@ async def retire(session: AsyncSession, actor: Actor, agent_id: str, *, now: dat
         session, [Event("agent.retired", row.org_id, row.id, {"agent_id": row.id, "retired_at": now.isoformat()})]
     )
     return row
+
+
+async def refuse_listed(session: AsyncSession, agent_id: str) -> None:
+    """Refuse to hide an agent that is for sale; the caller holds its lock, and so does whoever lists an offer.
+
+    Raises:
+        Conflict: `agent.listed`.
+    """
+    offer = await marketplace.lock_offer(session, agent_id)
+    if offer is not None and offer.status == OfferStatus.LISTED.value:
+        raise Conflict("The agent is listed on the marketplace. Retire its offer first.", code="agent.listed")

@@ -125,7 +125,7 @@ CHANGEABLE = {
     "organization": ("org", ("metadata", "external_id", "name")),
     "agent": (
         "agt",
-        ("metadata", "external_id", "name", "description", "category", "pricing", "terms"),
+        ("metadata", "external_id", "name", "description", "category", "pricing", "terms", "visibility"),
     ),
     "project": ("prj", ("metadata", "external_id", "name")),
     **{noun: (prefix, ("metadata", "external_id")) for noun, prefix in _WRITTEN_ON.items()},

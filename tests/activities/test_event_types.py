@@ -50,6 +50,7 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import agent as agents
 from services import credit_lot, credit_note, invoice, invoice_end
+from services import organization as organizations
 from services import webhook_endpoint as webhook_endpoints
 from services.metadata import Change
 from services.metadata import change as change_object
@@ -308,6 +309,11 @@ async def of_the_rest(database: Database, by_hand: Hand, sold: Sold) -> Audience
     await by_hand(history, **night)
     async with database.platform() as session:
         await agents.retire(session, owner, sold.agent, now=NOW)
+        stopped, operator = await organization(database), Actor(principal=WRITTEN, role=Role.OPERATOR)
+    async with database.platform() as session:
+        await organizations.suspend(session, operator, stopped, reason=WRITTEN, now=NOW)
+        await organizations.resume(session, operator, stopped, now=NOW)
+        await organizations.close(session, operator, stopped, reason=WRITTEN, now=NOW)
     return {project["id"]: {org_id: None}, made.id: {org_id: None}, sold.agent: {sold.studio: None}}
 
 

@@ -195,6 +195,20 @@ async def test_own_related_retired_and_unlisted_agents_are_refused(
     refused(await buy(other.owner, studio), 409, "marketplace.retired")
 
 
+async def test_agent_becomes_private_once_it_is_listed_no_more(studio: Tenant, buyer: Tenant) -> None:
+    await offer(studio)
+    there, hidden = f"/agents/{studio.agent_id}", {"visibility": "private"}
+    whichever = {"If-Match": "*"}
+    refused(await studio.owner.ask("PATCH", there, json=hidden, headers=whichever), 409, "agent.listed")
+    await offer(studio, status="retired")
+    good(await buyer.owner.get(there))
+    assert good(await studio.owner.ask("PATCH", there, json=hidden, headers=whichever))["visibility"] == "private"
+    refused(await buyer.owner.get(there), 404, "not_found")
+    shown = await studio.owner.ask("PATCH", there, json={"visibility": "public"}, headers=whichever)
+    assert good(shown)["visibility"] == "public"
+    good(await buyer.owner.get(there))
+
+
 async def test_pitfall_43_what_goes_round_between_related_organizations_counts_for_nothing(
     studio: Tenant, buyer: Tenant, database: Database
 ) -> None:

@@ -117,6 +117,25 @@ async def test_change_merges_metadata_and_is_made_once(tenant: Tenant, database:
     assert await found(tenant.owner, "/agents", external_id=agent["external_id"]) == []
 
 
+async def test_repeated_answers_have_the_etag_and_the_place_of_the_first(tenant: Tenant) -> None:
+    made_by, changed_by = new_key(), new_key()
+    body = {"name": "Agent"}
+    made = await tenant.owner.post("/agents", body, key=made_by)
+    there = f"/agents/{good(made, 201)['id']}"
+    assert (made.headers["location"], made.headers["etag"]) == (f"/api/v1{there}", '"1"')
+    change = {"metadata": {"team": "research"}}
+    changed = await patch(tenant.owner, there, change, 1, key=changed_by)
+    good(await patch(tenant.owner, there, {"name": "Other"}, 2))
+    for first, again in (
+        (made, await tenant.owner.post("/agents", body, key=made_by)),
+        (changed, await patch(tenant.owner, there, change, 1, key=changed_by)),
+    ):
+        assert again.headers["idempotent-replayed"] == "true"
+        assert again.json() == first.json()
+        assert again.headers["etag"] == first.headers["etag"]
+        assert again.headers.get("location") == first.headers.get("location")
+
+
 async def test_full_metadata_takes_no_other_key(tenant: Tenant) -> None:
     full = {f"key-{at:02}": "x" * 500 for at in range(50)}
     agent = good(await tenant.owner.post("/agents", {"name": "Agent", "metadata": full}), 201)
@@ -278,6 +297,7 @@ async def test_noun_keeps_them_from_its_making_on(
     assert refused(taken, 409, "external_id.taken")["id"] == shown["id"]
     read = await tenant.owner.get(there)
     assert {name: good(read)[name] for name in wanted} == wanted
+    assert (answer.headers["location"], answer.headers["etag"]) == (f"/api/v1{there}", read.headers["etag"])
     refused(await patch(tenant.owner, there, {"metadata": {}}, None), 428, "precondition.missing")
     refused(await patch(tenant.auditor, there, {"metadata": {}}, "*"), 403, "auth.forbidden")
     changed = await patch(tenant.owner, there, {"metadata": {"team": "sales"}}, read.headers["etag"])
@@ -363,12 +383,22 @@ async def test_payment_keeps_them(customer: Tenant, database: Database) -> None:
     refused(await patch(customer.auditor, there, {"metadata": {}}, "*"), 403, "auth.forbidden")
 
 
-async def test_payment_that_is_asked_for_has_them_before_it_is_there(customer: Tenant, database: Database) -> None:
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/payments", {"amount": "25.00", "currency": "USD", "purpose": "balance"}),
+        ("/billing/topup", {"amount": "100"}),
+        ("/projects/deployment/purchase-slot", {}),
+    ],
+)
+async def test_payment_that_is_asked_for_has_them_before_it_is_there(
+    path: str, body: dict[str, Any], customer: Tenant, database: Database
+) -> None:
     wanted, key = own(), new_key()
-    body = {"amount": "25.00", "currency": "USD", "purpose": "balance", **wanted}
+    body = {**body, **wanted}
     for _ in range(2):
         # No run answers here. What is written stands before one begins, and asking again writes nothing else.
-        refused(await customer.owner.post("/payments", body, key=key), 503, "service.unavailable")
+        refused(await customer.owner.post(path, body, key=key), 503, "service.unavailable")
     query = "SELECT object_id, metadata FROM object_metadata WHERE org_id = :org AND external_id = :id"
     async with database.platform() as session:
         ((payment_id, pairs),) = await session.execute(
@@ -376,5 +406,5 @@ async def test_payment_that_is_asked_for_has_them_before_it_is_there(customer: T
         )
     assert [each["payment_id"] for each in await intents(database, customer.org_id)] == [payment_id]
     assert pairs == wanted["metadata"]
-    taken = await customer.owner.post("/payments", body, key=new_key())
+    taken = await customer.owner.post(path, body, key=new_key())
     assert refused(taken, 409, "external_id.taken")["id"] == payment_id

@@ -89,6 +89,22 @@ def test_every_answer_declares_its_headers() -> None:
                 assert resolved(served(), reference)["description"], name
 
 
+def test_what_was_made_and_can_be_read_is_located() -> None:
+    headers = {
+        path: item["post"]["responses"]["201"]["headers"]
+        for path, item in served()["paths"].items()
+        if "201" in item.get("post", {}).get("responses", {})
+    }
+    located = {path.removeprefix("/api/v1") for path, named in headers.items() if "Location" in named}
+    assert located >= {"/agents", "/contracts", "/escrows", "/payments", "/projects", "/organizations", "/departments"}
+    assert "/credits/use" not in located
+    versioned = {path.removeprefix("/api/v1") for path, named in headers.items() if "ETag" in named}
+    assert versioned == {
+        *("/agents", "/contracts", "/escrows", "/payments", "/projects", "/organizations"),
+        *("/billing/invoices", "/credits/grants"),
+    }
+
+
 def test_every_good_answer_has_an_example_that_is_one() -> None:
     components = {"components": {"schemas": served()["components"]["schemas"]}}
     for path, method, operation in operations(served()):

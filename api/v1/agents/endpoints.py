@@ -11,14 +11,14 @@ from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import OrganizationId, Page, SearchText
+from api.fields import OrganizationId, Page, SearchText, etag
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
-from api.metadata import METADATA_FILTER, PreconditionDep, Tag, etag, required, seen
+from api.metadata import METADATA_FILTER, PreconditionDep, required, seen
 from api.tenancy import acting_organization
 from api.v1.agents.schemas import AgentCreate, AgentUpdate, AgentView, CategorySet, Visibility, check_category
 from domain.access import Actor, Permission
-from domain.errors import Forbidden, NotFound
+from domain.errors import Conflict, Forbidden, NotFound
 from domain.metadata import ExternalIdTaken
 from models.agent import Agent
 from repositories import agent as agents
@@ -61,6 +61,7 @@ async def create_agent(
             if is_new:
                 await audit.record(session, actor, "agent.create", row.id, {"name": row.name}, org_id)
                 await metadata.add(session, row.id, org_id, body.own(), command.command_id)
+            command.version = row.version
             return AgentView.of(row, await metadata.get(session, row.id, org_id))
 
     return await command.run(create, status_code=201)
@@ -120,7 +121,11 @@ async def _owned(deps: Deps, actor: Actor, agent_id: str) -> None:
     permit(actor, Permission.MANAGE_AGENTS)
 
 
-@router.patch("/agents/{agent_id}", response_model=AgentView, responses=errors(NotFound, Forbidden, ExternalIdTaken))
+@router.patch(
+    "/agents/{agent_id}",
+    response_model=AgentView,
+    responses=errors(NotFound, Forbidden, ExternalIdTaken, (Conflict, "agent.listed")),
+)
 async def update_agent(
     agent_id: str,
     body: AgentUpdate,
@@ -129,12 +134,14 @@ async def update_agent(
     expected: PreconditionDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Change an agent's name, description, category, price and terms, and what its organization has written on it.
+    """Change an agent's listing, and what its organization has written on it.
+
+    Contracts and purchases that there are stay as they are when it becomes private.
 
     `If-Match` says for which version; the answer has the new one as its `ETag`.
     """
     await _owned(deps, actor, agent_id)
-    match, tag = required(expected), Tag()
+    match = required(expected)
 
     async def act() -> AgentView:
         columns = body.columns()
@@ -142,6 +149,8 @@ async def update_agent(
             check_category(body.category, deps.settings.categories)
         async with deps.database.platform() as session:
             row = await agents.lock(session, agent_id)
+            if body.visibility is Visibility.PRIVATE:
+                await service.refuse_listed(session, agent_id)
             wanted = Change(
                 noun="agent",
                 object_id=agent_id,
@@ -154,10 +163,10 @@ async def update_agent(
             changed = await change(session, actor, wanted, row)
             if "category" in changed.names:
                 await agents.categorise(session, row, body.category)
-            tag.version = changed.version
+            command.version = changed.version
             return AgentView.of(row, changed.own)
 
-    return tag.on(await command.run(act))
+    return await command.run(act)
 
 
 @router.post("/agents/{agent_id}/retire", response_model=AgentView, responses=errors(NotFound, Forbidden))

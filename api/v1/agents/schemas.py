@@ -215,6 +215,9 @@ class AgentUpdate(MetadataUpdate):
     category: Category | None = Field(default=None, description="Null takes it away.")
     pricing: PricingCreate | None = Field(default=None, description="In place of the one that it has.")
     terms: ListedTerms | None = Field(default=None, description="In place of all that it has.")
+    visibility: Visibility | None = Field(
+        default=None, description="An agent that is listed on the marketplace has to be public."
+    )
 
     def columns(self) -> dict[str, dict[str, Any]]:
         """Return what the request names, each with its columns.
@@ -227,6 +230,8 @@ class AgentUpdate(MetadataUpdate):
             named[name] = {name: getattr(self, name)}
         if self.pricing is not None:
             named["pricing"] = self.pricing.columns()
+        if self.visibility is not None:
+            named["visibility"] = {"visibility": self.visibility.value}
         if self.terms is not None:
             named["terms"] = {"terms": self.terms.stored()}
         return named

@@ -38,6 +38,7 @@ from repositories import level as levels
 from repositories import organization as organizations
 from runtime.identity import new_id
 from services import pricing
+from services.metadata import version_of
 
 router = APIRouter(tags=["contracts"])
 
@@ -98,6 +99,7 @@ async def create_contract(
             made = await metadata.begin(session, contract, asked_columns(body), body.own())
             row, is_new = (made, False) if made else await contracts.add(session, contract, asked_columns(body))
             view = await _shown(session, actor, row)
+            command.version = version_of(await metadata.get(session, row.id, client_org_id))
             if is_new:
                 await organizations.refuse_stopped(session, client_org_id, agent.org_id)
                 await agents.refuse_retired(session, agent.id)

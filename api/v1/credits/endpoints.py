@@ -34,6 +34,7 @@ from repositories import organization as organizations
 from repositories.command import lock_command
 from services import credit_lot
 from services.credit_lot import ByHand
+from services.metadata import version_of
 
 router = APIRouter(tags=["credits"])
 
@@ -92,7 +93,9 @@ async def grant_credits(
                 now=now,
                 own=body.own(),
             )
-            return LotView.of(lot, await metadata.get(session, lot.id, lot.org_id))
+            own = await metadata.get(session, lot.id, lot.org_id)
+            command.version = version_of(own)
+            return LotView.of(lot, own)
 
     return await command.run(grant, status_code=201)
 

@@ -90,6 +90,7 @@ from repositories.command import lock_command
 from repositories.escrow_waiting import Waiting, waiting_for
 from repositories.party import Beside
 from services.level import refuse_exposure
+from services.metadata import version_of
 
 router = APIRouter(tags=["escrows"])
 
@@ -269,7 +270,10 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
             await _write_first(deps, contract, body, once)
             terms = commands.terms_of(contract, await commands.names_of(deps, contract))
             await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id, priority=contract.priority)
-        return await _now(deps, actor, escrow_id_of(contract.id))
+        escrow = await commands.seen(deps, actor, escrow_id_of(contract.id))
+        own = await own_of(deps, actor, escrow.terms.escrow_id, escrow.terms.payer_org_id)
+        once.version = version_of(own)
+        return view(escrow, own)
 
     return await once.run(act, status_code=201)
 

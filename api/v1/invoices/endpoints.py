@@ -63,6 +63,7 @@ from repositories import invoice_collection as collections
 from repositories import metadata
 from runtime import reach
 from services import credit_note, document, invoice, invoice_collection, invoice_end
+from services.metadata import version_of
 
 router = APIRouter(tags=["invoices"])
 
@@ -109,12 +110,15 @@ async def issue_invoice(
             }
             if body.draft:
                 drafted = await invoice.draft(session, actor, entity=rules.entity, **terms)
-                return view(drafted, now, await metadata.get(session, drafted.id, drafted.org_id))
+                own = await metadata.get(session, drafted.id, drafted.org_id)
+                once.version = version_of(own)
+                return view(drafted, now, own)
             issued = await invoice.issue(session, actor, rules=rules, **terms)
             held = await _collected(deps, session, actor, once, issued, body.collection_method, now)
-            shown = view(issued, now, await metadata.get(session, issued.id, issued.org_id))
+            own = await metadata.get(session, issued.id, issued.org_id)
         _start(deps, held)
-        return shown
+        once.version = version_of(own)
+        return view(issued, now, own)
 
     return await once.run(act, status_code=201)
 

@@ -13,6 +13,7 @@ from api.deps import Deps, DepsDep, get_temporal
 from api.errors import errors
 from api.fields import Amount, Currency, OrganizationId, Page
 from api.idempotency import Command, idempotency
+from api.metadata import own_of
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor, id_cursor
 from api.pagination import id_page as page_of
 from api.spending import scope_for
@@ -38,6 +39,7 @@ from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFo
 from domain.ids import is_id, refund_id_of
 from domain.marketplace.offer import NotForSale, OfferModel, check_buyer, require_seen, words
 from domain.marketplace.renewal import is_over
+from domain.metadata import ExternalIdTaken
 from domain.money import CREDIT, format_ratio, parse_amount
 from domain.organization import STOPPED
 from domain.payment.commands import NotYet
@@ -70,6 +72,7 @@ _BUYING = errors(
     (Conflict, "marketplace.offer_changed"),
     InsufficientFunds,
     SpendLimitExceeded,
+    ExternalIdTaken,
     *CREATING,
 )
 _CANCELLING = errors(NotFound, Forbidden, (Conflict, "marketplace.not_renewing"))
@@ -222,11 +225,12 @@ async def purchase_agent(
             row = await marketplace.owned(session, org_id, offer.agent_id)
         if row is not None and not is_over(row.ends_at, datetime.now(UTC)):
             return PurchaseAnswer(purchase=_purchase(deps, row))
-        payment = await commands.create(deps, await get_temporal(deps), actor, once, terms)
+        payment = await commands.create(deps, await get_temporal(deps), actor, once, terms, wish.own())
         async with deps.session_for(actor) as session:
             row = await marketplace.paid_by(session, payment.terms.payment_id)
         purchase = None if row is None else _purchase(deps, row)
-        return PurchaseAnswer(purchase=purchase, payment=shown(payment, actor))
+        own = await own_of(deps, actor, payment.terms.payment_id, org_id)
+        return PurchaseAnswer(purchase=purchase, payment=shown(payment, actor, own))
 
     async def act() -> PurchaseAnswer:
         if wish.model_fields_set - {"price", "prices"}:

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from api.fields import Amount, Currency, Note, RequestModel, ResponseModel, Share, example
+from api.metadata import WithMetadata
 from api.v1.payments.schemas import PaymentOptions, PaymentView
 from api.v1.reputation.schemas import points
 from api.v1.spends.schemas import ActionName
@@ -114,7 +115,7 @@ class OfferView(ResponseModel):
         )
 
 
-class AgentPurchase(PaymentOptions):
+class AgentPurchase(PaymentOptions, WithMetadata):
     """Buys an agent at its price. How it is paid is for prices in money, which people pay; nothing needs to be said."""
 
     model_config = example(price="250.00")

@@ -11,10 +11,10 @@ from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Page, SearchText
+from api.fields import Page, SearchText, etag
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
-from api.metadata import METADATA_FILTER, PreconditionDep, Tag, etag, required, seen
+from api.metadata import METADATA_FILTER, PreconditionDep, required, seen
 from api.v1.customers.registration import begin_customer
 from api.v1.organizations.schemas import (
     ContactsSet,
@@ -81,6 +81,7 @@ async def create_organization(
             own = await metadata.get(session, row.id, row.id)
         if is_new:
             begin_customer(deps, row.id, row.name)
+        command.version = row.version
         return OrganizationView.of(row, own)
 
     return await command.run(create, status_code=201)
@@ -160,16 +161,15 @@ async def update_organization(
         columns={} if body.name is None else {"name": {"name": body.name}},
         command_id=command.command_id,
     )
-    tag = Tag()
 
     async def act() -> OrganizationView:
         async with deps.database.platform() as session:
             row = await organizations.lock(session, organization_id)
             changed = await change(session, actor, wanted, row)
-            tag.version = changed.version
+            command.version = changed.version
             return OrganizationView.of(row, changed.own)
 
-    return tag.on(await command.run(act))
+    return await command.run(act)
 
 
 @router.put(

@@ -70,6 +70,7 @@ from repositories import payment as payments
 from repositories import tax_receipt as tax_receipts
 from repositories.command import other_request
 from services import document
+from services.metadata import version_of
 
 router = APIRouter(tags=["payments"])
 
@@ -219,7 +220,10 @@ async def create_payment(
         return await Terms(deps, org_id, body).of(body, actor)
 
     async def act() -> PaymentView:
-        return await _whole(deps, actor, await commands.create(deps, temporal, actor, once, terms, body.own()))
+        payment = await commands.create(deps, temporal, actor, once, terms, body.own())
+        own = await own_of(deps, actor, payment.terms.payment_id, org_id)
+        once.version = version_of(own)
+        return shown(payment, actor, own)
 
     return await once.run(act, status_code=201)
 

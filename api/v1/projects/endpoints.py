@@ -14,10 +14,10 @@ from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import OrganizationId, Page, etag
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
-from api.metadata import METADATA_FILTER, PreconditionDep, Tag, etag, required, seen
+from api.metadata import METADATA_FILTER, PreconditionDep, own_of, required, seen
 from api.tenancy import acting_organization, known_organization, listed_organization
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
@@ -68,6 +68,7 @@ async def create_project(
         async with deps.database.platform() as session:
             order = _order(deps, actor, org_id, once)
             made = await project.create(session, order, slug, name, body.deploy_type, body.own())
+            once.version = made.version
             return ProjectView.of(made, await metadata.get(session, made.id, org_id))
 
     return await once.run(act, status_code=201)
@@ -121,7 +122,7 @@ async def update_project(
     `If-Match` says for which version; the answer has the new one as its `ETag`.
     """
     org_id = await _organization_of(deps, actor, slug)
-    match, tag = required(expected), Tag()
+    match = required(expected)
 
     async def act() -> ProjectView:
         async with deps.database.platform() as session:
@@ -137,10 +138,10 @@ async def update_project(
                 command_id=once.command_id,
             )
             changed = await change(session, actor, asked, row)
-            tag.version = changed.version
+            once.version = changed.version
             return ProjectView.of(row, changed.own)
 
-    return tag.on(await once.run(act))
+    return await once.run(act)
 
 
 @router.post("/projects/{slug}/deploy", response_model=ProjectView, responses=_DEPLOYING)
@@ -178,7 +179,10 @@ async def get_deployment_limits(
 
 
 @router.post(
-    "/projects/deployment/purchase-slot", status_code=201, response_model=SlotPurchaseView, responses=errors(*CREATING)
+    "/projects/deployment/purchase-slot",
+    status_code=201,
+    response_model=SlotPurchaseView,
+    responses=errors(*CREATING, ExternalIdTaken),
 )
 async def purchase_slot(
     deps: DepsDep,
@@ -195,8 +199,9 @@ async def purchase_slot(
         return await Terms(deps, org_id, wanted).of(wanted, actor)
 
     async def act() -> SlotPurchaseView:
-        payment = shown(await commands.create(deps, temporal, actor, once, terms), actor)
-        return purchase_view(payment, await _limits(deps, actor, org_id))
+        payment = await commands.create(deps, temporal, actor, once, terms, wanted.own())
+        own = await own_of(deps, actor, payment.terms.payment_id, org_id)
+        return purchase_view(shown(payment, actor, own), await _limits(deps, actor, org_id))
 
     return await once.run(act, status_code=201)
 

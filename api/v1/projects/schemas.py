@@ -109,7 +109,7 @@ class LimitsView(ResponseModel):
     slot_price: MoneyView = Field(description="The price of one slot.")
 
 
-class SlotPurchase(PaymentOptions):
+class SlotPurchase(PaymentOptions, WithMetadata):
     """A purchase of deployment slots. `GET /projects/deployment/limits` shows the price of one."""
 
     model_config = example(slots=2, provider="stripe")

@@ -35,6 +35,7 @@ from api.v1.topups.schemas import (
 from domain.access import Actor, Permission
 from domain.errors import Conflict, NotFound
 from domain.lots import LotSource
+from domain.metadata import ExternalIdTaken, Written
 from domain.money import CREDIT, parse_amount
 from domain.payment.terms import PaymentTerms
 from domain.topup import for_checkout, named
@@ -44,8 +45,8 @@ router = APIRouter(tags=["topups"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 
-_BUYING = errors(*CREATING)
-_CHARGING = errors(*CREATING, (Conflict, "payment.no_method"))
+_BUYING = errors(*CREATING, ExternalIdTaken)
+_CHARGING = errors(*CREATING, (Conflict, "payment.no_method"), ExternalIdTaken)
 
 MakeTerms = Callable[[], Awaitable[PaymentTerms]]
 
@@ -65,7 +66,7 @@ async def top_up(
     async def wanted() -> PaymentTerms:
         return await terms.credits(parse_amount(body.amount, CREDIT))
 
-    return await _begin(deps, temporal, actor, once, wanted, lambda made: _without_blanks(topup_view(made)))
+    return await _begin(deps, temporal, actor, once, wanted, body.own(), lambda made: _without_blanks(topup_view(made)))
 
 
 @router.get("/billing/credit-packages", response_model=PackageList, tags=["credit_packages"])
@@ -96,7 +97,7 @@ async def purchase_package(
         means = PaymentOptions(provider=ProviderName.STRIPE, payment_method=method, off_session=True)
         return await _terms(deps, actor, means).package(package)
 
-    return await _begin(deps, temporal, actor, once, wanted, lambda made: _without_blanks(topup_view(made)))
+    return await _begin(deps, temporal, actor, once, wanted, body.own(), lambda made: _without_blanks(topup_view(made)))
 
 
 @router.post(
@@ -123,7 +124,7 @@ async def check_out_package(
         means = PaymentOptions(provider=ProviderName(body.provider.value), hosted=True, return_url=body.return_url)
         return await _terms(deps, actor, means).package(for_checkout(deps.settings.packages, body.name))
 
-    return await _begin(deps, temporal, actor, once, wanted, checkout_view)
+    return await _begin(deps, temporal, actor, once, wanted, body.own(), checkout_view)
 
 
 _LIST = ListOf(
@@ -166,10 +167,11 @@ async def _begin(
     actor: Actor,
     once: Command,
     wanted: MakeTerms,
+    own: Written,
     show: Callable[[PaymentView], Any],
 ) -> Response:
     async def act() -> Any:
-        return show(shown(await commands.create(deps, temporal, actor, once, wanted), actor))
+        return show(shown(await commands.create(deps, temporal, actor, once, wanted, own), actor))
 
     return await once.run(act, status_code=201)
 

@@ -6,7 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from api.fields import Amount, RequestModel, ResponseModel, example
+from api.fields import Amount, ResponseModel, example
+from api.metadata import WithMetadata
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import DepositView, MethodRef, MoneyView, PaymentOptions, PaymentView, money
 from domain.money import CREDIT, format_amount
@@ -25,7 +26,7 @@ class HostedProvider(StrEnum):
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
 
-class TopUp(PaymentOptions):
+class TopUp(PaymentOptions, WithMetadata):
     """A number of credits to buy, at the price of one that is configured."""
 
     model_config = example(amount=100.00, provider="stripe")
@@ -33,7 +34,7 @@ class TopUp(PaymentOptions):
     amount: Amount = Field(description="The number of credits.")
 
 
-class PackageChoice(RequestModel):
+class PackageChoice(WithMetadata):
     """A package to buy, by its name; `package_id` is another name of the same field."""
 
     package: PackageName | None = None

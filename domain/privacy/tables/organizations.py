@@ -221,7 +221,7 @@ TABLES: Mapping[str, Place] = {
         {
             IDENTIFIER: "scope key owner",
             FREE_TEXT: "body",
-            TECHNICAL: "request_hash state locked_until status content_type created_at",
+            TECHNICAL: "request_hash state locked_until status content_type version created_at",
         },
         {IDENTIFIER: DELETE, FREE_TEXT: DELETE},
     ),
