@@ -15,6 +15,7 @@ from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.organization import OrganizationSuspended
 from domain.payable import HoldBack
+from domain.payment.snapshot import ProviderStatus
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome
@@ -26,6 +27,8 @@ from services.credit_lot import grant_signup_bonus
 from services.payout import request as request_payout
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import NOW, escrow_between, funded_escrow, state
+from tests.api.invoicing import issue
+from tests.api.paying import Written as Kept
 from tests.support.locks import somebody_waits
 from tests.support.runs import escrow_hash
 
@@ -347,3 +350,42 @@ async def test_closing_waits_for_credits_that_arrive_and_finds_them(
         assert not closing.done()
     left = refused(await closing, 409, "organization.not_empty")["left"]
     assert left == [{"kind": "wallet", "currency": "CREDIT", "amount": "1.00"}]
+
+
+async def test_organization_with_a_payment_under_way_stays_open(
+    operator: Caller, database: Database, customer: Tenant
+) -> None:
+    made = await Kept(database, customer.org_id).begin()
+    assert await left_by(operator, customer.org_id) == [{"kind": "payment", "ids": [made.terms.payment_id]}]
+
+
+async def test_organization_with_a_dispute_stays_open(operator: Caller, database: Database, customer: Tenant) -> None:
+    made = await Kept(database, customer.org_id).begin()
+    made.there.pay()
+    await made.look()
+    made.there.dispute()
+    await made.look()
+    assert "dispute" in {each["kind"] for each in await left_by(operator, customer.org_id)}
+
+
+async def test_organization_with_an_open_invoice_stays_open(operator: Caller, customer: Tenant) -> None:
+    made = await issue(operator, customer)
+    left = await left_by(operator, customer.org_id)
+    assert {"kind": "invoice", "ids": [made["id"]]} in left
+    assert "invoiced" in {each["kind"] for each in left}
+
+
+async def test_money_that_comes_after_closing_is_booked_and_alerted(
+    operator: Caller, database: Database, customer: Tenant
+) -> None:
+    made = await Kept(database, customer.org_id).begin()
+    made.there.status = ProviderStatus.EXPIRED
+    await made.look()
+    good(await close(operator, customer.org_id))
+    made.there.pay()
+    await made.look()
+    payment_id = made.terms.payment_id
+    shown = good(await operator.get(f"/organizations/{customer.org_id}/summary"))
+    assert any(each["available"] not in {"0", "0.00"} for each in shown["assets"])
+    (alert,) = good(await operator.get(f"/alerts?subject={payment_id}&kind=organization.closed_payment"))["data"]
+    assert (alert["severity"], alert["organization_id"]) == ("critical", customer.org_id)
