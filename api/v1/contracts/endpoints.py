@@ -98,8 +98,8 @@ async def create_contract(
                 contract.accept_by = datetime.now(UTC) + deps.settings.accept_within
             made = await metadata.begin(session, contract, asked_columns(body), body.own())
             row, is_new = (made, False) if made else await contracts.add(session, contract, asked_columns(body))
-            view = await _shown(session, actor, row)
-            command.version = version_of(await metadata.get(session, row.id, client_org_id))
+            own = await metadata.get(session, row.id, client_org_id)
+            command.version, view = version_of(own), await _shown(session, actor, row, own)
             if is_new:
                 await organizations.refuse_stopped(session, client_org_id, agent.org_id)
                 await agents.refuse_retired(session, agent.id)

@@ -271,9 +271,9 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
             terms = commands.terms_of(contract, await commands.names_of(deps, contract))
             await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id, priority=contract.priority)
         escrow = await commands.seen(deps, actor, escrow_id_of(contract.id))
-        own = await own_of(deps, actor, escrow.terms.escrow_id, escrow.terms.payer_org_id)
-        once.version = version_of(own)
-        return view(escrow, own)
+        beside = await _beside(deps, actor, escrow)
+        once.version = version_of(beside.own)
+        return view(escrow, beside)
 
     return await once.run(act, status_code=201)
 
