@@ -1186,7 +1186,9 @@ class AgentUpdated(Model):
 
     agent_id: str
     external_id: str | None = None
-    changed: list[Literal["metadata", "external_id", "name", "description", "category", "pricing", "terms"] | str]
+    changed: list[
+        Literal["metadata", "external_id", "name", "description", "category", "pricing", "terms", "visibility"] | str
+    ]
 
 
 class ProjectUpdated(Model):

@@ -146,15 +146,6 @@ class Billing:
             },
         )
 
-    def get_transfer(self, transfer_id: str) -> models.TransferView:
-        """Show a transfer: its entries on accounts that the caller may see, and what it was for.
-
-        `GET /billing/transactions` and statements name it in `id`. An organization sees the entries of its own accounts.
-        """
-        return self._caller.ask(
-            models.TransferView, "billing.get_transfer", "GET", f"/api/v1/ledger/transfers/{segment(transfer_id)}"
-        )
-
 
 class Credits:
     """Operations on credits."""
@@ -532,7 +523,6 @@ class Escrows:
             | str
         ]
         | Omitted = OMITTED,
-        waits_for: Literal["me"] | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -557,51 +547,8 @@ class Escrows:
                 "min_amount": min_amount,
                 "max_amount": max_amount,
                 "status": status,
-                "waits_for": waits_for,
                 "limit": limit,
                 "cursor": cursor,
-                "external_id": external_id,
-                "metadata": metadata,
-            },
-        )
-
-    def summary(
-        self,
-        *,
-        from_: datetime | str | Omitted = OMITTED,
-        to: datetime | str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
-        agent_id: str | Omitted = OMITTED,
-        contract_id: str | Omitted = OMITTED,
-        currency: str | Omitted = OMITTED,
-        min_amount: AmountLike | Omitted = OMITTED,
-        max_amount: AmountLike | Omitted = OMITTED,
-        status: Sequence[
-            Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-            | str
-        ]
-        | Omitted = OMITTED,
-        waits_for: Literal["me"] | str | Omitted = OMITTED,
-        external_id: str | Omitted = OMITTED,
-        metadata: Mapping[str, str] | Omitted = OMITTED,
-    ) -> models.StatusSummary:
-        """Count escrows by state and currency, with the filters of the list; `amount` is that of their contracts."""
-        return self._caller.ask(
-            models.StatusSummary,
-            "escrows.summary",
-            "GET",
-            "/api/v1/escrows/summary",
-            query={
-                "from": from_,
-                "to": to,
-                "organization_id": organization_id,
-                "agent_id": agent_id,
-                "contract_id": contract_id,
-                "currency": currency,
-                "min_amount": min_amount,
-                "max_amount": max_amount,
-                "status": status,
-                "waits_for": waits_for,
                 "external_id": external_id,
                 "metadata": metadata,
             },
@@ -826,20 +773,6 @@ class Escrows:
         )
 
 
-class Tasks:
-    """Operations on tasks."""
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-
-    def list(self, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED) -> List[models.TaskView]:
-        """List what waits for you to act, by deadline; what has none comes last.
-
-        Of each kind, the oldest 2,000 that are open are looked at.
-        """
-        return List(self._caller, models.TaskView, "tasks.list", "/api/v1/tasks", {"limit": limit, "cursor": cursor})
-
-
 class Topups:
     """Operations on topups."""
 
@@ -850,6 +783,8 @@ class Topups:
         self,
         *,
         amount: AmountLike,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -867,6 +802,8 @@ class Topups:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -874,35 +811,6 @@ class Topups:
                 "return_url": return_url,
                 "asset": asset,
                 "amount": amount,
-            },
-        )
-
-    def get_quote(
-        self,
-        *,
-        credits: AmountLike | Omitted = OMITTED,
-        package: str | Omitted = OMITTED,
-        slots: int | Omitted = OMITTED,
-        provider: Literal["stripe", "paypal", "crypto", "credits"] | str | Omitted = OMITTED,
-        asset: Literal["BTC", "ETH", "USDC", "TON"] | str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
-    ) -> models.BillingQuoteView:
-        """Show what credits, a package or slots cost now, with tax; nothing is made.
-
-        Name one of `credits`, `package` and `slots`. What a payment would be refused for, the quote is refused for too.
-        """
-        return self._caller.ask(
-            models.BillingQuoteView,
-            "topups.get_quote",
-            "GET",
-            "/api/v1/billing/quote",
-            query={
-                "credits": credits,
-                "package": package,
-                "slots": slots,
-                "provider": provider,
-                "asset": asset,
-                "organization_id": organization_id,
             },
         )
 
@@ -920,6 +828,8 @@ class CreditPackages:
     def purchase(
         self,
         *,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         package: str | None | Omitted = OMITTED,
         package_id: str | None | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
@@ -935,6 +845,8 @@ class CreditPackages:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "package": package,
                 "package_id": package_id,
                 "payment_method": payment_method,
@@ -945,6 +857,8 @@ class CreditPackages:
     def check_out(
         self,
         *,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         package: str | None | Omitted = OMITTED,
         package_id: str | None | Omitted = OMITTED,
         provider: params.HostedProvider | Omitted = OMITTED,
@@ -962,7 +876,14 @@ class CreditPackages:
             "/api/v1/billing/credits/purchase",
             keyed=True,
             key=idempotency_key,
-            body={"package": package, "package_id": package_id, "provider": provider, "return_url": return_url},
+            body={
+                "external_id": external_id,
+                "metadata": metadata,
+                "package": package,
+                "package_id": package_id,
+                "provider": provider,
+                "return_url": return_url,
+            },
         )
 
     def list_purchases(
@@ -1250,62 +1171,6 @@ class Payments:
                 "purpose": purpose,
                 "limit": limit,
                 "cursor": cursor,
-                "external_id": external_id,
-                "metadata": metadata,
-            },
-        )
-
-    def summary(
-        self,
-        *,
-        from_: datetime | str | Omitted = OMITTED,
-        to: datetime | str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
-        provider: str | Omitted = OMITTED,
-        currency: str | Omitted = OMITTED,
-        min_amount: AmountLike | Omitted = OMITTED,
-        max_amount: AmountLike | Omitted = OMITTED,
-        q: str | Omitted = OMITTED,
-        status: Sequence[
-            Literal[
-                "created",
-                "requires_action",
-                "processing",
-                "unknown",
-                "requires_capture",
-                "succeeded",
-                "failed",
-                "expired",
-                "cancelled",
-                "partially_refunded",
-                "refunded",
-                "disputed",
-                "charged_back",
-            ]
-            | str
-        ]
-        | Omitted = OMITTED,
-        purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str | Omitted = OMITTED,
-        external_id: str | Omitted = OMITTED,
-        metadata: Mapping[str, str] | Omitted = OMITTED,
-    ) -> models.StatusSummary:
-        """Count payments by state and currency, with the filters of the list; `amount` is what they are made for."""
-        return self._caller.ask(
-            models.StatusSummary,
-            "payments.summary",
-            "GET",
-            "/api/v1/payments/summary",
-            query={
-                "from": from_,
-                "to": to,
-                "organization_id": organization_id,
-                "provider": provider,
-                "currency": currency,
-                "min_amount": min_amount,
-                "max_amount": max_amount,
-                "q": q,
-                "status": status,
-                "purpose": purpose,
                 "external_id": external_id,
                 "metadata": metadata,
             },
@@ -2586,46 +2451,6 @@ class Organizations:
         )
 
 
-class Series:
-    """Operations on series."""
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-
-    def get(
-        self,
-        *,
-        metric: Literal["balance", "spent", "payments", "paid", "earned", "escrow_held", "commission"] | str,
-        currency: str | Omitted = OMITTED,
-        from_: str | Omitted = OMITTED,
-        to: str | Omitted = OMITTED,
-        interval: Literal["hour", "day", "week", "month"] | str | Omitted = OMITTED,
-        zone: str | Omitted = OMITTED,
-        group_by: Literal["action", "agent", "department", "model", "status"] | str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
-    ) -> models.SeriesView:
-        """Show a figure over time.
-
-        `balance`: what the wallet held when each interval ended. `spent`: credits used and not refunded, by the day of the use. `payments`: how many were asked for, and `paid`: what they brought. `earned`: what came into the earnings of agents. For operators alone, `escrow_held` and `commission`. What is added up by day has days in UTC, whatever the `zone`.
-        """
-        return self._caller.ask(
-            models.SeriesView,
-            "series.get",
-            "GET",
-            "/api/v1/series",
-            query={
-                "metric": metric,
-                "currency": currency,
-                "from": from_,
-                "to": to,
-                "interval": interval,
-                "zone": zone,
-                "group_by": group_by,
-                "organization_id": organization_id,
-            },
-        )
-
-
 class Search:
     """Operations on search."""
 
@@ -2890,9 +2715,12 @@ class Agents:
         category: str | None | Omitted = OMITTED,
         pricing: params.PricingCreate | None | Omitted = OMITTED,
         terms: params.ListedTerms | None | Omitted = OMITTED,
+        visibility: params.Visibility | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AgentView:
-        """Change an agent's name, description, category, price and terms, and what its organization has written on it.
+        """Change an agent's listing, and what its organization has written on it.
+
+        Contracts and purchases that there are stay as they are when it becomes private.
 
         `If-Match` says for which version; the answer has the new one as its `ETag`.
         """
@@ -2912,6 +2740,7 @@ class Agents:
                 "category": category,
                 "pricing": pricing,
                 "terms": terms,
+                "visibility": visibility,
             },
         )
 
@@ -3044,6 +2873,8 @@ class Marketplace:
         self,
         agent_id: str,
         *,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -3066,6 +2897,8 @@ class Marketplace:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -3953,6 +3786,8 @@ class Projects:
     def purchase_slot(
         self,
         *,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -3971,6 +3806,8 @@ class Projects:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -4599,156 +4436,6 @@ class TaxRates:
         )
 
 
-class Sessions:
-    """Operations on sessions."""
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-
-    def me(self) -> models.MeView:
-        """Say who is asking: the principal, its role and permissions, and the session if there is one."""
-        return self._caller.ask(models.MeView, "sessions.me", "GET", "/api/v1/me")
-
-    def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
-        """Open a session with a key. Its token acts as the key does, until the session or the key ends.
-
-        A session that is not used ends after 12 hours, one of the platform's roles after 30 minutes; the longest last seven days, or 12 hours.
-        """
-        return self._caller.ask(
-            models.SessionCreated, "sessions.create", "POST", "/api/v1/sessions", keyed=True, key=idempotency_key
-        )
-
-    def list(
-        self,
-        *,
-        from_: datetime | str | Omitted = OMITTED,
-        to: datetime | str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
-        q: str | Omitted = OMITTED,
-        mine: bool | Omitted = OMITTED,
-        limit: int | Omitted = OMITTED,
-        cursor: str | Omitted = OMITTED,
-    ) -> List[models.SessionView]:
-        """List the sessions that have not ended, newest first: your own; for owners and admins, the organization's.
-
-        An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-        """
-        return List(
-            self._caller,
-            models.SessionView,
-            "sessions.list",
-            "/api/v1/sessions",
-            {
-                "from": from_,
-                "to": to,
-                "organization_id": organization_id,
-                "q": q,
-                "mine": mine,
-                "limit": limit,
-                "cursor": cursor,
-            },
-        )
-
-    def end(self, session_id: str) -> None:
-        """End a session at once, wherever it is used; ending it again changes nothing.
-
-        Everybody ends their own. Owners and admins end those of their organization, of roles that they may issue keys for; operators end any.
-        """
-        self._caller.send("sessions.end", "DELETE", f"/api/v1/sessions/{segment(session_id)}")
-
-
-class SessionLinks:
-    """Operations on session links."""
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-
-    def create(
-        self,
-        *,
-        principal: str,
-        role: params.Role,
-        organization_id: str | None | Omitted = OMITTED,
-        agent_id: str | None | Omitted = OMITTED,
-        path: str | Omitted = OMITTED,
-        return_url: str | None | Omitted = OMITTED,
-        expires_in: timedelta | str | Omitted = OMITTED,
-        idempotency_key: str | None = None,
-    ) -> models.LinkCreated:
-        """Make a link that opens one session as the principal that it names, who need not have a key.
-
-        Operators make one for any organization, owners and admins for their own, of the roles that they may issue keys for. The address is in this response only; a replayed response does not contain it.
-        """
-        return self._caller.ask(
-            models.LinkCreated,
-            "session_links.create",
-            "POST",
-            "/api/v1/sessions/links",
-            keyed=True,
-            key=idempotency_key,
-            body={
-                "organization_id": organization_id,
-                "principal": principal,
-                "role": role,
-                "agent_id": agent_id,
-                "path": path,
-                "return_url": return_url,
-                "expires_in": expires_in,
-            },
-        )
-
-    def list(
-        self,
-        *,
-        from_: datetime | str | Omitted = OMITTED,
-        to: datetime | str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
-        q: str | Omitted = OMITTED,
-        limit: int | Omitted = OMITTED,
-        cursor: str | Omitted = OMITTED,
-    ) -> List[models.LinkView]:
-        """List the links that can be used still, newest first. An operator sees all, or those of one organization.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-        """
-        return List(
-            self._caller,
-            models.LinkView,
-            "session_links.list",
-            "/api/v1/sessions/links",
-            {"from": from_, "to": to, "organization_id": organization_id, "q": q, "limit": limit, "cursor": cursor},
-        )
-
-    def end(self, link_id: str) -> None:
-        """End a link, and the session that it has opened, at once; ending it again changes nothing."""
-        self._caller.send("session_links.end", "DELETE", f"/api/v1/sessions/links/{segment(link_id)}")
-
-    def preview(self, *, token: str) -> models.LinkPreview:
-        """Say who one becomes by a link, before it is used; shows and changes nothing else.
-
-        It takes no key. Programs that follow links in mails cannot use one up so.
-        """
-        return self._caller.ask(
-            models.LinkPreview,
-            "session_links.preview",
-            "POST",
-            "/api/v1/sessions/links/preview",
-            repeatable=False,
-            body={"token": token},
-        )
-
-    def redeem(self, *, token: str) -> models.Redeemed:
-        """Use a link up, and open its session. It takes no key; of two requests at once, one gets the session."""
-        return self._caller.ask(
-            models.Redeemed,
-            "session_links.redeem",
-            "POST",
-            "/api/v1/sessions/redeem",
-            repeatable=False,
-            body={"token": token},
-        )
-
-
 class Audit:
     """Operations on audit."""
 
@@ -5265,65 +4952,6 @@ class Changes:
         """
         return self._caller.ask(
             models.MarksView, "changes.get", "GET", "/api/v1/changes", query={"organization_id": organization_id}
-        )
-
-
-class Webhooks:
-    """Operations on webhooks."""
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-
-    def list_events(
-        self,
-        *,
-        from_: datetime | str | Omitted = OMITTED,
-        to: datetime | str | Omitted = OMITTED,
-        provider: str | Omitted = OMITTED,
-        q: str | Omitted = OMITTED,
-        status: Sequence[Literal["received", "forwarded", "handled", "ignored", "waiting", "unmatched"] | str]
-        | Omitted = OMITTED,
-        unhandled: bool | Omitted = OMITTED,
-        type: str | Omitted = OMITTED,
-        payment_id: str | Omitted = OMITTED,
-        limit: int | Omitted = OMITTED,
-        cursor: str | Omitted = OMITTED,
-    ) -> List[models.InboxEventView]:
-        """List the webhooks that providers have sent, the last one first.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-        """
-        return List(
-            self._caller,
-            models.InboxEventView,
-            "webhooks.list_events",
-            "/api/v1/webhooks/events",
-            {
-                "from": from_,
-                "to": to,
-                "provider": provider,
-                "q": q,
-                "status": status,
-                "unhandled": unhandled,
-                "type": type,
-                "payment_id": payment_id,
-                "limit": limit,
-                "cursor": cursor,
-            },
-        )
-
-    def retry_event(self, number: str, *, idempotency_key: str | None = None) -> models.InboxEventView:
-        """Start the handling of a webhook again, now; it is started by itself within minutes as well.
-
-        Its object is read at the provider again, so nothing takes effect twice. An event that is handled stays as it is.
-        """
-        return self._caller.ask(
-            models.InboxEventView,
-            "webhooks.retry_event",
-            "POST",
-            f"/api/v1/webhooks/events/{segment(number)}/retry",
-            keyed=True,
-            key=idempotency_key,
         )
 
 
@@ -5925,7 +5553,6 @@ class Resources(Caller):
         self.billing = Billing(self)
         self.credits = Credits(self)
         self.escrows = Escrows(self)
-        self.tasks = Tasks(self)
         self.topups = Topups(self)
         self.credit_packages = CreditPackages(self)
         self.pricing = Pricing(self)
@@ -5944,7 +5571,6 @@ class Resources(Caller):
         self.auto_topups = AutoTopups(self)
         self.earnings = Earnings(self)
         self.organizations = Organizations(self)
-        self.series = Series(self)
         self.search = Search(self)
         self.contracts = Contracts(self)
         self.agents = Agents(self)
@@ -5965,8 +5591,6 @@ class Resources(Caller):
         self.billing_terms = BillingTerms(self)
         self.billing_profile = BillingProfile(self)
         self.tax_rates = TaxRates(self)
-        self.sessions = Sessions(self)
-        self.session_links = SessionLinks(self)
         self.audit = Audit(self)
         self.alerts = Alerts(self)
         self.alert_rules = AlertRules(self)
@@ -5975,7 +5599,6 @@ class Resources(Caller):
         self.mail_suppressions = MailSuppressions(self)
         self.events = Events(self)
         self.changes = Changes(self)
-        self.webhooks = Webhooks(self)
         self.approvals = Approvals(self)
         self.pricing_rules = PricingRules(self)
         self.reconciliation = Reconciliation(self)
