@@ -522,6 +522,7 @@ class AsyncEscrows:
             | str
         ]
         | Omitted = OMITTED,
+        waits_for: Literal["me"] | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -546,8 +547,51 @@ class AsyncEscrows:
                 "min_amount": min_amount,
                 "max_amount": max_amount,
                 "status": status,
+                "waits_for": waits_for,
                 "limit": limit,
                 "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
+            },
+        )
+
+    async def summary(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        contract_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        status: Sequence[
+            Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+            | str
+        ]
+        | Omitted = OMITTED,
+        waits_for: Literal["me"] | str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
+    ) -> models.StatusSummary:
+        """Count escrows by state and currency, with the filters of the list; `amount` is that of their contracts."""
+        return await self._caller.ask(
+            models.StatusSummary,
+            "escrows.summary",
+            "GET",
+            "/api/v1/escrows/summary",
+            query={
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "contract_id": contract_id,
+                "currency": currency,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "status": status,
+                "waits_for": waits_for,
                 "external_id": external_id,
                 "metadata": metadata,
             },
@@ -1174,6 +1218,62 @@ class AsyncPayments:
                 "purpose": purpose,
                 "limit": limit,
                 "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
+            },
+        )
+
+    async def summary(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        provider: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[
+            Literal[
+                "created",
+                "requires_action",
+                "processing",
+                "unknown",
+                "requires_capture",
+                "succeeded",
+                "failed",
+                "expired",
+                "cancelled",
+                "partially_refunded",
+                "refunded",
+                "disputed",
+                "charged_back",
+            ]
+            | str
+        ]
+        | Omitted = OMITTED,
+        purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
+    ) -> models.StatusSummary:
+        """Count payments by state and currency, with the filters of the list; `amount` is what they are made for."""
+        return await self._caller.ask(
+            models.StatusSummary,
+            "payments.summary",
+            "GET",
+            "/api/v1/payments/summary",
+            query={
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "provider": provider,
+                "currency": currency,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "q": q,
+                "status": status,
+                "purpose": purpose,
                 "external_id": external_id,
                 "metadata": metadata,
             },
