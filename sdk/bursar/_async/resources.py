@@ -145,6 +145,15 @@ class AsyncBilling:
             },
         )
 
+    async def get_transfer(self, transfer_id: str) -> models.TransferView:
+        """Show a transfer: its entries on accounts that the caller may see, and what it was for.
+
+        `GET /billing/transactions` and statements name it in `id`. An organization sees the entries of its own accounts.
+        """
+        return await self._caller.ask(
+            models.TransferView, "billing.get_transfer", "GET", f"/api/v1/ledger/transfers/{segment(transfer_id)}"
+        )
+
 
 class AsyncCredits:
     """Operations on credits."""
@@ -856,6 +865,35 @@ class AsyncTopups:
                 "return_url": return_url,
                 "asset": asset,
                 "amount": amount,
+            },
+        )
+
+    async def get_quote(
+        self,
+        *,
+        credits: AmountLike | Omitted = OMITTED,
+        package: str | Omitted = OMITTED,
+        slots: int | Omitted = OMITTED,
+        provider: Literal["stripe", "paypal", "crypto", "credits"] | str | Omitted = OMITTED,
+        asset: Literal["BTC", "ETH", "USDC", "TON"] | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+    ) -> models.BillingQuoteView:
+        """Show what credits, a package or slots cost now, with tax; nothing is made.
+
+        Name one of `credits`, `package` and `slots`. What a payment would be refused for, the quote is refused for too.
+        """
+        return await self._caller.ask(
+            models.BillingQuoteView,
+            "topups.get_quote",
+            "GET",
+            "/api/v1/billing/quote",
+            query={
+                "credits": credits,
+                "package": package,
+                "slots": slots,
+                "provider": provider,
+                "asset": asset,
+                "organization_id": organization_id,
             },
         )
 
@@ -5078,6 +5116,65 @@ class AsyncChanges:
         )
 
 
+class AsyncWebhooks:
+    """Operations on webhooks."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list_events(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        provider: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["received", "forwarded", "handled", "ignored", "waiting", "unmatched"] | str]
+        | Omitted = OMITTED,
+        unhandled: bool | Omitted = OMITTED,
+        type: str | Omitted = OMITTED,
+        payment_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.InboxEventView]:
+        """List the webhooks that providers have sent, the last one first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.InboxEventView,
+            "webhooks.list_events",
+            "/api/v1/webhooks/events",
+            {
+                "from": from_,
+                "to": to,
+                "provider": provider,
+                "q": q,
+                "status": status,
+                "unhandled": unhandled,
+                "type": type,
+                "payment_id": payment_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def retry_event(self, number: str, *, idempotency_key: str | None = None) -> models.InboxEventView:
+        """Start the handling of a webhook again, now; it is started by itself within minutes as well.
+
+        Its object is read at the provider again, so nothing takes effect twice. An event that is handled stays as it is.
+        """
+        return await self._caller.ask(
+            models.InboxEventView,
+            "webhooks.retry_event",
+            "POST",
+            f"/api/v1/webhooks/events/{segment(number)}/retry",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+
 class AsyncApprovals:
     """Operations on approvals."""
 
@@ -5724,6 +5821,7 @@ class AsyncResources(AsyncCaller):
         self.mail_suppressions = AsyncMailSuppressions(self)
         self.events = AsyncEvents(self)
         self.changes = AsyncChanges(self)
+        self.webhooks = AsyncWebhooks(self)
         self.approvals = AsyncApprovals(self)
         self.pricing_rules = AsyncPricingRules(self)
         self.reconciliation = AsyncReconciliation(self)

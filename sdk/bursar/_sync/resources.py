@@ -146,6 +146,15 @@ class Billing:
             },
         )
 
+    def get_transfer(self, transfer_id: str) -> models.TransferView:
+        """Show a transfer: its entries on accounts that the caller may see, and what it was for.
+
+        `GET /billing/transactions` and statements name it in `id`. An organization sees the entries of its own accounts.
+        """
+        return self._caller.ask(
+            models.TransferView, "billing.get_transfer", "GET", f"/api/v1/ledger/transfers/{segment(transfer_id)}"
+        )
+
 
 class Credits:
     """Operations on credits."""
@@ -855,6 +864,35 @@ class Topups:
                 "return_url": return_url,
                 "asset": asset,
                 "amount": amount,
+            },
+        )
+
+    def get_quote(
+        self,
+        *,
+        credits: AmountLike | Omitted = OMITTED,
+        package: str | Omitted = OMITTED,
+        slots: int | Omitted = OMITTED,
+        provider: Literal["stripe", "paypal", "crypto", "credits"] | str | Omitted = OMITTED,
+        asset: Literal["BTC", "ETH", "USDC", "TON"] | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+    ) -> models.BillingQuoteView:
+        """Show what credits, a package or slots cost now, with tax; nothing is made.
+
+        Name one of `credits`, `package` and `slots`. What a payment would be refused for, the quote is refused for too.
+        """
+        return self._caller.ask(
+            models.BillingQuoteView,
+            "topups.get_quote",
+            "GET",
+            "/api/v1/billing/quote",
+            query={
+                "credits": credits,
+                "package": package,
+                "slots": slots,
+                "provider": provider,
+                "asset": asset,
+                "organization_id": organization_id,
             },
         )
 
@@ -5055,6 +5093,65 @@ class Changes:
         )
 
 
+class Webhooks:
+    """Operations on webhooks."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def list_events(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        provider: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["received", "forwarded", "handled", "ignored", "waiting", "unmatched"] | str]
+        | Omitted = OMITTED,
+        unhandled: bool | Omitted = OMITTED,
+        type: str | Omitted = OMITTED,
+        payment_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.InboxEventView]:
+        """List the webhooks that providers have sent, the last one first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.InboxEventView,
+            "webhooks.list_events",
+            "/api/v1/webhooks/events",
+            {
+                "from": from_,
+                "to": to,
+                "provider": provider,
+                "q": q,
+                "status": status,
+                "unhandled": unhandled,
+                "type": type,
+                "payment_id": payment_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    def retry_event(self, number: str, *, idempotency_key: str | None = None) -> models.InboxEventView:
+        """Start the handling of a webhook again, now; it is started by itself within minutes as well.
+
+        Its object is read at the provider again, so nothing takes effect twice. An event that is handled stays as it is.
+        """
+        return self._caller.ask(
+            models.InboxEventView,
+            "webhooks.retry_event",
+            "POST",
+            f"/api/v1/webhooks/events/{segment(number)}/retry",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+
 class Approvals:
     """Operations on approvals."""
 
@@ -5699,6 +5796,7 @@ class Resources(Caller):
         self.mail_suppressions = MailSuppressions(self)
         self.events = Events(self)
         self.changes = Changes(self)
+        self.webhooks = Webhooks(self)
         self.approvals = Approvals(self)
         self.pricing_rules = PricingRules(self)
         self.reconciliation = Reconciliation(self)
