@@ -4574,6 +4574,156 @@ class TaxRates:
         )
 
 
+class Sessions:
+    """Operations on sessions."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def me(self) -> models.MeView:
+        """Say who is asking: the principal, its role and permissions, and the session if there is one."""
+        return self._caller.ask(models.MeView, "sessions.me", "GET", "/api/v1/me")
+
+    def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
+        """Open a session with a key. Its token acts as the key does, until the session or the key ends.
+
+        A session that is not used ends after 12 hours, one of the platform's roles after 30 minutes; the longest last seven days, or 12 hours.
+        """
+        return self._caller.ask(
+            models.SessionCreated, "sessions.create", "POST", "/api/v1/sessions", keyed=True, key=idempotency_key
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        mine: bool | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.SessionView]:
+        """List the sessions that have not ended, newest first: your own; for owners and admins, the organization's.
+
+        An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.SessionView,
+            "sessions.list",
+            "/api/v1/sessions",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "q": q,
+                "mine": mine,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    def end(self, session_id: str) -> None:
+        """End a session at once, wherever it is used; ending it again changes nothing.
+
+        Everybody ends their own. Owners and admins end those of their organization, of roles that they may issue keys for; operators end any.
+        """
+        self._caller.send("sessions.end", "DELETE", f"/api/v1/sessions/{segment(session_id)}")
+
+
+class SessionLinks:
+    """Operations on session links."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def create(
+        self,
+        *,
+        principal: str,
+        role: params.Role,
+        organization_id: str | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        path: str | Omitted = OMITTED,
+        return_url: str | None | Omitted = OMITTED,
+        expires_in: timedelta | str | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.LinkCreated:
+        """Make a link that opens one session as the principal that it names, who need not have a key.
+
+        Operators make one for any organization, owners and admins for their own, of the roles that they may issue keys for. The address is in this response only; a replayed response does not contain it.
+        """
+        return self._caller.ask(
+            models.LinkCreated,
+            "session_links.create",
+            "POST",
+            "/api/v1/sessions/links",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "organization_id": organization_id,
+                "principal": principal,
+                "role": role,
+                "agent_id": agent_id,
+                "path": path,
+                "return_url": return_url,
+                "expires_in": expires_in,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.LinkView]:
+        """List the links that can be used still, newest first. An operator sees all, or those of one organization.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.LinkView,
+            "session_links.list",
+            "/api/v1/sessions/links",
+            {"from": from_, "to": to, "organization_id": organization_id, "q": q, "limit": limit, "cursor": cursor},
+        )
+
+    def end(self, link_id: str) -> None:
+        """End a link, and the session that it has opened, at once; ending it again changes nothing."""
+        self._caller.send("session_links.end", "DELETE", f"/api/v1/sessions/links/{segment(link_id)}")
+
+    def preview(self, *, token: str) -> models.LinkPreview:
+        """Say who one becomes by a link, before it is used; shows and changes nothing else.
+
+        It takes no key. Programs that follow links in mails cannot use one up so.
+        """
+        return self._caller.ask(
+            models.LinkPreview,
+            "session_links.preview",
+            "POST",
+            "/api/v1/sessions/links/preview",
+            repeatable=False,
+            body={"token": token},
+        )
+
+    def redeem(self, *, token: str) -> models.Redeemed:
+        """Use a link up, and open its session. It takes no key; of two requests at once, one gets the session."""
+        return self._caller.ask(
+            models.Redeemed,
+            "session_links.redeem",
+            "POST",
+            "/api/v1/sessions/redeem",
+            repeatable=False,
+            body={"token": token},
+        )
+
+
 class Audit:
     """Operations on audit."""
 
@@ -5788,6 +5938,8 @@ class Resources(Caller):
         self.billing_terms = BillingTerms(self)
         self.billing_profile = BillingProfile(self)
         self.tax_rates = TaxRates(self)
+        self.sessions = Sessions(self)
+        self.session_links = SessionLinks(self)
         self.audit = Audit(self)
         self.alerts = Alerts(self)
         self.alert_rules = AlertRules(self)
