@@ -1,7 +1,7 @@
 """Answers that are kept have the version of what they show.
 
 Revision ID: 0108_versions_of_answers
-Revises: 0104_party_names
+Revises: 0103_sessions
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from migrations.scripts import run
 
 revision: str = "0108_versions_of_answers"
-down_revision: str | None = "0104_party_names"
+down_revision: str | None = "0103_sessions"
 branch_labels: str | None = None
 depends_on: str | None = None
 
