@@ -827,6 +827,22 @@ class AsyncEscrows:
         )
 
 
+class AsyncTasks:
+    """Operations on tasks."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list(self, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED) -> AsyncList[models.TaskView]:
+        """List what waits for you to act, by deadline; what has none comes last.
+
+        Of each kind, the oldest 2,000 that are open are looked at.
+        """
+        return AsyncList(
+            self._caller, models.TaskView, "tasks.list", "/api/v1/tasks", {"limit": limit, "cursor": cursor}
+        )
+
+
 class AsyncTopups:
     """Operations on topups."""
 
@@ -5925,6 +5941,7 @@ class AsyncResources(AsyncCaller):
         self.billing = AsyncBilling(self)
         self.credits = AsyncCredits(self)
         self.escrows = AsyncEscrows(self)
+        self.tasks = AsyncTasks(self)
         self.topups = AsyncTopups(self)
         self.credit_packages = AsyncCreditPackages(self)
         self.pricing = AsyncPricing(self)

@@ -826,6 +826,20 @@ class Escrows:
         )
 
 
+class Tasks:
+    """Operations on tasks."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def list(self, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED) -> List[models.TaskView]:
+        """List what waits for you to act, by deadline; what has none comes last.
+
+        Of each kind, the oldest 2,000 that are open are looked at.
+        """
+        return List(self._caller, models.TaskView, "tasks.list", "/api/v1/tasks", {"limit": limit, "cursor": cursor})
+
+
 class Topups:
     """Operations on topups."""
 
@@ -5900,6 +5914,7 @@ class Resources(Caller):
         self.billing = Billing(self)
         self.credits = Credits(self)
         self.escrows = Escrows(self)
+        self.tasks = Tasks(self)
         self.topups = Topups(self)
         self.credit_packages = CreditPackages(self)
         self.pricing = Pricing(self)
