@@ -3348,6 +3348,31 @@ class SlotsView(Model):
     owed: int
 
 
+class SpendDetail(Model):
+    """A use or a reservation of credits, as it stands now, and how it ended."""
+
+    id: str
+    status: SpendStatus
+    action: str
+    quantity: int
+    amount: Amount
+    currency: str | None = None
+    agent_id: str | None
+    department_id: str | None
+    project_id: str | None
+    run_id: str | None
+    created_at: datetime
+    captured: Amount
+    released: Amount
+    refunded: Amount
+    held: Amount
+    key_id: str | None
+    principal: str | None
+    expires_at: datetime | None
+    metadata: dict[str, Any] | None
+    expired: bool
+
+
 class SpendLimitView(Model):
     """A limit and what is left of it in the current window."""
 

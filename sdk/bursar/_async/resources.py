@@ -306,16 +306,16 @@ class AsyncCredits:
             body={"expires_in": expires_in, "expires_at": expires_at},
         )
 
-    async def get_spend(self, spend_id: str) -> models.SpendView:
+    async def get_spend(self, spend_id: str) -> models.SpendDetail:
         """Read a use or a reservation of credits as it stands now, with what was refunded of it."""
         return await self._caller.ask(
-            models.SpendView, "credits.get_spend", "GET", f"/api/v1/credits/spends/{segment(spend_id)}"
+            models.SpendDetail, "credits.get_spend", "GET", f"/api/v1/credits/spends/{segment(spend_id)}"
         )
 
-    async def get_reservation(self, reservation_id: str) -> models.SpendView:
+    async def get_reservation(self, reservation_id: str) -> models.SpendDetail:
         """Read a reservation, or a use of credits, as it stands now."""
         return await self._caller.ask(
-            models.SpendView,
+            models.SpendDetail,
             "credits.get_reservation",
             "GET",
             f"/api/v1/credits/reservations/{segment(reservation_id)}",
@@ -2611,6 +2611,46 @@ class AsyncOrganizations:
             keyed=True,
             key=idempotency_key,
             body={"reason": reason},
+        )
+
+
+class AsyncSeries:
+    """Operations on series."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get(
+        self,
+        *,
+        metric: Literal["balance", "spent", "payments", "paid", "earned", "escrow_held", "commission"] | str,
+        currency: str | Omitted = OMITTED,
+        from_: str | Omitted = OMITTED,
+        to: str | Omitted = OMITTED,
+        interval: Literal["hour", "day", "week", "month"] | str | Omitted = OMITTED,
+        zone: str | Omitted = OMITTED,
+        group_by: Literal["action", "agent", "department", "model", "status"] | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+    ) -> models.SeriesView:
+        """Show a figure over time.
+
+        `balance`: what the wallet held when each interval ended. `spent`: credits used and not refunded, by the day of the use. `payments`: how many were asked for, and `paid`: what they brought. `earned`: what came into the earnings of agents. For operators alone, `escrow_held` and `commission`. What is added up by day has days in UTC, whatever the `zone`.
+        """
+        return await self._caller.ask(
+            models.SeriesView,
+            "series.get",
+            "GET",
+            "/api/v1/series",
+            query={
+                "metric": metric,
+                "currency": currency,
+                "from": from_,
+                "to": to,
+                "interval": interval,
+                "zone": zone,
+                "group_by": group_by,
+                "organization_id": organization_id,
+            },
         )
 
 
@@ -5960,6 +6000,7 @@ class AsyncResources(AsyncCaller):
         self.auto_topups = AsyncAutoTopups(self)
         self.earnings = AsyncEarnings(self)
         self.organizations = AsyncOrganizations(self)
+        self.series = AsyncSeries(self)
         self.search = AsyncSearch(self)
         self.contracts = AsyncContracts(self)
         self.agents = AsyncAgents(self)
