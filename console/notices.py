@@ -6,6 +6,12 @@ from collections.abc import Mapping
 NOTICES: Mapping[str, tuple[str, str]] = {
     "again": ("idle", "This was done before; nothing happened twice."),
     "choices.saved": ("good", "Your choices are saved in this browser."),
+    "contract.accepted": ("good", "You have accepted the terms."),
+    "contract.not_opened": ("warn", "The contract is awarded. Its escrow could not be opened."),
+    "contract.proposed": (
+        "busy",
+        "The contract is awarded. It waits for the payee, because its terms are not as listed.",
+    ),
     "escrow.cancelled": ("good", "The escrow is as you see it now."),
     "escrow.decided": ("good", "You have decided. What was held is divided."),
     "escrow.delivered": ("good", "Your work is delivered."),
@@ -13,7 +19,7 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "escrow.evidence": ("good", "Your evidence is added."),
     "escrow.funded": ("good", "The money is in escrow."),
     "escrow.not_funded": ("warn", "The escrow is open, and not funded: what you have does not suffice."),
-    "escrow.payment": ("busy", "A payment was begun. The escrow is funded when the money is there."),
+    "escrow.opened": ("good", "The escrow is open. It waits to be funded."),
     "escrow.refunded": ("good", "What you gave back is with the payer."),
     "escrow.scored": ("good", "Your score is recorded."),
     "escrow.signed": ("good", "You have signed."),

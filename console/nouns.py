@@ -1,5 +1,6 @@
 """Every route of every noun. A new noun is a line in `ROUTES`; pages without an organization stand before the rest."""
 
+from console.contract.routes import ROUTES as CONTRACT
 from console.entry.routes import ROUTES as ENTRY
 from console.escrow.routes import ROUTES as ESCROW
 from console.help.routes import ROUTES as HELP
@@ -12,6 +13,7 @@ from console.transaction.routes import ROUTES as TRANSACTION
 #: In this order paths are tried: `/{org}` would take what comes after it.
 ROUTES = (
     *ENTRY,
+    *CONTRACT,
     *ESCROW,
     *HELP,
     *LIVE,

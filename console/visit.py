@@ -335,6 +335,12 @@ def not_found(request: Request) -> Answer:
     return Answer(status=404, request_id=request_id_of(request), problem=problem)
 
 
+def forbidden(request: Request) -> Answer:
+    """Return the answer for those whose role a page is not for, where the API is asked for what more may read."""
+    problem = Problem(status=403, code="auth.forbidden", title="Forbidden", detail="This page is not for your role.")
+    return Answer(status=403, request_id=request_id_of(request), problem=problem)
+
+
 def frame_of_nobody(request: Request, console: Console) -> Frame:
     """Return what stands round pages that nobody has signed in for."""
     choices = read_choices(console.site.read(request, CHOICES))

@@ -11,21 +11,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console import lists
-from console.escrow import asking, one, view
+from console.escrow import asking, one, queue, view
 from console.escrow.acts import PATHS
 from console.escrow.commands import COMMANDS
 from console.forms import Shown, at_fields, blank, read_form, with_summary
 from console.gateway import Answer, Problem, Refused
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, console_of, platform, tenant
-from console.visit import Visit, request_id_of
+from console.visit import Visit, forbidden, request_id_of
 from domain.access import Permission
 from domain.escrow.actions import EscrowAction
 
 A = EscrowAction
 #: What the API previews a command with.
 _PREVIEWS = {A.RESOLVE: "payee_share", A.REFUND: "amount"}
-#: So many events of a timeline are asked for; an escrow seldom has more.
+#: The most that the API lists at once: the events of a timeline, which are seldom more, and a queue.
 _EVENTS = 200
 
 
@@ -182,6 +182,16 @@ async def give(visit: Visit, name: EscrowAction) -> Response:
     return await visit.refused(form, answer, again, command.names)
 
 
+async def queue_of(visit: Visit, kind: queue.Kind, need: Permission) -> Response:
+    """Show what waits for those who have a permission; others are refused."""
+    if not visit.may(need):
+        raise Refused(forbidden(visit.request))
+    answer = await visit.ask("/escrows", status=kind.status, limit=_EVENTS)
+    path = visit.request.url.path
+    page = queue.page(kind, answer, visit.choices.prefs, datetime.now(UTC), path, _base(visit))
+    return await visit.render("escrow/queue.html", page)
+
+
 def _acts(below: Callable[..., Route], *names: EscrowAction) -> list[Route]:
     """Return the routes of commands, each with the page that asks for it."""
     routes = []
@@ -193,6 +203,8 @@ def _acts(below: Callable[..., Route], *names: EscrowAction) -> list[Route]:
 
 #: Those of the platform first: `/{org}` would take them.
 ROUTES = (
+    platform("/decisions", partial(queue_of, kind=queue.DECISIONS, need=Permission.ARBITRATE)),
+    platform("/deliveries", partial(queue_of, kind=queue.DELIVERIES, need=Permission.VALIDATE)),
     platform("/escrows", show),
     platform("/escrows.csv", download),
     platform("/escrows/{id}", show_one),

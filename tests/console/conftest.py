@@ -34,7 +34,7 @@ from tests.api.conftest import (  # noqa: F401 - fixtures
     stranger,
     tenant,
 )
-from tests.api.escrowing import delivered_escrow, escrow_between, funded_escrow, state, write
+from tests.api.escrowing import contract_between, delivered_escrow, escrow_between, funded_escrow, state, write
 from tests.conftest import DatabaseUrls
 from tests.console.fake import HERE, OWN
 from tests.console.table import PLATFORM
@@ -130,6 +130,7 @@ async def _escrows(tenant: Tenant, operator: Caller, database: Database) -> dict
     owner = good(await tenant.owner.get("/me"))["principal"]
     now = datetime.now(UTC)
     found = {
+        "contract": await contract_between(operator, tenant, tenant, signatories=[owner]),
         "opened": await escrow_between(operator, database, tenant, tenant, owner, at=now),
         "funded": await funded_escrow(operator, database, tenant, tenant, owner, at=now),
         "escrow": await delivered_escrow(operator, database, tenant, tenant, owner, times=1, at=now),

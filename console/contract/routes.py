@@ -1,0 +1,164 @@
+"""The pages of contracts, and the form whose steps award work, open its escrow and fund it."""
+
+from starlette.responses import Response
+
+from console import lists
+from console.contract import award, view
+from console.format import decimal
+from console.forms import Form, Shown, blank, corrected, read_form
+from console.gateway import Answer, Refused
+from console.problems import Reaction, reaction_to
+from console.routing import COMMAND, console_of, tenant
+from console.visit import Visit, forbidden
+from domain.access import Permission
+from domain.contract import ContractStatus
+from domain.ids import escrow_id_of
+
+#: The most that the API lists at once.
+_MOST = 200
+
+
+async def show(visit: Visit) -> Response:
+    """Show the contracts that the address asks for, those without an escrow first."""
+    asked = lists.asked(visit, *view.FILTERS)
+    answer = await visit.ask("/contracts", **asked.query) if asked.ok else None
+    escrows, status = None, 200 if asked.ok else 422
+    if answer is not None and answer.problem is not None:
+        status = answer.status
+        match reaction_to(answer.problem):
+            case Reaction.FIELDS:
+                asked = lists.refused(asked, answer)
+            case Reaction.UNKNOWN:
+                pass
+            case _:
+                answer.need()
+    elif answer is not None and answer.body["data"]:
+        # An escrow is opened after its contract was awarded.
+        oldest = min(each["created_at"] for each in answer.body["data"])
+        escrows = await visit.ask("/escrows", **{"from": oldest, "limit": _MOST, **visit.scope})
+    new = f"{visit.base}/escrows/new"
+    offered = new if visit.may(Permission.AWARD) else ""
+    page = view.page(asked, answer, escrows, visit.choices.prefs, f"{visit.base}/contracts", offered)
+    return await visit.render("contract/list.html", page, status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, "/contracts", "contracts", *view.FILTERS)
+
+
+async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show one contract, with what the refusal of a command has to say."""
+    if not visit.may(Permission.READ):
+        raise Refused(forbidden(visit.request))
+    contract_id = visit.path("id")
+    answers = await visit.ask_all(
+        contract=(f"/contracts/{contract_id}", {}), escrow=(f"/escrows/{escrow_id_of(contract_id)}", {})
+    )
+    contract = answers["contract"].need()
+    is_payee = visit.org_id == contract["payee_org_id"] and not visit.me.is_platform
+    accepts = visit.may(Permission.ACCEPT) and is_payee and visit.me.agent_id in {None, contract["agent_id"]}
+    opens = visit.may(Permission.AWARD) and visit.org_id == contract["organization_id"]
+    page = view.one(
+        contract,
+        answers["escrow"],
+        form or blank(),
+        visit.choices.prefs,
+        visit.base,
+        accepts=accepts,
+        opens=opens,
+    )
+    return await visit.render("contract/page.html", page, status)
+
+
+async def accept(visit: Visit) -> Response:
+    """Accept the terms of a contract."""
+    form = await read_form(visit.request)
+    contract_id = visit.path("id")
+    answer = await visit.order("POST", f"/contracts/{contract_id}/acceptance", None, form.key)
+    if answer.ok:
+        return visit.done(f"{visit.base}/contracts/{contract_id}", "contract.accepted", answer)
+    return await visit.refused(form, answer, show_one)
+
+
+async def open_escrow(visit: Visit) -> Response:
+    """Open the escrow of a contract."""
+    form = await read_form(visit.request)
+    contract_id = visit.path("id")
+    answer = await visit.order("POST", "/escrows", {"contract_id": contract_id}, form.key)
+    if answer.ok:
+        return visit.done(f"{visit.base}/escrows/{escrow_id_of(contract_id)}", "escrow.opened", answer)
+    return await visit.refused(form, answer, show_one)
+
+
+async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the form that awards work; `agent` in the address chooses one."""
+    if not visit.may(Permission.AWARD):
+        raise Refused(forbidden(visit.request))
+    agents = await visit.ask("/agents", limit=_MOST, active="true")
+    settings = console_of(visit.request).settings
+    defaults = {name: getattr(settings, name) for name in (*award.PERIODS, "dispute_default_payee_share")}
+    first = blank(
+        agent_id=visit.chosen("agent").get("agent", ""),
+        currency="CREDIT",
+        validation_threshold="0.80",
+        operator_approvals="on",
+    )
+    page = award.page(
+        form or first,
+        agents.body["data"] if agents.ok else (),
+        visit.base,
+        visit.choices.prefs,
+        defaults,
+        "" if visit.me.is_platform else visit.me.principal,
+    )
+    return await visit.render("contract/award.html", page, status)
+
+
+async def give(visit: Visit) -> Response:
+    """Award, open and fund: each step has a key of its own that follows from the form's, so all can be repeated."""
+    form = await read_form(visit.request, *award.FIELDS)
+    if form.text("fund") and form.text("confirmed") != "yes":
+        try:
+            decimal(form.text("price"))
+        except ValueError:
+            shown = corrected(form, {"price": "Write the price as a plain number, such as 50.00."})
+            return await show_new(visit, shown, 422)
+        page = award.review(form, visit.base, visit.choices.prefs)
+        return await visit.render("contract/review.html", page)
+    made = await visit.order("POST", "/contracts", {**award.body(form), **visit.scope}, f"{form.key}.award")
+    if not made.ok:
+        return await visit.refused(form, made, show_new)
+    contract = f"{visit.base}/contracts/{made.body['id']}"
+    if made.body["status"] != ContractStatus.ACCEPTED:
+        return visit.done(contract, "contract.proposed", made)
+    opened = await visit.order("POST", "/escrows", {"contract_id": made.body["id"]}, f"{form.key}.open")
+    if not opened.ok:
+        return await _stopped(visit, form, opened, contract, "contract.not_opened")
+    escrow = f"{visit.base}/escrows/{opened.body['id']}"
+    source = form.text("fund")
+    if not source:
+        return visit.done(escrow, "escrow.opened", opened)
+    funded = await visit.order("POST", f"/escrows/{opened.body['id']}/fund", {"source": source}, f"{form.key}.fund")
+    if funded.ok:
+        return visit.done(escrow, "escrow.funded", funded)
+    return await _stopped(visit, form, funded, f"{escrow}/fund", "escrow.not_funded")
+
+
+async def _stopped(visit: Visit, form: Form, answer: Answer, path: str, notice: str) -> Response:
+    """Lead to what was made, where the next step can be given again; what is not known yet is asked again."""
+    assert answer.problem is not None
+    if reaction_to(answer.problem) in {Reaction.UNKNOWN, Reaction.WAIT}:
+        return await visit.refused(form, answer, show_new)
+    return visit.done(path, notice)
+
+
+ROUTES = (
+    tenant("/escrows/new", show_new),
+    tenant("/escrows/new", give, COMMAND),
+    tenant("/contracts", show),
+    tenant("/contracts.csv", download),
+    tenant("/contracts/{id}", show_one),
+    tenant("/contracts/{id}/accept", accept, COMMAND),
+    tenant("/contracts/{id}/open", open_escrow, COMMAND),
+)

@@ -1,0 +1,224 @@
+"""What the pages of contracts show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console import lists
+from console.escrow.terms import Fact, terms
+from console.format import Amount, Ident, Moment, Prefs, amount, ident, joined, moment
+from console.forms import Shown
+from console.gateway import Answer
+from console.lists import Asked
+from console.problems import Reaction, reaction_to
+from console.status import Status, status_of
+from console.widgets import Chip, Failed, Link, Pager, Tab
+from domain.contract import ContractStatus
+from domain.ids import escrow_id_of
+
+FILTERS = ("status", "organization_id", "agent_id", "currency", "min_amount", "max_amount", "q")
+LABELS = {
+    "organization_id": "Organization",
+    "agent_id": "Agent",
+    "currency": "Currency",
+    "min_amount": "At least",
+    "max_amount": "At most",
+    "q": "Title",
+    "from": "From",
+    "to": "To",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One contract. `escrow` is the state of its escrow, None where it has none or that is not known."""
+
+    href: str
+    title: str
+    status: Status
+    payer: str
+    payee: str
+    price: Amount
+    at: Moment
+    escrow: Status | None
+    without: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contracts:
+    """The list, those without an escrow first. `failed` stands in its place where the API did not answer."""
+
+    title: str
+    path: str
+    award: str
+    form: Shown
+    status: str
+    tabs: tuple[Tab, ...]
+    chips: tuple[Chip, ...]
+    clear: str
+    rows: tuple[Row, ...]
+    pager: Pager
+    filtered: bool
+    failed: Failed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of the work with its own price."""
+
+    name: str
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """One contract.
+
+    Attributes:
+        next: what has to happen.
+        outside: the terms outside of the agent's listing; empty where there are none.
+        accept: where the payee accepts it; empty for those who may not.
+        open: where its escrow is opened; the same.
+        escrow: the escrow's page; empty where it has none.
+    """
+
+    title: str
+    id: Ident
+    crumbs: tuple[Link, ...]
+    status: Status
+    next: str
+    outside: str
+    accept_by: Moment | None
+    accept: str
+    open: str
+    escrow: str
+    escrow_status: Status | None
+    form: Shown
+    payer: str
+    payee: str
+    agent: str
+    terms: tuple[Fact, ...]
+    milestones: tuple[Part, ...]
+    at: Moment
+
+
+def page(asked: Asked, answer: Answer | None, escrows: Answer | None, prefs: Prefs, base: str, award: str) -> Contracts:
+    """Return the list for what the API answered.
+
+    Args:
+        asked: what the address asks for.
+        answer: of `GET /contracts`; None where a filter is wrong.
+        escrows: of `GET /escrows` since the oldest of them; None where it was not asked for.
+        prefs: how the reader reads.
+        base: where the pages of contracts begin.
+        award: where work is awarded; empty where one may not.
+    """
+    whole = answer is not None and answer.ok
+    body: Mapping[str, Any] = answer.body if answer is not None and whole else {"data": (), "next_cursor": None}
+    silent = answer is not None and answer.problem is not None and reaction_to(answer.problem) is Reaction.UNKNOWN
+    states = _states(escrows)
+    rows = [row(each, states, prefs, base) for each in body["data"]]
+    status = asked.given.get("status", "")
+    choices = (("All", ""), *((status_of("contract", each).word, each.value) for each in ContractStatus))
+    return Contracts(
+        title="Contracts",
+        path=asked.path,
+        award=award,
+        form=asked.form,
+        status=status,
+        tabs=tuple(
+            Tab(label=label, href=asked.address(status=choice), current=status == choice) for label, choice in choices
+        ),
+        chips=lists.chips(asked, LABELS),
+        clear=asked.path,
+        rows=tuple(sorted(rows, key=lambda each: not each.without)),
+        pager=lists.pager(asked, body),
+        filtered=bool(asked.given) or not asked.at_start,
+        failed=lists.failed("Contracts", asked, answer) if answer is not None and silent else None,
+    )
+
+
+def _states(escrows: Answer | None) -> dict[str, str] | None:
+    """Return the states of escrows by their contracts' ids; None where the answer does not hold all of them."""
+    if escrows is None or not escrows.ok or escrows.body["next_cursor"] is not None:
+        return None
+    return {each["contract_id"]: each["status"] for each in escrows.body["data"]}
+
+
+def row(contract: Mapping[str, Any], states: Mapping[str, str] | None, prefs: Prefs, base: str) -> Row:
+    """Return one contract of the API as a list shows it.
+
+    Args:
+        contract: as the API shows it.
+        states: of the escrows, by their contracts' ids; None where they are not known.
+        prefs: how the reader reads.
+        base: where the pages of contracts begin.
+    """
+    state = states.get(contract["id"]) if states else None
+    return Row(
+        href=f"{base}/{contract['id']}",
+        title=contract["title"],
+        status=status_of("contract", contract["status"]),
+        payer=contract["payer_name"],
+        payee=f"{contract['agent_name']} of {contract['payee_name']}",
+        price=amount(contract["price"], contract["currency"], prefs),
+        at=moment(contract["created_at"], prefs),
+        escrow=status_of("escrow", state) if state else None,
+        without=states is not None and state is None,
+    )
+
+
+def one(
+    contract: Mapping[str, Any], escrow: Answer, form: Shown, prefs: Prefs, base: str, *, accepts: bool, opens: bool
+) -> Contract:
+    """Return the page of one contract.
+
+    Args:
+        contract: as the API shows it.
+        escrow: of `GET /escrows/{id}` for its escrow.
+        form: the form that was refused, or a blank one.
+        prefs: how the reader reads.
+        base: where the organization's pages begin.
+        accepts: whether the reader may accept it while it is proposed.
+        opens: whether the reader may open its escrow once it is accepted.
+    """
+    here = f"{base}/contracts/{contract['id']}"
+    status = contract["status"]
+    has_none = escrow.status == 404
+    return Contract(
+        title=contract["title"],
+        id=ident(contract["id"]),
+        crumbs=(Link(label="Contracts", href=f"{base}/contracts"),),
+        status=status_of("contract", status),
+        next=_next(contract, escrow),
+        outside=joined([each.replace("_", " ") for each in contract["outside_listing"]]),
+        accept_by=moment(contract["accept_by"], prefs) if contract["accept_by"] else None,
+        accept=f"{here}/accept" if accepts and status == ContractStatus.PROPOSED else "",
+        open=f"{here}/open" if opens and has_none and status == ContractStatus.ACCEPTED else "",
+        escrow=f"{base}/escrows/{escrow_id_of(contract['id'])}" if escrow.ok else "",
+        escrow_status=status_of("escrow", escrow.body["status"]) if escrow.ok else None,
+        form=form,
+        payer=contract["payer_name"],
+        payee=contract["payee_name"],
+        agent=contract["agent_name"],
+        terms=terms(contract, prefs),
+        milestones=tuple(
+            Part(name=each["name"], amount=amount(each["amount"], contract["currency"], prefs))
+            for each in contract["milestones"]
+        ),
+        at=moment(contract["created_at"], prefs),
+    )
+
+
+def _next(contract: Mapping[str, Any], escrow: Answer) -> str:
+    """Say what has to happen."""
+    match contract["status"]:
+        case ContractStatus.PROPOSED:
+            return f"{contract['payee_name']} has to accept the terms before an escrow can be opened."
+        case ContractStatus.EXPIRED:
+            return "It was not accepted in time. Award the work again, with other terms if need be."
+    if escrow.ok:
+        return "Its escrow says how the work stands."
+    if escrow.status == 404:
+        return f"{contract['payer_name']} has to open its escrow and fund it. No money has moved."
+    return "Both sides agree on the terms."

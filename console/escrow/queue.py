@@ -1,0 +1,129 @@
+"""What waits for an arbiter or a validator, the most urgent first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from console.format import Amount, Moment, Prefs, amount, local_time, moment, percent, relative
+from console.gateway import Answer
+from console.problems import answered
+from console.widgets import Failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One escrow. `said` is what is known of it: the score so far, or how much evidence there is."""
+
+    href: str
+    title: str
+    payer: str
+    payee: str
+    amount: Amount
+    said: str
+    until: Moment
+    left: str
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """A queue. `more` says that there are escrows beyond those that are shown."""
+
+    title: str
+    lead: str
+    said: str
+    nothing: str
+    rows: tuple[Row, ...]
+    more: bool
+    failed: Failed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What a queue is of.
+
+    Attributes:
+        status: of its escrows.
+        title: of the page.
+        lead: below it.
+        said: the heading of what is known of each.
+        nothing: what is said where nothing waits.
+    """
+
+    status: str
+    title: str
+    lead: str
+    said: str
+    nothing: str
+
+
+DECISIONS = Kind(
+    status="disputed",
+    title="Decisions",
+    lead="Disputes that an arbiter has to decide, the most urgent first.",
+    said="Evidence",
+    nothing="No dispute waits for a decision.",
+)
+DELIVERIES = Kind(
+    status="delivered",
+    title="Deliveries",
+    lead="Work under review, the most urgent first. A score at the threshold releases its money.",
+    said="Score",
+    nothing="No delivery is under review.",
+)
+
+
+def page(kind: Kind, answer: Answer, prefs: Prefs, now: datetime, path: str, base: str) -> Queue:
+    """Return a queue.
+
+    Args:
+        kind: what it is of.
+        answer: of `GET /escrows` in that state.
+        prefs: how the reader reads.
+        now: the time.
+        path: of the page.
+        base: where the pages of escrows begin.
+    """
+    whole = answered(answer)
+    listed = sorted(answer.body["data"], key=_due) if whole else ()
+    return Queue(
+        title=kind.title,
+        lead=kind.lead,
+        said=kind.said,
+        nothing=kind.nothing,
+        rows=tuple(_row(each, prefs, now, base) for each in listed),
+        more=whole and answer.body["next_cursor"] is not None,
+        failed=None if whole else Failed(title=kind.title, request_id=answer.request_id, again=path),
+    )
+
+
+def _due(escrow: Mapping[str, Any]) -> datetime:
+    dispute = escrow["dispute"]
+    at = dispute["decide_by"] if escrow["status"] == "disputed" else escrow["deadlines"]["review_by"]
+    return local_time(at)
+
+
+def _row(escrow: Mapping[str, Any], prefs: Prefs, now: datetime, base: str) -> Row:
+    due = _due(escrow)
+    return Row(
+        href=f"{base}/{escrow['id']}",
+        title=escrow["title"],
+        payer=escrow["payer_name"],
+        payee=f"{escrow['agent_name']} of {escrow['payee_name']}",
+        amount=amount(escrow["amount"], escrow["currency"], prefs),
+        said=_said(escrow, prefs),
+        until=moment(due, prefs),
+        left=relative(due, now, prefs),
+        overdue=due < now,
+    )
+
+
+def _said(escrow: Mapping[str, Any], prefs: Prefs) -> str:
+    if escrow["status"] == "disputed":
+        number = len(escrow["dispute"]["evidence"])
+        return "none" if number == 0 else f"{number} {'piece' if number == 1 else 'pieces'}"
+    threshold, score = escrow["validation_threshold"], escrow["validation_score"]
+    if threshold is None:
+        return "not asked for"
+    return f"{percent(score, prefs) if score is not None else 'none yet'}, needs {percent(threshold, prefs)}"
