@@ -133,6 +133,5 @@ $(CLIENTS_READY): requirements-clients.lock $(TYPESCRIPT)/package-lock.json | $(
 $(ADAPTERS_READY): requirements-sdk.lock | $(READY)
 	@echo "Installing the frameworks that the client has adapters for into $(ADAPTERS) (once, and again when the lock changes)"
 	@test -x $(ADAPTERS)/bin/python || $(BIN)/python -m venv $(ADAPTERS)
-	@$(ADAPTERS)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes \
-		-r requirements-sdk.lock
+	@$(BIN)/uv pip install --quiet --python $(ADAPTERS)/bin/python --require-hashes -r requirements-sdk.lock
 	@touch $(ADAPTERS_READY)
