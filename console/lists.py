@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from console.forms import Shown, at_fields
-from console.gateway import Answer
+from console.gateway import Answer, Refused
+from console.problems import Reaction, reaction_to
 from console.visit import Visit
 from console.widgets import Chip, Failed, Pager
 
@@ -69,7 +70,7 @@ def asked(visit: Visit, *names: str, days: bool = True) -> Asked:
     for name in DAYS if days else ():
         if name in given:
             try:
-                query[name] = _moment(given[name], zone, following=name == "to")
+                query[name] = moment_of(given[name], zone, following=name == "to")
             except ValueError:
                 errors[name] = "This is not a day. Write it as 2026-11-22."
     if not errors and "from" in given and "to" in given and given["from"] > given["to"]:
@@ -91,6 +92,50 @@ def refused(of: Asked, answer: Answer) -> Asked:
     errors, summary = at_fields(answer.problem, {*of.given, *DAYS}, {})
     form = Shown(key="", values=of.given, errors=errors, summary=summary)
     return Asked(path=of.path, given=of.given, query=of.query, form=form, zone=of.zone, at_start=of.at_start)
+
+
+async def read(
+    visit: Visit, path: str, *names: str, days: bool = True, **fixed: str
+) -> tuple[Asked, Answer | None, int]:
+    """Read a list of the API as the address asks for it.
+
+    Args:
+        visit: whose address it is.
+        path: of the list below `/api/v1`.
+        names: as for `asked`.
+        days: as for `asked`.
+        fixed: what the page itself asks for.
+
+    Returns:
+        The choice, with what is wrong with it; the answer, None where it was not asked; the status of the page.
+
+    Raises:
+        Refused: for good, such as by the role.
+    """
+    of = asked(visit, *names, days=days)
+    if not of.ok:
+        return of, None, 422
+    answer = await visit.ask(path, **{**of.query, **fixed})
+    if answer.problem is None:
+        return of, answer, 200
+    match reaction_to(answer.problem):
+        case Reaction.FIELDS:
+            return refused(of, answer), None, answer.status
+        case Reaction.UNKNOWN:
+            return of, answer, answer.status
+        case _:
+            raise Refused(answer)
+
+
+def rows_of(answer: Answer | None) -> Mapping[str, Any]:
+    """Return the body of a list, an empty one where there is no answer."""
+    body: Mapping[str, Any] = answer.body if answer is not None and answer.ok else {"data": (), "next_cursor": None}
+    return body
+
+
+def silent(title: str, of: Asked, answer: Answer | None) -> Failed | None:
+    """Return the section that stands in place of a list that did not answer; None where it did."""
+    return failed(title, of, answer) if answer is not None and not answer.ok else None
 
 
 def chips(of: Asked, labels: Mapping[str, str]) -> tuple[Chip, ...]:
@@ -126,7 +171,7 @@ def failed(title: str, of: Asked, answer: Answer) -> Failed:
     return Failed(title=title, request_id=answer.request_id, again=of.address())
 
 
-async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True) -> Response:
+async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True, **fixed: str) -> Response:
     """Answer with everything that the address asks for, as CSV, named after organization, range and zone.
 
     Args:
@@ -135,6 +180,7 @@ async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True
         noun: what the rows are, for the name of the file.
         names: as for `asked`.
         days: as for `asked`.
+        fixed: what the page itself asks for.
     """
     of = asked(visit, *names, days=days)
     await visit.frame()
@@ -142,10 +188,18 @@ async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True
     parts += [of.given[name] for name in DAYS if name in of.given and name not in of.form.errors]
     name = "-".join(filter(None, (_plain(part) for part in (*parts, of.zone)))) + ".csv"
     query = {name: value for name, value in of.query.items() if name not in {"limit", "cursor"}}
-    return visit.stream(path, query, accept="text/csv", name=name)
+    return visit.stream(path, {**query, **fixed}, accept="text/csv", name=name)
 
 
-def _moment(day: str, zone: str, *, following: bool) -> str:
+def end_of(day: str, zone: str) -> str:
+    """Return when a day ends in a zone, as the API takes it; what is no day as it is, so that the API refuses it."""
+    try:
+        return moment_of(day, zone, following=True)
+    except ValueError:
+        return day
+
+
+def moment_of(day: str, zone: str, *, following: bool) -> str:
     """Return when a day begins in a zone, or the one after it, as the API takes it."""
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
         raise ValueError(day)

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 #: Word in the address → (tone, sentence). A noun's words begin with the noun; add yours under it.
 NOTICES: Mapping[str, tuple[str, str]] = {
     "again": ("idle", "This was done before; nothing happened twice."),
+    "agent.created": ("good", "The agent is made."),
+    "agent.priced": ("good", "The price is changed. Contracts keep the one that they were made with."),
+    "agent.retired": ("good", "The agent is retired. It takes no new work."),
     "choices.saved": ("good", "Your choices are saved in this browser."),
     "contract.accepted": ("good", "You have accepted the terms."),
     "contract.not_opened": ("warn", "The contract is awarded. Its escrow could not be opened."),
@@ -23,6 +26,10 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "escrow.refunded": ("good", "What you gave back is with the payer."),
     "escrow.scored": ("good", "Your score is recorded."),
     "escrow.signed": ("good", "You have signed."),
+    "key.revoked": ("good", "The key is revoked. It is refused everywhere from now on."),
+    "link.ended": ("good", "The link is ended. It opens nothing any more."),
+    "payout.requested": ("busy", "The payout is requested, and is on its way to your account."),
+    "session.closed": ("good", "The session is ended. Whoever used it has to sign in again."),
     "session.signed_out": ("idle", "You have signed out."),
     "session.ended": ("warn", "Your session has ended. Sign in to go on where you were."),
 }

@@ -9,6 +9,7 @@ from console.live.routes import ROUTES as LIVE
 from console.preferences.routes import ROUTES as PREFERENCES
 from console.search.routes import ROUTES as SEARCH
 from console.transaction.routes import ROUTES as TRANSACTION
+from console.work import ROUTES as WORK
 
 #: In this order paths are tried: `/{org}` would take what comes after it.
 ROUTES = (
@@ -20,5 +21,6 @@ ROUTES = (
     *PREFERENCES,
     *SEARCH,
     *TRANSACTION,
+    *WORK,
     *HOME,
 )

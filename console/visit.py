@@ -101,6 +101,12 @@ class Visit:
         """Tell whether the role has a permission: for what is offered. What is allowed is the API's to say."""
         return self.me.may(permission)
 
+    def need(self, permission: Permission) -> None:
+        """Refuse the page to whom the API would refuse its command."""
+        if not self.may(permission):
+            problem = Problem(status=403, code="auth.forbidden", title="Forbidden", detail="")
+            raise Refused(Answer(status=403, request_id=request_id_of(self.request), problem=problem))
+
     def has_page(self, path: str) -> bool:
         """Tell whether a path of the console has a page."""
         return self._console.exists(path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from console.format import Amount, Moment
+from console.forms import Shown
 from console.status import Tone
 
 
@@ -81,6 +82,33 @@ class Failed:
     request_id: str
     again: str
     sentence: str = "This part of the page did not answer. Nothing is lost."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A page that asks before a command, and says what it does.
+
+    Attributes:
+        title: the question.
+        back: where "Not now" leads.
+        action: where the form is sent.
+        label: of the button, which names the act.
+        kind: of the button.
+        facts: names and values of what it is about; values may be text of others.
+        effect: what the command does.
+        fields: what the form sends beside its key.
+        form: with what is wrong.
+    """
+
+    title: str
+    back: str
+    action: str
+    label: str
+    form: Shown
+    effect: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
+    kind: str = "danger"
 
 
 def external(text: str, address: str) -> External:

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from console import lists
 from console.problems import Reaction, reaction_to
 from console.routing import tenant
-from console.transaction import view
+from console.transaction import one, view
 from console.visit import Visit
 
 _PATH = "/billing/transactions"
@@ -35,4 +35,15 @@ async def download(visit: Visit) -> Response:
     return await lists.csv(visit, _PATH, "transactions", *view.FILTERS)
 
 
-ROUTES = (tenant("/transactions", show), tenant("/transactions.csv", download))
+async def show_one(visit: Visit) -> Response:
+    """Show one transfer, with its entries that the reader may see."""
+    transfer = (await visit.ask(f"/ledger/transfers/{visit.path('id')}")).need()
+    page = one.page(transfer, visit.choices.prefs, visit.base, visit.org_id, visit.has_page)
+    return await visit.render("transaction/page.html", page)
+
+
+ROUTES = (
+    tenant("/transactions", show),
+    tenant("/transactions.csv", download),
+    tenant("/transactions/{id}", show_one),
+)

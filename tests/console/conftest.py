@@ -55,7 +55,7 @@ class Counting:
 @pytest.fixture(scope="session")
 async def app(database_urls: DatabaseUrls) -> AsyncIterator[FastAPI]:
     """The API with the console on it, as `server.py` mounts it, but for the count of its calls."""
-    settings = settings_for(database_urls)
+    settings = settings_for(database_urls, public_url=HERE)
     application = create_app(settings)
     counting = Counting(application)
     application.router.routes.append(Mount("/console", create_console(settings, counting)))
@@ -122,7 +122,26 @@ async def objects(
     """What stands for the names in braces of `table.py`: an id of each noun that has a page."""
     body = {"organization_id": tenant.org_id, "amount": "100.00", "source": "promotion"}
     good(await operator.post("/credits/grants", body, key=new_key()), 201)
-    return {"org": tenant.org_id, "seller": tenant.org_id, **await _escrows(tenant, operator, database)}
+    escrows = await _escrows(tenant, operator, database)
+    return {"org": tenant.org_id, "seller": tenant.org_id, **escrows, **await _of_work(tenant)}
+
+
+async def _of_work(tenant: Tenant) -> dict[str, str]:  # noqa: F811
+    """Make an object of each noun of settings and work."""
+    link = {"principal": "guest", "role": "member", "expires_in": "P1D"}
+    agent = {
+        "name": "Own agent",
+        "description": "Reads <reports>.",
+        "visibility": "private",
+        "pricing": {"model": "one_time", "amount": "9.99", "currency": "USD"},
+    }
+    return {
+        "own_agent": good(await tenant.owner.post("/agents", agent), 201)["id"],
+        "transfer": good(await tenant.owner.get("/billing/transactions"))["data"][0]["id"],
+        "key": good(await tenant.owner.post("/api-keys", {"principal": "spare", "role": "member"}), 201)["id"],
+        "session": good(await tenant.owner.post("/sessions", {}), 201)["id"],
+        "link": good(await tenant.owner.post("/sessions/links", link), 201)["id"],
+    }
 
 
 async def _escrows(tenant: Tenant, operator: Caller, database: Database) -> dict[str, str]:  # noqa: F811

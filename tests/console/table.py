@@ -5,6 +5,9 @@ from dataclasses import dataclass
 TENANTS = ("owner", "admin", "finance", "member", "auditor", "agent")
 PLATFORM = ("operator", "arbiter", "validator", "accountant")
 EVERYBODY = (*TENANTS, *PLATFORM)
+MANAGERS = ("owner", "admin", "operator")
+#: Who reads keys and the audit trail.
+TRUSTED = ("owner", "admin", "finance", "auditor", "operator")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,27 @@ PAGES = (
     Page("/console/platform/escrows/{escrow}/dispute", ("operator",)),
     Page("/console/platform/escrows/{disputed}/resolve", ("arbiter", "operator")),
     Page("/console/platform/escrows/{funded}/cancel", ("operator",)),
+    Page("/console/{org}/agents", (*TENANTS, "operator", "arbiter", "validator")),
+    Page("/console/{org}/agents?q=Own&active=true&visibility=private", (*TENANTS, "operator", "arbiter", "validator")),
+    Page("/console/{org}/agents/new", ("owner", "admin", "member", "operator")),
+    Page("/console/{org}/agents/{own_agent}", (*TENANTS, "operator")),
+    Page("/console/{org}/agents/{own_agent}/retire", ("owner", "admin", "member", "operator")),
+    Page("/console/{org}/agents/{own_agent}/reputation", (*TENANTS, "operator", "arbiter", "validator")),
+    Page("/console/{org}/earnings", (*TENANTS, "operator")),
+    Page("/console/{org}/earnings/payouts/new", ("owner", "finance")),
+    Page("/console/{org}/settings", EVERYBODY),
+    Page("/console/{org}/settings/keys", TRUSTED),
+    Page("/console/{org}/settings/keys?q=own&role=owner&active=true", TRUSTED),
+    Page("/console/{org}/settings/keys/new", MANAGERS),
+    Page("/console/{org}/settings/keys/{key}/revoke", MANAGERS),
+    Page("/console/{org}/settings/sessions", EVERYBODY),
+    Page("/console/{org}/settings/sessions/{session}/end", MANAGERS),
+    Page("/console/{org}/settings/links", MANAGERS),
+    Page("/console/{org}/settings/links/new", MANAGERS),
+    Page("/console/{org}/settings/links/{link}/end", MANAGERS),
+    Page("/console/{org}/settings/audit", TRUSTED),
+    Page("/console/{org}/settings/audit?action=api_key.create&from=2026-01-01", TRUSTED),
     Page("/console/{org}/transactions", (*TENANTS, "operator")),
+    Page("/console/{org}/transactions/{transfer}", (*TENANTS, "operator")),
     Page("/console/{org}/transactions?q=grant&from=2026-01-01", (*TENANTS, "operator")),
 )

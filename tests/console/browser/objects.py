@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from tests.e2e.conftest import World
+from tests.e2e.conftest import World, good
 
 
 async def escrow(world: World) -> str:
@@ -40,6 +40,33 @@ async def agent(world: World) -> str:
     return world.running.ids["agent"]
 
 
+async def own_agent(world: World) -> str:
+    body = {"name": "Own agent", "pricing": {"model": "one_time", "amount": "9.99", "currency": "USD"}}
+    made: str = good(await world.client.post("/agents", body), 201)["id"]
+    return made
+
+
+async def transfer(world: World) -> str:
+    moved: str = good(await world.client.get("/billing/transactions"))["data"][0]["id"]
+    return moved
+
+
+async def key(world: World) -> str:
+    made: str = good(await world.client.post("/api-keys", {"principal": "spare", "role": "member"}), 201)["id"]
+    return made
+
+
+async def session(world: World) -> str:
+    made: str = good(await world.client.post("/sessions", {}), 201)["id"]
+    return made
+
+
+async def link(world: World) -> str:
+    body = {"principal": "guest", "role": "member", "expires_in": "P1D"}
+    made: str = good(await world.client.post("/sessions/links", body), 201)["id"]
+    return made
+
+
 MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "escrow": escrow,
     "disputed": disputed,
@@ -48,6 +75,11 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "seller": seller,
     "contract": contract,
     "agent": agent,
+    "own_agent": own_agent,
+    "transfer": transfer,
+    "key": key,
+    "session": session,
+    "link": link,
 }
 
 

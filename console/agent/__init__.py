@@ -1,0 +1,1 @@
+"""Agents of an organization: listed, made, priced, retired."""

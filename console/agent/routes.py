@@ -1,0 +1,128 @@
+"""Agents of an organization."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from console import lists
+from console.agent import view
+from console.forms import Form, Shown, blank, read_form
+from console.gateway import Answer, Refused
+from console.routing import COMMAND, tenant
+from console.visit import Visit, not_found
+from domain.access import Permission
+from domain.money import CREDIT
+
+#: So many of its latest jobs an agent's page lists.
+_JOBS = 10
+_PRICE = {f"pricing.{name}": name for name in ("model", "amount", "currency")}
+
+
+def _listed(visit: Visit) -> str:
+    return f"{visit.base}/agents"
+
+
+async def show(visit: Visit) -> Response:
+    """Show the agents that the address asks for: the organization's own."""
+    asked, answer, status = await lists.read(visit, "/agents", *view.FILTERS, organization_id=visit.org_id)
+    create = f"{_listed(visit)}/new" if visit.may(Permission.MANAGE_AGENTS) else ""
+    return await visit.render("agent/list.html", view.page(asked, answer, visit.choices.prefs, create), status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, "/agents", "agents", *view.FILTERS, organization_id=visit.org_id)
+
+
+async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the form that makes an agent."""
+    visit.need(Permission.MANAGE_AGENTS)
+    page = view.create(form or blank(model="free", visibility="public", currency=CREDIT), _listed(visit))
+    return await visit.render("agent/create.html", page, status)
+
+
+def _pricing(form: Form) -> dict[str, str]:
+    """Return a price as the API takes it; what is free has no amount."""
+    amount = form.maybe("amount")
+    return {"model": form.text("model")} | ({"amount": amount, "currency": form.text("currency")} if amount else {})
+
+
+async def create(visit: Visit) -> Response:
+    """Make an agent."""
+    names = ("name", "description", "visibility", "category", "model", "amount", "currency")
+    form = await read_form(visit.request, *names)
+    body: dict[str, Any] = {name: form.text(name) for name in ("name", "visibility")} | visit.scope
+    body |= {name: form.text(name) for name in ("description", "category") if form.maybe(name)}
+    answer = await visit.order("POST", "/agents", body | {"pricing": _pricing(form)}, form.key)
+    if answer.ok:
+        return visit.done(f"{_listed(visit)}/{answer.body['id']}", "agent.created", answer)
+    return await visit.refused(form, answer, ask_to_create, _PRICE)
+
+
+def _own(visit: Visit, answer: Answer) -> Answer:
+    """Refuse an agent of somebody else: what it offers is in the marketplace."""
+    if answer.need()["organization_id"] != visit.org_id:
+        raise Refused(not_found(visit.request))
+    return answer
+
+
+async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show one agent, with what the form of its price has to say."""
+    agent_id = visit.path("id")
+    answers = await visit.ask_all(
+        agent=(f"/agents/{agent_id}", {}),
+        escrows=("/escrows", {"agent_id": agent_id, "limit": _JOBS, **visit.scope}),
+        earnings=("/billing/earnings", {"limit": 100, **visit.scope}),
+        score=(f"/reputation/score/{agent_id}", {}),
+    )
+    _own(visit, answers["agent"])
+    escrow = f"{visit.base}/escrows/{{id}}"
+    page = view.one(
+        answers,
+        form,
+        blank(),
+        visit.choices.prefs,
+        _listed(visit),
+        may_change=visit.may(Permission.MANAGE_AGENTS),
+        jobs=escrow if visit.has_page(escrow) else "",
+    )
+    return await visit.render("agent/page.html", page, status)
+
+
+async def price(visit: Visit) -> Response:
+    """Change the price of an agent, of the version that was shown."""
+    form = await read_form(visit.request, "model", "amount", "currency", "version")
+    path = f"/agents/{visit.path('id')}"
+    answer = await visit.order("PATCH", path, {"pricing": _pricing(form)}, form.key, match=form.text("version"))
+    if answer.ok:
+        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "agent.priced", answer)
+    return await visit.refused(form, answer, show_one, _PRICE)
+
+
+async def ask_to_retire(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before an agent is retired."""
+    visit.need(Permission.MANAGE_AGENTS)
+    agent = _own(visit, await visit.ask(f"/agents/{visit.path('id')}")).body
+    page = view.retiring(agent, form or blank(), visit.choices.prefs, _listed(visit))
+    return await visit.render("parts/asking.html", page, status)
+
+
+async def retire(visit: Visit) -> Response:
+    """Retire an agent."""
+    form = await read_form(visit.request)
+    answer = await visit.order("POST", f"/agents/{visit.path('id')}/retire", None, form.key)
+    if answer.ok:
+        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "agent.retired", answer)
+    return await visit.refused(form, answer, ask_to_retire)
+
+
+ROUTES = (
+    tenant("/agents", show),
+    tenant("/agents.csv", download),
+    tenant("/agents/new", ask_to_create),
+    tenant("/agents/new", create, COMMAND),
+    tenant("/agents/{id}", show_one),
+    tenant("/agents/{id}/price", price, COMMAND),
+    tenant("/agents/{id}/retire", ask_to_retire),
+    tenant("/agents/{id}/retire", retire, COMMAND),
+)

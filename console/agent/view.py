@@ -1,0 +1,278 @@
+"""What the pages of an organization's own agents show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from console import lists
+from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money
+from console.forms import Shown
+from console.gateway import Answer
+from console.lists import Asked
+from console.problems import answered
+from console.status import Status, status_of
+from console.widgets import Asking, Chip, Failed, Link, Pager, Tab
+from domain.money import CREDIT
+
+FILTERS = ("q", "visibility", "active")
+LABELS = {"q": "Name", "visibility": "Seen by", "from": "From", "to": "To"}
+VISIBILITIES = (("public", "Everybody"), ("private", "Your organization"))
+#: How an agent can be paid for.
+MODELS = (
+    ("free", "Free"),
+    ("monthly", "A price each month"),
+    ("one_time", "A price once"),
+    ("usage", "By use"),
+)
+Options = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One agent of the list."""
+
+    href: str
+    name: str
+    status: Status
+    price: str
+    visibility: str
+    category: str
+    made: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agents:
+    """The list. `failed` stands in its place where the API did not answer."""
+
+    title: str
+    path: str
+    states: tuple[Tab, ...]
+    form: Shown
+    active: str
+    visibilities: Options
+    chips: tuple[Chip, ...]
+    clear: str
+    create: str
+    rows: tuple[Row, ...]
+    pager: Pager
+    filtered: bool
+    failed: Failed | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """The form that makes an agent."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    action: str
+    form: Shown
+    visibilities: Options
+    models: Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One escrow of the agent; `href` is empty where escrows have no page."""
+
+    title: str
+    href: str
+    status: Status
+    amount: Amount
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earned:
+    """What the agent has earned in one currency."""
+
+    earned: Amount
+    available: Amount
+    pending: Amount
+    paid_out: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """One agent. Jobs and earnings have a `…_failed` that stands in their place."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    status: Status
+    id: Ident
+    description: str
+    visibility: str
+    category: str
+    made: Moment
+    price: str
+    reputation: str
+    stars: str
+    retire: str
+    may_change: bool
+    form: Shown
+    action: str
+    version: str
+    models: Options
+    jobs: tuple[Job, ...]
+    jobs_failed: Failed | None
+    earned: tuple[Earned, ...]
+    earned_failed: Failed | None
+
+
+def page(asked: Asked, answer: Answer | None, prefs: Prefs, create: str) -> Agents:
+    """Return the list for what the API answered to `GET /agents`; `create` is empty where the reader may not."""
+    body = lists.rows_of(answer)
+    active = asked.given.get("active", "")
+    return Agents(
+        title="Agents",
+        path=asked.path,
+        states=(
+            Tab(label="All", href=asked.address(active=""), current=not active),
+            Tab(label="Active", href=asked.address(active="true"), current=active == "true"),
+        ),
+        form=asked.form,
+        active=active,
+        visibilities=(("", "Any"), *VISIBILITIES),
+        chips=lists.chips(asked, LABELS),
+        clear=asked.path,
+        create=create,
+        rows=tuple(row(each, prefs, asked.path) for each in body["data"]),
+        pager=lists.pager(asked, body),
+        filtered=bool(asked.given) or not asked.at_start,
+        failed=lists.silent("Agents", asked, answer),
+    )
+
+
+def state_of(agent: Mapping[str, Any]) -> Status:
+    """Return whether an agent can be hired."""
+    return status_of("agent", "retired" if agent["retired_at"] else "active")
+
+
+def price_of(pricing: Mapping[str, Any], prefs: Prefs) -> str:
+    """Write a listed price in words."""
+    written = money(pricing["amount"], pricing["currency"], prefs) if pricing["amount"] is not None else ""
+    match pricing["model"]:
+        case "monthly":
+            return f"{written} a month"
+        case "one_time":
+            return f"{written} once"
+        case "usage":
+            return f"{written} by use" if written else "By use"
+        case _:
+            return "Free"
+
+
+def row(agent: Mapping[str, Any], prefs: Prefs, path: str) -> Row:
+    """Return one agent of the API as it is listed."""
+    return Row(
+        href=f"{path}/{agent['id']}",
+        name=agent["name"],
+        status=state_of(agent),
+        price=price_of(agent["pricing"], prefs),
+        visibility=dict(VISIBILITIES).get(agent["visibility"], agent["visibility"]),
+        category=agent["category"] or "",
+        made=moment(agent["created_at"], prefs),
+    )
+
+
+def create(form: Shown, listed: str) -> Create:
+    """Return the form that makes an agent."""
+    return Create(
+        title="New agent",
+        crumbs=(Link(label="Agents", href=listed),),
+        action=f"{listed}/new",
+        form=form,
+        visibilities=VISIBILITIES,
+        models=MODELS,
+    )
+
+
+def one(
+    answers: Mapping[str, Answer],
+    form: Shown | None,
+    key: Shown,
+    prefs: Prefs,
+    listed: str,
+    *,
+    may_change: bool,
+    jobs: str,
+) -> Agent:
+    """Return the page of one agent.
+
+    Args:
+        answers: `agent`, `escrows`, `earnings` and `score`.
+        form: the price as it was typed; None shows the one that it has.
+        key: a form with a command key.
+        prefs: how the reader reads.
+        listed: the address of the list.
+        may_change: whether the reader may change agents.
+        jobs: the address of an escrow's page with `{id}` in it; empty where there is none.
+    """
+    agent, again = answers["agent"].need(), f"{listed}/{answers['agent'].body['id']}"
+    pricing = agent["pricing"]
+    values = {"model": pricing["model"], "amount": pricing["amount"] or "", "currency": pricing["currency"] or CREDIT}
+    active = agent["retired_at"] is None
+    escrows, earnings, score = answers["escrows"], answers["earnings"], answers["score"]
+    return Agent(
+        title=agent["name"],
+        crumbs=(Link(label="Agents", href=listed),),
+        status=state_of(agent),
+        id=ident(agent["id"]),
+        description=agent["description"] or "",
+        visibility=dict(VISIBILITIES).get(agent["visibility"], agent["visibility"]),
+        category=agent["category"] or "",
+        made=moment(agent["created_at"], prefs),
+        price=price_of(pricing, prefs),
+        reputation=f"{again}/reputation",
+        stars=f"{score.body['stars']} of 5 stars" if score.ok else "Reputation",
+        retire=f"{again}/retire" if may_change and active else "",
+        may_change=may_change and active,
+        form=form or Shown(key=key.key, values=values),
+        action=f"{again}/price",
+        version=answers["agent"].etag or "",
+        models=MODELS,
+        jobs=tuple(_job(each, prefs, jobs) for each in (escrows.body["data"] if escrows.ok else ())),
+        jobs_failed=_failed("Jobs", escrows, again),
+        earned=_earned(earnings.body["data"], agent["id"], prefs) if earnings.ok else (),
+        earned_failed=_failed("Earnings", earnings, again),
+    )
+
+
+def _job(escrow: Mapping[str, Any], prefs: Prefs, jobs: str) -> Job:
+    return Job(
+        title=escrow["title"],
+        href=jobs.replace("{id}", escrow["id"]),
+        status=status_of("escrow", escrow["status"]),
+        amount=amount(escrow["amount"], escrow["currency"], prefs),
+        at=moment(escrow["created_at"], prefs),
+    )
+
+
+def _earned(rows: Sequence[Mapping[str, Any]], agent_id: str, prefs: Prefs) -> tuple[Earned, ...]:
+    parts = ("earned", "available", "pending", "paid_out")
+    return tuple(
+        Earned(**{part: amount(each[part], each["asset"], prefs) for part in parts})
+        for each in rows
+        if each["agent_id"] == agent_id
+    )
+
+
+def _failed(title: str, answer: Answer, again: str) -> Failed | None:
+    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)
+
+
+def retiring(agent: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> Asking:
+    """Return the page that asks before an agent is retired."""
+    back = f"{listed}/{agent['id']}"
+    return Asking(
+        title="Retire this agent?",
+        back=back,
+        action=f"{back}/retire",
+        label="Retire the agent",
+        form=form,
+        facts=(("Agent", agent["name"]), ("Price", price_of(agent["pricing"], prefs))),
+        effect=(
+            "No contract and no purchase of it begins any more. What runs goes on, and what it has earned stays.",
+            "This cannot be undone.",
+        ),
+    )

@@ -1,0 +1,26 @@
+"""The audit trail of an organization."""
+
+from starlette.responses import Response
+
+from console import lists
+from console.audit import view
+from console.routing import tenant
+from console.settings.view import tabs
+from console.visit import Visit
+
+_PATH = "/audit"
+
+
+async def show(visit: Visit) -> Response:
+    """Show the acts that the address asks for."""
+    asked, answer, status = await lists.read(visit, _PATH, *view.FILTERS)
+    page = view.page(asked, answer, visit.choices.prefs, tabs(visit, "/settings/audit"))
+    return await visit.render("audit/list.html", page, status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _PATH, "audit", *view.FILTERS)
+
+
+ROUTES = (tenant("/settings/audit", show), tenant("/settings/audit.csv", download))

@@ -1,0 +1,1 @@
+"""What an organization earns with its agents, and how it is paid out."""

@@ -1,0 +1,79 @@
+"""Earnings of an organization, its account for payouts, and its statements."""
+
+from starlette.responses import Response
+
+from console.earnings import view
+from console.forms import Shown, blank, read_form
+from console.gateway import Answer, Problem, Refused
+from console.routing import COMMAND, tenant
+from console.visit import Visit, request_id_of
+from domain.access import Permission
+
+_LATEST = 10
+
+
+def _here(visit: Visit) -> str:
+    return f"{visit.base}/earnings"
+
+
+async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show what was earned, what of it can be paid out, and the latest payouts."""
+    answers = await visit.ask_all(
+        earnings=("/billing/earnings", {"limit": 100, **visit.scope}),
+        preview=("/billing/payouts/preview", visit.scope),
+        payouts=("/billing/payouts", {"limit": _LATEST, **visit.scope}),
+        agents=("/agents", {"limit": 100, "organization_id": visit.org_id}),
+    )
+    may = visit.may(Permission.PAY_OUT)
+    page = view.page(answers, form or blank(country="US"), visit.choices.prefs, visit.base, may_pay_out=may)
+    return await visit.render("earnings/page.html", page, status)
+
+
+async def connect(visit: Visit) -> Response:
+    """Open the account for payouts, or go on with it, and lead on to the provider's own page."""
+    form = await read_form(visit.request, "country")
+    body = {"country": form.text("country").upper()}
+    answer = await visit.order("POST", "/billing/connect", body, form.key)
+    if answer.ok:
+        return await visit.render("earnings/connect.html", view.connect(answer.body, visit.choices.prefs, visit.base))
+    return await visit.refused(form, answer, show)
+
+
+async def ask_to_pay_out(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before what is available is paid out; where nothing can be, the earnings say why."""
+    visit.need(Permission.PAY_OUT)
+    preview = (await visit.ask("/billing/payouts/preview", **visit.scope)).need()
+    if preview["refused"] is not None:
+        return await show(visit)
+    page = view.paying_out(preview, form or blank(), visit.choices.prefs, visit.base)
+    return await visit.render("parts/asking.html", page, status)
+
+
+async def pay_out(visit: Visit) -> Response:
+    """Pay out what is available."""
+    form = await read_form(visit.request)
+    answer = await visit.order("POST", "/billing/payouts", {}, form.key)
+    if answer.ok:
+        return visit.done(_here(visit), "payout.requested", answer)
+    return await visit.refused(form, answer, ask_to_pay_out)
+
+
+async def statement(visit: Visit) -> Response:
+    """Hand on the statement of a month, as PDF."""
+    asked = visit.chosen("month", "currency")
+    month = asked.get("month", "")
+    if not (len(month) == 7 and month[:4].isdecimal() and month[4] == "-" and month[5:].isdecimal()):
+        problem = Problem(status=422, code="request.invalid", title="", detail="Write the month as 2026-11.")
+        raise Refused(Answer(status=422, request_id=request_id_of(visit.request), problem=problem))
+    query = {"currency": asked["currency"]} if "currency" in asked else {}
+    path = f"/billing/statements/{month}/pdf"
+    return visit.stream(path, {**query, **visit.scope}, accept="application/pdf", name=f"statement-{month}.pdf")
+
+
+ROUTES = (
+    tenant("/earnings", show),
+    tenant("/earnings/connect", connect, COMMAND),
+    tenant("/earnings/payouts/new", ask_to_pay_out),
+    tenant("/earnings/payouts/new", pay_out, COMMAND),
+    tenant("/earnings/statement.pdf", statement),
+)

@@ -1,0 +1,193 @@
+"""What the pages of earnings and payouts show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money
+from console.forms import Shown
+from console.gateway import Answer
+from console.problems import answered
+from console.status import Status, status_of
+from console.widgets import Asking, Failed, Link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payable:
+    """What can be paid out of a currency: now, later, and not while a payment is disputed."""
+
+    available: Amount
+    pending: Amount
+    frozen: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What one agent has earned in one currency; `href` leads to the agent."""
+
+    name: str
+    href: str
+    earned: Amount
+    available: Amount
+    pending: Amount
+    frozen: Amount
+    paid_out: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payout:
+    """One payout. `failure` says why it was not sent."""
+
+    id: Ident
+    at: Moment
+    status: Status
+    amount: Amount
+    failure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The account that payouts go to, as its provider said last."""
+
+    provider: str
+    country: str
+    ready: bool
+    destination: str
+    requirements: tuple[str, ...]
+    held_until: Moment | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earnings:
+    """The page. Each section has a `…_failed` that stands in its place where the API did not answer."""
+
+    title: str
+    payable: tuple[Payable, ...]
+    rows: tuple[Row, ...]
+    earnings_failed: Failed | None
+    account: Account | None
+    preview_failed: Failed | None
+    minimum: str
+    refused: str
+    connect: str
+    connect_form: Shown
+    pay_out: str
+    payouts: tuple[Payout, ...]
+    payouts_failed: Failed | None
+    statements: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connect:
+    """What leads on to the provider's own page; a form may not redirect to another site."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    url: str
+    until: Moment
+
+
+def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *, may_pay_out: bool) -> Earnings:
+    """Return the page.
+
+    Args:
+        answers: `earnings`, `preview`, `payouts` and `agents`.
+        form: what connects the account.
+        prefs: how the reader reads.
+        base: where the pages of the organization begin.
+        may_pay_out: whether the reader may say where money leaves to.
+    """
+    here = f"{base}/earnings"
+    earnings, preview, payouts, agents = (answers[name] for name in ("earnings", "preview", "payouts", "agents"))
+    names = {each["id"]: each["name"] for each in agents.body["data"]} if agents.ok else {}
+    whole: Mapping[str, Any] = earnings.body if earnings.ok else {"payable": (), "data": ()}
+    said: Mapping[str, Any] = preview.body if preview.ok else {"account": None, "minimum": "", "refused": None}
+    able = may_pay_out and preview.ok and said["refused"] is None
+    return Earnings(
+        title="Earnings",
+        payable=tuple(_payable(each, prefs) for each in whole["payable"]),
+        rows=tuple(_row(each, names, prefs, base) for each in whole["data"]),
+        earnings_failed=_failed("Earnings", earnings, here),
+        account=_account(said["account"], prefs) if said["account"] else None,
+        preview_failed=_failed("Payouts", preview, here),
+        minimum=said["minimum"],
+        refused=said["detail"] or "" if said["refused"] else "",
+        connect=f"{here}/connect" if may_pay_out else "",
+        connect_form=form,
+        pay_out=f"{here}/payouts/new" if able else "",
+        payouts=tuple(_payout(each, prefs) for each in (payouts.body["data"] if payouts.ok else ())),
+        payouts_failed=_failed("Payouts", payouts, here),
+        statements=f"{here}/statement.pdf",
+    )
+
+
+def _payable(body: Mapping[str, Any], prefs: Prefs) -> Payable:
+    return Payable(**{part: amount(body[part], body["currency"], prefs) for part in ("available", "pending", "frozen")})
+
+
+def _row(body: Mapping[str, Any], names: Mapping[str, str], prefs: Prefs, base: str) -> Row:
+    parts = ("earned", "available", "pending", "frozen", "paid_out")
+    written = {part: amount(body[part], body["asset"], prefs) for part in parts}
+    agent_id = body["agent_id"]
+    return Row(name=names.get(agent_id, agent_id), href=f"{base}/agents/{agent_id}", **written)
+
+
+def _payout(body: Mapping[str, Any], prefs: Prefs) -> Payout:
+    return Payout(
+        id=ident(body["id"]),
+        at=moment(body["created_at"], prefs),
+        status=status_of("payout", body["status"]),
+        amount=amount(body["amount"], body["currency"], prefs),
+        failure=body["failure"] or "",
+    )
+
+
+def _account(body: Mapping[str, Any], prefs: Prefs) -> Account:
+    last, currency = body["destination_last4"], body["destination_currency"] or ""
+    return Account(
+        provider=body["provider"].capitalize(),
+        country=body["country"],
+        ready=body["transfers_enabled"] and body["payouts_enabled"],
+        destination=f"•••• {last} {currency}".strip() if last else "",
+        requirements=tuple(each.replace("_", " ").replace(".", ": ") for each in body["requirements"]),
+        held_until=moment(body["held_until"], prefs) if body["held_until"] else None,
+    )
+
+
+def _failed(title: str, answer: Answer, again: str) -> Failed | None:
+    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)
+
+
+def connect(body: Mapping[str, Any], prefs: Prefs, base: str) -> Connect:
+    """Return the page that leads on to the provider."""
+    return Connect(
+        title="Go on at the provider",
+        crumbs=(Link(label="Earnings", href=f"{base}/earnings"),),
+        url=body["onboarding_url"],
+        until=moment(body["expires_at"], prefs),
+    )
+
+
+def paying_out(preview: Mapping[str, Any], form: Shown, prefs: Prefs, base: str) -> Asking:
+    """Return the page that asks before everything that is available is paid out."""
+    here = f"{base}/earnings"
+    able = [each for each in preview["payable"] if each["available"].strip("0.")]
+    account = preview["account"]
+    return Asking(
+        title="Pay out what is available?",
+        back=here,
+        action=f"{here}/payouts/new",
+        label="Pay out",
+        kind="primary",
+        form=form,
+        facts=(
+            *(("Available", money(each["available"], each["currency"], prefs)) for each in able),
+            *(("Stays pending", money(each["pending"], each["currency"], prefs)) for each in able),
+            *(
+                (("Goes to", f"•••• {account['destination_last4']}"),)
+                if account and account["destination_last4"]
+                else ()
+            ),
+        ),
+        effect=("It leaves your earnings now and is sent to your account at the provider.", "This cannot be undone."),
+    )

@@ -1,0 +1,1 @@
+"""API keys: listed, issued with the secret shown once, revoked."""

@@ -1,0 +1,105 @@
+"""API keys of an organization."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from console import lists
+from console.forms import Shown, blank, read_form
+from console.gateway import Refused
+from console.key import view
+from console.routing import COMMAND, tenant
+from console.settings.view import tabs
+from console.visit import Visit, not_found
+from domain.access import Permission
+
+_PATH = "/api-keys"
+#: So many agents can be chosen from.
+_AGENTS = 100
+
+
+def _listed(visit: Visit) -> str:
+    return f"{visit.base}/settings/keys"
+
+
+async def show(visit: Visit) -> Response:
+    """Show the keys that the address asks for."""
+    asked, answer, status = await lists.read(visit, _PATH, *view.FILTERS)
+    manages = visit.may(Permission.MANAGE_KEYS)
+    page = view.page(
+        asked,
+        answer,
+        visit.choices.prefs,
+        tabs(visit, "/settings/keys"),
+        grantable=view.grantable_by(visit.me.role) if manages else (),
+        issue=f"{_listed(visit)}/new" if manages else "",
+        now=datetime.now(UTC),
+    )
+    return await visit.render("key/list.html", page, status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _PATH, "api-keys", *view.FILTERS)
+
+
+async def ask_to_issue(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the form that issues a key."""
+    visit.need(Permission.MANAGE_KEYS)
+    agents = await visit.ask("/agents", limit=_AGENTS, **visit.scope)
+    shown = form or blank(role="member")
+    page = view.issue(shown, view.grantable_by(visit.me.role), agents, _listed(visit))
+    return await visit.render("key/issue.html", page, status)
+
+
+async def issue(visit: Visit) -> Response:
+    """Issue a key; its secret is on the page that answers, and nowhere else."""
+    form = await read_form(visit.request, "principal", "role", "agent_id", "expires_at")
+    body: dict[str, Any] = {"principal": form.text("principal"), "role": form.text("role"), **visit.scope}
+    if form.maybe("agent_id"):
+        body["agent_id"] = form.text("agent_id")
+    if form.maybe("expires_at"):
+        body["expires_at"] = lists.end_of(form.text("expires_at"), visit.choices.zone or "UTC")
+    answer = await visit.order("POST", _PATH, body, form.key)
+    if answer.ok:
+        page = view.issued(answer.body, visit.choices.prefs, _listed(visit))
+        return await visit.render("key/issued.html", page, secret=True)
+    return await visit.refused(form, answer, ask_to_issue)
+
+
+async def _found(visit: Visit) -> Mapping[str, Any]:
+    """Return the key of the address; `q` is its principal, by which it is found among many."""
+    answer = await visit.ask(_PATH, limit=100, **visit.chosen("q"), **visit.scope)
+    for key in answer.need()["data"]:
+        if key["id"] == visit.path("id"):
+            found: Mapping[str, Any] = key
+            return found
+    raise Refused(not_found(visit.request))
+
+
+async def ask_to_revoke(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before a key is revoked."""
+    visit.need(Permission.MANAGE_KEYS)
+    page = view.revoking(await _found(visit), form or blank(), visit.choices.prefs, _listed(visit))
+    return await visit.render("parts/asking.html", page, status)
+
+
+async def revoke(visit: Visit) -> Response:
+    """Revoke a key."""
+    form = await read_form(visit.request)
+    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", key=form.key)
+    if answer.ok:
+        return visit.done(_listed(visit), "key.revoked", answer)
+    return await visit.refused(form, answer, ask_to_revoke)
+
+
+ROUTES = (
+    tenant("/settings/keys", show),
+    tenant("/settings/keys.csv", download),
+    tenant("/settings/keys/new", ask_to_issue),
+    tenant("/settings/keys/new", issue, COMMAND),
+    tenant("/settings/keys/{id}/revoke", ask_to_revoke),
+    tenant("/settings/keys/{id}/revoke", revoke, COMMAND),
+)

@@ -1,0 +1,222 @@
+"""What the pages of API keys show."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from console import lists
+from console.format import Ident, Moment, Prefs, ident, moment
+from console.forms import Shown
+from console.gateway import Answer
+from console.lists import Asked
+from console.status import Status, status_of
+from console.who import role_named
+from console.widgets import Asking, Chip, Failed, Link, Pager, Tab, address
+from domain.access import GRANTABLE, PLATFORM_ROLES, Role
+
+FILTERS = ("q", "role", "active")
+LABELS = {"q": "Principal", "role": "Role", "from": "From", "to": "To"}
+#: What the roles of an organization are for, in a line each.
+ROLES: Mapping[Role, str] = {
+    Role.OWNER: "Owner: everything, and paying out",
+    Role.ADMIN: "Admin: everything but paying out",
+    Role.FINANCE: "Finance: payments, invoices, payouts and limits",
+    Role.MEMBER: "Member: awards and funds work, runs agents and projects",
+    Role.AUDITOR: "Auditor: reads everything, changes nothing",
+    Role.AGENT: "Agent: acts for one agent alone",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One key. `revoke` is empty where it cannot be revoked, or not by whoever looks."""
+
+    id: Ident
+    principal: str
+    role: str
+    agent: Ident | None
+    made: Moment
+    made_by: str
+    used: Moment | None
+    expires: Moment | None
+    status: Status
+    revoke: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """The list. `failed` stands in its place where the API did not answer."""
+
+    title: str
+    tabs: tuple[Tab, ...]
+    states: tuple[Tab, ...]
+    path: str
+    form: Shown
+    roles: tuple[tuple[str, str], ...]
+    active: str
+    chips: tuple[Chip, ...]
+    clear: str
+    issue: str
+    rows: tuple[Row, ...]
+    pager: Pager
+    filtered: bool
+    failed: Failed | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """The form that issues a key; roles and agents are pairs of a value and its words."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    action: str
+    form: Shown
+    roles: tuple[tuple[str, str], ...]
+    agents: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A key that was issued. `secret` is empty where the form had been sent before."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    id: Ident
+    principal: str
+    role: str
+    expires: Moment | None
+    secret: str
+    back: str
+
+
+def page(
+    asked: Asked,
+    answer: Answer | None,
+    prefs: Prefs,
+    tabs: tuple[Tab, ...],
+    *,
+    grantable: Collection[Role],
+    issue: str,
+    now: datetime,
+) -> Keys:
+    """Return the list for what the API answered.
+
+    Args:
+        asked: what the address asks for.
+        answer: of `GET /api-keys`; None where it was not asked.
+        prefs: how the reader reads.
+        tabs: the parts of the settings.
+        grantable: the roles whose keys the reader may revoke.
+        issue: where a key is issued; empty where the reader may not.
+        now: what has expired is before it.
+    """
+    body = lists.rows_of(answer)
+    active = asked.given.get("active", "")
+    return Keys(
+        title="API keys",
+        tabs=tabs,
+        states=(
+            Tab(label="All", href=asked.address(active=""), current=not active),
+            Tab(label="Active", href=asked.address(active="true"), current=active == "true"),
+        ),
+        path=asked.path,
+        form=asked.form,
+        roles=(("", "Any"), *((role.value, role_named(role.value).capitalize()) for role in ROLES)),
+        active=active,
+        chips=lists.chips(asked, LABELS),
+        clear=asked.path,
+        issue=issue,
+        rows=tuple(row(each, prefs, asked.path, grantable, now) for each in body["data"]),
+        pager=lists.pager(asked, body),
+        filtered=bool(asked.given) or not asked.at_start,
+        failed=lists.silent("API keys", asked, answer),
+    )
+
+
+def state_of(key: Mapping[str, Any], now: datetime) -> str:
+    """Return whether a key is `active`, `expired` or `revoked`."""
+    if key["revoked_at"]:
+        return "revoked"
+    return "expired" if key["expires_at"] and datetime.fromisoformat(key["expires_at"]) <= now else "active"
+
+
+def row(key: Mapping[str, Any], prefs: Prefs, path: str, grantable: Collection[Role], now: datetime) -> Row:
+    """Return one key of the API as it is shown."""
+    state = state_of(key, now)
+    may_revoke = state == "active" and key["role"] in {role.value for role in grantable}
+    asks = address(f"{path}/{key['id']}/revoke", [("q", key["principal"])])
+    return Row(
+        id=ident(key["id"]),
+        principal=key["principal"],
+        role=role_named(key["role"]),
+        agent=ident(key["agent_id"]) if key["agent_id"] else None,
+        made=moment(key["created_at"], prefs),
+        made_by=key["created_by"],
+        used=moment(key["last_used_at"], prefs) if key["last_used_at"] else None,
+        expires=moment(key["expires_at"], prefs) if key["expires_at"] else None,
+        status=status_of("key", state),
+        revoke=asks if may_revoke else "",
+    )
+
+
+def grantable_by(role: str) -> frozenset[Role]:
+    """Return the roles of an organization whose keys a role may issue and revoke."""
+    return GRANTABLE.get(Role(role), frozenset()) - PLATFORM_ROLES
+
+
+def issue(form: Shown, grantable: Collection[Role], agents: Answer, listed: str) -> Issue:
+    """Return the form that issues a key.
+
+    Args:
+        form: as it is shown.
+        grantable: the roles that the reader may issue keys of.
+        agents: of `GET /agents`; without an answer no agent can be chosen.
+        listed: the address of the list.
+    """
+    found = agents.body["data"] if agents.ok else ()
+    return Issue(
+        title="Issue a key",
+        crumbs=(Link(label="API keys", href=listed),),
+        action=f"{listed}/new",
+        form=form,
+        roles=tuple((role.value, words) for role, words in ROLES.items() if role in grantable),
+        agents=(("", "None"), *((each["id"], each["name"]) for each in found)),
+    )
+
+
+def issued(key: Mapping[str, Any], prefs: Prefs, listed: str) -> Issued:
+    """Return the page that shows a new key's secret, this once."""
+    return Issued(
+        title="The key is issued" if key["secret"] else "This key was issued before",
+        crumbs=(Link(label="API keys", href=listed),),
+        id=ident(key["id"]),
+        principal=key["principal"],
+        role=role_named(key["role"]),
+        expires=moment(key["expires_at"], prefs) if key["expires_at"] else None,
+        secret=key["secret"] or "",
+        back=listed,
+    )
+
+
+def revoking(key: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> Asking:
+    """Return the page that asks before a key is revoked."""
+    used = moment(key["last_used_at"], prefs).text if key["last_used_at"] else "never"
+    return Asking(
+        title="Revoke this key?",
+        back=listed,
+        action=address(f"{listed}/{key['id']}/revoke", [("q", key["principal"])]),
+        label="Revoke the key",
+        form=form,
+        facts=(
+            ("Key", key["id"]),
+            ("Principal", key["principal"]),
+            ("Role", role_named(key["role"])),
+            ("Issued", moment(key["created_at"], prefs).text),
+            ("Last used", used),
+        ),
+        effect=(
+            "The key is refused everywhere at once, and so are the sessions that were opened with it.",
+            "This cannot be undone. Who needs access again needs a new key.",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The standing of an agent: its score, and why it is so."""

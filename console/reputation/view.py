@@ -1,0 +1,206 @@
+"""What the page of an agent's standing shows. Scores are 0 to 10, with between what they lie nine times out of ten."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from console.charts import Chart, Meter, Series, Unit, line, meter
+from console.format import Amount, Moment, Prefs, amount, moment, number, short_day
+from console.gateway import Answer
+from console.problems import answered
+from console.status import Status, Tone
+from console.widgets import Failed, Link
+
+#: The words for what is scored.
+DIMENSIONS = {
+    "task_success": "Work accepted",
+    "response_time": "Answers in time",
+    "reliability": "Reliability",
+    "collaboration": "Collaboration",
+    "quality": "Quality",
+}
+_TRENDS = {
+    "rising": Status(word="Rising", tone=Tone.GOOD, icon="check", sentence="The score rose in the last 30 days."),
+    "steady": Status(word="Steady", tone=Tone.IDLE, icon="dash", sentence="The score stood in the last 30 days."),
+    "falling": Status(word="Falling", tone=Tone.WARN, icon="warn", sentence="The score fell in the last 30 days."),
+}
+_BEST = Decimal(10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dimension:
+    """One thing that is scored."""
+
+    label: str
+    score: str
+    between: str
+    evidence: int
+    peers: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """What somebody said of a settled job; the comment is their text."""
+
+    ratings: str
+    comment: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceLine:
+    """What one rule made of the price."""
+
+    rule: str
+    reason: str
+    times: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What one unit costs today: the listed price, each rule, and what is asked."""
+
+    base: Amount
+    adjusted: Amount
+    lines: tuple[PriceLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reputation:
+    """The page. Each section has a `…_failed` that stands in its place where the API did not answer."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    stars: str
+    score: str
+    between: str
+    certain: bool
+    evidence: int
+    trend: Status
+    bars: tuple[Meter, ...]
+    dimensions: tuple[Dimension, ...]
+    peers: str
+    peers_failed: Failed | None
+    history: Chart | None
+    history_failed: Failed | None
+    feedback: tuple[Feedback, ...]
+    feedback_failed: Failed | None
+    price: Price | None
+
+
+def page(answers: Mapping[str, Answer], prefs: Prefs, listed: str) -> Reputation:
+    """Return the page.
+
+    Args:
+        answers: `agent`, `score`, `peers`, `history`, `feedback`, and `price` where it was asked for.
+        prefs: how the reader reads.
+        listed: the address of the list of agents.
+    """
+    agent, score = answers["agent"].need(), answers["score"].need()
+    peers, history, feedback = answers["peers"], answers["history"], answers["feedback"]
+    here = f"{listed}/{agent['id']}"
+    again = f"{here}/reputation"
+    places: Mapping[str, Any] = peers.body if peers.ok else {"peers": 0, "percentile": None, "dimensions": {}}
+    price = answers.get("price")
+    return Reputation(
+        title="Reputation",
+        crumbs=(Link(label="Agents", href=listed), Link(label=agent["name"], href=here)),
+        stars=points(score["stars"], prefs),
+        score=points(score["overall_score"], prefs),
+        between=_between(score, prefs),
+        certain=score["is_certain"],
+        evidence=score["evidence_count"],
+        trend=_TRENDS[score["trend"]],
+        bars=tuple(
+            meter_of(label, score["dimensions"][name], prefs)
+            for name, label in DIMENSIONS.items()
+            if name in score["dimensions"]
+        ),
+        dimensions=tuple(
+            Dimension(
+                label=label,
+                score=points(score["dimensions"][name]["score"], prefs),
+                between=_between(score["dimensions"][name], prefs),
+                evidence=score["dimensions"][name]["evidence_count"],
+                peers=_place(places["dimensions"].get(name)),
+            )
+            for name, label in DIMENSIONS.items()
+            if name in score["dimensions"]
+        ),
+        peers=_peers(places),
+        peers_failed=_failed("Peers", peers, again),
+        history=chart(history.body["data"], prefs) if history.ok and history.body["data"] else None,
+        history_failed=_failed("Trend", history, again),
+        feedback=tuple(_feedback(each, prefs) for each in (feedback.body["data"] if feedback.ok else ())),
+        feedback_failed=_failed("Feedback", feedback, again),
+        price=_price(price.body, agent["pricing"]["currency"], prefs) if price is not None and price.ok else None,
+    )
+
+
+def exact(value: float) -> Decimal:
+    """Return a score of the API as it was written."""
+    return Decimal(str(value))
+
+
+def points(value: float, prefs: Prefs) -> str:
+    """Write a score."""
+    return number(f"{exact(value):f}", prefs)
+
+
+def meter_of(label: str, score: Mapping[str, Any], prefs: Prefs) -> Meter:
+    """Return the bar of a score; a full one is good, which a full limit is not."""
+    drawn = meter(label, exact(score["score"]), _BEST, f"{points(score['score'], prefs)} of 10")
+    return Meter(label=drawn.label, text=drawn.text, width=drawn.width, tone="c1")
+
+
+def chart(nights: Sequence[Mapping[str, Any]], prefs: Prefs) -> Chart:
+    """Draw the score by day, oldest first, with between what it lies."""
+    rows = sorted(nights, key=lambda each: str(each["day"]))
+    series = Series(
+        label="Score",
+        values=tuple(exact(each["score"]) for each in rows),
+        low=tuple(exact(each["low"]) for each in rows),
+        high=tuple(exact(each["high"]) for each in rows),
+    )
+    return line("Score by day", [short_day(each["day"], prefs) for each in rows], (series,), Unit(prefs=prefs))
+
+
+def _between(score: Mapping[str, Any], prefs: Prefs) -> str:
+    return f"{points(score['low'], prefs)} to {points(score['high'], prefs)}"
+
+
+def _place(percentile: int | None) -> str:
+    return "Not known" if percentile is None else f"Better than {percentile} of 100"
+
+
+def _peers(places: Mapping[str, Any]) -> str:
+    if places["percentile"] is None:
+        return "There are too few others with evidence to compare with, or too little evidence of this agent."
+    return f"Better than {places['percentile']} of 100 of {places['peers']} others, none of whom is named."
+
+
+def _feedback(entry: Mapping[str, Any], prefs: Prefs) -> Feedback:
+    ratings = (f"{DIMENSIONS.get(name, name)} {given}" for name, given in entry["ratings"].items())
+    return Feedback(
+        ratings=", ".join(ratings),
+        comment=entry["comment"] or "",
+        at=moment(entry["changed_at"] or entry["created_at"], prefs),
+    )
+
+
+def _price(body: Mapping[str, Any], currency: str | None, prefs: Prefs) -> Price | None:
+    if currency is None:
+        return None
+    return Price(
+        base=amount(body["base_price"], currency, prefs),
+        adjusted=amount(body["adjusted_price"], currency, prefs),
+        lines=tuple(
+            PriceLine(rule=each["rule"], reason=each["description"], times=points(each["multiplier"], prefs))
+            for each in body["adjustments"]
+        ),
+    )
+
+
+def _failed(title: str, answer: Answer, again: str) -> Failed | None:
+    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)

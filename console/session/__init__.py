@@ -1,0 +1,1 @@
+"""Sessions and the links that open them: listed, made, ended."""

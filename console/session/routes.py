@@ -1,0 +1,129 @@
+"""Sessions of an organization, and the links that open them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import RedirectResponse, Response
+
+from console import lists
+from console.forms import Shown, blank, read_form
+from console.gateway import Refused
+from console.key.view import grantable_by
+from console.routing import COMMAND, tenant
+from console.session import view
+from console.settings.view import tabs
+from console.visit import Visit, not_found
+from domain.access import Permission, Role
+
+_SESSIONS, _LINKS = "/sessions", "/sessions/links"
+
+
+def _at(visit: Visit, path: str) -> str:
+    return visit.base + path
+
+
+def _grantable(visit: Visit) -> frozenset[Role]:
+    return grantable_by(visit.me.role) if visit.may(Permission.MANAGE_KEYS) else frozenset()
+
+
+async def show(visit: Visit) -> Response:
+    """Show the sessions that go on: one's own, and of the organization for those who manage it."""
+    asked, answer, status = await lists.read(visit, _SESSIONS, *view.FILTERS)
+    page = view.page(
+        asked,
+        answer,
+        visit.choices.prefs,
+        tabs(visit, "/settings/sessions"),
+        principal=visit.me.principal,
+        endable=_grantable(visit),
+    )
+    return await visit.render("session/list.html", page, status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _SESSIONS, "sessions", *view.FILTERS)
+
+
+async def _found(visit: Visit, path: str) -> Mapping[str, Any]:
+    """Return the session or link of the address; `q` is its principal, by which it is found among many."""
+    answer = await visit.ask(path, limit=100, **visit.chosen("q"), **visit.scope)
+    for each in answer.need()["data"]:
+        if each["id"] == visit.path("id"):
+            found: Mapping[str, Any] = each
+            return found
+    raise Refused(not_found(visit.request))
+
+
+async def ask_to_end(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before a session is ended."""
+    found = await _found(visit, _SESSIONS)
+    page = view.ending(found, form or blank(), visit.choices.prefs, _at(visit, "/settings/sessions"))
+    return await visit.render("parts/asking.html", page, status)
+
+
+async def end(visit: Visit) -> Response:
+    """End a session; whoever ends their own is signed out."""
+    form = await read_form(visit.request)
+    answer = await visit.order("DELETE", f"{_SESSIONS}/{visit.path('id')}", key=form.key)
+    if not answer.ok:
+        return await visit.refused(form, answer, ask_to_end)
+    if visit.path("id") == visit.me.session_id:
+        return RedirectResponse("/console/sign-in?notice=session.signed_out", 303)
+    return visit.done(_at(visit, "/settings/sessions"), "session.closed", answer)
+
+
+async def show_links(visit: Visit) -> Response:
+    """Show the links that open something still."""
+    asked, answer, status = await lists.read(visit, _LINKS, *view.FILTERS)
+    shown = view.links(asked, answer, visit.choices.prefs, tabs(visit, "/settings/links"), _grantable(visit))
+    return await visit.render("session/links.html", shown, status)
+
+
+async def ask_to_make(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the form that makes a link."""
+    visit.need(Permission.MANAGE_KEYS)
+    shown = form or blank(role="member", expires_in="PT15M", path=visit.base)
+    page = view.make(shown, _grantable(visit), _at(visit, "/settings/links"), visit.base)
+    return await visit.render("session/make.html", page, status)
+
+
+async def make(visit: Visit) -> Response:
+    """Make a link; its address is on the page that answers, and nowhere else."""
+    form = await read_form(visit.request, "principal", "role", "path", "return_url", "expires_in")
+    body: dict[str, Any] = {name: form.text(name) for name in ("principal", "role", "expires_in")} | visit.scope
+    body |= {name: form.text(name) for name in ("path", "return_url") if form.maybe(name)}
+    answer = await visit.order("POST", _LINKS, body, form.key)
+    if answer.ok:
+        page = view.made(answer.body, visit.choices.prefs, _at(visit, "/settings/links"))
+        return await visit.render("session/made.html", page, secret=True)
+    return await visit.refused(form, answer, ask_to_make)
+
+
+async def ask_to_end_link(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before a link is ended."""
+    found = await _found(visit, _LINKS)
+    page = view.ending_link(found, form or blank(), visit.choices.prefs, _at(visit, "/settings/links"))
+    return await visit.render("parts/asking.html", page, status)
+
+
+async def end_link(visit: Visit) -> Response:
+    """End a link."""
+    form = await read_form(visit.request)
+    answer = await visit.order("DELETE", f"{_LINKS}/{visit.path('id')}", key=form.key)
+    if answer.ok:
+        return visit.done(_at(visit, "/settings/links"), "link.ended", answer)
+    return await visit.refused(form, answer, ask_to_end_link)
+
+
+ROUTES = (
+    tenant("/settings/sessions", show),
+    tenant("/settings/sessions.csv", download),
+    tenant("/settings/sessions/{id}/end", ask_to_end),
+    tenant("/settings/sessions/{id}/end", end, COMMAND),
+    tenant("/settings/links", show_links),
+    tenant("/settings/links/new", ask_to_make),
+    tenant("/settings/links/new", make, COMMAND),
+    tenant("/settings/links/{id}/end", ask_to_end_link),
+    tenant("/settings/links/{id}/end", end_link, COMMAND),
+)

@@ -1,0 +1,265 @@
+"""What the pages of sessions and links show."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console import lists
+from console.format import Ident, Moment, Prefs, ident, moment
+from console.forms import Shown
+from console.gateway import Answer
+from console.key.view import ROLES
+from console.lists import Asked
+from console.who import role_named
+from console.widgets import Asking, Chip, Failed, Link, Pager, Tab, address
+from domain.access import Role
+
+FILTERS = ("q",)
+LABELS = {"q": "Principal", "from": "From", "to": "To"}
+#: How long a link can be good, as the API takes it.
+PERIODS = (("PT15M", "15 minutes"), ("PT1H", "1 hour"), ("PT8H", "8 hours"), ("P1D", "24 hours"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One session. `end` is empty where whoever looks may not end it."""
+
+    principal: str
+    role: str
+    browser: str
+    address: str
+    opened: Moment
+    used: Moment
+    ends: Moment
+    made_by: str
+    current: bool
+    end: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """The sessions that go on. `failed` stands in their place where the API did not answer."""
+
+    title: str
+    lead: str
+    tabs: tuple[Tab, ...]
+    path: str
+    form: Shown
+    chips: tuple[Chip, ...]
+    clear: str
+    rows: tuple[Row, ...]
+    pager: Pager
+    filtered: bool
+    failed: Failed | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRow:
+    """One link that nobody has used yet."""
+
+    id: Ident
+    principal: str
+    role: str
+    path: str
+    made: Moment
+    made_by: str
+    expires: Moment
+    end: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """The links that open a session still."""
+
+    title: str
+    tabs: tuple[Tab, ...]
+    path: str
+    form: Shown
+    chips: tuple[Chip, ...]
+    clear: str
+    make: str
+    rows: tuple[LinkRow, ...]
+    pager: Pager
+    filtered: bool
+    failed: Failed | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Make:
+    """The form that makes a link; the choices are pairs of a value and its words."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    action: str
+    form: Shown
+    roles: tuple[tuple[str, str], ...]
+    periods: tuple[tuple[str, str], ...]
+    base: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A link that was made. `url` is empty where the form had been sent before."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    principal: str
+    role: str
+    expires: Moment
+    url: str
+    back: str
+
+
+def page(
+    asked: Asked,
+    answer: Answer | None,
+    prefs: Prefs,
+    tabs: tuple[Tab, ...],
+    *,
+    principal: str,
+    endable: Collection[Role],
+) -> Sessions:
+    """Return the sessions for what the API answered.
+
+    Args:
+        asked: what the address asks for.
+        answer: of `GET /sessions`; None where it was not asked.
+        prefs: how the reader reads.
+        tabs: the parts of the settings.
+        principal: who looks; one ends one's own.
+        endable: the roles whose sessions whoever looks may end too.
+    """
+    body = lists.rows_of(answer)
+    ends = {role.value for role in endable}
+    return Sessions(
+        title="Sessions",
+        lead="Who is signed in with a key or by a link." if endable else "Where you are signed in.",
+        tabs=tabs,
+        path=asked.path,
+        form=asked.form,
+        chips=lists.chips(asked, LABELS),
+        clear=asked.path,
+        rows=tuple(
+            row(each, prefs, asked.path, may_end=each["role"] in ends or each["principal"] == principal)
+            for each in body["data"]
+        ),
+        pager=lists.pager(asked, body),
+        filtered=bool(asked.given) or not asked.at_start,
+        failed=lists.silent("Sessions", asked, answer),
+    )
+
+
+def row(session: Mapping[str, Any], prefs: Prefs, path: str, *, may_end: bool) -> Row:
+    """Return one session of the API as it is shown."""
+    end = address(f"{path}/{session['id']}/end", [("q", session["principal"])])
+    return Row(
+        principal=session["principal"],
+        role=role_named(session["role"]),
+        browser=session["browser"],
+        address=session["address"] or "",
+        opened=moment(session["created_at"], prefs),
+        used=moment(session["last_used_at"], prefs),
+        ends=moment(min(session["expires_at"], session["idle_at"]), prefs),
+        made_by=session["made_by"] or "",
+        current=session["current"],
+        end=end if may_end else "",
+    )
+
+
+def ending(session: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> Asking:
+    """Return the page that asks before a session is ended."""
+    own = ("This is the session that you look with: you are signed out.",) if session["current"] else ()
+    return Asking(
+        title="End this session?",
+        back=listed,
+        action=address(f"{listed}/{session['id']}/end", [("q", session["principal"])]),
+        label="End the session",
+        form=form,
+        facts=(
+            ("Principal", session["principal"]),
+            ("Role", role_named(session["role"])),
+            ("Browser", session["browser"]),
+            ("Address", session["address"] or "not known"),
+            ("Last used", moment(session["last_used_at"], prefs).text),
+        ),
+        effect=("Its browser is signed out at once. The key that opened it stays good.", *own),
+    )
+
+
+def links(asked: Asked, answer: Answer | None, prefs: Prefs, tabs: tuple[Tab, ...], endable: Collection[Role]) -> Links:
+    """Return the links for what the API answered to `GET /sessions/links`."""
+    body = lists.rows_of(answer)
+    ends = {role.value for role in endable}
+    return Links(
+        title="Links",
+        tabs=tabs,
+        path=asked.path,
+        form=asked.form,
+        chips=lists.chips(asked, LABELS),
+        clear=asked.path,
+        make=f"{asked.path}/new",
+        rows=tuple(
+            LinkRow(
+                id=ident(each["id"]),
+                principal=each["principal"],
+                role=role_named(each["role"]),
+                path=each["path"],
+                made=moment(each["created_at"], prefs),
+                made_by=each["made_by"],
+                expires=moment(each["expires_at"], prefs),
+                end=address(f"{asked.path}/{each['id']}/end", [("q", each["principal"])])
+                if each["role"] in ends
+                else "",
+            )
+            for each in body["data"]
+        ),
+        pager=lists.pager(asked, body),
+        filtered=bool(asked.given) or not asked.at_start,
+        failed=lists.silent("Links", asked, answer),
+    )
+
+
+def make(form: Shown, grantable: Collection[Role], listed: str, base: str) -> Make:
+    """Return the form that makes a link. An agent's needs its agent, which has a key instead."""
+    return Make(
+        title="Make a link",
+        crumbs=(Link(label="Links", href=listed),),
+        action=f"{listed}/new",
+        form=form,
+        roles=tuple(
+            (role.value, words) for role, words in ROLES.items() if role in grantable and role is not Role.AGENT
+        ),
+        periods=PERIODS,
+        base=base,
+    )
+
+
+def made(link: Mapping[str, Any], prefs: Prefs, listed: str) -> Made:
+    """Return the page that shows a link's address, this once."""
+    return Made(
+        title="The link is made" if link["url"] else "This link was made before",
+        crumbs=(Link(label="Links", href=listed),),
+        principal=link["principal"],
+        role=role_named(link["role"]),
+        expires=moment(link["expires_at"], prefs),
+        url=link["url"] or "",
+        back=listed,
+    )
+
+
+def ending_link(link: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> Asking:
+    """Return the page that asks before a link is ended."""
+    return Asking(
+        title="End this link?",
+        back=listed,
+        action=address(f"{listed}/{link['id']}/end", [("q", link["principal"])]),
+        label="End the link",
+        form=form,
+        facts=(
+            ("For", link["principal"]),
+            ("Role", role_named(link["role"])),
+            ("Made by", link["made_by"]),
+            ("Good until", moment(link["expires_at"], prefs).text),
+        ),
+        effect=("The link opens nothing any more, and a session that it has opened meanwhile ends at once.",),
+    )

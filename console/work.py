@@ -1,0 +1,11 @@
+"""The routes of settings, agents and earnings, which `nouns.ROUTES` takes in one line."""
+
+from console.agent.routes import ROUTES as AGENT
+from console.audit.routes import ROUTES as AUDIT
+from console.earnings.routes import ROUTES as EARNINGS
+from console.key.routes import ROUTES as KEY
+from console.reputation.routes import ROUTES as REPUTATION
+from console.session.routes import ROUTES as SESSION
+from console.settings.routes import ROUTES as SETTINGS
+
+ROUTES = (*AGENT, *REPUTATION, *EARNINGS, *SETTINGS, *KEY, *SESSION, *AUDIT)

@@ -1,0 +1,153 @@
+"""Keys, sessions and links by the forms of the settings: secrets once, effects once, and what is over is over."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from fastapi import FastAPI
+
+from console.format import Prefs
+from console.key.view import row, state_of
+from domain.access import Role
+from tests.api.conftest import Caller, Tenant, good
+from tests.console.conftest import Visitor, signed_in
+
+pytestmark = pytest.mark.db
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+KEY = {
+    "id": "key_01kar6h2d8e4wvq3r5s7t9x1za",
+    "organization_id": "org_01kar6h2d8e4wvq3r5s7t9x1za",
+    "principal": "kim",
+    "role": "owner",
+    "agent_id": None,
+    "created_by": "procurement",
+    "created_at": "2026-11-01T00:00:00Z",
+    "expires_at": None,
+    "revoked_at": None,
+    "last_used_at": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({}, "active"),
+        ({"expires_at": "2026-11-22T00:00:00Z"}, "expired"),
+        ({"expires_at": "2026-11-23T00:00:00Z"}, "active"),
+        ({"expires_at": "2026-11-21T00:00:00Z", "revoked_at": "2026-11-20T00:00:00Z"}, "revoked"),
+    ],
+)
+def test_state_of_a_key_is_told_from_its_moments(changes: dict[str, str], state: str) -> None:
+    assert state_of(KEY | changes, NOW) == state
+
+
+def test_only_active_keys_of_roles_within_reach_can_be_revoked() -> None:
+    def revoke(grantable: set[Role], **changes: str) -> str:
+        return row(KEY | changes, Prefs(), "/keys", grantable, NOW).revoke
+
+    assert revoke({Role.OWNER}) == f"/keys/{KEY['id']}/revoke?q=kim"
+    assert revoke({Role.MEMBER}) == ""
+    assert revoke({Role.OWNER}, revoked_at="2026-11-20T00:00:00Z") == ""
+
+
+@pytest.fixture
+async def owner(app: FastAPI, tenant: Tenant) -> AsyncIterator[Visitor]:
+    visitor = await signed_in(app, "owner", tenant.owner.token)
+    yield visitor
+    await visitor.browser.aclose()
+
+
+def secret_of(text: str) -> str:
+    found = re.search(r'<div class="secret"><code>([^<]+)</code>', text)
+    return found.group(1) if found else ""
+
+
+async def issued(owner: Visitor, tenant: Tenant, principal: str, key: str = "") -> tuple[dict[str, str], str]:
+    """Issue a key by its form; returns what was sent, and the secret."""
+    page = f"/console/{tenant.org_id}/settings/keys/new"
+    fields = {"command": key or await owner.form(page), "principal": principal, "role": "member"}
+    answer = await owner.post(page, fields)
+    assert answer.status_code == 200, answer.text
+    assert "no-store" in answer.headers["cache-control"]
+    return fields, secret_of(answer.text)
+
+
+async def test_secret_of_a_key_is_shown_once_and_works(
+    owner: Visitor, tenant: Tenant, anonymous: Caller, app: FastAPI
+) -> None:
+    _, secret = await issued(owner, tenant, "shown-once")
+    assert secret.startswith("bsk_")
+    member = await signed_in(app, "member", secret)
+    assert (await member.get(f"/console/{tenant.org_id}")).status_code == 200
+    await member.browser.aclose()
+    listed = (await owner.get(f"/console/{tenant.org_id}/settings/keys?q=shown-once")).text
+    assert "shown-once" in listed
+    assert secret not in listed
+
+
+async def test_form_that_is_sent_twice_issues_one_key_and_shows_no_second_secret(
+    owner: Visitor, tenant: Tenant
+) -> None:
+    fields, secret = await issued(owner, tenant, "sent-twice")
+    again = await owner.post(f"/console/{tenant.org_id}/settings/keys/new", fields)
+    assert "No second key was made" in again.text
+    assert secret_of(again.text) == ""
+    assert secret not in again.text
+    keys = good(await tenant.owner.get("/api-keys", params={"q": "sent-twice"}))["data"]
+    assert len(keys) == 1
+
+
+async def test_refused_key_keeps_what_was_typed(owner: Visitor, tenant: Tenant) -> None:
+    page = f"/console/{tenant.org_id}/settings/keys/new"
+    fields = {"command": await owner.form(page), "principal": "no good <name>", "role": "agent", "expires_at": "soon"}
+    answer = await owner.post(page, fields)
+    assert answer.status_code == 422
+    assert 'value="no good &lt;name&gt;"' in answer.text
+    assert 'aria-invalid="true"' in answer.text
+
+
+async def test_revoked_key_ends_its_session(owner: Visitor, tenant: Tenant, app: FastAPI) -> None:
+    _, secret = await issued(owner, tenant, "revoked-one")
+    member = await signed_in(app, "member", secret)
+    (key,) = good(await tenant.owner.get("/api-keys", params={"q": "revoked-one"}))["data"]
+    page = f"/console/{tenant.org_id}/settings/keys/{key['id']}/revoke?q=revoked-one"
+    answer = await owner.post(page, {"command": await owner.form(page)})
+    assert answer.status_code == 303
+    assert answer.headers["location"].endswith("?notice=key.revoked")
+    assert "session.ended" in (await member.get(f"/console/{tenant.org_id}")).headers["location"]
+    await member.browser.aclose()
+
+
+async def test_ended_session_has_to_sign_in_again(owner: Visitor, tenant: Tenant, app: FastAPI) -> None:
+    member = await signed_in(app, "member", tenant.member.token)
+    mine = (await member.get(f"/console/{tenant.org_id}/settings/sessions")).text
+    found = re.search(r'This one</span>.*?href="([^"]+/end)\?', mine, re.DOTALL)
+    assert found
+    page = f"{found.group(1)}?q={good(await tenant.member.get('/me'))['principal']}"
+    answer = await owner.post(page, {"command": await owner.form(page)})
+    assert answer.headers["location"].endswith("?notice=session.closed")
+    assert "session.ended" in (await member.get(f"/console/{tenant.org_id}")).headers["location"]
+    await member.browser.aclose()
+
+
+async def test_link_is_shown_once_and_opens_nothing_once_it_is_ended(owner: Visitor, tenant: Tenant) -> None:
+    page = f"/console/{tenant.org_id}/settings/links/new"
+    fields = {"command": await owner.form(page), "principal": "visitor", "role": "finance", "expires_in": "PT15M"}
+    answer = await owner.post(page, fields)
+    assert "no-store" in answer.headers["cache-control"]
+    url = secret_of(answer.text)
+    assert "/console/enter/" in url
+    again = await owner.post(page, fields)
+    assert "No second link was made" in again.text
+    assert url not in again.text
+    (link,) = good(await tenant.owner.get("/sessions/links", params={"q": "visitor"}))["data"]
+    end = f"/console/{tenant.org_id}/settings/links/{link['id']}/end?q=visitor"
+    assert (await owner.post(end, {"command": await owner.form(end)})).status_code == 303
+    assert (await owner.get("/console/enter/" + url.rpartition("/")[2])).status_code == 410
+
+
+async def test_foreign_key_is_not_there(owner: Visitor, tenant: Tenant, stranger: Tenant) -> None:
+    (key, *_) = good(await stranger.owner.get("/api-keys"))["data"]
+    answer = await owner.get(f"/console/{tenant.org_id}/settings/keys/{key['id']}/revoke")
+    assert answer.status_code == 404

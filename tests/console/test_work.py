@@ -1,0 +1,128 @@
+"""Agents, their standing, earnings and transfers are shown as the API tells them."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from console.agent.view import price_of
+from console.earnings.view import page as earnings_page
+from console.format import Prefs
+from console.forms import Shown
+from console.gateway import Answer, Problem
+from console.reputation.view import chart, exact, page
+from console.transaction import one
+
+BASE = "/console/org_1"
+AGENT = {"id": "agt_1", "name": "Summariser", "organization_id": "org_1", "pricing": {"currency": None}}
+SCORE = {"score": 7.25, "low": 6.0, "high": 8.5, "evidence_count": 3}
+STANDING = {
+    "overall_score": 7.25,
+    "stars": 3.625,
+    "low": 6.0,
+    "high": 8.5,
+    "is_certain": False,
+    "trend": "falling",
+    "evidence_count": 3,
+    "dimensions": {"quality": SCORE},
+}
+PEERS = {"peers": 0, "percentile": None, "dimensions": {"quality": None}}
+ACCOUNT_LESS: dict[str, Any] = {
+    "account": None,
+    "payable": [],
+    "minimum": "10.00",
+    "refused": "payout.no_account",
+    "detail": "None.",
+}
+
+
+def said(body: object) -> Answer:
+    return Answer(status=200, request_id="req_1", body=body)
+
+
+def silent() -> Answer:
+    problem = Problem(status=503, code="service.unavailable", title="", detail="")
+    return Answer(status=503, request_id="req_9", problem=problem)
+
+
+@pytest.mark.parametrize(
+    ("model", "amount", "words"),
+    [
+        ("free", None, "Free"),
+        ("monthly", "9.99", "9.99\N{NO-BREAK SPACE}USD a month"),
+        ("one_time", "9.99", "9.99\N{NO-BREAK SPACE}USD once"),
+        ("usage", None, "By use"),
+    ],
+)
+def test_price_is_written_in_words(model: str, amount: str | None, words: str) -> None:
+    assert price_of({"model": model, "amount": amount, "currency": "USD"}, Prefs()) == words
+
+
+def standing(**answers: Answer) -> Any:
+    usual = {
+        "agent": said(AGENT),
+        "score": said(STANDING),
+        "peers": said(PEERS),
+        "history": said({"data": []}),
+        "feedback": said({"data": []}),
+    }
+    return page(usual | answers, Prefs(), f"{BASE}/agents")
+
+
+def test_score_is_shown_with_its_interval_and_as_a_bar_of_ten() -> None:
+    shown = standing()
+    assert (shown.score, shown.between, shown.stars) == ("7.25", "6 to 8.5", "3.625")
+    assert [(bar.text, bar.width) for bar in shown.bars] == [("7.25 of 10", "72.50")]
+
+
+def test_standing_without_peers_says_why() -> None:
+    assert "too few others" in standing().peers
+
+
+def test_part_that_does_not_answer_leaves_the_rest() -> None:
+    shown = standing(history=silent())
+    assert shown.history_failed.request_id == "req_9"
+    assert shown.score == "7.25"
+
+
+def test_trend_goes_from_the_oldest_day_to_the_newest() -> None:
+    days = [{"day": f"2026-11-0{day}", "score": float(day), "low": 0.0, "high": 10.0} for day in (3, 1, 2)]
+    assert [row.cells[0] for row in chart(days, Prefs()).rows] == ["1", "2", "3"]
+
+
+def test_score_is_taken_as_it_is_written() -> None:
+    assert exact(0.1) == Decimal("0.1")
+
+
+def earnings(**answers: Answer) -> Any:
+    usual = {
+        "earnings": said({"payable": [], "data": []}),
+        "preview": said(ACCOUNT_LESS),
+        "payouts": said({"data": []}),
+        "agents": said({"data": []}),
+    }
+    return earnings_page(usual | answers, Shown(key="con_1"), Prefs(), BASE, may_pay_out=True)
+
+
+def test_payout_is_not_offered_where_it_would_be_refused() -> None:
+    shown = earnings()
+    assert (shown.pay_out, shown.refused) == ("", "None.")
+    assert earnings(preview=said(ACCOUNT_LESS | {"refused": None})).pay_out == f"{BASE}/earnings/payouts/new"
+
+
+def test_payout_is_not_offered_while_it_is_not_known_whether_it_can_be() -> None:
+    assert earnings(preview=silent()).pay_out == ""
+
+
+def test_transfer_leads_to_what_it_was_for_where_that_has_a_page() -> None:
+    transfer = {
+        "id": "tr_1",
+        "kind": "escrow.release",
+        "reference": "esc_1",
+        "cause": {"type": "escrow", "id": "esc_1"},
+        "effective_at": "2026-11-01T00:00:00Z",
+        "recorded_at": "2026-11-01T00:00:00Z",
+        "entries": [],
+    }
+    assert one.page(transfer, Prefs(), BASE, "org_1", lambda path: True).cause_href == f"{BASE}/escrows/esc_1"
+    assert one.page(transfer, Prefs(), BASE, "org_1", lambda path: False).cause_href == ""
