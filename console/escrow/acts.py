@@ -79,7 +79,7 @@ def acts(
 def act(escrow: Mapping[str, Any], action: Mapping[str, Any], prefs: Prefs, here: str, form: Shown) -> Act:
     """Return one command that is allowed."""
     name, effect = action["action"], action["effect"]
-    label, kind, sentence = _words(escrow, name, effect)
+    label, kind, sentence = _words(escrow, name, effect, prefs)
     pending = [each["name"] for each in escrow["milestones"] if each["status"] != "released"]
     return Act(
         name=name,
@@ -129,7 +129,7 @@ _USUAL: Mapping[str, tuple[str, str, str]] = {
 }
 
 
-def _words(escrow: Mapping[str, Any], name: str, effect: Mapping[str, Any]) -> tuple[str, str, str]:
+def _words(escrow: Mapping[str, Any], name: str, effect: Mapping[str, Any], prefs: Prefs) -> tuple[str, str, str]:
     """Return what the button says, its kind, and a sentence."""
     label, kind, sentence = _USUAL.get(name, (name.replace("_", " ").capitalize(), "", ""))
     match name:
@@ -144,6 +144,10 @@ def _words(escrow: Mapping[str, Any], name: str, effect: Mapping[str, Any]) -> t
             label, kind, sentence = "Ask to cancel", "", "Nothing moves until {payee} agrees."
         case A.CANCEL if escrow["cancel_requested_by"]:
             label = "Agree to cancel"
+        case A.REFUND:
+            label = f"Refund {amount(effect['to_payer'], effect['currency'], prefs)}"
+        case A.FUND:
+            label = f"Fund {amount(effect['funded'], effect['currency'], prefs)}"
     names = {"payer": escrow["payer_name"], "payee": escrow["payee_name"], "agent": escrow["agent_name"]}
     return label, kind, sentence.format(**names, threshold=escrow["validation_threshold"])
 

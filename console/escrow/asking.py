@@ -1,11 +1,11 @@
 """What the page of one command shows: what it does, in amounts, and the form that gives it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from console.escrow.acts import Act, act
-from console.format import Amount, Prefs, amount
+from console.format import Amount, Prefs, amount, percent
 from console.forms import Shown
 from console.widgets import Link
 from domain.escrow.actions import EscrowAction
@@ -65,8 +65,13 @@ def page(
     if name is EscrowAction.RESOLVE and not chosen and escrow["dispute"]:
         chosen = escrow["dispute"]["default_payee_share"]
     is_resolving = name is EscrowAction.RESOLVE
+    title = given.label
+    if is_resolving and chosen:
+        # The button says what it sends: a share that was typed and not looked at is not what is decided.
+        given = replace(given, label=f"Decide: {percent(chosen, prefs)} to the payee")
+        preview = preview if preview.errors else replace(preview, values={"payee_share": chosen})
     return Asking(
-        title=given.label,
+        title=title,
         crumbs=(Link(label=escrow["title"], href=here),),
         act=given,
         back=here,
