@@ -166,6 +166,42 @@ def pager(of: Asked, body: Mapping[str, Any], *, csv: bool = True) -> Pager:
     )
 
 
+def read(of: Asked, answer: Answer | None) -> tuple[Asked, int]:
+    """Return the choice with what the API says is wrong with it, and the status of the page.
+
+    Args:
+        of: the choice.
+        answer: of the list; None where it was not asked because a filter is wrong.
+
+    Raises:
+        Refused: the list is not for whoever asks.
+    """
+    if answer is None:
+        return of, 422
+    if answer.problem is None:
+        return of, 200
+    match reaction_to(answer.problem):
+        case Reaction.FIELDS:
+            return refused(of, answer), answer.status
+        case Reaction.UNKNOWN:
+            return of, answer.status
+        case _:
+            raise Refused(answer)
+
+
+def body_of(answer: Answer | None) -> Mapping[str, Any]:
+    """Return the page of a list; an empty one where there is no answer."""
+    found: Mapping[str, Any] = answer.body if answer is not None and answer.ok else {"data": (), "next_cursor": None}
+    return found
+
+
+def silent(title: str, of: Asked, answer: Answer | None) -> Failed | None:
+    """Return the section that stands in place of a list that did not answer; None where it did."""
+    if answer is None or answer.problem is None or reaction_to(answer.problem) is not Reaction.UNKNOWN:
+        return None
+    return failed(title, of, answer)
+
+
 def failed(title: str, of: Asked, answer: Answer) -> Failed:
     """Return the section that stands in place of a list that did not answer."""
     return Failed(title=title, request_id=answer.request_id, again=of.address())

@@ -30,6 +30,11 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "link.ended": ("good", "The link is ended. It opens nothing any more."),
     "payout.requested": ("busy", "The payout is requested, and is on its way to your account."),
     "session.closed": ("good", "The session is ended. Whoever used it has to sign in again."),
+    "payment.begun": ("busy", "The payment is made. Send the coins to the address below."),
+    "payment.cancelled": ("good", "The payment is as you see it now."),
+    "payment.captured": ("good", "What was reserved is taken."),
+    "payment.confirmed": ("good", "The provider was asked. The payment is as you see it now."),
+    "payment.refunded": ("good", "The refund is booked and on its way to the payer."),
     "session.signed_out": ("idle", "You have signed out."),
     "session.ended": ("warn", "Your session has ended. Sign in to go on where you were."),
 }

@@ -6,21 +6,26 @@ from console.escrow.routes import ROUTES as ESCROW
 from console.help.routes import ROUTES as HELP
 from console.home.routes import ROUTES as HOME
 from console.live.routes import ROUTES as LIVE
+from console.payment.routes import ROUTES as PAYMENT
 from console.preferences.routes import ROUTES as PREFERENCES
 from console.search.routes import ROUTES as SEARCH
+from console.topup.routes import ROUTES as TOPUP
 from console.transaction.routes import ROUTES as TRANSACTION
 from console.work import ROUTES as WORK
 
-#: In this order paths are tried: `/{org}` would take what comes after it.
-ROUTES = (
+_ALL = (
     *ENTRY,
     *CONTRACT,
     *ESCROW,
     *HELP,
     *LIVE,
+    *PAYMENT,
     *PREFERENCES,
     *SEARCH,
+    *TOPUP,
     *TRANSACTION,
     *WORK,
     *HOME,
 )
+#: In this order paths are tried: `/{org}/…` would take what is the platform's.
+ROUTES = tuple(sorted(_ALL, key=lambda route: not route.path.startswith("/platform")))

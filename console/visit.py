@@ -19,7 +19,7 @@ from console import forms
 from console.assets import Assets
 from console.choices import COOKIE as CHOICES
 from console.choices import Choices, read_choices
-from console.cookies import Site, own_path
+from console.cookies import Site, is_loopback, own_path
 from console.forms import Form, Shown
 from console.frame import Frame, anonymous, frame
 from console.gateway import SILENCE, Answer, Gateway, Problem, Query, Refused, Wanted, encoded
@@ -102,10 +102,19 @@ class Visit:
         return self.me.may(permission)
 
     def need(self, permission: Permission) -> None:
-        """Refuse the page to whom the API would refuse its command."""
+        """Refuse a page to a role that may nothing of what it is for; raises `Refused`, as the API would."""
         if not self.may(permission):
-            problem = Problem(status=403, code="auth.forbidden", title="Forbidden", detail="")
-            raise Refused(Answer(status=403, request_id=request_id_of(self.request), problem=problem))
+            raise Refused(forbidden(self.request))
+
+    def address_of(self, path: str) -> str | None:
+        """Return a page of these as others reach it, for the way back from a provider's page.
+
+        None where `BURSAR_PUBLIC_URL` is not set and the browser is not on this machine: its word is not taken for it.
+        """
+        origin = self._console.site.origin
+        if origin is None and is_loopback(self.request):
+            origin = f"{self.request.url.scheme}://{self.request.headers['host']}"
+        return None if origin is None else f"{origin}{self.base}{path}"
 
     def has_page(self, path: str) -> bool:
         """Tell whether a path of the console has a page."""

@@ -20,6 +20,9 @@ from runtime.identity import new_id
 from services.provider_errors import provider_errors
 from services.tax import SaleTaxes
 
+#: In a return_url this stands for the id of the payment, which nobody knows before it is made.
+PAYMENT_ID = "{PAYMENT_ID}"
+
 
 @dataclass(frozen=True, slots=True)
 class TermsMaker:
@@ -94,8 +97,9 @@ class TermsMaker:
         require_chargeable_coin(charge.currency, options, self.market)
         with provider_errors():
             check_chargeable(options.provider, charge.amount_minor, charge.currency)
+        payment_id = new_id("pay")
         return PaymentTerms(
-            payment_id=new_id("pay"),
+            payment_id=payment_id,
             org_id=org_id,
             provider=options.provider,
             amount_minor=charge.amount_minor,
@@ -105,7 +109,7 @@ class TermsMaker:
             created_at=now,
             expires_at=now + ours.expiry,
             hosted=options.hosted,
-            return_url=options.return_url,
+            return_url=options.return_url and options.return_url.replace(PAYMENT_ID, payment_id),
             method_ref=options.payment_method,
             off_session=options.off_session,
             manual_capture=options.manual_capture,

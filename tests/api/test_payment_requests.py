@@ -229,6 +229,14 @@ async def test_providers_that_are_not_set_up_are_refused(tenant: Tenant) -> None
         refused(await tenant.owner.post("/payments", body, key=new_key()), 422, "request.invalid")
 
 
+async def test_way_back_names_the_payment_where_it_is_asked_to(payer: Caller, database: Database) -> None:
+    body = {**BALANCE, "hosted": True, "return_url": "https://a.example/paid/{PAYMENT_ID}?again={PAYMENT_ID}"}
+    refused(await payer.post("/payments", body, key=new_key()), 503, "service.unavailable")
+    (noted,) = await intents(database, payer.org_id or "")
+    payment_id = noted["payment_id"]
+    assert noted["return_url"] == f"https://a.example/paid/{payment_id}?again={payment_id}"
+
+
 async def test_pitfall_01_same_payment_asked_for_again_is_one(payer: Caller, database: Database) -> None:
     key = new_key()
     body = {"amount": "100"}

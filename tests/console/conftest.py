@@ -35,6 +35,7 @@ from tests.api.conftest import (  # noqa: F401 - fixtures
     tenant,
 )
 from tests.api.escrowing import contract_between, delivered_escrow, escrow_between, funded_escrow, state, write
+from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 from tests.console.fake import HERE, OWN
 from tests.console.table import PLATFORM
@@ -122,8 +123,8 @@ async def objects(
     """What stands for the names in braces of `table.py`: an id of each noun that has a page."""
     body = {"organization_id": tenant.org_id, "amount": "100.00", "source": "promotion"}
     good(await operator.post("/credits/grants", body, key=new_key()), 201)
-    escrows = await _escrows(tenant, operator, database)
-    return {"org": tenant.org_id, "seller": tenant.org_id, **escrows, **await _of_work(tenant)}
+    ids = await _escrows(tenant, operator, database) | await _payments(tenant, database) | await _of_work(tenant)
+    return {"org": tenant.org_id, "seller": tenant.org_id, **ids}
 
 
 async def _of_work(tenant: Tenant) -> dict[str, str]:  # noqa: F811
@@ -159,3 +160,14 @@ async def _escrows(tenant: Tenant, operator: Caller, database: Database) -> dict
     frozen = commands.dispute(await state(database, found["disputed"]), actor=payer, reason="Not whole", now=now)
     await write(database, frozen, at=now)
     return found
+
+
+async def _payments(tenant: Tenant, database: Database) -> dict[str, str]:  # noqa: F811
+    """Make a payment that is paid, and one whose money is reserved."""
+    paid = await Written(database, tenant.org_id).begin()
+    paid.there.pay()
+    await paid.look()
+    authorized = await Written(database, tenant.org_id, manual_capture=True).begin()
+    authorized.there.authorize()
+    await authorized.look()
+    return {"payment": paid.terms.payment_id, "authorized": authorized.terms.payment_id}

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 TENANTS = ("owner", "admin", "finance", "member", "auditor", "agent")
 PLATFORM = ("operator", "arbiter", "validator", "accountant")
+#: Who may begin and end payments.
+PAYERS = ("owner", "admin", "finance", "member")
 EVERYBODY = (*TENANTS, *PLATFORM)
 MANAGERS = ("owner", "admin", "operator")
 #: Who reads keys and the audit trail.
@@ -79,7 +81,20 @@ PAGES = (
     Page("/console/{org}/settings/links/{link}/end", MANAGERS),
     Page("/console/{org}/settings/audit", TRUSTED),
     Page("/console/{org}/settings/audit?action=api_key.create&from=2026-01-01", TRUSTED),
+    Page("/console/{org}/payments", (*TENANTS, "operator")),
+    Page("/console/{org}/payments?status=succeeded,partially_refunded&provider=stripe", (*TENANTS, "operator")),
+    Page("/console/{org}/payments/{payment}", (*TENANTS, "operator")),
+    Page("/console/{org}/payments/{payment}/go", (*TENANTS, "operator")),
+    Page("/console/{org}/payments/{payment}/return?status=success", (*TENANTS, "operator")),
+    Page("/console/{org}/payments/{payment}/refund?amount=1.00", ("owner", "admin", "finance", "operator")),
+    Page("/console/{org}/payments/{authorized}/capture", PAYERS),
+    Page("/console/{org}/payments/{authorized}/cancel", PAYERS),
+    Page("/console/{org}/payments/{authorized}/confirm", PAYERS),
+    Page("/console/{org}/top-up", PAYERS),
     Page("/console/{org}/transactions", (*TENANTS, "operator")),
     Page("/console/{org}/transactions/{transfer}", (*TENANTS, "operator")),
     Page("/console/{org}/transactions?q=grant&from=2026-01-01", (*TENANTS, "operator")),
+    Page("/console/platform/payments", ("operator",)),
+    Page("/console/platform/payments/{payment}", ("operator",)),
+    Page("/console/platform/payments/{payment}/refund", ("operator",)),
 )

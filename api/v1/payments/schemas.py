@@ -53,7 +53,9 @@ class PaymentOptions(RequestModel):
     off_session: bool = Field(default=False, description="Charge without the payer present; needs `payment_method`.")
     hosted: bool = Field(default=False, description="Send the payer to a page hosted by Stripe; PayPal always has one.")
     return_url: ReturnUrl | None = Field(
-        default=None, description="The address to which the payer returns.", examples=["https://example.com/billing"]
+        default=None,
+        description="The address to which the payer returns. `{PAYMENT_ID}` in it becomes the payment's id.",
+        examples=["https://example.com/billing"],
     )
     asset: Coin | None = Field(default=None, description="With `crypto`: the coin that pays for a price in money.")
 

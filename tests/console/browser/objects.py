@@ -67,6 +67,18 @@ async def link(world: World) -> str:
     return made
 
 
+async def payment(world: World) -> str:
+    """Return a payment by card that is paid."""
+    body = {"amount": "10.00", "currency": "USD", "payment_method": "pm_card_visa"}
+    return str(good(await world.client.post("/payments", body), 201)["id"])
+
+
+async def authorized(world: World) -> str:
+    """Return a payment whose money is reserved on the card."""
+    body = {"amount": "10.00", "currency": "USD", "payment_method": "pm_card_visa", "capture_method": "manual"}
+    return str(good(await world.client.post("/payments", body), 201)["id"])
+
+
 MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "escrow": escrow,
     "disputed": disputed,
@@ -80,6 +92,8 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "key": key,
     "session": session,
     "link": link,
+    "payment": payment,
+    "authorized": authorized,
 }
 
 

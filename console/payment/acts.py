@@ -1,0 +1,147 @@
+"""The commands of a payment as pages offer them: exactly those that the API allows, each with what it would move."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.format import Amount, Prefs, amount, decimal
+from console.forms import Shown
+from console.widgets import Link
+from domain.payment.actions import PaymentAction
+from domain.payment.state import PaymentStatus
+
+A = PaymentAction
+#: The last part of the address of each command that has a page.
+PATHS: Mapping[str, str] = {A.CONFIRM: "confirm", A.CAPTURE: "capture", A.CANCEL: "cancel", A.REFUND: "refund"}
+#: Those of an amount, which is entered and previewed on a page of their own.
+PREVIEWED = frozenset({A.CAPTURE, A.REFUND})
+#: What the button of each says, its kind, and what it does.
+_WORDS: Mapping[str, tuple[str, str, str]] = {
+    A.CONFIRM: ("Ask the provider", "", "The provider is asked how the payment stands, and what came in is booked."),
+    A.CAPTURE: ("Capture", "primary", "The money that is reserved is taken, and what it pays for is given."),
+    A.CANCEL: ("Cancel payment", "danger", "Nobody can pay it any more. What is paid meanwhile still counts."),
+    A.REFUND: ("Refund", "", "The money goes back to the payer, and what was bought with it is taken back."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """An amount of an effect."""
+
+    label: str
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """A command that may be given now: its button, its page, and what it does in words and amounts."""
+
+    name: str
+    label: str
+    kind: str
+    sentence: str
+    lines: tuple[Line, ...]
+    href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """The page of one command.
+
+    Attributes:
+        preview: the form that asks for another amount, sent to the same address by GET; None where there is none.
+        chosen: the amount that the effect is of, as it was typed; empty for all.
+        unit: of the amount.
+        credits_note: whether a refund may come with a credit note of its invoice.
+    """
+
+    title: str
+    crumbs: tuple[Link, ...]
+    act: Act
+    form: Shown
+    preview: Shown | None
+    chosen: str
+    unit: str
+    back: str
+    credits_note: bool
+
+
+def acts(actions: Mapping[str, Any], payment: Mapping[str, Any], prefs: Prefs, here: str) -> tuple[Act, ...]:
+    """Return what the caller may do now.
+
+    Args:
+        actions: the answer of `GET /payments/{id}/actions`.
+        payment: as the API shows it.
+        prefs: how the reader reads.
+        here: the address of the payment's page.
+    """
+    found = [each for each in actions["actions"] if each["allowed"] and each["action"] in PATHS]
+    if payment["status"] not in _CONFIRMED:
+        found = [each for each in found if each["action"] != A.CONFIRM]
+    return tuple(act(each, prefs, here) for each in found)
+
+
+#: Where asking the provider can bring something new; the API answers it in every state.
+_CONFIRMED = frozenset(
+    {
+        PaymentStatus.CREATED,
+        PaymentStatus.REQUIRES_ACTION,
+        PaymentStatus.PROCESSING,
+        PaymentStatus.UNKNOWN,
+        PaymentStatus.REQUIRES_CAPTURE,
+    }
+)
+
+
+def act(action: Mapping[str, Any], prefs: Prefs, here: str) -> Act:
+    """Return one command that is allowed."""
+    label, kind, sentence = _WORDS[action["action"]]
+    lines = _lines(action["effect"], prefs)
+    moved = next((line.amount.text for line in lines), "")
+    by_amount = action["action"] in PREVIEWED and moved
+    return Act(
+        name=action["action"],
+        label=f"{label} {moved}" if by_amount else label,
+        kind=kind,
+        sentence=sentence,
+        lines=lines,
+        href=f"{here}/{PATHS[action['action']]}",
+    )
+
+
+def _lines(effect: Mapping[str, Any], prefs: Prefs) -> tuple[Line, ...]:
+    parts = (("captured", "Captured"), ("to_payer", "Back to the payer"), ("released", "Released, and not taken"))
+    found = [
+        Line(label=label, amount=amount(effect[part], effect["currency"], prefs))
+        for part, label in parts
+        if decimal(effect[part])
+    ]
+    taken = effect["taken"]
+    if decimal(taken["amount"]):
+        found.append(Line(label="Taken back", amount=amount(taken["amount"], taken["currency"], prefs)))
+    return tuple(found)
+
+
+def asking(
+    action: Mapping[str, Any],
+    payment: Mapping[str, Any],
+    form: Shown,
+    prefs: Prefs,
+    here: str,
+    *,
+    chosen: str,
+    preview: Shown,
+) -> Asking:
+    """Return the page of a command that is allowed; see `Asking`."""
+    given = act(action, prefs, here)
+    return Asking(
+        title=given.label,
+        crumbs=(Link(label=payment["description"], href=here),),
+        act=given,
+        form=form,
+        preview=preview if action["action"] in PREVIEWED else None,
+        chosen=chosen,
+        unit=payment["currency"],
+        back=here,
+        credits_note=action["action"] == A.REFUND and payment["invoice_id"] is not None,
+    )

@@ -1,0 +1,324 @@
+"""What the page of one payment shows: how it stands, what the payer has to do, and everything that led there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import segno
+
+from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, moment, relative
+from console.forms import Shown
+from console.gateway import Answer
+from console.payment.acts import Act, acts
+from console.payment.view import PROVIDERS, PURPOSES
+from console.problems import answered
+from console.status import Status, Tone, status_of
+from console.widgets import External, Failed, Link, Step, external
+from domain.payment.state import PaymentStatus
+
+#: In these the payer can still pay, or what they paid is on its way.
+AWAITED = frozenset(
+    {
+        PaymentStatus.CREATED,
+        PaymentStatus.REQUIRES_ACTION,
+        PaymentStatus.PROCESSING,
+        PaymentStatus.UNKNOWN,
+        PaymentStatus.REQUIRES_CAPTURE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit:
+    """Where coins are sent to. `qr` is an address of an image in itself."""
+
+    qr: str
+    address: str
+    asset: str
+    chain: str
+    memo: str
+    amount: Amount
+    exact: str
+    rate: str
+    until: Moment
+    left: str
+    seen: Amount | None
+    confirmations: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """Money on its way back."""
+
+    status: Status
+    amount: Amount
+    taken: Amount | None
+    at: Moment
+    by: str
+    reason: str
+    failure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chargeback:
+    """What a bank asks back of the payment."""
+
+    label: str
+    href: str
+    status: Status
+    amount: Amount
+    until: Moment | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A name and a value; `href` is empty where it leads nowhere."""
+
+    label: str
+    value: str
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class One:
+    """One payment. A `…_failed` stands in the place of a section that did not answer.
+
+    Attributes:
+        go: leads to the provider's page; empty where there is nothing to do there.
+        decline: why nothing was paid, in a sentence; empty where it was not declined.
+        receipt: the receipt as PDF; empty where nothing came in.
+        run: the payment's run in the Temporal UI; empty for all but operators.
+    """
+
+    title: str
+    id: Ident
+    crumbs: tuple[Link, ...]
+    status: Status
+    sentence: str
+    story: str
+    acts: tuple[Act, ...]
+    form: Shown
+    go: str
+    decline: str
+    next: str
+    deposit: Deposit | None
+    money: tuple[tuple[str, Amount], ...]
+    facts: tuple[Fact, ...]
+    refunds: tuple[Refund, ...]
+    chargebacks: tuple[Chargeback, ...]
+    chargebacks_failed: Failed | None
+    timeline: tuple[Step, ...]
+    timeline_failed: Failed | None
+    receipt: str
+    run: External | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What a page is made with beside the answers.
+
+    Attributes:
+        prefs: how the reader reads.
+        now: the time.
+        base: where the pages around this one begin.
+        links: addresses of other pages with `{id}` in them, by their noun; a noun without a page is left out.
+        run: the payment's run in the Temporal UI; empty for all but operators.
+    """
+
+    prefs: Prefs
+    now: datetime
+    base: str
+    links: Mapping[str, str]
+    run: str = ""
+
+
+def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> One:
+    """Return the page for `payment`, `actions`, `timeline` and `disputes` of the API."""
+    payment = answers["payment"].need()
+    prefs, here = around.prefs, f"{around.base}/payments/{payment['id']}"
+    status = status_of("payment", payment["status"])
+    actions, timeline, disputes = answers["actions"], answers["timeline"], answers["disputes"]
+    may_act = answered(actions)
+    return One(
+        title=payment["description"],
+        id=ident(payment["id"]),
+        crumbs=(Link(label="Payments", href=f"{around.base}/payments"),),
+        status=status,
+        sentence=status.sentence,
+        story=payment["story"],
+        acts=acts(actions.body, payment, prefs, here) if may_act else (),
+        form=form,
+        go=f"{here}/go" if payment["approval_url"] and payment["status"] in AWAITED else "",
+        decline=declined(payment),
+        next=_next(payment, around),
+        deposit=deposit(payment, around),
+        money=_money(payment, prefs),
+        facts=_facts(payment, around),
+        refunds=tuple(_refund(each, prefs) for each in payment["refunds"]),
+        chargebacks=tuple(_chargeback(each, around) for each in disputes.body["data"]) if answered(disputes) else (),
+        chargebacks_failed=_failed("Chargebacks", disputes, here),
+        timeline=_steps(timeline.body["data"], around) if answered(timeline) else (),
+        timeline_failed=_failed("What happened", timeline, here),
+        receipt=f"{here}/receipt.pdf" if decimal(payment["received_amount"]) else "",
+        run=external("Its run in the Temporal UI", around.run) if around.run else None,
+    )
+
+
+def declined(payment: Mapping[str, Any]) -> str:
+    """Say why the provider or a bank refused; empty where none did, or where it was paid all the same."""
+    decline = payment["decline"]
+    if decline is None or decimal(payment["received_amount"]):
+        return ""
+    return f"{decline['detail'].rstrip('.')}. Nothing was taken."
+
+
+def deposit(payment: Mapping[str, Any], around: Around) -> Deposit | None:
+    """Return where coins are sent to; None where none are awaited, or the reader may not pay."""
+    found = payment["deposit"]
+    if found is None:
+        return None
+    prefs, quote = around.prefs, payment["quote"]
+    seen = decimal(payment["seen_amount"])
+    confirmations = payment["confirmations"]
+    words = "confirmation" if confirmations == 1 else "confirmations"
+    return Deposit(
+        qr=segno.make(found["uri"] or found["address"], micro=False).svg_data_uri(scale=4, border=4, light="#fff"),
+        address=found["address"],
+        asset=found["asset"],
+        chain=found["chain"],
+        memo=found["memo"] or "",
+        amount=amount(found["amount"], found["asset"], prefs),
+        exact=found["amount"],
+        rate=f"1 {found['asset']} = {amount(quote['price'], quote['currency'], prefs)}" if quote else "",
+        until=moment(payment["expires_at"], prefs),
+        left=relative(payment["expires_at"], around.now, prefs),
+        seen=amount(payment["seen_amount"], payment["currency"], prefs) if seen else None,
+        confirmations="" if confirmations is None else f"{confirmations} {words}",
+    )
+
+
+def _next(payment: Mapping[str, Any], around: Around) -> str:
+    """Say what is awaited until when; empty where nothing is."""
+    if payment["status"] not in AWAITED:
+        return ""
+    at = moment(payment["expires_at"], around.prefs)
+    words = {
+        PaymentStatus.REQUIRES_CAPTURE: "To be captured",
+        PaymentStatus.PROCESSING: "The money is awaited",
+    }.get(payment["status"], "It can be paid")
+    return f"{words} until {at.text}, {relative(payment['expires_at'], around.now, around.prefs)}."
+
+
+def _money(payment: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, Amount], ...]:
+    goods, granted, owed = payment["goods"], payment["granted"], payment["owed"]
+    currency = payment["currency"]
+    parts = [
+        ("Received", payment["received_amount"], currency),
+        ("Went back, or on its way", payment["refunded_amount"], currency),
+        ("Disputed", payment["disputed_amount"], currency),
+        ("Can be refunded", payment["refundable_amount"], currency),
+        ("Given for it", granted["amount"], granted["currency"]),
+        ("Owed, because it was spent", owed["amount"], owed["currency"]),
+    ]
+    return (
+        ("Price", amount(payment["amount"], currency, prefs)),
+        ("It buys", amount(goods["amount"], goods["currency"], prefs)),
+        *((label, amount(value, code, prefs)) for label, value, code in parts if decimal(value)),
+    )
+
+
+def _facts(payment: Mapping[str, Any], around: Around) -> tuple[Fact, ...]:
+    found = [
+        Fact(label="By", value=PROVIDERS.get(payment["provider"], payment["provider"])),
+        Fact(label="For", value=PURPOSES.get(payment["purpose"], payment["purpose"])),
+    ]
+    for noun, label in (("escrow", "Escrow"), ("invoice", "Invoice"), ("agent", "Agent")):
+        object_id = payment[f"{noun}_id"]
+        if object_id is not None:
+            href = around.links.get(noun, "").replace("{id}", object_id)
+            found.append(Fact(label=label, value=object_id, href=href))
+    if payment["package"]:
+        found.append(Fact(label="Package", value=payment["package"]))
+    if payment["external_id"]:
+        found.append(Fact(label="Your number", value=payment["external_id"]))
+    found.append(Fact(label="Made", value=moment(payment["created_at"], around.prefs).text))
+    return tuple(found)
+
+
+def _refund(refund: Mapping[str, Any], prefs: Prefs) -> Refund:
+    taken = refund["taken"]
+    return Refund(
+        status=status_of("refund", refund["status"]),
+        amount=amount(refund["amount"], refund["currency"], prefs),
+        taken=amount(taken["amount"], taken["currency"], prefs) if decimal(taken["amount"]) else None,
+        at=moment(refund["requested_at"], prefs),
+        by=refund["requested_by"],
+        reason=refund["reason"] or "",
+        failure=refund["failure"] or "",
+    )
+
+
+def _chargeback(dispute: Mapping[str, Any], around: Around) -> Chargeback:
+    due = dispute["evidence_due_at"]
+    return Chargeback(
+        label=dispute["reason"].replace("_", " ").capitalize(),
+        href=around.links.get("dispute", "").replace("{id}", dispute["id"]),
+        status=status_of("chargeback", dispute["status"]),
+        amount=amount(dispute["amount"], dispute["currency"], around.prefs),
+        until=moment(due, around.prefs) if due and dispute["evidence_submitted_at"] is None else None,
+    )
+
+
+#: What the API calls its events, in words; one that is not here is shown as it is called.
+_EVENTS: Mapping[str, str] = {
+    "created": "Asked for",
+    "adopted": "Made by the provider",
+    "submitted": "Made at the provider",
+    "outcome_unknown": "The provider's answer was lost",
+    "refused": "Declined",
+    "time_over": "The payer's time is over",
+    "overdue": "Neither paid nor ended long after its time",
+    "fee_booked": "The provider's fee was booked",
+    "refund_requested": "Refund requested",
+    "refund_unknown": "The provider's answer to the refund was lost",
+    "refund_given_up": "An operator said what became of the refund",
+    "refund_taken_over": "Refund made at the provider",
+    "dispute_inquiry": "The payer's bank asks a question",
+    "dispute_opened": "The payer's bank took the money back for now",
+    "evidence_submitted": "Evidence was sent to the bank",
+    "purpose_gone": "What it was for is no longer possible",
+    "fulfilment_failed": "What it was for could not be given",
+    "command_refused": "A command was refused",
+}
+_TONES = {
+    "refused": (Tone.BAD, "cross"),
+    "outcome_unknown": (Tone.WARN, "warn"),
+    "dispute_opened": (Tone.BAD, "dispute"),
+    "command_refused": (Tone.WARN, "warn"),
+}
+
+
+def _steps(events: Sequence[Mapping[str, Any]], around: Around) -> tuple[Step, ...]:
+    return tuple(_step(each, around) for each in events)
+
+
+def _step(event: Mapping[str, Any], around: Around) -> Step:
+    status = status_of("payment", event["status"])
+    tone, icon = _TONES.get(event["kind"], (status.tone, status.icon))
+    details = event["details"]
+    detail = details.get("detail") or details.get("reason") or details.get("why") or ""
+    transfer = event["transfer_id"]
+    return Step(
+        title=_EVENTS.get(event["kind"], event["kind"].replace("_", " ").capitalize()),
+        at=moment(event["at"], around.prefs),
+        tone=tone,
+        icon=icon,
+        detail=str(detail),
+        who=event["actor"],
+        href=around.links.get("transfer", "").replace("{id}", transfer) if transfer else "",
+    )
+
+
+def _failed(title: str, answer: Answer, again: str) -> Failed | None:
+    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)

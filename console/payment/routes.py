@@ -1,0 +1,221 @@
+"""The pages of payments, below their organization and for the platform."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from console import lists
+from console.forms import Shown, at_fields, blank, read_form, with_summary
+from console.gateway import Answer, Problem, Refused
+from console.payment import acts as commands
+from console.payment import one, view, way
+from console.payment.acts import PATHS, PREVIEWED
+from console.problems import Reaction, reaction_to
+from console.routing import COMMAND, console_of, platform, tenant
+from console.visit import Visit, request_id_of
+from domain.access import Permission
+from domain.payment.actions import PaymentAction
+
+A = PaymentAction
+_PATH = "/payments"
+#: So many events of a timeline are asked for; a payment seldom has more.
+_EVENTS = 100
+#: Where other nouns have their pages.
+_LINKS = {"escrow": "escrows", "invoice": "invoices", "dispute": "disputes", "transfer": "transactions"}
+
+
+async def show(visit: Visit) -> Response:
+    """Show the payments that the address asks for."""
+    asked = lists.asked(visit, *view.FILTERS)
+    answers: dict[str, Answer] = {}
+    if asked.ok:
+        counted = {name: value for name, value in asked.query.items() if name not in {"status", "limit", "cursor"}}
+        answers = await visit.ask_all(payments=(_PATH, asked.query), summary=(f"{_PATH}/summary", counted))
+    answer = answers.get("payments")
+    asked, status = lists.read(asked, answer)
+    page = view.page(
+        asked,
+        answer,
+        answers.get("summary"),
+        visit.choices.prefs,
+        visit.base,
+        across=not visit.org_id,
+        top_up=_top_up(visit),
+    )
+    return await visit.render("payment/list.html", page, status)
+
+
+def _top_up(visit: Visit) -> str:
+    href = f"{visit.base}/top-up"
+    return href if visit.org_id and visit.may(Permission.PAY) and visit.has_page(href) else ""
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _PATH, "payments", *view.FILTERS)
+
+
+def _around(visit: Visit, payment: Answer) -> one.Around:
+    links = {noun: f"{visit.base}/{path}/{{id}}" for noun, path in _LINKS.items()}
+    return one.Around(
+        prefs=visit.choices.prefs,
+        now=datetime.now(UTC),
+        base=visit.base,
+        links={noun: href for noun, href in links.items() if visit.has_page(href)},
+        run=_run(visit, payment),
+    )
+
+
+def _run(visit: Visit, answer: Answer) -> str:
+    """Return where the Temporal UI shows the payment's run, for those who operate."""
+    if not (visit.me.is_platform and visit.may(Permission.OPERATE) and answer.ok):
+        return ""
+    settings = console_of(visit.request).settings
+    workflow, namespace = quote(answer.body["workflow_id"], safe=""), quote(settings.temporal_namespace, safe="")
+    return f"{settings.temporal_ui_url.rstrip('/')}/namespaces/{namespace}/workflows/{workflow}"
+
+
+async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show one payment, with what the refusal of a command has to say."""
+    payment_id = visit.path("id")
+    answers = await visit.ask_all(
+        payment=(f"{_PATH}/{payment_id}", {}),
+        actions=(f"{_PATH}/{payment_id}/actions", {}),
+        timeline=(f"{_PATH}/{payment_id}/timeline", {"limit": _EVENTS}),
+        disputes=("/disputes", {"payment_id": payment_id, **visit.scope}),
+    )
+    # What is not there is said of the payment, not of a part of its page.
+    answers["payment"].need()
+    page = one.page(answers, form or blank(), _around(visit, answers["payment"]))
+    return await visit.render("payment/page.html", page, status)
+
+
+async def receipt(visit: Visit) -> Response:
+    """Answer with the receipt as PDF."""
+    payment_id = visit.path("id")
+    return visit.stream(f"{_PATH}/{payment_id}/receipt", accept="application/pdf", name=f"receipt-{payment_id}.pdf")
+
+
+async def go(visit: Visit) -> Response:
+    """Lead to the provider's page."""
+    answer = await visit.ask(f"{_PATH}/{visit.path('id')}")
+    page = way.go(answer.need(), _around(visit, answer))
+    return await visit.render("payment/go.html", page)
+
+
+async def come_back(visit: Visit) -> Response:
+    """Show whoever comes back what the books hold; what the address says is not read."""
+    answer = await visit.ask(f"{_PATH}/{visit.path('id')}")
+    return await visit.render("payment/return.html", way.back(answer, visit.base, visit.choices.prefs))
+
+
+async def ask(visit: Visit, name: PaymentAction, form: Shown | None = None, status: int = 200) -> Response:
+    """Show what a command would do, and the form that gives it."""
+    if status == 409:
+        return await show_one(visit, form, status)
+    payment_id = visit.path("id")
+    typed = form.value("amount") if form else visit.chosen("amount").get("amount", "")
+    chosen = typed if name in PREVIEWED else ""
+    answers = await visit.ask_all(
+        payment=(f"{_PATH}/{payment_id}", {}),
+        all=(f"{_PATH}/{payment_id}/actions", {}),
+        **({"part": (f"{_PATH}/{payment_id}/actions", {"amount": chosen})} if chosen else {}),
+    )
+    payment, usual = answers["payment"].need(), _named(answers["all"], name)
+    if not usual["allowed"]:
+        return await _not_allowed(visit, usual["reason"])
+    preview, found = Shown(key="", values={"amount": chosen}), usual
+    if "part" in answers:
+        wrong = _wrong(answers["part"], name)
+        if wrong:
+            # What was typed is no amount of this payment: everything is shown, and the message at the field.
+            preview, status, chosen = replace(preview, errors={"amount": wrong}, summary=(("amount", wrong),)), 422, ""
+        else:
+            found = _named(answers["part"], name)
+    here = f"{visit.base}{_PATH}/{payment_id}"
+    shown = form or blank()
+    page = commands.asking(found, payment, shown, visit.choices.prefs, here, chosen=chosen, preview=preview)
+    return await visit.render("payment/ask.html", page, status)
+
+
+def _named(answer: Answer, name: PaymentAction) -> dict[str, Any]:
+    found: dict[str, Any] = {each["action"]: each for each in answer.need()["actions"]}[name]
+    return found
+
+
+def _wrong(answer: Answer, name: PaymentAction) -> str:
+    """Say what is wrong with the amount that was typed; empty where nothing is."""
+    if answer.problem is not None:
+        if reaction_to(answer.problem) is not Reaction.FIELDS:
+            raise Refused(answer)
+        errors, summary = at_fields(answer.problem, ("amount",), {})
+        return errors.get("amount") or summary[0][1]
+    reason = _named(answer, name)["reason"]
+    return reason["detail"] if reason else ""
+
+
+async def _not_allowed(visit: Visit, reason: dict[str, str]) -> Response:
+    """Refuse a command that may not be given: who may not at all gets 403, others the payment as it is."""
+    problem = Problem(status=403, code=reason["code"], title="", detail=reason["detail"])
+    if reaction_to(problem) is Reaction.FORBIDDEN:
+        raise Refused(Answer(status=403, request_id=request_id_of(visit.request), problem=problem))
+    return await show_one(visit, with_summary(blank(), f"{reason['detail']} Nothing was done."), 409)
+
+
+_NOTICES = {
+    A.CONFIRM: "payment.confirmed",
+    A.CAPTURE: "payment.captured",
+    A.CANCEL: "payment.cancelled",
+    A.REFUND: "payment.refunded",
+}
+
+
+async def give(visit: Visit, name: PaymentAction) -> Response:
+    """Give a command."""
+    fields = {A.CAPTURE: ("amount",), A.REFUND: ("amount", "reason", "credit_note")}.get(name, ())
+    form = await read_form(visit.request, *fields)
+    body: dict[str, Any] = {each: form.maybe(each) for each in fields if form.maybe(each) is not None}
+    if "credit_note" in body:
+        body["credit_note"] = True
+    payment_id = visit.path("id")
+    path = f"{_PATH}/{payment_id}/{'refunds' if name is A.REFUND else PATHS[name]}"
+    answer = await visit.order("POST", path, body, form.key)
+    if answer.ok:
+        return visit.done(f"{visit.base}{_PATH}/{payment_id}", _NOTICES[name], answer)
+
+    async def again(visit: Visit, shown: Shown, status: int) -> Response:
+        return await ask(visit, name, shown, status)
+
+    return await visit.refused(form, answer, again)
+
+
+def _acts(below: Callable[..., Route], *names: PaymentAction) -> list[Route]:
+    """Return the routes of commands, each with the page that asks for it."""
+    routes = []
+    for name in names:
+        path = f"{_PATH}/{{id}}/{PATHS[name]}"
+        routes += [below(path, partial(ask, name=name)), below(path, partial(give, name=name), COMMAND)]
+    return routes
+
+
+ROUTES = (
+    tenant(_PATH, show),
+    tenant(f"{_PATH}.csv", download),
+    tenant(f"{_PATH}/{{id}}", show_one),
+    tenant(f"{_PATH}/{{id}}/receipt.pdf", receipt),
+    tenant(f"{_PATH}/{{id}}/go", go),
+    tenant(f"{_PATH}/{{id}}/return", come_back),
+    *_acts(tenant, A.CONFIRM, A.CAPTURE, A.CANCEL, A.REFUND),
+    platform(_PATH, show),
+    platform(f"{_PATH}.csv", download),
+    platform(f"{_PATH}/{{id}}", show_one),
+    platform(f"{_PATH}/{{id}}/receipt.pdf", receipt),
+    # The one command of a payment that the platform's roles may give.
+    *_acts(platform, A.REFUND),
+)

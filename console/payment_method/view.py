@@ -1,0 +1,118 @@
+"""What the page of stored payment methods shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.forms import Shown
+from console.gateway import Answer
+from console.problems import answered
+from console.widgets import External, Failed, Link, external
+
+_BRANDS = {"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "jcb": "JCB"}
+_TYPES = {"card": "Card", "us_bank_account": "Bank account", "sepa_debit": "Direct debit", "paypal": "PayPal"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """One stored method; `expires` is empty for what is no card."""
+
+    name: str
+    expires: str
+    is_default: bool
+    default_href: str
+    remove_href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Methods:
+    """The page. `add` is empty where the role may not change anything."""
+
+    title: str
+    path: str
+    add: str
+    forms: tuple[Shown, ...]
+    form: Shown
+    methods: tuple[Method, ...]
+    failed: Failed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removing:
+    """Asks before a method is removed."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    form: Shown
+    method: Method
+    action: str
+    back: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portal:
+    """Leads to the provider's page for payment methods."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    portal: External
+    refresh: str
+    back: str
+
+
+def words_of(method: Mapping[str, Any]) -> str:
+    """Write a stored method, such as `Visa ending in 4242`."""
+    kind = method["brand"] or method["type"]
+    name = _BRANDS.get(kind) or _TYPES.get(kind) or str(kind).replace("_", " ").capitalize()
+    return f"{name} ending in {method['last4']}" if method["last4"] else name
+
+
+def method(found: Mapping[str, Any], path: str) -> Method:
+    """Return one method of the API as it is shown."""
+    month, year = found["exp_month"], found["exp_year"]
+    return Method(
+        name=words_of(found),
+        expires=f"{month:02}/{year}" if month and year else "",
+        is_default=found["is_default"],
+        default_href=f"{path}/{found['id']}/default",
+        remove_href=f"{path}/{found['id']}/remove",
+    )
+
+
+def page(answer: Answer, form: Shown, path: str, *, may_change: bool, forms: tuple[Shown, ...]) -> Methods:
+    """Return the page for `GET /billing/payment-methods`; `forms` has one for each method."""
+    known = answered(answer)
+    return Methods(
+        title="Payment methods",
+        path=path,
+        add=f"{path}/add" if may_change else "",
+        forms=forms,
+        form=form,
+        methods=tuple(method(each, path) for each in answer.body["data"]) if known else (),
+        failed=None if known else Failed(title="Payment methods", request_id=answer.request_id, again=path),
+    )
+
+
+def removing(found: Mapping[str, Any], form: Shown, path: str) -> Removing:
+    """Return the page that asks before a method is removed."""
+    shown = method(found, path)
+    return Removing(
+        title=f"Remove {shown.name}",
+        crumbs=(Link(label="Payment methods", href=path),),
+        form=form,
+        method=shown,
+        action=shown.remove_href,
+        back=path,
+    )
+
+
+def portal(url: str, path: str) -> Portal:
+    """Return the page that leads to the provider's."""
+    link = external("Go to the provider's page", url)
+    return Portal(
+        title="Payment methods at the provider",
+        crumbs=(Link(label="Payment methods", href=path),),
+        portal=link,
+        refresh=f"1; url={link.href}" if link.host else "",
+        back=path,
+    )

@@ -1,0 +1,150 @@
+"""What the top-up page shows: packages, a number of one's own, ways to pay, and what the choice costs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.format import Amount, Prefs, amount, percent
+from console.forms import Shown
+from console.gateway import Answer
+from console.payment_method.view import words_of
+from console.widgets import Failed
+
+#: A way to pay that is a stored method begins with this.
+STORED = "stored:"
+#: A way to pay in coins begins with this.
+COIN = "coin:"
+#: What the hosted pages sell begins with this; a package that has one of these is bought as that.
+_CHECKOUT = "checkout_"
+OWN = "own"
+
+Option = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What the choice costs now."""
+
+    credits: Amount
+    subtotal: Amount
+    tax: Amount | None
+    tax_label: str
+    total: Amount
+    rate: str
+    means: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUp:
+    """The page. `quote` is None until something is chosen; `chosen` is what its form sends.
+
+    Attributes:
+        pick: the form that asks for a price, by GET.
+        pay: the form that begins the payment.
+    """
+
+    title: str
+    path: str
+    available: Amount | None
+    credit_price: Amount | None
+    packages: tuple[Option, ...]
+    means: tuple[Option, ...]
+    pick: Shown
+    pay: Shown
+    quote: Quote | None
+    chosen: tuple[tuple[str, str], ...]
+    failed: Failed | None
+
+
+def page(
+    answers: Mapping[str, Answer],
+    pick: Shown,
+    pay: Shown,
+    prefs: Prefs,
+    path: str,
+    *,
+    quoted: Mapping[str, Any] | None,
+) -> TopUp:
+    """Return the page.
+
+    Args:
+        answers: `config`, `methods`, `balance`.
+        pick: what is chosen, and what is wrong with it.
+        pay: the form that begins the payment.
+        prefs: how the reader reads.
+        path: of the page.
+        quoted: the answer of `GET /billing/quote`; None until something is chosen.
+    """
+    config, balance = answers["config"], answers["balance"]
+    price = config.body["credit_price"] if config.ok else None
+    ways = means(answers)
+    chosen = pick.value("by") or (ways[0][0] if ways else "")
+    by = next((words for way, words, _ in ways if way == chosen), "")
+    sent = [(name, pick.value(name)) for name in ("package", "credits") if pick.value(name)]
+    return TopUp(
+        title="Add credits",
+        path=path,
+        available=amount(balance.body["available"], balance.body["currency"], prefs) if balance.ok else None,
+        credit_price=amount(price["amount"], price["currency"], prefs) if price else None,
+        packages=_packages(config.body["packages"], prefs) if config.ok else (),
+        means=ways,
+        pick=pick,
+        pay=pay,
+        quote=quote(quoted, by, chosen, prefs) if quoted else None,
+        chosen=(*sent, ("by", chosen)),
+        failed=None if config.ok else Failed(title="Add credits", request_id=config.request_id, again=path),
+    )
+
+
+def _packages(packages: list[Mapping[str, Any]], prefs: Prefs) -> tuple[Option, ...]:
+    names = {each["name"] for each in packages}
+    found = []
+    for each in packages:
+        # The hosted page would sell the other one of the two, at another price.
+        if f"{_CHECKOUT}{each['name']}" in names:
+            continue
+        title = each["name"].removeprefix(_CHECKOUT).replace("_", " ").replace("-", " ").capitalize()
+        credits = amount(each["credits"], "CREDIT", prefs)
+        price = amount(each["price"]["amount"], each["price"]["currency"], prefs)
+        found.append((each["id"], f"{title}: {credits}", str(price)))
+    return (*found, (OWN, "Another number of credits", "Say how many below"))
+
+
+def means(answers: Mapping[str, Answer]) -> tuple[Option, ...]:
+    """Return the ways to pay that are set up: stored methods, the providers' pages, coins."""
+    config, methods = answers["config"], answers["methods"]
+    if not config.ok:
+        return ()
+    providers = {each["name"] for each in config.body["providers"]}
+    found: list[Option] = []
+    if "stripe" in providers:
+        stored = sorted(methods.body["data"], key=lambda each: not each["is_default"]) if methods.ok else ()
+        found += [(f"{STORED}{each['id']}", words_of(each), "Stored, and charged at once") for each in stored]
+        found.append(("card", "Card", "On the provider's page"))
+    if "paypal" in providers:
+        found.append(("paypal", "PayPal", "On PayPal's page"))
+    if "crypto" in providers:
+        found += [(f"{COIN}{asset}", asset, "Sent to an address of its own") for asset in config.body["crypto_assets"]]
+    return tuple(found)
+
+
+def quote(quoted: Mapping[str, Any], by: str, chosen: str, prefs: Prefs) -> Quote:
+    """Return what a choice costs."""
+    currency, tax, rate = quoted["currency"], quoted["tax"], quoted["rate"]
+    if chosen.startswith(STORED):
+        note = "It is charged now."
+    elif chosen.startswith(COIN):
+        note = "The payment gets a rate of its own when it is made."
+    else:
+        note = "You pay on the provider's page. Nothing is charged before."
+    return Quote(
+        credits=amount(quoted["credits"], "CREDIT", prefs),
+        subtotal=amount(quoted["subtotal"], currency, prefs),
+        tax=amount(tax["amount"], currency, prefs) if tax else None,
+        tax_label=f"Tax, {percent(tax['rate'], prefs)}" if tax else "",
+        total=amount(quoted["total"], currency, prefs),
+        rate=f"1 {currency} = {amount(rate['price'], rate['currency'], prefs)}" if rate else "",
+        means=by,
+        note=note,
+    )

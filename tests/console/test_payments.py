@@ -1,0 +1,219 @@
+"""Payments are shown as the API tells them, with its commands alone; who comes back reads the books."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from console.format import Prefs
+from console.forms import blank
+from console.gateway import Answer, Problem, Refused
+from console.payment import one, way
+from console.payment.acts import acts
+from tests.console.fake import ORG, OWN, PAGE, FakeApi, browser, problem
+
+PAY = "pay_01kar6h2d8e4wvq3r5s7t9x1zc"
+BASE = f"/console/{ORG}"
+HERE = f"{BASE}/payments/{PAY}"
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+AROUND = one.Around(prefs=Prefs(), now=NOW, base=BASE, links={})
+PAYMENT: dict[str, Any] = {
+    "id": PAY,
+    "organization_id": ORG,
+    "provider": "stripe",
+    "status": "requires_action",
+    "purpose": "credits",
+    "amount": "10.00",
+    "currency": "USD",
+    "received_amount": "0.00",
+    "refunded_amount": "0.00",
+    "disputed_amount": "0.00",
+    "refundable_amount": "0.00",
+    "goods": {"amount": "100.00", "currency": "CREDIT"},
+    "granted": {"amount": "0.00", "currency": "CREDIT"},
+    "owed": {"amount": "0.00", "currency": "CREDIT"},
+    "escrow_id": None,
+    "invoice_id": None,
+    "agent_id": None,
+    "package": None,
+    "fulfilment": "pending",
+    "description": "100.00 credits",
+    "capture_method": "automatic",
+    "client_secret": None,
+    "approval_url": "https://checkout.stripe.test/pay/cs_1",
+    "deposit": None,
+    "seen_amount": "0.00",
+    "confirmations": None,
+    "quote": None,
+    "decline": None,
+    "refunds": [],
+    "story": "10.00 USD by stripe for credits: requires action.",
+    "workflow_id": f"payment/{PAY}",
+    "version": 2,
+    "expires_at": "2026-11-22T15:00:00Z",
+    "created_at": "2026-11-22T11:00:00Z",
+    "updated_at": "2026-11-22T11:00:00Z",
+    "external_id": None,
+    "metadata": {},
+}
+EFFECT = {
+    "captured": "0.00",
+    "released": "0.00",
+    "to_payer": "4.00",
+    "taken": {"amount": "40.00", "currency": "CREDIT"},
+    "currency": "USD",
+    "status": "partially_refunded",
+}
+REFUND = {"action": "refund", "allowed": True, "reason": None, "effect": EFFECT}
+REFUSED = {"action": "cancel", "allowed": False, "reason": {"code": "payment.wrong_state", "detail": "No."}}
+
+
+def said(body: object) -> Answer:
+    return Answer(status=200, request_id="req_1", body=body)
+
+
+def shown(actions: object = (), **changes: Any) -> one.One:
+    answers = {
+        "payment": said({**PAYMENT, **changes}),
+        "actions": said({"actions": list(actions)}),  # type: ignore[call-overload]
+        "timeline": said(PAGE),
+        "disputes": said(PAGE),
+    }
+    return one.page(answers, blank(), AROUND)
+
+
+def test_payment_that_waits_leads_to_the_provider_and_says_until_when() -> None:
+    page = shown()
+    assert page.go == f"{HERE}/go"
+    assert page.next == "It can be paid until Nov 22, 2026, 3:00\N{NARROW NO-BREAK SPACE}PM, in 3 hours."
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed", "expired", "cancelled", "refunded", "charged_back"])
+def test_payment_that_has_ended_leads_nowhere(status: str) -> None:
+    page = shown(status=status)
+    assert (page.go, page.next) == ("", "")
+
+
+def test_decline_is_a_sentence() -> None:
+    decline = {"code": "card_declined", "detail": "Your card was declined."}
+    assert shown(status="failed", decline=decline).decline == "Your card was declined. Nothing was taken."
+    paid = shown(status="succeeded", decline=decline, received_amount="10.00")
+    assert paid.decline == ""
+
+
+def test_commands_are_those_that_the_api_allows_with_what_they_move() -> None:
+    [act] = acts({"actions": [REFUND, REFUSED]}, {**PAYMENT, "status": "succeeded"}, Prefs(), HERE)
+    assert act.label == "Refund 4.00\N{NO-BREAK SPACE}USD"
+    assert act.href == f"{HERE}/refund"
+    assert [(line.label, line.amount.text) for line in act.lines] == [
+        ("Back to the payer", "4.00\N{NO-BREAK SPACE}USD"),
+        ("Taken back", "40.00\N{NO-BREAK SPACE}credits"),
+    ]
+
+
+def test_deposit_has_the_address_the_memo_and_what_is_confirmed() -> None:
+    found = {"chain": "ton", "asset": "TON", "address": "EQabc", "amount": "3.5", "memo": "7", "uri": None}
+    quote = {"price": "3.30", "currency": "USD", "amount": "10.00", "source": "fixed", "expires_at": NOW.isoformat()}
+    page = shown(
+        provider="crypto", deposit=found, quote=quote, currency="TON", amount="3.5", seen_amount="3.5", confirmations=1
+    )
+    assert page.deposit is not None
+    assert page.deposit.qr.startswith("data:image/svg+xml")
+    assert (page.deposit.memo, page.deposit.confirmations, page.deposit.left) == ("7", "1 confirmation", "in 3 hours")
+    assert page.deposit.rate == "1 TON = 3.30\N{NO-BREAK SPACE}USD"
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,1", "", None])
+def test_what_is_no_address_of_a_provider_is_not_led_to(url: str | None) -> None:
+    page = way.go({**PAYMENT, "approval_url": url}, AROUND)
+    assert (page.refresh, page.provider.href) == ("", "")
+
+
+def test_way_to_the_provider_is_a_link_and_a_refresh() -> None:
+    page = way.go(PAYMENT, AROUND)
+    assert page.refresh == "1; url=https://checkout.stripe.test/pay/cs_1"
+    assert page.provider.host == "checkout.stripe.test"
+
+
+@pytest.mark.parametrize(
+    ("status", "title"),
+    [
+        ("succeeded", "Paid"),
+        ("requires_action", "Not paid yet"),
+        ("processing", "Processing"),
+        ("failed", "Not paid"),
+        ("cancelled", "Not paid"),
+        ("unknown", "Not known yet"),
+    ],
+)
+def test_who_comes_back_reads_what_the_books_hold(status: str, title: str) -> None:
+    assert way.back(said({**PAYMENT, "status": status}), BASE, Prefs()).title == title
+
+
+async def test_invented_success_in_the_address_changes_nothing() -> None:
+    api = FakeApi(answers={f"GET /payments/{PAY}": (200, PAYMENT)})
+    async with browser(api, signed_in=True) as client:
+        page = await client.get(f"{HERE}/return?status=success&redirect_status=succeeded&session_id=cs_1")
+    assert "Not paid yet" in page.text
+    assert "You have" not in page.text
+
+
+async def test_refund_of_a_part_is_previewed_and_then_sent_as_it_was_typed() -> None:
+    actions = f"GET /payments/{PAY}/actions"
+    api = FakeApi(
+        answers={
+            f"GET /payments/{PAY}": (200, {**PAYMENT, "status": "succeeded"}),
+            actions: (200, {"actions": [REFUND]}),
+            f"POST /payments/{PAY}/refunds": (201, {}),
+        }
+    )
+    async with browser(api, signed_in=True) as client:
+        asked = await client.get(f"{HERE}/refund?amount=4.00")
+        fields = {"command": "con_key-of-the-form-1", "amount": "4.00", "reason": ""}
+        done = await client.post(f"{HERE}/refund", data=fields, headers=OWN)
+    assert {"amount": "4.00"} in [query for name, _, query in api.asked if name == actions]
+    assert '<input type="hidden" name="amount" value="4.00">' in asked.text
+    assert "Refund 4.00" in asked.text
+    assert done.headers["location"] == f"{HERE}?notice=payment.refunded"
+    assert [body for name, _, body in api.asked if name.endswith("/refunds")] == [{"amount": "4.00"}]
+
+
+async def test_amount_that_is_none_is_said_at_its_field_and_nothing_is_sent() -> None:
+    refusal = problem(422, "request.invalid", errors=[{"field": "amount", "message": "No amount."}])
+
+    class Api(FakeApi):
+        def _answer(self, request: Any, name: str) -> Any:
+            if name.endswith("/actions") and request.query_params:
+                self.answers = {**self.answers, name: refusal}
+            elif name.endswith("/actions"):
+                self.answers = {**self.answers, name: (200, {"actions": [REFUND]})}
+            return super()._answer(request, name)
+
+    api = Api(answers={f"GET /payments/{PAY}": (200, {**PAYMENT, "status": "succeeded"})})
+    async with browser(api, signed_in=True) as client:
+        page = await client.get(f"{HERE}/refund?amount=1,5")
+    assert page.status_code == 422
+    assert "No amount." in page.text
+    assert 'value="1,5"' in page.text
+    assert api.commands() == []
+
+
+async def test_command_that_is_not_allowed_any_more_shows_the_payment_as_it_is() -> None:
+    api = FakeApi(
+        answers={
+            f"GET /payments/{PAY}": (200, PAYMENT),
+            f"GET /payments/{PAY}/actions": (200, {"actions": [REFUSED]}),
+            f"GET /payments/{PAY}/timeline": (200, PAGE),
+            "GET /disputes": (200, PAGE),
+        }
+    )
+    async with browser(api, signed_in=True) as client:
+        page = await client.get(f"{HERE}/cancel")
+    assert page.status_code == 409
+    assert "No. Nothing was done." in page.text
+
+
+def test_payment_of_somebody_else_is_not_there() -> None:
+    missing = Answer(status=404, request_id="r", problem=Problem(status=404, code="not_found", title="", detail=""))
+    with pytest.raises(Refused):
+        way.back(missing, BASE, Prefs())
