@@ -94,6 +94,29 @@ def refused(of: Asked, answer: Answer) -> Asked:
     return Asked(path=of.path, given=of.given, query=of.query, form=form, zone=of.zone, at_start=of.at_start)
 
 
+def judged(of: Asked, answer: Answer | None) -> tuple[Asked, int]:
+    """Return the choice with what the API says is wrong with it, and the status of the page.
+
+    Args:
+        of: the choice.
+        answer: of the list; None where it was not asked because a filter is wrong.
+
+    Raises:
+        Refused: the list is not for whoever asks.
+    """
+    if answer is None:
+        return of, 422
+    if answer.problem is None:
+        return of, 200
+    match reaction_to(answer.problem):
+        case Reaction.FIELDS:
+            return refused(of, answer), answer.status
+        case Reaction.UNKNOWN:
+            return of, answer.status
+        case _:
+            raise Refused(answer)
+
+
 async def read(
     visit: Visit, path: str, *names: str, days: bool = True, **fixed: str
 ) -> tuple[Asked, Answer | None, int]:
@@ -113,18 +136,9 @@ async def read(
         Refused: for good, such as by the role.
     """
     of = asked(visit, *names, days=days)
-    if not of.ok:
-        return of, None, 422
-    answer = await visit.ask(path, **{**of.query, **fixed})
-    if answer.problem is None:
-        return of, answer, 200
-    match reaction_to(answer.problem):
-        case Reaction.FIELDS:
-            return refused(of, answer), None, answer.status
-        case Reaction.UNKNOWN:
-            return of, answer, answer.status
-        case _:
-            raise Refused(answer)
+    answer = await visit.ask(path, **{**of.query, **fixed}) if of.ok else None
+    of, status = judged(of, answer)
+    return of, answer if of.ok else None, status
 
 
 def rows_of(answer: Answer | None) -> Mapping[str, Any]:
@@ -135,7 +149,9 @@ def rows_of(answer: Answer | None) -> Mapping[str, Any]:
 
 def silent(title: str, of: Asked, answer: Answer | None) -> Failed | None:
     """Return the section that stands in place of a list that did not answer; None where it did."""
-    return failed(title, of, answer) if answer is not None and not answer.ok else None
+    if answer is None or answer.problem is None or reaction_to(answer.problem) is not Reaction.UNKNOWN:
+        return None
+    return failed(title, of, answer)
 
 
 def chips(of: Asked, labels: Mapping[str, str]) -> tuple[Chip, ...]:
@@ -164,42 +180,6 @@ def pager(of: Asked, body: Mapping[str, Any], *, csv: bool = True) -> Pager:
         csv=download if csv else "",
         count=f"{shown} shown" if shown else "",
     )
-
-
-def read(of: Asked, answer: Answer | None) -> tuple[Asked, int]:
-    """Return the choice with what the API says is wrong with it, and the status of the page.
-
-    Args:
-        of: the choice.
-        answer: of the list; None where it was not asked because a filter is wrong.
-
-    Raises:
-        Refused: the list is not for whoever asks.
-    """
-    if answer is None:
-        return of, 422
-    if answer.problem is None:
-        return of, 200
-    match reaction_to(answer.problem):
-        case Reaction.FIELDS:
-            return refused(of, answer), answer.status
-        case Reaction.UNKNOWN:
-            return of, answer.status
-        case _:
-            raise Refused(answer)
-
-
-def body_of(answer: Answer | None) -> Mapping[str, Any]:
-    """Return the page of a list; an empty one where there is no answer."""
-    found: Mapping[str, Any] = answer.body if answer is not None and answer.ok else {"data": (), "next_cursor": None}
-    return found
-
-
-def silent(title: str, of: Asked, answer: Answer | None) -> Failed | None:
-    """Return the section that stands in place of a list that did not answer; None where it did."""
-    if answer is None or answer.problem is None or reaction_to(answer.problem) is not Reaction.UNKNOWN:
-        return None
-    return failed(title, of, answer)
 
 
 def failed(title: str, of: Asked, answer: Answer) -> Failed:

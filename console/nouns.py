@@ -1,12 +1,15 @@
 """Every route of every noun. A new noun is a line in `ROUTES`; pages without an organization stand before the rest."""
 
+from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
 from console.entry.routes import ROUTES as ENTRY
 from console.escrow.routes import ROUTES as ESCROW
 from console.help.routes import ROUTES as HELP
 from console.home.routes import ROUTES as HOME
+from console.invoice.routes import ROUTES as INVOICE
 from console.live.routes import ROUTES as LIVE
 from console.payment.routes import ROUTES as PAYMENT
+from console.payment_method.routes import ROUTES as PAYMENT_METHOD
 from console.preferences.routes import ROUTES as PREFERENCES
 from console.search.routes import ROUTES as SEARCH
 from console.topup.routes import ROUTES as TOPUP
@@ -14,12 +17,15 @@ from console.transaction.routes import ROUTES as TRANSACTION
 from console.work import ROUTES as WORK
 
 _ALL = (
+    *CHARGEBACK,
     *ENTRY,
     *CONTRACT,
     *ESCROW,
     *HELP,
+    *INVOICE,
     *LIVE,
     *PAYMENT,
+    *PAYMENT_METHOD,
     *PREFERENCES,
     *SEARCH,
     *TOPUP,

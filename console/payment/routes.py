@@ -38,7 +38,7 @@ async def show(visit: Visit) -> Response:
         counted = {name: value for name, value in asked.query.items() if name not in {"status", "limit", "cursor"}}
         answers = await visit.ask_all(payments=(_PATH, asked.query), summary=(f"{_PATH}/summary", counted))
     answer = answers.get("payments")
-    asked, status = lists.read(asked, answer)
+    asked, status = lists.judged(asked, answer)
     page = view.page(
         asked,
         answer,

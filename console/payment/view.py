@@ -93,7 +93,7 @@ def page(
         across: whether these are payments of all organizations.
         top_up: where credits are bought; empty where one may not.
     """
-    body = lists.body_of(answer)
+    body = lists.rows_of(answer)
     return Payments(
         title="Payments",
         path=asked.path,

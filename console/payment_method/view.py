@@ -81,15 +81,17 @@ def method(found: Mapping[str, Any], path: str) -> Method:
 
 def page(answer: Answer, form: Shown, path: str, *, may_change: bool, forms: tuple[Shown, ...]) -> Methods:
     """Return the page for `GET /billing/payment-methods`; `forms` has one for each method."""
-    known = answered(answer)
+    # Nothing is stored where no provider that stores is set up.
+    absent = answer.status == 404
+    known = not absent and answered(answer)
     return Methods(
         title="Payment methods",
         path=path,
-        add=f"{path}/add" if may_change else "",
+        add=f"{path}/add" if may_change and not absent else "",
         forms=forms,
         form=form,
         methods=tuple(method(each, path) for each in answer.body["data"]) if known else (),
-        failed=None if known else Failed(title="Payment methods", request_id=answer.request_id, again=path),
+        failed=None if known or absent else Failed(title="Payment methods", request_id=answer.request_id, again=path),
     )
 
 

@@ -35,6 +35,7 @@ from tests.api.conftest import (  # noqa: F401 - fixtures
     tenant,
 )
 from tests.api.escrowing import contract_between, delivered_escrow, escrow_between, funded_escrow, state, write
+from tests.api.invoicing import issue
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 from tests.console.fake import HERE, OWN
@@ -124,6 +125,7 @@ async def objects(
     body = {"organization_id": tenant.org_id, "amount": "100.00", "source": "promotion"}
     good(await operator.post("/credits/grants", body, key=new_key()), 201)
     ids = await _escrows(tenant, operator, database) | await _payments(tenant, database) | await _of_work(tenant)
+    ids["invoice"] = (await issue(operator, tenant))["id"]
     return {"org": tenant.org_id, "seller": tenant.org_id, **ids}
 
 
@@ -170,4 +172,10 @@ async def _payments(tenant: Tenant, database: Database) -> dict[str, str]:  # no
     authorized = await Written(database, tenant.org_id, manual_capture=True).begin()
     authorized.there.authorize()
     await authorized.look()
-    return {"payment": paid.terms.payment_id, "authorized": authorized.terms.payment_id}
+    contested = await Written(database, tenant.org_id).begin()
+    contested.there.pay()
+    contested.there.dispute()
+    await contested.look()
+    [chargeback] = good(await tenant.owner.get("/disputes"))["data"]
+    ids = {"payment": paid, "authorized": authorized}
+    return {name: each.terms.payment_id for name, each in ids.items()} | {"chargeback": chargeback["id"]}

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from tests.e2e.conftest import World, good
+from tests.e2e.payments.paying import until
 
 
 async def escrow(world: World) -> str:
@@ -79,6 +80,25 @@ async def authorized(world: World) -> str:
     return str(good(await world.client.post("/payments", body), 201)["id"])
 
 
+async def chargeback(world: World) -> str:
+    """Return a chargeback whose evidence is awaited."""
+    body = {"amount": "10.00", "currency": "USD", "payment_method": "pm_card_createDispute"}
+    made = good(await world.client.post("/payments", body), 201)["id"]
+    found = await until(
+        lambda: world.client.get("/disputes", params={"payment_id": made}), lambda answer: answer.json()["data"]
+    )
+    return str(found.json()["data"][0]["id"])
+
+
+async def invoice(world: World) -> str:
+    body = {
+        "organization_id": world.running.ids["client_org"],
+        "currency": "USD",
+        "lines": [{"description": "Support, October", "quantity": 2, "unit_amount": "125.00"}],
+    }
+    return str(good(await world.operator.post("/billing/invoices", body), 201)["id"])
+
+
 MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "escrow": escrow,
     "disputed": disputed,
@@ -94,6 +114,8 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "link": link,
     "payment": payment,
     "authorized": authorized,
+    "chargeback": chargeback,
+    "invoice": invoice,
 }
 
 

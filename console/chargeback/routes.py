@@ -1,0 +1,78 @@
+"""The pages of chargebacks, below their organization and for the platform."""
+
+from datetime import UTC, datetime
+
+from starlette.responses import Response
+
+from console import lists
+from console.chargeback import view
+from console.forms import Shown, blank, corrected, read_form, with_summary
+from console.routing import COMMAND, platform, tenant
+from console.visit import Visit
+from domain.access import Permission
+
+_PATH = "/disputes"
+
+
+async def show(visit: Visit) -> Response:
+    """Show the chargebacks that the address asks for."""
+    asked = lists.asked(visit, *view.FILTERS)
+    answer = await visit.ask(_PATH, **asked.query) if asked.ok else None
+    asked, status = lists.judged(asked, answer)
+    page = view.page(asked, answer, visit.choices.prefs, visit.base, across=not visit.org_id)
+    return await visit.render("chargeback/list.html", page, status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _PATH, "chargebacks", *view.FILTERS)
+
+
+async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show one chargeback."""
+    answer = await visit.ask(f"{_PATH}/{visit.path('id')}")
+    may = visit.may(Permission.CONTEST)
+    now = datetime.now(UTC)
+    page = view.one(answer.need(), form or blank(), visit.choices.prefs, now, visit.base, may_answer=may)
+    return await visit.render("chargeback/page.html", page, status)
+
+
+async def write(visit: Visit, form: Shown | None = None, status: int = 200, text: str = "") -> Response:
+    """Show where evidence is written, or what will be sent."""
+    visit.demand(Permission.CONTEST)
+    if status == 409:
+        return await show_one(visit, form, status)
+    dispute = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
+    if not view.is_open(dispute):
+        return await show_one(visit, with_summary(blank(), "No evidence is taken any more. Nothing was done."), 409)
+    now = datetime.now(UTC)
+    page = view.answering(dispute, form or blank(), visit.choices.prefs, now, visit.base, text)
+    return await visit.render("chargeback/evidence.html", page, status)
+
+
+async def send(visit: Visit) -> Response:
+    """Ask once more, and then send the evidence."""
+    form = await read_form(visit.request, "text", "sure")
+    if not form.text("text"):
+        return await write(visit, corrected(form, {"text": "Write what proves it."}), 422)
+    if form.text("sure") != "on":
+        return await write(visit, text=form.values["text"])
+    body = {"text": form.values["text"]}
+    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/evidence", body, form.key)
+    if answer.ok:
+        return visit.done(f"{visit.base}{_PATH}/{visit.path('id')}", "chargeback.answered", answer)
+    return await visit.refused(form, answer, write)
+
+
+ROUTES = (
+    tenant(_PATH, show),
+    tenant(f"{_PATH}.csv", download),
+    tenant(f"{_PATH}/{{id}}", show_one),
+    tenant(f"{_PATH}/{{id}}/evidence", write),
+    tenant(f"{_PATH}/{{id}}/evidence", send, COMMAND),
+    platform(_PATH, show),
+    platform(f"{_PATH}.csv", download),
+    platform(f"{_PATH}/{{id}}", show_one),
+    platform(f"{_PATH}/{{id}}/evidence", write),
+    platform(f"{_PATH}/{{id}}/evidence", send, COMMAND),
+)

@@ -1,0 +1,187 @@
+"""What the pages of chargebacks show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from console import lists
+from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, moment, relative
+from console.forms import Shown
+from console.gateway import Answer
+from console.lists import Asked
+from console.payment.view import PROVIDERS
+from console.status import STATUSES, Status, status_of
+from console.widgets import Chip, Failed, Link, Pager
+from domain.payment.snapshot import DisputeStatus
+
+FILTERS = ("q", "status", "provider", "currency", "organization_id")
+LABELS = {
+    "q": "Text",
+    "status": "State",
+    "provider": "Provider",
+    "currency": "Currency",
+    "organization_id": "Organization",
+    "from": "From",
+    "to": "To",
+}
+#: In these the bank takes evidence.
+_ANSWERED_IN = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One chargeback. `until` is when evidence is due."""
+
+    href: str
+    reason: str
+    status: Status
+    at: Moment
+    until: Moment | None
+    amount: Amount
+    organization: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chargebacks:
+    """The list. `failed` stands in its place where the API did not answer."""
+
+    title: str
+    path: str
+    across: bool
+    form: Shown
+    statuses: tuple[tuple[str, str], ...]
+    chips: tuple[Chip, ...]
+    clear: str
+    rows: tuple[Row, ...]
+    pager: Pager
+    filtered: bool
+    failed: Failed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class One:
+    """One chargeback. `answer` leads to where evidence is written; empty where none is taken, or the role may not."""
+
+    title: str
+    id: Ident
+    crumbs: tuple[Link, ...]
+    status: Status
+    sentence: str
+    form: Shown
+    answer: str
+    due: str
+    amount: Amount
+    taken: Amount
+    owed: Amount
+    has_owed: bool
+    provider: str
+    reference: str
+    opened: Moment
+    submitted: Moment | None
+    payment: Link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """Where evidence is written, and then confirmed. `text` is what will be sent, once it is written."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    form: Shown
+    text: str
+    amount: Amount
+    due: str
+    action: str
+    back: str
+
+
+def page(asked: Asked, answer: Answer | None, prefs: Prefs, base: str, *, across: bool) -> Chargebacks:
+    """Return the list for what the API answered; see `Chargebacks`."""
+    body = lists.rows_of(answer)
+    return Chargebacks(
+        title="Chargebacks",
+        path=asked.path,
+        across=across,
+        form=asked.form,
+        statuses=(("", "Any"), *((each, status.word) for each, status in STATUSES["chargeback"].items())),
+        chips=lists.chips(asked, LABELS),
+        clear=asked.path,
+        rows=tuple(row(each, prefs, base) for each in body["data"]),
+        pager=lists.pager(asked, body),
+        filtered=bool(asked.given) or not asked.at_start,
+        failed=lists.silent("Chargebacks", asked, answer),
+    )
+
+
+def row(dispute: Mapping[str, Any], prefs: Prefs, base: str) -> Row:
+    """Return one chargeback of the API as a list shows it."""
+    return Row(
+        href=f"{base}/disputes/{dispute['id']}",
+        reason=reason_of(dispute),
+        status=status_of("chargeback", dispute["status"]),
+        at=moment(dispute["opened_at"], prefs),
+        until=moment(dispute["evidence_due_at"], prefs) if dispute["evidence_due_at"] and is_open(dispute) else None,
+        amount=amount(dispute["amount"], dispute["currency"], prefs),
+        organization=dispute["organization_id"],
+    )
+
+
+def is_open(dispute: Mapping[str, Any]) -> bool:
+    """Tell whether evidence can be sent."""
+    return dispute["status"] in _ANSWERED_IN and dispute["evidence_submitted_at"] is None
+
+
+def reason_of(dispute: Mapping[str, Any]) -> str:
+    """Write the bank's reason, such as `product_not_received`, in words."""
+    return str(dispute["reason"]).replace("_", " ").capitalize() or "No reason given"
+
+
+def one(dispute: Mapping[str, Any], form: Shown, prefs: Prefs, now: datetime, base: str, *, may_answer: bool) -> One:
+    """Return the page of one chargeback."""
+    status, here = status_of("chargeback", dispute["status"]), f"{base}/disputes/{dispute['id']}"
+    currency, taken, owed = dispute["currency"], dispute["taken"], dispute["owed"]
+    submitted = dispute["evidence_submitted_at"]
+    return One(
+        title=reason_of(dispute),
+        id=ident(dispute["id"]),
+        crumbs=(Link(label="Chargebacks", href=f"{base}/disputes"),),
+        status=status,
+        sentence=status.sentence,
+        form=form,
+        answer=f"{here}/evidence" if may_answer and is_open(dispute) else "",
+        due=_due(dispute, prefs, now),
+        amount=amount(dispute["amount"], currency, prefs),
+        taken=amount(taken["amount"], taken["currency"], prefs),
+        owed=amount(owed["amount"], owed["currency"], prefs),
+        has_owed=bool(decimal(owed["amount"])),
+        provider=PROVIDERS.get(dispute["provider"], dispute["provider"]),
+        reference=dispute["provider_ref"],
+        opened=moment(dispute["opened_at"], prefs),
+        submitted=moment(submitted, prefs) if submitted else None,
+        payment=Link(label="The payment", href=f"{base}/payments/{dispute['payment_id']}"),
+    )
+
+
+def _due(dispute: Mapping[str, Any], prefs: Prefs, now: datetime) -> str:
+    if not is_open(dispute):
+        return ""
+    due = dispute["evidence_due_at"]
+    if due is None:
+        return "The bank takes evidence, and has not said until when."
+    return f"The bank takes evidence until {moment(due, prefs)}, {relative(due, now, prefs)}."
+
+
+def answering(dispute: Mapping[str, Any], form: Shown, prefs: Prefs, now: datetime, base: str, text: str) -> Answering:
+    """Return the page where evidence is written (no `text`), or confirmed."""
+    here = f"{base}/disputes/{dispute['id']}"
+    return Answering(
+        title="Send this evidence?" if text else "Write evidence",
+        crumbs=(Link(label=reason_of(dispute), href=here),),
+        form=form,
+        text=text,
+        amount=amount(dispute["amount"], dispute["currency"], prefs),
+        due=_due(dispute, prefs, now),
+        action=f"{here}/evidence",
+        back=here,
+    )

@@ -1,0 +1,131 @@
+"""The pages of invoices, below their organization and for the platform."""
+
+from typing import Any
+
+from starlette.responses import RedirectResponse, Response
+
+from console import lists
+from console.forms import Shown, blank, read_form, with_summary
+from console.invoice import view
+from console.routing import COMMAND, platform, tenant
+from console.topup.view import COIN, STORED, means
+from console.visit import Visit
+from domain.access import Permission
+from domain.invoice.state import InvoiceStatus
+
+_PATH = "/billing/invoices"
+
+
+def _here(visit: Visit) -> str:
+    return f"{visit.base}/invoices/{visit.path('id')}"
+
+
+async def show(visit: Visit) -> Response:
+    """Show the invoices that the address asks for."""
+    asked = lists.asked(visit, *view.FILTERS)
+    answer = await visit.ask(_PATH, **asked.query) if asked.ok else None
+    asked, status = lists.judged(asked, answer)
+    page = view.page(asked, answer, visit.choices.prefs, visit.base, across=not visit.org_id)
+    return await visit.render("invoice/list.html", page, status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _PATH, "invoices", *view.FILTERS)
+
+
+async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show one invoice."""
+    answer = await visit.ask(f"{_PATH}/{visit.path('id')}")
+    page = view.one(
+        answer.need(),
+        form or blank(),
+        visit.choices.prefs,
+        visit.base,
+        may_pay=visit.may(Permission.PAY) and not visit.me.is_platform,
+        may_void=visit.may(Permission.OPERATE),
+    )
+    return await visit.render("invoice/page.html", page, status)
+
+
+async def pdf(visit: Visit) -> Response:
+    """Answer with the invoice as PDF."""
+    invoice_id = visit.path("id")
+    return visit.stream(f"{_PATH}/{invoice_id}/pdf", accept="application/pdf", name=f"{invoice_id}.pdf")
+
+
+async def ask_to_pay(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show what is due, and how it can be paid."""
+    visit.demand(Permission.PAY)
+    if status == 409:
+        return await show_one(visit, form, status)
+    answers = await visit.ask_all(
+        invoice=(f"{_PATH}/{visit.path('id')}", {}),
+        config=("/billing/config", {}),
+        methods=("/billing/payment-methods", visit.scope),
+    )
+    invoice = answers["invoice"].need()
+    if invoice["status"] != InvoiceStatus.OPEN:
+        return await show_one(visit, with_summary(blank(), "Nothing is due. Nothing was done."), 409)
+    ways = means(answers)
+    page = view.asking(invoice, form or blank(), visit.choices.prefs, visit.base, means=ways, voids=False)
+    return await visit.render("invoice/ask.html", page, status)
+
+
+async def pay(visit: Visit) -> Response:
+    """Begin a payment of all that is due, and lead to where it is paid."""
+    form = await read_form(visit.request, "by")
+    back = visit.address_of("/payments/{PAYMENT_ID}/return")
+    body = _means_of(form.text("by"), {"return_url": back} if back else {})
+    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/pay", body, form.key)
+    if not answer.ok:
+        return await visit.refused(form, answer, ask_to_pay, {"payment_method": "by", "provider": "by"})
+    made = f"{visit.base}/payments/{answer.body['id']}"
+    if answer.body["approval_url"]:
+        return RedirectResponse(f"{made}/go", 303)
+    return RedirectResponse(made if answer.body["deposit"] else f"{made}/return", 303)
+
+
+def _means_of(by: str, returns: dict[str, str]) -> dict[str, Any]:
+    if by.startswith(STORED):
+        return {"payment_method": by.removeprefix(STORED), **returns}
+    if by.startswith(COIN):
+        return {"provider": "crypto", "asset": by.removeprefix(COIN)}
+    return {"provider": "paypal", **returns} if by == "paypal" else {"hosted": True, **returns}
+
+
+async def ask_to_void(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask an operator before an invoice is voided."""
+    visit.demand(Permission.OPERATE)
+    if status == 409:
+        return await show_one(visit, form, status)
+    invoice = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
+    page = view.asking(invoice, form or blank(), visit.choices.prefs, visit.base, means=(), voids=True)
+    return await visit.render("invoice/ask.html", page, status)
+
+
+async def void(visit: Visit) -> Response:
+    """Void an invoice that has no payments."""
+    form = await read_form(visit.request)
+    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/void", {}, form.key)
+    if answer.ok:
+        return visit.done(_here(visit), "invoice.voided", answer)
+    return await visit.refused(form, answer, ask_to_void)
+
+
+ROUTES = (
+    tenant("/invoices", show),
+    tenant("/invoices.csv", download),
+    tenant("/invoices/{id}.pdf", pdf),
+    tenant("/invoices/{id}", show_one),
+    tenant("/invoices/{id}/pay", ask_to_pay),
+    tenant("/invoices/{id}/pay", pay, COMMAND),
+    tenant("/invoices/{id}/void", ask_to_void),
+    tenant("/invoices/{id}/void", void, COMMAND),
+    platform("/invoices", show),
+    platform("/invoices.csv", download),
+    platform("/invoices/{id}.pdf", pdf),
+    platform("/invoices/{id}", show_one),
+    platform("/invoices/{id}/void", ask_to_void),
+    platform("/invoices/{id}/void", void, COMMAND),
+)

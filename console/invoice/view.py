@@ -1,0 +1,323 @@
+"""What the pages of invoices show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console import lists
+from console.format import (
+    Amount,
+    Ident,
+    Moment,
+    Prefs,
+    amount,
+    count,
+    decimal,
+    ident,
+    moment,
+    percent,
+    period,
+    short_id,
+)
+from console.forms import Shown
+from console.gateway import Answer
+from console.lists import Asked
+from console.status import STATUSES, Status, status_of
+from console.widgets import Chip, Failed, Link, Pager
+from domain.invoice.state import InvoiceStatus
+
+FILTERS = ("q", "status", "currency", "min_amount", "max_amount", "organization_id")
+LABELS = {
+    "q": "Text",
+    "status": "State",
+    "currency": "Currency",
+    "min_amount": "At least",
+    "max_amount": "At most",
+    "organization_id": "Organization",
+    "from": "From",
+    "to": "To",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One invoice."""
+
+    href: str
+    number: str
+    status: Status
+    overdue: bool
+    issued: Moment
+    due_at: Moment
+    due: Amount
+    total: Amount
+    organization: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoices:
+    """The list. `failed` stands in its place where the API did not answer."""
+
+    title: str
+    path: str
+    across: bool
+    form: Shown
+    statuses: tuple[tuple[str, str], ...]
+    chips: tuple[Chip, ...]
+    clear: str
+    rows: tuple[Row, ...]
+    pager: Pager
+    filtered: bool
+    failed: Failed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of an invoice; `days` is empty where it is of no period."""
+
+    description: str
+    days: str
+    quantity: str
+    unit: Amount
+    net: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """An amount below the lines."""
+
+    label: str
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paid:
+    """What came of one payment."""
+
+    payment: Link
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A credit note."""
+
+    number: str
+    reason: str
+    at: Moment
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class One:
+    """One invoice. `pay` and `void` lead to where that is asked; empty where it cannot be, or the role may not."""
+
+    title: str
+    id: Ident
+    crumbs: tuple[Link, ...]
+    status: Status
+    sentence: str
+    form: Shown
+    pay: str
+    void: str
+    pdf: str
+    paused: str
+    overdue: bool
+    issued: Moment
+    due_at: Moment
+    due: Amount
+    note: str
+    lines: tuple[Line, ...]
+    sums: tuple[Sum, ...]
+    payments: tuple[Paid, ...]
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Asks before an invoice is paid or voided. `means` are the ways to pay; empty when it is voided."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    form: Shown
+    sentence: str
+    label: str
+    kind: str
+    amount: Amount
+    amount_label: str
+    means: tuple[tuple[str, str, str], ...]
+    action: str
+    back: str
+
+
+def page(asked: Asked, answer: Answer | None, prefs: Prefs, base: str, *, across: bool) -> Invoices:
+    """Return the list for what the API answered; see `Invoices`."""
+    body = lists.rows_of(answer)
+    return Invoices(
+        title="Invoices",
+        path=asked.path,
+        across=across,
+        form=asked.form,
+        statuses=(("", "Any"), *((each, status.word) for each, status in STATUSES["invoice"].items())),
+        chips=lists.chips(asked, LABELS),
+        clear=asked.path,
+        rows=tuple(row(each, prefs, base) for each in body["data"]),
+        pager=lists.pager(asked, body),
+        filtered=bool(asked.given) or not asked.at_start,
+        failed=lists.silent("Invoices", asked, answer),
+    )
+
+
+def title_of(invoice: Mapping[str, Any]) -> str:
+    """Return the number of an invoice, or what stands for it until it has one."""
+    if invoice["number"]:
+        return f"Invoice {invoice['number']}"
+    word = "Draft" if invoice["status"] == InvoiceStatus.DRAFT else "Invoice"
+    return f"{word} {short_id(invoice['id'])}"
+
+
+def row(invoice: Mapping[str, Any], prefs: Prefs, base: str) -> Row:
+    """Return one invoice of the API as a list shows it."""
+    currency = invoice["currency"]
+    return Row(
+        href=f"{base}/invoices/{invoice['id']}",
+        number=title_of(invoice),
+        status=status_of("invoice", invoice["status"]),
+        overdue=invoice["overdue"],
+        issued=moment(invoice["issued_at"], prefs),
+        due_at=moment(invoice["due_at"], prefs),
+        due=amount(invoice["due"], currency, prefs),
+        total=amount(invoice["total"], currency, prefs),
+        organization=invoice["organization_id"],
+    )
+
+
+def one(invoice: Mapping[str, Any], form: Shown, prefs: Prefs, base: str, *, may_pay: bool, may_void: bool) -> One:
+    """Return the page of one invoice."""
+    currency, here = invoice["currency"], f"{base}/invoices/{invoice['id']}"
+    status = status_of("invoice", invoice["status"])
+    is_open, is_draft = invoice["status"] == InvoiceStatus.OPEN, invoice["status"] == InvoiceStatus.DRAFT
+    is_due = is_open and bool(decimal(invoice["due"]))
+    paid_nothing = not decimal(invoice["paid"])
+    return One(
+        title=title_of(invoice),
+        id=ident(invoice["id"]),
+        crumbs=(Link(label="Invoices", href=f"{base}/invoices"),),
+        status=status,
+        sentence=status.sentence,
+        form=form,
+        pay=f"{here}/pay" if may_pay and is_due else "",
+        void=f"{here}/void" if may_void and is_open and paid_nothing else "",
+        pdf="" if is_draft else f"{here}.pdf",
+        paused=_paused(invoice),
+        overdue=invoice["overdue"],
+        issued=moment(invoice["issued_at"], prefs),
+        due_at=moment(invoice["due_at"], prefs),
+        due=amount(invoice["due"], currency, prefs),
+        note=invoice["note"] or "",
+        lines=tuple(_line(each, currency, prefs) for each in invoice["lines"]),
+        sums=_sums(invoice, prefs),
+        payments=tuple(
+            Paid(
+                payment=Link(label=short_id(each["payment_id"]), href=f"{base}/payments/{each['payment_id']}"),
+                amount=amount(each["amount"], currency, prefs),
+            )
+            for each in invoice["payments"]
+        ),
+        notes=tuple(
+            Note(
+                number=each["number"],
+                reason=each["reason"],
+                at=moment(each["issued_at"], prefs),
+                amount=amount(each["amount"], currency, prefs),
+            )
+            for each in invoice["credit_notes"]
+        ),
+    )
+
+
+def _paused(invoice: Mapping[str, Any]) -> str:
+    if not invoice["paused_for"]:
+        return ""
+    why = str(invoice["paused_for"]).replace("_", " ")
+    return f"It is due again after a {why}. Nobody charges or reminds until an operator says so."
+
+
+def _line(line: Mapping[str, Any], currency: str, prefs: Prefs) -> Line:
+    start, end = line["period_start"], line["period_end"]
+    return Line(
+        description=line["description"],
+        days=period(start, end, prefs) if start and end else "",
+        quantity=count(line["quantity"], prefs),
+        unit=amount(line["unit_amount"], currency, prefs),
+        net=amount(line["net"], currency, prefs),
+    )
+
+
+def _sums(invoice: Mapping[str, Any], prefs: Prefs) -> tuple[Sum, ...]:
+    """Return what stands below the lines, in the order in which it is reckoned."""
+    currency = invoice["currency"]
+
+    def each(label: str, value: str) -> Sum:
+        return Sum(label=label, amount=amount(value, currency, prefs))
+
+    discounts = [each(found["description"], f"-{found['taken']}") for found in invoice["discounts"] if found["taken"]]
+    credits = [
+        each(label, f"-{invoice[name]}")
+        for name, label in (("granted_credits", "Granted credits"), ("taxed_credits", "Credits taxed when sold"))
+        if decimal(invoice[name])
+    ]
+    taxes = [
+        each(f"Tax {percent(found['rate'], prefs)} ({found['category']})", found["amount"])
+        for found in invoice["taxes"]
+    ]
+    less = [
+        each(label, f"-{invoice[name]}")
+        for name, label in (
+            ("applied_credits", "Credits applied"),
+            ("credited", "Credit notes"),
+            ("written_off", "Written off"),
+            ("paid", "Paid"),
+        )
+        if decimal(invoice[name])
+    ]
+    return (
+        *discounts,
+        *credits,
+        each("Without tax", invoice["subtotal"]),
+        *taxes,
+        each("Total", invoice["total"]),
+        *less,
+        each("Due", invoice["due"]),
+    )
+
+
+def asking(
+    invoice: Mapping[str, Any],
+    form: Shown,
+    prefs: Prefs,
+    base: str,
+    *,
+    means: tuple[tuple[str, str, str], ...],
+    voids: bool,
+) -> Asking:
+    """Return the page that asks before an invoice is paid, or voided."""
+    here, title = f"{base}/invoices/{invoice['id']}", title_of(invoice)
+    due = amount(invoice["due"], invoice["currency"], prefs)
+    if voids:
+        words = "It counts for nothing from then on. Money that comes for it goes back. It cannot be undone."
+    else:
+        words = "The payment is for all that is due. A stored method is charged at once."
+    return Asking(
+        title=f"Void {title}" if voids else f"Pay {title}",
+        crumbs=(Link(label=title, href=here),),
+        form=form,
+        sentence=words,
+        label=f"Void {due}" if voids else f"Pay {due}",
+        kind="danger" if voids else "primary",
+        amount=due,
+        amount_label="No longer due" if voids else "Due",
+        means=means,
+        action=f"{here}/void" if voids else f"{here}/pay",
+        back=here,
+    )

@@ -1,0 +1,76 @@
+"""The page of stored payment methods, and its commands."""
+
+from functools import partial
+
+from starlette.responses import Response
+
+from console.forms import Shown, blank, read_form
+from console.gateway import Refused
+from console.payment_method import view
+from console.routing import COMMAND, tenant
+from console.visit import Visit, not_found
+from domain.access import Permission
+
+_PATH = "/billing/payment-methods"
+
+
+def _here(visit: Visit) -> str:
+    return f"{visit.base}/payment-methods"
+
+
+async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the stored methods as they are at the provider now."""
+    visit.demand(Permission.PAY)
+    answer = await visit.ask(_PATH, **visit.scope)
+    count = len(answer.body["data"]) if answer.ok else 0
+    forms = tuple(blank() for _ in range(count))
+    page = view.page(answer, form or blank(), _here(visit), may_change=True, forms=forms)
+    return await visit.render("payment_method/page.html", page, status)
+
+
+async def add(visit: Visit) -> Response:
+    """Lead to the provider's page, where methods are entered."""
+    form = await read_form(visit.request)
+    back = visit.address_of("/payment-methods")
+    answer = await visit.order("POST", "/billing/portal", {"return_url": back} if back else {}, form.key)
+    if not answer.ok:
+        return await visit.refused(form, answer, show)
+    return await visit.render("payment_method/portal.html", view.portal(answer.body["url"], _here(visit)))
+
+
+async def make_default(visit: Visit) -> Response:
+    """Have a method charged when no other one is named."""
+    form = await read_form(visit.request)
+    answer = await visit.order("PUT", f"{_PATH}/{visit.path('id')}/default", None, form.key)
+    if answer.ok:
+        return visit.done(_here(visit), "payment_method.default", answer)
+    return await visit.refused(form, answer, show)
+
+
+async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before a method is removed."""
+    visit.demand(Permission.PAY)
+    answer = await visit.ask(_PATH, **visit.scope)
+    found = next((each for each in answer.need()["data"] if each["id"] == visit.path("id")), None)
+    if found is None:
+        raise Refused(not_found(visit.request))
+    page = view.removing(found, form or blank(), _here(visit))
+    return await visit.render("payment_method/remove.html", page, status)
+
+
+async def remove(visit: Visit) -> Response:
+    """Remove a method for good."""
+    form = await read_form(visit.request)
+    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
+    if answer.ok:
+        return visit.done(_here(visit), "payment_method.removed", answer)
+    return await visit.refused(form, answer, partial(ask))
+
+
+ROUTES = (
+    tenant("/payment-methods", show),
+    tenant("/payment-methods/add", add, COMMAND),
+    tenant("/payment-methods/{id}/default", make_default, COMMAND),
+    tenant("/payment-methods/{id}/remove", remove, COMMAND),
+    tenant("/payment-methods/{id}/remove", ask),
+)
