@@ -39,7 +39,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 async def write(visit: Visit, form: Shown | None = None, status: int = 200, text: str = "") -> Response:
     """Show where evidence is written, or what will be sent."""
-    visit.demand(Permission.CONTEST)
+    visit.need(Permission.CONTEST)
     if status == 409:
         return await show_one(visit, form, status)
     dispute = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()

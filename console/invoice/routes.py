@@ -56,7 +56,7 @@ async def pdf(visit: Visit) -> Response:
 
 async def ask_to_pay(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show what is due, and how it can be paid."""
-    visit.demand(Permission.PAY)
+    visit.need(Permission.PAY)
     if status == 409:
         return await show_one(visit, form, status)
     answers = await visit.ask_all(
@@ -96,7 +96,7 @@ def _means_of(by: str, returns: dict[str, str]) -> dict[str, Any]:
 
 async def ask_to_void(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Ask an operator before an invoice is voided."""
-    visit.demand(Permission.OPERATE)
+    visit.need(Permission.OPERATE)
     if status == 409:
         return await show_one(visit, form, status)
     invoice = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()

@@ -20,7 +20,7 @@ def _here(visit: Visit) -> str:
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the stored methods as they are at the provider now."""
-    visit.demand(Permission.PAY)
+    visit.need(Permission.PAY)
     answer = await visit.ask(_PATH, **visit.scope)
     count = len(answer.body["data"]) if answer.ok else 0
     forms = tuple(blank() for _ in range(count))
@@ -49,7 +49,7 @@ async def make_default(visit: Visit) -> Response:
 
 async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Ask before a method is removed."""
-    visit.demand(Permission.PAY)
+    visit.need(Permission.PAY)
     answer = await visit.ask(_PATH, **visit.scope)
     found = next((each for each in answer.need()["data"] if each["id"] == visit.path("id")), None)
     if found is None:
