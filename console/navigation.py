@@ -94,6 +94,7 @@ PLATFORM: Groups = (
             Entry("Overview", "", "home", Permission.OPERATE, letter="h"),
             Entry("Organizations", "/organizations", "organization", Permission.OPERATE, letter="o"),
             Entry("Alerts", "/alerts", "bell", Permission.OPERATE, letter="a"),
+            Entry("Approvals", "/approvals", "check", Permission.OPERATE),
         ),
     ),
     (
@@ -113,7 +114,7 @@ PLATFORM: Groups = (
             Entry("Payments", "/payments", "card", Permission.OPERATE, letter="p"),
             Entry("Chargebacks", "/disputes", "dispute", Permission.OPERATE),
             Entry("Invoices", "/invoices", "invoice", Permission.OPERATE, letter="i"),
-            Entry("Reconciliation", "/reconciliation", "scale", Permission.READ_BOOKS, letter="r"),
+            Entry("Reconciliation", "/reconciliation", "scale", Permission.OPERATE, letter="r"),
             Entry("Books", "/books", "book", Permission.READ_BOOKS, letter="b"),
             Entry("Analytics", "/analytics", "usage", Permission.READ_BOOKS),
         ),

@@ -10,6 +10,16 @@ from console.invoice.routes import ROUTES as INVOICE
 from console.live.routes import ROUTES as LIVE
 from console.payment.routes import ROUTES as PAYMENT
 from console.payment_method.routes import ROUTES as PAYMENT_METHOD
+from console.platform.alert.routes import ROUTES as PLATFORM_ALERT
+from console.platform.api_key.routes import ROUTES as PLATFORM_API_KEY
+from console.platform.approval.routes import ROUTES as PLATFORM_APPROVAL
+from console.platform.audit.routes import ROUTES as PLATFORM_AUDIT
+from console.platform.book.routes import ROUTES as PLATFORM_BOOK
+from console.platform.credit.routes import ROUTES as PLATFORM_CREDIT
+from console.platform.organization.routes import ROUTES as PLATFORM_ORGANIZATION
+from console.platform.overview.routes import ROUTES as PLATFORM_OVERVIEW
+from console.platform.reconciliation.routes import ROUTES as PLATFORM_RECONCILIATION
+from console.platform.webhook.routes import ROUTES as PLATFORM_WEBHOOK
 from console.preferences.routes import ROUTES as PREFERENCES
 from console.search.routes import ROUTES as SEARCH
 from console.topup.routes import ROUTES as TOPUP
@@ -26,6 +36,16 @@ _ALL = (
     *LIVE,
     *PAYMENT,
     *PAYMENT_METHOD,
+    *PLATFORM_ALERT,
+    *PLATFORM_API_KEY,
+    *PLATFORM_APPROVAL,
+    *PLATFORM_AUDIT,
+    *PLATFORM_BOOK,
+    *PLATFORM_CREDIT,
+    *PLATFORM_ORGANIZATION,
+    *PLATFORM_OVERVIEW,
+    *PLATFORM_RECONCILIATION,
+    *PLATFORM_WEBHOOK,
     *PREFERENCES,
     *SEARCH,
     *TOPUP,

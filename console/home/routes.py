@@ -2,21 +2,28 @@
 
 from starlette.responses import Response
 
+from console.gateway import Wanted
 from console.home import view
 from console.routing import tenant
 from console.visit import Visit
 
 
 async def show(visit: Visit) -> Response:
-    """Show all money of an organization, and what has moved last."""
+    """Show all money of an organization, what waits for the reader, and what has moved last."""
+    # What waits for operators is of all organizations, and on the platform's overview.
+    own: dict[str, Wanted] = {} if visit.me.is_platform else {"tasks": ("/tasks", {"limit": view.LATEST})}
+    clock = {"zone": visit.choices.zone or "UTC"}
     answers = await visit.ask_all(
         summary=("/billing/summary", visit.scope),
         latest=("/billing/transactions", {"limit": view.LATEST, **visit.scope}),
+        alerts=("/alerts", {"status": "firing", "limit": view.LATEST, **visit.scope}),
+        balance=("/series", {"metric": "balance", **clock, **visit.scope}),
+        spent=("/series", {"metric": "spent", "group_by": "action", **visit.scope}),
+        **own,
     )
     organization = visit.organization
     assert organization is not None
-    pages = ("transactions", "escrows", "escrows/{id}", "invoices/{id}")
-    has = {name: visit.has_page(f"{visit.base}/{name}") for name in pages}
+    has = {name: visit.has_page(f"{visit.base}/{name}") for name in view.PAGES}
     page = view.page(organization.name, answers, visit.base, visit.choices.prefs, has)
     return await visit.render("home/page.html", page)
 

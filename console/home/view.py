@@ -4,16 +4,41 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from console.charts import Chart
 from console.format import Amount, Moment, Prefs, amount, moment, short_id
 from console.gateway import Answer
+from console.home.charts import balance_of, spending_of
 from console.problems import answered
 from console.status import Status, status_of
 from console.transaction.view import Row, row
 from console.widgets import Failed
 from domain.money import CREDIT
 
-#: How many movements home lists.
+#: How many movements home lists, and how many of everything else.
 LATEST = 5
+#: What each kind of task asks for, and the page of its object.
+_TASKS: Mapping[str, tuple[str, str]] = {
+    "to_accept": ("Accept the terms", "contracts"),
+    "to_fund": ("Fund", "escrows"),
+    "to_deliver": ("Deliver", "escrows"),
+    "to_sign": ("Sign the delivery", "escrows"),
+    "to_score": ("Score the delivery", "escrows"),
+    "to_decide": ("Decide", "escrows"),
+    "evidence_due": ("Send evidence", "disputes"),
+    "invoice_due": ("Pay", "invoices"),
+    "alert": ("Look at an alert", "alerts"),
+}
+#: The pages that home leads to, where they exist.
+PAGES = (
+    "transactions",
+    "escrows",
+    "escrows/{id}",
+    "contracts/{id}",
+    "disputes/{id}",
+    "invoices/{id}",
+    "alerts",
+    "usage",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +81,27 @@ class UnderWay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Something that waits for the reader; `href` is empty where it has no page."""
+
+    act: str
+    title: str
+    href: str
+    until: Moment | None
+    amount: Amount | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """An open alert."""
+
+    at: Moment
+    kind: str
+    detail: str
+    severity: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
     """Home. Each section has a `…_failed` that stands in its place where the API did not answer."""
 
@@ -65,6 +111,17 @@ class Home:
     expiring: tuple[Expiring, ...]
     under_way: tuple[UnderWay, ...]
     money_failed: Failed | None
+    asks_tasks: bool
+    tasks: tuple[Task, ...]
+    tasks_failed: Failed | None
+    alerts: tuple[Alert, ...]
+    alerts_href: str
+    alerts_failed: Failed | None
+    balance: Chart | None
+    balance_failed: Failed | None
+    spending: Chart | None
+    spending_failed: Failed | None
+    usage_href: str
     latest: tuple[Row, ...]
     latest_href: str
     latest_failed: Failed | None
@@ -75,12 +132,12 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
 
     Args:
         name: of the organization.
-        answers: `summary` and `latest`.
+        answers: `summary`, `latest`, `alerts`, `balance`, `spent`; and `tasks`, but for those of the platform.
         base: where the organization's pages begin.
         prefs: how the reader reads.
-        has: which pages there are: `transactions`, `escrows`, `escrows/{id}`, `invoices/{id}`.
+        has: which of `PAGES` there are.
     """
-    summary, latest = answers["summary"], answers["latest"]
+    summary, latest, tasks = answers["summary"], answers["latest"], answers.get("tasks")
     assets = {each["currency"]: each for each in summary.body["assets"]} if summary.ok else {}
     return Home(
         title=name,
@@ -92,6 +149,17 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
         ),
         under_way=_under_way(summary.body, base, prefs, has) if summary.ok else (),
         money_failed=_failed("Balance", summary, base),
+        asks_tasks=tasks is not None,
+        tasks=tuple(_task(each, base, prefs, has) for each in (tasks.body["data"] if tasks and tasks.ok else ())),
+        tasks_failed=_failed("Waits for you", tasks, base) if tasks is not None else None,
+        alerts=tuple(_alert(each, prefs) for each in (answers["alerts"].body["data"] if answers["alerts"].ok else ())),
+        alerts_href=f"{base}/alerts" if has["alerts"] else "",
+        alerts_failed=_failed("Open alerts", answers["alerts"], base),
+        balance=balance_of(answers["balance"], prefs),
+        balance_failed=_failed("Balance of 30 days", answers["balance"], base),
+        spending=spending_of(answers["spent"], prefs),
+        spending_failed=_failed("Spending by service", answers["spent"], base),
+        usage_href=f"{base}/usage" if has["usage"] else "",
         latest=tuple(row(each, prefs, "") for each in latest.body["data"]) if latest.ok else (),
         latest_href=f"{base}/transactions" if has["transactions"] else "",
         latest_failed=_failed("Latest movements", latest, base),
@@ -134,6 +202,27 @@ def _under_way(summary: Mapping[str, Any], base: str, prefs: Prefs, has: Mapping
         for each in summary["invoices_due"][:LATEST]
     ]
     return (*invoices, *escrows)
+
+
+def _task(body: Mapping[str, Any], base: str, prefs: Prefs, has: Mapping[str, bool]) -> Task:
+    act, noun = _TASKS.get(body["kind"], (body["kind"].replace("_", " ").capitalize(), ""))
+    href = f"{base}/{noun}/{body['object_id']}" if has.get(f"{noun}/{{id}}") else ""
+    return Task(
+        act=act,
+        title=body["title"],
+        href=f"{base}/alerts" if noun == "alerts" and has["alerts"] else href,
+        until=moment(body["deadline_at"], prefs) if body["deadline_at"] else None,
+        amount=amount(body["amount"], body["currency"], prefs) if body["amount"] else None,
+    )
+
+
+def _alert(body: Mapping[str, Any], prefs: Prefs) -> Alert:
+    return Alert(
+        at=moment(body["created_at"], prefs),
+        kind=body["kind"],
+        detail=body["detail"],
+        severity=status_of("severity", body["severity"]),
+    )
 
 
 def _holding(asset: Mapping[str, Any], prefs: Prefs) -> Holding:

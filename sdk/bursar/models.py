@@ -1370,6 +1370,15 @@ class DepositView(Model):
     uri: str | None
 
 
+class DiscrepancyCorrectionView(Model):
+    """What has to be booked in one currency, signed as the provider's balance moves. `net` is amount less fee."""
+
+    amount: Amount
+    fee: Amount
+    net: Amount
+    currency: str
+
+
 class DiscrepancyPage(Model):
     """DiscrepancyPage."""
 
@@ -1388,6 +1397,7 @@ class DiscrepancyView(Model):
     movement: str
     booked: list[SideView]
     listed: SideView | None
+    corrections: list[DiscrepancyCorrectionView]
     reference: str | None
     statement_line: str | None
     payment_id: str | None

@@ -75,6 +75,13 @@ CASES = {
     "amount_differs in another currency": (LINE, movement("ch_1", 900, 50, currency="EUR")),
 }
 
+CORRECTIONS = {
+    "missing_here": {"USD": "9.41"},
+    "missing_there": {"USD": "-9.41"},
+    "amount_differs": {"USD": "0.02"},
+    "amount_differs in another currency": {"EUR": "-8.50", "USD": "9.41"},
+}
+
 
 @pytest.mark.parametrize("case", CASES)
 async def test_booked_correction_makes_the_books_agree_with_the_provider(
@@ -83,9 +90,11 @@ async def test_booked_correction_makes_the_books_agree_with_the_provider(
     listed, booked = CASES[case]
     provider, shown = await difference(operator, database, listed=listed, booked=booked)
     assert shown["kind"] == case.split()[0]
+    assert {each["currency"]: each["net"] for each in shown["corrections"]} == CORRECTIONS[case]
     done = good(await resolve(operator, shown, "book"))
     assert (done["status"], done["resolution"], done["note"]) == ("resolved", "booked", "looked up")
     assert done["transfer_id"].startswith("tr_")
+    assert done["corrections"] == []
     await reconcile(database, provider)
     assert good(await operator.get(f"/reconciliation/differences?status=open&provider={provider.name}"))["data"] == []
     accounts = good(await operator.get(f"/reconciliation/clearing/{provider.name}"))

@@ -38,6 +38,7 @@ from tests.api.escrowing import contract_between, delivered_escrow, escrow_betwe
 from tests.api.invoicing import issue
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
+from tests.console import planted
 from tests.console.fake import HERE, OWN
 from tests.console.table import PLATFORM
 
@@ -125,8 +126,9 @@ async def objects(
     body = {"organization_id": tenant.org_id, "amount": "100.00", "source": "promotion"}
     good(await operator.post("/credits/grants", body, key=new_key()), 201)
     ids = await _escrows(tenant, operator, database) | await _payments(tenant, database) | await _of_work(tenant)
+    ids |= await planted.difference(database)
     ids["invoice"] = (await issue(operator, tenant))["id"]
-    return {"org": tenant.org_id, "seller": tenant.org_id, **ids}
+    return {"org": tenant.org_id, "seller": tenant.org_id, "organization": tenant.org_id, **ids}
 
 
 async def _of_work(tenant: Tenant) -> dict[str, str]:  # noqa: F811

@@ -41,6 +41,7 @@ ME = {
 }
 BALANCE = {"organization_id": ORG, "currency": "CREDIT", "available": "9982.40", "reserved": "0.00", "owed": "0.00"}
 PAGE: dict[str, Any] = {"data": [], "next_cursor": None}
+SERIES = {"currency": "CREDIT", "zone": "UTC", "times": ["2026-11-21T00:00:00Z"], "series": []}
 SESSION = {"id": "ses_1", "token": TOKEN, "expires_at": "2026-11-30T00:00:00Z"}
 
 
@@ -72,6 +73,9 @@ class FakeApi:
             "GET /billing/balance": (200, BALANCE),
             "GET /billing/transactions": (200, PAGE),
             "GET /billing/summary": (200, {"assets": [], "expiring": [], "escrows": [], "invoices_due": []}),
+            "GET /alerts": (200, PAGE),
+            "GET /series": (200, SERIES),
+            "GET /tasks": (200, PAGE),
             "POST /sessions": (201, SESSION),
             "DELETE /sessions/ses_1": (204, None),
         } | self.answers

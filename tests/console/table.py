@@ -10,6 +10,7 @@ EVERYBODY = (*TENANTS, *PLATFORM)
 MANAGERS = ("owner", "admin", "operator")
 #: Who reads keys and the audit trail.
 TRUSTED = ("owner", "admin", "finance", "auditor", "operator")
+OPERATORS = ("operator",)
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,29 @@ ESCROWS = (*TENANTS, "operator", "arbiter", "validator")
 
 PAGES = (
     Page("/console/help", EVERYBODY),
+    Page("/console/platform", OPERATORS),
+    Page("/console/platform/alerts", OPERATORS),
+    Page("/console/platform/alerts?status=firing&q=x", OPERATORS),
+    Page("/console/platform/approvals", OPERATORS),
+    Page("/console/platform/audit", OPERATORS),
+    Page("/console/platform/audit?action=credits.grant", OPERATORS),
+    Page("/console/platform/books", ("operator", "accountant")),
+    Page("/console/platform/books?start_date=2026-01-01&end_date=2026-03-31&currency=USD", ("operator", "accountant")),
+    Page("/console/platform/clearing/{provider}", OPERATORS),
+    Page("/console/platform/credits", OPERATORS),
+    Page("/console/platform/credits?organization_id={org}", OPERATORS),
+    Page("/console/platform/keys", OPERATORS),
+    Page("/console/platform/keys?active=true&role=owner", OPERATORS),
+    Page("/console/platform/keys/new", OPERATORS),
+    Page("/console/platform/organizations", OPERATORS),
+    Page("/console/platform/organizations?q=Tenant&status=active", OPERATORS),
+    Page("/console/platform/organizations/new", OPERATORS),
+    Page("/console/platform/organizations/{organization}", OPERATORS),
+    Page("/console/platform/reconciliation", OPERATORS),
+    Page("/console/platform/reconciliation/differences/{difference}", OPERATORS),
+    Page("/console/platform/reconciliation/{run}", OPERATORS),
+    Page("/console/platform/webhooks", OPERATORS),
+    Page("/console/platform/webhooks?unhandled=true", OPERATORS),
     Page("/console/preferences", EVERYBODY),
     Page("/console/search", EVERYBODY),
     Page("/console/search?q=Tenant", (*TENANTS, "operator")),

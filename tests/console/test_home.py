@@ -4,8 +4,8 @@ import pytest
 
 from console.format import Prefs
 from console.gateway import Answer, Problem, Refused
-from console.home.view import Home, page
-from tests.console.fake import ORG, PAGE
+from console.home.view import PAGES, Home, page
+from tests.console.fake import ORG, PAGE, SERIES
 
 BASE = f"/console/{ORG}"
 ASSET = {"available": "1.50", "held": "0.25", "in_escrow": "50.00", "owed": "0.00", "total": "51.75"}
@@ -19,7 +19,8 @@ SUMMARY = {
         {"id": f"inv_{ORG[4:]}", "number": "INV-1", "due": "9.99", "currency": "USD", "due_at": "2026-12-01T00:00:00Z"},
     ],
 }
-EVERY_PAGE = dict.fromkeys(("transactions", "escrows", "escrows/{id}", "invoices/{id}"), True)
+EVERY_PAGE = dict.fromkeys(PAGES, True)
+TASK = {"object_id": f"esc_{ORG[4:]}", "title": "Job", "deadline_at": None, "amount": "50.00", "currency": "CREDIT"}
 
 
 def said(body: object) -> Answer:
@@ -31,8 +32,10 @@ def refused(status: int, code: str) -> Answer:
     return Answer(status=status, request_id="req_1", problem=problem)
 
 
-def home(summary: Answer, latest: Answer | None = None, has: dict[str, bool] = EVERY_PAGE) -> Home:
-    return page("Acme", {"summary": summary, "latest": latest or said(PAGE)}, BASE, Prefs(), has)
+def home(summary: Answer, latest: Answer | None = None, has: dict[str, bool] = EVERY_PAGE, **others: Answer) -> Home:
+    beside = {"alerts": said(PAGE), "balance": said(SERIES), "spent": said(SERIES), "tasks": said(PAGE)}
+    answers = {"summary": summary, "latest": latest or said(PAGE), **beside, **others}
+    return page("Acme", answers, BASE, Prefs(), has)
 
 
 def test_cards_show_the_credits_and_the_rest_is_listed() -> None:
@@ -73,3 +76,32 @@ def test_section_without_an_answer_says_so_and_the_rest_stands() -> None:
 def test_role_that_may_not_read_gets_no_half_page() -> None:
     with pytest.raises(Refused):
         home(refused(403, "auth.forbidden"))
+
+
+def test_task_names_the_act_and_leads_to_its_object() -> None:
+    tasks = said({"data": [{"kind": "to_sign", **TASK}], "next_cursor": None})
+    (task,) = home(said(SUMMARY), tasks=tasks).tasks
+    assert (task.act, task.href, task.until) == ("Sign the delivery", f"{BASE}/escrows/esc_{ORG[4:]}", None)
+    assert home(said(SUMMARY), tasks=tasks, has=dict.fromkeys(EVERY_PAGE, False)).tasks[0].href == ""
+
+
+def test_charts_are_left_out_where_there_is_nothing_to_draw() -> None:
+    nothing = home(said(SUMMARY), spent=said({**SERIES, "series": [{"group": "chat", "values": ["0.00"]}]}))
+    assert (nothing.balance, nothing.spending) == (None, None)
+
+
+def test_charts_show_balance_and_spending_by_service() -> None:
+    series = {**SERIES, "series": [{"group": "chat", "values": ["2.50"]}, {"group": None, "values": ["0.50"]}]}
+    shown = home(
+        said(SUMMARY), spent=said(series), balance=said({**SERIES, "series": [{"group": None, "values": [None]}]})
+    )
+    assert shown.spending is not None
+    assert [key.label for key in shown.spending.legend] == ["chat", "Other services"]
+    assert shown.balance is not None
+    assert shown.balance.svg is None
+
+
+def test_chart_without_an_answer_says_so() -> None:
+    shown = home(said(SUMMARY), balance=refused(503, "service.unavailable"))
+    assert shown.balance is None
+    assert shown.balance_failed is not None

@@ -10,10 +10,11 @@ from api.fields import Moment, Note, RequestModel, ResponseModel
 from domain.ids import transfer_id
 from domain.money import format_amount
 from domain.payment.snapshot import BalanceTransaction
-from domain.reconciliation import Action, MatchStatus
+from domain.reconciliation import BOOKABLE, Action, Correction, MatchStatus, corrections
 from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from repositories import clearing
 from repositories import reconciliation as books
+from repositories.discrepancy import compared_of
 
 ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 
@@ -72,6 +73,25 @@ class SideView(ResponseModel):
         )
 
 
+class DiscrepancyCorrectionView(ResponseModel):
+    """What has to be booked in one currency, signed as the provider's balance moves. `net` is amount less fee."""
+
+    amount: str
+    fee: str
+    net: str
+    currency: str
+
+    @classmethod
+    def of(cls, one: Correction) -> "DiscrepancyCorrectionView":
+        """Show a correction."""
+        return cls(
+            amount=format_amount(one.amount_minor, one.currency),
+            fee=format_amount(one.fee_minor, one.currency),
+            net=format_amount(one.amount_minor - one.fee_minor, one.currency),
+            currency=one.currency,
+        )
+
+
 class DiscrepancyView(ResponseModel):
     """A movement that differs between the provider and the books."""
 
@@ -85,6 +105,9 @@ class DiscrepancyView(ResponseModel):
     )
     booked: list[SideView] = Field(description="The movement in the books, including corrections.")
     listed: SideView | None = Field(description="The movement in the provider's statement.")
+    corrections: list[DiscrepancyCorrectionView] = Field(
+        description="What `book` would book, as both sides were last seen; empty where nothing is to be booked."
+    )
     reference: str | None = Field(description="The provider's id of the payment, refund or dispute that caused it.")
     statement_line: str | None = Field(description="The provider's id of the line in its statement.")
     payment_id: str | None
@@ -112,6 +135,7 @@ class DiscrepancyView(ResponseModel):
             movement=one.kind.value,
             booked=[SideView.of(books.loaded(value)) for value in row.booked],
             listed=None if row.listed is None else SideView.of(books.loaded(row.listed)),
+            corrections=[DiscrepancyCorrectionView.of(each) for each in _bookable(row)],
             reference=one.ref,
             statement_line=one.statement_ref,
             payment_id=row.payment_id,
@@ -124,6 +148,12 @@ class DiscrepancyView(ResponseModel):
             resolved_at=row.resolved_at,
             transfer_id=None if row.transfer_id is None else transfer_id(row.transfer_id),
         )
+
+
+def _bookable(row: ReconciliationDiscrepancy) -> tuple[Correction, ...]:
+    if row.status != DiscrepancyStatus.OPEN or MatchStatus(row.kind) not in BOOKABLE:
+        return ()
+    return corrections(compared_of(row))
 
 
 class ReconciliationLineView(ResponseModel):

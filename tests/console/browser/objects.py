@@ -1,7 +1,10 @@
 """Makes what addresses of the table name in braces: a new name is a function and a line in `MAKERS`."""
 
+import re
 from collections.abc import Awaitable, Callable
 
+from runtime.database import Database
+from tests.console import planted
 from tests.e2e.conftest import World, good
 from tests.e2e.payments.paying import until
 
@@ -99,6 +102,18 @@ async def invoice(world: World) -> str:
     return str(good(await world.operator.post("/billing/invoices", body), 201)["id"])
 
 
+async def organization(world: World) -> str:
+    return world.running.ids["client_org"]
+
+
+async def planted_difference(world: World) -> dict[str, str]:
+    database = Database(world.running.database_url, world.running.database_url)
+    try:
+        return await planted.difference(database)
+    finally:
+        await database.close()
+
+
 MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "escrow": escrow,
     "disputed": disputed,
@@ -116,12 +131,15 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "authorized": authorized,
     "chargeback": chargeback,
     "invoice": invoice,
+    "organization": organization,
 }
 
 
 async def filled(path: str, world: World, made: dict[str, str]) -> str:
     """Fill the names in an address of the table, making what is not in `made` yet."""
     made.setdefault("org", world.running.ids["client_org"])
+    if {"{difference}", "{run}", "{provider}"} & set(re.findall(r"\{\w+\}", path)) and "difference" not in made:
+        made |= await planted_difference(world)
     for name, maker in MAKERS.items():
         if f"{{{name}}}" in path and name not in made:
             made[name] = await maker(world)

@@ -1,0 +1,1 @@
+"""Pages of the platform's own roles; each noun's folder has its pages below `/console/platform`."""

@@ -1,0 +1,1 @@
+"""Alerts of all organizations and of the platform."""

@@ -1,0 +1,62 @@
+"""Keys of the platform and of all organizations: listed, issued, revoked."""
+
+from datetime import UTC, datetime
+
+from starlette.responses import Response
+
+from console import lists
+from console.forms import Shown, blank, read_form
+from console.listed import find, list_of
+from console.platform.api_key import view
+from console.platform.api_key.view import FILTERS, PLACE
+from console.platform.desk import shown_to
+from console.routing import COMMAND, platform
+from console.visit import Visit
+from domain.access import Permission
+
+_FIELDS = ("principal", "role", "organization_id", "agent_id")
+
+
+async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the keys that the address asks for."""
+    found = await find(visit, "/api-keys", *FILTERS, at=PLACE)
+    page = view.page(found, form or blank(), visit.choices.prefs, datetime.now(UTC))
+    return await visit.render("platform/api_key/list.html", page, found.status if status == 200 else status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, "/api-keys", "keys", *FILTERS)
+
+
+async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the form that issues a key."""
+    return await visit.render("platform/api_key/new.html", view.new(form or blank(role="owner")), status)
+
+
+async def issue(visit: Visit) -> Response:
+    """Issue a key, and show its secret this once."""
+    form = await read_form(visit.request, *_FIELDS)
+    body = {name: form.maybe(name) for name in _FIELDS}
+    answer = await visit.order("POST", "/api-keys", body, form.key)
+    if answer.ok:
+        return await visit.render("platform/api_key/issued.html", view.issued(answer.body), secret=True)
+    return await visit.refused(form, answer, show_new)
+
+
+async def revoke(visit: Visit) -> Response:
+    """Revoke a key for good."""
+    form = await read_form(visit.request)
+    answer = await visit.order("DELETE", f"/api-keys/{visit.path('id')}", None, form.key)
+    if answer.ok:
+        return visit.done(list_of(visit, PLACE), "key.revoked", answer)
+    return await visit.refused(form, answer, show)
+
+
+ROUTES = (
+    shown_to(Permission.MANAGE_KEYS, "/keys", show),
+    shown_to(Permission.MANAGE_KEYS, "/keys.csv", download),
+    shown_to(Permission.MANAGE_KEYS, "/keys/new", show_new),
+    platform("/keys/new", issue, COMMAND),
+    platform("/keys/{id}/revoke", revoke, COMMAND),
+)

@@ -1,0 +1,43 @@
+"""What takes two operators: one asked for it, another one approves or rejects it."""
+
+from starlette.responses import Response
+
+from console.forms import Shown, blank, read_form
+from console.listed import find
+from console.platform.approval import view
+from console.platform.approval.view import PLACE
+from console.platform.desk import operators
+from console.routing import COMMAND, platform
+from console.visit import Visit
+
+
+async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show what waits for a second operator, and what was decided."""
+    found = await find(visit, "/approvals", days=False, at=PLACE)
+    page = view.page(found, form or blank(), visit.me.principal, visit.choices.prefs)
+    return await visit.render("platform/approval/list.html", page, found.status if status == 200 else status)
+
+
+async def approve(visit: Visit) -> Response:
+    """Approve what another operator asked for."""
+    return await _decide(visit, "approve", "approval.approved")
+
+
+async def reject(visit: Visit) -> Response:
+    """Reject it, or take back what one asked for."""
+    return await _decide(visit, "reject", "approval.rejected")
+
+
+async def _decide(visit: Visit, name: str, notice: str) -> Response:
+    form = await read_form(visit.request)
+    answer = await visit.order("POST", f"/approvals/{visit.path('id')}/{name}", None, form.key)
+    if answer.ok:
+        return visit.done(PLACE, notice, answer)
+    return await visit.refused(form, answer, show)
+
+
+ROUTES = (
+    operators("/approvals", show),
+    platform("/approvals/{id}/approve", approve, COMMAND),
+    platform("/approvals/{id}/reject", reject, COMMAND),
+)

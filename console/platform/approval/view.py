@@ -1,0 +1,94 @@
+"""What the page of approvals shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.format import Moment, Prefs, moment
+from console.forms import Shown, blank
+from console.listed import Found, Listed
+from console.status import Status, status_of
+from domain.approval import ApprovalAction
+
+PLACE = "/console/platform/approvals"
+_WORDS: Mapping[str, str] = {
+    ApprovalAction.PAYOUT_GIVE_UP: "Give up a payout",
+    ApprovalAction.INVOICE_VOID: "Void an invoice",
+    ApprovalAction.INVOICE_GIVE_UP: "Give up an invoice",
+    ApprovalAction.INVOICE_CREDIT: "Credit an invoice",
+    ApprovalAction.TERMS: "Agree billing terms",
+    ApprovalAction.CREATOR_SHARE: "Set a creator's share",
+    ApprovalAction.TIER: "Change a plan",
+    ApprovalAction.TAX_DECISION: "Decide on a tax profile",
+    ApprovalAction.CREDIT_GRANT: "Grant credits",
+    ApprovalAction.PAYMENT_REFUND: "Refund a payment",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One request. `approve` and `reject` are None where the reader may not; `own` says that it is the reader's."""
+
+    action: str
+    subject: str
+    content: tuple[tuple[str, str], ...]
+    status: Status
+    by: str
+    at: Moment
+    until: Moment
+    decided_by: str
+    decided: Moment | None
+    own: bool
+    approve: Shown | None
+    reject: Shown | None
+    href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approvals:
+    """What waits for a second operator, and what was decided. `form` is a command's that was refused."""
+
+    title: str
+    listed: Listed
+    waiting: tuple[Row, ...]
+    decided: tuple[Row, ...]
+    form: Shown
+
+
+def page(found: Found, form: Shown, principal: str, prefs: Prefs) -> Approvals:
+    """Return the page for an operator; nobody approves what they asked for themselves."""
+    rows = [_row(each, principal, prefs) for each in found.rows]
+    return Approvals(
+        title="Approvals",
+        listed=found.listed("Approvals", {}, csv=False),
+        waiting=tuple(row for row in rows if row.reject is not None),
+        decided=tuple(row for row in rows if row.reject is None),
+        form=form,
+    )
+
+
+def _row(body: Mapping[str, Any], principal: str, prefs: Prefs) -> Row:
+    own, waits = body["requested_by"] == principal, body["status"] == "requested"
+    return Row(
+        action=_WORDS.get(body["action"], body["action"]),
+        subject=body["subject"],
+        content=tuple((name.replace("_", " "), _text(value)) for name, value in body["content"].items()),
+        status=status_of("approval", body["status"]),
+        by=body["requested_by"],
+        at=moment(body["requested_at"], prefs),
+        until=moment(body["expires_at"], prefs),
+        decided_by=body["decided_by"] or "",
+        decided=moment(body["decided_at"], prefs) if body["decided_at"] else None,
+        own=own,
+        approve=blank() if waits and not own else None,
+        reject=blank() if waits else None,
+        href=f"{PLACE}/{body['id']}",
+    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_text(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(each) for each in value)
+    return "none" if value is None else str(value)

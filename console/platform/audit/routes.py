@@ -1,0 +1,28 @@
+"""The audit trail: every privileged act, of all organizations and of the platform."""
+
+from starlette.responses import Response
+
+from console import lists
+from console.listed import find
+from console.platform.audit import view
+from console.platform.audit.view import FILTERS
+from console.platform.desk import shown_to
+from console.visit import Visit
+from domain.access import Permission
+
+
+async def show(visit: Visit) -> Response:
+    """Show the entries that the address asks for."""
+    found = await find(visit, "/audit", *FILTERS)
+    return await visit.render("platform/audit/list.html", view.page(found, visit.choices.prefs), found.status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, "/audit", "audit", *FILTERS)
+
+
+ROUTES = (
+    shown_to(Permission.READ_AUDIT, "/audit", show),
+    shown_to(Permission.READ_AUDIT, "/audit.csv", download),
+)

@@ -1,0 +1,43 @@
+"""The platform's books: trial balance, profit and loss, and the journal as a file."""
+
+from starlette.responses import Response
+
+from console.forms import Shown, at_fields
+from console.platform.book import view
+from console.platform.book.view import FILTERS, FORMATS
+from console.platform.desk import shown_to
+from console.problems import Reaction, reaction_to
+from console.visit import Visit
+from domain.access import Permission
+
+_ENDINGS = {"beancount": "beancount"}
+
+
+async def show(visit: Visit) -> Response:
+    """Show the books of a period."""
+    given = visit.chosen(*FILTERS)
+    answers = await visit.ask_all(
+        trial=("/accounting/trial-balance", given), profit=("/accounting/profit-and-loss", given)
+    )
+    trial, status, form = answers["trial"], 200, Shown(key="", values=given)
+    if trial.problem is not None and reaction_to(trial.problem) is Reaction.FIELDS:
+        errors, summary = at_fields(trial.problem, FILTERS, {})
+        status, form = 422, Shown(key="", values=given, errors=errors, summary=summary)
+    page = view.page(given, form, trial, answers["profit"], visit.choices.prefs)
+    return await visit.render("platform/book/page.html", page, status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with the journal of the period as a file."""
+    given = visit.chosen(*FILTERS, "format")
+    kind = given.get("format", "csv")
+    days = [given[name] for name in ("start_date", "end_date") if name in given]
+    known = kind if kind in FORMATS else "csv"
+    name = f"{'-'.join(['platform-journal', *days, known])}.{_ENDINGS.get(known, 'csv')}"
+    return visit.stream("/accounting/journal", {**given, "format": kind}, accept="text/csv, text/plain", name=name)
+
+
+ROUTES = (
+    shown_to(Permission.READ_BOOKS, "/books", show),
+    shown_to(Permission.READ_BOOKS, "/books/journal.csv", download),
+)

@@ -1,0 +1,1 @@
+"""Credits: grants, lots, costs of actions."""

@@ -1,0 +1,95 @@
+"""Credits: grants and their lots, and what actions cost."""
+
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from starlette.responses import Response
+
+from console import lists
+from console.forms import Shown, blank, new_key, read_form
+from console.gateway import Wanted
+from console.listed import find
+from console.platform.credit import view
+from console.platform.credit.view import FILTERS, PLACE
+from console.platform.desk import shown_to
+from console.routing import COMMAND, platform
+from console.visit import Visit
+from domain.access import Permission
+
+_GRANTS = "/credits/grants"
+
+
+async def show(visit: Visit) -> Response:
+    """Show the grants that the address asks for, what is left of one organization's, and what actions cost."""
+    return await _show(visit, None, None, 200)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all grants as CSV."""
+    return await lists.csv(visit, _GRANTS, "grants", *FILTERS)
+
+
+async def grant(visit: Visit) -> Response:
+    """Grant credits."""
+    form = await read_form(visit.request, "receiver", "amount", "source", "expires", "note")
+    try:
+        ends = _end_of(form.text("expires"), visit.choices.zone or "UTC")
+    except ValueError:
+        errors = {"expires": "This is not a day. Write it as 2026-11-22."}
+        shown = Shown(key=new_key(), values=form.values, errors=errors, summary=tuple(errors.items()))
+        return await _again(visit, shown, 422)
+    body = {
+        "organization_id": form.text("receiver"),
+        "amount": form.text("amount"),
+        "source": form.text("source"),
+        "expires_at": ends,
+        "note": form.maybe("note"),
+    }
+    answer = await visit.order("POST", _GRANTS, body, form.key)
+    if answer.ok:
+        return visit.done(f"{PLACE}?organization_id={answer.body['organization_id']}", "credit.granted", answer)
+    return await visit.refused(form, answer, _again, {"expires_at": "expires", "organization_id": "receiver"})
+
+
+async def set_cost(visit: Visit) -> Response:
+    """Set what an action costs from now on."""
+    form = await read_form(visit.request, "action", "cost", "cost_note")
+    body = {"cost": form.maybe("cost"), "note": form.maybe("cost_note")}
+    answer = await visit.order("PUT", f"/credits/costs/{form.text('action') or '-'}", body, form.key)
+    if answer.ok:
+        return visit.done(PLACE, "credit.cost_set", answer)
+    return await visit.refused(form, answer, _cost_again, {"note": "cost_note"})
+
+
+async def _again(visit: Visit, form: Shown, status: int) -> Response:
+    return await _show(visit, form, None, status)
+
+
+async def _cost_again(visit: Visit, form: Shown, status: int) -> Response:
+    return await _show(visit, None, form, status)
+
+
+async def _show(visit: Visit, granting: Shown | None, costing: Shown | None, status: int) -> Response:
+    org_id = visit.chosen("organization_id").get("organization_id", "")
+    beside: dict[str, Wanted] = {"costs": ("/credits/costs", {})}
+    if org_id:
+        beside["lots"] = ("/credits/lots", {"organization_id": org_id, "limit": 50})
+    found = await find(visit, _GRANTS, *FILTERS, at=PLACE, beside=beside)
+    fresh = granting or blank(receiver=org_id)
+    page = view.page(found, fresh, costing or blank(), visit.choices.prefs)
+    return await visit.render("platform/credit/page.html", page, found.status if status == 200 else status)
+
+
+def _end_of(day: str, zone: str) -> str | None:
+    """Return when a day is over in a zone; None for no day."""
+    if not day:
+        return None
+    return datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), ZoneInfo(zone)).isoformat()
+
+
+ROUTES = (
+    shown_to(Permission.GRANT_CREDITS, "/credits", show),
+    shown_to(Permission.GRANT_CREDITS, "/credits.csv", download),
+    platform("/credits/grants", grant, COMMAND),
+    platform("/credits/costs", set_cost, COMMAND),
+)

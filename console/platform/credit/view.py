@@ -1,0 +1,146 @@
+"""What the page of credits shows: grants, what is left of an organization's lots, what actions cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
+from console.forms import Shown
+from console.gateway import Answer
+from console.listed import Found, Listed
+from console.problems import answered
+from console.widgets import Failed
+from domain.money import CREDIT
+
+BASE = "/console/platform"
+PLACE = f"{BASE}/credits"
+FILTERS = ("q", "organization_id", "min_amount", "max_amount")
+LABELS = {
+    "q": "Text",
+    "organization_id": "Organization",
+    "min_amount": "At least",
+    "max_amount": "At most",
+    "from": "From",
+    "to": "To",
+}
+SOURCES = (("promotion", "Promotion"), ("reward", "Reward"), ("adjustment", "Adjustment"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One grant."""
+
+    id: Ident
+    at: Moment
+    organization: Ident
+    organization_href: str
+    source: str
+    amount: Amount
+    until: Moment | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """Credits that came at one time, and what is left of them."""
+
+    at: Moment
+    source: str
+    amount: Amount
+    remaining: Amount
+    held: Amount
+    expired: Amount
+    until: Moment | None
+    cost: Amount | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What an action costs."""
+
+    action: str
+    cost: Amount
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credits:
+    """The page. Lots are shown of the organization that is chosen."""
+
+    title: str
+    listed: Listed
+    grants: tuple[Grant, ...]
+    chosen: bool
+    lots: tuple[Lot, ...]
+    lots_more: bool
+    lots_failed: Failed | None
+    costs: tuple[Cost, ...]
+    costs_failed: Failed | None
+    grant: Shown
+    grant_action: str
+    cost: Shown
+    cost_action: str
+    sources: tuple[tuple[str, str], ...]
+
+
+def page(found: Found, grant: Shown, cost: Shown, prefs: Prefs) -> Credits:
+    """Return the page.
+
+    Args:
+        found: the grants, beside them `costs`, and `lots` where an organization is chosen.
+        grant: the form that grants.
+        cost: the form that sets what an action costs.
+        prefs: how the reader reads.
+    """
+    lots, costs = found.beside.get("lots"), found.beside["costs"]
+    return Credits(
+        title="Credits",
+        listed=found.listed("Grants", LABELS),
+        grants=tuple(_grant(each, prefs) for each in found.rows),
+        chosen=lots is not None,
+        lots=tuple(_lot(each, prefs) for each in (lots.body["data"] if lots is not None and lots.ok else ())),
+        lots_more=lots is not None and lots.ok and lots.body["next_cursor"] is not None,
+        lots_failed=None if lots is None else _failed("Lots", lots),
+        costs=tuple(
+            Cost(
+                action=each["action"],
+                cost=amount(each["cost"], CREDIT, prefs),
+                source="set by an operator" if each["source"] == "platform" else each["source"],
+            )
+            for each in (costs.body["data"] if costs.ok else ())
+        ),
+        costs_failed=_failed("Costs", costs),
+        grant=grant,
+        grant_action=f"{PLACE}/grants",
+        cost=cost,
+        cost_action=f"{PLACE}/costs",
+        sources=SOURCES,
+    )
+
+
+def _grant(body: Mapping[str, Any], prefs: Prefs) -> Grant:
+    return Grant(
+        id=ident(body["id"]),
+        at=moment(body["created_at"], prefs),
+        organization=ident(body["organization_id"]),
+        organization_href=f"{BASE}/organizations/{body['organization_id']}",
+        source=body["source"].capitalize(),
+        amount=amount(body["amount"], CREDIT, prefs),
+        until=moment(body["expires_at"], prefs) if body["expires_at"] else None,
+        note=body["note"] or "",
+    )
+
+
+def _lot(body: Mapping[str, Any], prefs: Prefs) -> Lot:
+    parts = {part: amount(body[part], CREDIT, prefs) for part in ("amount", "remaining", "held", "expired")}
+    return Lot(
+        at=moment(body["created_at"], prefs),
+        source=body["source"].capitalize(),
+        until=moment(body["expires_at"], prefs) if body["expires_at"] else None,
+        cost=amount(body["cost"], body["cost_currency"], prefs) if body["cost"] else None,
+        **parts,
+    )
+
+
+def _failed(title: str, answer: Answer) -> Failed | None:
+    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=PLACE)

@@ -1,0 +1,32 @@
+"""The routes of pages for those who operate the platform: what is shown is theirs alone; the API judges commands."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from console.gateway import Answer, Problem, Refused
+from console.routing import Page, platform
+from console.visit import Visit, request_id_of
+from domain.access import Permission
+
+
+def shown_to(need: Permission, path: str, page: Page) -> Route:
+    """Return the route of a page of the platform for roles that have a permission; others are told what it takes."""
+
+    async def guarded(visit: Visit) -> Response:
+        if not visit.may(need):
+            raise Refused(_forbidden(visit.request, need))
+        return await page(visit)
+
+    return platform(path, guarded)
+
+
+def operators(path: str, page: Page) -> Route:
+    """Return the route of a page for operators."""
+    return shown_to(Permission.OPERATE, path, page)
+
+
+def _forbidden(request: Request, need: Permission) -> Answer:
+    detail = f"This page needs the permission {need.value}, which your role does not have."
+    problem = Problem(status=403, code="auth.forbidden", title="Forbidden", detail=detail)
+    return Answer(status=403, request_id=request_id_of(request), problem=problem)

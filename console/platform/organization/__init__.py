@@ -1,0 +1,1 @@
+"""Organizations: what operators do with them."""

@@ -1,0 +1,1 @@
+"""How the platform stands: the page that operators begin with."""

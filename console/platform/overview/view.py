@@ -1,0 +1,231 @@
+"""What the platform's overview shows."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from console.charts import Ranking, Unit, ranking
+from console.format import Amount, Moment, Prefs, amount, count, moment, relative
+from console.gateway import Answer
+from console.platform.reconciliation.view import Run
+from console.platform.reconciliation.view import run as run_of
+from console.problems import answered
+from console.status import Status, Tone, status_of
+from console.widgets import Failed
+from domain.escrow.state import EscrowStatus
+
+BASE = "/console/platform"
+#: How many of each list the overview shows.
+SHOWN = 5
+#: Payments of so many days are counted.
+DAYS = 30
+_HOLDING = {EscrowStatus.FUNDED.value, EscrowStatus.DELIVERED.value, EscrowStatus.DISPUTED.value}
+_TASKS: Mapping[str, tuple[str, str]] = {
+    "to_accept": ("Accept", "contracts"),
+    "to_fund": ("Fund", "escrows"),
+    "to_deliver": ("Deliver", "escrows"),
+    "to_sign": ("Sign", "escrows"),
+    "to_score": ("Score", "escrows"),
+    "to_decide": ("Decide", "escrows"),
+    "evidence_due": ("Send evidence", "disputes"),
+    "invoice_due": ("Pay", "invoices"),
+    "difference": ("Resolve a difference", "reconciliation/differences"),
+    "alert": ("Look at an alert", "alerts"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What escrows hold in one currency and state."""
+
+    status: Status
+    number: str
+    amount: Amount
+    at_least: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How many payments ended in one way, and what they come to."""
+
+    status: Status
+    number: str
+    amount: Amount
+    href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of the installation: whether it answers."""
+
+    name: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Something that waits for the reader; `href` is empty where it has no page."""
+
+    act: str
+    title: str
+    href: str
+    until: Moment | None
+    amount: Amount | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """An open alert."""
+
+    at: Moment
+    kind: str
+    detail: str
+    severity: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """The overview. Each section has a `…_failed` that stands in its place where the API did not answer."""
+
+    title: str
+    held: tuple[Held, ...]
+    held_href: str
+    held_failed: Failed | None
+    outcomes: tuple[Outcome, ...]
+    outcomes_chart: Ranking | None
+    outcomes_failed: Failed | None
+    parts: tuple[Part, ...]
+    inbox: str
+    inbox_waits: bool
+    webhooks_href: str
+    parts_failed: Failed | None
+    last_run: Run | None
+    differences: str
+    differences_href: str
+    reconciliation_failed: Failed | None
+    tasks: tuple[Task, ...]
+    tasks_failed: Failed | None
+    alerts: tuple[Alert, ...]
+    alerts_more: bool
+    alerts_failed: Failed | None
+
+
+def page(answers: Mapping[str, Answer], prefs: Prefs, now: datetime, has: frozenset[str]) -> Overview:
+    """Return the overview.
+
+    Args:
+        answers: `escrows`, `payments`, `ready`, `runs`, `differences`, `tasks`, `alerts`.
+        prefs: how the reader reads.
+        now: the time.
+        has: the pages of the platform that exist, such as `escrows` and `escrows/{id}`.
+    """
+    ready, payments, differences = answers["ready"], answers["payments"], answers["differences"]
+    waiting = ready.body.get("inbox_oldest_seconds") if ready.ok else None
+    outcomes = _data(payments, "by_status")
+    runs = _data(answers["runs"])
+    return Overview(
+        title="Overview",
+        held=tuple(
+            Held(
+                status=status_of("escrow", each["status"]),
+                number=count(each["count"], prefs),
+                amount=amount(each["amount"], each["currency"], prefs),
+                at_least=each["capped"],
+            )
+            for each in _data(answers["escrows"], "by_status")
+            if each["status"] in _HOLDING
+        ),
+        held_href=f"{BASE}/escrows" if "escrows" in has else "",
+        held_failed=_failed("Held in escrow", answers["escrows"]),
+        outcomes=tuple(
+            Outcome(
+                status=status_of("payment", each["status"]),
+                number=count(each["count"], prefs),
+                amount=amount(each["amount"], each["currency"], prefs),
+                href=f"{BASE}/payments?status={each['status']}" if "payments" in has else "",
+            )
+            for each in outcomes
+        ),
+        outcomes_chart=_chart(outcomes, prefs),
+        outcomes_failed=_failed("Payments", payments),
+        parts=_parts(ready),
+        inbox=_inbox(waiting, now, prefs),
+        inbox_waits=bool(waiting),
+        webhooks_href=f"{BASE}/webhooks?unhandled=true" if "webhooks" in has else "",
+        parts_failed=None if ready.status == 404 else _failed("Parts", ready),
+        last_run=run_of(runs[0], prefs) if runs else None,
+        differences=_open(differences, prefs),
+        differences_href=f"{BASE}/reconciliation",
+        reconciliation_failed=_failed("Reconciliation", differences) or _failed("Reconciliation", answers["runs"]),
+        tasks=tuple(_task(each, prefs, has) for each in _data(answers["tasks"])),
+        tasks_failed=_failed("Waits for you", answers["tasks"]),
+        alerts=tuple(
+            Alert(
+                at=moment(each["created_at"], prefs),
+                kind=each["kind"],
+                detail=each["detail"],
+                severity=status_of("severity", each["severity"]),
+            )
+            for each in _data(answers["alerts"])
+        ),
+        alerts_more=answers["alerts"].ok and answers["alerts"].body["next_cursor"] is not None,
+        alerts_failed=_failed("Alerts", answers["alerts"]),
+    )
+
+
+def _data(answer: Answer, name: str = "data") -> list[Mapping[str, Any]]:
+    return list(answer.body[name]) if answer.ok else []
+
+
+def _chart(outcomes: Iterable[Mapping[str, Any]], prefs: Prefs) -> Ranking | None:
+    counted: dict[str, Decimal] = {}
+    for each in outcomes:
+        word = status_of("payment", each["status"]).word
+        counted[word] = counted.get(word, Decimal(0)) + each["count"]
+    return ranking("Payments by outcome", list(counted.items()), Unit(prefs=prefs)) if counted else None
+
+
+def _parts(ready: Answer) -> tuple[Part, ...]:
+    if not ready.ok:
+        return ()
+    named = (("PostgreSQL", ready.body["postgresql"]), ("Temporal", ready.body["temporal"]))
+    return tuple(
+        Part(
+            name=name,
+            status=Status(word="Answers", tone=Tone.GOOD, icon="check", sentence="It answers.")
+            if said == "ok"
+            else Status(word=said.capitalize(), tone=Tone.BAD, icon="cross", sentence="It does not answer."),
+        )
+        for name, said in named
+    )
+
+
+def _inbox(waiting: int | None, now: datetime, prefs: Prefs) -> str:
+    if waiting is None:
+        return "Not known"
+    return relative(now - timedelta(seconds=waiting), now, prefs) if waiting else "Nothing waits"
+
+
+def _open(differences: Answer, prefs: Prefs) -> str:
+    if not differences.ok:
+        return ""
+    number = len(differences.body["data"])
+    return f"{count(number, prefs)} or more" if differences.body["next_cursor"] else count(number, prefs)
+
+
+def _task(body: Mapping[str, Any], prefs: Prefs, has: frozenset[str]) -> Task:
+    act, noun = _TASKS.get(body["kind"], (body["kind"].replace("_", " ").capitalize(), ""))
+    href = f"{BASE}/{noun}/{body['object_id']}" if f"{noun}/{{id}}" in has else ""
+    return Task(
+        act=act,
+        title=body["title"],
+        href=f"{BASE}/alerts?status=firing" if noun == "alerts" else href,
+        until=moment(body["deadline_at"], prefs) if body["deadline_at"] else None,
+        amount=amount(body["amount"], body["currency"], prefs) if body["amount"] else None,
+    )
+
+
+def _failed(title: str, answer: Answer) -> Failed | None:
+    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=BASE)

@@ -1,0 +1,1 @@
+"""Reconciliation: runs, differences, clearing accounts."""

@@ -1,0 +1,109 @@
+"""Reconciliation: runs for a window, discrepancies with both sides, clearing accounts explained."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from starlette.responses import Response
+
+from console.forms import Form, Shown, blank, new_key, read_form
+from console.listed import find
+from console.platform.desk import operators
+from console.platform.reconciliation import view
+from console.platform.reconciliation.view import BASE, PLACE
+from console.routing import COMMAND, platform
+from console.visit import Visit
+
+
+async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the discrepancies and the runs."""
+    chosen = "resolved" if visit.chosen("status").get("status") == "resolved" else "open"
+    found = await find(
+        visit,
+        "/reconciliation/runs",
+        "provider",
+        days=False,
+        at=PLACE,
+        beside={
+            "differences": ("/reconciliation/differences", {"status": chosen, "limit": 50, **visit.chosen("provider")}),
+            "config": ("/billing/config", {}),
+        },
+    )
+    yesterday = datetime.now(_zone(visit)).date() - timedelta(days=1)
+    days = {"since": yesterday.isoformat(), "until": yesterday.isoformat()}
+    page = view.several(found, chosen, form or blank(**days), visit.choices.prefs)
+    return await visit.render("platform/reconciliation/list.html", page, found.status if status == 200 else status)
+
+
+async def start(visit: Visit) -> Response:
+    """Compare a provider's statement with the books for some days."""
+    form = await read_form(visit.request, "provider", "since", "until")
+    try:
+        body = _window(form, _zone(visit))
+    except ValueError:
+        errors = {"since": "Write both days as 2026-11-22."}
+        shown = Shown(key=new_key(), values=form.values, errors=errors, summary=tuple(errors.items()))
+        return await show(visit, shown, 422)
+    answer = await visit.order("POST", "/reconciliation/runs", {"provider": form.text("provider"), **body}, form.key)
+    if answer.ok:
+        return visit.done(f"{PLACE}/{answer.body['id']}", "reconciliation.started", answer)
+    return await visit.refused(form, answer, show, {"from": "since", "to": "until"})
+
+
+async def show_run(visit: Visit) -> Response:
+    """Show a run, and what is still open of its provider."""
+    body = (await visit.ask(f"/reconciliation/runs/{visit.path('id')}")).need()
+    query = {"provider": body["provider"], "status": "open"}
+    differences = await visit.ask("/reconciliation/differences", **query)
+    page = view.one_run(body, differences, visit.choices.prefs)
+    return await visit.render("platform/reconciliation/run.html", page)
+
+
+async def show_difference(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show a discrepancy with both sides."""
+    answer = await visit.ask(f"/reconciliation/differences/{visit.path('id')}")
+    has_payment = visit.has_page(f"{BASE}/payments/{{id}}")
+    page = view.one_difference(answer.need(), form or blank(), visit.choices.prefs, has_payment=has_payment)
+    return await visit.render("platform/reconciliation/difference.html", page, status)
+
+
+async def resolve(visit: Visit) -> Response:
+    """Book what is missing, or accept a discrepancy as it is."""
+    form = await read_form(visit.request, "action", "note")
+    body = {"action": form.text("action"), "note": form.maybe("note")}
+    path = f"/reconciliation/differences/{visit.path('id')}"
+    answer = await visit.order("POST", f"{path}/resolution", body, form.key)
+    if answer.ok:
+        return visit.done(f"{BASE}{path}", f"difference.{answer.body['resolution']}", answer)
+    return await visit.refused(form, answer, show_difference)
+
+
+async def show_clearing(visit: Visit) -> Response:
+    """Show what explains a provider's clearing accounts."""
+    provider = visit.path("id")
+    answer = await visit.ask(f"/reconciliation/clearing/{provider}")
+    page = view.clearing(provider, answer.need(), visit.choices.prefs)
+    return await visit.render("platform/reconciliation/clearing.html", page)
+
+
+def _zone(visit: Visit) -> ZoneInfo:
+    return ZoneInfo(visit.choices.zone or "UTC")
+
+
+def _window(form: Form, zone: ZoneInfo) -> dict[str, str]:
+    """Return the window of whole days, the last one up to the last full hour; `ValueError` where they are no days."""
+    since = datetime.combine(date.fromisoformat(form.text("since")), time(), zone)
+    until = datetime.combine(date.fromisoformat(form.text("until")) + timedelta(days=1), time(), zone)
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    if since < hour < until:
+        until = hour
+    return {"from": since.isoformat(), "to": until.isoformat()}
+
+
+ROUTES = (
+    operators("/reconciliation", show),
+    platform("/reconciliation/runs", start, COMMAND),
+    operators("/reconciliation/differences/{id}", show_difference),
+    platform("/reconciliation/differences/{id}", resolve, COMMAND),
+    operators("/reconciliation/{id}", show_run),
+    operators("/clearing/{id}", show_clearing),
+)

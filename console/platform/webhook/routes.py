@@ -1,0 +1,43 @@
+"""The inbox of webhooks: what came from providers, what became of it, and its handling started again."""
+
+from starlette.responses import Response
+
+from console import lists
+from console.forms import Shown, blank, read_form
+from console.listed import find, list_of
+from console.platform.desk import operators
+from console.platform.webhook import view
+from console.platform.webhook.view import BASE, FILTERS, PLACE
+from console.routing import COMMAND, platform
+from console.visit import Visit
+
+_PATH = "/webhooks/events"
+
+
+async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the events that the address asks for."""
+    found = await find(visit, _PATH, *FILTERS, at=PLACE)
+    has_payment = visit.has_page(f"{BASE}/payments/{{id}}")
+    page = view.page(found, form or blank(), visit.choices.prefs, has_payment=has_payment)
+    return await visit.render("platform/webhook/list.html", page, found.status if status == 200 else status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _PATH, "webhooks", *FILTERS)
+
+
+async def retry(visit: Visit) -> Response:
+    """Start the handling of an event again."""
+    form = await read_form(visit.request)
+    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/retry", None, form.key)
+    if answer.ok:
+        return visit.done(list_of(visit, PLACE), "webhook.retried", answer)
+    return await visit.refused(form, answer, show)
+
+
+ROUTES = (
+    operators("/webhooks", show),
+    operators("/webhooks.csv", download),
+    platform("/webhooks/{id}/retry", retry, COMMAND),
+)

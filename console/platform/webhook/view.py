@@ -1,0 +1,94 @@
+"""What the inbox of webhooks shows."""
+
+from dataclasses import dataclass
+
+from console.format import Ident, Moment, Prefs, ident, moment
+from console.forms import Shown, blank
+from console.listed import Found, Listed
+from console.status import Status, Tone, status_of
+from console.widgets import Tab
+
+FILTERS = ("q", "provider", "type", "status", "unhandled")
+LABELS = {"q": "Text", "provider": "Provider", "type": "Type", "status": "Status", "from": "From", "to": "To"}
+BASE = "/console/platform"
+PLACE = f"{BASE}/webhooks"
+STATUSES = (
+    ("", "Any"),
+    ("received", "Received"),
+    ("forwarded", "Forwarded"),
+    ("handled", "Handled"),
+    ("ignored", "Ignored"),
+    ("waiting", "Waiting"),
+    ("unmatched", "Not ours"),
+)
+_WORDS = {
+    "received": Status(word="Received", tone=Tone.BUSY, icon="clock", sentence="It is to be handled."),
+    "forwarded": Status(word="Forwarded", tone=Tone.BUSY, icon="clock", sentence="The run of its object has it."),
+    "ignored": Status(word="Ignored", tone=Tone.IDLE, icon="dash", sentence="Nothing depends on its type."),
+    "unmatched": Status(word="Not ours", tone=Tone.IDLE, icon="dash", sentence="Nothing of ours is concerned."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One event. `retry` is None where it is handled, or the reader may not."""
+
+    number: str
+    received: Moment
+    provider: str
+    type: str
+    status: Status
+    handled: Moment | None
+    payment: Ident | None
+    payment_href: str
+    event: str
+    livemode: bool
+    retry: Shown | None
+    action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    """The inbox. `form` is a command's that was refused."""
+
+    title: str
+    listed: Listed
+    tabs: tuple[Tab, ...]
+    statuses: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+    form: Shown
+
+
+def page(found: Found, form: Shown, prefs: Prefs, *, has_payment: bool) -> Webhooks:
+    """Return the inbox; `has_payment` says whether payments have pages of the platform."""
+    asked = found.asked
+    unhandled = asked.given.get("unhandled") == "true"
+
+    def row(event: dict[str, str | None]) -> Row:
+        payment_id, handled, status = event["payment_id"], event["handled_at"], str(event["status"])
+        return Row(
+            number=str(event["id"]),
+            received=moment(str(event["received_at"]), prefs),
+            provider=str(event["provider"]),
+            type=str(event["type"]),
+            status=_WORDS.get(status) or status_of("event", status),
+            handled=moment(handled, prefs) if handled else None,
+            payment=ident(payment_id) if payment_id else None,
+            payment_href=f"{BASE}/payments/{payment_id}" if payment_id and has_payment else "",
+            event=str(event["event_id"]),
+            livemode=bool(event["livemode"]),
+            retry=None if handled else blank(),
+            action=f"{PLACE}/{event['id']}/retry",
+        )
+
+    return Webhooks(
+        title="Webhooks",
+        listed=found.listed("Webhooks", LABELS),
+        tabs=(
+            Tab(label="All", href=asked.address(unhandled=""), current=not unhandled),
+            Tab(label="Waiting to be handled", href=asked.address(unhandled="true"), current=unhandled),
+        ),
+        statuses=STATUSES,
+        rows=tuple(row(dict(each)) for each in found.rows),
+        form=form,
+    )

@@ -1,0 +1,191 @@
+"""What operators' pages make of answers: nothing there, not answered, and each state."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from console.format import Prefs
+from console.forms import blank
+from console.gateway import Answer, Problem, Refused
+from console.listed import Found
+from console.lists import Asked
+from console.platform.alert import view as alerts
+from console.platform.approval import view as approvals
+from console.platform.overview import view as overview
+from console.platform.reconciliation import view as reconciliation
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+AT = "2026-11-22T09:00:00Z"
+PREFS = Prefs()
+NAMES = ("escrows", "payments", "ready", "runs", "differences", "tasks", "alerts")
+PAGE: dict[str, Any] = {"data": [], "next_cursor": None}
+READY = {"status": "ready", "postgresql": "ok", "temporal": "ok", "inbox_oldest_seconds": 0}
+
+
+def said(body: object) -> Answer:
+    return Answer(status=200, request_id="req_1", body=body)
+
+
+def refused(status: int, code: str) -> Answer:
+    problem = Problem(status=status, code=code, title="", detail="No.")
+    return Answer(status=status, request_id="req_1", problem=problem)
+
+
+def found(*rows: dict[str, Any], **given: str) -> Found:
+    asked = Asked(path="/console/platform/x", given=given, query={}, form=blank(), zone="UTC", at_start=True)
+    return Found(asked=asked, answer=said({"data": list(rows), "next_cursor": None}), beside={}, status=200)
+
+
+def shown(has: frozenset[str] = frozenset(), **answers: Answer) -> overview.Overview:
+    nothing = {name: said(PAGE) for name in NAMES}
+    counts = {"escrows": said({"by_status": []}), "payments": said({"by_status": []}), "ready": said(READY)}
+    return overview.page({**nothing, **counts, **answers}, PREFS, NOW, has)
+
+
+def test_overview_of_a_platform_without_anything_has_nothing_of_everything() -> None:
+    page = shown()
+    assert (page.held, page.outcomes, page.tasks, page.alerts, page.last_run) == ((), (), (), (), None)
+    assert (page.inbox, page.differences) == ("Nothing waits", "0")
+    assert [part.status.word for part in page.parts] == ["Answers", "Answers"]
+
+
+def test_overview_counts_what_escrows_hold_and_not_what_is_settled() -> None:
+    counted = {"count": 2, "currency": "CREDIT", "amount": "95.00", "capped": False}
+    page = shown(escrows=said({"by_status": [{"status": "funded", **counted}, {"status": "released", **counted}]}))
+    assert [(each.status.word, each.number, each.amount.number) for each in page.held] == [("Funded", "2", "95.00")]
+
+
+def test_overview_says_how_old_the_oldest_webhook_is() -> None:
+    assert shown(ready=said({**READY, "inbox_oldest_seconds": 600})).inbox == "10 minutes ago"
+    assert shown(ready=said({**READY, "inbox_oldest_seconds": None})).inbox == "Not known"
+
+
+def test_part_that_does_not_answer_says_what_is_wrong() -> None:
+    page = shown(ready=said({**READY, "temporal": "not connected"}))
+    assert [part.status.tone for part in page.parts] == ["good", "bad"]
+
+
+def test_readiness_on_a_private_port_is_left_out() -> None:
+    page = shown(ready=refused(404, "not_found"))
+    assert (page.parts, page.parts_failed) == ((), None)
+
+
+@pytest.mark.parametrize("name", ["escrows", "payments", "runs", "differences", "tasks", "alerts"])
+def test_section_without_an_answer_says_so_and_the_rest_stands(name: str) -> None:
+    page = shown(**{name: refused(503, "service.unavailable")})
+    failed = [page.held_failed, page.outcomes_failed, page.reconciliation_failed, page.tasks_failed, page.alerts_failed]
+    assert [each.request_id for each in failed if each] == ["req_1"]
+
+
+def test_task_leads_to_its_page_where_there_is_one() -> None:
+    task = {"kind": "to_decide", "object_id": "esc_1", "title": "Job", "deadline_at": AT, "amount": None}
+    tasks = said({"data": [{**task, "currency": None}], "next_cursor": None})
+    assert shown(tasks=tasks).tasks[0].href == ""
+    assert shown(frozenset({"escrows/{id}"}), tasks=tasks).tasks[0].href == "/console/platform/escrows/esc_1"
+
+
+ALERT = {
+    "id": "alr_1",
+    "organization_id": None,
+    "kind": "payment.debt",
+    "subject": "pay_1",
+    "detail": "Owed.",
+    "severity": "warning",
+    "status": "firing",
+    "created_at": AT,
+    "acknowledged_by": None,
+    "resolved_by": None,
+    "snoozed_until": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "acts"),
+    [("firing", (True, True, True)), ("acknowledged", (False, True, True)), ("resolved", (False, False, False))],
+)
+def test_alert_offers_what_its_status_allows(status: str, acts: tuple[bool, ...]) -> None:
+    (row,) = alerts.page(found({**ALERT, "status": status}), blank(), PREFS, NOW, commands=True).rows
+    assert tuple(act is not None for act in (row.acknowledge, row.resolve, row.snooze)) == acts
+
+
+def test_alert_offers_nothing_to_who_only_reads() -> None:
+    (row,) = alerts.page(found(ALERT), blank(), PREFS, NOW, commands=False).rows
+    assert (row.acknowledge, row.resolve, row.snooze) == (None, None, None)
+
+
+APPROVAL = {
+    "id": "apv_1",
+    "action": "credits.grant",
+    "subject": "org_1",
+    "content": {"amount": "5000.00"},
+    "status": "requested",
+    "requested_by": "ada",
+    "requested_at": AT,
+    "expires_at": AT,
+    "decided_by": None,
+    "decided_at": None,
+}
+
+
+def test_nobody_is_offered_to_approve_what_they_asked_for() -> None:
+    (own,) = approvals.page(found(APPROVAL), blank(), "ada", PREFS).waiting
+    (other,) = approvals.page(found(APPROVAL), blank(), "grace", PREFS).waiting
+    assert (own.approve, own.reject is not None) == (None, True)
+    assert (other.approve is not None, other.reject is not None) == (True, True)
+
+
+def test_decided_approval_offers_nothing() -> None:
+    page = approvals.page(found({**APPROVAL, "status": "approved", "decided_by": "grace"}), blank(), "ada", PREFS)
+    assert page.waiting == ()
+    assert [(row.approve, row.reject, row.decided_by) for row in page.decided] == [(None, None, "grace")]
+
+
+SIDE = {"key": "ch_1", "amount": "10.00", "fee": "0.59", "net": "9.41", "currency": "USD", "occurred_at": AT}
+DIFFERENCE = {
+    "id": "dif_1",
+    "provider": "stripe",
+    "key": "ch_1",
+    "kind": "missing_here",
+    "status": "open",
+    "movement": "charge",
+    "booked": [],
+    "listed": SIDE,
+    "corrections": [SIDE],
+    "reference": None,
+    "statement_line": None,
+    "payment_id": "pay_1",
+    "run_id": "rcn_1",
+    "first_seen_at": AT,
+    "last_seen_at": AT,
+    "resolution": None,
+    "note": None,
+    "resolved_by": None,
+    "resolved_at": None,
+    "transfer_id": None,
+}
+
+
+def one(**changes: Any) -> reconciliation.OneDifference:
+    return reconciliation.one_difference({**DIFFERENCE, **changes}, blank(), PREFS, has_payment=False)
+
+
+def test_difference_says_in_amounts_what_booking_does() -> None:
+    page = one()
+    assert [each.net.text for each in page.corrections] == ["+9.41\N{NO-BREAK SPACE}USD"]
+    assert (page.book, page.accept, page.payment_href) == (True, True, "")
+
+
+def test_missing_fee_is_accepted_and_never_booked_here() -> None:
+    page = one(kind="fee_missing", corrections=[])
+    assert (page.book, page.accept) == (False, True)
+
+
+def test_resolved_difference_offers_nothing() -> None:
+    page = one(status="resolved", resolution="booked", corrections=[], resolved_by="ada", resolved_at=AT)
+    assert (page.book, page.accept, page.status.word) == (False, False, "Booked")
+
+
+def test_page_is_not_for_a_role_that_the_api_refuses() -> None:
+    with pytest.raises(Refused):
+        shown(tasks=refused(403, "auth.forbidden"))
