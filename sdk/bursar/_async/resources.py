@@ -853,6 +853,8 @@ class AsyncTopups:
         self,
         *,
         amount: AmountLike,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -870,6 +872,8 @@ class AsyncTopups:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -925,6 +929,8 @@ class AsyncCreditPackages:
     async def purchase(
         self,
         *,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         package: str | None | Omitted = OMITTED,
         package_id: str | None | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
@@ -940,6 +946,8 @@ class AsyncCreditPackages:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "package": package,
                 "package_id": package_id,
                 "payment_method": payment_method,
@@ -950,6 +958,8 @@ class AsyncCreditPackages:
     async def check_out(
         self,
         *,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         package: str | None | Omitted = OMITTED,
         package_id: str | None | Omitted = OMITTED,
         provider: params.HostedProvider | Omitted = OMITTED,
@@ -967,7 +977,14 @@ class AsyncCreditPackages:
             "/api/v1/billing/credits/purchase",
             keyed=True,
             key=idempotency_key,
-            body={"package": package, "package_id": package_id, "provider": provider, "return_url": return_url},
+            body={
+                "external_id": external_id,
+                "metadata": metadata,
+                "package": package,
+                "package_id": package_id,
+                "provider": provider,
+                "return_url": return_url,
+            },
         )
 
     def list_purchases(
@@ -2901,9 +2918,12 @@ class AsyncAgents:
         category: str | None | Omitted = OMITTED,
         pricing: params.PricingCreate | None | Omitted = OMITTED,
         terms: params.ListedTerms | None | Omitted = OMITTED,
+        visibility: params.Visibility | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AgentView:
-        """Change an agent's name, description, category, price and terms, and what its organization has written on it.
+        """Change an agent's listing, and what its organization has written on it.
+
+        Contracts and purchases that there are stay as they are when it becomes private.
 
         `If-Match` says for which version; the answer has the new one as its `ETag`.
         """
@@ -2923,6 +2943,7 @@ class AsyncAgents:
                 "category": category,
                 "pricing": pricing,
                 "terms": terms,
+                "visibility": visibility,
             },
         )
 
@@ -3055,6 +3076,8 @@ class AsyncMarketplace:
         self,
         agent_id: str,
         *,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -3077,6 +3100,8 @@ class AsyncMarketplace:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -3970,6 +3995,8 @@ class AsyncProjects:
     async def purchase_slot(
         self,
         *,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -3988,6 +4015,8 @@ class AsyncProjects:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,

@@ -850,6 +850,8 @@ class Topups:
         self,
         *,
         amount: AmountLike,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -867,6 +869,8 @@ class Topups:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -920,6 +924,8 @@ class CreditPackages:
     def purchase(
         self,
         *,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         package: str | None | Omitted = OMITTED,
         package_id: str | None | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
@@ -935,6 +941,8 @@ class CreditPackages:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "package": package,
                 "package_id": package_id,
                 "payment_method": payment_method,
@@ -945,6 +953,8 @@ class CreditPackages:
     def check_out(
         self,
         *,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         package: str | None | Omitted = OMITTED,
         package_id: str | None | Omitted = OMITTED,
         provider: params.HostedProvider | Omitted = OMITTED,
@@ -962,7 +972,14 @@ class CreditPackages:
             "/api/v1/billing/credits/purchase",
             keyed=True,
             key=idempotency_key,
-            body={"package": package, "package_id": package_id, "provider": provider, "return_url": return_url},
+            body={
+                "external_id": external_id,
+                "metadata": metadata,
+                "package": package,
+                "package_id": package_id,
+                "provider": provider,
+                "return_url": return_url,
+            },
         )
 
     def list_purchases(
@@ -2890,9 +2907,12 @@ class Agents:
         category: str | None | Omitted = OMITTED,
         pricing: params.PricingCreate | None | Omitted = OMITTED,
         terms: params.ListedTerms | None | Omitted = OMITTED,
+        visibility: params.Visibility | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AgentView:
-        """Change an agent's name, description, category, price and terms, and what its organization has written on it.
+        """Change an agent's listing, and what its organization has written on it.
+
+        Contracts and purchases that there are stay as they are when it becomes private.
 
         `If-Match` says for which version; the answer has the new one as its `ETag`.
         """
@@ -2912,6 +2932,7 @@ class Agents:
                 "category": category,
                 "pricing": pricing,
                 "terms": terms,
+                "visibility": visibility,
             },
         )
 
@@ -3044,6 +3065,8 @@ class Marketplace:
         self,
         agent_id: str,
         *,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -3066,6 +3089,8 @@ class Marketplace:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -3953,6 +3978,8 @@ class Projects:
     def purchase_slot(
         self,
         *,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -3971,6 +3998,8 @@ class Projects:
             keyed=True,
             key=idempotency_key,
             body={
+                "external_id": external_id,
+                "metadata": metadata,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
