@@ -1,3 +1,4 @@
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -106,6 +107,14 @@ async def test_both_sides_and_named_signatories_see_a_contract_and_nobody_else(
         assert contract_id in {item["id"] for item in good(await caller.get("/contracts?limit=200"))["data"]}
     refused(await outsider.member.get(f"/contracts/{contract_id}"), 404, "not_found")
     assert good(await outsider.member.get("/contracts"))["data"] == []
+
+
+async def test_who_reads_the_books_alone_reads_no_contract(
+    tenant: Tenant, stranger: Tenant, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    contract_id = good(await tenant.owner.post("/contracts", award(stranger.agent_id)), 201)["id"]
+    accountant = await issue_key("accountant")
+    refused(await accountant.get(f"/contracts/{contract_id}"), 403, "auth.forbidden")
 
 
 LONGEST = {

@@ -193,11 +193,12 @@ async def list_contracts(
     return await asked.answer(read)
 
 
-@router.get("/contracts/{contract_id}", response_model=ContractView, responses=errors(NotFound))
+@router.get("/contracts/{contract_id}", response_model=ContractView, responses=errors(NotFound, Forbidden))
 async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> ContractView:
     """Read one contract. The `ETag` is of what you have written on it."""
     async with deps.session_for(actor) as session:
         row = await contracts.get(session, contract_id)
+        permit(actor, Permission.READ)
         beside = (await beside_all(session, actor, [row.id], "ctr"))[row.id]
     tagged(response, beside.own)
     return ContractView.of(row, beside)
