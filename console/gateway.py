@@ -123,7 +123,14 @@ class Gateway:
         return dict(zip(wanted, answers, strict=True))
 
     async def order(
-        self, method: str, path: str, body: Any = None, key: str | None = None, *, match: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        key: str | None = None,
+        *,
+        match: str | None = None,
+        query: Query | None = None,
     ) -> Answer:
         """Give a command.
 
@@ -133,10 +140,13 @@ class Gateway:
             body: what is sent as JSON; None sends none.
             key: the form's, sent as `Idempotency-Key`; the same one asks again for what was not answered.
             match: the `ETag` of the version that is changed, where the API asks for one.
+            query: what a command has in its address, such as how it is cancelled.
         """
         headers = [("Idempotency-Key", key)] if key else []
         headers += [("If-Match", match)] if match else []
-        return await self._within(self._order_seconds, method, path, body=body, headers=headers, cancel=False)
+        return await self._within(
+            self._order_seconds, method, path, query=query, body=body, headers=headers, cancel=False
+        )
 
     async def pass_through(
         self,

@@ -1,5 +1,6 @@
 """Every route of every noun. A new noun is a line in `ROUTES`; pages without an organization stand before the rest."""
 
+from console.billing.routes import ROUTES as BILLING
 from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
 from console.entry.routes import ROUTES as ENTRY
@@ -21,12 +22,14 @@ from console.platform.overview.routes import ROUTES as PLATFORM_OVERVIEW
 from console.platform.reconciliation.routes import ROUTES as PLATFORM_RECONCILIATION
 from console.platform.webhook.routes import ROUTES as PLATFORM_WEBHOOK
 from console.preferences.routes import ROUTES as PREFERENCES
+from console.project.routes import ROUTES as PROJECT
 from console.search.routes import ROUTES as SEARCH
 from console.topup.routes import ROUTES as TOPUP
 from console.transaction.routes import ROUTES as TRANSACTION
 from console.work import ROUTES as WORK
 
 _ALL = (
+    *BILLING,
     *CHARGEBACK,
     *ENTRY,
     *CONTRACT,
@@ -47,6 +50,7 @@ _ALL = (
     *PLATFORM_RECONCILIATION,
     *PLATFORM_WEBHOOK,
     *PREFERENCES,
+    *PROJECT,
     *SEARCH,
     *TOPUP,
     *TRANSACTION,

@@ -150,10 +150,17 @@ class Visit:
         return {name: answers[name] for name in wanted}
 
     async def order(
-        self, method: str, path: str, body: Any = None, key: str | None = None, *, match: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        key: str | None = None,
+        *,
+        match: str | None = None,
+        query: Query | None = None,
     ) -> Answer:
         """Give a command; `done` and `refused` make a page of its answer."""
-        answer = await self.api.order(method, path, body, key, match=match)
+        answer = await self.api.order(method, path, body, key, match=match, query=query)
         if answer.status == 401:
             raise SignInNeeded(ended=True)
         return answer

@@ -146,6 +146,7 @@ async def _of_work(tenant: Tenant) -> dict[str, str]:  # noqa: F811
         "key": good(await tenant.owner.post("/api-keys", {"principal": "spare", "role": "member"}), 201)["id"],
         "session": good(await tenant.owner.post("/sessions", {}), 201)["id"],
         "link": good(await tenant.owner.post("/sessions/links", link), 201)["id"],
+        "project": good(await tenant.owner.post("/projects", {"name": "Tables"}), 201)["slug"],
     }
 
 

@@ -1,0 +1,185 @@
+"""What the page shows that asks before a plan is subscribed to or changed: what it costs, line by line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.billing.plans import EVERY, prices_of, subscription_of, title_of
+from console.format import Amount, Prefs, amount, day, decimal, money
+from console.forms import Shown
+from console.gateway import Answer
+from console.payment_method.view import words_of
+from console.problems import answered
+from console.widgets import Failed, Link
+from domain.invoice.collection import CollectionMethod
+from domain.subscription.state import ChangeKind
+
+#: The way to pay by whatever method is the default one, and by the provider's page.
+STORED, PAGE = "stored", "page"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of what a change costs or brings; `strong` is what it comes to."""
+
+    label: str
+    amount: Amount
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The page. Nothing can be sent where `label` is empty; `why` says why.
+
+    Attributes:
+        choice: the form that asks for another plan, by GET.
+        send: the form that orders it.
+        sent: what that sends beside its key.
+        means: how a new subscription can be paid; empty for a change, and where payment is requested later.
+        trial: how many days may be tried first; empty where none.
+    """
+
+    title: str
+    crumbs: tuple[Link, ...]
+    action: str
+    back: str
+    choice: Shown
+    plans: tuple[tuple[str, str], ...]
+    intervals: tuple[tuple[str, str], ...]
+    send: Shown
+    sent: tuple[tuple[str, str], ...]
+    lines: tuple[Line, ...]
+    sentences: tuple[str, ...]
+    means: tuple[tuple[str, str, str], ...]
+    trial: str
+    label: str
+    why: str
+    failed: Failed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Offer:
+    lines: tuple[Line, ...] = ()
+    sentences: tuple[str, ...] = ()
+    means: tuple[tuple[str, str, str], ...] = ()
+    trial: str = ""
+    label: str = ""
+    sent: tuple[tuple[str, str], ...] = ()
+    why: str = ""
+
+
+def page(
+    answers: Mapping[str, Answer], chosen: Mapping[str, str], send: Shown, prefs: Prefs, here: str, why: str
+) -> Change:
+    """Return the page.
+
+    Args:
+        answers: `config`, `subscription`, `terms`, `methods`; `preview` once a plan is chosen.
+        chosen: `plan` and `interval` of the address.
+        send: the form that orders it.
+        prefs: how the reader reads.
+        here: where the pages of billing begin.
+        why: what the API says against a change to the chosen plan; empty where nothing.
+    """
+    config, terms, preview = answers["config"], answers["terms"], answers.get("preview")
+    held = subscription_of(answers["subscription"])
+    shown = [config, terms, answers["subscription"], *([preview] if preview is not None and not why else [])]
+    silent = next((each for each in shown if each.status != 404 and not answered(each)), None)
+    offer = _Offer(why=why)
+    if silent is None and not why and chosen.get("plan"):
+        offer = _new(answers, chosen, prefs) if held is None else _change(preview, config, prefs)
+    plans = [each for each in config.body["plans"] if each["prices"]] if config.ok else []
+    begins = answers["subscription"].ok is False
+    return Change(
+        title="Subscribe" if begins else "Change the plan",
+        crumbs=(Link(label="Billing", href=here), Link(label="Plans", href=f"{here}/plans")),
+        action=f"{here}/change",
+        back=f"{here}/plans",
+        choice=Shown(key="", values=chosen),
+        plans=tuple((each["id"], each["name"]) for each in plans),
+        intervals=(("month", "By the month"), ("year", "By the year")),
+        send=send,
+        sent=(*((name, chosen[name]) for name in ("plan", "interval") if chosen.get(name)), *offer.sent),
+        lines=offer.lines,
+        sentences=offer.sentences,
+        means=offer.means,
+        trial=offer.trial,
+        label=offer.label,
+        why=offer.why,
+        failed=None
+        if silent is None
+        else Failed(title="What it costs", request_id=silent.request_id, again=f"{here}/change"),
+    )
+
+
+def _change(preview: Answer | None, config: Answer, prefs: Prefs) -> _Offer:
+    if preview is None or not preview.ok:
+        return _Offer(why="This plan is not sold. Choose another one.")
+    found = preview.body
+    plan, due, unused, price = title_of(found["plan"], config), found["due"], found["unused"], found["price"]
+    now = found["kind"] == ChangeKind.UPGRADE
+    lines = []
+    if decimal(unused["amount"]):
+        lines.append(Line(label="Taken off for what is not used", amount=_money(unused, prefs)))
+    lines.append(Line(label="Due today, without tax", amount=_money(due, prefs), strong=True))
+    if decimal(found["credits"]):
+        lines.append(Line(label="Credits that come with it now", amount=amount(found["credits"], "CREDIT", prefs)))
+    lines.append(Line(label=f"From then on, {EVERY[found['interval']]}", amount=_money(price, prefs), strong=True))
+    lines.append(Line(label="Credits a month", amount=amount(found["credits_per_month"], "CREDIT", prefs)))
+    at = day(found["acts_at"], prefs)
+    sentences: tuple[str, ...] = (
+        ("It is yours as soon as what is due is paid.",)
+        if now
+        else (f"It begins on {at}. Until then everything stays as it is, and nothing is refunded.",)
+    )
+    if found["is_agreed_price"]:
+        sentences = (*sentences, "The price is the one that was agreed with you.")
+    if found["net_days"]:
+        sentences = (*sentences, f"Payment is requested, due {found['net_days']} days after the invoice.")
+    paid = now and decimal(due["amount"])
+    label = f"Change to {plan}, pay {money(due['amount'], due['currency'], prefs)}" if paid else f"Change to {plan}"
+    return _Offer(lines=tuple(lines), sentences=sentences, label=label, sent=(("max_amount", due["amount"]),))
+
+
+def _new(answers: Mapping[str, Answer], chosen: Mapping[str, str], prefs: Prefs) -> _Offer:
+    terms, currency = answers["terms"].body, answers["terms"].body["currency"]
+    plan = next((each for each in answers["config"].body["plans"] if each["id"] == chosen["plan"]), None)
+    interval = chosen.get("interval", "month")
+    price = None if plan is None else prices_of(plan, terms, currency).get(interval)
+    if plan is None or price is None:
+        return _Offer(why="This plan is not sold so. Choose another one.")
+    cost, agreed = price
+    on_request = terms["collection_method"] == CollectionMethod.SEND_INVOICE
+    means = () if on_request else _means(answers["methods"])
+    begins = (
+        f"Payment is requested, due {terms['net_days']} days after the invoice."
+        if on_request
+        else "The plan begins when the first payment is there. It is charged again as each period begins."
+    )
+    lines = (
+        Line(
+            label=f"{plan['name']}, {EVERY[interval]}, without tax", amount=amount(cost, currency, prefs), strong=True
+        ),
+        Line(label="Credits a month", amount=amount(plan["credits_per_month"], "CREDIT", prefs)),
+    )
+    days = plan["trial_days"]
+    return _Offer(
+        lines=lines,
+        sentences=(begins, *(("The price is the one that was agreed with you.",) if agreed else ())),
+        means=means,
+        trial=f"Try it for {days} days first" if days and not on_request else "",
+        label=f"Subscribe for {money(cost, currency, prefs)} {EVERY[interval]}",
+        sent=(("currency", currency),),
+    )
+
+
+def _means(methods: Answer) -> tuple[tuple[str, str, str], ...]:
+    page = (PAGE, "Another method", "On the provider's page")
+    stored = methods.body["data"] if methods.ok else []
+    # Without a default, the only method there is is charged; of several the API would not know which.
+    charged = [each for each in stored if each["is_default"]] or (stored if len(stored) == 1 else [])
+    return (*((STORED, words_of(each), "Stored, and charged at once") for each in charged), page)
+
+
+def _money(given: Mapping[str, Any], prefs: Prefs) -> Amount:
+    return amount(given["amount"], given["currency"], prefs)

@@ -1,0 +1,150 @@
+"""The pages of billing."""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from starlette.responses import Response
+
+from console.billing import change as changing
+from console.billing import plans, view
+from console.forms import Shown, blank, read_form, with_summary
+from console.gateway import Answer
+from console.problems import Reaction, reaction_to
+from console.routing import COMMAND, tenant
+from console.visit import Visit
+from domain.access import Permission
+from domain.subscription.state import SubscriptionStatus
+
+_PATH = "/billing/subscription"
+#: So many of the latest invoices are shown.
+_INVOICES = 5
+_ASKED = ("cancel", "end", "resume")
+_DONE = {"cancel": "subscription.cancelled", "end": "subscription.ended", "resume": "subscription.resumed"}
+
+
+def _here(visit: Visit) -> str:
+    return f"{visit.base}/billing"
+
+
+async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the plan, what comes next, and what was invoiced."""
+    answers = await visit.ask_all(
+        subscription=(_PATH, visit.scope),
+        entitlements=("/billing/entitlements", visit.scope),
+        config=("/billing/config", {}),
+        upcoming=("/billing/invoices/upcoming", visit.scope),
+        invoices=("/billing/invoices", {"limit": _INVOICES, **visit.scope}),
+    )
+    may_change = visit.may(Permission.MANAGE_BILLING)
+    now = datetime.now(UTC)
+    page = view.page(answers, form or blank(), visit.choices.prefs, visit.base, now, may_change=may_change)
+    return await visit.render("billing/page.html", page, status)
+
+
+async def compare(visit: Visit) -> Response:
+    """Show the plans side by side."""
+    answers = await visit.ask_all(
+        config=("/billing/config", {}),
+        subscription=(_PATH, visit.scope),
+        terms=(f"/organizations/{visit.org_id}/billing-terms", {}),
+        entitlements=("/billing/entitlements", visit.scope),
+    )
+    page = plans.page(answers, visit.choices.prefs, _here(visit), may_change=visit.may(Permission.MANAGE_BILLING))
+    return await visit.render("billing/plans.html", page)
+
+
+async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show what another plan costs and brings, and the form that orders it."""
+    visit.need(Permission.MANAGE_BILLING)
+    names = ("plan", "interval")
+    chosen = {name: form.value(name) for name in names} if form else visit.chosen(*names)
+    preview: dict[str, Any] = {"preview": (f"{_PATH}/preview", chosen)} if chosen.get("plan") else {}
+    answers = await visit.ask_all(
+        config=("/billing/config", {}),
+        subscription=(_PATH, {}),
+        terms=(f"/organizations/{visit.org_id}/billing-terms", {}),
+        methods=("/billing/payment-methods", {}),
+        **preview,
+    )
+    why = _against(answers.get("preview"))
+    page = changing.page(answers, chosen, form or blank(), visit.choices.prefs, _here(visit), why)
+    return await visit.render("billing/change.html", page, 422 if why and status == 200 else status)
+
+
+def _against(preview: Answer | None) -> str:
+    """Return what the API says against a change; empty where nothing, and where there is nothing to change."""
+    if preview is None or preview.problem is None or preview.status == 404:
+        return ""
+    if reaction_to(preview.problem) in {Reaction.FIELDS, Reaction.CHANGED, Reaction.LIMIT}:
+        errors = [message for _, message in preview.problem.errors]
+        return errors[0] if errors else preview.problem.detail
+    return ""
+
+
+async def change(visit: Visit) -> Response:
+    """Subscribe, or change the plan; which of the two, the form says by what was shown."""
+    form = await read_form(visit.request, "plan", "interval", "max_amount", "currency", "by", "trial")
+    body: dict[str, Any] = {"plan": form.text("plan"), "interval": form.text("interval") or "month"}
+    begins = form.maybe("max_amount") is None
+    if begins:
+        body |= {name: form.text(name) for name in ("currency",) if form.maybe(name)}
+        if form.text("by") == changing.PAGE:
+            back = visit.address_of("/billing")
+            body |= {"checkout": True} | ({"return_url": back} if back else {})
+        body |= {"trial": True} if form.text("trial") else {}
+    else:
+        body["max_amount"] = form.text("max_amount")
+    answer = await visit.order("POST" if begins else "PUT", _PATH, body, form.key)
+    if answer.ok:
+        awaited = "subscription.awaited" if answer.body["checkout_url"] else "subscription.begun"
+        return visit.done(_here(visit), awaited if begins else "subscription.changed", answer)
+
+    async def again(visit: Visit, shown: Shown, status: int) -> Response:
+        if status == 402 and answer.problem is not None:
+            shown = with_summary(shown, answer.problem.detail)
+        return await ask_to_change(visit, shown, status)
+
+    return await visit.refused(form, answer, again)
+
+
+async def ask(visit: Visit, way: str, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before the subscription is cancelled, ended or goes on."""
+    visit.need(Permission.MANAGE_BILLING)
+    answers = await visit.ask_all(subscription=(_PATH, {}), config=("/billing/config", {}))
+    held = answers["subscription"].need()
+    if way not in plans.commands_of(held):
+        if form is None:
+            form = with_summary(blank(), "The subscription is not in a state for that. Nothing was done.")
+        return await show(visit, form, 409)
+    page = view.asking(held, answers["config"], way, form or blank(), visit.choices.prefs, _here(visit))
+    return await visit.render("parts/asking.html", page, status)
+
+
+async def order(visit: Visit, way: str) -> Response:
+    """Cancel, end or keep the subscription."""
+    form = await read_form(visit.request)
+    if way == "resume":
+        answer = await visit.order("POST", f"{_PATH}/resume", None, form.key)
+    else:
+        query = {"at_period_end": "true" if way == "cancel" else "false"}
+        answer = await visit.order("DELETE", _PATH, None, form.key, query=query)
+    if answer.ok:
+        # What the provider has not confirmed is not over.
+        goes_on = way == "end" and answer.body["status"] != SubscriptionStatus.ENDED
+        return visit.done(_here(visit), "subscription.changed" if goes_on else _DONE[way], answer)
+    return await visit.refused(form, answer, partial(_again, way=way))
+
+
+async def _again(visit: Visit, shown: Shown, status: int, way: str) -> Response:
+    return await ask(visit, way, shown, status)
+
+
+ROUTES = (
+    tenant("/billing", show),
+    tenant("/billing/plans", compare),
+    tenant("/billing/change", ask_to_change),
+    tenant("/billing/change", change, COMMAND),
+    *(tenant(f"/billing/{way}", partial(ask, way=way)) for way in _ASKED),
+    *(tenant(f"/billing/{way}", partial(order, way=way), COMMAND) for way in _ASKED),
+)

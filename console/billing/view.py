@@ -1,0 +1,231 @@
+"""What the page of billing shows, and the pages that ask before a subscription is cancelled or goes on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from console.billing.plans import EVERY, commands_of, subscription_of, title_of
+from console.format import Amount, Moment, Prefs, amount, count, day, decimal, moment, money, month, percent, relative
+from console.forms import Shown
+from console.gateway import Answer
+from console.invoice.view import Row
+from console.invoice.view import row as invoice_row
+from console.problems import answered
+from console.status import Status, status_of
+from console.widgets import Asking, External, Failed, Link, external
+from domain.subscription.state import CHANGEABLE, ChangeKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The subscription. Addresses are empty where there is nothing to do there, or the reader may not."""
+
+    plan: str
+    status: Status
+    price: Amount
+    every: str
+    agreed: bool
+    credits: Amount
+    period: str
+    next: str
+    change: str
+    net: str
+    checkout: External | None
+    checkout_until: Moment | None
+    pay: External | None
+    cancel: str
+    end: str
+    resume: str
+    resume_label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """An amount of the invoice to come."""
+
+    label: str
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of the invoice to come."""
+
+    description: str
+    quantity: str
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upcoming:
+    """What would be invoiced if the month ended now."""
+
+    period: str
+    lines: tuple[Line, ...]
+    sums: tuple[Sum, ...]
+    due: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Billing:
+    """The page. A `…_failed` stands in the place of a section that did not answer.
+
+    Attributes:
+        plan: what the organization is on, whether it is subscribed to or given.
+        held: the subscription; None where there is none.
+        plans: leads to the comparison.
+    """
+
+    title: str
+    form: Shown
+    plan: str
+    plans: str
+    held: Held | None
+    held_failed: Failed | None
+    upcoming: Upcoming | None
+    upcoming_failed: Failed | None
+    invoices: tuple[Row, ...]
+    invoices_more: Link
+    invoices_failed: Failed | None
+
+
+def page(
+    answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, now: datetime, *, may_change: bool
+) -> Billing:
+    """Return the page for `subscription`, `entitlements`, `config`, `upcoming` and `invoices` of the API."""
+    here = f"{base}/billing"
+    entitlements, config = answers["entitlements"], answers["config"]
+    held = subscription_of(answers["subscription"])
+    upcoming_, invoices = answers["upcoming"], answers["invoices"]
+    return Billing(
+        title="Billing",
+        form=form,
+        plan=title_of(entitlements.body["plan"], config) if answered(entitlements) else "",
+        plans=f"{here}/plans",
+        held=None if held is None else held_of(held, config, prefs, here, now, may_change=may_change),
+        held_failed=_failed("Your subscription", answers["subscription"], here, absent=True),
+        upcoming=upcoming(upcoming_.body, prefs) if answered(upcoming_) else None,
+        upcoming_failed=_failed("The invoice to come", upcoming_, here),
+        invoices=tuple(invoice_row(each, prefs, base) for each in invoices.body["data"]) if answered(invoices) else (),
+        invoices_more=Link(label="All invoices", href=f"{base}/invoices"),
+        invoices_failed=_failed("Invoices", invoices, here),
+    )
+
+
+def _failed(title: str, answer: Answer, here: str, *, absent: bool = False) -> Failed | None:
+    if answer.ok or (absent and answer.status == 404):
+        return None
+    return Failed(title=title, request_id=answer.request_id, again=here)
+
+
+def held_of(
+    held: Mapping[str, Any], config: Answer, prefs: Prefs, here: str, now: datetime, *, may_change: bool
+) -> Held:
+    """Return the subscription as it is shown, with the commands that its state allows."""
+    ways = commands_of(held) if may_change else frozenset()
+    checkout, until = held["checkout_url"], held["checkout_expires_at"]
+    begun = held["period_start"] and held["period_end"]
+    return Held(
+        plan=title_of(held["plan"], config),
+        status=status_of("subscription", held["status"]),
+        price=amount(held["price"]["amount"], held["price"]["currency"], prefs),
+        every=EVERY[held["interval"]],
+        agreed=held["is_agreed_price"],
+        credits=amount(held["credits_per_month"], "CREDIT", prefs),
+        period=f"{day(held['period_start'], prefs)} to {day(held['period_end'], prefs)}" if begun else "",
+        next=next_of(held, config, prefs, now),
+        change=f"{here}/plans" if "change" in ways else "",
+        net=f"Due {held['net_days']} days after its invoice." if held["net_days"] else "",
+        checkout=external("Go to the provider's page", checkout) if checkout and may_change else None,
+        checkout_until=moment(until, prefs) if checkout and until else None,
+        pay=external("Pay what is due", held["pay_url"]) if held["pay_url"] and may_change else None,
+        cancel=f"{here}/cancel" if "cancel" in ways else "",
+        end=f"{here}/end" if "end" in ways else "",
+        resume=f"{here}/resume" if "resume" in ways else "",
+        resume_label="Keep the subscription" if held["cancel_at_period_end"] else "Keep the plan",
+    )
+
+
+def next_of(held: Mapping[str, Any], config: Answer, prefs: Prefs, now: datetime) -> str:
+    """Say what comes next in one sentence: the end, another plan, or the next bill; empty where nothing is known."""
+    end, waiting = held["period_end"], held["pending_change"]
+    if end is None:
+        return ""
+    at = f"on {day(end, prefs)}, {relative(end, now, prefs)}"
+    if held["cancel_at_period_end"]:
+        return f"It ends {at}. The organization is on the free plan then."
+    terms = waiting if waiting is not None and waiting["kind"] == ChangeKind.DOWNGRADE else held
+    price = money(terms["price"]["amount"], terms["price"]["currency"], prefs)
+    if terms is waiting:
+        plan = title_of(waiting["plan"], config)
+        return f"It changes to {plan} {at}: {price} {EVERY[waiting['interval']]}, and tax where it is due."
+    if held["status"] not in CHANGEABLE:
+        return ""
+    return f"The next bill is {at}: {price}, and tax where it is due."
+
+
+def upcoming(found: Mapping[str, Any], prefs: Prefs) -> Upcoming:
+    """Return the invoice to come: its lines, and what leads from their sum to what is due."""
+    currency = found["currency"]
+    parts = (
+        ("Usage", found["charges"]),
+        (f"After a volume discount of {percent(found['discount'], prefs)}", found["usage"]),
+        ("Missing to the agreed minimum", found["shortfall"]),
+        ("Taken off by granted credits", found["granted_credits"]),
+        ("Taken off by credits that were taxed when sold", found["taxed_credits"]),
+        ("Without tax", found["subtotal"]),
+        ("Tax", found["tax"]),
+        ("With tax", found["total"]),
+        ("Paid by other credits", found["applied_credits"]),
+    )
+    discounted = decimal(found["discount"]) != 0
+    shown = [part for part in parts if decimal(part[1]) and (discounted or part != parts[1])]
+    return Upcoming(
+        period=month(f"{found['period']}-01", prefs),
+        lines=tuple(
+            Line(
+                description=each["description"],
+                quantity=count(each["quantity"], prefs),
+                amount=amount(each["amount"], currency, prefs),
+            )
+            for each in found["lines"]
+        ),
+        sums=tuple(Sum(label=label, amount=amount(value, currency, prefs)) for label, value in shown),
+        due=amount(found["due"], currency, prefs),
+    )
+
+
+def asking(held: Mapping[str, Any], config: Answer, way: str, form: Shown, prefs: Prefs, here: str) -> Asking:
+    """Return the page that asks before `cancel`, `end` or `resume`."""
+    plan = title_of(held["plan"], config)
+    price = f"{money(held['price']['amount'], held['price']['currency'], prefs)} {EVERY[held['interval']]}"
+    end = day(held["period_end"], prefs) if held["period_end"] else ""
+    facts = (("Plan", plan), ("Price", price), *((("Period until", end),) if end else ()))
+    title, label, kind, effect = _asked(held, way, plan, price, end)
+    return Asking(
+        title=title,
+        back=here,
+        action=f"{here}/{way}",
+        label=label,
+        kind=kind,
+        form=form,
+        facts=facts,
+        effect=effect,
+    )
+
+
+def _asked(held: Mapping[str, Any], way: str, plan: str, price: str, end: str) -> tuple[str, str, str, tuple[str, ...]]:
+    if way == "cancel":
+        kept = f"Until {end} everything stays as it is, and nothing is charged any more."
+        then = "Then the organization is on the free plan. Until then you can keep the subscription."
+        return f"Cancel {plan} at the end of the period?", f"Cancel on {end}", "danger", (kept, then)
+    if way == "end":
+        at_once = "The organization is on the free plan at once."
+        paid = "Nothing is refunded for the rest of the period. This cannot be undone."
+        return f"End {plan} now?", f"End {plan} now", "danger", (at_once, paid)
+    if held["cancel_at_period_end"]:
+        goes_on = f"It goes on after {end}, for {price}."
+        return f"Keep {plan}?", "Keep the subscription", "primary", (goes_on, "Nothing is charged now.")
+    stays = f"The smaller plan is not taken on {end}. {plan} goes on, for {price}."
+    return f"Stay on {plan}?", "Keep the plan", "primary", (stays, "Nothing is charged now.")

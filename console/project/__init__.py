@@ -1,0 +1,1 @@
+"""Projects: how many there may be, deploying them, and slots for more."""

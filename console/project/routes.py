@@ -1,0 +1,169 @@
+"""The pages of projects, and their commands."""
+
+from typing import Any
+
+from starlette.responses import RedirectResponse, Response
+
+from console import listed, lists
+from console.forms import Shown, at_fields, blank, read_form
+from console.gateway import Answer
+from console.problems import Reaction, reaction_to
+from console.project import view
+from console.routing import COMMAND, tenant
+from console.topup.view import COIN, STORED, means
+from console.visit import Visit
+from domain.access import Permission
+
+_PATH = "/projects"
+_LIMITS = "/projects/deployment/limits"
+#: The most slots of one payment that the console asks the price of; the API has the last word.
+_DIGITS = 4
+
+
+def _here(visit: Visit) -> str:
+    return f"{visit.base}/projects"
+
+
+def _ways(visit: Visit) -> dict[str, str]:
+    here, manages = _here(visit), visit.may(Permission.MANAGE_PROJECTS)
+    return {
+        "create": f"{here}/new" if manages else "",
+        "deploy": here if manages else "",
+        "slots": f"{here}/slots" if visit.may(Permission.PAY) else "",
+        "plans": f"{visit.base}/billing/plans",
+    }
+
+
+async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the projects that the address asks for, and how many more there may be."""
+    here = _here(visit)
+    found = await listed.find(visit, _PATH, "q", at=here, beside={"limits": (_LIMITS, visit.scope)})
+    keys = tuple(blank() for _ in found.rows)
+    page = view.page(found, form or blank(), keys, visit.choices.prefs, here, _ways(visit))
+    return await visit.render("project/list.html", page, status if form else found.status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _PATH, "projects", "q")
+
+
+async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the form that makes a project."""
+    visit.need(Permission.MANAGE_PROJECTS)
+    limits = await visit.ask(_LIMITS, **visit.scope)
+    page = view.create(limits, form or blank(), visit.choices.prefs, _here(visit), _ways(visit))
+    return await visit.render("project/create.html", page, status)
+
+
+async def create(visit: Visit) -> Response:
+    """Make a project."""
+    form = await read_form(visit.request, "name", "slug", "deploy_type")
+    body = {name: form.text(name) for name in ("name", "slug", "deploy_type") if form.maybe(name)}
+    answer = await visit.order("POST", _PATH, body, form.key)
+    if answer.ok:
+        return visit.done(_here(visit), "project.created", answer)
+    return await visit.refused(form, answer, ask_to_create)
+
+
+async def deploy(visit: Visit) -> Response:
+    """Deploy a project."""
+    form = await read_form(visit.request)
+    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/deploy", None, form.key)
+    if answer.ok:
+        return visit.done(_here(visit), "project.deployed", answer)
+    return await visit.refused(form, answer, show)
+
+
+async def ask_to_undeploy(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before a project is undeployed."""
+    visit.need(Permission.MANAGE_PROJECTS)
+    project = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
+    return await visit.render("parts/asking.html", view.undeploying(project, form or blank(), _here(visit)), status)
+
+
+async def undeploy(visit: Visit) -> Response:
+    """Undeploy a project, which frees its place."""
+    form = await read_form(visit.request)
+    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}/deploy", None, form.key)
+    if answer.ok:
+        return visit.done(_here(visit), "project.undeployed", answer)
+    return await visit.refused(form, answer, ask_to_undeploy)
+
+
+async def show_slots(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show what slots cost, and how they can be paid for; nothing is made."""
+    visit.need(Permission.PAY)
+    given = dict(form.values) if form else visit.chosen("slots", "by")
+    answers = await visit.ask_all(
+        limits=(_LIMITS, {}), config=("/billing/config", {}), methods=("/billing/payment-methods", {})
+    )
+    ways = means(answers)
+    errors: dict[str, str] = {}
+    if given and ways and given.get("by", "") not in {"", *(way for way, _, _ in ways)}:
+        errors["by"] = "This way to pay is not there any more. Choose another one."
+    quote = None
+    if given and ways and not errors:
+        answer = await visit.ask("/billing/quote", **_quoted(given, ways[0][0]))
+        quote, errors = (answer.body, {}) if answer.ok else (None, _refused(answer))
+    if errors and status == 200:
+        status = 422
+    pick = Shown(key="", values=given, errors=errors, summary=tuple(errors.items()))
+    page = view.slots(answers, quote, ways, pick, form or blank(), visit.choices.prefs, _here(visit))
+    return await visit.render("project/slots.html", page, status)
+
+
+def _quoted(given: dict[str, str], first: str) -> dict[str, str]:
+    by = given.get("by") or first
+    return {"slots": given.get("slots", ""), **_provider(by)}
+
+
+def _provider(by: str) -> dict[str, str]:
+    if by.startswith(COIN):
+        return {"provider": "crypto", "asset": by.removeprefix(COIN)}
+    return {"provider": "paypal" if by == "paypal" else "stripe"}
+
+
+def _refused(answer: Answer) -> dict[str, str]:
+    assert answer.problem is not None
+    if reaction_to(answer.problem) is Reaction.UNKNOWN:
+        return {"slots": "The price is not known now. Try again in a moment."}
+    if reaction_to(answer.problem) is not Reaction.FIELDS:
+        answer.need()
+    errors, summary = at_fields(answer.problem, ("slots",), {})
+    return errors or {"slots": summary[0][1]}
+
+
+async def buy(visit: Visit) -> Response:
+    """Begin the payment, and lead to where it is paid."""
+    form = await read_form(visit.request, "slots", "by")
+    by, typed = form.text("by"), form.text("slots")
+    back = visit.address_of("/payments/{PAYMENT_ID}/return")
+    # What is no number goes on as it was typed: the API says what is wrong with it.
+    number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) <= _DIGITS else typed
+    body: dict[str, Any] = {"slots": number, **_provider(by)}
+    body |= {"return_url": back} if back and not by.startswith(COIN) else {}
+    if by.startswith(STORED):
+        body["payment_method"] = by.removeprefix(STORED)
+    elif body["provider"] == "stripe":
+        body["hosted"] = True
+    answer = await visit.order("POST", "/projects/deployment/purchase-slot", body, form.key)
+    if not answer.ok:
+        return await visit.refused(form, answer, show_slots, {"payment_method": "by", "provider": "by"})
+    made = f"{visit.base}/payments/{answer.body['id']}"
+    if answer.body["approval_url"]:
+        return RedirectResponse(f"{made}/go", 303)
+    return RedirectResponse(made if answer.body["deposit"] else f"{made}/return", 303)
+
+
+ROUTES = (
+    tenant("/projects", show),
+    tenant("/projects.csv", download),
+    tenant("/projects/new", ask_to_create),
+    tenant("/projects/new", create, COMMAND),
+    tenant("/projects/slots", show_slots),
+    tenant("/projects/slots", buy, COMMAND),
+    tenant("/projects/{id}/deploy", deploy, COMMAND),
+    tenant("/projects/{id}/undeploy", ask_to_undeploy),
+    tenant("/projects/{id}/undeploy", undeploy, COMMAND),
+)

@@ -1,0 +1,245 @@
+"""What the pages of projects show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.format import Amount, Moment, Prefs, amount, count, moment, percent
+from console.forms import Shown
+from console.gateway import Answer
+from console.listed import Found, Listed
+from console.problems import answered
+from console.status import Status, status_of
+from console.widgets import Asking, Failed, Link
+from domain.project import DeployType
+
+LABELS = {"q": "Text", "from": "From", "to": "To"}
+KINDS = (
+    (DeployType.DEVELOPMENT, "Development"),
+    (DeployType.STAGING, "Staging"),
+    (DeployType.PRODUCTION, "Production"),
+)
+Option = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One project. `deploy` and `undeploy` are empty where it cannot be, or the role may not."""
+
+    name: str
+    slug: str
+    status: Status
+    kind: str
+    in_slot: bool
+    since: Moment | None
+    made: Moment
+    deploy: str
+    undeploy: str
+    form: Shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Banner:
+    """How much room there is: a tone, and sentences. `ways` lead to more, where little or nothing is left."""
+
+    tone: str
+    text: str
+    note: str
+    ways: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projects:
+    """The list. `form` has what the refusal of a command says."""
+
+    title: str
+    listed: Listed
+    form: Shown
+    banner: Banner | None
+    banner_failed: Failed | None
+    free: str
+    in_use: str
+    owed: str
+    create: str
+    buy: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """The form that makes a project. `banner` warns where there is no room."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    action: str
+    form: Shown
+    kinds: tuple[tuple[str, str], ...]
+    banner: Banner | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slots:
+    """Slots for more deployments: how many, what they cost, and how they are paid."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    path: str
+    pick: Shown
+    pay: Shown
+    means: tuple[Option, ...]
+    price: Amount | None
+    goods: Amount | None
+    subtotal: Amount | None
+    tax: Amount | None
+    tax_label: str
+    total: Amount | None
+    rate: str
+    chosen: tuple[tuple[str, str], ...]
+    owed: str
+    failed: Failed | None
+
+
+def page(
+    found: Found, form: Shown, keys: tuple[Shown, ...], prefs: Prefs, here: str, ways: Mapping[str, str]
+) -> Projects:
+    """Return the list.
+
+    Args:
+        found: the rows of `GET /projects`, and `limits` beside them.
+        form: with what the refusal of a command says.
+        keys: a form for each row.
+        prefs: how the reader reads.
+        here: the address of the list.
+        ways: `create`, `slots`, `plans`, `deploy`: addresses of what the role may; empty where it may not.
+    """
+    limits = found.beside.get("limits")
+    known = limits is not None and answered(limits)
+    body = limits.body if limits is not None and known else None
+    slots = body["slots"] if body else {"free": 0, "in_use": 0, "owed": 0}
+    full = body is not None and _left(body["deployments"]) == 0
+    return Projects(
+        title="Projects",
+        listed=found.listed("Projects", LABELS),
+        form=form,
+        banner=banner(body, prefs, ways) if body else None,
+        banner_failed=Failed(title="Limits", request_id=limits.request_id, again=here)
+        if limits is not None and not known
+        else None,
+        free=count(slots["free"], prefs),
+        in_use=count(slots["in_use"], prefs),
+        owed=count(slots["owed"], prefs) if slots["owed"] else "",
+        create=ways["create"],
+        buy=ways["slots"],
+        rows=tuple(
+            _row(each, key, prefs, here, may_deploy=bool(ways["deploy"]), full=full)
+            for each, key in zip(found.rows, keys, strict=True)
+        ),
+    )
+
+
+def banner(limits: Mapping[str, Any], prefs: Prefs, ways: Mapping[str, str]) -> Banner:
+    """Say how many projects there are and may be, and warn one before a limit and at it."""
+    projects, deployments = limits["projects"], limits["deployments"]
+    left = [each for each in (_left(projects), _left(deployments)) if each is not None]
+    least = min(left, default=None)
+    text = f"{_used(projects, prefs)} projects, {_used(deployments, prefs)} deployed."
+    offered = (
+        Link(label="Buy a slot", href=ways["slots"]),
+        Link(label="See plans", href=ways["plans"], kind="quiet"),
+    )
+    if least is None or least > 1:
+        return Banner(tone="idle", text=text, note="", ways=())
+    note = "Room for one more." if least == 1 else "The limit is reached. A slot or a larger plan makes room."
+    return Banner(
+        tone="busy" if least == 1 else "warn", text=text, note=note, ways=tuple(each for each in offered if each.href)
+    )
+
+
+def _used(limit: Mapping[str, Any], prefs: Prefs) -> str:
+    used = count(limit["used"], prefs)
+    return used if limit["limit"] is None else f"{used} of {count(limit['limit'], prefs)}"
+
+
+def _left(limit: Mapping[str, Any]) -> int | None:
+    return None if limit["limit"] is None else max(0, limit["limit"] - limit["used"])
+
+
+def _row(project: Mapping[str, Any], form: Shown, prefs: Prefs, here: str, *, may_deploy: bool, full: bool) -> Row:
+    deployed, path = project["deployed"], f"{here}/{project['slug']}"
+    since = project["deployed_at"]
+    return Row(
+        name=project["name"],
+        slug=project["slug"],
+        status=status_of("project", "deployed" if deployed else "idle"),
+        kind=dict(KINDS).get(project["deploy_type"], project["deploy_type"]),
+        in_slot=project["occupies_slot"],
+        since=moment(since, prefs) if since else None,
+        made=moment(project["created_at"], prefs),
+        deploy=f"{path}/deploy" if may_deploy and not deployed and not full else "",
+        undeploy=f"{path}/undeploy" if may_deploy and deployed else "",
+        form=form,
+    )
+
+
+def create(limits: Answer, form: Shown, prefs: Prefs, here: str, ways: Mapping[str, str]) -> Create:
+    """Return the page that makes a project."""
+    shown = banner(limits.body, prefs, ways) if limits.ok else None
+    return Create(
+        title="New project",
+        crumbs=(Link(label="Projects", href=here),),
+        action=f"{here}/new",
+        form=form,
+        kinds=KINDS,
+        banner=shown if shown is not None and shown.note else None,
+    )
+
+
+def undeploying(project: Mapping[str, Any], form: Shown, here: str) -> Asking:
+    """Return the page that asks before a project is undeployed."""
+    freed = "Its slot is free for another project." if project["occupies_slot"] else "Its place is free for another."
+    return Asking(
+        title="Undeploy this project?",
+        back=here,
+        action=f"{here}/{project['slug']}/undeploy",
+        label="Undeploy",
+        form=form,
+        facts=(("Project", project["name"]),),
+        effect=("It has no right to run any more, until it is deployed again.", freed),
+    )
+
+
+def slots(
+    answers: Mapping[str, Answer],
+    quote: Mapping[str, Any] | None,
+    means: tuple[Option, ...],
+    pick: Shown,
+    pay: Shown,
+    prefs: Prefs,
+    here: str,
+) -> Slots:
+    """Return the page of slots for `limits` of the API, and `GET /billing/quote` once a number is chosen."""
+    limits = answers["limits"]
+    known = answered(limits)
+    price = limits.body["slot_price"] if known else None
+    owed = limits.body["slots"]["owed"] if known else 0
+    currency, tax = (quote["currency"], quote["tax"]) if quote else ("", None)
+    rate = quote["rate"] if quote else None
+    by = pick.value("by") or (means[0][0] if means else "")
+    return Slots(
+        title="Buy slots",
+        crumbs=(Link(label="Projects", href=here),),
+        path=f"{here}/slots",
+        pick=pick,
+        pay=pay,
+        means=means,
+        price=amount(price["amount"], price["currency"], prefs) if price else None,
+        goods=amount(str(quote["slots"]), "SLOT", prefs) if quote else None,
+        subtotal=amount(quote["subtotal"], currency, prefs) if quote else None,
+        tax=amount(tax["amount"], currency, prefs) if tax else None,
+        tax_label=f"Tax, {percent(tax['rate'], prefs)}" if tax else "",
+        total=amount(quote["total"], currency, prefs) if quote else None,
+        rate=f"1 {currency} = {amount(rate['price'], rate['currency'], prefs)}" if rate else "",
+        chosen=(("slots", pick.value("slots")), ("by", by)),
+        owed=f"{count(owed, prefs)} owed after a chargeback are repaid first." if owed else "",
+        failed=None if known else Failed(title="Slots", request_id=limits.request_id, again=f"{here}/slots"),
+    )

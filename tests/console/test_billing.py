@@ -1,0 +1,316 @@
+"""Billing and projects show what the API tells, offer what a state allows, and send what was confirmed."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from console.billing import change as changing
+from console.billing import plans, view
+from console.format import Prefs
+from console.forms import blank
+from console.gateway import Answer
+from console.project import view as projects
+from runtime.database import Database
+from tests.api.conftest import Tenant
+from tests.api.test_subscriptions import on
+from tests.console.conftest import signed_in
+from tests.console.fake import ME, ORG, OWN, FakeApi, browser, problem
+
+HERE = f"/console/{ORG}/billing"
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PREFS = Prefs()
+LIMITS = {"projects": 5, "deploys": 5, "seats": 3, "api_access": True, "custom_integrations": False}
+
+
+def usd(amount: str) -> dict[str, str]:
+    return {"amount": amount, "currency": "USD"}
+
+
+def plan(name: str, title: str, month: str) -> dict[str, Any]:
+    prices = [{"interval": "month", "price": usd(month)}]
+    return {
+        "id": name,
+        "name": title,
+        "prices": prices,
+        "credits_per_month": "500.00",
+        "limits": LIMITS,
+        "trial_days": 14,
+    }
+
+
+CONFIG = {"plans": [plan("starter", "Starter", "29.00"), plan("professional", "Professional", "99.00")]}
+TERMS = {
+    "currency": "USD",
+    "plan_prices": [{"plan": "professional", "interval": "month", "amount": "80.00", "currency": "USD"}],
+    "net_days": 0,
+    "collection_method": "charge_automatically",
+}
+HELD: dict[str, Any] = {
+    "id": "sub_1",
+    "organization_id": ORG,
+    "plan": "starter",
+    "interval": "month",
+    "price": usd("29.00"),
+    "credits_per_month": "500.00",
+    "is_agreed_price": False,
+    "net_days": 0,
+    "status": "active",
+    "period_start": "2026-11-01T00:00:00Z",
+    "period_end": "2026-12-01T00:00:00Z",
+    "cancel_at_period_end": False,
+    "pending_change": None,
+    "ended_at": None,
+    "trial_ends_at": None,
+    "checkout_url": None,
+    "checkout_expires_at": None,
+    "pay_url": None,
+}
+SMALLER = {
+    "kind": "downgrade",
+    "plan": "free",
+    "interval": "month",
+    "price": usd("0.00"),
+    "acts_at": HELD["period_end"],
+}
+PREVIEW = {
+    "plan": "professional",
+    "interval": "month",
+    "price": usd("99.00"),
+    "credits_per_month": "2000.00",
+    "is_agreed_price": False,
+    "net_days": 0,
+    "kind": "upgrade",
+    "acts_at": "2026-11-22T12:00:00Z",
+    "due": usd("21.00"),
+    "unused": usd("8.70"),
+    "credits": "450.00",
+}
+MANAGER = {**ME, "permissions": ["read", "pay", "manage_billing"]}
+NO_SUBSCRIPTION = Answer(status=404, request_id="req_1")
+
+
+def said(body: object) -> Answer:
+    return Answer(status=200, request_id="req_1", body=body)
+
+
+def held(**changes: Any) -> view.Held:
+    return view.held_of({**HELD, **changes}, said(CONFIG), PREFS, HERE, NOW, may_change=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "offered"),
+    [
+        ({}, {"change", "cancel", "end"}),
+        ({"cancel_at_period_end": True}, {"change", "end", "resume"}),
+        ({"pending_change": SMALLER}, {"cancel", "end", "resume"}),
+        ({"status": "past_due"}, {"cancel", "end"}),
+        ({"status": "incomplete", "period_end": None}, {"end"}),
+        ({"status": "unpaid"}, {"end"}),
+        ({"status": "ended"}, set()),
+    ],
+)
+def test_commands_are_those_of_the_state(changes: dict[str, Any], offered: set[str]) -> None:
+    assert plans.commands_of({**HELD, **changes}) == offered
+
+
+def test_subscription_says_what_the_next_bill_is() -> None:
+    assert (
+        held().next
+        == "The next bill is on Dec 1, 2026, in 8 days: 29.00\N{NO-BREAK SPACE}USD, and tax where it is due."
+    )
+
+
+def test_cancelled_subscription_says_when_it_ends() -> None:
+    assert held(cancel_at_period_end=True).next.startswith("It ends on Dec 1, 2026")
+
+
+def test_who_may_not_change_it_is_offered_nothing() -> None:
+    shown = view.held_of({**HELD, "checkout_url": "https://x.test"}, said(CONFIG), PREFS, HERE, NOW, may_change=False)
+    assert (shown.change, shown.cancel, shown.end, shown.resume, shown.checkout) == ("", "", "", "", None)
+
+
+def test_comparison_shows_the_price_that_was_agreed() -> None:
+    answers = {
+        "config": said(CONFIG),
+        "subscription": said(HELD),
+        "terms": said(TERMS),
+        "entitlements": said({"plan": "starter"}),
+    }
+    starter, professional = plans.page(answers, PREFS, HERE, may_change=True).plans
+    assert (starter.current, starter.prices[0].href) == (True, "")
+    assert (str(professional.prices[0].amount), professional.prices[0].agreed) == ("80.00\N{NO-BREAK SPACE}USD", True)
+    assert professional.prices[0].href == f"{HERE}/change?plan=professional&interval=month"
+
+
+def asked(subscription: Answer, **changes: Any) -> changing.Change:
+    answers = {
+        "config": said(CONFIG),
+        "subscription": subscription,
+        "terms": said({**TERMS, **changes}),
+        "methods": said(
+            {"data": [{"id": "pm_1", "brand": "visa", "type": "card", "last4": "4242", "is_default": True}]}
+        ),
+        "preview": said(PREVIEW) if subscription.ok else Answer(status=404, request_id="req_1"),
+    }
+    chosen = {"plan": "professional", "interval": "month"}
+    return changing.page(answers, chosen, blank(), PREFS, HERE, "")
+
+
+def test_change_shows_every_amount_of_the_preview_and_sends_what_is_due() -> None:
+    page = asked(said(HELD))
+    amounts = {line.label: str(line.amount).replace("\N{NO-BREAK SPACE}", " ") for line in page.lines}
+    assert amounts == {
+        "Taken off for what is not used": "8.70 USD",
+        "Due today, without tax": "21.00 USD",
+        "Credits that come with it now": "450.00 credits",
+        "From then on, a month": "99.00 USD",
+        "Credits a month": "2,000.00 credits",
+    }
+    assert ("max_amount", "21.00") in page.sent
+    assert page.label == "Change to Professional, pay 21.00\N{NO-BREAK SPACE}USD"
+    assert page.means == ()
+
+
+def test_new_subscription_names_the_agreed_price_and_the_stored_method() -> None:
+    page = asked(NO_SUBSCRIPTION)
+    assert page.label == "Subscribe for 80.00\N{NO-BREAK SPACE}USD a month"
+    assert [value for value, _, _ in page.means] == ["stored", "page"]
+    assert page.trial == "Try it for 14 days first"
+
+
+def test_new_subscription_on_net_terms_asks_for_no_method() -> None:
+    page = asked(NO_SUBSCRIPTION, collection_method="send_invoice", net_days=30)
+    assert (page.means, page.trial) == ((), "")
+    assert page.sentences[0] == "Payment is requested, due 30 days after the invoice."
+
+
+def limit(used: int, of: int | None) -> dict[str, int | None]:
+    return {"used": used, "limit": of}
+
+
+@pytest.mark.parametrize(
+    ("used", "of", "tone", "ways"),
+    [(3, 5, "idle", []), (4, 5, "busy", ["Buy a slot", "See plans"]), (5, 5, "warn", ["Buy a slot", "See plans"])],
+)
+def test_banner_warns_one_before_the_limit(used: int, of: int, tone: str, ways: list[str]) -> None:
+    shown = projects.banner(
+        {"projects": limit(3, None), "deployments": limit(used, of)}, PREFS, {"slots": "/s", "plans": "/p"}
+    )
+    assert (shown.tone, [way.label for way in shown.ways]) == (tone, ways)
+    assert shown.text == f"3 projects, {used} of {of} deployed."
+
+
+def api(**answers: tuple[int, Any]) -> FakeApi:
+    known = {"GET /me": (200, MANAGER), "GET /billing/subscription": (200, HELD), "GET /billing/config": (200, CONFIG)}
+    return FakeApi(answers=known | {name.replace("_", " ", 1): answer for name, answer in answers.items()})
+
+
+FORM = {"command": "con_0123456789abcdef"}
+
+
+@pytest.mark.parametrize(("way", "at_end"), [("cancel", "true"), ("end", "false")])
+async def test_cancelling_says_when(way: str, at_end: str) -> None:
+    fake = api(**{"DELETE_/billing/subscription": (200, {**HELD, "status": "ended"})})
+    async with browser(fake, signed_in=True) as client:
+        page = await client.get(f"{HERE}/{way}")
+        answer = await client.post(f"{HERE}/{way}", data=FORM, headers=OWN)
+    assert page.status_code == 200
+    assert answer.status_code == 303
+    name, headers, query = fake.asked[-1]
+    assert (name, query) == ("DELETE /billing/subscription", {"at_period_end": at_end})
+    assert headers["idempotency-key"] == FORM["command"]
+
+
+async def test_price_that_has_changed_orders_nothing_and_shows_the_new_one() -> None:
+    fake = api(
+        **{
+            "PUT_/billing/subscription": problem(409, "subscription.price_changed", "More is due now."),
+            "GET_/billing/subscription/preview": (200, PREVIEW),
+            f"GET_/organizations/{ORG}/billing-terms": (200, TERMS),
+            "GET_/billing/payment-methods": (200, {"data": []}),
+        }
+    )
+    fields = {**FORM, "plan": "professional", "interval": "month", "max_amount": "20.00"}
+    async with browser(fake, signed_in=True) as client:
+        answer = await client.post(f"{HERE}/change", data=fields, headers=OWN)
+    assert answer.status_code == 409
+    assert "More is due now. Nothing was done." in answer.text
+    assert 'name="max_amount" value="21.00"' in answer.text
+    sent = next(body for name, _, body in fake.asked if name.startswith("PUT"))
+    assert sent == {"plan": "professional", "interval": "month", "max_amount": "20.00"}
+
+
+async def test_deploying_beyond_the_limit_leads_to_the_plans() -> None:
+    limits = {
+        "projects": limit(5, 5),
+        "deployments": limit(5, 5),
+        "slots": {"free": 0, "in_use": 0, "owed": 0},
+    }
+    refusal = problem(409, "deployment.limit_reached", "5 of 5 allowed deployments exist.")
+    fake = api(
+        **{
+            "POST_/projects/tables/deploy": refusal,
+            "GET_/projects": (200, {"data": [], "next_cursor": None}),
+            "GET_/projects/deployment/limits": (200, limits),
+        }
+    )
+    async with browser(fake, signed_in=True) as client:
+        answer = await client.post(f"/console/{ORG}/projects/tables/deploy", data=FORM, headers=OWN)
+    assert answer.status_code == 409
+    assert "5 of 5 allowed deployments exist." in answer.text
+    assert f'href="{HERE}/plans"' in answer.text
+
+
+async def test_slots_are_bought_at_the_price_that_was_asked_for() -> None:
+    quote = {
+        "slots": 2, "currency": "USD", "subtotal": "10.00", "total": "12.00", "rate": None,
+        "tax": {"code": "VAT", "category": "standard", "rate": "0.2", "amount": "2.00"},
+    }  # fmt: skip
+    limits = {"slots": {"free": 0, "in_use": 0, "owed": 0}, "slot_price": usd("5.00")}
+    config = {**CONFIG, "providers": [{"name": "stripe", "currencies": ["USD"]}], "crypto_assets": []}
+    fake = api(
+        **{
+            "GET_/billing/config": (200, config),
+            "GET_/billing/payment-methods": (200, {"data": []}),
+            "GET_/projects/deployment/limits": (200, limits),
+            "GET_/billing/quote": (200, quote),
+            "POST_/projects/deployment/purchase-slot": (
+                201,
+                {"id": "pay_1", "approval_url": "https://x.test", "deposit": None},
+            ),
+        }
+    )
+    async with browser(fake, signed_in=True) as client:
+        page = await client.get(f"/console/{ORG}/projects/slots?slots=2")
+        fields = {**FORM, "slots": "2", "by": "card"}
+        answer = await client.post(f"/console/{ORG}/projects/slots", data=fields, headers=OWN)
+    assert "Pay 12.00" in page.text
+    assert answer.headers["location"] == f"/console/{ORG}/payments/pay_1/go"
+    body = fake.asked[-1][2]
+    assert (body["slots"], body["hosted"], body["provider"]) == (2, True, "stripe")
+
+
+@pytest.mark.db
+async def test_subscribed_organization_sees_its_plan_and_what_a_change_costs(
+    app: FastAPI, new_tenant: Callable[..., Awaitable[Tenant]], database: Database
+) -> None:
+    tenant = await new_tenant("owner")
+    await on(database, tenant.org_id, at=datetime.now(UTC).replace(microsecond=0) - timedelta(days=3))
+    owner = await signed_in(app, "owner", tenant.owner.token)
+    base = f"/console/{tenant.org_id}/billing"
+
+    async def page(path: str) -> httpx2.Response:
+        return await owner.get(f"{base}{path}")
+
+    assert "29.00" in (await page("")).text
+    assert "Compared" in (await page("/plans")).text
+    larger = await page("/change?plan=professional&interval=month")
+    assert "Due today" in larger.text
+    same = await page("/change?plan=starter&interval=month")
+    assert (same.status_code, "already" in same.text) == (422, True)
+    assert [(await page(f"/{way}")).status_code for way in ("cancel", "end", "resume")] == [200, 200, 409]
+    await owner.browser.aclose()
