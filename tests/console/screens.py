@@ -59,11 +59,11 @@ async def stack_pages(browser: Browser, out: Path, only: str) -> dict[str, list[
     made: dict[str, str] = {}
     async with httpx2.AsyncClient(base_url=running.api_url, trust_env=False, timeout=60) as http:
         world = World(running, http)
-        for persona in sorted({role_of(entry.roles) for entry in PAGES}):
+        for persona in sorted({role_of(entry.roles) for entry in PAGES if entry.roles}):
             async with window(browser, console_url(running)) as shown:
                 await shown.sign_in(running.keys[persona])
                 for entry in PAGES:
-                    if role_of(entry.roles) == persona and only in entry.path:
+                    if entry.roles and role_of(entry.roles) == persona and only in entry.path:
                         await shown.go(await filled(entry.path, world, made))
                         sheet[entry.path] = await photograph(shown, entry.path, out)
         async with window(browser, console_url(running)) as shown:

@@ -50,6 +50,11 @@ async def own_agent(world: World) -> str:
     return made
 
 
+async def project(world: World) -> str:
+    made: str = good(await world.client.post("/projects", {"name": "Tables"}), 201)["slug"]
+    return made
+
+
 async def transfer(world: World) -> str:
     moved: str = good(await world.client.get("/billing/transactions"))["data"][0]["id"]
     return moved
@@ -123,6 +128,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "contract": contract,
     "agent": agent,
     "own_agent": own_agent,
+    "project": project,
     "transfer": transfer,
     "key": key,
     "session": session,
