@@ -1,5 +1,6 @@
 """Every route of every noun. A new noun is a line in `ROUTES`; pages without an organization stand before the rest."""
 
+from console.alert.routes import ROUTES as ALERT
 from console.billing.routes import ROUTES as BILLING
 from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
@@ -24,12 +25,16 @@ from console.platform.webhook.routes import ROUTES as PLATFORM_WEBHOOK
 from console.preferences.routes import ROUTES as PREFERENCES
 from console.project.routes import ROUTES as PROJECT
 from console.search.routes import ROUTES as SEARCH
+from console.spend_control.routes import ROUTES as SPEND_CONTROL
 from console.topup.routes import ROUTES as TOPUP
 from console.transaction.routes import ROUTES as TRANSACTION
+from console.usage.routes import ROUTES as USAGE
+from console.webhook_endpoint.routes import ROUTES as WEBHOOK_ENDPOINT
 from console.work import ROUTES as WORK
 
 _ALL = (
     *BILLING,
+    *ALERT,
     *CHARGEBACK,
     *ENTRY,
     *CONTRACT,
@@ -52,8 +57,11 @@ _ALL = (
     *PREFERENCES,
     *PROJECT,
     *SEARCH,
+    *SPEND_CONTROL,
     *TOPUP,
     *TRANSACTION,
+    *USAGE,
+    *WEBHOOK_ENDPOINT,
     *WORK,
     *HOME,
 )

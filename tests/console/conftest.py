@@ -38,7 +38,7 @@ from tests.api.escrowing import contract_between, delivered_escrow, escrow_betwe
 from tests.api.invoicing import issue
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
-from tests.console import planted
+from tests.console import limiting, planted
 from tests.console.fake import HERE, OWN
 from tests.console.table import PLATFORM
 
@@ -127,6 +127,8 @@ async def objects(
     good(await operator.post("/credits/grants", body, key=new_key()), 201)
     ids = await _escrows(tenant, operator, database) | await _payments(tenant, database) | await _of_work(tenant)
     ids |= await planted.difference(database)
+    ids["control"] = good(await tenant.owner.post("/spend-controls", limiting.LIMIT), 201)["id"]
+    ids["endpoint"] = await limiting.endpoint(database, tenant.org_id)
     ids["invoice"] = (await issue(operator, tenant))["id"]
     return {"org": tenant.org_id, "seller": tenant.org_id, "organization": tenant.org_id, **ids}
 

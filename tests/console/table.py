@@ -11,6 +11,8 @@ MANAGERS = ("owner", "admin", "operator")
 #: Who reads keys and the audit trail.
 TRUSTED = ("owner", "admin", "finance", "auditor", "operator")
 OPERATORS = ("operator",)
+#: Who reads webhook endpoints.
+HOOKED = ("owner", "admin", "finance", "auditor", "operator")
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,25 @@ PAGES = (
     Page("/console/{org}/transactions", (*TENANTS, "operator")),
     Page("/console/{org}/transactions/{transfer}", (*TENANTS, "operator")),
     Page("/console/{org}/transactions?q=grant&from=2026-01-01", (*TENANTS, "operator")),
+    Page("/console/{org}/alerts", (*TENANTS, "operator")),
+    Page("/console/{org}/alerts?status=resolved&q=x", (*TENANTS, "operator")),
+    Page("/console/{org}/alerts/settings", HOOKED),
+    Page("/console/{org}/alerts/settings/endpoints/new", ("owner", "admin")),
+    Page("/console/{org}/alerts/settings/endpoints/{endpoint}", HOOKED),
+    Page("/console/{org}/alerts/settings/endpoints/{endpoint}?status=failed", HOOKED),
+    Page("/console/{org}/alerts/settings/endpoints/{endpoint}/rotate", ("owner", "admin")),
+    Page("/console/{org}/alerts/settings/endpoints/{endpoint}/delete", ("owner", "admin")),
+    Page("/console/{org}/usage", (*TENANTS, "operator")),
+    Page("/console/{org}/usage?month=2026-01&by=agent", (*TENANTS, "operator")),
+    Page("/console/{org}/usage/log", (*TENANTS, "operator")),
+    Page("/console/{org}/usage/log?model=gpt-4o&from=2026-01-01", (*TENANTS, "operator")),
+    Page("/console/{org}/limits", (*TENANTS, "operator")),
+    Page("/console/{org}/limits?open=false&subject_type=agent", (*TENANTS, "operator")),
+    Page("/console/{org}/limits/new", MANAGERS),
+    Page("/console/{org}/limits/{control}", (*TENANTS, "operator")),
+    Page("/console/{org}/limits/{control}/change", MANAGERS),
+    Page("/console/{org}/limits/{control}/freeze", MANAGERS),
+    Page("/console/{org}/limits/{control}/close", MANAGERS),
     Page("/console/platform/disputes", ("operator",)),
     Page("/console/platform/disputes/{chargeback}", ("operator",)),
     Page("/console/platform/disputes/{chargeback}/evidence", ("operator",)),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 
 from runtime.database import Database
-from tests.console import planted
+from tests.console import limiting, planted
 from tests.e2e.conftest import World, good
 from tests.e2e.payments.paying import until
 
@@ -111,6 +111,19 @@ async def organization(world: World) -> str:
     return world.running.ids["client_org"]
 
 
+async def control(world: World) -> str:
+    made: str = good(await world.client.post("/spend-controls", limiting.LIMIT), 201)["id"]
+    return made
+
+
+async def endpoint(world: World) -> str:
+    database = Database(world.running.database_url, world.running.database_url)
+    try:
+        return await limiting.endpoint(database, world.running.ids["client_org"])
+    finally:
+        await database.close()
+
+
 async def planted_difference(world: World) -> dict[str, str]:
     database = Database(world.running.database_url, world.running.database_url)
     try:
@@ -138,6 +151,8 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "chargeback": chargeback,
     "invoice": invoice,
     "organization": organization,
+    "control": control,
+    "endpoint": endpoint,
 }
 
 

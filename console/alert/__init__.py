@@ -1,0 +1,1 @@
+"""Alerts of an organization, with what to do about each."""

@@ -1,0 +1,156 @@
+"""What the page of alerts shows to an organization."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from console.alert.kinds import advice_for
+from console.format import Ident, Moment, Prefs, ident, moment
+from console.forms import Shown, blank
+from console.listed import Found, Listed
+from console.status import Status, status_of
+from console.widgets import Link, Tab
+
+FILTERS = ("q", "kind", "severity", "status")
+LABELS = {"q": "Text", "kind": "Kind", "severity": "Severity", "from": "From", "to": "To"}
+SEVERITIES = (("", "Any"), ("critical", "Critical"), ("warning", "Warning"), ("info", "Notice"))
+_TABS = (("", "Open"), ("acknowledged", "Acknowledged"), ("resolved", "Resolved"))
+_SNOOZED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """A command that is one button."""
+
+    form: Shown
+    action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One alert: what it is, what to do about it and where, and the commands that the reader has.
+
+    Attributes:
+        waits: who resolves it where the reader cannot; empty otherwise.
+    """
+
+    id: str
+    at: Moment
+    title: str
+    kind: str
+    detail: str
+    do: str
+    where: Link | None
+    severity: Status
+    status: Status
+    by: str
+    snoozed: Moment | None
+    subject: Ident
+    waits: str
+    acknowledge: Act | None
+    resolve: Act | None
+    snooze: Act | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerts:
+    """The list. `form` is a command's that was refused; `settings` is empty for those who may not read them."""
+
+    title: str
+    listed: Listed
+    tabs: tuple[Tab, ...]
+    severities: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+    filtered: bool
+    snooze_until: str
+    settings: str
+    form: Shown
+
+
+def page(
+    found: Found,
+    form: Shown,
+    prefs: Prefs,
+    now: datetime,
+    base: str,
+    *,
+    has: Callable[[str], bool],
+    commands: bool,
+    operator: bool,
+    settings: str,
+) -> Alerts:
+    """Return the list.
+
+    Args:
+        found: what the API has.
+        form: of a command that was refused; a blank one otherwise.
+        prefs: how the reader reads.
+        now: the time.
+        base: where the organization's pages begin.
+        has: tells whether a path below `base` has a page.
+        commands: whether the reader may acknowledge.
+        operator: whether the reader is of the platform, and resolves what is for operators too.
+        settings: where webhook endpoints are; empty where the reader may not read them.
+    """
+    given = found.asked.given
+    status = given.get("status", "")
+
+    def row(alert: Mapping[str, Any]) -> Row:
+        return _row(alert, prefs, now, base, has=has, commands=commands, operator=operator)
+
+    return Alerts(
+        title="Alerts",
+        listed=found.listed("Alerts", LABELS),
+        tabs=tuple(
+            Tab(
+                label=label,
+                href=found.asked.address(status=value),
+                current=value == (status if status != "firing" else ""),
+            )
+            for value, label in _TABS
+        ),
+        severities=SEVERITIES,
+        rows=tuple(row(each) for each in found.rows),
+        filtered=bool(set(given) - {"status"}) or not found.asked.at_start,
+        snooze_until=(now + _SNOOZED).replace(microsecond=0).isoformat(),
+        settings=settings,
+        form=form,
+    )
+
+
+def _row(
+    alert: Mapping[str, Any],
+    prefs: Prefs,
+    now: datetime,
+    base: str,
+    *,
+    has: Callable[[str], bool],
+    commands: bool,
+    operator: bool,
+) -> Row:
+    status, until, advice = str(alert["status"]), alert["snoozed_until"], advice_for(str(alert["kind"]))
+    is_open = commands and status != "resolved"
+    own = operator or not alert["for_operators"]
+
+    def act(name: str, *, allowed: bool) -> Act | None:
+        return Act(form=blank(), action=f"{base}/alerts/{alert['id']}/{name}") if allowed else None
+
+    return Row(
+        id=str(alert["id"]),
+        at=moment(str(alert["created_at"]), prefs),
+        title=advice.title,
+        kind=str(alert["kind"]),
+        detail=str(alert["detail"]),
+        do="" if status == "resolved" else advice.do,
+        where=Link(label=advice.label, href=f"{base}/{advice.page}") if advice.page and has(advice.page) else None,
+        severity=status_of("severity", str(alert["severity"])),
+        status=status_of("alert", status),
+        by=(alert["resolved_by"] if status == "resolved" else alert["acknowledged_by"]) or "",
+        snoozed=moment(until, prefs) if until and datetime.fromisoformat(until) > now else None,
+        subject=ident(str(alert["subject"])),
+        waits="" if own or status == "resolved" else "An operator looks at it too, and resolves it.",
+        acknowledge=act("acknowledge", allowed=is_open and status == "firing"),
+        resolve=act("resolve", allowed=is_open and own),
+        snooze=act("snooze", allowed=is_open),
+    )

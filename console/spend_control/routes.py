@@ -1,0 +1,178 @@
+"""Spend controls: set, changed, frozen and closed, with what is left of them and what they refused."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from console.forms import Form, Shown, blank, read_form
+from console.gateway import Query, Refused, Wanted
+from console.listed import find
+from console.routing import COMMAND, tenant
+from console.spend_control import terms, view
+from console.visit import Visit, not_found
+from domain.access import Permission
+from domain.money import CREDIT
+
+_PATH = "/spend-controls"
+#: So many names of agents and departments are asked for.
+_NAMES = 100
+#: So many refusals and versions a limit's page lists.
+_LATEST = 20
+
+
+def _listed(visit: Visit) -> str:
+    return f"{visit.base}/limits"
+
+
+def _own(visit: Visit) -> str:
+    return f"{_PATH}/{visit.path('id')}"
+
+
+def _named(visit: Visit) -> dict[str, Wanted]:
+    """Return what tells the names of what limits are for."""
+    of: Query = {"limit": _NAMES, "organization_id": visit.org_id}
+    return {"agents": ("/agents", of), "departments": ("/departments", of)}
+
+
+async def show(visit: Visit) -> Response:
+    """Show the limits that the address asks for, the open ones where it says nothing."""
+    fixed = {} if visit.chosen("open") else {"open": "true"}
+    found = await find(visit, _PATH, *view.FILTERS, days=False, fixed=fixed, beside=_named(visit))
+    create = f"{_listed(visit)}/new" if visit.may(Permission.MANAGE_SPENDING) else ""
+    return await visit.render("spend_control/list.html", view.page(found, visit.choices.prefs, create), found.status)
+
+
+async def _found(visit: Visit) -> Mapping[str, Any]:
+    answer = await visit.ask(_own(visit))
+    return _checked(visit, answer.need())
+
+
+def _checked(visit: Visit, control: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Refuse what is of another organization than the address says: operators read all of them."""
+    if control["organization_id"] != visit.org_id:
+        raise Refused(not_found(visit.request))
+    return control
+
+
+async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show one limit: what is left of it, what it refused, and who changed it."""
+    answers = await visit.ask_all(
+        control=(_own(visit), {}),
+        refusals=(f"{_own(visit)}/refusals", {"limit": _LATEST}),
+        versions=(f"{_own(visit)}/versions", {"limit": _LATEST}),
+        **_named(visit),
+    )
+    _checked(visit, answers["control"].need())
+    page = view.one(
+        answers,
+        form or blank(),
+        visit.choices.prefs,
+        _listed(visit),
+        may_change=visit.may(Permission.MANAGE_SPENDING),
+    )
+    return await visit.render("spend_control/page.html", page, status)
+
+
+async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the form that sets a limit."""
+    visit.need(Permission.MANAGE_SPENDING)
+    answers = await visit.ask_all(**_named(visit))
+    zone = visit.choices.zone or "UTC"
+    shown = form or blank(currency=CREDIT, time_zone=zone, thresholds=terms.THRESHOLDS)
+    page = view.create(shown, answers, _listed(visit))
+    return await visit.render("spend_control/set.html", page, status)
+
+
+async def create(visit: Visit) -> Response:
+    """Set a limit for whom there is none."""
+    form = await read_form(visit.request, "subject", "subject_id", "currency", "time_zone", *terms.FIELDS)
+    body = terms.allowance(form) | {
+        "subject": terms.subject(form),
+        "currency": form.text("currency"),
+        "time_zone": form.text("time_zone"),
+        **visit.scope,
+    }
+    answer = await visit.order("POST", _PATH, body, form.key)
+    if answer.ok:
+        return visit.done(f"{_listed(visit)}/{answer.body['id']}", "limit.set", answer)
+    return await visit.refused(form, answer, ask_to_create, terms.names(form))
+
+
+async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the form that changes a limit, with what it allows now."""
+    visit.need(Permission.MANAGE_SPENDING)
+    control = await _found(visit)
+    page = view.change(control, form or blank(**terms.typed(control)), _listed(visit))
+    return await visit.render("spend_control/set.html", page, status)
+
+
+async def change(visit: Visit) -> Response:
+    """Replace what a limit allows, of the version that was shown."""
+    form = await read_form(visit.request, *terms.KEPT, *terms.FIELDS)
+    body = terms.allowance(form) | {name: form.maybe(name) for name in ("starts_at", "ends_at", "parent_id")}
+    body["version"] = terms.version(form)
+    answer = await visit.order("PUT", _own(visit), body, form.key)
+    if answer.ok:
+        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "limit.changed", answer)
+    return await visit.refused(form, answer, ask_to_change, terms.names(form))
+
+
+async def ask_to_freeze(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before everything under a limit is refused."""
+    visit.need(Permission.MANAGE_SPENDING)
+    page = view.freezing(await _found(visit), form or blank(), _listed(visit))
+    return await visit.render("parts/asking.html", page, status)
+
+
+async def ask_to_close(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before a limit is ended."""
+    visit.need(Permission.MANAGE_SPENDING)
+    page = view.closing(await _found(visit), form or blank(), _listed(visit))
+    return await visit.render("parts/asking.html", page, status)
+
+
+def _set(form: Form) -> dict[str, Any]:
+    return {"version": terms.version(form)}
+
+
+async def freeze(visit: Visit) -> Response:
+    """Refuse everything that is spent under a limit."""
+    form = await read_form(visit.request, "version")
+    answer = await visit.order("POST", f"{_own(visit)}/freeze", _set(form), form.key)
+    if answer.ok:
+        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "limit.frozen", answer)
+    return await visit.refused(form, answer, ask_to_freeze)
+
+
+async def unfreeze(visit: Visit) -> Response:
+    """Allow spending under a limit again."""
+    form = await read_form(visit.request)
+    answer = await visit.order("POST", f"{_own(visit)}/unfreeze", {}, form.key)
+    if answer.ok:
+        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "limit.unfrozen", answer)
+    return await visit.refused(form, answer, show_one)
+
+
+async def close(visit: Visit) -> Response:
+    """End a limit."""
+    form = await read_form(visit.request, "version")
+    answer = await visit.order("POST", f"{_own(visit)}/close", _set(form), form.key)
+    if answer.ok:
+        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "limit.closed", answer)
+    return await visit.refused(form, answer, ask_to_close)
+
+
+ROUTES = (
+    tenant("/limits", show),
+    tenant("/limits/new", ask_to_create),
+    tenant("/limits/new", create, COMMAND),
+    tenant("/limits/{id}", show_one),
+    tenant("/limits/{id}/change", ask_to_change),
+    tenant("/limits/{id}/change", change, COMMAND),
+    tenant("/limits/{id}/freeze", ask_to_freeze),
+    tenant("/limits/{id}/freeze", freeze, COMMAND),
+    tenant("/limits/{id}/unfreeze", unfreeze, COMMAND),
+    tenant("/limits/{id}/close", ask_to_close),
+    tenant("/limits/{id}/close", close, COMMAND),
+)

@@ -1,0 +1,81 @@
+"""What a limit's form holds, and the same as the API takes it: one amount and one number of uses for each window."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from console.forms import Form
+from domain.spend.calendar import Window
+
+#: What each window is called in a form.
+WINDOWS: Mapping[str, str] = {
+    Window.HOUR: "Each hour",
+    Window.DAY: "Each day",
+    Window.WEEK: "Each week",
+    Window.MONTH: "Each month",
+    Window.QUARTER: "Each quarter",
+    Window.LIFETIME: "In all",
+}
+THRESHOLDS = "0.5, 0.8, 1"
+_OF_WINDOWS = tuple(f"{window}_{part}" for window in WINDOWS for part in ("amount", "uses", "soft"))
+#: The fields of what a limit allows.
+FIELDS = (*_OF_WINDOWS, "per_spend", "thresholds", "reason")
+#: What a change keeps as it was, with the version that it is made for.
+KEPT = ("version", "starts_at", "ends_at", "parent_id")
+
+
+def _windows(form: Form) -> list[str]:
+    return [window for window in WINDOWS if form.maybe(f"{window}_amount") or form.maybe(f"{window}_uses")]
+
+
+def allowance(form: Form) -> dict[str, Any]:
+    """Return what was typed as the API takes it; numbers as they were typed where they are none, so that it refuses."""
+    return {
+        "limits": [
+            {
+                "window": window,
+                "amount": form.maybe(f"{window}_amount"),
+                "uses": _whole(form.maybe(f"{window}_uses")),
+                "hard": form.text(f"{window}_soft") != "on",
+            }
+            for window in _windows(form)
+        ],
+        "per_spend": form.maybe("per_spend"),
+        "thresholds": form.text("thresholds").replace(",", " ").split(),
+        "reason": form.maybe("reason"),
+    }
+
+
+def names(form: Form) -> dict[str, str]:
+    """Return the form's names for the fields of the API."""
+    found = {"subject.id": "subject_id", "subject.type": "subject"}
+    for number, window in enumerate(_windows(form)):
+        found |= {f"limits.{number}.{part}": f"{window}_{part}" for part in ("amount", "uses")}
+    return found
+
+
+def subject(form: Form) -> dict[str, Any]:
+    """Return for whom the limit is: chosen from a list, or a kind with an id that was typed."""
+    kind, _, chosen = form.text("subject").partition(":")
+    return {"type": kind, "id": chosen or (None if kind == "organization" else form.maybe("subject_id"))}
+
+
+def version(form: Form) -> int | str | None:
+    """Return the version that a change is made for."""
+    return _whole(form.maybe("version"))
+
+
+def typed(control: Mapping[str, Any]) -> dict[str, str]:
+    """Return a limit of the API as its form has it."""
+    found = {name: str(control[name]) for name in KEPT if control[name] is not None}
+    for limit in control["limits"]:
+        window = limit["window"]
+        found |= {f"{window}_{part}": str(limit[part]) for part in ("amount", "uses") if limit[part] is not None}
+        if not limit["hard"]:
+            found[f"{window}_soft"] = "on"
+    if control["per_spend"] is not None:
+        found["per_spend"] = control["per_spend"]
+    return {**found, "thresholds": ", ".join(control["thresholds"])}
+
+
+def _whole(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 18 else text

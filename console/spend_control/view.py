@@ -1,0 +1,372 @@
+"""What the pages of limits show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from console.charts import Meter
+from console.charts.rank import meter
+from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, joined, moment, money, percent
+from console.forms import Shown
+from console.gateway import Answer
+from console.listed import Found, Listed
+from console.problems import answered
+from console.spend_control import terms
+from console.status import Status, status_of
+from console.widgets import Asking, Failed, Link, Tab
+from domain.money import CREDIT
+
+FILTERS = ("subject_type", "open")
+LABELS = {"subject_type": "For"}
+_KINDS = {
+    "organization": "Organization",
+    "department": "Department",
+    "project": "Project",
+    "agent": "Agent",
+    "run": "Run",
+    "key": "Key",
+}
+#: Why something was refused.
+_REASONS = {
+    "limit": "More than was left",
+    "uses": "No uses were left",
+    "per_spend": "More than one spend may be",
+    "frozen": "The limit was frozen",
+    "rate": "There was no exchange rate",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One limit. `id` is that of whom it is for, None of the organization."""
+
+    kind: str
+    name: str
+    id: Ident | None
+    href: str
+    status: Status
+    meters: tuple[Meter, ...]
+    per_spend: Amount | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The list; `create` is empty where the reader may not."""
+
+    title: str
+    listed: Listed
+    tabs: tuple[Tab, ...]
+    kinds: tuple[tuple[str, str], ...]
+    open: str
+    filtered: bool
+    create: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Something that was refused. `left` and `limit` are empty where the reason has none."""
+
+    at: Moment
+    reason: str
+    action: str
+    amount: Amount
+    limit: str
+    left: str
+    resets: Moment | None
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """What the limit allowed from a change on."""
+
+    number: str
+    at: Moment
+    by: str
+    status: Status
+    allowed: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One limit. What the reader may not do is empty or None."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    form: Shown
+    row: Row
+    id: Ident
+    currency: str
+    zone: str
+    thresholds: str
+    begins: Moment | None
+    ends: Moment | None
+    parent: Ident | None
+    parent_href: str
+    made: Moment
+    change: str
+    freeze: str
+    unfreeze: str
+    close: str
+    refusals: tuple[Refusal, ...]
+    refusals_failed: Failed | None
+    versions: tuple[Version, ...]
+    versions_failed: Failed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """The fields of one window."""
+
+    label: str
+    amount: str
+    uses: str
+    soft: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set:
+    """The form that sets or changes a limit. `subjects` is empty for a change; `kept` is what it keeps."""
+
+    title: str
+    lead: str
+    crumbs: tuple[Link, ...]
+    action: str
+    label: str
+    form: Shown
+    subjects: tuple[tuple[str, str], ...]
+    windows: tuple[Field, ...]
+    kept: tuple[tuple[str, str], ...]
+
+
+def _names(answers: Mapping[str, Answer]) -> dict[str, str]:
+    """Return the names of agents and departments by id; without an answer ids stand for themselves."""
+    found = [answers[name] for name in ("agents", "departments")]
+    return {each["id"]: each["name"] for answer in found if answer.ok for each in answer.body["data"]}
+
+
+def page(found: Found, prefs: Prefs, create: str) -> Limits:
+    """Return the list; `create` is where a limit is set."""
+    given, names = found.asked.given, _names(found.beside)
+    every = given.get("open") == "false"
+    return Limits(
+        title="Limits",
+        listed=found.listed("Limits", LABELS, csv=False),
+        tabs=(
+            Tab(label="In force", href=found.asked.address(open=""), current=not every),
+            Tab(label="With closed ones", href=found.asked.address(open="false"), current=every),
+        ),
+        kinds=(("", "Anything"), *_KINDS.items()),
+        open=given.get("open", ""),
+        filtered="subject_type" in given or not found.asked.at_start,
+        create=create,
+        rows=tuple(_row(each, names, prefs, found.asked.path) for each in found.rows),
+    )
+
+
+def _row(control: Mapping[str, Any], names: Mapping[str, str], prefs: Prefs, listed: str) -> Row:
+    subject, per_spend = control["subject"], control["per_spend"]
+    whole = subject["type"] == "organization"
+    kind = _KINDS.get(subject["type"], subject["type"])
+    return Row(
+        kind=kind,
+        name="The whole organization" if whole else names.get(subject["id"], ""),
+        id=None if whole else ident(subject["id"]),
+        href=f"{listed}/{control['id']}",
+        status=status_of("control", control["status"]),
+        meters=tuple(each for limit in control["limits"] for each in _meters(limit, control["currency"], prefs)),
+        per_spend=None if per_spend is None else amount(per_spend, control["currency"], prefs),
+    )
+
+
+def _meters(limit: Mapping[str, Any], currency: str, prefs: Prefs) -> tuple[Meter, ...]:
+    """Draw what is used of an amount and of a number of uses, in words: spent, reserved, left, and when it resets."""
+    label = terms.WINDOWS.get(limit["window"], limit["window"])
+    ends = f"resets {moment(limit['resets_at'], prefs).text}" if limit["resets_at"] else "never resets"
+    rest = ends if limit["hard"] else f"{ends}; alerts only"
+    found = []
+    if limit["amount"] is not None:
+        spent, held = Decimal(limit["spent"]), Decimal(limit["held"])
+        reserved = f", {money(limit['held'], currency, prefs)} reserved" if held else ""
+        text = (
+            f"{money(limit['spent'], currency, prefs)} spent{reserved} of {money(limit['amount'], currency, prefs)}, "
+            f"{money(limit['remaining'], currency, prefs)} left; {rest}"
+        )
+        # The sum is for the length of the bar alone; every number in the text is the API's.
+        found.append(meter(label, spent + held, Decimal(limit["amount"]), text))
+    if limit["uses"] is not None:
+        used, most, left = (count(limit[name], prefs) for name in ("uses_spent", "uses", "uses_remaining"))
+        text = f"{used} of {most} uses, {left} left; {rest}"
+        found.append(meter(label, Decimal(limit["uses_spent"]), Decimal(limit["uses"]), text))
+    return tuple(found)
+
+
+def one(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, listed: str, *, may_change: bool) -> Limit:
+    """Return a limit.
+
+    Args:
+        answers: `control`, `refusals`, `versions`, and `agents` and `departments` for names.
+        form: of a command that was refused; a blank one otherwise.
+        prefs: how the reader reads.
+        listed: the address of the list.
+        may_change: whether the reader may change limits.
+    """
+    control, currency = answers["control"].body, answers["control"].body["currency"]
+    row, here, status = _row(control, _names(answers), prefs, listed), f"{listed}/{control['id']}", control["status"]
+    refusals, versions = answers["refusals"], answers["versions"]
+    changes = may_change and status != "closed"
+    return Limit(
+        title=f"Limit of {row.kind.lower()} {row.name or row.id}" if row.id else "Limit of the organization",
+        crumbs=(Link(label="Limits", href=listed),),
+        form=form,
+        row=row,
+        id=ident(control["id"]),
+        currency="credits" if currency == CREDIT else currency,
+        zone=control["time_zone"],
+        thresholds=joined([percent(part, prefs) for part in control["thresholds"]]),
+        begins=_maybe(control["starts_at"], prefs),
+        ends=_maybe(control["ends_at"], prefs),
+        parent=ident(control["parent_id"]) if control["parent_id"] else None,
+        parent_href=f"{listed}/{control['parent_id']}" if control["parent_id"] else "",
+        made=moment(control["created_at"], prefs),
+        change=f"{here}/change" if changes else "",
+        freeze=f"{here}/freeze" if changes and status == "active" else "",
+        unfreeze=f"{here}/unfreeze" if changes and status == "frozen" else "",
+        close=f"{here}/close" if changes else "",
+        refusals=tuple(_refusal(each, currency, prefs) for each in (refusals.body["data"] if refusals.ok else ())),
+        refusals_failed=_failed("Refused", refusals, here),
+        versions=tuple(_version(each, currency, prefs) for each in (versions.body["data"] if versions.ok else ())),
+        versions_failed=_failed("Changes", versions, here),
+    )
+
+
+def _refusal(refusal: Mapping[str, Any], currency: str, prefs: Prefs) -> Refusal:
+    def written(value: str | None) -> str:
+        if value is None:
+            return ""
+        return f"{value} uses" if refusal["reason"] == "uses" else money(value, currency, prefs)
+
+    return Refusal(
+        at=moment(refusal["at"], prefs),
+        reason=_REASONS.get(refusal["reason"], refusal["reason"]),
+        action=refusal["action"],
+        amount=amount(refusal["amount"], CREDIT, prefs),
+        limit=written(refusal["limit"]),
+        left=written(refusal["remaining"]),
+        resets=_maybe(refusal["resets_at"], prefs),
+        by=refusal["principal"] or refusal["agent_id"] or "",
+    )
+
+
+def _version(version: Mapping[str, Any], currency: str, prefs: Prefs) -> Version:
+    parts = []
+    for limit in version["limits"]:
+        window = terms.WINDOWS.get(limit["window"], limit["window"]).lower()
+        if limit["amount"] is not None:
+            parts.append(f"{money(limit['amount'], currency, prefs)} {window}")
+        if limit["uses"] is not None:
+            parts.append(f"{count(limit['uses'], prefs)} uses {window}")
+    if version["per_spend"] is not None:
+        parts.append(f"{money(version['per_spend'], currency, prefs)} at once")
+    return Version(
+        number=count(version["version"], prefs),
+        at=moment(version["changed_at"], prefs),
+        by=version["changed_by"],
+        status=status_of("control", version["status"]),
+        allowed="; ".join(parts) or "Anything",
+        reason=version["reason"] or "",
+    )
+
+
+def _windows() -> tuple[Field, ...]:
+    return tuple(
+        Field(label=label, amount=f"{window}_amount", uses=f"{window}_uses", soft=f"{window}_soft")
+        for window, label in terms.WINDOWS.items()
+    )
+
+
+def create(form: Shown, answers: Mapping[str, Answer], listed: str) -> Set:
+    """Return the form that sets a limit; agents and departments can be chosen where the API has told them."""
+    chosen = [
+        (f"{kind}:{each['id']}", f"{_KINDS[kind]}: {each['name']}")
+        for kind, name in (("department", "departments"), ("agent", "agents"))
+        for each in (answers[name].body["data"] if answers[name].ok else ())
+    ]
+    typed = [(kind, f"{_KINDS[kind]}, by its id") for kind in ("department", "agent", "project", "key", "run")]
+    return Set(
+        title="New limit",
+        lead="What is spent has to fit into every limit that it falls under.",
+        crumbs=(Link(label="Limits", href=listed),),
+        action=f"{listed}/new",
+        label="Set the limit",
+        form=form,
+        subjects=(("organization", "The whole organization"), *chosen, *typed),
+        windows=_windows(),
+        kept=(),
+    )
+
+
+def change(control: Mapping[str, Any], form: Shown, listed: str) -> Set:
+    """Return the form that changes a limit."""
+    here = f"{listed}/{control['id']}"
+    kept = tuple((name, form.value(name)) for name in terms.KEPT)
+    return Set(
+        title="Change the limit",
+        lead="It acts on what is spent afterwards. What was spent in the window counts.",
+        crumbs=(Link(label="Limits", href=listed), Link(label="The limit", href=here)),
+        action=f"{here}/change",
+        label="Change the limit",
+        form=form,
+        subjects=(),
+        windows=_windows(),
+        kept=kept,
+    )
+
+
+def _facts(control: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    subject = control["subject"]
+    return (("For", f"{_KINDS.get(subject['type'], subject['type'])} {subject['id']}"), ("Limit", control["id"]))
+
+
+def freezing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:
+    """Return the page that asks before a limit is frozen."""
+    here = f"{listed}/{control['id']}"
+    return Asking(
+        title="Freeze this limit?",
+        back=here,
+        action=f"{here}/freeze",
+        label="Freeze the limit",
+        form=form,
+        facts=_facts(control),
+        effect=(
+            "Everything that would be spent under it is refused from now on.",
+            "What is reserved can still be used up and released. You can unfreeze it at any time.",
+        ),
+        fields=(("version", str(control["version"])),),
+    )
+
+
+def closing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:
+    """Return the page that asks before a limit is ended."""
+    here = f"{listed}/{control['id']}"
+    return Asking(
+        title="End this limit?",
+        back=here,
+        action=f"{here}/close",
+        label="End the limit",
+        form=form,
+        facts=_facts(control),
+        effect=("It limits nothing any more. Another one can be set.", "This cannot be undone."),
+        fields=(("version", str(control["version"])),),
+    )
+
+
+def _maybe(at: str | None, prefs: Prefs) -> Moment | None:
+    return moment(at, prefs) if at else None
+
+
+def _failed(title: str, answer: Answer, again: str) -> Failed | None:
+    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)

@@ -1,0 +1,1 @@
+"""Usage of an organization: what was used, by what, and what it cost."""

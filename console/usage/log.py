@@ -1,0 +1,81 @@
+"""What the log of usage events shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, moment
+from console.listed import Found, Listed
+from console.status import Status, status_of
+from console.widgets import Link
+
+FILTERS = ("model", "agent_id", "action", "run_id", "type", "source")
+LABELS = {
+    "model": "Model",
+    "agent_id": "Agent",
+    "action": "Action",
+    "run_id": "Run",
+    "type": "Type",
+    "source": "Source",
+    "from": "From",
+    "to": "To",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One event. `cost` is None where it has none of its own."""
+
+    at: Moment
+    action: str
+    type: str
+    model: str
+    agent: Ident | None
+    run: str
+    tokens: str
+    cost: Amount | None
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """The list. `goes_on` says that none was found in what was looked through, and that there is more."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    listed: Listed
+    rows: tuple[Row, ...]
+    goes_on: bool
+
+
+def page(found: Found, prefs: Prefs, usage: str) -> Log:
+    """Return the log for what the API has; `usage` is where the month is shown."""
+    listed = found.listed("Usage events", LABELS)
+    rows = tuple(_row(each, prefs) for each in found.rows)
+    return Log(
+        title="Usage log",
+        crumbs=(Link(label="Usage", href=usage),),
+        listed=listed,
+        rows=rows,
+        goes_on=not rows and bool(listed.pager.next),
+    )
+
+
+def _row(event: Mapping[str, Any], prefs: Prefs) -> Row:
+    used = event["usage"] or {}
+    parts = [
+        f"{count(used[name], prefs)} {word}"
+        for name, word in (("input_tokens", "in"), ("output_tokens", "out"))
+        if isinstance(used.get(name), int)
+    ]
+    return Row(
+        at=moment(event["occurred_at"], prefs),
+        action=event["action"],
+        type=event["type"],
+        model=event["model"] or "",
+        agent=ident(event["agent_id"]) if event["agent_id"] else None,
+        run=event["run_id"] or "",
+        tokens=", ".join(parts),
+        cost=amount(event["cost"], event["currency"], prefs) if event["cost"] is not None else None,
+        status=status_of("usage", event["billed_status"]),
+    )

@@ -1,0 +1,74 @@
+"""Usage of an organization: a month of it, and the log of its events."""
+
+from datetime import UTC, datetime
+
+from starlette.responses import Response
+
+from console import lists
+from console.forms import Shown, blank, read_form
+from console.gateway import Wanted
+from console.listed import find
+from console.routing import COMMAND, tenant
+from console.usage import log, view
+from console.visit import Visit
+from domain.access import Permission
+
+_PATH = "/billing/usage"
+_LOG = "/billing/usage/logs"
+#: So many names of agents or departments are asked for.
+_NAMES = 100
+
+
+def _chosen(visit: Visit) -> view.Chosen:
+    return view.chosen(visit.chosen("month", "by"), datetime.now(UTC).date(), f"{visit.base}/usage")
+
+
+async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show a month: day by day, and by what it was used."""
+    chosen = _chosen(visit)
+    days = {**chosen.days, **visit.scope}
+    wanted: dict[str, Wanted] = {"days": (_PATH, days), "groups": (_PATH, {**days, "group_by": chosen.by})}
+    if chosen.by in view.NAMED:
+        wanted["names"] = (view.NAMED[chosen.by], {"limit": _NAMES, "organization_id": visit.org_id})
+    answers = await visit.ask_all(**wanted)
+    sync = f"{visit.base}/usage/sync" if visit.may(Permission.OPERATE) else ""
+    page = view.page(chosen, answers, visit.choices.prefs, form or blank(), sync)
+    return await visit.render("usage/page.html", page, 422 if chosen.form.errors else status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with the lines of the page as CSV."""
+    chosen = _chosen(visit)
+    await visit.frame()
+    query = {**chosen.days, "group_by": chosen.by, **visit.scope}
+    return visit.stream(_PATH, query, accept="text/csv", name=f"usage-{chosen.month}-by-{chosen.by}.csv")
+
+
+async def show_log(visit: Visit) -> Response:
+    """Show the usage events that the address asks for."""
+    found = await find(visit, _LOG, *log.FILTERS)
+    page = log.page(found, visit.choices.prefs, f"{visit.base}/usage")
+    return await visit.render("usage/log.html", page, found.status)
+
+
+async def download_log(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _LOG, "usage-events", *log.FILTERS)
+
+
+async def sync(visit: Visit) -> Response:
+    """Pull usage from the proxy, which is for operators."""
+    form = await read_form(visit.request)
+    answer = await visit.order("POST", f"{_PATH}/sync", None, form.key)
+    if answer.ok:
+        return visit.done(f"{visit.base}/usage", "usage.syncing", answer)
+    return await visit.refused(form, answer, show)
+
+
+ROUTES = (
+    tenant("/usage", show),
+    tenant("/usage.csv", download),
+    tenant("/usage/log", show_log),
+    tenant("/usage/log.csv", download_log),
+    tenant("/usage/sync", sync, COMMAND),
+)

@@ -1,0 +1,175 @@
+"""Webhook endpoints: made with the secret shown once, paused, rotated, tested, deleted; and what was sent there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from console import lists
+from console.forms import Form, FormRefused, Shown, blank, read_form
+from console.gateway import Answer, Refused
+from console.listed import find
+from console.routing import COMMAND, tenant
+from console.visit import Visit, not_found
+from console.webhook_endpoint import view
+from domain.access import Permission
+from domain.ids import is_id
+
+_PATH = "/webhook-endpoints"
+
+
+def _listed(visit: Visit) -> str:
+    return f"{visit.base}/alerts/settings"
+
+
+def _page(visit: Visit) -> str:
+    return f"{_listed(visit)}/endpoints/{visit.path('id')}"
+
+
+def _own(visit: Visit) -> str:
+    return f"{_PATH}/{visit.path('id')}"
+
+
+def _checked(visit: Visit, answer: Answer) -> Mapping[str, Any]:
+    """Refuse what is of another organization than the address says: operators read all of them."""
+    endpoint: Mapping[str, Any] = answer.need()
+    if endpoint["organization_id"] != visit.org_id:
+        raise Refused(not_found(visit.request))
+    return endpoint
+
+
+async def show(visit: Visit) -> Response:
+    """Show the endpoints."""
+    asked, answer, status = await lists.read(visit, _PATH, days=False)
+    create = f"{_listed(visit)}/endpoints/new" if visit.may(Permission.MANAGE_WEBHOOKS) else ""
+    page = view.page(asked, answer, visit.choices.prefs, f"{visit.base}/alerts", create)
+    return await visit.render("webhook_endpoint/list.html", page, status)
+
+
+async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the form that makes an endpoint."""
+    visit.need(Permission.MANAGE_WEBHOOKS)
+    page = view.create(form or blank(types="*"), _listed(visit))
+    return await visit.render("webhook_endpoint/create.html", page, status)
+
+
+async def create(visit: Visit) -> Response:
+    """Make an endpoint; its secret is on the page that answers, and nowhere else."""
+    form = await read_form(visit.request, "url", "types", "description", "asymmetric")
+    body = {
+        "url": form.text("url"),
+        "types": view.types_of(form.text("types")),
+        "description": form.maybe("description"),
+        "asymmetric": form.text("asymmetric") == "on",
+    }
+    answer = await visit.order("POST", _PATH, body, form.key)
+    if answer.ok:
+        page = view.made(answer.body, _listed(visit))
+        return await visit.render("webhook_endpoint/made.html", page, secret=True)
+    return await visit.refused(form, answer, ask_to_create)
+
+
+async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show an endpoint, with the log of what was sent and is to be sent."""
+    # The log is of one endpoint, so the API takes no organization beside it.
+    found = await find(
+        visit,
+        f"{_own(visit)}/deliveries",
+        "status",
+        days=False,
+        at=_page(visit),
+        fixed={"organization_id": None},
+        beside={"it": (_own(visit), {})},
+    )
+    endpoint = _checked(visit, found.beside["it"])
+    manages = visit.may(Permission.MANAGE_WEBHOOKS)
+    page = view.one(endpoint, found, form or blank(), visit.choices.prefs, _listed(visit), manages=manages)
+    return await visit.render("webhook_endpoint/page.html", page, found.status if status == 200 else status)
+
+
+async def _act(visit: Visit, form: Form, path: str, notice: str) -> Response:
+    answer = await visit.order("POST", path, None, form.key)
+    if answer.ok:
+        return visit.done(_page(visit), notice, answer)
+    return await visit.refused(form, answer, show_one)
+
+
+async def test(visit: Visit) -> Response:
+    """Send a webhook about the endpoint itself."""
+    return await _act(visit, await read_form(visit.request), f"{_own(visit)}/test", "endpoint.tested")
+
+
+async def retry(visit: Visit) -> Response:
+    """Try a delivery again."""
+    form = await read_form(visit.request, "delivery")
+    if not is_id(form.text("delivery"), "whd"):
+        raise FormRefused("The form names no delivery.")
+    return await _act(visit, form, f"/webhook-deliveries/{form.text('delivery')}/retry", "endpoint.retried")
+
+
+async def _set(visit: Visit, status: str, notice: str) -> Response:
+    form = await read_form(visit.request)
+    answer = await visit.order("PATCH", _own(visit), {"status": status}, form.key)
+    if answer.ok:
+        return visit.done(_page(visit), notice, answer)
+    return await visit.refused(form, answer, show_one)
+
+
+async def pause(visit: Visit) -> Response:
+    """Send nothing until the endpoint goes on; events wait."""
+    return await _set(visit, "disabled", "endpoint.paused")
+
+
+async def resume(visit: Visit) -> Response:
+    """Send again, what has waited first."""
+    return await _set(visit, "enabled", "endpoint.resumed")
+
+
+async def ask_to_rotate(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before a new secret is made."""
+    visit.need(Permission.MANAGE_WEBHOOKS)
+    endpoint = _checked(visit, await visit.ask(_own(visit)))
+    return await visit.render("parts/asking.html", view.rotating(endpoint, form or blank(), _page(visit)), status)
+
+
+async def rotate(visit: Visit) -> Response:
+    """Make a new secret; it is on the page that answers, and nowhere else."""
+    form = await read_form(visit.request)
+    answer = await visit.order("POST", f"{_own(visit)}/rotate-secret", None, form.key)
+    if answer.ok:
+        page = view.made(answer.body, _listed(visit), rotated=True)
+        return await visit.render("webhook_endpoint/made.html", page, secret=True)
+    return await visit.refused(form, answer, ask_to_rotate)
+
+
+async def ask_to_delete(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before an endpoint is deleted."""
+    visit.need(Permission.MANAGE_WEBHOOKS)
+    endpoint = _checked(visit, await visit.ask(_own(visit)))
+    return await visit.render("parts/asking.html", view.deleting(endpoint, form or blank(), _page(visit)), status)
+
+
+async def delete(visit: Visit) -> Response:
+    """Delete an endpoint."""
+    form = await read_form(visit.request)
+    answer = await visit.order("DELETE", _own(visit), key=form.key)
+    if answer.ok:
+        return visit.done(_listed(visit), "endpoint.deleted", answer)
+    return await visit.refused(form, answer, ask_to_delete)
+
+
+_ONE = "/alerts/settings/endpoints/{id}"
+ROUTES = (
+    tenant("/alerts/settings", show),
+    tenant("/alerts/settings/endpoints/new", ask_to_create),
+    tenant("/alerts/settings/endpoints/new", create, COMMAND),
+    tenant(_ONE, show_one),
+    tenant(f"{_ONE}/test", test, COMMAND),
+    tenant(f"{_ONE}/retry", retry, COMMAND),
+    tenant(f"{_ONE}/pause", pause, COMMAND),
+    tenant(f"{_ONE}/resume", resume, COMMAND),
+    tenant(f"{_ONE}/rotate", ask_to_rotate),
+    tenant(f"{_ONE}/rotate", rotate, COMMAND),
+    tenant(f"{_ONE}/delete", ask_to_delete),
+    tenant(f"{_ONE}/delete", delete, COMMAND),
+)

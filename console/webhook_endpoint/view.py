@@ -1,0 +1,292 @@
+"""What the pages of webhook endpoints show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console import lists
+from console.format import Ident, Moment, Prefs, count, ident, moment
+from console.forms import Shown, blank
+from console.gateway import Answer
+from console.listed import Found, Listed
+from console.lists import Asked
+from console.status import Status, status_of
+from console.widgets import Asking, Failed, Link, Pager, Tab
+
+_TABS = (("", "All"), ("pending", "Pending"), ("failed", "Failed"), ("delivered", "Delivered"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One endpoint."""
+
+    url: str
+    href: str
+    types: str
+    status: Status
+    delivered: Moment | None
+    failing: Moment | None
+    made: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """The list. `failed` stands in its place where the API did not answer; `create` is empty where one may not."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    create: str
+    form: Shown
+    rows: tuple[Row, ...]
+    pager: Pager
+    failed: Failed | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """The form that makes an endpoint."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    action: str
+    form: Shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """An endpoint's new secret. `secret` is empty where the form had been sent before."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    url: str
+    public_key: str
+    secret: str
+    lead: str
+    back: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One event for the endpoint. `retry` is None where it cannot be sent again, or not by the reader."""
+
+    id: str
+    at: Moment
+    type: str
+    about: Ident
+    status: Status
+    tries: str
+    code: str
+    said: str
+    next: Moment | None
+    retry: Shown | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """A command that is one button."""
+
+    form: Shown
+    action: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One endpoint with its log. `form` is a command's that was refused; what the reader may not do is empty."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    form: Shown
+    id: Ident
+    url: str
+    types: str
+    description: str
+    ordering: str
+    status: Status
+    reason: str
+    public_key: str
+    delivered: Moment | None
+    failing: Moment | None
+    slowed: Moment | None
+    made: Moment
+    acts: tuple[Act, ...]
+    rotate: str
+    delete: str
+    retry_action: str
+    tabs: tuple[Tab, ...]
+    listed: Listed
+    deliveries: tuple[Delivery, ...]
+
+
+def types_of(text: str) -> list[str]:
+    """Return the types of events that were typed, apart by spaces, commas or lines."""
+    return list(dict.fromkeys(text.replace(",", " ").split()))
+
+
+def _types(types: list[str]) -> str:
+    return "Every type" if types == ["*"] else ", ".join(types)
+
+
+def page(asked: Asked, answer: Answer | None, prefs: Prefs, alerts: str, create: str) -> Endpoints:
+    """Return the list for what the API answered.
+
+    Args:
+        asked: what the address asks for.
+        answer: of `GET /webhook-endpoints`; None where it was not asked.
+        prefs: how the reader reads.
+        alerts: the address of the alerts.
+        create: where an endpoint is made; empty where the reader may not.
+    """
+    body = lists.rows_of(answer)
+    return Endpoints(
+        title="Webhook endpoints",
+        crumbs=(Link(label="Alerts", href=alerts),),
+        create=create,
+        form=asked.form,
+        rows=tuple(_row(each, prefs, asked.path) for each in body["data"]),
+        pager=lists.pager(asked, body, csv=False),
+        failed=lists.silent("Webhook endpoints", asked, answer),
+    )
+
+
+def _row(endpoint: Mapping[str, Any], prefs: Prefs, path: str) -> Row:
+    return Row(
+        url=endpoint["url"],
+        href=f"{path}/endpoints/{endpoint['id']}",
+        types=_types(endpoint["types"]),
+        status=status_of("endpoint", endpoint["status"]),
+        delivered=_maybe(endpoint["delivered_at"], prefs),
+        failing=_maybe(endpoint["failing_since"], prefs),
+        made=moment(endpoint["created_at"], prefs),
+    )
+
+
+def create(form: Shown, listed: str) -> Create:
+    """Return the form that makes an endpoint."""
+    return Create(
+        title="New webhook endpoint",
+        crumbs=(Link(label="Webhook endpoints", href=listed),),
+        action=f"{listed}/endpoints/new",
+        form=form,
+    )
+
+
+def made(endpoint: Mapping[str, Any], listed: str, *, rotated: bool = False) -> Made:
+    """Return the page that shows a new secret, this once."""
+    secret = endpoint["secret"] or ""
+    title = "The secret is new" if rotated else "The endpoint is made"
+    return Made(
+        title=title if secret else "This form was sent before",
+        crumbs=(Link(label="Webhook endpoints", href=listed),),
+        url=endpoint["url"],
+        public_key=endpoint["public_key"] or "",
+        secret=secret,
+        lead="For 24 hours webhooks are signed with the old one too." if rotated else "Events are sent from now on.",
+        back=f"{listed}/endpoints/{endpoint['id']}",
+    )
+
+
+def one(
+    endpoint: Mapping[str, Any], found: Found, form: Shown, prefs: Prefs, listed: str, *, manages: bool
+) -> Endpoint:
+    """Return an endpoint with its log.
+
+    Args:
+        endpoint: as the API shows it.
+        found: its deliveries.
+        form: of a command that was refused; a blank one otherwise.
+        prefs: how the reader reads.
+        listed: the address of the list.
+        manages: whether the reader may change it.
+    """
+    here, status, chosen = (
+        f"{listed}/endpoints/{endpoint['id']}",
+        endpoint["status"],
+        found.asked.given.get("status", ""),
+    )
+    return Endpoint(
+        title=endpoint["url"],
+        crumbs=(Link(label="Webhook endpoints", href=listed),),
+        form=form,
+        id=ident(endpoint["id"]),
+        url=endpoint["url"],
+        types=_types(endpoint["types"]),
+        description=endpoint["description"] or "",
+        ordering="Events about one thing wait for each other" if endpoint["ordering"] == "subject" else "None waits",
+        status=status_of("endpoint", status),
+        reason=endpoint["reason"] or "",
+        public_key=endpoint["public_key"] or "",
+        delivered=_maybe(endpoint["delivered_at"], prefs),
+        failing=_maybe(endpoint["failing_since"], prefs),
+        slowed=_maybe(endpoint["slowed_until"], prefs),
+        made=moment(endpoint["created_at"], prefs),
+        acts=_acts(here, status) if manages else (),
+        rotate=f"{here}/rotate" if manages else "",
+        delete=f"{here}/delete" if manages else "",
+        retry_action=f"{here}/retry",
+        tabs=tuple(
+            Tab(label=label, href=found.asked.address(status=value), current=value == chosen) for value, label in _TABS
+        ),
+        listed=found.listed("Deliveries", {}, csv=False),
+        deliveries=tuple(_delivery(each, prefs, retries=manages and status == "enabled") for each in found.rows),
+    )
+
+
+def _acts(here: str, status: str) -> tuple[Act, ...]:
+    """Return the buttons: one that is held back by an operator is not for its people to resume."""
+    if status == "enabled":
+        return (
+            Act(form=blank(), action=f"{here}/test", label="Send a test"),
+            Act(form=blank(), action=f"{here}/pause", label="Pause"),
+        )
+    return (Act(form=blank(), action=f"{here}/resume", label="Go on"),) if status == "disabled" else ()
+
+
+def _delivery(delivery: Mapping[str, Any], prefs: Prefs, *, retries: bool) -> Delivery:
+    pending, code = delivery["status"] == "pending", delivery["status_code"]
+    return Delivery(
+        id=delivery["id"],
+        at=moment(delivery["created_at"], prefs),
+        type=delivery["type"],
+        about=ident(delivery["subject"]),
+        status=status_of("delivery", delivery["status"]),
+        tries=count(delivery["tries"], prefs),
+        code="" if code is None else str(code),
+        said=delivery["error"] or delivery["answer"] or "",
+        next=_maybe(delivery["next_try_at"], prefs) if pending else None,
+        retry=blank() if retries and delivery["status"] != "delivered" else None,
+    )
+
+
+def rotating(endpoint: Mapping[str, Any], form: Shown, back: str) -> Asking:
+    """Return the page that asks before a new secret is made."""
+    return Asking(
+        title="Make a new secret?",
+        back=back,
+        action=f"{back}/rotate",
+        label="Make a new secret",
+        kind="primary",
+        form=form,
+        facts=(("Endpoint", endpoint["url"]),),
+        effect=(
+            "The new secret is shown once, on the next page.",
+            "For 24 hours webhooks are signed with both. Then the old one is good for nothing.",
+        ),
+    )
+
+
+def deleting(endpoint: Mapping[str, Any], form: Shown, back: str) -> Asking:
+    """Return the page that asks before an endpoint is deleted."""
+    return Asking(
+        title="Delete this endpoint?",
+        back=back,
+        action=f"{back}/delete",
+        label="Delete the endpoint",
+        form=form,
+        facts=(("Endpoint", endpoint["url"]), ("Events", _types(endpoint["types"]))),
+        effect=("What waits for it is not sent any more.", "This cannot be undone."),
+    )
+
+
+def _maybe(at: str | None, prefs: Prefs) -> Moment | None:
+    return moment(at, prefs) if at else None

@@ -1,0 +1,30 @@
+"""Makes what the pages of limits and of webhook endpoints show: a limit, and an endpoint."""
+
+from datetime import UTC, datetime
+
+from domain.access import Actor, Role
+from domain.webhook.endpoint import Ordering
+from runtime.database import Database
+from runtime.identity import new_id
+from services import webhook_endpoint
+from services.webhook_endpoint import NewEndpoint
+from tests.support.webhooks import SEALER
+
+LIMIT = {"subject": {"type": "organization"}, "limits": [{"window": "month", "amount": "250", "uses": 100}]}
+
+
+async def endpoint(database: Database, org_id: str) -> str:
+    """Return an endpoint of an organization that is sent every event."""
+    wanted = NewEndpoint(
+        org_id=org_id,
+        url="https://hooks.example.com/in",
+        types=("*",),
+        description="Our <books>",
+        ordering=Ordering.SUBJECT,
+        asymmetric=True,
+        command_id=new_id("idk"),
+    )
+    owner = Actor(principal="owner", role=Role.OWNER, org_id=org_id)
+    async with database.platform() as session:
+        row, _ = await webhook_endpoint.create(session, owner, wanted, SEALER, now=datetime.now(UTC))
+    return row.id

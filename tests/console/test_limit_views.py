@@ -1,0 +1,273 @@
+"""What the pages of alerts, webhook endpoints, usage and limits make of answers: each state, and what is typed."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from console.alert import kinds
+from console.alert import view as alerts
+from console.format import Prefs
+from console.forms import Form, blank
+from console.gateway import Answer, Problem
+from console.listed import Found
+from console.lists import Asked
+from console.spend_control import terms
+from console.spend_control import view as limits
+from console.usage import log
+from console.usage import view as usage
+from console.webhook_endpoint import view as endpoints
+from domain.alert.kinds import KINDS
+from domain.alert.rules import BUILT_IN
+
+NOW, AT, PREFS = datetime(2026, 11, 22, 12, tzinfo=UTC), "2026-11-22T09:00:00Z", Prefs()
+NOTHING = Answer(status=200, request_id="req_1", body={"data": [], "next_cursor": None})
+SILENT = Answer(status=503, request_id="req_1", problem=Problem(status=503, code="internal", title="", detail=""))
+
+
+def said(body: object) -> Answer:
+    return Answer(status=200, request_id="req_1", body=body)
+
+
+def found(*rows: dict[str, Any], following: str | None = None, **given: str) -> Found:
+    asked = Asked(path="/console/org_1/x", given=given, query={}, form=blank(), zone="UTC", at_start=True)
+    beside = {"agents": NOTHING, "departments": NOTHING}
+    return Found(asked=asked, answer=said({"data": list(rows), "next_cursor": following}), beside=beside, status=200)
+
+
+ALERT = {
+    "id": "alr_1",
+    "kind": "credits.exhausted",
+    "subject": "org_1",
+    "detail": "Nothing is left.",
+    "severity": "critical",
+    "status": "firing",
+    "for_operators": False,
+    "created_at": AT,
+    "acknowledged_by": None,
+    "resolved_by": None,
+    "snoozed_until": None,
+}
+
+
+def alert(*, commands: bool = True, operator: bool = False, **changes: Any) -> alerts.Row:
+    page = alerts.page(
+        found({**ALERT, **changes}),
+        blank(),
+        PREFS,
+        NOW,
+        "/console/org_1",
+        has=lambda path: path == "top-up",
+        commands=commands,
+        operator=operator,
+        settings="",
+    )
+    return page.rows[0]
+
+
+def test_every_kind_of_alert_says_what_to_do() -> None:
+    of_rules = {name for name, rule in BUILT_IN.items() if rule.hidden is None}
+    assert set(kinds.ADVICE) == set(KINDS) | of_rules
+
+
+def test_alert_leads_to_the_page_where_something_is_done_about_it() -> None:
+    where = alert().where
+    assert where is not None
+    assert (where.href, alert(kind="spend.refused").where) == ("/console/org_1/top-up", None)
+
+
+def test_organization_does_not_resolve_what_is_for_operators() -> None:
+    row = alert(for_operators=True)
+    assert (row.acknowledge is not None, row.resolve, bool(row.waits)) == (True, None, True)
+    assert alert(for_operators=True, operator=True).resolve is not None
+
+
+def test_alert_offers_nothing_when_it_is_over_or_one_only_reads() -> None:
+    for row in (alert(status="resolved"), alert(commands=False)):
+        assert (row.acknowledge, row.resolve, row.snooze) == (None, None, None)
+
+
+ENDPOINT = {
+    "id": "whe_1",
+    "url": "https://hooks.example.com/in",
+    "types": ["*"],
+    "description": None,
+    "ordering": "subject",
+    "status": "enabled",
+    "reason": None,
+    "public_key": None,
+    "failing_since": None,
+    "slowed_until": None,
+    "delivered_at": None,
+    "created_at": AT,
+}
+DELIVERY = {
+    "id": "whd_1",
+    "type": "escrow.released",
+    "subject": "esc_1",
+    "status": "failed",
+    "tries": 3,
+    "next_try_at": None,
+    "status_code": None,
+    "error": "No route",
+    "answer": None,
+    "created_at": AT,
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "labels"),
+    [("enabled", ["Send a test", "Pause"]), ("disabled", ["Go on"]), ("paused", [])],
+)
+def test_endpoint_offers_what_its_status_allows(status: str, labels: list[str]) -> None:
+    page = endpoints.one({**ENDPOINT, "status": status}, found(DELIVERY), blank(), PREFS, "/x", manages=True)
+    assert [each.label for each in page.acts] == labels
+    assert (page.deliveries[0].retry is not None) == (status == "enabled")
+
+
+def test_endpoint_offers_nothing_to_who_only_reads() -> None:
+    page = endpoints.one(ENDPOINT, found(DELIVERY), blank(), PREFS, "/x", manages=False)
+    assert (page.acts, page.rotate, page.delete, page.deliveries[0].retry) == ((), "", "", None)
+
+
+def test_delivered_event_is_not_tried_again() -> None:
+    page = endpoints.one(ENDPOINT, found({**DELIVERY, "status": "delivered"}), blank(), PREFS, "/x", manages=True)
+    assert page.deliveries[0].retry is None
+
+
+def test_types_are_read_apart_by_lines_commas_and_spaces() -> None:
+    assert endpoints.types_of("a.b, c.d\ne.f a.b") == ["a.b", "c.d", "e.f"]
+
+
+LINE = {"group": None, "events": 2, "input_tokens": 10, "output_tokens": 4, "costs": []}
+COSTS = [{"currency": "CREDIT", "cost": "0.000001234567", "creator_share": "0", "platform_share": "0"}]
+
+
+def month(days: Answer, groups: Answer, **given: str) -> usage.Usage:
+    of = usage.chosen(given, date(2026, 11, 22), "/console/org_1/usage")
+    return usage.page(of, {"days": days, "groups": groups}, PREFS, blank(), "")
+
+
+def test_usage_is_of_this_month_where_none_is_chosen() -> None:
+    of = usage.chosen({}, date(2026, 2, 3), "/x")
+    assert of.days == {"start_date": "2026-02-01", "end_date": "2026-02-28"}
+
+
+@pytest.mark.parametrize("text", ["2026-13", "soon", "0001-01"])
+def test_what_is_no_month_is_said_at_its_field(text: str) -> None:
+    assert usage.chosen({"month": text}, date(2026, 2, 3), "/x").form.error("month")
+
+
+def test_usage_has_a_chart_of_every_day_and_costs_with_all_decimals() -> None:
+    line = {**LINE, "costs": COSTS}
+    days = said({"total": line, "data": [{**line, "group": "2026-11-03"}]})
+    page = month(days, said({"data": [{**line, "group": "gpt-4o"}]}))
+    assert [len(chart.rows) for chart in page.charts] == [30]
+    assert page.rows[0].costs[0].number == "0.000001234567"
+    assert page.rows[0].href == "/console/org_1/usage/log?model=gpt-4o&from=2026-11-01&to=2026-11-30"
+
+
+def test_usage_without_a_cost_draws_its_events() -> None:
+    days = said({"total": LINE, "data": [{**LINE, "group": "2026-11-03"}]})
+    assert [chart.title for chart in month(days, NOTHING).charts] == ["Events by day"]
+
+
+def test_sections_of_usage_fail_on_their_own() -> None:
+    page = month(SILENT, NOTHING)
+    assert (page.days_failed is not None, page.groups_failed, page.charts) == (True, None, ())
+
+
+def test_log_says_that_there_are_older_events_to_look_through() -> None:
+    assert log.page(found(following="c", model="x"), PREFS, "/u").goes_on
+    assert not log.page(found(model="x"), PREFS, "/u").goes_on
+
+
+LIMIT = {
+    "window": "month",
+    "amount": "100.00",
+    "uses": None,
+    "hard": True,
+    "spent": "80.00",
+    "held": "10.00",
+    "remaining": "10.00",
+    "uses_spent": 4,
+    "uses_remaining": None,
+    "resets_at": "2026-12-01T00:00:00Z",
+}
+CONTROL = {
+    "id": "ctl_1",
+    "subject": {"type": "organization", "id": "org_1"},
+    "parent_id": None,
+    "currency": "CREDIT",
+    "time_zone": "UTC",
+    "status": "active",
+    "version": 3,
+    "limits": [LIMIT],
+    "per_spend": None,
+    "thresholds": ["0.5", "1"],
+    "starts_at": None,
+    "ends_at": None,
+    "created_at": AT,
+}
+
+
+def limit(*, may_change: bool = True, refusals: Answer = NOTHING, **changes: Any) -> limits.Limit:
+    answers = {"control": said({**CONTROL, **changes}), "refusals": refusals, "versions": NOTHING}
+    names = {"agents": NOTHING, "departments": NOTHING}
+    return limits.one({**answers, **names}, blank(), PREFS, "/limits", may_change=may_change)
+
+
+def test_limit_says_what_is_spent_reserved_and_left_and_when_it_resets() -> None:
+    (meter,) = limits.page(found(CONTROL), PREFS, "").rows[0].meters
+    text = meter.text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert text == (
+        "80.00 credits spent, 10.00 credits reserved of 100.00 credits, 10.00 credits left; "
+        "resets Dec 1, 2026, 12:00 AM"
+    )
+    assert (meter.width, meter.tone) == ("90.00", "warn")
+
+
+@pytest.mark.parametrize(
+    ("status", "offered"),
+    [("active", (True, True, False, True)), ("frozen", (True, False, True, True)), ("closed", (False,) * 4)],
+)
+def test_limit_offers_what_its_status_allows(status: str, offered: tuple[bool, ...]) -> None:
+    page = limit(status=status)
+    assert tuple(bool(each) for each in (page.change, page.freeze, page.unfreeze, page.close)) == offered
+    page = limit(status=status, may_change=False)
+    assert (page.change, page.freeze, page.unfreeze, page.close) == ("", "", "", "")
+
+
+def test_refusal_says_what_was_left() -> None:
+    refusal = {"at": AT, "reason": "limit", "action": "search", "amount": "20.00", "limit": "100.00"}
+    refusal |= {"remaining": "10.00", "resets_at": None, "principal": "crew", "agent_id": None}
+    (row,) = limit(refusals=said({"data": [refusal]})).refusals
+    assert (row.reason, row.left, row.by) == ("More than was left", "10.00\N{NO-BREAK SPACE}credits", "crew")
+
+
+def test_change_sends_all_that_a_limit_allows_as_its_form_shows_it() -> None:
+    soft = {**LIMIT, "window": "day", "amount": None, "uses": 5, "hard": False}
+    form = Form(values=terms.typed({**CONTROL, "limits": [soft, LIMIT], "per_spend": "9.00"}))
+    assert terms.allowance(form) == {
+        "limits": [
+            {"window": "day", "amount": None, "uses": 5, "hard": False},
+            {"window": "month", "amount": "100.00", "uses": None, "hard": True},
+        ],
+        "per_spend": "9.00",
+        "thresholds": ["0.5", "1"],
+        "reason": None,
+    }
+    assert terms.version(form) == 3
+    assert terms.names(form)["limits.1.amount"] == "month_amount"
+
+
+@pytest.mark.parametrize(
+    ("subject", "typed", "wanted"),
+    [
+        ("organization", "", {"type": "organization", "id": None}),
+        ("agent:agt_1", "agt_2", {"type": "agent", "id": "agt_1"}),
+        ("run", "nightly", {"type": "run", "id": "nightly"}),
+    ],
+)
+def test_limit_is_for_whom_was_chosen_or_typed(subject: str, typed: str, wanted: dict[str, Any]) -> None:
+    assert terms.subject(Form(values={"subject": subject, "subject_id": typed})) == wanted
