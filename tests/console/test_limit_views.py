@@ -139,7 +139,7 @@ def test_types_are_read_apart_by_lines_commas_and_spaces() -> None:
     assert endpoints.types_of("a.b, c.d\ne.f a.b") == ["a.b", "c.d", "e.f"]
 
 
-LINE = {"group": None, "events": 2, "input_tokens": 10, "output_tokens": 4, "costs": []}
+LINE: dict[str, Any] = {"group": None, "events": 2, "input_tokens": 10, "output_tokens": 4, "costs": []}
 COSTS = [{"currency": "CREDIT", "cost": "0.000001234567", "creator_share": "0", "platform_share": "0"}]
 
 
@@ -239,7 +239,7 @@ def test_limit_offers_what_its_status_allows(status: str, offered: tuple[bool, .
 
 
 def test_refusal_says_what_was_left() -> None:
-    refusal = {"at": AT, "reason": "limit", "action": "search", "amount": "20.00", "limit": "100.00"}
+    refusal: dict[str, Any] = {"at": AT, "reason": "limit", "action": "search", "amount": "20.00", "limit": "100.00"}
     refusal |= {"remaining": "10.00", "resets_at": None, "principal": "crew", "agent_id": None}
     (row,) = limit(refusals=said({"data": [refusal]})).refusals
     assert (row.reason, row.left, row.by) == ("More than was left", "10.00\N{NO-BREAK SPACE}credits", "crew")
