@@ -189,3 +189,12 @@ def test_resolved_difference_offers_nothing() -> None:
 def test_page_is_not_for_a_role_that_the_api_refuses() -> None:
     with pytest.raises(Refused):
         shown(tasks=refused(403, "auth.forbidden"))
+
+
+def test_each_provider_of_the_installation_can_be_compared_and_explained() -> None:
+    config = said({"providers": [{"name": "stripe", "currencies": ["USD"]}]})
+    asked = Found(
+        asked=found().asked, answer=said(PAGE), beside={"differences": said(PAGE), "config": config}, status=200
+    )
+    page = reconciliation.several(asked, "open", blank(), PREFS)
+    assert (page.providers, [link.label for link in page.clearing]) == ((("stripe", "stripe"),), ["stripe"])

@@ -180,7 +180,9 @@ WEBHOOKS = {
     *("/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"),
     "/webhooks/mail-bounces",
 }
-OPEN_PATHS = {"/healthz", "/readyz", "/billing/config"} | WEBHOOKS
+#: What whoever has a link asks without a key.
+LINKS = {"/sessions/links/preview", "/sessions/redeem"}
+OPEN_PATHS = {"/healthz", "/readyz", "/billing/config"} | LINKS | WEBHOOKS
 #: The refusals that clients match on, and where they may meet them.
 CODES = {
     ("/escrows", "post"): {"escrow.exists", "escrow.amount_mismatch"},

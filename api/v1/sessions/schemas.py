@@ -54,6 +54,8 @@ class MeView(ResponseModel):
 class SessionCreate(RequestModel):
     """A new session; nothing has to be said of it."""
 
+    model_config = example()
+
 
 class SessionCreated(ResponseModel):
     """A session with its token, which is shown only once."""

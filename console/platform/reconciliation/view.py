@@ -184,7 +184,7 @@ def several(found: Found, status: str, form: Shown, prefs: Prefs) -> Reconciliat
     """Return the first page; `status` is that of the discrepancies that are shown, `open` or `resolved`."""
     differences, config = found.beside["differences"], found.beside["config"]
     listed = found.listed("Runs", LABELS, csv=False)
-    ids = [each["id"] for each in config.body["providers"]] if config.ok else []
+    ids = [each["name"] for each in config.body["providers"]] if config.ok else []
     given = form.value("provider")
     ids += [given] if given and given not in ids else []
     return Reconciliation(
