@@ -1,7 +1,7 @@
 """The console on the running API, with somebody of every role who has signed in as people do."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from api.app import create_app
+from console import gateway
 from console.app import create_console
 from domain.access import Actor, Role
 from domain.escrow import commands
@@ -65,6 +66,14 @@ async def app(database_urls: DatabaseUrls) -> AsyncIterator[FastAPI]:
     application.state.counting = counting
     async with application.router.lifespan_context(application):
         yield application
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """Let pages wait for the API: how long they do is no subject of these tests, and machines are busy."""
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(gateway, "READ_SECONDS", 60.0)
+        yield
 
 
 @pytest.fixture(scope="session")
