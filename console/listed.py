@@ -39,21 +39,19 @@ class Found:
     @property
     def rows(self) -> tuple[Mapping[str, Any], ...]:
         """The rows of the API; none where it did not answer."""
-        return tuple(self.answer.body["data"]) if self.answer is not None and self.answer.ok else ()
+        return tuple(lists.rows_of(self.answer)["data"])
 
     def listed(self, title: str, labels: Mapping[str, str], *, csv: bool = True) -> Listed:
         """Return what stands around them, under the title of the list and the words for its filters."""
         asked, answer = self.asked, self.answer
-        silent = answer is not None and answer.problem is not None and reaction_to(answer.problem) is Reaction.UNKNOWN
-        body = answer.body if answer is not None and answer.ok else {"data": (), "next_cursor": None}
         return Listed(
             path=asked.path,
             form=asked.form,
             chips=lists.chips(asked, labels),
             clear=asked.path,
-            pager=lists.pager(asked, body, csv=csv),
+            pager=lists.pager(asked, lists.rows_of(answer), csv=csv),
             filtered=bool(asked.given) or not asked.at_start,
-            failed=lists.failed(title, asked, answer) if answer is not None and silent else None,
+            failed=lists.silent(title, asked, answer),
         )
 
 

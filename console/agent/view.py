@@ -9,7 +9,7 @@ from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, 
 from console.forms import Shown
 from console.gateway import Answer
 from console.lists import Asked
-from console.problems import answered
+from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Asking, Chip, Failed, Link, Pager, Tab
 from domain.money import CREDIT
@@ -232,9 +232,9 @@ def one(
         version=answers["agent"].etag or "",
         models=MODELS,
         jobs=tuple(_job(each, prefs, jobs) for each in (escrows.body["data"] if escrows.ok else ())),
-        jobs_failed=_failed("Jobs", escrows, again),
+        jobs_failed=unanswered("Jobs", escrows, again),
         earned=_earned(earnings.body["data"], agent["id"], prefs) if earnings.ok else (),
-        earned_failed=_failed("Earnings", earnings, again),
+        earned_failed=unanswered("Earnings", earnings, again),
     )
 
 
@@ -255,10 +255,6 @@ def _earned(rows: Sequence[Mapping[str, Any]], agent_id: str, prefs: Prefs) -> t
         for each in rows
         if each["agent_id"] == agent_id
     )
-
-
-def _failed(title: str, answer: Answer, again: str) -> Failed | None:
-    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)
 
 
 def retiring(agent: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> Asking:

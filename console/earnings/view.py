@@ -7,7 +7,7 @@ from typing import Any
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money
 from console.forms import Shown
 from console.gateway import Answer
-from console.problems import answered
+from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, Link
 
@@ -107,16 +107,16 @@ def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *,
         title="Earnings",
         payable=tuple(_payable(each, prefs) for each in whole["payable"]),
         rows=tuple(_row(each, names, prefs, base) for each in whole["data"]),
-        earnings_failed=_failed("Earnings", earnings, here),
+        earnings_failed=unanswered("Earnings", earnings, here),
         account=_account(said["account"], prefs) if said["account"] else None,
-        preview_failed=_failed("Payouts", preview, here),
+        preview_failed=unanswered("Payouts", preview, here),
         minimum=said["minimum"],
         refused=said["detail"] or "" if said["refused"] else "",
         connect=f"{here}/connect" if may_pay_out else "",
         connect_form=form,
         pay_out=f"{here}/payouts/new" if able else "",
         payouts=tuple(_payout(each, prefs) for each in (payouts.body["data"] if payouts.ok else ())),
-        payouts_failed=_failed("Payouts", payouts, here),
+        payouts_failed=unanswered("Payouts", payouts, here),
         statements=f"{here}/statement.pdf",
     )
 
@@ -152,10 +152,6 @@ def _account(body: Mapping[str, Any], prefs: Prefs) -> Account:
         requirements=tuple(each.replace("_", " ").replace(".", ": ") for each in body["requirements"]),
         held_until=moment(body["held_until"], prefs) if body["held_until"] else None,
     )
-
-
-def _failed(title: str, answer: Answer, again: str) -> Failed | None:
-    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)
 
 
 def connect(body: Mapping[str, Any], prefs: Prefs, base: str) -> Connect:

@@ -8,7 +8,7 @@ from console.charts import Chart
 from console.format import Amount, Moment, Prefs, amount, moment, short_id
 from console.gateway import Answer
 from console.home.charts import balance_of, spending_of
-from console.problems import answered
+from console.sections import unanswered
 from console.status import Status, status_of
 from console.transaction.view import Row, row
 from console.widgets import Failed
@@ -148,21 +148,21 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
             for each in (summary.body["expiring"] if summary.ok else ())[:LATEST]
         ),
         under_way=_under_way(summary.body, base, prefs, has) if summary.ok else (),
-        money_failed=_failed("Balance", summary, base),
+        money_failed=unanswered("Balance", summary, base),
         asks_tasks=tasks is not None,
         tasks=tuple(_task(each, base, prefs, has) for each in (tasks.body["data"] if tasks and tasks.ok else ())),
-        tasks_failed=_failed("Waits for you", tasks, base) if tasks is not None else None,
+        tasks_failed=unanswered("Waits for you", tasks, base) if tasks is not None else None,
         alerts=tuple(_alert(each, prefs) for each in (answers["alerts"].body["data"] if answers["alerts"].ok else ())),
         alerts_href=f"{base}/alerts" if has["alerts"] else "",
-        alerts_failed=_failed("Open alerts", answers["alerts"], base),
+        alerts_failed=unanswered("Open alerts", answers["alerts"], base),
         balance=balance_of(answers["balance"], prefs),
-        balance_failed=_failed("Balance of 30 days", answers["balance"], base),
+        balance_failed=unanswered("Balance of 30 days", answers["balance"], base),
         spending=spending_of(answers["spent"], prefs),
-        spending_failed=_failed("Spending by service", answers["spent"], base),
+        spending_failed=unanswered("Spending by service", answers["spent"], base),
         usage_href=f"{base}/usage" if has["usage"] else "",
         latest=tuple(row(each, prefs, "") for each in latest.body["data"]) if latest.ok else (),
         latest_href=f"{base}/transactions" if has["transactions"] else "",
-        latest_failed=_failed("Latest movements", latest, base),
+        latest_failed=unanswered("Latest movements", latest, base),
     )
 
 
@@ -230,7 +230,3 @@ def _holding(asset: Mapping[str, Any], prefs: Prefs) -> Holding:
         part: amount(asset[part], asset["currency"], prefs) for part in ("available", "in_escrow", "owed", "total")
     }
     return Holding(**parts)
-
-
-def _failed(title: str, answer: Answer, again: str) -> Failed | None:
-    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)

@@ -13,6 +13,7 @@ from console.gateway import Answer
 from console.payment.acts import Act, acts
 from console.payment.view import PROVIDERS, PURPOSES
 from console.problems import answered
+from console.sections import unanswered
 from console.status import Status, Tone, status_of
 from console.widgets import External, Failed, Link, Step, external
 from domain.payment.state import PaymentStatus
@@ -157,9 +158,9 @@ def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> One:
         facts=_facts(payment, around),
         refunds=tuple(_refund(each, prefs) for each in payment["refunds"]),
         chargebacks=tuple(_chargeback(each, around) for each in disputes.body["data"]) if answered(disputes) else (),
-        chargebacks_failed=_failed("Chargebacks", disputes, here),
+        chargebacks_failed=unanswered("Chargebacks", disputes, here),
         timeline=_steps(timeline.body["data"], around) if answered(timeline) else (),
-        timeline_failed=_failed("What happened", timeline, here),
+        timeline_failed=unanswered("What happened", timeline, here),
         receipt=f"{here}/receipt.pdf" if decimal(payment["received_amount"]) else "",
         run=external("Its run in the Temporal UI", around.run) if around.run else None,
     )
@@ -318,7 +319,3 @@ def _step(event: Mapping[str, Any], around: Around) -> Step:
         who=event["actor"],
         href=around.links.get("transfer", "").replace("{id}", transfer) if transfer else "",
     )
-
-
-def _failed(title: str, answer: Answer, again: str) -> Failed | None:
-    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)

@@ -8,7 +8,7 @@ from typing import Any
 from console.charts import Chart, Meter, Series, Unit, line, meter
 from console.format import Amount, Moment, Prefs, amount, moment, number, short_day
 from console.gateway import Answer
-from console.problems import answered
+from console.sections import unanswered
 from console.status import Status, Tone
 from console.widgets import Failed, Link
 
@@ -129,11 +129,11 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, listed: str) -> Reputation
             if name in score["dimensions"]
         ),
         peers=_peers(places),
-        peers_failed=_failed("Peers", peers, again),
+        peers_failed=unanswered("Peers", peers, again),
         history=chart(history.body["data"], prefs) if history.ok and history.body["data"] else None,
-        history_failed=_failed("Trend", history, again),
+        history_failed=unanswered("Trend", history, again),
         feedback=tuple(_feedback(each, prefs) for each in (feedback.body["data"] if feedback.ok else ())),
-        feedback_failed=_failed("Feedback", feedback, again),
+        feedback_failed=unanswered("Feedback", feedback, again),
         price=_price(price.body, agent["pricing"]["currency"], prefs) if price is not None and price.ok else None,
     )
 
@@ -200,7 +200,3 @@ def _price(body: Mapping[str, Any], currency: str | None, prefs: Prefs) -> Price
             for each in body["adjustments"]
         ),
     )
-
-
-def _failed(title: str, answer: Answer, again: str) -> Failed | None:
-    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)

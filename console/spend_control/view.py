@@ -11,7 +11,7 @@ from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, j
 from console.forms import Shown
 from console.gateway import Answer
 from console.listed import Found, Listed
-from console.problems import answered
+from console.sections import unanswered
 from console.spend_control import terms
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, Link, Tab
@@ -237,9 +237,9 @@ def one(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, listed: str, *
         unfreeze=f"{here}/unfreeze" if changes and status == "frozen" else "",
         close=f"{here}/close" if changes else "",
         refusals=tuple(_refusal(each, currency, prefs) for each in (refusals.body["data"] if refusals.ok else ())),
-        refusals_failed=_failed("Refused", refusals, here),
+        refusals_failed=unanswered("Refused", refusals, here),
         versions=tuple(_version(each, currency, prefs) for each in (versions.body["data"] if versions.ok else ())),
-        versions_failed=_failed("Changes", versions, here),
+        versions_failed=unanswered("Changes", versions, here),
     )
 
 
@@ -366,7 +366,3 @@ def closing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:
 
 def _maybe(at: str | None, prefs: Prefs) -> Moment | None:
     return moment(at, prefs) if at else None
-
-
-def _failed(title: str, answer: Answer, again: str) -> Failed | None:
-    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)

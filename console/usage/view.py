@@ -12,7 +12,7 @@ from console.charts import Chart, Series, Unit, stacked
 from console.format import Amount, Ident, Prefs, amount, count, ident, month, short_day
 from console.forms import Shown
 from console.gateway import Answer
-from console.problems import answered
+from console.sections import unanswered
 from console.widgets import Failed, Link, Tab, address
 
 _BY = (
@@ -133,11 +133,11 @@ def page(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs, form: Shown, s
         events=count(total["events"], prefs),
         tokens=f"{count(total['input_tokens'], prefs)} in, {count(total['output_tokens'], prefs)} out",
         charts=_charts(of, days.body, prefs) if days.ok else (),
-        days_failed=_failed("Usage by day", days, of),
+        days_failed=unanswered("Usage by day", days, of.address()),
         tabs=tuple(Tab(label=label, href=of.address(by=name), current=name == of.by) for name, label in _BY),
         head=dict(_BY)[of.by],
         rows=tuple(_row(each, of, known, prefs) for each in (groups.body["data"] if groups.ok else ())),
-        groups_failed=_failed("Usage by what used it", groups, of),
+        groups_failed=unanswered("Usage by what used it", groups, of.address()),
         csv=address(f"{of.path}.csv", [("month", of.month), ("by", of.by)]),
         log=f"{of.path}/log?from={of.first}&to={of.last}",
         sync=sync,
@@ -191,7 +191,3 @@ def _row(line: Mapping[str, Any], of: Chosen, names: Mapping[str, str], prefs: P
         output=count(line["output_tokens"], prefs),
         costs=_costs(line["costs"], prefs),
     )
-
-
-def _failed(title: str, answer: Answer, of: Chosen) -> Failed | None:
-    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=of.address())

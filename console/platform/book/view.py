@@ -7,7 +7,8 @@ from typing import Any
 from console.format import Amount, Prefs, amount, period
 from console.forms import Shown
 from console.gateway import Answer
-from console.problems import Reaction, answered, reaction_to
+from console.problems import Reaction, reaction_to
+from console.sections import unanswered
 from console.widgets import Failed, Link, address
 
 PLACE = "/console/platform/books"
@@ -140,4 +141,4 @@ def _section(body: Mapping[str, Any], code: str, prefs: Prefs) -> Section:
 def _failed(title: str, answer: Answer) -> Failed | None:
     if answer.problem is not None and reaction_to(answer.problem) is Reaction.FIELDS:
         return None
-    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=PLACE)
+    return unanswered(title, answer, PLACE)

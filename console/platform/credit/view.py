@@ -6,9 +6,8 @@ from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
 from console.forms import Shown
-from console.gateway import Answer
 from console.listed import Found, Listed
-from console.problems import answered
+from console.sections import unanswered
 from console.widgets import Failed
 from domain.money import CREDIT
 
@@ -100,7 +99,7 @@ def page(found: Found, grant: Shown, cost: Shown, prefs: Prefs) -> Credits:
         chosen=lots is not None,
         lots=tuple(_lot(each, prefs) for each in (lots.body["data"] if lots is not None and lots.ok else ())),
         lots_more=lots is not None and lots.ok and lots.body["next_cursor"] is not None,
-        lots_failed=None if lots is None else _failed("Lots", lots),
+        lots_failed=None if lots is None else unanswered("Lots", lots, PLACE),
         costs=tuple(
             Cost(
                 action=each["action"],
@@ -109,7 +108,7 @@ def page(found: Found, grant: Shown, cost: Shown, prefs: Prefs) -> Credits:
             )
             for each in (costs.body["data"] if costs.ok else ())
         ),
-        costs_failed=_failed("Costs", costs),
+        costs_failed=unanswered("Costs", costs, PLACE),
         grant=grant,
         grant_action=f"{PLACE}/grants",
         cost=cost,
@@ -140,7 +139,3 @@ def _lot(body: Mapping[str, Any], prefs: Prefs) -> Lot:
         cost=amount(body["cost"], body["cost_currency"], prefs) if body["cost"] else None,
         **parts,
     )
-
-
-def _failed(title: str, answer: Answer) -> Failed | None:
-    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=PLACE)

@@ -8,7 +8,7 @@ from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
 from console.forms import Shown, blank
 from console.gateway import Answer
 from console.listed import Found, Listed
-from console.problems import answered
+from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Failed, Link
 
@@ -177,7 +177,7 @@ def one(
             Holding(**{part: amount(each[part], each["currency"], prefs) for part in _PARTS})
             for each in (summary.body["assets"] if summary.ok else ())
         ),
-        money_failed=None if answered(summary) else Failed(title="Money", request_id=summary.request_id, again=here),
+        money_failed=unanswered("Money", summary, here),
         tiers=tiers_of(plans, body["tier"]),
         change_tier=act("tier", allowed=status != "closed"),
         suspend=act("suspend", allowed=status == "active"),

@@ -11,7 +11,7 @@ from console.format import Amount, Moment, Prefs, amount, count, moment, relativ
 from console.gateway import Answer
 from console.platform.reconciliation.view import Run
 from console.platform.reconciliation.view import run as run_of
-from console.problems import answered
+from console.sections import unanswered
 from console.status import Status, Tone, status_of
 from console.widgets import Failed
 from domain.escrow.state import EscrowStatus
@@ -138,7 +138,7 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, now: datetime, has: frozen
             if each["status"] in _HOLDING
         ),
         held_href=f"{BASE}/escrows" if "escrows" in has else "",
-        held_failed=_failed("Held in escrow", answers["escrows"]),
+        held_failed=unanswered("Held in escrow", answers["escrows"], BASE),
         outcomes=tuple(
             Outcome(
                 status=status_of("payment", each["status"]),
@@ -149,18 +149,19 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, now: datetime, has: frozen
             for each in outcomes
         ),
         outcomes_chart=_chart(outcomes, prefs),
-        outcomes_failed=_failed("Payments", payments),
+        outcomes_failed=unanswered("Payments", payments, BASE),
         parts=_parts(ready),
         inbox=_inbox(waiting, now, prefs),
         inbox_waits=bool(waiting),
         webhooks_href=f"{BASE}/webhooks?unhandled=true" if "webhooks" in has else "",
-        parts_failed=None if ready.status == 404 else _failed("Parts", ready),
+        parts_failed=None if ready.status == 404 else unanswered("Parts", ready, BASE),
         last_run=run_of(runs[0], prefs) if runs else None,
         differences=_open(differences, prefs),
         differences_href=f"{BASE}/reconciliation",
-        reconciliation_failed=_failed("Reconciliation", differences) or _failed("Reconciliation", answers["runs"]),
+        reconciliation_failed=unanswered("Reconciliation", differences, BASE)
+        or unanswered("Reconciliation", answers["runs"], BASE),
         tasks=tuple(_task(each, prefs, has) for each in _data(answers["tasks"])),
-        tasks_failed=_failed("Waits for you", answers["tasks"]),
+        tasks_failed=unanswered("Waits for you", answers["tasks"], BASE),
         alerts=tuple(
             Alert(
                 at=moment(each["created_at"], prefs),
@@ -171,7 +172,7 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, now: datetime, has: frozen
             for each in _data(answers["alerts"])
         ),
         alerts_more=answers["alerts"].ok and answers["alerts"].body["next_cursor"] is not None,
-        alerts_failed=_failed("Alerts", answers["alerts"]),
+        alerts_failed=unanswered("Alerts", answers["alerts"], BASE),
     )
 
 
@@ -225,7 +226,3 @@ def _task(body: Mapping[str, Any], prefs: Prefs, has: frozenset[str]) -> Task:
         until=moment(body["deadline_at"], prefs) if body["deadline_at"] else None,
         amount=amount(body["amount"], body["currency"], prefs) if body["amount"] else None,
     )
-
-
-def _failed(title: str, answer: Answer) -> Failed | None:
-    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=BASE)

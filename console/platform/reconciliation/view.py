@@ -8,7 +8,7 @@ from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, m
 from console.forms import Shown
 from console.gateway import Answer
 from console.listed import Found, Listed
-from console.problems import answered
+from console.sections import unanswered
 from console.status import Status, Tone, status_of
 from console.widgets import Failed, Link, Tab
 
@@ -196,7 +196,7 @@ def several(found: Found, status: str, form: Shown, prefs: Prefs) -> Reconciliat
         ),
         differences=differences_of(differences, prefs),
         more=differences.ok and differences.body["next_cursor"] is not None,
-        differences_failed=_failed("Differences", differences, PLACE),
+        differences_failed=unanswered("Differences", differences, PLACE),
         runs=tuple(run(each, prefs) for each in found.rows),
         form=form,
         action=f"{PLACE}/runs",
@@ -247,7 +247,7 @@ def one_run(body: Mapping[str, Any], differences: Answer, prefs: Prefs) -> OneRu
         ),
         accounts=tuple(account(each, prefs) for each in body["clearing"]),
         differences=differences_of(differences, prefs),
-        differences_failed=_failed("Differences", differences, here.href),
+        differences_failed=unanswered("Differences", differences, here.href),
         clearing_href=f"{BASE}/clearing/{body['provider']}",
     )
 
@@ -345,7 +345,3 @@ def _side(body: Mapping[str, Any], prefs: Prefs) -> Side:
         net=amount(body["net"], code, prefs),
         at=moment(body["occurred_at"], prefs),
     )
-
-
-def _failed(title: str, answer: Answer, again: str) -> Failed | None:
-    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)

@@ -1,0 +1,19 @@
+"""Sections of a page that stand on a call of their own, so that the page goes on without one that did not answer."""
+
+from console.gateway import Answer
+from console.problems import answered
+from console.widgets import Failed
+
+
+def unanswered(title: str, answer: Answer, again: str) -> Failed | None:
+    """Return what stands in place of a section; None where its call was answered.
+
+    Args:
+        title: of the section.
+        answer: of its call.
+        again: the address of the page, to try again.
+
+    Raises:
+        Refused: for good, such as by the role: the page is not for whoever asks.
+    """
+    return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)
