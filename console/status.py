@@ -332,7 +332,7 @@ _LINK: Mapping[str, Status] = {
 
 _PROJECT: Mapping[str, Status] = {
     "deployed": _good("Deployed", "The project runs, and takes one of the plan's places or a slot."),
-    "idle": _idle("Not deployed", "The project takes no place."),
+    "idle": _idle("Not deployed", "The project uses no deployment slot."),
 }
 
 _EVENT: Mapping[str, Status] = {

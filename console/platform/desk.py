@@ -11,7 +11,7 @@ from domain.access import Permission
 
 
 def shown_to(need: Permission, path: str, page: Page) -> Route:
-    """Return the route of a page of the platform for roles that have a permission; others are told what it takes."""
+    """Return the route of a platform page for roles that have a permission; other roles get 403, which names it."""
 
     async def guarded(visit: Visit) -> Response:
         if not visit.may(need):

@@ -1,4 +1,4 @@
-"""A signature in a session that somebody else's link opened is given on behalf, and is told."""
+"""A signature in a session that somebody else's link opened counts as an operator's approval and raises an alert."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

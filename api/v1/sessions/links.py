@@ -193,7 +193,7 @@ async def preview_session_link(request: Request, body: LinkToken, deps: DepsDep)
     operation_id="session_links.redeem",
 )
 async def redeem_session_link(request: Request, body: LinkToken, deps: DepsDep) -> Redeemed:
-    """Use a link up, and open its session. It takes no key; of two requests at once, one gets the session."""
+    """Redeem a link, and open its session. No key is needed; of two concurrent requests, one succeeds."""
     link_id, secret = await _known(deps, request, body.token), new_secret()
     visit = links.Visit(
         secret_hash=hash_of(secret),

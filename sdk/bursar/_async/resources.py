@@ -4790,7 +4790,7 @@ class AsyncSessionLinks:
         )
 
     async def redeem(self, *, token: str) -> models.Redeemed:
-        """Use a link up, and open its session. It takes no key; of two requests at once, one gets the session."""
+        """Redeem a link, and open its session. No key is needed; of two concurrent requests, one succeeds."""
         return await self._caller.ask(
             models.Redeemed,
             "session_links.redeem",
