@@ -11,23 +11,13 @@ from console.home.charts import balance_of, spending_of
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.transaction.view import Row, row
+from console.waiting import Alert, Task, alert, task
 from console.widgets import Failed
 from domain.money import CREDIT
 
 #: How many movements home lists, and how many of everything else.
 LATEST = 5
 #: What each kind of task asks for, and the page of its object.
-_TASKS: Mapping[str, tuple[str, str]] = {
-    "to_accept": ("Accept the terms", "contracts"),
-    "to_fund": ("Fund", "escrows"),
-    "to_deliver": ("Deliver", "escrows"),
-    "to_sign": ("Sign the delivery", "escrows"),
-    "to_score": ("Score the delivery", "escrows"),
-    "to_decide": ("Decide", "escrows"),
-    "evidence_due": ("Send evidence", "disputes"),
-    "invoice_due": ("Pay", "invoices"),
-    "alert": ("Look at an alert", "alerts"),
-}
 #: The pages that home leads to, where they exist.
 PAGES = (
     "transactions",
@@ -81,27 +71,6 @@ class UnderWay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """Something that waits for the reader; `href` is empty where it has no page."""
-
-    act: str
-    title: str
-    href: str
-    until: Moment | None
-    amount: Amount | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
-    """An open alert."""
-
-    at: Moment
-    kind: str
-    detail: str
-    severity: Status
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
     """Home. Each section has a `…_failed` that stands in its place where the API did not answer."""
 
@@ -150,9 +119,18 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
         under_way=_under_way(summary.body, base, prefs, has) if summary.ok else (),
         money_failed=unanswered("Balance", summary, base),
         asks_tasks=tasks is not None,
-        tasks=tuple(_task(each, base, prefs, has) for each in (tasks.body["data"] if tasks and tasks.ok else ())),
+        tasks=tuple(
+            task(
+                each,
+                base,
+                prefs,
+                has=lambda path: has.get(path, False),
+                alerts=f"{base}/alerts" if has["alerts"] else "",
+            )
+            for each in (tasks.body["data"] if tasks and tasks.ok else ())
+        ),
         tasks_failed=unanswered("Waits for you", tasks, base) if tasks is not None else None,
-        alerts=tuple(_alert(each, prefs) for each in (answers["alerts"].body["data"] if answers["alerts"].ok else ())),
+        alerts=tuple(alert(each, prefs) for each in (answers["alerts"].body["data"] if answers["alerts"].ok else ())),
         alerts_href=f"{base}/alerts" if has["alerts"] else "",
         alerts_failed=unanswered("Open alerts", answers["alerts"], base),
         balance=balance_of(answers["balance"], prefs),
@@ -202,27 +180,6 @@ def _under_way(summary: Mapping[str, Any], base: str, prefs: Prefs, has: Mapping
         for each in summary["invoices_due"][:LATEST]
     ]
     return (*invoices, *escrows)
-
-
-def _task(body: Mapping[str, Any], base: str, prefs: Prefs, has: Mapping[str, bool]) -> Task:
-    act, noun = _TASKS.get(body["kind"], (body["kind"].replace("_", " ").capitalize(), ""))
-    href = f"{base}/{noun}/{body['object_id']}" if has.get(f"{noun}/{{id}}") else ""
-    return Task(
-        act=act,
-        title=body["title"],
-        href=f"{base}/alerts" if noun == "alerts" and has["alerts"] else href,
-        until=moment(body["deadline_at"], prefs) if body["deadline_at"] else None,
-        amount=amount(body["amount"], body["currency"], prefs) if body["amount"] else None,
-    )
-
-
-def _alert(body: Mapping[str, Any], prefs: Prefs) -> Alert:
-    return Alert(
-        at=moment(body["created_at"], prefs),
-        kind=body["kind"],
-        detail=body["detail"],
-        severity=status_of("severity", body["severity"]),
-    )
 
 
 def _holding(asset: Mapping[str, Any], prefs: Prefs) -> Holding:

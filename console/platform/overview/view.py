@@ -7,12 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 from console.charts import Ranking, Unit, ranking
-from console.format import Amount, Moment, Prefs, amount, count, moment, relative
+from console.format import Amount, Prefs, amount, count, relative
 from console.gateway import Answer
 from console.platform.reconciliation.view import Run
 from console.platform.reconciliation.view import run as run_of
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
+from console.waiting import Alert, Task, alert, task
 from console.widgets import Failed
 from domain.escrow.state import EscrowStatus
 
@@ -22,18 +23,6 @@ SHOWN = 5
 #: Payments of so many days are counted.
 DAYS = 30
 _HOLDING = {EscrowStatus.FUNDED.value, EscrowStatus.DELIVERED.value, EscrowStatus.DISPUTED.value}
-_TASKS: Mapping[str, tuple[str, str]] = {
-    "to_accept": ("Accept", "contracts"),
-    "to_fund": ("Fund", "escrows"),
-    "to_deliver": ("Deliver", "escrows"),
-    "to_sign": ("Sign", "escrows"),
-    "to_score": ("Score", "escrows"),
-    "to_decide": ("Decide", "escrows"),
-    "evidence_due": ("Send evidence", "disputes"),
-    "invoice_due": ("Pay", "invoices"),
-    "difference": ("Resolve a difference", "reconciliation/differences"),
-    "alert": ("Look at an alert", "alerts"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,27 +51,6 @@ class Part:
 
     name: str
     status: Status
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """Something that waits for the reader; `href` is empty where it has no page."""
-
-    act: str
-    title: str
-    href: str
-    until: Moment | None
-    amount: Amount | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
-    """An open alert."""
-
-    at: Moment
-    kind: str
-    detail: str
-    severity: Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,17 +128,12 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, now: datetime, has: frozen
         differences_href=f"{BASE}/reconciliation",
         reconciliation_failed=unanswered("Reconciliation", differences, BASE)
         or unanswered("Reconciliation", answers["runs"], BASE),
-        tasks=tuple(_task(each, prefs, has) for each in _data(answers["tasks"])),
-        tasks_failed=unanswered("Waits for you", answers["tasks"], BASE),
-        alerts=tuple(
-            Alert(
-                at=moment(each["created_at"], prefs),
-                kind=each["kind"],
-                detail=each["detail"],
-                severity=status_of("severity", each["severity"]),
-            )
-            for each in _data(answers["alerts"])
+        tasks=tuple(
+            task(each, BASE, prefs, has=lambda path: path in has, alerts=f"{BASE}/alerts?status=firing")
+            for each in _data(answers["tasks"])
         ),
+        tasks_failed=unanswered("Waits for you", answers["tasks"], BASE),
+        alerts=tuple(alert(each, prefs) for each in _data(answers["alerts"])),
         alerts_more=answers["alerts"].ok and answers["alerts"].body["next_cursor"] is not None,
         alerts_failed=unanswered("Alerts", answers["alerts"], BASE),
     )
@@ -214,15 +177,3 @@ def _open(differences: Answer, prefs: Prefs) -> str:
         return ""
     number = len(differences.body["data"])
     return f"{count(number, prefs)} or more" if differences.body["next_cursor"] else count(number, prefs)
-
-
-def _task(body: Mapping[str, Any], prefs: Prefs, has: frozenset[str]) -> Task:
-    act, noun = _TASKS.get(body["kind"], (body["kind"].replace("_", " ").capitalize(), ""))
-    href = f"{BASE}/{noun}/{body['object_id']}" if f"{noun}/{{id}}" in has else ""
-    return Task(
-        act=act,
-        title=body["title"],
-        href=f"{BASE}/alerts?status=firing" if noun == "alerts" else href,
-        until=moment(body["deadline_at"], prefs) if body["deadline_at"] else None,
-        amount=amount(body["amount"], body["currency"], prefs) if body["amount"] else None,
-    )
