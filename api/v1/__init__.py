@@ -30,6 +30,7 @@ from api.v1.departments.endpoints import router as departments
 from api.v1.earnings.endpoints import router as earnings
 from api.v1.escrows.actions import router as escrow_actions
 from api.v1.escrows.endpoints import router as escrows
+from api.v1.escrows.reading import router as escrow_reading
 from api.v1.events.endpoints import router as events
 from api.v1.exchange_rates.endpoints import router as exchange_rates
 from api.v1.health.endpoints import operations, scraped
@@ -79,6 +80,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     billing,
     spends,
     escrows,
+    escrow_reading,
     escrow_actions,
     tasks,
     webhooks,

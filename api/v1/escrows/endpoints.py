@@ -1,29 +1,22 @@
-"""The escrow endpoints: each looks the escrow up as the caller sees it, checks the role, and sends one command."""
+"""Commands to escrows: each looks the escrow up as the caller sees it, checks the role, and sends one command."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 from temporalio.client import Client
 
 from api.auth import ActorDep, permit
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
-from api.metadata import METADATA_FILTER, PreconditionDep, Target, tagged, update
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, number_cursor, number_page
-from api.parties import beside_all, beside_one
-from api.summaries import StatusSummary
-from api.tenancy import visible_organization
+from api.metadata import PreconditionDep, Target, update
 from api.v1.escrows import commands
+from api.v1.escrows.reading import beside_of
 from api.v1.escrows.schemas import (
     Approve,
     Cancel,
@@ -37,9 +30,7 @@ from api.v1.escrows.schemas import (
     OpenDispute,
     Refund,
     Resolve,
-    TimelineView,
     Validate,
-    event_view,
     view,
 )
 from api.v1.payments import commands as payment_commands
@@ -87,8 +78,6 @@ from repositories import escrow as escrows
 from repositories import metadata
 from repositories import organization as organizations
 from repositories.command import lock_command
-from repositories.escrow_waiting import Waiting, waiting_for
-from repositories.party import Beside
 from services.level import refuse_exposure
 from services.metadata import version_of
 
@@ -97,7 +86,6 @@ router = APIRouter(tags=["escrows"])
 MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 
-_TIMELINE = "timeline"
 _REFUSALS = errors(NotFound, Forbidden, WrongState)
 _OPENING = errors(
     NotFound,
@@ -147,12 +135,7 @@ async def _awarded(deps: Deps, actor: Actor, contract_id: str) -> tuple[Contract
 async def _now(deps: Deps, actor: Actor, escrow_id: str) -> EscrowView:
     """Show an escrow as it is now, with what the actor has written on it."""
     escrow = await commands.seen(deps, actor, escrow_id)
-    return view(escrow, await _beside(deps, actor, escrow))
-
-
-async def _beside(deps: Deps, actor: Actor, escrow: Escrow) -> Beside:
-    terms = escrow.terms
-    return await beside_one(deps, actor, terms.escrow_id, terms.contract_id, terms.payer_org_id)
+    return view(escrow, await beside_of(deps, actor, escrow))
 
 
 async def _write_first(deps: Deps, contract: Contract, body: CreateEscrow, once: Command) -> None:
@@ -271,87 +254,11 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
             terms = commands.terms_of(contract, await commands.names_of(deps, contract))
             await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id, priority=contract.priority)
         escrow = await commands.seen(deps, actor, escrow_id_of(contract.id))
-        beside = await _beside(deps, actor, escrow)
+        beside = await beside_of(deps, actor, escrow)
         once.version = version_of(beside.own)
         return view(escrow, beside)
 
     return await once.run(act, status_code=201)
-
-
-class WaitsFor(StrEnum):
-    """For whom escrows wait."""
-
-    ME = "me"
-
-
-def _waiting(asked: Asked, actor: Actor) -> list[Waiting] | None:
-    return waiting_for(actor) if asked.get("waits_for") else None
-
-
-_LIST = ListOf(
-    "escrows",
-    EscrowView,
-    *(*CREATED, "organization_id", "agent_id", "contract_id", *AMOUNT),
-    order=["esc"],
-    status=EscrowStatus,
-    has_metadata=True,
-    waits_for=Annotated[
-        WaitsFor | None,
-        Query(description="Only what waits for you: to fund, to deliver, to sign, to score or to decide."),
-    ],
-)
-
-
-@router.get(
-    "/escrows", response_model=Page[EscrowView], responses=errors(NotFound) | CSV, openapi_extra=METADATA_FILTER
-)
-async def list_escrows(
-    actor: ActorDep,
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-) -> Response:
-    """List the escrows that are visible to the caller, newest first.
-
-    For operators, `organization_id` finds what it pays, is paid by or signs for. With `Accept: text/csv` the response
-    contains everything that matches, from the cursor on, as CSV.
-    """
-    permit(actor, Permission.READ)
-    wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=["waits_for"])
-    waiting = _waiting(asked, actor)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await escrows.page(session, wanted, after=after, limit=limit, waiting=waiting)
-            contract_ids = [row.contract_id for row in found.rows]
-            beside = await beside_all(session, actor, contract_ids, "esc", wanted.org_id)
-        return items_of(found, lambda row: view(escrows.state_of(row), beside[row.contract_id]))
-
-    return await asked.answer(read)
-
-
-@router.get(
-    "/escrows/summary",
-    response_model=StatusSummary,
-    responses=errors(NotFound),
-    openapi_extra=METADATA_FILTER,
-    operation_id="escrows.summary",
-)
-async def summarize_escrows(actor: ActorDep, deps: DepsDep, asked: Annotated[Asked, _LIST.filtered]) -> StatusSummary:
-    """Count escrows by state and currency, with the filters of the list; `amount` is that of their contracts."""
-    permit(actor, Permission.READ)
-    wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=["waits_for"])
-    async with deps.session_for(actor) as session:
-        return StatusSummary.of(await escrows.summary(session, wanted, waiting=_waiting(asked, actor)))
-
-
-@router.get("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound))
-async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> EscrowView:
-    """Show an escrow. The `ETag` is of what you have written on it."""
-    escrow = await commands.seen(deps, actor, escrow_id)
-    permit(actor, Permission.READ)
-    beside = await _beside(deps, actor, escrow)
-    tagged(response, beside.own)
-    return view(escrow, beside)
 
 
 @router.patch("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound, Forbidden, ExternalIdTaken))
@@ -364,7 +271,7 @@ async def update_escrow(
 
     async def show(own: ObjectMetadata | None) -> EscrowView:
         now = await commands.seen(deps, actor, escrow_id)
-        return view(now, replace(await _beside(deps, actor, now), own=own))
+        return view(now, replace(await beside_of(deps, actor, now), own=own))
 
     target = Target(
         noun="escrow",
@@ -374,24 +281,6 @@ async def update_escrow(
         show=show,
     )
     return await update(deps, actor, once, expected, body, target)
-
-
-@router.get("/escrows/{escrow_id}/timeline", response_model=TimelineView, responses=errors(NotFound))
-async def get_timeline(
-    escrow_id: str,
-    actor: ActorDep,
-    deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-) -> TimelineView:
-    """List the events of an escrow, each with its actor, time and ledger transfer."""
-    escrow = await commands.seen(deps, actor, escrow_id)
-    permit(actor, Permission.READ)
-    after = number_cursor(cursor, _TIMELINE)
-    async with deps.session_for(actor) as session:
-        rows = await escrows.timeline(session, escrow.terms.escrow_id, after=after, limit=limit + 1)
-    page = number_page(rows, limit, _TIMELINE, event_view)
-    return TimelineView(data=page.data, next_cursor=page.next_cursor)
 
 
 @router.post("/escrows/{escrow_id}/fund", response_model=FundedView, responses=_FUNDING)

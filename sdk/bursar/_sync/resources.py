@@ -565,52 +565,6 @@ class Escrows:
             },
         )
 
-    def summary(
-        self,
-        *,
-        from_: datetime | str | Omitted = OMITTED,
-        to: datetime | str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
-        agent_id: str | Omitted = OMITTED,
-        contract_id: str | Omitted = OMITTED,
-        currency: str | Omitted = OMITTED,
-        min_amount: AmountLike | Omitted = OMITTED,
-        max_amount: AmountLike | Omitted = OMITTED,
-        status: Sequence[
-            Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-            | str
-        ]
-        | Omitted = OMITTED,
-        waits_for: Literal["me"] | str | Omitted = OMITTED,
-        external_id: str | Omitted = OMITTED,
-        metadata: Mapping[str, str] | Omitted = OMITTED,
-    ) -> models.StatusSummary:
-        """Count escrows by state and currency, with the filters of the list; `amount` is that of their contracts."""
-        return self._caller.ask(
-            models.StatusSummary,
-            "escrows.summary",
-            "GET",
-            "/api/v1/escrows/summary",
-            query={
-                "from": from_,
-                "to": to,
-                "organization_id": organization_id,
-                "agent_id": agent_id,
-                "contract_id": contract_id,
-                "currency": currency,
-                "min_amount": min_amount,
-                "max_amount": max_amount,
-                "status": status,
-                "waits_for": waits_for,
-                "external_id": external_id,
-                "metadata": metadata,
-            },
-        )
-
-    def get(self, escrow_id: str) -> models.EscrowView:
-        """Show an escrow. The `ETag` is of what you have written on it."""
-        return self._caller.ask(models.EscrowView, "escrows.get", "GET", f"/api/v1/escrows/{segment(escrow_id)}")
-
     def update(
         self,
         escrow_id: str,
@@ -632,17 +586,9 @@ class Escrows:
             body={"external_id": external_id, "metadata": metadata},
         )
 
-    def get_timeline(
-        self, escrow_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
-    ) -> List[models.EscrowEventView]:
-        """List the events of an escrow, each with its actor, time and ledger transfer."""
-        return List(
-            self._caller,
-            models.EscrowEventView,
-            "escrows.get_timeline",
-            f"/api/v1/escrows/{segment(escrow_id)}/timeline",
-            {"limit": limit, "cursor": cursor},
-        )
+    def get(self, escrow_id: str) -> models.EscrowView:
+        """Show an escrow. The `ETag` is of what you have written on it."""
+        return self._caller.ask(models.EscrowView, "escrows.get", "GET", f"/api/v1/escrows/{segment(escrow_id)}")
 
     def fund(
         self,
@@ -808,6 +754,60 @@ class Escrows:
             keyed=True,
             key=idempotency_key,
             body={"reason": reason},
+        )
+
+    def summary(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        contract_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        status: Sequence[
+            Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+            | str
+        ]
+        | Omitted = OMITTED,
+        waits_for: Literal["me"] | str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
+    ) -> models.StatusSummary:
+        """Count escrows by state and currency, with the filters of the list; `amount` is that of their contracts."""
+        return self._caller.ask(
+            models.StatusSummary,
+            "escrows.summary",
+            "GET",
+            "/api/v1/escrows/summary",
+            query={
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "contract_id": contract_id,
+                "currency": currency,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "status": status,
+                "waits_for": waits_for,
+                "external_id": external_id,
+                "metadata": metadata,
+            },
+        )
+
+    def get_timeline(
+        self, escrow_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+    ) -> List[models.EscrowEventView]:
+        """List the events of an escrow, each with its actor, time and ledger transfer."""
+        return List(
+            self._caller,
+            models.EscrowEventView,
+            "escrows.get_timeline",
+            f"/api/v1/escrows/{segment(escrow_id)}/timeline",
+            {"limit": limit, "cursor": cursor},
         )
 
     def actions(

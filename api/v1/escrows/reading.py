@@ -1,0 +1,136 @@
+"""Reading escrows: lists and their counts, one escrow, its timeline."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit
+from api.csv_files import CSV
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import Page
+from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
+from api.metadata import METADATA_FILTER, tagged
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, number_cursor, number_page
+from api.parties import beside_all, beside_one
+from api.summaries import StatusSummary
+from api.tenancy import visible_organization
+from api.v1.escrows import commands
+from api.v1.escrows.schemas import (
+    EscrowView,
+    TimelineView,
+    event_view,
+    view,
+)
+from domain.access import Actor, Permission
+from domain.errors import NotFound
+from domain.escrow.state import Escrow, EscrowStatus
+from repositories import escrow as escrows
+from repositories.escrow_waiting import Waiting, waiting_for
+from repositories.party import Beside
+
+router = APIRouter(tags=["escrows"])
+
+_TIMELINE = "timeline"
+
+
+async def beside_of(deps: Deps, actor: Actor, escrow: Escrow) -> Beside:
+    """Return what stands beside an escrow: names of its parties, and what the actor has written on it."""
+    terms = escrow.terms
+    return await beside_one(deps, actor, terms.escrow_id, terms.contract_id, terms.payer_org_id)
+
+
+class WaitsFor(StrEnum):
+    """For whom escrows wait."""
+
+    ME = "me"
+
+
+def _waiting(asked: Asked, actor: Actor) -> list[Waiting] | None:
+    return waiting_for(actor) if asked.get("waits_for") else None
+
+
+_LIST = ListOf(
+    "escrows",
+    EscrowView,
+    *(*CREATED, "organization_id", "agent_id", "contract_id", *AMOUNT),
+    order=["esc"],
+    status=EscrowStatus,
+    has_metadata=True,
+    waits_for=Annotated[
+        WaitsFor | None,
+        Query(description="Only what waits for you: to fund, to deliver, to sign, to score or to decide."),
+    ],
+)
+
+
+@router.get(
+    "/escrows", response_model=Page[EscrowView], responses=errors(NotFound) | CSV, openapi_extra=METADATA_FILTER
+)
+async def list_escrows(
+    actor: ActorDep,
+    deps: DepsDep,
+    asked: Annotated[Asked, _LIST.asked],
+) -> Response:
+    """List the escrows that are visible to the caller, newest first.
+
+    For operators, `organization_id` finds what it pays, is paid by or signs for. With `Accept: text/csv` the response
+    contains everything that matches, from the cursor on, as CSV.
+    """
+    permit(actor, Permission.READ)
+    wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=["waits_for"])
+    waiting = _waiting(asked, actor)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await escrows.page(session, wanted, after=after, limit=limit, waiting=waiting)
+            contract_ids = [row.contract_id for row in found.rows]
+            beside = await beside_all(session, actor, contract_ids, "esc", wanted.org_id)
+        return items_of(found, lambda row: view(escrows.state_of(row), beside[row.contract_id]))
+
+    return await asked.answer(read)
+
+
+@router.get(
+    "/escrows/summary",
+    response_model=StatusSummary,
+    responses=errors(NotFound),
+    openapi_extra=METADATA_FILTER,
+    operation_id="escrows.summary",
+)
+async def summarize_escrows(actor: ActorDep, deps: DepsDep, asked: Annotated[Asked, _LIST.filtered]) -> StatusSummary:
+    """Count escrows by state and currency, with the filters of the list; `amount` is that of their contracts."""
+    permit(actor, Permission.READ)
+    wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=["waits_for"])
+    async with deps.session_for(actor) as session:
+        return StatusSummary.of(await escrows.summary(session, wanted, waiting=_waiting(asked, actor)))
+
+
+@router.get("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound))
+async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> EscrowView:
+    """Show an escrow. The `ETag` is of what you have written on it."""
+    escrow = await commands.seen(deps, actor, escrow_id)
+    permit(actor, Permission.READ)
+    beside = await beside_of(deps, actor, escrow)
+    tagged(response, beside.own)
+    return view(escrow, beside)
+
+
+@router.get("/escrows/{escrow_id}/timeline", response_model=TimelineView, responses=errors(NotFound))
+async def get_timeline(
+    escrow_id: str,
+    actor: ActorDep,
+    deps: DepsDep,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+) -> TimelineView:
+    """List the events of an escrow, each with its actor, time and ledger transfer."""
+    escrow = await commands.seen(deps, actor, escrow_id)
+    permit(actor, Permission.READ)
+    after = number_cursor(cursor, _TIMELINE)
+    async with deps.session_for(actor) as session:
+        rows = await escrows.timeline(session, escrow.terms.escrow_id, after=after, limit=limit + 1)
+    page = number_page(rows, limit, _TIMELINE, event_view)
+    return TimelineView(data=page.data, next_cursor=page.next_cursor)
