@@ -38,7 +38,7 @@ from repositories.usage_bill import BillSum
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import invoice as invoices
-from services import invoice_collection, mail, tax
+from services import invoice_collection, invoice_finalise, mail, tax
 from services.tax import Assessor
 
 #: Who issues the invoices.
@@ -214,7 +214,7 @@ async def issue(connection: asyncpg.Connection, prepared: Prepared, page: Basis,
     except InsufficientFunds:
         async with connection.transaction():
             currency = prepared.version.terms.currency
-            credits = await invoices.locked_credits(connection, prepared.org_id, currency, now)
+            credits = await invoice_finalise.locked_credits(connection, prepared.org_id, currency, now)
             return await _write(connection, prepared, page, credits, now)
 
 
@@ -262,7 +262,7 @@ def _worked_out(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: da
         now=now,
     )
     assessed, party = page.taxes.assess(org_id, [line.tax_code for line in lines], now)
-    return row, invoices.worked_out(
+    return row, invoice_finalise.worked_out(
         row,
         lines,
         rules=page.rules,
@@ -288,10 +288,10 @@ def _invoice(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datet
     if not end.columns["is_proven"] and any(line.amount_minor for line in prepared.found.lines):
         document["alert"] = {
             "id": new_id("alr"),
-            "key": f"{invoices.UNPROVEN}:{row.id}",
-            "kind": invoices.UNPROVEN,
+            "key": f"{invoice_finalise.UNPROVEN}:{row.id}",
+            "kind": invoice_finalise.UNPROVEN,
             "subject": row.id,
-            "detail": invoices.NOT_PROVEN,
+            "detail": invoice_finalise.NOT_PROVEN,
         }
     return document
 

@@ -9,15 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
 from domain.access import Actor
 from domain.billing_terms import USUAL
 from domain.ids import invoice_transfer_key
-from domain.invoice import booking
-from domain.invoice.arithmetic import InvoiceSums, sums_of
 from domain.invoice.booking import Leg
 from domain.invoice.lines import Discount, InvoiceLine, check_discounts, check_lines, total_of
 from domain.invoice.rules import UNTAXED, InvoiceRules
@@ -29,14 +25,11 @@ from domain.money import format_amount
 from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger, Posted, Posting
 from models.invoice import InvoiceRow
-from repositories import alert, audit, billing_terms, invoice, invoice_line, metadata, organization
-from repositories.invoice import CreditsAtHand, Finalised
+from repositories import audit, billing_terms, invoice, invoice_line, metadata, organization
 from runtime.database import driver_connection
 from runtime.identity import new_id
-from services import tax
+from services import invoice_finalise
 
-UNPROVEN = "tax.country_unproven"
-NOT_PROVEN = "The invoice was charged tax without two pieces of evidence for the country of the organization."
 DUE_IN = timedelta(days=USUAL.net_days)
 
 
@@ -164,7 +157,7 @@ async def finalise(
     if row.finalise_command_id == command_id:
         return row
     _require_draft(row)
-    await _finalise(session, row, rules=rules, treatment=treatment, command_id=command_id, now=now)
+    await invoice_finalise.carry_out(session, row, rules=rules, treatment=treatment, command_id=command_id, now=now)
     await audit.record(session, actor, "invoice.finalise", row.id, details_of(row), row.org_id)
     return row
 
@@ -259,7 +252,7 @@ async def issue(
         return done
     await metadata.add(session, row.id, org_id, own, command_id)
     await invoice.add(session, row)
-    await _finalise(session, row, rules=rules, command_id=command_id, now=now)
+    await invoice_finalise.carry_out(session, row, rules=rules, command_id=command_id, now=now)
     await audit.record(session, actor, "invoice.issue", row.id, details_of(row), row.org_id)
     await invoice.number(session, await driver_connection(session), row)
     return row
@@ -286,148 +279,6 @@ async def post(
         effective_at=now,
         org_id=row.org_id,
     )
-
-
-async def _finalise(
-    session: AsyncSession,
-    row: InvoiceRow,
-    *,
-    rules: InvoiceRules,
-    treatment: Treatment | None = None,
-    command_id: str,
-    now: datetime,
-) -> None:
-    lines = invoice_line.lines_of(row)
-    total_of(lines, row.currency)
-    assessor = await tax.assessor(session, [row.org_id], seller_country=rules.seller_country)
-    assessed, party = assessor.assess(row.org_id, [line.tax_code for line in lines], now)
-    end = worked_out(
-        row,
-        lines,
-        rules=rules,
-        treatment=treatment or assessed,
-        party=party,
-        credits=await _credits(session, row, rules, now),
-        command_id=command_id,
-        now=now,
-    )
-    await invoice.finalise(await driver_connection(session), row, end)
-    if not end.columns["is_proven"]:
-        await alert.raise_alert(session, kind=UNPROVEN, subject=row.id, org_id=row.org_id, detail=NOT_PROVEN)
-
-
-def worked_out(
-    row: InvoiceRow,
-    lines: Sequence[InvoiceLine],
-    *,
-    rules: InvoiceRules,
-    treatment: Treatment,
-    party: dict[str, str] | None,
-    credits: CreditsAtHand,
-    command_id: str,
-    now: datetime,
-) -> Finalised:
-    """Return what finalising writes of a draft and moves; nothing is read or written.
-
-    Args:
-        row: the draft.
-        lines: its lines, which `total_of` took.
-        rules: how the deployment invoices.
-        treatment: the tax of each line.
-        party: whom it is made out to.
-        credits: those that it may take.
-        command_id: that finalises it.
-        now: the time.
-    """
-    discounts = invoice_line.discounts_of(row)
-    at_hand = credits if row.applies_credits else CreditsAtHand()
-    sums = sums_of(
-        lines,
-        treatment.taxes,
-        discounts=discounts,
-        includes_tax=row.includes_tax,
-        granted_minor=rules.worth(at_hand.granted, row.currency),
-        taxed_minor=rules.worth(at_hand.taxed, row.currency),
-        taxed_includes_tax=rules.credit_includes_tax,
-        purchased_minor=rules.worth(at_hand.untaxed, row.currency),
-    )
-    columns = {
-        "lines": [
-            {**stored, "net_minor": net, "tax": applied.code}
-            for stored, net, applied in zip(invoice_line.as_stored(lines), sums.net_minor, treatment.taxes, strict=True)
-        ],
-        "discounts": [
-            {**stored, "taken_minor": taken.amount_minor}
-            for stored, taken in zip(invoice_line.discounts_as_stored(discounts), sums.discounts, strict=True)
-        ],
-        "taxes": [
-            {
-                "code": each.tax.code,
-                "category": each.tax.category.value,
-                "rate_e6": each.tax.rate_e6,
-                "taxable_minor": each.taxable_minor,
-                "tax_minor": each.tax_minor,
-            }
-            for each in sums.taxes
-        ],
-        "party": party,
-        "is_proven": treatment.is_proven,
-        "status": (InvoiceStatus.OPEN if sums.due_minor else InvoiceStatus.PAID).value,
-        "subtotal_minor": sums.subtotal_minor,
-        "tax_minor": sums.tax_minor,
-        "total_minor": sums.total_minor,
-        "prepaid_minor": sums.prepaid_minor,
-        "prepaid_credits_minor": rules.credits_for(sums.prepaid_minor),
-        "granted_minor": sums.granted_minor,
-        "granted_credits_minor": rules.credits_for(sums.granted_minor),
-        "taxed_minor": sums.taxed_minor,
-        "taxed_credits_minor": rules.credits_for(sums.taxed_price_minor),
-    }
-    return Finalised(
-        columns=columns,
-        legs=_legs(row, lines, treatment_codes=[each.code for each in treatment.taxes], sums=sums, rules=rules),
-        key=invoice_transfer_key(row.id, "issue"),
-        at=now,
-        due_at=now + (row.due_at - row.issued_at),
-        command_id=command_id,
-    )
-
-
-def _legs(
-    row: InvoiceRow,
-    lines: Sequence[InvoiceLine],
-    *,
-    treatment_codes: Sequence[str],
-    sums: InvoiceSums,
-    rules: InvoiceRules,
-) -> list[Leg]:
-    nets = [(line.stream, code, net) for line, code, net in zip(lines, treatment_codes, sums.net_minor, strict=True)]
-    taxes: dict[str, int] = {}
-    for each in sums.taxes:
-        taxes[each.tax.code] = taxes.get(each.tax.code, 0) + each.tax_minor
-    legs = booking.issued(row.org_id, row.currency, booking.parts_of(nets, taxes))
-    return legs + booking.applied(
-        row.org_id,
-        row.currency,
-        granted_credits=rules.credits_for(sums.granted_minor),
-        taxed_credits=rules.credits_for(sums.taxed_price_minor),
-        credits=rules.credits_for(sums.prepaid_minor),
-        prepaid_minor=sums.prepaid_minor,
-    )
-
-
-async def _credits(session: AsyncSession, row: InvoiceRow, rules: InvoiceRules, now: datetime) -> CreditsAtHand:
-    """Return the credits that the invoice may take; nobody else takes them meanwhile."""
-    if not row.applies_credits or rules.credit is None or rules.credit.currency != row.currency:
-        return CreditsAtHand()
-    return await locked_credits(await driver_connection(session), row.org_id, row.currency, now)
-
-
-async def locked_credits(connection: asyncpg.Connection, org_id: str, currency: str, now: datetime) -> CreditsAtHand:
-    """Return the credits of an organization; nobody takes them until the transaction ends."""
-    wallet, receivable = accounts.org_credits(org_id), accounts.org_receivable(org_id, currency)
-    await Ledger(connection).lock_balances([wallet, receivable])
-    return (await invoice.credits_at_hand(connection, [org_id], now)).get(org_id, CreditsAtHand())
 
 
 def unsaved(

@@ -16,7 +16,7 @@ from models.tax_receipt import TaxReceipt
 from repositories import alert, billing_profile, invoice, tax_receipt
 from runtime.identity import new_id
 from services import mail
-from services.invoice import UNPROVEN
+from services.invoice_finalise import UNPROVEN
 from services.tax import frozen
 
 _MAILS = {

@@ -35,7 +35,9 @@ from api.v1.events.endpoints import router as events
 from api.v1.exchange_rates.endpoints import router as exchange_rates
 from api.v1.health.endpoints import operations, scraped
 from api.v1.health.endpoints import router as health
+from api.v1.invoices.collecting import router as invoice_collecting
 from api.v1.invoices.endpoints import router as invoices
+from api.v1.invoices.reading import router as invoice_reading
 from api.v1.mail_suppressions.endpoints import router as mail_suppressions
 from api.v1.marketplace.endpoints import router as marketplace
 from api.v1.notifications.defaults import router as notification_defaults
@@ -91,6 +93,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     chargebacks,
     billing_runs,
     invoices,
+    invoice_reading,
+    invoice_collecting,
     plans,
     statements,
     subscriptions,

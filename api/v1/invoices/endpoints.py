@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -10,31 +9,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.approvals import above, two_operators
-from api.auth import ActorDep, permit, require
-from api.csv_files import CSV
+from api.auth import ActorDep, require
 from api.deps import Deps, DepsDep, TemporalDep
-from api.documents import PDF_RESPONSE, XML_RESPONSE, as_pdf, as_xml
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
-from api.metadata import METADATA_FILTER, PreconditionDep, Target, own_of, seen, tagged, update
-from api.tenancy import listed_organization
+from api.metadata import PreconditionDep, Target, own_of, update
 from api.v1.invoices import commands
+from api.v1.invoices.reading import seen_invoice
 from api.v1.invoices.schemas import (
-    CollectionCreate,
-    CollectionView,
     CreditNoteCreate,
     CreditNoteView,
     InvoiceAct,
     InvoiceCreate,
-    InvoiceDetail,
     InvoiceEdit,
     InvoiceFinalize,
     InvoiceUpdate,
     InvoiceView,
-    collection_view,
-    detail,
     note_view,
     view,
 )
@@ -42,27 +32,20 @@ from api.v1.payments import commands as payment_commands
 from api.v1.payments.endpoints import CREATING, INVOICED, shown
 from api.v1.payments.schemas import PaymentOptions, PaymentView
 from api.v1.payments.terms import Terms, subject_of
-from contracts.invoice import ChargeInvoice
-from contracts.runs import invoice_news, invoice_run
 from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.credit_note import ExceedsRemainder
-from domain.errors import Conflict, Forbidden, Invalid, NotFound
-from domain.invoice.collection import Collection, CollectionMethod
-from domain.invoice.dunning import ChargeUnderWay
-from domain.invoice.state import InvoiceStatus, WrongInvoiceState
+from domain.errors import Forbidden, Invalid, NotFound
+from domain.invoice.state import WrongInvoiceState
 from domain.metadata import ExternalIdTaken
 from domain.money import parse_amount
 from domain.payment.terms import PaymentTerms, PurposeKind
-from models.document import StoredDocument
 from models.invoice import InvoiceRow
 from models.metadata import ObjectMetadata
-from repositories import credit_note as credit_notes
 from repositories import invoice as invoices
 from repositories import invoice_collection as collections
 from repositories import metadata
-from runtime import reach
-from services import credit_note, document, invoice, invoice_collection, invoice_end
+from services import credit_note, invoice, invoice_end
 from services.metadata import version_of
 
 router = APIRouter(tags=["invoices"])
@@ -75,10 +58,6 @@ _WRITING = Permission.MANAGE_BILLING
 #: Pages of numbers that are tried for one invoice.
 MOST_PAGES = 20
 
-_DOCUMENT = errors(NotFound, Forbidden, WrongInvoiceState, (Conflict, "document.no_seller"))
-_E_INVOICE = errors(
-    NotFound, Forbidden, WrongInvoiceState, (Conflict, "document.no_seller"), (Conflict, "document.no_einvoice")
-)
 _PAYING = errors(NotFound, Forbidden, *INVOICED, *CREATING)
 
 
@@ -114,9 +93,9 @@ async def issue_invoice(
                 once.version = version_of(own)
                 return view(drafted, now, own)
             issued = await invoice.issue(session, actor, rules=rules, **terms)
-            held = await _collected(deps, session, actor, once, issued, body.collection_method, now)
+            held = await commands.collect(deps, session, actor, once, issued, body.collection_method, now)
             own = await metadata.get(session, issued.id, issued.org_id)
-        _start(deps, held)
+        commands.start(deps, held)
         once.version = version_of(own)
         return view(issued, now, own)
 
@@ -131,7 +110,7 @@ async def issue_invoice(
 async def edit_invoice(invoice_id: str, body: InvoiceEdit, actor: ActorDep, deps: DepsDep, once: Honoured) -> Response:
     """Replace the lines, the discounts and the note of a draft. For operators."""
     async with deps.session_for(actor) as session:
-        row = await _seen(session, actor, invoice_id, Permission.OPERATE)
+        row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
 
     async def act() -> InvoiceView:
         now = datetime.now(UTC)
@@ -159,7 +138,7 @@ async def discard_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> In
     """Discard a draft: it never becomes an invoice, and is no longer listed. For operators."""
     now = datetime.now(UTC)
     async with deps.session_for(actor) as session:
-        await _seen(session, actor, invoice_id, Permission.OPERATE)
+        await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
         row = await invoice.discard(session, actor, invoice_id, now)
         return view(row, now, await metadata.get(session, row.id, row.org_id))
 
@@ -178,7 +157,7 @@ async def finalize_invoice(
 ) -> Response:
     """Make an invoice of a draft: take its discounts, credits and tax, book it and number it. For operators."""
     async with deps.session_for(actor) as session:
-        await _seen(session, actor, invoice_id, Permission.OPERATE)
+        await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
 
     async def act() -> InvoiceView:
         now = datetime.now(UTC)
@@ -186,7 +165,7 @@ async def finalize_invoice(
             rules = deps.settings.invoice_rules
             done = await invoice.finalise(session, actor, invoice_id, rules=rules, command_id=once.command_id, now=now)
             method = None if body is None else body.collection_method
-            held = await _collected(deps, session, actor, once, done, method, now)
+            held = await commands.collect(deps, session, actor, once, done, method, now)
         # In transactions of their own: whoever has a number holds up everybody else who wants one. What somebody has
         # locked all the time is numbered with the next page.
         for _ in range(MOST_PAGES):
@@ -196,57 +175,10 @@ async def finalize_invoice(
                 await invoice.number_page(session, done.series)
             async with deps.session_for(actor) as session:
                 done = await invoices.get(session, invoice_id)
-        _start(deps, held)
+        commands.start(deps, held)
         return view(done, now, await own_of(deps, actor, done.id, done.org_id))
 
     return await once.run(act)
-
-
-_LIST = ListOf(
-    "invoices",
-    InvoiceView,
-    *(*CREATED, "organization_id", *AMOUNT, "q"),
-    order=["inv"],
-    has_metadata=True,
-    status=InvoiceStatus,
-)
-
-
-@router.get(
-    "/billing/invoices",
-    response_model=Page[InvoiceView],
-    responses=errors(NotFound) | CSV,
-    openapi_extra=METADATA_FILTER,
-)
-async def list_invoices(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ),
-) -> Response:
-    """List the organization's invoices, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
-    wanted, now = asked.wanted(listed_organization(actor, asked.organization_id)), datetime.now(UTC)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await invoices.page(session, wanted, after=after, limit=limit)
-            own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
-            return items_of(found, lambda row: view(row, now, own.get(row.id)))
-
-    return await asked.answer(read)
-
-
-@router.get("/billing/invoices/{invoice_id}", response_model=InvoiceDetail, responses=errors(NotFound))
-async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> InvoiceDetail:
-    """Show an invoice and the amount that each payment has paid."""
-    async with deps.session_for(actor) as session:
-        row = await _seen(session, actor, invoice_id, Permission.READ)
-        paid = list(await invoices.payments_of(session, row.id))
-        own = (await seen(session, actor, {row.id: row.org_id})).get(row.id)
-        tagged(response, own)
-        return detail(row, paid, await credit_notes.of_invoice(session, row.id), datetime.now(UTC), own)
 
 
 @router.patch(
@@ -260,7 +192,7 @@ async def write_on_invoice(
 ) -> Response:
     """Change what is written on an invoice, as its organization or an operator."""
     async with deps.session_for(actor) as session:
-        row = await _seen(session, actor, invoice_id, Permission.OPERATE if actor.is_platform else _WRITING)
+        row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE if actor.is_platform else _WRITING)
 
     async def show(own: ObjectMetadata | None) -> InvoiceView:
         async with deps.session_for(actor) as session:
@@ -274,21 +206,6 @@ async def write_on_invoice(
         show=show,
     )
     return await update(deps, actor, once, expected, body, target)
-
-
-@router.get("/billing/invoices/{invoice_id}/pdf", response_class=Response, responses=_DOCUMENT | PDF_RESPONSE)
-async def get_invoice_pdf(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Response:
-    """Return the invoice as PDF, as it was issued: the same bytes every time.
-
-    Where seller, buyer and tax are complete, the electronic invoice of EN 16931 is in it (Factur-X).
-    """
-    return as_pdf(await _document(deps, actor, invoice_id))
-
-
-@router.get("/billing/invoices/{invoice_id}/xml", response_class=Response, responses=_E_INVOICE | XML_RESPONSE)
-async def get_invoice_xml(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Response:
-    """Return the electronic invoice of EN 16931 (CII), as it is in the PDF."""
-    return as_xml(await _document(deps, actor, invoice_id))
 
 
 @router.post(
@@ -369,7 +286,7 @@ async def credit_invoice(
 ) -> Response:
     """Take a part of an invoice back, or all that is left; credits go back to their lots. For operators."""
     async with deps.session_for(actor) as session:
-        row = await _seen(session, actor, invoice_id, Permission.OPERATE)
+        row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
 
     async def act() -> CreditNoteView:
         amount_minor = None if body.amount is None else parse_amount(body.amount, row.currency)
@@ -389,7 +306,7 @@ async def credit_invoice(
             )
             shown, collected = note_view(made), await collections.get(session, invoice_id)
             held = None if collected is None else collections.state_of(collected)
-        _tell(deps, held)
+        commands.tell(deps, held)
         return shown
 
     return await once.run(act, status_code=201)
@@ -401,7 +318,7 @@ async def pay_invoice(
 ) -> Response:
     """Start a payment of the amount due. It is the same as `POST /payments` with the purpose `invoice`."""
     async with deps.session_for(actor) as session:
-        await _seen(session, actor, invoice_id, Permission.PAY)
+        await seen_invoice(session, actor, invoice_id, Permission.PAY)
     assert actor.org_id is not None
     making = Terms(deps, actor.org_id, body)
 
@@ -413,142 +330,6 @@ async def pay_invoice(
         return shown(await payment_commands.create(deps, temporal, actor, once, terms), actor)
 
     return await once.run(act, status_code=201)
-
-
-@router.get("/billing/invoices/{invoice_id}/collection", response_model=CollectionView, responses=errors(NotFound))
-async def get_collection(invoice_id: str, actor: ActorDep, deps: DepsDep) -> CollectionView:
-    """Show how an invoice is charged and dunned: each step, and what comes next. 404 where nobody collects it."""
-    async with deps.session_for(actor) as session:
-        await _seen(session, actor, invoice_id, Permission.READ)
-        return await _collection(session, invoice_id)
-
-
-@router.post(
-    "/billing/invoices/{invoice_id}/collection",
-    status_code=201,
-    response_model=CollectionView,
-    responses=errors(NotFound, Forbidden, WrongInvoiceState, (Conflict, "invoice.collected_already")),
-)
-async def collect_invoice(
-    invoice_id: str, body: CollectionCreate, actor: ActorDep, deps: DepsDep, once: MovesMoney
-) -> Response:
-    """Have an invoice charged or dunned that was left to its organization until now. For operators."""
-    async with deps.session_for(actor) as session:
-        await _seen(session, actor, invoice_id, Permission.OPERATE)
-
-    async def act() -> CollectionView:
-        async with deps.session_for(actor) as session:
-            held = await invoice_collection.begin_later(
-                session,
-                actor,
-                invoice_id,
-                body.collection_method,
-                days=deps.settings.dunned_on,
-                command_id=once.command_id,
-                now=datetime.now(UTC),
-            )
-            shown = await _collection(session, invoice_id)
-        _start(deps, held)
-        return shown
-
-    return await once.run(act, status_code=201)
-
-
-@router.post(
-    "/billing/invoices/{invoice_id}/charge",
-    response_model=CollectionView,
-    responses=errors(NotFound, Forbidden, WrongInvoiceState, ChargeUnderWay),
-)
-async def charge_invoice(
-    invoice_id: str,
-    actor: ActorDep,
-    deps: DepsDep,
-    temporal: TemporalDep,
-    once: MovesMoney,
-    body: InvoiceAct | None = None,  # noqa: ARG001
-) -> Response:
-    """Charge what is due to the stored method now, also after a refund or a chargeback. For operators.
-
-    The answer does not wait for the money: `GET …/collection` shows what becomes of it. 404 where nobody collects it.
-    """
-    async with deps.session_for(actor) as session:
-        row = await _seen(session, actor, invoice_id, Permission.OPERATE)
-
-    async def act() -> CollectionView:
-        async with deps.session_for(actor) as session:
-            held = await _held(session, invoice_id)
-            await invoice_collection.require_not_requested(session, row)
-        if not held.has_done(once.command_id):
-            await commands.charge(deps, temporal, held, ChargeInvoice(command_id=once.command_id, actor=actor))
-        async with deps.session_for(actor) as session:
-            return await _collection(session, invoice_id)
-
-    return await once.run(act)
-
-
-@router.get(
-    "/billing/invoices/{invoice_id}/credit-notes/{credit_note_id}/pdf",
-    response_class=Response,
-    responses=errors(NotFound, Forbidden, (Conflict, "document.no_seller")) | PDF_RESPONSE,
-)
-async def get_credit_note_pdf(invoice_id: str, credit_note_id: str, actor: ActorDep, deps: DepsDep) -> Response:
-    """Return a credit note as PDF: what it takes back of its invoice, with the electronic credit note inside."""
-    async with deps.session_for(actor) as session:
-        row = await _seen(session, actor, invoice_id, Permission.READ)
-        note = await credit_notes.get(session, row.id, credit_note_id)
-        content = partial(document.of_credit_note, session, row, note, deps.documents.seller)
-        wanted = await deps.documents.find(session, row.org_id, note.id, content, total_minor=note.amount_minor)
-    return as_pdf(await deps.documents.made(wanted))
-
-
-async def _collected(
-    deps: Deps,
-    session: AsyncSession,
-    actor: Actor,
-    once: Command,
-    row: InvoiceRow,
-    method: CollectionMethod | None,
-    now: datetime,
-) -> Collection | None:
-    """Have an invoice collected in the transaction that makes it, where that is asked for."""
-    if method is None:
-        return None
-    days, command_id = deps.settings.dunned_on, once.command_id
-    return await invoice_collection.begin(session, actor, row, method, days=days, command_id=command_id, now=now)
-
-
-def _start(deps: Deps, held: Collection | None) -> None:
-    """Start the run of an invoice soon; the sweep starts it otherwise."""
-    if held is not None and deps.temporal is not None:
-        run = invoice_run(held)
-        deps.background.begin(run.workflow_id, partial(reach.start_missing, deps.temporal, run))
-
-
-def _tell(deps: Deps, held: Collection | None) -> None:
-    """Have the run of an invoice that has changed look at it soon; the sweep tells it otherwise."""
-    if held is not None and deps.temporal is not None:
-        run, name, news = invoice_news(held)
-        deps.background.begin(run.workflow_id, partial(reach.signal, deps.temporal, run, name, news))
-
-
-async def _held(session: AsyncSession, invoice_id: str) -> Collection:
-    row = await collections.get(session, invoice_id)
-    if row is None:
-        raise NotFound("This invoice is left to its organization: nobody collects it.")
-    return collections.state_of(row)
-
-
-async def _collection(session: AsyncSession, invoice_id: str) -> CollectionView:
-    held = await _held(session, invoice_id)
-    return collection_view(held, await collections.timeline(session, invoice_id))
-
-
-async def _document(deps: Deps, actor: Actor, invoice_id: str) -> StoredDocument:
-    async with deps.session_for(actor) as session:
-        row = await _seen(session, actor, invoice_id, Permission.READ)
-        content = partial(document.of_invoice, session, row, deps.documents.seller)
-        wanted = await deps.documents.find(session, row.org_id, row.id, content, total_minor=row.total_minor)
-    return await deps.documents.made(wanted)
 
 
 async def _operated(
@@ -564,7 +345,7 @@ async def _operated(
     Large ones take a second operator for what `takes_two` names.
     """
     async with deps.session_for(actor) as session:
-        row = await _seen(session, actor, invoice_id, Permission.OPERATE)
+        row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
         total_minor, currency = row.total_minor, row.currency
 
     async def act() -> InvoiceView:
@@ -576,16 +357,7 @@ async def _operated(
             shown = view(changed, now, await metadata.get(session, changed.id, changed.org_id))
             row = await collections.get(session, invoice_id)
             held = None if row is None else collections.state_of(row)
-        _tell(deps, held)
+        commands.tell(deps, held)
         return shown
 
     return await once.run(act)
-
-
-async def _seen(session: AsyncSession, actor: Actor, invoice_id: str, permission: Permission) -> InvoiceRow:
-    """Look an invoice up before the role is judged: 404 comes before 403. Of the platform, only operators get on."""
-    row = await invoices.get(session, invoice_id)
-    permit(actor, permission)
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-    return row

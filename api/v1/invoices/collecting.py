@@ -1,0 +1,92 @@
+"""Collecting an invoice by command: charged or dunned from now on, and charged at once."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from api.auth import ActorDep
+from api.deps import DepsDep, TemporalDep
+from api.errors import errors
+from api.idempotency import Command, idempotency
+from api.v1.invoices import commands
+from api.v1.invoices.reading import collection_of, held_of, seen_invoice
+from api.v1.invoices.schemas import (
+    CollectionCreate,
+    CollectionView,
+    InvoiceAct,
+)
+from contracts.invoice import ChargeInvoice
+from domain.access import Permission
+from domain.errors import Conflict, Forbidden, NotFound
+from domain.invoice.dunning import ChargeUnderWay
+from domain.invoice.state import WrongInvoiceState
+from services import invoice_collection
+
+router = APIRouter(tags=["invoices"])
+
+MovesMoney = Annotated[Command, idempotency(required=True)]
+
+
+@router.post(
+    "/billing/invoices/{invoice_id}/collection",
+    status_code=201,
+    response_model=CollectionView,
+    responses=errors(NotFound, Forbidden, WrongInvoiceState, (Conflict, "invoice.collected_already")),
+)
+async def collect_invoice(
+    invoice_id: str, body: CollectionCreate, actor: ActorDep, deps: DepsDep, once: MovesMoney
+) -> Response:
+    """Have an invoice charged or dunned that was left to its organization until now. For operators."""
+    async with deps.session_for(actor) as session:
+        await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
+
+    async def act() -> CollectionView:
+        async with deps.session_for(actor) as session:
+            held = await invoice_collection.begin_later(
+                session,
+                actor,
+                invoice_id,
+                body.collection_method,
+                days=deps.settings.dunned_on,
+                command_id=once.command_id,
+                now=datetime.now(UTC),
+            )
+            shown = await collection_of(session, invoice_id)
+        commands.start(deps, held)
+        return shown
+
+    return await once.run(act, status_code=201)
+
+
+@router.post(
+    "/billing/invoices/{invoice_id}/charge",
+    response_model=CollectionView,
+    responses=errors(NotFound, Forbidden, WrongInvoiceState, ChargeUnderWay),
+)
+async def charge_invoice(
+    invoice_id: str,
+    actor: ActorDep,
+    deps: DepsDep,
+    temporal: TemporalDep,
+    once: MovesMoney,
+    body: InvoiceAct | None = None,  # noqa: ARG001
+) -> Response:
+    """Charge what is due to the stored method now, also after a refund or a chargeback. For operators.
+
+    The answer does not wait for the money: `GET …/collection` shows what becomes of it. 404 where nobody collects it.
+    """
+    async with deps.session_for(actor) as session:
+        row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
+
+    async def act() -> CollectionView:
+        async with deps.session_for(actor) as session:
+            held = await held_of(session, invoice_id)
+            await invoice_collection.require_not_requested(session, row)
+        if not held.has_done(once.command_id):
+            await commands.charge(deps, temporal, held, ChargeInvoice(command_id=once.command_id, actor=actor))
+        async with deps.session_for(actor) as session:
+            return await collection_of(session, invoice_id)
+
+    return await once.run(act)

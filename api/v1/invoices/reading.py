@@ -1,0 +1,160 @@
+"""Reading invoices: lists, one invoice, its documents, and how it is collected."""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
+from api.deps import Deps, DepsDep
+from api.documents import PDF_RESPONSE, XML_RESPONSE, as_pdf, as_xml
+from api.errors import errors
+from api.fields import Page
+from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
+from api.metadata import METADATA_FILTER, seen, tagged
+from api.tenancy import listed_organization
+from api.v1.invoices.schemas import (
+    CollectionView,
+    InvoiceDetail,
+    InvoiceView,
+    collection_view,
+    detail,
+    view,
+)
+from domain.access import Actor, Permission
+from domain.errors import Conflict, Forbidden, NotFound
+from domain.invoice.collection import Collection
+from domain.invoice.state import InvoiceStatus, WrongInvoiceState
+from models.document import StoredDocument
+from models.invoice import InvoiceRow
+from repositories import credit_note as credit_notes
+from repositories import invoice as invoices
+from repositories import invoice_collection as collections
+from services import document
+
+router = APIRouter(tags=["invoices"])
+
+_DOCUMENT = errors(NotFound, Forbidden, WrongInvoiceState, (Conflict, "document.no_seller"))
+_E_INVOICE = errors(
+    NotFound, Forbidden, WrongInvoiceState, (Conflict, "document.no_seller"), (Conflict, "document.no_einvoice")
+)
+
+
+_LIST = ListOf(
+    "invoices",
+    InvoiceView,
+    *(*CREATED, "organization_id", *AMOUNT, "q"),
+    order=["inv"],
+    has_metadata=True,
+    status=InvoiceStatus,
+)
+
+
+@router.get(
+    "/billing/invoices",
+    response_model=Page[InvoiceView],
+    responses=errors(NotFound) | CSV,
+    openapi_extra=METADATA_FILTER,
+)
+async def list_invoices(
+    deps: DepsDep,
+    asked: Annotated[Asked, _LIST.asked],
+    actor: Actor = require(Permission.READ),
+) -> Response:
+    """List the organization's invoices, newest first.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted, now = asked.wanted(listed_organization(actor, asked.organization_id)), datetime.now(UTC)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await invoices.page(session, wanted, after=after, limit=limit)
+            own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
+            return items_of(found, lambda row: view(row, now, own.get(row.id)))
+
+    return await asked.answer(read)
+
+
+@router.get("/billing/invoices/{invoice_id}", response_model=InvoiceDetail, responses=errors(NotFound))
+async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> InvoiceDetail:
+    """Show an invoice and the amount that each payment has paid."""
+    async with deps.session_for(actor) as session:
+        row = await seen_invoice(session, actor, invoice_id, Permission.READ)
+        paid = list(await invoices.payments_of(session, row.id))
+        own = (await seen(session, actor, {row.id: row.org_id})).get(row.id)
+        tagged(response, own)
+        return detail(row, paid, await credit_notes.of_invoice(session, row.id), datetime.now(UTC), own)
+
+
+@router.get("/billing/invoices/{invoice_id}/pdf", response_class=Response, responses=_DOCUMENT | PDF_RESPONSE)
+async def get_invoice_pdf(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Response:
+    """Return the invoice as PDF, as it was issued: the same bytes every time.
+
+    Where seller, buyer and tax are complete, the electronic invoice of EN 16931 is in it (Factur-X).
+    """
+    return as_pdf(await _document(deps, actor, invoice_id))
+
+
+@router.get("/billing/invoices/{invoice_id}/xml", response_class=Response, responses=_E_INVOICE | XML_RESPONSE)
+async def get_invoice_xml(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Response:
+    """Return the electronic invoice of EN 16931 (CII), as it is in the PDF."""
+    return as_xml(await _document(deps, actor, invoice_id))
+
+
+@router.get(
+    "/billing/invoices/{invoice_id}/credit-notes/{credit_note_id}/pdf",
+    response_class=Response,
+    responses=errors(NotFound, Forbidden, (Conflict, "document.no_seller")) | PDF_RESPONSE,
+)
+async def get_credit_note_pdf(invoice_id: str, credit_note_id: str, actor: ActorDep, deps: DepsDep) -> Response:
+    """Return a credit note as PDF: what it takes back of its invoice, with the electronic credit note inside."""
+    async with deps.session_for(actor) as session:
+        row = await seen_invoice(session, actor, invoice_id, Permission.READ)
+        note = await credit_notes.get(session, row.id, credit_note_id)
+        content = partial(document.of_credit_note, session, row, note, deps.documents.seller)
+        wanted = await deps.documents.find(session, row.org_id, note.id, content, total_minor=note.amount_minor)
+    return as_pdf(await deps.documents.made(wanted))
+
+
+@router.get("/billing/invoices/{invoice_id}/collection", response_model=CollectionView, responses=errors(NotFound))
+async def get_collection(invoice_id: str, actor: ActorDep, deps: DepsDep) -> CollectionView:
+    """Show how an invoice is charged and dunned: each step, and what comes next. 404 where nobody collects it."""
+    async with deps.session_for(actor) as session:
+        await seen_invoice(session, actor, invoice_id, Permission.READ)
+        return await collection_of(session, invoice_id)
+
+
+async def seen_invoice(session: AsyncSession, actor: Actor, invoice_id: str, permission: Permission) -> InvoiceRow:
+    """Look an invoice up before the role is judged: 404 comes before 403. Of the platform, only operators get on."""
+    row = await invoices.get(session, invoice_id)
+    permit(actor, permission)
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    return row
+
+
+async def held_of(session: AsyncSession, invoice_id: str) -> Collection:
+    """Return how an invoice is collected; 404 where nobody collects it."""
+    row = await collections.get(session, invoice_id)
+    if row is None:
+        raise NotFound("This invoice is left to its organization: nobody collects it.")
+    return collections.state_of(row)
+
+
+async def collection_of(session: AsyncSession, invoice_id: str) -> CollectionView:
+    """Show how an invoice is collected; 404 where nobody collects it."""
+    held = await held_of(session, invoice_id)
+    return collection_view(held, await collections.timeline(session, invoice_id))
+
+
+async def _document(deps: Deps, actor: Actor, invoice_id: str) -> StoredDocument:
+    async with deps.session_for(actor) as session:
+        row = await seen_invoice(session, actor, invoice_id, Permission.READ)
+        content = partial(document.of_invoice, session, row, deps.documents.seller)
+        wanted = await deps.documents.find(session, row.org_id, row.id, content, total_minor=row.total_minor)
+    return await deps.documents.made(wanted)
