@@ -20,6 +20,8 @@ from providers.payments.credits import CreditsProvider
 from providers.payments.registry import Providers
 from providers.rates import HttpRates, Rates
 from providers.tax.base import VatNumbers
+from providers.tax.http import HttpTaxService
+from providers.tax.service import TaxService
 from providers.tax.vies import Vies
 from providers.tls import trusted
 from providers.usage.litellm import LiteLlm
@@ -71,6 +73,7 @@ def make_providers(settings: Settings, database: Database) -> Providers:
         rates=_rates(settings, http),
         assets=assets,
         vat_numbers=_vat_numbers(settings, http),
+        taxes=_taxes(settings, http),
         closers=closers,
     )
 
@@ -80,6 +83,15 @@ def _vat_numbers(settings: Settings, http: httpx2.AsyncClient) -> VatNumbers | N
     if settings.vat_number is None:
         return None
     return Vies(http, settings.vies_url, requester=settings.vat_number, timeout=settings.provider_timeout)
+
+
+def _taxes(settings: Settings, http: httpx2.AsyncClient) -> TaxService | None:
+    """Build who decides the taxes of the monthly run; without an address the rates that are kept do."""
+    if settings.tax_service_url is None:
+        return None
+    key = settings.tax_service_key
+    secret = None if key is None else key.get_secret_value()
+    return HttpTaxService(http, settings.tax_service_url, key=secret, timeout=settings.tax_service_timeout)
 
 
 def spend_log_client(settings: Settings) -> httpx2.AsyncClient:

@@ -201,6 +201,8 @@ def make_worker(
             settings.invoice_rules,
             Collecting(client, settings.dunned_on),
             Documents.of(database, settings.document_templates, settings.seller),
+            providers.taxes,
+            tax_patience=settings.tax_service_give_up_after,
         ),
     )
     mailer = make_mailer(settings, database)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import asyncpg
 from temporalio import activity
@@ -41,8 +41,9 @@ from services.document_files import Documents
 NUMBERED = 500
 #: How many runs of invoices are started at once.
 STARTED_AT_ONCE = 50
-#: How many questions an outside tax service is asked at once.
+#: How many questions an outside tax service is asked at once, and how many invoices wait for their answers together.
 ASKED_AT_ONCE = 20
+ASKED_AGAIN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +64,21 @@ class BillingRunActivities:
         collecting: "Collecting | None" = None,
         documents: Documents | None = None,
         taxes: TaxService | None = None,
+        *,
+        tax_patience: timedelta = timedelta(days=3),
     ) -> None:
         """Take the database, whose platform's role sees every organization, and how the deployment invoices.
 
         Without `collecting` the invoices are issued, and nobody charges or duns them; without `documents` theirs are
-        made when they are first asked for. `taxes` decides taxes in place of the rates that are kept.
+        made when they are first asked for. `taxes` decides taxes in place of the rates that are kept; what
+        has no answer after `tax_patience` is left to operators.
         """
         self._database = database
         self._rules = rules
         self._collecting = collecting
         self._documents = documents
         self._taxes = taxes
+        self._tax_patience = tax_patience
 
     @activity.defn(name="plan_billing_run")
     async def plan(self, message: PlanBillingRun) -> PlannedBillingRun:
@@ -121,13 +126,17 @@ class BillingRunActivities:
         Effect: numbers of invoices that have none, documents, mails, runs, the counts of the run, and its end.
         Idempotent by: the invoice, which has one document, one mail and one run; the month, which is counted anew.
         Fails with: nothing that is final. While invoices wait for the tax service it fails after everything else is
-            done, and its next attempt asks again.
+            done, and its next attempt asks again. After `tax_patience` the run ends without them: they are recorded as
+            failed, with their alerts.
         """
-        waiting = await self._ask_again(message)
         await self._number()
         await self._tell(message.month)
-        if waiting:
-            raise ApplicationError(f"{waiting} invoices wait for the tax service.", type=billing_run.TAX_WAITS)
+        issued, waiting = await self._ask_again(message)
+        if issued:
+            await self._number()
+            await self._tell(message.month)
+        if waiting and _waited() < self._tax_patience:
+            raise ApplicationError("Invoices wait for the tax service.", type=billing_run.TAX_WAITS)
         async with self._database.platform() as session:
             row = await runs.finish(session, message.month, message.now)
             return BillingRunResult(month=row.month, invoiced=row.invoiced, empty=row.empty, failed=row.failed)
@@ -181,22 +190,28 @@ class BillingRunActivities:
                 treatments[each.org_id] = answer
         return known, replace(basis, treatments=treatments)
 
-    async def _ask_again(self, message: ConcludeBillingRun) -> int:
-        """Invoice those that wait for the tax service, and return how many still do."""
-        left, after, page = 0, "", [""]
+    async def _ask_again(self, message: ConcludeBillingRun) -> tuple[bool, bool]:
+        """Invoice those that wait for the tax service; say whether any was issued, and whether some still wait.
+
+        A page of which none was answered ends it: the service is down, and asking for the rest would take hours.
+        """
+        issued = waiting = False
+        after, page = "", [""]
         while page:
-            async with self._database.platform() as session:
-                page = [*await runs.waiting(session, message.month, billing_run.TAX_WAITS, after=after, limit=NUMBERED)]
+            page = await self._waiting(message.month, after)
             if page:
                 counted = {"invoiced": 0, "empty": 0, "failed": 0}
                 await self._invoice_all(page, message.month, message.now, counted)
-                async with self._database.platform() as session:
-                    still = await runs.waiting(
-                        session, message.month, billing_run.TAX_WAITS, after=after, limit=NUMBERED
-                    )
-                left += len({*still} & {*page})
+                still = {*await self._waiting(message.month, after)} & {*page}
+                issued, waiting = issued or len(still) < len(page), waiting or bool(still)
+                if len(still) == len(page):
+                    break
                 after = page[-1]
-        return left
+        return issued, waiting
+
+    async def _waiting(self, month: date, after: str) -> list[str]:
+        async with self._database.platform() as session:
+            return [*await runs.waiting(session, month, billing_run.TAX_WAITS, after=after, limit=ASKED_AGAIN)]
 
     async def _invoice(
         self,
@@ -261,3 +276,11 @@ class BillingRunActivities:
                 await reach.start_missing(self._collecting.client, invoice_run(held))
 
         await asyncio.gather(*(start(held) for held in waiting))
+
+
+def _waited() -> timedelta:
+    """Return for how long the step has been tried, by the clock of Temporal."""
+    if not activity.in_activity():
+        return timedelta(0)
+    info = activity.info()
+    return info.current_attempt_scheduled_time - info.scheduled_time

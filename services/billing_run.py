@@ -30,7 +30,7 @@ from models.billing_run import BillingRunRow, InvoiceItemRow
 from models.invoice import InvoiceRow
 from models.meter import MeterRow
 from providers.payments.base import ProviderRefused, ProviderUnavailable
-from providers.tax.service import TaxedLine, TaxQuestion, TaxService
+from providers.tax.service import REFUSED, UNAVAILABLE, TaxedLine, TaxQuestion, TaxService
 from repositories import alert, audit, billing_run, billing_terms, invoice, meter, organization, usage, usage_bill
 from repositories.command import made_before
 from repositories.invoice import CreditsAtHand, Finalised
@@ -45,9 +45,9 @@ from services.tax import Assessor
 ACTOR = Actor(principal="billing-run", role=Role.OPERATOR)
 FAILED = "billing.invoice_failed"
 #: Why an organization was not invoiced: the tax service did not answer yet, or will not.
-TAX_WAITS, TAX_REFUSED = "tax.service_unavailable", "tax.service_refused"
-#: How long an outside tax service has for an answer.
-TAX_TIMEOUT = timedelta(seconds=10)
+TAX_WAITS, TAX_REFUSED = UNAVAILABLE, REFUSED
+#: How long an outside tax service has for an answer, whatever it says itself.
+TAX_TIMEOUT = timedelta(seconds=60)
 OTHER_CURRENCY = "billing.other_currency"
 #: How many items an organization may have that are on no invoice.
 MOST_ITEMS = 100

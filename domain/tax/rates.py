@@ -74,6 +74,11 @@ def check_place(country: str | None, region: str | None) -> None:
         raise Invalid("region must be up to three capital letters or digits.", extra={"field": "region"})
 
 
+def is_code(text: str) -> bool:
+    """Say whether a text can be the code of a tax: it names an account of the books."""
+    return _CODE.fullmatch(text) is not None
+
+
 def check_rate(rate: TaxRate) -> None:
     """Refuse a rate that is none; `Invalid` names the field."""
     check_place(rate.country, rate.region)

@@ -10,6 +10,7 @@ from providers.payouts.base import PayoutProvider
 from providers.rates import Rates
 from providers.subscriptions.base import SubscriptionProvider
 from providers.tax.base import VatNumbers
+from providers.tax.service import TaxService
 
 if TYPE_CHECKING:
     # A process without Stripe starts without its SDK.
@@ -28,6 +29,7 @@ class Providers:
         rates: exchange rates of coins; None where none are set up.
         assets: which coins `crypto` takes.
         vat_numbers: who confirms VAT numbers; None where the seller has none.
+        taxes: who decides the taxes of the monthly run; None where the rates that are kept do.
     """
 
     payments: Mapping[str, PaymentProvider]
@@ -37,6 +39,7 @@ class Providers:
     rates: Rates | None = None
     assets: frozenset[str] = frozenset()
     vat_numbers: VatNumbers | None = None
+    taxes: TaxService | None = None
     closers: Sequence[Callable[[], Awaitable[None]]] = field(default_factory=tuple)
 
     def named(self, name: str) -> PaymentProvider:

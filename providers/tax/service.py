@@ -7,6 +7,9 @@ from typing import Protocol
 
 from domain.tax.treatment import TaxParty, Treatment
 
+#: Codes of errors: it does not answer now; it will not answer, or not in a way that can be used.
+UNAVAILABLE, REFUSED = "tax.service_unavailable", "tax.service_refused"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxedLine:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -28,6 +29,12 @@ class BillingSettings(Part):
     legal_entity: str | None = None
     vat_number: str | None = Field(default=None, pattern="^[A-Z]{2}[0-9A-Z+*]{2,12}$")
     vies_url: str = "https://ec.europa.eu/taxation_customs/vies/rest-api"
+    tax_service_url: str | None = Field(default=None, pattern="^https?://")
+    tax_service_key: SecretStr | None = None
+    tax_service_timeout: timedelta = Field(default=timedelta(seconds=10), gt=timedelta(0), le=timedelta(seconds=60))
+    tax_service_give_up_after: timedelta = Field(
+        default=timedelta(days=3), ge=timedelta(minutes=10), le=timedelta(days=14)
+    )
 
     mail_host: str | None = None
     mail_port: int = Field(default=587, ge=1, le=65535)
@@ -151,6 +158,16 @@ class BillingSettings(Part):
             raise ValueError("BURSAR_MAIL_USERNAME and BURSAR_MAIL_PASSWORD go together: set both or neither.")
         if self.mail_tls == "none" and self.mail_password is not None:
             raise ValueError("BURSAR_MAIL_PASSWORD is not sent in clear: set BURSAR_MAIL_TLS to starttls or tls.")
+        return self
+
+    @model_validator(mode="after")
+    def _tax_service_key_is_private(self) -> Self:
+        """Refuse a key without a service, and one that would cross a network in clear."""
+        if self.tax_service_key is None:
+            return self
+        url = urlsplit(self.tax_service_url or "")
+        if url.scheme != "https" and url.hostname not in {"127.0.0.1", "::1", "localhost"}:
+            raise ValueError("BURSAR_TAX_SERVICE_KEY needs BURSAR_TAX_SERVICE_URL with https.")
         return self
 
     @model_validator(mode="after")

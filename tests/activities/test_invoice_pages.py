@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import insert, select, text
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 
 from activities.billing_run import BillingRunActivities, Collecting
-from contracts.billing_run import ConcludeBillingRun, InvoicePage, PlanBillingRun
+from contracts.billing_run import BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
 from domain.document.content import Document
 from domain.errors import Unavailable
 from domain.invoice.rules import InvoiceRules
@@ -189,7 +190,7 @@ async def test_an_invoice_without_an_answer_of_the_tax_service_waits_and_is_issu
     assert (done.invoiced, done.failed) == (1, 3)
     [row] = await page.market.invoices(told)
     assert (row.tax_minor, row.taxes[0]["code"]) == (200, "said")
-    with pytest.raises(ApplicationError, match="1 invoices wait for the tax service"):
+    with pytest.raises(ApplicationError, match="Invoices wait for the tax service"):
         await run.conclude(ConcludeBillingRun(now=OVER, month=JANUARY))
     assert [await page.market.invoices(org) for org in (silent, refuses, other)] == [[], [], []]
     async with page.database.platform() as session:
@@ -202,6 +203,33 @@ async def test_an_invoice_without_an_answer_of_the_tax_service_waits_and_is_issu
     [late] = await page.market.invoices(silent)
     assert (late.tax_minor, late.number is not None) == (200, True)
     await prove_all(page.urls)
+
+
+async def test_a_run_ends_without_the_invoices_that_a_tax_service_never_answers(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(billing_run, "TAX_TIMEOUT", timedelta(milliseconds=50))
+    _, silent = [await page.user() for _ in range(2)]
+    service = Taxing(**{silent: "silent"})
+    run = BillingRunActivities(page.database, GERMAN, taxes=service)
+    await run.plan(PlanBillingRun(now=OVER, month=JANUARY))
+    await run.invoice(InvoicePage(now=OVER, month=JANUARY, after="", limit=10, pages=1))
+    begun = datetime(2026, 2, 3, tzinfo=UTC)
+    info = ActivityEnvironment.default_info()
+
+    async def attempt(after: timedelta) -> BillingRunResult:
+        at_work = ActivityEnvironment()
+        at_work.info = replace(info, scheduled_time=begun, current_attempt_scheduled_time=begun + after)
+        return await at_work.run(run.conclude, ConcludeBillingRun(now=OVER, month=JANUARY))
+
+    with pytest.raises(ApplicationError, match="Invoices wait for the tax service"):
+        await attempt(timedelta(days=2, hours=23))
+    ended = await attempt(timedelta(days=3))
+    assert (ended.invoiced, ended.failed) == (1, 1)
+    assert await page.market.invoices(silent) == []
+    del service.does[silent]
+    again = await run.conclude(ConcludeBillingRun(now=OVER, month=JANUARY))
+    assert (again.invoiced, again.failed) == (2, 0)
 
 
 async def test_documents_are_there_before_the_mails_once_each_and_none_keeps_another_from_its_own(page: Page) -> None:
