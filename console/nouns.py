@@ -20,6 +20,7 @@ from console.platform.book.routes import ROUTES as PLATFORM_BOOK
 from console.platform.credit.routes import ROUTES as PLATFORM_CREDIT
 from console.platform.organization.routes import ROUTES as PLATFORM_ORGANIZATION
 from console.platform.overview.routes import ROUTES as PLATFORM_OVERVIEW
+from console.platform.pricing.routes import ROUTES as PLATFORM_PRICING
 from console.platform.reconciliation.routes import ROUTES as PLATFORM_RECONCILIATION
 from console.platform.webhook.routes import ROUTES as PLATFORM_WEBHOOK
 from console.preferences.routes import ROUTES as PREFERENCES
@@ -52,6 +53,7 @@ _ALL = (
     *PLATFORM_CREDIT,
     *PLATFORM_ORGANIZATION,
     *PLATFORM_OVERVIEW,
+    *PLATFORM_PRICING,
     *PLATFORM_RECONCILIATION,
     *PLATFORM_WEBHOOK,
     *PREFERENCES,

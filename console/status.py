@@ -347,6 +347,13 @@ _MILESTONE: Mapping[str, Status] = {
     "released": _good("Released", "The payee has the money, less the commission."),
 }
 
+_PRICE_RULE: Mapping[str, Status] = {
+    "holds": _good("Holds", "Prices that are asked for now follow it."),
+    "coming": _busy("Not yet", "It holds from the time that it names."),
+    "past": _idle("Past", "The time until which it held is over."),
+    "ended": _idle("Ended", "An operator has ended it."),
+}
+
 _STEP: Mapping[str, Status] = {
     "done": _good("Done", "It has happened."),
     "current": _busy("Now", "It is so now."),
@@ -382,6 +389,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "organization": _ORGANIZATION,
     "payment": _PAYMENT,
     "payout": _PAYOUT,
+    "price_rule": _PRICE_RULE,
     "project": _PROJECT,
     "purchase": _PURCHASE,
     "referral": _REFERRAL,

@@ -138,6 +138,7 @@ async def objects(
     ids |= await planted.difference(database)
     ids["control"] = good(await tenant.owner.post("/spend-controls", limiting.LIMIT), 201)["id"]
     ids["endpoint"] = await limiting.endpoint(database, tenant.org_id)
+    ids["rule"] = good(await operator.post("/pricing/rules", planted.PRICE_RULE), 201)["id"]
     ids["invoice"] = (await issue(operator, tenant))["id"]
     return {"org": tenant.org_id, "seller": tenant.org_id, "organization": tenant.org_id, **ids}
 

@@ -1,4 +1,4 @@
-"""Plants a difference between a provider's statement and the books, as a run of reconciliation would find one."""
+"""Plants what pages of the platform show: a difference, as a run of reconciliation would find one, a price rule."""
 
 from activities.reconciliation import ReconciliationActivities
 from contracts.reconciliation import BeginReconciliation, ReconciliationInput, ReconciliationStep
@@ -6,6 +6,17 @@ from repositories import discrepancy
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.support.reconciliation import DAY, NIGHT, FakeProvider, book, movement
+
+#: A rule of prices that nobody reaches.
+PRICE_RULE = {
+    "name": "Large clients",
+    "priority": 7_700,
+    "terms": {
+        "type": "volume",
+        "currency": "CREDIT",
+        "steps": [{"amount": "900000000", "multiplier": "0.99"}, {"amount": "1000000000", "multiplier": "0.98"}],
+    },
+}
 
 
 async def difference(database: Database) -> dict[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from runtime.database import Database
 from tests.console import limiting, planted
+from tests.console.planted import PRICE_RULE
 from tests.e2e.conftest import World, good
 from tests.e2e.payments.paying import until
 
@@ -124,6 +125,11 @@ async def endpoint(world: World) -> str:
         await database.close()
 
 
+async def rule(world: World) -> str:
+    """Return a rule of prices that nobody reaches."""
+    return str(good(await world.operator.post("/pricing/rules", PRICE_RULE), 201)["id"])
+
+
 async def planted_difference(world: World) -> dict[str, str]:
     database = Database(world.running.database_url, world.running.database_url)
     try:
@@ -153,6 +159,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "organization": organization,
     "control": control,
     "endpoint": endpoint,
+    "rule": rule,
 }
 
 

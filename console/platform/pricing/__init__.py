@@ -1,0 +1,1 @@
+"""Rules of prices: what each says, tried on past quotes before it holds."""

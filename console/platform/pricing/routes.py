@@ -1,0 +1,134 @@
+"""Price rules: listed, made, changed, ended, and tried on past quotes before any of it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from console.forms import Form, Shown, blank, new_key, read_form
+from console.gateway import Answer
+from console.listed import find
+from console.platform.desk import shown_to
+from console.platform.pricing import terms, view
+from console.platform.pricing.view import FILTERS, PLACE
+from console.routing import COMMAND, platform
+from console.visit import Visit
+from domain.access import Permission
+
+_PATH = "/pricing/rules"
+_FIELDS = sorted({name for kind in terms.KINDS for name in terms.fields_of(kind)})
+
+
+def _zone(visit: Visit) -> str:
+    return visit.choices.zone or "UTC"
+
+
+async def show(visit: Visit) -> Response:
+    """Show the rules that the address asks for, those that are not ended where it says nothing."""
+    found = await find(visit, _PATH, *FILTERS, days=False, at=PLACE)
+    page = view.page(found, visit.choices.prefs, datetime.now(UTC), may_write=visit.may(Permission.OPERATE))
+    return await visit.render("platform/pricing/list.html", page, found.status)
+
+
+async def _rule(visit: Visit) -> Mapping[str, Any]:
+    body: Mapping[str, Any] = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
+    return body
+
+
+async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show one rule."""
+    may_write = visit.may(Permission.OPERATE)
+    page = view.one(await _rule(visit), form or blank(), visit.choices.prefs, datetime.now(UTC), may_write=may_write)
+    return await visit.render("platform/pricing/page.html", page, status)
+
+
+async def show_new(
+    visit: Visit, form: Shown | None = None, status: int = 200, tried: view.Tried | None = None
+) -> Response:
+    """Show the form of a new rule, with what trying it came to."""
+    asked = form.value("type") if form else visit.request.query_params.get("type", "")
+    page = view.new(terms.kind_of(asked), form, _zone(visit), tried)
+    return await visit.render("platform/pricing/write.html", page, status)
+
+
+async def show_change(
+    visit: Visit, form: Shown | None = None, status: int = 200, tried: view.Tried | None = None
+) -> Response:
+    """Show the form that changes a rule, with what trying it came to."""
+    visit.need(Permission.OPERATE)
+    page = view.change(await _rule(visit), form, _zone(visit), tried)
+    return await visit.render("platform/pricing/write.html", page, status)
+
+
+async def _read(visit: Visit) -> tuple[str, Form, dict[str, Any]]:
+    form = await read_form(visit.request, "action", *_FIELDS, many=(terms.WEEKDAYS,))
+    kind = terms.kind_of(form.text("type"))
+    return kind, form, terms.rule(kind, form, _zone(visit))
+
+
+async def _try(visit: Visit, body: dict[str, Any], replaces: str | None) -> Answer:
+    """Try a rule on past quotes: nothing changes, so there is no key to remember it by."""
+    return await visit.order("POST", f"{_PATH}/dry-run", {"rule": body, "replaces": replaces})
+
+
+def _kept(form: Form) -> Shown:
+    return replace(blank(), key=new_key(), values=form.values, lists=form.lists)
+
+
+async def make(visit: Visit) -> Response:
+    """Make a rule, or try it on past quotes."""
+    kind, form, body = await _read(visit)
+    if form.text("action") == "try":
+        answer = await _try(visit, body, None)
+        if answer.ok:
+            return await show_new(visit, _kept(form), 200, view.tried(answer.body, visit.choices.prefs))
+    else:
+        answer = await visit.order("POST", _PATH, body, form.key)
+        if answer.ok:
+            return visit.done(f"{PLACE}/{answer.body['id']}", "price_rule.made", answer)
+    return await visit.refused(form, answer, show_new, terms.names(kind, form))
+
+
+async def change(visit: Visit) -> Response:
+    """Replace what a rule says, or try that on past quotes."""
+    kind, form, body = await _read(visit)
+    rule_id = visit.path("id")
+    if form.text("action") == "try":
+        answer = await _try(visit, body, rule_id)
+        if answer.ok:
+            return await show_change(visit, _kept(form), 200, view.tried(answer.body, visit.choices.prefs))
+    else:
+        answer = await visit.order("PUT", f"{_PATH}/{rule_id}", body, form.key)
+        if answer.ok:
+            return visit.done(f"{PLACE}/{rule_id}", "price_rule.changed", answer)
+    return await visit.refused(form, answer, show_change, terms.names(kind, form))
+
+
+async def ask_to_end(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before a rule is ended."""
+    visit.need(Permission.OPERATE)
+    page = view.ending(await _rule(visit), form or blank(), visit.choices.prefs)
+    return await visit.render("parts/asking.html", page, status)
+
+
+async def end(visit: Visit) -> Response:
+    """End a rule for good."""
+    form = await read_form(visit.request)
+    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
+    if answer.ok:
+        return visit.done(f"{PLACE}/{visit.path('id')}", "price_rule.ended", answer)
+    return await visit.refused(form, answer, ask_to_end)
+
+
+ROUTES = (
+    shown_to(Permission.OPERATE, "/pricing", show),
+    shown_to(Permission.OPERATE, "/pricing/new", show_new),
+    platform("/pricing/new", make, COMMAND),
+    shown_to(Permission.OPERATE, "/pricing/{id}", show_one),
+    shown_to(Permission.OPERATE, "/pricing/{id}/change", show_change),
+    platform("/pricing/{id}/change", change, COMMAND),
+    shown_to(Permission.OPERATE, "/pricing/{id}/end", ask_to_end),
+    platform("/pricing/{id}/end", end, COMMAND),
+)
