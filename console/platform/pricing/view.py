@@ -10,10 +10,11 @@ from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, m
 from console.forms import Shown, blank
 from console.listed import Found, Listed
 from console.platform.pricing import terms
-from console.platform.pricing.terms import DAYS, KINDS, MAX_STEPS, STACKING, Field
+from console.platform.pricing.terms import DAYS, KINDS, STACKING, Field
 from console.status import Status, status_of
 from console.widgets import Asking, Link, Tab
 from domain.pricing.rule import RuleType
+from domain.pricing.terms import MAX_STEPS
 
 PLACE = "/console/platform/pricing"
 FILTERS = ("type", "agent_id", "organization_id", "ended")
