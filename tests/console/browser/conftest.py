@@ -88,13 +88,6 @@ async def signed_in(open_window: OpenWindow, stack: Running) -> AsyncIterator[Si
 
 
 @pytest.fixture(scope="session")
-async def without_scripts(open_window: OpenWindow, stack: Running) -> AsyncIterator[SignedIn]:
-    """The same for people who have switched scripts off."""
-    async with windows(open_window, stack.keys, scripts=False) as of:
-        yield of
-
-
-@pytest.fixture(scope="session")
 def path_of(world: World) -> Callable[[str], Awaitable[str]]:
     """Fill the names in an address of the table with ids of the stack, making what is not there yet."""
     made: dict[str, str] = {}

@@ -1,0 +1,66 @@
+"""Work is awarded, funded, delivered, signed by two people and paid; both sides see it without reloading."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.console.browser.people import PATIENCE, WAYS, agent_of, company, path_of, people_at
+from tests.e2e.conftest import good
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_work_is_paid_when_two_people_have_signed(world, open_window, way):
+    buyer = await company(world, "owner", "admin", "finance", credits="100")
+    seller = await company(world, "owner")
+    _, agent = await agent_of(seller)
+    async with people_at(open_window, way) as at:
+        owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/new")
+        await owner.choose("Agent", agent)
+        await owner.write("Work", "Read the quarter")
+        await owner.write("Price", "40.00")
+        await owner.write("Who may sign", "admin\nfinance")
+        await owner.tick("Open the escrow and fund it from credits")
+        await owner.press("Award")
+        await owner.sees("Award and fund", "40.00 credits leaves your credits")
+        await owner.press("Award and fund")
+        await owner.told("The money is in escrow.")
+        path = path_of(owner.page)
+        escrow = path.rpartition("/")[2]
+        await owner.sees("Signatures: 0 of 2")
+        await expect(await owner.credits()).to_contain_text("60.00")
+        await owner.stay()
+
+        author = await at(seller.people["owner"], f"{seller.base}/escrows/{escrow}")
+        await author.command("Deliver", What_you_deliver="https://files.test/report.pdf", Note="All four chapters")
+        await author.told("Your work is delivered.")
+        await author.stay()
+        await owner.sees("All four chapters")
+
+        for role, label in (("admin", "Sign"), ("finance", "Sign and release")):
+            signer = await at(buyer.people[role], path)
+            await signer.command(label)
+            await signer.told("You have signed.")
+
+        for side in (owner, author):
+            await side.sees("Signatures: 2 of 2", "Released")
+            await side.stayed()
+            await expect(side.page.locator("main .badge").first).to_contain_text("Released")
+    settled = good(await buyer.people["owner"].get(f"/escrows/{escrow}"))
+    assert (settled["status"], settled["released_amount"], settled["commission_amount"]) == (
+        "released",
+        "38.00",
+        "2.00",
+    )
+    assert good(await buyer.people["owner"].get("/billing/balance"))["available"] == "60.00"
+
+
+async def test_balance_in_the_header_follows_what_others_spend(world, open_window):
+    buyer = await company(world, "owner", credits="100")
+    async with people_at(open_window, "pointer") as at:
+        owner = await at(buyer.people["owner"], buyer.base)
+        await owner.stay()
+        await expect(await owner.credits()).to_contain_text("100.00")
+        grant = {"organization_id": buyer.org_id, "amount": "23", "source": "promotion"}
+        good(await world.operator.post("/credits/grants", grant), 201)
+
+        await expect(await owner.credits()).to_contain_text("123.00", timeout=PATIENCE)
+        await owner.stayed()
