@@ -21,6 +21,7 @@ from contracts.usage import (
 )
 from domain.access import Actor, Role
 from domain.credits import CreditPrice
+from domain.usage.event import HeldSpend, OtherEvent
 from domain.usage.litellm import SOURCE, event_of, organization_of, started_at
 from providers.usage.litellm import SpendLog
 from repositories import alert, usage
@@ -152,7 +153,18 @@ class UsageActivities:
         async with self._database.platform() as session:
             if not await organizations.exists(session, org_id):
                 return None
-            return await record(session, delivery, [event_of(row) for row in rows])
+            done = await record(session, delivery, [event_of(row) for row in rows])
+            # What a caller says of a call must not keep it from being counted: then it is counted without.
+            refused = [place for place, outcome in enumerate(done) if _is_refused(outcome)]
+            bare = [event_of(rows[place], heard=False) for place in refused]
+            for place, outcome in zip(refused, await record(session, delivery, bare) if bare else [], strict=True):
+                done[place] = outcome
+            return done
+
+
+def _is_refused(outcome: Outcome) -> bool:
+    """Tell whether an event was refused for good by what it says, and is none that is known."""
+    return outcome.status is Status.INVALID and not isinstance(outcome.error, HeldSpend | OtherEvent)
 
 
 def _window(since: datetime, end: datetime) -> SyncPage:

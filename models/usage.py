@@ -31,6 +31,20 @@ class UsageDigest(Base):
     content: Mapped[int]
 
 
+class UsagePaidCall(Base):
+    """That a spend has paid for a call of a spend log, and for no other. Written by the platform's role; never changes.
+
+    Attributes:
+        digest: what the call's event is known by, see `UsageDigest`; the event itself may still have been refused.
+    """
+
+    __tablename__ = "usage_paid_calls"
+
+    org_id: Mapped[str] = mapped_column(primary_key=True)
+    spend_id: Mapped[UUID] = mapped_column(ID, primary_key=True)
+    digest: Mapped[UUID] = mapped_column(ID)
+
+
 class UsageEventRow(Base):
     """One accepted event. Written once by the platform's role; partitioned by the month of `occurred_at`.
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 
 from domain.errors import NotFound
 from domain.ids import is_id, uuid_id, uuid_of
+from domain.usage.paid_call import NamedSpend
 from ledger.invariants import Invariant
 from ledger.spends import NewSpend, Spender
 from models.spend import Spend, SpendChange, SpendRefusal
@@ -144,6 +145,24 @@ async def existing(session: AsyncSession, org_id: str, spend_ids: Collection[str
         return frozenset()
     query = select(Spend.id).where(Spend.org_id == org_id, Spend.id.in_([uuid_of(each) for each in spend_ids]))
     return frozenset(shown_id(found) for found in await session.scalars(query))
+
+
+async def named(session: AsyncSession, org_id: str, spend_ids: Collection[str]) -> dict[str, NamedSpend]:
+    """Return what calls can name of those of the ids, `spd_…`, that are spends of the organization."""
+    query = select(Spend).where(Spend.org_id == org_id, Spend.id.in_([uuid_of(each) for each in spend_ids]))
+    return {
+        shown_id(row.id): NamedSpend(
+            agent_id=row.agent_id,
+            action=row.action,
+            quantity=row.quantity,
+            amount_minor=row.amount,
+            captured_minor=row.captured,
+            is_reserved=row.status == "reserved",
+            at=row.at,
+            metadata=row.details or {},
+        )
+        for row in await session.scalars(query)
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from domain.usage.call import Cost, call_of
 from domain.usage.event import (
     PAYEE,
     PLATFORM_SOURCE,
+    HeldSpend,
     InvalidEvent,
     OtherEvent,
     UnpaidAgent,
@@ -43,6 +44,7 @@ from repositories import billing_terms, usage, usage_bill
 from repositories.meter import counting
 from repositories.spend import existing
 from runtime.database import driver_connection
+from services import usage_paid
 from services.marketplace_use import Priced
 from services.rating import Rates, Use, rate_uses
 from services.usage_of_agents import ReportedUse, reported_use, sold_to, unpaid_agents
@@ -130,7 +132,9 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
     for each, digest in zip(sent, digests, strict=True):
         if isinstance(each, UsageEvent) and digest is not None:
             events.setdefault(digest, each)
-    context = await _context(session, delivery, list(events.values()))
+    claims = await usage_paid.judge(session, delivery.org_id, events, now=delivery.at)
+    events = {**events, **claims.unpaid}
+    context = await _context(session, delivery, list(events.values()), claims.later)
     judged = await _judge(session, context, events)
     recorded = await _write(session, delivery, context.arrears, list(judged.values())) if judged else {}
     outcomes, first = [], set()
@@ -161,11 +165,14 @@ class _Context:
     known: Known
     meters: Mapping[str, Sequence[Meter]]
     spends: Collection[str]
+    later: Collection[UUID]
     arrears: BillingTerms | None = None
     scopes: dict[tuple[str | None, ...], Mapping[str, str]] = field(default_factory=dict)
 
 
-async def _context(session: AsyncSession, delivery: Delivery, events: Sequence[UsageEvent]) -> _Context:
+async def _context(
+    session: AsyncSession, delivery: Delivery, events: Sequence[UsageEvent], later: Collection[UUID]
+) -> _Context:
     def named(name: str) -> set[str]:
         return {value for each in events if (value := each.get(name)) is not None}
 
@@ -187,6 +194,7 @@ async def _context(session: AsyncSession, delivery: Delivery, events: Sequence[U
         known=await usage.known(session, delivery.org_id, own, departments, named("project_id")),
         meters=meters,
         spends=await existing(session, delivery.org_id, named("spend_id")),
+        later=later,
     )
 
 
@@ -299,6 +307,8 @@ def _judge_one(context: _Context, event: UsageEvent, digest: UUID) -> _Judged:
         spend_id = event.get("spend_id")
         if spend_id is not None and spend_id not in context.spends:
             raise InvalidEvent("There is no such spend.", extra={"field": "data.spend_id"})
+        if digest in context.later:
+            raise HeldSpend("What is held for the call was not captured yet.", extra={"field": "data.spend_id"})
         call = call_of(event.data)
         event = event if call is None else _called(event, call)
         meters = context.meters.get(event.type, ())

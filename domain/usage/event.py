@@ -51,6 +51,10 @@ class InvalidEvent(Invalid):
     code = "usage.invalid_event"
 
 
+class HeldSpend(InvalidEvent):
+    """A call names a spend that may still pay for it: it is judged again later."""
+
+
 class LateEvent(Invalid):
     """A usage event is older than events are accepted for."""
 

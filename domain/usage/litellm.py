@@ -1,10 +1,11 @@
 """A row of a LiteLLM proxy's spend log → a usage event. Pure.
 
 The row is `LiteLLM_SpendLogs` of the proxy's schema, as `GET /spend/logs` and `GET /spend/logs/v2` show it. Whose it is
-stands in one of its own fields (`organization_id`, `team_id`, `end_user`, `user`) as an id of ours, or in
-`metadata.spend_logs_metadata`, which a caller of the proxy sets with its request; that may also name agent, run, step
-and action, and an agent of the marketplace that was used by it. What a call cost is rated here, from its tokens; what
-the proxy thought it cost is kept beside it.
+stands in one of its own fields as an id of ours: `organization_id`, `team_id` or `user`, which the proxy has of the key
+of the call. Where these name nobody, it stands in what a caller of the proxy sets with its request:
+`metadata.spend_logs_metadata`, or `end_user`. The metadata may also name agent, run, step and action, and an agent of
+the marketplace that was used by the call. What a call cost is rated here, from its tokens; what the proxy thought it
+cost is kept beside it.
 """
 
 import json
@@ -14,21 +15,22 @@ from typing import Any
 
 from domain.ids import is_id
 from domain.usage.event import PAYEE
+from domain.usage.paid_call import SECRET
 
 SOURCE = "platform:litellm"
 TYPE = "llm.call"
 
-_OWNERS = ("organization_id", "team_id", "end_user", "user")
+#: Whose the key of the call is, by the proxy.
+_OWNERS = ("organization_id", "team_id", "user")
 _NAMED = (
-    *("agent_id", "project_id", "department_id", "run_id", "step_id", "parent_id", "action", "spend_id"),
+    *("agent_id", "project_id", "department_id", "run_id", "step_id", "parent_id", "action", "spend_id", SECRET),
     *(PAYEE, "quantity"),
 )
 
 
 def organization_of(row: Mapping[str, Any]) -> str | None:
     """Return whose call a row is; None where no field of it is an id of an organization."""
-    said = _said(row)
-    for value in (said.get("organization_id"), *(row.get(name) for name in _OWNERS)):
+    for value in (*(row.get(name) for name in _OWNERS), _said(row).get("organization_id"), row.get("end_user")):
         if isinstance(value, str) and is_id(value, "org"):
             return value
     return None
@@ -45,15 +47,15 @@ def started_at(row: Mapping[str, Any]) -> datetime | None:
     return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 
-def event_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the event of a row, in the form in which events are sent; it is judged as any other."""
+def event_of(row: Mapping[str, Any], *, heard: bool = True) -> dict[str, Any]:
+    """Return the event of a row, in the form in which events are sent; it is judged as any other.
+
+    Args:
+        row: of the log.
+        heard: whether it has what the caller of the proxy said of it. Without, it is the call alone.
+    """
     at = started_at(row)
-    said = _said(row)
-    data: dict[str, Any] = {name: said[name] for name in _NAMED if said.get(name) is not None}
-    if "agent_id" not in data and isinstance(row.get("agent_id"), str) and is_id(row["agent_id"], "agt"):
-        data["agent_id"] = row["agent_id"]
-    if "run_id" not in data and row.get("session_id"):
-        data["run_id"] = row["session_id"]
+    data = _attributed(row) if heard else {}
     data |= {name: row[field] for name, field in _CALL.items() if row.get(field)}
     data["litellm"] = {name: row[name] for name in _KEPT if row.get(name) not in {None, ""}}
     if _was_served(row):
@@ -66,6 +68,17 @@ def event_of(row: Mapping[str, Any]) -> dict[str, Any]:
         data.pop("quantity", None)
     document = {"specversion": "1.0", "id": row.get("request_id"), "source": SOURCE, "type": TYPE, "data": data}
     return document if at is None else {**document, "time": at.isoformat()}
+
+
+def _attributed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the caller of the proxy said of a call."""
+    said = _said(row)
+    data: dict[str, Any] = {name: said[name] for name in _NAMED if said.get(name) is not None}
+    if "agent_id" not in data and isinstance(row.get("agent_id"), str) and is_id(row["agent_id"], "agt"):
+        data["agent_id"] = row["agent_id"]
+    if "run_id" not in data and row.get("session_id"):
+        data["run_id"] = row["session_id"]
+    return data
 
 
 _CALL = {"model": "model", "provider": "custom_llm_provider"}

@@ -10,9 +10,9 @@ Where there are not enough, the call is refused with `InsufficientFunds`, in the
 its end. A call whose end LiteLLM does not report, such as a stream that is closed early, is charged as estimated before
 the hold expires.
 
-The call's row in the proxy's spend log names the spend, which has the call's id in its metadata. So a sync of the log
-finds that the call was paid for, and charges nothing. What a caller of the proxy says itself of its spend and its
-organization is overwritten.
+The call's row in the proxy's spend log names the spend, with a secret whose hash the spend has in its metadata. So a
+sync of the log finds that the call was paid for, and charges nothing. What a caller of the proxy says itself of its
+spend and its organization is overwritten.
 
 LiteLLM reports no second attempt of its own (`num_retries`), so a call that asks for one is refused; the router reports
 all. It asks nobody before a call of `completion` in a thread: that is not charged, and an error is logged.
@@ -23,6 +23,8 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from hashlib import sha256
+from secrets import token_hex
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -57,6 +59,7 @@ class _Held:
     amount: Decimal
     units: int
     attribution: dict[str, Any]
+    secret: str
     watch: asyncio.TimerHandle | None = None
 
     @property
@@ -100,6 +103,7 @@ class BursarLogger(CustomLogger):
             "organization_id": self._organizations[client],
             "action": self._metering.action,
             "spend_id": held.spend,
+            "spend_secret": held.secret,
         }
         return {**kwargs, named: {**metadata, "spend_logs_metadata": said}}
 
@@ -123,17 +127,20 @@ class BursarLogger(CustomLogger):
     async def _reserve(self, client: AsyncBursar, kwargs: Mapping[str, Any]) -> _Held:
         if client not in self._organizations:
             self._organizations[client] = (await client.billing.get_balance()).organization_id
-        units, key = self._metering.estimated((), dict(kwargs)), fresh()
+        units, key, secret = self._metering.estimated((), dict(kwargs)), fresh(), token_hex()
         attribution = attributed({})
         # The id of the call is the caller's to choose, so it is no key: who repeats it would be charged once.
         reserved = await client.credits.reserve(
             action=self._metering.action,
             quantity=units,
-            metadata={"litellm_call_id": str(kwargs.get("litellm_call_id"))[:500]},
+            metadata={
+                "litellm_call_id": str(kwargs.get("litellm_call_id"))[:500],
+                "call_secret_sha256": sha256(secret.encode()).hexdigest(),
+            },
             expires_in=self._metering.expires_in,
             idempotency_key=key,
         )
-        held = _Held(client, key, reserved.id, reserved.amount, units, attribution)
+        held = _Held(client, key, reserved.id, reserved.amount, units, attribution, secret)
         seconds = self._metering.expires_in.total_seconds() * 0.8
         held.watch = asyncio.get_running_loop().call_later(seconds, self._give_up, held.spend)
         self._held[held.spend] = held

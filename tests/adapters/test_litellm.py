@@ -1,6 +1,7 @@
 """Calls of LiteLLM on its mock: what is held, charged and refused, and what the proxy's spend log says of it."""
 
 import asyncio
+import hashlib
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -69,14 +70,16 @@ async def test_row_of_the_spend_log_names_the_spend_and_whose_it_is(
     # All that the row needs of the whole proxy.
     monkeypatch.setitem(sys.modules, "litellm.proxy.proxy_server", SimpleNamespace(general_settings={}, master_key="k"))
     made = log()
-    forged = {"spend_id": "spd_1", "organization_id": "org_1", "step_id": "s"}
+    forged = {"spend_id": "spd_1", "spend_secret": "1", "organization_id": "org_1", "step_id": "s"}
     with bursar.context(run_id="run-1"):
         metadata = {"spend_logs_metadata": forged, "tags": ["a"]}
         await litellm.acompletion(**ASKED, mock_response="Deep.", metadata=metadata, litellm_call_id="call-1")
     row = get_logging_payload(*await ended(made), datetime.now(UTC), datetime.now(UTC))
     said = json.loads(row["metadata"])["spend_logs_metadata"]
     [hold] = [json.loads(each.content) for each in fake.requests if each.url.path.endswith("/reserve")]
-    assert hold["metadata"] == {"litellm_call_id": "call-1"}
+    secret = said.pop("spend_secret")
+    hashed = hashlib.sha256(secret.encode()).hexdigest()
+    assert hold["metadata"] == {"litellm_call_id": "call-1", "call_secret_sha256": hashed}
     [spend] = [each async for each in fake.async_client().credits.list_usage()]
     assert said == {
         "spend_id": "spd_" + spend.id.removeprefix("hold_"),

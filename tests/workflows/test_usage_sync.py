@@ -1,5 +1,6 @@
 """Usage is pulled from a LiteLLM proxy's spend log: every call once, whatever fails on the way."""
 
+import hashlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from domain import accounts
 from domain.credits import CreditPrice
 from domain.lots import LotSource, LotTerms
 from domain.usage.litellm import SOURCE
+from domain.usage.paid_call import HASHED, SECRET
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend
@@ -138,44 +140,149 @@ async def test_calls_become_rated_events_of_their_organization(proxy: Proxy) -> 
     assert [rows[each][7] for each in (cached, failed)] == [None, None]
 
 
-@pytest.mark.db
-async def test_call_that_was_held_for_and_captured_is_synced_and_not_charged_again(proxy: Proxy) -> None:
-    """As the Python client's adapter for LiteLLM leaves it: a reservation, which the row names as a spend."""
+@dataclass
+class Paying:
+    """An organization with credits, whose calls cost one each where no spend has paid for them."""
+
+    proxy: Proxy
+
+    async def spend(self, *, captured: int = 2_000_000, secret: str = "s", **asked: Any) -> str:
+        """Hold two credits as the Python client's adapter for LiteLLM does, and capture so much of them."""
+        async with self.proxy.database.platform() as session:
+            spending = Spending(await driver_connection(session), self.proxy.org_id)
+            hashed = {HASHED: hashlib.sha256(secret.encode()).hexdigest()}
+            new = NewSpend(key=new_id("use"), action="llm_call", amount_minor=2_000_000, metadata=hashed, **asked)
+            held = await spending.authorize(new, expires_at=datetime.now(UTC) + timedelta(minutes=10))
+            assert held.spend_id is not None
+            if captured:
+                await spending.settle(key=new_id("use"), spend_id=held.spend_id, amount_minor=captured)
+        return shown_id(held.spend_id)
+
+    async def call(self, spend_id: str, *, minutes_ago: float = 5, secret: str | None = "s", **said: Any) -> str:
+        """Have a call logged that names a spend."""
+        named = {"spend_id": spend_id, "action": "llm_call", SECRET: secret, **said}
+        return await self.proxy.call(minutes_ago, metadata={"spend_logs_metadata": named})
+
+    async def charged(self, now: datetime = NOW) -> set[str]:
+        """Sync and charge, and return which calls were charged by the meter."""
+        await self.proxy.sync(now, back_seconds=3600)
+        sweep = UsageChargeActivities(self.proxy.database, CreditPrice(price=Decimal("0.10"), currency="USD"))
+        due = max(now, datetime.now(UTC)) + timedelta(minutes=1)
+        await sweep.charge_usage(ChargeUsage(after="", due_before=due, at=due, limit=100))
+        async with self.proxy.database.platform() as session:
+            query = text(
+                "SELECT e.event_id FROM usage_events e JOIN usage_charges c ON c.event = e.id WHERE amount = :due"
+            )
+            return set(await session.scalars(query, {"due": 1_000_000}))
+
+    async def balance(self) -> int:
+        async with self.proxy.database.platform() as session:
+            books = Ledger(await driver_connection(session))
+            return (await books.balance(accounts.org_credits(self.proxy.org_id))).posted_minor
+
+
+@pytest.fixture
+async def paying(proxy: Proxy) -> Paying:
     async with proxy.database.platform() as session:
         asked = {"event_type": "llm.call", "aggregation": "count", "dimensions": [], "currency": "USD", "name": "calls"}
         price = {"model": "per_unit", "unit_price": "0.10"}
-        made, _ = await meter.add(
-            session,
-            MeterRow(id=new_id("mtr"), price=price, created_by="test", command_id="calls", **asked),
-        )
+        row = MeterRow(id=new_id("mtr"), price=price, created_by="test", command_id="calls", **asked)
+        made, _ = await meter.add(session, row)
         await meter.mark_charged(session, made.id, NOW - timedelta(days=1))
-        connection = await driver_connection(session)
-        wallet = accounts.org_credits(proxy.org_id)
-        await Ledger(connection).post(
+        await Ledger(await driver_connection(session)).post(
             key=new_id("grant"),
             kind="grant",
             source=accounts.platform("promotions", "CREDIT"),
-            destination=wallet,
+            destination=accounts.org_credits(proxy.org_id),
             amount_minor=10_000_000,
             effective_at=NOW,
             lots=LotTerms(source=LotSource.PROMOTION),
         )
-        spending = Spending(connection, proxy.org_id)
-        held = NewSpend(key="call-1", action="llm_call", amount_minor=2_000_000)
-        reserved = await spending.authorize(held, expires_at=datetime.now(UTC) + timedelta(minutes=10))
-        assert reserved.spend_id is not None
-        await spending.settle(key="captured", spend_id=reserved.spend_id, amount_minor=2_000_000)
-    paid = await proxy.call(5, metadata={"spend_logs_metadata": {"spend_id": shown_id(reserved.spend_id)}})
-    unpaid = await proxy.call(4)
-    assert (await proxy.sync()).accepted == 2
-    sweep = UsageChargeActivities(proxy.database, CreditPrice(price=Decimal("0.10"), currency="USD"))
-    due = datetime.now(UTC) + timedelta(minutes=1)
-    assert (await sweep.charge_usage(ChargeUsage(after="", due_before=due, at=due, limit=10))).charged == 1
-    async with proxy.database.platform() as session:
-        balance = await Ledger(await driver_connection(session)).balance(wallet)
+    return Paying(proxy)
+
+
+@pytest.mark.db
+async def test_call_that_was_held_for_and_captured_is_synced_and_not_charged_again(paying: Paying) -> None:
+    """As the Python client's adapter for LiteLLM leaves it: a reservation, which the row names as a spend."""
+    paid = await paying.call(await paying.spend())
+    unpaid = await paying.proxy.call(4)
+    assert await paying.charged() == {unpaid}
     # Two for the call that was held for, one for the other.
-    assert balance.posted_minor == 7_000_000
-    assert dict(await proxy.events("event_id, spend_id IS NOT NULL")) == {paid: True, unpaid: False}
+    assert await paying.balance() == 7_000_000
+    assert dict(await paying.proxy.events("event_id, spend_id IS NOT NULL")) == {paid: True, unpaid: False}
+    assert await paying.charged(NOW + timedelta(minutes=10)) == {unpaid}
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(
+    "said",
+    [{"secret": None}, {"secret": "guessed"}, {"secret": 7}, {"action": "other"}, {"agent_id": new_id("agt")}],
+    ids=["none", "guessed", "number", "action", "agent"],
+)
+async def test_call_that_names_the_spend_of_another_is_charged(paying: Paying, said: dict[str, Any]) -> None:
+    spend_id = await paying.spend()
+    stolen = await paying.call(spend_id, minutes_ago=6, **said)
+    honest = await paying.call(spend_id)
+    assert await paying.charged() == {stolen}
+    assert dict(await paying.proxy.events("event_id, spend_id IS NOT NULL")) == {stolen: False, honest: True}
+
+
+@pytest.mark.db
+async def test_spend_pays_for_one_call_in_one_sync_and_over_several(paying: Paying) -> None:
+    spend_id = await paying.spend()
+    calls = [await paying.call(spend_id) for _ in range(2)]
+    charged = await paying.charged()
+    assert len(charged) == 1
+    assert charged < set(calls)
+    late = await paying.call(spend_id, minutes_ago=4)
+    assert await paying.charged(NOW + timedelta(minutes=10)) == {*charged, late}
+
+
+@pytest.mark.db
+async def test_spend_that_is_older_than_the_call_has_not_paid_for_it(paying: Paying) -> None:
+    spend_id = await paying.spend()
+    call = await paying.call(spend_id, minutes_ago=-20)
+    assert await paying.charged(NOW + timedelta(minutes=30)) == {call}
+
+
+@pytest.mark.db
+@pytest.mark.parametrize("captured", [1, 1_999_999])
+async def test_spend_that_paid_less_than_one_unit_has_not_paid(paying: Paying, captured: int) -> None:
+    call = await paying.call(await paying.spend(captured=captured), minutes_ago=70)
+    assert await paying.charged() == {call}
+
+
+@pytest.mark.db
+async def test_call_whose_hold_is_open_waits_for_an_hour_and_is_charged_then(paying: Paying) -> None:
+    call = await paying.call(await paying.spend(captured=0))
+    assert await paying.charged() == set()
+    assert await paying.proxy.events() == []
+    assert await paying.charged(NOW + timedelta(hours=1)) == {call}
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"spend_id": "spd_" + "0" * 26},
+        {"spend_id": "mine"},
+        {"agent_id": new_id("agt")},
+        {"payee_agent_id": new_id("agt")},
+        {"run_id": "r" * 300},
+        {"action": 7},
+    ],
+    ids=["no spend", "no id", "no agent", "no payee", "too long", "no text"],
+)
+async def test_caller_who_names_what_is_not_there_is_charged_all_the_same(paying: Paying, said: dict[str, Any]) -> None:
+    call = await paying.proxy.call(5, metadata={"spend_logs_metadata": said})
+    assert await paying.charged() == {call}
+
+
+@pytest.mark.db
+async def test_call_of_an_organizations_key_is_its_own_whomever_the_caller_names(proxy: Proxy) -> None:
+    call = await proxy.call(5, metadata={"spend_logs_metadata": {"organization_id": new_id("org")}})
+    await proxy.sync()
+    assert await proxy.events() == [(call,)]
 
 
 @pytest.mark.db

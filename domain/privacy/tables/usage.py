@@ -120,6 +120,11 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {IDENTIFIER: "digest", TECHNICAL: "content"},
     ),
+    "usage_paid_calls": Place(
+        "that a spend has paid for one call",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "org_id spend_id digest"},
+    ),
     "usage_events": Place(
         "what was consumed, by whom, and what it cost",
         WITH_THE_BOOKS,

@@ -1,0 +1,69 @@
+"""Whether a call of a spend log was paid for by the spend that it names. Pure.
+
+The row of a call is written by whoever makes the call, so what it names proves nothing. The Python client's adapter
+keeps a secret for each call: the spend has its hash in its metadata, and the row of the log the secret. So only who has
+made the spend can name it, and others who can list spends cannot.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from domain.usage.event import AHEAD, UsageEvent
+
+#: The member of a spend's metadata that has the hash, and that of the row's data that has the secret.
+HASHED, SECRET = "call_secret_sha256", "spend_secret"
+#: How long a call that has ended may wait for the capture of what was held for it.
+CAPTURED_WITHIN = timedelta(hours=1)
+
+
+class Paid(Enum):
+    """What became of a call's own word that a spend has paid for it."""
+
+    YES = "yes"
+    NO = "no"
+    #: What was held for it may still be captured.
+    LATER = "later"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSpend:
+    """What is read of a spend that a call names. Amounts are in minor units of credits."""
+
+    agent_id: str | None
+    action: str
+    quantity: int
+    amount_minor: int
+    captured_minor: int
+    is_reserved: bool
+    at: datetime
+    metadata: Mapping[str, object]
+
+
+def paid(event: UsageEvent, spend: NamedSpend, *, now: datetime) -> Paid:
+    """Tell whether a spend of the caller's organization has paid for a call, by what the two say of each other.
+
+    The spend has the call's secret, is of its agent and action, is no older than the call, and has paid for at least
+    one unit at the price of its action. That no other call has named it is for the caller to hold.
+    """
+    if not _is_of(event, spend):
+        return Paid.NO
+    if "usage" not in event.data:
+        # No provider has served it, so there is nothing to pay.
+        return Paid.YES
+    if spend.captured_minor > 0 and spend.captured_minor * spend.quantity >= spend.amount_minor:
+        return Paid.YES
+    return Paid.LATER if spend.is_reserved and now - event.occurred_at < CAPTURED_WITHIN else Paid.NO
+
+
+def _is_of(event: UsageEvent, spend: NamedSpend) -> bool:
+    secret, hashed = event.data.get(SECRET), spend.metadata.get(HASHED)
+    if not isinstance(secret, str) or not isinstance(hashed, str):
+        return False
+    if not hmac.compare_digest(hashlib.sha256(secret.encode()).hexdigest().encode(), hashed.encode()):
+        return False
+    agent_id = event.get("agent_id")
+    return agent_id in {None, spend.agent_id} and event.action == spend.action and spend.at >= event.occurred_at - AHEAD

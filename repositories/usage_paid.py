@@ -1,0 +1,31 @@
+"""Statements about the calls of a spend log that spends have paid for. Writing needs the platform's role."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.usage import UsagePaidCall
+
+
+async def claim(session: AsyncSession, org_id: str, paying: Mapping[UUID, UUID]) -> dict[UUID, UUID]:
+    """Note which spend pays for which call, and return for each of the spends the one call that it pays for.
+
+    Args:
+        session: of the platform.
+        org_id: whose spends they are.
+        paying: the spend of each call, by the digest of the call's event. Of two calls with one spend the first counts.
+    """
+    if not paying:
+        return {}
+    first: dict[UUID, UUID] = {}
+    for digest, spend_id in paying.items():
+        first.setdefault(spend_id, digest)
+    row = UsagePaidCall
+    # In the order of the key, so that two syncs wait for each other and never in a circle.
+    rows = [{"org_id": org_id, "spend_id": spend_id, "digest": first[spend_id]} for spend_id in sorted(first)]
+    await session.execute(insert(row).values(rows).on_conflict_do_nothing())
+    found = await session.execute(select(row.spend_id, row.digest).where(row.org_id == org_id, row.spend_id.in_(first)))
+    return {each.spend_id: each.digest for each in found}

@@ -1,0 +1,62 @@
+"""Calls of a spend log that name what has paid for them: believed where it is theirs, and one call for each spend."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.ids import uuid_of
+from domain.usage.event import UsageEvent
+from domain.usage.litellm import SOURCE
+from domain.usage.paid_call import Paid, paid
+from repositories import spend, usage_paid
+
+log = structlog.get_logger("bursar.usage")
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What became of what calls say: events without the spend that is not theirs, and those to be judged later."""
+
+    unpaid: Mapping[UUID, UsageEvent]
+    later: Collection[UUID]
+
+
+async def judge(session: AsyncSession, org_id: str, events: Mapping[UUID, UsageEvent], *, now: datetime) -> Claims:
+    """Judge the spends that calls of a spend log name, and note those that have paid for a call.
+
+    Events of other sources are their senders' own word and stay as they are.
+
+    Args:
+        session: of the platform.
+        org_id: whose events they are.
+        events: by what each is known by.
+        now: when they came in.
+    """
+    naming = {
+        digest: spend_id
+        for digest, event in events.items()
+        if event.source == SOURCE and (spend_id := event.get("spend_id")) is not None
+    }
+    if not naming:
+        return Claims({}, ())
+    found = await spend.named(session, org_id, set(naming.values()))
+    verdicts = {
+        digest: paid(events[digest], found[spend_id], now=now) if spend_id in found else Paid.NO
+        for digest, spend_id in naming.items()
+    }
+    paying = {digest: uuid_of(naming[digest]) for digest, verdict in verdicts.items() if verdict is Paid.YES}
+    first = await usage_paid.claim(session, org_id, paying)
+    believed = {digest for digest, spend_id in paying.items() if first[spend_id] == digest}
+    later = {digest for digest, verdict in verdicts.items() if verdict is Paid.LATER}
+    unpaid = {digest: _without_spend(events[digest]) for digest in naming.keys() - believed - later}
+    if unpaid:
+        log.warning("calls name spends that have not paid for them", org_id=org_id, count=len(unpaid))
+    return Claims(unpaid, later)
+
+
+def _without_spend(event: UsageEvent) -> UsageEvent:
+    return replace(event, attributes={name: value for name, value in event.attributes.items() if name != "spend_id"})
