@@ -69,6 +69,7 @@ from runtime.temporal import connect, ensure_search_attributes
 from services import notification
 from services.document_files import Documents
 from services.payment_terms import TermsMaker
+from services.slack_turns import SharedTurns
 from services.unsubscribing import Unsubscribing
 from workflows.accounting_days import AccountingDaysWorkflow
 from workflows.alert_rules import AlertRulesWorkflow
@@ -433,7 +434,7 @@ async def main() -> None:
         runner=plain,
         settings=settings,
         sender=sender,
-        slack=SlackNotifier(sender, receivers, hooks=settings.slack_url),
+        slack=SlackNotifier(sender, receivers, SharedTurns(database), hooks=settings.slack_url),
         door=None if settings.probe_url is None else FrontDoor(http, settings.probe_url),
     ):
         collector.settle()

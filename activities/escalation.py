@@ -20,7 +20,7 @@ from domain.alert.kinds import ladder_of
 from domain.alert.life import AlertStatus, Severity
 from models.alert import Alert
 from repositories import alert as alerts
-from repositories import audit
+from repositories import alert_rule, audit
 from runtime.database import Database
 
 #: Has people of some roles told of an alert once for each step, in the caller's transaction.
@@ -46,7 +46,7 @@ class EscalationActivities:
         """
         async with self._database.platform() as session:
             row = await alerts.find(session, message.alert_id)
-        return SeenAlert(case=None if row is None else case_of(row))
+            return SeenAlert(case=None if row is None else await _case_of(session, row))
 
     @activity.defn(name="take_escalation_step")
     async def take(self, message: TakeStep) -> TookStep:
@@ -61,7 +61,7 @@ class EscalationActivities:
             row = await alerts.find(session, message.alert_id, lock=True)
             if row is None:
                 return TookStep()
-            case = case_of(row)
+            case = await _case_of(session, row)
             step = next((step for step in case.ladder if step.name == message.step), None)
             if step is None or due_at(case, step) is None:
                 return TookStep()
@@ -86,7 +86,7 @@ class EscalationActivities:
         return AcknowledgedAlert()
 
 
-def case_of(row: Alert) -> Case:
+async def _case_of(session: AsyncSession, row: Alert) -> Case:
     """Return what an escalation decides by."""
     return Case(
         alert_id=row.id,
@@ -96,7 +96,7 @@ def case_of(row: Alert) -> Case:
         severity=Severity(row.severity),
         status=AlertStatus(row.status),
         raised_at=row.created_at,
-        ladder=ladder_of(row.kind),
+        ladder=ladder_of(row.kind, await alert_rule.ladder(session, row.org_id, row.rule_id)),
         org_id=row.org_id,
         shared=row.shared,
         seen_by_organization=row.org_acknowledged_at is not None,

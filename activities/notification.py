@@ -33,7 +33,7 @@ from contracts.notification import (
 )
 from contracts.runs import digest_run, escalation_run
 from domain.access import Role
-from domain.alert.kinds import ladder_of
+from domain.alert.kinds import Ladder, ladder_of
 from domain.alert.life import AlertStatus
 from domain.mail import GIVE_UP_AFTER, Formats, Written
 from domain.notification.channel import CODE_LASTS, ChannelKind, ChannelStatus
@@ -45,7 +45,7 @@ from models.notification import NotificationChannel, NotificationRow
 from providers.formats import formats_of
 from providers.notify.base import Message, Notifier, Throttled
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
-from repositories import alert
+from repositories import alert, alert_rule
 from repositories import notification as notifications
 from repositories.notification import New
 from runtime import reach
@@ -130,18 +130,17 @@ class NotificationActivities:
                 told = await fan_out.tell_events(session, now=now, limit=PAGE)
             events, written, more = events + told.facts, written + told.written, told.more
         async with self._database.platform() as session:
-            untold = await alert.untold(session, now=now, limit=PAGE)
+            untold = [(row, await _ladder(session, row)) for row in await alert.untold(session, now=now, limit=PAGE)]
         if untold:
-            called = {row.id: await self._escalate(row) for row in untold}
+            called = {row.id: await self._escalate(row, ladder) for row, ladder in untold}
             async with self._database.platform() as session:
                 told = await fan_out.tell_alerts(session, called, now=now)
             alerts, written = told.facts, written + told.written
         started = await self._start_digests(now)
         return FannedOut(looks=1, events=events, alerts=alerts, notifications=written, digests=started)
 
-    async def _escalate(self, row: Alert) -> Collection[Role]:
+    async def _escalate(self, row: Alert, ladder: Ladder) -> Collection[Role]:
         """Start the escalation of an alert that has a ladder, and return the roles that its steps call."""
-        ladder = ladder_of(row.kind)
         if not ladder or row.status != AlertStatus.FIRING.value:
             return ()
         start = EscalationInput(alert_id=row.id, kind=row.kind, subject=row.subject, org_id=row.org_id)
@@ -362,6 +361,10 @@ class NotificationActivities:
         ]
         await notifications.add(session, messages)
         return ClosedDigest(count=len(inside), messages=len(messages))
+
+
+async def _ladder(session: AsyncSession, row: Alert) -> Ladder:
+    return ladder_of(row.kind, await alert_rule.ladder(session, row.org_id, row.rule_id))
 
 
 def _is_wanted(row: NotificationRow, channel: NotificationChannel, preferences: Preferences) -> bool:

@@ -22,6 +22,8 @@ class AlertRule(Base):
         condition: as `domain.alert.conditions.Condition` writes it.
         asset: of the spend control that it watches.
         channels: ids of notification channels that hear of it besides the usual ones; null for those alone.
+        ladder: who is called when nobody answers, by the names of `domain.alert.escalation.Step`; null where the rule
+            says nothing of that.
         due_at: when its figure is looked at next; null while nobody looks.
     """
 
@@ -32,6 +34,7 @@ class AlertRule(Base):
             "(metric IS NULL) = (condition IS NULL) AND window_seconds > 0 AND cool_down_seconds >= 0", name="terms"
         ),
         CheckConstraint("cardinality(channels) > 0", name="channels"),
+        CheckConstraint("cardinality(ladder) > 0", name="ladder"),
         Index(
             "uq_alert_rules_name",
             "org_id",
@@ -55,6 +58,7 @@ class AlertRule(Base):
     cool_down_seconds: Mapped[int]
     severity: Mapped[str]
     channels: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    ladder: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     enabled: Mapped[bool] = mapped_column(server_default=true())
     due_at: Mapped[datetime | None]
     created_by: Mapped[str]

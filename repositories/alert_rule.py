@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -118,23 +118,39 @@ def _of(org_id: str | None) -> Select[AlertRule]:
     return select(AlertRule).where(AlertRule.org_id.is_not_distinct_from(org_id), AlertRule.ended_at.is_(None))
 
 
-async def channels(
-    session: AsyncSession, raised: Collection[tuple[str | None, str]]
-) -> dict[tuple[str | None, str], frozenset[str]]:
-    """Return the notification channels that rules name, by the organization and the rule of an alert.
+#: The organization of an alert, and the rule that raised it.
+Raised = tuple[str | None, str]
+
+
+async def channels(session: AsyncSession, raised: Collection[Raised]) -> dict[Raised, frozenset[str]]:
+    """Return the notification channels that rules name, by the organization and the rule of an alert."""
+    rows = await _that_raised(session, raised, AlertRule.channels.is_not(None))
+    return {of: frozenset(each for row in found for each in row.channels or ()) for of, found in rows.items()}
+
+
+async def ladder(session: AsyncSession, org_id: str | None, rule: str | None) -> Sequence[str] | None:
+    """Return who is called by the rule that raised an alert; None where it says nothing of that."""
+    if rule is None:
+        return None
+    rows = await _that_raised(session, [(org_id, rule)], AlertRule.ladder.is_not(None))
+    return next((row.ladder for row in rows[org_id, rule]), None)
+
+
+async def _that_raised(
+    session: AsyncSession, raised: Collection[Raised], says: ColumnElement[bool]
+) -> dict[Raised, list[AlertRule]]:
+    """Return rules by what they raised.
 
     A rule is known by its id, and a built-in one by its name, which its organization or operators say more about.
     """
     rules = {rule for _, rule in raised}
     named = or_(AlertRule.id.in_(rules), and_(AlertRule.name.in_(rules), AlertRule.metric.is_(None)))
-    query = select(AlertRule).where(named, AlertRule.channels.is_not(None), AlertRule.ended_at.is_(None))
-    rows = (await session.scalars(query)).all()
+    rows = (await session.scalars(select(AlertRule).where(named, says, AlertRule.ended_at.is_(None)))).all()
     return {
-        (org_id, rule): frozenset(
-            each
+        (org_id, rule): [
+            row
             for row in rows
             if row.id == rule or (row.name == rule and row.metric is None and row.org_id in {org_id, None})
-            for each in row.channels or ()
-        )
+        ]
         for org_id, rule in raised
     }

@@ -70,18 +70,21 @@ LIMIT :most
 _OVER = f"""
 SELECT a.key
 FROM alerts a
-CROSS JOIN LATERAL (SELECT string_to_array(a.key, ':') AS parts) k
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN a.key ~ '^spend[.][a-z]+:[0-9a-f-]{{36}}:[a-z]+:[0-9]+(:[0-9]+)?$'
+        THEN string_to_array(a.key, ':') END AS parts
+) k
 LEFT JOIN ledger.counters n ON n.starts_at = to_timestamp(k.parts[4]::bigint) AND n."window" = k.parts[3]
     AND n.control_id = k.parts[2]::uuid
 LEFT JOIN ledger.controls c ON c.id = n.control_id AND c.status <> 'closed'
 LEFT JOIN LATERAL unnest(c.windows, c.amounts, c.uses) AS w ("window", amount, uses) ON w."window" = n."window"
 WHERE a.resolved_at IS NULL AND a.kind IN ('spend.threshold', 'spend.burst', 'spend.refused', '{BUDGET_80_PERCENT}')
-    AND CASE WHEN a.key ~ '^spend[.][a-z]+:[0-9a-f-]{{36}}:[a-z]+:[0-9]+(:[0-9]+)?$' THEN
+    AND k.parts IS NOT NULL AND (
         w."window" IS NULL OR n.ends_at <= CAST(:now AS timestamptz) OR coalesce(greatest(
             (n.held + n.spent + n.forced - n.refunded)::numeric * 10000 / nullif(w.amount, 0),
             n.uses_spent::numeric * 10000 / nullif(w.uses, 0)
         ), 0) < k.parts[5]::int
-    END
+    )
 LIMIT :most
 """
 _NAMES = frozenset(Happened.__dataclass_fields__)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.alert import rules
 from domain.alert.conditions import Asked, condition_of
+from domain.alert.escalation import Step
 from domain.alert.metrics import metric_of
 from domain.alert.rules import BUILT_IN, MAX_RULES, BuiltIn, Rule
 from domain.errors import Conflict, Invalid, NotFound
@@ -38,6 +39,7 @@ class Wanted:
     cool_down: timedelta | None = None
     severity: str | None = None
     channels: tuple[str, ...] | None = None
+    ladder: tuple[Step, ...] | None = None
     description: str | None = None
     enabled: bool = True
 
@@ -76,7 +78,7 @@ async def create(
             extra={"limit": MAX_RULES},
         )
     row = AlertRule(id=new_id("rul"), org_id=org_id, name=name, created_by=actor.qualified(), command_id=command_id)
-    _fill(row, await _checked(session, org_id, name, wanted), wanted, now)
+    _fill(row, await _checked(session, actor, org_id, name, wanted), wanted, now)
     made = await alert_rule.add(session, row)
     await audit.record(session, actor, "alert_rule.create", made.id, shown(made), org_id)
     return made
@@ -91,7 +93,7 @@ async def change(session: AsyncSession, actor: Actor, rule_id: str, wanted: Want
     org_id = (await alert_rule.get(session, rule_id)).org_id
     await _lock(session, org_id)
     row = await alert_rule.get(session, rule_id)
-    _fill(row, await _checked(session, org_id, row.name, wanted), wanted, now)
+    _fill(row, await _checked(session, actor, org_id, row.name, wanted), wanted, now)
     row.updated_at = now
     await session.flush()
     await _begin_anew(session, row.id, actor)
@@ -109,7 +111,7 @@ async def change_built_in(
     command_id: str,
     now: datetime,
 ) -> AlertRule:
-    """Say how severe a built-in rule is, who hears of it besides, and whether it is on.
+    """Say how severe a built-in rule is, who hears of it besides, who is called, and whether it is on.
 
     Raises:
         Invalid: a field is asked for that a built-in rule does not have.
@@ -123,7 +125,7 @@ async def change_built_in(
                 extra={"field": name},
             )
     await _lock(session, org_id)
-    await _check_channels(session, org_id, wanted.channels)
+    await _check_called(session, actor, org_id, wanted)
     row = await alert_rule.named(session, org_id, rule.name)
     if row is None:
         row = AlertRule(
@@ -140,7 +142,7 @@ async def change_built_in(
         )
         session.add(row)
     row.severity = wanted.severity or rule.severity
-    row.channels = None if wanted.channels is None else list(wanted.channels)
+    _fill_called(row, wanted)
     row.enabled, row.due_at, row.updated_at = wanted.enabled, None, now
     await session.flush()
     if not row.enabled:
@@ -176,7 +178,7 @@ async def reset(session: AsyncSession, actor: Actor, org_id: str | None, rule: B
 def shown(row: AlertRule) -> dict[str, object]:
     """Return a rule as the audit trail keeps it."""
     names = ("name", "metric", "filters", "condition", "window_seconds", "cool_down_seconds", "severity", "enabled")
-    return {name: getattr(row, name) for name in names} | {"channels": row.channels}
+    return {name: getattr(row, name) for name in names} | {"channels": row.channels, "ladder": row.ladder}
 
 
 async def _lock(session: AsyncSession, org_id: str | None) -> None:
@@ -186,7 +188,7 @@ async def _lock(session: AsyncSession, org_id: str | None) -> None:
     await lock_command(session, f"alert_rules:{org_id or 'platform'}")
 
 
-async def _checked(session: AsyncSession, org_id: str | None, name: str, wanted: Wanted) -> Rule:
+async def _checked(session: AsyncSession, actor: Actor, org_id: str | None, name: str, wanted: Wanted) -> Rule:
     platform = org_id is None
     if wanted.metric is None:
         raise Invalid("A rule needs a metric.", extra={"field": "metric"})
@@ -199,7 +201,7 @@ async def _checked(session: AsyncSession, org_id: str | None, name: str, wanted:
     condition = condition_of(wanted.condition, metric, platform=platform, asset=asset)
     window, cool_down = wanted.window or WINDOW, wanted.cool_down or COOL_DOWN
     rules.check_times(metric, condition, window, cool_down)
-    await _check_channels(session, org_id, wanted.channels)
+    await _check_called(session, actor, org_id, wanted)
     return Rule(
         name=name,
         metric=metric,
@@ -211,11 +213,13 @@ async def _checked(session: AsyncSession, org_id: str | None, name: str, wanted:
     )
 
 
-async def _check_channels(session: AsyncSession, org_id: str | None, channels: tuple[str, ...] | None) -> None:
-    """Refuse channels that reach nobody of the organization, or of the platform."""
-    rules.check_channels(channels)
-    known = await notification.channels_by_id(session, channels or ())
-    for number, each in enumerate(channels or ()):
+async def _check_called(session: AsyncSession, actor: Actor, org_id: str | None, wanted: Wanted) -> None:
+    """Refuse channels that reach nobody of the organization, or of the platform, and steps that call nobody there."""
+    rules.check_channels(wanted.channels)
+    rules.check_ladder(wanted.ladder, platform=org_id is None, by_platform=actor.is_platform)
+    channels = wanted.channels or ()
+    known = await notification.channels_by_id(session, channels)
+    for number, each in enumerate(channels):
         if each not in known or known[each].org_id != org_id:
             raise Invalid("There is no such channel.", extra={"field": f"channels.{number}"})
 
@@ -263,9 +267,14 @@ def _fill(row: AlertRule, rule: Rule, wanted: Wanted, now: datetime) -> None:
     row.window_seconds = int(rule.window.total_seconds())
     row.cool_down_seconds = int(rule.cool_down.total_seconds())
     row.severity, row.description = wanted.severity or SEVERITY, wanted.description
-    row.channels = None if wanted.channels is None else list(wanted.channels)
+    _fill_called(row, wanted)
     row.enabled = wanted.enabled
     row.due_at = now if wanted.enabled else None
+
+
+def _fill_called(row: AlertRule, wanted: Wanted) -> None:
+    row.channels = None if wanted.channels is None else list(wanted.channels)
+    row.ladder = None if wanted.ladder is None else [step.name for step in wanted.ladder]
 
 
 async def _begin_anew(session: AsyncSession, rule: str, actor: Actor) -> None:

@@ -19,7 +19,15 @@ from domain.mail import Purpose
 from domain.notification.channel import INBOX
 from domain.notification.due import Cadence, due
 from domain.notification.preferences import Person
-from domain.notification.types import BY_FACT, BY_NAME, TOLD_BY_EVENT, NotificationType, is_told_by_alert, type_of_alert
+from domain.notification.types import (
+    BY_FACT,
+    BY_NAME,
+    MAILED_TO_OWNERS,
+    TOLD_BY_EVENT,
+    NotificationType,
+    is_told_by_alert,
+    type_of_alert,
+)
 from models.alert import Alert
 from models.event import EventRow
 from repositories import alert as alerts
@@ -43,6 +51,7 @@ class About:
         data: what its words are made of.
         urgent: it does not wait for the end of quiet hours.
         mailed: contacts of the organization for this purpose have a mail of the same fact.
+        mailed_to_owners: its owners have one as well.
     """
 
     source: str
@@ -52,6 +61,7 @@ class About:
     data: Mapping[str, Any]
     urgent: bool
     mailed: Purpose | None = None
+    mailed_to_owners: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,7 @@ def about_alert(row: Alert, *, for_platform: bool, source: str | None = None) ->
         data={"kind": row.kind, "subject": row.subject, "severity": row.severity, "detail": row.detail},
         urgent=kind.urgent or row.severity == Severity.CRITICAL.value,
         mailed=kind.purpose if row.kind in kind.mailed and not for_platform else None,
+        mailed_to_owners=row.kind in MAILED_TO_OWNERS,
     )
 
 
@@ -156,7 +167,7 @@ async def tell_events(session: AsyncSession, *, now: datetime, limit: int) -> To
     if not rows:
         return Told(0, 0, more=False)
     people = await notifications.people(session, {row.org_id for row in rows})
-    contacts = _Contacts(session)
+    contacts = Contacts(session)
     found: list[New] = []
     for row in rows:
         if is_told_by_alert(row.type, row.data):
@@ -180,7 +191,7 @@ async def tell_alerts(session: AsyncSession, called: Mapping[str, Collection[Rol
     rows = await alerts.take_untold(session, called, now=now)
     people = await notifications.people(session, {None, *(row.org_id for row in rows)})
     named = await alert_rules.channels(session, {(row.org_id, row.rule_id) for row in rows if row.rule_id is not None})
-    contacts = _Contacts(session)
+    contacts = Contacts(session)
     found: list[New] = []
     for row in rows:
         if row.status == AlertStatus.RESOLVED.value:
@@ -202,15 +213,16 @@ def _sides(row: Alert, now: datetime) -> Iterable[str | None]:
         yield None
 
 
-class _Contacts:
+class Contacts:
     """The addresses that a mail of a fact goes to anyway, read once for each organization and purpose."""
 
     def __init__(self, session: AsyncSession) -> None:
+        """Take the session of the platform."""
         self._session = session
         self._contacts: dict[tuple[str, Purpose], frozenset[str]] = {}
 
     async def leave_out(self, about: About, person: Person, ways: Mapping[str, Cadence]) -> Mapping[str, Cadence]:
-        """Return the ways without the channels whose address is that of such a contact."""
+        """Return the ways without the channels whose address has a mail of the same fact."""
         if about.mailed is None or person.org_id is None or ways.keys() <= {INBOX}:
             return ways
         of = (person.org_id, about.mailed)
@@ -221,5 +233,10 @@ class _Contacts:
         return {
             each: cadence
             for each, cadence in ways.items()
-            if each not in held or (held[each].address or "").casefold() not in self._contacts[of]
+            if each not in held
+            or held[each].address is None
+            or not (
+                (about.mailed_to_owners and person.role is Role.OWNER)
+                or (held[each].address or "").casefold() in self._contacts[of]
+            )
         }

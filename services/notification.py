@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor, Role
+from domain.alert.escalation import Step
 from domain.errors import Conflict, DomainError, NotFound
 from domain.notification.channel import (
     CODE_TRIES,
@@ -35,7 +36,7 @@ from domain.notification.types import BY_NAME, CODE, TYPES, NotificationType
 from domain.slack import HOOKS
 from models.alert import Alert
 from models.notification import NotificationChannel
-from repositories import audit
+from repositories import alert_rule, audit
 from repositories import notification as notifications
 from repositories.command import lock_command
 from repositories.notification import New
@@ -257,8 +258,9 @@ async def unsubscribe(
 async def tell(session: AsyncSession, alert: Alert, roles: Collection[Role], step: str) -> int:
     """Notify people of some roles of an alert, once for each of them, channel and step; in the caller's transaction.
 
-    They are called because nobody has answered, so it comes at once over every channel that takes such alerts at all,
-    in the inbox in any case, and no digest holds it back. Quiet hours hold back what is not urgent.
+    They are called because nobody has answered, so it comes at once over every channel that takes such alerts at all or
+    that their rule names, in the inbox in any case, and no digest holds it back. Quiet hours hold back what is not
+    urgent. Only what is told at once leaves out the addresses that have a mail of the same fact anyway.
 
     Args:
         session: of the platform.
@@ -272,13 +274,18 @@ async def tell(session: AsyncSession, alert: Alert, roles: Collection[Role], ste
     now = await notifications.time_of(session)
     orgs = {alert.org_id} if alert.shared and alert.org_id is not None else set()
     people = await notifications.people(session, orgs | {None})
+    raised = (alert.org_id, alert.rule_id or "")
+    also = (await alert_rule.channels(session, [raised]))[raised]
+    contacts, at_once = fan_out.Contacts(session), not Step.named(step).after
     rows = []
     for org_id, members in people.items():
         about = fan_out.about_alert(alert, for_platform=org_id is None, source=f"{alert.id}:{step}")
         for person in members:
             if person.role in roles:
-                ways = {INBOX: Cadence.INSTANT, **dict.fromkeys(person.ways(about.kind), Cadence.INSTANT)}
-                rows += fan_out.rows_of(about, person, ways, now)
+                named = [each for each in person.channels if each in also]
+                ways = dict.fromkeys((INBOX, *person.ways(about.kind), *named), Cadence.INSTANT)
+                left = await contacts.leave_out(about, person, ways) if at_once else ways
+                rows += fan_out.rows_of(about, person, left, now)
     return await notifications.add(session, rows)
 
 

@@ -9,6 +9,7 @@ of answers there. All are over when the alert is acknowledged by those whom it i
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 
 from domain.access import PLATFORM_ROLES, Role
 from domain.agenda import Wait
@@ -26,6 +27,12 @@ class Step:
     def name(self) -> str:
         """What a step that was taken is remembered by, whatever becomes of the ladder."""
         return f"{self.role.value}:{int(self.after.total_seconds())}"
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """Return the step of a name."""
+        role, _, seconds = name.partition(":")
+        return cls(role=Role(role), after=timedelta(seconds=int(seconds)))
 
     @property
     def is_ours(self) -> bool:

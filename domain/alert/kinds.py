@@ -1,6 +1,6 @@
 """What is known of each kind of alert: how much it matters, who closes it, and who is called when nobody answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -122,7 +122,14 @@ def severity_of(kind: str) -> Severity:
     return Severity.WARNING if known is None else known.severity
 
 
-def ladder_of(kind: str) -> Ladder:
-    """Return who is called when nobody answers; empty where nobody is."""
+def ladder_of(kind: str, of_rule: Sequence[str] | None = None) -> Ladder:
+    """Return who is called when nobody answers; empty where nobody is.
+
+    Args:
+        kind: of the alert.
+        of_rule: names of the steps that the rule says which raised it; None where it says none.
+    """
+    if of_rule is not None:
+        return tuple(Step.named(name) for name in of_rule)
     known = KINDS.get(kind)
     return () if known is None else known.ladder

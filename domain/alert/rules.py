@@ -1,11 +1,13 @@
 """Alert rules: what an organization or an operator wants to be alerted to, and the rules that are built in."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from domain.alert.conditions import WHOLE_E4, Condition, Measure, Reading, format_figure
+from domain.alert.escalation import Step
 from domain.alert.firing import Terms
 from domain.alert.metrics import METRICS, ConditionType, Metric, Unit
 from domain.errors import Conflict, Invalid
@@ -18,6 +20,10 @@ MIN_WINDOW, MAX_WINDOW = timedelta(minutes=1), timedelta(days=31)
 #: From here on a figure is added up from days in UTC, so the window is of whole days.
 DAY = timedelta(days=1)
 MAX_COOL_DOWN = timedelta(days=31)
+#: How many steps a ladder has at most, and how long after the alert the last one may be.
+MAX_STEPS, MAX_AFTER = 10, timedelta(days=7)
+#: Who can be called: whoever may answer.
+_CALLED = [role for role in Role if Permission.ACKNOWLEDGE in PERMISSIONS[role]]
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -178,9 +184,10 @@ def check_name(name: str) -> None:
             extra={"field": "name"},
         )
     if name in BUILT_IN:
-        raise Conflict(
-            f"{name} is built in. Change it at its own address, or choose another name.", code="alert_rule.exists"
-        )
+        hint = "Change it at its own address, or choose another name."
+        if BUILT_IN[name].hidden is not None:
+            hint = f"{BUILT_IN[name].hidden} Choose another name."
+        raise Conflict(f"{name} is built in. {hint}", code="alert_rule.exists")
 
 
 def check_times(metric: Metric, condition: Condition, window: timedelta, cool_down: timedelta) -> None:
@@ -227,6 +234,44 @@ def check_channels(channels: tuple[str, ...] | None) -> None:
         )
     if len(channels) > MAX_CHANNELS or len(set(channels)) != len(channels):
         raise Invalid(f"channels must name up to {MAX_CHANNELS} different channels.", extra={"field": "channels"})
+
+
+def check_ladder(ladder: Sequence[Step] | None, *, platform: bool, by_platform: bool) -> None:
+    """Refuse a ladder that is out of order, or calls somebody who is not to be called.
+
+    Args:
+        ladder: None where the rule says none.
+        platform: whether it is a rule of operators, which calls nobody else.
+        by_platform: whether an operator writes it; an organization calls its own people only.
+
+    Raises:
+        Invalid: the field is named.
+    """
+    if ladder is None:
+        return
+    if not 0 < len(ladder) <= MAX_STEPS:
+        raise Invalid(
+            f"ladder must have 1 to {MAX_STEPS} steps. Leave it out for the usual calls.", extra={"field": "ladder"}
+        )
+    may = [role for role in _CALLED if (role in PLATFORM_ROLES if platform else role not in PLATFORM_ROLES)]
+    may += [Role.OPERATOR] if by_platform and not platform else []
+    for number, step in enumerate(ladder):
+        if step.role not in may:
+            known = ", ".join(role.value for role in may)
+            raise Invalid(
+                f"{step.role.value} cannot be called here. Use one of: {known}.",
+                extra={"field": f"ladder.{number}.role"},
+            )
+        before = ladder[number - 1].after if number else timedelta()
+        if not before <= step.after <= MAX_AFTER:
+            raise Invalid(
+                f"Each step must come after the one before it, and at most {MAX_AFTER.days} days after the alert.",
+                extra={"field": f"ladder.{number}.after"},
+            )
+        if step in ladder[:number]:
+            raise Invalid(
+                f"{step.role.value} is called twice at the same time.", extra={"field": f"ladder.{number}.after"}
+            )
 
 
 _WORDS = {

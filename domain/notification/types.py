@@ -26,6 +26,10 @@ CODE, DIGEST = "channel_code", "digest"
 Words = Mapping[str, tuple[str, str]]
 
 
+#: Kinds of alerts of which every owner has a mail, at each of their addresses, besides the contacts.
+MAILED_TO_OWNERS = frozenset({"payout.destination_changed"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationType:
     """A type of notifications.
@@ -328,6 +332,8 @@ TYPES: Sequence[NotificationType] = (
         defaults=_all(_I, *_ALERT_ROLES, Role.OPERATOR),
         must_reach=True,
         urgent=True,
+        mailed=MAILED_TO_OWNERS,
+        purpose=Purpose.SECURITY,
     ),
     NotificationType(
         name="alert_warning",

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import httpcore2
 
@@ -25,7 +26,6 @@ PAUSE = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(seconds=5)
 #: What is waited for where Slack says no time.
 UNTOLD_PAUSE = timedelta(seconds=30)
-_FORGET_ABOVE = 10_000
 _BROKE_OFF = (
     TimeoutError,
     httpcore2.TimeoutException,
@@ -37,6 +37,19 @@ _BROKE_OFF = (
 Sleep = Callable[[float], Awaitable[None]]
 
 
+class Turns(Protocol):
+    """When a hook may be posted to, by everybody who posts there. A hook is known by the hash of its URL."""
+
+    async def take(self, hook: str, *, pause: timedelta, at_most: timedelta) -> tuple[timedelta, bool]:
+        """Take the next turn, and return how far away it is; the one after it is a pause later.
+
+        The second value tells whether it was taken: one that is further away than `at_most` is left.
+        """
+
+    async def hold(self, hook: str, wait: timedelta) -> None:
+        """Give nobody a turn before a time is over."""
+
+
 class SlackNotifier:
     """Posts to hooks, one message a second each. Whoever makes the sender closes it."""
 
@@ -44,18 +57,17 @@ class SlackNotifier:
         self,
         sender: HttpWebhookSender,
         receivers: Receivers,
+        turns: Turns,
         *,
         hooks: str = HOOKS,
         timeout: timedelta = TIMEOUT,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """Take what posts, who judges addresses, what addresses begin with, and what waiting is."""
-        self._sender, self._receivers, self._hooks = sender, receivers, hooks
+        """Take what posts, who judges addresses, who gives turns, what addresses begin with, and what waiting is."""
+        self._sender, self._receivers, self._turns, self._hooks = sender, receivers, turns, hooks
         self._timeout = timeout.total_seconds()
         self._clock, self._sleep = clock, sleep
-        #: Hash of a hook → when it may be posted to next.
-        self._free_at: dict[bytes, datetime] = {}
 
     async def send(self, message: Message, *, idempotency_key: str) -> Delivery:  # noqa: ARG002 - Slack takes no key
         """Post a message to the one hook in `to`.
@@ -68,23 +80,18 @@ class SlackNotifier:
         (url,) = message.to
         body = payload(message.words, message.language, unsubscribe=message.unsubscribe)
         target = self._receivers.target(checked_hook(url, hooks=self._hooks))
-        hook = hashlib.sha256(url.encode()).digest()
-        await self._wait_for_turn(hook)
-        answer = await self._exchange(target, body)
-        return self._read(answer, url, hook)
-
-    async def _wait_for_turn(self, hook: bytes) -> None:
-        now = self._clock()
-        turn = max(now, self._free_at.get(hook, now))
-        wait = turn - now
-        if wait > LONGEST_WAIT:
+        hook = hashlib.sha256(url.encode()).hexdigest()
+        wait, taken = await self._turns.take(hook, pause=PAUSE, at_most=LONGEST_WAIT)
+        if not taken:
             raise Throttled("Slack takes one message a second for each hook.", wait)
-        if len(self._free_at) >= _FORGET_ABOVE:
-            self._free_at = {each: at for each, at in self._free_at.items() if at > now}
-        # Before the wait, so that whoever comes meanwhile is behind.
-        self._free_at[hook] = turn + PAUSE
         if wait:
             await self._sleep(wait.total_seconds())
+        answer = await self._exchange(target, body)
+        if answer.status_code == 429:
+            wait = retry_after(answer, self._clock()) or UNTOLD_PAUSE
+            await self._turns.hold(hook, wait)
+            raise Throttled("Slack asks to be left alone for a while.", wait)
+        return self._read(answer, url)
 
     async def _exchange(self, target: Target, body: bytes) -> Answer:
         try:
@@ -97,15 +104,10 @@ class SlackNotifier:
         except _BROKE_OFF as error:
             raise OutcomeUnknown("Slack did not answer.") from error
 
-    def _read(self, answer: Answer, url: str, hook: bytes) -> Delivery:
+    def _read(self, answer: Answer, url: str) -> Delivery:
         code = answer.status_code or 0
         if 200 <= code < 300:
             return Delivery(accepted=(url,))
-        if code == 429:
-            now = self._clock()
-            wait = retry_after(answer, now) or UNTOLD_PAUSE
-            self._free_at[hook] = now + wait
-            raise Throttled("Slack asks to be left alone for a while.", wait)
         if code >= 500:
             raise OutcomeUnknown(f"Slack answered {code}.")
         raise ProviderRefused(f"Slack does not take messages for this hook: {code} {_word(answer.body)}".rstrip() + ".")

@@ -150,6 +150,13 @@ class EventMetadata(TypedDict, total=False):
     response_target_ms: int | None
 
 
+class LadderStep(TypedDict, total=False):
+    """Who is called while nobody answers."""
+
+    role: Required[Role]
+    after: timedelta | str | None
+
+
 class LevelBody(TypedDict, total=False):
     """Terms by reputation, from a score on."""
 

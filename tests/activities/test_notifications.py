@@ -17,10 +17,11 @@ from domain.access import Role
 from domain.events import Event
 from domain.events.catalogue import CATALOGUE
 from domain.mail import Contact, Purpose
-from domain.notification.channel import INBOX
+from domain.notification.channel import INBOX, ChannelKind
 from domain.notification.due import Cadence, Clock
 from domain.notification.preferences import Preferences, recipient_of
 from models.alert import Alert
+from models.alert_rule import AlertRule
 from models.api_key import ApiKey
 from models.notification import NotificationRow
 from repositories import alert, contact, event
@@ -206,6 +207,18 @@ async def test_what_a_contact_has_a_mail_of_is_not_mailed_again_to_that_address(
     assert {channel for _, channel in await told(db, org, failed)} == {INBOX, same, other}
 
 
+async def test_owner_has_one_mail_of_what_is_mailed_to_owners_and_is_called_again_later(db: Database) -> None:
+    org = await an_organization(db)
+    await a_principal(db, org, "ann", Role.OWNER)
+    mail, slack = await a_channel(db, org, "ann"), await a_channel(db, org, "ann", kind=ChannelKind.SLACK)
+    row = await raised(db, org, kind="payout.destination_changed", severity="critical")
+    async with db.platform() as session:
+        await tell(session, row, (Role.OWNER,), "owner:0")
+        await tell(session, row, (Role.OWNER,), "owner:1800")
+    assert {channel for _, channel in await told(db, org, f"{row.id}:owner:0")} == {INBOX, slack}
+    assert {channel for _, channel in await told(db, org, f"{row.id}:owner:1800")} == {INBOX, slack, mail}
+
+
 async def test_alert_is_told_to_each_side_that_it_is_for(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "ann", Role.OWNER)
@@ -272,6 +285,30 @@ async def test_rule_is_told_over_its_own_channels_besides(db: Database) -> None:
     assert other in people[0].channels
 
 
+async def a_rule(database: Database, org_id: str, **says: Any) -> str:
+    """Put down a rule that its organization has written, and return its id."""
+    rule_id = new_id("rul")
+    async with database.platform() as session:
+        made = AlertRule(
+            **{"id": rule_id, "org_id": org_id, "name": rule_id, "created_by": "x", "command_id": rule_id},
+            **{"metric": "credits.available", "filters": {}, "condition": {}, "severity": "warning"},
+            **{"window_seconds": 60, "cool_down_seconds": 60, **says},
+        )
+        session.add(made)
+    return rule_id
+
+
+async def test_step_of_a_rules_ladder_is_told_over_the_rules_channels_besides(db: Database) -> None:
+    org = await an_organization(db)
+    await a_principal(db, org, "fin", Role.FINANCE)
+    mail, other = await a_channel(db, org, "fin"), await a_channel(db, org, "fin")
+    row = await raised(db, org, rule_id=await a_rule(db, org, channels=[mail], ladder=["finance:0"]))
+    async with db.platform() as session:
+        await tell(session, row, (Role.FINANCE,), "finance:0")
+    assert await told(db, org, f"{row.id}:finance:0") == {("fin", INBOX): "sent", ("fin", mail): "queued"}
+    assert other
+
+
 def test_recipients_of_two_organizations_never_share_a_name() -> None:
     assert len({recipient_of(None, "kim"), recipient_of("org_1", "kim"), recipient_of("org_1", "Kim")}) == 2
     assert SEALER.seals
@@ -284,6 +321,7 @@ async def test_one_look_tells_alerts_and_starts_escalations_and_digests(db: Data
     mail = await a_channel(db, org, "fin")
     await wants(db, org, "fin", {"payout": {mail: Cadence.DAILY}, "alert_critical": {INBOX: Cadence.INSTANT}})
     called = await raised(db, org, kind="payout.destination_changed", severity="critical")
+    ruled = await raised(db, org, rule_id=await a_rule(db, org, ladder=["owner:600"]))
     plain = await raised(db, org)
     resolved = await raised(db, org)
     async with db.platform() as session:
@@ -295,13 +333,14 @@ async def test_one_look_tells_alerts_and_starts_escalations_and_digests(db: Data
         await ActivityEnvironment().run(work.fan_out, FanOut(seconds=0))
     # Whom its ladder calls, an escalation tells; finance is not on the ladder.
     assert await told(db, org, called.id) == {("fin", INBOX): "sent"}
+    assert await told(db, org, ruled.id) == {}
     assert await told(db, org, plain.id) == {("ann", INBOX): "sent"}
     assert await told(db, org, resolved.id) == {}
     assert await told(db, org, paid) == {("ann", INBOX): "sent", ("fin", INBOX): "sent", ("fin", mail): "waiting"}
     (waits,) = [row for row in await of(db, org) if row.status == "waiting"]
     digest = digest_run(DigestInput(recipient=recipient_of(org, "fin"), digest=waits.digest or ""), org)
     started = {each.kwargs["id"] for each in client.start_workflow.await_args_list}
-    assert {digest.workflow_id, f"escalation/{called.id}"} <= started
+    assert {digest.workflow_id, f"escalation/{called.id}", f"escalation/{ruled.id}"} <= started
     assert f"escalation/{plain.id}" not in started
 
 

@@ -66,6 +66,10 @@ async def test_rule_is_written_read_replaced_and_deleted(own: Tenant) -> None:
         ({"channels": []}, "channels"),
         ({"channels": ["nch_1", "nch_1"]}, "channels"),
         ({"channels": ["nch_1"]}, "channels.0"),
+        ({"ladder": []}, "ladder"),
+        ({"ladder": [{"role": "owner"}, {"role": "operator", "after": "PT2H"}]}, "ladder.1.role"),
+        ({"ladder": [{"role": "owner", "after": "-PT1H"}]}, "ladder.0.after"),
+        ({"ladder": [{"role": "owner", "after": "PT1H"}, {"role": "admin"}]}, "ladder.1.after"),
         ({"name": "Bad Name"}, "name"),
         ({"filter": {"agent_id": "agt_1"}}, "filter.agent_id"),
         ({"metric": "credits.spent", "filter": {"agent_id": "agt_1"}}, "filter.agent_id"),
@@ -135,6 +139,36 @@ async def test_built_in_rules_are_there_and_are_changed_by_name(own: Tenant) -> 
     assert good(await own.member.get(there))["enabled"] is True
     for name in ("high_roi", "provider_down"):
         refused(await own.owner.get(f"{PATH}/{name}"), 404, "not_found")
+
+
+async def test_rule_that_nothing_computes_yet_is_hidden_and_its_name_is_taken(operator: Caller, own: Tenant) -> None:
+    for caller in (operator, own.owner):
+        assert "high_roi" not in {rule["name"] for rule in good(await caller.get(PATH))["data"]}
+        refused(await caller.ask("PUT", f"{PATH}/high_roi", json={"enabled": True}), 404, "not_found")
+        document = refused(await caller.post(PATH, _rule(name="high_roi")), 409, "alert_rule.exists")
+        assert "not computed yet" in document["detail"]
+    document = refused(await own.owner.post(PATH, _rule(metric="agent.roi")), 422, "alert_rule.unknown_metric")
+    assert document["field"] == "metric"
+    unusual = {"type": "unusual"}
+    document = refused(await own.owner.post(PATH, _rule(condition=unusual)), 422, "alert_rule.condition_unavailable")
+    assert "changes_by" in document["detail"]
+
+
+async def test_rule_says_who_is_called_until_somebody_answers(operator: Caller, own: Tenant) -> None:
+    ladder = [{"role": "owner", "after": None}, {"role": "admin", "after": "PT30M"}]
+    made = good(await own.owner.post(PATH, _rule(ladder=ladder)), 201)
+    assert made["ladder"] == ladder
+    assert good(await own.owner.ask("PUT", f"{PATH}/{made['id']}", json=_changed(made)))["ladder"] is None
+    put = good(await own.owner.ask("PUT", f"{PATH}/cost_spike", json={"ladder": ladder}))
+    assert put["ladder"] == ladder
+    assert good(await own.owner.get(f"{PATH}/cost_spike")) == put
+    longer = [*ladder, {"role": "operator", "after": "PT2H"}]
+    made = good(await operator.post(PATH, _rule(name="watched", organization_id=own.org_id, ladder=longer)), 201)
+    assert good(await own.owner.get(f"{PATH}/{made['id']}"))["ladder"] == longer
+
+
+def _changed(rule: dict[str, Any]) -> dict[str, Any]:
+    return {"metric": rule["metric"], "condition": {"type": "below", "threshold": "20"}}
 
 
 async def test_operators_write_rules_over_all_and_for_an_organization(operator: Caller, own: Tenant) -> None:

@@ -301,7 +301,7 @@ async def of_its_own(tenant: Tenant, deps: Deps) -> str:
     subject = new_id("ctl")
     async with deps.database.platform() as session:
         await alerts.raise_alert(
-            session, kind="spend.threshold", subject=subject, detail="x", org_id=tenant.org_id, shared=True,
+            session, kind="own.matter", subject=subject, detail="x", org_id=tenant.org_id, shared=True,
             for_operators=False, severity="info",
         )  # fmt: skip
     return subject
@@ -337,7 +337,7 @@ async def test_organization_resolves_what_is_for_itself_alone(
     assert [entry["action"] for entry in entries] == ["alert.resolve", "alert.acknowledge"]
     # What is resolved does not fire again: neither its key, nor by a statement.
     async with deps.database.platform() as session:
-        again = await alerts.raise_alert(session, kind="spend.threshold", subject=subject, detail="x")
+        again = await alerts.raise_alert(session, kind="own.matter", subject=subject, detail="x")
         assert not again
     with pytest.raises(Exception, match="is resolved"):
         async with deps.database.platform() as session:

@@ -10,16 +10,19 @@ from typing import Any
 
 import pytest
 import yaml
+from fastapi.routing import APIRoute
 from sqlalchemy.pool import QueuePool
 from starlette.routing import Route
 
 from api.app import create_app
 from api.auth import current_actor
+from api.changes import LIFE_SECONDS
 from api.codec import codec_router
 from api.deps import Deps
 from api.pool import StatementPool
-from api.v1 import PRIVATE_ROOT_ROUTERS
+from api.v1 import PRIVATE_ROOT_ROUTERS, ROUTERS
 from commands.backup_folder import archive_command
+from console.live.routes import ROUTES as LIVE
 from dev.stack.temporal import find_temporal
 from manage import make_parser
 from runtime.database import Database
@@ -223,6 +226,19 @@ def test_proxy_hides_what_is_for_probes_and_operators() -> None:
     for path in private:
         assert any(path == known or (known.endswith("/*") and path.startswith(known[:-1])) for known in hidden), path
     assert not [path for path in hidden if path.startswith(("/api", "/docs", "/healthz", "/openapi"))]
+
+
+def test_proxy_lets_streams_last_until_they_end_by_themselves() -> None:
+    caddyfile = (ROOT / "deploy/proxy/Caddyfile").read_text("utf-8")
+    (paths,) = (found.split() for found in re.findall(r"@streams path (.+)\n", caddyfile))
+    (limits,) = re.findall(r"request_body @streams \{(.+?)\}", caddyfile, re.DOTALL)
+    minutes = dict(re.findall(r"(\w+)_timeout (\d+)m\n", limits))
+    assert minutes.keys() == {"read", "write"}
+    assert all(int(each) * 60 > LIFE_SECONDS for each in minutes.values())
+    shown = {route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)}
+    streams = {f"/api/v1{path}" for path in shown if path.endswith("/stream")}
+    streams |= {f"/console/*/{each.path.rpartition('/')[2]}" for each in LIVE}
+    assert streams == set(paths)
 
 
 @pytest.mark.parametrize(

@@ -32,22 +32,41 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
+class OwnTurns:
+    """Turns of one process, by a clock of its own."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock, self._free_at = clock or Clock(), dict[str, datetime]()
+
+    async def take(self, hook: str, *, pause: timedelta, at_most: timedelta) -> tuple[timedelta, bool]:
+        turn = max(self._clock.now, self._free_at.get(hook, self._clock.now))
+        if turn - self._clock.now > at_most:
+            return turn - self._clock.now, False
+        self._free_at[hook] = turn + pause
+        return turn - self._clock.now, True
+
+    async def hold(self, hook: str, wait: timedelta) -> None:
+        self._free_at[hook] = self._clock.now + wait
+
+
 @asynccontextmanager
-async def slack(reply: Reply, **options: Any) -> AsyncIterator[tuple[SlackNotifier, Receiver, Message]]:
+async def slack(
+    reply: Reply, turns: OwnTurns | None = None, **options: Any
+) -> AsyncIterator[tuple[SlackNotifier, Receiver, Message]]:
     receivers = Receivers(local=True)
     sender = HttpWebhookSender(receivers)
     async with receiving(reply) as receiver:
         hooks = f"http://127.0.0.1:{receiver.port}/"
         message = Message(to=(f"{hooks}services/T0/B0/x",), language="en", words=WORDS)
         try:
-            yield SlackNotifier(sender, receivers, hooks=hooks, **options), receiver, message
+            yield SlackNotifier(sender, receivers, turns or OwnTurns(), hooks=hooks, **options), receiver, message
         finally:
             await sender.aclose()
 
 
 async def test_a_message_is_posted_and_others_are_a_second_apart():
     clock = Clock()
-    async with slack(answers(200, b"ok"), clock=lambda: clock.now, sleep=clock.sleep) as (notifier, receiver, message):
+    async with slack(answers(200, b"ok"), OwnTurns(clock), sleep=clock.sleep) as (notifier, receiver, message):
         for _ in range(3):
             assert await notifier.send(message, idempotency_key="k") == Delivery(accepted=message.to)
         assert clock.waits == [1.0, 1.0]
@@ -62,13 +81,12 @@ async def test_a_message_is_posted_and_others_are_a_second_apart():
 
 
 async def test_whoever_is_too_far_behind_comes_again_later():
-    clock = Clock()
     asked: list[float] = []
 
     async def stands_still(seconds: float) -> None:
         asked.append(seconds)
 
-    async with slack(answers(200), clock=lambda: clock.now, sleep=stands_still) as (notifier, receiver, message):
+    async with slack(answers(200), sleep=stands_still) as (notifier, receiver, message):
         for _ in range(6):
             await notifier.send(message, idempotency_key="k")
         with pytest.raises(Throttled) as throttled:
@@ -129,7 +147,7 @@ async def test_only_slack_itself_is_posted_to(tmp_path: Path):
         for address, arrives in (("93.184.215.14", True), ("169.254.169.254", False)):
             judges, detour = answering(address), Detour(receiver.port)
             sender = HttpWebhookSender(judges, roots=ssl.create_default_context(cadata=root.decode()), dial=detour)
-            notifier = SlackNotifier(sender, judges)
+            notifier = SlackNotifier(sender, judges, OwnTurns())
             if arrives:
                 await notifier.send(message, idempotency_key="k")
             else:

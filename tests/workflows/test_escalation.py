@@ -19,6 +19,8 @@ from contracts.escalation import EscalationInput, EscalationSignal
 from contracts.runs import escalation_run
 from domain.access import Role
 from models.alert import Alert
+from models.alert_rule import AlertRule
+from models.organization import Organization
 from repositories import alert as alerts
 from repositories import audit
 from repositories.listing import Wanted
@@ -51,6 +53,40 @@ class Tower:
         async with self.database.platform() as session:
             await alerts.raise_alert(
                 session, kind=kind, subject=subject, detail="Look.", org_id=new_id("org"), shared=True
+            )
+            return (await session.scalars(select(Alert).where(Alert.subject == subject))).one()
+
+    async def raised_by_a_rule(self, *ladder: str) -> Alert:
+        """Raise an alert of a rule that an organization has written, with a ladder of its own."""
+        org_id, rule_id, subject = new_id("org"), new_id("rul"), new_id("agt")
+        async with self.database.platform() as session:
+            session.add(Organization(id=org_id, name="x", created_by="x", command_id=org_id))
+            await session.flush()
+            session.add(
+                AlertRule(
+                    id=rule_id,
+                    org_id=org_id,
+                    name="low",
+                    metric="credits.available",
+                    filters={},
+                    condition={},
+                    window_seconds=60,
+                    cool_down_seconds=60,
+                    severity="warning",
+                    ladder=list(ladder),
+                    created_by="x",
+                    command_id=rule_id,
+                )
+            )
+            await alerts.raise_alert(
+                session,
+                kind="low",
+                subject=subject,
+                detail="Look.",
+                org_id=org_id,
+                shared=True,
+                for_operators=False,
+                rule_id=rule_id,
             )
             return (await session.scalars(select(Alert).where(Alert.subject == subject))).one()
 
@@ -131,6 +167,22 @@ async def test_answer_ends_the_calls(tower: Tower) -> None:
         await alerts.close_cases(session, alert.subject, {alert.kind})
     await handle.signal("news")
     assert await tower.outcome(handle) == {"outcome": "resolved", "taken": [OWNER]}
+
+
+async def test_rule_calls_by_its_own_ladder_until_its_organization_answers(tower: Tower) -> None:
+    ladder = [OWNER, "finance:600", OPERATOR]
+    alert = await tower.raised_by_a_rule(*ladder)
+    handle = await tower.start(alert)
+    assert await tower.outcome(handle) == {"outcome": "unanswered", "taken": ladder}
+    assert tower.steps(alert) == ladder
+
+    alert = await tower.raised_by_a_rule(*ladder)
+    handle = await tower.start(alert)
+    await tower.called_by(alert, 1)
+    async with tower.database.tenant(alert.org_id or "") as session:
+        await alerts.acknowledge(session, alert.id, "owner", for_organization=True)
+    assert await tower.outcome(handle) == {"outcome": "acknowledged", "taken": [OWNER]}
+    assert tower.steps(alert) == [OWNER]
 
 
 async def test_snooze_puts_the_calls_off(tower: Tower) -> None:

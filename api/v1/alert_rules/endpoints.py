@@ -112,7 +112,7 @@ async def set_alert_rule(
     organization_id: ForOrganization = None,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Replace what a rule says, or say of a built-in one how severe it is, who hears of it, and whether it is on.
+    """Replace what a rule says; of a built-in one its severity, who hears of it or is called, and whether it is on.
 
     A rule that is replaced begins anew: an alert that it has raised is resolved.
     """

@@ -1,7 +1,7 @@
 """What alert rules look like over HTTP."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -17,9 +17,11 @@ from api.fields import (
     example,
     period_text,
 )
+from domain.access import Role
 from domain.alert.conditions import Asked, Condition, Direction, Measure, threshold_text
+from domain.alert.escalation import Step
 from domain.alert.metrics import METRICS, ConditionType, Metric, Unit
-from domain.alert.rules import MAX_CHANNELS, BuiltIn
+from domain.alert.rules import MAX_CHANNELS, MAX_STEPS, BuiltIn
 from models.alert_rule import AlertRule
 from services.alert_rule import Wanted
 
@@ -57,8 +59,38 @@ class ConditionSet(RequestModel):
         )
 
 
+class LadderStep(RequestModel):
+    """Who is called while nobody answers."""
+
+    role: Role = Field(
+        description="`owner`, `admin` or `finance` of the organization; `operator` where an operator writes the rule."
+    )
+    after: Period | None = Field(
+        default=None, description="How long after the alert was raised, at most seven days; at once when left out."
+    )
+
+    model_config = example(role="admin", after="PT30M")
+
+    def step(self) -> Step:
+        """Return it for the domain to judge."""
+        return Step(role=self.role, after=self.after or timedelta())
+
+
+class LadderStepView(ResponseModel):
+    """Who is called while nobody answers."""
+
+    role: Role
+    after: str | None = Field(description="How long after the alert was raised; null for at once.")
+
+    @classmethod
+    def of_step(cls, name: str) -> "LadderStepView":
+        """Show the step of a name."""
+        step = Step.named(name)
+        return cls(role=step.role, after=period_text(int(step.after.total_seconds())) if step.after else None)
+
+
 class AlertRuleSet(RequestModel):
-    """What a rule says. For a built-in rule: `enabled`, `severity` and `channels` alone."""
+    """What a rule says. For a built-in rule: `enabled`, `severity`, `channels` and `ladder` alone."""
 
     model_config = example(
         metric="credits.available",
@@ -90,6 +122,11 @@ class AlertRuleSet(RequestModel):
         default=None,
         description=f"Notification channels that hear of it besides the usual ones, up to {MAX_CHANNELS}.",
     )
+    ladder: list[LadderStep] | None = Field(
+        default=None,
+        description=f"Who is called one after the other until somebody answers the alert, in up to {MAX_STEPS} steps. "
+        "A rule without one calls nobody; a built-in one calls as usual.",
+    )
     description: Note | None = None
     enabled: bool = True
 
@@ -103,6 +140,7 @@ class AlertRuleSet(RequestModel):
             cool_down=self.cool_down,
             severity=self.severity,
             channels=None if self.channels is None else tuple(self.channels),
+            ladder=None if self.ladder is None else tuple(step.step() for step in self.ladder),
             description=self.description,
             enabled=self.enabled,
         )
@@ -161,6 +199,9 @@ class AlertRuleView(ResponseModel):
     cool_down: str | None
     severity: str
     channels: list[str] | None
+    ladder: list[LadderStepView] | None = Field(
+        description="Who is called until somebody answers; null where the rule does not say."
+    )
     enabled: bool
     created_at: datetime | None = Field(description="Null for a built-in rule that nobody changed.")
     updated_at: datetime | None
@@ -184,6 +225,7 @@ class AlertRuleView(ResponseModel):
             cool_down=period_text(row.cool_down_seconds),
             severity=row.severity,
             channels=row.channels,
+            ladder=_ladder(row),
             enabled=row.enabled,
             created_at=row.created_at,
             updated_at=row.updated_at,
@@ -205,6 +247,7 @@ class AlertRuleView(ResponseModel):
             cool_down=None,
             severity=rule.severity if row is None else row.severity,
             channels=None if row is None else row.channels,
+            ladder=None if row is None else _ladder(row),
             enabled=row is None or row.enabled,
             created_at=None if row is None else row.created_at,
             updated_at=None if row is None else row.updated_at,
@@ -238,6 +281,10 @@ class AlertMetricsView(ResponseModel):
     """Every figure that rules can watch."""
 
     data: list[MetricView]
+
+
+def _ladder(row: AlertRule) -> list[LadderStepView] | None:
+    return None if row.ladder is None else [LadderStepView.of_step(name) for name in row.ladder]
 
 
 def _texts(found: Mapping[str, object]) -> dict[str, str]:

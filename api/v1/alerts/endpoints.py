@@ -148,8 +148,8 @@ async def _answer(
         if changed:
             await audit.record(session, actor, action, row.id, {"kind": row.kind, **details}, row.org_id)
         answer = AlertView.of(row, actor)
-    if changed and deps.temporal is not None and ladder_of(answer.kind):
-        # A run that does not hear of it looks before it calls anybody.
+    if changed and deps.temporal is not None and (answer.rule_id is not None or ladder_of(answer.kind)):
+        # A rule may have a ladder or none, and so a run or none. One that does not hear of it looks before it calls.
         run = escalation_workflow_id(alert_id)
         deps.background.begin(f"{run}/{action}", partial(reach.signal_running, deps.temporal, run, "news"))
     return answer

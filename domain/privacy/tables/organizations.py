@@ -119,8 +119,8 @@ TABLES: Mapping[str, Place] = {
             CONTACT: "created_by",
             FREE_TEXT: "description",
             FINANCIAL: "condition asset",
-            TECHNICAL: "name metric window_seconds cool_down_seconds severity enabled due_at created_at updated_at "
-            "ended_at",
+            TECHNICAL: "name metric window_seconds cool_down_seconds severity ladder enabled due_at created_at "
+            "updated_at ended_at",
         },
     ),
     "alert_rule_standings": Place(
@@ -198,6 +198,11 @@ TABLES: Mapping[str, Place] = {
         "how soon people are told of something where they chose nothing",
         "until operators undo it",
         {TECHNICAL: "kind roles updated_at"},
+    ),
+    "slack_turns": Place(
+        "when a hook of Slack may be posted to next",
+        "for good: what tells hooks apart is of no use without their URLs",
+        {IDENTIFIER: "hook", TECHNICAL: "free_at"},
     ),
     "notifications": Place(
         "what a principal was told, when and over which channel",

@@ -3,9 +3,11 @@ from typing import Any
 
 import pytest
 
+from domain.access import Role
 from domain.alert.conditions import Asked, Condition, Direction, Measure, Reading, condition_of, threshold_text
+from domain.alert.escalation import Step
 from domain.alert.metrics import METRICS, ConditionType, watched
-from domain.alert.rules import BUILT_IN, Rule, built_in_of, check_times, detail_of
+from domain.alert.rules import BUILT_IN, MAX_STEPS, Rule, built_in_of, check_ladder, check_times, detail_of
 from domain.errors import Invalid
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -169,3 +171,38 @@ def test_detail_names_figure_threshold_and_what_it_is_narrowed_to() -> None:
         cool_down=HOUR,
     )
     assert detail_of(rule, Reading(value=449)) == "reputation.score of agt_1 is below 4.5 points: 4.49 points now."
+
+
+def _ladder(*steps: tuple[str, float]) -> list[Step]:
+    return [Step(role=Role(role), after=timedelta(hours=after)) for role, after in steps]
+
+
+def test_ladder_calls_whoever_may_answer_one_after_the_other():
+    own = _ladder(("owner", 0), ("finance", 0), ("admin", 0.5), ("owner", 2))
+    check_ladder(None, platform=False, by_platform=False)
+    check_ladder(own, platform=False, by_platform=False)
+    check_ladder([*own, *_ladder(("operator", 2))], platform=False, by_platform=True)
+    check_ladder(_ladder(("operator", 0), ("operator", 168)), platform=True, by_platform=True)
+    assert [Step.named(step.name) for step in own] == own
+
+
+@pytest.mark.parametrize(
+    ("steps", "field", "platform", "by_platform"),
+    [
+        ([], "ladder", False, False),
+        ([("owner", each) for each in range(MAX_STEPS + 1)], "ladder", False, False),
+        ([("owner", 0), ("member", 1)], "ladder.1.role", False, False),
+        ([("agent", 0)], "ladder.0.role", False, False),
+        # An organization does not call the platform's people.
+        ([("owner", 0), ("operator", 1)], "ladder.1.role", False, False),
+        ([("arbiter", 0)], "ladder.0.role", False, True),
+        ([("owner", 0)], "ladder.0.role", True, True),
+        ([("owner", 2), ("admin", 1)], "ladder.1.after", False, False),
+        ([("owner", 1), ("owner", 1)], "ladder.1.after", False, False),
+        ([("owner", 169)], "ladder.0.after", False, False),
+    ],
+)
+def test_ladder_that_is_wrong_is_refused_with_its_field(steps, field, platform, by_platform):
+    with pytest.raises(Invalid) as refused:
+        check_ladder(_ladder(*steps), platform=platform, by_platform=by_platform)
+    assert refused.value.extra == {"field": field}

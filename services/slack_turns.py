@@ -1,0 +1,24 @@
+"""The pace at which Slack is posted to, which all workers share."""
+
+from datetime import timedelta
+
+from repositories import slack_turn
+from runtime.database import Database
+
+
+class SharedTurns:
+    """Gives turns of hooks out of the database, each in a transaction of its own: nobody waits for its turn in one."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database; the platform's role reads and writes turns."""
+        self._database = database
+
+    async def take(self, hook: str, *, pause: timedelta, at_most: timedelta) -> tuple[timedelta, bool]:
+        """Take the next turn of a hook, see `providers.notify.slack.Turns`."""
+        async with self._database.platform() as session:
+            return await slack_turn.take(session, hook, pause=pause, at_most=at_most)
+
+    async def hold(self, hook: str, wait: timedelta) -> None:
+        """Give nobody a turn before a time is over."""
+        async with self._database.platform() as session:
+            await slack_turn.hold(session, hook, wait)
