@@ -1,13 +1,14 @@
-"""An escrow's events with what they tell, against the same events that tell nobody: the transaction alone.
+"""Events of escrows and payments with what they tell, against the same that tell nobody: the transaction alone.
 
 In this process, on one connection and without Temporal or HTTP, which would hide what a row costs. The ratio of whole
 commands is nearer to one.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from typing import Any
 from unittest.mock import patch
@@ -16,6 +17,7 @@ from activities.escrow import EscrowActivities
 from api.v1.escrows.commands import terms_of
 from contracts.escrow import RecordEscrowEvent
 from dev.bench.escrow import Escrows
+from dev.bench.neighbours import news
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
 from domain.access import Actor, Role
@@ -30,17 +32,21 @@ from runtime.database import Database
 EACH = 25
 ROUNDS = 8
 NUMBERS = count(1)
+Rate = Callable[[], Awaitable[float]]
 
 
 @contextmanager
 def telling_nobody() -> Iterator[None]:
-    """Have escrows write their events without rows of the outbox, and without the statement's part for them."""
+    """Have escrows and payments write their events without rows of the outbox, and without what writes these."""
     part = ",\n    told AS (" + events.RECORD.format(rows="$19::jsonb") + ")"
     # The parameter stays, so it is named where it does nothing.
     named = ",\n    told AS (SELECT $19::jsonb)"
     plain = {name: getattr(escrows, name).replace(part, named) for name in ("_WRITE_FIRST", "_WRITE_NEXT")}
     assert all("INTO events" not in statement for statement in plain.values())
-    with patch.multiple(escrows, **plain), patch("activities.escrow.facts", lambda *_: []):
+    with ExitStack() as patched:
+        patched.enter_context(patch.multiple(escrows, **plain))
+        for noun in ("escrow", "payment"):
+            patched.enter_context(patch(f"activities.{noun}.facts", lambda *_: []))
         yield
 
 
@@ -99,26 +105,30 @@ class Written:
 
 
 async def run(world: World) -> list[Row]:
-    """Measure the row."""
+    """Measure both rows."""
     database = Database(world.database_url, world.database_url, pool_size=1, pre_ping=False)
-    written = Written(world, database)
+    written, rows = Written(world, database), list[Row]()
+    async with AsyncExitStack() as held:
+        held.push_async_callback(database.close)
+        book = await news(database, world.ids["client_org"], held)
 
-    async def alone() -> float:
-        with telling_nobody():
-            return await written.rate()
+        async def booked() -> float:
+            began = time.perf_counter()
+            for _ in range(EACH):
+                await book()
+            return EACH / (time.perf_counter() - began)
 
-    try:
-        await written.rate()
-        told, untold = await alternate(written.rate, alone, ROUNDS)
-    finally:
-        await database.close()
-    return [
-        Row(
-            name="an escrow's event with two rows of the outbox, one connection",
-            value=told,
-            unit="/s",
-            against="without",
-            baseline=untold,
-            target=0.95,
-        )
-    ]
+        measured = {
+            "an escrow's event with two rows of the outbox, one connection": written.rate,
+            "a payment's news with their rows of the outbox, one connection": booked,
+        }
+        for name, rate in measured.items():
+            await rate()
+            told, untold = await alternate(rate, partial(_alone, rate), ROUNDS)
+            rows.append(Row(name=name, value=told, unit="/s", against="without", baseline=untold, target=0.95))
+    return rows
+
+
+async def _alone(rate: Rate) -> float:
+    with telling_nobody():
+        return await rate()

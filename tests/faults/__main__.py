@@ -34,7 +34,7 @@ from tests.faults.subscriptions import SubscriptionSetup, run_subscriptions
 from tests.faults.subscriptions import described as described_subscriptions
 from tests.faults.sync import SyncSetup, run_sync
 from tests.faults.sync import described as described_sync
-from tests.faults.webhooks import WebhookSetup, run_webhooks
+from tests.faults.webhooks import PATIENCE, WebhookSetup, run_webhooks
 from tests.faults.webhooks import described as described_webhooks
 from tests.support.bonus import NO_BONUS
 
@@ -65,6 +65,12 @@ def main() -> int:
     parser.add_argument("--facts", type=int, default=120, help="how many facts people are told of (120)")
     parser.add_argument("--late", type=float, default=60, help="for how many seconds a transaction stays open (60)")
     parser.add_argument("--one-in", type=int, default=50, help="one webhook in so many is not taken at first (50)")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=PATIENCE,
+        help="how many seconds a webhook may take (240)",
+    )
     parser.add_argument("--kills", type=int, default=4, help="how often each part is killed (4)")
     parser.add_argument("--clients", type=int, default=20, help="how many clients work at once (20)")
     parser.add_argument("--seed", type=int, default=None, help="draws the same plans, kills and outages again")
@@ -88,6 +94,7 @@ def main() -> int:
         clients=options.clients,
         one_in=options.one_in,
         late=options.late,
+        patience=options.patience,
     )
     notifications = NotificationSetup(seed, options.facts, kills=options.kills)
     wanted = {

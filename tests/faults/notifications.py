@@ -39,7 +39,7 @@ PARTS = ("postgres", "temporal", "worker")
 #: one with a ladder the owners at first.
 ROLES = ("owner", "admin", "member")
 TOLD = {"contract": {"owner", "member"}, "alert": {"owner", "admin"}, "ladder": {"owner"}}
-ALERTS = {"alert": "payment.purpose_gone", "ladder": "payout.destination_changed"}
+ALERTS = {"alert": "payment.purpose_gone", "ladder": "api_key.made_for_signatory"}
 #: A message that was in hand when its sender died is tried again after a minute, two, four.
 END_SECONDS = 600.0
 LOOKS_EVERY = 0.3

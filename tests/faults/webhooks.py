@@ -40,8 +40,8 @@ TYPES = ["reservation.created", "reservation.captured", "spend.refunded"]
 REFUNDS, EVENTS = 3, 5
 #: Organizations have so many endpoints each, and as many credits.
 TO_EACH, GRANTED = 10, 1_000_000
-#: How long a webhook may take: a part that is killed again and again delays it by a few tries.
-END_SECONDS = 240.0
+#: How many seconds a webhook may take: a part that is killed again and again delays it by a few tries.
+PATIENCE = 240.0
 #: What the receiver does instead of taking a webhook. A gigabyte is an answer all the same, and counts as one.
 MISCHIEF: Mapping[str, Reply] = {
     "500": answers(500, b"at fault"),
@@ -68,6 +68,7 @@ class WebhookSetup:
     mischief: tuple[str, ...] = tuple(MISCHIEF)
     one_in: int = 50
     late: float = 60.0
+    patience: float = PATIENCE
 
     @property
     def subjects(self) -> int:
@@ -163,7 +164,7 @@ class Receiver:
     async def has_all(self, paths: Iterable[str], subject: str) -> None:
         """Wait until every event of a subject was answered at these endpoints."""
         wanted = set(range(1, EVENTS + 1))
-        async with self._news, asyncio.timeout(END_SECONDS):
+        async with self._news, asyncio.timeout(self._setup.patience):
             await self._news.wait_for(lambda: all(self._answered[path, subject] >= wanted for path in paths))
 
     @asynccontextmanager
@@ -207,7 +208,7 @@ async def run_webhooks(setup: WebhookSetup, say: Say, stack: Stack) -> Findings:
             try:
                 await receiver.has_all(tenant.paths, held)
             except TimeoutError:
-                raise NoResponse(f"the webhooks of {held} did not come within {END_SECONDS:.0f} s") from None
+                raise NoResponse(f"the webhooks of {held} did not come within {setup.patience:.0f} s") from None
 
         load = Load(
             seed=setup.seed,
@@ -227,7 +228,7 @@ async def run_webhooks(setup: WebhookSetup, say: Say, stack: Stack) -> Findings:
             await opened.wait()
             journal = await under_kills(load, say, stack, findings, live, around=receiver.holding)
             late_id = await late
-            await _count(findings, stack, receiver, tenants, readers, late_id)
+            await _count(findings, stack, receiver, tenants, readers, late_id, patience=setup.patience)
         finally:
             for task in (*meanwhile, late):
                 task.cancel()
@@ -312,11 +313,13 @@ async def _count(
     tenants: Sequence[Tenant],
     readers: Sequence[Reader],
     late: str,
+    *,
+    patience: float,
 ) -> None:
     """Compare what came with the events of the books, and with what the books say of their deliveries."""
     orgs = [tenant.org_id for tenant in tenants]
     connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
-    deadline = time.monotonic() + END_SECONDS
+    deadline = time.monotonic() + patience
     try:
         rows = "SELECT id, org_id, type, subject FROM events WHERE org_id = ANY($1)"
         recorded = await connection.fetch(rows, orgs)
