@@ -1,7 +1,7 @@
 """Alert rules say who is called when nobody answers; workers share the pace at which Slack is posted to.
 
 Revision ID: 0113_rules_with_ladders
-Revises: 0108_versions_of_answers
+Revises: 0109_paid_calls
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql
 from migrations.scripts import run
 
 revision: str = "0113_rules_with_ladders"
-down_revision: str | None = "0108_versions_of_answers"
+down_revision: str | None = "0109_paid_calls"
 branch_labels: str | None = None
 depends_on: str | None = None
 
