@@ -111,6 +111,25 @@ async def test_what_comes_back_resolves_and_fires_no_more_in_the_window(world: W
     assert len(await world.raised()) == 1
 
 
+async def test_alert_whose_key_names_no_limit_keeps_nothing_from_being_resolved(world: World) -> None:
+    control = await world.limit(Limit(window=Window.MONTH, amount_minor=100 * CREDIT))
+    await world.spend(80)
+    await world.raised()
+    async with world.database.platform() as session:
+        await alerts.raise_alert(
+            session,
+            kind="spend.threshold",
+            subject=control,
+            detail="x",
+            org_id=world.org,
+            shared=True,
+            for_operators=False,
+        )
+    end = window_end(Window.MONTH, NOW, zone_of("UTC"), 1)
+    await world.raised(end + timedelta(hours=2))
+    assert [row.status for row in await world.rows()] == ["resolved", "firing"]
+
+
 async def test_built_in_rule_that_is_off_leaves_thresholds_that_were_asked_for(world: World) -> None:
     control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
     other = await World(world.database).begin()
