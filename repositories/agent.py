@@ -1,5 +1,6 @@
 """Agents."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import func, literal_column, select
@@ -46,6 +47,12 @@ async def get(session: AsyncSession, agent_id: str) -> Agent:
     if found is None:
         raise NotFound(MISSING)
     return found
+
+
+async def names(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, str]:
+    """Return the names of agents by their ids, of those that the session sees."""
+    query = select(Agent.id, Agent.name).where(Agent.id.in_(agent_ids))
+    return {row.id: row.name for row in await session.execute(query)}
 
 
 async def lock(session: AsyncSession, agent_id: str) -> Agent:

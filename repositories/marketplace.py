@@ -236,13 +236,15 @@ async def reserved_use(session: AsyncSession, spend_id: UUID) -> MarketplaceAgre
 
 
 async def library(
-    session: AsyncSession, *, org_id: str | None, after: str | None, limit: int
+    session: AsyncSession, *, org_id: str | None, agent_id: str | None = None, after: str | None, limit: int
 ) -> Sequence[MarketplacePurchase]:
-    """List what an organization has bought, or None for all of them, newest first."""
+    """List what an organization has bought, or None for all of them, of one agent where it is named, newest first."""
     row = MarketplacePurchase
     query = select(row)
     if org_id is not None:
         query = query.where(row.org_id == org_id)
+    if agent_id is not None:
+        query = query.where(row.agent_id == agent_id)
     if after is not None:
         query = query.where(row.id < after)
     return (await session.scalars(query.order_by(row.id.desc()).limit(limit))).all()

@@ -283,6 +283,17 @@ async def deduct_used(session: AsyncSession, purchase: MarketplacePurchase, left
     Raises:
         UsedUp: nothing does.
     """
+    purchase.used_minor = await used_now(session, purchase, left_minor)
+    await session.flush()
+    return left_minor - purchase.used_minor
+
+
+async def used_now(session: AsyncSession, purchase: MarketplacePurchase, left_minor: int) -> int:
+    """Return how much of what is left of the price of a purchase was used by now; writes nothing.
+
+    Raises:
+        UsedUp: all of it.
+    """
     assert purchase.price_minor is not None
     since, days = purchase.bought_at, None
     if purchase.anchor_at is not None and purchase.period is not None:
@@ -294,9 +305,7 @@ async def deduct_used(session: AsyncSession, purchase: MarketplacePurchase, left
     )
     if used >= left_minor:
         raise UsedUp("All that was paid for this agent was used.")
-    purchase.used_minor = used
-    await session.flush()
-    return left_minor - used
+    return used
 
 
 def used_of(purchase: MarketplacePurchase) -> str | None:

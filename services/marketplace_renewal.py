@@ -157,14 +157,25 @@ async def cancel(session: AsyncSession, actor: Actor, purchase_id: str) -> Marke
     seen = await marketplace.get_purchase(session, purchase_id)
     await marketplace.lock_purchases(session, seen.org_id, seen.agent_id)
     row = await marketplace.get_purchase(session, purchase_id, lock=True)
-    if row.model == OfferModel.USAGE.value and row.status == PurchaseStatus.ACTIVE.value:
-        row.status = PurchaseStatus.ENDED.value
-    elif row.renews_at is None:
-        raise Conflict("This purchase does not renew.", code="marketplace.not_renewing")
+    row.status = status_when_cancelled(row).value
     row.renews_at = None
     await session.flush()
     await audit.record(session, actor, "marketplace.cancel", row.id, {"agent_id": row.agent_id}, row.org_id)
     return row
+
+
+def status_when_cancelled(row: MarketplacePurchase) -> PurchaseStatus:
+    """Return how a purchase stands once it was cancelled.
+
+    Raises:
+        Conflict: `marketplace.not_renewing`.
+    """
+    status = PurchaseStatus(row.status)
+    if row.model == OfferModel.USAGE.value and status is PurchaseStatus.ACTIVE:
+        return PurchaseStatus.ENDED
+    if row.renews_at is None:
+        raise Conflict("This purchase does not renew.", code="marketplace.not_renewing")
+    return status
 
 
 async def _not_paid(session: AsyncSession, row: MarketplacePurchase, now: datetime) -> None:

@@ -39,6 +39,7 @@ from api.v1.invoices.collecting import router as invoice_collecting
 from api.v1.invoices.endpoints import router as invoices
 from api.v1.invoices.reading import router as invoice_reading
 from api.v1.mail_suppressions.endpoints import router as mail_suppressions
+from api.v1.marketplace.actions import router as marketplace_actions
 from api.v1.marketplace.endpoints import router as marketplace
 from api.v1.notifications.defaults import router as notification_defaults
 from api.v1.notifications.endpoints import router as notifications
@@ -113,6 +114,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     contracts,
     agents,
     marketplace,
+    marketplace_actions,
     referrals,
     departments,
     spend_controls,

@@ -144,6 +144,7 @@ Permission: TypeAlias = (
 )
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
+PurchaseAction: TypeAlias = Literal["refund", "cancel"] | str
 PurchaseStatus: TypeAlias = Literal["active", "suspended", "refunded", "ended"] | str
 Purpose: TypeAlias = Literal["billing", "security"] | str
 PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
@@ -318,6 +319,7 @@ class AgentPurchaseView(Model):
     id: str
     organization_id: str
     agent_id: str
+    agent_name: str
     model: OfferModel
     price: Amount | None
     currency: str | None
@@ -416,7 +418,6 @@ class AlertRuleView(Model):
     cool_down: str | None
     severity: str
     channels: list[str] | None
-    ladder: list[LadderStepView] | None
     enabled: bool
     created_at: datetime | None
     updated_at: datetime | None
@@ -2037,13 +2038,6 @@ class JournalTransferView(Model):
     entries: list[JournalEntryView]
 
 
-class LadderStepView(Model):
-    """Who is called while nobody answers."""
-
-    role: Role
-    after: str | None
-
-
 class LadderView(Model):
     """The levels that hold."""
 
@@ -2875,11 +2869,35 @@ class ProviderView(Model):
     currencies: list[str]
 
 
+class PurchaseActionList(Model):
+    """Every command of a purchase."""
+
+    actions: list[PurchaseActionView]
+
+
+class PurchaseActionView(Model):
+    """One command: its effect where the caller may give it now, or the reason why not."""
+
+    action: PurchaseAction
+    allowed: bool
+    reason: ReasonView | None
+    effect: PurchaseEffectView | None
+
+
 class PurchaseAnswer(Model):
     """What came of buying an agent."""
 
     purchase: AgentPurchaseView | None
     payment: PaymentView | None = None
+
+
+class PurchaseEffectView(Model):
+    """What a command would do. Amounts are decimal strings of `currency`, and null where nothing was paid."""
+
+    to_buyer: str | None
+    used: Amount | None
+    currency: str | None
+    status: PurchaseStatus
 
 
 class PurchasePage(Model):

@@ -285,6 +285,7 @@ OBJECTS = {
     *((method, "/marketplace/agents/{agent_id}") for method in ("GET", "PUT")),
     ("POST", "/marketplace/agents/{agent_id}/purchase"),
     *(("POST", f"/marketplace/purchases/{{purchase_id}}/{path}") for path in ("refund", "cancel")),
+    *(("GET", f"/marketplace/purchases/{{purchase_id}}{path}") for path in ("", "/actions")),
     *((method, "/credits/departments/{department_id}/limits") for method in ("GET", "PUT")),
     *((method, "/spend-controls/{control_id}") for method in ("GET", "PUT")),
     *(("GET", f"/spend-controls/{{control_id}}/{path}") for path in ("versions", "spends", "refusals")),

@@ -137,6 +137,35 @@ async def test_free_agent_is_added_once_and_shows_in_the_library(studio: Tenant,
     assert good(await studio.auditor.get("/marketplace/library"))["data"] == []
 
 
+async def actions(caller: Caller, purchase: dict[str, Any]) -> dict[str, Any]:
+    listed = good(await caller.get(f"/marketplace/purchases/{purchase['id']}/actions"))["actions"]
+    return {each["action"]: each["effect"] or each["reason"]["code"] for each in listed}
+
+
+async def test_actions_say_what_a_refund_would_bring_back_and_why_there_is_none(studio: Tenant, buyer: Tenant) -> None:
+    await offer(studio, included_uses=4)
+    purchase = await bought(buyer.owner, studio)
+    whole = {"to_buyer": "40.00", "used": "0.00", "currency": "CREDIT", "status": "refunded"}
+    assert await actions(buyer.finance, purchase) == {"refund": whole, "cancel": "marketplace.not_renewing"}
+    assert await actions(buyer.member, purchase) == {"refund": "auth.forbidden", "cancel": "auth.forbidden"}
+    refused(await studio.owner.get(f"/marketplace/purchases/{purchase['id']}/actions"), 404, "not_found")
+    await send(buyer.owner, named(studio, -0.00001))
+    part = whole | {"to_buyer": "30.00", "used": "10.00"}
+    assert (await actions(buyer.finance, purchase))["refund"] == part
+    assert good(await give_back(buyer.finance, purchase))["used"] == "10.00"
+    assert (await actions(buyer.finance, purchase))["refund"] == "marketplace.refunded"
+
+
+async def test_library_narrows_by_agent_and_names_it(studio: Tenant, buyer: Tenant) -> None:
+    await offer(studio)
+    purchase = await bought(buyer.owner, studio)
+    listed = good(await buyer.auditor.get(f"/marketplace/library?agent_id={studio.agent_id}"))["data"]
+    assert listed == [purchase]
+    assert good(await buyer.auditor.get(f"/marketplace/purchases/{purchase['id']}")) == purchase
+    assert purchase["agent_name"] == good(await buyer.owner.get(f"/agents/{studio.agent_id}"))["name"]
+    assert good(await buyer.auditor.get(f"/marketplace/library?agent_id={buyer.agent_id}"))["data"] == []
+
+
 async def test_price_in_credits_is_shared_when_it_is_paid(studio: Tenant, buyer: Tenant, database: Database) -> None:
     await offer(studio, price="40.000001")
     key = new_key()

@@ -152,6 +152,7 @@ FOUNDATION = {
     "/marketplace/agents/{agent_id}": {"get", "put"},
     "/marketplace/agents/{agent_id}/purchase": {"post"},
     **{f"/marketplace/purchases/{{purchase_id}}/{path}": {"post"} for path in ("refund", "cancel")},
+    **{f"/marketplace/purchases/{{purchase_id}}{path}": {"get"} for path in ("", "/actions")},
     "/api-keys/{key_id}/attribution": {"put"},
     "/payments/pricing/{agent_id}": {"get"},
     "/payments/pricing/{agent_id}/explanation": {"get"},

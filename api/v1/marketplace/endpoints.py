@@ -1,5 +1,6 @@
 """The marketplace: what agents are offered for, buying them, and the library of an organization."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
@@ -11,7 +12,7 @@ from api.approvals import override_by_two, refund_by_two
 from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import Deps, DepsDep, get_temporal
 from api.errors import errors
-from api.fields import Amount, Currency, OrganizationId, Page
+from api.fields import AgentId, Amount, Currency, OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.metadata import own_of
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor, id_cursor
@@ -224,11 +225,11 @@ async def purchase_agent(
         async with deps.session_for(actor) as session:
             row = await marketplace.owned(session, org_id, offer.agent_id)
         if row is not None and not is_over(row.ends_at, datetime.now(UTC)):
-            return PurchaseAnswer(purchase=_purchase(deps, row))
+            return PurchaseAnswer(purchase=await _purchase(deps, row))
         payment = await commands.create(deps, await get_temporal(deps), actor, once, terms, wish.own())
         async with deps.session_for(actor) as session:
             row = await marketplace.paid_by(session, payment.terms.payment_id)
-        purchase = None if row is None else _purchase(deps, row)
+        purchase = None if row is None else await _purchase(deps, row)
         own = await own_of(deps, actor, payment.terms.payment_id, org_id)
         return PurchaseAnswer(purchase=purchase, payment=shown(payment, actor, own))
 
@@ -261,7 +262,7 @@ async def purchase_agent(
         if bought.refusal is not None:
             raise bought.refusal
         assert bought.purchase is not None
-        return PurchaseAnswer(purchase=_purchase(deps, bought.purchase))
+        return PurchaseAnswer(purchase=await _purchase(deps, bought.purchase))
 
     return await once.run(pay if costs_money else act, status_code=201)
 
@@ -272,13 +273,26 @@ async def list_library(
     limit: LimitParam = DEFAULT_LIMIT,
     cursor: CursorParam = None,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators, who name one.")] = None,
+    agent_id: Annotated[AgentId | None, Query(description="Only purchases of this agent.")] = None,
     actor: Actor = require(Permission.READ),
 ) -> Page[AgentPurchaseView]:
     """List the agents that the organization has bought, newest first, with those that were refunded."""
     org_id, after = listed_organization(actor, organization_id), id_cursor(cursor, "pur")
     async with deps.session_for(actor) as session:
-        rows = await marketplace.library(session, org_id=org_id, after=after, limit=limit + 1)
-    return page_of(rows, limit, "pur", lambda row: _purchase(deps, row))
+        rows = await marketplace.library(session, org_id=org_id, agent_id=agent_id, after=after, limit=limit + 1)
+    names = await _names(deps, *rows)
+    return page_of(rows, limit, "pur", lambda row: _view(deps, row, names))
+
+
+@router.get(
+    "/marketplace/purchases/{purchase_id}", response_model=AgentPurchaseView, responses=errors(NotFound, Forbidden)
+)
+async def get_purchase(purchase_id: str, deps: DepsDep, actor: ActorDep) -> AgentPurchaseView:
+    """Show one purchase."""
+    async with deps.session_for(actor) as session:
+        row = await marketplace.get_purchase(session, purchase_id)
+    permit(actor, Permission.OPERATE if actor.is_platform else Permission.READ)
+    return await _purchase(deps, row)
 
 
 @router.post("/marketplace/purchases/{purchase_id}/refund", response_model=AgentPurchaseView, responses=_REFUNDING)
@@ -302,7 +316,7 @@ async def refund_purchase(
         async with deps.database.platform() as session:
             row = await marketplace.get_purchase(session, purchase_id, lock=True)
             if known is None:
-                await service.require_refundable(session, row, window=_window(deps), now=now)
+                await service.require_refundable(session, row, window=window_of(deps), now=now)
                 left = await service.deduct_used(session, row, payment.refundable_minor)
             else:
                 left = known.amount_minor
@@ -312,12 +326,13 @@ async def refund_purchase(
         command = RefundPayment(command_id=once.command_id, actor=actor, refund_id=refund_id, amount_minor=amount_minor)
         await commands.send(deps, await get_temporal(deps), payment, "refund", command)
         async with deps.session_for(actor) as session:
-            return _purchase(deps, await marketplace.get_purchase(session, purchase_id))
+            row = await marketplace.get_purchase(session, purchase_id)
+        return await _purchase(deps, row)
 
     async def act() -> AgentPurchaseView:
         async with deps.database.platform() as session:
-            row = await service.refund(session, actor, purchase_id, window=_window(deps), now=datetime.now(UTC))
-            return _purchase(deps, row)
+            row = await service.refund(session, actor, purchase_id, window=window_of(deps), now=datetime.now(UTC))
+        return await _purchase(deps, row)
 
     return await once.run(act if paid_by is None else by_payment)
 
@@ -337,7 +352,8 @@ async def cancel_purchase(
 
     async def act() -> AgentPurchaseView:
         async with deps.database.platform() as session:
-            return _purchase(deps, await marketplace_renewal.cancel(session, actor, purchase_id))
+            row = await marketplace_renewal.cancel(session, actor, purchase_id)
+        return await _purchase(deps, row)
 
     return await once.run(act)
 
@@ -354,8 +370,18 @@ async def _listed(deps: Deps, actor: Actor, agent_id: str) -> Listing:
         return await marketplace.get(session, agent_id)
 
 
-def _purchase(deps: Deps, row: MarketplacePurchase) -> AgentPurchaseView:
-    return AgentPurchaseView.of(row, _window(deps), datetime.now(UTC))
+async def _names(deps: Deps, *rows: MarketplacePurchase) -> Mapping[str, str]:
+    """Return the names of agents that were bought: also of those that their buyers do not see any more."""
+    async with deps.database.platform() as session:
+        return await agents.names(session, {row.agent_id for row in rows})
+
+
+async def _purchase(deps: Deps, row: MarketplacePurchase) -> AgentPurchaseView:
+    return _view(deps, row, await _names(deps, row))
+
+
+def _view(deps: Deps, row: MarketplacePurchase, names: Mapping[str, str]) -> AgentPurchaseView:
+    return AgentPurchaseView.of(row, names[row.agent_id], window_of(deps), datetime.now(UTC))
 
 
 def _shown(deps: Deps, actor: Actor, listing: Listing) -> OfferView:
@@ -368,5 +394,6 @@ def _creator_bps(deps: Deps, listing: Listing) -> int:
     return deps.settings.creator_share_bps if own is None else own
 
 
-def _window(deps: Deps) -> timedelta:
+def window_of(deps: Deps) -> timedelta:
+    """Return for how long after a sale a refund can be asked for."""
     return timedelta(days=deps.settings.purchase_refund_days)

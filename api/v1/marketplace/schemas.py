@@ -147,6 +147,7 @@ class AgentPurchaseView(ResponseModel):
     id: str
     organization_id: str
     agent_id: str
+    agent_name: str
     model: OfferModel
     price: str | None
     currency: str | None
@@ -166,13 +167,14 @@ class AgentPurchaseView(ResponseModel):
     renews: bool = Field(description="Whether the next month is paid by itself.")
 
     @classmethod
-    def of(cls, row: MarketplacePurchase, window: timedelta, now: datetime) -> "AgentPurchaseView":
+    def of(cls, row: MarketplacePurchase, agent_name: str, window: timedelta, now: datetime) -> "AgentPurchaseView":
         """Show a purchase, which can be refunded within the window."""
         status = PurchaseStatus(row.status)
         return cls(
             id=row.id,
             organization_id=row.org_id,
             agent_id=row.agent_id,
+            agent_name=agent_name,
             model=OfferModel(row.model),
             price=_amount(row.price_minor, row.currency),
             currency=row.currency,

@@ -1662,6 +1662,12 @@ class AsyncInvoices:
             models.InvoiceView, "invoices.discard", "DELETE", f"/api/v1/billing/invoices/{segment(invoice_id)}"
         )
 
+    async def get(self, invoice_id: str) -> models.InvoiceDetail:
+        """Show an invoice and the amount that each payment has paid."""
+        return await self._caller.ask(
+            models.InvoiceDetail, "invoices.get", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}"
+        )
+
     async def update(
         self,
         invoice_id: str,
@@ -1683,12 +1689,6 @@ class AsyncInvoices:
             body={"external_id": external_id, "metadata": metadata},
         )
 
-    async def get(self, invoice_id: str) -> models.InvoiceDetail:
-        """Show an invoice and the amount that each payment has paid."""
-        return await self._caller.ask(
-            models.InvoiceDetail, "invoices.get", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}"
-        )
-
     async def finalize(
         self,
         invoice_id: str,
@@ -1706,6 +1706,23 @@ class AsyncInvoices:
             key=idempotency_key,
             body={"collection_method": collection_method},
         )
+
+    async def get_pdf(self, invoice_id: str) -> bytes:
+        """Return the invoice as PDF, as it was issued: the same bytes every time.
+
+        Where seller, buyer and tax are complete, the electronic invoice of EN 16931 is in it (Factur-X).
+        """
+        response, _ = await self._caller.send(
+            "invoices.get_pdf", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/pdf"
+        )
+        return response.content
+
+    async def get_xml(self, invoice_id: str) -> bytes:
+        """Return the electronic invoice of EN 16931 (CII), as it is in the PDF."""
+        response, _ = await self._caller.send(
+            "invoices.get_xml", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/xml"
+        )
+        return response.content
 
     async def void(self, invoice_id: str, *, idempotency_key: str | None = None) -> models.InvoiceView:
         """Void an invoice that has no payments; money that arrives for it later is returned. For operators."""
@@ -1792,32 +1809,6 @@ class AsyncInvoices:
             },
         )
 
-    async def get_pdf(self, invoice_id: str) -> bytes:
-        """Return the invoice as PDF, as it was issued: the same bytes every time.
-
-        Where seller, buyer and tax are complete, the electronic invoice of EN 16931 is in it (Factur-X).
-        """
-        response, _ = await self._caller.send(
-            "invoices.get_pdf", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/pdf"
-        )
-        return response.content
-
-    async def get_xml(self, invoice_id: str) -> bytes:
-        """Return the electronic invoice of EN 16931 (CII), as it is in the PDF."""
-        response, _ = await self._caller.send(
-            "invoices.get_xml", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/xml"
-        )
-        return response.content
-
-    async def get_credit_note_pdf(self, invoice_id: str, credit_note_id: str) -> bytes:
-        """Return a credit note as PDF: what it takes back of its invoice, with the electronic credit note inside."""
-        response, _ = await self._caller.send(
-            "invoices.get_credit_note_pdf",
-            "GET",
-            f"/api/v1/billing/invoices/{segment(invoice_id)}/credit-notes/{segment(credit_note_id)}/pdf",
-        )
-        return response.content
-
     async def get_collection(self, invoice_id: str) -> models.CollectionView:
         """Show how an invoice is charged and dunned: each step, and what comes next. 404 where nobody collects it."""
         return await self._caller.ask(
@@ -1854,6 +1845,15 @@ class AsyncInvoices:
             keyed=True,
             key=idempotency_key,
         )
+
+    async def get_credit_note_pdf(self, invoice_id: str, credit_note_id: str) -> bytes:
+        """Return a credit note as PDF: what it takes back of its invoice, with the electronic credit note inside."""
+        response, _ = await self._caller.send(
+            "invoices.get_credit_note_pdf",
+            "GET",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}/credit-notes/{segment(credit_note_id)}/pdf",
+        )
+        return response.content
 
 
 class AsyncBillingRuns:
@@ -3119,6 +3119,7 @@ class AsyncMarketplace:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
     ) -> AsyncList[models.AgentPurchaseView]:
         """List the agents that the organization has bought, newest first, with those that were refunded."""
         return AsyncList(
@@ -3126,7 +3127,16 @@ class AsyncMarketplace:
             models.AgentPurchaseView,
             "marketplace.list_library",
             "/api/v1/marketplace/library",
-            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
+            {"limit": limit, "cursor": cursor, "organization_id": organization_id, "agent_id": agent_id},
+        )
+
+    async def get_purchase(self, purchase_id: str) -> models.AgentPurchaseView:
+        """Show one purchase."""
+        return await self._caller.ask(
+            models.AgentPurchaseView,
+            "marketplace.get_purchase",
+            "GET",
+            f"/api/v1/marketplace/purchases/{segment(purchase_id)}",
         )
 
     async def refund_purchase(
@@ -3153,6 +3163,18 @@ class AsyncMarketplace:
             f"/api/v1/marketplace/purchases/{segment(purchase_id)}/cancel",
             keyed=True,
             key=idempotency_key,
+        )
+
+    async def purchase_actions(self, purchase_id: str) -> models.PurchaseActionList:
+        """List every command of a purchase: whether you may give it now, why not, and what would come back.
+
+        What the provider of a payment will answer is not known before.
+        """
+        return await self._caller.ask(
+            models.PurchaseActionList,
+            "marketplace.purchase_actions",
+            "GET",
+            f"/api/v1/marketplace/purchases/{segment(purchase_id)}/actions",
         )
 
 
@@ -4961,7 +4983,6 @@ class AsyncAlertRules:
         cool_down: timedelta | str | None | Omitted = OMITTED,
         severity: Literal["info", "warning", "critical"] | str | None | Omitted = OMITTED,
         channels: Sequence[str] | None | Omitted = OMITTED,
-        ladder: Sequence[params.LadderStep] | None | Omitted = OMITTED,
         description: str | None | Omitted = OMITTED,
         enabled: bool | Omitted = OMITTED,
         organization_id: str | None | Omitted = OMITTED,
@@ -4983,7 +5004,6 @@ class AsyncAlertRules:
                 "cool_down": cool_down,
                 "severity": severity,
                 "channels": channels,
-                "ladder": ladder,
                 "description": description,
                 "enabled": enabled,
                 "name": name,
@@ -5019,12 +5039,11 @@ class AsyncAlertRules:
         cool_down: timedelta | str | None | Omitted = OMITTED,
         severity: Literal["info", "warning", "critical"] | str | None | Omitted = OMITTED,
         channels: Sequence[str] | None | Omitted = OMITTED,
-        ladder: Sequence[params.LadderStep] | None | Omitted = OMITTED,
         description: str | None | Omitted = OMITTED,
         enabled: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AlertRuleView:
-        """Replace what a rule says; of a built-in one its severity, who hears of it or is called, and whether it is on.
+        """Replace what a rule says, or say of a built-in one how severe it is, who hears of it, and whether it is on.
 
         A rule that is replaced begins anew: an alert that it has raised is resolved.
         """
@@ -5044,7 +5063,6 @@ class AsyncAlertRules:
                 "cool_down": cool_down,
                 "severity": severity,
                 "channels": channels,
-                "ladder": ladder,
                 "description": description,
                 "enabled": enabled,
             },

@@ -1,0 +1,121 @@
+"""What a caller may do with a purchase of an agent now, and what would come back."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Self
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from api.actions import ReasonView, reason_of
+from api.approvals import refund_not_approved
+from api.auth import ActorDep, permit
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import ResponseModel
+from api.v1.marketplace.endpoints import window_of
+from api.v1.payments import commands
+from domain.access import Actor, Permission
+from domain.errors import DomainError, Forbidden, NotFound
+from domain.marketplace.sale import PurchaseStatus
+from domain.money import format_amount
+from models.marketplace import MarketplacePurchase
+from repositories import marketplace
+from services import marketplace as service
+from services.marketplace_renewal import status_when_cancelled
+
+router = APIRouter(tags=["marketplace"])
+
+
+class PurchaseAction(StrEnum):
+    """What can be done with a purchase."""
+
+    REFUND = "refund"
+    CANCEL = "cancel"
+
+
+class PurchaseEffectView(ResponseModel):
+    """What a command would do. Amounts are decimal strings of `currency`, and null where nothing was paid."""
+
+    to_buyer: str | None = Field(description="What comes back of the price.")
+    used: str | None = Field(description="What was used of it, and does not come back.")
+    currency: str | None
+    status: PurchaseStatus = Field(description="After it.")
+
+
+class PurchaseActionView(ResponseModel):
+    """One command: its effect where the caller may give it now, or the reason why not."""
+
+    action: PurchaseAction
+    allowed: bool
+    reason: ReasonView | None
+    effect: PurchaseEffectView | None
+
+    @classmethod
+    def of(cls, action: PurchaseAction, found: PurchaseEffectView | DomainError) -> Self:
+        """Show an action: its effect or its refusal."""
+        refusal = found if isinstance(found, DomainError) else None
+        effect = None if isinstance(found, DomainError) else found
+        return cls(action=action, allowed=effect is not None, reason=reason_of(refusal), effect=effect)
+
+
+class PurchaseActionList(ResponseModel):
+    """Every command of a purchase."""
+
+    actions: list[PurchaseActionView]
+
+
+@router.get(
+    "/marketplace/purchases/{purchase_id}/actions",
+    response_model=PurchaseActionList,
+    responses=errors(NotFound, Forbidden),
+    operation_id="marketplace.purchase_actions",
+)
+async def list_purchase_actions(purchase_id: str, deps: DepsDep, actor: ActorDep) -> PurchaseActionList:
+    """List every command of a purchase: whether you may give it now, why not, and what would come back.
+
+    What the provider of a payment will answer is not known before.
+    """
+    async with deps.session_for(actor) as session:
+        row = await marketplace.get_purchase(session, purchase_id)
+    permit(actor, Permission.OPERATE if actor.is_platform else Permission.READ)
+    found = (
+        (PurchaseAction.REFUND, await _refund(deps, actor, row)),
+        (PurchaseAction.CANCEL, _cancel(actor, row)),
+    )
+    return PurchaseActionList(actions=[PurchaseActionView.of(*each) for each in found])
+
+
+async def _refund(deps: Deps, actor: Actor, row: MarketplacePurchase) -> PurchaseEffectView | DomainError:
+    """Try a refund as `refund_purchase` would do it."""
+    try:
+        permit(actor, Permission.REFUND_PAYMENT)
+        payment = None if row.payment_id is None else await commands.seen(deps, actor, row.payment_id)
+        left = row.price_minor if payment is None else payment.refundable_minor
+        async with deps.database.platform() as session:
+            await service.require_refundable(session, row, window=window_of(deps), now=datetime.now(UTC))
+            used = 0 if left is None else await service.used_now(session, row, left)
+        if payment is not None:
+            unapproved = await refund_not_approved(
+                deps, actor, payment, payment.refundable_minor - used if used else None
+            )
+            if unapproved is not None:
+                return unapproved
+    except DomainError as refusal:
+        return refusal
+    written = None if row.currency is None or left is None else row.currency
+    return PurchaseEffectView(
+        to_buyer=None if written is None else format_amount((left or 0) - used, written),
+        used=None if written is None else format_amount(used, written),
+        currency=written,
+        status=PurchaseStatus.REFUNDED,
+    )
+
+
+def _cancel(actor: Actor, row: MarketplacePurchase) -> PurchaseEffectView | DomainError:
+    """Try to let the purchase end as `cancel_purchase` would."""
+    try:
+        permit(actor, Permission.REFUND_PAYMENT)
+        return PurchaseEffectView(to_buyer=None, used=None, currency=None, status=status_when_cancelled(row))
+    except DomainError as refusal:
+        return refusal
