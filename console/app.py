@@ -53,7 +53,8 @@ def create_console(settings: Settings, api: ASGIApp) -> Starlette:
         settings: of the process.
         api: the whole app of the API, which is asked through memory; the console may be mounted on it.
     """
-    site, assets = Site.of(settings), Assets()
+    light, dark = settings.brand_accent, settings.brand_accent_dark
+    site, assets = Site.of(settings), Assets(accent=(light, dark) if light and dark else None)
     routes: list[BaseRoute] = [
         Route("/assets/{name}", _asset),
         *ROUTES,

@@ -33,11 +33,11 @@ class Asset:
 class Assets:
     """Every file of `static/`, by the name that pages use and by the name that browsers ask for."""
 
-    def __init__(self, folder: Path = STATIC) -> None:
-        """Read them."""
+    def __init__(self, folder: Path = STATIC, accent: tuple[str, str] | None = None) -> None:
+        """Read them; `accent` takes the place of ours, in the light and in the dark theme."""
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in _TYPES}
         joined = {
-            "console.css": b"\n".join(files[name] for name in STYLES if name in files),
+            "console.css": b"\n".join(files[name] for name in STYLES if name in files) + _branded(accent),
             "console.js": b"\n".join(b"{\n" + files[name] + b"\n}" for name in SCRIPTS if name in files),
         }
         kept = {name: content for name, content in files.items() if name not in {*STYLES, *SCRIPTS}}
@@ -58,6 +58,16 @@ class Assets:
             headers["Content-Encoding"] = "gzip"
             return Response(asset.compressed, headers=headers, media_type=asset.media_type)
         return Response(asset.content, headers=headers, media_type=asset.media_type)
+
+
+def _branded(accent: tuple[str, str] | None) -> bytes:
+    """Return the meanings that an accent of the installation's own changes; grounds of ours stay neutral beside it."""
+    if accent is None:
+        return b""
+    own = "light-dark({}, {})".format(*accent)
+    meanings = {"accent": own, "accent-strong": own, "accent-soft": "var(--idle-soft)"}
+    declared = " ".join(f"--{name}: {value};" for name, value in meanings.items())
+    return f"\n:root {{ {declared} }}\n".encode()
 
 
 def _asset(file: str, content: bytes) -> Asset:

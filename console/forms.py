@@ -19,6 +19,7 @@ MAX_FIELDS = 200
 #: The field that holds the command key.
 COMMAND = "command"
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_PERIODS = {"d": "P{}D", "h": "PT{}H", "m": "PT{}M"}
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -140,6 +141,12 @@ def at_fields(
             errors[name] = message
         summary.append((name, message if name else f"{named}: {message}" if named else message))
     return errors, tuple(summary) or (("", problem.detail),)
+
+
+def period(text: str) -> str:
+    """Return a period as the API takes it: `7`, `7d`, `36h` and `90m` are read, anything else is left as it is."""
+    found = re.fullmatch(r"([0-9]{1,6}) ?(d|h|m|days?|hours?|minutes?)?", text)
+    return _PERIODS[(found[2] or "d")[0]].format(int(found[1])) if found else text
 
 
 async def read_form(request: Request, *names: str, many: tuple[str, ...] = (), command: bool = True) -> Form:

@@ -87,14 +87,15 @@ class Frame:
     changes: str = ""
 
 
-def anonymous(brand: str, choices: Choices, path: str, notice: str = "") -> Frame:
-    """Return the frame of pages that nobody needs to have signed in for."""
+def anonymous(brand: str, choices: Choices, path: str, notice: str = "", *, environment: str) -> Frame:
+    """Return the frame of pages that nobody needs to have signed in for; it says what the others do of money."""
     return Frame(
         brand=brand,
         theme=choices.theme,
         shortcuts=choices.shortcuts,
         zone=choices.zone or "UTC",
         path=path,
+        band=BANDS.get(environment, ""),
         notice=notice_of(notice),
     )
 

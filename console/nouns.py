@@ -1,6 +1,7 @@
 """Every route of every noun. A new noun is a line in `ROUTES`; pages without an organization stand before the rest."""
 
 from console.alert.routes import ROUTES as ALERT
+from console.alert_rule.routes import ROUTES as ALERT_RULE
 from console.billing.routes import ROUTES as BILLING
 from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
@@ -9,7 +10,9 @@ from console.escrow.routes import ROUTES as ESCROW
 from console.help.routes import ROUTES as HELP
 from console.home.routes import ROUTES as HOME
 from console.invoice.routes import ROUTES as INVOICE
+from console.library.routes import ROUTES as LIBRARY
 from console.live.routes import ROUTES as LIVE
+from console.marketplace.routes import ROUTES as MARKETPLACE
 from console.payment.routes import ROUTES as PAYMENT
 from console.payment_method.routes import ROUTES as PAYMENT_METHOD
 from console.platform.alert.routes import ROUTES as PLATFORM_ALERT
@@ -36,13 +39,16 @@ from console.work import ROUTES as WORK
 _ALL = (
     *BILLING,
     *ALERT,
+    *ALERT_RULE,
     *CHARGEBACK,
     *ENTRY,
     *CONTRACT,
     *ESCROW,
     *HELP,
     *INVOICE,
+    *LIBRARY,
     *LIVE,
+    *MARKETPLACE,
     *PAYMENT,
     *PAYMENT_METHOD,
     *PLATFORM_ALERT,

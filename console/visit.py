@@ -29,8 +29,6 @@ from console.who import Me, Organization, organization_of
 from domain.access import Permission
 from runtime.settings import Settings
 
-BRAND = "Bursar"
-
 
 @dataclass(frozen=True, slots=True)
 class Console:
@@ -183,7 +181,7 @@ class Visit:
         return frame(
             self.me,
             self.choices,
-            brand=BRAND,
+            brand=self._console.settings.brand_name,
             path=url.path,
             query=kept if self.request.method == "GET" else "",
             exists=self._console.exists,
@@ -366,7 +364,13 @@ def forbidden(request: Request) -> Answer:
 def frame_of_nobody(request: Request, console: Console) -> Frame:
     """Return what stands round pages that nobody has signed in for."""
     choices = read_choices(console.site.read(request, CHOICES))
-    return anonymous(BRAND, choices, request.url.path, request.query_params.get("notice", ""))
+    return anonymous(
+        console.settings.brand_name,
+        choices,
+        request.url.path,
+        request.query_params.get("notice", ""),
+        environment=console.settings.environment,
+    )
 
 
 def came_from(request: Request) -> str | None:

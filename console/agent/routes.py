@@ -1,12 +1,13 @@
 """Agents of an organization."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
 from console import lists
-from console.agent import view
-from console.forms import Form, Shown, blank, read_form
+from console.agent import selling, view
+from console.forms import Form, Shown, blank, read_form, with_summary
 from console.gateway import Answer, Refused
 from console.routing import COMMAND, tenant
 from console.visit import Visit, not_found
@@ -84,6 +85,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         visit.choices.prefs,
         _listed(visit),
         may_change=visit.may(Permission.MANAGE_AGENTS),
+        may_sell=visit.may(Permission.SELL),
         jobs=escrow if visit.has_page(escrow) else "",
     )
     return await visit.render("agent/page.html", page, status)
@@ -97,6 +99,52 @@ async def price(visit: Visit) -> Response:
     if answer.ok:
         return visit.done(f"{_listed(visit)}/{visit.path('id')}", "agent.priced", answer)
     return await visit.refused(form, answer, show_one, _PRICE)
+
+
+async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the form that changes what the listing of an agent says."""
+    visit.need(Permission.MANAGE_AGENTS)
+    answer = _own(visit, await visit.ask(f"/agents/{visit.path('id')}"))
+    # What changed meanwhile is shown as it is now, not as somebody has typed it over what was there before.
+    kept = with_summary(blank(**_listing(answer.body)), form.summary[0][1]) if form and status == 409 else form
+    page = selling.change(answer.body, answer.etag or "", kept, blank(), _listed(visit))
+    return await visit.render("agent/change.html", page, status)
+
+
+def _listing(agent: Mapping[str, Any]) -> dict[str, str]:
+    return {name: agent[name] or "" for name in selling.LISTING}
+
+
+async def change(visit: Visit) -> Response:
+    """Change what the listing of an agent says, of the version that was shown."""
+    form = await read_form(visit.request, *selling.LISTING, "version")
+    path = f"/agents/{visit.path('id')}"
+    answer = await visit.order("PATCH", path, selling.changed(form), form.key, match=form.text("version"))
+    if answer.ok:
+        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "agent.changed", answer)
+    return await visit.refused(form, answer, ask_to_change)
+
+
+async def ask_to_offer(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the form that offers an agent on the marketplace."""
+    visit.need(Permission.SELL)
+    agent_id = visit.path("id")
+    answers = await visit.ask_all(agent=(f"/agents/{agent_id}", {}), offer=(f"/marketplace/agents/{agent_id}", {}))
+    agent, offered = _own(visit, answers["agent"]).body, answers["offer"]
+    if offered.status != 404:
+        offered.need()
+    page = selling.offer(agent, offered.body if offered.ok else None, form, blank(), _listed(visit))
+    return await visit.render("agent/offer.html", page, status)
+
+
+async def offer(visit: Visit) -> Response:
+    """Offer an agent, change its offer, or sell it no more."""
+    form = await read_form(visit.request, *selling.OFFER)
+    path = f"/marketplace/agents/{visit.path('id')}"
+    answer = await visit.order("PUT", path, selling.wanted(form), form.key)
+    if answer.ok:
+        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "agent.offered", answer)
+    return await visit.refused(form, answer, ask_to_offer)
 
 
 async def ask_to_retire(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -123,6 +171,10 @@ ROUTES = (
     tenant("/agents/new", create, COMMAND),
     tenant("/agents/{id}", show_one),
     tenant("/agents/{id}/price", price, COMMAND),
+    tenant("/agents/{id}/change", ask_to_change),
+    tenant("/agents/{id}/change", change, COMMAND),
+    tenant("/agents/{id}/offer", ask_to_offer),
+    tenant("/agents/{id}/offer", offer, COMMAND),
     tenant("/agents/{id}/retire", ask_to_retire),
     tenant("/agents/{id}/retire", retire, COMMAND),
 )

@@ -107,6 +107,8 @@ class Agent:
     price: str
     reputation: str
     stars: str
+    change: str
+    offer: str
     retire: str
     may_change: bool
     form: Shown
@@ -195,6 +197,7 @@ def one(
     listed: str,
     *,
     may_change: bool,
+    may_sell: bool,
     jobs: str,
 ) -> Agent:
     """Return the page of one agent.
@@ -206,6 +209,7 @@ def one(
         prefs: how the reader reads.
         listed: the address of the list.
         may_change: whether the reader may change agents.
+        may_sell: whether the reader may offer them on the marketplace.
         jobs: the address of an escrow's page with `{id}` in it; empty where there is none.
     """
     agent, again = answers["agent"].need(), f"{listed}/{answers['agent'].body['id']}"
@@ -225,6 +229,8 @@ def one(
         price=price_of(pricing, prefs),
         reputation=f"{again}/reputation",
         stars=f"{score.body['stars']} of 5 stars" if score.ok else "Reputation",
+        change=f"{again}/change" if may_change and active else "",
+        offer=f"{again}/offer" if may_sell and active else "",
         retire=f"{again}/retire" if may_change and active else "",
         may_change=may_change and active,
         form=form or Shown(key=key.key, values=values),

@@ -65,6 +65,7 @@ class Alerts:
     filtered: bool
     snooze_until: str
     settings: str
+    rules: str
     form: Shown
 
 
@@ -115,6 +116,7 @@ def page(
         filtered=bool(set(given) - {"status"}) or not found.asked.at_start,
         snooze_until=(now + _SNOOZED).replace(microsecond=0).isoformat(),
         settings=settings,
+        rules=f"{base}/alerts/settings/rules",
         form=form,
     )
 

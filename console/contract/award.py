@@ -8,7 +8,7 @@ from typing import Any
 
 from console.escrow.terms import Fact
 from console.format import Amount, Prefs, amount, count
-from console.forms import Form, Shown
+from console.forms import Form, Shown, period
 from console.widgets import Link
 from domain.money import CREDIT
 
@@ -26,7 +26,6 @@ FIELDS = (
     *("milestones", "dispute_default_payee_share", "operator_approvals", "fund", "confirmed"),
     *PERIODS,
 )
-_UNITS = {"d": "P{}D", "h": "PT{}H", "m": "PT{}M"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +100,7 @@ def page(
             ("", "Open the escrow", "No money moves. You fund it on its page."),
             ("credits", "Open the escrow and fund it from credits", "You see the amount before anything is done."),
             ("balance", "Open the escrow and fund it from the balance", "For prices in money; you see the amount."),
+            ("outside", "Open the escrow and pay for it", "By card, PayPal or coins, on the page that follows."),
         ),
     )
 
@@ -126,7 +126,7 @@ def review(form: Form, base: str, prefs: Prefs) -> Review:
 def body(form: Form) -> dict[str, Any]:
     """Return what is sent to `POST /contracts`; what was left empty is left out."""
     given: dict[str, Any] = {name: form.maybe(name) for name in ("agent_id", "title", "price", "currency")}
-    given |= {name: period_of(form.text(name)) for name in PERIODS if form.text(name)}
+    given |= {name: period(form.text(name)) for name in PERIODS if form.text(name)}
     given["dispute_default_payee_share"] = form.maybe("dispute_default_payee_share")
     given["signatories"] = re.split(r"[\s,;]+", form.text("signatories")) if form.text("signatories") else None
     needed = form.text("required_signatures")
@@ -147,12 +147,6 @@ def milestones(text: str) -> list[dict[str, str]]:
         name, _, price = line.rpartition(" ")
         found.append({"name": name.strip().removesuffix(":"), "amount": price})
     return found
-
-
-def period_of(text: str) -> str:
-    """Return a period as the API takes it: `7`, `7d`, `36h` and `90m` are read, anything else is left as it is."""
-    found = re.fullmatch(r"([0-9]{1,6}) ?(d|h|m|days?|hours?|minutes?)?", text)
-    return _UNITS[(found[2] or "d")[0]].format(int(found[1])) if found else text
 
 
 def in_words(period: timedelta, prefs: Prefs) -> str:

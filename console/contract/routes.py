@@ -118,7 +118,8 @@ async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -
 async def give(visit: Visit) -> Response:
     """Award, open and fund: each step has a key of its own that follows from the form's, so all can be repeated."""
     form = await read_form(visit.request, *award.FIELDS)
-    if form.text("fund") and form.text("confirmed") != "yes":
+    # What is paid from outside is confirmed on the page that follows.
+    if form.text("fund") not in {"", "outside"} and form.text("confirmed") != "yes":
         try:
             decimal(form.text("price"))
         except ValueError:
@@ -137,8 +138,8 @@ async def give(visit: Visit) -> Response:
         return await _stopped(visit, form, opened, contract, "contract.not_opened")
     escrow = f"{visit.base}/escrows/{opened.body['id']}"
     source = form.text("fund")
-    if not source:
-        return visit.done(escrow, "escrow.opened", opened)
+    if source in {"", "outside"}:
+        return visit.done(f"{escrow}/fund" if source else escrow, "escrow.opened", opened)
     funded = await visit.order("POST", f"/escrows/{opened.body['id']}/fund", {"source": source}, f"{form.key}.fund")
     if funded.ok:
         return visit.done(escrow, "escrow.funded", funded)

@@ -7,9 +7,10 @@ from typing import Any
 from console.escrow.acts import Act, act
 from console.format import Amount, Prefs, amount, percent
 from console.forms import Shown
+from console.paying import COIN, Way
 from console.widgets import Link
 from domain.escrow.actions import EscrowAction
-from domain.money import CREDIT
+from domain.money import COINS, CREDIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class Asking:
         shares: links to usual shares.
         percent: where the slider stands.
         sources: what an escrow is funded from: triples of a value, its words and a hint.
+        costs: what credits for the escrow cost that are paid from outside; None where it is in money, or not known.
         available: the payer's credits; None where they are not known or are not asked for.
     """
 
@@ -33,7 +35,8 @@ class Asking:
     chosen: str
     shares: tuple[Link, ...]
     percent: str
-    sources: tuple[tuple[str, str, str], ...]
+    sources: tuple[Way, ...]
+    costs: Amount | None
     available: Amount | None
 
 
@@ -47,6 +50,8 @@ def page(
     chosen: str = "",
     preview: Shown,
     balance: Mapping[str, Any] | None = None,
+    ways: tuple[Way, ...] = (),
+    quote: Mapping[str, Any] | None = None,
 ) -> Asking:
     """Return the page of a command that is allowed.
 
@@ -59,6 +64,8 @@ def page(
         chosen: the share or the amount that the effect is of.
         preview: the form that asks for another one.
         balance: the answer of `GET /billing/balance`.
+        ways: how the escrow can be funded from outside.
+        quote: the answer of `GET /billing/quote` for the credits of the escrow.
     """
     given = act(escrow, action, prefs, here, form)
     name = EscrowAction(given.name)
@@ -81,7 +88,8 @@ def page(
             Link(label=label, href=f"{given.href}?payee_share={share}") for share, label in _SHARES if is_resolving
         ),
         percent=_percent(chosen) if is_resolving else "",
-        sources=_sources(escrow["currency"]) if name is EscrowAction.FUND else (),
+        sources=(*_sources(escrow["currency"]), *ways) if name is EscrowAction.FUND else (),
+        costs=amount(quote["subtotal"], quote["currency"], prefs) if quote else None,
         available=amount(balance["available"], balance["currency"], prefs) if balance else None,
     )
 
@@ -96,7 +104,14 @@ def _percent(share: str) -> str:
     return str(int(digits)) if share and digits.isdecimal() and int(digits) <= 100 else "50"
 
 
-def _sources(currency: str) -> tuple[tuple[str, str, str], ...]:
+def outside(currency: str, ways: tuple[Way, ...]) -> tuple[Way, ...]:
+    """Return those ways to pay from outside by which an escrow in a currency can be funded."""
+    if currency == CREDIT:
+        return ways
+    return tuple(way for way in ways if way[0] == f"{COIN}{currency}" or (currency not in COINS and COIN not in way[0]))
+
+
+def _sources(currency: str) -> tuple[Way, ...]:
     if currency == CREDIT:
         return (("credits", "Credits", "They leave your account now, and are held in escrow."),)
     return (("balance", f"Balance in {currency}", "It leaves your account now, and is held in escrow."),)

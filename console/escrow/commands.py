@@ -75,7 +75,11 @@ def _evidence(form: Form) -> dict[str, Any]:
 A = EscrowAction
 COMMANDS: Mapping[EscrowAction, Command] = {
     A.FUND: Command(
-        path="fund", fields=("source",), body=lambda form: _given(source=form.maybe("source")), notice="escrow.funded"
+        path="fund",
+        fields=("source",),
+        body=lambda form: _given(source=form.maybe("source")),
+        notice="escrow.funded",
+        names={"payment_method": "source", "provider": "source", "asset": "source"},
     ),
     A.DELIVER: Command(
         path="delivery",

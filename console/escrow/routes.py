@@ -1,6 +1,6 @@
 """The pages of escrows: the same for both sides, below their organization, and for the platform."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,18 +15,22 @@ from console.escrow import asking, one, queue, view
 from console.escrow.acts import PATHS
 from console.escrow.commands import COMMANDS
 from console.forms import Shown, at_fields, blank, read_form, with_summary
-from console.gateway import Answer, Problem, Refused
+from console.gateway import Answer, Problem, Refused, Wanted
+from console.paying import lead_on, means, options
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, console_of, platform, tenant
 from console.visit import Visit, forbidden, request_id_of
 from domain.access import Permission
 from domain.escrow.actions import EscrowAction
+from domain.money import CREDIT
 
 A = EscrowAction
 #: What the API previews a command with.
 _PREVIEWS = {A.RESOLVE: "payee_share", A.REFUND: "amount"}
 #: The most that the API lists at once: the events of a timeline, which are seldom more, and a queue.
 _EVENTS = 200
+#: What an escrow is funded from that is there already; everything else is paid from outside.
+_OWN_MONEY = frozenset({"", "credits", "balance"})
 
 
 def _base(visit: Visit) -> str:
@@ -115,13 +119,15 @@ async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, statu
     chosen = form.value(parameter) if form and parameter else typed.get(parameter or "", "")
     if not chosen and parameter == "payee_share" and typed.get("percent", "").isdecimal():
         chosen = share_of(typed["percent"])
+    path, funds = f"/escrows/{escrow_id}/actions", name is A.FUND and bool(visit.org_id)
     answers = await visit.ask_all(
         escrow=(f"/escrows/{escrow_id}", {}),
-        actions=(f"/escrows/{escrow_id}/actions", {parameter: chosen} if parameter and chosen else {}),
-        usual=(f"/escrows/{escrow_id}/actions", {}),
-        **({"balance": ("/billing/balance", visit.scope)} if name is A.FUND and visit.org_id else {}),
+        actions=(path, {parameter: chosen} if parameter and chosen else {}),
+        **({"usual": (path, {})} if parameter else {}),
+        **(_money(visit) if funds else {}),
     )
     escrow, actions = answers["escrow"].need(), answers["actions"]
+    answers.setdefault("usual", actions)
     preview = Shown(key="", values={parameter: chosen} if parameter else {})
     if actions.problem is not None and reaction_to(actions.problem) is Reaction.FIELDS and parameter:
         # What was typed is no share or no amount: what is usual is shown, and the message at the field.
@@ -135,6 +141,7 @@ async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, statu
     if not found["allowed"]:
         return await _not_allowed(visit, found["reason"])
     balance = answers.get("balance")
+    ways = asking.outside(escrow["currency"], means(answers)) if "methods" in answers else ()
     page = asking.page(
         escrow,
         found,
@@ -144,8 +151,24 @@ async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, statu
         chosen=chosen,
         preview=preview,
         balance=balance.body if balance is not None and balance.ok else None,
+        ways=ways,
+        quote=await _quote(visit, escrow) if ways and escrow["currency"] == CREDIT else None,
     )
     return await visit.render("escrow/ask.html", page, status)
+
+
+def _money(visit: Visit) -> dict[str, Wanted]:
+    """Return what is asked for where an escrow is funded: what there is, and how it can be paid from outside."""
+    wanted: dict[str, Wanted] = {"balance": ("/billing/balance", visit.scope)}
+    if visit.may(Permission.PAY):
+        wanted |= {"config": ("/billing/config", {}), "methods": ("/billing/payment-methods", visit.scope)}
+    return wanted
+
+
+async def _quote(visit: Visit, escrow: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what the credits of an escrow cost; None where that is not known."""
+    answer = await visit.ask("/billing/quote", credits=escrow["amount"])
+    return answer.body if answer.ok else None
 
 
 def share_of(percent: str) -> str:
@@ -171,12 +194,18 @@ async def give(visit: Visit, name: EscrowAction) -> Response:
     """Give a command."""
     command = COMMANDS[name]
     form = await read_form(visit.request, *command.fields)
-    escrow_id = visit.path("id")
-    answer = await visit.order("POST", f"/escrows/{escrow_id}/{command.path}", command.body(form), form.key)
+    escrow_id, body = visit.path("id"), command.body(form)
+    if name is A.FUND and form.text("source") not in _OWN_MONEY:
+        body = options(visit, form.text("source"))
+    answer = await visit.order("POST", f"/escrows/{escrow_id}/{command.path}", body, form.key)
+    if answer.ok and name is A.FUND and answer.body.get("payment"):
+        return lead_on(visit, answer.body["payment"])
     if answer.ok:
         return visit.done(f"{_base(visit)}/{escrow_id}", command.notice, answer)
 
     async def again(visit: Visit, shown: Shown, status: int) -> Response:
+        if answer.problem is not None and answer.problem.code == "payment.declined":
+            shown = with_summary(shown, f"{answer.problem.detail} Nothing was taken. Pay in another way.")
         return await ask(visit, name, shown, status)
 
     return await visit.refused(form, answer, again, command.names)

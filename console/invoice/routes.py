@@ -1,14 +1,12 @@
 """The pages of invoices, below their organization and for the platform."""
 
-from typing import Any
-
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from console import lists
 from console.forms import Shown, blank, read_form, with_summary
 from console.invoice import view
+from console.paying import NAMES, lead_on, means, options
 from console.routing import COMMAND, platform, tenant
-from console.topup.view import COIN, STORED, means
 from console.visit import Visit
 from domain.access import Permission
 from domain.invoice.state import InvoiceStatus
@@ -75,23 +73,11 @@ async def ask_to_pay(visit: Visit, form: Shown | None = None, status: int = 200)
 async def pay(visit: Visit) -> Response:
     """Begin a payment of all that is due, and lead to where it is paid."""
     form = await read_form(visit.request, "by")
-    back = visit.address_of("/payments/{PAYMENT_ID}/return")
-    body = _means_of(form.text("by"), {"return_url": back} if back else {})
-    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/pay", body, form.key)
+    path = f"{_PATH}/{visit.path('id')}/pay"
+    answer = await visit.order("POST", path, options(visit, form.text("by")), form.key)
     if not answer.ok:
-        return await visit.refused(form, answer, ask_to_pay, {"payment_method": "by", "provider": "by"})
-    made = f"{visit.base}/payments/{answer.body['id']}"
-    if answer.body["approval_url"]:
-        return RedirectResponse(f"{made}/go", 303)
-    return RedirectResponse(made if answer.body["deposit"] else f"{made}/return", 303)
-
-
-def _means_of(by: str, returns: dict[str, str]) -> dict[str, Any]:
-    if by.startswith(STORED):
-        return {"payment_method": by.removeprefix(STORED), **returns}
-    if by.startswith(COIN):
-        return {"provider": "crypto", "asset": by.removeprefix(COIN)}
-    return {"provider": "paypal", **returns} if by == "paypal" else {"hosted": True, **returns}
+        return await visit.refused(form, answer, ask_to_pay, NAMES)
+    return lead_on(visit, answer.body)
 
 
 async def ask_to_void(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:

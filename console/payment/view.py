@@ -42,6 +42,7 @@ PURPOSES: Mapping[str, str] = {
     PurposeKind.INVOICE: "An invoice",
     PurposeKind.SLOT: "Slots",
     PurposeKind.BALANCE: "A balance",
+    PurposeKind.PURCHASE: "An agent",
 }
 
 

@@ -75,6 +75,15 @@ _TITLES = {
 }
 
 
+#: What a payment was for, and where that is.
+_FOR = (
+    ("escrow", "The escrow", "escrows/{escrow_id}"),
+    ("invoice", "The invoice", "invoices/{invoice_id}"),
+    ("purchase", "The library", "library"),
+    ("slot", "Projects", "projects"),
+)
+
+
 def back(answer: Answer, base: str, prefs: Prefs) -> Return:
     """Return the page for whoever comes back, from what the books hold."""
     payment = answer.need()
@@ -82,6 +91,9 @@ def back(answer: Answer, base: str, prefs: Prefs) -> Return:
     shown = status_of("payment", status)
     unpaid = status in {PaymentStatus.FAILED, PaymentStatus.EXPIRED, PaymentStatus.CANCELLED}
     links = [Link(label="The payment", href=here, kind="" if unpaid else "primary")]
+    for purpose, label, path in _FOR:
+        if payment["purpose"] == purpose:
+            links.append(Link(label=label, href=f"{base}/{path.format(**payment)}"))
     if payment["purpose"] == "credits":
         links.append(Link(label="Pay in another way" if unpaid else "Home", href=f"{base}/top-up" if unpaid else base))
     return Return(

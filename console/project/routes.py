@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from console import listed, lists
 from console.forms import Shown, at_fields, blank, read_form
 from console.gateway import Answer
+from console.paying import COIN, NAMES, lead_on, means, options
 from console.problems import Reaction, reaction_to
 from console.project import view
 from console.routing import COMMAND, tenant
-from console.topup.view import COIN, STORED, means
 from console.visit import Visit
 from domain.access import Permission
 
@@ -137,23 +137,14 @@ def _refused(answer: Answer) -> dict[str, str]:
 async def buy(visit: Visit) -> Response:
     """Begin the payment, and lead to where it is paid."""
     form = await read_form(visit.request, "slots", "by")
-    by, typed = form.text("by"), form.text("slots")
-    back = visit.address_of("/payments/{PAYMENT_ID}/return")
+    typed = form.text("slots")
     # What is no number goes on as it was typed: the API says what is wrong with it.
     number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) <= _DIGITS else typed
-    body: dict[str, Any] = {"slots": number, **_provider(by)}
-    body |= {"return_url": back} if back and not by.startswith(COIN) else {}
-    if by.startswith(STORED):
-        body["payment_method"] = by.removeprefix(STORED)
-    elif body["provider"] == "stripe":
-        body["hosted"] = True
+    body: dict[str, Any] = {"slots": number, **options(visit, form.text("by"))}
     answer = await visit.order("POST", "/projects/deployment/purchase-slot", body, form.key)
     if not answer.ok:
-        return await visit.refused(form, answer, show_slots, {"payment_method": "by", "provider": "by"})
-    made = f"{visit.base}/payments/{answer.body['id']}"
-    if answer.body["approval_url"]:
-        return RedirectResponse(f"{made}/go", 303)
-    return RedirectResponse(made if answer.body["deposit"] else f"{made}/return", 303)
+        return await visit.refused(form, answer, show_slots, NAMES)
+    return lead_on(visit, answer.body)
 
 
 ROUTES = (

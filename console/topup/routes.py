@@ -6,10 +6,11 @@ from starlette.responses import RedirectResponse, Response
 
 from console.forms import Form, Shown, at_fields, blank, read_form, with_summary
 from console.gateway import Answer
+from console.paying import COIN, NAMES, STORED, means
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, tenant
 from console.topup import view
-from console.topup.view import COIN, OWN, STORED
+from console.topup.view import OWN
 from console.visit import Visit
 from domain.access import Permission
 
@@ -27,7 +28,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
         methods=("/billing/payment-methods", visit.scope),
         balance=("/billing/balance", visit.scope),
     )
-    ways = view.means(answers)
+    ways = means(answers)
     errors = _errors(given, {way for way, _, _ in ways}) if given else {}
     quoted = None
     if given and ways and not errors:
@@ -87,7 +88,7 @@ async def begin(visit: Visit) -> Response:
             shown = with_summary(shown, f"{answer.problem.detail} Nothing was taken. Pay in another way.")
         return await show(visit, shown, status)
 
-    return await visit.refused(form, answer, again, {"amount": "credits", "payment_method": "by", "provider": "by"})
+    return await visit.refused(form, answer, again, {"amount": "credits", **NAMES})
 
 
 def order(form: Form, back: str | None) -> tuple[str, dict[str, Any]]:

@@ -7,13 +7,9 @@ from typing import Any
 from console.format import Amount, Prefs, amount, percent
 from console.forms import Shown
 from console.gateway import Answer
-from console.payment_method.view import words_of
+from console.paying import COIN, STORED, means
 from console.widgets import Failed
 
-#: A way to pay that is a stored method begins with this.
-STORED = "stored:"
-#: A way to pay in coins begins with this.
-COIN = "coin:"
 #: What the hosted pages sell begins with this; a package that has one of these is bought as that.
 _CHECKOUT = "checkout_"
 OWN = "own"
@@ -109,24 +105,6 @@ def _packages(packages: list[Mapping[str, Any]], prefs: Prefs) -> tuple[Option, 
         price = amount(each["price"]["amount"], each["price"]["currency"], prefs)
         found.append((each["id"], f"{title}: {credits}", str(price)))
     return (*found, (OWN, "Another number of credits", "Say how many below"))
-
-
-def means(answers: Mapping[str, Answer]) -> tuple[Option, ...]:
-    """Return the ways to pay that are set up: stored methods, the providers' pages, coins."""
-    config, methods = answers["config"], answers["methods"]
-    if not config.ok:
-        return ()
-    providers = {each["name"] for each in config.body["providers"]}
-    found: list[Option] = []
-    if "stripe" in providers:
-        stored = sorted(methods.body["data"], key=lambda each: not each["is_default"]) if methods.ok else ()
-        found += [(f"{STORED}{each['id']}", words_of(each), "Stored, and charged at once") for each in stored]
-        found.append(("card", "Card", "On the provider's page"))
-    if "paypal" in providers:
-        found.append(("paypal", "PayPal", "On PayPal's page"))
-    if "crypto" in providers:
-        found += [(f"{COIN}{asset}", asset, "Sent to an address of its own") for asset in config.body["crypto_assets"]]
-    return tuple(found)
 
 
 def quote(quoted: Mapping[str, Any], by: str, chosen: str, prefs: Prefs) -> Quote:

@@ -1,9 +1,31 @@
 """Settings of the web console."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
+
+from pydantic import StringConstraints, model_validator
 
 from runtime.settings.part import Part
+
+Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+#: The ground of each theme on which an accent is hardest to read; `tests/console/test_contrast.py` holds them to that.
+HARDEST = {"light": "#e5effc", "dark": "#2a313b"}
+#: WCAG 2.2, 1.4.3.
+LEAST_CONTRAST = 4.5
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of `#rrggbb` (WCAG 2.2)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, from 1 to 21 (WCAG 2.2)."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
 
 
 class ConsoleSettings(Part):
@@ -11,3 +33,22 @@ class ConsoleSettings(Part):
 
     console: Literal["on", "off"] = "on"
     console_seed: Path | None = None
+    brand_name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)] = "Bursar"
+    brand_accent: Colour | None = None
+    brand_accent_dark: Colour | None = None
+
+    @model_validator(mode="after")
+    def _brand_can_be_read(self) -> Self:
+        """Refuse an accent that cannot be told from what it stands on."""
+        given = {"light": self.brand_accent, "dark": self.brand_accent_dark}
+        if (given["light"] is None) != (given["dark"] is None):
+            raise ValueError("BURSAR_BRAND_ACCENT and BURSAR_BRAND_ACCENT_DARK go together: one for each theme.")
+        names = {"light": "BURSAR_BRAND_ACCENT", "dark": "BURSAR_BRAND_ACCENT_DARK"}
+        for theme, colour in given.items():
+            if colour is not None and (found := contrast(colour, HARDEST[theme])) < LEAST_CONTRAST:
+                other = "darker" if theme == "light" else "lighter"
+                raise ValueError(
+                    f"{names[theme]} is {colour}, whose contrast is {found:.1f} : 1 on the {theme} theme's grounds and "
+                    f"must be {LEAST_CONTRAST} : 1. Choose a {other} one."
+                )
+        return self

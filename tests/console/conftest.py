@@ -59,7 +59,7 @@ class Counting:
 @pytest.fixture(scope="session")
 async def app(database_urls: DatabaseUrls) -> AsyncIterator[FastAPI]:
     """The API with the console on it, as `server.py` mounts it, but for the count of its calls."""
-    settings = settings_for(database_urls, public_url=HERE)
+    settings = settings_for(database_urls, public_url=HERE, reputation_registrars="*")
     application = create_app(settings)
     counting = Counting(application)
     application.router.routes.append(Mount("/console", create_console(settings, counting)))
@@ -129,6 +129,7 @@ async def visitors(
 async def objects(
     tenant: Tenant,  # noqa: F811
     operator: Caller,  # noqa: F811
+    stranger: Tenant,  # noqa: F811
     database: Database,  # noqa: F811
 ) -> dict[str, str]:
     """What stands for the names in braces of `table.py`: an id of each noun that has a page."""
@@ -136,11 +137,28 @@ async def objects(
     good(await operator.post("/credits/grants", body, key=new_key()), 201)
     ids = await _escrows(tenant, operator, database) | await _payments(tenant, database) | await _of_work(tenant)
     ids |= await planted.difference(database)
+    ids |= await _bought(tenant, stranger)
     ids["control"] = good(await tenant.owner.post("/spend-controls", limiting.LIMIT), 201)["id"]
+    ids["rule"] = good(await tenant.owner.post("/alert-rules", limiting.RULE), 201)["id"]
     ids["endpoint"] = await limiting.endpoint(database, tenant.org_id)
     ids["rule"] = good(await operator.post("/pricing/rules", planted.PRICE_RULE), 201)["id"]
     ids["invoice"] = (await issue(operator, tenant))["id"]
     return {"org": tenant.org_id, "seller": tenant.org_id, "organization": tenant.org_id, **ids}
+
+
+async def _bought(tenant: Tenant, seller: Tenant) -> dict[str, str]:  # noqa: F811
+    """Offer agents for credits and for money, and have the tenant buy one whose uses are paid."""
+    offers = {
+        "offered": {"model": "one_time", "price": "9.50", "summary": "Reads <reports>.", "included_uses": 20},
+        "sold": {"model": "monthly", "price": "12.00", "currency": "USD"},
+        "used": {"model": "usage", "prices": {"page": "0.02", "minute": "1.50"}},
+    }
+    ids = {}
+    for name, offer in offers.items():
+        ids[name] = good(await seller.owner.post("/agents", {"name": f"Agent, {name}"}), 201)["id"]
+        good(await seller.owner.ask("PUT", f"/marketplace/agents/{ids[name]}", json=offer))
+    made = await tenant.owner.post(f"/marketplace/agents/{ids['used']}/purchase", {}, key=new_key())
+    return ids | {"purchase": good(made, 201)["purchase"]["id"]}
 
 
 async def _of_work(tenant: Tenant) -> dict[str, str]:  # noqa: F811

@@ -1,4 +1,4 @@
-"""Makes what the pages of limits and of webhook endpoints show: a limit, and an endpoint."""
+"""Makes what the pages of limits, of alert rules and of webhook endpoints show: a limit, a rule, an endpoint."""
 
 from datetime import UTC, datetime
 
@@ -11,6 +11,8 @@ from services.webhook_endpoint import NewEndpoint
 from tests.support.webhooks import SEALER
 
 LIMIT = {"subject": {"type": "organization"}, "limits": [{"window": "month", "amount": "250", "uses": 100}]}
+
+RULE = {"name": "balance_under_50", "metric": "credits.available", "condition": {"type": "below", "threshold": "50"}}
 
 
 async def endpoint(database: Database, org_id: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from console.contract import award, view
 from console.escrow import queue
 from console.format import Prefs
-from console.forms import Form, Shown, blank
+from console.forms import Form, Shown, blank, period
 from console.gateway import Answer
 from console.lists import Asked
 from domain.contract import ContractStatus
@@ -73,7 +73,7 @@ def test_nothing_is_said_of_escrows_that_are_not_all_known() -> None:
     [("7", "P7D"), ("36h", "PT36H"), ("90 minutes", "PT90M"), ("1 day", "P1D"), ("P3D", "P3D"), ("soon", "soon")],
 )
 def test_periods_are_taken_as_people_write_them(typed: str, sent: str) -> None:
-    assert award.period_of(typed) == sent
+    assert period(typed) == sent
 
 
 def test_periods_of_the_settings_are_in_words() -> None:

@@ -5,6 +5,11 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
+
+from console.assets import Assets
+from runtime.settings import console as settings
+from runtime.settings.console import ConsoleSettings
 
 STATIC = Path(__file__).resolve().parents[2] / "console/static"
 TOKENS = re.sub(r"/\*.*?\*/", "", (STATIC / "tokens.css").read_text(), flags=re.DOTALL)
@@ -51,6 +56,41 @@ def luminance(colour: list[int]) -> float:
     parts = [part / 255 for part in colour]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_accent_of_the_installations_own_is_measured_where_it_is_hardest_to_read(theme: str) -> None:
+    grounds = ["#{:02x}{:02x}{:02x}".format(*value(name, theme)) for name in (*GROUNDS, *SOFT)]
+    hardest = min if theme == "light" else max
+    assert hardest(grounds, key=settings.luminance) == settings.HARDEST[theme]
+
+
+@pytest.mark.parametrize(
+    ("light", "dark", "said"),
+    [
+        ("#0b5f5f", "#7fd6d6", ""),
+        ("#7fd6d6", "#7fd6d6", "Choose a darker one"),
+        ("#0b5f5f", "#0b5f5f", "Choose a lighter one"),
+        ("#0b5f5f", None, "go together"),
+        ("red", "#7fd6d6", "match pattern"),
+    ],
+)
+def test_accent_that_cannot_be_read_is_refused_at_start(light: str, dark: str | None, said: str) -> None:
+    given = {"brand_accent": light, "brand_accent_dark": dark}
+    if said:
+        with pytest.raises(ValidationError, match=said):
+            ConsoleSettings(**given)
+    else:
+        assert ConsoleSettings(**given).brand_accent == light
+
+
+def test_accent_of_the_installations_own_takes_the_place_of_ours() -> None:
+    own = Assets(accent=("#0b5f5f", "#7fd6d6"))
+    answer = own.answer(own.url("console.css").rpartition("/")[2], "")
+    assert answer is not None
+    assert bytes(answer.body).endswith(b"--accent-soft: var(--idle-soft); }\n")
+    assert b"--accent: light-dark(#0b5f5f, #7fd6d6);" in bytes(answer.body)
+    assert own.url("console.css") != Assets().url("console.css")
 
 
 def contrast(one: str, other: str, theme: str) -> float:

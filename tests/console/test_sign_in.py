@@ -59,6 +59,16 @@ async def test_wrong_key_is_401_with_a_sentence_and_no_cookie(key: str) -> None:
     assert not key or len(key) < 5 or key not in answer.text
 
 
+async def test_signed_out_pages_say_whose_they_are_and_that_no_money_moves() -> None:
+    async with browser(FakeApi(), brand_name="Acme <Pay>", **SANDBOX) as client:
+        page = (await client.get("/console/sign-in")).text
+    assert "Sandbox: no money moves" in page
+    assert "· Acme &lt;Pay&gt;</title>" in page
+    assert "Bursar" not in page
+    async with browser(FakeApi()) as client:
+        assert "no money moves" not in (await client.get("/console/sign-in")).text
+
+
 async def test_api_that_is_down_is_said() -> None:
     down = problem(503, "service.unavailable")
     async with browser(FakeApi(answers={"POST /sessions": down})) as client:

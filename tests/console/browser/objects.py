@@ -112,8 +112,35 @@ async def organization(world: World) -> str:
     return world.running.ids["client_org"]
 
 
+async def _offered(world: World, **offer: object) -> str:
+    """Have the studio sell an agent."""
+    made: str = good(await world.studio.post("/agents", {"name": "For sale"}), 201)["id"]
+    good(await world.studio.put(f"/marketplace/agents/{made}", offer))
+    return made
+
+
+async def offered(world: World) -> str:
+    return await _offered(world, model="one_time", price="9.50", summary="Sums up reports.", included_uses=20)
+
+
+async def sold(world: World) -> str:
+    return await _offered(world, model="monthly", price="12.00", currency="USD", summary="Writes minutes.")
+
+
+async def purchase(world: World) -> str:
+    """Return a purchase that can be given back and cancelled."""
+    used = await _offered(world, model="usage", prices={"page": "0.02", "minute": "1.50"}, summary="Reads contracts.")
+    made = good(await world.client.post(f"/marketplace/agents/{used}/purchase", {}), 201)
+    return str(made["purchase"]["id"])
+
+
 async def control(world: World) -> str:
     made: str = good(await world.client.post("/spend-controls", limiting.LIMIT), 201)["id"]
+    return made
+
+
+async def rule(world: World) -> str:
+    made: str = good(await world.client.post("/alert-rules", limiting.RULE), 201)["id"]
     return made
 
 
@@ -157,7 +184,11 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "chargeback": chargeback,
     "invoice": invoice,
     "organization": organization,
+    "offered": offered,
+    "sold": sold,
+    "purchase": purchase,
     "control": control,
+    "rule": rule,
     "endpoint": endpoint,
     "rule": rule,
 }

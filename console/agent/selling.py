@@ -1,0 +1,125 @@
+"""What the pages show on which an agent's listing is changed, and on which it is offered on the marketplace."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.agent.view import MODELS, VISIBILITIES, Options
+from console.forms import Form, Shown
+from console.status import Status, status_of
+from console.widgets import Link
+from domain.marketplace.offer import OfferModel, OfferStatus
+from domain.money import CREDIT
+
+#: The fields of the two forms.
+LISTING = ("name", "description", "visibility", "category")
+OFFER = ("model", "price", "currency", "prices", "included_uses", "summary", "status")
+_DIGITS = 12
+_STATUSES = ((OfferStatus.LISTED.value, "Sold to everybody"), (OfferStatus.RETIRED.value, "Sold to nobody any more"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The form that changes what an agent's listing says, of the version that was shown."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    action: str
+    back: str
+    form: Shown
+    version: str
+    visibilities: Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """The form that offers an agent on the marketplace; `status` is None where it is not offered yet."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    action: str
+    back: str
+    form: Shown
+    status: Status | None
+    models: Options
+    statuses: Options
+    label: str
+
+
+def _crumbs(agent: Mapping[str, Any], listed: str) -> tuple[Link, ...]:
+    return (Link(label="Agents", href=listed), Link(label=agent["name"], href=f"{listed}/{agent['id']}"))
+
+
+def change(agent: Mapping[str, Any], version: str, form: Shown | None, key: Shown, listed: str) -> Change:
+    """Return the page that changes a listing; `form` is None where nothing was typed yet."""
+    here = f"{listed}/{agent['id']}"
+    return Change(
+        title="Change the listing",
+        crumbs=_crumbs(agent, listed),
+        action=f"{here}/change",
+        back=here,
+        form=form or Shown(key=key.key, values={name: agent[name] or "" for name in LISTING}),
+        version=version,
+        visibilities=VISIBILITIES,
+    )
+
+
+def changed(form: Form) -> dict[str, Any]:
+    """Return what is asked of the API: what was emptied is taken away."""
+    body: dict[str, Any] = {name: form.text(name) for name in ("name", "visibility")}
+    return body | {name: form.maybe(name) for name in ("description", "category")}
+
+
+def offer(
+    agent: Mapping[str, Any], offered: Mapping[str, Any] | None, form: Shown | None, key: Shown, listed: str
+) -> Offer:
+    """Return the page that offers an agent.
+
+    Args:
+        agent: as the API shows it.
+        offered: its offer now; None where it has none.
+        form: as it was typed; None shows the offer, or the price of the listing where there is none.
+        key: a form with a command key.
+        listed: the address of the list of agents.
+    """
+    here = f"{listed}/{agent['id']}"
+    return Offer(
+        title="Offer on the marketplace",
+        crumbs=_crumbs(agent, listed),
+        action=f"{here}/offer",
+        back=here,
+        form=form or Shown(key=key.key, values=_values(agent, offered)),
+        status=status_of("offer", offered["status"]) if offered else None,
+        models=MODELS,
+        statuses=_STATUSES,
+        label="Change the offer" if offered else "Offer the agent",
+    )
+
+
+def _values(agent: Mapping[str, Any], offered: Mapping[str, Any] | None) -> dict[str, str]:
+    if offered is None:
+        pricing = agent["pricing"]
+        price = "" if pricing["model"] == OfferModel.USAGE else pricing["amount"] or ""
+        return {"model": pricing["model"], "price": price, "currency": pricing["currency"] or CREDIT}
+    return {
+        "model": offered["model"],
+        "price": offered["price"] or "",
+        "currency": offered["currency"] or CREDIT,
+        "prices": "\n".join(f"{name} {price}" for name, price in sorted((offered["prices"] or {}).items())),
+        "included_uses": str(offered["included_uses"] or ""),
+        "summary": offered["summary"],
+        "status": offered["status"],
+    }
+
+
+def wanted(form: Form) -> dict[str, Any]:
+    """Return an offer as the API takes it; what is no number goes on as it was typed, so that the API refuses it."""
+    body: dict[str, Any] = {"model": form.text("model"), "status": form.text("status") or OfferStatus.LISTED}
+    if form.maybe("price"):
+        body |= {"price": form.text("price"), "currency": form.text("currency")}
+    if form.maybe("prices"):
+        lines = (line.strip().rpartition(" ") for line in form.text("prices").splitlines() if line.strip())
+        body["prices"] = {name.strip() or price: price for name, _, price in lines}
+    if uses := form.maybe("included_uses"):
+        body["included_uses"] = int(uses) if uses.isascii() and uses.isdigit() and len(uses) < _DIGITS else uses
+    return body | ({"summary": form.text("summary")} if form.maybe("summary") else {})

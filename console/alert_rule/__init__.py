@@ -1,0 +1,1 @@
+"""Alert rules: which figures are watched, and when they raise an alert."""

@@ -1,0 +1,129 @@
+"""The pages of alert rules, below those of alerts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from console.alert_rule import terms, view
+from console.forms import Shown, blank, read_form
+from console.gateway import Refused
+from console.routing import COMMAND, tenant
+from console.visit import Visit, not_found
+from domain.access import Permission
+
+_PATH = "/alert-rules"
+
+
+def _here(visit: Visit) -> str:
+    return f"{visit.base}/alerts/settings/rules"
+
+
+async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the rules: those that everybody has, and those that were written."""
+    answer = await visit.ask(_PATH, **visit.scope)
+    may_change = visit.may(Permission.MANAGE_ALERT_RULES)
+    page = view.page(answer, form or blank(), visit.choices.prefs, visit.base, _here(visit), may_change=may_change)
+    return await visit.render("alert_rule/list.html", page, status)
+
+
+async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the form of a new rule."""
+    visit.need(Permission.MANAGE_ALERT_RULES)
+    metrics = await visit.ask(f"{_PATH}/metrics")
+    first = form or blank(severity="warning", enabled="on", window="P1D", cool_down="PT1H")
+    return await visit.render("alert_rule/set.html", view.create(metrics, first, visit.base, _here(visit)), status)
+
+
+async def create(visit: Visit) -> Response:
+    """Write a rule."""
+    form = await read_form(visit.request, "name", *terms.FIELDS)
+    body = {"name": form.text("name"), **terms.rule(form), **visit.scope}
+    answer = await visit.order("POST", _PATH, body, form.key)
+    if answer.ok:
+        return visit.done(_here(visit), "rule.written", answer)
+    return await visit.refused(form, answer, ask_to_create, terms.NAMES)
+
+
+async def _found(visit: Visit) -> Mapping[str, Any]:
+    answer = await visit.ask(f"{_PATH}/{visit.path('id')}", **visit.scope)
+    found: Mapping[str, Any] = answer.need()
+    if found["organization_id"] != visit.org_id:
+        raise Refused(not_found(visit.request))
+    return found
+
+
+async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show a rule, and the form that changes it."""
+    found, metrics = await _found(visit), await visit.ask(f"{_PATH}/metrics")
+    # A box that is not ticked is not sent, and is no empty field.
+    shown = form if form is None or "enabled" in form.values else _without_tick(form)
+    may_change = visit.may(Permission.MANAGE_ALERT_RULES)
+    page = view.one(found, metrics, shown, visit.choices.prefs, visit.base, _here(visit), may_change=may_change)
+    return await visit.render("alert_rule/set.html", page, status)
+
+
+def _without_tick(form: Shown) -> Shown:
+    return Shown(key=form.key, values={**form.values, "enabled": "off"}, errors=form.errors, summary=form.summary)
+
+
+async def change(visit: Visit) -> Response:
+    """Replace what a rule says; of one that everybody has, whether it is on and how severe it is."""
+    form = await read_form(visit.request, *terms.FIELDS)
+    found = await _found(visit)
+    body = terms.switch(form) if found["built_in"] else terms.rule(form)
+    if found["channels"] is not None:
+        body["channels"] = found["channels"]
+    answer = await visit.order("PUT", f"{_PATH}/{visit.path('id')}", body, form.key, query=visit.scope)
+    if answer.ok:
+        return visit.done(_here(visit), "rule.changed", answer)
+    return await visit.refused(form, answer, show_one, terms.NAMES)
+
+
+async def switch(visit: Visit) -> Response:
+    """Switch a rule on or off; the rest of it stays."""
+    form = await read_form(visit.request, "enabled")
+    body = {**_kept(await _found(visit)), "enabled": form.text("enabled") == "on"}
+    answer = await visit.order("PUT", f"{_PATH}/{visit.path('id')}", body, form.key, query=visit.scope)
+    if answer.ok:
+        return visit.done(_here(visit), "rule.on" if body["enabled"] else "rule.off", answer)
+    return await visit.refused(form, answer, show)
+
+
+def _kept(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a rule as the API has it, to be sent again with what changes."""
+    names: tuple[str, ...] = ("severity", "channels")
+    if not found["built_in"]:
+        names = (*names, "metric", "filter", "window", "cool_down", "description")
+    body = {name: found[name] for name in names if found[name] is not None}
+    if found["condition"] is not None:
+        body["condition"] = {name: value for name, value in found["condition"].items() if value is not None}
+    return body
+
+
+async def ask_to_delete(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before a rule is deleted, or before one that everybody has is as it was made."""
+    visit.need(Permission.MANAGE_ALERT_RULES)
+    page = view.deleting(await _found(visit), form or blank(), visit.choices.prefs, _here(visit))
+    return await visit.render("parts/asking.html", page, status)
+
+
+async def delete(visit: Visit) -> Response:
+    """Delete a rule; one that everybody has is as it was made then."""
+    form = await read_form(visit.request)
+    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key, query=visit.scope)
+    if answer.ok:
+        return visit.done(_here(visit), "rule.deleted", answer)
+    return await visit.refused(form, answer, ask_to_delete)
+
+
+ROUTES = (
+    tenant("/alerts/settings/rules", show),
+    tenant("/alerts/settings/rules/new", ask_to_create),
+    tenant("/alerts/settings/rules/new", create, COMMAND),
+    tenant("/alerts/settings/rules/{id}", show_one),
+    tenant("/alerts/settings/rules/{id}", change, COMMAND),
+    tenant("/alerts/settings/rules/{id}/switch", switch, COMMAND),
+    tenant("/alerts/settings/rules/{id}/delete", ask_to_delete),
+    tenant("/alerts/settings/rules/{id}/delete", delete, COMMAND),
+)

@@ -1,0 +1,213 @@
+"""What the pages of alert rules show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from console.alert.kinds import ADVICE
+from console.alert_rule import terms
+from console.format import Prefs
+from console.forms import Shown, blank
+from console.gateway import Answer
+from console.sections import unanswered
+from console.status import Status, status_of
+from console.widgets import Asking, Failed, Link
+
+Options = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One rule; `switch` is where it is switched on or off, and empty for those who may not."""
+
+    href: str
+    name: str
+    kind: str
+    words: str
+    severity: Status
+    enabled: bool
+    built_in: bool
+    switch: str
+    form: Shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The list. `failed` stands in its place where the API did not answer."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    create: str
+    rows: tuple[Row, ...]
+    form: Shown
+    failed: Failed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """What a rule can watch, for those who write one."""
+
+    name: str
+    says: str
+    unit: str
+    conditions: str
+    narrowed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set:
+    """The form of a rule.
+
+    Attributes:
+        says: when it fires, where that is not the form's to say: of a rule that everybody has.
+        named: whether the form has a name, as that of a new rule.
+        written: whether it says what is watched; a rule that everybody has says that by itself.
+        remove: a link that deletes it, or has it be as it was made; None where there is nothing to remove.
+    """
+
+    title: str
+    crumbs: tuple[Link, ...]
+    action: str
+    label: str
+    form: Shown
+    says: str
+    named: bool
+    written: bool
+    may_change: bool
+    remove: Link | None
+    metrics: Options
+    others: Options
+    conditions: Options
+    measures: Options
+    directions: Options
+    narrowed: Options
+    severities: Options
+    figures: tuple[Figure, ...]
+
+
+def page(answer: Answer, form: Shown, prefs: Prefs, base: str, here: str, *, may_change: bool) -> Rules:
+    """Return the list for what the API answered; `form` is of a command that was refused."""
+    failed = unanswered("Alert rules", answer, here)
+    return Rules(
+        title="Alert rules",
+        crumbs=(Link(label="Alerts", href=f"{base}/alerts"),),
+        create=f"{here}/new" if may_change else "",
+        rows=() if failed else tuple(_row(each, prefs, here, may_change=may_change) for each in answer.body["data"]),
+        form=form,
+        failed=failed,
+    )
+
+
+def _row(found: Mapping[str, Any], prefs: Prefs, here: str, *, may_change: bool) -> Row:
+    return Row(
+        href=f"{here}/{found['id']}",
+        name=_name(found),
+        kind=found["name"],
+        words=terms.words(found, prefs),
+        severity=status_of("severity", found["severity"]),
+        enabled=found["enabled"],
+        built_in=found["built_in"],
+        switch=f"{here}/{found['id']}/switch" if may_change else "",
+        form=blank(),
+    )
+
+
+def _name(found: Mapping[str, Any]) -> str:
+    known = ADVICE.get(found["name"])
+    return known.title if known and found["built_in"] else str(found["name"])
+
+
+def _set(metrics: Sequence[Mapping[str, Any]], **own: Any) -> Set:
+    names = tuple((each["name"], each["description"]) for each in metrics)
+    return Set(
+        metrics=names,
+        others=(("", "None"), *names),
+        conditions=terms.CONDITIONS,
+        measures=terms.MEASURES,
+        directions=terms.DIRECTIONS,
+        narrowed=terms.NARROWED,
+        severities=terms.SEVERITIES,
+        figures=tuple(_figure(each) for each in metrics),
+        **own,
+    )
+
+
+def _figure(metric: Mapping[str, Any]) -> Figure:
+    asked = dict(terms.CONDITIONS)
+    words = [asked[each].lower() for each in metric["conditions"] if each in asked]
+    narrowed = [dict(terms.NARROWED).get(each, each).lower() for each in metric["filters"]]
+    needed = " (required)" if metric["required_filters"] else ""
+    return Figure(
+        name=metric["name"],
+        says=metric["description"],
+        unit=metric["unit"],
+        conditions=", ".join(words),
+        narrowed=", ".join(narrowed) + needed if narrowed else "",
+    )
+
+
+def create(metrics: Answer, form: Shown, base: str, here: str) -> Set:
+    """Return the form of a new rule."""
+    return _set(
+        metrics.need()["data"],
+        title="New alert rule",
+        crumbs=_crumbs(base, here),
+        action=f"{here}/new",
+        label="Write the rule",
+        form=form,
+        says="",
+        named=True,
+        written=True,
+        may_change=True,
+        remove=None,
+    )
+
+
+def one(
+    found: Mapping[str, Any],
+    metrics: Answer,
+    form: Shown | None,
+    prefs: Prefs,
+    base: str,
+    here: str,
+    *,
+    may_change: bool,
+) -> Set:
+    """Return the page of a rule, with the form that changes it; `form` is None where nothing was typed yet."""
+    built_in, changed = found["built_in"], found["created_at"] is not None
+    remove = Link(label="Set it back" if built_in else "Delete", href=f"{here}/{found['id']}/delete", kind="danger")
+    return _set(
+        metrics.need()["data"],
+        title=_name(found),
+        crumbs=_crumbs(base, here),
+        action=f"{here}/{found['id']}",
+        label="Change the rule",
+        form=form or blank(**terms.typed(found)),
+        says="" if may_change and not built_in else terms.words(found, prefs),
+        named=False,
+        written=not built_in,
+        may_change=may_change,
+        remove=remove if may_change and changed else None,
+    )
+
+
+def _crumbs(base: str, here: str) -> tuple[Link, ...]:
+    return (Link(label="Alerts", href=f"{base}/alerts"), Link(label="Alert rules", href=here))
+
+
+def deleting(found: Mapping[str, Any], form: Shown, prefs: Prefs, here: str) -> Asking:
+    """Return the page that asks before a rule is deleted, or before one that everybody has is as it was made."""
+    back, built_in = f"{here}/{found['id']}", found["built_in"]
+    return Asking(
+        title="Set this rule back?" if built_in else "Delete this rule?",
+        back=back,
+        action=f"{back}/delete",
+        label="Set it back" if built_in else "Delete the rule",
+        form=form,
+        facts=(("Rule", _name(found)), ("Fires when", terms.words(found, prefs))),
+        effect=(
+            "It is on, as severe as it was made, and heard of over the usual channels."
+            if built_in
+            else "Nothing is watched by it any more. An alert that it has raised is resolved.",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The library: agents that an organization has bought, giving them back, and letting them end."""

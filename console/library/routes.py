@@ -1,0 +1,82 @@
+"""The pages of bought agents."""
+
+from functools import partial
+from typing import Any
+
+from starlette.responses import Response
+
+from console.forms import Shown, blank, read_form, with_summary
+from console.gateway import Answer, Problem, Refused
+from console.library import view
+from console.listed import find
+from console.problems import Reaction, reaction_to
+from console.routing import COMMAND, tenant
+from console.visit import Visit, request_id_of
+
+_PATH = "/marketplace/purchases"
+
+
+async def show(visit: Visit) -> Response:
+    """Show what the organization has bought."""
+    found = await find(visit, "/marketplace/library", days=False)
+    return await visit.render("library/list.html", view.page(found, visit.choices.prefs, visit.base), found.status)
+
+
+async def _purchase(visit: Visit) -> dict[str, Answer]:
+    path = f"{_PATH}/{visit.path('id')}"
+    answers = await visit.ask_all(purchase=(path, {}), actions=(f"{path}/actions", {}))
+    if answers["purchase"].need()["organization_id"] != visit.org_id:
+        raise Refused(_missing(visit))
+    return answers
+
+
+def _missing(visit: Visit) -> Answer:
+    problem = Problem(status=404, code="not_found", title="", detail="")
+    return Answer(status=404, request_id=request_id_of(visit.request), problem=problem)
+
+
+async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show one purchase, with what may be done about it now."""
+    answers = await _purchase(visit)
+    purchase = answers["purchase"].body
+    offer = await visit.ask(f"/marketplace/agents/{purchase['agent_id']}")
+    page = view.one(purchase, answers["actions"], form or blank(), visit.choices.prefs, visit.base, offered=offer.ok)
+    return await visit.render("library/page.html", page, status)
+
+
+async def ask(visit: Visit, name: str, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before a purchase is given back or cancelled, with what comes back."""
+    if status == 409:
+        return await show_one(visit, form, status)
+    answers = await _purchase(visit)
+    actions: list[dict[str, Any]] = answers["actions"].need()["actions"]
+    action = next(each for each in actions if each["action"] == name)
+    if not action["allowed"]:
+        reason = action["reason"]
+        problem = Problem(status=403, code=reason["code"], title="", detail=reason["detail"])
+        if reaction_to(problem) in {Reaction.FORBIDDEN, Reaction.APPROVAL}:
+            raise Refused(Answer(status=403, request_id=request_id_of(visit.request), problem=problem))
+        return await show_one(visit, with_summary(blank(), f"{reason['detail']} Nothing was done."), 409)
+    page = view.asking(answers["purchase"].body, action, form or blank(), visit.choices.prefs, visit.base)
+    return await visit.render("parts/asking.html", page, status)
+
+
+async def give(visit: Visit, name: str) -> Response:
+    """Give a purchase back, or cancel it."""
+    form = await read_form(visit.request)
+    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/{name}", {}, form.key)
+    if answer.ok:
+        return visit.done(f"{visit.base}/library/{visit.path('id')}", view.COMMANDS[name][2], answer)
+
+    async def again(visit: Visit, shown: Shown, status: int) -> Response:
+        return await ask(visit, name, shown, status)
+
+    return await visit.refused(form, answer, again)
+
+
+ROUTES = (
+    tenant("/library", show),
+    tenant("/library/{id}", show_one),
+    *(tenant(f"/library/{{id}}/{name}", partial(ask, name=name)) for name in view.COMMANDS),
+    *(tenant(f"/library/{{id}}/{name}", partial(give, name=name), COMMAND) for name in view.COMMANDS),
+)

@@ -1,0 +1,192 @@
+"""What the pages of bought agents show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
+from console.forms import Shown
+from console.gateway import Answer
+from console.listed import Found, Listed
+from console.marketplace.view import Meter, meters_of, price_of
+from console.status import Status, status_of
+from console.widgets import Asking, Link
+from domain.marketplace.offer import OfferModel
+
+#: The commands of a purchase: label, kind of the button, and the word for what is said afterwards.
+COMMANDS = {
+    "refund": ("Give it back", "danger", "purchase.refunded"),
+    "cancel": ("Cancel", "danger", "purchase.cancelled"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One purchase; `until` says what becomes of it by itself, and is empty where nothing does."""
+
+    href: str
+    name: str
+    status: Status
+    price: str
+    bought: Moment
+    until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """The list."""
+
+    title: str
+    listed: Listed
+    rows: tuple[Row, ...]
+    marketplace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """One purchase.
+
+    Attributes:
+        commands: what may be done now.
+        not_refunded: why it is not given back now; empty where it can be.
+        money: pairs of a label and an amount.
+    """
+
+    title: str
+    crumbs: tuple[Link, ...]
+    status: Status
+    id: Ident
+    access: str
+    commands: tuple[Link, ...]
+    not_refunded: str
+    facts: tuple[tuple[str, str], ...]
+    money: tuple[tuple[str, Amount], ...]
+    meters: tuple[Meter, ...]
+    links: tuple[Link, ...]
+    form: Shown
+
+
+def page(found: Found, prefs: Prefs, base: str) -> Library:
+    """Return the list for what the API has."""
+    return Library(
+        title="Library",
+        listed=found.listed("Library", {}, csv=False),
+        rows=tuple(row(each, prefs, found.asked.path) for each in found.rows),
+        marketplace=f"{base}/marketplace",
+    )
+
+
+def row(purchase: Mapping[str, Any], prefs: Prefs, path: str) -> Row:
+    """Return one purchase of the API as it is listed."""
+    return Row(
+        href=f"{path}/{purchase['id']}",
+        name=purchase["agent_name"],
+        status=status_of("purchase", purchase["status"]),
+        price=price_of(purchase, prefs),
+        bought=moment(purchase["bought_at"], prefs),
+        until=_until(purchase, prefs),
+    )
+
+
+def _until(purchase: Mapping[str, Any], prefs: Prefs) -> str:
+    if purchase["ends_at"] is None or purchase["status"] != "active":
+        return ""
+    at = moment(purchase["ends_at"], prefs).text
+    if not purchase["has_access"]:
+        return f"Ended {at}"
+    return f"Renews {at}" if purchase["renews"] else f"Ends {at}"
+
+
+def one(
+    purchase: Mapping[str, Any], actions: Answer, form: Shown, prefs: Prefs, base: str, *, offered: bool
+) -> Purchase:
+    """Return the page of one purchase.
+
+    Args:
+        purchase: as the API shows it.
+        actions: the answer of `GET /marketplace/purchases/{id}/actions`.
+        form: of a command that was refused.
+        prefs: how the reader reads.
+        base: where the organization's pages begin.
+        offered: whether the agent is still on the marketplace.
+    """
+    here = f"{base}/library/{purchase['id']}"
+    known = {each["action"]: each for each in actions.body["actions"]} if actions.ok else {}
+    refused = known.get("refund", {}).get("reason")
+    links = []
+    if offered:
+        links.append(Link(label="On the marketplace", href=f"{base}/marketplace/{purchase['agent_id']}"))
+    if purchase["payment_id"]:
+        links.append(Link(label="Its payment", href=f"{base}/payments/{purchase['payment_id']}"))
+    return Purchase(
+        title=purchase["agent_name"],
+        crumbs=(Link(label="Library", href=f"{base}/library"),),
+        status=status_of("purchase", purchase["status"]),
+        id=ident(purchase["id"]),
+        access="The agent can be used." if purchase["has_access"] else "The agent cannot be used.",
+        commands=tuple(
+            Link(label=label, href=f"{here}/{name}", kind=kind)
+            for name, (label, kind, _) in COMMANDS.items()
+            if name in known and known[name]["allowed"]
+        ),
+        not_refunded=refused["detail"] if refused and purchase["has_access"] else "",
+        facts=_facts(purchase, prefs),
+        money=_money(purchase, prefs),
+        meters=meters_of(purchase, prefs),
+        links=tuple(links),
+        form=form,
+    )
+
+
+def _facts(purchase: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, str], ...]:
+    found = [
+        ("Price", price_of(purchase, prefs)),
+        ("Bought", f"{moment(purchase['bought_at'], prefs)} by {purchase['bought_by'].rpartition('/')[2]}"),
+    ]
+    if until := _until(purchase, prefs):
+        found.append(("By itself", until))
+    if purchase["refunded_at"]:
+        found.append(("Given back", moment(purchase["refunded_at"], prefs).text))
+    elif purchase["has_access"]:
+        found.append(("Can be given back until", moment(purchase["refundable_until"], prefs).text))
+    if purchase["included_uses"] is not None:
+        found.append(("Uses in the price", str(purchase["included_uses"])))
+    return tuple(found)
+
+
+def _money(purchase: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, Amount], ...]:
+    parts = (("Paid", purchase["price"]), ("Used when it was given back", purchase["used"]))
+    return tuple((label, amount(value, purchase["currency"], prefs)) for label, value in parts if value is not None)
+
+
+def asking(purchase: Mapping[str, Any], action: Mapping[str, Any], form: Shown, prefs: Prefs, base: str) -> Asking:
+    """Return the page that asks before a purchase is given back or cancelled."""
+    name, effect, here = action["action"], action["effect"], f"{base}/library/{purchase['id']}"
+    label, kind, _ = COMMANDS[name]
+    facts = [("Agent", purchase["agent_name"]), ("Price", price_of(purchase, prefs))]
+    if effect["to_buyer"] is not None:
+        back = amount(effect["to_buyer"], effect["currency"], prefs)
+        label = f"Give it back for {back}"
+        facts += [("Comes back", back.text), ("Was used", amount(effect["used"], effect["currency"], prefs).text)]
+    return Asking(
+        title=f"{COMMANDS[name][0]}: {purchase['agent_name']}",
+        back=here,
+        action=f"{here}/{name}",
+        label=label,
+        form=form,
+        facts=tuple(facts),
+        effect=_effect(purchase, name, prefs),
+        kind=kind,
+    )
+
+
+def _effect(purchase: Mapping[str, Any], name: str, prefs: Prefs) -> tuple[str, ...]:
+    if name == "cancel" and purchase["model"] == OfferModel.USAGE:
+        return ("It leaves the library at once, and is not used any more. What was used stays paid.",)
+    if name == "cancel":
+        return (f"It can be used until {moment(purchase['ends_at'], prefs)}. Nothing is paid after that.",)
+    found = ["It cannot be used any more from now on."]
+    if purchase["payment_id"]:
+        found.append("The money goes back to where it came from, which can take days.")
+    found.append("An agent can be given back once: whoever buys it again keeps it.")
+    return tuple(found)

@@ -1,0 +1,129 @@
+"""The pages of the marketplace."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from console.forms import Form, Shown, blank, read_form, with_summary
+from console.gateway import Answer, Refused
+from console.listed import find
+from console.marketplace import one, view
+from console.paying import NAMES, lead_on, means, options
+from console.routing import COMMAND, tenant
+from console.visit import Visit
+from domain.access import Permission
+
+_PATH = "/marketplace/agents"
+#: So many purchases of one agent are looked through for the one that gives access; it is among the latest.
+_PURCHASES = 20
+_NOT_THEIRS = frozenset({"marketplace.own_agent", "marketplace.related"})
+_GONE = "marketplace.retired"
+_HELD = "Your organization has this agent already. Nothing was done."
+
+
+def _around(visit: Visit) -> one.Around:
+    """Return what the pages are made with: who is of no organization buys nothing."""
+    own = not visit.me.is_platform
+    return one.Around(
+        prefs=visit.choices.prefs,
+        base=visit.base,
+        org_id=visit.org_id,
+        by_credits=own and visit.may(Permission.USE_CREDITS),
+        by_money=own and visit.may(Permission.PAY),
+    )
+
+
+async def show(visit: Visit) -> Response:
+    """Show what is for sale, as the address asks for it."""
+    # What is for sale is of no organization, so none is named by operators either.
+    found = await find(visit, _PATH, *view.FILTERS, days=False, fixed={"organization_id": None})
+    return await visit.render("marketplace/list.html", view.page(found, visit.choices.prefs, visit.base), found.status)
+
+
+def _library(visit: Visit) -> dict[str, Any]:
+    return {"agent_id": visit.path("id"), "limit": _PURCHASES, **visit.scope}
+
+
+async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show one agent that is for sale."""
+    agent_id = visit.path("id")
+    answers = await visit.ask_all(
+        offer=(f"{_PATH}/{agent_id}", {}),
+        agent=(f"/agents/{agent_id}", {}),
+        score=(f"/reputation/score/{agent_id}", {}),
+        library=("/marketplace/library", _library(visit)),
+    )
+    page = one.page(answers, form or blank(), _around(visit))
+    return await visit.render("marketplace/page.html", page, status)
+
+
+async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show what buying an agent does and costs, and the form that buys it."""
+    if status == 409:
+        return await show_one(visit, form, status)
+    around = _around(visit)
+    if not around.by_credits and not around.by_money:
+        visit.need(Permission.PAY)
+    answers = await visit.ask_all(
+        offer=(f"{_PATH}/{visit.path('id')}", {}),
+        library=("/marketplace/library", _library(visit)),
+        balance=("/billing/balance", visit.scope),
+        config=("/billing/config", {}),
+        **({"methods": ("/billing/payment-methods", visit.scope)} if around.by_money else {}),
+    )
+    offer = answers["offer"].need()
+    by_money = one.costs_money(offer)
+    visit.need(Permission.PAY if by_money else Permission.USE_CREDITS)
+    ways = means(answers, coins=False) if by_money else ()
+    page = one.asking(offer, answers, form or blank(), ways, around)
+    if not page.buying.label:
+        why = one.why_not(offer, visit.org_id) or _HELD
+        return await show_one(visit, with_summary(blank(), why), 409)
+    return await visit.render("marketplace/buy.html", page, status)
+
+
+async def buy(visit: Visit) -> Response:
+    """Buy an agent at the price that was shown."""
+    form = await read_form(visit.request, "price", "by", many=("meter",))
+    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/purchase", order(visit, form), form.key)
+    if answer.ok:
+        return _bought(visit, answer)
+
+    problem = answer.problem
+    if problem is not None and problem.code in _NOT_THEIRS:
+        # No other role of the organization may either: what is said is why, and not whom to ask.
+        return await show_one(visit, with_summary(blank(), f"{problem.detail} Nothing was done."), answer.status)
+
+    async def again(visit: Visit, shown: Shown, status: int) -> Response:
+        if problem is not None and problem.code == "payment.declined":
+            shown = with_summary(shown, f"{problem.detail} Nothing was taken. Pay in another way.")
+        if problem is not None and problem.code == _GONE:
+            # What is not sold any more has no page to be shown on.
+            raise Refused(answer)
+        return await ask(visit, shown, status)
+
+    return await visit.refused(form, answer, again, NAMES)
+
+
+def order(visit: Visit, form: Form) -> dict[str, Any]:
+    """Return what is asked of the API: the price that was shown, and how it is paid where that is not by credits."""
+    body: dict[str, Any] = {"price": form.text("price")} if form.maybe("price") else {}
+    if form.all("meter"):
+        parts = (each.rpartition("=") for each in form.all("meter"))
+        body["prices"] = {name: price for name, _, price in parts}
+    return body | (options(visit, form.text("by")) if form.maybe("by") else {})
+
+
+def _bought(visit: Visit, answer: Answer) -> Response:
+    purchase = answer.body["purchase"]
+    if purchase is None:
+        return lead_on(visit, answer.body["payment"])
+    return visit.done(f"{visit.base}/library/{purchase['id']}", "purchase.bought", answer)
+
+
+ROUTES = (
+    tenant("/marketplace", show),
+    tenant("/marketplace/{id}", show_one),
+    tenant("/marketplace/{id}/buy", ask),
+    tenant("/marketplace/{id}/buy", buy, COMMAND),
+)

@@ -1,0 +1,64 @@
+"""How something is paid from outside: the ways that are set up, what the API is asked for, and where the payer goes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import RedirectResponse, Response
+
+from console.gateway import Answer
+from console.payment_method.view import words_of
+from console.visit import Visit
+
+#: A way to pay that is a stored method begins with this.
+STORED = "stored:"
+#: A way to pay in coins begins with this.
+COIN = "coin:"
+#: Fields of the API that the radios `by` stand for.
+NAMES = {"payment_method": "by", "provider": "by", "asset": "by"}
+
+#: The value of a way to pay, its words, and a hint.
+Way = tuple[str, str, str]
+
+
+def means(answers: Mapping[str, Answer], *, coins: bool = True) -> tuple[Way, ...]:
+    """Return the ways to pay that are set up: stored methods, the providers' pages, coins.
+
+    Args:
+        answers: `config` and `methods` of the API.
+        coins: whether what is paid can be paid in coins.
+    """
+    config, methods = answers["config"], answers["methods"]
+    if not config.ok:
+        return ()
+    providers = {each["name"] for each in config.body["providers"]}
+    found: list[Way] = []
+    if "stripe" in providers:
+        stored = sorted(methods.body["data"], key=lambda each: not each["is_default"]) if methods.ok else ()
+        found += [(f"{STORED}{each['id']}", words_of(each), "Stored, and charged at once") for each in stored]
+        found.append(("card", "Card", "On the provider's page"))
+    if "paypal" in providers:
+        found.append(("paypal", "PayPal", "On PayPal's page"))
+    if coins and "crypto" in providers:
+        found += [(f"{COIN}{asset}", asset, "Sent to an address of its own") for asset in config.body["crypto_assets"]]
+    return tuple(found)
+
+
+def options(visit: Visit, by: str) -> dict[str, Any]:
+    """Return the options of a payment for a way to pay; whoever pays comes back to the page of the payment."""
+    if by.startswith(COIN):
+        return {"provider": "crypto", "asset": by.removeprefix(COIN)}
+    back = visit.address_of("/payments/{PAYMENT_ID}/return")
+    returns = {"return_url": back} if back else {}
+    if by == "paypal":
+        return {"provider": "paypal", **returns}
+    if by.startswith(STORED):
+        return {"provider": "stripe", "payment_method": by.removeprefix(STORED), **returns}
+    return {"provider": "stripe", "hosted": True, **returns}
+
+
+def lead_on(visit: Visit, payment: Mapping[str, Any]) -> Response:
+    """Lead the payer on: to the provider's page, to the deposit, or to what the books say of the payment."""
+    made = f"{visit.base}/payments/{payment['id']}"
+    if payment["approval_url"]:
+        return RedirectResponse(f"{made}/go", 303)
+    return RedirectResponse(made if payment["deposit"] else f"{made}/return", 303)

@@ -1,0 +1,198 @@
+"""Alerts are taken on and closed, rules are written and switched, endpoints pause: by the forms of the console."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from repositories import alert
+from runtime.database import Database
+from tests.api.conftest import Tenant, good
+from tests.console import limiting
+from tests.console.conftest import Visitor
+from tests.console.fake import ORG, OWN, FakeApi, browser, problem
+
+KEY = "con_0123456789abcdef"
+
+
+async def raised(database: Database, org_id: str, subject: str) -> str:
+    """Raise an alert of an organization's own."""
+    async with database.platform() as session:
+        await alert.raise_alert(
+            session, kind="spend.threshold", subject=subject, detail="Look.", org_id=org_id, for_operators=False
+        )
+    return subject
+
+
+async def seen(tenant: Tenant, subject: str) -> dict[str, Any]:
+    rows = good(await tenant.owner.get("/alerts", params={"q": subject}))["data"]
+    (found,) = [row for row in rows if row["subject"] == subject]
+    return dict(found)
+
+
+@pytest.mark.db
+async def test_alert_is_taken_on_put_off_and_resolved_once(
+    visitors: dict[str, Visitor], tenant: Tenant, database: Database
+):
+    subject = await raised(database, tenant.org_id, "spc_taken_on")
+    base = f"/console/{tenant.org_id}/alerts"
+    path = f"{base}/{(await seen(tenant, subject))['id']}"
+    taken = await visitors["finance"].post(f"{path}/acknowledge", {"command": f"{KEY}1"})
+    assert taken.headers["location"] == f"{base}?notice=alert.acknowledged"
+    assert (await seen(tenant, subject))["status"] == "acknowledged"
+    until = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0).isoformat()
+    put_off = await visitors["owner"].post(f"{path}/snooze", {"command": f"{KEY}2", "until": until})
+    assert put_off.headers["location"].endswith("alert.snoozed")
+    assert (await seen(tenant, subject))["snoozed_until"] is not None
+    done = await visitors["owner"].post(f"{path}/resolve", {"command": f"{KEY}3"})
+    assert done.headers["location"].endswith("alert.resolved")
+    assert (await seen(tenant, subject))["status"] == "resolved"
+    late = await visitors["owner"].post(f"{path}/snooze", {"command": f"{KEY}4", "until": until})
+    assert late.status_code == 409
+    assert "Nothing was done" in late.text
+
+
+@pytest.mark.db
+async def test_commands_of_alerts_are_refused_to_who_only_reads_and_to_strangers(
+    visitors: dict[str, Visitor], tenant: Tenant, database: Database, stranger: Tenant
+):
+    path = f"{(await seen(tenant, await raised(database, tenant.org_id, 'spc_refused')))['id']}/acknowledge"
+    answer = await visitors["auditor"].post(f"/console/{tenant.org_id}/alerts/{path}", {"command": KEY})
+    assert answer.status_code == 403
+    answer = await visitors["owner"].post(f"/console/{stranger.org_id}/alerts/{path}", {"command": KEY})
+    assert answer.status_code == 404
+    assert (await seen(tenant, "spc_refused"))["status"] == "firing"
+
+
+async def test_list_that_an_alert_was_acknowledged_from_comes_back_with_its_choice() -> None:
+    api = FakeApi(answers={"POST /alerts/alt_1/acknowledge": (200, {})})
+    came = {"Referer": f"http://127.0.0.1:8000/console/{ORG}/alerts?severity=critical&cursor=x"}
+    async with browser(api, signed_in=True) as client:
+        path = f"/console/{ORG}/alerts/alt_1/acknowledge"
+        answer = await client.post(path, data={"command": KEY}, headers={**OWN, **came})
+    assert answer.headers["location"] == f"/console/{ORG}/alerts?severity=critical&notice=alert.acknowledged"
+
+
+@pytest.mark.db
+async def test_rule_is_written_changed_switched_and_deleted(visitors: dict[str, Visitor], objects: dict[str, str]):
+    finance, base = visitors["finance"], f"/console/{objects['org']}/alerts/settings/rules"
+    written = {"name": "spent_much", "metric": "credits.spent", "type": "above", "threshold": "20", "window": "7d"}
+    written |= {"cool_down": "1h", "severity": "warning", "enabled": "on", "command": await finance.form(f"{base}/new")}
+    assert (await finance.post(f"{base}/new", written)).headers["location"].endswith("rule.written")
+    page = (await finance.get(base)).text
+    assert "credits.spent is above 20" in page
+    path = f"{base}/{await _rule(finance, base, 'spent_much')}"
+    assert 'value="P7D"' in (await finance.get(path)).text
+    off = await finance.post(f"{path}/switch", {"command": f"{KEY}1", "enabled": "off"})
+    assert off.headers["location"].endswith("rule.off")
+    changed = {name: value for name, value in written.items() if name not in {"name", "enabled"}}
+    changed |= {"threshold": "35", "command": f"{KEY}2"}
+    assert (await finance.post(path, changed)).headers["location"].endswith("rule.changed")
+    page = (await finance.get(path)).text
+    assert 'value="35.00"' in page
+    assert 'value="on" checked' not in page
+    deleted = await finance.post(f"{path}/delete", {"command": f"{KEY}3"})
+    assert deleted.headers["location"].endswith("rule.deleted")
+    assert (await finance.get(path)).status_code == 404
+
+
+async def _rule(visitor: Visitor, base: str, name: str) -> str:
+    page = (await visitor.get(base)).text
+    before, _, _ = page.partition(f">{name}</bdi>")
+    return before.rpartition(f"{base}/")[2].partition('"')[0]
+
+
+@pytest.mark.db
+async def test_built_in_rule_is_switched_off_and_set_back(visitors: dict[str, Visitor], objects: dict[str, str]):
+    owner, path = visitors["owner"], f"/console/{objects['org']}/alerts/settings/rules/cost_spike"
+    answer = await owner.post(path, {"command": f"{KEY}5", "severity": "critical"})
+    assert answer.headers["location"].endswith("rule.changed")
+    page = (await owner.get(path)).text
+    assert '<option value="critical" selected>' in page
+    assert "Set it back" in page
+    assert (await owner.post(f"{path}/delete", {"command": f"{KEY}6"})).headers["location"].endswith("rule.deleted")
+    assert "Set it back" not in (await owner.get(path)).text
+
+
+@pytest.mark.db
+async def test_rule_that_says_nothing_possible_is_refused_at_its_field(
+    visitors: dict[str, Visitor], objects: dict[str, str]
+):
+    path = f"/console/{objects['org']}/alerts/settings/rules/new"
+    fields = {"name": "never", "metric": "credits.available", "type": "below", "threshold": "1,5", "severity": "info"}
+    answer = await visitors["owner"].post(path, {"command": KEY, **fields})
+    assert answer.status_code == 422
+    assert 'href="#f-threshold"' in answer.text
+    assert 'value="1,5"' in answer.text
+
+
+@pytest.mark.db
+async def test_endpoint_pauses_goes_on_and_is_deleted(visitors: dict[str, Visitor], tenant: Tenant, database: Database):
+    endpoint_id = await limiting.endpoint(database, tenant.org_id)
+    path = f"/console/{tenant.org_id}/alerts/settings/endpoints/{endpoint_id}"
+    for act, status in (("pause", "disabled"), ("resume", "enabled")):
+        answer = await visitors["admin"].post(f"{path}/{act}", {"command": f"{KEY}{act}"})
+        assert answer.status_code == 303, answer.text
+        assert good(await tenant.owner.get(f"/webhook-endpoints/{endpoint_id}"))["status"] == status
+    gone = await visitors["admin"].post(f"{path}/delete", {"command": f"{KEY}delete"})
+    assert gone.headers["location"].endswith("endpoint.deleted")
+    assert (await visitors["finance"].post(f"{path}/pause", {"command": f"{KEY}late"})).status_code in {403, 404}
+
+
+_ENDPOINT = "whe_01kar6h2d8e4wvq3r5s7t9x1za"
+_DELIVERY = "whd_01kar6h2d8e4wvq3r5s7t9x1za"
+
+
+@pytest.mark.parametrize(
+    ("act", "order", "fields", "notice"),
+    [
+        ("test", f"/webhook-endpoints/{_ENDPOINT}/test", {}, "endpoint.tested"),
+        ("retry", f"/webhook-deliveries/{_DELIVERY}/retry", {"delivery": _DELIVERY}, "endpoint.retried"),
+    ],
+)
+async def test_endpoint_is_tested_and_a_delivery_tried_again(
+    act: str, order: str, fields: dict[str, str], notice: str
+) -> None:
+    api = FakeApi(answers={f"POST {order}": (202, {})})
+    path = f"/console/{ORG}/alerts/settings/endpoints/{_ENDPOINT}"
+    async with browser(api, signed_in=True) as client:
+        answer = await client.post(f"{path}/{act}", data={"command": KEY, **fields}, headers=OWN)
+    assert answer.headers["location"] == f"{path}?notice={notice}"
+    assert api.commands() == [f"POST {order}"]
+
+
+async def test_delivery_that_is_none_reaches_nothing() -> None:
+    api = FakeApi()
+    path = f"/console/{ORG}/alerts/settings/endpoints/{_ENDPOINT}/retry"
+    async with browser(api, signed_in=True) as client:
+        answer = await client.post(path, data={"command": KEY, "delivery": "../billing/payouts"}, headers=OWN)
+    assert answer.status_code == 400
+    assert api.commands() == []
+
+
+async def test_new_secret_is_shown_once_and_never_kept() -> None:
+    made = {"id": _ENDPOINT, "url": "https://hooks.example.com/in", "secret": "whsec_new", "public_key": None}
+    api = FakeApi(answers={f"POST /webhook-endpoints/{_ENDPOINT}/rotate-secret": (200, made)})
+    path = f"/console/{ORG}/alerts/settings/endpoints/{_ENDPOINT}/rotate"
+    async with browser(api, signed_in=True) as client:
+        answer = await client.post(path, data={"command": KEY}, headers=OWN)
+    assert "whsec_new" in answer.text
+    assert "no-store" in answer.headers["cache-control"]
+
+
+async def test_usage_is_pulled_once_and_not_known_where_nobody_answers() -> None:
+    api = FakeApi(answers={"POST /billing/usage/sync": (202, {})})
+    path = f"/console/{ORG}/usage"
+    async with browser(api, signed_in=True) as client:
+        answer = await client.post(f"{path}/sync", data={"command": KEY}, headers=OWN)
+        assert answer.headers["location"] == f"{path}?notice=usage.syncing"
+        api.answers["POST /billing/usage/sync"] = problem(503, "service.unavailable")
+        silent = await client.post(f"{path}/sync", data={"command": KEY}, headers=OWN)
+    assert "Not known yet" in silent.text
+    assert f'name="command" value="{KEY}"' in silent.text
+
+
+@pytest.mark.db
+async def test_usage_is_not_pulled_by_tenants(visitors: dict[str, Visitor], objects: dict[str, str]):
+    answer = await visitors["owner"].post(f"/console/{objects['org']}/usage/sync", {"command": KEY})
+    assert answer.status_code == 403

@@ -1,0 +1,239 @@
+"""Agents are offered, bought and given back by the forms of the console; refusals are pages with the reason."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from console.format import Prefs
+from console.library import view as library
+from console.marketplace import one
+from tests.api.conftest import Caller, Tenant, good, new_key
+from tests.console.conftest import Visitor, signed_in
+from tests.console.fake import ORG, OWN, FakeApi, browser, problem
+
+KEY = "con_0123456789abcdef"
+AGENT = "agt_01kar6h2d8e4wvq3r5s7t9x1za"
+OFFER: dict[str, Any] = {
+    "agent_id": AGENT,
+    "name": "Summariser",
+    "organization_id": "org_01kar6h2d8e4wvq3r5s7t9x1zb",
+    "model": "one_time",
+    "price": "9.50",
+    "currency": "CREDIT",
+    "prices": None,
+    "included_uses": None,
+    "summary": "Sums up.",
+    "category": None,
+    "status": "listed",
+    "stars": None,
+    "creator_share": None,
+    "changed_at": "2026-11-20T00:00:00Z",
+}
+HELD: dict[str, Any] = {"has_access": True, "status": "active", "prices": None, "id": "pur_1"}
+AROUND = one.Around(prefs=Prefs(), base=f"/console/{ORG}", org_id=ORG, by_credits=True, by_money=True)
+
+
+def buying(held: dict[str, Any] | None = None, around: one.Around = AROUND, **changes: Any) -> one.Buying:
+    return one.buying_of({**OFFER, **changes}, around, held=held, have=None, ways=())
+
+
+@pytest.mark.parametrize(
+    ("changes", "label"),
+    [
+        ({}, "Buy for 9.50\N{NO-BREAK SPACE}credits"),
+        ({"model": "monthly", "currency": "USD"}, "Subscribe for 9.50\N{NO-BREAK SPACE}USD a month"),
+        ({"model": "free", "price": None, "currency": None}, "Add to the library"),
+        (
+            {"model": "usage", "price": None, "currency": None, "prices": {"page": "0.02"}},
+            "Add to the library",
+        ),
+        ({"status": "retired"}, ""),
+        ({"organization_id": ORG}, ""),
+    ],
+)
+def test_button_names_the_act_and_is_not_there_where_nothing_can_be_bought(changes: dict[str, Any], label: str) -> None:
+    assert buying(**changes).label == label
+
+
+def test_agent_is_offered_to_those_who_may_pay_its_price_and_to_nobody_who_has_it() -> None:
+    nobody = one.Around(prefs=Prefs(), base="", org_id=ORG, by_credits=False, by_money=True)
+    assert buying(around=nobody).label == ""
+    assert buying(around=nobody, currency="USD").label != ""
+    assert buying(HELD).label == ""
+
+
+def test_who_has_an_agent_can_take_new_prices_of_its_uses_over() -> None:
+    metered = {"model": "usage", "price": None, "currency": None, "prices": {"page": "0.03", "a b": "1"}}
+    assert buying({**HELD, "prices": metered["prices"]}, **metered).label == ""
+    found = buying({**HELD, "prices": {"page": "0.02"}}, **metered)
+    assert found.label == "Accept the new prices"
+    assert found.sent == (("meter", "a b=1"), ("meter", "page=0.03"))
+
+
+def test_month_that_was_paid_says_what_becomes_of_it() -> None:
+    bought = {
+        "id": "pur_1",
+        "agent_name": "A",
+        "status": "active",
+        "has_access": True,
+        "bought_at": "2026-11-01T00:00:00Z",
+    }
+    month = {**OFFER, "model": "monthly", **bought, "ends_at": "2026-12-01T00:00:00Z"}
+    said = [library.row({**month, "renews": renews}, Prefs(), "").until[:6] for renews in (True, False)]
+    assert said == ["Renews", "Ends D"]
+    assert library.row({**month, "renews": False, "has_access": False}, Prefs(), "").until.startswith("Ended")
+
+
+def market(**answers: Any) -> FakeApi:
+    known = {
+        f"GET /marketplace/agents/{AGENT}": (200, OFFER),
+        f"GET /agents/{AGENT}": problem(404, "not_found"),
+        f"GET /reputation/score/{AGENT}": (200, {"evidence_count": 0}),
+        "GET /marketplace/library": (200, {"data": [], "next_cursor": None}),
+        "GET /billing/config": (200, {"providers": [{"name": "stripe"}, {"name": "crypto"}], "crypto_assets": ["BTC"]}),
+        "GET /billing/payment-methods": (200, {"data": [], "next_cursor": None}),
+    }
+    me = {"principal": "kim", "role": "owner", "permissions": ["read", "pay", "use_credits"], "environment": "sandbox"}
+    who = {"organization": {"id": ORG, "name": "Acme", "tier": "free"}, "agent": None, "session": None, "key_id": "k"}
+    return FakeApi(answers={**known, "GET /me": (200, {**me, **who}), **answers})
+
+
+PATH = f"/console/{ORG}/marketplace/{AGENT}/buy"
+ORDER = f"POST /marketplace/agents/{AGENT}/purchase"
+
+
+async def sent(api: FakeApi, **fields: Any) -> Any:
+    async with browser(api, signed_in=True) as client:
+        return await client.post(PATH, data={"command": KEY, **fields}, headers=OWN)
+
+
+async def test_price_in_money_is_paid_on_the_providers_page_or_by_a_stored_method_and_never_in_coins() -> None:
+    offer = {**OFFER, "currency": "USD", "price": "12.00"}
+    payment = {"id": "pay_1", "approval_url": "https://pay.example.com/1", "deposit": None}
+    api = market(
+        **{f"GET /marketplace/agents/{AGENT}": (200, offer), ORDER: (201, {"purchase": None, "payment": payment})}
+    )
+    async with browser(api, signed_in=True) as client:
+        page = (await client.get(PATH)).text
+    assert 'value="card"' in page
+    assert "BTC" not in page
+    answer = await sent(api, price="12.00", by="card")
+    assert answer.headers["location"] == f"/console/{ORG}/payments/pay_1/go"
+    (body,) = [body for name, _, body in api.asked if name == ORDER]
+    back = f"http://127.0.0.1:8000/console/{ORG}/payments/{{PAYMENT_ID}}/return"
+    assert body == {"price": "12.00", "provider": "stripe", "hosted": True, "return_url": back}
+
+
+async def test_prices_of_units_are_sent_as_they_were_shown() -> None:
+    api = market(**{ORDER: (201, {"purchase": {"id": "pur_1"}, "payment": None})})
+    answer = await sent(api, meter=["a=b=0.5", "page=0.02"])
+    assert answer.headers["location"] == f"/console/{ORG}/library/pur_1?notice=purchase.bought"
+    assert [body for name, _, body in api.asked if name == ORDER] == [{"prices": {"a=b": "0.5", "page": "0.02"}}]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (409, "marketplace.offer_changed"),
+        (403, "marketplace.related"),
+        (403, "marketplace.own_agent"),
+    ],
+)
+async def test_refusal_shows_the_agent_as_it_is_with_the_reason(status: int, code: str) -> None:
+    answer = await sent(market(**{ORDER: problem(status, code, "Such is the reason.")}), price="9.50")
+    assert answer.status_code == status
+    assert "Such is the reason. Nothing was done." in answer.text
+    assert "Summariser" in answer.text
+
+
+async def test_agent_that_is_not_sold_any_more_is_said_to_be_so() -> None:
+    gone = problem(409, "marketplace.retired", "This agent is not sold any more.")
+    answer = await sent(market(**{ORDER: gone, f"GET /marketplace/agents/{AGENT}": problem(404, "not_found")}))
+    assert answer.status_code == 409
+    assert "This agent is not sold any more." in answer.text
+    assert "Nothing was done." in answer.text
+
+
+async def test_shortfall_leads_to_more_credits() -> None:
+    refusal = problem(402, "ledger.insufficient_funds", needed="9.50", available="4.00", currency="CREDIT")
+    answer = await sent(market(**{ORDER: refusal}), price="9.50")
+    assert answer.status_code == 402
+    assert f"/console/{ORG}/top-up?credits=5.50" in answer.text
+
+
+async def test_agent_that_one_has_is_not_asked_for_again() -> None:
+    held = {"data": [HELD], "next_cursor": None}
+    async with browser(market(**{"GET /marketplace/library": (200, held)}), signed_in=True) as client:
+        answer = await client.get(PATH)
+    assert answer.status_code == 409
+    assert "has this agent already" in answer.text
+    assert f"/console/{ORG}/library/pur_1" in answer.text
+
+
+@pytest.mark.db
+async def test_agent_is_bought_for_credits_used_in_part_and_given_back(
+    app: FastAPI, new_tenant: Callable[..., Any], stranger: Tenant, operator: Caller
+):
+    buyer: Tenant = await new_tenant("owner", "member")
+    grant = {"organization_id": buyer.org_id, "amount": "10.00", "source": "promotion"}
+    good(await operator.post("/credits/grants", grant, key=new_key()), 201)
+    made = good(await stranger.owner.post("/agents", {"name": "Reads <b>"}), 201)["id"]
+    seller, owner = (
+        await signed_in(app, "owner", stranger.owner.token),
+        await signed_in(app, "owner", buyer.owner.token),
+    )
+    offer = f"/console/{stranger.org_id}/agents/{made}/offer"
+    fields = {"model": "one_time", "price": "9.50", "currency": "CREDIT", "included_uses": "many", "prices": ""}
+    wrong = await seller.post(offer, {"command": KEY, **fields, "summary": "", "status": "listed"})
+    assert wrong.status_code == 422
+    assert 'href="#f-included_uses"' in wrong.text
+    fields |= {"included_uses": "19", "summary": "Reads.", "status": "listed", "command": f"{KEY}2"}
+    assert (await seller.post(offer, fields)).headers["location"].endswith("agent.offered")
+    page = f"/console/{buyer.org_id}/marketplace/{made}"
+    listed = (await owner.get(f"/console/{buyer.org_id}/marketplace?text=reads&currency=CREDIT")).text
+    assert page in listed
+    sent = {"command": await owner.form(f"{page}/buy"), "price": "9.50"}
+    first, again = [await owner.post(f"{page}/buy", sent) for _ in range(2)]
+    bought = first.headers["location"].partition("?")[0]
+    assert again.headers["location"] == f"{bought}?notice=again"
+    balance = good(await buyer.owner.get("/billing/balance"))["available"]
+    assert balance == "0.50"
+    asked = (await owner.get(f"{bought}/refund")).text
+    assert "Give it back for 9.50\N{NO-BREAK SPACE}credits" in asked
+    done = await owner.post(f"{bought}/refund", {"command": f"{KEY}3"})
+    assert done.headers["location"] == f"{bought}?notice=purchase.refunded"
+    assert good(await buyer.owner.get("/billing/balance"))["available"] == "10.00"
+    late = await owner.post(f"{bought}/refund", {"command": f"{KEY}4"})
+    assert late.status_code == 409
+    assert "This purchase was refunded. Nothing was done." in late.text
+    for visitor in (seller, owner):
+        await visitor.browser.aclose()
+
+
+@pytest.mark.db
+async def test_purchase_of_others_is_not_there(visitors: dict[str, Visitor], objects: dict[str, str], stranger: Tenant):
+    for org in (objects["org"], stranger.org_id):
+        answer = await visitors["operator"].get(f"/console/{org}/library/{objects['purchase']}")
+        assert answer.status_code == (200 if org == objects["org"] else 404)
+
+
+@pytest.mark.db
+async def test_listing_is_changed_of_the_version_that_was_shown(
+    visitors: dict[str, Visitor], tenant: Tenant, objects: dict[str, str]
+):
+    made = good(await tenant.owner.post("/agents", {"name": "Before", "description": "Old."}), 201)["id"]
+    path = f"/console/{objects['org']}/agents/{made}/change"
+    page = (await visitors["member"].get(path)).text
+    (version,) = re.findall(r'name="version" value="([^"]*)"', page)
+    fields = {"name": "After", "description": "", "visibility": "private", "category": ""}
+    fields["version"] = version.replace("&#34;", '"').replace("&quot;", '"')
+    done = await visitors["member"].post(path, {"command": KEY, **fields})
+    assert done.headers["location"].endswith("agent.changed")
+    agent = good(await tenant.owner.get(f"/agents/{made}"))
+    assert (agent["name"], agent["description"], agent["visibility"]) == ("After", None, "private")
+    late = await visitors["member"].post(path, {"command": f"{KEY}2", **fields, "name": "Late"})
+    assert late.status_code == 409
+    assert 'value="After"' in late.text
