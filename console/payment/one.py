@@ -1,7 +1,7 @@
 """What the page of one payment shows: how it stands, what the payer has to do, and everything that led there."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -125,6 +125,7 @@ class Around:
         base: where the pages around this one begin.
         links: addresses of other pages with `{id}` in them, by their noun; a noun without a page is left out.
         run: the payment's run in the Temporal UI; empty for all but operators.
+        final: after how many confirmations coins count, by asset.
     """
 
     prefs: Prefs
@@ -132,6 +133,7 @@ class Around:
     base: str
     links: Mapping[str, str]
     run: str = ""
+    final: Mapping[str, int] = field(default_factory=dict)
 
 
 def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> One:
@@ -181,8 +183,6 @@ def deposit(payment: Mapping[str, Any], around: Around) -> Deposit | None:
         return None
     prefs, quote = around.prefs, payment["quote"]
     seen = decimal(payment["seen_amount"])
-    confirmations = payment["confirmations"]
-    words = "confirmation" if confirmations == 1 else "confirmations"
     return Deposit(
         qr=segno.make(found["uri"] or found["address"], micro=False).svg_data_uri(scale=4, border=4, light="#fff"),
         address=found["address"],
@@ -195,14 +195,29 @@ def deposit(payment: Mapping[str, Any], around: Around) -> Deposit | None:
         until=moment(payment["expires_at"], prefs),
         left=relative(payment["expires_at"], around.now, prefs),
         seen=amount(payment["seen_amount"], payment["currency"], prefs) if seen else None,
-        confirmations="" if confirmations is None else f"{confirmations} {words}",
+        confirmations=confirmed(payment, around),
     )
+
+
+def confirmed(payment: Mapping[str, Any], around: Around) -> str:
+    """Say how far the network is with coins that were sent; empty where none are seen."""
+    found, final = payment["confirmations"], around.final.get(payment["currency"])
+    if found is None:
+        return ""
+    if final is not None:
+        return f"{found} of {final} confirmations"
+    return f"{found} confirmation{'' if found == 1 else 's'}"
 
 
 def _next(payment: Mapping[str, Any], around: Around) -> str:
     """Say what is awaited until when; empty where nothing is."""
     if payment["status"] not in AWAITED:
         return ""
+    if payment["deposit"] is None and decimal(payment["seen_amount"]):
+        # All of it was sent, so nothing is to be sent any more: what is awaited are the network's confirmations.
+        seen = amount(payment["seen_amount"], payment["currency"], around.prefs)
+        far = confirmed(payment, around)
+        return f"{seen} is seen on the network{f', {far}' if far else ''}. It is booked when the network is sure of it."
     at = moment(payment["expires_at"], around.prefs)
     words = {
         PaymentStatus.REQUIRES_CAPTURE: "To be captured",

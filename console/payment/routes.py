@@ -21,6 +21,7 @@ from console.routing import COMMAND, console_of, platform, tenant
 from console.visit import Visit, request_id_of
 from domain.access import Permission
 from domain.payment.actions import PaymentAction
+from runtime.settings import Settings
 
 A = PaymentAction
 _PATH = "/payments"
@@ -69,7 +70,19 @@ def _around(visit: Visit, payment: Answer) -> one.Around:
         base=visit.base,
         links={noun: href for noun, href in links.items() if visit.has_page(href)},
         run=_run(visit, payment),
+        final=_final(console_of(visit.request).settings),
     )
+
+
+def _final(settings: Settings) -> dict[str, int]:
+    """Return after how many confirmations coins count."""
+    on_ethereum = settings.evm_confirmations
+    return {
+        "BTC": settings.btc_confirmations,
+        "ETH": on_ethereum,
+        "USDC": on_ethereum,
+        "TON": settings.ton_confirmations,
+    }
 
 
 def _run(visit: Visit, answer: Answer) -> str:

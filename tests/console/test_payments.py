@@ -1,5 +1,6 @@
 """Payments are shown as the API tells them, with its commands alone; who comes back reads the books."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -121,6 +122,15 @@ def test_deposit_has_the_address_the_memo_and_what_is_confirmed() -> None:
     assert page.deposit.qr.startswith("data:image/svg+xml")
     assert (page.deposit.memo, page.deposit.confirmations, page.deposit.left) == ("7", "1 confirmation", "in 3 hours")
     assert page.deposit.rate == "1 TON = 3.30\N{NO-BREAK SPACE}USD"
+
+
+def test_coins_that_are_all_seen_are_awaited_by_their_confirmations_and_no_more_are_asked_for() -> None:
+    coins = {"provider": "crypto", "currency": "BTC", "seen_amount": "0.5", "deposit": None, "status": "processing"}
+    far = replace(AROUND, final={"BTC": 3})
+    answers = {"payment": said({**PAYMENT, **coins, "confirmations": 1}), "actions": said({"actions": []})}
+    page = one.page({**answers, "timeline": said(PAGE), "disputes": said(PAGE)}, blank(), far)
+    assert page.deposit is None
+    assert "0.50\N{NO-BREAK SPACE}BTC is seen on the network, 1 of 3 confirmations." in page.next
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,1", "", None])
