@@ -139,7 +139,7 @@ async def objects(
     ids |= await planted.difference(database)
     ids |= await _bought(tenant, stranger)
     ids["control"] = good(await tenant.owner.post("/spend-controls", limiting.LIMIT), 201)["id"]
-    ids["rule"] = good(await tenant.owner.post("/alert-rules", limiting.RULE), 201)["id"]
+    ids["alert_rule"] = good(await tenant.owner.post("/alert-rules", limiting.RULE), 201)["id"]
     ids["endpoint"] = await limiting.endpoint(database, tenant.org_id)
     ids["rule"] = good(await operator.post("/pricing/rules", planted.PRICE_RULE), 201)["id"]
     ids["invoice"] = (await issue(operator, tenant))["id"]

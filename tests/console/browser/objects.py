@@ -139,7 +139,7 @@ async def control(world: World) -> str:
     return made
 
 
-async def rule(world: World) -> str:
+async def alert_rule(world: World) -> str:
     made: str = good(await world.client.post("/alert-rules", limiting.RULE), 201)["id"]
     return made
 
@@ -188,7 +188,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "sold": sold,
     "purchase": purchase,
     "control": control,
-    "rule": rule,
+    "alert_rule": alert_rule,
     "endpoint": endpoint,
     "rule": rule,
 }
