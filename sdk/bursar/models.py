@@ -418,6 +418,7 @@ class AlertRuleView(Model):
     cool_down: str | None
     severity: str
     channels: list[str] | None
+    ladder: list[LadderStepView] | None
     enabled: bool
     created_at: datetime | None
     updated_at: datetime | None
@@ -2036,6 +2037,13 @@ class JournalTransferView(Model):
     effective_at: datetime
     recorded_at: datetime
     entries: list[JournalEntryView]
+
+
+class LadderStepView(Model):
+    """Who is called while nobody answers."""
+
+    role: Role
+    after: str | None
 
 
 class LadderView(Model):

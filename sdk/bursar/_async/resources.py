@@ -1662,12 +1662,6 @@ class AsyncInvoices:
             models.InvoiceView, "invoices.discard", "DELETE", f"/api/v1/billing/invoices/{segment(invoice_id)}"
         )
 
-    async def get(self, invoice_id: str) -> models.InvoiceDetail:
-        """Show an invoice and the amount that each payment has paid."""
-        return await self._caller.ask(
-            models.InvoiceDetail, "invoices.get", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}"
-        )
-
     async def update(
         self,
         invoice_id: str,
@@ -1689,6 +1683,12 @@ class AsyncInvoices:
             body={"external_id": external_id, "metadata": metadata},
         )
 
+    async def get(self, invoice_id: str) -> models.InvoiceDetail:
+        """Show an invoice and the amount that each payment has paid."""
+        return await self._caller.ask(
+            models.InvoiceDetail, "invoices.get", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}"
+        )
+
     async def finalize(
         self,
         invoice_id: str,
@@ -1706,23 +1706,6 @@ class AsyncInvoices:
             key=idempotency_key,
             body={"collection_method": collection_method},
         )
-
-    async def get_pdf(self, invoice_id: str) -> bytes:
-        """Return the invoice as PDF, as it was issued: the same bytes every time.
-
-        Where seller, buyer and tax are complete, the electronic invoice of EN 16931 is in it (Factur-X).
-        """
-        response, _ = await self._caller.send(
-            "invoices.get_pdf", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/pdf"
-        )
-        return response.content
-
-    async def get_xml(self, invoice_id: str) -> bytes:
-        """Return the electronic invoice of EN 16931 (CII), as it is in the PDF."""
-        response, _ = await self._caller.send(
-            "invoices.get_xml", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/xml"
-        )
-        return response.content
 
     async def void(self, invoice_id: str, *, idempotency_key: str | None = None) -> models.InvoiceView:
         """Void an invoice that has no payments; money that arrives for it later is returned. For operators."""
@@ -1809,6 +1792,32 @@ class AsyncInvoices:
             },
         )
 
+    async def get_pdf(self, invoice_id: str) -> bytes:
+        """Return the invoice as PDF, as it was issued: the same bytes every time.
+
+        Where seller, buyer and tax are complete, the electronic invoice of EN 16931 is in it (Factur-X).
+        """
+        response, _ = await self._caller.send(
+            "invoices.get_pdf", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/pdf"
+        )
+        return response.content
+
+    async def get_xml(self, invoice_id: str) -> bytes:
+        """Return the electronic invoice of EN 16931 (CII), as it is in the PDF."""
+        response, _ = await self._caller.send(
+            "invoices.get_xml", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/xml"
+        )
+        return response.content
+
+    async def get_credit_note_pdf(self, invoice_id: str, credit_note_id: str) -> bytes:
+        """Return a credit note as PDF: what it takes back of its invoice, with the electronic credit note inside."""
+        response, _ = await self._caller.send(
+            "invoices.get_credit_note_pdf",
+            "GET",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}/credit-notes/{segment(credit_note_id)}/pdf",
+        )
+        return response.content
+
     async def get_collection(self, invoice_id: str) -> models.CollectionView:
         """Show how an invoice is charged and dunned: each step, and what comes next. 404 where nobody collects it."""
         return await self._caller.ask(
@@ -1845,15 +1854,6 @@ class AsyncInvoices:
             keyed=True,
             key=idempotency_key,
         )
-
-    async def get_credit_note_pdf(self, invoice_id: str, credit_note_id: str) -> bytes:
-        """Return a credit note as PDF: what it takes back of its invoice, with the electronic credit note inside."""
-        response, _ = await self._caller.send(
-            "invoices.get_credit_note_pdf",
-            "GET",
-            f"/api/v1/billing/invoices/{segment(invoice_id)}/credit-notes/{segment(credit_note_id)}/pdf",
-        )
-        return response.content
 
 
 class AsyncBillingRuns:
@@ -4983,6 +4983,7 @@ class AsyncAlertRules:
         cool_down: timedelta | str | None | Omitted = OMITTED,
         severity: Literal["info", "warning", "critical"] | str | None | Omitted = OMITTED,
         channels: Sequence[str] | None | Omitted = OMITTED,
+        ladder: Sequence[params.LadderStep] | None | Omitted = OMITTED,
         description: str | None | Omitted = OMITTED,
         enabled: bool | Omitted = OMITTED,
         organization_id: str | None | Omitted = OMITTED,
@@ -5004,6 +5005,7 @@ class AsyncAlertRules:
                 "cool_down": cool_down,
                 "severity": severity,
                 "channels": channels,
+                "ladder": ladder,
                 "description": description,
                 "enabled": enabled,
                 "name": name,
@@ -5039,11 +5041,12 @@ class AsyncAlertRules:
         cool_down: timedelta | str | None | Omitted = OMITTED,
         severity: Literal["info", "warning", "critical"] | str | None | Omitted = OMITTED,
         channels: Sequence[str] | None | Omitted = OMITTED,
+        ladder: Sequence[params.LadderStep] | None | Omitted = OMITTED,
         description: str | None | Omitted = OMITTED,
         enabled: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AlertRuleView:
-        """Replace what a rule says, or say of a built-in one how severe it is, who hears of it, and whether it is on.
+        """Replace what a rule says; of a built-in one its severity, who hears of it or is called, and whether it is on.
 
         A rule that is replaced begins anew: an alert that it has raised is resolved.
         """
@@ -5063,6 +5066,7 @@ class AsyncAlertRules:
                 "cool_down": cool_down,
                 "severity": severity,
                 "channels": channels,
+                "ladder": ladder,
                 "description": description,
                 "enabled": enabled,
             },

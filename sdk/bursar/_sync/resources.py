@@ -1655,12 +1655,6 @@ class Invoices:
             models.InvoiceView, "invoices.discard", "DELETE", f"/api/v1/billing/invoices/{segment(invoice_id)}"
         )
 
-    def get(self, invoice_id: str) -> models.InvoiceDetail:
-        """Show an invoice and the amount that each payment has paid."""
-        return self._caller.ask(
-            models.InvoiceDetail, "invoices.get", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}"
-        )
-
     def update(
         self,
         invoice_id: str,
@@ -1682,6 +1676,12 @@ class Invoices:
             body={"external_id": external_id, "metadata": metadata},
         )
 
+    def get(self, invoice_id: str) -> models.InvoiceDetail:
+        """Show an invoice and the amount that each payment has paid."""
+        return self._caller.ask(
+            models.InvoiceDetail, "invoices.get", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}"
+        )
+
     def finalize(
         self,
         invoice_id: str,
@@ -1699,23 +1699,6 @@ class Invoices:
             key=idempotency_key,
             body={"collection_method": collection_method},
         )
-
-    def get_pdf(self, invoice_id: str) -> bytes:
-        """Return the invoice as PDF, as it was issued: the same bytes every time.
-
-        Where seller, buyer and tax are complete, the electronic invoice of EN 16931 is in it (Factur-X).
-        """
-        response, _ = self._caller.send(
-            "invoices.get_pdf", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/pdf"
-        )
-        return response.content
-
-    def get_xml(self, invoice_id: str) -> bytes:
-        """Return the electronic invoice of EN 16931 (CII), as it is in the PDF."""
-        response, _ = self._caller.send(
-            "invoices.get_xml", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/xml"
-        )
-        return response.content
 
     def void(self, invoice_id: str, *, idempotency_key: str | None = None) -> models.InvoiceView:
         """Void an invoice that has no payments; money that arrives for it later is returned. For operators."""
@@ -1802,6 +1785,32 @@ class Invoices:
             },
         )
 
+    def get_pdf(self, invoice_id: str) -> bytes:
+        """Return the invoice as PDF, as it was issued: the same bytes every time.
+
+        Where seller, buyer and tax are complete, the electronic invoice of EN 16931 is in it (Factur-X).
+        """
+        response, _ = self._caller.send(
+            "invoices.get_pdf", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/pdf"
+        )
+        return response.content
+
+    def get_xml(self, invoice_id: str) -> bytes:
+        """Return the electronic invoice of EN 16931 (CII), as it is in the PDF."""
+        response, _ = self._caller.send(
+            "invoices.get_xml", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/xml"
+        )
+        return response.content
+
+    def get_credit_note_pdf(self, invoice_id: str, credit_note_id: str) -> bytes:
+        """Return a credit note as PDF: what it takes back of its invoice, with the electronic credit note inside."""
+        response, _ = self._caller.send(
+            "invoices.get_credit_note_pdf",
+            "GET",
+            f"/api/v1/billing/invoices/{segment(invoice_id)}/credit-notes/{segment(credit_note_id)}/pdf",
+        )
+        return response.content
+
     def get_collection(self, invoice_id: str) -> models.CollectionView:
         """Show how an invoice is charged and dunned: each step, and what comes next. 404 where nobody collects it."""
         return self._caller.ask(
@@ -1838,15 +1847,6 @@ class Invoices:
             keyed=True,
             key=idempotency_key,
         )
-
-    def get_credit_note_pdf(self, invoice_id: str, credit_note_id: str) -> bytes:
-        """Return a credit note as PDF: what it takes back of its invoice, with the electronic credit note inside."""
-        response, _ = self._caller.send(
-            "invoices.get_credit_note_pdf",
-            "GET",
-            f"/api/v1/billing/invoices/{segment(invoice_id)}/credit-notes/{segment(credit_note_id)}/pdf",
-        )
-        return response.content
 
 
 class BillingRuns:
@@ -4958,6 +4958,7 @@ class AlertRules:
         cool_down: timedelta | str | None | Omitted = OMITTED,
         severity: Literal["info", "warning", "critical"] | str | None | Omitted = OMITTED,
         channels: Sequence[str] | None | Omitted = OMITTED,
+        ladder: Sequence[params.LadderStep] | None | Omitted = OMITTED,
         description: str | None | Omitted = OMITTED,
         enabled: bool | Omitted = OMITTED,
         organization_id: str | None | Omitted = OMITTED,
@@ -4979,6 +4980,7 @@ class AlertRules:
                 "cool_down": cool_down,
                 "severity": severity,
                 "channels": channels,
+                "ladder": ladder,
                 "description": description,
                 "enabled": enabled,
                 "name": name,
@@ -5014,11 +5016,12 @@ class AlertRules:
         cool_down: timedelta | str | None | Omitted = OMITTED,
         severity: Literal["info", "warning", "critical"] | str | None | Omitted = OMITTED,
         channels: Sequence[str] | None | Omitted = OMITTED,
+        ladder: Sequence[params.LadderStep] | None | Omitted = OMITTED,
         description: str | None | Omitted = OMITTED,
         enabled: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AlertRuleView:
-        """Replace what a rule says, or say of a built-in one how severe it is, who hears of it, and whether it is on.
+        """Replace what a rule says; of a built-in one its severity, who hears of it or is called, and whether it is on.
 
         A rule that is replaced begins anew: an alert that it has raised is resolved.
         """
@@ -5038,6 +5041,7 @@ class AlertRules:
                 "cool_down": cool_down,
                 "severity": severity,
                 "channels": channels,
+                "ladder": ladder,
                 "description": description,
                 "enabled": enabled,
             },
