@@ -8,7 +8,7 @@ from console.format import Amount, amount
 from console.gateway import Answer
 from console.navigation import Exists, Group, navigation
 from console.notices import NOTICES
-from console.who import Me, Organization
+from console.who import Me, Organization, actor_named
 
 #: What `environment` of `GET /me` is said as; on live nothing is said.
 BANDS = {
@@ -140,7 +140,7 @@ def frame(
         principal=me.principal,
         role=me.role,
         home=f"/console/{own}" if own else "/console/",
-        made_by=me.made_by,
+        made_by=actor_named(me.made_by) if me.made_by else None,
         organization=organization,
         credits=credits,
         credits_href=f"{base}/transactions",

@@ -64,6 +64,11 @@ def organization_of(body: dict[str, Any]) -> Organization:
     return Organization(id=body["id"], name=body["name"], tier=str(body.get("tier", "")))
 
 
+def actor_named(actor: str) -> str:
+    """Return who acted in words: the principal without its organization's id, which readers cannot read."""
+    return "Provider" if actor.startswith("provider:") else actor.rpartition("/")[2]
+
+
 def role_named(role: str) -> str:
     """Return a role in words."""
     return role.replace("_", " ") if role in set(Role) else role

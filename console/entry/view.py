@@ -9,6 +9,7 @@ from console.choices import Choices
 from console.development import Persona
 from console.format import Moment, moment
 from console.forms import Shown
+from console.who import actor_named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ def enter(token: str, preview: Mapping[str, Any], choices: Choices) -> Enter:
         principal=preview["principal"],
         role=preview["role"],
         organization=organization.get("name", ""),
-        made_by=preview["made_by"],
+        made_by=actor_named(preview["made_by"]),
         until=moment(preview["expires_at"], choices.prefs),
         back_host=urlsplit(preview.get("return_url") or "").netloc,
     )

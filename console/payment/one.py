@@ -15,6 +15,7 @@ from console.payment.view import PROVIDERS, PURPOSES
 from console.problems import answered
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
+from console.who import actor_named
 from console.widgets import External, Failed, Link, Step, external
 from domain.payment.state import PaymentStatus
 
@@ -269,7 +270,7 @@ def _refund(refund: Mapping[str, Any], prefs: Prefs) -> Refund:
         amount=amount(refund["amount"], refund["currency"], prefs),
         taken=amount(taken["amount"], taken["currency"], prefs) if decimal(taken["amount"]) else None,
         at=moment(refund["requested_at"], prefs),
-        by=refund["requested_by"],
+        by=actor_named(refund["requested_by"]),
         reason=refund["reason"] or "",
         failure=refund["failure"] or "",
     )
@@ -331,6 +332,6 @@ def _step(event: Mapping[str, Any], around: Around) -> Step:
         tone=tone,
         icon=icon,
         detail=str(detail),
-        who=event["actor"],
+        who=actor_named(event["actor"]),
         href=around.links.get("transfer", "").replace("{id}", transfer) if transfer else "",
     )

@@ -10,7 +10,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.key.view import ROLES
 from console.lists import Asked
-from console.who import role_named
+from console.who import actor_named, role_named
 from console.widgets import Asking, Chip, Failed, Link, Pager, Tab, address
 from domain.access import Role
 
@@ -160,7 +160,7 @@ def row(session: Mapping[str, Any], prefs: Prefs, path: str, *, may_end: bool) -
         opened=moment(session["created_at"], prefs),
         used=moment(session["last_used_at"], prefs),
         ends=moment(min(session["expires_at"], session["idle_at"]), prefs),
-        made_by=session["made_by"] or "",
+        made_by=actor_named(session["made_by"] or ""),
         current=session["current"],
         end=end if may_end else "",
     )
@@ -205,7 +205,7 @@ def links(asked: Asked, answer: Answer | None, prefs: Prefs, tabs: tuple[Tab, ..
                 role=role_named(each["role"]),
                 path=each["path"],
                 made=moment(each["created_at"], prefs),
-                made_by=each["made_by"],
+                made_by=actor_named(each["made_by"]),
                 expires=moment(each["expires_at"], prefs),
                 end=address(f"{asked.path}/{each['id']}/end", [("q", each["principal"])])
                 if each["role"] in ends
@@ -258,7 +258,7 @@ def ending_link(link: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str)
         facts=(
             ("For", link["principal"]),
             ("Role", role_named(link["role"])),
-            ("Made by", link["made_by"]),
+            ("Made by", actor_named(link["made_by"])),
             ("Good until", moment(link["expires_at"], prefs).text),
         ),
         effect=("The link opens nothing any more, and a session that it has opened meanwhile ends at once.",),

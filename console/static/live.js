@@ -1,7 +1,7 @@
 // Sections marked data-live follow what changes: the page is asked for again, and they are replaced by what it has.
 const changes = document.body.dataset.changes;
 const EVERY = 15_000;
-const SOON = 150;
+const SOON = 150, LATER = 2_000;
 // Scripts make HTML of nothing but this console's own pages.
 const policy = globalThis.trustedTypes?.createPolicy("bursar", { createHTML: (text) => text });
 let source, timer, waiting, running = false;
@@ -17,18 +17,28 @@ const plain = (section) => section.outerHTML.replace(/ name="command" value="[^"
 
 const refresh = async () => {
   if (running || document.hidden) return;
-  const stale = sections().filter(wanted);
+  const stale = sections().filter(wanted), asked = topics;
   topics = new Set();
   if (!stale.length) return;
   running = true;
+  let again = SOON;
+  // What was not answered is asked for again, or the change would never be seen.
+  const retry = () => {
+    for (const topic of asked) topics.add(topic);
+    again = LATER;
+  };
   try {
     const answer = await fetch(location.href, { redirect: "manual" });
     if (answer.type === "opaqueredirect") {
+      // The session has ended: nothing of it stays in view, and signing in leads back here.
       stop();
-      say("Your session has ended. Sign in again to go on.");
+      location.replace(location.pathname + location.search);
       return;
     }
-    if (!answer.ok) return;
+    if (!answer.ok) {
+      if (answer.status >= 500 || answer.status === 429) retry();
+      return;
+    }
     const text = await answer.text();
     const page = new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
     let count = 0;
@@ -48,10 +58,11 @@ const refresh = async () => {
     }
     if (count) say("This page has been brought up to date.");
   } catch {
-    // Offline, or the server restarts: the next change or the next round tries again.
+    // Offline, or the server restarts.
+    retry();
   } finally {
     running = false;
-    if (topics.size) soon();
+    if (topics.size) soon("", again);
   }
 };
 
@@ -67,10 +78,10 @@ const mark = (section) => {
   say("Something here has changed while you type.");
 };
 
-const soon = (topic) => {
+const soon = (topic, wait = SOON) => {
   if (topic) topics.add(topic);
   clearTimeout(waiting);
-  waiting = setTimeout(refresh, SOON);
+  waiting = setTimeout(refresh, wait);
 };
 
 const poll = () => {
@@ -90,14 +101,19 @@ const start = () => {
   source = new EventSource(changes);
   source.addEventListener("changed", (event) => soon(JSON.parse(event.data).topic));
   source.addEventListener("open", () => clearInterval(timer));
-  // What each topic has come to: after a gap, those that have moved on are asked for.
+  // What each topic has come to: after a gap, those that have moved on are asked for. Between the answer with an object's
+  // page and the first marks there is a gap of its own, in which what the page waits for may have happened.
   source.addEventListener("marks", (event) => {
     const now = JSON.parse(event.data);
+    if (!Object.keys(marks).length && document.getElementById("now")) soon("*");
     for (const topic in now) if (topic in marks && marks[topic] !== now[topic]) soon(topic);
     marks = now;
   });
-  // Closed for good, as with too many streams: ask now and then. What is merely cut, the browser opens again.
-  source.addEventListener("error", () => poll());
+  // Cut, as when the session ends: look at once. What stays closed, as with too many streams, is asked for now and then.
+  source.addEventListener("error", () => {
+    soon("*");
+    poll();
+  });
 };
 
 // A hidden tab holds no stream, since a browser has six connections to one host; what it missed it asks for at once.

@@ -180,8 +180,10 @@ async def window(
     page = await context.new_page()
     heard = Heard(urlsplit(console_url).netloc)
     heard.listen(page)
-    yield Window(page, context, heard, console_url)
-    await context.close()
+    try:
+        yield Window(page, context, heard, console_url)
+    finally:
+        await context.close()
 
 
 def console_url(running: Running) -> str:

@@ -1,0 +1,67 @@
+"""Work is disputed, both sides bring evidence, and an arbiter divides the money to the unit as it was previewed."""
+
+import pytest
+from playwright.async_api import expect
+
+from console.format import amount
+from tests.console.browser.people import KEYBOARD, POINTER, WAYS, company, delivered, funded, people_at
+from tests.e2e.conftest import good
+
+SHARE = "0.333"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_dispute_is_split_as_it_was_previewed(world, open_window, way):
+    buyer, seller = await company(world, "owner", credits="100"), await company(world, "owner")
+    escrow = await delivered(buyer, seller, "5.01", title=f"Disputed by {buyer.name}")
+    async with people_at(open_window, way) as at:
+        payer = await at(buyer.people["owner"], f"{buyer.base}/escrows/{escrow}")
+        payee = await at(seller.people["owner"], f"{seller.base}/escrows/{escrow}")
+        await payee.stay()
+        await payer.command("Dispute", What_is_wrong="A third of it is wrong")
+        await payer.told("The money is frozen until it is decided.")
+        await payee.sees("A third of it is wrong")
+        await payee.stayed()
+        await payee.command("Add evidence", What_it_shows="It is as agreed", Where_it_is="https://files.test/proof.pdf")
+        await payee.told("Your evidence is added.")
+        await payer.sees("It is as agreed")
+        await payer.command("Add evidence", What_it_shows="Page four is not")
+        await payer.told("Your evidence is added.")
+        arbiter = await at(world.arbiter, "/console/platform/decisions")
+        await arbiter.press(f"Disputed by {buyer.name}", link=True)
+        await arbiter.sees("It is as agreed", "Page four is not")
+        await arbiter.press("Decide", link=True)
+        await arbiter.write("Share of the payee", SHARE)
+        await arbiter.press("Show what it does")
+        asked = await world.arbiter.get(f"/escrows/{escrow}/actions", params={"payee_share": SHARE})
+        effect = next(each["effect"] for each in good(asked)["actions"] if each["action"] == "resolve")
+        await arbiter.sees(*(amount(effect[part], "CREDIT").number for part in ("to_agent", "commission", "to_payer")))
+        await arbiter.write("Why, for both sides", "A third was done")
+        await arbiter.press("Decide: 33.3% to the payee")
+        await arbiter.told("You have decided. What was held is divided.")
+
+        for side in (payer, payee):
+            await side.page.reload()
+            await side.sees("33.3% to the payee", "A third was done")
+    settled = good(await buyer.people["owner"].get(f"/escrows/{escrow}"))
+    assert settled["status"] == "split"
+    for booked, shown in (("released_amount", "to_agent"), ("refunded_amount", "to_payer")):
+        assert settled[booked] == effect[shown]
+    assert settled["commission_amount"] == effect["commission"]
+
+
+@pytest.mark.parametrize("way", [POINTER, KEYBOARD])
+async def test_asked_and_granted_the_escrow_is_cancelled(world, open_window, way):
+    buyer, seller = await company(world, "owner", credits="100"), await company(world, "owner")
+    escrow = await funded(buyer, seller, "12.00")
+    async with people_at(open_window, way) as at:
+        payer = await at(buyer.people["owner"], f"{buyer.base}/escrows/{escrow}")
+        payee = await at(seller.people["owner"], f"{seller.base}/escrows/{escrow}")
+        await payer.stay()
+        await payer.command("Ask to cancel", Why="It is not needed any more")
+        await payee.sees("asks to cancel")
+        await payee.command("Agree to cancel")
+        await payee.told("The escrow is as you see it now.")
+
+        await payer.sees("Cancelled")
+        await expect(await payer.credits()).to_contain_text("100.00")

@@ -1,0 +1,80 @@
+"""A slot makes room for what is deployed; a list's choice is in its address, and its CSV is the same."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.async_api import expect
+
+from tests.console.browser.people import PATIENCE, POINTER, WITHOUT_SCRIPTS, company, path_of, people_at, rows_in
+from tests.e2e.conftest import good
+
+
+@pytest.mark.parametrize("way", [POINTER, WITHOUT_SCRIPTS])
+async def test_a_slot_makes_room_for_one_project_more(world, open_window, way):
+    own = await company(world, "owner")
+    projects = f"{own.base}/projects"
+    async with people_at(open_window, way) as at:
+        owner = await at(own.people["owner"], f"{projects}/new")
+        host = urlsplit(world.running.stripe_api_base).netloc
+        owner.window.heard.hosts.add(host)
+        owner.window.heard.expected.add(409)
+        await owner.write("Name", "First")
+        await owner.press("Make the project")
+        await owner.press("Deploy first")
+        await owner.told("The project is deployed.")
+        await owner.sees("1 of 1 projects, 1 of 1 deployed.")
+        await owner.go(f"{projects}/new")
+        await owner.write("Name", "Second")
+        await owner.press("Make the project")
+        assert await owner.page.get_by_label("Name", exact=True).input_value() == "Second"
+        await owner.press("Buy a slot", link=True)
+        await owner.tick(re.compile("^Card"))
+        await owner.press("Show the price")
+        await owner.hands.press(owner.main.get_by_role("button", name=re.compile("^Pay ")))
+        await owner.page.wait_for_url(lambda address: urlsplit(address).netloc == host, timeout=PATIENCE)
+        await owner.press("Pay")
+        await owner.page.wait_for_url(re.compile("/return"))
+        await owner.sees("Paid")
+
+        await owner.go(f"{projects}/new")
+        await owner.write("Name", "Second")
+        await owner.press("Make the project")
+        await owner.press("Deploy second")
+        await owner.told("The project is deployed.")
+        await owner.sees("2 of 2 projects, 2 of 2 deployed.", "in a slot")
+        assert owner.window.heard.complaints == []
+
+
+async def test_a_choice_is_in_the_address_and_its_csv_is_the_list(world, open_window):
+    own = await company(world, "owner", "auditor", credits="100")
+    for amount in ("20", "30"):
+        grant = {"organization_id": own.org_id, "amount": amount, "source": "promotion", "note": "spring offer"}
+        good(await world.operator.post("/credits/grants", grant), 201)
+    async with people_at(open_window, POINTER) as at:
+        owner = await at(own.people["owner"], f"{own.base}/transactions")
+        rows = owner.main.locator("tbody tr")
+        await expect(rows).to_have_count(3)
+        await owner.write("Text", "grant")
+        await owner.write("From", "2026-01-01")
+        await owner.press("Filter")
+        await owner.page.wait_for_url(re.compile("q=grant"))
+        address = urlsplit(owner.page.url)
+        assert {name: values for name, values in parse_qs(address.query).items() if any(values)} == {
+            "q": ["grant"],
+            "from": ["2026-01-01"],
+        }
+        amounts = await rows.locator("td:nth-of-type(4)").all_inner_texts()
+        await owner.page.reload()
+        assert await rows.locator("td:nth-of-type(4)").all_inner_texts() == amounts
+        auditor = await at(own.people["auditor"], f"{address.path}?{address.query}")
+        assert await auditor.main.locator("tbody tr td:nth-of-type(4)").all_inner_texts() == amounts
+
+        async with owner.page.expect_download() as begun:
+            await owner.press("CSV", link=True)
+        listed = rows_in(await (await begun.value).path())
+        assert [f"+{each['amount']}\N{NO-BREAK SPACE}credits" for each in listed] == amounts
+
+        await owner.press("Clear all", link=True)
+        await owner.page.wait_for_url(lambda url: "q=grant" not in url)
+        assert path_of(owner.page) == f"{own.base}/transactions"

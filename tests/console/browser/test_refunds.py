@@ -1,0 +1,50 @@
+"""A top-up is refunded as previewed, and evidence is sent against a chargeback, once."""
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.console.browser.people import PATIENCE, POINTER, WITHOUT_SCRIPTS, company, people_at
+from tests.e2e.conftest import good
+from tests.e2e.payments.paying import Payer, until
+
+
+@pytest.mark.parametrize("way", [POINTER, WITHOUT_SCRIPTS])
+async def test_a_part_of_a_top_up_is_refunded_as_previewed(world, open_window, way):
+    own = await company(world, "owner")
+    payer = Payer(world, own.org_id, own.people["owner"])
+    paid = await payer.settled(await payer.top_up("100.00", payment_method="pm_card_visa"))
+    async with people_at(open_window, way) as at:
+        owner = await at(own.people["owner"], f"{own.base}/payments/{paid['id']}")
+        await expect(await owner.credits()).to_contain_text("100.00")
+        await owner.press("Refund 10.00\N{NO-BREAK SPACE}USD", link=True)
+        await owner.write("Amount", "4.00")
+        await owner.press("Show what it does")
+        await owner.sees("Taken back", "40.00 credits")
+        await owner.write("Why", "Not needed")
+        await owner.press("Refund 4.00\N{NO-BREAK SPACE}USD")
+        await owner.told("The refund is booked and on its way to the payer.")
+
+        await owner.sees("Partly refunded", "Not needed")
+        await expect(await owner.credits()).to_contain_text("60.00", timeout=PATIENCE)
+    assert (await payer.balance())[0] == "60.00"
+
+
+async def test_evidence_is_read_again_before_it_is_sent_once_and_for_all(world, open_window):
+    own = await company(world, "owner")
+    body = {"amount": "10.00", "currency": "USD", "payment_method": "pm_card_createDispute"}
+    good(await own.people["owner"].post("/payments", body), 201)
+    listed = await until(lambda: own.people["owner"].get("/disputes"), lambda answer: answer.json()["data"])
+    [chargeback] = listed.json()["data"]
+    async with people_at(open_window, POINTER) as at:
+        owner = await at(own.people["owner"], f"{own.base}/disputes/{chargeback['id']}")
+        await owner.press("Write evidence", link=True)
+        await owner.write("What proves that the payer had what they paid for", "They used it: <b>see the log</b>")
+        await owner.press("Read it again before it is sent")
+        await owner.sees("They used it: <b>see the log</b>")
+        await owner.press("Send evidence once and for all")
+        await owner.told("The evidence is sent. The bank decides.")
+
+        await owner.sees("Evidence was sent. It cannot be changed or sent again.")
+        await expect(owner.main.get_by_role("link", name=re.compile("Write evidence"))).to_have_count(0)
