@@ -72,8 +72,8 @@ async def change(visit: Visit) -> Response:
     form = await read_form(visit.request, *terms.FIELDS)
     found = await _found(visit)
     body = terms.switch(form) if found["built_in"] else terms.rule(form)
-    if found["channels"] is not None:
-        body["channels"] = found["channels"]
+    # Who hears of it and who is called is no part of this form, and stays.
+    body |= {name: found[name] for name in ("channels", "ladder") if found[name] is not None}
     answer = await visit.order("PUT", f"{_PATH}/{visit.path('id')}", body, form.key, query=visit.scope)
     if answer.ok:
         return visit.done(_here(visit), "rule.changed", answer)
@@ -92,7 +92,7 @@ async def switch(visit: Visit) -> Response:
 
 def _kept(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return a rule as the API has it, to be sent again with what changes."""
-    names: tuple[str, ...] = ("severity", "channels")
+    names: tuple[str, ...] = ("severity", "channels", "ladder")
     if not found["built_in"]:
         names = (*names, "metric", "filter", "window", "cool_down", "description")
     body = {name: found[name] for name in names if found[name] is not None}

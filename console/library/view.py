@@ -125,8 +125,8 @@ def one(
         id=ident(purchase["id"]),
         access="The agent can be used." if purchase["has_access"] else "The agent cannot be used.",
         commands=tuple(
-            Link(label=label, href=f"{here}/{name}", kind=kind)
-            for name, (label, kind, _) in COMMANDS.items()
+            Link(label=label, href=f"{here}/{name}")
+            for name, (label, _, _) in COMMANDS.items()
             if name in known and known[name]["allowed"]
         ),
         not_refunded=refused["detail"] if refused and purchase["has_access"] else "",

@@ -12,7 +12,12 @@ from tests.support.webhooks import SEALER
 
 LIMIT = {"subject": {"type": "organization"}, "limits": [{"window": "month", "amount": "250", "uses": 100}]}
 
-RULE = {"name": "balance_under_50", "metric": "credits.available", "condition": {"type": "below", "threshold": "50"}}
+RULE = {
+    "name": "balance_under_50",
+    "metric": "credits.available",
+    "condition": {"type": "below", "threshold": "50"},
+    "ladder": [{"role": "owner"}, {"role": "admin", "after": "PT30M"}],
+}
 
 
 async def endpoint(database: Database, org_id: str) -> str:

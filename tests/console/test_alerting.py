@@ -102,6 +102,22 @@ async def _rule(visitor: Visitor, base: str, name: str) -> str:
 
 
 @pytest.mark.db
+async def test_whom_a_rule_calls_stays_when_it_is_changed_or_switched(
+    visitors: dict[str, Visitor], tenant: Tenant, objects: dict[str, str]
+):
+    path = f"/console/{objects['org']}/alerts/settings/rules/{objects['alert_rule']}"
+    before = good(await tenant.owner.get(f"/alert-rules/{objects['alert_rule']}"))["ladder"]
+    assert before
+    fields = {"metric": "credits.available", "type": "below", "threshold": "40", "severity": "info", "enabled": "on"}
+    for state in ("off", "on"):
+        switched = await visitors["owner"].post(f"{path}/switch", {"command": f"{KEY}{state}", "enabled": state})
+        assert switched.status_code == 303
+    assert (await visitors["owner"].post(path, {"command": f"{KEY}change", **fields})).status_code == 303
+    after = good(await tenant.owner.get(f"/alert-rules/{objects['alert_rule']}"))
+    assert (after["ladder"], after["condition"]["threshold"]) == (before, "40.00")
+
+
+@pytest.mark.db
 async def test_built_in_rule_is_switched_off_and_set_back(visitors: dict[str, Visitor], objects: dict[str, str]):
     owner, path = visitors["owner"], f"/console/{objects['org']}/alerts/settings/rules/cost_spike"
     answer = await owner.post(path, {"command": f"{KEY}5", "severity": "critical"})
