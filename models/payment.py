@@ -27,6 +27,7 @@ class PaymentRow(Base):
         CheckConstraint("amount_minor > 0", name="amount"),
         CheckConstraint("refunded_minor >= 0 AND received_minor >= 0", name="amounts"),
         Index("ix_payments_org_id_id", "org_id", "id"),
+        Index("ix_payments_org_id_status_id", "org_id", "status", "id"),
         Index("ix_payments_org_id_status_purpose_id", "org_id", "status", "purpose", "id"),
         Index("ix_payments_status_purpose_id", "status", "purpose", "id"),
         Index("ix_payments_wake_at", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),

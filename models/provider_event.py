@@ -22,6 +22,7 @@ class ProviderEventRow(Base):
     __tablename__ = "provider_events"
     __table_args__ = (
         Index("uq_provider_events_provider_event_id", "provider", "event_id", unique=True),
+        Index("ix_provider_events_status_id", "status", "id"),
         Index("ix_provider_events_unhandled", "id", postgresql_where=text("handled_at IS NULL")),
         Index("ix_provider_events_payment_id", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
     )

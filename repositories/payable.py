@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,7 +19,7 @@ _MONEY = sorted(set(SCALES) - {CREDIT})
 MOST_SLICES = 2_000
 
 #: Payments that are charged back, or were and are not recovered yet, each with since when.
-_DISPUTED = """
+DISPUTED = """
     (SELECT payment_id, opened_at FROM payment_disputes WHERE status IN ('inquiry', 'needs_response', 'under_review')
      UNION ALL SELECT payment_id, disputed_at FROM recoveries WHERE closed_at IS NULL)
 """
@@ -28,13 +29,16 @@ _GIVEN = """
         CAST(:sales_cutoffs AS timestamptz[])
     ) AS g (agent_id, cutoff, answers, sales_cutoff)
 """
+
+
 #: The lots of earnings in credits, each with what it is. A chargeback of what paid for it freezes what its creator
 #: answers for, paid out soon or not.
-_LOTS = f"""
+def _lots(given: str, disputed: str) -> str:
+    return f"""
     SELECT g.agent_id, l.*, l.remaining - l.held AS free, CASE
         WHEN l.paid = 0 THEN 'granted'
         WHEN EXISTS (
-            SELECT FROM {_DISPUTED} d WHERE d.payment_id = l.payment_id AND l.opened_at > d.opened_at - g.answers
+            SELECT FROM {disputed} d WHERE d.payment_id = l.payment_id AND l.opened_at > d.opened_at - g.answers
         ) THEN 'frozen'
         WHEN l.opened_at > g.cutoff THEN 'pending'
         WHEN l.opened_at > g.sales_cutoff AND EXISTS (
@@ -45,34 +49,56 @@ _LOTS = f"""
         l.opened_at - CASE WHEN l.opened_at > g.sales_cutoff AND EXISTS (
             SELECT FROM ledger.transfers t WHERE t.id = l.transfer_id AND t.kind = 'marketplace.sold'
         ) THEN g.sales_cutoff ELSE g.cutoff END AS held_back
-    FROM {_GIVEN}
+    FROM {given}
     JOIN ledger.accounts a ON a.path = 'agent/' || g.agent_id || '/earnings/CREDIT' AND a.asset = 'CREDIT'
     JOIN ledger.lots l ON l.account_id = a.id AND l.is_open AND l.remaining > l.held
 """
-_SHARES = text(
-    f"""
+
+
+def credit_shares(given: str = _GIVEN, disputed: str = DISPUTED) -> str:
+    """Return the statement of what agents have in credits.
+
+    Args:
+        given: whose, as `g` with the columns of `_GIVEN`.
+        disputed: what is charged back, with the columns of `DISPUTED`.
+    """
+    return f"""
     SELECT agent_id, state, paid_asset AS currency, sum(free)::bigint AS amount,
         sum(ledger.slice_cost(paid, costed, amount, amount - remaining + free))::bigint AS worth,
         min(held_back) FILTER (WHERE state = 'pending') AS first_in
-    FROM ({_LOTS}) lots GROUP BY agent_id, state, paid_asset ORDER BY agent_id, state, paid_asset
+    FROM ({_lots(given, disputed)}) lots GROUP BY agent_id, state, paid_asset ORDER BY agent_id, state, paid_asset
     """
-)
+
+
+_SHARES = text(credit_shares())
 _SLICES = text(
     f"""
-    SELECT id, agent_id, free, amount, amount - remaining AS gone, paid, costed FROM ({_LOTS}) lots
+    SELECT id, agent_id, free, amount, amount - remaining AS gone, paid, costed FROM ({_lots(_GIVEN, DISPUTED)}) lots
     WHERE state = 'available' AND paid_asset = :currency ORDER BY opened_at, id LIMIT :most
     """
 )
-#: Money has no lots: what came last is what is left, so what came since the cutoff is young. What comes back from a
-#: payout was old enough before.
-_CASH = text(
-    f"""
+
+
+def cash_shares(
+    given: str = _GIVEN, assets: str = "unnest(CAST(:assets AS text[])) AS m (asset)", disputed: str = DISPUTED
+) -> str:
+    """Return the statement of what agents have in money, from which `shares_in_cash` makes shares.
+
+    Money has no lots: what came last is what is left, so what came since the cutoff is young. What comes back from a
+    payout was old enough before.
+
+    Args:
+        given: as for `credit_shares`, and so is `disputed`.
+        assets: the currencies, as `m`.
+        disputed: what is charged back.
+    """
+    return f"""
     SELECT g.agent_id, a.asset, b.posted - b.pending_out AS free,
         coalesce(y.young, 0)::bigint AS young, y.first_in,
         (coalesce(z.amount, 0) + coalesce(c.amount, 0))::bigint AS frozen,
         (coalesce(z.young, 0) + coalesce(c.young, 0))::bigint AS young_frozen
-    FROM {_GIVEN}
-    CROSS JOIN unnest(CAST(:assets AS text[])) AS m (asset)
+    FROM {given}
+    CROSS JOIN {assets}
     JOIN ledger.accounts a ON a.path = 'agent/' || g.agent_id || '/earnings/' || m.asset AND a.asset = m.asset
     JOIN ledger.balances b ON b.account_id = a.id
     LEFT JOIN LATERAL (
@@ -85,7 +111,7 @@ _CASH = text(
     ) y ON true
     LEFT JOIN LATERAL (
         SELECT sum(e.amount) AS amount, sum(e.amount) FILTER (WHERE e.effective_at > g.cutoff) AS young
-        FROM {_DISPUTED} d
+        FROM {disputed} d
         JOIN payments p ON p.id = d.payment_id
         JOIN ledger.accounts s ON s.asset = a.asset
             AND s.path IN ('org/' || p.org_id || '/payments/' || p.id, 'escrow/' || p.escrow_id)
@@ -104,7 +130,7 @@ _CASH = text(
         FROM (
             SELECT p.amount_minor AS paid, sum(e.amount) AS amount,
                 coalesce(sum(e.amount) FILTER (WHERE e.effective_at > g.cutoff), 0) AS young
-            FROM {_DISPUTED} d
+            FROM {disputed} d
             JOIN payments p ON p.id = d.payment_id AND p.purpose = 'balance' AND p.currency = a.asset
             CROSS JOIN LATERAL ({CASH_ESCROWS}) s
             JOIN LATERAL (SELECT DISTINCT n.transfer_id FROM ledger.entries n WHERE n.account_id = s.id) o ON true
@@ -117,7 +143,9 @@ _CASH = text(
     ) c ON true
     ORDER BY g.agent_id, a.asset
     """
-)
+
+
+_CASH = text(cash_shares())
 #: Lots that were taken out for a payout and not sent, and are charged back. Their age is that of the earnings.
 _FROZEN = text(
     f"""
@@ -127,7 +155,7 @@ _FROZEN = text(
         JOIN ledger.lots e ON e.id = l.parent_id
         JOIN ledger.accounts o ON o.id = e.account_id
         JOIN {_GIVEN} ON o.path = 'agent/' || g.agent_id || '/earnings/CREDIT'
-        JOIN {_DISPUTED} d ON d.payment_id = l.payment_id AND e.opened_at > d.opened_at - g.answers
+        JOIN {DISPUTED} d ON d.payment_id = l.payment_id AND e.opened_at > d.opened_at - g.answers
         WHERE a.path = :path AND a.asset = 'CREDIT'
     )
     """
@@ -173,6 +201,58 @@ async def earners(session: AsyncSession, org_id: str) -> Sequence[str]:
     return (await session.scalars(_AGENTS, {"org_id": org_id})).all()
 
 
+def credit_share(
+    agent_id: str, state: str, currency: str | None, amount_minor: int, worth_minor: int, first_in: timedelta | None
+) -> Share:
+    """Return a row of `credit_shares` as the share that it is."""
+    return Share(
+        agent_id=agent_id,
+        asset=CREDIT,
+        state=PayableState(state),
+        amount_minor=amount_minor,
+        currency=currency,
+        worth_minor=worth_minor,
+        first_in=first_in,
+    )
+
+
+class CashRow(NamedTuple):
+    """A row of `cash_shares`; amounts are minor units of the asset."""
+
+    agent_id: str
+    asset: str
+    free: int
+    young: int
+    first_in: timedelta | None
+    frozen: int
+    young_frozen: int
+
+
+def shares_in_cash(row: CashRow) -> list[Share]:
+    """Return what of an agent's money can be paid out, is held back, and is frozen."""
+    # What a chargeback has taken from there already is not frozen besides.
+    frozen = max(0, min(row.free, row.frozen))
+    pending = min(row.free - frozen, max(0, row.young - max(0, row.young_frozen)))
+    parts = (
+        (PayableState.AVAILABLE, row.free - pending - frozen),
+        (PayableState.FROZEN, frozen),
+        (PayableState.PENDING, pending),
+    )
+    return [
+        Share(
+            agent_id=row.agent_id,
+            asset=row.asset,
+            state=state,
+            amount_minor=amount,
+            currency=row.asset,
+            worth_minor=amount,
+            first_in=row.first_in if state is PayableState.PENDING else None,
+        )
+        for state, amount in parts
+        if amount
+    ]
+
+
 async def shares(
     session: AsyncSession, windows: Mapping[str, Window], assets: Collection[str] | None = None
 ) -> list[Share]:
@@ -183,40 +263,9 @@ async def shares(
     values = _values(windows)
     money = _MONEY if assets is None else sorted({*assets} - {CREDIT})
     rows = await session.execute(_SHARES, values) if assets is None or CREDIT in assets else ()
-    found = [
-        Share(
-            agent_id=row.agent_id,
-            asset="CREDIT",
-            state=PayableState(row.state),
-            amount_minor=row.amount,
-            currency=row.currency,
-            worth_minor=row.worth,
-            first_in=row.first_in,
-        )
-        for row in rows
-    ]
+    found = [credit_share(row.agent_id, row.state, row.currency, row.amount, row.worth, row.first_in) for row in rows]
     for row in await session.execute(_CASH, {**values, "assets": money}) if money else ():
-        # What a chargeback has taken from there already is not frozen besides.
-        frozen = max(0, min(row.free, row.frozen))
-        pending = min(row.free - frozen, max(0, row.young - max(0, row.young_frozen)))
-        parts = (
-            (PayableState.AVAILABLE, row.free - pending - frozen),
-            (PayableState.FROZEN, frozen),
-            (PayableState.PENDING, pending),
-        )
-        found += [
-            Share(
-                agent_id=row.agent_id,
-                asset=row.asset,
-                state=state,
-                amount_minor=amount,
-                currency=row.asset,
-                worth_minor=amount,
-                first_in=row.first_in if state is PayableState.PENDING else None,
-            )
-            for state, amount in parts
-            if amount
-        ]
+        found += shares_in_cash(CashRow(*row))
     return found
 
 

@@ -231,6 +231,8 @@ def _whose(wanted: Wanted) -> Part:
 
 def _parts(wanted: Wanted, statuses: tuple[str, ...]) -> list[Part]:
     purpose = wanted.equal.get("purpose")
+    if purpose is None and wanted.org_id is not None:
+        return [(*_whose(wanted), PaymentRow.status == one) for one in statuses]
     return [
         (*_whose(wanted), PaymentRow.status == one, PaymentRow.purpose == other)
         for one in statuses

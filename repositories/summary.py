@@ -7,13 +7,15 @@ live are found by their escrows. `verify` proves that nothing is left out with t
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 
 from domain.accounts import org_credits
+from domain.payable import Share, Window
 from domain.summary import FAMILIES, Standing
 from ledger.invariants import Invariant
+from repositories.payable import DISPUTED, CashRow, cash_shares, credit_share, credit_shares, shares_in_cash
 
 #: How many rows each list of a summary has at most.
 LISTED = 100
@@ -31,9 +33,19 @@ _STANDING = f"""
     JOIN ledger.balances b ON b.account_id = a.id
     WHERE {_LIVE} AND p.org_id {{of}}
 """
+#: Agents that have earned something, and what: where there are levels, each has hold-backs of its own, read elsewhere.
+_EARNING = """
+    (SELECT DISTINCT agent_id, $4::timestamptz AS cutoff, $5::interval AS answers, $6::timestamptz AS sales_cutoff
+     FROM standing WHERE agent_id IS NOT NULL AND kind IN ('earnings', 'sales') AND {asset}
+         AND $4 IS NOT NULL AND NOT EXISTS (SELECT FROM reputation_ladders)) AS g
+"""
+_MONEY = "(SELECT DISTINCT asset FROM standing WHERE agent_id IS NOT NULL AND asset <> 'CREDIT') AS m"
+_CASH = cash_shares(_EARNING.format(asset="asset <> 'CREDIT'"), _MONEY, "disputed")
+_CREDITS = credit_shares(_EARNING.format(asset="asset = 'CREDIT'"), "disputed")
+_MICROSECONDS = "(extract(epoch FROM first_in) * 1000000)::bigint"
 _READ = f"""
-WITH standing AS (
-    SELECT min(path) AS path, asset, agent_id, sum(posted)::bigint AS posted, sum(pending_out)::bigint AS held
+WITH standing AS MATERIALIZED (
+    SELECT min(path) AS path, kind, asset, agent_id, sum(posted)::bigint AS posted, sum(pending_out)::bigint AS held
     FROM (
         SELECT *, split_part(path, '/', 1) AS root, split_part(path, '/', 3) AS kind,
             CASE WHEN path LIKE 'agent/%' THEN split_part(path, '/', 2) END AS agent_id
@@ -41,6 +53,8 @@ WITH standing AS (
     ) named
     WHERE agent_id IS NULL OR posted <> 0 OR pending_out <> 0
     GROUP BY root, kind, agent_id, asset
+), disputed AS MATERIALIZED (
+    SELECT * FROM {DISPUTED} found
 ), live AS MATERIALIZED (
     SELECT e.id, e.contract_id, e.agent_id, e.org_id = $1 AS pays, e.payee_org_id = $1 AS earns, e.status, e.currency,
         e.next_deadline_at, e.funded_minor - e.released_minor - e.refunded_minor - e.commission_minor AS held
@@ -55,6 +69,12 @@ SELECT
     EXISTS (SELECT FROM reputation_ladders) AS has_levels,
     (SELECT jsonb_agg(jsonb_build_array(path, asset, agent_id, posted, held) ORDER BY path, asset)
         FROM standing)::text AS standings,
+    (SELECT jsonb_agg(jsonb_build_array(
+        agent_id, asset, free, young, {_MICROSECONDS}, frozen, young_frozen
+    )) FROM ({_CASH}) cash)::text AS cash,
+    (SELECT jsonb_agg(jsonb_build_array(
+        agent_id, state, currency, amount, worth, {_MICROSECONDS}
+    )) FROM ({_CREDITS}) credit)::text AS credits,
     (SELECT jsonb_agg(jsonb_build_array(currency, held, due_at) ORDER BY currency) FROM (
         SELECT currency, sum(held)::bigint AS held, min(next_deadline_at) AS due_at FROM live WHERE earns
         GROUP BY currency
@@ -119,7 +139,8 @@ class SummaryRow:
 
     Attributes:
         status: the organization's; None where there is none.
-        has_levels: whether there are levels by reputation.
+        has_levels: whether there are levels by reputation. Then there are no `shares`, which differ by level.
+        shares: what of the earnings can be paid out.
         expired_minor: credits in the wallet that have ended and are not booked as expired yet.
         expiring: what is free of lots that have yet to expire, and when each does, soonest first.
     """
@@ -127,6 +148,7 @@ class SummaryRow:
     status: str | None
     has_levels: bool
     standings: Sequence[Standing]
+    shares: Sequence[Share]
     pending: Sequence[Pending]
     escrows: Sequence[LiveEscrow]
     expired_minor: int
@@ -134,10 +156,26 @@ class SummaryRow:
     invoices: Sequence[DueInvoice]
 
 
-async def read(connection: asyncpg.Connection, org_id: str, now: datetime) -> SummaryRow:
-    """Read what an organization has, as of one moment. Needs the platform's role."""
-    row = await connection.fetchrow(_READ, org_id, now, org_credits(org_id).path)
+async def read(connection: asyncpg.Connection, org_id: str, now: datetime, window: Window | None = None) -> SummaryRow:
+    """Read what an organization has, in one statement and so as of one moment. Needs the platform's role.
+
+    Args:
+        connection: in a transaction or not.
+        org_id: whose.
+        now: what has expired by then is told apart.
+        window: what holds for earnings of agents without a level; without it there are no `shares`.
+    """
+    held_back = (None,) * 3 if window is None else (window.cutoff, window.answers_for, window.sales_cutoff)
+    row = await connection.fetchrow(_READ, org_id, now, org_credits(org_id).path, *held_back)
     assert row is not None
+    cash = [
+        CashRow(agent_id, asset, free, young, _span(first_in), frozen, young_frozen)
+        for agent_id, asset, free, young, first_in, frozen, young_frozen in json.loads(row["cash"] or "[]")
+    ]
+    credit = [
+        credit_share(agent_id, state, currency, amount, worth, _span(first_in))
+        for agent_id, state, currency, amount, worth, first_in in json.loads(row["credits"] or "[]")
+    ]
     return SummaryRow(
         status=row["status"],
         has_levels=row["has_levels"],
@@ -145,6 +183,7 @@ async def read(connection: asyncpg.Connection, org_id: str, now: datetime) -> Su
             Standing(path=path, asset=asset, agent_id=agent_id, posted_minor=posted, held_minor=held)
             for path, asset, agent_id, posted, held in json.loads(row["standings"] or "[]")
         ],
+        shares=[*credit, *(share for each in cash for share in shares_in_cash(each))],
         pending=[
             Pending(asset=asset, held_minor=held, due_at=_time(due_at))
             for asset, held, due_at in json.loads(row["pending"] or "[]")
@@ -160,6 +199,10 @@ async def read(connection: asyncpg.Connection, org_id: str, now: datetime) -> Su
             for found in json.loads(row["invoices"] or "[]")
         ],
     )
+
+
+def _span(microseconds: int | None) -> timedelta | None:
+    return None if microseconds is None else timedelta(microseconds=microseconds)
 
 
 def _time(text: str | None) -> datetime | None:

@@ -1,7 +1,7 @@
 """Puts together what an organization has, as of one moment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,7 +14,7 @@ from repositories import organization as organizations
 from repositories import payable
 from repositories import summary as store
 from repositories.summary import SummaryRow
-from runtime.database import driver_connection, one_moment
+from runtime.database import Database, driver_connection, one_moment
 from services.payable import windows
 
 
@@ -29,24 +29,38 @@ class Summary:
     row: SummaryRow
 
 
-async def summary(session: AsyncSession, org_id: str, hold_back: HoldBack, *, now: datetime) -> Summary:
-    """Read all of an organization's money in one snapshot. Needs a new session of the platform.
+async def summary(database: Database, org_id: str, hold_back: HoldBack, *, now: datetime) -> Summary:
+    """Read all of an organization's money as of one moment.
+
+    One statement reads it, unless there are levels by reputation, by which earnings are held back.
 
     Raises:
         NotFound: there is no such organization.
     """
+    async with database.platform_statement() as connection:
+        row = await store.read(connection, org_id, now, hold_back.window(None, now))
+    if not row.has_levels:
+        return _added_up(org_id, row, now)
+    async with database.platform() as session:
+        return await summary_within(session, org_id, hold_back, now=now)
+
+
+async def summary_within(session: AsyncSession, org_id: str, hold_back: HoldBack, *, now: datetime) -> Summary:
+    """Read what `summary` does as of the moment of all else that the session reads: a new one of the platform's."""
     await one_moment(session)
-    row = await store.read(await driver_connection(session), org_id, now)
+    row = await store.read(await driver_connection(session), org_id, now, hold_back.window(None, now))
+    earning = [each for each in row.standings if each.agent_id and part_of(each.path) is Part.EARNINGS]
+    if row.has_levels and earning:
+        earners = sorted({each.agent_id for each in earning if each.agent_id})
+        held = await windows(session, earners, hold_back, now=now)
+        row = replace(row, shares=await payable.shares(session, held, {each.asset for each in earning}))
+    return _added_up(org_id, row, now)
+
+
+def _added_up(org_id: str, row: SummaryRow, now: datetime) -> Summary:
     if row.status is None:
         raise NotFound(organizations.MISSING)
-    earning = [each for each in row.standings if part_of(each.path) is Part.EARNINGS and each.agent_id]
-    earners, shares = sorted({each.agent_id for each in earning if each.agent_id}), []
-    if earners:
-        held = dict.fromkeys(earners, hold_back.window(None, now))
-        if row.has_levels:
-            held = await windows(session, earners, hold_back, now=now)
-        shares = await payable.shares(session, held, {each.asset for each in earning})
-    earned = rules.earnings(row.standings, shares, now)
+    earned = rules.earnings(row.standings, row.shares, now)
     return Summary(
         org_id=org_id,
         at=now,

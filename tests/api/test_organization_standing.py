@@ -26,9 +26,10 @@ from services import organization as service
 from services.credit_lot import grant_signup_bonus
 from services.payout import request as request_payout
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
-from tests.api.escrowing import NOW, escrow_between, funded_escrow, state
+from tests.api.escrowing import NOW, contract_between, escrow_between, funded_escrow, state
 from tests.api.invoicing import issue
 from tests.api.paying import Written as Kept
+from tests.api.test_subscriptions import on as subscribed
 from tests.support.locks import somebody_waits
 from tests.support.runs import escrow_hash
 
@@ -66,7 +67,15 @@ STARTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("purchase", "POST", "/marketplace/agents/{other}/purchase", {}),
     ("offer", "PUT", "/marketplace/agents/{agent}", {"model": "free", "summary": "Sums up."}),
     ("subscription", "POST", "/billing/subscription", {"plan": "starter"}),
+    ("subscription after all", "POST", "/billing/subscription/resume", {}),
+    ("acceptance of a contract", "POST", "/contracts/{proposed}/acceptance", {}),
+    ("escrow", "POST", "/escrows", {"contract_id": "{contract}"}),
+    ("payment of an escrow", "POST", "/escrows/{escrow}/fund", {"provider": "stripe"}),
+    ("use of an agent", "POST", "/credits/use", {"payee_agent_id": "{used}", "action": "page"}),
+    ("reservation for an agent", "POST", "/credits/reserve", {"payee_agent_id": "{used}", "action": "page"}),
 ]
+#: What begins only where a subscription runs.
+SUBSCRIBED = {"subscription after all"}
 
 
 @pytest.fixture
@@ -94,13 +103,65 @@ async def seller(new_tenant: NewTenant) -> Tenant:
 
 @pytest.mark.parametrize(("what", "method", "path", "body"), STARTS, ids=[each[0] for each in STARTS])
 async def test_nothing_begins_with_a_suspended_organization(
-    operator: Caller, shop: Tenant, seller: Tenant, what: str, method: str, path: str, body: dict[str, Any]
+    operator: Caller,
+    database: Database,
+    shop: Tenant,
+    seller: Tenant,
+    what: str,
+    method: str,
+    path: str,
+    body: dict[str, Any],
 ) -> None:
+    if what in SUBSCRIBED:
+        await subscribed(database, shop.org_id)
+    wanted = "".join((path, *body.values()))
+    named = {
+        name: await make(operator, database, shop, seller) for name, make in MADE.items() if f"{{{name}}}" in wanted
+    }
     await suspend(operator, shop.org_id)
-    named = {"agent": shop.agent_id, "other": seller.agent_id}
     asked = {name: value.format(**named) for name, value in body.items()}
     answer = await shop.owner.ask(method, path.format(**named), json=asked, key=new_key())
     refused(answer, 403, "organization.suspended")
+
+
+async def own_agent(_operator: Caller, _database: Database, shop: Tenant, _seller: Tenant) -> str:
+    return shop.agent_id
+
+
+async def agent_of_another(_operator: Caller, _database: Database, _shop: Tenant, seller: Tenant) -> str:
+    return seller.agent_id
+
+
+async def agent_by_usage(_operator: Caller, _database: Database, _shop: Tenant, seller: Tenant) -> str:
+    made = good(await seller.owner.post("/agents", {"name": "Reader", "visibility": "public"}), 201)["id"]
+    offer = {"model": "usage", "prices": {"page": "1"}}
+    good(await seller.owner.ask("PUT", f"/marketplace/agents/{made}", json=offer))
+    return str(made)
+
+
+async def proposed_contract(_operator: Caller, _database: Database, shop: Tenant, seller: Tenant) -> str:
+    body = {"agent_id": shop.agent_id, "title": "Job", "price": "1", "review_period": "P4D"}
+    made = good(await seller.owner.post("/contracts", body), 201)
+    assert made["status"] == "proposed"
+    return str(made["id"])
+
+
+async def agreed_contract(operator: Caller, _database: Database, shop: Tenant, seller: Tenant) -> str:
+    return await contract_between(operator, shop, seller, signatories=["procurement"])
+
+
+async def open_escrow(operator: Caller, database: Database, shop: Tenant, seller: Tenant) -> str:
+    return await escrow_between(operator, database, shop, seller)
+
+
+MADE = {
+    "agent": own_agent,
+    "other": agent_of_another,
+    "used": agent_by_usage,
+    "proposed": proposed_contract,
+    "contract": agreed_contract,
+    "escrow": open_escrow,
+}
 
 
 async def test_nothing_begins_with_what_a_suspended_organization_sells(

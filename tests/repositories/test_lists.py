@@ -31,6 +31,7 @@ from repositories import (
     payment,
     payout,
     project,
+    provider_event,
     reconciliation,
 )
 from repositories.listing import Wanted
@@ -100,6 +101,10 @@ FILL = {
         SELECT 'pay_' || {ID}, CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END, 'stripe', 'p' || i, 'w',
             CASE WHEN i = 1 THEN 'processing' ELSE 'succeeded' END, 1, CASE WHEN i = 1 THEN 'slot' ELSE 'credits' END,
             'USD', 1, 0, 0, 0, '{{}}', now(), now()
+        FROM generate_series($1::int, $2::int) i""",
+    "provider_events": """
+        INSERT INTO provider_events (provider, event_id, type, status, refs, livemode, payload, occurred_at)
+        SELECT 'stripe', 'evt' || i, 'x', CASE WHEN i = 1 THEN 'unmatched' ELSE 'handled' END, '{}', false, '{}', now()
         FROM generate_series($1::int, $2::int) i""",
     "payment_disputes": f"""
         INSERT INTO payment_disputes (id, provider, ref, payment_id, org_id, status, reason, currency, amount_minor,
@@ -176,6 +181,7 @@ NARROWED: dict[Page, list[dict[str, Any]]] = {
     payment.page: [
         {},
         {"statuses": ("processing",)},
+        {"statuses": ("succeeded", "disputed")},
         {"equal": {"purpose": "slot"}},
         {"equal": {"purpose": "credits"}, "statuses": ("succeeded", "processing")},
         {"equal": {"purpose": "credits"}, "statuses": ("disputed",)},
@@ -203,6 +209,10 @@ OF_PLATFORM: list[tuple[Page, dict[str, Any]]] = [
     (escrow.page, {"org_id": RARE}),
     (contract.page, {"org_id": RARE}),
     (agent.page, {"viewer": None}),
+    *(
+        (provider_event.page, {"unhandled": False, "statuses": statuses})
+        for statuses in ((), ("unmatched",), ("received", "handled"))
+    ),
     (organization.page, {}),
     *(
         (alert.page, {"open_only": open_only, "org_id": org})

@@ -15,7 +15,7 @@ from domain.access import Actor, Permission
 from domain.errors import Forbidden
 from repositories import search
 from repositories.search import Hit
-from services.summary import summary
+from services.summary import summary_within
 
 router = APIRouter(tags=["search"])
 
@@ -54,7 +54,7 @@ def _shown(deps: Deps, actor: Actor, hit: Hit, customer: WhereaboutsView | None)
 async def _customer(deps: Deps, actor: Actor, org_id: str) -> WhereaboutsView:
     now = datetime.now(UTC)
     async with deps.database.platform() as session:
-        found = await summary(session, org_id, deps.settings.hold_back, now=now)
+        found = await summary_within(session, org_id, deps.settings.hold_back, now=now)
         alerts = await search.open_alerts(session, org_id, for_all=actor.is_platform, limit=_LISTED)
         late = await search.stuck(session, org_id, now, limit=_LISTED) if actor.is_platform else ()
     return WhereaboutsView(
