@@ -8,7 +8,6 @@ settle in (BTC satoshi, ETH gwei, TON nanoton, USDC micro).
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import lru_cache
 
 from domain.errors import Invalid
 
@@ -112,7 +111,6 @@ def parse_amount(value: str | int | Decimal, asset: str, *, zero: bool = False) 
     return minor
 
 
-@lru_cache(maxsize=4096)
 def format_amount(amount_minor: int, asset: str) -> str:
     """Write minor units as a decimal string: two decimals at least where the asset has them, no further zeros."""
     scale = scale_of(asset)

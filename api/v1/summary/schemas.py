@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Self
 
 from pydantic import Field
@@ -12,6 +13,9 @@ from domain.organization import OrganizationStatus
 from domain.summary import AssetSummary, Earnings
 from repositories.summary import LISTED, DueInvoice, LiveEscrow, Pending
 from services.summary import Summary
+
+#: Most amounts of a summary are the same few, of which nothing is the first.
+_written = lru_cache(maxsize=4096)(format_amount)
 
 
 class EarningsSummaryView(ResponseModel):
@@ -74,11 +78,11 @@ class AssetSummaryView(ResponseModel):
             *("available", "held", "expired", "in_use", "in_escrow", "in_payments", "in_payouts"),
             *("owed", "invoiced", "total"),
         )
-        amounts = {name: format_amount(getattr(found, name), found.asset) for name in names}
+        amounts = {name: _written(getattr(found, name), found.asset) for name in names}
         return cls(
             currency=found.asset,
             earnings=EarningsSummaryView.of(found.earnings),
-            pending=format_amount(0 if pending is None else pending.held_minor, found.asset),
+            pending=_written(0 if pending is None else pending.held_minor, found.asset),
             pending_until=None if pending is None else pending.due_at,
             **amounts,
         )
@@ -106,7 +110,7 @@ class EscrowSummaryView(ResponseModel):
             agent_id=found.agent_id,
             role=role,
             status=found.status,
-            amount=format_amount(found.held, found.currency),
+            amount=_written(found.held, found.currency),
             currency=found.currency,
             until=found.next_deadline_at,
         )
@@ -137,8 +141,8 @@ class DueInvoiceView(ResponseModel):
             id=found.id,
             number=found.number,
             currency=found.currency,
-            total=format_amount(found.total_minor, found.currency),
-            due=format_amount(found.due_minor, found.currency),
+            total=_written(found.total_minor, found.currency),
+            due=_written(found.due_minor, found.currency),
             due_at=found.due_at,
         )
 
@@ -178,7 +182,7 @@ class SummaryView(ResponseModel):
             earnings=[AgentEarningsSummaryView.of(each) for each in found.earnings[:LISTED]],
             escrows=[EscrowSummaryView.of(each) for each in row.escrows[:LISTED]],
             expiring=[
-                ExpiringLotView(amount=format_amount(free, CREDIT), expires_at=at) for free, at in row.expiring[:LISTED]
+                ExpiringLotView(amount=_written(free, CREDIT), expires_at=at) for free, at in row.expiring[:LISTED]
             ],
             invoices_due=[DueInvoiceView.of(each) for each in row.invoices[:LISTED]],
             shortened=[name for name, rows in lists.items() if len(rows) > LISTED],
@@ -187,5 +191,5 @@ class SummaryView(ResponseModel):
 
 def _earned(earned: Earnings) -> dict[str, str | datetime | None]:
     names = ("available", "pending", "frozen", "granted", "own_work", "total")
-    amounts = {name: format_amount(getattr(earned, name), earned.asset) for name in names}
+    amounts = {name: _written(getattr(earned, name), earned.asset) for name in names}
     return {**amounts, "pending_until": earned.pending_until}
