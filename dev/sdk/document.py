@@ -15,8 +15,12 @@ Schema = Mapping[str, Any]
 
 #: What the providers and mail servers of a platform call, and no client of it.
 CALLED_BY_OTHERS = re.compile(r"^/(api/v1/)?(billing/)?(webhooks/(?!events)|stripe/webhook)")
-#: An answer without an end, which no method can return.
+#: An answer without an end: its method is an iterator of topics.
 STREAM = re.compile(r"/changes/stream$")
+_TOPICS = """Follow the changes, for as long as you iterate: the topics of what has changed, within about a second.
+
+First comes every topic once, so that what you read from then on is not outdated unnoticed; then what has changed.
+A connection that ends is made again, and what changed meanwhile comes after it."""
 #: Operations without a key that can be sent again, because what they carry has keys of its own or nothing changes.
 REPEATABLE = re.compile(r"/(credits/use/batch|usage/events|usage/estimate|departments/\{department_id\}/close)$")
 #: Members of answers that are amounts; the document has all of them as strings.
@@ -91,7 +95,7 @@ def operations(document: Schema) -> list[Operation]:
 def has_method(path: str, described: Schema) -> bool:
     """Say whether an operation has a method of its own."""
     other_path = described.get("deprecated") or "_api_v1_" in described.get("operationId", "")
-    return not other_path and not CALLED_BY_OTHERS.match(path) and not STREAM.search(path)
+    return not other_path and not CALLED_BY_OTHERS.match(path)
 
 
 def prefix_of(document: Schema) -> str:
@@ -402,7 +406,7 @@ def resources(document: Schema, listed: list[Operation]) -> str:
     schemas = document["components"]["schemas"]
     out = [_HEAD.format(about="The resources of the API.")]
     out.append(
-        "from collections.abc import Mapping, Sequence\nfrom datetime import date, datetime, timedelta\n"
+        "from collections.abc import AsyncIterator, Mapping, Sequence\nfrom datetime import date, datetime, timedelta\n"
         "from typing import Any, Literal\n\nfrom bursar import models, params\n"
         "from bursar._async._base import AsyncCaller, AsyncList, read_models\nfrom bursar._context import attributed\n"
         "from bursar._wire import OMITTED, AmountLike, Free, Omitted, segment\n\n"
@@ -443,6 +447,10 @@ def _method(schemas: Mapping[str, Schema], operation: Operation) -> str:
         body = f'        return AsyncList(self._caller, models.{item}, "{operation.id}", {quoted}, {query or "{}"})\n'
         head = f"\n    def {operation.verb}({', '.join(signature)}) -> AsyncList[models.{item}]:\n"
         return head + _docstring(operation.about, 8) + body
+    if STREAM.search(operation.path):
+        body = f'        return self._caller.topics("{operation.id}", {quoted}, {query or "{}"})\n'
+        head = f"\n    def {operation.verb}({', '.join(signature)}) -> AsyncIterator[str]:\n"
+        return head + _docstring(_TOPICS, 8) + body
     options = [f'"{operation.id}"', f'"{operation.method}"', quoted]
     if operation.keyed:
         options += ["keyed=True", "key=idempotency_key"]

@@ -38,7 +38,7 @@ EXTRAS = {
     "webhooks.py": {"cryptography"},
 }
 #: What providers, mail servers and probes call.
-CALLED_BY_OTHERS = {"/webhooks/stripe", "/webhooks/paypal", "/webhooks/mail-bounces", "/changes/stream"}
+CALLED_BY_OTHERS = {"/webhooks/stripe", "/webhooks/paypal", "/webhooks/mail-bounces"}
 
 
 def imported(path: Path) -> set[str]:

@@ -1,6 +1,6 @@
 """The resources of the API. Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -3119,7 +3119,6 @@ class AsyncMarketplace:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
-        agent_id: str | Omitted = OMITTED,
     ) -> AsyncList[models.AgentPurchaseView]:
         """List the agents that the organization has bought, newest first, with those that were refunded."""
         return AsyncList(
@@ -3127,16 +3126,7 @@ class AsyncMarketplace:
             models.AgentPurchaseView,
             "marketplace.list_library",
             "/api/v1/marketplace/library",
-            {"limit": limit, "cursor": cursor, "organization_id": organization_id, "agent_id": agent_id},
-        )
-
-    async def get_purchase(self, purchase_id: str) -> models.AgentPurchaseView:
-        """Show one purchase."""
-        return await self._caller.ask(
-            models.AgentPurchaseView,
-            "marketplace.get_purchase",
-            "GET",
-            f"/api/v1/marketplace/purchases/{segment(purchase_id)}",
+            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
         )
 
     async def refund_purchase(
@@ -3163,18 +3153,6 @@ class AsyncMarketplace:
             f"/api/v1/marketplace/purchases/{segment(purchase_id)}/cancel",
             keyed=True,
             key=idempotency_key,
-        )
-
-    async def purchase_actions(self, purchase_id: str) -> models.PurchaseActionList:
-        """List every command of a purchase: whether you may give it now, why not, and what would come back.
-
-        What the provider of a payment will answer is not known before.
-        """
-        return await self._caller.ask(
-            models.PurchaseActionList,
-            "marketplace.purchase_actions",
-            "GET",
-            f"/api/v1/marketplace/purchases/{segment(purchase_id)}/actions",
         )
 
 
@@ -4983,7 +4961,6 @@ class AsyncAlertRules:
         cool_down: timedelta | str | None | Omitted = OMITTED,
         severity: Literal["info", "warning", "critical"] | str | None | Omitted = OMITTED,
         channels: Sequence[str] | None | Omitted = OMITTED,
-        ladder: Sequence[params.LadderStep] | None | Omitted = OMITTED,
         description: str | None | Omitted = OMITTED,
         enabled: bool | Omitted = OMITTED,
         organization_id: str | None | Omitted = OMITTED,
@@ -5005,7 +4982,6 @@ class AsyncAlertRules:
                 "cool_down": cool_down,
                 "severity": severity,
                 "channels": channels,
-                "ladder": ladder,
                 "description": description,
                 "enabled": enabled,
                 "name": name,
@@ -5041,12 +5017,11 @@ class AsyncAlertRules:
         cool_down: timedelta | str | None | Omitted = OMITTED,
         severity: Literal["info", "warning", "critical"] | str | None | Omitted = OMITTED,
         channels: Sequence[str] | None | Omitted = OMITTED,
-        ladder: Sequence[params.LadderStep] | None | Omitted = OMITTED,
         description: str | None | Omitted = OMITTED,
         enabled: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AlertRuleView:
-        """Replace what a rule says; of a built-in one its severity, who hears of it or is called, and whether it is on.
+        """Replace what a rule says, or say of a built-in one how severe it is, who hears of it, and whether it is on.
 
         A rule that is replaced begins anew: an alert that it has raised is resolved.
         """
@@ -5066,7 +5041,6 @@ class AsyncAlertRules:
                 "cool_down": cool_down,
                 "severity": severity,
                 "channels": channels,
-                "ladder": ladder,
                 "description": description,
                 "enabled": enabled,
             },
@@ -5346,6 +5320,13 @@ class AsyncChanges:
         return await self._caller.ask(
             models.MarksView, "changes.get", "GET", "/api/v1/changes", query={"organization_id": organization_id}
         )
+
+    def stream(self, *, organization_id: str | Omitted = OMITTED) -> AsyncIterator[str]:
+        """Follow the changes, for as long as you iterate: the topics of what has changed, within about a second.
+
+        First comes every topic once, so that what you read from then on is not outdated unnoticed; then what has changed. A connection that ends is made again, and what changed meanwhile comes after it.
+        """
+        return self._caller.topics("changes.stream", "/api/v1/changes/stream", {"organization_id": organization_id})
 
 
 class AsyncWebhooks:

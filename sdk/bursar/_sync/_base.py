@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from bursar._calls import Attempts, Bearer, Call, Options, configured
 from bursar._errors import ConfigurationError, ConnectionFailed, UnexpectedAnswer
+from bursar._events import AGAIN_SECONDS, QUIET_SECONDS, Events, changed
 from bursar._keys import key_for, refuse_in_workflow
 from bursar._sync._runtime import HTTPClient, Transport, sleep
 from bursar._wire import Model, ResponseInfo, encoded, query_of, read_json
@@ -179,6 +180,39 @@ class Caller:
                     raise ConnectionFailed(f"{operation}: the answer was cut, and what came is not all.") from error
                 pause = attempts.after_error(error)
             sleep(pause)
+
+    def topics(self, operation: str, path: str, query: dict[str, Any]) -> Iterator[str]:
+        """Follow a stream of changes: first every topic that it marks, then each that has changed.
+
+        Raises:
+            APIError: the API refused.
+            ConnectionFailed: the API was not reached for a minute.
+        """
+        refuse_in_workflow()
+        call = Call(operation, "GET", path, query=query_of(query))
+        options = Options(max(self._options.timeout, QUIET_SECONDS), self._options.max_retries)
+        known: dict[str, Any] = {}
+        attempts = Attempts(call, None, options)
+        while True:
+            try:
+                with self._http.stream(
+                    "GET",
+                    self._url + path,
+                    params=tuple(call.query) or None,
+                    headers={"Accept": "text/event-stream"},
+                    timeout=attempts.timeout,
+                ) as response:
+                    if response.status_code >= 300:
+                        response.read()
+                    pause = attempts.after_answer(response)
+                    if pause is None:
+                        attempts, events = Attempts(call, None, options), Events()
+                        for text in response.iter_text():
+                            for name, content in events.read(text):
+                                yield from changed(name, content, known)
+            except httpx2.TransportError as error:
+                pause = attempts.after_error(error)
+            sleep(AGAIN_SECONDS if pause is None else pause)
 
     def ask(self, model: type[M], operation: str, method: str, path: str, **options: Any) -> M:
         """Send a call, and read its answer as a model.

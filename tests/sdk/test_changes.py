@@ -1,0 +1,78 @@
+"""The stream of changes in the client: every topic first, then what has changed, over connections that end."""
+
+import json
+
+import httpx2
+import pytest
+
+from bursar import AsyncBursar, AuthenticationError, Bursar
+from bursar._async import _base as asynchronous
+from bursar._events import Events
+from bursar._sync import _base as synchronous
+
+
+def event(name: str, **data: object) -> str:
+    return f"event: {name}\ndata: {json.dumps(data)}\nretry: 1000\n\n"
+
+
+def served(*connections: str | dict[str, object] | Exception) -> httpx2.MockTransport:
+    """A server whose connections say this, one after the other."""
+    left = iter(connections)
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert request.url.path == "/api/v1/changes/stream"
+        said = next(left)
+        if isinstance(said, Exception):
+            raise said
+        return httpx2.Response(200, text=said) if isinstance(said, str) else httpx2.Response(401, json=said)
+
+    return httpx2.MockTransport(answer)
+
+
+REFUSED = {"code": "auth.missing", "status": 401, "title": "No", "detail": "No key."}
+FIRST = event("marks", credits=1, escrows=2) + ": quiet\n\n" + event("changed", topic="credits")
+#: Credits changed once more or not, which nobody can tell; escrows changed while nobody listened; agents did not.
+SECOND = event("marks", credits=3, escrows=5) + event("changed", topic="escrows")
+TOPICS = ["credits", "escrows", "credits", "credits", "escrows", "escrows"]
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(_seconds: float) -> None:
+        return None
+
+    monkeypatch.setattr(asynchronous, "sleep", nothing)
+    monkeypatch.setattr(synchronous, "sleep", lambda _seconds: None)
+
+
+async def test_topics_come_once_and_when_they_change_over_connections() -> None:
+    connections = served(FIRST, httpx2.ConnectError("cut"), SECOND, REFUSED)
+    heard: list[str] = []
+
+    async def follow(client: AsyncBursar) -> None:
+        async for topic in client.changes.stream():
+            heard.append(topic)
+
+    async with AsyncBursar("bsk_x", base_url="http://bursar.test", transport=connections) as client:
+        with pytest.raises(AuthenticationError):
+            await follow(client)
+    assert heard == TOPICS
+
+
+def test_client_for_threads_follows_the_same() -> None:
+    heard: list[str] = []
+
+    def follow(client: Bursar) -> None:
+        for topic in client.changes.stream():
+            heard.append(topic)
+
+    connections = served(FIRST, SECOND, REFUSED)
+    client = Bursar("bsk_x", base_url="http://bursar.test", transport=connections)
+    with client, pytest.raises(AuthenticationError):
+        follow(client)
+    assert heard == TOPICS
+
+
+def test_event_is_read_once_it_is_whole() -> None:
+    events, text = Events(), event("changed", topic="credits")
+    assert [found for piece in text for found in events.read(piece)] == [("changed", {"topic": "credits"})]
