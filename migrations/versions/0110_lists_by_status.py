@@ -1,13 +1,13 @@
 """Payments of an organization and events of providers are listed by state from an index.
 
 Revision ID: 0110_lists_by_status
-Revises: 0109_paid_calls
+Revises: 0113_rules_with_ladders
 """
 
 from alembic import op
 
 revision: str = "0110_lists_by_status"
-down_revision: str | None = "0109_paid_calls"
+down_revision: str | None = "0113_rules_with_ladders"
 branch_labels: str | None = None
 depends_on: str | None = None
 
