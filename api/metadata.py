@@ -136,7 +136,7 @@ async def seen(session: AsyncSession, actor: Actor, objects: Mapping[str, str]) 
         actor: who reads.
         objects: the id of each object, and the organization whose ids and metadata operators are shown.
     """
-    if actor.is_platform and not actor.may(Permission.OPERATE):
+    if actor.is_platform and not actor.may(Permission.INSPECT):
         return {}
     return await written.of(session, ((each, actor.org_id or org_id) for each, org_id in objects.items()))
 
@@ -157,7 +157,7 @@ async def _wanted(
         raise Invalid(f"A list is narrowed by {MAX_FILTERS} keys of metadata at most.", extra={"field": "metadata"})
     found = Written(None if external_id is None else checked_external_id(external_id), checked_metadata(metadata))
     if found and actor.is_platform:
-        permit(actor, Permission.OPERATE)
+        permit(actor, Permission.INSPECT)
     return found
 
 
@@ -230,7 +230,7 @@ async def own_of(deps: Deps, actor: Actor, object_id: str, org_id: str) -> Objec
     viewer = actor.org_id
     if viewer is not None:
         return await deps.pool.read(lambda pool: written.read(pool, object_id, viewer, tenant=True))
-    if not actor.may(Permission.OPERATE):
+    if not actor.may(Permission.INSPECT):
         return None
     return await deps.platform_pool.read(lambda pool: written.read(pool, object_id, org_id, tenant=False))
 

@@ -33,7 +33,7 @@ def named(found: Beside) -> dict[str, Any]:
 async def beside_one(deps: Deps, actor: Actor, object_id: str, contract_id: str, payer_org_id: str) -> Beside:
     """Return what an actor sees beside one object that it sees, in one round trip."""
     pool, org_id = deps.pool if actor.org_id is not None else deps.platform_pool, actor.org_id
-    owner = payer_org_id if actor.may(Permission.OPERATE) else None
+    owner = payer_org_id if actor.may(Permission.INSPECT) else None
     found = await pool.read(lambda pool: party.read(pool, object_id, contract_id, org_id=org_id, owner=owner))
     if found is None:
         raise NotFound(MISSING)
@@ -52,7 +52,7 @@ async def beside_all(
         prefix: of the objects' ids: `ctr`, or `esc` for their escrows.
         owner: whose ids and metadata operators are shown; None for those of each payer.
     """
-    shows = not actor.is_platform or actor.may(Permission.OPERATE)
+    shows = not actor.is_platform or actor.may(Permission.INSPECT)
     return await party.beside(
         session, contract_ids, prefix=prefix, org_id=actor.org_id, owner=owner, is_shown_own=shows
     )

@@ -33,7 +33,7 @@ async def known_organization(deps: Deps, actor: Actor, organization_id: str | No
     """
     org_id = acting_organization(actor, organization_id)
     if actor.is_platform:
-        permit(actor, Permission.OPERATE)
+        permit(actor, Permission.INSPECT)
         async with deps.session_for(actor) as session:
             await organizations.get(session, org_id)
     return org_id
@@ -58,5 +58,5 @@ def listed_organization(actor: Actor, organization_id: str | None) -> str | None
         Forbidden: the platform's key may not operate.
     """
     if actor.is_platform:
-        permit(actor, Permission.OPERATE)
+        permit(actor, Permission.INSPECT)
     return visible_organization(actor, organization_id)

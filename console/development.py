@@ -22,6 +22,7 @@ PERSONAS = {
     "operator": "Platform, operator",
     "arbiter": "Platform, arbiter",
     "validator": "Platform, validator",
+    "platform_auditor": "Platform, auditor",
 }
 
 

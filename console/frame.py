@@ -146,7 +146,7 @@ def frame(
         credits_href=f"{base}/transactions",
         top_up=f"{base}/top-up" if f"{base}/top-up" in offered else None,
         upgrade=plans if org_id and f"{base}/billing" in offered and exists(plans) else None,
-        search=not me.is_platform or "operate" in me.permissions,
+        search=not me.is_platform or "inspect" in me.permissions,
         back=back if _is_web(back) else None,
         back_host=urlsplit(back).netloc if back and _is_web(back) else "",
     )

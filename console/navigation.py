@@ -91,10 +91,10 @@ PLATFORM: Groups = (
     (
         "",
         (
-            Entry("Overview", "", "home", Permission.OPERATE, letter="h"),
-            Entry("Organizations", "/organizations", "organization", Permission.OPERATE, letter="o"),
-            Entry("Alerts", "/alerts", "bell", Permission.OPERATE, letter="a"),
-            Entry("Approvals", "/approvals", "check", Permission.OPERATE),
+            Entry("Overview", "", "home", Permission.INSPECT, letter="h"),
+            Entry("Organizations", "/organizations", "organization", Permission.INSPECT, letter="o"),
+            Entry("Alerts", "/alerts", "bell", Permission.INSPECT, letter="a"),
+            Entry("Approvals", "/approvals", "check", Permission.INSPECT),
         ),
     ),
     (
@@ -103,18 +103,18 @@ PLATFORM: Groups = (
             Entry("Decisions", "/decisions", "dispute", Permission.ARBITRATE, letter="d"),
             Entry("Deliveries", "/deliveries", "delivery", Permission.VALIDATE),
             Entry("Escrows", "/escrows", "escrow", letter="e"),
-            Entry("Pricing", "/pricing", "price", Permission.OPERATE),
-            Entry("Reputation", "/reputation", "star", Permission.OPERATE),
+            Entry("Pricing", "/pricing", "price", Permission.INSPECT),
+            Entry("Reputation", "/reputation", "star", Permission.INSPECT),
         ),
     ),
     (
         "Money",
         (
-            Entry("Credits", "/credits", "credits", Permission.GRANT_CREDITS, letter="c"),
-            Entry("Payments", "/payments", "card", Permission.OPERATE, letter="p"),
-            Entry("Chargebacks", "/disputes", "dispute", Permission.OPERATE),
-            Entry("Invoices", "/invoices", "invoice", Permission.OPERATE, letter="i"),
-            Entry("Reconciliation", "/reconciliation", "scale", Permission.OPERATE, letter="r"),
+            Entry("Credits", "/credits", "credits", Permission.INSPECT, letter="c"),
+            Entry("Payments", "/payments", "card", Permission.INSPECT, letter="p"),
+            Entry("Chargebacks", "/disputes", "dispute", Permission.INSPECT),
+            Entry("Invoices", "/invoices", "invoice", Permission.INSPECT, letter="i"),
+            Entry("Reconciliation", "/reconciliation", "scale", Permission.INSPECT, letter="r"),
             Entry("Books", "/books", "book", Permission.READ_BOOKS, letter="b"),
             Entry("Analytics", "/analytics", "usage", Permission.READ_BOOKS),
         ),
@@ -122,8 +122,8 @@ PLATFORM: Groups = (
     (
         "Installation",
         (
-            Entry("Webhooks", "/webhooks", "webhook", Permission.OPERATE, letter="w"),
-            Entry("Keys", "/keys", "key", Permission.MANAGE_KEYS, letter="k"),
+            Entry("Webhooks", "/webhooks", "webhook", Permission.INSPECT, letter="w"),
+            Entry("Keys", "/keys", "key", Permission.READ_AUDIT, letter="k"),
             Entry("Audit", "/audit", "list", Permission.READ_AUDIT),
         ),
     ),

@@ -19,9 +19,10 @@ class Role(StrEnum):
     ARBITER = "arbiter"
     VALIDATOR = "validator"
     ACCOUNTANT = "accountant"
+    PLATFORM_AUDITOR = "platform_auditor"
 
 
-PLATFORM_ROLES = frozenset({Role.OPERATOR, Role.ARBITER, Role.VALIDATOR, Role.ACCOUNTANT})
+PLATFORM_ROLES = frozenset({Role.OPERATOR, Role.ARBITER, Role.VALIDATOR, Role.ACCOUNTANT, Role.PLATFORM_AUDITOR})
 
 
 class Permission(StrEnum):
@@ -63,9 +64,21 @@ class Permission(StrEnum):
     MANAGE_ALERT_RULES = "manage_alert_rules"
     BE_NOTIFIED = "be_notified"
     READ_BOOKS = "read_books"
+    #: Reading what operators read, of every organization and of the installation.
+    INSPECT = "inspect"
     OPERATE = "operate"
 
 
+#: What reads and changes nothing.
+READING = frozenset(
+    {
+        Permission.READ,
+        Permission.READ_AUDIT,
+        Permission.READ_WEBHOOKS,
+        Permission.READ_BOOKS,
+        Permission.INSPECT,
+    }
+)
 _TENANT_WORK = frozenset({Permission.READ, Permission.APPROVE, Permission.DISPUTE, Permission.BE_NOTIFIED})
 _MANAGEMENT = _TENANT_WORK | {
     Permission.READ_AUDIT,
@@ -169,12 +182,14 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.MANAGE_ALERT_RULES,
             Permission.BE_NOTIFIED,
             Permission.READ_BOOKS,
+            Permission.INSPECT,
             Permission.OPERATE,
         }
     ),
     Role.ARBITER: frozenset({Permission.READ, Permission.ARBITRATE, Permission.BE_NOTIFIED}),
     Role.VALIDATOR: frozenset({Permission.READ, Permission.VALIDATE}),
     Role.ACCOUNTANT: frozenset({Permission.READ_BOOKS, Permission.BE_NOTIFIED}),
+    Role.PLATFORM_AUDITOR: READING,
 }
 
 

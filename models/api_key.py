@@ -21,7 +21,7 @@ class ApiKey(Base):
     __tablename__ = "api_keys"
     __table_args__ = (
         CheckConstraint(
-            "(org_id IS NULL) = (role IN ('operator', 'arbiter', 'validator', 'accountant'))", name="platform_roles"
+            "(org_id IS NULL) = (role IN ('operator', 'arbiter', 'validator', 'accountant', 'platform_auditor'))", name="platform_roles"
         ),
         CheckConstraint("(agent_id IS NOT NULL) = (role = 'agent')", name="agent_role"),
         CheckConstraint("org_id IS NOT NULL OR (department_id IS NULL AND project_id IS NULL)", name="spends"),

@@ -27,7 +27,7 @@ class Session(Base):
     __tablename__ = "sessions"
     __table_args__ = (
         CheckConstraint(
-            "(org_id IS NULL) = (role IN ('operator', 'arbiter', 'validator', 'accountant'))", name="platform_roles"
+            "(org_id IS NULL) = (role IN ('operator', 'arbiter', 'validator', 'accountant', 'platform_auditor'))", name="platform_roles"
         ),
         CheckConstraint("(agent_id IS NOT NULL) = (role = 'agent')", name="agent_role"),
         CheckConstraint("(link_id IS NULL) = (made_by IS NULL)", name="made_by"),
@@ -71,7 +71,7 @@ class SessionLink(Base):
 
     __tablename__ = "session_links"
     __table_args__ = (
-        CheckConstraint("role NOT IN ('operator', 'arbiter', 'validator', 'accountant')", name="tenant_roles"),
+        CheckConstraint("role NOT IN ('operator', 'arbiter', 'validator', 'accountant', 'platform_auditor')", name="tenant_roles"),
         CheckConstraint("(agent_id IS NOT NULL) = (role = 'agent')", name="agent_role"),
         CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="ended"),
         Index("ix_session_links_org_id", "org_id", "id"),

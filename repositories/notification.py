@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor, Role
+from domain.access import PERMISSIONS, Actor, Permission, Role
 from domain.ids import is_id
 from domain.notification.channel import INBOX, ChannelStatus
 from domain.notification.due import Cadence, Clock, Quiet
@@ -203,7 +203,7 @@ async def people(session: AsyncSession, org_ids: Collection[str | None]) -> dict
     keys = (
         select(ApiKey.org_id, func.lower(ApiKey.principal).label("principal"), ApiKey.role)
         .where(whose, ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
-        .where(ApiKey.role.not_in([Role.AGENT.value, Role.VALIDATOR.value]))
+        .where(ApiKey.role.not_in([role.value for role in Role if Permission.BE_NOTIFIED not in PERMISSIONS[role]]))
         .distinct()
     )
     active = (await session.execute(keys)).all()

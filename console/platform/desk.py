@@ -22,8 +22,8 @@ def shown_to(need: Permission, path: str, page: Page) -> Route:
 
 
 def operators(path: str, page: Page) -> Route:
-    """Return the route of a page for operators."""
-    return shown_to(Permission.OPERATE, path, page)
+    """Return the route of a page that operators work on and auditors of the platform read."""
+    return shown_to(Permission.INSPECT, path, page)
 
 
 def _forbidden(request: Request, need: Permission) -> Answer:

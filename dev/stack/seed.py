@@ -83,6 +83,7 @@ class Seed:
             agent = self.ids["agent"]
             await self._key("arbiter", post, {"principal": "arbiter", "role": "arbiter"})
             await self._key("validator", post, {"principal": "validator", "role": "validator"})
+            await self._key("platform_auditor", post, {"principal": "auditor", "role": "platform_auditor"})
             await self._key("client", post, {"organization_id": acme, "principal": "procurement", "role": "owner"})
             await self._key("finance", post, {"organization_id": acme, "principal": "finance", "role": "finance"})
             await self._key("auditor", post, {"organization_id": acme, "principal": "auditor", "role": "auditor"})

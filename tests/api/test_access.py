@@ -79,7 +79,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/billing/setup-intent"): (Permission.PAY, None),
     ("POST", "/billing/payouts"): (Permission.PAY_OUT, {}),
     ("POST", f"/billing/payouts/po_{NOBODY}/give-up"): (Permission.OPERATE, {"reason": "x"}),
-    ("GET", "/approvals"): (Permission.OPERATE, None),
+    ("GET", "/approvals"): (Permission.INSPECT, None),
     ("GET", "/billing/statements/2020-01"): (Permission.READ, None),
     ("GET", "/billing/statements/2020-01/pdf"): (Permission.READ, None),
     ("GET", f"/billing/statements/2020-01/corrections/stc_{NOBODY}/pdf"): (Permission.READ, None),
@@ -99,8 +99,8 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         },
     ),
     ("GET", "/billing/invoices/upcoming"): (Permission.READ, None),
-    ("GET", "/billing/runs"): (Permission.OPERATE, None),
-    ("GET", "/billing/runs/2020-01"): (Permission.OPERATE, None),
+    ("GET", "/billing/runs"): (Permission.INSPECT, None),
+    ("GET", "/billing/runs/2020-01"): (Permission.INSPECT, None),
     ("POST", "/billing/runs"): (Permission.OPERATE, {"period": "9000-01"}),
     ("POST", "/billing/invoice-items"): (
         Permission.OPERATE,
@@ -108,7 +108,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ),
     ("PUT", "/billing/profile"): (Permission.MANAGE_BILLING, {}),
     ("PUT", "/billing/profile/decisions"): (Permission.OPERATE, {"organization_id": f"org_{NOBODY}"}),
-    ("GET", "/tax-rates"): (Permission.OPERATE, None),
+    ("GET", "/tax-rates"): (Permission.INSPECT, None),
     ("POST", "/tax-rates"): (
         Permission.OPERATE,
         {"code": "access", "country": "AQ", "rate": "0", "valid_from": "2026-01-01T00:00:00Z"},
@@ -138,7 +138,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/billing/cancel"): (Permission.MANAGE_BILLING, None),
     ("POST", "/billing/subscription/resume"): (Permission.MANAGE_BILLING, None),
     ("GET", "/billing/entitlements/deploys/check"): (Permission.READ, None),
-    ("GET", "/mail-suppressions"): (Permission.OPERATE, None),
+    ("GET", "/mail-suppressions"): (Permission.INSPECT, None),
     ("POST", f"/mail-suppressions/sup_{NOBODY}/lift"): (Permission.OPERATE, {}),
     ("GET", "/audit"): (Permission.READ_AUDIT, None),
     ("GET", "/sessions/links"): (Permission.MANAGE_KEYS, None),
@@ -149,16 +149,16 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", f"/alerts/alr_{NOBODY}/acknowledge"): (Permission.ACKNOWLEDGE, {}),
     ("POST", f"/alerts/alr_{NOBODY}/resolve"): (Permission.ACKNOWLEDGE, {}),
     ("POST", f"/alerts/alr_{NOBODY}/snooze"): (Permission.ACKNOWLEDGE, {"until": TOMORROW}),
-    ("GET", "/reconciliation/runs"): (Permission.OPERATE, None),
-    ("GET", f"/reconciliation/runs/rcn_{NOBODY}"): (Permission.OPERATE, None),
+    ("GET", "/reconciliation/runs"): (Permission.INSPECT, None),
+    ("GET", f"/reconciliation/runs/rcn_{NOBODY}"): (Permission.INSPECT, None),
     ("POST", "/reconciliation/runs"): (
         Permission.OPERATE,
         {"provider": "nobody", "from": "2026-01-30T00:00:00Z", "to": "2026-01-31T00:00:00Z"},
     ),
-    ("GET", "/reconciliation/differences"): (Permission.OPERATE, None),
-    ("GET", f"/reconciliation/differences/dif_{NOBODY}"): (Permission.OPERATE, None),
+    ("GET", "/reconciliation/differences"): (Permission.INSPECT, None),
+    ("GET", f"/reconciliation/differences/dif_{NOBODY}"): (Permission.INSPECT, None),
     ("POST", f"/reconciliation/differences/dif_{NOBODY}/resolution"): (Permission.OPERATE, {"action": "accept"}),
-    ("GET", "/reconciliation/clearing/nobody"): (Permission.OPERATE, None),
+    ("GET", "/reconciliation/clearing/nobody"): (Permission.INSPECT, None),
     ("GET", "/marketplace/agents"): (Permission.READ, None),
     ("GET", "/reputation/leaderboard"): (Permission.READ, None),
     ("GET", "/reputation/feedback"): (Permission.READ, None),
@@ -172,10 +172,10 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ),
     ("GET", "/reputation/levels"): (Permission.READ, None),
     ("PUT", "/reputation/levels"): (Permission.OPERATE, {"levels": []}),
-    ("GET", "/pricing/rules"): (Permission.OPERATE, None),
+    ("GET", "/pricing/rules"): (Permission.INSPECT, None),
     ("POST", "/pricing/rules"): (Permission.OPERATE, RULE),
     ("POST", "/pricing/rules/dry-run"): (Permission.OPERATE, {"rule": RULE}),
-    ("GET", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, None),
+    ("GET", f"/pricing/rules/prl_{NOBODY}"): (Permission.INSPECT, None),
     ("PUT", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, RULE),
     ("DELETE", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, None),
     ("GET", "/alert-rules/metrics"): (Permission.READ, None),
@@ -193,10 +193,10 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("DELETE", f"/notifications/channels/nch_{NOBODY}"): (Permission.BE_NOTIFIED, None),
     ("POST", f"/notifications/channels/nch_{NOBODY}/verify"): (Permission.BE_NOTIFIED, {"code": "000000"}),
     ("POST", f"/notifications/channels/nch_{NOBODY}/resend"): (Permission.BE_NOTIFIED, None),
-    ("GET", "/notifications/defaults"): (Permission.OPERATE, None),
+    ("GET", "/notifications/defaults"): (Permission.INSPECT, None),
     ("PUT", "/notifications/defaults/some_type"): (Permission.OPERATE, {"roles": {}}),
     ("DELETE", "/notifications/defaults/some_type"): (Permission.OPERATE, None),
-    ("GET", "/webhooks/events"): (Permission.OPERATE, None),
+    ("GET", "/webhooks/events"): (Permission.INSPECT, None),
     ("POST", "/webhooks/events/1/retry"): (Permission.OPERATE, None),
     ("GET", "/webhook-endpoints"): (Permission.READ_WEBHOOKS, None),
     ("POST", "/webhook-endpoints"): (
@@ -229,7 +229,7 @@ STAND_INS = {
 
 @pytest.fixture(scope="module")
 async def callers(tenant: Tenant, operator: Caller, issue_key: Callable[..., Awaitable[Caller]]) -> dict[str, Caller]:
-    platform = {role: await issue_key(role) for role in ("arbiter", "validator", "accountant")}
+    platform = {role: await issue_key(role) for role in ("arbiter", "validator", "accountant", "platform_auditor")}
     return {**tenant.callers, **platform, "operator": operator}
 
 
@@ -243,6 +243,27 @@ async def test_each_role_is_refused_exactly_what_it_may_not_do(
     assert refusing == {role for role in Role if permission not in PERMISSIONS[role]}
     for role in refusing:
         refused(answers[role], 403, "auth.forbidden")
+
+
+#: What reads although it is no GET: it says what usage would cost.
+ESTIMATE = ("POST", "/usage/estimate")
+
+
+def test_auditor_of_the_platform_has_what_reads_and_nothing_else() -> None:
+    commanding = {permission for (method, path), (permission, _) in ASKED.items() if method != "GET"} - {
+        Permission.READ
+    }
+    commands_by_reading = {
+        key for key, (permission, _) in ASKED.items() if key[0] != "GET" and permission is Permission.READ
+    }
+
+    assert not PERMISSIONS[Role.PLATFORM_AUDITOR] & commanding
+    assert commands_by_reading == {ESTIMATE}
+    assert (
+        {Permission.READ, Permission.READ_AUDIT, Permission.READ_WEBHOOKS, Permission.READ_BOOKS}
+        < PERMISSIONS[Role.PLATFORM_AUDITOR]
+        <= PERMISSIONS[Role.OPERATOR]
+    )
 
 
 def endpoints() -> set[tuple[str, str]]:

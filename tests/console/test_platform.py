@@ -82,7 +82,7 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("role", ["auditor", "accountant", "arbiter", "validator"])
+@pytest.mark.parametrize("role", ["auditor", "accountant", "arbiter", "validator", "platform_auditor"])
 @pytest.mark.parametrize("path", COMMANDS)
 async def test_who_only_reads_is_refused_every_command_that_they_force(
     role: str, path: str, visitors: dict[str, Visitor], objects: dict[str, str]

@@ -129,14 +129,16 @@ APPROVAL = {
 
 
 def test_nobody_is_offered_to_approve_what_they_asked_for() -> None:
-    (own,) = approvals.page(found(APPROVAL), blank(), "ada", PREFS).waiting
-    (other,) = approvals.page(found(APPROVAL), blank(), "grace", PREFS).waiting
+    (own,) = approvals.page(found(APPROVAL), blank(), "ada", PREFS, may=True).waiting
+    (other,) = approvals.page(found(APPROVAL), blank(), "grace", PREFS, may=True).waiting
     assert (own.approve, own.reject is not None) == (None, True)
     assert (other.approve is not None, other.reject is not None) == (True, True)
 
 
 def test_decided_approval_offers_nothing() -> None:
-    page = approvals.page(found({**APPROVAL, "status": "approved", "decided_by": "grace"}), blank(), "ada", PREFS)
+    page = approvals.page(
+        found({**APPROVAL, "status": "approved", "decided_by": "grace"}), blank(), "ada", PREFS, may=True
+    )
     assert page.waiting == ()
     assert [(row.approve, row.reject, row.decided_by) for row in page.decided] == [(None, None, "grace")]
 
@@ -167,7 +169,7 @@ DIFFERENCE = {
 
 
 def one(**changes: Any) -> reconciliation.OneDifference:
-    return reconciliation.one_difference({**DIFFERENCE, **changes}, blank(), PREFS, has_payment=False)
+    return reconciliation.one_difference({**DIFFERENCE, **changes}, blank(), PREFS, has_payment=False, may_resolve=True)
 
 
 def test_difference_says_in_amounts_what_booking_does() -> None:
@@ -196,5 +198,10 @@ def test_each_provider_of_the_installation_can_be_compared_and_explained() -> No
     asked = Found(
         asked=found().asked, answer=said(PAGE), beside={"differences": said(PAGE), "config": config}, status=200
     )
-    page = reconciliation.several(asked, "open", blank(), PREFS)
+    page = reconciliation.several(asked, "open", blank(), PREFS, may_run=True)
     assert (page.providers, [link.label for link in page.clearing]) == ((("stripe", "stripe"),), ["stripe"])
+
+
+def test_who_may_not_decide_reads_what_waits_and_is_offered_nothing() -> None:
+    (row,) = approvals.page(found(APPROVAL), blank(), "audit", PREFS, may=False).waiting
+    assert (row.approve, row.reject) == (None, None)

@@ -81,7 +81,7 @@ async def list_cost_versions(
 ) -> Page[CostVersionView]:
     """List the prices that were set for an action, newest first: everybody's and the organization's own."""
     org_id, before = _whose(actor, organization_id), id_cursor(cursor, "cost")
-    operates = actor.may(Permission.OPERATE)
+    operates = actor.may(Permission.INSPECT)
     async with deps.session_for(actor) as session:
         rows = await costs.page(session, action, org_id=org_id, before=before, limit=limit + 1)
         return id_page(rows, limit, "cost", lambda row: CostVersionView.of(row, with_author=operates))
@@ -89,5 +89,5 @@ async def list_cost_versions(
 
 def _whose(actor: Actor, organization_id: str | None) -> str | None:
     if actor.is_platform and organization_id is not None:
-        permit(actor, Permission.OPERATE)
+        permit(actor, Permission.INSPECT)
     return visible_organization(actor, organization_id)

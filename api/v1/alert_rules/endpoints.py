@@ -99,7 +99,7 @@ async def get_alert_rule(
             permit(actor, Permission.READ)
             return AlertRuleView.of_built_in(rule, org_id, await rules.named(session, org_id, rule.name))
         row = await _own(session, rule_id)
-        permit(actor, Permission.OPERATE if actor.is_platform else Permission.READ)
+        permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
         return AlertRuleView.of(row)
 
 

@@ -26,7 +26,7 @@ async def list_approvals(
     deps: DepsDep,
     limit: LimitParam = DEFAULT_LIMIT,
     cursor: CursorParam = None,
-    actor: Actor = require(Permission.OPERATE),  # noqa: ARG001 - the role alone
+    actor: Actor = require(Permission.INSPECT),  # noqa: ARG001 - the role alone
 ) -> Page[ApprovalView]:
     """List what operators asked others to approve, newest first. For operators."""
     now = datetime.now(UTC)

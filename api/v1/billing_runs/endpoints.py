@@ -93,7 +93,7 @@ async def list_billing_runs(
     deps: DepsDep,
     limit: LimitParam = DEFAULT_LIMIT,
     cursor: CursorParam = None,
-    actor: Actor = require(Permission.OPERATE),
+    actor: Actor = require(Permission.INSPECT),
 ) -> Page[BillingRunView]:
     """List the runs of monthly invoices, the latest month first. For operators."""
     before = None if cursor is None else parse_month(*decode_cursor(cursor, _LIST, str))
@@ -104,7 +104,7 @@ async def list_billing_runs(
 
 
 @router.get("/billing/runs/{period}", response_model=BillingRunView, responses=errors(NotFound))
-async def get_billing_run(period: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> BillingRunView:
+async def get_billing_run(period: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> BillingRunView:
     """Show the run of a month, and who could not be invoiced. For operators."""
     month = parse_month(period)
     async with deps.session_for(actor) as session:

@@ -42,7 +42,7 @@ Followed = Annotated[str | None, Depends(_followed)]
 
 
 def _topics_for(actor: Actor) -> frozenset[str]:
-    return OF_JOBS if actor.is_platform and not actor.may(Permission.OPERATE) else TOPICS
+    return OF_JOBS if actor.is_platform and not actor.may(Permission.INSPECT) else TOPICS
 
 
 @router.get("/changes", response_model=MarksView, responses=errors(NotFound))

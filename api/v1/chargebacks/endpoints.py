@@ -103,7 +103,7 @@ async def _seen(deps: Deps, actor: Actor, dispute_id: str, permission: Permissio
         raise NotFound("There is no such chargeback.")
     permit(actor, permission)
     if actor.is_platform:
-        permit(actor, Permission.OPERATE)
+        permit(actor, Permission.INSPECT)
     payment = payments.state_of(found[1])
     return payment, _of(payment, dispute_id)
 

@@ -68,7 +68,7 @@ async def get_department(department_id: str, deps: DepsDep, actor: ActorDep) -> 
     """Read one department."""
     async with deps.session_for(actor) as session:
         row = await departments.get(session, department_id)
-        permit(actor, Permission.OPERATE if actor.is_platform else Permission.READ)
+        permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
         return DepartmentView.of(row)
 
 
@@ -98,7 +98,7 @@ async def get_agent_attribution(agent_id: str, deps: DepsDep, actor: ActorDep) -
         row = await agents.get(session, agent_id)
     if actor.org_id not in {None, row.org_id}:
         raise NotFound(agents.MISSING)
-    permit(actor, Permission.OPERATE if actor.is_platform else Permission.READ)
+    permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
     return AttributionView.of(row)
 
 

@@ -134,7 +134,7 @@ async def seen_invoice(session: AsyncSession, actor: Actor, invoice_id: str, per
     row = await invoices.get(session, invoice_id)
     permit(actor, permission)
     if actor.is_platform:
-        permit(actor, Permission.OPERATE)
+        permit(actor, Permission.INSPECT)
     return row
 
 

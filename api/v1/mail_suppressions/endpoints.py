@@ -79,7 +79,7 @@ async def list_mail_suppressions(
     lifted: Annotated[bool, Query(description="Include those that were lifted.")] = False,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
-    actor: Actor = require(Permission.OPERATE),
+    actor: Actor = require(Permission.INSPECT),
 ) -> Page[MailSuppressionView]:
     """List the addresses that no mail is sent to, newest first."""
     before = id_cursor(cursor, "sup")

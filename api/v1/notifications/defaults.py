@@ -21,7 +21,7 @@ router = APIRouter(tags=["notification_defaults"])
 
 
 @router.get("/notifications/defaults", response_model=Page[DefaultsView])
-async def list_notification_defaults(deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> Page[DefaultsView]:
+async def list_notification_defaults(deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> Page[DefaultsView]:
     """List each notification type with its default timing by role. For operators."""
     async with deps.session_for(actor) as session:
         defaults = await notifications.defaults(session)

@@ -115,7 +115,7 @@ async def payment_of(deps: Deps, actor: Actor, payment_id: str, permission: Perm
     payment = await commands.seen(deps, actor, payment_id)
     permit(actor, permission)
     if actor.is_platform:
-        permit(actor, Permission.OPERATE)
+        permit(actor, Permission.INSPECT)
     return payment
 
 

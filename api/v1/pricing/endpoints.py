@@ -79,7 +79,7 @@ async def explain_price(
 ) -> PriceExplanationView:
     """Explain a price: what was measured, and each rule that was judged, whether it applied or not. For operators."""
     asked, price = await _price(deps, actor, agent_id, organization_id, quantity, base_price, currency)
-    permit(actor, Permission.OPERATE)
+    permit(actor, Permission.INSPECT)
     return PriceExplanationView.explain(price, asked, deps.settings.commission_bps)
 
 

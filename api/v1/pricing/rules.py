@@ -64,7 +64,7 @@ async def list_rules(
     ended: Annotated[bool, Query(description="Whether those that are ended are listed too.")] = False,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
-    actor: Actor = require(Permission.OPERATE),
+    actor: Actor = require(Permission.INSPECT),
 ) -> Page[RuleView]:
     """List rules, newest first. For operators: they name clients and what was agreed with them."""
     async with deps.session_for(actor) as session:
@@ -107,7 +107,7 @@ async def try_rule(
 
 
 @router.get("/pricing/rules/{rule_id}", response_model=RuleView, responses=errors(NotFound, Forbidden))
-async def get_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> RuleView:
+async def get_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> RuleView:
     """Read a rule, ended or not."""
     async with deps.session_for(actor) as session:
         return RuleView.of(await rows.get(session, rule_id))

@@ -47,7 +47,7 @@ async def list_reconciliation_runs(
     provider: ProviderParam = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
-    actor: Actor = require(Permission.OPERATE),
+    actor: Actor = require(Permission.INSPECT),
 ) -> Page[ReconciliationRunView]:
     """List reconciliation runs, newest first."""
     after = id_cursor(cursor, "rcn")
@@ -58,7 +58,7 @@ async def list_reconciliation_runs(
 
 @router.get("/reconciliation/runs/{run_id}", response_model=ReconciliationRunView, responses=errors(NotFound))
 async def get_reconciliation_run(
-    run_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)
+    run_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)
 ) -> ReconciliationRunView:
     """Show a reconciliation run: totals by currency and kind, and the clearing account."""
     async with deps.session_for(actor) as session:
@@ -100,7 +100,7 @@ async def list_reconciliation_differences(
     provider: ProviderParam = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
-    actor: Actor = require(Permission.OPERATE),
+    actor: Actor = require(Permission.INSPECT),
 ) -> Page[DiscrepancyView]:
     """List the discrepancies between providers and the books, newest first."""
     after = id_cursor(cursor, "dif")
@@ -111,7 +111,7 @@ async def list_reconciliation_differences(
 
 @router.get("/reconciliation/differences/{difference_id}", response_model=DiscrepancyView, responses=errors(NotFound))
 async def get_reconciliation_difference(
-    difference_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)
+    difference_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)
 ) -> DiscrepancyView:
     """Show a discrepancy with both sides."""
     async with deps.session_for(actor) as session:
@@ -153,7 +153,7 @@ async def resolve_reconciliation_difference(
 
 @router.get("/reconciliation/clearing/{provider}", response_model=list[ClearingView], responses=errors(NotFound))
 async def explain_clearing(
-    provider: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)
+    provider: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)
 ) -> list[ClearingView]:
     """Explain the balances of a provider's clearing accounts, by currency; 404 when nothing has been booked."""
     async with deps.session_for(actor) as session:

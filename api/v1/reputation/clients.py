@@ -119,7 +119,7 @@ async def get_client(organization_id: str, deps: DepsDep, actor: ActorDep) -> Cl
         is_own = await organizations.exists(session, organization_id)
         if not is_own and not await contracts.is_paid_by(session, actor.org_id, organization_id):
             raise NotFound(organizations.MISSING)
-        permit(actor, Permission.OPERATE if actor.org_id is None else Permission.READ)
+        permit(actor, Permission.INSPECT if actor.org_id is None else Permission.READ)
         row = await store.row_of(session, organization_id)
         events = await store.latest(session, organization_id) if is_own else None
     return ClientView.of(organization_id, row, events, deps.settings.reputation_rate_e4)

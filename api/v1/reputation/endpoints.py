@@ -98,7 +98,7 @@ async def explain_score(
 ) -> ScoreExplanationView:
     """Explain an agent's score: the rules, and every event in a sentence, voided and excluded ones as well."""
     shown = AgentScoreView.of(await _standing(deps, actor, agent_id), datetime.now(UTC).date())
-    permit(actor, Permission.OPERATE)
+    permit(actor, Permission.INSPECT)
     before = number_cursor(cursor, "rev")
     async with deps.session_for(actor) as session:
         rows = await store.events_of(session, agent_id, before=before, limit=limit + 1)

@@ -35,8 +35,8 @@ async def search_objects(
     A tenant finds its own; a key of an agent, what is that agent's; an operator, everything. Of names, the newest 5,000
     of each kind are looked at, and any part of them.
     """
-    if actor.is_platform and not actor.may(Permission.OPERATE):
-        raise Forbidden(f"The role {actor.role.value} may not do this ({Permission.OPERATE.value}).")
+    if actor.is_platform and not actor.may(Permission.INSPECT):
+        raise Forbidden(f"The role {actor.role.value} may not do this ({Permission.INSPECT.value}).")
     async with deps.session_for(actor) as session:
         hits = await search.find(session, q.strip(), org_id=actor.org_id, limit=limit + 1)
     if actor.agent_id is not None:

@@ -222,7 +222,7 @@ async def get_department_limits(department_id: str, deps: DepsDep, actor: ActorD
     """Show the daily and the monthly limit of a department in credits, and what is left of them."""
     async with deps.session_for(actor) as session:
         department = await departments.get(session, department_id)
-        permit(actor, Permission.OPERATE if actor.is_platform else Permission.READ)
+        permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
         row = await controls.of_subject(session, department.org_id, SubjectKind.DEPARTMENT, department_id, CREDIT)
         return await _limits_shown(session, department_id, row)
 
@@ -273,7 +273,7 @@ async def _set_status(
 
 async def _readable(session: AsyncSession, actor: Actor, control_id: str) -> SpendControl:
     row = await controls.get(session, control_id)
-    permit(actor, Permission.OPERATE if actor.is_platform else Permission.READ)
+    permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
     return row
 
 

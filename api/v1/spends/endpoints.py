@@ -263,7 +263,7 @@ async def summarise_usage(
 
 async def _shown(deps: Deps, actor: Actor, spend_id: str) -> SpendDetail:
     if actor.is_platform:
-        permit(actor, Permission.OPERATE)
+        permit(actor, Permission.INSPECT)
     async with deps.session_for(actor) as session:
         row = await spends.get(session, spend_id)
         return SpendDetail.ended(row, expired=await spends.has_expired(session, row))

@@ -86,7 +86,7 @@ async def list_spend_refunds(
 ) -> Page[SpendRefundView]:
     """List what was refunded of a use or a reservation of credits, newest first."""
     if actor.is_platform:
-        permit(actor, Permission.OPERATE)
+        permit(actor, Permission.INSPECT)
     last = id_cursor(cursor, "rfd")
     before = None if last is None else uuid_of(last)
     async with deps.session_for(actor) as session:

@@ -49,7 +49,7 @@ async def get_organization_summary(organization_id: str, deps: DepsDep, actor: A
     if actor.is_platform:
         async with deps.session_for(actor) as session:
             await organizations.get(session, org_id)
-        permit(actor, Permission.OPERATE)
+        permit(actor, Permission.INSPECT)
     return await _summary(deps, org_id)
 
 

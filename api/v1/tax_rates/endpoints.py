@@ -42,7 +42,7 @@ async def list_tax_rates(
     country: Annotated[str | None, Query(pattern="^[A-Z]{2}$")] = None,
     limit: LimitParam = DEFAULT_LIMIT,
     cursor: CursorParam = None,
-    actor: Actor = require(Permission.OPERATE),
+    actor: Actor = require(Permission.INSPECT),
 ) -> Page[TaxRateView]:
     """List the rates, newest first. For operators."""
     after = id_cursor(cursor, "txr")

@@ -36,7 +36,7 @@ _LIST = ListOf(
 
 @router.get("/webhooks/events", response_model=Page[InboxEventView], responses=CSV)
 async def list_webhook_events(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.OPERATE)
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
     """List the webhooks that providers have sent, the last one first.
 

@@ -20,7 +20,9 @@ _FIELDS = ("principal", "role", "organization_id", "agent_id")
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the keys that the address asks for."""
     found = await find(visit, "/api-keys", *FILTERS, at=PLACE)
-    page = view.page(found, form or blank(), visit.choices.prefs, datetime.now(UTC))
+    page = view.page(
+        found, form or blank(), visit.choices.prefs, datetime.now(UTC), manages=visit.may(Permission.MANAGE_KEYS)
+    )
     return await visit.render("platform/api_key/list.html", page, found.status if status == 200 else status)
 
 
@@ -54,8 +56,8 @@ async def revoke(visit: Visit) -> Response:
 
 
 ROUTES = (
-    shown_to(Permission.MANAGE_KEYS, "/keys", show),
-    shown_to(Permission.MANAGE_KEYS, "/keys.csv", download),
+    shown_to(Permission.READ_AUDIT, "/keys", show),
+    shown_to(Permission.READ_AUDIT, "/keys.csv", download),
     shown_to(Permission.MANAGE_KEYS, "/keys/new", show_new),
     platform("/keys/new", issue, COMMAND),
     platform("/keys/{id}/revoke", revoke, COMMAND),

@@ -25,7 +25,7 @@ ROLES = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One key. `revoke` is None where it is over."""
+    """One key. `revoke` is None where it is over, or the reader may not."""
 
     id: Ident
     who: str
@@ -76,8 +76,8 @@ class Issued:
     secret: str
 
 
-def page(found: Found, form: Shown, prefs: Prefs, now: datetime) -> Keys:
-    """Return the list; `form` is a command's that was refused."""
+def page(found: Found, form: Shown, prefs: Prefs, now: datetime, *, manages: bool) -> Keys:
+    """Return the list; `form` is a command's that was refused, `manages` whether the reader issues and revokes keys."""
     asked = found.asked
     active = asked.given.get("active") == "true"
     return Keys(
@@ -88,8 +88,8 @@ def page(found: Found, form: Shown, prefs: Prefs, now: datetime) -> Keys:
             Tab(label="Active", href=asked.address(active="true"), current=active),
         ),
         roles=(("", "Any"), *ROLES),
-        rows=tuple(_row(each, prefs, now) for each in found.rows),
-        new_href=f"{PLACE}/new",
+        rows=tuple(_row(each, prefs, now, manages=manages) for each in found.rows),
+        new_href=f"{PLACE}/new" if manages else "",
         form=form,
     )
 
@@ -110,7 +110,7 @@ def issued(body: Mapping[str, Any]) -> Issued:
     )
 
 
-def _row(body: Mapping[str, Any], prefs: Prefs, now: datetime) -> Row:
+def _row(body: Mapping[str, Any], prefs: Prefs, now: datetime, *, manages: bool) -> Row:
     org_id, until = body["organization_id"], body["expires_at"]
     over = until is not None and datetime.fromisoformat(until) <= now
     status = "revoked" if body["revoked_at"] else "expired" if over else "active"
@@ -125,6 +125,6 @@ def _row(body: Mapping[str, Any], prefs: Prefs, now: datetime) -> Row:
         by=body["created_by"],
         used=moment(body["last_used_at"], prefs) if body["last_used_at"] else None,
         until=moment(until, prefs) if until else None,
-        revoke=blank() if status == "active" else None,
+        revoke=blank() if manages and status == "active" else None,
         action=f"{PLACE}/{body['id']}/revoke",
     )

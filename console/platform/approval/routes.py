@@ -9,12 +9,13 @@ from console.platform.approval.view import PLACE
 from console.platform.desk import operators
 from console.routing import COMMAND, platform
 from console.visit import Visit
+from domain.access import Permission
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show what waits for a second operator, and what was decided."""
     found = await find(visit, "/approvals", days=False, at=PLACE)
-    page = view.page(found, form or blank(), visit.me.principal, visit.choices.prefs)
+    page = view.page(found, form or blank(), visit.me.principal, visit.choices.prefs, may=visit.may(Permission.OPERATE))
     return await visit.render("platform/approval/list.html", page, found.status if status == 200 else status)
 
 

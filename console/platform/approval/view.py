@@ -55,20 +55,20 @@ class Approvals:
     form: Shown
 
 
-def page(found: Found, form: Shown, principal: str, prefs: Prefs) -> Approvals:
-    """Return the page for an operator; nobody approves what they asked for themselves."""
-    rows = [_row(each, principal, prefs) for each in found.rows]
+def page(found: Found, form: Shown, principal: str, prefs: Prefs, *, may: bool) -> Approvals:
+    """Return the page; nobody approves what they asked for themselves, and who may not decide reads alone."""
+    rows = [(_row(each, principal, prefs, may=may), each["status"] == "requested") for each in found.rows]
     return Approvals(
         title="Approvals",
         listed=found.listed("Approvals", {}, csv=False),
-        waiting=tuple(row for row in rows if row.reject is not None),
-        decided=tuple(row for row in rows if row.reject is None),
+        waiting=tuple(row for row, waiting in rows if waiting),
+        decided=tuple(row for row, waiting in rows if not waiting),
         form=form,
     )
 
 
-def _row(body: Mapping[str, Any], principal: str, prefs: Prefs) -> Row:
-    own, waits = body["requested_by"] == principal, body["status"] == "requested"
+def _row(body: Mapping[str, Any], principal: str, prefs: Prefs, *, may: bool) -> Row:
+    own, waits = body["requested_by"] == principal, may and body["status"] == "requested"
     return Row(
         action=_WORDS.get(body["action"], body["action"]),
         subject=body["subject"],

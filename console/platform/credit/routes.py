@@ -11,7 +11,7 @@ from console.gateway import Wanted
 from console.listed import find
 from console.platform.credit import view
 from console.platform.credit.view import FILTERS, PLACE
-from console.platform.desk import shown_to
+from console.platform.desk import operators
 from console.routing import COMMAND, platform
 from console.visit import Visit
 from domain.access import Permission
@@ -76,7 +76,14 @@ async def _show(visit: Visit, granting: Shown | None, costing: Shown | None, sta
         beside["lots"] = ("/credits/lots", {"organization_id": org_id, "limit": 50})
     found = await find(visit, _GRANTS, *FILTERS, at=PLACE, beside=beside)
     fresh = granting or blank(receiver=org_id)
-    page = view.page(found, fresh, costing or blank(), visit.choices.prefs)
+    page = view.page(
+        found,
+        fresh,
+        costing or blank(),
+        visit.choices.prefs,
+        may_grant=visit.may(Permission.GRANT_CREDITS),
+        may_price=visit.may(Permission.OPERATE),
+    )
     return await visit.render("platform/credit/page.html", page, found.status if status == 200 else status)
 
 
@@ -88,8 +95,8 @@ def _end_of(day: str, zone: str) -> str | None:
 
 
 ROUTES = (
-    shown_to(Permission.GRANT_CREDITS, "/credits", show),
-    shown_to(Permission.GRANT_CREDITS, "/credits.csv", download),
+    operators("/credits", show),
+    operators("/credits.csv", download),
     platform("/credits/grants", grant, COMMAND),
     platform("/credits/costs", set_cost, COMMAND),
 )

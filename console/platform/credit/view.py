@@ -82,7 +82,7 @@ class Credits:
     sources: tuple[tuple[str, str], ...]
 
 
-def page(found: Found, grant: Shown, cost: Shown, prefs: Prefs) -> Credits:
+def page(found: Found, grant: Shown, cost: Shown, prefs: Prefs, *, may_grant: bool, may_price: bool) -> Credits:
     """Return the page.
 
     Args:
@@ -90,6 +90,8 @@ def page(found: Found, grant: Shown, cost: Shown, prefs: Prefs) -> Credits:
         grant: the form that grants.
         cost: the form that sets what an action costs.
         prefs: how the reader reads.
+        may_grant: whether the reader may grant credits.
+        may_price: whether the reader may set what actions cost.
     """
     lots, costs = found.beside.get("lots"), found.beside["costs"]
     return Credits(
@@ -110,9 +112,9 @@ def page(found: Found, grant: Shown, cost: Shown, prefs: Prefs) -> Credits:
         ),
         costs_failed=unanswered("Costs", costs, PLACE),
         grant=grant,
-        grant_action=f"{PLACE}/grants",
+        grant_action=f"{PLACE}/grants" if may_grant else "",
         cost=cost,
-        cost_action=f"{PLACE}/costs",
+        cost_action=f"{PLACE}/costs" if may_price else "",
         sources=SOURCES,
     )
 

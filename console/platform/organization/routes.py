@@ -9,7 +9,7 @@ from console import lists
 from console.forms import Shown, again, blank, read_form, with_summary
 from console.gateway import Wanted
 from console.listed import find
-from console.platform.desk import operators
+from console.platform.desk import operators, shown_to
 from console.platform.organization import view
 from console.platform.organization.view import FILTERS, PLACE
 from console.problems import Reaction, reaction_to
@@ -132,7 +132,7 @@ async def _one(
 ROUTES = (
     operators("/organizations", show),
     operators("/organizations.csv", download),
-    operators("/organizations/new", show_new),
+    shown_to(Permission.MANAGE_ORGANIZATIONS, "/organizations/new", show_new),
     platform("/organizations/new", create, COMMAND),
     operators("/organizations/{id}", show_one),
     platform("/organizations/{id}/tier", change_tier, COMMAND),

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from console.forms import Form, Shown, blank, new_key, read_form
 from console.gateway import Answer
 from console.listed import find
-from console.platform.desk import shown_to
+from console.platform.desk import operators, shown_to
 from console.platform.pricing import terms, view
 from console.platform.pricing.view import FILTERS, PLACE
 from console.routing import COMMAND, platform
@@ -123,10 +123,10 @@ async def end(visit: Visit) -> Response:
 
 
 ROUTES = (
-    shown_to(Permission.OPERATE, "/pricing", show),
+    operators("/pricing", show),
     shown_to(Permission.OPERATE, "/pricing/new", show_new),
     platform("/pricing/new", make, COMMAND),
-    shown_to(Permission.OPERATE, "/pricing/{id}", show_one),
+    operators("/pricing/{id}", show_one),
     shown_to(Permission.OPERATE, "/pricing/{id}/change", show_change),
     platform("/pricing/{id}/change", change, COMMAND),
     shown_to(Permission.OPERATE, "/pricing/{id}/end", ask_to_end),

@@ -12,6 +12,7 @@ from console.platform.reconciliation import view
 from console.platform.reconciliation.view import BASE, PLACE
 from console.routing import COMMAND, platform
 from console.visit import Visit
+from domain.access import Permission
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -30,7 +31,9 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     )
     yesterday = datetime.now(_zone(visit)).date() - timedelta(days=1)
     days = {"since": yesterday.isoformat(), "until": yesterday.isoformat()}
-    page = view.several(found, chosen, form or blank(**days), visit.choices.prefs)
+    page = view.several(
+        found, chosen, form or blank(**days), visit.choices.prefs, may_run=visit.may(Permission.OPERATE)
+    )
     return await visit.render("platform/reconciliation/list.html", page, found.status if status == 200 else status)
 
 
@@ -62,7 +65,13 @@ async def show_difference(visit: Visit, form: Shown | None = None, status: int =
     """Show a discrepancy with both sides."""
     answer = await visit.ask(f"/reconciliation/differences/{visit.path('id')}")
     has_payment = visit.has_page(f"{BASE}/payments/{{id}}")
-    page = view.one_difference(answer.need(), form or blank(), visit.choices.prefs, has_payment=has_payment)
+    page = view.one_difference(
+        answer.need(),
+        form or blank(),
+        visit.choices.prefs,
+        has_payment=has_payment,
+        may_resolve=visit.may(Permission.OPERATE),
+    )
     return await visit.render("platform/reconciliation/difference.html", page, status)
 
 

@@ -180,7 +180,7 @@ class Clearing:
     accounts: tuple[Account, ...]
 
 
-def several(found: Found, status: str, form: Shown, prefs: Prefs) -> Reconciliation:
+def several(found: Found, status: str, form: Shown, prefs: Prefs, *, may_run: bool) -> Reconciliation:
     """Return the first page; `status` is that of the discrepancies that are shown, `open` or `resolved`."""
     differences, config = found.beside["differences"], found.beside["config"]
     listed = found.listed("Runs", LABELS, csv=False)
@@ -199,7 +199,7 @@ def several(found: Found, status: str, form: Shown, prefs: Prefs) -> Reconciliat
         differences_failed=unanswered("Differences", differences, PLACE),
         runs=tuple(run(each, prefs) for each in found.rows),
         form=form,
-        action=f"{PLACE}/runs",
+        action=f"{PLACE}/runs" if may_run else "",
         providers=tuple((each, each) for each in ids),
         clearing=tuple(Link(label=each, href=f"{BASE}/clearing/{each}") for each in ids),
     )
@@ -252,7 +252,9 @@ def one_run(body: Mapping[str, Any], differences: Answer, prefs: Prefs) -> OneRu
     )
 
 
-def one_difference(body: Mapping[str, Any], form: Shown, prefs: Prefs, *, has_payment: bool) -> OneDifference:
+def one_difference(
+    body: Mapping[str, Any], form: Shown, prefs: Prefs, *, has_payment: bool, may_resolve: bool
+) -> OneDifference:
     """Return the page of a discrepancy.
 
     Args:
@@ -260,6 +262,7 @@ def one_difference(body: Mapping[str, Any], form: Shown, prefs: Prefs, *, has_pa
         form: the resolution's.
         prefs: how the reader reads.
         has_payment: whether payments have pages of the platform.
+        may_resolve: whether the reader may resolve it.
     """
     is_open = body["status"] == "open"
     corrections = tuple(
@@ -292,8 +295,8 @@ def one_difference(body: Mapping[str, Any], form: Shown, prefs: Prefs, *, has_pa
         resolved=moment(body["resolved_at"], prefs) if body["resolved_at"] else None,
         form=form,
         action=f"{PLACE}/differences/{body['id']}",
-        book=is_open and bool(corrections),
-        accept=is_open,
+        book=may_resolve and is_open and bool(corrections),
+        accept=may_resolve and is_open,
     )
 
 

@@ -10,6 +10,7 @@ from console.platform.webhook import view
 from console.platform.webhook.view import BASE, FILTERS, PLACE
 from console.routing import COMMAND, platform
 from console.visit import Visit
+from domain.access import Permission
 
 _PATH = "/webhooks/events"
 
@@ -18,7 +19,8 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     """Show the events that the address asks for."""
     found = await find(visit, _PATH, *FILTERS, at=PLACE)
     has_payment = visit.has_page(f"{BASE}/payments/{{id}}")
-    page = view.page(found, form or blank(), visit.choices.prefs, has_payment=has_payment)
+    may_retry = visit.may(Permission.OPERATE)
+    page = view.page(found, form or blank(), visit.choices.prefs, has_payment=has_payment, may_retry=may_retry)
     return await visit.render("platform/webhook/list.html", page, found.status if status == 200 else status)
 
 

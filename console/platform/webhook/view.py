@@ -59,7 +59,7 @@ class Webhooks:
     form: Shown
 
 
-def page(found: Found, form: Shown, prefs: Prefs, *, has_payment: bool) -> Webhooks:
+def page(found: Found, form: Shown, prefs: Prefs, *, has_payment: bool, may_retry: bool) -> Webhooks:
     """Return the inbox; `has_payment` says whether payments have pages of the platform."""
     asked = found.asked
     unhandled = asked.given.get("unhandled") == "true"
@@ -77,7 +77,7 @@ def page(found: Found, form: Shown, prefs: Prefs, *, has_payment: bool) -> Webho
             payment_href=f"{BASE}/payments/{payment_id}" if payment_id and has_payment else "",
             event=str(event["event_id"]),
             livemode=bool(event["livemode"]),
-            retry=None if handled else blank(),
+            retry=None if handled or not may_retry else blank(),
             action=f"{PLACE}/{event['id']}/retry",
         )
 
