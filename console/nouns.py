@@ -25,6 +25,7 @@ from console.platform.organization.routes import ROUTES as PLATFORM_ORGANIZATION
 from console.platform.overview.routes import ROUTES as PLATFORM_OVERVIEW
 from console.platform.pricing.routes import ROUTES as PLATFORM_PRICING
 from console.platform.reconciliation.routes import ROUTES as PLATFORM_RECONCILIATION
+from console.platform.reputation.routes import ROUTES as PLATFORM_REPUTATION
 from console.platform.webhook.routes import ROUTES as PLATFORM_WEBHOOK
 from console.preferences.routes import ROUTES as PREFERENCES
 from console.project.routes import ROUTES as PROJECT
@@ -61,6 +62,7 @@ _ALL = (
     *PLATFORM_OVERVIEW,
     *PLATFORM_PRICING,
     *PLATFORM_RECONCILIATION,
+    *PLATFORM_REPUTATION,
     *PLATFORM_WEBHOOK,
     *PREFERENCES,
     *PROJECT,

@@ -347,6 +347,12 @@ _MILESTONE: Mapping[str, Status] = {
     "released": _good("Released", "The payee has the money, less the commission."),
 }
 
+_EVIDENCE: Mapping[str, Status] = {
+    "counts": _good("Counts", "It is part of the score."),
+    "excluded": _idle("Does not count", "A rule leaves it out, such as work within one organization."),
+    "void": _bad("Void", "It was taken out of the score, with a reason."),
+}
+
 _PRICE_RULE: Mapping[str, Status] = {
     "holds": _good("Holds", "Prices that are asked for now follow it."),
     "coming": _busy("Not yet", "It holds from the time that it names."),
@@ -377,6 +383,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "endpoint": _ENDPOINT,
     "escrow": _ESCROW,
     "event": _EVENT,
+    "evidence": _EVIDENCE,
     "fulfilment": _FULFILMENT,
     "invoice": _INVOICE,
     "key": _KEY,

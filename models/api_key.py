@@ -7,6 +7,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
 
+#: The roles of keys without an organization, as SQL lists them.
+PLATFORM_ROLES = "('operator', 'arbiter', 'validator', 'accountant', 'platform_auditor')"
+
 
 class ApiKey(Base):
     """One key of a tenant, or of the platform where `org_id` is null.
@@ -20,9 +23,7 @@ class ApiKey(Base):
 
     __tablename__ = "api_keys"
     __table_args__ = (
-        CheckConstraint(
-            "(org_id IS NULL) = (role IN ('operator', 'arbiter', 'validator', 'accountant', 'platform_auditor'))", name="platform_roles"
-        ),
+        CheckConstraint(f"(org_id IS NULL) = (role IN {PLATFORM_ROLES})", name="platform_roles"),
         CheckConstraint("(agent_id IS NOT NULL) = (role = 'agent')", name="agent_role"),
         CheckConstraint("org_id IS NOT NULL OR (department_id IS NULL AND project_id IS NULL)", name="spends"),
         Index(

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from models.api_key import PLATFORM_ROLES
 from models.base import Base
 
 _OPEN = text("ended_at IS NULL")
@@ -26,9 +27,7 @@ class Session(Base):
 
     __tablename__ = "sessions"
     __table_args__ = (
-        CheckConstraint(
-            "(org_id IS NULL) = (role IN ('operator', 'arbiter', 'validator', 'accountant', 'platform_auditor'))", name="platform_roles"
-        ),
+        CheckConstraint(f"(org_id IS NULL) = (role IN {PLATFORM_ROLES})", name="platform_roles"),
         CheckConstraint("(agent_id IS NOT NULL) = (role = 'agent')", name="agent_role"),
         CheckConstraint("(link_id IS NULL) = (made_by IS NULL)", name="made_by"),
         CheckConstraint("link_id IS NULL OR org_id IS NOT NULL", name="links"),
@@ -71,7 +70,7 @@ class SessionLink(Base):
 
     __tablename__ = "session_links"
     __table_args__ = (
-        CheckConstraint("role NOT IN ('operator', 'arbiter', 'validator', 'accountant', 'platform_auditor')", name="tenant_roles"),
+        CheckConstraint(f"role NOT IN {PLATFORM_ROLES}", name="tenant_roles"),
         CheckConstraint("(agent_id IS NOT NULL) = (role = 'agent')", name="agent_role"),
         CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="ended"),
         Index("ix_session_links_org_id", "org_id", "id"),

@@ -323,6 +323,23 @@ async def peers(
     return [dict(row) for row in await pool.fetch(_PEERS, agent_id, viewer, boards.STEPS)] or None
 
 
+# Steps are parts of the rank: so many of them make one place of the picture.
+_SPREAD = """
+SELECT step / $3::smallint AS place, sum(agents)::int AS agents, max(day) AS day
+FROM reputation_peers WHERE category = $1 AND dimension = $2 GROUP BY 1 ORDER BY 1
+"""
+
+
+async def spread(
+    pool: "asyncpg.Pool[asyncpg.Record]", *, category: str, dimension: str, steps: int
+) -> Sequence[Mapping[str, Any]]:
+    """Return how many agents with evidence rank on each of `steps` steps together, as the last night counted them.
+
+    A row for each place with agents, the lowest first: `place` counts from 0, `day` is the date of the night.
+    """
+    return [dict(row) for row in await pool.fetch(_SPREAD, category, dimension, steps)]
+
+
 async def events_of(
     session: AsyncSession, agent_id: str, *, before: int | None, limit: int
 ) -> Sequence[ReputationEventRow]:

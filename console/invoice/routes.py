@@ -4,8 +4,9 @@ from starlette.responses import Response
 
 from console import lists
 from console.forms import Shown, blank, read_form, with_summary
-from console.invoice import view
+from console.invoice import issuing, view
 from console.paying import NAMES, lead_on, means, options
+from console.platform.desk import shown_to
 from console.routing import COMMAND, platform, tenant
 from console.visit import Visit
 from domain.access import Permission
@@ -23,7 +24,8 @@ async def show(visit: Visit) -> Response:
     asked = lists.asked(visit, *view.FILTERS)
     answer = await visit.ask(_PATH, **asked.query) if asked.ok else None
     asked, status = lists.judged(asked, answer)
-    page = view.page(asked, answer, visit.choices.prefs, visit.base, across=not visit.org_id)
+    new = "" if visit.org_id or not visit.may(Permission.OPERATE) else f"{visit.base}/invoices/new"
+    page = view.page(asked, answer, visit.choices.prefs, visit.base, across=not visit.org_id, new=new)
     return await visit.render("invoice/list.html", page, status)
 
 
@@ -99,6 +101,60 @@ async def void(visit: Visit) -> Response:
     return await visit.refused(form, answer, ask_to_void)
 
 
+async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the form that begins an invoice."""
+    return await visit.render("invoice/new.html", issuing.page(form or blank(currency="USD"), visit.base), status)
+
+
+async def draft(visit: Visit) -> Response:
+    """Make a draft, whose page shows what it comes to."""
+    form = await read_form(visit.request, *issuing.FIELDS)
+    answer = await visit.order("POST", _PATH, issuing.draft(form), form.key)
+    if answer.ok:
+        return visit.done(f"{visit.base}/invoices/{answer.body['id']}", "invoice.drafted", answer)
+    return await visit.refused(form, answer, show_new, issuing.names(form))
+
+
+async def _asked(visit: Visit, form: Shown | None, status: int, *, finalizes: bool) -> Response:
+    visit.need(Permission.OPERATE)
+    invoice = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
+    if status == 409 or invoice["status"] != InvoiceStatus.DRAFT:
+        return await show_one(visit, form or with_summary(blank(), "It is no draft. Nothing was done."), 409)
+    if finalizes:
+        page = issuing.finalizing(invoice, form or blank(), visit.choices.prefs, visit.base)
+    else:
+        page = issuing.discarding(invoice, form or blank(), visit.base)
+    return await visit.render("parts/asking.html", page, status)
+
+
+async def ask_to_finalize(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before an invoice is made of a draft."""
+    return await _asked(visit, form, status, finalizes=True)
+
+
+async def finalize(visit: Visit) -> Response:
+    """Make an invoice of a draft."""
+    form = await read_form(visit.request)
+    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/finalize", {}, form.key)
+    if answer.ok:
+        return visit.done(_here(visit), "invoice.issued", answer)
+    return await visit.refused(form, answer, ask_to_finalize)
+
+
+async def ask_to_discard(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before a draft is discarded."""
+    return await _asked(visit, form, status, finalizes=False)
+
+
+async def discard(visit: Visit) -> Response:
+    """Discard a draft."""
+    form = await read_form(visit.request)
+    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
+    if answer.ok:
+        return visit.done(f"{visit.base}/invoices", "invoice.discarded", answer)
+    return await visit.refused(form, answer, ask_to_discard)
+
+
 ROUTES = (
     tenant("/invoices", show),
     tenant("/invoices.csv", download),
@@ -110,6 +166,12 @@ ROUTES = (
     tenant("/invoices/{id}/void", void, COMMAND),
     platform("/invoices", show),
     platform("/invoices.csv", download),
+    shown_to(Permission.OPERATE, "/invoices/new", show_new),
+    platform("/invoices/new", draft, COMMAND),
+    platform("/invoices/{id}/finalize", ask_to_finalize),
+    platform("/invoices/{id}/finalize", finalize, COMMAND),
+    platform("/invoices/{id}/discard", ask_to_discard),
+    platform("/invoices/{id}/discard", discard, COMMAND),
     platform("/invoices/{id}.pdf", pdf),
     platform("/invoices/{id}", show_one),
     platform("/invoices/{id}/void", ask_to_void),

@@ -27,6 +27,8 @@ from console.widgets import Chip, Failed, Link, Pager
 from domain.invoice.state import InvoiceStatus
 
 FILTERS = ("q", "status", "currency", "min_amount", "max_amount", "organization_id")
+#: Where operators begin, issue and discard drafts, whosever pages they came from.
+OF_PLATFORM = "/console/platform/invoices"
 LABELS = {
     "q": "Text",
     "status": "State",
@@ -69,6 +71,7 @@ class Invoices:
     pager: Pager
     filtered: bool
     failed: Failed | None
+    new: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +113,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class One:
-    """One invoice. `pay` and `void` lead to where that is asked; empty where it cannot be, or the role may not."""
+    """One invoice. `pay`, `void`, `issue` and `discard` lead to where that is asked; empty where it may not be."""
 
     title: str
     id: Ident
@@ -120,6 +123,8 @@ class One:
     form: Shown
     pay: str
     void: str
+    issue: str
+    discard: str
     pdf: str
     paused: str
     overdue: bool
@@ -150,8 +155,8 @@ class Asking:
     back: str
 
 
-def page(asked: Asked, answer: Answer | None, prefs: Prefs, base: str, *, across: bool) -> Invoices:
-    """Return the list for what the API answered; see `Invoices`."""
+def page(asked: Asked, answer: Answer | None, prefs: Prefs, base: str, *, across: bool, new: str = "") -> Invoices:
+    """Return the list for what the API answered; `new` leads to where one is made, for those who may."""
     body = lists.rows_of(answer)
     return Invoices(
         title="Invoices",
@@ -165,6 +170,7 @@ def page(asked: Asked, answer: Answer | None, prefs: Prefs, base: str, *, across
         pager=lists.pager(asked, body),
         filtered=bool(asked.given) or not asked.at_start,
         failed=lists.silent("Invoices", asked, answer),
+        new=new,
     )
 
 
@@ -208,6 +214,8 @@ def one(invoice: Mapping[str, Any], form: Shown, prefs: Prefs, base: str, *, may
         form=form,
         pay=f"{here}/pay" if may_pay and is_due else "",
         void=f"{here}/void" if may_void and is_open and paid_nothing else "",
+        issue=f"{OF_PLATFORM}/{invoice['id']}/finalize" if may_void and is_draft else "",
+        discard=f"{OF_PLATFORM}/{invoice['id']}/discard" if may_void and is_draft else "",
         pdf="" if is_draft else f"{here}.pdf",
         paused=_paused(invoice),
         overdue=invoice["overdue"],

@@ -8,11 +8,17 @@ from console.format import Amount, Prefs, amount, decimal
 from console.forms import Shown
 from console.widgets import Link
 from domain.payment.actions import PaymentAction
-from domain.payment.state import PaymentStatus
+from domain.payment.state import PaymentStatus, RefundState
 
 A = PaymentAction
 #: The last part of the address of each command that has a page.
-PATHS: Mapping[str, str] = {A.CONFIRM: "confirm", A.CAPTURE: "capture", A.CANCEL: "cancel", A.REFUND: "refund"}
+PATHS: Mapping[str, str] = {
+    A.CONFIRM: "confirm",
+    A.CAPTURE: "capture",
+    A.CANCEL: "cancel",
+    A.REFUND: "refund",
+    A.GIVE_UP_REFUND: "give-up-refund",
+}
 #: Those of an amount, which is entered and previewed on a page of their own.
 PREVIEWED = frozenset({A.CAPTURE, A.REFUND})
 #: What the button of each says, its kind, and what it does.
@@ -21,7 +27,17 @@ _WORDS: Mapping[str, tuple[str, str, str]] = {
     A.CAPTURE: ("Capture", "primary", "The money that is reserved is taken, and what it pays for is given."),
     A.CANCEL: ("Cancel payment", "danger", "Nobody can pay it any more. What is paid meanwhile still counts."),
     A.REFUND: ("Refund", "", "The money goes back to the payer, and what was bought with it is taken back."),
+    A.GIVE_UP_REFUND: (
+        "Say what became of the refund",
+        "",
+        "Its outcome is not known, and nothing else can be refunded until it is. Look it up at the provider first.",
+    ),
 }
+#: What the provider may have, as it is asked: the value, its words, and what follows.
+WHERE = (
+    ("no", "The provider does not have it", "It counts as failed: what was taken for it is given back."),
+    ("yes", "The provider has it", "It counts as on its way; name it by the provider's id."),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +69,8 @@ class Asking:
         chosen: the amount that the effect is of, as it was typed; empty for all.
         unit: of the amount.
         credits_note: whether a refund may come with a credit note of its invoice.
+        refund: the refund whose outcome is said; empty for every other command.
+        where: what can be said of it.
     """
 
     title: str
@@ -64,6 +82,8 @@ class Asking:
     unit: str
     back: str
     credits_note: bool
+    refund: str
+    where: tuple[tuple[str, str, str], ...]
 
 
 def acts(actions: Mapping[str, Any], payment: Mapping[str, Any], prefs: Prefs, here: str) -> tuple[Act, ...]:
@@ -144,4 +164,11 @@ def asking(
         unit=payment["currency"],
         back=here,
         credits_note=action["action"] == A.REFUND and payment["invoice_id"] is not None,
+        refund=unknown_refund(payment) if action["action"] == A.GIVE_UP_REFUND else "",
+        where=WHERE,
     )
+
+
+def unknown_refund(payment: Mapping[str, Any]) -> str:
+    """Return the id of the refund whose outcome is not known; empty where there is none. There is one at most."""
+    return next((str(each["id"]) for each in payment["refunds"] if each["status"] == RefundState.UNKNOWN), "")

@@ -181,23 +181,31 @@ async def _not_allowed(visit: Visit, reason: dict[str, str]) -> Response:
     return await show_one(visit, with_summary(blank(), f"{reason['detail']} Nothing was done."), 409)
 
 
+_FIELDS = {
+    A.CAPTURE: ("amount",),
+    A.REFUND: ("amount", "reason", "credit_note"),
+    A.GIVE_UP_REFUND: ("refund", "at_provider", "provider_ref", "reason"),
+}
 _NOTICES = {
     A.CONFIRM: "payment.confirmed",
     A.CAPTURE: "payment.captured",
     A.CANCEL: "payment.cancelled",
     A.REFUND: "payment.refunded",
+    A.GIVE_UP_REFUND: "payment.refund_given_up",
 }
 
 
 async def give(visit: Visit, name: PaymentAction) -> Response:
     """Give a command."""
-    fields = {A.CAPTURE: ("amount",), A.REFUND: ("amount", "reason", "credit_note")}.get(name, ())
-    form = await read_form(visit.request, *fields)
-    body: dict[str, Any] = {each: form.maybe(each) for each in fields if form.maybe(each) is not None}
+    form = await read_form(visit.request, *_FIELDS.get(name, ()))
+    body: dict[str, Any] = {each: form.text(each) for each in _FIELDS.get(name, ()) if form.maybe(each)}
     if "credit_note" in body:
         body["credit_note"] = True
-    payment_id = visit.path("id")
-    path = f"{_PATH}/{payment_id}/{'refunds' if name is A.REFUND else PATHS[name]}"
+    payment_id, last = visit.path("id"), "refunds" if name is A.REFUND else PATHS[name]
+    if name is A.GIVE_UP_REFUND:
+        last = f"refunds/{quote(body.pop('refund', '-'), safe='')}/give-up"
+        body["at_provider"] = body.pop("at_provider", "") == "yes"
+    path = f"{_PATH}/{payment_id}/{last}"
     answer = await visit.order("POST", path, body, form.key)
     if answer.ok:
         return visit.done(f"{visit.base}{_PATH}/{payment_id}", _NOTICES[name], answer)
@@ -224,11 +232,11 @@ ROUTES = (
     tenant(f"{_PATH}/{{id}}/receipt.pdf", receipt),
     tenant(f"{_PATH}/{{id}}/go", go),
     tenant(f"{_PATH}/{{id}}/return", come_back),
-    *_acts(tenant, A.CONFIRM, A.CAPTURE, A.CANCEL, A.REFUND),
+    *_acts(tenant, A.CONFIRM, A.CAPTURE, A.CANCEL, A.REFUND, A.GIVE_UP_REFUND),
     platform(_PATH, show),
     platform(f"{_PATH}.csv", download),
     platform(f"{_PATH}/{{id}}", show_one),
     platform(f"{_PATH}/{{id}}/receipt.pdf", receipt),
-    # The one command of a payment that the platform's roles may give.
-    *_acts(platform, A.REFUND),
+    # The commands of a payment that the platform's roles may give.
+    *_acts(platform, A.REFUND, A.GIVE_UP_REFUND),
 )

@@ -1,13 +1,13 @@
 """Keys and sessions of an auditor of the platform.
 
 Revision ID: 0116_platform_auditor
-Revises: 0108_versions_of_answers
+Revises: 0113_rules_with_ladders
 """
 
 from alembic import op
 
 revision: str = "0116_platform_auditor"
-down_revision: str | None = "0108_versions_of_answers"
+down_revision: str | None = "0113_rules_with_ladders"
 branch_labels: str | None = None
 depends_on: str | None = None
 

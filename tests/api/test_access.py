@@ -161,6 +161,8 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/reconciliation/clearing/nobody"): (Permission.INSPECT, None),
     ("GET", "/marketplace/agents"): (Permission.READ, None),
     ("GET", "/reputation/leaderboard"): (Permission.READ, None),
+    ("GET", "/reputation/distribution"): (Permission.INSPECT, None),
+    ("GET", f"/reputation/events/rev_{NOBODY}"): (Permission.INSPECT, None),
     ("GET", "/reputation/feedback"): (Permission.READ, None),
     ("POST", "/reputation/feedback"): (
         Permission.APPROVE,
@@ -211,6 +213,7 @@ STAND_INS = {
     f"spd_{NOBODY}": "{spend_id}",
     f"prl_{NOBODY}": "{rule_id}",
     f"rcn_{NOBODY}": "{run_id}",
+    f"rev_{NOBODY}": "{event_id}",
     f"dif_{NOBODY}": "{difference_id}",
     f"apv_{NOBODY}": "{approval_id}",
     f"po_{NOBODY}": "{payout_id}",

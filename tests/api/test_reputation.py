@@ -1,7 +1,7 @@
 """Reputation over HTTP: scores that follow settled work, and who may say what of whom."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -9,6 +9,7 @@ import pytest
 
 from api.app import create_app
 from api.v1.escrows.commands import terms_of
+from api.v1.reputation.schemas import DistributionView
 from domain.access import Actor, Role
 from domain.escrow import commands
 from repositories import contract as contracts
@@ -126,6 +127,7 @@ async def test_paid_work_raises_the_score_and_its_payment_can_be_voided(operator
     refused(await studio.owner.get(f"/reputation/score/{studio.agent_id}/explanation"), 403, "auth.forbidden")
     for event in why["events"]:
         path, body = f"/reputation/events/{event['id']}/void", {"reason": "Charged back."}
+        assert good(await operator.get(f"/reputation/events/{event['id']}")) == event
         refused(await studio.owner.post(path, body), 403, "auth.forbidden")
         assert good(await operator.post(path, body))["voided_at"]
         good(await operator.post(path, body))
@@ -390,3 +392,16 @@ async def test_history_is_read_in_pages(operator, database, parties) -> None:
     assert len(good(await studio.owner.get(f"{path}?from={days[1]}&to={days[1]}"))["data"]) == 1
     for wrong in ("from=2026-01-02&to=2026-01-01", "from=2020-01-01", "to=0001-01-01", "cursor=x", "from=x"):
         refused(await studio.owner.get(f"{path}?{wrong}"), 422, "request.invalid")
+
+
+async def test_distribution_has_a_place_for_every_rank_and_names_nobody(operator: Caller) -> None:
+    shown = good(await operator.get("/reputation/distribution", params={"dimension": "quality", "category": "nobodys"}))
+    assert (shown["agents"], shown["as_of"], len(shown["data"])) == (0, None, 20)
+    assert [shown["data"][0]["from"], shown["data"][-1]["to"]] == [0.0, 10.0]
+
+
+def test_distribution_counts_the_highest_rank_in_the_last_part() -> None:
+    night = date(2026, 11, 22)
+    rows = [{"place": 0, "agents": 2, "day": night}, {"place": 20, "agents": 1, "day": night}]
+    shown = DistributionView.of(rows, None, None)
+    assert (shown.agents, shown.data[0].agents, shown.data[-1].agents, shown.as_of) == (3, 2, 1, night)

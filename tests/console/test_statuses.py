@@ -47,7 +47,7 @@ NOUNS = {
 #: What providers say, which becomes a status of ours before anybody sees it.
 OF_PROVIDERS = {"ProviderStatus", "ProviderState", "BillState", "RefundStatus"}
 #: What the console says of objects whose API has fields in place of a status.
-OWN = {"agent", "event", "key", "link", "milestone", "price_rule", "project", "session", "step"}
+OWN = {"agent", "event", "evidence", "key", "link", "milestone", "price_rule", "project", "session", "step"}
 #: Statuses that only a table lists.
 OF_TABLES = {"notification": "notifications", "reservation": "ledger.holds"}
 

@@ -24,7 +24,9 @@ from api.pagination import (
 )
 from api.v1.reputation.schemas import (
     DIMENSIONS,
+    PARTS,
     AgentScoreView,
+    DistributionView,
     EventCreate,
     EventType,
     FeedbackChange,
@@ -43,7 +45,7 @@ from api.v1.reputation.schemas import (
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.ids import is_id
-from domain.reputation import facts
+from domain.reputation import boards, facts
 from domain.reputation.boards import Period
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import FactKind, Says
@@ -185,6 +187,27 @@ async def get_leaderboard(
             dimension=dimension, category=category, period=period, minimum_evidence=minimum_evidence, data=leaders(rows)
         )
     )
+
+
+@router.get("/reputation/distribution", response_model=DistributionView, responses=errors(Forbidden))
+async def get_distribution(
+    deps: DepsDep,
+    dimension: Annotated[Dimension | None, Query(description="By this dimension alone.")] = None,
+    category: Annotated[
+        str | None, Query(min_length=1, max_length=64, description="Only agents of this category.")
+    ] = None,
+    actor: Actor = require(Permission.INSPECT),  # noqa: ARG001 - the role alone
+) -> DistributionView:
+    """Count how many agents rank where, among all with evidence. For operators and auditors of the platform."""
+    rows = await deps.platform_pool.read(
+        lambda pool: store.spread(
+            pool,
+            category=category or "",
+            dimension="overall" if dimension is None else dimension.value,
+            steps=boards.STEPS // PARTS,
+        )
+    )
+    return DistributionView.of(rows, dimension, category)
 
 
 @router.get("/reputation/peers/{agent_id}", response_model=PeersView, responses=errors(NotFound))
@@ -347,6 +370,16 @@ async def report_event(
             return ReputationEventView.of(row)
 
     return await command.run(report, status_code=201)
+
+
+@router.get("/reputation/events/{event_id}", response_model=ReputationEventView, responses=errors(NotFound, Forbidden))
+async def get_event(event_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> ReputationEventView:
+    """Read one event of an agent, void or not. For operators and auditors of the platform."""
+    async with deps.session_for(actor) as session:
+        row = await session.get(ReputationEventRow, event_id) if is_id(event_id, "rev") else None
+        if row is None:
+            raise NotFound("There is no such event.")
+        return ReputationEventView.of(row)
 
 
 @router.post("/reputation/events/{event_id}/void", response_model=ReputationEventView, responses=errors(NotFound))

@@ -136,6 +136,47 @@ class LeaderboardView(ResponseModel):
     data: list[LeaderView]
 
 
+#: How many parts of 0 to 10 a distribution has.
+PARTS = 20
+
+
+class PartView(ResponseModel):
+    """How many agents rank within a part of 0 to 10."""
+
+    since: float = Field(serialization_alias="from", description="The rank, from which on.")
+    to: float = Field(description="Up to which, excluded; 10 is in the last part.")
+    agents: int
+
+
+class DistributionView(ResponseModel):
+    """How agents with evidence are spread over the ranks, as the last night counted them; nobody is named."""
+
+    dimension: Dimension | None
+    category: str | None
+    as_of: date | None = Field(description="The date of the night; null before the first.")
+    agents: int
+    data: list[PartView] = Field(description="All parts, the lowest first.")
+
+    @classmethod
+    def of(
+        cls, rows: "Sequence[Mapping[str, Any]]", dimension: Dimension | None, category: str | None
+    ) -> "DistributionView":
+        """Show rows of `repositories.reputation.spread`; the rank of 10 has a place of its own there."""
+        found = [0] * PARTS
+        for row in rows:
+            found[min(row["place"], PARTS - 1)] += row["agents"]
+        return cls(
+            dimension=dimension,
+            category=category,
+            as_of=max((row["day"] for row in rows), default=None),
+            agents=sum(found),
+            data=[
+                PartView(since=part * 10 / PARTS, to=(part + 1) * 10 / PARTS, agents=agents)
+                for part, agents in enumerate(found)
+            ],
+        )
+
+
 def leaders(rows: "Sequence[Mapping[str, Any]]") -> list[LeaderView]:
     """Show rows in their order."""
     return [

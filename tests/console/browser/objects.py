@@ -152,6 +152,23 @@ async def endpoint(world: World) -> str:
         await database.close()
 
 
+async def draft(world: World) -> str:
+    """Return a draft of an invoice."""
+    body = {
+        "organization_id": world.running.ids["client_org"],
+        "currency": "USD",
+        "lines": [{"description": "Support, November", "unit_amount": "125.00"}],
+        "draft": True,
+    }
+    return str(good(await world.operator.post("/billing/invoices", body), 201)["id"])
+
+
+async def event(world: World) -> str:
+    """Return an event of the agent of the stack."""
+    body = {"agent_id": world.running.ids["agent"], "event_type": "quality_reviewed", "score_delta": 0.5}
+    return str(good(await world.operator.post("/reputation/events", body), 201)["id"])
+
+
 async def rule(world: World) -> str:
     """Return a rule of prices that nobody reaches."""
     return str(good(await world.operator.post("/pricing/rules", PRICE_RULE), 201)["id"])
@@ -191,6 +208,8 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "alert_rule": alert_rule,
     "endpoint": endpoint,
     "rule": rule,
+    "draft": draft,
+    "event": event,
 }
 
 
