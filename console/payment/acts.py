@@ -33,6 +33,8 @@ _WORDS: Mapping[str, tuple[str, str, str]] = {
         "Its outcome is not known, and nothing else can be refunded until it is. Look it up at the provider first.",
     ),
 }
+#: Where operators say what became of a refund, whosever pages they came from.
+_PLATFORM = "/console/platform/payments"
 #: What the provider may have, as it is asked: the value, its words, and what follows.
 WHERE = (
     ("no", "The provider does not have it", "It counts as failed: what was taken for it is given back."),
@@ -118,14 +120,16 @@ def act(action: Mapping[str, Any], prefs: Prefs, here: str) -> Act:
     label, kind, sentence = _WORDS[action["action"]]
     lines = _lines(action["effect"], prefs)
     moved = next((line.amount.text for line in lines), "")
-    by_amount = action["action"] in PREVIEWED and moved
+    by_amount, last = action["action"] in PREVIEWED and moved, PATHS[action["action"]]
     return Act(
         name=action["action"],
         label=f"{label} {moved}" if by_amount else label,
         kind=kind,
         sentence=sentence,
         lines=lines,
-        href=f"{here}/{PATHS[action['action']]}",
+        href=f"{_PLATFORM}/{here.rpartition('/')[2]}/{last}"
+        if action["action"] == A.GIVE_UP_REFUND
+        else f"{here}/{last}",
     )
 
 

@@ -232,7 +232,7 @@ ROUTES = (
     tenant(f"{_PATH}/{{id}}/receipt.pdf", receipt),
     tenant(f"{_PATH}/{{id}}/go", go),
     tenant(f"{_PATH}/{{id}}/return", come_back),
-    *_acts(tenant, A.CONFIRM, A.CAPTURE, A.CANCEL, A.REFUND, A.GIVE_UP_REFUND),
+    *_acts(tenant, A.CONFIRM, A.CAPTURE, A.CANCEL, A.REFUND),
     platform(_PATH, show),
     platform(f"{_PATH}.csv", download),
     platform(f"{_PATH}/{{id}}", show_one),

@@ -164,7 +164,6 @@ PAGES = (
     Page("/console/{org}/payments/{authorized}/capture", PAYERS),
     Page("/console/{org}/payments/{authorized}/cancel", PAYERS),
     Page("/console/{org}/payments/{authorized}/confirm", PAYERS),
-    Page("/console/{org}/payments/{payment}/give-up-refund", ()),
     Page("/console/{org}/top-up", PAYERS),
     Page("/console/{org}/transactions", (*TENANTS, *READERS)),
     Page("/console/{org}/transactions/{transfer}", (*TENANTS, *READERS)),

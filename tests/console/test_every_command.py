@@ -14,9 +14,11 @@ from domain.escrow.actions import EscrowAction
 from domain.payment.actions import PaymentAction
 
 PREFS = Prefs()
+#: Only operators give these, so their pages are the platform's.
+OPERATORS = {PaymentAction.GIVE_UP_REFUND}
 COMMANDS = [
     *(("escrows", action.value.replace("_", "-")) for action in EscrowAction),
-    *(("payments", action.value.replace("_", "-")) for action in PaymentAction),
+    *(("payments", action.value.replace("_", "-")) for action in PaymentAction if action not in OPERATORS),
 ]
 NOTHING = {"amount": "0.00", "currency": "USD"}
 EFFECT = {"captured": "0.00", "to_payer": "0.00", "released": "0.00", "currency": "USD", "taken": NOTHING}
@@ -32,12 +34,20 @@ def test_every_command_of_the_api_has_a_page_and_a_form(noun: str, path: str) ->
     assert {"GET", "POST"} <= methods_of(f"/{{org}}/{noun}/{{id}}/{path}")
 
 
+@pytest.mark.parametrize("action", sorted(OPERATORS))
+def test_what_operators_alone_may_do_has_a_page_of_the_platform(action: PaymentAction) -> None:
+    assert {"GET", "POST"} <= methods_of(f"/platform/payments/{{id}}/{payments.PATHS[action]}")
+
+
 def test_refund_of_unknown_outcome_is_given_up_by_its_id() -> None:
     refunds = [{"id": "rfd_1", "status": "succeeded"}, {"id": "rfd_2", "status": "unknown"}]
     payment = {"refunds": refunds, "description": "Credits", "currency": "USD", "invoice_id": None}
 
-    page = payments.asking(GIVE_UP, payment, blank(), PREFS, "/here", chosen="", preview=blank())
+    page = payments.asking(
+        GIVE_UP, payment, blank(), PREFS, "/console/org_1/payments/pay_1", chosen="", preview=blank()
+    )
 
+    assert page.act.href == "/console/platform/payments/pay_1/give-up-refund"
     assert page.refund == "rfd_2"
     assert [value for value, _, _ in page.where] == ["no", "yes"]
 
