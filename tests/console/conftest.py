@@ -142,10 +142,10 @@ async def objects(
     ids["alert_rule"] = good(await tenant.owner.post("/alert-rules", limiting.RULE), 201)["id"]
     ids["endpoint"] = await limiting.endpoint(database, tenant.org_id)
     drafted = {"description": "Support", "unit_amount": "125.00"}
-    body = {"organization_id": tenant.org_id, "currency": "USD", "lines": [drafted], "draft": True}
-    ids["draft"] = good(await operator.post("/billing/invoices", body, key=new_key()), 201)["id"]
-    body = {"agent_id": ids["own_agent"], "event_type": "quality_reviewed", "score_delta": 0.5}
-    ids["event"] = good(await operator.post("/reputation/events", body, key=new_key()), 201)["id"]
+    bill = {"organization_id": tenant.org_id, "currency": "USD", "lines": [drafted], "draft": True}
+    ids["draft"] = good(await operator.post("/billing/invoices", bill, key=new_key()), 201)["id"]
+    seen = {"agent_id": ids["own_agent"], "event_type": "quality_reviewed", "score_delta": 0.5}
+    ids["event"] = good(await operator.post("/reputation/events", seen, key=new_key()), 201)["id"]
     ids["rule"] = good(await operator.post("/pricing/rules", planted.PRICE_RULE), 201)["id"]
     ids["invoice"] = (await issue(operator, tenant))["id"]
     return {"org": tenant.org_id, "seller": tenant.org_id, "organization": tenant.org_id, **ids}
