@@ -7,7 +7,7 @@ Revises: 0113_rules_with_ladders
 from alembic import op
 
 revision: str = "0116_platform_auditor"
-down_revision: str | None = "0113_rules_with_ladders"
+down_revision: str | None = "0110_lists_by_status"
 branch_labels: str | None = None
 depends_on: str | None = None
 
