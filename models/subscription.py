@@ -85,6 +85,8 @@ class SubscriptionBill(Base):
         granted_minor: what went along with credits and has not come back; `accrued_minor` is revenue.
         returned_minor: what came back with credits that were taken back.
         credited_minor: what credit notes have taken back, without tax.
+        left_out: months of a year that granted less, because their money was disputed or had gone back. They are
+            granted once it is there again.
         hold_id: what holds the credits that are left, while its payment is disputed.
         settled_at: when it was seen paid; null while it is due on net terms.
         accrued_on: the last day that is booked, in UTC; at first the one before something is earned.
@@ -126,6 +128,7 @@ class SubscriptionBill(Base):
     accrued_minor: Mapped[int] = mapped_column(server_default=text("0"))
     returned_minor: Mapped[int] = mapped_column(server_default=text("0"))
     credited_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    left_out: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     hold_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     accrued_on: Mapped[date]
     settled_at: Mapped[datetime | None]

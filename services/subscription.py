@@ -18,38 +18,31 @@ from domain.events.subscription import facts
 from domain.ids import (
     accrual_key,
     subscription_bill_command,
-    subscription_grant_key,
     subscription_tier_command,
-    uuid_of,
 )
 from domain.invoice.collection import CollectionMethod
 from domain.invoice.lines import SUBSCRIPTIONS, InvoiceLine
 from domain.invoice.rules import UNTAXED, InvoiceRules
-from domain.invoice.state import InvoiceStatus
 from domain.invoice.wording import said
-from domain.lots import LotSource, LotTerms
 from domain.mail import MailKind
-from domain.money import CREDIT, format_amount
+from domain.money import format_amount
 from domain.payment.commands import adopted
-from domain.payment.entitlement import gone_minor
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from domain.plan import FREE, Plans
 from domain.subscription.accrual import accrues, first_day
 from domain.subscription.converge import plan_held
 from domain.subscription.mails import told_by_mail
-from domain.subscription.refund import credits_left
-from domain.subscription.state import Billed, Grant, Outcome, Settled, Subscription, SubscriptionStatus, Terms
+from domain.subscription.state import Billed, Outcome, Settled, Subscription, SubscriptionStatus, Terms
 from ledger.gateway import Ledger, Posting
-from models.credit_lot import CreditLot
 from models.invoice import InvoiceRow
-from models.subscription import SubscriptionBill, SubscriptionGrant
-from repositories import alert, audit, billing_terms, credit_lot, invoice, organization, payment
+from models.subscription import SubscriptionBill
+from repositories import alert, audit, billing_terms, invoice, organization, payment
 from repositories import event as outbox
 from repositories import subscription as subscriptions
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import invoice as invoices
-from services import invoice_collection, mail, project
+from services import invoice_collection, mail, project, subscription_grant
 from services.alert_evaluation import raise_built_in
 from services.subscription_refund import REVENUE, deferred_of
 
@@ -90,7 +83,7 @@ async def write(
     for settled in outcome.settled:
         await _settle(session, platform, after, settled, plans, rules, at)
     for grant in outcome.grants:
-        await _grant(session, platform, after, grant, at)
+        await subscription_grant.grant(session, platform, after, grant, at)
     if before is None or plan_held(before) != plan_held(after):
         await _follow_tier(session, platform, after, plans, at)
     await _mail(session, before, after, plans, at)
@@ -328,80 +321,6 @@ async def _mirror(
     event = PaymentEvent(payment=made.payment, event=made.event, actor=made.actor, details=dict(made.details), at=at)
     await payment.write(session, event, None)
     return terms.payment_id
-
-
-async def _grant(session: AsyncSession, actor: Actor, after: Subscription, grant: Grant, at: datetime) -> None:
-    if not grant.credits_minor or await subscriptions.grant(session, after.subscription_id, grant.key) is not None:
-        return
-    bill = await subscriptions.bill(session, after.provider, grant.bill_ref)
-    assert bill is not None, "credits are granted for a bill that was paid"
-    if (await invoice.get(session, bill.invoice_id)).status == InvoiceStatus.UNCOLLECTIBLE:
-        return  # it was given up, so the money goes back that came all the same
-    # What they cost is never more than is left of what was received for them, without tax.
-    wanted = grant.paid_minor * bill.amount_minor // bill.gross_minor
-    gone = await _gone_minor(session, bill)
-    credits, cost = credits_left(grant.credits_minor, wanted, deferred_of(bill), gone_minor=gone)
-    if not credits:
-        return
-    key = subscription_grant_key(after.subscription_id, grant.key)
-    lot = CreditLot(
-        id=new_id("lot"),
-        org_id=after.org_id,
-        source=LotSource.SUBSCRIPTION.value,
-        amount_minor=credits,
-        payment_id=bill.payment_id,
-        paid_minor=cost,
-        paid_currency=bill.currency,
-        created_by=actor.qualified(),
-        command_id=key,
-    )
-    terms = LotTerms(
-        source=LotSource.SUBSCRIPTION,
-        paid_minor=cost,
-        paid_asset=bill.currency if cost else None,
-        payment_id=bill.payment_id,
-        # Our invoice of the period has charged it, so what these credits pay is not taxed again.
-        taxed=bill.gross_minor > bill.amount_minor,
-        lot_id=uuid_of(lot.id),
-    )
-    issuance, wallet = accounts.platform("credit_issuance", CREDIT), accounts.org_credits(after.org_id)
-    postings = [Posting(issuance, wallet, credits, lots=terms)]
-    if cost:
-        deferred, owed = (accounts.platform(name, bill.currency) for name in (SUBSCRIPTIONS, "deferred_revenue"))
-        postings.append(Posting(deferred, owed, cost))
-    posted = await Ledger(await driver_connection(session)).post_compound(
-        key=key,
-        kind="subscription.granted",
-        postings=postings,
-        reference=after.subscription_id,
-        org_id=after.org_id,
-        effective_at=at,
-    )
-    lot.transfer_id = posted.transfer_id
-    await credit_lot.add(session, lot)
-    bill.granted_minor += cost
-    await subscriptions.add(
-        session,
-        SubscriptionGrant(
-            subscription_id=after.subscription_id,
-            key=grant.key,
-            org_id=after.org_id,
-            bill_ref=grant.bill_ref,
-            lot_id=lot.id,
-            credits_minor=credits,
-            paid_minor=cost,
-            starts_at=grant.month.start,
-            ends_at=grant.month.end,
-            transfer_id=posted.transfer_id,
-        ),
-    )
-
-
-async def _gone_minor(session: AsyncSession, bill: SubscriptionBill) -> int:
-    """Return what went back of a bill or is disputed, without tax, rounded up. The bill is locked."""
-    row = None if bill.payment_id is None else await payment.get(session, bill.payment_id)
-    gone = 0 if row is None else gone_minor(payment.state_of(row))
-    return -(-min(gone, bill.gross_minor) * bill.amount_minor // bill.gross_minor)
 
 
 async def _follow_tier(session: AsyncSession, actor: Actor, after: Subscription, plans: Plans, at: datetime) -> None:

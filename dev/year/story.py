@@ -229,6 +229,43 @@ class Month(Story):
         return at("UTC", self.year, 2, 20)
 
 
+class Spring(Story):
+    """The weeks from the leap day to the changes of clocks in three time zones, short enough for every run of tests."""
+
+    def __init__(self, market: Market, year: int) -> None:
+        """Take who is in it."""
+        super().__init__(market, year, months=3, customers=3)
+
+    async def cast(self) -> None:
+        """Register three customers and a creator, and plan the month ends, the trial and the hours that clocks skip."""
+        market = self.market
+        await market.open()
+        lumen = await market.creator("Lumen")
+        alba, bolt, cove = [await market.customer(name, *CUSTOMERS[name]) for name in ("Alba", "Bolt", "Cove")]
+
+        def use(customer: Customer, units: int) -> Act:
+            return _bound(market.use, customer, lumen, units)
+
+        plan: list[tuple[Customer, int, int, int, str, Act]] = [
+            (bolt, 2, 28, 10, "tries premium, beyond the change of clocks", partial(market.try_out, bolt, "premium")),
+            (alba, 2, 29, 10, "subscribes to starter", partial(market.subscribe, alba, "starter")),
+            (cove, 2, 29, 23, "uses 40 units in the last hour of the month", use(cove, 40)),
+            (cove, 3, 1, 0, "uses 30 units in the first hour of the next one", use(cove, 30)),
+            (alba, 3, 1, 10, "buys 500 credits", _bound(market.top_up, alba, "500.00")),
+            (alba, 3, 2, 10, "buys an agent", _bound(market.buy, alba, lumen)),
+            (alba, 3, 3, 10, "orders a job", _bound(market.order, alba, lumen)),
+            (bolt, 3, 12, 2, "uses 20 units in the hour that clocks skip", use(bolt, 20)),
+            (cove, 3, 14, 10, "tries premium with the same card", partial(market.try_out, cove, "premium")),
+            (alba, 3, 20, 10, "waits until Lumen is paid out", market.pay_out),
+            (alba, 3, 26, 2, "uses 50 units in the hour that clocks skip", use(alba, 50)),
+            (cove, 3, 31, 23, "uses 60 units in the last hour of the month", use(cove, 60)),
+            (alba, 3, 31, 23, "uses 10 units in the last hour of the month", use(alba, 10)),
+        ]
+        for customer, month, day, hour, words, act in plan:
+            self._on(at(customer.zone, self.year, month, day, hour), f"{customer.name} {words}", act)
+        self.events.sort()
+
+
 def _bound(act: Callable[..., Awaitable[object]], *given: object) -> Act:
     """Return an act of which nothing is said."""
 

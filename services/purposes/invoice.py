@@ -24,7 +24,7 @@ from ledger.gateway import Ledger
 from models.subscription import SubscriptionBill
 from repositories import invoice, invoice_line
 from repositories import subscription as subscriptions
-from services import credit_note, invoice_collection, subscription_refund
+from services import credit_note, invoice_collection, subscription_grant, subscription_refund
 from services.purposes.base import Alone
 
 #: An operator has money sent back.
@@ -100,6 +100,8 @@ class InvoiceShare:
             await subscription_refund.follow_dispute(
                 session, self.bill, is_disputed=disputed, cause=cause, now=event.at
             )
+            if not disputed and self.bill.left_out and self.now.status is InvoiceStatus.PAID:
+                await subscription_grant.grant_left_out(session, event.actor, self.bill, event.payment, event.at)
 
     def posts_to(self) -> Sequence[Account]:
         """Return the accounts of a credit note, and those of a subscription's credits."""

@@ -10,17 +10,19 @@ from domain import accounts
 from domain.errors import InsufficientFunds
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT
+from domain.subscription.converge import monthly_grant
 from ledger.gateway import Ledger
-from models.subscription import SubscriptionBill
+from models.subscription import SubscriptionBill, SubscriptionGrant
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import credit_note
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
+from tests.domain.subscription.building import ANCHOR, YEAR, bill, month, seen
 from tests.support.locks import somebody_waits
 from tests.support.mirrored_bills import KIM, Mirrored, paid, spent, use
 from tests.support.proving import prove_about
-from tests.support.subscription_books import Subscribed
+from tests.support.subscription_books import Subscribed, subscribed
 
 pytestmark = pytest.mark.db
 
@@ -235,3 +237,66 @@ async def test_part_of_a_bill_that_was_credited_meanwhile_brings_no_credits_back
     await won_after_all(made, ref)
     (row,) = await one.rows(SubscriptionBill)
     assert (await credits(one), row.granted_minor, row.credited_minor) == ((250, 0), 1_450, 1_450)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_months_of_a_year_that_a_dispute_left_out_come_once_it_is_won(database: Database, lost: bool) -> None:
+    one = await subscribed(database, interval=YEAR)
+    await one.look(seen(bill(0, 29_000, month(0, 12)), period=month(0, 12)))
+    made = await Mirrored.of(one)
+    ref = made.there.dispute()
+    await made.look()
+    if lost:
+        made.there.close_dispute(ref, won=False)
+        await made.look()
+    for number in (1, 2):
+        await next_month(one, number)
+    assert len(await one.rows(SubscriptionGrant)) == 1
+    if lost:
+        await won_after_all(made, ref)
+    else:
+        made.there.close_dispute(ref, won=True)
+        await made.look()
+    assert await credits(one) == (1_500, 0)
+    grants = {
+        (each.starts_at, each.credits_minor // 10**6, each.paid_minor) for each in await one.rows(SubscriptionGrant)
+    }
+    assert grants == {(ANCHOR.after(number), 500, paid) for number, paid in ((0, 2_417), (1, 2_417), (2, 2_417))}
+    await made.look()
+    await next_month(one, 3)
+    (row,) = await one.rows(SubscriptionBill)
+    assert (await credits(one), row.left_out) == ((2_000, 0), [])
+
+
+async def test_months_left_out_come_as_far_as_what_was_not_credited_reaches(database: Database) -> None:
+    one = await subscribed(database, interval=YEAR)
+    await one.look(seen(bill(0, 29_000, month(0, 12)), period=month(0, 12)))
+    made = await Mirrored.of(one)
+    ref = made.there.dispute()
+    await made.look()
+    made.there.close_dispute(ref, won=False)
+    await made.look()
+    for number in (1, 2):
+        await next_month(one, number)
+    (row,) = await one.rows(SubscriptionBill)
+    # All but one and a half months are given up by a credit note, before the bank decides anew.
+    async with database.platform() as session:
+        await credit_note.issue(
+            session,
+            KIM,
+            row.invoice_id,
+            amount_minor=29_000 - 3_625,
+            reason="Given up",
+            command_id=new_id("cmd"),
+            now=NOW,
+        )
+    await won_after_all(made, ref)
+    (row,) = await one.rows(SubscriptionBill)
+    assert (row.granted_minor, row.credited_minor) == (3_625, 29_000 - 3_625)
+    assert sum(await credits(one)) == sum(each.credits_minor for each in await one.rows(SubscriptionGrant)) // 10**6
+
+
+async def next_month(one: Subscribed, number: int) -> None:
+    granted = monthly_grant(one.state, ANCHOR.after(number))
+    assert granted is not None
+    await one.write(granted, ANCHOR.after(number))
