@@ -24,6 +24,7 @@ from domain.errors import DomainError, Unavailable
 from domain.invoice.collection import Collection
 from domain.invoice.rules import UNTAXED, InvoiceRules
 from domain.invoice.series import DocumentType, series_of
+from domain.legal_entity import UnknownEntity
 from domain.tax.treatment import Treatment
 from providers.payments.base import ProviderError, ProviderRefused, ProviderUnavailable
 from providers.tax.service import TaxService
@@ -176,6 +177,8 @@ class BillingRunActivities:
                     return await billing_run.treated(service, each, basis, now)
                 except (ProviderUnavailable, ProviderRefused) as error:
                     return error
+                except UnknownEntity as error:
+                    return ProviderRefused(error.detail, code=error.error_code)
 
         answers = await asyncio.gather(*(asked(each) for each in prepared))
         known, treatments = list[Prepared](), dict[str, Treatment]()
@@ -243,11 +246,11 @@ class BillingRunActivities:
 
     async def _number(self) -> None:
         """Give the invoices of a page their numbers, in order."""
-        series = series_of(DocumentType.INVOICE, self._rules.entity)
-        numbered = NUMBERED
-        while numbered == NUMBERED:
-            async with self._database.platform() as session:
-                numbered = await invoices.number_page(session, series, NUMBERED)
+        for entity in (self._rules.entity, *self._rules.others):
+            series, numbered = series_of(DocumentType.INVOICE, entity), NUMBERED
+            while numbered == NUMBERED:
+                async with self._database.platform() as session:
+                    numbered = await invoices.number_page(session, series, NUMBERED)
 
     async def _tell(self, month: date) -> None:
         """Make documents of a month's invoices, queue their mails, and start the runs of those that wait, by pages."""

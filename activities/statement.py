@@ -5,7 +5,7 @@ from temporalio import activity
 
 from contracts.statement import MadeStatements, MakeStatements
 from domain.billing_run.period import next_month, previous_month
-from domain.document.content import Party
+from domain.legal_entity import LegalEntities
 from repositories import statement
 from runtime.database import Database
 from services import statement as service
@@ -16,9 +16,9 @@ log = structlog.get_logger("bursar.statement")
 class StatementActivities:
     """The pages of the batch."""
 
-    def __init__(self, database: Database, seller: Party | None, *, entity: str | None) -> None:
-        """Take the database, as the platform, who issues statements, and the code of its legal entity."""
-        self._database, self._seller, self._entity = database, seller, entity
+    def __init__(self, database: Database, entities: LegalEntities) -> None:
+        """Take the database, as the platform, and who issues statements."""
+        self._database, self._entities = database, entities
 
     @activity.defn
     async def make_statements(self, message: MakeStatements) -> MadeStatements:
@@ -29,7 +29,7 @@ class StatementActivities:
         Fails with: nothing that is final. One that meets an error is due still, and stops no other. Where nobody said
             who issues statements, none are made.
         """
-        if self._seller is None:
+        if self._entities.usual.seller is None and not self._entities.others:
             return MadeStatements(found=0, last=message.after)
         month = previous_month(message.now.date())
         since, until = service.begin(month), service.begin(next_month(month))
@@ -43,9 +43,7 @@ class StatementActivities:
         for org_id in found:
             try:
                 async with self._database.platform() as session:
-                    rows = await service.issue(
-                        session, org_id, month, self._seller, entity=self._entity, now=message.now
-                    )
+                    rows = await service.issue(session, org_id, month, self._entities, now=message.now)
             except Exception as error:
                 log.exception("statement.not_made", org_id=org_id, error=str(error))
                 failed += 1

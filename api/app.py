@@ -189,7 +189,7 @@ def _dependencies(
         receivers=receivers or Receivers(local=settings.allow_insecure_webhooks),
         charges=Charges(pool),
         costs=CostBook(engines, settings.default_costs, announcements),
-        documents=Documents.of(engines, settings.document_templates, settings.seller),
+        documents=Documents.of(engines, settings.document_templates, settings.entities),
         prices=prices,
         price_desk=PriceDesk(platform_pool, registrars=settings.evidence_policy.registrars),
         unsubscribing=Unsubscribing.of(settings.public_url, settings.signing_keys),

@@ -17,6 +17,7 @@ class BillingProfile(Base):
             confirmation; without one it is not confirmed. Both are forgotten when the number or the country changes.
         charges_vat: what its agents earn includes its VAT, which statements state.
         card_country: of the card that the organization pays with; `confirmed_country` what an operator found.
+        legal_entity: the code of the one that sells to it; null for the usual one.
         is_exempt: pays no tax, by an operator's word; `exempt_reason` says why.
     """
 
@@ -44,6 +45,7 @@ class BillingProfile(Base):
     confirmed_country: Mapped[str | None]
     is_exempt: Mapped[bool] = mapped_column(server_default=false())
     exempt_reason: Mapped[str | None]
+    legal_entity: Mapped[str | None]
     updated_by: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

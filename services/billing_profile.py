@@ -112,6 +112,7 @@ async def decide(
     *,
     confirmed_country: str | None,
     exempt_reason: str | None,
+    legal_entity: str | None = None,
     now: datetime,
 ) -> BillingProfile:
     """Write what an operator decides of an organization; needs the platform's role.
@@ -125,9 +126,10 @@ async def decide(
     row = await billing_profile.lock(session, org_id, actor.qualified())
     row.confirmed_country = confirmed_country
     row.is_exempt, row.exempt_reason = exempt_reason is not None, exempt_reason
+    row.legal_entity = legal_entity
     row.updated_by, row.updated_at = actor.qualified(), now
     await session.flush()
-    details = {"country": confirmed_country, "exempt": row.is_exempt}
+    details = {"country": confirmed_country, "exempt": row.is_exempt, "legal_entity": legal_entity}
     await audit.record(session, actor, "billing_profile.decide", org_id, details, org_id)
     return row
 

@@ -157,7 +157,7 @@ class Basis:
 
 async def basis(session: AsyncSession, org_ids: Collection[str], rules: InvoiceRules, now: datetime) -> Basis:
     """Read what the invoices of organizations come to by."""
-    taxes = await tax.assessor(session, org_ids, seller_country=rules.seller_country)
+    taxes = await tax.assessor(session, org_ids, rules=rules)
     connection = await driver_connection(session)
     credits = {} if rules.credit is None else await invoice.credits_at_hand(connection, org_ids, now)
     return Basis(rules=rules, taxes=taxes, credits=credits)
@@ -175,7 +175,7 @@ async def treated(service: TaxService, prepared: Prepared, page: Basis, now: dat
         key=billed_period_key(prepared.org_id, month_text(prepared.period.month)),
         org_id=prepared.org_id,
         party=tax.party_of(page.taxes.profiles.get(prepared.org_id)),
-        seller_country=page.rules.seller_country,
+        seller_country=page.taxes.rules_of(prepared.org_id).seller_country,
         currency=prepared.version.terms.currency,
         lines=[TaxedLine(product=line.tax_code, amount_minor=line.amount_minor) for line in lines],
         at=now,
@@ -246,7 +246,7 @@ async def _write(
 def _worked_out(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datetime) -> tuple[InvoiceRow, Finalised]:
     org_id, month = prepared.org_id, month_text(prepared.period.month)
     command_id = billed_period_key(org_id, month)
-    lines = prepared.found.lines
+    lines, rules = prepared.found.lines, page.taxes.rules_of(org_id)
     row = invoices.unsaved(
         ACTOR,
         org_id=org_id,
@@ -257,15 +257,15 @@ def _worked_out(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: da
         due_in=timedelta(days=prepared.version.terms.net_days),
         includes_tax=False,
         applies_credits=True,
-        entity=page.rules.entity,
+        entity=rules.entity,
         command_id=command_id,
         now=now,
     )
-    assessed, party = page.taxes.assess(org_id, [line.tax_code for line in lines], now)
+    assessed, party = page.taxes.assess(org_id, [line.tax_code for line in lines], now, rules=rules)
     return row, invoice_finalise.worked_out(
         row,
         lines,
-        rules=page.rules,
+        rules=rules,
         treatment=page.treatments.get(org_id, assessed),
         party=party,
         credits=credits,

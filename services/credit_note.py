@@ -12,7 +12,7 @@ from domain.errors import other_request
 from domain.invoice import booking
 from domain.invoice.booking import Part
 from domain.invoice.lines import SUBSCRIPTIONS
-from domain.invoice.series import DocumentType, number_text, series_of
+from domain.invoice.series import DocumentType, entity_of, number_text, series_of
 from domain.invoice.state import InvoiceStatus
 from domain.money import format_amount
 from models.invoice import CreditNoteRow, InvoiceRow
@@ -125,8 +125,7 @@ async def issue(
         row.status, row.paused_for = InvoiceStatus.PAID.value, None
     await session.flush()
     tax = sum(part.amount_minor for part in parts if part.account.startswith("tax/"))
-    entity = row.series.partition("/")[2] or None
-    series = series_of(DocumentType.CREDIT_NOTE, entity)
+    series = series_of(DocumentType.CREDIT_NOTE, entity_of(row.series))
     details = {"amount": format_amount(note.amount_minor, row.currency), "currency": row.currency, "invoice": row.id}
     await audit.record(session, actor, "credit_note.issue", note_id, details, row.org_id)
     made = CreditNoteRow(

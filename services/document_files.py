@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.document.content import Document, Party
+from domain.legal_entity import LegalEntities, UnknownEntity
 from models.document import StoredDocument
 from models.invoice import InvoiceRow
 from repositories import alert
@@ -37,15 +38,22 @@ class Unmade:
 class Documents:
     """Finds documents, and makes those that are not there."""
 
-    def __init__(self, database: Database, maker: "Callable[[], DocumentMaker]", seller: Party | None) -> None:
+    def __init__(self, database: Database, maker: "Callable[[], DocumentMaker]", entities: LegalEntities) -> None:
         """Take what makes the maker, which is made with the first document, and who sells."""
-        self._database, self._make_maker, self.seller = database, maker, seller
+        self._database, self._make_maker, self.entities = database, maker, entities
         self._maker: DocumentMaker | None = None
 
     @classmethod
-    def of(cls, database: Database, templates: Path | None, seller: Party | None) -> Self:
+    def of(cls, database: Database, templates: Path | None, entities: LegalEntities) -> Self:
         """Return the documents of a deployment, with an operator's folder of templates or the product's own."""
-        return cls(database, lambda: _maker(templates), seller)
+        return cls(database, lambda: _maker(templates), entities)
+
+    def seller_of(self, series: str) -> Party | None:
+        """Return who issued the documents of a series; None where nobody said so."""
+        try:
+            return self.entities.of_series(series).seller
+        except UnknownEntity:
+            return None
 
     async def find(
         self,
@@ -94,13 +102,14 @@ class Documents:
         Where nobody said who sells there are none. One that cannot be made raises an alert, and keeps nobody else from
         theirs.
         """
-        if self.seller is None or not rows:
+        named = [row for row in rows if self.seller_of(row.series) is not None]
+        if not named:
             return 0
         async with self._database.platform() as session:
-            there = await documents.subjects(session, [row.id for row in rows])
+            there = await documents.subjects(session, [row.id for row in named])
             missing = [
-                Unmade(row.org_id, row.id, 1, await document.of_invoice(session, row, self.seller))
-                for row in rows
+                Unmade(row.org_id, row.id, 1, await document.of_invoice(session, row, self.seller_of(row.series)))
+                for row in named
                 if row.id not in there
             ]
         for each in missing:

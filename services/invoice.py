@@ -28,7 +28,7 @@ from models.invoice import InvoiceRow
 from repositories import audit, billing_terms, invoice, invoice_line, metadata, organization
 from runtime.database import driver_connection
 from runtime.identity import new_id
-from services import invoice_finalise
+from services import invoice_finalise, tax
 
 DUE_IN = timedelta(days=USUAL.net_days)
 
@@ -233,6 +233,7 @@ async def issue(
     """
     await organization.get(session, org_id)
     total_of(lines, currency)
+    rules = rules.of(await tax.selling_to(session, org_id))
     row = unsaved(
         actor,
         org_id=org_id,

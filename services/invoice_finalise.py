@@ -13,6 +13,7 @@ from domain.invoice.arithmetic import InvoiceSums, sums_of
 from domain.invoice.booking import Leg
 from domain.invoice.lines import InvoiceLine, total_of
 from domain.invoice.rules import InvoiceRules
+from domain.invoice.series import entity_of
 from domain.invoice.state import InvoiceStatus
 from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger
@@ -38,8 +39,9 @@ async def carry_out(
     """Finalise a locked draft in the caller's transaction; arguments as for `services.invoice.finalise`."""
     lines = invoice_line.lines_of(row)
     total_of(lines, row.currency)
-    assessor = await tax.assessor(session, [row.org_id], seller_country=rules.seller_country)
-    assessed, party = assessor.assess(row.org_id, [line.tax_code for line in lines], now)
+    rules = rules.of(entity_of(row.series))
+    assessor = await tax.assessor(session, [row.org_id], rules=rules)
+    assessed, party = assessor.assess(row.org_id, [line.tax_code for line in lines], now, rules=rules)
     end = worked_out(
         row,
         lines,

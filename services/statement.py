@@ -13,6 +13,7 @@ from domain.errors import Conflict
 from domain.invoice.arithmetic import part_of
 from domain.invoice.lines import STANDARD
 from domain.invoice.series import DocumentType, number_text, series_of
+from domain.legal_entity import LegalEntities
 from domain.mail import MailKind
 from domain.money import CREDIT, allocate, format_amount
 from domain.tax.rates import TaxCategory
@@ -24,7 +25,7 @@ from repositories.statement import Moved
 from runtime.identity import new_id
 from services import mail
 from services.document import buyer_of, known
-from services.tax import party_of
+from services.tax import party_of, selling_to
 
 #: How long what is under way when a month ends has to be written.
 SETTLED_AFTER = timedelta(hours=1)
@@ -45,7 +46,7 @@ def begin(day: date) -> datetime:
 
 
 async def issue(
-    session: AsyncSession, org_id: str, month: date, platform: Party | None, *, entity: str | None, now: datetime
+    session: AsyncSession, org_id: str, month: date, entities: LegalEntities, *, now: datetime
 ) -> Sequence[CreatorStatement]:
     """Return an organization's statements of a month, one for each currency that moved; made now where there are none.
 
@@ -57,8 +58,7 @@ async def issue(
         session: of the platform: what was paid for earnings is in the lots of others.
         org_id: the creator.
         month: its first day.
-        platform: who issues them, in the creator's name.
-        entity: the code of the legal entity that issues them; None for the deployment's first one.
+        entities: of which the one issues them, in the creator's name, that sells to it.
         now: when they are issued.
 
     Raises:
@@ -69,7 +69,8 @@ async def issue(
         raise Conflict(
             "This month has not ended. There is a statement of it an hour after it has.", code="statement.not_over"
         )
-    issuer = known(platform)
+    entity = entities.of(await selling_to(session, org_id))
+    issuer = known(entity.seller)
     await statement.lock(session, org_id)
     there = await statement.of_month(session, org_id, month)
     if there:
@@ -78,7 +79,7 @@ async def issue(
     said = [
         await _content(session, org_id, month, currency, moved, issuer, now=now) for currency, moved in months.items()
     ]
-    series, made = series_of(DocumentType.STATEMENT, entity), []
+    series, made = series_of(DocumentType.STATEMENT, entity.code), []
     for each in said:
         numbered = replace(each, number=number_text(await invoice.next_number(session, series), series))
         row = CreatorStatement(
@@ -97,7 +98,7 @@ async def issue(
         await statement.add(session, row)
         made.append(row)
     for currency, moved in months.items():
-        await _correct(session, org_id, month, currency, moved, entity=entity, now=now)
+        await _correct(session, org_id, month, currency, moved, entity=entity.code, now=now)
     if made:
         told = month_text(month)
         await mail.queue(

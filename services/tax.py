@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.invoice.lines import STANDARD
+from domain.invoice.rules import InvoiceRules
 from domain.tax.rates import TaxRate
 from domain.tax.sale import SaleRules, Taxation
 from domain.tax.treatment import TaxParty, Treatment, treat
@@ -26,32 +27,62 @@ class Assessor:
     """Decides the tax of some organizations by what was read of them together.
 
     Attributes:
-        seller_country: where the seller is; None charges no tax.
+        rules: how the deployment invoices; where its legal entities are.
         profiles: by organization; those of which nothing is known are left out.
         rates: of every country that may count, by country.
     """
 
-    seller_country: str | None
+    rules: InvoiceRules
     profiles: Mapping[str, BillingProfile]
     rates: Mapping[str, Sequence[TaxRate]]
 
-    def assess(self, org_id: str, products: Sequence[str], at: datetime) -> tuple[Treatment, dict[str, str] | None]:
-        """Return the tax of each product, and whom the invoice is made out to; None where nothing is known of them."""
+    def rules_of(self, org_id: str) -> InvoiceRules:
+        """Return the rules of the legal entity that sells to an organization.
+
+        Raises:
+            UnknownEntity: the settings do not have it any more.
+        """
+        return rules_of(self.profiles.get(org_id), self.rules)
+
+    def assess(
+        self, org_id: str, products: Sequence[str], at: datetime, *, rules: InvoiceRules | None = None
+    ) -> tuple[Treatment, dict[str, str] | None]:
+        """Return the tax of each product, and whom the invoice is made out to; None where nothing is known of them.
+
+        `rules` are those of who issues it, where that is settled: a draft keeps its legal entity.
+        """
+        seller_country = (rules or self.rules_of(org_id)).seller_country
         profile = self.profiles.get(org_id)
         party = party_of(profile)
-        rates = [rate for country in _countries(party, self.seller_country) for rate in self.rates.get(country, ())]
-        return treat(party, self.seller_country, rates, products, at), frozen(profile)
+        rates = [rate for country in _countries(party, seller_country) for rate in self.rates.get(country, ())]
+        return treat(party, seller_country, rates, products, at), frozen(profile)
 
 
-async def assessor(session: AsyncSession, org_ids: Collection[str], *, seller_country: str | None) -> Assessor:
+async def assessor(session: AsyncSession, org_ids: Collection[str], *, rules: InvoiceRules) -> Assessor:
     """Read what the tax of organizations depends on."""
     profiles = await billing_profile.of(session, org_ids)
     rates: dict[str, list[TaxRate]] = {}
-    if seller_country:
+    sellers = {country for country in (rules.seller_country, *rules.others.values()) if country}
+    if sellers:
         known = {c for profile in profiles.values() for c in _countries(party_of(profile), None)}
-        for rate in await tax_rate.of(session, known | {seller_country}):
+        for rate in await tax_rate.of(session, known | sellers):
             rates.setdefault(rate.country, []).append(rate)
-    return Assessor(seller_country, profiles, rates)
+    return Assessor(rules, profiles, rates)
+
+
+def rules_of(profile: BillingProfile | None, rules: InvoiceRules) -> InvoiceRules:
+    """Return the rules of the legal entity that sells to an organization of this profile.
+
+    Raises:
+        UnknownEntity: the settings do not have it any more.
+    """
+    return rules.of(None if profile is None else profile.legal_entity)
+
+
+async def selling_to(session: AsyncSession, org_id: str) -> str | None:
+    """Return the code of the legal entity that sells to an organization; None for the usual one."""
+    profile = await billing_profile.find(session, org_id)
+    return None if profile is None else profile.legal_entity
 
 
 class SaleTaxes:
@@ -64,7 +95,8 @@ class SaleTaxes:
     async def of(self, org_id: str, now: datetime) -> Taxation:
         """Return the tax that an organization is charged on credits, in a transaction of its own."""
         async with self._database.platform() as session:
-            found = await assessor(session, [org_id], seller_country=self._rules.seller_country)
+            rules = InvoiceRules(seller_country=self._rules.seller_country, others=self._rules.others)
+            found = await assessor(session, [org_id], rules=rules)
         treatment, _ = found.assess(org_id, [STANDARD], now)
         return Taxation(tax=treatment.taxes[0], is_proven=treatment.is_proven, includes_tax=self._rules.includes_tax)
 

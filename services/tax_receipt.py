@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.invoice.series import DocumentType, number_text, series_of
+from domain.invoice.series import DocumentType, entity_of, number_text, series_of
 from domain.mail import MailKind
 from domain.money import format_amount
 from domain.payment.state import Booked
@@ -46,12 +46,16 @@ async def issue(
         session: of the platform, in the transaction that posted the movements.
         terms: of the payment; one without a tax has no such document.
         movements: in the order in which they were booked.
-        entity: the code of the legal entity that sells; None for the deployment's first one.
+        entity: the code of the usual legal entity, which sells where the organization is assigned to none.
     """
     tax = terms.tax
     if tax is None or not movements:
         return
-    party = frozen(await billing_profile.find(session, terms.org_id))
+    profile = await billing_profile.find(session, terms.org_id)
+    party = frozen(profile)
+    # Whoever issued the receipt of a sale issues its notes too, whatever was assigned since.
+    earlier = await tax_receipt.of_payment(session, terms.payment_id)
+    entity = entity_of(earlier[0].series) if earlier else (profile and profile.legal_entity) or entity
     if not tax.is_proven:
         await alert.raise_alert(
             session,

@@ -1,8 +1,11 @@
 """How a deployment invoices: where the seller is, who it is, and what a credit is worth on an invoice."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from domain.credits import CreditPrice
+from domain.legal_entity import UnknownEntity, missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,14 +15,28 @@ class InvoiceRules:
     Attributes:
         seller_country: ISO 3166-1; None charges no tax.
         entity: the code of the legal entity that invoices; None for the deployment's first one.
+        others: where the other legal entities are taxed, by their codes; None charges no tax.
         credit: what credits pay of an invoice in that currency; None where none are applied.
         credit_includes_tax: whether that price includes tax, where credits are taxed when they are sold.
     """
 
     seller_country: str | None = None
     entity: str | None = None
+    others: Mapping[str, str | None] = field(default_factory=dict)
     credit: CreditPrice | None = None
     credit_includes_tax: bool = False
+
+    def of(self, code: str | None) -> Self:
+        """Return how a legal entity invoices; None is the one of these rules.
+
+        Raises:
+            UnknownEntity: the settings have none of that code.
+        """
+        if code is None or code == self.entity:
+            return self
+        if code not in self.others:
+            raise UnknownEntity(missing(code))
+        return replace(self, entity=code, seller_country=self.others[code])
 
     def worth(self, credits_minor: int, currency: str) -> int:
         """Return what credits pay of an invoice in a currency, in its minor units, rounded down."""

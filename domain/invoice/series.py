@@ -48,6 +48,11 @@ def series_of(document: DocumentType, entity: str | None = None) -> str:
     return f"{document.value}/{entity}"
 
 
+def entity_of(series: str) -> str | None:
+    """Return the code of the legal entity that a series is of; None for the deployment's first one."""
+    return series.partition("/")[2] or None
+
+
 def number_text(number: int, series: str = DocumentType.INVOICE.value) -> str:
     """Write a number of a series as people read it: `INV-000042`, `CRN-000001`, or `ACME-INV-000042` of an entity."""
     return f"{prefix_of(series)}{number:06d}"

@@ -1,6 +1,7 @@
 """Tax that is charged when credits are sold, in place of when they are used. Frozen values and integers alone."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from domain.invoice.arithmetic import half_up
 from domain.tax.rates import WHOLE, AppliedTax, TaxCategory
@@ -33,10 +34,17 @@ class SaleTax:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaleRules:
-    """How a deployment taxes credits when it sells them: where it is, and whether its prices include the tax."""
+    """How a deployment taxes credits when it sells them.
+
+    Attributes:
+        seller_country: where it is, ISO 3166-1.
+        includes_tax: whether its prices include the tax.
+        others: where its other legal entities are, by their codes.
+    """
 
     seller_country: str | None
     includes_tax: bool = False
+    others: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

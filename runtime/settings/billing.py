@@ -1,6 +1,7 @@
 """Settings of invoices, taxes, documents and mail."""
 
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from domain.accounting import codes_from
 from domain.document.content import Party
 from domain.errors import Invalid
 from domain.invoice.dunning import DAYS, check_days
+from domain.legal_entity import LegalEntities, LegalEntity, entities_from
 from domain.mail import GIVE_UP_AFTER, checked_address
 from domain.tax.sale import SaleRules
 from runtime.settings.part import Part
@@ -27,6 +29,7 @@ class BillingSettings(Part):
     credits_taxed_at: Literal["use", "sale"] = "use"
     credit_prices_include_tax: bool = False
     legal_entity: str | None = None
+    legal_entities: str = "[]"
     vat_number: str | None = Field(default=None, pattern="^[A-Z]{2}[0-9A-Z+*]{2,12}$")
     vies_url: str = "https://ec.europa.eu/taxation_customs/vies/rest-api"
     tax_service_url: str | None = Field(default=None, pattern="^https?://")
@@ -74,7 +77,23 @@ class BillingSettings(Part):
         """How credits are taxed when they are sold; None where they are taxed when they are used."""
         if self.credits_taxed_at == "use":
             return None
-        return SaleRules(seller_country=self.tax_country, includes_tax=self.credit_prices_include_tax)
+        others = {code: each.tax_country for code, each in self.entities.others.items()}
+        return SaleRules(seller_country=self.tax_country, includes_tax=self.credit_prices_include_tax, others=others)
+
+    @cached_property
+    def entities(self) -> LegalEntities:
+        """Who sells: the entity of the settings above, and those of `BURSAR_LEGAL_ENTITIES`, JSON or a file's path."""
+        text = self.legal_entities
+        if not text.lstrip().startswith("["):
+            try:
+                text = Path(text).read_text("utf-8")
+            except OSError as error:
+                raise Invalid(f"cannot be read: {error.strerror}") from None
+        usual = LegalEntity(code=self.legal_entity, seller=self.seller, tax_country=self.tax_country)
+        others = entities_from(text)
+        if usual.code in others:
+            raise Invalid("names the usual entity, BURSAR_LEGAL_ENTITY")
+        return LegalEntities(usual, others)
 
     @property
     def seller(self) -> Party | None:

@@ -208,8 +208,9 @@ async def test_pitfall_15_pages_number_all_without_gaps_while_others_finalise_an
 
 
 async def test_pitfall_15_a_page_neither_waits_for_a_locked_invoice_nor_leaves_a_gap(database: Database) -> None:
-    org, rules = await organization(database), InvoiceRules()
+    org = await organization(database)
     series = f"invoice/T{org[-5:].upper()}"
+    rules = InvoiceRules(entity=series.partition("/")[2])
     made = [await draft(database, org, entity=series.partition("/")[2]) for _ in range(3)]
     for each in made:
         await finalise(database, each, rules)

@@ -15,8 +15,9 @@ from temporalio.testing import ActivityEnvironment
 from activities.billing_run import BillingRunActivities, Collecting
 from contracts.billing_run import BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
 from domain.document.content import Document
-from domain.errors import Unavailable
+from domain.errors import Conflict, Unavailable
 from domain.invoice.rules import InvoiceRules
+from domain.legal_entity import LegalEntities, LegalEntity
 from domain.tax.rates import AppliedTax, TaxCategory
 from domain.tax.treatment import Treatment
 from ledger.spending import Spending
@@ -34,13 +35,13 @@ from repositories.invoice import CreditsAtHand
 from repositories.spend_day import roll_up
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import billing_run, invoice
+from services import billing_profile, billing_run, invoice
 from services.billing_run import Basis, Prepared
 from services.document_files import Documents
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market, at
 from tests.support.billing import CREDIT, GERMAN, KIM, agree, balances, credit, located, rate
-from tests.support.documents import SELLER
+from tests.support.documents import SELLER, selling
 from tests.support.listening import Listening
 from tests.support.proving import prove_all
 
@@ -205,6 +206,43 @@ async def test_an_invoice_without_an_answer_of_the_tax_service_waits_and_is_issu
     await prove_all(page.urls)
 
 
+async def test_each_legal_entity_numbers_and_taxes_what_it_sells(page: Page) -> None:
+    ours, theirs, gone = [await page.user() for _ in range(3)]
+    await rate(page.database, "de-vat", "DE", 190_000)
+    await rate(page.database, "fr-vat", "FR", 200_000)
+    for org, code in ((ours, None), (theirs, "ACME"), (gone, "GONE")):
+        await located(page.database, org, "US", card_country="DE")
+        async with page.database.platform() as session:
+            await billing_profile.decide(
+                session, KIM, org, confirmed_country=None, exempt_reason=None, legal_entity=code, now=OVER
+            )
+    sold_as = LegalEntity(code="ACME", seller=replace(SELLER, name="Acme SARL"), tax_country="FR")
+    documents = Documents.of(page.database, None, LegalEntities(LegalEntity(seller=SELLER), {"ACME": sold_as}))
+    run = BillingRunActivities(page.database, replace(GERMAN, others={"ACME": "FR"}), documents=documents)
+    await run.plan(PlanBillingRun(now=OVER, month=JANUARY))
+    done = await run.invoice(InvoicePage(now=OVER, month=JANUARY, after="", limit=10, pages=1))
+    await run.conclude(ConcludeBillingRun(now=OVER, month=JANUARY))
+    assert (done.invoiced, done.failed) == (2, 1)
+    [usual], [other] = [await page.market.invoices(org) for org in (ours, theirs)]
+    # Where it is not proven, the seller's own country is among those in question.
+    assert (usual.number, usual.taxes[0]["code"]) == ("INV-000001", "de-vat")
+    assert (other.number, other.taxes[0]["code"]) == ("ACME-INV-000001", "fr-vat")
+    async with page.database.platform() as session:
+        made = {row.subject: row.content for row in await session.scalars(select(StoredDocument))}
+        failed = (await session.scalars(select(Alert.detail).where(Alert.subject == gone))).one()
+    assert [made[row.id]["seller"]["name"] for row in (usual, other)] == [SELLER.name, "Acme SARL"]
+    assert "no legal entity GONE" in failed
+    await prove_all(page.urls)
+
+
+async def test_a_month_is_not_invoiced_before_an_earlier_one(page: Page) -> None:
+    await page.user()
+    async with page.database.platform() as session:
+        with pytest.raises(Conflict) as refusal:
+            await billing_run.order_run(session, KIM, date(2026, 2, 1), at(date(2026, 3, 4)))
+    assert (refusal.value.error_code, refusal.value.extra) == ("billing_run.earlier_first", {"period": "2026-01"})
+
+
 async def test_a_run_ends_without_the_invoices_that_a_tax_service_never_answers(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,7 +272,7 @@ async def test_a_run_ends_without_the_invoices_that_a_tax_service_never_answers(
 
 async def test_documents_are_there_before_the_mails_once_each_and_none_keeps_another_from_its_own(page: Page) -> None:
     orgs = [await page.user() for _ in range(3)]
-    made = Documents.of(page.database, None, SELLER)
+    made = Documents.of(page.database, None, selling(SELLER))
     run = BillingRunActivities(page.database, GERMAN, documents=made)
     await run.plan(PlanBillingRun(now=OVER, month=JANUARY))
     await run.invoice(InvoicePage(now=OVER, month=JANUARY, after="", limit=10, pages=1))
@@ -246,7 +284,7 @@ async def test_documents_are_there_before_the_mails_once_each_and_none_keeps_ano
                 raise WrongTemplate("no such font")
             return super().make_now(document)
 
-    failing = Documents(page.database, Fails, SELLER)
+    failing = Documents(page.database, Fails, selling(SELLER))
     assert await failing.issue(whole) == 1
     run = BillingRunActivities(page.database, GERMAN, documents=failing)
     for _ in range(2):

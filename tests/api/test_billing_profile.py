@@ -112,3 +112,10 @@ async def test_a_deployment_without_a_country_charges_no_tax(operator: Caller, c
     made = await issue(operator, customer)
     assert (made["tax"], made["total"]) == ("0.00", "10.00")
     assert good(await operator.get(f"{PATH}/{made['id']}"))["taxes"][0]["category"] == "O"
+
+
+async def test_only_an_entity_of_the_settings_can_sell_to_an_organization(operator: Caller, customer: Tenant) -> None:
+    decision = {"organization_id": customer.org_id, "legal_entity": "NOBODY"}
+    body = refused(await operator.ask("PUT", f"{PROFILE}/decisions", json=decision), 422, "request.invalid")
+    assert body["field"] == "legal_entity"
+    assert good(await customer.owner.get(PROFILE))["legal_entity"] is None

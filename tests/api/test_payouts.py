@@ -30,6 +30,7 @@ from tests.api.test_creators import OTHER_BANK, Bureau
 from tests.api.test_creators import bureau as bureau
 from tests.api.test_earnings import earn
 from tests.conftest import DatabaseUrls
+from tests.support.documents import selling
 
 pytestmark = pytest.mark.db
 
@@ -295,8 +296,7 @@ async def test_statement_of_a_month_adds_up_and_stays_what_it_is(
                 session,
                 studio.org_id,
                 following,
-                Party(name="Platform Inc."),
-                entity=None,
+                selling(Party(name="Platform Inc.")),
                 now=datetime.now(UTC) + timedelta(days=32),
             )
             # Nobody else is to see a statement of a month that has not ended.

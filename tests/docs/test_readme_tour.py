@@ -119,6 +119,10 @@ RECIPES = {
         "ready",
         "payout.below_minimum 10.00",
         "409 payout.below_minimum",
+        "funded",
+        "delivered",
+        "released 47.50 2.50",
+        "paid 47.50 USD None",
         "weekly friday None",
         "2026",
     ],
@@ -228,6 +232,9 @@ async def fresh_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
     with pytest.MonkeyPatch.context() as environment:
         for name in NO_BONUS:
             environment.delenv(name)
+        # As the recipe of payouts says: what is earned can be paid out while somebody reads.
+        environment.setenv("BURSAR_PAYOUT_HOLD_BACK", "PT5S")
+        environment.setenv("BURSAR_PAYOUT_HOLD_BACK_FLOOR", "PT0S")
         stack = Stack(home / "data")
         await stack.start()
     yield stack

@@ -4,6 +4,13 @@ from datetime import date
 from typing import Any
 
 from domain.document.content import Balance, BalanceKind, Document, DocumentKind, Line, Party, Tax, TaxSum
+from domain.legal_entity import LegalEntities, LegalEntity
+
+
+def selling(seller: Party | None) -> LegalEntities:
+    """Return the entities of a deployment that has one."""
+    return LegalEntities(LegalEntity(seller=seller))
+
 
 SELLER = Party(
     name="Bursar Plattform GmbH",

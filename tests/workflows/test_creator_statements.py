@@ -29,7 +29,7 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import statement as service
 from services.document_files import Documents
-from tests.support.documents import SELLER
+from tests.support.documents import SELLER, selling
 from tests.support.histories import replay_and_keep
 from tests.support.proving import prove_all
 from tests.workflows.conftest import with_plugin
@@ -94,7 +94,7 @@ async def test_statements_of_a_month_are_made_once_with_number_tax_and_mail(
     for idle in (None, FIRST):
         await creator(idle)
     queue, client = new_id("queue"), with_plugin(timeskip_env.client)
-    work = StatementActivities(database, SELLER, entity=None)
+    work = StatementActivities(database, selling(SELLER))
 
     async def run(now: datetime) -> tuple[int, int, int]:
         handle = await client.start_workflow(
@@ -118,10 +118,10 @@ async def test_statements_of_a_month_are_made_once_with_number_tax_and_mail(
         mails = (await session.scalars(select(QueuedMail).order_by(QueuedMail.org_id))).all()
         # Asked for again, whatever has become of the profile, it is what was stated.
         (again,) = await service.issue(
-            session, french, month, replace(SELLER, country="US"), entity=None, now=FIRST.replace(day=9)
+            session, french, month, selling(replace(SELLER, country="US")), now=FIRST.replace(day=9)
         )
         with pytest.raises(Conflict, match="has not ended"):
-            await service.issue(session, french, FIRST.date(), SELLER, entity=None, now=FIRST.replace(day=30))
+            await service.issue(session, french, FIRST.date(), selling(SELLER), now=FIRST.replace(day=30))
     stated = {row.org_id: (row.tax_code, row.total_minor, row.content["number"] == row.number) for row in rows}
     assert stated == {french: ("reverse_charge", 1250, True), unknown: ("no_profile", 1250, True)}
     assert sorted(row.number for row in rows) == ["STM-000001", "STM-000002"]
@@ -136,7 +136,7 @@ async def test_statements_of_a_month_are_made_once_with_number_tax_and_mail(
             await session.execute(select(1))
             await both.wait()
             asked = FIRST.replace(day=9)
-            return [row.number for row in await service.issue(session, late, month, SELLER, entity=None, now=asked)]
+            return [row.number for row in await service.issue(session, late, month, selling(SELLER), now=asked)]
 
     first, second = await asyncio.gather(ask(), ask())
     assert first == second == ["STM-000003"]
@@ -159,7 +159,7 @@ async def test_what_is_taken_back_after_a_statement_corrects_it_to_the_last_cent
         async with database.platform() as session:
             now = datetime(month.year, month.month, 1, 4, tzinfo=UTC)
             (row,) = await service.issue(
-                session, org, previous_month(month), replace(SELLER, country="DE"), entity=None, now=now
+                session, org, previous_month(month), selling(replace(SELLER, country="DE")), now=now
             )
             return row, list(await session.scalars(select(CreatorCorrection).order_by(CreatorCorrection.id)))
 
@@ -184,7 +184,7 @@ async def test_what_is_taken_back_after_a_statement_corrects_it_to_the_last_cent
     assert [(each.total_minor, each.tax_minor) for each in notes] == [(333, 53), (857, 137)]
     # Asked for again, nothing is corrected twice.
     assert len((await stated(date(2026, 12, 1)))[1]) == 2
-    documents, content = Documents.of(database, None, SELLER), Document.restored(notes[1].content)
+    documents, content = Documents.of(database, None, selling(SELLER)), Document.restored(notes[1].content)
 
     async def said() -> Document:
         return content

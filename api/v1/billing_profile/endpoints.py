@@ -16,7 +16,8 @@ from api.tenancy import known_organization
 from api.v1.billing_profile.schemas import ProfileDecision, ProfileUpdate, ProfileView, view
 from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, Invalid, NotFound
+from domain.legal_entity import missing
 from repositories import billing_profile as profiles
 from services import billing_profile
 
@@ -75,6 +76,9 @@ async def decide_billing_profile(
     """Write what an operator found of an organization: its country, an exemption. For operators."""
 
     async def act() -> ProfileView:
+        code = body.legal_entity
+        if code is not None and code not in deps.settings.entities.others:
+            raise Invalid(missing(code), extra={"field": "legal_entity"})
         asked = body.model_dump(mode="json")
         await override_by_two(deps, actor, command, ApprovalAction.TAX_DECISION, body.organization_id, asked)
         async with deps.session_for(actor) as session:
@@ -84,6 +88,7 @@ async def decide_billing_profile(
                 body.organization_id,
                 confirmed_country=body.confirmed_country,
                 exempt_reason=body.exempt_reason,
+                legal_entity=code,
                 now=datetime.now(UTC),
             )
             return view(body.organization_id, row)

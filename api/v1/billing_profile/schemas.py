@@ -57,6 +57,9 @@ class ProfileDecision(RequestModel):
     organization_id: OrganizationId
     confirmed_country: Country | None = None
     exempt_reason: Name | None = Field(default=None, description="Why it is exempt; it is not when this is left out.")
+    legal_entity: Annotated[str, Field(pattern="^[A-Z][A-Z0-9]{1,7}$")] | None = Field(
+        default=None, description="The code of the legal entity that sells to it; the usual one when this is left out."
+    )
 
 
 class ProfileView(ResponseModel):
@@ -79,6 +82,7 @@ class ProfileView(ResponseModel):
     confirmed_country: str | None = Field(description="What an operator found.")
     proven_country: str | None = Field(description="The country that two pieces of evidence agree on.")
     exempt_reason: str | None
+    legal_entity: str | None = Field(description="The code of the one that sells to it; null for the usual one.")
     updated_at: datetime | None
 
 

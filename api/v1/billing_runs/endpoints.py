@@ -26,6 +26,7 @@ from domain.access import Actor, Permission
 from domain.billing_run.period import NotEnded, month_text, parse_month
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.invoice.lines import InvoiceLine, check_lines
+from domain.legal_entity import UnknownEntity
 from domain.money import parse_amount
 from models.billing_run import InvoiceItemRow
 from repositories import billing_run as runs
@@ -43,7 +44,10 @@ _LIST = "billing-runs"
 
 
 @router.get(
-    "/billing/invoices/upcoming", response_model=UpcomingInvoiceView, responses=errors(NotFound), tags=["invoices"]
+    "/billing/invoices/upcoming",
+    response_model=UpcomingInvoiceView,
+    responses=errors(NotFound, UnknownEntity),
+    tags=["invoices"],
 )
 async def preview_invoice(
     deps: DepsDep,

@@ -37,6 +37,7 @@ from domain.approval import ApprovalAction, ApprovalRequired
 from domain.credit_note import ExceedsRemainder
 from domain.errors import Forbidden, Invalid, NotFound
 from domain.invoice.state import WrongInvoiceState
+from domain.legal_entity import UnknownEntity
 from domain.metadata import ExternalIdTaken
 from domain.money import parse_amount
 from domain.payment.terms import PaymentTerms, PurposeKind
@@ -47,6 +48,7 @@ from repositories import invoice_collection as collections
 from repositories import metadata
 from services import credit_note, invoice, invoice_end
 from services.metadata import version_of
+from services.tax import selling_to
 
 router = APIRouter(tags=["invoices"])
 
@@ -62,7 +64,10 @@ _PAYING = errors(NotFound, Forbidden, *INVOICED, *CREATING)
 
 
 @router.post(
-    "/billing/invoices", status_code=201, response_model=InvoiceView, responses=errors(NotFound, ExternalIdTaken)
+    "/billing/invoices",
+    status_code=201,
+    response_model=InvoiceView,
+    responses=errors(NotFound, ExternalIdTaken, UnknownEntity),
 )
 async def issue_invoice(
     body: InvoiceCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.OPERATE)
@@ -88,7 +93,8 @@ async def issue_invoice(
                 "own": body.own(),
             }
             if body.draft:
-                drafted = await invoice.draft(session, actor, entity=rules.entity, **terms)
+                entity = rules.of(await selling_to(session, body.organization_id)).entity
+                drafted = await invoice.draft(session, actor, entity=entity, **terms)
                 own = await metadata.get(session, drafted.id, drafted.org_id)
                 once.version = version_of(own)
                 return view(drafted, now, own)
@@ -146,7 +152,7 @@ async def discard_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> In
 @router.post(
     "/billing/invoices/{invoice_id}/finalize",
     response_model=InvoiceView,
-    responses=errors(NotFound, Forbidden, WrongInvoiceState),
+    responses=errors(NotFound, Forbidden, UnknownEntity, WrongInvoiceState),
 )
 async def finalize_invoice(
     invoice_id: str,

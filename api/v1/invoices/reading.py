@@ -116,7 +116,7 @@ async def get_credit_note_pdf(invoice_id: str, credit_note_id: str, actor: Actor
     async with deps.session_for(actor) as session:
         row = await seen_invoice(session, actor, invoice_id, Permission.READ)
         note = await credit_notes.get(session, row.id, credit_note_id)
-        content = partial(document.of_credit_note, session, row, note, deps.documents.seller)
+        content = partial(document.of_credit_note, session, row, note, deps.documents.seller_of(row.series))
         wanted = await deps.documents.find(session, row.org_id, note.id, content, total_minor=note.amount_minor)
     return as_pdf(await deps.documents.made(wanted))
 
@@ -155,6 +155,6 @@ async def collection_of(session: AsyncSession, invoice_id: str) -> CollectionVie
 async def _document(deps: Deps, actor: Actor, invoice_id: str) -> StoredDocument:
     async with deps.session_for(actor) as session:
         row = await seen_invoice(session, actor, invoice_id, Permission.READ)
-        content = partial(document.of_invoice, session, row, deps.documents.seller)
+        content = partial(document.of_invoice, session, row, deps.documents.seller_of(row.series))
         wanted = await deps.documents.find(session, row.org_id, row.id, content, total_minor=row.total_minor)
     return await deps.documents.made(wanted)

@@ -71,6 +71,7 @@ from repositories import tax_receipt as tax_receipts
 from repositories.command import other_request
 from services import document
 from services.metadata import version_of
+from services.tax import selling_to
 
 router = APIRouter(tags=["payments"])
 
@@ -168,7 +169,8 @@ async def get_receipt(payment_id: str, actor: ActorDep, deps: DepsDep) -> Respon
             return await _tax_receipt(deps, actor, payment, issued[0].id)
     received_minor = payment.received_minor - payment.reversed_minor
     async with deps.session_for(actor) as session:
-        content = partial(document.of_payment, session, payment, deps.documents.seller)
+        seller = deps.settings.entities.of(await selling_to(session, payment.terms.org_id)).seller
+        content = partial(document.of_payment, session, payment, seller)
         wanted = await deps.documents.find(
             session, payment.terms.org_id, payment_id, content, total_minor=received_minor
         )
@@ -198,7 +200,7 @@ async def get_tax_receipt(payment_id: str, receipt_id: str, actor: ActorDep, dep
 async def _tax_receipt(deps: Deps, actor: Actor, payment: Payment, receipt_id: str) -> Response:
     async with deps.session_for(actor) as session:
         row = await tax_receipts.get(session, payment.terms.payment_id, receipt_id)
-        content = partial(document.of_tax_receipt, session, row, payment.terms, deps.documents.seller)
+        content = partial(document.of_tax_receipt, session, row, payment.terms, deps.documents.seller_of(row.series))
         wanted = await deps.documents.find(session, row.org_id, row.id, content, total_minor=abs(row.gross_minor))
     return as_pdf(await deps.documents.made(wanted))
 

@@ -126,9 +126,7 @@ async def _made(deps: Deps, actor: Actor, organization_id: str | None, month: st
         kept = await documents.latest(session, statement.subject_of(org_id, first, currency))
         if kept is not None:
             return kept
-        issued = await statement.issue(
-            session, org_id, first, deps.documents.seller, entity=deps.settings.legal_entity, now=now
-        )
+        issued = await statement.issue(session, org_id, first, deps.documents.entities, now=now)
         row = next((each for each in issued if each.currency == currency), None)
         if row is None:
             raise NotFound("Nothing moved on the earnings in this month and currency.")

@@ -192,7 +192,7 @@ TABLES: Mapping[str, Place] = {
             CONTACT: "legal_name line1 line2 city postal_code region country email updated_by",
             FREE_TEXT: "exempt_reason",
             FINANCIAL: "card_country confirmed_country is_exempt charges_vat",
-            TECHNICAL: "language vat_confirmed_at updated_at",
+            TECHNICAL: "language legal_entity vat_confirmed_at updated_at",
         },
         {CONTACT: DELETE, FREE_TEXT: DELETE},
     ),

@@ -1,0 +1,56 @@
+"""Who a deployment sells as, as the settings say it."""
+
+import json
+
+import pytest
+
+from domain.document.content import Party
+from domain.errors import Invalid
+from domain.invoice.rules import InvoiceRules
+from domain.invoice.series import DocumentType
+from domain.legal_entity import LegalEntities, LegalEntity, UnknownEntity, entities_from
+
+ACME = {"code": "ACME", "name": "Acme SARL", "city": "Paris", "tax_country": "FR", "vat_id": "FR40303265045"}
+
+
+def test_an_entity_is_on_documents_as_the_setting_says_and_numbers_by_itself() -> None:
+    others = entities_from(json.dumps([ACME]))
+    seller = Party(name="Acme SARL", city="Paris", country="FR", vat_id="FR40303265045")
+    assert others == {"ACME": LegalEntity(code="ACME", seller=seller, tax_country="FR")}
+    entities = LegalEntities(LegalEntity(code="BASE"), others)
+    assert entities.series(DocumentType.CREDIT_NOTE) == ["credit_note/BASE", "credit_note/ACME"]
+    assert entities.of_series("invoice/ACME").seller == seller
+    # What was numbered before the usual entity had a code is its own.
+    assert entities.of_series("invoice") == entities.of("BASE") == entities.usual
+
+
+def test_what_the_settings_do_not_have_any_more_is_refused_and_not_sold_by_somebody_else() -> None:
+    with pytest.raises(UnknownEntity):
+        LegalEntities().of("ACME")
+    rules = InvoiceRules(seller_country="DE", others={"ACME": "FR"})
+    assert (rules.of("ACME").entity, rules.of("ACME").seller_country) == ("ACME", "FR")
+    assert rules.of(None) is rules
+    with pytest.raises(UnknownEntity):
+        rules.of("GONE")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "[",
+        "{}",
+        "[1]",
+        json.dumps([ACME, ACME]),
+        json.dumps([{"name": "Acme"}]),
+        json.dumps([{"code": "ACME"}]),
+        json.dumps([ACME | {"code": "a"}]),
+        json.dumps([ACME | {"code": "INV"}]),
+        json.dumps([ACME | {"tax_country": "France"}]),
+        json.dumps([ACME | {"fax": "1"}]),
+        json.dumps([ACME | {"name": 1}]),
+        json.dumps([ACME | {"code": f"A{number}"} for number in range(51)]),
+    ],
+)
+def test_what_is_no_list_of_entities_is_refused(wrong: str) -> None:
+    with pytest.raises(Invalid):
+        entities_from(wrong)
