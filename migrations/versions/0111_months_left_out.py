@@ -1,7 +1,7 @@
 """Bills of subscriptions know which months of a year were left out while their money was disputed.
 
 Revision ID: 0111_months_left_out
-Revises: 0113_rules_with_ladders
+Revises: 0116_platform_auditor
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision: str = "0111_months_left_out"
-down_revision: str | None = "0113_rules_with_ladders"
+down_revision: str | None = "0116_platform_auditor"
 branch_labels: str | None = None
 depends_on: str | None = None
 

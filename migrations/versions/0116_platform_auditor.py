@@ -1,7 +1,7 @@
 """Keys and sessions of an auditor of the platform.
 
 Revision ID: 0116_platform_auditor
-Revises: 0113_rules_with_ladders
+Revises: 0110_lists_by_status
 """
 
 from alembic import op
