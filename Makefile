@@ -74,7 +74,7 @@ fmt: $(READY) ## format, and fix what ruff can fix
 types: $(READY) $(BROWSER_READY) ## mypy strict
 	$(BIN)/mypy .
 
-bench: $(READY) ## measure against baselines in the same run, and print the ratios
+bench: $(READY) $(BROWSER_READY) ## measure against baselines in the same run, and print the ratios
 	$(BIN)/python -m dev.bench $(ARGS)
 
 faults: $(READY) ## kill -9 every part under load, again and again, and count every minor unit

@@ -2,7 +2,7 @@
 
 `python -m dev.bench [books] [accounting] [neighbours] [http] [uses] [escrow] [outbox] [webhooks] [payments]
 [metering] [nights] [scores] [prices] [documents] [invoicing] [collecting] [market]
-[lists] [sdk]`
+[lists] [sdk] [live] [console]`
 
 By default everything is measured. Every ratio compares two things that ran in turn on the same machine in the same run,
 so it holds on a noisy one; the figures beside it do not travel.
@@ -21,11 +21,13 @@ from dev.bench import (
     accounting,
     books,
     collecting,
+    console,
     documents,
     escrow,
     http,
     invoicing,
     lists,
+    live,
     market,
     metering,
     neighbours,
@@ -61,6 +63,8 @@ PARTS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
     "market": market.run,
     "lists": lists.run,
     "sdk": sdk.run,
+    "live": live.run,
+    "console": console.run,
     "scores": scores.run,
     "prices": prices.run,
     "documents": documents.run,

@@ -2,7 +2,7 @@
 
 `python -m dev.bench.http_load HOST PORT PATH CONNECTIONS SECONDS [HEADER…]` prints requests a second, and the p50 and
 p99 in milliseconds. Each connection sends one of the headers, in turn. It counts only answers of 200 and stops at
-anything else.
+anything else. A PATH of several, with spaces between them, is asked for one after the other and counted as one.
 """
 
 import asyncio
@@ -14,13 +14,14 @@ import time
 from dev.bench.client import Connection
 
 
-async def _one(connection: Connection, request: bytes, until: float, times: list[float]) -> None:
+async def _one(connection: Connection, requests: list[bytes], until: float, times: list[float]) -> None:
     clock = time.perf_counter
     try:
         while (began := clock()) < until:
-            status, body = await connection.send(request)
-            if status != 200:
-                raise SystemExit(f"unexpected answer: {status} {body!r}")
+            for request in requests:
+                status, body = await connection.send(request)
+                if status != 200:
+                    raise SystemExit(f"unexpected answer: {status} {body[:500]!r}")
             times.append(clock() - began)
     finally:
         connection.close()
@@ -28,8 +29,9 @@ async def _one(connection: Connection, request: bytes, until: float, times: list
 
 async def load(host: str, port: int, path: str, connections: int, seconds: float, headers: list[str]) -> str:
     """Send requests until the time is over and return the three figures."""
-    start = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n"
-    requests = [f"{start}{header}\r\n\r\n".encode() for header in headers] or [f"{start}\r\n".encode()]
+    starts = [f"GET {each} HTTP/1.1\r\nHost: {host}:{port}\r\n" for each in path.split()]
+    ends = [f"{header}\r\n\r\n" for header in headers] or ["\r\n"]
+    requests = [[f"{start}{end}".encode() for start in starts] for end in ends]
     times: list[float] = []
     began = time.perf_counter()
     turns = itertools.islice(itertools.cycle(requests), connections)

@@ -1,0 +1,34 @@
+"""Runs Debian's Chromium without a window, for tests, photographs and measurements of the console."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, async_playwright
+
+NO_CHROMIUM = "There is no Chromium: install it (apt-get install chromium), or name one in BURSAR_CHROMIUM."
+#: Chromium's names on Debian and elsewhere; `BURSAR_CHROMIUM` names another one.
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+#: Without a sandbox of its own, which the containers of tests do not allow; QUIC and updates would call other hosts.
+FLAGS = ["--no-sandbox", "--disable-quic", "--disable-component-update", "--disable-background-networking"]
+
+
+def chromium() -> Path | None:
+    """Return where Chromium is; None where there is none."""
+    named = os.environ.get("BURSAR_CHROMIUM")
+    found = named or next((path for name in PROGRAMS if (path := shutil.which(name))), None)
+    return Path(found) if found else None
+
+
+@asynccontextmanager
+async def launched() -> AsyncIterator[Browser]:
+    """Run one Chromium; raises RuntimeError where there is none."""
+    program = chromium()
+    if program is None:
+        raise RuntimeError(NO_CHROMIUM)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        await browser.close()
