@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from dev.browser import NO_CHROMIUM
 from dev.stack.postgres import Postgres
 from runtime.database import Database
-from tests.console.browser import NO_CHROMIUM
 from tests.support.bonus import NO_BONUS
 from tests.support.seeds import seeds_told
 from tests.support.servers import TEMPLATE_DATABASE, TestServers, ask

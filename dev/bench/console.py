@@ -26,7 +26,7 @@ from dev.bench.escrow import Escrows
 from dev.bench.http import load
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
-from dev.browser import NO_CHROMIUM, chromium, launched
+from dev.browser import NO_CHROMIUM, SHIFTED, chromium, launched
 
 ESCROWS = 50
 ROUNDS = 5
@@ -41,12 +41,6 @@ ASKED = ("me", f"escrows?limit={ESCROWS}", "escrows/summary", "escrows/summary?w
 _PAINTED = """() => Math.max(
   performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0,
   performance.getEntriesByType("navigation")[0].domInteractive)"""
-_SHIFTED = """() => new Promise((done) => {
-  let sum = 0;
-  new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput) sum += e.value; })
-    .observe({ type: "layout-shift", buffered: true });
-  setTimeout(() => done(sum), 50);
-})"""
 
 
 async def run(world: World) -> list[Row]:
@@ -252,7 +246,7 @@ async def _slow(world: World, readers: Readers) -> list[Row]:
                     await protocol.send("Emulation.setCPUThrottlingRate", {"rate": SLOW_PROCESSOR})
                 await page.goto(address, wait_until="load")
                 assert await page.locator("tbody tr").count() == ESCROWS
-                shifts.append(float(await page.evaluate(_SHIFTED)))
+                shifts.append(float(await page.evaluate(SHIFTED)))
                 return float(await page.evaluate(_PAINTED))
 
         return measure

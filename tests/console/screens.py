@@ -15,8 +15,9 @@ from pathlib import Path
 import httpx2
 from playwright.async_api import Browser
 
+from dev.browser import launched
 from dev.stack.running import Running
-from tests.console.browser.driver import HEIGHT, THEMES, WIDTHS, Window, console_url, launched, role_of, window
+from tests.console.browser.driver import HEIGHT, THEMES, WIDTHS, Window, console_url, role_of, window
 from tests.console.browser.objects import filled
 from tests.console.gallery import files
 from tests.console.table import PAGES

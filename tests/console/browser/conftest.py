@@ -10,9 +10,9 @@ import httpx2
 import pytest
 from playwright.async_api import Browser
 
+from dev.browser import NO_CHROMIUM, chromium, launched
 from dev.stack.running import Running
-from tests.console.browser import NO_CHROMIUM
-from tests.console.browser.driver import Window, chromium, console_url, launched, window
+from tests.console.browser.driver import Window, console_url, window
 from tests.console.browser.objects import filled
 from tests.e2e.conftest import World
 from tests.support.servers import ask

@@ -1,27 +1,20 @@
 """Drives Debian's Chromium, and says all that a page does wrong: to readers, to the console, to other hosts."""
 
-import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
 
+from dev.browser import SHIFTED
 from dev.stack.running import Running
-from tests.console.browser import NO_CHROMIUM
 
-#: Chromium's names on Debian and elsewhere; `BURSAR_CHROMIUM` names another one.
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 WIDTHS = (1280, 320)
 THEMES = ("light", "dark")
 HEIGHT = 900
-#: Without a sandbox of its own, which the containers of tests do not allow; QUIC and updates would call other hosts.
-FLAGS = ["--no-sandbox", "--disable-quic", "--disable-component-update", "--disable-background-networking"]
 #: How much a page may move by itself: a part of a pixel that is rounded otherwise counts too.
 SHIFT = 0.02
 #: How each page is looked at: every rule is asked at each width and in each theme. In the other two pairs only colours
@@ -40,32 +33,6 @@ _SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.cli
 _WIDE = """() => [...document.querySelectorAll("body *")]
   .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.parentElement.closest(".scroll, .tabs, .side"))
   .slice(0, 5).map((e) => e.tagName.toLowerCase() + (e.className ? "." + e.className : ""))"""
-#: What the layout moved by itself since the page began.
-_SHIFTED = """() => new Promise((done) => {
-  let sum = 0;
-  new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput) sum += e.value; })
-    .observe({ type: "layout-shift", buffered: true });
-  setTimeout(() => done(sum), 50);
-})"""
-
-
-def chromium() -> Path | None:
-    """Return where Chromium is; None where there is none."""
-    named = os.environ.get("BURSAR_CHROMIUM")
-    found = named or next((path for name in PROGRAMS if (path := shutil.which(name))), None)
-    return Path(found) if found else None
-
-
-@asynccontextmanager
-async def launched() -> AsyncIterator[Browser]:
-    """Run one Chromium without a window."""
-    program = chromium()
-    if program is None:
-        raise RuntimeError(NO_CHROMIUM)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        await browser.close()
 
 
 @dataclass
@@ -131,7 +98,7 @@ class Window:
     async def findings(self, *, axe: bool = True) -> list[str]:
         """Look at the page as `LOOKS` has it; return all that is wrong, which should be nothing."""
         found = [*self.heard.complaints]
-        if (shifted := await self.page.evaluate(_SHIFTED)) > SHIFT:
+        if (shifted := await self.page.evaluate(SHIFTED)) > SHIFT:
             found.append(f"the layout shifted by {shifted}")
         if axe:
             await self.page.evaluate(AXE_SCRIPT)
