@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from dev.stack import alert_story, limit_story, marketplace_story, reputation_story, webhook_story
+from dev.stack import alert_story, console_story, limit_story, marketplace_story, reputation_story, webhook_story
 from dev.stack.migrate import ROOT
 from dev.stack.narrator import Narrator, Say, StoryEnded
 from dev.stack.payment_story import PaymentStory
@@ -220,17 +220,19 @@ async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES, *, 
                 say(f"\n{len(stories) + 1}. {limit_story.TITLE}")
                 await limit_story.LimitStory(narrator).tell()
                 if with_payments:
-                    say(f"\n{len(stories) + 2}. {reputation_story.TITLE}")
+                    say(f"\n{len(stories) + 2}. {console_story.TITLE}")
+                    await console_story.ConsoleStory(narrator).tell()
+                    say(f"\n{len(stories) + 3}. {reputation_story.TITLE}")
                     await reputation_story.ReputationStory(narrator).tell()
-                    say(f"\n{len(stories) + 3}. {marketplace_story.TITLE}")
+                    say(f"\n{len(stories) + 4}. {marketplace_story.TITLE}")
                     await marketplace_story.MarketplaceStory(narrator).tell()
-                    say(f"\n{len(stories) + 4}. {alert_story.TITLE}")
+                    say(f"\n{len(stories) + 5}. {alert_story.TITLE}")
                     alerts = alert_story.AlertStory(narrator)
                     await alerts.begin()
-                    say(f"\n{len(stories) + 5}. {webhook_story.TITLE}")
+                    say(f"\n{len(stories) + 6}. {webhook_story.TITLE}")
                     webhooks = webhook_story.WebhookStory(narrator)
                     await webhooks.tell()
-                    await PaymentStory(narrator).tell(first_number=len(stories) + 6)
+                    await PaymentStory(narrator).tell(first_number=len(stories) + 7)
                     await webhooks.tell_of_mail()
                     await alerts.end()
             except StoryEnded:
