@@ -138,6 +138,7 @@ Permission: TypeAlias = (
         "manage_alert_rules",
         "be_notified",
         "read_books",
+        "inspect",
         "operate",
     ]
     | str
@@ -151,7 +152,19 @@ PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balanc
 ReferralStatus: TypeAlias = Literal["waiting", "rewarded", "refused", "taken_back"] | str
 RefundState: TypeAlias = Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
 Role: TypeAlias = (
-    Literal["owner", "admin", "finance", "member", "auditor", "agent", "operator", "arbiter", "validator", "accountant"]
+    Literal[
+        "owner",
+        "admin",
+        "finance",
+        "member",
+        "auditor",
+        "agent",
+        "operator",
+        "arbiter",
+        "validator",
+        "accountant",
+        "platform_auditor",
+    ]
     | str
 )
 RuleType: TypeAlias = (
@@ -1431,6 +1444,16 @@ class DisputeView(Model):
     resolved_at: datetime | None
 
 
+class DistributionView(Model):
+    """How agents with evidence are spread over the ranks, as the last night counted them; nobody is named."""
+
+    dimension: Dimension | None
+    category: str | None
+    as_of: date | None
+    agents: int
+    data: list[PartView]
+
+
 class DryRunQuote(Model):
     """A quote whose price would be another one."""
 
@@ -2493,6 +2516,14 @@ class PaidView(Model):
     amount: Amount
 
 
+class PartView(Model):
+    """How many agents rank within a part of 0 to 10."""
+
+    from_: Decimal = Field(..., alias="from")
+    to: Decimal
+    agents: int
+
+
 class PayableView(Model):
     """What can leave of earnings in one currency: what came in for them, less the platform's share."""
 
@@ -2828,6 +2859,7 @@ class ProfileView(Model):
     confirmed_country: str | None
     proven_country: str | None
     exempt_reason: str | None
+    legal_entity: str | None
     updated_at: datetime | None
 
 

@@ -43,7 +43,19 @@ ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
 Purpose: TypeAlias = Literal["billing", "security"] | str
 PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
 Role: TypeAlias = (
-    Literal["owner", "admin", "finance", "member", "auditor", "agent", "operator", "arbiter", "validator", "accountant"]
+    Literal[
+        "owner",
+        "admin",
+        "finance",
+        "member",
+        "auditor",
+        "agent",
+        "operator",
+        "arbiter",
+        "validator",
+        "accountant",
+        "platform_auditor",
+    ]
     | str
 )
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str

@@ -3108,6 +3108,7 @@ class Marketplace:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
     ) -> List[models.AgentPurchaseView]:
         """List the agents that the organization has bought, newest first, with those that were refunded."""
         return List(
@@ -3115,7 +3116,16 @@ class Marketplace:
             models.AgentPurchaseView,
             "marketplace.list_library",
             "/api/v1/marketplace/library",
-            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
+            {"limit": limit, "cursor": cursor, "organization_id": organization_id, "agent_id": agent_id},
+        )
+
+    def get_purchase(self, purchase_id: str) -> models.AgentPurchaseView:
+        """Show one purchase."""
+        return self._caller.ask(
+            models.AgentPurchaseView,
+            "marketplace.get_purchase",
+            "GET",
+            f"/api/v1/marketplace/purchases/{segment(purchase_id)}",
         )
 
     def refund_purchase(self, purchase_id: str, *, idempotency_key: str | None = None) -> models.AgentPurchaseView:
@@ -3138,6 +3148,18 @@ class Marketplace:
             f"/api/v1/marketplace/purchases/{segment(purchase_id)}/cancel",
             keyed=True,
             key=idempotency_key,
+        )
+
+    def purchase_actions(self, purchase_id: str) -> models.PurchaseActionList:
+        """List every command of a purchase: whether you may give it now, why not, and what would come back.
+
+        What the provider of a payment will answer is not known before.
+        """
+        return self._caller.ask(
+            models.PurchaseActionList,
+            "marketplace.purchase_actions",
+            "GET",
+            f"/api/v1/marketplace/purchases/{segment(purchase_id)}/actions",
         )
 
 
@@ -3305,7 +3327,17 @@ class ApiKeys:
         q: str | Omitted = OMITTED,
         active: bool | Omitted = OMITTED,
         role: Literal[
-            "owner", "admin", "finance", "member", "auditor", "agent", "operator", "arbiter", "validator", "accountant"
+            "owner",
+            "admin",
+            "finance",
+            "member",
+            "auditor",
+            "agent",
+            "operator",
+            "arbiter",
+            "validator",
+            "accountant",
+            "platform_auditor",
         ]
         | str
         | Omitted = OMITTED,
@@ -4560,6 +4592,7 @@ class BillingProfile:
         organization_id: str,
         confirmed_country: str | None | Omitted = OMITTED,
         exempt_reason: str | None | Omitted = OMITTED,
+        legal_entity: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ProfileView:
         """Write what an operator found of an organization: its country, an exemption. For operators."""
@@ -4574,6 +4607,7 @@ class BillingProfile:
                 "organization_id": organization_id,
                 "confirmed_country": confirmed_country,
                 "exempt_reason": exempt_reason,
+                "legal_entity": legal_entity,
             },
         )
 
@@ -4936,6 +4970,7 @@ class AlertRules:
         cool_down: timedelta | str | None | Omitted = OMITTED,
         severity: Literal["info", "warning", "critical"] | str | None | Omitted = OMITTED,
         channels: Sequence[str] | None | Omitted = OMITTED,
+        ladder: Sequence[params.LadderStep] | None | Omitted = OMITTED,
         description: str | None | Omitted = OMITTED,
         enabled: bool | Omitted = OMITTED,
         organization_id: str | None | Omitted = OMITTED,
@@ -4957,6 +4992,7 @@ class AlertRules:
                 "cool_down": cool_down,
                 "severity": severity,
                 "channels": channels,
+                "ladder": ladder,
                 "description": description,
                 "enabled": enabled,
                 "name": name,
@@ -4992,11 +5028,12 @@ class AlertRules:
         cool_down: timedelta | str | None | Omitted = OMITTED,
         severity: Literal["info", "warning", "critical"] | str | None | Omitted = OMITTED,
         channels: Sequence[str] | None | Omitted = OMITTED,
+        ladder: Sequence[params.LadderStep] | None | Omitted = OMITTED,
         description: str | None | Omitted = OMITTED,
         enabled: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AlertRuleView:
-        """Replace what a rule says, or say of a built-in one how severe it is, who hears of it, and whether it is on.
+        """Replace what a rule says; of a built-in one its severity, who hears of it or is called, and whether it is on.
 
         A rule that is replaced begins anew: an alert that it has raised is resolved.
         """
@@ -5016,6 +5053,7 @@ class AlertRules:
                 "cool_down": cool_down,
                 "severity": severity,
                 "channels": channels,
+                "ladder": ladder,
                 "description": description,
                 "enabled": enabled,
             },
@@ -5805,6 +5843,23 @@ class Reputation:
             },
         )
 
+    def get_distribution(
+        self,
+        *,
+        dimension: Literal["task_success", "response_time", "reliability", "collaboration", "quality"]
+        | str
+        | Omitted = OMITTED,
+        category: str | Omitted = OMITTED,
+    ) -> models.DistributionView:
+        """Count how many agents rank where, among all with evidence. For operators and auditors of the platform."""
+        return self._caller.ask(
+            models.DistributionView,
+            "reputation.get_distribution",
+            "GET",
+            "/api/v1/reputation/distribution",
+            query={"dimension": dimension, "category": category},
+        )
+
     def get_peers(self, agent_id: str) -> models.PeersView:
         """Read an agent's place among all agents with evidence, and among those of its category."""
         return self._caller.ask(
@@ -5889,6 +5944,12 @@ class Reputation:
                 "metadata": metadata,
                 "note": note,
             },
+        )
+
+    def get_event(self, event_id: str) -> models.ReputationEventView:
+        """Read one event of an agent, void or not. For operators and auditors of the platform."""
+        return self._caller.ask(
+            models.ReputationEventView, "reputation.get_event", "GET", f"/api/v1/reputation/events/{segment(event_id)}"
         )
 
     def void_event(
