@@ -2859,7 +2859,6 @@ class ProfileView(Model):
     confirmed_country: str | None
     proven_country: str | None
     exempt_reason: str | None
-    legal_entity: str | None
     updated_at: datetime | None
 
 

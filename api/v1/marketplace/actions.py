@@ -78,7 +78,7 @@ async def list_purchase_actions(purchase_id: str, deps: DepsDep, actor: ActorDep
     """
     async with deps.session_for(actor) as session:
         row = await marketplace.get_purchase(session, purchase_id)
-    permit(actor, Permission.OPERATE if actor.is_platform else Permission.READ)
+    permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
     found = (
         (PurchaseAction.REFUND, await _refund(deps, actor, row)),
         (PurchaseAction.CANCEL, _cancel(actor, row)),

@@ -291,7 +291,7 @@ async def get_purchase(purchase_id: str, deps: DepsDep, actor: ActorDep) -> Agen
     """Show one purchase."""
     async with deps.session_for(actor) as session:
         row = await marketplace.get_purchase(session, purchase_id)
-    permit(actor, Permission.OPERATE if actor.is_platform else Permission.READ)
+    permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
     return await _purchase(deps, row)
 
 
