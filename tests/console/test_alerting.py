@@ -18,7 +18,13 @@ async def raised(database: Database, org_id: str, subject: str) -> str:
     """Raise an alert of an organization's own."""
     async with database.platform() as session:
         await alert.raise_alert(
-            session, kind="spend.threshold", subject=subject, detail="Look.", org_id=org_id, for_operators=False
+            session,
+            kind="payment.debt",
+            subject=subject,
+            detail="Look.",
+            org_id=org_id,
+            shared=True,
+            for_operators=False,
         )
     return subject
 
@@ -82,15 +88,15 @@ async def test_rule_is_written_changed_switched_and_deleted(visitors: dict[str, 
     assert "credits.spent is above 20" in page
     path = f"{base}/{await _rule(finance, base, 'spent_much')}"
     assert 'value="P7D"' in (await finance.get(path)).text
-    off = await finance.post(f"{path}/switch", {"command": f"{KEY}1", "enabled": "off"})
+    off = await finance.post(f"{path}/switch", {"command": f"{KEY}w1", "enabled": "off"})
     assert off.headers["location"].endswith("rule.off")
     changed = {name: value for name, value in written.items() if name not in {"name", "enabled"}}
-    changed |= {"threshold": "35", "command": f"{KEY}2"}
+    changed |= {"threshold": "35", "command": f"{KEY}w2"}
     assert (await finance.post(path, changed)).headers["location"].endswith("rule.changed")
     page = (await finance.get(path)).text
     assert 'value="35.00"' in page
     assert 'value="on" checked' not in page
-    deleted = await finance.post(f"{path}/delete", {"command": f"{KEY}3"})
+    deleted = await finance.post(f"{path}/delete", {"command": f"{KEY}w3"})
     assert deleted.headers["location"].endswith("rule.deleted")
     assert (await finance.get(path)).status_code == 404
 
