@@ -5,7 +5,7 @@ from playwright.async_api import expect
 
 from console.format import amount
 from tests.console.browser.people import KEYBOARD, POINTER, WAYS, company, delivered, funded, people_at
-from tests.e2e.conftest import good
+from tests.e2e.conftest import NONCE, good
 
 SHARE = "0.333"
 
@@ -13,7 +13,7 @@ SHARE = "0.333"
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_dispute_is_split_as_it_was_previewed(world, open_window, way):
     buyer, seller = await company(world, "owner", credits="100"), await company(world, "owner")
-    escrow = await delivered(buyer, seller, "5.01", title=f"Disputed by {buyer.name}")
+    escrow = await delivered(buyer, seller, "5.01", title=f"Disputed by {buyer.name} {NONCE}")
     async with people_at(open_window, way) as at:
         payer = await at(buyer.people["owner"], f"{buyer.base}/escrows/{escrow}")
         payee = await at(seller.people["owner"], f"{seller.base}/escrows/{escrow}")
@@ -28,7 +28,7 @@ async def test_a_dispute_is_split_as_it_was_previewed(world, open_window, way):
         await payer.command("Add evidence", What_it_shows="Page four is not")
         await payer.told("Your evidence is added.")
         arbiter = await at(world.arbiter, "/console/platform/decisions")
-        await arbiter.press(f"Disputed by {buyer.name}", link=True)
+        await arbiter.press(f"Disputed by {buyer.name} {NONCE}", link=True)
         await arbiter.sees("It is as agreed", "Page four is not")
         await arbiter.press("Decide", link=True)
         await arbiter.write("Share of the payee", SHARE)
