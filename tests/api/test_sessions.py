@@ -13,7 +13,7 @@ from sqlalchemy import select, text, update
 from api.app import create_app
 from api.deps import Deps
 from api.keyring import split_token
-from domain.access import PERMISSIONS, Role
+from domain.access import PERMISSIONS, PLATFORM_ROLES, Role
 from domain.session import MOST
 from models.session import Session
 from repositories import session as sessions
@@ -59,7 +59,7 @@ async def aged(deps: Deps, session_id: str, **values: Any) -> None:
 async def test_everybody_is_told_who_they_are(
     role: Role, company: Tenant, issue_key: Callable[..., Awaitable[Caller]]
 ) -> None:
-    is_platform = role in {Role.OPERATOR, Role.ARBITER, Role.VALIDATOR, Role.ACCOUNTANT}
+    is_platform = role in PLATFORM_ROLES
     agent_id = company.agent_id if role is Role.AGENT else None
     caller = await issue_key(role.value, None if is_platform else company.org_id, agent_id)
     me = good(await caller.get("/me"))
