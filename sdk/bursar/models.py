@@ -2859,6 +2859,7 @@ class ProfileView(Model):
     confirmed_country: str | None
     proven_country: str | None
     exempt_reason: str | None
+    legal_entity: str | None
     updated_at: datetime | None
 
 

@@ -1,6 +1,6 @@
 """The resources of the API. Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -4615,6 +4615,7 @@ class AsyncBillingProfile:
         organization_id: str,
         confirmed_country: str | None | Omitted = OMITTED,
         exempt_reason: str | None | Omitted = OMITTED,
+        legal_entity: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ProfileView:
         """Write what an operator found of an organization: its country, an exemption. For operators."""
@@ -4629,6 +4630,7 @@ class AsyncBillingProfile:
                 "organization_id": organization_id,
                 "confirmed_country": confirmed_country,
                 "exempt_reason": exempt_reason,
+                "legal_entity": legal_entity,
             },
         )
 
@@ -5356,6 +5358,13 @@ class AsyncChanges:
         return await self._caller.ask(
             models.MarksView, "changes.get", "GET", "/api/v1/changes", query={"organization_id": organization_id}
         )
+
+    def stream(self, *, organization_id: str | Omitted = OMITTED) -> AsyncIterator[str]:
+        """Follow the changes, for as long as you iterate: the topics of what has changed, within about a second.
+
+        First comes every topic once, so that what you read from then on is not outdated unnoticed; then what has changed. A connection that ends is made again, and what changed meanwhile comes after it.
+        """
+        return self._caller.topics("changes.stream", "/api/v1/changes/stream", {"organization_id": organization_id})
 
 
 class AsyncWebhooks:

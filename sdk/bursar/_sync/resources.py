@@ -1,7 +1,7 @@
 # Derived from bursar._async by `python -m dev.sdk`: not edited by hand.
 """The resources of the API. Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -4592,6 +4592,7 @@ class BillingProfile:
         organization_id: str,
         confirmed_country: str | None | Omitted = OMITTED,
         exempt_reason: str | None | Omitted = OMITTED,
+        legal_entity: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ProfileView:
         """Write what an operator found of an organization: its country, an exemption. For operators."""
@@ -4606,6 +4607,7 @@ class BillingProfile:
                 "organization_id": organization_id,
                 "confirmed_country": confirmed_country,
                 "exempt_reason": exempt_reason,
+                "legal_entity": legal_entity,
             },
         )
 
@@ -5331,6 +5333,13 @@ class Changes:
         return self._caller.ask(
             models.MarksView, "changes.get", "GET", "/api/v1/changes", query={"organization_id": organization_id}
         )
+
+    def stream(self, *, organization_id: str | Omitted = OMITTED) -> Iterator[str]:
+        """Follow the changes, for as long as you iterate: the topics of what has changed, within about a second.
+
+        First comes every topic once, so that what you read from then on is not outdated unnoticed; then what has changed. A connection that ends is made again, and what changed meanwhile comes after it.
+        """
+        return self._caller.topics("changes.stream", "/api/v1/changes/stream", {"organization_id": organization_id})
 
 
 class Webhooks:
