@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from console import gateway
 from console.gateway import SILENCE, UNREADABLE, Problem, problem_of
 from console.problems import REACTIONS, STATUSES, WORDS, Reaction, reaction_to
 from tests.console.fake import ME, ORG, OTHER, FakeApi, browser, problem
@@ -80,7 +81,8 @@ async def test_unknown_and_foreign_are_one_and_the_same_page() -> None:
     assert len({re.sub(r"<title>.*?</title>", "", answer.text) for answer in pages}) == 1
 
 
-async def test_api_that_is_silent_leaves_the_rest_of_the_page() -> None:
+async def test_api_that_is_silent_leaves_the_rest_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "READ_SECONDS", 0.5)
     answer = await page(FakeApi(silent={"GET /billing/summary"}), f"/console/{ORG}")
     assert answer.status_code == 200
     assert "Nothing has moved yet" in answer.text
