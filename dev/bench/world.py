@@ -52,6 +52,7 @@ async def running_world() -> AsyncIterator[World]:
     """Start a stack in a temporary directory and stop it afterwards."""
     for limit in ("BURSAR_RATE_LIMIT", "BURSAR_ORGANIZATION_RATE_LIMIT"):
         os.environ.setdefault(limit, "100000000/minute")
+    os.environ.setdefault("BURSAR_LIMIT_STREAMS", "1000")
     os.environ.setdefault("BURSAR_LOG_LEVEL", "WARNING")
     # Payments wait for their webhooks: a poll would book before the burst that is measured.
     os.environ.setdefault("BURSAR_FIRST_POLL", "PT1H")
