@@ -12,6 +12,7 @@ _NAMES = {
     "aclose": "close",
     "aiter_text": "iter_text",
     "aread": "read",
+    "asynccontextmanager": "contextmanager",
     "AsyncIterator": "Iterator",
     "_async": "_sync",
     "asynchronous": "synchronous",

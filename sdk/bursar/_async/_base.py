@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -138,6 +139,20 @@ class AsyncCaller:
                 pause = answered
             await sleep(pause)
 
+    @asynccontextmanager
+    async def _opened(self, call: Call, attempts: Attempts, accept: str) -> AsyncIterator[httpx2.Response]:
+        """Ask for an answer that is read as it comes; a refusal is read at once."""
+        async with self._http.stream(
+            call.method,
+            self._url + call.path,
+            params=tuple(call.query) or None,
+            headers={"Accept": accept},
+            timeout=attempts.timeout,
+        ) as response:
+            if response.status_code >= 300:
+                await response.aread()
+            yield response
+
     async def lines(self, operation: str, path: str, query: dict[str, Any]) -> AsyncIterator[str]:
         """Read an answer as CSV, line by line as it comes, each with its end.
 
@@ -154,15 +169,7 @@ class AsyncCaller:
         begun = False
         while True:
             try:
-                async with self._http.stream(
-                    "GET",
-                    self._url + path,
-                    params=tuple(call.query) or None,
-                    headers={"Accept": "text/csv"},
-                    timeout=attempts.timeout,
-                ) as response:
-                    if response.status_code >= 300:
-                        await response.aread()
+                async with self._opened(call, attempts, "text/csv") as response:
                     pause = attempts.after_answer(response)
                     if pause is None:
                         rest = ""
@@ -194,15 +201,7 @@ class AsyncCaller:
         attempts = Attempts(call, None, options)
         while True:
             try:
-                async with self._http.stream(
-                    "GET",
-                    self._url + path,
-                    params=tuple(call.query) or None,
-                    headers={"Accept": "text/event-stream"},
-                    timeout=attempts.timeout,
-                ) as response:
-                    if response.status_code >= 300:
-                        await response.aread()
+                async with self._opened(call, attempts, "text/event-stream") as response:
                     pause = attempts.after_answer(response)
                     if pause is None:
                         attempts, events = Attempts(call, None, options), Events()

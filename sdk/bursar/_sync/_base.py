@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -139,6 +140,20 @@ class Caller:
                 pause = answered
             sleep(pause)
 
+    @contextmanager
+    def _opened(self, call: Call, attempts: Attempts, accept: str) -> Iterator[httpx2.Response]:
+        """Ask for an answer that is read as it comes; a refusal is read at once."""
+        with self._http.stream(
+            call.method,
+            self._url + call.path,
+            params=tuple(call.query) or None,
+            headers={"Accept": accept},
+            timeout=attempts.timeout,
+        ) as response:
+            if response.status_code >= 300:
+                response.read()
+            yield response
+
     def lines(self, operation: str, path: str, query: dict[str, Any]) -> Iterator[str]:
         """Read an answer as CSV, line by line as it comes, each with its end.
 
@@ -155,15 +170,7 @@ class Caller:
         begun = False
         while True:
             try:
-                with self._http.stream(
-                    "GET",
-                    self._url + path,
-                    params=tuple(call.query) or None,
-                    headers={"Accept": "text/csv"},
-                    timeout=attempts.timeout,
-                ) as response:
-                    if response.status_code >= 300:
-                        response.read()
+                with self._opened(call, attempts, "text/csv") as response:
                     pause = attempts.after_answer(response)
                     if pause is None:
                         rest = ""
@@ -195,15 +202,7 @@ class Caller:
         attempts = Attempts(call, None, options)
         while True:
             try:
-                with self._http.stream(
-                    "GET",
-                    self._url + path,
-                    params=tuple(call.query) or None,
-                    headers={"Accept": "text/event-stream"},
-                    timeout=attempts.timeout,
-                ) as response:
-                    if response.status_code >= 300:
-                        response.read()
+                with self._opened(call, attempts, "text/event-stream") as response:
                     pause = attempts.after_answer(response)
                     if pause is None:
                         attempts, events = Attempts(call, None, options), Events()
