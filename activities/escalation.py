@@ -16,7 +16,6 @@ from contracts.escalation import (
 )
 from domain.access import Role
 from domain.alert.escalation import Case, due_at
-from domain.alert.kinds import ladder_of
 from domain.alert.life import AlertStatus, Severity
 from models.alert import Alert
 from repositories import alert as alerts
@@ -96,7 +95,7 @@ async def _case_of(session: AsyncSession, row: Alert) -> Case:
         severity=Severity(row.severity),
         status=AlertStatus(row.status),
         raised_at=row.created_at,
-        ladder=ladder_of(row.kind, await alert_rule.ladder(session, row.org_id, row.rule_id)),
+        ladder=(await alert_rule.ladders(session, [row]))[row.id],
         org_id=row.org_id,
         shared=row.shared,
         seen_by_organization=row.org_acknowledged_at is not None,

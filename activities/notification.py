@@ -33,7 +33,7 @@ from contracts.notification import (
 )
 from contracts.runs import digest_run, escalation_run
 from domain.access import Role
-from domain.alert.kinds import Ladder, ladder_of
+from domain.alert.kinds import Ladder
 from domain.alert.life import AlertStatus
 from domain.mail import GIVE_UP_AFTER, Formats, Written
 from domain.notification.channel import CODE_LASTS, ChannelKind, ChannelStatus
@@ -130,9 +130,10 @@ class NotificationActivities:
                 told = await fan_out.tell_events(session, now=now, limit=PAGE)
             events, written, more = events + told.facts, written + told.written, told.more
         async with self._database.platform() as session:
-            untold = [(row, await _ladder(session, row)) for row in await alert.untold(session, now=now, limit=PAGE)]
+            untold = await alert.untold(session, now=now, limit=PAGE)
+            ladders = await alert_rule.ladders(session, untold)
         if untold:
-            called = {row.id: await self._escalate(row, ladder) for row, ladder in untold}
+            called = {row.id: await self._escalate(row, ladders[row.id]) for row in untold}
             async with self._database.platform() as session:
                 told = await fan_out.tell_alerts(session, called, now=now)
             alerts, written = told.facts, written + told.written
@@ -361,10 +362,6 @@ class NotificationActivities:
         ]
         await notifications.add(session, messages)
         return ClosedDigest(count=len(inside), messages=len(messages))
-
-
-async def _ladder(session: AsyncSession, row: Alert) -> Ladder:
-    return ladder_of(row.kind, await alert_rule.ladder(session, row.org_id, row.rule_id))
 
 
 def _is_wanted(row: NotificationRow, channel: NotificationChannel, preferences: Preferences) -> bool:

@@ -1,9 +1,14 @@
-"""What every list of possible actions says of an action that is refused."""
+"""What every list of possible actions says of one: what it would do, or why it is refused."""
+
+from typing import Generic, Self, TypeVar
 
 from pydantic import Field
 
 from api.fields import ResponseModel
 from domain.errors import DomainError
+
+ActionT = TypeVar("ActionT")
+EffectT = TypeVar("EffectT")
 
 
 class ReasonView(ResponseModel):
@@ -13,6 +18,16 @@ class ReasonView(ResponseModel):
     detail: str
 
 
-def reason_of(refusal: DomainError | None) -> ReasonView | None:
-    """Show a refusal; None where there is none."""
-    return None if refusal is None else ReasonView(code=refusal.error_code, detail=refusal.detail)
+class JudgedView(ResponseModel, Generic[ActionT, EffectT]):
+    """One command of a noun: its effect where the caller may give it now, or the reason why not."""
+
+    action: ActionT
+    allowed: bool
+    reason: ReasonView | None
+    effect: EffectT | None
+
+    @classmethod
+    def judged(cls, action: ActionT, effect: EffectT | None, refusal: DomainError | None) -> Self:
+        """Show an action: its effect, or its refusal."""
+        reason = None if refusal is None else ReasonView(code=refusal.error_code, detail=refusal.detail)
+        return cls(action=action, allowed=effect is not None, reason=reason, effect=effect)

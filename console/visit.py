@@ -361,6 +361,23 @@ def forbidden(request: Request) -> Answer:
     return Answer(status=403, request_id=request_id_of(request), problem=problem)
 
 
+def not_allowed(request: Request, reason: Mapping[str, str], *others: Reaction) -> Shown:
+    """Return what is said of a command that may not be given now, as the API's list of actions says why.
+
+    Args:
+        request: of the browser.
+        reason: the refusal's code and detail.
+        others: reactions beside that to a wrong role with which whoever asks may not give it at all.
+
+    Raises:
+        Refused: they may not at all.
+    """
+    problem = Problem(status=403, code=reason["code"], title="", detail=reason["detail"])
+    if reaction_to(problem) in {Reaction.FORBIDDEN, *others}:
+        raise Refused(Answer(status=403, request_id=request_id_of(request), problem=problem))
+    return forms.with_summary(forms.blank(), f"{problem.detail} Nothing was done.")
+
+
 def frame_of_nobody(request: Request, console: Console) -> Frame:
     """Return what stands round pages that nobody has signed in for."""
     choices = read_choices(console.site.read(request, CHOICES))

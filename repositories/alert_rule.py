@@ -8,8 +8,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.alert.firing import Phase, Standing
+from domain.alert.kinds import Ladder, ladder_of
 from domain.errors import NotFound
 from domain.ids import is_id
+from models.alert import Alert
 from models.alert_rule import AlertRule, AlertRuleStanding
 
 MISSING = "There is no such alert rule."
@@ -128,12 +130,16 @@ async def channels(session: AsyncSession, raised: Collection[Raised]) -> dict[Ra
     return {of: frozenset(each for row in found for each in row.channels or ()) for of, found in rows.items()}
 
 
-async def ladder(session: AsyncSession, org_id: str | None, rule: str | None) -> Sequence[str] | None:
-    """Return who is called by the rule that raised an alert; None where it says nothing of that."""
-    if rule is None:
-        return None
-    rows = await _that_raised(session, [(org_id, rule)], AlertRule.ladder.is_not(None))
-    return next((row.ladder for row in rows[org_id, rule]), None)
+async def ladders(session: AsyncSession, alerts: Collection[Alert]) -> dict[str, Ladder]:
+    """Return who is called when nobody answers, by the ids of alerts.
+
+    What the rule says that raised one is before what its kind says. Of a built-in rule, its organization's word is
+    before that of operators.
+    """
+    raised = {(row.org_id, row.rule_id) for row in alerts if row.rule_id is not None}
+    rows = await _that_raised(session, raised, AlertRule.ladder.is_not(None)) if raised else {}
+    said = {of: max(found, key=lambda row: row.org_id is not None).ladder for of, found in rows.items() if found}
+    return {row.id: ladder_of(row.kind, said.get((row.org_id, row.rule_id or ""))) for row in alerts}
 
 
 async def _that_raised(

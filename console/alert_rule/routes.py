@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from console.alert_rule import terms, view
 from console.forms import Shown, blank, read_form
-from console.gateway import Refused
+from console.gateway import Answer, Refused
 from console.routing import COMMAND, tenant
 from console.visit import Visit, not_found
 from domain.access import Permission
@@ -46,7 +46,10 @@ async def create(visit: Visit) -> Response:
 
 
 async def _found(visit: Visit) -> Mapping[str, Any]:
-    answer = await visit.ask(f"{_PATH}/{visit.path('id')}", **visit.scope)
+    return _theirs(visit, await visit.ask(f"{_PATH}/{visit.path('id')}", **visit.scope))
+
+
+def _theirs(visit: Visit, answer: Answer) -> Mapping[str, Any]:
     found: Mapping[str, Any] = answer.need()
     if found["organization_id"] != visit.org_id:
         raise Refused(not_found(visit.request))
@@ -55,7 +58,8 @@ async def _found(visit: Visit) -> Mapping[str, Any]:
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show a rule, and the form that changes it."""
-    found, metrics = await _found(visit), await visit.ask(f"{_PATH}/metrics")
+    answers = await visit.ask_all(rule=(f"{_PATH}/{visit.path('id')}", visit.scope), metrics=(f"{_PATH}/metrics", {}))
+    found, metrics = _theirs(visit, answers["rule"]), answers["metrics"]
     # A box that is not ticked is not sent, and is no empty field.
     shown = form if form is None or "enabled" in form.values else _without_tick(form)
     may_change = visit.may(Permission.MANAGE_ALERT_RULES)

@@ -15,11 +15,11 @@ from console.escrow import asking, one, queue, view
 from console.escrow.acts import PATHS
 from console.escrow.commands import COMMANDS
 from console.forms import Shown, at_fields, blank, read_form, with_summary
-from console.gateway import Answer, Problem, Refused, Wanted
+from console.gateway import Answer, Refused, Wanted
 from console.paying import lead_on, means, options
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, console_of, platform, tenant
-from console.visit import Visit, forbidden, request_id_of
+from console.visit import Visit, forbidden, not_allowed
 from domain.access import Permission
 from domain.escrow.actions import EscrowAction
 from domain.money import CREDIT
@@ -139,7 +139,7 @@ async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, statu
         preview, status = replace(preview, errors={parameter or "": found["reason"]["detail"]}), 422
         found, chosen = _usual(answers["usual"], name), ""
     if not found["allowed"]:
-        return await _not_allowed(visit, found["reason"])
+        return await show_one(visit, not_allowed(visit.request, found["reason"]), 409)
     balance = answers.get("balance")
     ways = asking.outside(escrow["currency"], means(answers)) if "methods" in answers else ()
     page = asking.page(
@@ -180,14 +180,6 @@ def share_of(percent: str) -> str:
 def _usual(answer: Answer, name: EscrowAction) -> dict[str, Any]:
     found: dict[str, Any] = {each["action"]: each for each in answer.need()["actions"]}[name]
     return found
-
-
-async def _not_allowed(visit: Visit, reason: dict[str, str]) -> Response:
-    """Refuse a command that may not be given: who may not at all gets 403, others the escrow as it is."""
-    problem = Problem(status=409, code=reason["code"], title="", detail=reason["detail"])
-    if reaction_to(problem) is Reaction.FORBIDDEN:
-        raise Refused(Answer(status=403, request_id=request_id_of(visit.request), problem=replace(problem, status=403)))
-    return await show_one(visit, with_summary(blank(), f"{reason['detail']} Nothing was done."), 409)
 
 
 async def give(visit: Visit, name: EscrowAction) -> Response:

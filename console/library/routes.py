@@ -5,13 +5,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from console.forms import Shown, blank, read_form, with_summary
-from console.gateway import Answer, Problem, Refused
+from console.forms import Shown, blank, read_form
+from console.gateway import Answer, Refused
 from console.library import view
 from console.listed import find
-from console.problems import Reaction, reaction_to
+from console.problems import Reaction
 from console.routing import COMMAND, tenant
-from console.visit import Visit, request_id_of
+from console.visit import Visit, not_allowed, not_found
 
 _PATH = "/marketplace/purchases"
 
@@ -26,13 +26,8 @@ async def _purchase(visit: Visit) -> dict[str, Answer]:
     path = f"{_PATH}/{visit.path('id')}"
     answers = await visit.ask_all(purchase=(path, {}), actions=(f"{path}/actions", {}))
     if answers["purchase"].need()["organization_id"] != visit.org_id:
-        raise Refused(_missing(visit))
+        raise Refused(not_found(visit.request))
     return answers
-
-
-def _missing(visit: Visit) -> Answer:
-    problem = Problem(status=404, code="not_found", title="", detail="")
-    return Answer(status=404, request_id=request_id_of(visit.request), problem=problem)
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -52,11 +47,8 @@ async def ask(visit: Visit, name: str, form: Shown | None = None, status: int = 
     actions: list[dict[str, Any]] = answers["actions"].need()["actions"]
     action = next(each for each in actions if each["action"] == name)
     if not action["allowed"]:
-        reason = action["reason"]
-        problem = Problem(status=403, code=reason["code"], title="", detail=reason["detail"])
-        if reaction_to(problem) in {Reaction.FORBIDDEN, Reaction.APPROVAL}:
-            raise Refused(Answer(status=403, request_id=request_id_of(visit.request), problem=problem))
-        return await show_one(visit, with_summary(blank(), f"{reason['detail']} Nothing was done."), 409)
+        shown = not_allowed(visit.request, action["reason"], Reaction.APPROVAL)
+        return await show_one(visit, shown, 409)
     page = view.asking(answers["purchase"].body, action, form or blank(), visit.choices.prefs, visit.base)
     return await visit.render("parts/asking.html", page, status)
 

@@ -11,14 +11,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console import lists
-from console.forms import Shown, at_fields, blank, read_form, with_summary
-from console.gateway import Answer, Problem, Refused
+from console.forms import Shown, at_fields, blank, read_form
+from console.gateway import Answer, Refused
 from console.payment import acts as commands
 from console.payment import one, view, way
 from console.payment.acts import PATHS, PREVIEWED
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, console_of, platform, tenant
-from console.visit import Visit, request_id_of
+from console.visit import Visit, not_allowed
 from domain.access import Permission
 from domain.payment.actions import PaymentAction
 from runtime.settings import Settings
@@ -142,7 +142,7 @@ async def ask(visit: Visit, name: PaymentAction, form: Shown | None = None, stat
     )
     payment, usual = answers["payment"].need(), _named(answers["all"], name)
     if not usual["allowed"]:
-        return await _not_allowed(visit, usual["reason"])
+        return await show_one(visit, not_allowed(visit.request, usual["reason"]), 409)
     preview, found = Shown(key="", values={"amount": chosen}), usual
     if "part" in answers:
         wrong = _wrong(answers["part"], name)
@@ -171,14 +171,6 @@ def _wrong(answer: Answer, name: PaymentAction) -> str:
         return errors.get("amount") or summary[0][1]
     reason = _named(answer, name)["reason"]
     return reason["detail"] if reason else ""
-
-
-async def _not_allowed(visit: Visit, reason: dict[str, str]) -> Response:
-    """Refuse a command that may not be given: who may not at all gets 403, others the payment as it is."""
-    problem = Problem(status=403, code=reason["code"], title="", detail=reason["detail"])
-    if reaction_to(problem) is Reaction.FORBIDDEN:
-        raise Refused(Answer(status=403, request_id=request_id_of(visit.request), problem=problem))
-    return await show_one(visit, with_summary(blank(), f"{reason['detail']} Nothing was done."), 409)
 
 
 _FIELDS = {

@@ -147,7 +147,7 @@ class Paying:
     proxy: Proxy
 
     async def spend(self, *, captured: int = 2_000_000, secret: str = "s", **asked: Any) -> str:
-        """Hold two credits as the Python client's adapter for LiteLLM does, and capture so much of them."""
+        """Reserve two credits with the metadata that the SDK's LiteLLM adapter sends, and capture an amount."""
         async with self.proxy.database.platform() as session:
             spending = Spending(await driver_connection(session), self.proxy.org_id)
             hashed = {HASHED: hashlib.sha256(secret.encode()).hexdigest()}

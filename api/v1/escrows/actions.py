@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from api.actions import ReasonView, reason_of
+from api.actions import JudgedView
 from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep
 from api.errors import errors
@@ -65,23 +65,14 @@ class EscrowEffectView(ResponseModel):
         )
 
 
-class EscrowActionView(ResponseModel):
+class EscrowActionView(JudgedView[EscrowAction, EscrowEffectView]):
     """One command: its effect where the caller may give it now, or the reason why not."""
-
-    action: EscrowAction
-    allowed: bool
-    reason: ReasonView | None
-    effect: EscrowEffectView | None
 
     @classmethod
     def of(cls, action: Action) -> Self:
         """Show an action."""
-        return cls(
-            action=action.name,
-            allowed=action.outcome is not None,
-            reason=reason_of(action.refusal),
-            effect=None if action.outcome is None else EscrowEffectView.of(action.outcome),
-        )
+        effect = None if action.outcome is None else EscrowEffectView.of(action.outcome)
+        return cls.judged(action.name, effect, action.refusal)
 
 
 class EscrowActionList(ResponseModel):

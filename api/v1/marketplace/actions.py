@@ -7,7 +7,7 @@ from typing import Self
 from fastapi import APIRouter
 from pydantic import Field
 
-from api.actions import ReasonView, reason_of
+from api.actions import JudgedView
 from api.approvals import refund_not_approved
 from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep
@@ -43,20 +43,15 @@ class PurchaseEffectView(ResponseModel):
     status: PurchaseStatus = Field(description="After it.")
 
 
-class PurchaseActionView(ResponseModel):
+class PurchaseActionView(JudgedView[PurchaseAction, PurchaseEffectView]):
     """One command: its effect where the caller may give it now, or the reason why not."""
-
-    action: PurchaseAction
-    allowed: bool
-    reason: ReasonView | None
-    effect: PurchaseEffectView | None
 
     @classmethod
     def of(cls, action: PurchaseAction, found: PurchaseEffectView | DomainError) -> Self:
         """Show an action: its effect or its refusal."""
-        refusal = found if isinstance(found, DomainError) else None
-        effect = None if isinstance(found, DomainError) else found
-        return cls(action=action, allowed=effect is not None, reason=reason_of(refusal), effect=effect)
+        if isinstance(found, DomainError):
+            return cls.judged(action, None, found)
+        return cls.judged(action, found, None)
 
 
 class PurchaseActionList(ResponseModel):

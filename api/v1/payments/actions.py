@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from api.actions import ReasonView, reason_of
+from api.actions import JudgedView
 from api.approvals import refund_not_approved
 from api.auth import ActorDep
 from api.deps import DepsDep
@@ -49,23 +49,14 @@ class PaymentEffectView(ResponseModel):
         )
 
 
-class PaymentActionView(ResponseModel):
+class PaymentActionView(JudgedView[PaymentAction, PaymentEffectView]):
     """One command: its effect where the caller may give it now, or the reason why not."""
-
-    action: PaymentAction
-    allowed: bool
-    reason: ReasonView | None
-    effect: PaymentEffectView | None
 
     @classmethod
     def of(cls, action: Action, payment: Payment) -> Self:
         """Show an action."""
-        return cls(
-            action=action.name,
-            allowed=action.effect is not None,
-            reason=reason_of(action.refusal),
-            effect=None if action.effect is None else PaymentEffectView.of(action.effect, payment),
-        )
+        effect = None if action.effect is None else PaymentEffectView.of(action.effect, payment)
+        return cls.judged(action.name, effect, action.refusal)
 
 
 class PaymentActionList(ResponseModel):

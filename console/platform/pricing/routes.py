@@ -1,6 +1,6 @@
 """Price rules: listed, made, changed, ended, and tried on past quotes before any of it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -79,31 +79,28 @@ def _kept(form: Form) -> Shown:
 
 async def make(visit: Visit) -> Response:
     """Make a rule, or try it on past quotes."""
-    kind, form, body = await _read(visit)
-    if form.text("action") == "try":
-        answer = await _try(visit, body, None)
-        if answer.ok:
-            return await show_new(visit, _kept(form), 200, view.tried(answer.body, visit.choices.prefs))
-    else:
-        answer = await visit.order("POST", _PATH, body, form.key)
-        if answer.ok:
-            return visit.done(f"{PLACE}/{answer.body['id']}", "price_rule.made", answer)
-    return await visit.refused(form, answer, show_new, terms.names(kind, form))
+    return await _write(visit, "POST", _PATH, None, show_new, "price_rule.made")
 
 
 async def change(visit: Visit) -> Response:
     """Replace what a rule says, or try that on past quotes."""
-    kind, form, body = await _read(visit)
     rule_id = visit.path("id")
+    return await _write(visit, "PUT", f"{_PATH}/{rule_id}", rule_id, show_change, "price_rule.changed")
+
+
+async def _write(
+    visit: Visit, method: str, path: str, replaces: str | None, show: Callable[..., Awaitable[Response]], notice: str
+) -> Response:
+    kind, form, body = await _read(visit)
     if form.text("action") == "try":
-        answer = await _try(visit, body, rule_id)
+        answer = await _try(visit, body, replaces)
         if answer.ok:
-            return await show_change(visit, _kept(form), 200, view.tried(answer.body, visit.choices.prefs))
+            return await show(visit, _kept(form), 200, view.tried(answer.body, visit.choices.prefs))
     else:
-        answer = await visit.order("PUT", f"{_PATH}/{rule_id}", body, form.key)
+        answer = await visit.order(method, path, body, form.key)
         if answer.ok:
-            return visit.done(f"{PLACE}/{rule_id}", "price_rule.changed", answer)
-    return await visit.refused(form, answer, show_change, terms.names(kind, form))
+            return visit.done(f"{PLACE}/{replaces or answer.body['id']}", notice, answer)
+    return await visit.refused(form, answer, show, terms.names(kind, form))
 
 
 async def ask_to_end(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
