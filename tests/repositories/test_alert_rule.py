@@ -1,0 +1,46 @@
+"""Who is called about alerts that rules raised."""
+
+import pytest
+from sqlalchemy import select
+
+from domain.access import Role
+from domain.alert.kinds import ladder_of
+from models.alert import Alert
+from models.alert_rule import AlertRule
+from repositories import alert, alert_rule
+from runtime.database import Database
+from runtime.identity import new_id
+from tests.support.notifications import an_organization
+
+pytestmark = pytest.mark.db
+
+BUILT_IN = "failed_payment"
+
+
+async def test_own_word_on_a_built_in_rule_is_before_that_of_operators(db: Database) -> None:
+    own, other = await an_organization(db), await an_organization(db)
+    async with db.platform() as session:
+        for org_id, step in ((own, "owner:60"), (None, "admin:60")):
+            made = new_id("rul")
+            session.add(
+                AlertRule(
+                    **{"id": made, "org_id": org_id, "name": BUILT_IN, "created_by": "x", "command_id": made},
+                    **{
+                        "severity": "warning",
+                        "window_seconds": 60,
+                        "cool_down_seconds": 60,
+                        "filters": {},
+                        "ladder": [step],
+                    },
+                )
+            )
+        raised = ((own, BUILT_IN), (other, BUILT_IN), (own, None))
+        for number, (org_id, rule_id) in enumerate(raised):
+            values = {"org_id": org_id, "rule_id": rule_id, "subject": f"{own}:{number}"}
+            await alert.raise_alert(session, kind="payment.debt", detail="Look.", **values)
+        found = await session.scalars(select(Alert).where(Alert.subject.startswith(own)).order_by(Alert.subject))
+        rows = found.all()
+        ladders = await alert_rule.ladders(session, rows)
+        called = [[step.role for step in ladders[row.id]] for row in rows]
+        assert called == [[Role.OWNER], [Role.ADMIN], [step.role for step in ladder_of("payment.debt")]]
+        await session.rollback()
