@@ -1,11 +1,8 @@
 // What every page has: dialogs, busy buttons, copying, asking again. All of it works without, by pages of its own.
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
-const arrange = (within) => {
-  for (const button of all("[data-copy]", within)) button.hidden = !navigator.clipboard;
-};
-arrange(document);
-document.addEventListener("bursar:shown", (event) => arrange(event.target));
+// Browsers keep the clipboard from pages of plain http: the buttons are not seen there, and their room stays.
+if (!navigator.clipboard) document.documentElement.dataset.clipboard = "none";
 
 document.addEventListener("click", (event) => {
   const target = event.target.closest("[data-dialog], [data-close], [data-copy]");

@@ -12,8 +12,8 @@ const wanted = (section) => topics.has("*") || section.dataset.live.split(" ").s
 // Never under the caret, an open dialog or a menu.
 const inUse = (section) => section.matches(":has(:focus:is(input, textarea, select), dialog[open], details[open].who)");
 
-// Each rendering has new command keys, and scripts show the buttons that copy and open charts to the keyboard: none is a change.
-const plain = (section) => section.outerHTML.replace(/ name="command" value="[^"]*"| hidden=""| role="slider"[^>]*/g, "");
+// Each rendering has new command keys, and scripts open charts to the keyboard: neither is a change.
+const plain = (section) => section.outerHTML.replace(/ name="command" value="[^"]*"| role="slider"[^>]*/g, "");
 
 const refresh = async () => {
   if (running || document.hidden) return;
