@@ -29,6 +29,7 @@ from api.maintenance import Maintenance
 from api.middleware import Edge
 from api.pool import StatementPool
 from api.price_desk import PriceDesk
+from api.routing import ByResource
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
 from domain.credits import credit_price
 from providers.notify.webhook import Receivers
@@ -121,7 +122,9 @@ def create_app(
     )
     app.state.deps = deps
     app.router.route_class = StrictRoute
-    app.router.routes.extend(_public_routes(has_private_port=bool(settings.private_port)))
+    routes = _public_routes(has_private_port=bool(settings.private_port))
+    app.router.routes.extend(routes)
+    app.router.middleware_stack = ByResource(app.router, routes)
     # Last, because paths are tried in order and these are asked for least.
     app.openapi_url = "/openapi.json"
     app.setup()

@@ -1,6 +1,6 @@
 """Version 1 of the API: one folder a resource, and the one list of their routers.
 
-The order is the order in which paths are tried, so what is asked for most stands first.
+The order is the order in which the paths of one resource are tried, see `api/routing.py`.
 """
 
 from fastapi import APIRouter
