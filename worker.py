@@ -193,6 +193,7 @@ def make_worker(
         refund_days=settings.refunded_credits_days,
         pays_out_granted=settings.pay_out_granted_credits,
         evidence=settings.evidence_policy,
+        longest_pause=settings.longest_pause,
     )
     holds, lots, billing = (
         HoldActivities(database),

@@ -1,7 +1,7 @@
 """Writes an escrow's events: money, read model, timeline, audit trail and alert in one transaction."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from asyncpg import PostgresError
@@ -25,11 +25,12 @@ from domain.accounts import Account
 from domain.errors import IdempotencyConflict, InsufficientFunds
 from domain.escrow.commands import payment_of
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
+from domain.escrow.pause import extended_until
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
 from domain.events.escrow import facts
 from domain.ids import escrow_transfer_key
 from domain.lots import LotTerms
-from domain.organization import STOPPED
+from domain.organization import STOPPED, OrganizationStatus, TimedExits
 from domain.payment.fulfilment import NotPaid
 from domain.payment.purposes.escrow import is_reserved
 from domain.reputation.levels import ExposureLimit
@@ -57,18 +58,21 @@ class EscrowActivities:
         refund_days: int = 7,
         pays_out_granted: bool = False,
         evidence: EvidencePolicy | None = None,
+        longest_pause: timedelta = timedelta(days=30),
     ) -> None:
         """Take the database; the platform's role writes, because a transfer touches two tenants.
 
         With `sealed_signals` nothing is written for a sender whom nobody but the message itself names. Credits that a
         refund brings back, and that end sooner, get `refund_days`, see `renews_refund`; with 0 they keep their end.
         What the payee earns in credits that nobody paid for is kept apart, unless it `pays_out_granted` ones as well.
-        What the end of an escrow says of its agent counts by the policy of `evidence`.
+        What the end of an escrow says of its agent counts by the policy of `evidence`. A release by time to a suspended
+        payee waits for `longest_pause` at most.
         """
         self._database = database
         self._refund_days = refund_days
         self._pays_out_granted = pays_out_granted
         self._evidence = evidence or EvidencePolicy()
+        self._longest_pause = longest_pause
         self._seals = Seals("escrow", required=sealed_signals)
 
     @activity.defn(name="record_escrow_event")
@@ -80,7 +84,8 @@ class EscrowActivities:
         it must be decided from the state that they hold, and its command must be new. Otherwise the stored state is
         returned, and the workflow goes on from it, also one that was started with a state of somebody's making. A
         payment must still have its money for the escrow. What a deadline does is not written while a command stands
-        that reached us before it; it is returned instead.
+        that reached us before it; it is returned instead. Nor is a release while its payee is suspended and an operator
+        has paused it: until when is returned.
 
         Effect: one transfer with all movements, the row of the escrow, one row in the timeline, an event for each of
             its organizations, notes that are settled, and where it applies evidence of the agent, an audit record and
@@ -146,6 +151,8 @@ class EscrowActivities:
             return RecordedEscrow(applied=False, declined=Declined(code="escrow.start_refused", detail=why))
         if message.due_at is not None and (noted := await self._noted(books.session, message, message.due_at)):
             return RecordedEscrow(applied=False, noted=noted)
+        if held is not None and (until := await self._extended_until(books.session, message, held)):
+            return RecordedEscrow(applied=False, extended_until=until)
         if message.event == "funded":
             if (refusal := await self._not_paid(books, message)) is not None:
                 return RecordedEscrow(applied=False, declined=Declined.of(refusal))
@@ -219,6 +226,20 @@ class EscrowActivities:
         return tuple(
             NotedCommand(command_id=row.command_id, name=row.name, command=row.command, noted_at=row.noted_at)
             for row in rows
+        )
+
+    async def _extended_until(self, session: AsyncSession, message: RecordEscrowEvent, held: Escrow) -> datetime | None:
+        """Return until when the review goes on that a deadline would end; None when it ends now."""
+        if message.due_at is None or message.event != "review_expired":
+            return None
+        payee = await organization.standing(session, held.terms.payee_org_id)
+        return extended_until(
+            held,
+            payee=OrganizationStatus(payee.status),
+            timed_exits=TimedExits(payee.timed_exits),
+            changed_at=payee.status_at,
+            longest=self._longest_pause,
+            now=message.at,
         )
 
     async def _post(self, books: Transaction, message: RecordEscrowEvent, before: Escrow) -> str | None:

@@ -248,7 +248,7 @@ class RecordedEscrow(Message):
 
     `applied` tells that this very event is in the books. Otherwise `stored` is the state that the books hold, which is
     another one than the sender's, or `declined` says why nothing was written, or `noted` are the commands that must be
-    done or refused before the deadline may act.
+    done or refused before the deadline may act, or `extended_until` is when the review ends instead.
     """
 
     applied: bool
@@ -256,6 +256,7 @@ class RecordedEscrow(Message):
     stored: Escrow | None = None
     declined: Declined | None = None
     noted: tuple[NotedCommand, ...] = ()
+    extended_until: datetime | None = None
 
 
 class LoadEscrow(Message):

@@ -23,6 +23,18 @@ class OrganizationStatus(StrEnum):
     CLOSED = "closed"
 
 
+class TimedExits(StrEnum):
+    """What becomes of the deadlines that would pay a suspended organization.
+
+    Attributes:
+        CONTINUE: they act as agreed.
+        PAUSE: they wait, for so long as a setting allows.
+    """
+
+    CONTINUE = "continue"
+    PAUSE = "pause"
+
+
 class OrganizationSuspended(Forbidden):
     """The organization is suspended, so nothing new begins with it; the same request may succeed once it is resumed."""
 

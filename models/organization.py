@@ -14,13 +14,15 @@ class Organization(Base):
     `command_id` is the command that made the row: running that command again finds it instead of making another.
     `tier` is the plan that it is on; only `services/project.py` changes it.
     `version` counts the changes, by a trigger. `status` is set by `services/organization.py` alone: unless it is
-    `active`, nothing new begins. `status_reason`, `status_by` and `status_at` are of its last change.
+    `active`, nothing new begins. `status_reason`, `status_by` and `status_at` are of its last change, and
+    `timed_exits` of its last suspension.
     """
 
     __tablename__ = "organizations"
     __table_args__ = (
         CheckConstraint("tier ~ '^[a-z][a-z0-9_]{0,39}$'", name="tier"),
         CheckConstraint("status IN ('active', 'suspended', 'closed')", name="status"),
+        CheckConstraint("timed_exits IN ('continue', 'pause')", name="timed_exits"),
         CheckConstraint("(status_at IS NULL) = (status_by IS NULL)", name="status_by"),
         # Next to empty, for charges: each of them asks.
         Index("ix_organizations_stopped", "id", postgresql_where=text("status <> 'active'")),
@@ -33,6 +35,7 @@ class Organization(Base):
     status_reason: Mapped[str | None]
     status_by: Mapped[str | None]
     status_at: Mapped[datetime | None]
+    timed_exits: Mapped[str] = mapped_column(server_default="continue")
     version: Mapped[int] = mapped_column(server_default=text("1"))
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)

@@ -88,6 +88,15 @@ async def lock_whole(session: AsyncSession, organization_id: str) -> Organizatio
     return found
 
 
+async def standing(session: AsyncSession, organization_id: str) -> Organization:
+    """Return an organization, whose status and timed exits stay as they are until the transaction ends.
+
+    Needs the platform's session.
+    """
+    query = select(Organization).where(Organization.id == organization_id).with_for_update(read=True, key_share=True)
+    return (await session.scalars(query.execution_options(populate_existing=True))).one()
+
+
 def require_active(organization: Organization) -> None:
     """Refuse what begins with an organization whose lock the caller holds.
 

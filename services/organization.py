@@ -10,7 +10,7 @@ from domain import accounts
 from domain.access import Actor
 from domain.events import Event
 from domain.money import format_amount
-from domain.organization import OrganizationClosed, OrganizationNotEmpty, OrganizationStatus, money_left
+from domain.organization import OrganizationClosed, OrganizationNotEmpty, OrganizationStatus, TimedExits, money_left
 from ledger.gateway import Ledger
 from models.organization import Organization
 from repositories import api_key, audit, debt, event
@@ -22,9 +22,17 @@ _S = OrganizationStatus
 
 
 async def suspend(
-    session: AsyncSession, actor: Actor, organization_id: str, *, reason: str, now: datetime
+    session: AsyncSession,
+    actor: Actor,
+    organization_id: str,
+    *,
+    reason: str,
+    timed_exits: TimedExits = TimedExits.CONTINUE,
+    now: datetime,
 ) -> Organization:
     """Have nothing new begin with an organization until it is resumed. Suspending it again changes nothing.
+
+    `timed_exits` says whether releases by time to its agents wait meanwhile, see `domain.escrow.pause`.
 
     What begins with it holds its lock meanwhile, so it is before or after. Charges and reservations do not: call
     `await_charges` after the commit. Needs a session of the platform that does nothing else.
@@ -37,6 +45,7 @@ async def suspend(
     _refuse_closed(row)
     if row.status == _S.SUSPENDED.value:
         return row
+    row.timed_exits = timed_exits.value
     return await _become(session, actor, row, _S.SUSPENDED, "suspend", reason, now)
 
 
@@ -103,7 +112,8 @@ async def _become(
     row.status, row.status_reason, row.status_by, row.status_at = status.value, reason, actor.qualified(), now
     await session.flush()
     await session.refresh(row)
-    await audit.record(session, actor, f"organization.{act}", row.id, {"reason": reason}, row.id)
+    kept = {"reason": reason} | ({"timed_exits": row.timed_exits} if status is _S.SUSPENDED else {})
+    await audit.record(session, actor, f"organization.{act}", row.id, kept, row.id)
     name = "resumed" if status is _S.ACTIVE else status.value
     data = {"organization_id": row.id, "status": status.value, "changed_at": now.isoformat()}
     await event.record(session, [Event(f"organization.{name}", row.id, row.id, data)])

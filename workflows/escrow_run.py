@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.escrow import commands
     from domain.escrow.agenda import News, Step, agenda, is_late
     from domain.escrow.deadlines import next_deadline, timed_exit
+    from domain.escrow.pause import extended
     from domain.escrow.presentation import details
     from domain.escrow.state import Decision, Escrow, Outcome
     from workflows.entity import Entity
@@ -119,12 +120,16 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
     async def _exit(self, now: datetime, due_at: datetime, refused: tuple[str, ...]) -> tuple[NotedCommand, ...]:
         """Do what the deadline does; returns the commands that go before it, if there are any, and does nothing then.
 
-        `refused` are those that were tried in vain.
+        A release that has to wait extends the review. `refused` are those that were tried in vain.
         """
         outcome = timed_exit(self._state, now)
         assert outcome is not None
         command_id = f"timer:{outcome.event}:{self._state.version}"
-        return (await self._write(outcome, command_id, None, now, due_at=due_at, settles=refused)).noted
+        recorded = await self._write(outcome, command_id, None, now, due_at=due_at, settles=refused)
+        if recorded.extended_until is not None:
+            extension = extended(self._state, recorded.extended_until)
+            await self._write(extension, f"timer:{extension.event}:{self._state.version}", None, now)
+        return recorded.noted
 
     async def _in_time(self, noted: NotedCommand, now: datetime) -> bool:
         """Do what was noted before the deadline; False when the rules refuse it, or when it cannot be read."""
@@ -197,5 +202,5 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
             ),
             **local_activity(f"{numbered.event}: {self._state.status} → {numbered.escrow.status}"),
         )
-        self._written(recorded, None if recorded.noted else numbered.escrow)
+        self._written(recorded, numbered.escrow if recorded.applied else None)
         return recorded

@@ -151,6 +151,7 @@ def deliver(
         validation_score_e4=None,
         deliver_by=None,
         review_by=now + timedelta(seconds=escrow.terms.review_seconds),
+        review_extended_from=None,
         cancel_requested_by=None,
     )
     details: dict[str, object] = {"artifacts": [_artifact(a) for a in artifacts]}
@@ -239,6 +240,7 @@ def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime, given_a
         status=S.DISPUTED,
         deliver_by=None,
         review_by=None,
+        review_extended_from=None,
         cancel_requested_by=None,
         dispute=Dispute(
             opened_by=actor.qualified(),

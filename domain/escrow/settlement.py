@@ -30,6 +30,7 @@ def release(escrow: Escrow, *, event: str, actor: str, details: Mapping[str, obj
         signatures=(),
         validation_score_e4=None,
         review_by=None,
+        review_extended_from=None,
         deliver_by=now + timedelta(seconds=escrow.terms.deliver_seconds),
     )
     return Outcome(escrow=waiting, event=event, actor=actor, moves=moves, details=shown)
@@ -105,4 +106,12 @@ def with_moves(escrow: Escrow, moves: tuple[EscrowPosting, ...]) -> Escrow:
 
 def ended(escrow: Escrow, status: EscrowStatus) -> Escrow:
     """Close the escrow in a final state: no deadline and no request is left."""
-    return replace(escrow, status=status, fund_by=None, deliver_by=None, review_by=None, cancel_requested_by=None)
+    return replace(
+        escrow,
+        status=status,
+        fund_by=None,
+        deliver_by=None,
+        review_by=None,
+        review_extended_from=None,
+        cancel_requested_by=None,
+    )

@@ -188,6 +188,7 @@ class Escrow:
     """The whole state of one escrow.
 
     `version` is the number of its latest event; `funded_from` names where the money came from.
+    `review_extended_from` is when the present review was to end before it was extended, see `domain.escrow.pause`.
     """
 
     terms: Terms
@@ -203,6 +204,7 @@ class Escrow:
     fund_by: datetime | None = None
     deliver_by: datetime | None = None
     review_by: datetime | None = None
+    review_extended_from: datetime | None = None
     delivery: Delivery | None = None
     signatures: tuple[Signature, ...] = ()
     validation_score_e4: int | None = None

@@ -45,6 +45,7 @@ STEPS = {
     "delivered": STATES[S.DELIVERED],
     "validated": ("validated", "A validator scored the delivery below the contract's threshold."),
     "approved": ("approved", "A signatory approved the delivery; more have to."),
+    "review_extended": ("review_extended", "The review goes on for a day, because the payee is suspended."),
     "evidence_submitted": ("evidence_submitted", "A party brought evidence for its side of the dispute."),
     "partially_refunded": ("partially_refunded", "The payee refunded a part of the money."),
     "cancel_requested": ("cancel_requested", "The payer asks the payee to end the escrow."),
@@ -66,7 +67,7 @@ _SHOWN: dict[str, dict[str, JSON]] = {
 }
 _STATUS = {word: status for status, (word, _) in STATES.items()} | {
     **dict.fromkeys(("milestone_released", "partially_refunded", "cancel_requested"), S.FUNDED),
-    **dict.fromkeys(("validated", "approved"), S.DELIVERED),
+    **dict.fromkeys(("validated", "approved", "review_extended"), S.DELIVERED),
     **dict.fromkeys(("evidence_submitted", "decision_overdue"), S.DISPUTED),
 }
 

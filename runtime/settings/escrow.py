@@ -35,6 +35,8 @@ class EscrowSettings(Part):
     min_dispute_default_payee_share: str = "0.10"
     max_dispute_default_payee_share: str = "0.90"
 
+    longest_pause: timedelta = Field(default=timedelta(days=30), ge=timedelta(0), le=timedelta(days=180))
+
     agent_categories: str = "analysis,coding,content,data,design,operations,research,support,translation"
     reputation_registrars: str = "operator"
     trait_key: SecretStr | None = Field(default=None, min_length=16)

@@ -276,6 +276,30 @@ class EscrowApproved(Model):
     next_deadline_at: datetime | None = None
 
 
+class EscrowReviewExtended(Model):
+    """The review goes on for a day, because the payee is suspended."""
+
+    escrow_id: str
+    external_id: str | None = None
+    contract_id: str
+    agent_id: str
+    role: Literal["payer", "payee", "signatory"] | str
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    )
+    currency: str
+    amount: Amount
+    funded_amount: Amount
+    released_amount: Amount
+    refunded_amount: Amount
+    commission_amount: Amount
+    signatures: int
+    required_signatures: int
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
+
+
 class EscrowEvidenceSubmitted(Model):
     """A party brought evidence for its side of the dispute."""
 
@@ -1655,6 +1679,7 @@ BY_TYPE: dict[str, type[Model]] = {
     "escrow.expired": EscrowExpired,
     "escrow.validated": EscrowValidated,
     "escrow.approved": EscrowApproved,
+    "escrow.review_extended": EscrowReviewExtended,
     "escrow.evidence_submitted": EscrowEvidenceSubmitted,
     "escrow.partially_refunded": EscrowPartiallyRefunded,
     "escrow.cancel_requested": EscrowCancelRequested,

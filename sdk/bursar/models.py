@@ -194,6 +194,7 @@ TaskKind: TypeAlias = (
     ]
     | str
 )
+TimedExits: TypeAlias = Literal["continue", "pause"] | str
 Trend: TypeAlias = Literal["rising", "steady", "falling"] | str
 Unit: TypeAlias = Literal["credits", "amount", "count", "share", "points", "seconds"] | str
 UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
@@ -2470,6 +2471,7 @@ class OrganizationView(Model):
     status: OrganizationStatus
     status_reason: str | None
     status_changed_at: datetime | None
+    timed_exits: TimedExits
     created_at: datetime
 
 

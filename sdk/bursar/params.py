@@ -60,6 +60,7 @@ Role: TypeAlias = (
 )
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
 SubjectKind: TypeAlias = Literal["organization", "department", "project", "agent", "run", "key"] | str
+TimedExits: TypeAlias = Literal["continue", "pause"] | str
 UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
 Visibility: TypeAlias = Literal["public", "private"] | str
 Window: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "lifetime"] | str

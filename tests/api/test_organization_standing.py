@@ -281,10 +281,13 @@ async def test_what_has_already_happened_is_booked(operator: Caller, database: D
     assert forced.outcome is Outcome.CHARGED
 
 
-async def test_timed_exits_cannot_be_paused(operator: Caller, customer: Tenant) -> None:
-    answer = await operator.post(f"/organizations/{customer.org_id}/suspend", {**REASON, "timed_exits": "pause"})
-    assert refused(answer, 422, "request.invalid")["field"] == "timed_exits"
-    assert good(await operator.get(f"/organizations/{customer.org_id}"))["status"] == "active"
+async def test_pause_is_kept_and_audited(operator: Caller, customer: Tenant) -> None:
+    assert good(await operator.get(f"/organizations/{customer.org_id}"))["timed_exits"] == "continue"
+    assert (await suspend(operator, customer.org_id, timed_exits="pause"))["timed_exits"] == "pause"
+    entries = good(await operator.get(f"/audit?action=organization.suspend&organization_id={customer.org_id}"))["data"]
+    assert [each["details"] for each in entries] == [{**REASON, "timed_exits": "pause"}]
+    answer = await operator.post(f"/organizations/{customer.org_id}/suspend", {**REASON, "timed_exits": "never"})
+    refused(answer, 422, "request.invalid")
 
 
 async def test_only_operators_suspend_resume_and_close(customer: Tenant, stranger: Tenant) -> None:

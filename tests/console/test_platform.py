@@ -42,7 +42,7 @@ async def test_operator_creates_suspends_resumes_and_closes_an_organization(visi
     path = made.headers["location"].partition("?")[0]
     assert "&lt;b&gt;New" in (await operator.get(path)).text
     for act, given, word in (
-        ("suspend", {"reason": "They asked"}, "Suspended"),
+        ("suspend", {"reason": "They asked", "timed_exits": "pause"}, "Suspended"),
         ("resume", {}, "Active"),
         ("close", {"closing_reason": ""}, "Closed"),
     ):

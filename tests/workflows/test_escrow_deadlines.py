@@ -1,13 +1,16 @@
 """Every state ends by itself; the clock of the run skips ahead, the books get its time."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.access import Actor, Role
 from domain.errors import WrongState
 from domain.escrow.state import Milestone
+from domain.organization import TimedExits
 from repositories import alert
 from repositories.listing import Wanted
+from services import organization as organizations
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -33,6 +36,26 @@ async def test_pitfall_24_a_silent_client_does_not_starve_the_agent(award):
     job = await (await award()).delivered()
     await job.pass_time(days=3, hours=1)
     assert await job.end() == "released"
+    assert (await job.money())["payee"] == 47_500_000
+
+
+async def test_pitfall_24_a_release_waits_while_its_payee_is_suspended_and_an_operator_paused_it(award, stage):
+    job = await (await award()).delivered()
+    operator = Actor(principal="kim", role=Role.OPERATOR)
+    payee = job.terms.payee_org_id
+
+    async def becomes(act, **how):
+        async with stage.database.platform() as session:
+            await act(session, operator, payee, now=datetime.now(UTC), **how)
+
+    await becomes(organizations.suspend, reason="looked into", timed_exits=TimedExits.PAUSE)
+    await job.pass_time(days=4, hours=1)
+    assert (await job.state()).status == "delivered"
+    assert (await job.kinds())[3:] == ["review_extended"] * 2
+    await becomes(organizations.resume)
+    await job.pass_time(days=1)
+    assert await job.end() == "released"
+    assert (await job.kinds())[3:] == ["review_extended", "review_extended", "review_expired"]
     assert (await job.money())["payee"] == 47_500_000
 
 

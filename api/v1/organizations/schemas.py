@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from api.fields import EmailAddress, Name, Note, OrganizationId, RequestModel, ResponseModel, example
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from domain.mail import LANGUAGES, MAX_CONTACTS, Contact, Purpose
-from domain.organization import OrganizationStatus
+from domain.organization import OrganizationStatus, TimedExits
 from domain.plan import FREE, PLAN_NAME
 from models.contact import OrganizationContacts
 from models.metadata import ObjectMetadata
@@ -56,8 +56,9 @@ class Suspension(RequestModel):
     reason: Annotated[Note, StringConstraints(min_length=1)] = Field(
         description="Shown to the organization and kept in the audit trail."
     )
-    timed_exits: Literal["continue", "pause"] = Field(
-        default="continue", description="`pause` is refused: dispute the escrows that have to wait instead."
+    timed_exits: TimedExits = Field(
+        default=TimedExits.CONTINUE,
+        description="`pause`: escrows are not released to its agents by time while it is suspended.",
     )
 
 
@@ -78,6 +79,9 @@ class OrganizationView(MetadataView):
     status: OrganizationStatus = Field(description="Nothing new begins unless it is `active`.")
     status_reason: str | None = Field(description="Why it was suspended or closed.")
     status_changed_at: datetime | None = Field(description="When it was last suspended, resumed or closed.")
+    timed_exits: TimedExits = Field(
+        description="Of its last suspension: whether escrows are released to its agents by time meanwhile."
+    )
     created_at: datetime
 
     @classmethod
@@ -90,6 +94,7 @@ class OrganizationView(MetadataView):
             status=OrganizationStatus(row.status),
             status_reason=row.status_reason,
             status_changed_at=row.status_at,
+            timed_exits=TimedExits(row.timed_exits),
             created_at=row.created_at,
             **shown(own),
         )

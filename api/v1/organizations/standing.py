@@ -13,7 +13,7 @@ from api.idempotency import Command, idempotency
 from api.v1.organizations.schemas import Closing, OrganizationView, Suspension
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, Invalid, NotFound
-from domain.organization import OrganizationClosed, OrganizationNotEmpty
+from domain.organization import OrganizationClosed, OrganizationNotEmpty, TimedExits
 from models.organization import Organization
 from repositories import metadata
 from repositories import organization as organizations
@@ -36,19 +36,23 @@ async def suspend_organization(
 ) -> Response:
     """Have nothing new begin with an organization until it is resumed. For operators.
 
-    Escrows, payments under way, reservations and subscriptions go on. Suspending it again gives the first answer.
+    Escrows, payments under way, reservations and subscriptions go on. With `timed_exits` of `pause`, escrows whose
+    review ends are not released to its agents by time: the review is extended day by day, at most by a setting, and
+    ends a day after the organization is resumed. Suspending it again gives the first answer.
     """
     await _require(deps, actor, organization_id)
 
     async def act() -> OrganizationView:
-        if body.timed_exits != "continue":
+        if body.timed_exits is TimedExits.PAUSE and not deps.settings.longest_pause:
             raise Invalid(
-                "Timed exits cannot be paused. Suspend with continue, and dispute the escrows that have to wait.",
+                "Timed exits are never paused here. Suspend with continue, and dispute the escrows that have to wait.",
                 extra={"field": "timed_exits"},
             )
         now = datetime.now(UTC)
         async with deps.database.platform() as session:
-            row = await service.suspend(session, actor, organization_id, reason=body.reason, now=now)
+            row = await service.suspend(
+                session, actor, organization_id, reason=body.reason, timed_exits=body.timed_exits, now=now
+            )
             view = await _view(session, row)
         await service.await_charges(deps.database, organization_id)
         return view

@@ -74,7 +74,7 @@ async def change_tier(visit: Visit) -> Response:
 
 async def suspend(visit: Visit) -> Response:
     """Have nothing new begin with an organization."""
-    return await _act(visit, "suspend", "POST", "organization.suspended", "reason")
+    return await _act(visit, "suspend", "POST", "organization.suspended", "reason", "timed_exits")
 
 
 async def resume(visit: Visit) -> Response:
@@ -87,11 +87,12 @@ async def close(visit: Visit) -> Response:
     return await _act(visit, "close", "POST", "organization.closed", "closing_reason")
 
 
-async def _act(visit: Visit, name: str, method: str, notice: str, field: str = "") -> Response:
+async def _act(visit: Visit, name: str, method: str, notice: str, *fields: str) -> Response:
     org_id = visit.path("id")
-    form = await read_form(visit.request, *([field] if field else []))
-    sent = field.removeprefix("closing_")
-    body = {sent: form.maybe(field)} if field else None
+    form = await read_form(visit.request, *fields)
+    names = {field.removeprefix("closing_"): field for field in fields}
+    given = {sent: form.maybe(field) for sent, field in names.items()}
+    body = {sent: value for sent, value in given.items() if value is not None} if fields else None
     answer = await visit.order(method, f"/organizations/{org_id}/{name}", body, form.key)
     if answer.ok:
         return visit.done(f"{PLACE}/{org_id}", notice, answer)
@@ -103,7 +104,7 @@ async def _act(visit: Visit, name: str, method: str, notice: str, field: str = "
     async def show_again(visit: Visit, shown: Shown, status: int) -> Response:
         return await _one(visit, {name: shown}, status)
 
-    return await visit.refused(form, answer, show_again, {sent: field} if field else {})
+    return await visit.refused(form, answer, show_again, names)
 
 
 async def _one(

@@ -14,6 +14,7 @@ from console.widgets import Failed, Link
 
 FILTERS = ("q", "tier", "status")
 LABELS = {"q": "Name", "tier": "Plan", "status": "Status", "from": "From", "to": "To"}
+TIMED_EXITS = (("continue", "Go on as agreed"), ("pause", "Wait while it is suspended"))
 STATUSES = (("", "Any"), ("active", "Active"), ("suspended", "Suspended"), ("closed", "Closed"))
 PLACE = "/console/platform/organizations"
 CRUMBS = (Link(label="Organizations", href=PLACE),)
@@ -103,6 +104,7 @@ class One:
     tiers: Options
     change_tier: Act | None
     suspend: Act | None
+    timed_exits: Options
     resume: Act | None
     close: Act | None
     left: tuple[Remainder, ...]
@@ -181,6 +183,7 @@ def one(
         tiers=tiers_of(plans, body["tier"]),
         change_tier=act("tier", allowed=status != "closed"),
         suspend=act("suspend", allowed=status == "active"),
+        timed_exits=TIMED_EXITS,
         resume=act("resume", allowed=status == "suspended"),
         close=act("close", allowed=status != "closed"),
         left=tuple(_remainder(each, prefs) for each in left),

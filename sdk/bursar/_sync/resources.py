@@ -2557,12 +2557,12 @@ class Organizations:
         organization_id: str,
         *,
         reason: str,
-        timed_exits: Literal["continue", "pause"] | str | Omitted = OMITTED,
+        timed_exits: params.TimedExits | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.OrganizationView:
         """Have nothing new begin with an organization until it is resumed. For operators.
 
-        Escrows, payments under way, reservations and subscriptions go on. Suspending it again gives the first answer.
+        Escrows, payments under way, reservations and subscriptions go on. With `timed_exits` of `pause`, escrows whose review ends are not released to its agents by time: the review is extended day by day, at most by a setting, and ends a day after the organization is resumed. Suspending it again gives the first answer.
         """
         return self._caller.ask(
             models.OrganizationView,
