@@ -194,6 +194,8 @@ async def test_payouts_are_listed_in_pages(database: Database, payer: Tenant, st
     rest = good(await studio.auditor.get(f"/billing/payouts?limit=2&cursor={first['next_cursor']}"))
     assert [row["id"] for row in (*first["data"], *rest["data"])] == made[::-1]
     assert rest["next_cursor"] is None
+    assert good(await studio.auditor.get(f"/billing/payouts/{made[2]}")) == first["data"][0]
+    refused(await payer.auditor.get(f"/billing/payouts/{made[2]}"), 404, "not_found")
 
 
 async def test_schedule_is_set_by_who_may_pay_out_and_shows_its_next_day(studio: Tenant) -> None:

@@ -274,7 +274,8 @@ async def test_books_of_the_tour_agree_with_the_providers(fresh_stack: Stack) ->
 @pytest.mark.parametrize("recipe", RECIPES)
 async def test_recipe_comes_out_as_it_says(fresh_stack: Stack, recipe: str) -> None:
     lines = await lines_of(ROOT / "docs" / "recipes" / f"{recipe}.md", fresh_stack.data_dir)
-    assert [expected for expected in RECIPES[recipe] if not any(line.startswith(expected) for line in lines)] == []
+    missing = [expected for expected in RECIPES[recipe] if not any(line.startswith(expected) for line in lines)]
+    assert missing == [], "\n".join(lines)
 
 
 @pytest.mark.parametrize("guide", GUIDES)

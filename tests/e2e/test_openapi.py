@@ -92,6 +92,7 @@ FOUNDATION = {
     **{path: {"get"} for path in ("/events", "/events/catalogue")},
     "/billing/payouts": {"post", "get"},
     "/billing/payouts/schedule": {"put", "get"},
+    "/billing/payouts/{payout_id}": {"get"},
     "/billing/payouts/{payout_id}/give-up": {"post"},
     "/approvals": {"get"},
     "/billing/statements/{period}": {"get"},

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.approvals import two_operators
-from api.auth import require
+from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
@@ -40,12 +40,14 @@ from domain.approval import ApprovalAction, ApprovalRequired
 from domain.creator import payable_to
 from domain.earnings import EarningsKind
 from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
+from domain.ids import is_id
 from domain.money import CREDIT, parse_amount
 from domain.organization import STOPPED
 from domain.payable import available
 from domain.payout.commands import WrongPayoutState, given_up
 from domain.payout.state import PayoutStatus
 from ledger.gateway import Ledger
+from models.payout import PayoutRow
 from repositories import creator_account, earnings, payable, payout_schedule, recovery
 from repositories import organization as organizations
 from repositories import payout as payouts
@@ -162,8 +164,8 @@ async def create_payout(
 ) -> Response:
     """Pay out earnings to the organization's account, all that is available or an amount of it.
 
-    It is taken out of the earnings at once and sent soon; `GET /billing/payouts` shows what became of it. Where the
-    amount cannot be reached because single credits were worth more, the payout is the next lower one.
+    It is taken out of the earnings at once and sent soon; `GET /billing/payouts/{id}` shows what became of it. Where
+    the amount cannot be reached because single credits were worth more, the payout is the next lower one.
     """
     org_id = acting_organization(actor, None)
     if body.amount is not None and body.currency is None:
@@ -222,11 +224,7 @@ async def give_up_payout(
 
     Look at the provider first. The first operator who asks is refused with the id of what another one has to approve.
     """
-    async with deps.session_for(actor) as session:
-        row = await payouts.get(session, payout_id)
-    if row is None:
-        raise NotFound(payouts.MISSING)
-    seen = payouts.state_of(row)
+    seen = payouts.state_of(await _seen(deps, actor, payout_id))
 
     async def act() -> PayoutView:
         given_up(seen, actor=actor.qualified(), reason=body.reason)
@@ -316,3 +314,24 @@ async def list_payouts(
         return items_of(found, lambda row: PayoutView.of(row, taken_back.get(row.id, 0)))
 
     return await asked.answer(read)
+
+
+# After the paths below it that are no ids.
+@router.get("/billing/payouts/{payout_id}", response_model=PayoutView, responses=errors(NotFound))
+async def get_payout(payout_id: str, actor: ActorDep, deps: DepsDep) -> PayoutView:
+    """Show a payout."""
+    row = await _seen(deps, actor, payout_id)
+    permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
+    async with deps.session_for(actor) as session:
+        taken_back = await recovery.reversed_of(session, [payout_id])
+    return PayoutView.of(row, taken_back.get(payout_id, 0))
+
+
+async def _seen(deps: Deps, actor: Actor, payout_id: str) -> PayoutRow:
+    row = None
+    if is_id(payout_id, "po"):
+        async with deps.session_for(actor) as session:
+            row = await payouts.get(session, payout_id)
+    if row is None:
+        raise NotFound(payouts.MISSING)
+    return row

@@ -3782,7 +3782,7 @@ class Payouts:
     ) -> models.PayoutView:
         """Pay out earnings to the organization's account, all that is available or an amount of it.
 
-        It is taken out of the earnings at once and sent soon; `GET /billing/payouts` shows what became of it. Where the amount cannot be reached because single credits were worth more, the payout is the next lower one.
+        It is taken out of the earnings at once and sent soon; `GET /billing/payouts/{id}` shows what became of it. Where the amount cannot be reached because single credits were worth more, the payout is the next lower one.
         """
         return self._caller.ask(
             models.PayoutView,
@@ -3877,6 +3877,12 @@ class Payouts:
             keyed=True,
             key=idempotency_key,
             body={"interval": interval, "weekly_anchor": weekly_anchor, "monthly_anchor": monthly_anchor},
+        )
+
+    def get(self, payout_id: str) -> models.PayoutView:
+        """Show a payout."""
+        return self._caller.ask(
+            models.PayoutView, "payouts.get", "GET", f"/api/v1/billing/payouts/{segment(payout_id)}"
         )
 
 
