@@ -1,7 +1,8 @@
 """Counts of a list by state and currency, with the filters of the list."""
 
 from collections.abc import Iterable
-from typing import Self
+from dataclasses import replace
+from typing import Any, Self
 
 from pydantic import Field
 
@@ -28,15 +29,41 @@ class StatusSummary(ResponseModel):
     @classmethod
     def of(cls, found: Iterable[Counted]) -> Self:
         """Show what was counted."""
+        return cls(by_status=[StatusCount(**_told(each)) for each in found])
+
+
+class ProviderCount(StatusCount):
+    """The same of one provider."""
+
+    provider: str
+
+
+class PaymentsSummary(StatusSummary):
+    """Counts by state and currency, and the same by provider, of the newest 2,000 of each state at most."""
+
+    by_provider: list[ProviderCount]
+
+    @classmethod
+    def of(cls, found: Iterable[Counted]) -> Self:
+        """Show what was counted by provider."""
+        by_provider = sorted(found, key=lambda each: (each.group, each.status, each.currency))
+        whole: dict[tuple[str, str], Counted] = {}
+        for each in by_provider:
+            at = each.status, each.currency
+            so_far = whole.get(at, replace(each, count=0, amount_minor=0))
+            count, amount = so_far.count + each.count, so_far.amount_minor + each.amount_minor
+            whole[at] = replace(so_far, count=count, amount_minor=amount)
         return cls(
-            by_status=[
-                StatusCount(
-                    status=each.status,
-                    currency=each.currency,
-                    count=each.count,
-                    amount=format_amount(each.amount_minor, each.currency),
-                    capped=each.is_capped,
-                )
-                for each in found
-            ]
+            by_status=[StatusCount(**_told(whole[at])) for at in sorted(whole)],
+            by_provider=[ProviderCount(**_told(each), provider=each.group) for each in by_provider],
         )
+
+
+def _told(counted: Counted) -> dict[str, Any]:
+    return {
+        "status": counted.status,
+        "currency": counted.currency,
+        "count": counted.count,
+        "amount": format_amount(counted.amount_minor, counted.currency),
+        "capped": counted.is_capped,
+    }

@@ -191,7 +191,8 @@ async def _on_sign_in(request: Request, error: Exception) -> Response:
     query = {"next": back} if back and back != "/console/" else {}
     query |= {"notice": "session.ended"} if error.ended else {}
     response = RedirectResponse(f"/console/sign-in?{urlencode(query)}" if query else "/console/sign-in", 303)
-    if error.ended:
+    # Not for a stream or a script of a page: the page itself asks next, and is to be told that there was a session.
+    if error.ended and request.headers.get("sec-fetch-mode", "navigate") == "navigate":
         console_of(request).site.drop(response, "session")
     return response
 

@@ -9,13 +9,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.responses import Response
 
 STATIC = Path(__file__).resolve().parent / "static"
 #: In the order in which they are joined; those that are not there yet are left out.
 STYLES = ("tokens.css", "base.css", "parts.css")
-SCRIPTS = ("console.js", "live.js", "keys.js", "drafts.js", "charts.js")
+SCRIPTS = ("console.js", "live.js", "keys.js", "drafts.js", "countdown.js", "charts.js")
 FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -47,6 +48,11 @@ class Assets:
     def url(self, file: str) -> str:
         """Return where a file is; raises KeyError for one that is not there."""
         return f"/console/assets/{self._by_file[file].name}"
+
+    def inlined(self, file: str) -> str:
+        """Return a small image as an address that holds it; raises KeyError for one that is not there."""
+        asset = self._by_file[file]
+        return f"data:{asset.media_type},{quote(asset.content)}"
 
     def answer(self, name: str, accepted: str) -> Response | None:
         """Return the file of that name, None when there is none."""

@@ -9,6 +9,7 @@ from console.gateway import Answer
 from console.navigation import Exists, Group, navigation
 from console.notices import NOTICES
 from console.who import Me, Organization, actor_named
+from domain.access import Permission
 
 #: What `environment` of `GET /me` is said as; on live nothing is said.
 BANDS = {
@@ -161,7 +162,7 @@ def frame(
         header=header,
         groups=groups,
         notice=notice_of(notice),
-        changes=f"{base}/changes" if org_id or me.is_platform else "",
+        changes=f"{base}/changes" if (org_id or me.is_platform) and me.may(Permission.READ) else "",
     )
 
 

@@ -25,7 +25,7 @@ def make_environment(assets: Assets) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals = {"asset": assets.url}
+    environment.globals = {"asset": assets.url, "inlined": assets.inlined}
     return environment
 
 

@@ -86,13 +86,17 @@ class Found(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many rows there are in a state and a currency, and their amounts together; `is_capped`: or more."""
+    """How many rows there are in a state and a currency, and their amounts together; `is_capped`: or more.
+
+    Where the summary is by a column besides, `group` is its value, and a state has one of these for each.
+    """
 
     status: str
     currency: str
     count: int
     amount_minor: int
     is_capped: bool
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +171,7 @@ class Listing(Generic[Row]):
         served: Iterable[str] = (),
         keys: InstrumentedAttribute[Any] | None = None,
         besides: Callable[[type[Row]], ColumnElement[bool]] | None = None,
+        by: InstrumentedAttribute[str] | None = None,
     ) -> "list[Counted]":
         """Count what is wanted by state and currency, in one statement that looks at a bounded number of rows.
 
@@ -177,6 +182,7 @@ class Listing(Generic[Row]):
             served: by the parts.
             keys: that the parts choose from.
             besides: what is judged besides.
+            by: a column that is counted by as well.
         """
         ends = self._ends(wanted, self.order[0] if keys is None else keys)
         most, counting = LOOKED[-1], list[Select[Any]]()
@@ -187,14 +193,16 @@ class Listing(Generic[Row]):
             fits = and_(true(), *conditions, *(() if besides is None else (besides(row),)))
             amount = getattr(row, self.amount or "")
             columns = (func.count().filter(fits), func.coalesce(func.sum(amount).filter(fits), 0), func.count())
-            counting.append(select(literal(status), row.currency, *columns).group_by(row.currency))
+            groups = (row.currency,) if by is None else (row.currency, getattr(row, by.key))
+            named = groups if by is not None else (*groups, literal(""))
+            counting.append(select(literal(status), *named, *columns).group_by(*groups))
         found = [tuple(each) for each in await session.execute(union_all(*counting))] if counting else []
         looked_at = dict.fromkeys(parts, 0)
-        for status, _currency, _count, _sum, looked_count in found:
+        for status, _currency, _group, _count, _sum, looked_count in found:
             looked_at[status] += looked_count
         return [
-            Counted(status, currency, count, int(amount_minor), looked_at[status] > most)
-            for status, currency, count, amount_minor, _ in sorted(found)
+            Counted(status, currency, count, int(amount_minor), looked_at[status] > most, group)
+            for status, currency, group, count, amount_minor, _ in sorted(found)
             if count
         ]
 

@@ -218,10 +218,10 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
 
 
 async def summary(session: AsyncSession, wanted: Wanted) -> list[Counted]:
-    """Count what `page` finds by state and currency, the newest 2,000 of each state at most."""
+    """Count what `page` finds by state, currency and provider, the newest 2,000 of each state at most."""
     statuses = wanted.statuses or tuple(status.value for status in PaymentStatus)
     parts = {status: _parts(wanted, (status,)) for status in statuses}
-    return await _LIST.summary(session, wanted, parts, served=["purpose"])
+    return await _LIST.summary(session, wanted, parts, served=["purpose"], by=PaymentRow.provider)
 
 
 def _whose(wanted: Wanted) -> Part:

@@ -12,14 +12,15 @@ const wanted = (section) => topics.has("*") || section.dataset.live.split(" ").s
 // Never under the caret, an open dialog or a menu.
 const inUse = (section) => section.matches(":has(:focus:is(input, textarea, select), dialog[open], details[open].who)");
 
-// Each rendering has new command keys, and scripts open charts to the keyboard: neither is a change.
-const plain = (section) => section.outerHTML.replace(/ name="command" value="[^"]*"| role="slider"[^>]*/g, "");
+// Each rendering has new command keys and less time left, and scripts open charts to the keyboard: no change by itself.
+const plain = (section) => section.outerHTML.replace(/ name="command" value="[^"]*"| data-left="[^<]*| role="slider"[^>]*/g, "");
 
 const refresh = async () => {
   if (running || document.hidden) return;
   const stale = sections().filter(wanted), asked = topics;
   topics = new Set();
-  if (!stale.length) return;
+  // "*" asks on a page without sections too: whether its session has ended.
+  if (!stale.length && !asked.has("*")) return;
   running = true;
   let again = SOON;
   // What was not answered is asked for again, or the change would never be seen.
@@ -97,7 +98,7 @@ const stop = () => {
 
 const start = () => {
   stop();
-  if (document.hidden || !sections().length) return;
+  if (document.hidden) return;
   source = new EventSource(changes);
   source.addEventListener("changed", (event) => soon(JSON.parse(event.data).topic));
   source.addEventListener("open", () => clearInterval(timer));

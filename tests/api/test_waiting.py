@@ -104,6 +104,16 @@ async def test_payments_are_counted_by_state_and_currency(database: Database, ne
     assert await counts(payer.owner, "/payments/summary?provider=stripe&status=succeeded") == found[1:]
 
 
+async def test_payments_are_counted_by_provider(database: Database, new_tenant: NewTenant) -> None:
+    payer = await new_tenant("owner")
+    for provider in ("stripe", "paypal", "stripe"):
+        await Written(database, payer.org_id, provider=provider).begin()
+    answer = good(await payer.owner.get("/payments/summary"))
+    counted = [(each["provider"], each["status"], each["count"], each["amount"]) for each in answer["by_provider"]]
+    assert counted == [("paypal", "requires_action", 1, "10.00"), ("stripe", "requires_action", 2, "20.00")]
+    assert [(each["count"], each["amount"]) for each in answer["by_status"]] == [(3, "30.00")]
+
+
 async def test_no_more_than_a_bounded_number_is_looked_at(
     database: Database, new_tenant: NewTenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

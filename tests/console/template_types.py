@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CONSOLE = ROOT / "console"
 #: Says of which class `page` is, in a template's first line: `page: console.home.view.Home`, or in a sentence.
 DECLARATION = re.compile(r"\{#.*?(?:page: |`page` is an? )(?:console\.)?([\w.]+\w)")
-#: What Jinja itself gives, and the console's one global.
-GIVEN = {"asset", "caller", "loop", "super", "range"}
+#: What Jinja itself gives, and the console's own globals.
+GIVEN = {"asset", "inlined", "caller", "loop", "super", "range"}
 Scope = dict[str, Any]
 
 

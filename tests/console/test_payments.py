@@ -120,6 +120,7 @@ def test_deposit_has_the_address_the_memo_and_what_is_confirmed() -> None:
     )
     assert page.deposit is not None
     assert page.deposit.qr.startswith("data:image/svg+xml")
+    assert page.deposit.left_seconds == 3 * 3600
     assert (page.deposit.memo, page.deposit.confirmations, page.deposit.left) == ("7", "1 confirmation", "in 3 hours")
     assert page.deposit.rate == "1 TON = 3.30\N{NO-BREAK SPACE}USD"
 

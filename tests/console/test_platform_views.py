@@ -39,7 +39,11 @@ def found(*rows: dict[str, Any], **given: str) -> Found:
 
 def shown(has: frozenset[str] = frozenset(), **answers: Answer) -> overview.Overview:
     nothing = {name: said(PAGE) for name in NAMES}
-    counts = {"escrows": said({"by_status": []}), "payments": said({"by_status": []}), "ready": said(READY)}
+    counts = {
+        "escrows": said({"by_status": []}),
+        "payments": said({"by_status": [], "by_provider": []}),
+        "ready": said(READY),
+    }
     return overview.page({**nothing, **counts, **answers}, PREFS, NOW, has)
 
 
@@ -54,6 +58,24 @@ def test_overview_counts_what_escrows_hold_and_not_what_is_settled() -> None:
     counted = {"count": 2, "currency": "CREDIT", "amount": "95.00", "capped": False}
     page = shown(escrows=said({"by_status": [{"status": "funded", **counted}, {"status": "released", **counted}]}))
     assert [(each.status.word, each.number, each.amount.number) for each in page.held] == [("Funded", "2", "95.00")]
+
+
+def test_overview_says_which_part_of_a_providers_payments_was_received() -> None:
+    def counted(provider: str, status: str, number: int) -> dict[str, Any]:
+        return {
+            **{"provider": provider, "status": status, "currency": "USD"},
+            **{"count": number, "amount": "10.00", "capped": False},
+        }
+
+    rows = [
+        *(counted("paypal", "processing", 4), counted("stripe", "failed", 1)),
+        *(counted("stripe", "refunded", 1), counted("stripe", "succeeded", 1)),
+    ]
+    page = shown(payments=said({"by_status": [], "by_provider": rows}))
+    assert [(each.name, each.number, each.succeeded, each.unpaid, each.success) for each in page.providers] == [
+        ("PayPal", "4", "0", "0", ""),
+        ("Card", "3", "2", "1", "66.7%"),
+    ]
 
 
 def test_overview_says_how_old_the_oldest_webhook_is() -> None:

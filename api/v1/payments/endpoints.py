@@ -18,7 +18,7 @@ from api.idempotency import Command, idempotency
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, PreconditionDep, Target, own_of, seen, tagged, update
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, number_cursor, number_page
-from api.summaries import StatusSummary
+from api.summaries import PaymentsSummary
 from api.tenancy import listed_organization
 from api.v1.payments import commands
 from api.v1.payments.commands import PaymentDeclined
@@ -273,18 +273,21 @@ async def list_payments(
 
 @router.get(
     "/payments/summary",
-    response_model=StatusSummary,
+    response_model=PaymentsSummary,
     responses=errors(NotFound),
     openapi_extra=METADATA_FILTER,
     operation_id="payments.summary",
 )
 async def summarize_payments(
     deps: DepsDep, asked: Annotated[Asked, _LIST.filtered], actor: Actor = require(Permission.READ)
-) -> StatusSummary:
-    """Count payments by state and currency, with the filters of the list; `amount` is what they are made for."""
+) -> PaymentsSummary:
+    """Count payments by state and currency, and by provider, with the filters of the list.
+
+    `amount` is what they are made for.
+    """
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
-        return StatusSummary.of(await payments.summary(session, wanted))
+        return PaymentsSummary.of(await payments.summary(session, wanted))
 
 
 @router.get("/payments/{payment_id}", response_model=PaymentView, responses=errors(NotFound))

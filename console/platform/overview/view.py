@@ -1,14 +1,15 @@
 """What the platform's overview shows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from console.charts import Ranking, Unit, ranking
-from console.format import Amount, Prefs, amount, count, relative
+from console.format import Amount, Prefs, amount, count, percent, relative
 from console.gateway import Answer
+from console.payment.view import PROVIDERS
 from console.platform.reconciliation.view import Run
 from console.platform.reconciliation.view import run as run_of
 from console.sections import unanswered
@@ -16,6 +17,7 @@ from console.status import Status, Tone, status_of
 from console.waiting import Alert, Task, alert, task
 from console.widgets import Failed
 from domain.escrow.state import EscrowStatus
+from domain.payment.state import AWAITING, ENDED_UNPAID
 
 BASE = "/console/platform"
 #: How many of each list the overview shows.
@@ -46,6 +48,19 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """How the payments of one provider went; `success` is the part of those that ended, and empty where none has."""
+
+    name: str
+    href: str
+    number: str
+    succeeded: str
+    unpaid: str
+    success: str
+    at_least: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """A part of the installation: whether it answers."""
 
@@ -64,6 +79,7 @@ class Overview:
     outcomes: tuple[Outcome, ...]
     outcomes_chart: Ranking | None
     outcomes_failed: Failed | None
+    providers: tuple[Provider, ...]
     parts: tuple[Part, ...]
     inbox: str
     inbox_waits: bool
@@ -118,6 +134,7 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, now: datetime, has: frozen
         ),
         outcomes_chart=_chart(outcomes, prefs),
         outcomes_failed=unanswered("Payments", payments, BASE),
+        providers=_providers(_data(payments, "by_provider"), prefs, linked="payments" in has),
         parts=_parts(ready),
         inbox=_inbox(waiting, now, prefs),
         inbox_waits=bool(waiting),
@@ -149,6 +166,30 @@ def _chart(outcomes: Iterable[Mapping[str, Any]], prefs: Prefs) -> Ranking | Non
         word = status_of("payment", each["status"]).word
         counted[word] = counted.get(word, Decimal(0)) + each["count"]
     return ranking("Payments by outcome", list(counted.items()), Unit(prefs=prefs)) if counted else None
+
+
+def _providers(counted: Iterable[Mapping[str, Any]], prefs: Prefs, *, linked: bool) -> tuple[Provider, ...]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for each in counted:
+        found.setdefault(each["provider"], []).append(each)
+    return tuple(_provider(name, rows, prefs, linked=linked) for name, rows in sorted(found.items()))
+
+
+def _provider(name: str, rows: Sequence[Mapping[str, Any]], prefs: Prefs, *, linked: bool) -> Provider:
+    number = sum(each["count"] for each in rows)
+    unpaid = sum(each["count"] for each in rows if each["status"] in ENDED_UNPAID)
+    # What was received counts here, whatever became of it later.
+    succeeded = number - unpaid - sum(each["count"] for each in rows if each["status"] in AWAITING)
+    ended = succeeded + unpaid
+    return Provider(
+        name=PROVIDERS.get(name, name),
+        href=f"{BASE}/payments?provider={name}" if linked else "",
+        number=count(number, prefs),
+        succeeded=count(succeeded, prefs),
+        unpaid=count(unpaid, prefs),
+        success=percent(str(round(Decimal(succeeded) / ended, 3)), prefs) if ended else "",
+        at_least=any(each["capped"] for each in rows),
+    )
 
 
 def _parts(ready: Answer) -> tuple[Part, ...]:

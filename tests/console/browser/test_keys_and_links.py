@@ -5,7 +5,7 @@ import re
 from playwright.async_api import expect
 
 from tests.console.browser.people import POINTER, company, people_at
-from tests.e2e.conftest import Caller
+from tests.e2e.conftest import Caller, good
 
 
 async def test_a_key_is_seen_once_and_its_revocation_signs_its_window_out(world, open_window):
@@ -30,10 +30,22 @@ async def test_a_key_is_seen_once_and_its_revocation_signs_its_window_out(world,
         await owner.press("Revoke the key")
         await owner.told("The key is revoked. It is refused everywhere from now on.")
 
-        await temporary.page.reload()
+        # By itself: its stream ends with the key.
         await temporary.page.wait_for_url(re.compile("/console/sign-in"))
         await temporary.sees("Your session has ended.")
         assert own.name not in await temporary.page.content()
+
+
+async def test_the_window_of_a_revoked_key_leaves_a_page_that_follows_nothing(world, open_window):
+    made = good(await world.operator.post("/api-keys", {"principal": "leaver", "role": "platform_auditor"}), 201)
+    async with people_at(open_window, POINTER) as at:
+        leaver = await at(Caller(world.http, made["secret"]), "/console/platform/keys")
+        leaver.window.heard.expected.add(401)
+        assert await leaver.page.locator("[data-live]").count() == 0
+        assert (await world.operator.delete(f"/api-keys/{made['id']}", key=None)).is_success
+
+        await leaver.page.wait_for_url(re.compile("/console/sign-in"))
+        await leaver.sees("Your session has ended.")
 
 
 async def test_a_cookie_that_was_copied_is_worth_nothing_once_its_owner_has_signed_out(world, open_window):

@@ -113,6 +113,8 @@ async def test_coins_buy_credits_when_the_network_has_confirmed_them(world, open
         payment = path_of(owner.page).rpartition("/")[2]
         deposit = good(await buyer.people["owner"].get(f"/payments/{payment}"))["deposit"]
         assert deposit["address"] in await owner.text()
+        if owner.scripts:
+            await expect(owner.page.get_by_role("timer")).to_have_text(re.compile(r"\d+:\d\d:\d\d left"))
         await Sandboxes(world.running, world.http).send(deposit)
 
         await owner.sees("Paid")
