@@ -2652,6 +2652,13 @@ class PaymentView(Model):
     updated_at: datetime
 
 
+class PaymentsSummary(Model):
+    """Counts by state and currency, and the same by provider, of the newest 2,000 of each state at most."""
+
+    by_status: list[StatusCount]
+    by_provider: list[ProviderCount]
+
+
 class PayoutLineView(Model):
     """What a payout takes from the earnings of one agent."""
 
@@ -2902,6 +2909,17 @@ class ProjectView(Model):
     deployed_at: datetime | None
     occupies_slot: bool
     created_at: datetime
+
+
+class ProviderCount(Model):
+    """The same of one provider."""
+
+    status: str
+    currency: str
+    count: int
+    amount: Amount
+    capped: bool
+    provider: str
 
 
 class ProviderView(Model):

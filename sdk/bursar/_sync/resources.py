@@ -1305,10 +1305,13 @@ class Payments:
         purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
-    ) -> models.StatusSummary:
-        """Count payments by state and currency, with the filters of the list; `amount` is what they are made for."""
+    ) -> models.PaymentsSummary:
+        """Count payments by state and currency, and by provider, with the filters of the list.
+
+        `amount` is what they are made for.
+        """
         return self._caller.ask(
-            models.StatusSummary,
+            models.PaymentsSummary,
             "payments.summary",
             "GET",
             "/api/v1/payments/summary",
