@@ -10,7 +10,7 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -146,6 +146,7 @@ class ListOf:
         status: type[StrEnum] | None = None,
         currency: str | None = None,
         has_metadata: bool = False,
+        lines: "tuple[Sequence[str], Callable[[Any], list[str]]] | None" = None,
         **own: Any,
     ) -> None:
         """Declare a list.
@@ -154,15 +155,17 @@ class ListOf:
             name: of its file, and in its cursors.
             view: the schema of an item; its fields are the columns of the file.
             filters: the names of shared ones.
-            order: the columns of its order: the prefix of an id, `UUID`, `datetime` or `int`.
+            order: the columns of its order: the prefix of an id, `UUID`, `datetime`, `date` or `int`.
             status: the states that it is filtered by.
             currency: what all its amounts are in, where there is only one.
             has_metadata: whether it is filtered by external ids and metadata.
+            lines: the columns of its file and the cells of an item, where they are not the fields of the schema.
             own: the annotated types of parameters that it alone has; None is their default, and False that of a bool.
         """
         self.name, self.view, self.currency = name, view, currency
         self.page = Page[view]  # type: ignore[valid-type]
-        self.columns = columns_of(view)
+        self.columns: Sequence[str] = columns_of(view) if lines is None else lines[0]
+        self._cells: Callable[[Any], list[str]] | None = None if lines is None else lines[1]
         self._order, self._has_metadata = tuple(order), has_metadata
         self._filters = {name: _SHARED[name] for name in filters}
         if status is not None:
@@ -171,6 +174,8 @@ class ListOf:
 
     def cells(self, item: ResponseModel) -> list[str]:
         """Return an item as the cells of a line."""
+        if self._cells is not None:
+            return self._cells(item)
         values = item.model_dump(mode="json", by_alias=True)
         return [cell(values[name]) for name in self.columns]
 
@@ -216,7 +221,7 @@ class ListOf:
 
     def write_cursor(self, position: Position, given: Mapping[str, Any], written: Written) -> str:
         """Return the cursor of a position under some filters."""
-        values = (value.isoformat() if isinstance(value, datetime) else value for value in position)
+        values = (value.isoformat() if isinstance(value, date) else value for value in position)
         return encode_cursor(self._scope(given, written), *values)
 
     def _read_cursor(self, cursor: str, given: Mapping[str, Any], written: Written) -> Position:
@@ -251,6 +256,11 @@ def _checked(value: Any, kind: str | type) -> Any:
         if datetime.fromisoformat(value).tzinfo is None:
             raise bad_cursor()
         return moment
+    if kind is date:
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise bad_cursor() from None
     if kind is UUID:
         try:
             return UUID(value)

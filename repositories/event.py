@@ -10,7 +10,7 @@ cluster: after events were loaded from a logical dump into another one, `docs/ev
 """
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from sqlalchemy.orm import aliased
 from domain.events import Event, check
 from domain.events.catalogue import CATALOGUE
 from models.event import EventRow
-from repositories.listing import fixed
+from repositories.listing import Found, Wanted, fixed
 from repositories.together import Writes
 
 #: The most events of all organizations that a page of one type looks at.
@@ -35,14 +35,6 @@ class Position:
 
     written_in: int
     id: str
-
-
-@dataclass(frozen=True, slots=True)
-class EventPage:
-    """Events in the order of the outbox, and the id of the event after which the next page begins; None at the end."""
-
-    rows: Sequence[EventRow]
-    after: str | None
 
 
 #: Records the events in a JSON array, the value of `rows`; also as a part of a larger statement. Their numbers follow
@@ -127,31 +119,32 @@ async def page(
     return list(await session.scalars(_first(query, found, limit)))
 
 
-async def listed(
-    session: AsyncSession,
-    *,
-    after: Position | None,
-    limit: int,
-    org_id: str | None,
-    type: str | None,
-    subject: str | None,
-) -> EventPage:
-    """Return what `page` does, and where the next page begins.
+async def listed(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[EventRow]:
+    """Return a page of what is wanted, behind a position.
 
-    A page of one type of all organizations looks at no more than `SCANNED` events, so it may be short or empty and not
-    be the last.
+    A page of a range of time, or of one type of all organizations, looks at no more than `SCANNED` events, so it may be
+    short or empty and not be the last.
     """
-    if type is None or org_id is not None:
+    org_id, type, subject = wanted.org_id, wanted.equal.get("type"), wanted.equal.get("subject")
+    assert isinstance(type, str | None)
+    assert isinstance(subject, str | None)
+    if wanted.since is None and wanted.until is None and (type is None or org_id is not None):
         types = None if type is None else [type]
         rows = await page(session, after=after, limit=limit + 1, org_id=org_id, types=types, subject=subject)
-        return EventPage(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
+        return Found(rows[:limit], (rows[limit - 1].id,) if len(rows) > limit else None)
     scanned = _first(_following(EventRow, after, org_id, subject), EventRow, SCANNED).subquery()
     seen = aliased(EventRow, scanned)
-    rows = list(await session.scalars(_first(select(seen).where(seen.type == type), seen, limit + 1)))
+    judged = [
+        *([] if type is None else [seen.type == type]),
+        *([] if wanted.since is None else [seen.at >= wanted.since]),
+        *([] if wanted.until is None else [seen.at < wanted.until]),
+    ]
+    rows = list(await session.scalars(_first(select(seen).where(*judged), seen, limit + 1)))
     if len(rows) > limit:
-        return EventPage(rows[:limit], rows[limit - 1].id)
+        return Found(rows[:limit], (rows[limit - 1].id,))
     last = select(seen.id).order_by(seen.written_in, seen.id).offset(SCANNED - 1).limit(1)
-    return EventPage(rows, await session.scalar(last))
+    found = await session.scalar(last)
+    return Found(rows, None if found is None else (found,))
 
 
 async def position_of(session: AsyncSession, event_id: str) -> Position | None:

@@ -15,6 +15,9 @@ from domain.marketplace.offer import Offer, OfferModel, OfferStatus
 from models.agent import Agent
 from models.marketplace import MarketplaceAgreedUse, MarketplaceOffer, MarketplacePurchase, MarketplaceUse
 from models.reputation import ReputationAgentRow
+from repositories.listing import Found, Position
+from repositories.listing import Listing as Purchases
+from repositories.listing import Wanted as Narrowed
 
 MISSING = "There is no such agent on the marketplace."
 MISSING_PURCHASE = "There is no such purchase."
@@ -89,9 +92,7 @@ async def lock_offer(session: AsyncSession, agent_id: str) -> MarketplaceOffer |
     return await session.get(MarketplaceOffer, agent_id, with_for_update=True)
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, after: tuple[int, str] | None, limit: int
-) -> Sequence[Listing]:
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Sequence[Listing]:
     """List what is for sale: newest agents first, or the cheapest first where a currency is named.
 
     Args:
@@ -124,6 +125,11 @@ async def page(
     keys = select(row.agent_id).where(*conditions).order_by(*order).limit(literal_column(str(int(limit)))).subquery()
     statement = _listings(row.agent_id.in_(select(keys.c.agent_id))).order_by(*order)
     return [_listing(found) for found in await session.execute(statement)]
+
+
+def position_of(offer: MarketplaceOffer, wanted: Wanted) -> Position:
+    """Return where an offer stands in the list of `page`."""
+    return ((offer.price_minor or 0) if wanted.by_price else 0, offer.agent_id)
 
 
 async def categorise(session: AsyncSession, agent_id: str, category: str | None) -> None:
@@ -235,19 +241,24 @@ async def reserved_use(session: AsyncSession, spend_id: UUID) -> MarketplaceAgre
     return (await session.scalars(query)).one_or_none()
 
 
+_LIBRARY = Purchases(of=MarketplacePurchase, order=[MarketplacePurchase.id], created="bought_at", prefix="pur")
+
+
 async def library(
-    session: AsyncSession, *, org_id: str | None, agent_id: str | None = None, after: str | None, limit: int
-) -> Sequence[MarketplacePurchase]:
-    """List what an organization has bought, or None for all of them, of one agent where it is named, newest first."""
-    row = MarketplacePurchase
-    query = select(row)
-    if org_id is not None:
-        query = query.where(row.org_id == org_id)
-    if agent_id is not None:
-        query = query.where(row.agent_id == agent_id)
-    if after is not None:
-        query = query.where(row.id < after)
-    return (await session.scalars(query.order_by(row.id.desc()).limit(limit))).all()
+    session: AsyncSession, wanted: Narrowed, *, after: Position | None, limit: int
+) -> Found[MarketplacePurchase]:
+    """Return a page of what an organization has bought, or all of them, newest first."""
+    row, agent_id = MarketplacePurchase, wanted.equal.get("agent_id")
+    part = (
+        *(() if wanted.org_id is None else (row.org_id == wanted.org_id,)),
+        *(() if agent_id is None else (row.agent_id == agent_id,)),
+    )
+
+    def is_wanted(row: type[MarketplacePurchase]) -> ColumnElement[bool]:
+        return row.status.in_(wanted.statuses)
+
+    besides = is_wanted if wanted.statuses else None
+    return await _LIBRARY.page(session, wanted, [part], after=after, limit=limit, served=["agent_id"], besides=besides)
 
 
 def _listings(*conditions: ColumnElement[bool]) -> Select[MarketplaceOffer, str, int | None]:

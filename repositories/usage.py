@@ -14,7 +14,6 @@ from pydantic_core import to_json
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from domain.marketplace.metered import Metered
 from domain.spend.scope import Attribution, Known
@@ -25,12 +24,10 @@ from models.agent import Agent
 from models.department import Department
 from models.project import Project
 from models.usage import UsageDay, UsageEventRow, UsageSource
-from repositories.listing import newest
+from repositories.listing import Found, Listing, Position, Wanted
 
 #: What days are kept by, beside all of them together; columns of the events.
 DIMENSIONS = ("model", "agent_id", "department_id", "project_id", "action")
-#: The most events that a page of a filtered log looks at.
-SCANNED = 5_000
 
 _COLUMNS = (
     "occurred_at timestamptz, digest uuid, received_at timestamptz, source text, event_id text, type text, "
@@ -263,45 +260,12 @@ async def known(
     return Known(agents=attributions, departments=paths, projects=found)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogFilter:
-    """Which events of an organization a log is narrowed to; `equal` compares columns."""
-
-    org_id: str
-    since: datetime | None = None
-    until: datetime | None = None
-    equal: Mapping[str, str]
+_LOG = Listing(of=UsageEventRow, order=[UsageEventRow.occurred_at, UsageEventRow.id], created="occurred_at")
 
 
-@dataclass(frozen=True, slots=True)
-class LogPage:
-    """Events, and the position that the next page begins after; null at the end."""
-
-    rows: Sequence[UsageEventRow]
-    following: tuple[datetime, UUID] | None
-
-
-async def log(session: AsyncSession, wanted: LogFilter, *, after: tuple[datetime, UUID] | None, limit: int) -> LogPage:
-    """List events of an organization that the session may see, the latest first.
-
-    A page looks at no more than `SCANNED` events, so it may be short or empty and not be the last.
-    """
-    row, order = UsageEventRow, (UsageEventRow.occurred_at, UsageEventRow.id)
-    part = [row.org_id == wanted.org_id]
-    part += [] if wanted.since is None else [row.occurred_at >= wanted.since]
-    part += [] if wanted.until is None else [row.occurred_at < wanted.until]
-    scanned = newest(row, [tuple(part)], order, after=after, limit=SCANNED if wanted.equal else limit + 1).subquery()
-    seen = aliased(row, scanned)
-    equal = [getattr(seen, name) == value for name, value in wanted.equal.items()]
-    latest = (seen.occurred_at.desc(), seen.id.desc())
-    rows = (await session.scalars(select(seen).where(*equal).order_by(*latest).limit(limit + 1))).all()
-    if len(rows) > limit:
-        return LogPage(rows[:limit], (rows[limit - 1].occurred_at, rows[limit - 1].id))
-    if not wanted.equal:
-        return LogPage(rows, None)
-    end = select(seen.occurred_at, seen.id).order_by(*latest).offset(SCANNED - 1).limit(1)
-    found = (await session.execute(end)).one_or_none()
-    return LogPage(rows, None if found is None else (found[0], found[1]))
+async def log(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[UsageEventRow]:
+    """Return a page of the events of an organization that the session may see, the latest first."""
+    return await _LOG.page(session, wanted, [(UsageEventRow.org_id == wanted.org_id,)], after=after, limit=limit)
 
 
 _NAMED_USES = text(

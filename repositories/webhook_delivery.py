@@ -16,7 +16,8 @@ from models.event import EventRow
 from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories import event
 from repositories.event import Position
-from repositories.listing import newest
+from repositories.listing import Found, Listing, Wanted
+from repositories.listing import Position as Place
 
 MISSING = "There is no such delivery."
 #: The place before the first event.
@@ -64,13 +65,21 @@ async def get(session: AsyncSession, delivery_id: str) -> WebhookDeliveryRow | N
     return await session.get(D, delivery_id, populate_existing=True) if is_id(delivery_id, "whd") else None
 
 
+_LIST = Listing(of=D, order=[D.id], prefix="whd")
+
+
 async def page(
-    session: AsyncSession, endpoint_id: str, *, status: DeliveryStatus | None, before: str | None, limit: int
-) -> Sequence[WebhookDeliveryRow]:
-    """Return up to `limit` deliveries to an endpoint, newest first, older than the id `before`."""
-    part = (D.endpoint_id == endpoint_id, *(() if status is None else (D.status == status.value,)))
-    after = None if before is None else (before,)
-    return (await session.scalars(newest(D, [part], (D.id,), after=after, limit=limit))).all()
+    session: AsyncSession, endpoint_id: str, wanted: Wanted, *, after: Place | None, limit: int
+) -> Found[WebhookDeliveryRow]:
+    """Return a page of the deliveries to an endpoint, newest first."""
+
+    def is_wanted(row: type[D]) -> ColumnElement[bool]:
+        return row.status.in_(wanted.statuses)
+
+    besides = is_wanted if wanted.statuses else None
+    return await _LIST.page(
+        session, wanted, [(D.endpoint_id == endpoint_id,)], after=after, limit=limit, besides=besides
+    )
 
 
 # Taking events out of the outbox --------------------------------------------------------------------------------------

@@ -38,6 +38,8 @@ LISTS = {
     "/credits/lots": None,
     "/billing/credits/history": None,
     "/billing/transactions": "CREDIT",
+    "/events": None,
+    "/marketplace/library": None,
 }
 
 
@@ -71,7 +73,7 @@ async def test_every_list_takes_a_range_and_comes_as_csv(path: str, customer: Te
     assert [row["id"] for row in rows] == [str(row["id"]) for row in listed]
 
 
-@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("path", [*LISTS, "/billing/usage/logs"])
 async def test_bad_filter_names_its_parameter(path: str, customer: Tenant) -> None:
     early, late = moment(datetime(2026, 1, 1, tzinfo=UTC)), moment(datetime(2026, 1, 2, tzinfo=UTC))
     assert (
@@ -79,13 +81,29 @@ async def test_bad_filter_names_its_parameter(path: str, customer: Tenant) -> No
     )
     asked = refused(await customer.owner.get(f"{path}?colour=red"), 422, "request.invalid")
     assert asked["errors"] == [{"field": "colour", "message": "Unknown parameter."}]
-    if LISTS[path] is not None:
+    if LISTS.get(path) is not None:
         amounts = f"{path}?min_amount=2&max_amount=1"
         assert refused(await customer.owner.get(amounts), 422, "request.invalid")["field"] == "currency"
         amounts += f"&currency={LISTS[path]}"
         assert refused(await customer.owner.get(amounts), 422, "request.invalid")["field"] == "min_amount"
         many = f"{path}?max_amount=0.1234567890123&currency={LISTS[path]}"
         assert "max_amount" in refused(await customer.owner.get(many), 422, "request.invalid")["detail"]
+
+
+async def test_events_are_narrowed_by_time_over_pages(customer: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    await named(customer, "One", "Two", "Three")
+    rows = good(await customer.owner.get("/events?type=agent.created"))["data"]
+    middle = rows[1]["at"]
+    monkeypatch.setattr("repositories.event.SCANNED", 2)
+    for end, expected in ((f"from={quote(middle)}", rows[1:]), (f"to={quote(middle)}", rows[:1])):
+        found, cursor = list[object](), ""
+        while True:
+            page = good(await customer.owner.get(f"/events?type=agent.created&{end}{cursor}"))
+            found += page["data"]
+            if page["next_cursor"] is None:
+                break
+            cursor = f"&cursor={page['next_cursor']}"
+        assert found == expected
 
 
 async def test_cursor_belongs_to_its_list_and_filters(customer: Tenant) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from domain.events.catalogue import CATALOGUE
 from domain.ids import is_id
 from repositories import event as events
 from repositories.event import Position
+from repositories.listing import Wanted
 from runtime.database import Database
 from tests.conftest import DatabaseUrls
 from tests.support.locks import somebody_waits
@@ -122,15 +124,14 @@ async def test_page_of_a_rare_type_ends_and_goes_on(database: Database, monkeypa
     await write(database, *(fact("one") for _ in range(4)), fact("rare", kind="escrow.released"))
     await past_others(database)
     found, position, pages = list[str](), None, 0
+    wanted = Wanted(equal={"type": "escrow.released"})
     async with database.platform() as session:
         while True:
-            page = await events.listed(
-                session, after=position, limit=2, org_id=None, type="escrow.released", subject=None
-            )
+            page = await events.listed(session, wanted, after=position, limit=2)
             found, pages = [*found, *(row.subject for row in page.rows)], pages + 1
-            if page.after is None:
+            if page.following is None:
                 break
-            position = await events.position_of(session, page.after)
+            position = await events.position_of(session, page.following[0])
     assert (found, pages) == (["rare"], 2)
 
 
@@ -148,14 +149,16 @@ async def test_page_costs_the_same_however_long_the_history_is(
 ) -> None:
     """Of an organization: all, of a type that is everywhere and of one that is nearly nowhere, and of a subject."""
     everywhere, rare, nowhere = "escrow.funded", "escrow.released", "escrow.split"
-    filters: dict[str, dict[str, Any]] = {
-        "all": {"type": None, "subject": None},
-        "everywhere": {"type": everywhere, "subject": None},
-        "rare": {"type": rare, "subject": None},
-        "nowhere": {"type": nowhere, "subject": None},
-        "subject": {"type": None, "subject": "one"},
+    equal: dict[str, dict[str, object]] = {
+        "all": {},
+        "everywhere": {"type": everywhere},
+        "rare": {"type": rare},
+        "nowhere": {"type": nowhere},
+        "subject": {"subject": "one"},
         "of a subject": {"type": everywhere, "subject": "one"},
     }
+    filters = {name: Wanted(org_id="org_1", equal=given) for name, given in equal.items()}
+    filters["of no time"] = Wanted(org_id="org_1", since=datetime(2100, 1, 1, tzinfo=UTC))
     await write(database, fact("one"), fact("one", kind=rare))
     await past_others(database)
     owner = Database(fresh_database_urls.tenant, fresh_database_urls.owner)
@@ -166,10 +169,8 @@ async def test_page_costs_the_same_however_long_the_history_is(
             await session.execute(text("ANALYZE events"))
         for after in (None, Position(2, "")):
             for name, wanted in filters.items():
-                some: dict[str, Any] = {"after": after, "limit": 50, "org_id": "org_1"}
-                costs[f"{name} after {after}"].append(
-                    await blocks_read(database, "org_1", partial(events.listed, **some, **wanted))
-                )
+                read = partial(events.listed, wanted=wanted, after=after, limit=50)
+                costs[f"{name} after {after}"].append(await blocks_read(database, "org_1", read))
         webhook: dict[str, Any] = {"after": None, "limit": 1, "org_id": "org_1", "types": [nowhere, "payout.paid"]}
         costs["of a webhook"].append(await blocks_read(database, None, partial(events.page, **webhook)))
     await owner.close()

@@ -8,7 +8,7 @@ import pytest
 
 from dev.stack.postgres import Postgres
 from repositories import usage
-from repositories.usage import SCANNED, LogFilter
+from repositories.listing import LOOKED, Wanted
 from runtime.database import Database
 from tests.conftest import new_database
 from tests.support.plans import blocks_read
@@ -16,7 +16,7 @@ from tests.support.plans import blocks_read
 pytestmark = pytest.mark.db
 
 ORG = "org_" + "0" * 26
-SMALL, LARGE = 2 * SCANNED, 4 * SCANNED
+SMALL, LARGE = 2 * LOOKED[-1], 4 * LOOKED[-1]
 #: What a deeper index, fuller last blocks and a plan's own way add.
 SLACK = 60
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,10 +28,10 @@ SELECT '{ORG}', timestamptz '{START}' + i * interval '1 minute', uuidv7(), gen_r
 FROM generate_series($1::int, $2::int) i
 """
 WANTED = {
-    "all": LogFilter(org_id=ORG, equal={}),
-    "common": LogFilter(org_id=ORG, equal={"model": "common"}),
-    "rare": LogFilter(org_id=ORG, equal={"model": "rare"}),
-    "no run": LogFilter(org_id=ORG, equal={"run_id": "none"}),
+    "all": Wanted(org_id=ORG, equal={}),
+    "common": Wanted(org_id=ORG, equal={"model": "common"}),
+    "rare": Wanted(org_id=ORG, equal={"model": "rare"}),
+    "no run": Wanted(org_id=ORG, equal={"run_id": "none"}),
 }
 
 
@@ -77,4 +77,4 @@ async def test_pages_that_are_short_go_on_to_the_last_event(
             page = await usage.log(session, WANTED[name], after=after, limit=50)
         found, after, pages = found + [row.event_id for row in page.rows], page.following, pages + 1
     assert found == expected
-    assert pages <= LARGE // SCANNED + 1
+    assert pages <= LARGE // LOOKED[-1] + 1

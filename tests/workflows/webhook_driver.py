@@ -21,6 +21,7 @@ from providers.notify.webhook import Outgoing, SigningKeys
 from repositories import event
 from repositories import webhook_delivery as deliveries
 from repositories import webhook_endpoint as endpoints
+from repositories.listing import Wanted
 from runtime import reach
 from runtime.identity import new_id
 from services import webhook_endpoint as service
@@ -131,8 +132,8 @@ class EndpointDriver:
 
     async def deliveries(self, status: str | None = None) -> list[WebhookDeliveryRow]:
         async with self.stage.database.platform() as session:
-            rows = await deliveries.page(session, self.endpoint_id, status=None, before=None, limit=10_000)
-        return [row for row in reversed(rows) if status in {None, row.status}]
+            found = await deliveries.page(session, self.endpoint_id, Wanted(), after=None, limit=10_000)
+        return [row for row in reversed(found.rows) if status in {None, row.status}]
 
     async def settled(self, count: int, status: str = "delivered") -> list[WebhookDeliveryRow]:
         """Wait until so many deliveries stand so."""

@@ -12,20 +12,19 @@ from api.auth import require
 from api.deps import DepsDep
 from api.errors import Responses, errors
 from api.fields import Currency, Page, SearchText
-from api.pagination import CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
+from api.lists import After, Asked, Items, ListOf
 from api.v1.accounting.schemas import BalanceSheetView, JournalTransferView, ProfitAndLossView, TrialBalanceView
 from api.v1.usage.periods import EndDate, StartDate, days, period
 from domain.access import Actor, Permission
 from domain.accounting import NotMapped
-from domain.ids import is_id, transfer_id, uuid_of
+from domain.ids import transfer_id, uuid_of
 from repositories import accounting
-from repositories.accounting import JournalFilter, Position
+from repositories.accounting import JournalFilter
 from runtime.database import one_moment
 from services.accounting import Format, written
 
 router = APIRouter(prefix="/accounting", tags=["accounting"])
 
-_CURSOR = "journal"
 #: A journal larger than this waits on disk for a slow client, and not in the memory of the process.
 _IN_MEMORY = 4 << 20
 _CHUNK = 1 << 16
@@ -93,70 +92,59 @@ async def get_balance_sheet(
     return BalanceSheetView.of(day, sums)
 
 
+_JOURNAL = ListOf(
+    "journal",
+    JournalTransferView,
+    "currency",
+    order=[date, "tr"],
+    start_date=StartDate,
+    end_date=EndDate,
+    line=LineParam,
+    format=Annotated[Format | None, Query(description="A file of the whole period.")],
+)
+
+
 @router.get("/journal", response_model=Page[JournalTransferView], responses=_FILES | errors(NotMapped))
 async def list_journal(
-    deps: DepsDep,
-    start_date: StartDate = None,
-    end_date: EndDate = None,
-    line: LineParam = None,
-    currency: CurrencyParam = None,
-    format: Annotated[
-        Format | None,
-        Query(description="A file of the whole period."),
-    ] = None,
-    limit: LimitParam = 50,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.READ_BOOKS),
+    deps: DepsDep, asked: Annotated[Asked, _JOURNAL.asked], actor: Actor = require(Permission.READ_BOOKS)
 ) -> Response:
     """List transfers with all of their entries, by day and within a day in the order of recording.
 
-    With `format` the response is a file of the whole period, as the books were at one moment. `csv` has one row for
-    each entry, `beancount` opening balances, transfers and closing balances, `quickbooks` and `xero` one journal entry
-    for each day in one currency, for import there.
+    With `format` the response is a file of the whole period, as the books were at one moment. `csv`, which
+    `Accept: text/csv` asks for too, has one row for each entry, `beancount` opening balances, transfers and closing
+    balances, `quickbooks` and `xero` one journal entry for each day in one currency, for import there.
     """
-    first, last = _days(start_date, end_date)
-    wanted = JournalFilter(first=first, last=last, line=line, asset=currency)
-    if format is None:
-        return await _page(deps, actor, wanted, _position(cursor), limit)
+    first, last = _days(asked.get("start_date"), asked.get("end_date"))
+    wanted = JournalFilter(first=first, last=last, line=asked.get("line"), asset=asked.get("currency"))
+    if (form := asked.get("format") or (Format.CSV if asked.as_csv else None)) is not None:
+        return await _file(deps, actor, wanted, form)
+
+    async def read(after: After, limit: int) -> Items:
+        place = None if after is None else (after[0], uuid_of(after[1]))
+        async with deps.session_for(actor) as session:
+            among = await accounting.days(session, wanted)
+            found = await accounting.journal(session, wanted, among, after=place, limit=limit)
+        end = found.following
+        following = None if end is None or end[1] is None else (end[0], transfer_id(end[1]))
+        return [JournalTransferView.of(one) for one in found.transfers], following
+
+    return await asked.answer(read)
+
+
+async def _file(deps: DepsDep, actor: Actor, wanted: JournalFilter, form: Format) -> Response:
     # Written whole before it is sent: a client that reads slowly keeps no transaction open.
     file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed when it is sent
     try:
         async with deps.session_for(actor) as session:
             await one_moment(session)
-            async for piece in written(session, wanted, format, deps.settings.account_codes):
+            async for piece in written(session, wanted, form, deps.settings.account_codes):
                 file.write(piece.encode())
     except BaseException:
         file.close()
         raise
-    media, name = _MEDIA[format]
-    headers = {"Content-Disposition": f'attachment; filename="{first}-{last}-{name}"'}
+    media, name = _MEDIA[form]
+    headers = {"Content-Disposition": f'attachment; filename="{wanted.first}-{wanted.last}-{name}"'}
     return StreamingResponse(_chunks(file), media_type=media, headers=headers)
-
-
-async def _page(deps: DepsDep, actor: Actor, wanted: JournalFilter, after: Position | None, limit: int) -> Response:
-    async with deps.session_for(actor) as session:
-        among = await accounting.days(session, wanted)
-        found = await accounting.journal(session, wanted, among, after=after, limit=limit)
-    place = found.following
-    following = None if place is None or place[1] is None else (place[0].isoformat(), transfer_id(place[1]))
-    shown = Page[JournalTransferView](
-        data=[JournalTransferView.of(one) for one in found.transfers],
-        next_cursor=None if following is None else encode_cursor(_CURSOR, *following),
-    )
-    return Response(shown.model_dump_json(), media_type="application/json")
-
-
-def _position(cursor: str | None) -> Position | None:
-    if cursor is None:
-        return None
-    day, transfer = decode_cursor(cursor, _CURSOR, str, str)
-    try:
-        found = date.fromisoformat(day)
-    except ValueError:
-        raise bad_cursor() from None
-    if not is_id(transfer, "tr"):
-        raise bad_cursor()
-    return found, uuid_of(transfer)
 
 
 def _days(start_date: date | None, end_date: date | None) -> tuple[date, date]:

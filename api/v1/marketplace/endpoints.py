@@ -10,13 +10,13 @@ from starlette.responses import Response
 
 from api.approvals import override_by_two, refund_by_two
 from api.auth import ActorDep, SpendingKeyDep, permit, require
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep, get_temporal
 from api.errors import errors
-from api.fields import AgentId, Amount, Currency, OrganizationId, Page
+from api.fields import Amount, Page
 from api.idempotency import Command, idempotency
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import own_of
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor, id_cursor
-from api.pagination import id_page as page_of
 from api.spending import scope_for
 from api.tenancy import listed_organization
 from api.v1.marketplace.schemas import (
@@ -37,9 +37,10 @@ from domain.access import Actor, Permission
 from domain.agent import AgentRetired
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
-from domain.ids import is_id, refund_id_of
+from domain.ids import refund_id_of
 from domain.marketplace.offer import NotForSale, OfferModel, check_buyer, require_seen, words
 from domain.marketplace.renewal import is_over
+from domain.marketplace.sale import PurchaseStatus
 from domain.metadata import ExternalIdTaken
 from domain.money import CREDIT, format_ratio, parse_amount
 from domain.organization import STOPPED
@@ -62,9 +63,32 @@ router = APIRouter(tags=["marketplace"])
 MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 
-_CURSOR = "offers"
 #: What a star of five is of a score in millionths.
 STAR_E6 = 200_000
+_OFFERS = ListOf(
+    "offers",
+    OfferView,
+    "currency",
+    order=[int, "agt"],
+    model=Annotated[OfferModel | None, Query(description="Only agents that are sold so.")],
+    category=Annotated[str | None, Query(max_length=64, description="Only agents of this category.")],
+    text=Annotated[
+        str | None, Query(max_length=200, description="Only agents with all of these words in name or summary.")
+    ],
+    min_price=Annotated[Amount | None, Query(description="The lowest price, in `currency`.")],
+    max_price=Annotated[Amount | None, Query(description="The highest price, in `currency`.")],
+    min_stars=Annotated[
+        Decimal | None,
+        Query(ge=0, le=5, max_digits=3, decimal_places=2, description="The lowest score, of agents that have one."),
+    ],
+)
+_LIBRARY = ListOf(
+    "library",
+    AgentPurchaseView,
+    *(*CREATED, "organization_id", "agent_id"),
+    order=["pur"],
+    status=PurchaseStatus,
+)
 _BUYING = errors(
     NotFound,
     (Forbidden, "marketplace.own_agent"),
@@ -122,58 +146,41 @@ async def offer_agent(agent_id: str, body: OfferSet, deps: DepsDep, actor: Actor
     return await command.run(act)
 
 
-@router.get("/marketplace/agents", response_model=Page[OfferView])
+@router.get("/marketplace/agents", response_model=Page[OfferView], responses=CSV)
 async def list_offers(
-    deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    model: Annotated[OfferModel | None, Query(description="Only agents that are sold so.")] = None,
-    category: Annotated[str | None, Query(max_length=64, description="Only agents of this category.")] = None,
-    text: Annotated[
-        str | None, Query(max_length=200, description="Only agents with all of these words in name or summary.")
-    ] = None,
-    currency: Annotated[
-        Currency | None, Query(description="Only agents with a price in this currency, the cheapest first.")
-    ] = None,
-    min_price: Annotated[Amount | None, Query(description="The lowest price, in `currency`.")] = None,
-    max_price: Annotated[Amount | None, Query(description="The highest price, in `currency`.")] = None,
-    min_stars: Annotated[
-        Decimal | None,
-        Query(ge=0, le=5, max_digits=3, decimal_places=2, description="The lowest score, of agents that have one."),
-    ] = None,
-    actor: Actor = require(Permission.READ),
-) -> Page[OfferView]:
-    """List what is for sale: newest agents first, or the cheapest first where a currency is named."""
-    if currency is None and (min_price is not None or max_price is not None):
+    deps: DepsDep, asked: Annotated[Asked, _OFFERS.asked], actor: Actor = require(Permission.READ)
+) -> Response:
+    """List what is for sale: newest agents first, or the cheapest first where a currency is named.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = _wanted(asked)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            rows = await marketplace.page(session, wanted, after=after, limit=limit + 1)
+        shown = rows[:limit]
+        following = None if len(rows) <= limit else marketplace.position_of(shown[-1].offer, wanted)
+        return [_shown(deps, actor, row) for row in shown], following
+
+    return await asked.answer(read)
+
+
+def _wanted(asked: Asked) -> Wanted:
+    currency, prices = asked.get("currency"), [asked.get(name) for name in ("min_price", "max_price")]
+    if currency is None and prices != [None, None]:
         raise Invalid("Name the currency of the prices in currency.", extra={"field": "currency"})
-    least, most = (
-        None if price is None or currency is None else parse_amount(price, currency, zero=True)
-        for price in (min_price, max_price)
-    )
-    wanted = Wanted(
-        model=model,
-        category=category,
-        words=words(text),
+    least, most = (None if price is None else parse_amount(price, currency, zero=True) for price in prices)
+    stars = asked.get("min_stars")
+    return Wanted(
+        model=asked.get("model"),
+        category=asked.get("category"),
+        words=words(asked.get("text")),
         currency=currency,
         least_minor=least,
         most_minor=most,
-        least_stars_e6=None if min_stars is None else int(min_stars * STAR_E6),
+        least_stars_e6=None if stars is None else int(stars * STAR_E6),
     )
-    after = None
-    if cursor is not None:
-        price, last = decode_cursor(cursor, _CURSOR, int, str)
-        if not is_id(last, "agt"):
-            raise bad_cursor()
-        after = (price, last)
-    async with deps.session_for(actor) as session:
-        rows = await marketplace.page(session, wanted, after=after, limit=limit + 1)
-    shown = rows[:limit]
-    following = None
-    if len(rows) > limit:
-        last_offer = shown[-1].offer
-        price = (last_offer.price_minor or 0) if wanted.by_price else 0
-        following = encode_cursor(_CURSOR, price, last_offer.agent_id)
-    return Page(data=[_shown(deps, actor, row) for row in shown], next_cursor=following)
 
 
 @router.get("/marketplace/agents/{agent_id}", response_model=OfferView, responses=errors(NotFound))
@@ -267,21 +274,23 @@ async def purchase_agent(
     return await once.run(pay if costs_money else act, status_code=201)
 
 
-@router.get("/marketplace/library", response_model=Page[AgentPurchaseView], responses=errors(NotFound))
+@router.get("/marketplace/library", response_model=Page[AgentPurchaseView], responses=errors(NotFound) | CSV)
 async def list_library(
-    deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    organization_id: Annotated[OrganizationId | None, Query(description="For operators, who name one.")] = None,
-    agent_id: Annotated[AgentId | None, Query(description="Only purchases of this agent.")] = None,
-    actor: Actor = require(Permission.READ),
-) -> Page[AgentPurchaseView]:
-    """List the agents that the organization has bought, newest first, with those that were refunded."""
-    org_id, after = listed_organization(actor, organization_id), id_cursor(cursor, "pur")
-    async with deps.session_for(actor) as session:
-        rows = await marketplace.library(session, org_id=org_id, agent_id=agent_id, after=after, limit=limit + 1)
-    names = await _names(deps, *rows)
-    return page_of(rows, limit, "pur", lambda row: _view(deps, row, names))
+    deps: DepsDep, asked: Annotated[Asked, _LIBRARY.asked], actor: Actor = require(Permission.READ)
+) -> Response:
+    """List the agents that the organization has bought, newest first, with those that were refunded.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await marketplace.library(session, wanted, after=after, limit=limit)
+        names = await _names(deps, *found.rows)
+        return items_of(found, lambda row: _view(deps, row, names))
+
+    return await asked.answer(read)
 
 
 @router.get(

@@ -13,10 +13,12 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import OrganizationId, Page, SearchText
 from api.idempotency import Command, idempotency
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
 from api.patience import retry_until_answered
 from api.tenancy import acting_organization, listed_organization
@@ -302,26 +304,39 @@ async def replay_webhooks(
     return await _told(deps, seen, partial(command.run, act, status_code=202))
 
 
+_DELIVERIES = ListOf(
+    "webhook-deliveries",
+    WebhookDeliveryView,
+    *CREATED,
+    order=["whd"],
+    status=DeliveryStatus,
+    type=Annotated[SearchText | None, Query(description="Only of events of this type.")],
+    subject=Annotated[SearchText | None, Query(description="Only of events about this id.")],
+)
+
+
 @router.get(
     "/webhook-endpoints/{endpoint_id}/deliveries",
     response_model=Page[WebhookDeliveryView],
-    responses=_HERE,
+    responses=_HERE | CSV,
     operation_id="webhook_endpoints.list_deliveries",
 )
 async def list_webhook_deliveries(
-    endpoint_id: str,
-    deps: DepsDep,
-    actor: ActorDep,
-    status: Annotated[DeliveryStatus | None, Query(description="Only those that stand so.")] = None,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-) -> Page[WebhookDeliveryView]:
-    """List what was and is to be delivered to a webhook endpoint, newest first."""
-    before = id_cursor(cursor, "whd")
+    endpoint_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _DELIVERIES.asked]
+) -> Response:
+    """List what was and is to be delivered to a webhook endpoint, newest first.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
     await _visible(deps, actor, endpoint_id, Permission.READ_WEBHOOKS)
-    async with deps.session_for(actor) as session:
-        rows = await deliveries.page(session, endpoint_id, status=status, before=before, limit=limit + 1)
-    return id_page(rows, limit, "whd", WebhookDeliveryView.of)
+    wanted = asked.wanted(None)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await deliveries.page(session, endpoint_id, wanted, after=after, limit=limit)
+            return items_of(found, WebhookDeliveryView.of)
+
+    return await asked.answer(read)
 
 
 @router.post(

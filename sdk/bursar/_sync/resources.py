@@ -3035,32 +3035,35 @@ class Marketplace:
     def list_offers(
         self,
         *,
-        limit: int | Omitted = OMITTED,
-        cursor: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
         model: Literal["free", "one_time", "monthly", "usage"] | str | Omitted = OMITTED,
         category: str | Omitted = OMITTED,
         text: str | Omitted = OMITTED,
-        currency: str | Omitted = OMITTED,
         min_price: AmountLike | Omitted = OMITTED,
         max_price: AmountLike | Omitted = OMITTED,
         min_stars: AmountLike | str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.OfferView]:
-        """List what is for sale: newest agents first, or the cheapest first where a currency is named."""
+        """List what is for sale: newest agents first, or the cheapest first where a currency is named.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return List(
             self._caller,
             models.OfferView,
             "marketplace.list_offers",
             "/api/v1/marketplace/agents",
             {
-                "limit": limit,
-                "cursor": cursor,
+                "currency": currency,
                 "model": model,
                 "category": category,
                 "text": text,
-                "currency": currency,
                 "min_price": min_price,
                 "max_price": max_price,
                 "min_stars": min_stars,
+                "limit": limit,
+                "cursor": cursor,
             },
         )
 
@@ -3108,18 +3111,32 @@ class Marketplace:
     def list_library(
         self,
         *,
-        limit: int | Omitted = OMITTED,
-        cursor: str | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
+        status: Sequence[Literal["active", "suspended", "refunded", "ended"] | str] | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> List[models.AgentPurchaseView]:
-        """List the agents that the organization has bought, newest first, with those that were refunded."""
+        """List the agents that the organization has bought, newest first, with those that were refunded.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return List(
             self._caller,
             models.AgentPurchaseView,
             "marketplace.list_library",
             "/api/v1/marketplace/library",
-            {"limit": limit, "cursor": cursor, "organization_id": organization_id, "agent_id": agent_id},
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "status": status,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     def get_purchase(self, purchase_id: str) -> models.AgentPurchaseView:
@@ -4166,21 +4183,21 @@ class Usage:
         *,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
         start_date: date | str | Omitted = OMITTED,
         end_date: date | str | Omitted = OMITTED,
         type: str | Omitted = OMITTED,
         model: str | Omitted = OMITTED,
-        agent_id: str | Omitted = OMITTED,
         action: str | Omitted = OMITTED,
         run_id: str | Omitted = OMITTED,
         source: str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.UsageEventView]:
         """List usage events, the latest first.
 
-        A filtered page may be short or empty while `next_cursor` is not null, because a page looks at no more than 5,000 events. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        A filtered page may be short or empty while `next_cursor` is not null, because a page looks at no more than 2,000 events. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -4190,15 +4207,15 @@ class Usage:
             {
                 "from": from_,
                 "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
                 "start_date": start_date,
                 "end_date": end_date,
                 "type": type,
                 "model": model,
-                "agent_id": agent_id,
                 "action": action,
                 "run_id": run_id,
                 "source": source,
-                "organization_id": organization_id,
                 "limit": limit,
                 "cursor": cursor,
             },
@@ -4360,17 +4377,32 @@ class WebhookEndpoints:
         self,
         endpoint_id: str,
         *,
-        status: Literal["pending", "delivered", "failed", "skipped"] | str | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        status: Sequence[Literal["pending", "delivered", "failed", "skipped"] | str] | Omitted = OMITTED,
+        type: str | Omitted = OMITTED,
+        subject: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.WebhookDeliveryView]:
-        """List what was and is to be delivered to a webhook endpoint, newest first."""
+        """List what was and is to be delivered to a webhook endpoint, newest first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return List(
             self._caller,
             models.WebhookDeliveryView,
             "webhook_endpoints.list_deliveries",
             f"/api/v1/webhook-endpoints/{segment(endpoint_id)}/deliveries",
-            {"status": status, "limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "status": status,
+                "type": type,
+                "subject": subject,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     def retry_delivery(self, delivery_id: str, *, idempotency_key: str | None = None) -> models.WebhookDeliveryView:
@@ -5297,16 +5329,18 @@ class Events:
     def list(
         self,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         after: str | Omitted = OMITTED,
         type: str | Omitted = OMITTED,
         subject: str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.OutboxEventView]:
         """List events, the first one first: an organization sees its own, an operator sees all of them.
 
-        Nothing is skipped, whatever is committed late: what is not yet certain to have its place comes with a later call. To follow the events, keep the id of the last one and pass it as `after`. Of one subject, `subject_seq` says what came first. For an operator who names no organization, a page of one type may be short or empty and not be the last.
+        Nothing is skipped, whatever is committed late: what is not yet certain to have its place comes with a later call. To follow the events, keep the id of the last one and pass it as `after`. Of one subject, `subject_seq` says what came first. A page of a range of time, or of one type of all organizations, may be short or empty and not be the last. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -5314,10 +5348,12 @@ class Events:
             "events.list",
             "/api/v1/events",
             {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
                 "after": after,
                 "type": type,
                 "subject": subject,
-                "organization_id": organization_id,
                 "limit": limit,
                 "cursor": cursor,
             },
@@ -5755,17 +5791,17 @@ class Accounting:
     def list_journal(
         self,
         *,
+        currency: str | Omitted = OMITTED,
         start_date: date | str | Omitted = OMITTED,
         end_date: date | str | Omitted = OMITTED,
         line: str | Omitted = OMITTED,
-        currency: str | Omitted = OMITTED,
         format_: Literal["csv", "beancount", "quickbooks", "xero"] | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.JournalTransferView]:
         """List transfers with all of their entries, by day and within a day in the order of recording.
 
-        With `format` the response is a file of the whole period, as the books were at one moment. `csv` has one row for each entry, `beancount` opening balances, transfers and closing balances, `quickbooks` and `xero` one journal entry for each day in one currency, for import there.
+        With `format` the response is a file of the whole period, as the books were at one moment. `csv`, which `Accept: text/csv` asks for too, has one row for each entry, `beancount` opening balances, transfers and closing balances, `quickbooks` and `xero` one journal entry for each day in one currency, for import there.
         """
         return List(
             self._caller,
@@ -5773,10 +5809,10 @@ class Accounting:
             "accounting.list_journal",
             "/api/v1/accounting/journal",
             {
+                "currency": currency,
                 "start_date": start_date,
                 "end_date": end_date,
                 "line": line,
-                "currency": currency,
                 "format": format_,
                 "limit": limit,
                 "cursor": cursor,
