@@ -91,14 +91,16 @@ async def test_bad_filter_names_its_parameter(path: str, customer: Tenant) -> No
 
 
 async def test_events_are_narrowed_by_time_over_pages(customer: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    await named(customer, "One", "Two", "Three")
-    rows = good(await customer.owner.get("/events?type=agent.created"))["data"]
+    job = {"agent_id": customer.agent_id, "title": "Job", "price": "1"}
+    for _ in range(3):
+        good(await customer.owner.post("/contracts", job), 201)
+    rows = good(await customer.owner.get("/events?type=contract.created"))["data"]
     middle = rows[1]["at"]
     monkeypatch.setattr("repositories.event.SCANNED", 2)
     for end, expected in ((f"from={quote(middle)}", rows[1:]), (f"to={quote(middle)}", rows[:1])):
         found, cursor = list[object](), ""
         while True:
-            page = good(await customer.owner.get(f"/events?type=agent.created&{end}{cursor}"))
+            page = good(await customer.owner.get(f"/events?type=contract.created&{end}{cursor}"))
             found += page["data"]
             if page["next_cursor"] is None:
                 break
