@@ -40,6 +40,7 @@ class Header:
         top_up: where credits are added; None where the role may not, or the page is not there.
         upgrade: where the plan is changed; the same.
         search: whether the role can search.
+        notified: whether the role is told anything, and so has notifications.
         back: where the link that they came by leads back to, with its host.
     """
 
@@ -53,6 +54,7 @@ class Header:
     top_up: str | None = None
     upgrade: str | None = None
     search: bool = False
+    notified: bool = False
     back: str | None = None
     back_host: str = ""
 
@@ -148,6 +150,7 @@ def frame(
         top_up=f"{base}/top-up" if f"{base}/top-up" in offered else None,
         upgrade=plans if org_id and f"{base}/billing" in offered and exists(plans) else None,
         search=not me.is_platform or "inspect" in me.permissions,
+        notified=me.may(Permission.BE_NOTIFIED),
         back=back if _is_web(back) else None,
         back_host=urlsplit(back).netloc if back and _is_web(back) else "",
     )

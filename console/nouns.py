@@ -13,6 +13,7 @@ from console.invoice.routes import ROUTES as INVOICE
 from console.library.routes import ROUTES as LIBRARY
 from console.live.routes import ROUTES as LIVE
 from console.marketplace.routes import ROUTES as MARKETPLACE
+from console.notification.routes import ROUTES as NOTIFICATION
 from console.payment.routes import ROUTES as PAYMENT
 from console.payment_method.routes import ROUTES as PAYMENT_METHOD
 from console.platform.alert.routes import ROUTES as PLATFORM_ALERT
@@ -50,6 +51,7 @@ _ALL = (
     *LIBRARY,
     *LIVE,
     *MARKETPLACE,
+    *NOTIFICATION,
     *PAYMENT,
     *PAYMENT_METHOD,
     *PLATFORM_ALERT,

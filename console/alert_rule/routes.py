@@ -1,18 +1,21 @@
 """The pages of alert rules, below those of alerts."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
 
 from console.alert_rule import terms, view
 from console.forms import Shown, blank, read_form
-from console.gateway import Answer, Refused
+from console.gateway import Answer, Refused, Wanted
 from console.routing import COMMAND, tenant
 from console.visit import Visit, not_found
 from domain.access import Permission
 
 _PATH = "/alert-rules"
+#: The channels that whoever writes a rule can name: their own.
+_MINE: Wanted = ("/notifications/channels", {})
 
 
 def _here(visit: Visit) -> str:
@@ -30,19 +33,21 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form of a new rule."""
     visit.need(Permission.MANAGE_ALERT_RULES)
-    metrics = await visit.ask(f"{_PATH}/metrics")
+    answers = await visit.ask_all(metrics=(f"{_PATH}/metrics", {}), channels=_MINE)
     first = form or blank(severity="warning", enabled="on", window="P1D", cool_down="PT1H")
-    return await visit.render("alert_rule/set.html", view.create(metrics, first, visit.base, _here(visit)), status)
+    heard = view.heard(answers["channels"], first, platform=visit.me.is_platform)
+    page = view.create(answers["metrics"], first, heard, visit.base, _here(visit))
+    return await visit.render("alert_rule/set.html", page, status)
 
 
 async def create(visit: Visit) -> Response:
     """Write a rule."""
-    form = await read_form(visit.request, "name", *terms.FIELDS)
+    form = await read_form(visit.request, "name", *terms.FIELDS, *terms.CALLED_FIELDS, many=(terms.CHANNELS,))
     body = {"name": form.text("name"), **terms.rule(form), **visit.scope}
     answer = await visit.order("POST", _PATH, body, form.key)
     if answer.ok:
         return visit.done(_here(visit), "rule.written", answer)
-    return await visit.refused(form, answer, ask_to_create, terms.NAMES)
+    return await visit.refused(form, answer, ask_to_create, terms.names_in(form))
 
 
 async def _found(visit: Visit) -> Mapping[str, Any]:
@@ -58,30 +63,32 @@ def _theirs(visit: Visit, answer: Answer) -> Mapping[str, Any]:
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show a rule, and the form that changes it."""
-    answers = await visit.ask_all(rule=(f"{_PATH}/{visit.path('id')}", visit.scope), metrics=(f"{_PATH}/metrics", {}))
+    answers = await visit.ask_all(
+        rule=(f"{_PATH}/{visit.path('id')}", visit.scope), metrics=(f"{_PATH}/metrics", {}), channels=_MINE
+    )
     found, metrics = _theirs(visit, answers["rule"]), answers["metrics"]
     # A box that is not ticked is not sent, and is no empty field.
-    shown = form if form is None or "enabled" in form.values else _without_tick(form)
+    sent = form if form is None or "enabled" in form.values else _without_tick(form)
+    shown = sent or terms.typed(found)
+    heard = view.heard(answers["channels"], shown, platform=visit.me.is_platform)
     may_change = visit.may(Permission.MANAGE_ALERT_RULES)
-    page = view.one(found, metrics, shown, visit.choices.prefs, visit.base, _here(visit), may_change=may_change)
+    page = view.one(found, metrics, shown, heard, visit.choices.prefs, visit.base, _here(visit), may_change=may_change)
     return await visit.render("alert_rule/set.html", page, status)
 
 
 def _without_tick(form: Shown) -> Shown:
-    return Shown(key=form.key, values={**form.values, "enabled": "off"}, errors=form.errors, summary=form.summary)
+    return replace(form, values={**form.values, "enabled": "off"})
 
 
 async def change(visit: Visit) -> Response:
     """Replace what a rule says; of one that everybody has, whether it is on and how severe it is."""
-    form = await read_form(visit.request, *terms.FIELDS)
+    form = await read_form(visit.request, *terms.FIELDS, *terms.CALLED_FIELDS, many=(terms.CHANNELS,))
     found = await _found(visit)
     body = terms.switch(form) if found["built_in"] else terms.rule(form)
-    # Who hears of it and who is called is no part of this form, and stays.
-    body |= {name: found[name] for name in ("channels", "ladder") if found[name] is not None}
     answer = await visit.order("PUT", f"{_PATH}/{visit.path('id')}", body, form.key, query=visit.scope)
     if answer.ok:
         return visit.done(_here(visit), "rule.changed", answer)
-    return await visit.refused(form, answer, show_one, terms.NAMES)
+    return await visit.refused(form, answer, show_one, terms.names_in(form))
 
 
 async def switch(visit: Visit) -> Response:

@@ -4,15 +4,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from console.format import Prefs, duration, number
-from console.forms import Form, period
+from console.forms import Form, Shown, new_key, period
+from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from domain.alert.conditions import Direction, Measure
 from domain.alert.metrics import ConditionType
+from domain.alert.rules import MAX_STEPS
 
 C = ConditionType
 FIELDS = (
     *("metric", "narrow", "narrow_to", "type", "threshold", "measure", "direction", "of", "period"),
     *("window", "cool_down", "severity", "description", "enabled"),
 )
+#: Who is called, one after the other: the fields of each step.
+STEPS = tuple((f"ladder_{number}_role", f"ladder_{number}_after") for number in range(MAX_STEPS))
+CALLED_FIELDS = tuple(name for step in STEPS for name in step)
+#: The field with the channels that hear of it besides the usual ones, which comes once for each.
+CHANNELS = "channels"
+#: So many steps can be filled in at least.
+_ROOM = 3
 CONDITIONS = (
     (C.ABOVE.value, "Is above"),
     (C.BELOW.value, "Is below"),
@@ -47,6 +56,42 @@ NAMES = {
 }
 
 
+def callable_by(*, platform: bool) -> tuple[tuple[str, str], ...]:
+    """Return whom a rule of an organization can call: its own people, and operators where one of them writes it."""
+    own = [role for role in Role if Permission.ACKNOWLEDGE in PERMISSIONS[role] and role not in PLATFORM_ROLES]
+    roles = [*own, *([Role.OPERATOR] if platform else [])]
+    return (("", "Nobody"), *((role.value, role.value.capitalize()) for role in roles))
+
+
+def heard(form: Form) -> dict[str, Any]:
+    """Return who hears of an alert of the rule, as the API takes it; what was left empty is as usual."""
+    body: dict[str, Any] = {CHANNELS: list(form.all(CHANNELS))} if form.all(CHANNELS) else {}
+    ladder = [
+        {"role": form.text(role), **({"after": period(form.text(after))} if form.maybe(after) else {})}
+        for role, after in _filled(form)
+    ]
+    return body | ({"ladder": ladder} if ladder else {})
+
+
+def names_in(form: Form) -> dict[str, str]:
+    """Return `NAMES` with the steps that were filled in, which the API counts without those between them."""
+    steps = enumerate(_filled(form))
+    return NAMES | {f"ladder.{number}.{of}": name for number, step in steps for of, name in zip(_OF, step, strict=True)}
+
+
+_OF = ("role", "after")
+
+
+def _filled(form: Form) -> list[tuple[str, str]]:
+    return [(role, after) for role, after in STEPS if form.maybe(role)]
+
+
+def steps_of(form: Shown) -> tuple[tuple[str, str], ...]:
+    """Return the steps that the form shows: those that are filled in, and some more."""
+    filled = sum(1 for role, _ in STEPS if form.value(role))
+    return STEPS[: min(max(_ROOM, filled + 1), MAX_STEPS)]
+
+
 def rule(form: Form) -> dict[str, Any]:
     """Return what a rule says, as the API takes it; what was left empty is left to it."""
     condition = {
@@ -62,11 +107,11 @@ def rule(form: Form) -> dict[str, Any]:
 
 
 def switch(form: Form) -> dict[str, Any]:
-    """Return what can be said of every rule: whether it is on, and how severe its alerts are."""
-    return {"enabled": form.text("enabled") == "on", "severity": form.text("severity")}
+    """Return what can be said of every rule: whether it is on, how severe its alerts are, and who hears of them."""
+    return {"enabled": form.text("enabled") == "on", "severity": form.text("severity"), **heard(form)}
 
 
-def typed(found: Mapping[str, Any]) -> dict[str, str]:
+def typed(found: Mapping[str, Any]) -> Shown:
     """Return a rule as it stands in the form."""
     condition = found["condition"] or {}
     values = {name: found[name] or "" for name in ("metric", "window", "cool_down", "severity", "description")}
@@ -75,7 +120,10 @@ def typed(found: Mapping[str, Any]) -> dict[str, str]:
     }
     for name, value in found["filter"].items():
         values |= {"narrow": name, "narrow_to": value}
-    return values | {"enabled": "on" if found["enabled"] else "off"}
+    for (role, after), step in zip(STEPS, found["ladder"] or (), strict=False):
+        values |= {role: step["role"], after: step["after"] or ""}
+    values |= {"enabled": "on" if found["enabled"] else "off"}
+    return Shown(key=new_key(), values=values, lists={CHANNELS: tuple(found["channels"] or ())})
 
 
 def words(found: Mapping[str, Any], prefs: Prefs) -> str:

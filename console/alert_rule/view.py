@@ -9,9 +9,11 @@ from console.alert_rule import terms
 from console.format import Prefs
 from console.forms import Shown, blank
 from console.gateway import Answer
+from console.notification.view import kind_named
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, Link
+from domain.notification.channel import ChannelStatus
 
 Options = tuple[tuple[str, str], ...]
 
@@ -55,6 +57,15 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """Who can be told of an alert besides those who usually are, and who can be called, by the fields of each step."""
+
+    channels: tuple[tuple[str, str, str], ...]
+    roles: Options
+    steps: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Set:
     """The form of a rule.
 
@@ -82,6 +93,7 @@ class Set:
     directions: Options
     narrowed: Options
     severities: Options
+    heard: Heard
     figures: tuple[Figure, ...]
 
 
@@ -146,10 +158,32 @@ def _figure(metric: Mapping[str, Any]) -> Figure:
     )
 
 
-def create(metrics: Answer, form: Shown, base: str, here: str) -> Set:
+def heard(mine: Answer, form: Shown, *, platform: bool) -> Heard:
+    """Return who can be told and called.
+
+    Args:
+        mine: the channels of whoever asks; those of others that the rule names are shown by their ids.
+        form: as it is shown.
+        platform: whether an operator asks.
+    """
+    own = {
+        each["id"]: (each["id"], each["target"], kind_named(each["kind"]))
+        for each in (mine.body["data"] if mine.ok else ())
+        if each["status"] == ChannelStatus.VERIFIED
+    }
+    others = (each for each in form.lists.get(terms.CHANNELS, ()) if each not in own)
+    return Heard(
+        channels=(*own.values(), *((each, each, "Of somebody else") for each in others)),
+        roles=terms.callable_by(platform=platform),
+        steps=terms.steps_of(form),
+    )
+
+
+def create(metrics: Answer, form: Shown, heard: Heard, base: str, here: str) -> Set:
     """Return the form of a new rule."""
     return _set(
         metrics.need()["data"],
+        heard=heard,
         title="New alert rule",
         crumbs=_crumbs(base, here),
         action=f"{here}/new",
@@ -166,23 +200,25 @@ def create(metrics: Answer, form: Shown, base: str, here: str) -> Set:
 def one(
     found: Mapping[str, Any],
     metrics: Answer,
-    form: Shown | None,
+    form: Shown,
+    heard: Heard,
     prefs: Prefs,
     base: str,
     here: str,
     *,
     may_change: bool,
 ) -> Set:
-    """Return the page of a rule, with the form that changes it; `form` is None where nothing was typed yet."""
+    """Return the page of a rule, with the form that changes it."""
     built_in, changed = found["built_in"], found["created_at"] is not None
     remove = Link(label="Set it back" if built_in else "Delete", href=f"{here}/{found['id']}/delete", kind="danger")
     return _set(
         metrics.need()["data"],
+        heard=heard,
         title=_name(found),
         crumbs=_crumbs(base, here),
         action=f"{here}/{found['id']}",
         label="Change the rule",
-        form=form or blank(**terms.typed(found)),
+        form=form,
         says="" if may_change and not built_in else terms.words(found, prefs),
         named=False,
         written=not built_in,

@@ -237,6 +237,8 @@ async def test_preferences_show_what_applies(own: Tenant, database: Database) ->
     }
     ways = {each["type"]: each["channels"] for each in found["types"]}
     assert ways["payout"] == {"inbox": "instant", channel: "weekly"}
+    chosen = {each["type"]: each["chosen"] for each in found["types"] if each["chosen"]}
+    assert chosen == {"payout": {channel: "weekly"}}
     assert ways["refund"] == {"inbox": "off", channel: "off"}
     # A member has other types, and its own preferences.
     other = good(await own.member.get(PREFERENCES))

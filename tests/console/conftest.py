@@ -42,6 +42,7 @@ from tests.conftest import DatabaseUrls
 from tests.console import limiting, planted
 from tests.console.fake import HERE, OWN
 from tests.console.table import PLATFORM
+from tests.support.webhooks import WEBHOOK_KEYS
 
 
 class Counting:
@@ -59,7 +60,7 @@ class Counting:
 @pytest.fixture(scope="session")
 async def app(database_urls: DatabaseUrls) -> AsyncIterator[FastAPI]:
     """The API with the console on it, as `server.py` mounts it, but for the count of its calls."""
-    settings = settings_for(database_urls, public_url=HERE, reputation_registrars="*")
+    settings = settings_for(database_urls, public_url=HERE, reputation_registrars="*", webhook_keys=WEBHOOK_KEYS)
     application = create_app(settings)
     counting = Counting(application)
     application.router.routes.append(Mount("/console", create_console(settings, counting)))
@@ -140,6 +141,8 @@ async def objects(
     ids |= await _bought(tenant, stranger)
     ids["control"] = good(await tenant.owner.post("/spend-controls", limiting.LIMIT), 201)["id"]
     ids["alert_rule"] = good(await tenant.owner.post("/alert-rules", limiting.RULE), 201)["id"]
+    channel = {"kind": "mail", "address": "kim@acme.example"}
+    ids["own_channel"] = good(await tenant.owner.post("/notifications/channels", channel), 201)["id"]
     ids["endpoint"] = await limiting.endpoint(database, tenant.org_id)
     drafted = {"description": "Support", "unit_amount": "125.00"}
     bill = {"organization_id": tenant.org_id, "currency": "USD", "lines": [drafted], "draft": True}

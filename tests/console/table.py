@@ -13,6 +13,8 @@ TRUSTED = ("owner", "admin", "finance", "auditor", "operator", "platform_auditor
 OPERATORS = ("operator",)
 #: Who reads what is of all organizations: only the first changes anything.
 READERS = ("operator", "platform_auditor")
+#: Who can be told anything: machines and auditors of the platform are not.
+NOTIFIED = ("owner", "admin", "finance", "member", "auditor", "operator", "arbiter", "accountant")
 #: Who reads webhook endpoints.
 HOOKED = ("owner", "admin", "finance", "auditor", "operator", "platform_auditor")
 
@@ -70,6 +72,11 @@ PAGES = (
     Page("/console/platform/reputation/events/{event}/void", OPERATORS),
     Page("/console/platform/webhooks", READERS),
     Page("/console/platform/webhooks?unhandled=true", READERS),
+    Page("/console/notifications", NOTIFIED),
+    Page("/console/notifications?unread=true", NOTIFIED),
+    Page("/console/notifications/channels", NOTIFIED),
+    Page("/console/notifications/channels/{own_channel}/remove", ("owner",)),
+    Page("/console/notifications/preferences", NOTIFIED),
     Page("/console/preferences", EVERYBODY),
     Page("/console/search", EVERYBODY),
     Page("/console/search?q=Tenant", (*TENANTS, *READERS)),

@@ -108,7 +108,7 @@ async def _rule(visitor: Visitor, base: str, name: str) -> str:
 
 
 @pytest.mark.db
-async def test_whom_a_rule_calls_stays_when_it_is_changed_or_switched(
+async def test_whom_a_rule_calls_stays_when_it_is_switched_and_is_what_its_form_says(
     visitors: dict[str, Visitor], tenant: Tenant, objects: dict[str, str]
 ):
     path = f"/console/{objects['org']}/alerts/settings/rules/{objects['alert_rule']}"
@@ -118,9 +118,18 @@ async def test_whom_a_rule_calls_stays_when_it_is_changed_or_switched(
     for state in ("off", "on"):
         switched = await visitors["owner"].post(f"{path}/switch", {"command": f"{KEY}{state}", "enabled": state})
         assert switched.status_code == 303
+    assert good(await tenant.owner.get(f"/alert-rules/{objects['alert_rule']}"))["ladder"] == before
+    assert '<option value="admin" selected>' in (await visitors["owner"].get(path)).text
+    # The second step was left out, so that what the API calls the second is the third of the form.
+    fields |= {"ladder_0_role": "finance", "ladder_0_after": "2h", "ladder_2_role": "owner", "ladder_2_after": "1h"}
+    refused = await visitors["owner"].post(path, {"command": f"{KEY}order", **fields})
+    assert refused.status_code == 422
+    assert 'href="#f-ladder_2_after"' in refused.text
+    fields["ladder_2_after"] = "3h"
     assert (await visitors["owner"].post(path, {"command": f"{KEY}change", **fields})).status_code == 303
     after = good(await tenant.owner.get(f"/alert-rules/{objects['alert_rule']}"))
-    assert (after["ladder"], after["condition"]["threshold"]) == (before, "40.00")
+    ladder = [{"role": "finance", "after": "PT2H"}, {"role": "owner", "after": "PT3H"}]
+    assert (after["ladder"], after["condition"]["threshold"]) == (ladder, "40.00")
 
 
 @pytest.mark.db

@@ -173,6 +173,7 @@ class TypeView(ResponseModel):
     description: str
     must_reach: bool = Field(description="Somebody of the organization is always notified of it.")
     channels: dict[str, Cadence]
+    chosen: dict[str, Cadence] = Field(description="Those that you chose; the rest has the default of your role.")
 
 
 class QuietHoursView(ResponseModel):
@@ -210,6 +211,7 @@ class PreferencesView(ResponseModel):
                     description=kind.sentence,
                     must_reach=kind.must_reach,
                     channels={each: wanted.cadence(kind, each, role) for each in (INBOX, *channels)},
+                    chosen=dict(wanted.choices.get(kind.name, {})),
                 )
                 for kind in types_for(role)
             ],

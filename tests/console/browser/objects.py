@@ -66,6 +66,12 @@ async def key(world: World) -> str:
     return made
 
 
+async def own_channel(world: World) -> str:
+    body = {"kind": "mail", "address": "kim@acme.example"}
+    made: str = good(await world.client.post("/notifications/channels", body), 201)["id"]
+    return made
+
+
 async def session(world: World) -> str:
     made: str = good(await world.client.post("/sessions", {}), 201)["id"]
     return made
@@ -194,6 +200,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "project": project,
     "transfer": transfer,
     "key": key,
+    "own_channel": own_channel,
     "session": session,
     "link": link,
     "payment": payment,

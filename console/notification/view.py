@@ -1,0 +1,264 @@
+"""What the pages of notifications show: the reader's own, of whatever organization they look at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from console.choices import zones
+from console.format import Moment, Prefs, moment
+from console.forms import Shown, blank
+from console.gateway import Answer
+from console.listed import Found, Listed
+from console.sections import unanswered
+from console.status import Status, status_of
+from console.widgets import Asking, Failed, Tab
+from domain.notification.channel import INBOX, ChannelKind
+from domain.notification.due import DIGESTS, Cadence
+
+BASE = "/console/notifications"
+CHANNELS, PREFERENCES = f"{BASE}/channels", f"{BASE}/preferences"
+KINDS = (
+    (ChannelKind.MAIL.value, "Mail", "Give the address."),
+    (ChannelKind.SLACK.value, "Slack", "Give the URL of an incoming webhook. It is a secret, and not shown again."),
+)
+LANGUAGES = (("en", "English"), ("de", "Deutsch"))
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = tuple((str(number), name) for number, name in enumerate(_DAYS, 1))
+HOURS = tuple((str(hour), f"{hour}:00") for hour in range(24))
+#: The fields that say when something is sent.
+CLOCK = ("language", "time_zone", "quiet_hours_starts", "quiet_hours_ends", "digest_hour", "digest_weekday")
+_CADENCES = {
+    Cadence.INSTANT: "At once",
+    Cadence.HOURLY: "Every hour",
+    Cadence.DAILY: "Every day",
+    Cadence.WEEKLY: "Every week",
+    Cadence.OFF: "Not at all",
+}
+_PARTS = (("Inbox", BASE), ("Channels", CHANNELS), ("What you hear of", PREFERENCES))
+
+Options = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One notification; `read` is empty where it was read, and otherwise where that is said."""
+
+    id: str
+    at: Moment
+    title: str
+    text: str
+    kind: str
+    read: str
+    form: Shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """The inbox, newest first. `newest` is the notification up to which all are marked as read; empty without one."""
+
+    title: str
+    tabs: tuple[Tab, ...]
+    states: tuple[Tab, ...]
+    rows: tuple[Row, ...]
+    listed: Listed
+    newest: str
+    form: Shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A way to the reader; `waits` where its code was not given back yet."""
+
+    href: str
+    kind: str
+    target: str
+    status: Status
+    made: Moment
+    waits: bool
+    form: Shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channels:
+    """The channels, and the form that makes one. `code` is the form of a code, and of its refusal."""
+
+    title: str
+    tabs: tuple[Tab, ...]
+    rows: tuple[Channel, ...]
+    failed: Failed | None
+    form: Shown
+    code: Shown
+    kinds: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Type:
+    """A type of notifications, and how soon the reader is told of it over the channel that is shown."""
+
+    name: str
+    says: str
+    must_reach: bool
+    options: Options
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """How soon the reader hears of what, one channel at a time, and when nothing is sent."""
+
+    title: str
+    tabs: tuple[Tab, ...]
+    ways: tuple[Tab, ...]
+    way: str
+    way_name: str
+    types: tuple[Type, ...]
+    form: Shown
+    clock: Shown
+    languages: Options
+    zones: Options
+    hours: Options
+    weekdays: Options
+
+
+def tabs(current: str) -> tuple[Tab, ...]:
+    """Return the parts of these pages, with the one that is shown marked."""
+    return tuple(Tab(label=label, href=href, current=href == current) for label, href in _PARTS)
+
+
+def inbox(found: Found, form: Shown, prefs: Prefs) -> Inbox:
+    """Return the inbox as it was asked for; `form` is of a command that was refused."""
+    unread = found.asked.given.get("unread", "")
+    return Inbox(
+        title="Notifications",
+        tabs=tabs(BASE),
+        states=(
+            Tab(label="All", href=BASE, current=not unread),
+            Tab(label="Not read", href=f"{BASE}?unread=true", current=bool(unread)),
+        ),
+        rows=tuple(
+            Row(
+                id=each["id"],
+                at=moment(each["created_at"], prefs),
+                title=each["title"],
+                text=each["text"],
+                kind=each["type"],
+                read="" if each["read_at"] else f"{BASE}/{each['id']}/read",
+                form=blank(),
+            )
+            for each in found.rows
+        ),
+        listed=found.listed("Notifications", {}, csv=False),
+        newest=next((each["id"] for each in found.rows if found.asked.at_start and not each["read_at"]), ""),
+        form=form,
+    )
+
+
+def channels(answer: Answer, form: Shown, code: Shown, prefs: Prefs) -> Channels:
+    """Return the channels of the reader."""
+    failed = unanswered("Channels", answer, CHANNELS)
+    return Channels(
+        title="Channels",
+        tabs=tabs(CHANNELS),
+        rows=() if failed else tuple(_channel(each, prefs) for each in answer.body["data"]),
+        failed=failed,
+        form=form,
+        code=code,
+        kinds=KINDS,
+    )
+
+
+def _channel(found: Mapping[str, Any], prefs: Prefs) -> Channel:
+    return Channel(
+        href=f"{CHANNELS}/{found['id']}",
+        kind=kind_named(found["kind"]),
+        target=found["target"],
+        status=status_of("channel", found["status"]),
+        made=moment(found["created_at"], prefs),
+        waits=found["status"] == "pending",
+        form=blank(),
+    )
+
+
+def kind_named(kind: str) -> str:
+    """Return a kind of channels in words."""
+    return next((word for value, word, _ in KINDS if value == kind), kind)
+
+
+def removing(found: Mapping[str, Any], form: Shown) -> Asking:
+    """Return the page that asks before a channel is removed."""
+    return Asking(
+        title="Remove this channel?",
+        back=CHANNELS,
+        action=f"{CHANNELS}/{found['id']}/remove",
+        label="Remove the channel",
+        form=form,
+        facts=((kind_named(found["kind"]), found["target"]),),
+        effect=("Nothing more is sent there. To use it again, add it again and give its code.",),
+    )
+
+
+def preferences(
+    found: Mapping[str, Any], mine: Answer, way: str, form: Shown | None, clock: Shown | None
+) -> Preferences:
+    """Return the preferences.
+
+    Args:
+        found: of `GET /notifications/preferences`.
+        mine: the channels; without them the inbox alone can be chosen.
+        way: the channel that is shown, `inbox` or an id; one that is not there is the inbox.
+        form: what was chosen and refused; None where nothing was.
+        clock: the same of the times.
+    """
+    named = {INBOX: "Inbox"} | {
+        each["id"]: f"{kind_named(each['kind'])}: {each['target']}" for each in (mine.body["data"] if mine.ok else ())
+    }
+    way = way if way in named else INBOX
+    shown = tuple(_type(each, way) for each in found["types"])
+    return Preferences(
+        title="What you hear of",
+        tabs=tabs(PREFERENCES),
+        ways=tuple(
+            Tab(label=name, href=f"{PREFERENCES}?channel={each}", current=each == way) for each, name in named.items()
+        ),
+        way=way,
+        way_name=named[way],
+        types=tuple(replace(each, value=form.value(each.name, each.value)) if form else each for each in shown),
+        form=form or blank(),
+        clock=clock or blank(**_clock(found)),
+        languages=LANGUAGES,
+        zones=tuple((name, name.replace("_", " ")) for name in zones()),
+        hours=HOURS,
+        weekdays=WEEKDAYS,
+    )
+
+
+def _type(found: Mapping[str, Any], way: str) -> Type:
+    offered = [each for each in Cadence if way != INBOX or each not in DIGESTS]
+    chosen = found["chosen"].get(way, "")
+    usual = "" if chosen or way not in found["channels"] else f": {_CADENCES[found['channels'][way]].lower()}"
+    return Type(
+        name=found["type"],
+        says=found["description"],
+        must_reach=found["must_reach"],
+        options=(("", f"As usual{usual}"), *((each.value, _CADENCES[each]) for each in offered)),
+        value=chosen,
+    )
+
+
+def _clock(found: Mapping[str, Any]) -> dict[str, str]:
+    quiet = found["quiet_hours"] or {"starts": "", "ends": ""}
+    return {
+        "language": found["language"],
+        "time_zone": found["time_zone"],
+        "quiet_hours_starts": quiet["starts"],
+        "quiet_hours_ends": quiet["ends"],
+        "digest_hour": str(found["digest_hour"]),
+        "digest_weekday": str(found["digest_weekday"]),
+    }
+
+
+def kept(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the preferences as they are, to be sent again with what changes: what was chosen, and no default."""
+    names = ("language", "time_zone", "quiet_hours", "digest_hour", "digest_weekday")
+    types = {each["type"]: each["chosen"] for each in found["types"] if each["chosen"]}
+    return {**{name: found[name] for name in names}, "types": types}
