@@ -3871,6 +3871,7 @@ class TypeView(Model):
     description: str
     must_reach: bool
     channels: dict[str, Cadence]
+    chosen: dict[str, Cadence]
 
 
 class UpcomingInvoiceView(Model):
