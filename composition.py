@@ -86,7 +86,7 @@ def _vat_numbers(settings: Settings, http: httpx2.AsyncClient) -> VatNumbers | N
 
 
 def _taxes(settings: Settings, http: httpx2.AsyncClient) -> TaxService | None:
-    """Build who decides the taxes of the monthly run; without an address the rates that are kept do."""
+    """Build who decides taxes; without an address the rates that are kept do."""
     if settings.tax_service_url is None:
         return None
     key = settings.tax_service_key

@@ -228,6 +228,7 @@ def make_worker(
         rules=settings.invoice_rules,
         sealed_signals=sealed_signals,
         dunned_on=settings.dunned_on,
+        taxes=providers.taxes,
     )
     terms = TermsMaker.of(settings.payment_rules, providers, database, settings.sale_rules)
     probing = ProbeActivities(database, client, escrows, terms, credits_minor=settings.probe_credits_minor, door=door)

@@ -37,12 +37,16 @@ from domain.subscription.snapshot import SubscriptionSnapshot
 from domain.subscription.state import OrderKind, Outcome, Subscription
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.subscriptions.base import NewSubscription, SubscriptionProvider
+from providers.tax.service import TaxService
 from repositories import alert, organization, provider_event
 from repositories import subscription as subscriptions
 from runtime import reach
 from runtime.database import Database
-from services.subscription import write
+from services.outside_tax import OutsideTaxes
+from services.subscription import NO_ANSWERS, tax_answers, write
 
+#: How long an outside tax service has for an answer: less than an attempt may take.
+TAX_TIMEOUT = timedelta(seconds=8)
 #: How long the server is waited for that is to start the run of a payment.
 START_TIMEOUT = timedelta(seconds=2)
 _CARD_USED = Declined(code=TRIAL_USED, detail="This card has had a trial.")
@@ -61,16 +65,20 @@ class SubscriptionActivities:
         rules: InvoiceRules,
         sealed_signals: bool = False,
         dunned_on: Sequence[int] = DAYS,
+        taxes: TaxService | None = None,
     ) -> None:
         """Take the database, the client to Temporal, who collects here, the plans, how invoices are made and dunned.
 
-        With `sealed_signals` nothing is written for a sender whom nobody but the message itself names.
+        `taxes` decides taxes in place of the rates that are kept: while it has no answer for a bill, nothing of the
+        bill's event is written. With `sealed_signals` nothing is written for a sender whom nobody but the message
+        itself names.
         """
         self._database = database
         self._client = client
         self._provider = provider
         self._plans = plans
         self._rules = rules
+        self._outside = OutsideTaxes(database, taxes, rules)
         self._dunned_on = tuple(dunned_on)
         self._seals = Seals("subscription", required=sealed_signals)
 
@@ -84,7 +92,8 @@ class SubscriptionActivities:
             payments starts, and that of invoices begins to dun.
         Idempotent by: the event's number and its command, both unique within the subscription, under the row's lock; a
             bill by the provider's id of it, credits by their key.
-        Fails with: nothing that is final. What the books do not take is tried again, and an operator is alerted.
+        Fails with: nothing that is final. What the books do not take is tried again, and so is what an outside tax
+            service has no answer for; an operator is alerted of what it refuses.
         """
         require_local()
         after = message.subscription
@@ -92,9 +101,15 @@ class SubscriptionActivities:
             unsealed = self._seals.declined(message.actor_detail)
             if unsealed is not None and message.event != "command_refused":
                 return RecordedSubscription(applied=False, declined=unsealed)
+            outcome = None if message.event is None else _outcome(message, message.event)
+            answers = NO_ANSWERS
+            if outcome is not None:
+                answers = await tax_answers(
+                    self._database, self._outside, outcome, self._plans, at=message.at, within=TAX_TIMEOUT
+                )
             async with self._database.platform() as session:
                 held = await subscriptions.lock(session, after.subscription_id)
-                if message.event is not None:
+                if outcome is not None:
                     if await subscriptions.has_done(session, after.subscription_id, message.command_id):
                         return RecordedSubscription(applied=True, stored=held)
                     if not is_next(held, after.version, message.decided_from, after.subscription_id):
@@ -103,15 +118,6 @@ class SubscriptionActivities:
                         return RecordedSubscription(applied=False, declined=other)
                     if not await _is_first_card(session, held, after):
                         return RecordedSubscription(applied=False, declined=_CARD_USED)
-                    outcome = Outcome(
-                        subscription=after,
-                        event=message.event,
-                        actor=message.actor,
-                        settled=message.settled,
-                        grants=message.grants,
-                        details=message.details,
-                        billed=message.billed,
-                    )
                     await write(
                         session,
                         held,
@@ -121,6 +127,7 @@ class SubscriptionActivities:
                         at=message.at,
                         plans=self._plans,
                         rules=self._rules,
+                        answers=answers,
                         dunned_on=self._dunned_on,
                     )
                 await alert.close_cases(session, after.subscription_id, ("subscription.books_refused",))
@@ -241,6 +248,18 @@ class SubscriptionActivities:
                 org_id=after.org_id,
                 key=f"subscription.books_refused:{after.subscription_id}:{after.version}",
             )
+
+
+def _outcome(message: RecordSubscription, event: str) -> Outcome:
+    return Outcome(
+        subscription=message.subscription,
+        event=event,
+        actor=message.actor,
+        settled=message.settled,
+        grants=message.grants,
+        details=message.details,
+        billed=message.billed,
+    )
 
 
 async def _refused_start(session: AsyncSession, after: Subscription) -> Declined | None:

@@ -30,6 +30,7 @@ from runtime.sealing import Sealer
 from runtime.settings import Settings
 from services.document_files import Documents
 from services.mail_suppression import Bounces
+from services.outside_tax import OutsideTaxes
 from services.payment_terms import TermsMaker
 from services.unsubscribing import Unsubscribing
 
@@ -63,6 +64,11 @@ class Deps:
     price_desk: PriceDesk
     unsubscribing: Unsubscribing
     bounces: Bounces | None
+
+    @property
+    def taxes(self) -> OutsideTaxes:
+        """Ask the outside tax service, where there is one."""
+        return OutsideTaxes(self.database, self.providers.taxes, self.settings.invoice_rules)
 
     @property
     def terms(self) -> TermsMaker:

@@ -71,7 +71,8 @@ REACTIONS = _table(
     payment.already_refunded payment.fulfilment_under_way payment.refund_not_unknown payment.refund_known
     payment.too_many_refunds payment.not_refundable payment.not_paid payment.exists payment.evidence_closed
     payment.failed payment.cancelled payment.expired invoice.wrong_state invoice.charge_under_way
-    invoice.collected_already legal_entity.unknown document.no_seller document.no_einvoice document.nothing_received
+    invoice.collected_already legal_entity.unknown tax.service_refused document.no_seller document.no_einvoice
+    document.nothing_received
     department.in_use alert_rule.limit_reached spend_control.version spend_control.closed
     spend_control.has_children spend.purchase spend.refunded alert.operators_case alert.resolved
     notification.keys_missing notification.limit_reached notification.verified notification.only_recipient
@@ -83,7 +84,7 @@ REACTIONS = _table(
     limit="deployment.limit_reached entitlement.missing subscription.seats_in_use",
     unknown=f"""
     idempotency.in_flight payment.unknown_outcome payment.refund_in_flight escrow.out_of_step provider.unavailable
-    service.unavailable internal {SILENCE} {UNREADABLE}
+    tax.service_unavailable service.unavailable internal {SILENCE} {UNREADABLE}
     """,
     wait="rate_limited escrow.too_many_waiting notification.codes_exhausted",
     approval="approval.required",

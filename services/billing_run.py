@@ -4,7 +4,6 @@ A page of organizations is read together, after its bills were sealed, so that n
 it is invoiced. What an invoice leaves behind has a key made of its organization and month.
 """
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -29,8 +28,7 @@ from domain.usage.arrears import Source
 from models.billing_run import BillingRunRow, InvoiceItemRow
 from models.invoice import InvoiceRow
 from models.meter import MeterRow
-from providers.payments.base import ProviderRefused, ProviderUnavailable
-from providers.tax.service import REFUSED, UNAVAILABLE, TaxedLine, TaxQuestion, TaxService
+from providers.tax.service import REFUSED, UNAVAILABLE, TaxQuestion, TaxService
 from repositories import alert, audit, billing_run, billing_terms, invoice, meter, organization, usage, usage_bill
 from repositories.command import made_before
 from repositories.invoice import CreditsAtHand, Finalised
@@ -38,7 +36,7 @@ from repositories.usage_bill import BillSum
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import invoice as invoices
-from services import invoice_collection, invoice_finalise, mail, tax
+from services import invoice_collection, invoice_finalise, mail, outside_tax, tax
 from services.tax import Assessor
 
 #: Who issues the invoices.
@@ -46,8 +44,6 @@ ACTOR = Actor(principal="billing-run", role=Role.OPERATOR)
 FAILED = "billing.invoice_failed"
 #: Why an organization was not invoiced: the tax service did not answer yet, or will not.
 TAX_WAITS, TAX_REFUSED = UNAVAILABLE, REFUSED
-#: How long an outside tax service has for an answer, whatever it says itself.
-TAX_TIMEOUT = timedelta(seconds=60)
 OTHER_CURRENCY = "billing.other_currency"
 #: How many items an organization may have that are on no invoice.
 MOST_ITEMS = 100
@@ -170,24 +166,16 @@ async def treated(service: TaxService, prepared: Prepared, page: Basis, now: dat
         ProviderUnavailable: it did not answer in time.
         ProviderRefused: it will not answer, or its answer is of other lines.
     """
-    lines = prepared.found.lines
     question = TaxQuestion(
         key=billed_period_key(prepared.org_id, month_text(prepared.period.month)),
         org_id=prepared.org_id,
         party=tax.party_of(page.taxes.profiles.get(prepared.org_id)),
         seller_country=page.taxes.rules_of(prepared.org_id).seller_country,
         currency=prepared.version.terms.currency,
-        lines=[TaxedLine(product=line.tax_code, amount_minor=line.amount_minor) for line in lines],
+        lines=outside_tax.taxed(prepared.found.lines),
         at=now,
     )
-    try:
-        async with asyncio.timeout(TAX_TIMEOUT.total_seconds()):
-            treatment = await service.treat(question)
-    except TimeoutError:
-        raise ProviderUnavailable("The tax service did not answer in time.") from None
-    if len(treatment.taxes) != len(lines):
-        raise ProviderRefused("The tax service answered for other lines.", code=TAX_REFUSED)
-    return treatment
+    return await outside_tax.ask(service, question)
 
 
 async def issue(connection: asyncpg.Connection, prepared: Prepared, page: Basis, now: datetime) -> bool:

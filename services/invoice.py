@@ -22,13 +22,13 @@ from domain.invoice.state import InvoiceStatus, require_draft
 from domain.lots import LotTerms
 from domain.metadata import NOTHING, Written
 from domain.money import format_amount
-from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger, Posted, Posting
 from models.invoice import InvoiceRow
 from repositories import audit, billing_terms, invoice, invoice_line, metadata, organization
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import invoice_finalise, tax
+from services.outside_tax import TaxAnswer
 
 DUE_IN = timedelta(days=USUAL.net_days)
 
@@ -135,7 +135,7 @@ async def finalise(
     invoice_id: str,
     *,
     rules: InvoiceRules = UNTAXED,
-    treatment: Treatment | None = None,
+    answer: TaxAnswer | None = None,
     command_id: str,
     now: datetime,
 ) -> InvoiceRow:
@@ -144,12 +144,12 @@ async def finalise(
     It is `open` afterwards, or `paid` where nothing is due: a zero invoice, or one that credits pay. Where the country
     of the organization is not proven, tax is charged and an alert puts the case before an operator.
 
-    `treatment` is the tax of each line where somebody else has decided it, such as an outside tax service that was
-    asked before this transaction; by default the rates that are kept decide.
+    `answer` is what an outside tax service said before this transaction; without a service the rates that are kept
+    decide.
 
     Raises:
         NotFound: there is no such invoice.
-        ValueError: the treatment is not of as many lines as the draft has.
+        TaxUnavailable: there is a service, and no answer of these lines.
         WrongInvoiceState: another command finalised it; `extra["due"]` says what is left to pay.
         Invalid: it has no lines.
     """
@@ -157,7 +157,7 @@ async def finalise(
     if row.finalise_command_id == command_id:
         return row
     _require_draft(row)
-    await invoice_finalise.carry_out(session, row, rules=rules, treatment=treatment, command_id=command_id, now=now)
+    await invoice_finalise.carry_out(session, row, rules=rules, answer=answer, command_id=command_id, now=now)
     await audit.record(session, actor, "invoice.finalise", row.id, details_of(row), row.org_id)
     return row
 
@@ -220,14 +220,17 @@ async def issue(
     includes_tax: bool = False,
     applies_credits: bool = False,
     rules: InvoiceRules = UNTAXED,
+    answer: TaxAnswer | None = None,
     own: Written = NOTHING,
 ) -> InvoiceRow:
     """Draft, finalise and number an invoice at once, or return the one that the command issued.
 
-    Whoever has a number holds up everybody else who wants one until the transaction ends, so it is taken last.
+    Whoever has a number holds up everybody else who wants one until the transaction ends, so it is taken last. `answer`
+    as for `finalise`.
 
     Raises:
         NotFound: there is no such organization.
+        TaxUnavailable: there is a tax service, and no answer of these lines.
         Invalid: the lines do not come to a total that can be paid.
         IdempotencyConflict: the command issued another one.
     """
@@ -253,7 +256,7 @@ async def issue(
         return done
     await metadata.add(session, row.id, org_id, own, command_id)
     await invoice.add(session, row)
-    await invoice_finalise.carry_out(session, row, rules=rules, command_id=command_id, now=now)
+    await invoice_finalise.carry_out(session, row, rules=rules, answer=answer, command_id=command_id, now=now)
     await audit.record(session, actor, "invoice.issue", row.id, details_of(row), row.org_id)
     await invoice.number(session, await driver_connection(session), row)
     return row

@@ -22,6 +22,7 @@ from repositories import alert, invoice, invoice_line
 from repositories.invoice import CreditsAtHand, Finalised
 from runtime.database import driver_connection
 from services import tax
+from services.outside_tax import TaxAnswer, TaxUnavailable
 
 UNPROVEN = "tax.country_unproven"
 NOT_PROVEN = "The invoice was charged tax without two pieces of evidence for the country of the organization."
@@ -32,7 +33,7 @@ async def carry_out(
     row: InvoiceRow,
     *,
     rules: InvoiceRules,
-    treatment: Treatment | None = None,
+    answer: TaxAnswer | None = None,
     command_id: str,
     now: datetime,
 ) -> None:
@@ -40,13 +41,15 @@ async def carry_out(
     lines = invoice_line.lines_of(row)
     total_of(lines, row.currency)
     rules = rules.of(entity_of(row.series))
+    if answer is None and rules.needs_answer:
+        raise TaxUnavailable("The tax of this invoice was not asked for. No tax is guessed, so it is not issued.")
     assessor = await tax.assessor(session, [row.org_id], rules=rules)
     assessed, party = assessor.assess(row.org_id, [line.tax_code for line in lines], now, rules=rules)
     end = worked_out(
         row,
         lines,
         rules=rules,
-        treatment=treatment or assessed,
+        treatment=assessed if answer is None else answer.of(lines),
         party=party,
         credits=await _credits(session, row, rules, now),
         command_id=command_id,

@@ -18,7 +18,7 @@ from providers.payments.registry import Providers
 from runtime.database import Database
 from runtime.identity import new_id
 from services.provider_errors import provider_errors
-from services.tax import SaleTaxes
+from services.sale_tax import SaleTaxes
 
 #: In a return_url this stands for the id of the payment, which nobody knows before it is made.
 PAYMENT_ID = "{PAYMENT_ID}"
@@ -29,7 +29,7 @@ class TermsMaker:
     """Makes the terms of payments as this deployment is set up.
 
     With `taxes` credits are taxed when they are sold. Every method raises a `DomainError`: the parts do not go
-    together, or a source of rates does not answer.
+    together, or a source of rates or an outside tax service does not answer.
     """
 
     rules: PaymentRules
@@ -39,7 +39,7 @@ class TermsMaker:
     @classmethod
     def of(cls, rules: PaymentRules, providers: Providers, database: Database, sale: SaleRules | None) -> Self:
         """Return the maker of a deployment; `sale` says how credits are taxed when they are sold, if they are."""
-        return cls(rules, providers, None if sale is None else SaleTaxes(database, sale))
+        return cls(rules, providers, None if sale is None else SaleTaxes(database, sale, providers.taxes))
 
     @property
     def market(self) -> Market:
@@ -56,12 +56,14 @@ class TermsMaker:
     ) -> PaymentTerms:
         """Return the terms of a payment for credits at a price in money."""
         charge = await self.charge(price_minor, currency, options, now=now)
-        tax = await self.taxation(org_id, credits.kind, now=now)
+        tax = await self.taxation(org_id, credits.kind, charge, now=now)
         return self.make(org_id, options, charge, credits, now=now, tax=tax)
 
-    async def taxation(self, org_id: str, kind: PurposeKind, *, now: datetime) -> Taxation | None:
+    async def taxation(self, org_id: str, kind: PurposeKind, charge: Charge, *, now: datetime) -> Taxation | None:
         """Return the tax that is charged with a payment; None where what it buys is not taxed when it is sold."""
-        return await self.taxes.of(org_id, now) if self.taxes is not None and rules_for(kind).may_be_taxed else None
+        if self.taxes is None or not rules_for(kind).may_be_taxed:
+            return None
+        return await self.taxes.of(org_id, charge, now)
 
     async def off_session(self, org_id: str, method: str, credits_minor: int, *, now: datetime) -> PaymentTerms:
         """Return the terms of a payment for credits that charges a stored method while the payer is away."""

@@ -7,6 +7,7 @@ period is deferred until its credits take it along, or the days earn it.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from types import MappingProxyType
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -39,12 +40,16 @@ from models.subscription import SubscriptionBill
 from repositories import alert, audit, billing_terms, invoice, organization, payment
 from repositories import event as outbox
 from repositories import subscription as subscriptions
-from runtime.database import driver_connection
+from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import invoice as invoices
 from services import invoice_collection, mail, project, subscription_grant
 from services.alert_evaluation import raise_built_in
+from services.outside_tax import OutsideTaxes, TaxAnswer
 from services.subscription_refund import REVENUE, deferred_of
+
+#: Where no outside tax service is asked.
+NO_ANSWERS: Mapping[str, TaxAnswer] = MappingProxyType({})
 
 
 async def write(
@@ -57,11 +62,12 @@ async def write(
     at: datetime,
     plans: Plans,
     rules: InvoiceRules = UNTAXED,
+    answers: Mapping[str, TaxAnswer] = NO_ANSWERS,
     dunned_on: Sequence[int] = (),
 ) -> None:
     """Write one numbered event: the row, its timeline, invoices and mirrored payments, credits, and the tier.
 
-    What is billed on net terms is dunned on these days after it was due.
+    What is billed on net terms is dunned on these days after it was due. `answers` are those of `tax_answers`.
 
     The caller holds the row's lock and has compared `before`, which it holds, with what the event was decided from. A
     bill is booked once by the provider's id of it, and credits once by their key, whatever the state says.
@@ -79,9 +85,9 @@ async def write(
         await subscriptions.forget_trial(session, after.subscription_id)
     platform = Actor(principal=after.provider, role=Role.OPERATOR)
     for billed in outcome.billed:
-        await _bill(session, platform, after, billed, plans, rules, dunned_on, at)
+        await _bill(session, platform, after, billed, plans, rules, answers, dunned_on, at)
     for settled in outcome.settled:
-        await _settle(session, platform, after, settled, plans, rules, at)
+        await _settle(session, platform, after, settled, plans, rules, answers, at)
     for grant in outcome.grants:
         await subscription_grant.grant(session, platform, after, grant, at)
     if before is None or plan_held(before) != plan_held(after):
@@ -191,13 +197,15 @@ async def _bill(
     billed: Billed,
     plans: Plans,
     rules: InvoiceRules,
+    answers: Mapping[str, TaxAnswer],
     dunned_on: Sequence[int],
     at: datetime,
 ) -> None:
     """Invoice a period on net terms, and have the invoice mailed and dunned: the provider's request is only shown."""
     if await subscriptions.bill(session, after.provider, billed.bill_ref) is not None:
         return
-    issued = await _invoice(session, actor, after, billed, plans, rules, timedelta(days=after.terms.net_days), at)
+    due_in = timedelta(days=after.terms.net_days)
+    issued = await _invoice(session, actor, after, billed, plans, rules, answers, due_in, at)
     await _note_bill(session, after, billed, issued, at)
     await invoice_collection.begin(
         session,
@@ -217,13 +225,14 @@ async def _settle(
     settled: Settled,
     plans: Plans,
     rules: InvoiceRules,
+    answers: Mapping[str, TaxAnswer],
     at: datetime,
 ) -> None:
     row = await subscriptions.bill(session, after.provider, settled.bill_ref)
     if row is not None and row.settled_at is not None:
         return
     if row is None:
-        issued = await _invoice(session, actor, after, settled, plans, rules, timedelta(0), at)
+        issued = await _invoice(session, actor, after, settled, plans, rules, answers, timedelta(0), at)
         row = await _note_bill(session, after, settled, issued, at)
     else:
         issued = await invoice.get(session, row.invoice_id)
@@ -239,12 +248,58 @@ async def _invoice(
     asked: Settled | Billed,
     plans: Plans,
     rules: InvoiceRules,
+    answers: Mapping[str, TaxAnswer],
     due_in: timedelta,
     at: datetime,
 ) -> InvoiceRow:
+    return await invoices.issue(
+        session,
+        actor,
+        org_id=after.org_id,
+        currency=asked.currency,
+        lines=[_line(after, asked, plans)],
+        note=None,
+        due_in=due_in,
+        command_id=subscription_bill_command(after.provider, asked.bill_ref),
+        now=at,
+        includes_tax=True,
+        rules=rules,
+        answer=answers.get(asked.bill_ref),
+    )
+
+
+async def tax_answers(
+    database: Database, outside: OutsideTaxes, outcome: Outcome, plans: Plans, *, at: datetime, within: timedelta
+) -> Mapping[str, TaxAnswer]:
+    """Ask the outside tax service for the bills of an event that have no invoice yet, before `write`; by bill.
+
+    Raises:
+        TaxUnavailable, TaxRefused: nothing of the event may be written.
+    """
+    after, answers = outcome.subscription, dict[str, TaxAnswer]()
+    bills: list[Settled | Billed] = [] if outside.service is None else [*outcome.billed, *outcome.settled]
+    for asked in bills:
+        async with database.platform() as session:
+            if await subscriptions.bill(session, after.provider, asked.bill_ref) is not None:
+                continue
+        answer = await outside.of_invoice(
+            after.org_id,
+            asked.currency,
+            [_line(after, asked, plans)],
+            key=subscription_bill_command(after.provider, asked.bill_ref),
+            now=at,
+            includes_tax=True,
+            within=within,
+        )
+        if answer is not None:
+            answers[asked.bill_ref] = answer
+    return answers
+
+
+def _line(after: Subscription, asked: Settled | Billed, plans: Plans) -> InvoiceLine:
     days = (f"{day:%Y-%m-%d}" for day in (asked.period.start, asked.period.end))
     wording = (("plan", plans.of(after.terms.plan).title, *days),)
-    line = InvoiceLine(
+    return InvoiceLine(
         description=said(wording),
         wording=wording,
         unit_minor=asked.amount_minor,
@@ -252,19 +307,6 @@ async def _invoice(
         period_start=asked.period.start,
         period_end=asked.period.end,
         reference=after.subscription_id,
-    )
-    return await invoices.issue(
-        session,
-        actor,
-        org_id=after.org_id,
-        currency=asked.currency,
-        lines=[line],
-        note=None,
-        due_in=due_in,
-        command_id=subscription_bill_command(after.provider, asked.bill_ref),
-        now=at,
-        includes_tax=True,
-        rules=rules,
     )
 
 

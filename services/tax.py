@@ -6,14 +6,11 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.invoice.lines import STANDARD
 from domain.invoice.rules import InvoiceRules
 from domain.tax.rates import TaxRate
-from domain.tax.sale import SaleRules, Taxation
 from domain.tax.treatment import TaxParty, Treatment, treat
 from models.billing_profile import BillingProfile
 from repositories import billing_profile, tax_rate
-from runtime.database import Database
 
 #: What of a profile an invoice keeps, as it was when it was finalised.
 FROZEN = (
@@ -83,22 +80,6 @@ async def selling_to(session: AsyncSession, org_id: str) -> str | None:
     """Return the code of the legal entity that sells to an organization; None for the usual one."""
     profile = await billing_profile.find(session, org_id)
     return None if profile is None else profile.legal_entity
-
-
-class SaleTaxes:
-    """Decides the tax of credits when they are sold, as the profile and the rates are at that moment."""
-
-    def __init__(self, database: Database, rules: SaleRules) -> None:
-        """Take the database, of which the platform's role reads, and how the deployment taxes what it sells."""
-        self._database, self._rules = database, rules
-
-    async def of(self, org_id: str, now: datetime) -> Taxation:
-        """Return the tax that an organization is charged on credits, in a transaction of its own."""
-        async with self._database.platform() as session:
-            rules = InvoiceRules(seller_country=self._rules.seller_country, others=self._rules.others)
-            found = await assessor(session, [org_id], rules=rules)
-        treatment, _ = found.assess(org_id, [STANDARD], now)
-        return Taxation(tax=treatment.taxes[0], is_proven=treatment.is_proven, includes_tax=self._rules.includes_tax)
 
 
 def _countries(party: TaxParty, seller_country: str | None) -> set[str]:

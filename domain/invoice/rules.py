@@ -18,6 +18,7 @@ class InvoiceRules:
         others: where the other legal entities are taxed, by their codes; None charges no tax.
         credit: what credits pay of an invoice in that currency; None where none are applied.
         credit_includes_tax: whether that price includes tax, where credits are taxed when they are sold.
+        needs_answer: whether an outside tax service decides, so that no invoice is finalised without its answer.
     """
 
     seller_country: str | None = None
@@ -25,6 +26,7 @@ class InvoiceRules:
     others: Mapping[str, str | None] = field(default_factory=dict)
     credit: CreditPrice | None = None
     credit_includes_tax: bool = False
+    needs_answer: bool = False
 
     def of(self, code: str | None) -> Self:
         """Return how a legal entity invoices; None is the one of these rules.

@@ -29,7 +29,7 @@ class Providers:
         rates: exchange rates of coins; None where none are set up.
         assets: which coins `crypto` takes.
         vat_numbers: who confirms VAT numbers; None where the seller has none.
-        taxes: who decides the taxes of the monthly run; None where the rates that are kept do.
+        taxes: who decides taxes; None where the rates that are kept do.
     """
 
     payments: Mapping[str, PaymentProvider]

@@ -8,7 +8,7 @@ An adapter to a vendor speaks the same.
      "at": "2026-02-01T00:00:00+00:00",
      "customer": {"billing_country": "FR", "card_country": "FR", "confirmed_country": null, "region": null,
                   "vat_country": null, "is_exempt": false},
-     "lines": [{"product": "standard", "amount": "20.00"}]}
+     "includes_tax": false, "lines": [{"product": "standard", "amount": "20.00"}]}
 
 answers 200 with a tax for each line, in their order:
 
@@ -90,6 +90,7 @@ def _written(question: TaxQuestion) -> dict[str, Any]:
             "vat_country": party.vat_country,
             "is_exempt": party.is_exempt,
         },
+        "includes_tax": question.includes_tax,
         "lines": [
             {"product": line.product, "amount": format_amount(line.amount_minor, question.currency)}
             for line in question.lines

@@ -1,4 +1,4 @@
-"""The protocol of an outside tax service: it decides the tax of an invoice that is about to be issued."""
+"""The protocol of an outside tax service: it decides the tax of what is about to be invoiced or sold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class TaxedLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxQuestion:
-    """What the tax of an invoice is asked for.
+    """What the tax of an invoice or of a sale of credits is asked for.
 
     Attributes:
         key: of the question; the same invoice asks with the same one.
@@ -30,6 +30,7 @@ class TaxQuestion:
         currency: of the amounts.
         lines: in the order of the answer.
         at: when the tax becomes due.
+        includes_tax: whether the amounts include their tax.
     """
 
     key: str
@@ -39,6 +40,7 @@ class TaxQuestion:
     currency: str
     lines: Sequence[TaxedLine]
     at: datetime
+    includes_tax: bool = False
 
 
 class TaxService(Protocol):

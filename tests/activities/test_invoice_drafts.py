@@ -19,8 +19,10 @@ from domain.tax.treatment import Treatment
 from models.alert import Alert
 from models.invoice import InvoiceRow
 from repositories import invoice as invoices
+from repositories import invoice_line
 from runtime.database import Database
 from services import invoice, invoice_end
+from services.outside_tax import TaxAnswer, TaxUnavailable, taxed
 from tests.conftest import DatabaseUrls
 from tests.support.billing import (
     CREDIT,
@@ -247,15 +249,26 @@ async def test_reverse_charge_needs_a_number_that_was_confirmed_with_its_referen
     assert made.party == {"country": "FR", "vat_id": "FR40303265045", "vat_reference": "WAPIAAAA"}
 
 
-async def test_an_outside_treatment_goes_before_the_rates_that_are_kept(database: Database) -> None:
+async def test_an_outside_answer_goes_before_the_rates_that_are_kept_and_is_needed_for_these_very_lines(
+    database: Database,
+) -> None:
     made = await draft(database, await organization(database))
-    outside = Treatment(
-        taxes=(AppliedTax(code="us-ny", category=TaxCategory.STANDARD, rate_e6=88_750),), is_proven=True
-    )
-    async with database.platform() as session:
-        done = await invoice.finalise(
-            session, KIM, made.id, rules=GERMAN, treatment=outside, command_id=f"f-{made.id}", now=NOW
-        )
+    said = AppliedTax(code="us-ny", category=TaxCategory.STANDARD, rate_e6=88_750)
+    lines = taxed(invoice_line.lines_of(made))
+    answer = TaxAnswer(lines, Treatment(taxes=(said,), is_proven=True))
+    stale = replace(answer, lines=(replace(lines[0], amount_minor=1),))
+
+    async def finalised(given: TaxAnswer | None) -> InvoiceRow:
+        async with database.platform() as session:
+            rules = replace(GERMAN, needs_answer=True)
+            return await invoice.finalise(
+                session, KIM, made.id, rules=rules, answer=given, command_id=f"f-{made.id}", now=NOW
+            )
+
+    for missing in (None, stale):
+        with pytest.raises(TaxUnavailable):
+            await finalised(missing)
+    done = await finalised(answer)
     assert ([each["code"] for each in done.taxes], done.tax_minor) == (["us-ny"], 888)
 
 

@@ -35,7 +35,7 @@ from repositories.invoice import CreditsAtHand
 from repositories.spend_day import roll_up
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import billing_profile, billing_run, invoice
+from services import billing_profile, billing_run, invoice, outside_tax
 from services.billing_run import Basis, Prepared
 from services.document_files import Documents
 from tests.conftest import DatabaseUrls
@@ -182,7 +182,7 @@ class Taxing:
 async def test_an_invoice_without_an_answer_of_the_tax_service_waits_and_is_issued_with_one(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(billing_run, "TAX_TIMEOUT", timedelta(milliseconds=50))
+    monkeypatch.setattr(outside_tax, "TIMEOUT", timedelta(milliseconds=50))
     told, silent, refuses, other = [await page.user() for _ in range(4)]
     service = Taxing(**{silent: "silent", refuses: "refuses", other: "other lines"})
     run = BillingRunActivities(page.database, GERMAN, taxes=service)
@@ -246,7 +246,7 @@ async def test_a_month_is_not_invoiced_before_an_earlier_one(page: Page) -> None
 async def test_a_run_ends_without_the_invoices_that_a_tax_service_never_answers(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(billing_run, "TAX_TIMEOUT", timedelta(milliseconds=50))
+    monkeypatch.setattr(outside_tax, "TIMEOUT", timedelta(milliseconds=50))
     _, silent = [await page.user() for _ in range(2)]
     service = Taxing(**{silent: "silent"})
     run = BillingRunActivities(page.database, GERMAN, taxes=service)

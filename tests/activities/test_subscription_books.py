@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from sqlalchemy import text
@@ -16,18 +17,22 @@ from domain.payment.state import PaymentStatus
 from domain.subscription.converge import monthly_grant
 from domain.subscription.snapshot import ProviderState
 from domain.subscription.state import Outcome
+from domain.tax.rates import AppliedTax, TaxCategory
+from domain.tax.treatment import Treatment
 from models.alert import Alert
 from models.credit_lot import CreditLot
 from models.invoice import InvoiceRow
 from models.mail import QueuedMail
 from models.payment import PaymentRow
 from models.subscription import SubscriptionBill, SubscriptionGrant
+from providers.payments.base import ProviderUnavailable
 from repositories import payment as payments
 from repositories import subscription as subscriptions
 from repositories.invoice import CreditsAtHand, credits_at_hand
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import invoice_collection, invoice_end
+from services.outside_tax import TaxUnavailable
 from services.subscription import accrue
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, seen, unpaid
@@ -57,6 +62,24 @@ async def test_price_includes_tax_which_is_neither_deferred_nor_granted_and_char
     async with database.platform() as session:
         found = await credits_at_hand(await driver_connection(session), [one.org_id], START)
     assert found == {one.org_id: CreditsAtHand(taxed=500 * 10**6)}
+
+
+async def test_a_bill_is_taxed_by_the_outside_service_and_nothing_is_booked_without_its_answer(
+    database: Database,
+) -> None:
+    one = await subscribed(database)
+    said = AppliedTax(code="us-ny", category=TaxCategory.STANDARD, rate_e6=100_000)
+    treat = AsyncMock(side_effect=ProviderUnavailable("Away."))
+    one.taxes, one.rules = Mock(treat=treat), replace(GERMAN, needs_answer=True)
+    with pytest.raises(TaxUnavailable):
+        await one.look(seen(bill(0, 2_900, month(0))))
+    assert await one.rows(InvoiceRow) == []
+    treat.side_effect = lambda question: Treatment(taxes=(said,) * len(question.lines), is_proven=True)
+    await one.look(seen(bill(0, 2_900, month(0))))
+    (issued,) = await one.rows(InvoiceRow)
+    assert (issued.tax_minor, issued.taxes[0]["code"]) == (264, "us-ny")
+    assert treat.await_args is not None
+    assert treat.await_args.args[0].includes_tax
 
 
 async def test_first_payment_gives_an_invoice_a_payment_the_credits_and_the_tier(database: Database) -> None:

@@ -1,6 +1,7 @@
 """Credits that are taxed when they are sold: tax once, on what was kept, and never again on what they pay."""
 
 from dataclasses import replace
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from sqlalchemy import select
@@ -11,11 +12,15 @@ from domain.money import CREDIT as ASSET
 from domain.payment.options import Options
 from domain.payment.purposes.credits import credits_bought
 from domain.payment.terms import PaymentTerms
+from domain.tax.rates import AppliedTax, TaxCategory
 from domain.tax.sale import SaleRules
+from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger
 from models.mail import QueuedMail
 from models.tax_receipt import TaxReceipt
+from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.payments.registry import Providers
+from providers.tax.service import TaxedLine, TaxService
 from repositories import credit_note
 from repositories.invoice import CreditsAtHand, credits_at_hand
 from runtime.database import Database, driver_connection
@@ -24,6 +29,7 @@ from runtime.settings import Settings
 from services import credit_note as credit_notes
 from services import invoice_end
 from services.document import of_tax_receipt
+from services.outside_tax import TaxRefused, TaxUnavailable
 from services.payment_terms import TermsMaker
 from tests.api.paying import NOW as PAID
 from tests.api.paying import Written
@@ -48,16 +54,38 @@ from tests.support.proving import prove_all
 pytestmark = pytest.mark.db
 
 
-async def terms(database: Database, org_id: str, *, includes_tax: bool = False) -> PaymentTerms:
+async def terms(
+    database: Database, org_id: str, *, includes_tax: bool = False, service: TaxService | None = None
+) -> PaymentTerms:
     """Ask for 100 credits at $10.00 where sales are taxed."""
     maker = TermsMaker.of(
         Settings().payment_rules,
-        Providers({"stripe": FakeProvider()}),
+        Providers({"stripe": FakeProvider()}, taxes=service),
         database,
         SaleRules(seller_country="DE", includes_tax=includes_tax),
     )
     options = Options(payment_method="pm_1", return_url="https://client.test")
     return await maker.sold(org_id, options, 1_000, "USD", credits_bought(100 * CREDIT), now=PAID)
+
+
+async def test_an_outside_service_taxes_a_sale_and_nothing_is_sold_without_its_answer(database: Database) -> None:
+    org = await organization(database)
+    said = AppliedTax(code="us-ny", category=TaxCategory.STANDARD, rate_e6=88_750)
+    service = Mock(treat=AsyncMock(return_value=Treatment(taxes=(said,), is_proven=True)))
+    asked = await terms(database, org, service=service)
+    assert asked.tax is not None
+    assert (asked.amount_minor, asked.tax.code, asked.tax.amount_minor) == (1_089, "us-ny", 89)
+    [question] = service.treat.await_args.args
+    assert (question.lines, question.currency, question.includes_tax) == (
+        *([TaxedLine(product="standard", amount_minor=1_000)], "USD", False),
+    )
+    for error, refusal in (
+        (ProviderUnavailable("Away."), TaxUnavailable),
+        (ProviderRefused("No such product."), TaxRefused),
+    ):
+        service.treat.side_effect = error
+        with pytest.raises(refusal):
+            await terms(database, org, service=service)
 
 
 async def sold(database: Database, org_id: str, *, includes_tax: bool = False) -> Written:

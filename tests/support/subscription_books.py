@@ -1,7 +1,7 @@
 """One subscription as its run writes it: what the provider has is read, and what is new is booked."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -16,10 +16,12 @@ from domain.subscription.snapshot import SubscriptionSnapshot
 from domain.subscription.state import Outcome, Subscription, numbered
 from ledger.gateway import Ledger
 from models.organization import Organization
+from providers.tax.service import TaxService
 from repositories import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services.subscription import write
+from services.outside_tax import OutsideTaxes
+from services.subscription import tax_answers, write
 from tests.domain.subscription.building import PLANS, START, created
 
 MONTH = Interval.MONTH
@@ -34,6 +36,7 @@ class Subscribed:
     #: Tells the bills of tests apart, which share the books.
     tag: str = field(default_factory=lambda: new_id("in"))
     rules: InvoiceRules = UNTAXED
+    taxes: TaxService | None = None
 
     @property
     def org_id(self) -> str:
@@ -42,6 +45,8 @@ class Subscribed:
     async def write(self, outcome: Outcome, at: datetime = START, command_id: str | None = None) -> None:
         command_id = command_id or new_id("cmd")
         numbered_outcome = numbered(outcome, command_id)
+        outside = OutsideTaxes(self.database, self.taxes, self.rules)
+        answers = await tax_answers(self.database, outside, numbered_outcome, PLANS, at=at, within=timedelta(seconds=5))
         async with self.database.platform() as session:
             held = await subscriptions.lock(session, self.state.subscription_id)
             await write(
@@ -53,6 +58,7 @@ class Subscribed:
                 at=at,
                 plans=PLANS,
                 rules=self.rules,
+                answers=answers,
                 dunned_on=DAYS,
             )
         self.state = numbered_outcome.subscription

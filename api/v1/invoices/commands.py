@@ -13,11 +13,14 @@ from contracts.invoice import ChargeInvoice, InvoiceResult
 from contracts.runs import invoice_news, invoice_run
 from domain.access import Actor
 from domain.invoice.collection import Collection, CollectionMethod
+from domain.invoice.series import entity_of
 from models.invoice import InvoiceRow
 from repositories import invoice_collection as collections
+from repositories import invoice_line
 from runtime import reach
 from runtime.catch_up import catching_up
 from services import invoice_collection
+from services.outside_tax import TaxAnswer
 
 
 async def charge(deps: Deps, client: Client, held: Collection, command: ChargeInvoice) -> InvoiceResult:
@@ -39,6 +42,25 @@ async def charge(deps: Deps, client: Client, held: Collection, command: ChargeIn
 
     attempt = catching_up(client, run.workflow_id, command.command_id, give, books)
     return await retry_until_answered(attempt, limit=deps.settings.command_timeout, what="invoice")
+
+
+async def taxed(deps: Deps, drafted: InvoiceRow, command_id: str, now: datetime) -> TaxAnswer | None:
+    """Ask the outside tax service for a draft; None where there is no service, or it is a draft no more.
+
+    Raises:
+        TaxUnavailable, TaxRefused: it may not be finalised.
+    """
+    if drafted.finalise_command_id is not None:
+        return None
+    return await deps.taxes.of_invoice(
+        drafted.org_id,
+        drafted.currency,
+        invoice_line.lines_of(drafted),
+        key=command_id,
+        now=now,
+        includes_tax=drafted.includes_tax,
+        rules=deps.settings.invoice_rules.of(entity_of(drafted.series)),
+    )
 
 
 async def collect(

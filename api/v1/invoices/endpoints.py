@@ -48,6 +48,7 @@ from repositories import invoice_collection as collections
 from repositories import metadata
 from services import credit_note, invoice, invoice_end
 from services.metadata import version_of
+from services.outside_tax import TaxRefused, TaxUnavailable
 from services.tax import selling_to
 
 router = APIRouter(tags=["invoices"])
@@ -67,7 +68,7 @@ _PAYING = errors(NotFound, Forbidden, *INVOICED, *CREATING)
     "/billing/invoices",
     status_code=201,
     response_model=InvoiceView,
-    responses=errors(NotFound, ExternalIdTaken, UnknownEntity),
+    responses=errors(NotFound, ExternalIdTaken, UnknownEntity, TaxRefused, TaxUnavailable),
 )
 async def issue_invoice(
     body: InvoiceCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.OPERATE)
@@ -78,11 +79,22 @@ async def issue_invoice(
 
     async def act() -> InvoiceView:
         now, rules = datetime.now(UTC), deps.settings.invoice_rules
+        lines = [line.line(body.currency) for line in body.lines]
+        answer = None
+        if not body.draft:
+            answer = await deps.taxes.of_invoice(
+                body.organization_id,
+                body.currency,
+                lines,
+                key=once.command_id,
+                now=now,
+                includes_tax=body.includes_tax,
+            )
         async with deps.session_for(actor) as session:
             terms: dict[str, Any] = {
                 "org_id": body.organization_id,
                 "currency": body.currency,
-                "lines": [line.line(body.currency) for line in body.lines],
+                "lines": lines,
                 "discounts": [each.discount(body.currency) for each in body.discounts],
                 "note": body.note,
                 "due_in": body.due_in or await invoice.time_to_pay(session, body.organization_id, now),
@@ -98,7 +110,7 @@ async def issue_invoice(
                 own = await metadata.get(session, drafted.id, drafted.org_id)
                 once.version = version_of(own)
                 return view(drafted, now, own)
-            issued = await invoice.issue(session, actor, rules=rules, **terms)
+            issued = await invoice.issue(session, actor, rules=rules, answer=answer, **terms)
             held = await commands.collect(deps, session, actor, once, issued, body.collection_method, now)
             own = await metadata.get(session, issued.id, issued.org_id)
         commands.start(deps, held)
@@ -152,7 +164,7 @@ async def discard_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> In
 @router.post(
     "/billing/invoices/{invoice_id}/finalize",
     response_model=InvoiceView,
-    responses=errors(NotFound, Forbidden, UnknownEntity, WrongInvoiceState),
+    responses=errors(NotFound, Forbidden, UnknownEntity, WrongInvoiceState, TaxRefused, TaxUnavailable),
 )
 async def finalize_invoice(
     invoice_id: str,
@@ -163,13 +175,15 @@ async def finalize_invoice(
 ) -> Response:
     """Make an invoice of a draft: take its discounts, credits and tax, book it and number it. For operators."""
     async with deps.session_for(actor) as session:
-        await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
+        drafted = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
 
     async def act() -> InvoiceView:
-        now = datetime.now(UTC)
+        now, rules = datetime.now(UTC), deps.settings.invoice_rules
+        answer = await commands.taxed(deps, drafted, once.command_id, now)
         async with deps.session_for(actor) as session:
-            rules = deps.settings.invoice_rules
-            done = await invoice.finalise(session, actor, invoice_id, rules=rules, command_id=once.command_id, now=now)
+            done = await invoice.finalise(
+                session, actor, invoice_id, rules=rules, answer=answer, command_id=once.command_id, now=now
+            )
             method = None if body is None else body.collection_method
             held = await commands.collect(deps, session, actor, once, done, method, now)
         # In transactions of their own: whoever has a number holds up everybody else who wants one. What somebody has

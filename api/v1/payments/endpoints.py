@@ -71,6 +71,7 @@ from repositories import tax_receipt as tax_receipts
 from repositories.command import other_request
 from services import document
 from services.metadata import version_of
+from services.outside_tax import TaxRefused, TaxUnavailable
 from services.tax import selling_to
 
 router = APIRouter(tags=["payments"])
@@ -88,7 +89,14 @@ _COMMANDED = (
     NoResponse,
     (Conflict, "payment.refused"),
 )
-CREATING = (PaymentDeclined, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"), *STOPPED)
+CREATING = (
+    PaymentDeclined,
+    (Invalid, "provider.refused"),
+    (Unavailable, "provider.unavailable"),
+    TaxRefused,
+    TaxUnavailable,
+    *STOPPED,
+)
 INVOICED = (WrongInvoiceState, (Conflict, "invoice.amount_mismatch"))
 _CREATING = errors(
     NotFound, Forbidden, WrongState, (Conflict, "escrow.amount_mismatch"), *INVOICED, *CREATING, ExternalIdTaken

@@ -76,7 +76,7 @@ class Terms:
         charge = await self._maker.charged(rules.price(order, market), now=datetime.now(UTC))
         purpose = rules.buys(order, charge, market)
         now = datetime.now(UTC)
-        tax = await self._maker.taxation(self.org_id, kind, now=now)
+        tax = await self._maker.taxation(self.org_id, kind, charge, now=now)
         described = description or rules.describe(purpose, subject)
         return self._maker.make(self.org_id, options, charge, purpose, described, now=now, tax=tax)
 

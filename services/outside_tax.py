@@ -1,0 +1,150 @@
+"""The one way to the outside tax service: asked before the transaction that charges the tax, and refused without it.
+
+Nothing is issued or sold on a guess while the service has no answer: whoever asked is refused, and may repeat.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domain.errors import Conflict, Unavailable
+from domain.invoice.lines import InvoiceLine
+from domain.invoice.rules import InvoiceRules
+from domain.tax.treatment import Treatment
+from providers.payments.base import ProviderRefused, ProviderUnavailable
+from providers.tax.service import REFUSED, UNAVAILABLE, TaxedLine, TaxQuestion, TaxService
+from repositories import billing_profile
+from runtime.database import Database
+from services import tax
+
+#: How long an outside tax service has for an answer, whatever it says itself.
+TIMEOUT = timedelta(seconds=60)
+
+
+class TaxUnavailable(Unavailable):
+    """The outside tax service does not answer now, so nothing was issued or charged."""
+
+    code = UNAVAILABLE
+
+
+class TaxRefused(Conflict):
+    """The outside tax service will not answer, or not in a way that can be used; nothing was issued or charged."""
+
+    code = REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class TaxAnswer:
+    """What the service says of lines, in their order."""
+
+    lines: tuple[TaxedLine, ...]
+    treatment: Treatment
+
+    def of(self, lines: Sequence[InvoiceLine]) -> Treatment:
+        """Return the tax of each line.
+
+        Raises:
+            TaxUnavailable: the answer is of other lines.
+        """
+        if taxed(lines) != self.lines:
+            raise TaxUnavailable("The invoice was changed while its tax was asked for. Repeat the request.")
+        return self.treatment
+
+
+def taxed(lines: Sequence[InvoiceLine]) -> tuple[TaxedLine, ...]:
+    """Return what of an invoice's lines the service is asked for."""
+    return tuple(TaxedLine(product=line.tax_code, amount_minor=line.amount_minor) for line in lines)
+
+
+async def ask(service: TaxService, question: TaxQuestion, *, within: timedelta | None = None) -> Treatment:
+    """Return the tax of each line of a question; no transaction is open.
+
+    Raises:
+        ProviderUnavailable: it did not answer in time.
+        ProviderRefused: it will not answer, or its answer is of other lines.
+    """
+    try:
+        async with asyncio.timeout((within or TIMEOUT).total_seconds()):
+            treatment = await service.treat(question)
+    except TimeoutError:
+        raise ProviderUnavailable("The tax service did not answer in time.", code=UNAVAILABLE) from None
+    if len(treatment.taxes) != len(question.lines):
+        raise ProviderRefused("The tax service answered for other lines.", code=REFUSED)
+    return treatment
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideTaxes:
+    """Asks what one sale or invoice is taxed.
+
+    Attributes:
+        database: of which the platform's role reads whom the question is about.
+        service: who is asked; None where the rates that are kept decide, and nobody is.
+        rules: where the legal entities are.
+    """
+
+    database: Database
+    service: TaxService | None
+    rules: InvoiceRules
+
+    async def of_invoice(
+        self,
+        org_id: str,
+        currency: str,
+        lines: Sequence[InvoiceLine],
+        *,
+        key: str,
+        now: datetime,
+        includes_tax: bool,
+        rules: InvoiceRules | None = None,
+        within: timedelta | None = None,
+    ) -> TaxAnswer | None:
+        """Return what the service says of an invoice's lines; None where there is no service.
+
+        `rules` are those of who issues it, where that is settled: a draft keeps its legal entity.
+
+        Raises:
+            TaxUnavailable, TaxRefused: nothing may be issued.
+        """
+        asked = taxed(lines)
+        treatment = await self.of(
+            org_id, currency, asked, key=key, now=now, includes_tax=includes_tax, rules=rules, within=within
+        )
+        return None if treatment is None else TaxAnswer(asked, treatment)
+
+    async def of(
+        self,
+        org_id: str,
+        currency: str,
+        lines: Sequence[TaxedLine],
+        *,
+        key: str,
+        now: datetime,
+        includes_tax: bool,
+        rules: InvoiceRules | None = None,
+        within: timedelta | None = None,
+    ) -> Treatment | None:
+        """Return the tax of each line; None where there is no service. Arguments and errors as for `of_invoice`."""
+        if self.service is None:
+            return None
+        async with self.database.platform() as session:
+            profile = await billing_profile.find(session, org_id)
+            party = tax.party_of(profile)
+            seller_country = (rules or tax.rules_of(profile, self.rules)).seller_country
+        question = TaxQuestion(
+            key=key,
+            org_id=org_id,
+            party=party,
+            seller_country=seller_country,
+            currency=currency,
+            lines=lines,
+            at=now,
+            includes_tax=includes_tax,
+        )
+        try:
+            return await ask(self.service, question, within=within)
+        except ProviderUnavailable as error:
+            raise TaxUnavailable(f"{error.detail} Repeat the request with the same Idempotency-Key.") from error
+        except ProviderRefused as error:
+            raise TaxRefused(error.detail) from error
