@@ -23,6 +23,7 @@ from domain.payment.terms import PaymentTerms
 from models.payment_command import PaymentCommand
 from providers.payments.registry import Providers
 from providers.rates import FixedRates
+from providers.tax.service import TaxService
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import settings_for
@@ -34,12 +35,17 @@ PRICES = {("BTC", "USD"): Decimal("50000"), ("USDC", "USD"): Decimal(1), ("TON",
 
 
 @asynccontextmanager
-async def paying_app(urls: Any, **changes: Any) -> AsyncIterator[httpx2.AsyncClient]:
+async def paying_app(
+    urls: Any, *, taxes: TaxService | None = None, **changes: Any
+) -> AsyncIterator[httpx2.AsyncClient]:
     """Serve an app where every provider is set up, and no run ever answers."""
     settings = settings_for(urls, command_timeout=timedelta(milliseconds=50), **changes)
     fakes: Any = {name: FakeProvider() for name in ("stripe", "paypal", "crypto", "credits")}
     providers = Providers(
-        fakes, rates=FixedRates(PRICES, clock=lambda: datetime.now(UTC)), assets=frozenset({"BTC", "USDC"})
+        fakes,
+        rates=FixedRates(PRICES, clock=lambda: datetime.now(UTC)),
+        assets=frozenset({"BTC", "USDC"}),
+        taxes=taxes,
     )
     application = create_app(settings, providers=providers)
     async with (

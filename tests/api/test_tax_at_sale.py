@@ -1,11 +1,16 @@
-"""Credits that are bought over HTTP where they are taxed when they are sold."""
+"""Credits that are bought over HTTP where they are taxed when they are sold, and what an outside service taxes."""
 
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
+from domain.tax.rates import AppliedTax, TaxCategory
+from domain.tax.treatment import Treatment
+from providers.payments.base import ProviderRefused, ProviderUnavailable
 from runtime.database import Database
-from tests.api.conftest import Caller, new_key
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.invoicing import PATH, body
 from tests.api.paying import intents, paying_app
 from tests.conftest import DatabaseUrls
 from tests.support.billing import located, rate
@@ -47,3 +52,26 @@ async def test_every_way_to_buy_credits_is_taxed_and_buys_what_it_did(
     assert (first["amount_minor"], first["tax"]["amount_minor"], first["tax"]["code"]) == (charged, tax, "de-vat")
     assert first["purpose"]["goods_minor"] == 100_000_000
     assert (second["amount_minor"], second["tax"]) == (1_000, None)
+
+
+async def test_nothing_is_issued_or_sold_while_an_outside_service_has_no_answer(
+    database_urls: DatabaseUrls, customer: Tenant, operator: Caller
+) -> None:
+    said = AppliedTax(code="us-ny", category=TaxCategory.STANDARD, rate_e6=100_000)
+    treat = AsyncMock(side_effect=ProviderUnavailable("Away."))
+    url = "https://tax.test"
+    async with paying_app(
+        database_urls, taxes=Mock(treat=treat), tax_service_url=url, credits_taxed_at="sale"
+    ) as client:
+        payer, platform = Caller(client, customer.owner.token), Caller(client, operator.token)
+        draft = good(await platform.post(PATH, body(customer, draft=True), key=new_key()), 201)
+        asked = ((payer, *TOP_UP), (platform, PATH, body(customer)), (platform, f"{PATH}/{draft['id']}/finalize", {}))
+        for caller, path, content in asked:
+            refused(await caller.post(path, content, key=new_key()), 503, "tax.service_unavailable")
+        treat.side_effect = ProviderRefused("No such product.")
+        for caller, path, content in asked:
+            refused(await caller.post(path, content, key=new_key()), 409, "tax.service_refused")
+        treat.side_effect = lambda question: Treatment(taxes=(said,) * len(question.lines), is_proven=True)
+        issued = good(await platform.post(PATH, body(customer), key=new_key()), 201)
+        finalised = good(await platform.post(f"{PATH}/{draft['id']}/finalize", {}, key=new_key()))
+    assert [each["tax"] for each in (issued, finalised)] == ["1.00", "1.00"]
