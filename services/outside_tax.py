@@ -25,13 +25,13 @@ TIMEOUT = timedelta(seconds=60)
 class TaxUnavailable(Unavailable):
     """The outside tax service does not answer now, so nothing was issued or charged."""
 
-    code = UNAVAILABLE
+    code = "tax.service_unavailable"
 
 
 class TaxRefused(Conflict):
     """The outside tax service will not answer, or not in a way that can be used; nothing was issued or charged."""
 
-    code = REFUSED
+    code = "tax.service_refused"
 
 
 @dataclass(frozen=True, slots=True)

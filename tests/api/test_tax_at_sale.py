@@ -59,13 +59,15 @@ async def test_nothing_is_issued_or_sold_while_an_outside_service_has_no_answer(
 ) -> None:
     said = AppliedTax(code="us-ny", category=TaxCategory.STANDARD, rate_e6=100_000)
     treat = AsyncMock(side_effect=ProviderUnavailable("Away."))
-    url = "https://tax.test"
-    async with paying_app(
-        database_urls, taxes=Mock(treat=treat), tax_service_url=url, credits_taxed_at="sale"
-    ) as client:
+    changes = {"tax_service_url": "https://tax.test", "tax_country": "DE", "credits_taxed_at": "sale"}
+    async with paying_app(database_urls, taxes=Mock(treat=treat), **changes) as client:
         payer, platform = Caller(client, customer.owner.token), Caller(client, operator.token)
         draft = good(await platform.post(PATH, body(customer, draft=True), key=new_key()), 201)
-        asked = ((payer, *TOP_UP), (platform, PATH, body(customer)), (platform, f"{PATH}/{draft['id']}/finalize", {}))
+        asked: tuple[tuple[Caller, str, dict[str, Any]], ...] = (
+            (payer, *TOP_UP),
+            (platform, PATH, body(customer)),
+            (platform, f"{PATH}/{draft['id']}/finalize", {}),
+        )
         for caller, path, content in asked:
             refused(await caller.post(path, content, key=new_key()), 503, "tax.service_unavailable")
         treat.side_effect = ProviderRefused("No such product.")
