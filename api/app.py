@@ -1,15 +1,14 @@
 """Builds the ASGI application; `server.py` runs it, tests call it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
-from starlette.routing import BaseRoute
 from temporalio.client import Client
 
 from api import errors, openapi, pages, reference, unsubscribe
@@ -29,7 +28,7 @@ from api.maintenance import Maintenance
 from api.middleware import Edge
 from api.pool import StatementPool
 from api.price_desk import PriceDesk
-from api.routing import ByResource
+from api.routing import ByResource, copies, routes_of
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
 from domain.credits import credit_price
 from providers.notify.webhook import Receivers
@@ -48,6 +47,7 @@ from services.unsubscribing import Unsubscribing
 log = structlog.get_logger("bursar.api")
 
 VERSION = "0.1.0"
+V1 = "/api/v1"
 UNTRACED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 DESCRIPTION = """
 Credits, escrow and the books behind them, for platforms where AI agents work for pay.
@@ -201,51 +201,14 @@ def _dependencies(
 
 
 @cache
-def _public_routes(*, has_private_port: bool) -> tuple[BaseRoute, ...]:
+def _public_routes(*, has_private_port: bool) -> tuple[APIRoute, ...]:
     """Return what an app serves, made once for all apps of a process: a route holds nothing of an app."""
     below, root = ((), ()) if has_private_port else (PRIVATE_ROUTERS, PRIVATE_ROOT_ROUTERS)
-    return (
-        *_flat((*ROUTERS, *below), StrictRoute, prefix="/api/v1", in_schema=True),
-        *_flat((*ROUTERS, *below), StrictRoute, prefix="/api", in_schema=False),
-        *_flat((*ROOT_ROUTERS, *root), StrictRoute, prefix="", in_schema=False),
-    )
+    versioned = routes_of((*ROUTERS, *below), StrictRoute, prefix=V1)
+    return (*versioned, *copies(versioned, V1, "/api"), *routes_of((*ROOT_ROUTERS, *root), StrictRoute))
 
 
 @cache
-def _private_routes() -> tuple[BaseRoute, ...]:
+def _private_routes() -> tuple[APIRoute, ...]:
     """Return what the private port serves."""
-    return tuple(_flat((*ROOT_ROUTERS, *PRIVATE_ROOT_ROUTERS), APIRoute, prefix="", in_schema=False))
-
-
-def _flat(
-    routers: Iterable[APIRouter], route_class: type[APIRoute], *, prefix: str, in_schema: bool
-) -> list[BaseRoute]:
-    """Return the routes of the routers under a prefix, as an app's own.
-
-    `include_router` would match each request through a tree of routers, once a level; a flat list is matched once.
-    """
-    flat = APIRouter(route_class=route_class, generate_unique_id_function=openapi.operation_id)
-    for router in routers:
-        for route in router.routes:
-            assert isinstance(route, APIRoute)
-            flat.add_api_route(
-                prefix + route.path,
-                route.endpoint,
-                response_model=route.response_model,
-                status_code=route.status_code,
-                tags=[*openapi.tags_of(route)],
-                dependencies=route.dependencies,
-                summary=route.summary,
-                description=route.description,
-                response_description=route.response_description,
-                responses=route.responses,
-                deprecated=route.deprecated,
-                methods=sorted(route.methods or ()),
-                operation_id=route.operation_id,
-                response_model_exclude_none=route.response_model_exclude_none,
-                include_in_schema=in_schema and route.include_in_schema,
-                response_class=route.response_class,
-                name=route.name,
-                openapi_extra=route.openapi_extra,
-            )
-    return flat.routes
+    return tuple(routes_of((*ROOT_ROUTERS, *PRIVATE_ROOT_ROUTERS), APIRoute))

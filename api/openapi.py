@@ -8,7 +8,7 @@ its handler's name gives no good verb. Of several paths with one handler all but
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -108,9 +108,9 @@ def _verb(name: str, tag: str) -> str:
     return name
 
 
-def tags_of(route: APIRoute) -> list[str]:
+def tag_of(tags: Sequence[object], *, is_alias: bool) -> str:
     """Return the one tag of a route: the last that is named, and `aliases` where the path is not the first choice."""
-    return [ALIASES] if route.deprecated else [str(tag) for tag in route.tags[-1:]]
+    return ALIASES if is_alias else str(tags[-1])
 
 
 def install(app: FastAPI, server: str) -> None:

@@ -3,8 +3,7 @@
 The order is the order in which the paths of one resource are tried, see `api/routing.py`.
 """
 
-from fastapi import APIRouter
-
+from api.routing import Resource
 from api.v1.account_statements.endpoints import router as account_statements
 from api.v1.accounting.endpoints import router as accounting
 from api.v1.action_costs.endpoints import router as action_costs
@@ -79,7 +78,7 @@ from api.v1.webhook_endpoints.endpoints import router as webhook_endpoints
 from api.v1.webhook_inbox.endpoints import router as webhook_inbox
 from api.v1.webhooks.endpoints import router as webhooks
 
-ROUTERS: tuple[APIRouter, ...] = (
+ROUTERS: tuple[Resource, ...] = (
     billing,
     spends,
     escrows,
@@ -155,8 +154,8 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 #: Served on the private port, and with the others where there is none.
-PRIVATE_ROUTERS: tuple[APIRouter, ...] = (operations,)
-PRIVATE_ROOT_ROUTERS: tuple[APIRouter, ...] = (operations, scraped)
+PRIVATE_ROUTERS: tuple[Resource, ...] = (operations,)
+PRIVATE_ROOT_ROUTERS: tuple[Resource, ...] = (operations, scraped)
 
 #: Served at the root as well, where probes and scrapers look.
-ROOT_ROUTERS: tuple[APIRouter, ...] = (health,)
+ROOT_ROUTERS: tuple[Resource, ...] = (health,)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -17,6 +17,7 @@ from api.errors import errors
 from api.fields import Currency, DayOrMoment, OrganizationId, SearchText
 from api.pages import PRINT_POLICY
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
+from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.account_statements.schemas import (
     AccountBalancesView,
@@ -37,7 +38,7 @@ from repositories import billing_terms
 from repositories.account_statement import Bounds, StatedAccount
 from runtime.database import one_moment
 
-router = APIRouter(tags=["billing"])
+router = Resource(tags=["billing"])
 
 _CURSOR, _BALANCES = "account_statement", "account_balance"
 #: Lines that are read in one transaction for a file.

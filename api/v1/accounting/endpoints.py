@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response, StreamingResponse
 
 from api.auth import require
@@ -13,6 +13,7 @@ from api.deps import DepsDep
 from api.errors import Responses, errors
 from api.fields import Currency, Page, SearchText
 from api.lists import After, Asked, Items, ListOf
+from api.routing import Resource
 from api.v1.accounting.schemas import BalanceSheetView, JournalTransferView, ProfitAndLossView, TrialBalanceView
 from api.v1.usage.periods import EndDate, StartDate, days, period
 from domain.access import Actor, Permission
@@ -23,7 +24,7 @@ from repositories.accounting import JournalFilter
 from runtime.database import one_moment
 from services.accounting import Format, written
 
-router = APIRouter(prefix="/accounting", tags=["accounting"])
+router = Resource(prefix="/accounting", tags=["accounting"])
 
 #: A journal larger than this waits on disk for a slow client, and not in the memory of the process.
 _IN_MEMORY = 4 << 20

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import permit, require
@@ -11,6 +11,7 @@ from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.routing import Resource
 from api.tenancy import visible_organization
 from api.v1.action_costs.schemas import ActionCostView, CostChange, CostList, CostVersionView
 from domain.access import Actor, Permission
@@ -20,7 +21,7 @@ from domain.money import CREDIT, parse_amount
 from repositories import action_cost as costs
 from services import action_cost
 
-router = APIRouter(tags=["costs"])
+router = Resource(tags=["costs"])
 
 Whose = Annotated[OrganizationId | None, Query(description="For operators: whose prices.")]
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
@@ -15,6 +15,7 @@ from api.fields import OrganizationId, Page, SearchText, etag
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, PreconditionDep, required, seen
+from api.routing import Resource
 from api.tenancy import acting_organization
 from api.v1.agents.schemas import AgentCreate, AgentUpdate, AgentView, CategorySet, Visibility, check_category
 from domain.access import Actor, Permission
@@ -28,7 +29,7 @@ from runtime.identity import new_id
 from services import agent as service
 from services.metadata import Change, change
 
-router = APIRouter(tags=["agents"])
+router = Resource(tags=["agents"])
 
 
 @router.post("/agents", status_code=201, response_model=AgentView, responses=errors(NotFound, ExternalIdTaken))

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -12,6 +12,7 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
+from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.alert_rules.schemas import AlertMetricsView, AlertRuleCreate, AlertRuleSet, AlertRuleView, MetricView
 from domain.access import Actor, Permission
@@ -22,7 +23,7 @@ from models.alert_rule import AlertRule
 from repositories import alert_rule as rules
 from services import alert_rule as service
 
-router = APIRouter(tags=["alert_rules"])
+router = Resource(tags=["alert_rules"])
 
 _REFUSALS = tuple(
     (Invalid, code)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -16,6 +16,7 @@ from api.errors import errors
 from api.fields import Page, SearchText
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.alerts.schemas import AlertSnooze, AlertView
 from domain.access import Actor, Permission
@@ -28,7 +29,7 @@ from repositories import alert as alerts
 from repositories import audit
 from runtime import reach
 
-router = APIRouter(tags=["alerts"])
+router = Resource(tags=["alerts"])
 
 
 _LIST = ListOf(

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -15,6 +15,7 @@ from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.keyring import hash_of, new_secret, token_of
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.routing import Resource
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyView
 from domain.access import PLATFORM_ROLES, SECOND_KEYS, Actor, Permission, Role, refuse_by_link
 from domain.entitlement import EntitlementMissing
@@ -31,7 +32,7 @@ from repositories import spend_control as controls
 from runtime.identity import new_id
 from services import entitlement as entitlements
 
-router = APIRouter(tags=["api_keys"])
+router = Resource(tags=["api_keys"])
 
 
 def _organization_for(actor: Actor, body: ApiKeyCreate) -> str | None:

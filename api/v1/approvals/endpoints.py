@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.auth import require
@@ -11,13 +10,14 @@ from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
+from api.routing import Resource
 from api.v1.approvals.schemas import ApprovalView
 from domain.access import Actor, Permission
 from domain.errors import Conflict, NotFound
 from repositories import approval as approvals
 from services import approval
 
-router = APIRouter(tags=["approvals"])
+router = Resource(tags=["approvals"])
 _REFUSALS = errors(NotFound, (Conflict, "approval.same_operator"), (Conflict, "approval.decided"))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
@@ -11,13 +11,14 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page, SearchText
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.routing import Resource
 from api.tenancy import visible_organization
 from api.v1.audit.schemas import AuditView
 from domain.access import Actor, Permission
 from domain.errors import NotFound
 from repositories import audit
 
-router = APIRouter(tags=["audit"])
+router = Resource(tags=["audit"])
 
 _LIST = ListOf(
     "audit",

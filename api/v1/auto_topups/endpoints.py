@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -10,6 +9,7 @@ from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
 from api.idempotency import Command, idempotency
+from api.routing import Resource
 from api.tenancy import acting_organization
 from api.v1.auto_topups.schemas import AutoTopUpSet, AutoTopUpView, auto_topup_view
 from api.v1.topups.methods import method_of
@@ -21,7 +21,7 @@ from models.auto_topup import AutoTopUp
 from repositories import alert, audit
 from repositories import auto_topup as auto_topups
 
-router = APIRouter(tags=["auto_topups"])
+router = Resource(tags=["auto_topups"])
 
 
 @router.get("/billing/auto-topup", response_model=AutoTopUpView)

@@ -4,7 +4,7 @@ import json
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
@@ -14,6 +14,7 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Currency, Moment, OrganizationId, Page, SearchText
 from api.lists import AMOUNT, After, Asked, Items, ListOf
+from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.billing.schemas import BalanceView, MovementView
 from domain.access import Actor, Permission
@@ -23,7 +24,7 @@ from domain.text import rfc3339
 from repositories import balance as balances
 from repositories import movement as movements
 
-router = APIRouter(tags=["billing"])
+router = Resource(tags=["billing"])
 
 _BALANCE_ERRORS = errors(NotFound)
 _MOVEMENTS = errors(NotFound) | CSV

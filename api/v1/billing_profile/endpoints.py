@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.approvals import override_by_two
@@ -12,6 +12,7 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
 from api.idempotency import Command, idempotency
+from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.billing_profile.schemas import ProfileDecision, ProfileUpdate, ProfileView, view
 from domain.access import Actor, Permission
@@ -21,7 +22,7 @@ from domain.legal_entity import missing
 from repositories import billing_profile as profiles
 from services import billing_profile
 
-router = APIRouter(tags=["billing_profile"])
+router = Resource(tags=["billing_profile"])
 
 
 @router.get("/billing/profile", response_model=ProfileView, responses=errors(NotFound))

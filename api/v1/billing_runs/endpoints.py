@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
@@ -12,6 +12,7 @@ from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, decode_cursor, encode_cursor, id_cursor, id_page
+from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.billing_runs.schemas import (
     BillingRunStart,
@@ -34,7 +35,7 @@ from runtime import reach
 from runtime.identity import new_id
 from services import billing_run
 
-router = APIRouter(tags=["billing_runs"])
+router = Resource(tags=["billing_runs"])
 
 MayRepeat = Annotated[Command, idempotency(required=False)]
 MovesMoney = Annotated[Command, idempotency(required=True)]

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -11,6 +10,7 @@ from api.auth import ActorDep, permit
 from api.deps import DepsDep
 from api.errors import errors
 from api.idempotency import Command, idempotency
+from api.routing import Resource
 from api.v1.billing_terms.schemas import BillingTermsSet, BillingTermsView, TermsVersionView
 from domain.access import Permission
 from domain.approval import ApprovalAction, ApprovalRequired
@@ -19,7 +19,7 @@ from repositories import billing_terms as terms
 from repositories import organization as organizations
 from services import billing_terms
 
-router = APIRouter(tags=["billing_terms"])
+router = Resource(tags=["billing_terms"])
 
 
 @router.get(

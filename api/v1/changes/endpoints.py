@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -12,6 +12,7 @@ from api.changes import Listener, lines_of
 from api.deps import DepsDep
 from api.errors import Responses, errors
 from api.fields import OrganizationId
+from api.routing import Resource
 from api.tenancy import known_organization, visible_organization
 from api.v1.changes.schemas import MarksView
 from domain.access import Actor, Permission
@@ -19,7 +20,7 @@ from domain.changes import OF_JOBS, TOPICS, TooManyStreams
 from domain.errors import NotFound
 from repositories import change as changes
 
-router = APIRouter(tags=["changes"])
+router = Resource(tags=["changes"])
 
 STREAM: Responses = {
     200: {

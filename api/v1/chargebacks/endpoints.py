@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
@@ -13,6 +13,7 @@ from api.errors import errors
 from api.fields import Page, PaymentId
 from api.idempotency import Command, idempotency
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf
+from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.chargebacks.schemas import ChargebackEvidence, ChargebackView, view
 from api.v1.payments import commands
@@ -26,7 +27,7 @@ from domain.payment.state import Dispute, Payment
 from repositories import chargeback
 from repositories import payment as payments
 
-router = APIRouter(tags=["chargebacks"])
+router = Resource(tags=["chargebacks"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 

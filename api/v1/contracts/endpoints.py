@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -17,6 +16,7 @@ from api.idempotency import Command, idempotency
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, PreconditionDep, Target, tagged, update
 from api.parties import beside_all
+from api.routing import Resource
 from api.tenancy import acting_organization, visible_organization
 from api.v1.contracts.bounds import outside_listing, require_within_floors
 from api.v1.contracts.schemas import ContractCreate, ContractUpdate, ContractView, asked_columns, contract_of, quoted
@@ -40,7 +40,7 @@ from runtime.identity import new_id
 from services import pricing
 from services.metadata import version_of
 
-router = APIRouter(tags=["contracts"])
+router = Resource(tags=["contracts"])
 
 
 @router.post(

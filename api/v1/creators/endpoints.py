@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from api.auth import require
@@ -11,6 +11,7 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
 from api.idempotency import Command, idempotency
+from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.creators.schemas import ConnectCreate, ConnectView, CreatorAccountView
 from domain.access import Actor, Permission, refuse_by_link
@@ -21,7 +22,7 @@ from repositories import audit, creator_account
 from services.creator import ensure_account
 from services.provider_errors import provider_errors
 
-router = APIRouter(tags=["connected_accounts"])
+router = Resource(tags=["connected_accounts"])
 
 
 async def _payouts(deps: DepsDep) -> PayoutProvider:

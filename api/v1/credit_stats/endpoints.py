@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
+from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.credit_stats.schemas import CreditStats
 from domain.access import Actor, Permission
@@ -18,7 +19,7 @@ from domain.money import CREDIT, format_amount
 from repositories import balance as balances
 from repositories import credit_day as days
 
-router = APIRouter(tags=["credits"])
+router = Resource(tags=["credits"])
 
 _BOUGHT, _REWARDED = frozenset({"purchase"}), frozenset({"reward"})
 _GRANTED = frozenset({"promotion", "signup", "subscription", "adjustment"})

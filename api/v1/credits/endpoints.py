@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, TypedDict
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.approvals import two_operators
@@ -16,6 +16,7 @@ from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, PreconditionDep, Target, seen, tagged, update
+from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.credits.schemas import CreditLotView, GrantCreate, GrantUpdate, LotView
 from domain.access import Actor, Permission
@@ -36,7 +37,7 @@ from services import credit_lot
 from services.credit_lot import ByHand
 from services.metadata import version_of
 
-router = APIRouter(tags=["credits"])
+router = Resource(tags=["credits"])
 
 
 class _Granted(TypedDict):

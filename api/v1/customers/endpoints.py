@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
@@ -13,6 +13,7 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
 from api.idempotency import Command, idempotency
+from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.customers.schemas import (
     CustomerView,
@@ -36,7 +37,7 @@ from services import billing_profile
 from services.customer import PROVIDER, ensure_customer
 from services.provider_errors import provider_errors
 
-router = APIRouter(tags=["customers"])
+router = Resource(tags=["customers"])
 
 # Who asks is judged first, so these stand first among the parameters.
 Reader = Annotated[Actor, require(Permission.READ)]

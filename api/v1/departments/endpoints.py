@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
@@ -11,6 +11,7 @@ from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
 from api.v1.departments.schemas import AttributionSet, AttributionView, DepartmentCreate, DepartmentView
 from domain.access import Actor, Permission, refuse_by_link
@@ -21,7 +22,7 @@ from repositories import department as departments
 from services import department
 from services.department import NewDepartment
 
-router = APIRouter(tags=["departments"])
+router = Resource(tags=["departments"])
 
 
 @router.post(

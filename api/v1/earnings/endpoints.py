@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
@@ -12,6 +12,7 @@ from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.earnings.schemas import ConversionCreate, ConversionView, EarningsView
 from domain.access import Actor, Permission
@@ -20,7 +21,7 @@ from domain.money import CREDIT, parse_amount
 from repositories import earnings
 from services import earnings as service
 
-router = APIRouter(tags=["earnings"])
+router = Resource(tags=["earnings"])
 
 
 @router.get("/credits/earnings", response_model=Page[EarningsView], responses=errors(NotFound))

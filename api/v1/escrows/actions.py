@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from api.actions import JudgedView
@@ -11,6 +11,7 @@ from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Amount, ResponseModel, Share
+from api.routing import Resource
 from api.v1.escrows import commands
 from domain.access import Actor, Permission
 from domain.errors import DomainError, Forbidden, NotFound
@@ -31,7 +32,7 @@ from domain.reputation.levels import ExposureLimit
 from repositories import escrow as escrows
 from services.level import refuse_exposure
 
-router = APIRouter(tags=["escrows"])
+router = Resource(tags=["escrows"])
 
 Kind = EscrowPostingKind
 

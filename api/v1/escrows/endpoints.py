@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.responses import Response
 from temporalio.client import Client
 
@@ -15,6 +15,7 @@ from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.idempotency import Command, idempotency
 from api.metadata import PreconditionDep, Target, update
+from api.routing import Resource
 from api.v1.escrows import commands
 from api.v1.escrows.reading import beside_of
 from api.v1.escrows.schemas import (
@@ -81,7 +82,7 @@ from repositories.command import lock_command
 from services.level import refuse_exposure
 from services.metadata import version_of
 
-router = APIRouter(tags=["escrows"])
+router = Resource(tags=["escrows"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit
@@ -15,6 +15,7 @@ from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, tagged
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, number_cursor, number_page
 from api.parties import beside_all, beside_one
+from api.routing import Resource
 from api.summaries import StatusSummary
 from api.tenancy import visible_organization
 from api.v1.escrows import commands
@@ -31,7 +32,7 @@ from repositories import escrow as escrows
 from repositories.escrow_waiting import Waiting, waiting_for
 from repositories.party import Beside
 
-router = APIRouter(tags=["escrows"])
+router = Resource(tags=["escrows"])
 
 _TIMELINE = "timeline"
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
@@ -11,6 +11,7 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import EventId, Page, SearchText
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.events.schemas import CatalogueView, EventTypeView, OutboxEventView
 from domain.access import Actor, Permission
@@ -18,7 +19,7 @@ from domain.errors import Invalid, NotFound
 from domain.events.catalogue import CATALOGUE
 from repositories import event as events
 
-router = APIRouter(tags=["events"])
+router = Resource(tags=["events"])
 
 
 _LIST = ListOf(

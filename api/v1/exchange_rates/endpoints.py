@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
@@ -12,6 +12,7 @@ from api.errors import errors
 from api.fields import Currency, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
+from api.routing import Resource
 from api.v1.exchange_rates.schemas import ExchangeRateSet, ExchangeRateView
 from domain.access import Actor, Permission
 from domain.errors import Conflict
@@ -19,7 +20,7 @@ from domain.spend.rate import exchange_rate
 from repositories import spend_rate
 from services import exchange_rate as exchange_rates
 
-router = APIRouter(tags=["exchange_rates"])
+router = Resource(tags=["exchange_rates"])
 
 _LIST = "exchange-rates"
 

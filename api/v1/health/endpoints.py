@@ -7,21 +7,21 @@ from functools import partial
 from typing import Any, Literal
 
 import structlog
-from fastapi import APIRouter
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from api.deps import Deps, DepsDep
 from api.fields import ResponseModel
+from api.routing import Resource
 from repositories import alert, due, provider_event
 
 log = structlog.get_logger("bursar.api")
-router = APIRouter(tags=["health"])
+router = Resource(tags=["health"])
 #: For those who operate this: on the private port, and on the public one where there is no private one.
-operations = APIRouter(tags=["health"])
+operations = Resource(tags=["health"])
 #: Not below /api: it is no part of what clients are served.
-scraped = APIRouter(tags=["health"])
+scraped = Resource(tags=["health"])
 
 CHECK_SECONDS = 2.0
 

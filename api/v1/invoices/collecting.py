@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.auth import ActorDep
 from api.deps import DepsDep, TemporalDep
 from api.errors import errors
 from api.idempotency import Command, idempotency
+from api.routing import Resource
 from api.v1.invoices import commands
 from api.v1.invoices.reading import collection_of, held_of, seen_invoice
 from api.v1.invoices.schemas import (
@@ -24,7 +24,7 @@ from domain.invoice.dunning import ChargeUnderWay
 from domain.invoice.state import WrongInvoiceState
 from services import invoice_collection
 
-router = APIRouter(tags=["invoices"])
+router = Resource(tags=["invoices"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -14,6 +13,7 @@ from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.idempotency import Command, idempotency
 from api.metadata import PreconditionDep, Target, own_of, update
+from api.routing import Resource
 from api.v1.invoices import commands
 from api.v1.invoices.reading import seen_invoice
 from api.v1.invoices.schemas import (
@@ -51,7 +51,7 @@ from services.metadata import version_of
 from services.outside_tax import TaxRefused, TaxUnavailable
 from services.tax import selling_to
 
-router = APIRouter(tags=["invoices"])
+router = Resource(tags=["invoices"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 Honoured = Annotated[Command, idempotency(required=False)]

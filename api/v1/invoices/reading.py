@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -16,6 +15,7 @@ from api.errors import errors
 from api.fields import Page
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, seen, tagged
+from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.invoices.schemas import (
     CollectionView,
@@ -36,7 +36,7 @@ from repositories import invoice as invoices
 from repositories import invoice_collection as collections
 from services import document
 
-router = APIRouter(tags=["invoices"])
+router = Resource(tags=["invoices"])
 
 _DOCUMENT = errors(NotFound, Forbidden, WrongInvoiceState, (Conflict, "document.no_seller"))
 _E_INVOICE = errors(

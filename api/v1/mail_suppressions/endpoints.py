@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,6 +14,7 @@ from api.errors import errors
 from api.fields import Page, ResponseModel, SearchText
 from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.routing import Resource
 from api.v1.mail_suppressions.schemas import MailSuppressionView
 from domain.access import Actor, Permission
 from domain.errors import BadSignature, NotFound
@@ -21,7 +22,7 @@ from domain.mail import MAX_ADDRESS
 from repositories import mail_suppression as suppressions
 from services import mail_suppression
 
-router = APIRouter(tags=["mail_suppressions"])
+router = Resource(tags=["mail_suppressions"])
 
 _REPORT = {
     "requestBody": {

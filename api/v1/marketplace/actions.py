@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from api.actions import JudgedView
@@ -13,6 +12,7 @@ from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import ResponseModel
+from api.routing import Resource
 from api.v1.marketplace.endpoints import window_of
 from api.v1.payments import commands
 from domain.access import Actor, Permission
@@ -24,7 +24,7 @@ from repositories import marketplace
 from services import marketplace as service
 from services.marketplace_renewal import status_when_cancelled
 
-router = APIRouter(tags=["marketplace"])
+router = Resource(tags=["marketplace"])
 
 
 class PurchaseAction(StrEnum):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.approvals import override_by_two, refund_by_two
@@ -17,6 +17,7 @@ from api.fields import Amount, Page
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import own_of
+from api.routing import Resource
 from api.spending import scope_for
 from api.tenancy import listed_organization
 from api.v1.marketplace.schemas import (
@@ -58,7 +59,7 @@ from repositories.organization_trait import in_one_hand
 from services import marketplace as service
 from services import marketplace_renewal
 
-router = APIRouter(tags=["marketplace"])
+router = Resource(tags=["marketplace"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]

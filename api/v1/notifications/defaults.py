@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.auth import require
@@ -10,6 +9,7 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
+from api.routing import Resource
 from api.v1.notifications.schemas import DefaultsSet, DefaultsView
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
@@ -17,7 +17,7 @@ from domain.notification.types import TYPES
 from repositories import notification as notifications
 from services import notification as service
 
-router = APIRouter(tags=["notification_defaults"])
+router = Resource(tags=["notification_defaults"])
 
 
 @router.get("/notifications/defaults", response_model=Page[DefaultsView])

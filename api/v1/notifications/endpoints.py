@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -15,6 +15,7 @@ from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.routing import Resource
 from api.v1.notifications.schemas import (
     ChannelCreate,
     ChannelVerify,
@@ -34,7 +35,7 @@ from repositories import notification as notifications
 from services import notification as service
 from services.notification import NewChannel
 
-router = APIRouter(tags=["notifications"])
+router = Resource(tags=["notifications"])
 
 _EXHAUSTED = (RateLimited, "notification.codes_exhausted")
 

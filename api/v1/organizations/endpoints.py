@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.approvals import override_by_two
@@ -15,6 +15,7 @@ from api.fields import Page, SearchText, etag
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, PreconditionDep, required, seen
+from api.routing import Resource
 from api.v1.customers.registration import begin_customer
 from api.v1.organizations.schemas import (
     ContactsSet,
@@ -38,7 +39,7 @@ from services import credit_lot, mail, project, referral
 from services.metadata import Change, change
 from services.project import Order
 
-router = APIRouter(tags=["organizations"])
+router = Resource(tags=["organizations"])
 
 
 @router.post(

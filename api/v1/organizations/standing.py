@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -10,6 +9,7 @@ from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.idempotency import Command, idempotency
+from api.routing import Resource
 from api.v1.organizations.schemas import Closing, OrganizationView, Suspension
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, Invalid, NotFound
@@ -19,7 +19,7 @@ from repositories import metadata
 from repositories import organization as organizations
 from services import organization as service
 
-router = APIRouter(tags=["organizations"])
+router = Resource(tags=["organizations"])
 
 
 @router.post(

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from api.actions import JudgedView
@@ -12,6 +12,7 @@ from api.auth import ActorDep
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Amount, ResponseModel
+from api.routing import Resource
 from api.v1.payments.endpoints import payment_of
 from api.v1.payments.schemas import MoneyView, money
 from domain.access import Permission
@@ -20,7 +21,7 @@ from domain.money import format_amount, parse_amount
 from domain.payment.actions import Action, Effect, PaymentAction, actions
 from domain.payment.state import Payment, PaymentStatus
 
-router = APIRouter(tags=["payments"])
+router = Resource(tags=["payments"])
 
 
 class PaymentEffectView(ResponseModel):

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 from temporalio.client import Client
 
@@ -18,6 +18,7 @@ from api.idempotency import Command, idempotency
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, PreconditionDep, Target, own_of, seen, tagged, update
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, number_cursor, number_page
+from api.routing import Resource
 from api.summaries import PaymentsSummary
 from api.tenancy import listed_organization
 from api.v1.payments import commands
@@ -74,7 +75,7 @@ from services.metadata import version_of
 from services.outside_tax import TaxRefused, TaxUnavailable
 from services.tax import selling_to
 
-router = APIRouter(tags=["payments"])
+router = Resource(tags=["payments"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]

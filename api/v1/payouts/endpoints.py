@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.approvals import two_operators
@@ -20,6 +20,7 @@ from api.idempotency import Command, idempotency
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
 from api.patience import retry_until_answered
+from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.payouts.schemas import (
     AgentEarningsView,
@@ -61,7 +62,7 @@ from services import payout_schedule as schedules
 from services.payable import shares_of, windows
 from services.provider_errors import provider_errors
 
-router = APIRouter(tags=["payouts"])
+router = Resource(tags=["payouts"])
 
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 _REFUSALS = (

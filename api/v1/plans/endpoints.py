@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from api.auth import ActorDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
+from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.payments.schemas import Coin, MoneyView, ProviderName, money
 from api.v1.plans.schemas import (
@@ -32,7 +33,7 @@ from providers.payments.limits import currencies
 from repositories import organization as organizations
 from services import entitlement as entitlements
 
-router = APIRouter(tags=["plans"])
+router = Resource(tags=["plans"])
 
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic_core import to_json
 from starlette.responses import Response
 
@@ -12,6 +12,7 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Amount, Currency, OrganizationId
 from api.idempotency import Command, idempotency
+from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.pricing.schemas import MAX_QUANTITY, PriceExplanationView, PriceQuoteView, PriceView, QuoteCreate
 from domain.access import Actor, Permission
@@ -24,7 +25,7 @@ from repositories import pricing
 from services import pricing as service
 from services.pricing import Asked
 
-router = APIRouter(tags=["pricing"])
+router = Resource(tags=["pricing"])
 
 _ERRORS = errors(NotFound, (Invalid, "pricing.no_price"))
 BasePrice = Annotated[

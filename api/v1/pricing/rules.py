@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
@@ -12,6 +12,7 @@ from api.errors import errors
 from api.fields import AgentId, OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.routing import Resource
 from api.v1.pricing.schemas import AgentPricingSet, AgentPricingView, DryRunCreate, DryRunView, RuleView, RuleWrite
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
@@ -22,7 +23,7 @@ from repositories import audit
 from repositories import pricing as rows
 from services import pricing
 
-router = APIRouter(tags=["pricing_rules"])
+router = Resource(tags=["pricing_rules"])
 
 _REFUSALS = (
     *("pricing.rule_invalid", "pricing.floor_above_ceiling", "pricing.unknown_zone", "pricing.total_falls"),

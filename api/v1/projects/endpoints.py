@@ -7,7 +7,7 @@ project asks for it here first.
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
@@ -18,6 +18,7 @@ from api.fields import OrganizationId, Page, etag
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, PreconditionDep, own_of, required, seen
+from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, listed_organization
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
@@ -45,7 +46,7 @@ from services import project
 from services.metadata import Change, change
 from services.project import Order
 
-router = APIRouter(tags=["projects"])
+router = Resource(tags=["projects"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Amount, OrganizationId
+from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.payments.schemas import Coin, PaymentCreate, PaymentOptions, ProviderName
 from api.v1.payments.terms import Terms
@@ -20,7 +21,7 @@ from domain.payment.terms import PurposeKind
 from domain.project import MAX_SLOTS
 from domain.topup import named
 
-router = APIRouter(tags=["topups"])
+router = Resource(tags=["topups"])
 
 
 @router.get(

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
@@ -12,6 +12,7 @@ from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.routing import Resource
 from api.v1.reconciliation.schemas import (
     ClearingView,
     DiscrepancyStatus,
@@ -36,7 +37,7 @@ from runtime import reach
 from services import reconciliation
 from services.reconciliation import NotBookable, Resolved
 
-router = APIRouter(tags=["reconciliation"])
+router = Resource(tags=["reconciliation"])
 
 ProviderParam = Annotated[ProviderName | None, Query(description="Only of this provider.")]
 

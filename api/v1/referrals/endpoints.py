@@ -2,20 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
+from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.referrals.schemas import ReferralView
 from domain.access import Actor, Permission
 from domain.errors import NotFound
 from repositories import referral
 
-router = APIRouter(tags=["referrals"])
+router = Resource(tags=["referrals"])
 
 
 @router.get("/referrals", response_model=Page[ReferralView], responses=errors(NotFound))

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from api.auth import ActorDep, permit
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import ResponseModel
+from api.routing import Resource
 from api.v1.reputation.schemas import UNKNOWN, points
 from domain.access import Permission
 from domain.errors import NotFound
@@ -23,7 +23,7 @@ from repositories import contract as contracts
 from repositories import organization as organizations
 from repositories import reputation_client as store
 
-router = APIRouter(tags=["reputation"])
+router = Resource(tags=["reputation"])
 
 _TOLD = {
     ClientFact.PAID: "A contract was paid out",

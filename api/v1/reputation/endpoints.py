@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
@@ -22,6 +22,7 @@ from api.pagination import (
     id_page,
     number_cursor,
 )
+from api.routing import Resource
 from api.v1.reputation.schemas import (
     DIMENSIONS,
     PARTS,
@@ -58,7 +59,7 @@ from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import reputation
 
-router = APIRouter(tags=["reputation"])
+router = Resource(tags=["reputation"])
 
 #: How far a history goes back in one request.
 _MOST_DAYS = timedelta(days=366)

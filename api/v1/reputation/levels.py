@@ -5,7 +5,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import Field, StringConstraints
 from starlette.responses import Response
 
@@ -14,6 +13,7 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Amount, Currency, Name, RequestModel, ResponseModel, example
 from api.idempotency import Command, idempotency
+from api.routing import Resource
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
 from domain.money import format_amount, parse_amount
@@ -33,7 +33,7 @@ from repositories import agent as agents
 from repositories import level as store
 from services import level as levels
 
-router = APIRouter(tags=["reputation"])
+router = Resource(tags=["reputation"])
 
 Score = Annotated[str, StringConstraints(pattern=r"^([0-9](\.[0-9]{1,2})?|10(\.0{1,2})?)$")]
 Entitlement = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,59}$")]

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from api.auth import require
 from api.deps import Deps, DepsDep
 from api.fields import SearchText
+from api.routing import Resource
 from api.v1.search.schemas import OpenAlertView, SearchHitView, SearchView, StuckRunView, WhereaboutsView
 from api.v1.summary.schemas import SummaryView
 from domain.access import Actor, Permission
@@ -17,7 +18,7 @@ from repositories import search
 from repositories.search import Hit
 from services.summary import summary_within
 
-router = APIRouter(tags=["search"])
+router = Resource(tags=["search"])
 
 #: Of how many organizations a search says where the money is, and how many alerts and runs it lists of each.
 _CUSTOMERS, _LISTED = 3, 20

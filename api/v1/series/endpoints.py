@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Currency, DayOrMoment, OrganizationId, SearchText
+from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.series.schemas import SeriesView
 from domain.access import Actor, Permission
@@ -22,7 +23,7 @@ from domain.spend.calendar import zone_of
 from runtime.database import one_moment
 from services import series
 
-router = APIRouter(tags=["series"])
+router = Resource(tags=["series"])
 
 _UTC = ZoneInfo("UTC")
 _USUAL = timedelta(days=29)

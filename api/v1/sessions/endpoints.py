@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +15,7 @@ from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.keyring import hash_of, new_secret, token_of
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.routing import Resource
 from api.tenancy import visible_organization
 from api.v1.sessions.schemas import (
     MeAgent,
@@ -36,7 +37,7 @@ from repositories import organization as organizations
 from repositories import session as sessions
 from runtime.identity import new_id
 
-router = APIRouter(tags=["sessions"])
+router = Resource(tags=["sessions"])
 
 
 @router.get("/me", response_model=MeView, operation_id="sessions.me")

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +14,7 @@ from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.keyring import hash_of, is_secret, new_secret, split_token, token_of
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.routing import Resource
 from api.tenancy import acting_organization, visible_organization
 from api.v1.sessions.schemas import (
     LinkCreate,
@@ -36,7 +36,7 @@ from repositories import session as sessions
 from runtime.identity import new_id
 from services import session as links
 
-router = APIRouter(tags=["session_links"])
+router = Resource(tags=["session_links"])
 
 
 def _check(deps: Deps, actor: Actor, body: LinkCreate) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -22,6 +22,7 @@ from api.pagination import (
     id_page,
     number_cursor,
 )
+from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
 from api.v1.spend_controls.schemas import (
     AllowanceSet,
@@ -47,7 +48,7 @@ from repositories.spend import shown_id
 from services import exchange_rate, spend_control
 from services.spend_control import Order
 
-router = APIRouter(tags=["spend_controls"])
+router = Resource(tags=["spend_controls"])
 
 MayRepeat = Annotated[Command, idempotency(required=False)]
 

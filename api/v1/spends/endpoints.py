@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import ValidationError
 from starlette.responses import Response
 
@@ -17,6 +17,7 @@ from api.errors import errors
 from api.fields import AgentId, DepartmentId, Moment, OrganizationId, Page, ProjectId
 from api.idempotency import checked_key
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
+from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.spends.agents import USING, capture_use, reserve_for_agent, use_agent
 from api.v1.spends.asking import answered, asked_by, key_of, spend_key
@@ -48,7 +49,7 @@ from repositories import marketplace, spend_day
 from repositories import spend as spends
 from repositories.spend import SpendFilter
 
-router = APIRouter(tags=["credits"])
+router = Resource(tags=["credits"])
 
 #: The longest term of a summary, and the one that it has unless the request says.
 MAX_TERM = timedelta(days=92)

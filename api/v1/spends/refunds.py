@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.auth import permit, require
@@ -11,6 +10,7 @@ from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
+from api.routing import Resource
 from api.v1.spends.schemas import SpendRefundCreate, SpendRefundView
 from domain.access import Actor, Permission
 from domain.errors import Conflict, NotFound
@@ -21,7 +21,7 @@ from repositories import spend as spends
 from services import marketplace_use
 from services import spend as service
 
-router = APIRouter(tags=["credits"])
+router = Resource(tags=["credits"])
 
 
 @router.post(

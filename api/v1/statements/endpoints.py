@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from api.auth import require
@@ -13,6 +13,7 @@ from api.deps import Deps, DepsDep
 from api.documents import PDF_RESPONSE, as_pdf
 from api.errors import errors
 from api.fields import Currency, OrganizationId
+from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.statements.schemas import CreatorTotals, StatementView, totals
 from domain.access import Actor, Permission
@@ -25,7 +26,7 @@ from repositories import document as documents
 from repositories import statement as statements
 from services import statement
 
-router = APIRouter(tags=["statements"])
+router = Resource(tags=["statements"])
 
 Month = Annotated[str, Path(pattern=r"^[0-9]{4}-[0-9]{2}$", description="A month in UTC that has ended, `2026-10`.")]
 InCurrency = Annotated[Currency, Query(description="What earnings are worth something in.")]

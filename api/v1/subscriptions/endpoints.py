@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 from temporalio.client import Client
 
@@ -15,6 +15,7 @@ from api.errors import errors
 from api.fields import OrganizationId
 from api.idempotency import Command, idempotency
 from api.patience import retry_until_answered
+from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.billing_terms.schemas import PlanName
 from api.v1.payments.commands import PaymentDeclined
@@ -66,7 +67,7 @@ from services import billing_profile
 from services.customer import ensure_customer
 from services.provider_errors import provider_errors
 
-router = APIRouter(tags=["subscriptions"])
+router = Resource(tags=["subscriptions"])
 
 MISSING = "The organization has no subscription."
 MovesMoney = Annotated[Command, idempotency(required=True)]

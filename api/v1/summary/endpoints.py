@@ -3,13 +3,14 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
+from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.summary.schemas import SummaryView
 from domain.access import Actor, Permission
@@ -18,7 +19,7 @@ from domain.ids import is_id
 from repositories import organization as organizations
 from services.summary import summary
 
-router = APIRouter(tags=["billing"])
+router = Resource(tags=["billing"])
 
 
 @router.get("/billing/summary", response_model=SummaryView, responses=errors(NotFound))

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Self
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from api.auth import require
@@ -11,13 +10,14 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page, ResponseModel
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
+from api.routing import Resource
 from api.v1.tasks.kinds import PATHS, TaskKind
 from domain.access import Actor, Permission
 from domain.errors import Forbidden
 from domain.money import format_amount
 from repositories import task as tasks
 
-router = APIRouter(tags=["tasks"])
+router = Resource(tags=["tasks"])
 
 _CURSOR = "tasks"
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
@@ -11,13 +11,14 @@ from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.routing import Resource
 from api.v1.tax_rates.schemas import TaxRateCreate, TaxRateView, view
 from domain.access import Actor, Permission
 from domain.errors import Conflict
 from repositories import tax_rate as tax_rates
 from services import tax_rate
 
-router = APIRouter(tags=["tax_rates"])
+router = Resource(tags=["tax_rates"])
 
 
 @router.post("/tax-rates", status_code=201, response_model=TaxRateView, responses=errors((Conflict, "tax.rate_exists")))

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 from temporalio.client import Client
 
@@ -14,6 +14,7 @@ from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
@@ -41,7 +42,7 @@ from domain.payment.terms import PaymentTerms
 from domain.topup import for_checkout, named
 from repositories import credit_lot as lots
 
-router = APIRouter(tags=["topups"])
+router = Resource(tags=["topups"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 

@@ -1,17 +1,16 @@
 """One transfer of the books, with the entries that the caller may see and what caused it."""
 
-from fastapi import APIRouter
-
 from api.auth import ActorDep, permit
 from api.deps import DepsDep
 from api.errors import errors
+from api.routing import Resource
 from api.v1.transfers.schemas import TransferView
 from domain.access import Permission
 from domain.errors import NotFound
 from domain.ids import is_id, uuid_of
 from repositories import transfer as transfers
 
-router = APIRouter(tags=["billing"])
+router = Resource(tags=["billing"])
 
 _MISSING = "There is no such transfer."
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +13,7 @@ from api.deps import DepsDep, TemporalDep
 from api.errors import Malformed, errors
 from api.fields import OrganizationId
 from api.idempotency import Command, idempotency
+from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.usage.periods import StartDate, period
 from api.v1.usage.schemas import EVENTS_BODY, EstimateRequest, EstimateView, EventResult, EventsView, SyncView
@@ -29,7 +30,7 @@ from services.rating import Rates, Use, rate_uses
 from services.usage import Delivery, Status
 from services.usage_of_agents import sold_to, unpaid_agents, use_of
 
-router = APIRouter(tags=["usage"])
+router = Resource(tags=["usage"])
 
 MayRepeat = Annotated[Command, idempotency(required=False)]
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]

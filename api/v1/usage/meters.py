@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -14,6 +14,7 @@ from api.errors import errors
 from api.fields import Currency, Name, OrganizationId, Page, RequestModel, ResponseModel, SearchText, example
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
 from domain.access import Actor, Permission
@@ -28,7 +29,7 @@ from repositories import meter as meters
 from repositories.meter import Counted
 from runtime.identity import new_id
 
-router = APIRouter(tags=["meters"])
+router = Resource(tags=["meters"])
 
 MayRepeat = Annotated[Command, idempotency(required=False)]
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]

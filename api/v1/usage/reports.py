@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +15,7 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import AgentId, OrganizationId, Page, SearchText
 from api.lists import CREATED, After, Asked, Items, ListOf
+from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.usage.export import EVENT_COLUMNS, event_cells, summary_lines
 from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
@@ -25,7 +26,7 @@ from domain.usage.meter import ALL
 from domain.usage.run import cost_of
 from repositories import usage, usage_bill, usage_charge
 
-router = APIRouter(tags=["usage"])
+router = Resource(tags=["usage"])
 
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 GroupBy = Literal["day", "model", "agent", "department", "project", "action"]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
@@ -21,6 +21,7 @@ from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
 from api.patience import retry_until_answered
+from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
 from api.v1.webhook_endpoints.schemas import (
     WebhookDeliveryView,
@@ -49,7 +50,7 @@ from runtime.catch_up import catching_up
 from services import webhook_endpoint as service
 from services.webhook_endpoint import NewEndpoint
 
-router = APIRouter(tags=["webhook_endpoints"])
+router = Resource(tags=["webhook_endpoints"])
 
 _HERE = errors(NotFound, Forbidden)
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
@@ -12,6 +12,7 @@ from api.errors import errors
 from api.fields import Page, SearchText
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.routing import Resource
 from api.v1.webhook_inbox.schemas import InboxEventView, InboxStatus
 from api.v1.webhooks.forwarding import start_run
 from contracts.payment import ProviderEventInput
@@ -20,7 +21,7 @@ from domain.errors import NotFound
 from repositories import audit
 from repositories import provider_event as inbox
 
-router = APIRouter(tags=["webhooks"])
+router = Resource(tags=["webhooks"])
 
 _LIST = ListOf(
     "webhook-events",

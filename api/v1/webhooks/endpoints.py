@@ -6,7 +6,6 @@ bursts. A process that dies after the answer leaves an event that the inbox swee
 
 from functools import partial
 
-from fastapi import APIRouter
 from pydantic import Field
 from starlette.background import BackgroundTask
 from starlette.requests import Request
@@ -16,6 +15,7 @@ from api.body import raw_body
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import ResponseModel
+from api.routing import Resource
 from api.v1.webhooks.forwarding import forward, start_run
 from contracts.payment import ProviderEventInput
 from domain.errors import BadSignature, NotFound, Unavailable
@@ -25,7 +25,7 @@ from providers.payments import base
 from repositories import alert, provider_event
 from services.provider_errors import provider_errors
 
-router = APIRouter(tags=["webhooks"])
+router = Resource(tags=["webhooks"])
 
 _ERRORS = errors(NotFound, BadSignature, (Unavailable, "provider.unavailable"))
 _BODY = {
