@@ -9,11 +9,9 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 from api.app import create_app
 from api.keyring import split_token
-from api.v1 import PRIVATE_ROUTERS, ROUTERS
 from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from runtime.database import Database
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
@@ -21,6 +19,7 @@ from tests.api.invoicing import issue
 from tests.api.paying import Written
 from tests.api.spending import grant, reserve
 from tests.conftest import DatabaseUrls
+from tests.support.routes import ROUTES
 from tests.support.webhooks import stored_endpoint
 
 pytestmark = pytest.mark.db
@@ -271,13 +270,7 @@ def test_auditor_of_the_platform_has_what_reads_and_nothing_else() -> None:
 
 def endpoints() -> set[tuple[str, str]]:
     """Every operation of this part; the escrow's have a table of their own."""
-    return {
-        (method, route.path)
-        for router in (*ROUTERS, *PRIVATE_ROUTERS)
-        for route in router.routes
-        if isinstance(route, APIRoute) and "escrow" not in route.path
-        for method in route.methods or ()
-    }
+    return {(method, route.path) for route in ROUTES if "escrow" not in route.path for method in route.methods or ()}
 
 
 OBJECTS = {

@@ -5,12 +5,11 @@ import re
 from collections import Counter
 
 import pytest
-from fastapi.routing import APIRoute
 from jsonschema import Draft202012Validator
 
 from api.openapi import ALIASES, TAGS, name_by_titles
-from api.v1 import PRIVATE_ROUTERS, ROUTERS
 from tests.support.openapi import operations, problem_of, resolved, served
+from tests.support.routes import ROUTES
 
 
 def test_operations_are_called_by_resource_and_verb_each_once() -> None:
@@ -31,12 +30,7 @@ def test_every_tag_is_a_resource_with_a_sentence() -> None:
 
 
 def test_an_operation_has_one_path_and_the_others_are_deprecated_aliases() -> None:
-    handlers = Counter(
-        route.endpoint
-        for router in (*ROUTERS, *PRIVATE_ROUTERS)
-        for route in router.routes
-        if isinstance(route, APIRoute) and not route.deprecated
-    )
+    handlers = Counter(route.endpoint for route in ROUTES if not route.deprecated)
     assert [handler.__name__ for handler, paths in handlers.items() if paths > 1] == []
     for path, _, operation in operations(served()):
         assert operation.get("deprecated", False) == (operation["tags"] == [ALIASES]), path

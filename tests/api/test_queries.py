@@ -5,30 +5,29 @@ from collections.abc import Awaitable, Callable
 import pytest
 from fastapi.routing import APIRoute
 
-from api.v1 import PRIVATE_ROUTERS, ROUTERS
 from repositories.alert import raise_alert
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between
 from tests.api.paying import Written
+from tests.support.routes import ROUTES
 
 pytestmark = pytest.mark.db
 
-ROUTES = [
+ASKED = [
     (method, route)
-    for router in (*ROUTERS, *PRIVATE_ROUTERS)
-    for route in router.routes
-    if isinstance(route, APIRoute) and not getattr(route.endpoint, "raw_body", False)
+    for route in ROUTES
+    if not getattr(route.endpoint, "raw_body", False)
     for method in sorted(route.methods or ())
 ]
-IN_PATHS = [(method, route) for method, route in ROUTES if "{" in route.path]
+IN_PATHS = [(method, route) for method, route in ASKED if "{" in route.path]
 
 
 def name_of(value: object) -> str | None:
     return value.path if isinstance(value, APIRoute) else None
 
 
-@pytest.mark.parametrize(("method", "route"), ROUTES, ids=name_of)
+@pytest.mark.parametrize(("method", "route"), ASKED, ids=name_of)
 async def test_unknown_query_parameter_is_refused_everywhere(method: str, route: APIRoute, operator: Caller) -> None:
     path = route.path.replace("{", "x").replace("}", "")
     answer = await operator.ask(method, f"{path}?organisation=x", key=new_key())

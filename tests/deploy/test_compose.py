@@ -20,13 +20,15 @@ from api.changes import LIFE_SECONDS
 from api.codec import codec_router
 from api.deps import Deps
 from api.pool import StatementPool
-from api.v1 import PRIVATE_ROOT_ROUTERS, ROUTERS
+from api.routing import routes_of
+from api.v1 import PRIVATE_ROOT_ROUTERS
 from commands.backup_folder import archive_command
 from console.live.routes import ROUTES as LIVE
 from dev.stack.temporal import find_temporal
 from manage import make_parser
 from runtime.database import Database
 from runtime.settings import Settings, read_settings
+from tests.support.routes import ROUTES
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -217,11 +219,8 @@ def test_all_pools_together_fit_and_the_page_adds_them_up() -> None:
 def test_proxy_hides_what_is_for_probes_and_operators() -> None:
     caddyfile = (ROOT / "deploy/proxy/Caddyfile").read_text("utf-8")
     (hidden,) = (found.split() for found in re.findall(r"@private path (.+)\n\t\trespond @private 404", caddyfile))
-    routes = [
-        *codec_router(Settings(), current_actor).routes,
-        *(r for router in PRIVATE_ROOT_ROUTERS for r in router.routes),
-    ]
-    private = {route.path for route in routes if isinstance(route, Route)}
+    private = {route.path for route in codec_router(Settings(), current_actor).routes if isinstance(route, Route)}
+    private |= {route.path for route in routes_of(PRIVATE_ROOT_ROUTERS, APIRoute)}
     assert {"/metrics", "/readyz", "/codec/decode"} < private
     for path in private:
         assert any(path == known or (known.endswith("/*") and path.startswith(known[:-1])) for known in hidden), path
@@ -235,7 +234,7 @@ def test_proxy_lets_streams_last_until_they_end_by_themselves() -> None:
     minutes = dict(re.findall(r"(\w+)_timeout (\d+)m\n", limits))
     assert minutes.keys() == {"read", "write"}
     assert all(int(each) * 60 > LIFE_SECONDS for each in minutes.values())
-    shown = {route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)}
+    shown = {route.path for route in ROUTES}
     streams = {f"/api/v1{path}" for path in shown if path.endswith("/stream")}
     streams |= {f"/console/*/{each.path.rpartition('/')[2]}" for each in LIVE}
     assert streams == set(paths)
