@@ -11,7 +11,7 @@ from tests.api.conftest import Tenant, good
 from tests.console.conftest import Visitor
 from tests.console.fake import ORG, OWN, FakeApi, browser, problem
 
-KEY = "con_0123456789abcdef"
+KEY = "con_alerting_0123456789"
 
 
 async def raised(database: Database, org_id: str, subject: str) -> str:

@@ -8,7 +8,7 @@ from console.escrow.asking import outside
 from tests.console.fake import OWN, FakeApi, browser, problem
 from tests.console.test_escrow import ESCROW, ID, LIST, effect
 
-KEY = "con_0123456789abcdef"
+KEY = "con_funding_0123456789"
 PATH = f"{LIST}/{ID}/fund"
 ORDER = f"POST /escrows/{ID}/fund"
 FUND = {"action": "fund", "allowed": True, "reason": None, "effect": effect(funded="50.00")}

@@ -6,7 +6,7 @@ from tests.console.conftest import Visitor
 from tests.console.strict import read
 
 pytestmark = pytest.mark.db
-KEY = "con_0123456789abcdef"
+KEY = "con_limits_0123456789"
 
 
 async def test_owner_sets_changes_freezes_and_ends_a_limit(visitors: dict[str, Visitor], objects: dict[str, str]):

@@ -14,7 +14,7 @@ from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.console.conftest import Visitor, signed_in
 from tests.console.fake import ORG, OWN, FakeApi, browser, problem
 
-KEY = "con_0123456789abcdef"
+KEY = "con_market_0123456789"
 AGENT = "agt_01kar6h2d8e4wvq3r5s7t9x1za"
 OFFER: dict[str, Any] = {
     "agent_id": AGENT,

@@ -11,7 +11,7 @@ from tests.console.strict import read
 
 pytestmark = pytest.mark.db
 BASE = "/console/platform"
-KEY = "con_0123456789abcdef"
+KEY = "con_platform_0123456789"
 
 
 async def test_operator_books_a_planted_difference(visitors: dict[str, Visitor], database: Database):
