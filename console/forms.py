@@ -149,6 +149,12 @@ def period(text: str) -> str:
     return _PERIODS[(found[2] or "d")[0]].format(int(found[1])) if found else text
 
 
+def period_typed(iso: str) -> str:
+    """Return a period of the API as people type it, such as `7d`; what has several units is left as it is."""
+    found = re.fullmatch(r"P(?:([0-9]+)(D)|T([0-9]+)([HM]))", iso)
+    return f"{found[1] or found[3]}{(found[2] or found[4]).lower()}" if found else iso
+
+
 async def read_form(request: Request, *names: str, many: tuple[str, ...] = (), command: bool = True) -> Form:
     """Read the form of a request.
 

@@ -34,7 +34,7 @@ async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 2
     """Show the form of a new rule."""
     visit.need(Permission.MANAGE_ALERT_RULES)
     answers = await visit.ask_all(metrics=(f"{_PATH}/metrics", {}), channels=_MINE)
-    first = form or blank(severity="warning", enabled="on", window="P1D", cool_down="PT1H")
+    first = form or blank(severity="warning", enabled="on", window="1d", cool_down="1h")
     heard = view.heard(answers["channels"], first, platform=visit.me.is_platform)
     page = view.create(answers["metrics"], first, heard, visit.base, _here(visit))
     return await visit.render("alert_rule/set.html", page, status)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from console.format import Prefs, duration, number
-from console.forms import Form, Shown, new_key, period
+from console.forms import Form, Shown, new_key, period, period_typed
 from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from domain.alert.conditions import Direction, Measure
 from domain.alert.metrics import ConditionType
@@ -114,14 +114,14 @@ def switch(form: Form) -> dict[str, Any]:
 def typed(found: Mapping[str, Any]) -> Shown:
     """Return a rule as it stands in the form."""
     condition = found["condition"] or {}
-    values = {name: found[name] or "" for name in ("metric", "window", "cool_down", "severity", "description")}
-    values |= {
-        name: condition.get(name) or "" for name in ("type", "threshold", "measure", "direction", "of", "period")
-    }
+    values = {name: found[name] or "" for name in ("metric", "severity", "description")}
+    values |= {name: period_typed(found[name] or "") for name in ("window", "cool_down")}
+    values |= {name: condition.get(name) or "" for name in ("type", "threshold", "measure", "direction", "of")}
+    values["period"] = period_typed(condition.get("period") or "")
     for name, value in found["filter"].items():
         values |= {"narrow": name, "narrow_to": value}
     for (role, after), step in zip(STEPS, found["ladder"] or (), strict=False):
-        values |= {role: step["role"], after: step["after"] or ""}
+        values |= {role: step["role"], after: period_typed(step["after"] or "")}
     values |= {"enabled": "on" if found["enabled"] else "off"}
     return Shown(key=new_key(), values=values, lists={CHANNELS: tuple(found["channels"] or ())})
 
