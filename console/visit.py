@@ -203,6 +203,21 @@ class Visit:
         separator = "&" if "?" in path else "?"
         return RedirectResponse(f"{path}{separator}notice={word}" if word else path, 303)
 
+    async def concluded(
+        self,
+        form: Form,
+        answer: Answer,
+        path: str,
+        notice: str,
+        *,
+        show: ShowAgain,
+        names: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Make a page of the answer to a command: `done` with a path and a notice, or `refused` with its form."""
+        if answer.ok:
+            return self.done(path, notice, answer)
+        return await self.refused(form, answer, show, names)
+
     async def refused(
         self, form: Form, answer: Answer, show: ShowAgain, names: Mapping[str, str] | None = None
     ) -> Response:

@@ -96,9 +96,9 @@ async def price(visit: Visit) -> Response:
     form = await read_form(visit.request, "model", "amount", "currency", "version")
     path = f"/agents/{visit.path('id')}"
     answer = await visit.order("PATCH", path, {"pricing": _pricing(form)}, form.key, match=form.text("version"))
-    if answer.ok:
-        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "agent.priced", answer)
-    return await visit.refused(form, answer, show_one, _PRICE)
+    return await visit.concluded(
+        form, answer, f"{_listed(visit)}/{visit.path('id')}", "agent.priced", show=show_one, names=_PRICE
+    )
 
 
 async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -120,9 +120,9 @@ async def change(visit: Visit) -> Response:
     form = await read_form(visit.request, *selling.LISTING, "version")
     path = f"/agents/{visit.path('id')}"
     answer = await visit.order("PATCH", path, selling.changed(form), form.key, match=form.text("version"))
-    if answer.ok:
-        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "agent.changed", answer)
-    return await visit.refused(form, answer, ask_to_change)
+    return await visit.concluded(
+        form, answer, f"{_listed(visit)}/{visit.path('id')}", "agent.changed", show=ask_to_change
+    )
 
 
 async def ask_to_offer(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -142,9 +142,9 @@ async def offer(visit: Visit) -> Response:
     form = await read_form(visit.request, *selling.OFFER)
     path = f"/marketplace/agents/{visit.path('id')}"
     answer = await visit.order("PUT", path, selling.wanted(form), form.key)
-    if answer.ok:
-        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "agent.offered", answer)
-    return await visit.refused(form, answer, ask_to_offer)
+    return await visit.concluded(
+        form, answer, f"{_listed(visit)}/{visit.path('id')}", "agent.offered", show=ask_to_offer
+    )
 
 
 async def ask_to_retire(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -159,9 +159,9 @@ async def retire(visit: Visit) -> Response:
     """Retire an agent."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"/agents/{visit.path('id')}/retire", None, form.key)
-    if answer.ok:
-        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "agent.retired", answer)
-    return await visit.refused(form, answer, ask_to_retire)
+    return await visit.concluded(
+        form, answer, f"{_listed(visit)}/{visit.path('id')}", "agent.retired", show=ask_to_retire
+    )
 
 
 ROUTES = (

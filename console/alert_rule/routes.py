@@ -45,9 +45,9 @@ async def create(visit: Visit) -> Response:
     form = await read_form(visit.request, "name", *terms.FIELDS, *terms.CALLED_FIELDS, many=(terms.CHANNELS,))
     body = {"name": form.text("name"), **terms.rule(form), **visit.scope}
     answer = await visit.order("POST", _PATH, body, form.key)
-    if answer.ok:
-        return visit.done(_here(visit), "rule.written", answer)
-    return await visit.refused(form, answer, ask_to_create, terms.names_in(form))
+    return await visit.concluded(
+        form, answer, _here(visit), "rule.written", show=ask_to_create, names=terms.names_in(form)
+    )
 
 
 async def _found(visit: Visit) -> Mapping[str, Any]:
@@ -86,9 +86,7 @@ async def change(visit: Visit) -> Response:
     found = await _found(visit)
     body = terms.switch(form) if found["built_in"] else terms.rule(form)
     answer = await visit.order("PUT", f"{_PATH}/{visit.path('id')}", body, form.key, query=visit.scope)
-    if answer.ok:
-        return visit.done(_here(visit), "rule.changed", answer)
-    return await visit.refused(form, answer, show_one, terms.names_in(form))
+    return await visit.concluded(form, answer, _here(visit), "rule.changed", show=show_one, names=terms.names_in(form))
 
 
 async def switch(visit: Visit) -> Response:
@@ -96,9 +94,7 @@ async def switch(visit: Visit) -> Response:
     form = await read_form(visit.request, "enabled")
     body = {**_kept(await _found(visit)), "enabled": form.text("enabled") == "on"}
     answer = await visit.order("PUT", f"{_PATH}/{visit.path('id')}", body, form.key, query=visit.scope)
-    if answer.ok:
-        return visit.done(_here(visit), "rule.on" if body["enabled"] else "rule.off", answer)
-    return await visit.refused(form, answer, show)
+    return await visit.concluded(form, answer, _here(visit), "rule.on" if body["enabled"] else "rule.off", show=show)
 
 
 def _kept(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,9 +119,7 @@ async def delete(visit: Visit) -> Response:
     """Delete a rule; one that everybody has is as it was made then."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key, query=visit.scope)
-    if answer.ok:
-        return visit.done(_here(visit), "rule.deleted", answer)
-    return await visit.refused(form, answer, ask_to_delete)
+    return await visit.concluded(form, answer, _here(visit), "rule.deleted", show=ask_to_delete)
 
 
 ROUTES = (

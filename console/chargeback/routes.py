@@ -59,9 +59,9 @@ async def send(visit: Visit) -> Response:
         return await write(visit, text=form.values["text"])
     body = {"text": form.values["text"]}
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/evidence", body, form.key)
-    if answer.ok:
-        return visit.done(f"{visit.base}{_PATH}/{visit.path('id')}", "chargeback.answered", answer)
-    return await visit.refused(form, answer, write)
+    return await visit.concluded(
+        form, answer, f"{visit.base}{_PATH}/{visit.path('id')}", "chargeback.answered", show=write
+    )
 
 
 ROUTES = (

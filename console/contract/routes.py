@@ -76,9 +76,9 @@ async def accept(visit: Visit) -> Response:
     form = await read_form(visit.request)
     contract_id = visit.path("id")
     answer = await visit.order("POST", f"/contracts/{contract_id}/acceptance", None, form.key)
-    if answer.ok:
-        return visit.done(f"{visit.base}/contracts/{contract_id}", "contract.accepted", answer)
-    return await visit.refused(form, answer, show_one)
+    return await visit.concluded(
+        form, answer, f"{visit.base}/contracts/{contract_id}", "contract.accepted", show=show_one
+    )
 
 
 async def open_escrow(visit: Visit) -> Response:
@@ -86,9 +86,9 @@ async def open_escrow(visit: Visit) -> Response:
     form = await read_form(visit.request)
     contract_id = visit.path("id")
     answer = await visit.order("POST", "/escrows", {"contract_id": contract_id}, form.key)
-    if answer.ok:
-        return visit.done(f"{visit.base}/escrows/{escrow_id_of(contract_id)}", "escrow.opened", answer)
-    return await visit.refused(form, answer, show_one)
+    return await visit.concluded(
+        form, answer, f"{visit.base}/escrows/{escrow_id_of(contract_id)}", "escrow.opened", show=show_one
+    )
 
 
 async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:

@@ -53,9 +53,7 @@ async def pay_out(visit: Visit) -> Response:
     """Pay out what is available."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", "/billing/payouts", {}, form.key)
-    if answer.ok:
-        return visit.done(_here(visit), "payout.requested", answer)
-    return await visit.refused(form, answer, ask_to_pay_out)
+    return await visit.concluded(form, answer, _here(visit), "payout.requested", show=ask_to_pay_out)
 
 
 async def statement(visit: Visit) -> Response:

@@ -96,9 +96,7 @@ async def void(visit: Visit) -> Response:
     """Void an invoice that has no payments."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/void", {}, form.key)
-    if answer.ok:
-        return visit.done(_here(visit), "invoice.voided", answer)
-    return await visit.refused(form, answer, ask_to_void)
+    return await visit.concluded(form, answer, _here(visit), "invoice.voided", show=ask_to_void)
 
 
 async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -136,9 +134,7 @@ async def finalize(visit: Visit) -> Response:
     """Make an invoice of a draft."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/finalize", {}, form.key)
-    if answer.ok:
-        return visit.done(_here(visit), "invoice.issued", answer)
-    return await visit.refused(form, answer, ask_to_finalize)
+    return await visit.concluded(form, answer, _here(visit), "invoice.issued", show=ask_to_finalize)
 
 
 async def ask_to_discard(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -150,9 +146,7 @@ async def discard(visit: Visit) -> Response:
     """Discard a draft."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
-    if answer.ok:
-        return visit.done(f"{visit.base}/invoices", "invoice.discarded", answer)
-    return await visit.refused(form, answer, ask_to_discard)
+    return await visit.concluded(form, answer, f"{visit.base}/invoices", "invoice.discarded", show=ask_to_discard)
 
 
 ROUTES = (

@@ -90,9 +90,7 @@ async def revoke(visit: Visit) -> Response:
     """Revoke a key."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", key=form.key)
-    if answer.ok:
-        return visit.done(_listed(visit), "key.revoked", answer)
-    return await visit.refused(form, answer, ask_to_revoke)
+    return await visit.concluded(form, answer, _listed(visit), "key.revoked", show=ask_to_revoke)
 
 
 ROUTES = (

@@ -26,9 +26,9 @@ async def _told(
 ) -> Response:
     """Give a command; `done` is where it leads and what is said there, and `show` the page of its form."""
     answer = await visit.order(method, path, body, form.key)
-    if answer.ok:
-        return visit.done(*done, answer)
-    return await visit.refused(form, answer, show, {"address": "target", "url": "target", "quiet_hours": view.CLOCK[2]})
+    return await visit.concluded(
+        form, answer, *done, show=show, names={"address": "target", "url": "target", "quiet_hours": view.CLOCK[2]}
+    )
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:

@@ -42,9 +42,7 @@ async def make_default(visit: Visit) -> Response:
     """Have a method charged when no other one is named."""
     form = await read_form(visit.request)
     answer = await visit.order("PUT", f"{_PATH}/{visit.path('id')}/default", None, form.key)
-    if answer.ok:
-        return visit.done(_here(visit), "payment_method.default", answer)
-    return await visit.refused(form, answer, show)
+    return await visit.concluded(form, answer, _here(visit), "payment_method.default", show=show)
 
 
 async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -62,9 +60,7 @@ async def remove(visit: Visit) -> Response:
     """Remove a method for good."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
-    if answer.ok:
-        return visit.done(_here(visit), "payment_method.removed", answer)
-    return await visit.refused(form, answer, partial(ask))
+    return await visit.concluded(form, answer, _here(visit), "payment_method.removed", show=partial(ask))
 
 
 ROUTES = (

@@ -61,18 +61,14 @@ async def create(visit: Visit) -> Response:
     form = await read_form(visit.request, "name", "slug", "deploy_type")
     body = {name: form.text(name) for name in ("name", "slug", "deploy_type") if form.maybe(name)}
     answer = await visit.order("POST", _PATH, body, form.key)
-    if answer.ok:
-        return visit.done(_here(visit), "project.created", answer)
-    return await visit.refused(form, answer, ask_to_create)
+    return await visit.concluded(form, answer, _here(visit), "project.created", show=ask_to_create)
 
 
 async def deploy(visit: Visit) -> Response:
     """Deploy a project."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/deploy", None, form.key)
-    if answer.ok:
-        return visit.done(_here(visit), "project.deployed", answer)
-    return await visit.refused(form, answer, show)
+    return await visit.concluded(form, answer, _here(visit), "project.deployed", show=show)
 
 
 async def ask_to_undeploy(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -86,9 +82,7 @@ async def undeploy(visit: Visit) -> Response:
     """Undeploy a project, which frees its place."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}/deploy", None, form.key)
-    if answer.ok:
-        return visit.done(_here(visit), "project.undeployed", answer)
-    return await visit.refused(form, answer, ask_to_undeploy)
+    return await visit.concluded(form, answer, _here(visit), "project.undeployed", show=ask_to_undeploy)
 
 
 async def show_slots(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:

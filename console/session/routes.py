@@ -111,9 +111,7 @@ async def end_link(visit: Visit) -> Response:
     """End a link."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_LINKS}/{visit.path('id')}", key=form.key)
-    if answer.ok:
-        return visit.done(_at(visit, "/settings/links"), "link.ended", answer)
-    return await visit.refused(form, answer, ask_to_end_link)
+    return await visit.concluded(form, answer, _at(visit, "/settings/links"), "link.ended", show=ask_to_end_link)
 
 
 ROUTES = (

@@ -113,9 +113,14 @@ async def change(visit: Visit) -> Response:
     body = terms.allowance(form) | {name: form.maybe(name) for name in ("starts_at", "ends_at", "parent_id")}
     body["version"] = terms.version(form)
     answer = await visit.order("PUT", _own(visit), body, form.key)
-    if answer.ok:
-        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "limit.changed", answer)
-    return await visit.refused(form, answer, ask_to_change, terms.names(form))
+    return await visit.concluded(
+        form,
+        answer,
+        f"{_listed(visit)}/{visit.path('id')}",
+        "limit.changed",
+        show=ask_to_change,
+        names=terms.names(form),
+    )
 
 
 async def ask_to_freeze(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -140,27 +145,25 @@ async def freeze(visit: Visit) -> Response:
     """Refuse everything that is spent under a limit."""
     form = await read_form(visit.request, "version")
     answer = await visit.order("POST", f"{_own(visit)}/freeze", _set(form), form.key)
-    if answer.ok:
-        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "limit.frozen", answer)
-    return await visit.refused(form, answer, ask_to_freeze)
+    return await visit.concluded(
+        form, answer, f"{_listed(visit)}/{visit.path('id')}", "limit.frozen", show=ask_to_freeze
+    )
 
 
 async def unfreeze(visit: Visit) -> Response:
     """Allow spending under a limit again."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{_own(visit)}/unfreeze", {}, form.key)
-    if answer.ok:
-        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "limit.unfrozen", answer)
-    return await visit.refused(form, answer, show_one)
+    return await visit.concluded(form, answer, f"{_listed(visit)}/{visit.path('id')}", "limit.unfrozen", show=show_one)
 
 
 async def close(visit: Visit) -> Response:
     """End a limit."""
     form = await read_form(visit.request, "version")
     answer = await visit.order("POST", f"{_own(visit)}/close", _set(form), form.key)
-    if answer.ok:
-        return visit.done(f"{_listed(visit)}/{visit.path('id')}", "limit.closed", answer)
-    return await visit.refused(form, answer, ask_to_close)
+    return await visit.concluded(
+        form, answer, f"{_listed(visit)}/{visit.path('id')}", "limit.closed", show=ask_to_close
+    )
 
 
 ROUTES = (

@@ -60,9 +60,7 @@ async def sync(visit: Visit) -> Response:
     """Pull usage from the proxy, which is for operators."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{_PATH}/sync", None, form.key)
-    if answer.ok:
-        return visit.done(f"{visit.base}/usage", "usage.syncing", answer)
-    return await visit.refused(form, answer, show)
+    return await visit.concluded(form, answer, f"{visit.base}/usage", "usage.syncing", show=show)
 
 
 ROUTES = (

@@ -89,9 +89,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 async def _act(visit: Visit, form: Form, path: str, notice: str) -> Response:
     answer = await visit.order("POST", path, None, form.key)
-    if answer.ok:
-        return visit.done(_page(visit), notice, answer)
-    return await visit.refused(form, answer, show_one)
+    return await visit.concluded(form, answer, _page(visit), notice, show=show_one)
 
 
 async def test(visit: Visit) -> Response:
@@ -110,9 +108,7 @@ async def retry(visit: Visit) -> Response:
 async def _set(visit: Visit, status: str, notice: str) -> Response:
     form = await read_form(visit.request)
     answer = await visit.order("PATCH", _own(visit), {"status": status}, form.key)
-    if answer.ok:
-        return visit.done(_page(visit), notice, answer)
-    return await visit.refused(form, answer, show_one)
+    return await visit.concluded(form, answer, _page(visit), notice, show=show_one)
 
 
 async def pause(visit: Visit) -> Response:
@@ -153,9 +149,7 @@ async def delete(visit: Visit) -> Response:
     """Delete an endpoint."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", _own(visit), key=form.key)
-    if answer.ok:
-        return visit.done(_listed(visit), "endpoint.deleted", answer)
-    return await visit.refused(form, answer, ask_to_delete)
+    return await visit.concluded(form, answer, _listed(visit), "endpoint.deleted", show=ask_to_delete)
 
 
 _ONE = "/alerts/settings/endpoints/{id}"

@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from console.forms import MAX_BYTES, Form, FormRefused, Shown, again, at_fields, parse, read_form
+from console.forms import (
+    MAX_BYTES,
+    Form,
+    FormRefused,
+    Shown,
+    again,
+    at_fields,
+    parse,
+    period,
+    period_typed,
+    read_form,
+)
 from console.gateway import Answer, Problem
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -123,3 +134,10 @@ def test_refusal_without_fields_is_said_on_top() -> None:
 def test_first_showing_has_no_errors() -> None:
     assert Shown(key="k", values={"a": "1"}).value("b", "2") == "2"
     assert Shown(key="k").error("a") == ""
+
+
+@pytest.mark.parametrize(("iso", "typed"), [("P7D", "7d"), ("PT36H", "36h"), ("PT90M", "90m")])
+def test_a_period_is_shown_as_it_is_typed(iso: str, typed: str) -> None:
+    assert period_typed(iso) == typed
+    assert period(typed) == iso
+    assert period_typed("P1DT2H") == "P1DT2H"

@@ -50,9 +50,7 @@ async def revoke(visit: Visit) -> Response:
     """Revoke a key for good."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"/api-keys/{visit.path('id')}", None, form.key)
-    if answer.ok:
-        return visit.done(list_of(visit, PLACE), "key.revoked", answer)
-    return await visit.refused(form, answer, show)
+    return await visit.concluded(form, answer, list_of(visit, PLACE), "key.revoked", show=show)
 
 
 ROUTES = (

@@ -32,9 +32,7 @@ async def reject(visit: Visit) -> Response:
 async def _decide(visit: Visit, name: str, notice: str) -> Response:
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"/approvals/{visit.path('id')}/{name}", None, form.key)
-    if answer.ok:
-        return visit.done(PLACE, notice, answer)
-    return await visit.refused(form, answer, show)
+    return await visit.concluded(form, answer, PLACE, notice, show=show)
 
 
 ROUTES = (

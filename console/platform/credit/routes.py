@@ -56,9 +56,7 @@ async def set_cost(visit: Visit) -> Response:
     form = await read_form(visit.request, "action", "cost", "cost_note")
     body = {"cost": form.maybe("cost"), "note": form.maybe("cost_note")}
     answer = await visit.order("PUT", f"/credits/costs/{form.text('action') or '-'}", body, form.key)
-    if answer.ok:
-        return visit.done(PLACE, "credit.cost_set", answer)
-    return await visit.refused(form, answer, _cost_again, {"note": "cost_note"})
+    return await visit.concluded(form, answer, PLACE, "credit.cost_set", show=_cost_again, names={"note": "cost_note"})
 
 
 async def _again(visit: Visit, form: Shown, status: int) -> Response:

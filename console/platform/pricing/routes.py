@@ -114,9 +114,7 @@ async def end(visit: Visit) -> Response:
     """End a rule for good."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
-    if answer.ok:
-        return visit.done(f"{PLACE}/{visit.path('id')}", "price_rule.ended", answer)
-    return await visit.refused(form, answer, ask_to_end)
+    return await visit.concluded(form, answer, f"{PLACE}/{visit.path('id')}", "price_rule.ended", show=ask_to_end)
 
 
 ROUTES = (

@@ -33,9 +33,7 @@ async def retry(visit: Visit) -> Response:
     """Start the handling of an event again."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/retry", None, form.key)
-    if answer.ok:
-        return visit.done(list_of(visit, PLACE), "webhook.retried", answer)
-    return await visit.refused(form, answer, show)
+    return await visit.concluded(form, answer, list_of(visit, PLACE), "webhook.retried", show=show)
 
 
 ROUTES = (
