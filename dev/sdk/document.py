@@ -305,7 +305,7 @@ def models(document: Schema, listed: list[Operation]) -> str:
     out.append(
         "from __future__ import annotations\n\nfrom datetime import date, datetime\nfrom decimal import Decimal\n"
         "from typing import Any, Literal, TypeAlias\n\nfrom pydantic import Field\n\n"
-        "from bursar._wire import Amount, Model\n\n"
+        "from bursar._wire import NOT_SENT, Amount, Model\n\n"
     )
     typing = Typing(schemas, "", answer=True)
     words = [name for name in names if "properties" not in schemas[name]]
@@ -326,11 +326,14 @@ def _model(name: str, schema: Schema, typing: Typing) -> str:
         optional = member not in required
         if optional and "None" not in kind.split(" | "):
             kind += " | None"
-        default = "None" if optional else "..."
+        # What has no id is not what was asked for; any other member may be younger than the server. A member that is
+        # called like its type cannot have a default.
+        always = member == "id" or called in kind.split(" | ")
+        default = "None" if optional else "..." if always else "NOT_SENT"
         if called != member:
             lines.append(f"    {called}: {kind} = Field({default}, alias={member!r})\n")
         else:
-            lines.append(f"    {called}: {kind}{' = None' if optional else ''}\n")
+            lines.append(f"    {called}: {kind}{'' if default == '...' else f' = {default}'}\n")
     return "".join(lines)
 
 
@@ -339,7 +342,7 @@ def events(types: Mapping[str, tuple[str, Schema]]) -> str:
     out = [_HEAD.format(about="What the data of events hold.")]
     out.append(
         "from __future__ import annotations\n\nfrom datetime import datetime\nfrom typing import Literal\n\n"
-        "from bursar._wire import Amount, Model\n\n\n"
+        "from bursar._wire import NOT_SENT, Amount, Model\n\n\n"
         'class Unknown(Model):\n    """Data of a type that this version does not know; see its `model_extra`."""\n'
     )
     typing = Typing({}, "", answer=True)

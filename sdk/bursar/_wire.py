@@ -177,14 +177,35 @@ class ResponseInfo:
     etag: str | None = None
 
 
+#: What a member is by default that the server always sends: an older server may not know it.
+NOT_SENT: Any = object()
+
+
 class Model(BaseModel):
-    """The base of all that the API answers. Members that this version does not know are kept."""
+    """The base of all that the API answers. Members that this version does not know are kept.
+
+    A member that an older server does not send is not there: reading it is an `AttributeError`.
+    """
 
     model_config = ConfigDict(
         extra="allow", frozen=True, defer_build=True, protected_namespaces=(), populate_by_name=True
     )
 
     _info: ResponseInfo = PrivateAttr(default_factory=ResponseInfo)
+
+    def model_post_init(self, _context: Any) -> None:
+        """Forget what was not sent.
+
+        Raises:
+            ValueError: nothing was sent of what always is.
+        """
+        missing = [name for name, value in self.__dict__.items() if value is NOT_SENT]
+        if not missing:
+            return
+        if not self.model_fields_set & type(self).model_fields.keys():
+            raise ValueError("it has no member of this model")
+        for name in missing:
+            del self.__dict__[name]
 
 
 def response_info(answer: Model) -> ResponseInfo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from bursar._wire import Amount, Model
+from bursar._wire import NOT_SENT, Amount, Model
 
 
 class Unknown(Model):
@@ -15,23 +15,23 @@ class Unknown(Model):
 class EscrowOpened(Model):
     """An escrow was opened; it waits for its money."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -39,23 +39,23 @@ class EscrowOpened(Model):
 class EscrowFunded(Model):
     """The payer's money is in the escrow; the agent can begin."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -63,23 +63,23 @@ class EscrowFunded(Model):
 class EscrowDelivered(Model):
     """Work was delivered, for review."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -87,23 +87,23 @@ class EscrowDelivered(Model):
 class EscrowDisputed(Model):
     """A dispute was opened; the money is frozen."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -111,23 +111,23 @@ class EscrowDisputed(Model):
 class EscrowReleased(Model):
     """The payee was paid, and the escrow has ended."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -135,23 +135,23 @@ class EscrowReleased(Model):
 class EscrowRefunded(Model):
     """The payer got everything back, and the escrow has ended."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -159,23 +159,23 @@ class EscrowRefunded(Model):
 class EscrowSplit(Model):
     """Both sides got a part, and the escrow has ended."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -183,23 +183,23 @@ class EscrowSplit(Model):
 class EscrowCancelled(Model):
     """The escrow has ended before anything was delivered."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -207,23 +207,23 @@ class EscrowCancelled(Model):
 class EscrowExpired(Model):
     """Nothing was delivered in time; the payer was refunded."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -231,23 +231,23 @@ class EscrowExpired(Model):
 class EscrowValidated(Model):
     """A validator scored the delivery below the contract's threshold."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -255,23 +255,23 @@ class EscrowValidated(Model):
 class EscrowApproved(Model):
     """A signatory approved the delivery; more have to."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -279,23 +279,23 @@ class EscrowApproved(Model):
 class EscrowReviewExtended(Model):
     """The review goes on for a day, because the payee is suspended."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -303,23 +303,23 @@ class EscrowReviewExtended(Model):
 class EscrowEvidenceSubmitted(Model):
     """A party brought evidence for its side of the dispute."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -327,23 +327,23 @@ class EscrowEvidenceSubmitted(Model):
 class EscrowPartiallyRefunded(Model):
     """The payee refunded a part of the money."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -351,23 +351,23 @@ class EscrowPartiallyRefunded(Model):
 class EscrowCancelRequested(Model):
     """The payer asks the payee to end the escrow."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -375,23 +375,23 @@ class EscrowCancelRequested(Model):
 class EscrowDecisionOverdue(Model):
     """No arbiter has decided in time; the contract's default applies next."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -399,23 +399,23 @@ class EscrowDecisionOverdue(Model):
 class EscrowMilestoneReleased(Model):
     """A milestone was paid for, and the next one can begin."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
     status: (
         Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
         | str
-    )
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    signatures: int
-    required_signatures: int
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
     validation_score: Amount | None = None
     next_deadline_at: datetime | None = None
 
@@ -423,9 +423,9 @@ class EscrowMilestoneReleased(Model):
 class PaymentCreated(Model):
     """A payment was asked for."""
 
-    payment_id: str
+    payment_id: str = NOT_SENT
     external_id: str | None = None
-    provider: str
+    provider: str = NOT_SENT
     status: (
         Literal[
             "created",
@@ -443,25 +443,25 @@ class PaymentCreated(Model):
             "charged_back",
         ]
         | str
-    )
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    ) = NOT_SENT
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
     escrow_id: str | None = None
     invoice_id: str | None = None
     agent_id: str | None = None
-    currency: str
-    amount: Amount
-    received_amount: Amount
-    refunded_amount: Amount
-    disputed_amount: Amount
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    received_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    disputed_amount: Amount = NOT_SENT
     decline_code: str | None = None
 
 
 class PaymentRequiresAction(Model):
     """The payer has to do something: confirm, approve, or send coins."""
 
-    payment_id: str
+    payment_id: str = NOT_SENT
     external_id: str | None = None
-    provider: str
+    provider: str = NOT_SENT
     status: (
         Literal[
             "created",
@@ -479,25 +479,25 @@ class PaymentRequiresAction(Model):
             "charged_back",
         ]
         | str
-    )
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    ) = NOT_SENT
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
     escrow_id: str | None = None
     invoice_id: str | None = None
     agent_id: str | None = None
-    currency: str
-    amount: Amount
-    received_amount: Amount
-    refunded_amount: Amount
-    disputed_amount: Amount
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    received_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    disputed_amount: Amount = NOT_SENT
     decline_code: str | None = None
 
 
 class PaymentProcessing(Model):
     """The payer has done their part; the money is on its way."""
 
-    payment_id: str
+    payment_id: str = NOT_SENT
     external_id: str | None = None
-    provider: str
+    provider: str = NOT_SENT
     status: (
         Literal[
             "created",
@@ -515,25 +515,25 @@ class PaymentProcessing(Model):
             "charged_back",
         ]
         | str
-    )
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    ) = NOT_SENT
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
     escrow_id: str | None = None
     invoice_id: str | None = None
     agent_id: str | None = None
-    currency: str
-    amount: Amount
-    received_amount: Amount
-    refunded_amount: Amount
-    disputed_amount: Amount
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    received_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    disputed_amount: Amount = NOT_SENT
     decline_code: str | None = None
 
 
 class PaymentUnknown(Model):
     """The provider's answer was lost; what became of the payment is looked up."""
 
-    payment_id: str
+    payment_id: str = NOT_SENT
     external_id: str | None = None
-    provider: str
+    provider: str = NOT_SENT
     status: (
         Literal[
             "created",
@@ -551,25 +551,25 @@ class PaymentUnknown(Model):
             "charged_back",
         ]
         | str
-    )
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    ) = NOT_SENT
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
     escrow_id: str | None = None
     invoice_id: str | None = None
     agent_id: str | None = None
-    currency: str
-    amount: Amount
-    received_amount: Amount
-    refunded_amount: Amount
-    disputed_amount: Amount
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    received_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    disputed_amount: Amount = NOT_SENT
     decline_code: str | None = None
 
 
 class PaymentRequiresCapture(Model):
     """The money is held on the payer's side, to be captured."""
 
-    payment_id: str
+    payment_id: str = NOT_SENT
     external_id: str | None = None
-    provider: str
+    provider: str = NOT_SENT
     status: (
         Literal[
             "created",
@@ -587,25 +587,25 @@ class PaymentRequiresCapture(Model):
             "charged_back",
         ]
         | str
-    )
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    ) = NOT_SENT
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
     escrow_id: str | None = None
     invoice_id: str | None = None
     agent_id: str | None = None
-    currency: str
-    amount: Amount
-    received_amount: Amount
-    refunded_amount: Amount
-    disputed_amount: Amount
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    received_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    disputed_amount: Amount = NOT_SENT
     decline_code: str | None = None
 
 
 class PaymentSucceeded(Model):
     """The money was received."""
 
-    payment_id: str
+    payment_id: str = NOT_SENT
     external_id: str | None = None
-    provider: str
+    provider: str = NOT_SENT
     status: (
         Literal[
             "created",
@@ -623,25 +623,25 @@ class PaymentSucceeded(Model):
             "charged_back",
         ]
         | str
-    )
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    ) = NOT_SENT
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
     escrow_id: str | None = None
     invoice_id: str | None = None
     agent_id: str | None = None
-    currency: str
-    amount: Amount
-    received_amount: Amount
-    refunded_amount: Amount
-    disputed_amount: Amount
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    received_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    disputed_amount: Amount = NOT_SENT
     decline_code: str | None = None
 
 
 class PaymentFailed(Model):
     """The payment was declined; no money was received."""
 
-    payment_id: str
+    payment_id: str = NOT_SENT
     external_id: str | None = None
-    provider: str
+    provider: str = NOT_SENT
     status: (
         Literal[
             "created",
@@ -659,25 +659,25 @@ class PaymentFailed(Model):
             "charged_back",
         ]
         | str
-    )
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    ) = NOT_SENT
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
     escrow_id: str | None = None
     invoice_id: str | None = None
     agent_id: str | None = None
-    currency: str
-    amount: Amount
-    received_amount: Amount
-    refunded_amount: Amount
-    disputed_amount: Amount
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    received_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    disputed_amount: Amount = NOT_SENT
     decline_code: str | None = None
 
 
 class PaymentExpired(Model):
     """Nobody paid in time."""
 
-    payment_id: str
+    payment_id: str = NOT_SENT
     external_id: str | None = None
-    provider: str
+    provider: str = NOT_SENT
     status: (
         Literal[
             "created",
@@ -695,25 +695,25 @@ class PaymentExpired(Model):
             "charged_back",
         ]
         | str
-    )
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    ) = NOT_SENT
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
     escrow_id: str | None = None
     invoice_id: str | None = None
     agent_id: str | None = None
-    currency: str
-    amount: Amount
-    received_amount: Amount
-    refunded_amount: Amount
-    disputed_amount: Amount
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    received_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    disputed_amount: Amount = NOT_SENT
     decline_code: str | None = None
 
 
 class PaymentCancelled(Model):
     """Somebody ended the payment before it was paid."""
 
-    payment_id: str
+    payment_id: str = NOT_SENT
     external_id: str | None = None
-    provider: str
+    provider: str = NOT_SENT
     status: (
         Literal[
             "created",
@@ -731,25 +731,25 @@ class PaymentCancelled(Model):
             "charged_back",
         ]
         | str
-    )
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    ) = NOT_SENT
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
     escrow_id: str | None = None
     invoice_id: str | None = None
     agent_id: str | None = None
-    currency: str
-    amount: Amount
-    received_amount: Amount
-    refunded_amount: Amount
-    disputed_amount: Amount
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    received_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    disputed_amount: Amount = NOT_SENT
     decline_code: str | None = None
 
 
 class PaymentPartiallyRefunded(Model):
     """A part of the money was refunded, or is about to be."""
 
-    payment_id: str
+    payment_id: str = NOT_SENT
     external_id: str | None = None
-    provider: str
+    provider: str = NOT_SENT
     status: (
         Literal[
             "created",
@@ -767,25 +767,25 @@ class PaymentPartiallyRefunded(Model):
             "charged_back",
         ]
         | str
-    )
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    ) = NOT_SENT
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
     escrow_id: str | None = None
     invoice_id: str | None = None
     agent_id: str | None = None
-    currency: str
-    amount: Amount
-    received_amount: Amount
-    refunded_amount: Amount
-    disputed_amount: Amount
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    received_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    disputed_amount: Amount = NOT_SENT
     decline_code: str | None = None
 
 
 class PaymentRefunded(Model):
     """All of the money was refunded, or is about to be."""
 
-    payment_id: str
+    payment_id: str = NOT_SENT
     external_id: str | None = None
-    provider: str
+    provider: str = NOT_SENT
     status: (
         Literal[
             "created",
@@ -803,25 +803,25 @@ class PaymentRefunded(Model):
             "charged_back",
         ]
         | str
-    )
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    ) = NOT_SENT
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
     escrow_id: str | None = None
     invoice_id: str | None = None
     agent_id: str | None = None
-    currency: str
-    amount: Amount
-    received_amount: Amount
-    refunded_amount: Amount
-    disputed_amount: Amount
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    received_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    disputed_amount: Amount = NOT_SENT
     decline_code: str | None = None
 
 
 class PaymentDisputed(Model):
     """The payer's bank contests the payment; what it bought is held."""
 
-    payment_id: str
+    payment_id: str = NOT_SENT
     external_id: str | None = None
-    provider: str
+    provider: str = NOT_SENT
     status: (
         Literal[
             "created",
@@ -839,25 +839,25 @@ class PaymentDisputed(Model):
             "charged_back",
         ]
         | str
-    )
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    ) = NOT_SENT
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
     escrow_id: str | None = None
     invoice_id: str | None = None
     agent_id: str | None = None
-    currency: str
-    amount: Amount
-    received_amount: Amount
-    refunded_amount: Amount
-    disputed_amount: Amount
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    received_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    disputed_amount: Amount = NOT_SENT
     decline_code: str | None = None
 
 
 class PaymentChargedBack(Model):
     """The money was taken back for good."""
 
-    payment_id: str
+    payment_id: str = NOT_SENT
     external_id: str | None = None
-    provider: str
+    provider: str = NOT_SENT
     status: (
         Literal[
             "created",
@@ -875,517 +875,517 @@ class PaymentChargedBack(Model):
             "charged_back",
         ]
         | str
-    )
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+    ) = NOT_SENT
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
     escrow_id: str | None = None
     invoice_id: str | None = None
     agent_id: str | None = None
-    currency: str
-    amount: Amount
-    received_amount: Amount
-    refunded_amount: Amount
-    disputed_amount: Amount
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    received_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    disputed_amount: Amount = NOT_SENT
     decline_code: str | None = None
 
 
 class RefundRequested(Model):
     """A refund was asked for; what the money bought was taken from the organization."""
 
-    refund_id: str
-    payment_id: str
-    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
-    currency: str
-    amount: Amount
+    refund_id: str = NOT_SENT
+    payment_id: str = NOT_SENT
+    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
     failure_code: str | None = None
 
 
 class RefundUnknown(Model):
     """The provider's answer to a refund was lost; what became of it is looked up."""
 
-    refund_id: str
-    payment_id: str
-    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
-    currency: str
-    amount: Amount
+    refund_id: str = NOT_SENT
+    payment_id: str = NOT_SENT
+    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
     failure_code: str | None = None
 
 
 class RefundPending(Model):
     """The provider has the refund."""
 
-    refund_id: str
-    payment_id: str
-    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
-    currency: str
-    amount: Amount
+    refund_id: str = NOT_SENT
+    payment_id: str = NOT_SENT
+    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
     failure_code: str | None = None
 
 
 class RefundSucceeded(Model):
     """The money was refunded."""
 
-    refund_id: str
-    payment_id: str
-    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
-    currency: str
-    amount: Amount
+    refund_id: str = NOT_SENT
+    payment_id: str = NOT_SENT
+    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
     failure_code: str | None = None
 
 
 class RefundFailed(Model):
     """The provider did not make the refund; the organization has again what was taken for it."""
 
-    refund_id: str
-    payment_id: str
-    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
-    currency: str
-    amount: Amount
+    refund_id: str = NOT_SENT
+    payment_id: str = NOT_SENT
+    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
     failure_code: str | None = None
 
 
 class ChargebackInquiry(Model):
     """The payer's bank asks about a payment; no money was taken."""
 
-    chargeback_id: str
-    payment_id: str
-    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
-    currency: str
-    amount: Amount
-    reason: str
+    chargeback_id: str = NOT_SENT
+    payment_id: str = NOT_SENT
+    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    reason: str = NOT_SENT
     evidence_due_at: datetime | None = None
 
 
 class ChargebackNeedsResponse(Model):
     """A chargeback was opened; evidence can be submitted."""
 
-    chargeback_id: str
-    payment_id: str
-    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
-    currency: str
-    amount: Amount
-    reason: str
+    chargeback_id: str = NOT_SENT
+    payment_id: str = NOT_SENT
+    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    reason: str = NOT_SENT
     evidence_due_at: datetime | None = None
 
 
 class ChargebackUnderReview(Model):
     """The payer's bank has the evidence."""
 
-    chargeback_id: str
-    payment_id: str
-    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
-    currency: str
-    amount: Amount
-    reason: str
+    chargeback_id: str = NOT_SENT
+    payment_id: str = NOT_SENT
+    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    reason: str = NOT_SENT
     evidence_due_at: datetime | None = None
 
 
 class ChargebackWon(Model):
     """The chargeback was won; the money came back."""
 
-    chargeback_id: str
-    payment_id: str
-    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
-    currency: str
-    amount: Amount
-    reason: str
+    chargeback_id: str = NOT_SENT
+    payment_id: str = NOT_SENT
+    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    reason: str = NOT_SENT
     evidence_due_at: datetime | None = None
 
 
 class ChargebackLost(Model):
     """The chargeback was lost; the money is gone."""
 
-    chargeback_id: str
-    payment_id: str
-    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
-    currency: str
-    amount: Amount
-    reason: str
+    chargeback_id: str = NOT_SENT
+    payment_id: str = NOT_SENT
+    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    reason: str = NOT_SENT
     evidence_due_at: datetime | None = None
 
 
 class SubscriptionCreated(Model):
     """A subscription was agreed."""
 
-    subscription_id: str
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
-    plan: str
-    interval: Literal["month", "year"] | str
-    currency: str
-    price: Amount
+    subscription_id: str = NOT_SENT
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
+    plan: str = NOT_SENT
+    interval: Literal["month", "year"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    price: Amount = NOT_SENT
     period_end: datetime | None = None
-    cancels_at_period_end: bool
+    cancels_at_period_end: bool = NOT_SENT
 
 
 class SubscriptionIncomplete(Model):
     """Its first payment is awaited."""
 
-    subscription_id: str
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
-    plan: str
-    interval: Literal["month", "year"] | str
-    currency: str
-    price: Amount
+    subscription_id: str = NOT_SENT
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
+    plan: str = NOT_SENT
+    interval: Literal["month", "year"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    price: Amount = NOT_SENT
     period_end: datetime | None = None
-    cancels_at_period_end: bool
+    cancels_at_period_end: bool = NOT_SENT
 
 
 class SubscriptionTrialing(Model):
     """A trial has begun."""
 
-    subscription_id: str
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
-    plan: str
-    interval: Literal["month", "year"] | str
-    currency: str
-    price: Amount
+    subscription_id: str = NOT_SENT
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
+    plan: str = NOT_SENT
+    interval: Literal["month", "year"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    price: Amount = NOT_SENT
     period_end: datetime | None = None
-    cancels_at_period_end: bool
+    cancels_at_period_end: bool = NOT_SENT
 
 
 class SubscriptionActive(Model):
     """The subscription is paid for."""
 
-    subscription_id: str
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
-    plan: str
-    interval: Literal["month", "year"] | str
-    currency: str
-    price: Amount
+    subscription_id: str = NOT_SENT
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
+    plan: str = NOT_SENT
+    interval: Literal["month", "year"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    price: Amount = NOT_SENT
     period_end: datetime | None = None
-    cancels_at_period_end: bool
+    cancels_at_period_end: bool = NOT_SENT
 
 
 class SubscriptionPastDue(Model):
     """A period has begun and was not paid; the provider tries again."""
 
-    subscription_id: str
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
-    plan: str
-    interval: Literal["month", "year"] | str
-    currency: str
-    price: Amount
+    subscription_id: str = NOT_SENT
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
+    plan: str = NOT_SENT
+    interval: Literal["month", "year"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    price: Amount = NOT_SENT
     period_end: datetime | None = None
-    cancels_at_period_end: bool
+    cancels_at_period_end: bool = NOT_SENT
 
 
 class SubscriptionUnpaid(Model):
     """The provider has given up collecting; the organization has what is free."""
 
-    subscription_id: str
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
-    plan: str
-    interval: Literal["month", "year"] | str
-    currency: str
-    price: Amount
+    subscription_id: str = NOT_SENT
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
+    plan: str = NOT_SENT
+    interval: Literal["month", "year"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    price: Amount = NOT_SENT
     period_end: datetime | None = None
-    cancels_at_period_end: bool
+    cancels_at_period_end: bool = NOT_SENT
 
 
 class SubscriptionEnded(Model):
     """The subscription is over."""
 
-    subscription_id: str
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
-    plan: str
-    interval: Literal["month", "year"] | str
-    currency: str
-    price: Amount
+    subscription_id: str = NOT_SENT
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
+    plan: str = NOT_SENT
+    interval: Literal["month", "year"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    price: Amount = NOT_SENT
     period_end: datetime | None = None
-    cancels_at_period_end: bool
+    cancels_at_period_end: bool = NOT_SENT
 
 
 class SubscriptionUpdated(Model):
     """Another plan or price is agreed, a new period has begun, or whether it ends was changed."""
 
-    subscription_id: str
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
-    plan: str
-    interval: Literal["month", "year"] | str
-    currency: str
-    price: Amount
+    subscription_id: str = NOT_SENT
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
+    plan: str = NOT_SENT
+    interval: Literal["month", "year"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    price: Amount = NOT_SENT
     period_end: datetime | None = None
-    cancels_at_period_end: bool
+    cancels_at_period_end: bool = NOT_SENT
 
 
 class PayoutRequested(Model):
     """A payout was taken out of the earnings, to be sent."""
 
-    payout_id: str
-    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
-    currency: str
-    amount: Amount
+    payout_id: str = NOT_SENT
+    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
     failure_code: str | None = None
 
 
 class PayoutWaitingForFunds(Model):
     """The platform has not so much at its provider; the payout is sent once it has."""
 
-    payout_id: str
-    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
-    currency: str
-    amount: Amount
+    payout_id: str = NOT_SENT
+    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
     failure_code: str | None = None
 
 
 class PayoutUnknown(Model):
     """The provider's answer to a payout was lost; what became of it is looked up."""
 
-    payout_id: str
-    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
-    currency: str
-    amount: Amount
+    payout_id: str = NOT_SENT
+    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
     failure_code: str | None = None
 
 
 class PayoutPaid(Model):
     """The payout was sent to the creator's account."""
 
-    payout_id: str
-    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
-    currency: str
-    amount: Amount
+    payout_id: str = NOT_SENT
+    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
     failure_code: str | None = None
 
 
 class PayoutFailed(Model):
     """The payout was not sent, and the money is in the earnings again."""
 
-    payout_id: str
-    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
-    currency: str
-    amount: Amount
+    payout_id: str = NOT_SENT
+    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
     failure_code: str | None = None
 
 
 class SpendLimitCrossed(Model):
     """So much of a limit is spent or reserved as one of its thresholds says."""
 
-    control_id: str
-    window: str
-    threshold_percent: int
+    control_id: str = NOT_SENT
+    window: str = NOT_SENT
+    threshold_percent: int = NOT_SENT
     resets_at: datetime | None = None
 
 
 class OrganizationSuspended(Model):
     """An operator has suspended the organization: nothing new begins until it is resumed."""
 
-    organization_id: str
-    status: Literal["active", "suspended", "closed"] | str
-    changed_at: datetime
+    organization_id: str = NOT_SENT
+    status: Literal["active", "suspended", "closed"] | str = NOT_SENT
+    changed_at: datetime = NOT_SENT
 
 
 class OrganizationResumed(Model):
     """An operator has resumed the organization."""
 
-    organization_id: str
-    status: Literal["active", "suspended", "closed"] | str
-    changed_at: datetime
+    organization_id: str = NOT_SENT
+    status: Literal["active", "suspended", "closed"] | str = NOT_SENT
+    changed_at: datetime = NOT_SENT
 
 
 class OrganizationClosed(Model):
     """An operator has closed the organization for good; its keys are revoked."""
 
-    organization_id: str
-    status: Literal["active", "suspended", "closed"] | str
-    changed_at: datetime
+    organization_id: str = NOT_SENT
+    status: Literal["active", "suspended", "closed"] | str = NOT_SENT
+    changed_at: datetime = NOT_SENT
 
 
 class AgentRetired(Model):
     """The organization has retired an agent: nothing new begins with it."""
 
-    agent_id: str
-    retired_at: datetime
+    agent_id: str = NOT_SENT
+    retired_at: datetime = NOT_SENT
 
 
 class OrganizationUpdated(Model):
     """The organization has changed what it can change of an organization."""
 
-    organization_id: str
+    organization_id: str = NOT_SENT
     external_id: str | None = None
-    changed: list[Literal["metadata", "external_id", "name"] | str]
+    changed: list[Literal["metadata", "external_id", "name"] | str] = NOT_SENT
 
 
 class AgentUpdated(Model):
     """The organization has changed what it can change of an agent."""
 
-    agent_id: str
+    agent_id: str = NOT_SENT
     external_id: str | None = None
     changed: list[
         Literal["metadata", "external_id", "name", "description", "category", "pricing", "terms", "visibility"] | str
-    ]
+    ] = NOT_SENT
 
 
 class ProjectUpdated(Model):
     """The organization has changed what it can change of a project."""
 
-    project_id: str
+    project_id: str = NOT_SENT
     external_id: str | None = None
-    changed: list[Literal["metadata", "external_id", "name"] | str]
+    changed: list[Literal["metadata", "external_id", "name"] | str] = NOT_SENT
 
 
 class ContractUpdated(Model):
     """The organization has changed what it can change of a contract."""
 
-    contract_id: str
+    contract_id: str = NOT_SENT
     external_id: str | None = None
-    changed: list[Literal["metadata", "external_id"] | str]
+    changed: list[Literal["metadata", "external_id"] | str] = NOT_SENT
 
 
 class EscrowUpdated(Model):
     """The organization has changed what it can change of an escrow."""
 
-    escrow_id: str
+    escrow_id: str = NOT_SENT
     external_id: str | None = None
-    changed: list[Literal["metadata", "external_id"] | str]
+    changed: list[Literal["metadata", "external_id"] | str] = NOT_SENT
 
 
 class PaymentUpdated(Model):
     """The organization has changed what it can change of a payment."""
 
-    payment_id: str
+    payment_id: str = NOT_SENT
     external_id: str | None = None
-    changed: list[Literal["metadata", "external_id"] | str]
+    changed: list[Literal["metadata", "external_id"] | str] = NOT_SENT
 
 
 class InvoiceUpdated(Model):
     """The organization has changed what it can change of an invoice."""
 
-    invoice_id: str
+    invoice_id: str = NOT_SENT
     external_id: str | None = None
-    changed: list[Literal["metadata", "external_id"] | str]
+    changed: list[Literal["metadata", "external_id"] | str] = NOT_SENT
 
 
 class GrantUpdated(Model):
     """The organization has changed what it can change of a grant."""
 
-    grant_id: str
+    grant_id: str = NOT_SENT
     external_id: str | None = None
-    changed: list[Literal["metadata", "external_id"] | str]
+    changed: list[Literal["metadata", "external_id"] | str] = NOT_SENT
 
 
 class InvoiceCreated(Model):
     """An invoice was drafted; it can still change."""
 
-    invoice_id: str
+    invoice_id: str = NOT_SENT
     external_id: str | None = None
-    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
-    currency: str
-    total: Amount
-    tax_amount: Amount
-    paid_amount: Amount
-    due_amount: Amount
+    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    total: Amount = NOT_SENT
+    tax_amount: Amount = NOT_SENT
+    paid_amount: Amount = NOT_SENT
+    due_amount: Amount = NOT_SENT
     paused_for: Literal["refund", "chargeback"] | str | None = None
-    due_at: datetime
+    due_at: datetime = NOT_SENT
 
 
 class InvoiceFinalized(Model):
     """An invoice was issued; it is to be paid."""
 
-    invoice_id: str
+    invoice_id: str = NOT_SENT
     external_id: str | None = None
-    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
-    currency: str
-    total: Amount
-    tax_amount: Amount
-    paid_amount: Amount
-    due_amount: Amount
+    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    total: Amount = NOT_SENT
+    tax_amount: Amount = NOT_SENT
+    paid_amount: Amount = NOT_SENT
+    due_amount: Amount = NOT_SENT
     paused_for: Literal["refund", "chargeback"] | str | None = None
-    due_at: datetime
+    due_at: datetime = NOT_SENT
 
 
 class InvoicePaid(Model):
     """Nothing of the invoice is due any more."""
 
-    invoice_id: str
+    invoice_id: str = NOT_SENT
     external_id: str | None = None
-    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
-    currency: str
-    total: Amount
-    tax_amount: Amount
-    paid_amount: Amount
-    due_amount: Amount
+    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    total: Amount = NOT_SENT
+    tax_amount: Amount = NOT_SENT
+    paid_amount: Amount = NOT_SENT
+    due_amount: Amount = NOT_SENT
     paused_for: Literal["refund", "chargeback"] | str | None = None
-    due_at: datetime
+    due_at: datetime = NOT_SENT
 
 
 class InvoiceReopened(Model):
     """A refund or a chargeback made an invoice due again that was settled."""
 
-    invoice_id: str
+    invoice_id: str = NOT_SENT
     external_id: str | None = None
-    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
-    currency: str
-    total: Amount
-    tax_amount: Amount
-    paid_amount: Amount
-    due_amount: Amount
+    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    total: Amount = NOT_SENT
+    tax_amount: Amount = NOT_SENT
+    paid_amount: Amount = NOT_SENT
+    due_amount: Amount = NOT_SENT
     paused_for: Literal["refund", "chargeback"] | str | None = None
-    due_at: datetime
+    due_at: datetime = NOT_SENT
 
 
 class InvoiceVoided(Model):
     """The invoice was ended while nothing was paid."""
 
-    invoice_id: str
+    invoice_id: str = NOT_SENT
     external_id: str | None = None
-    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
-    currency: str
-    total: Amount
-    tax_amount: Amount
-    paid_amount: Amount
-    due_amount: Amount
+    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    total: Amount = NOT_SENT
+    tax_amount: Amount = NOT_SENT
+    paid_amount: Amount = NOT_SENT
+    due_amount: Amount = NOT_SENT
     paused_for: Literal["refund", "chargeback"] | str | None = None
-    due_at: datetime
+    due_at: datetime = NOT_SENT
 
 
 class InvoiceMarkedUncollectible(Model):
     """What was due was given up."""
 
-    invoice_id: str
+    invoice_id: str = NOT_SENT
     external_id: str | None = None
-    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
-    currency: str
-    total: Amount
-    tax_amount: Amount
-    paid_amount: Amount
-    due_amount: Amount
+    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    total: Amount = NOT_SENT
+    tax_amount: Amount = NOT_SENT
+    paid_amount: Amount = NOT_SENT
+    due_amount: Amount = NOT_SENT
     paused_for: Literal["refund", "chargeback"] | str | None = None
-    due_at: datetime
+    due_at: datetime = NOT_SENT
 
 
 class InvoiceDeleted(Model):
     """A draft was discarded."""
 
-    invoice_id: str
+    invoice_id: str = NOT_SENT
     external_id: str | None = None
-    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str
-    currency: str
-    total: Amount
-    tax_amount: Amount
-    paid_amount: Amount
-    due_amount: Amount
+    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    total: Amount = NOT_SENT
+    tax_amount: Amount = NOT_SENT
+    paid_amount: Amount = NOT_SENT
+    due_amount: Amount = NOT_SENT
     paused_for: Literal["refund", "chargeback"] | str | None = None
-    due_at: datetime
+    due_at: datetime = NOT_SENT
 
 
 class CreditNoteCreated(Model):
     """A credit note was issued: what an invoice comes to has become less."""
 
-    credit_note_id: str
-    invoice_id: str
-    currency: str
-    amount: Amount
-    tax_amount: Amount
+    credit_note_id: str = NOT_SENT
+    invoice_id: str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    tax_amount: Amount = NOT_SENT
 
 
 class PurchaseCreated(Model):
     """An agent was bought."""
 
-    purchase_id: str
-    agent_id: str
-    role: Literal["buyer", "seller"] | str
-    model: Literal["monthly", "free", "one_time", "usage"] | str
-    status: Literal["active", "suspended", "refunded", "ended"] | str
+    purchase_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["buyer", "seller"] | str = NOT_SENT
+    model: Literal["monthly", "free", "one_time", "usage"] | str = NOT_SENT
+    status: Literal["active", "suspended", "refunded", "ended"] | str = NOT_SENT
     currency: str | None = None
     price: Amount | None = None
     ends_at: datetime | None = None
@@ -1394,11 +1394,11 @@ class PurchaseCreated(Model):
 class PurchaseSuspended(Model):
     """What paid for the agent is contested; the buyer cannot use it meanwhile."""
 
-    purchase_id: str
-    agent_id: str
-    role: Literal["buyer", "seller"] | str
-    model: Literal["monthly", "free", "one_time", "usage"] | str
-    status: Literal["active", "suspended", "refunded", "ended"] | str
+    purchase_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["buyer", "seller"] | str = NOT_SENT
+    model: Literal["monthly", "free", "one_time", "usage"] | str = NOT_SENT
+    status: Literal["active", "suspended", "refunded", "ended"] | str = NOT_SENT
     currency: str | None = None
     price: Amount | None = None
     ends_at: datetime | None = None
@@ -1407,11 +1407,11 @@ class PurchaseSuspended(Model):
 class PurchaseResumed(Model):
     """The buyer can use the agent again."""
 
-    purchase_id: str
-    agent_id: str
-    role: Literal["buyer", "seller"] | str
-    model: Literal["monthly", "free", "one_time", "usage"] | str
-    status: Literal["active", "suspended", "refunded", "ended"] | str
+    purchase_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["buyer", "seller"] | str = NOT_SENT
+    model: Literal["monthly", "free", "one_time", "usage"] | str = NOT_SENT
+    status: Literal["active", "suspended", "refunded", "ended"] | str = NOT_SENT
     currency: str | None = None
     price: Amount | None = None
     ends_at: datetime | None = None
@@ -1420,11 +1420,11 @@ class PurchaseResumed(Model):
 class PurchaseRefunded(Model):
     """The buyer returned the agent, and what it cost was refunded."""
 
-    purchase_id: str
-    agent_id: str
-    role: Literal["buyer", "seller"] | str
-    model: Literal["monthly", "free", "one_time", "usage"] | str
-    status: Literal["active", "suspended", "refunded", "ended"] | str
+    purchase_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["buyer", "seller"] | str = NOT_SENT
+    model: Literal["monthly", "free", "one_time", "usage"] | str = NOT_SENT
+    status: Literal["active", "suspended", "refunded", "ended"] | str = NOT_SENT
     currency: str | None = None
     price: Amount | None = None
     ends_at: datetime | None = None
@@ -1433,11 +1433,11 @@ class PurchaseRefunded(Model):
 class PurchaseEnded(Model):
     """The month that was paid is over, and no other one was."""
 
-    purchase_id: str
-    agent_id: str
-    role: Literal["buyer", "seller"] | str
-    model: Literal["monthly", "free", "one_time", "usage"] | str
-    status: Literal["active", "suspended", "refunded", "ended"] | str
+    purchase_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["buyer", "seller"] | str = NOT_SENT
+    model: Literal["monthly", "free", "one_time", "usage"] | str = NOT_SENT
+    status: Literal["active", "suspended", "refunded", "ended"] | str = NOT_SENT
     currency: str | None = None
     price: Amount | None = None
     ends_at: datetime | None = None
@@ -1446,39 +1446,39 @@ class PurchaseEnded(Model):
 class ProjectCreated(Model):
     """A project was made."""
 
-    project_id: str
+    project_id: str = NOT_SENT
     external_id: str | None = None
-    deploy_type: str
+    deploy_type: str = NOT_SENT
     deployed_at: datetime | None = None
 
 
 class DeploymentStarted(Model):
     """A project is to run from now on."""
 
-    project_id: str
+    project_id: str = NOT_SENT
     external_id: str | None = None
-    deploy_type: str
+    deploy_type: str = NOT_SENT
     deployed_at: datetime | None = None
 
 
 class DeploymentStopped(Model):
     """A project is not to run any more."""
 
-    project_id: str
+    project_id: str = NOT_SENT
     external_id: str | None = None
-    deploy_type: str
+    deploy_type: str = NOT_SENT
     deployed_at: datetime | None = None
 
 
 class ContractCreated(Model):
     """A contract was made; its escrow can be opened."""
 
-    contract_id: str
+    contract_id: str = NOT_SENT
     external_id: str | None = None
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
-    currency: str
-    price: Amount
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    price: Amount = NOT_SENT
     accept_by: datetime | None = None
     accepted_at: datetime | None = None
 
@@ -1486,12 +1486,12 @@ class ContractCreated(Model):
 class ContractProposed(Model):
     """A contract was proposed on terms that the payee has to accept."""
 
-    contract_id: str
+    contract_id: str = NOT_SENT
     external_id: str | None = None
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
-    currency: str
-    price: Amount
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    price: Amount = NOT_SENT
     accept_by: datetime | None = None
     accepted_at: datetime | None = None
 
@@ -1499,12 +1499,12 @@ class ContractProposed(Model):
 class ContractAccepted(Model):
     """The payee has accepted the terms."""
 
-    contract_id: str
+    contract_id: str = NOT_SENT
     external_id: str | None = None
-    agent_id: str
-    role: Literal["payer", "payee", "signatory"] | str
-    currency: str
-    price: Amount
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    price: Amount = NOT_SENT
     accept_by: datetime | None = None
     accepted_at: datetime | None = None
 
@@ -1512,158 +1512,158 @@ class ContractAccepted(Model):
 class AlertRaised(Model):
     """Something needs a person's attention."""
 
-    alert_id: str
-    kind: str
-    subject: str
-    severity: Literal["info", "warning", "critical"] | str
+    alert_id: str = NOT_SENT
+    kind: str = NOT_SENT
+    subject: str = NOT_SENT
+    severity: Literal["info", "warning", "critical"] | str = NOT_SENT
 
 
 class AlertAcknowledged(Model):
     """Somebody has seen the alert, or its case is closed."""
 
-    alert_id: str
-    kind: str
-    subject: str
-    severity: Literal["info", "warning", "critical"] | str
+    alert_id: str = NOT_SENT
+    kind: str = NOT_SENT
+    subject: str = NOT_SENT
+    severity: Literal["info", "warning", "critical"] | str = NOT_SENT
 
 
 class AlertSnoozed(Model):
     """The organization hears nothing of the alert until a moment."""
 
-    alert_id: str
-    kind: str
-    subject: str
-    severity: Literal["info", "warning", "critical"] | str
-    snoozed_until: datetime
+    alert_id: str = NOT_SENT
+    kind: str = NOT_SENT
+    subject: str = NOT_SENT
+    severity: Literal["info", "warning", "critical"] | str = NOT_SENT
+    snoozed_until: datetime = NOT_SENT
 
 
 class AlertResolved(Model):
     """The alert's case is closed."""
 
-    alert_id: str
-    kind: str
-    subject: str
-    severity: Literal["info", "warning", "critical"] | str
+    alert_id: str = NOT_SENT
+    kind: str = NOT_SENT
+    subject: str = NOT_SENT
+    severity: Literal["info", "warning", "critical"] | str = NOT_SENT
 
 
 class CreditLotCreated(Model):
     """Credits were added."""
 
-    lot_id: str
+    lot_id: str = NOT_SENT
     external_id: str | None = None
-    source: str
-    amount: Amount
+    source: str = NOT_SENT
+    amount: Amount = NOT_SENT
     expires_at: datetime | None = None
 
 
 class CreditLotExpired(Model):
     """Credits have expired."""
 
-    lot_id: str
+    lot_id: str = NOT_SENT
     external_id: str | None = None
-    source: str
-    amount: Amount
+    source: str = NOT_SENT
+    amount: Amount = NOT_SENT
     expires_at: datetime | None = None
 
 
 class ReservationCreated(Model):
     """Credits were reserved."""
 
-    reservation_id: str
-    status: str
+    reservation_id: str = NOT_SENT
+    status: str = NOT_SENT
     agent_id: str | None = None
-    asset: str
-    amount: Amount
-    captured_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
+    asset: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    captured_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
     expires_at: datetime | None = None
 
 
 class ReservationCaptured(Model):
     """A reservation has ended, and a part or all of it was used."""
 
-    reservation_id: str
-    status: str
+    reservation_id: str = NOT_SENT
+    status: str = NOT_SENT
     agent_id: str | None = None
-    asset: str
-    amount: Amount
-    captured_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
+    asset: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    captured_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
     expires_at: datetime | None = None
 
 
 class ReservationReleased(Model):
     """A reservation was given up; nothing of it was used."""
 
-    reservation_id: str
-    status: str
+    reservation_id: str = NOT_SENT
+    status: str = NOT_SENT
     agent_id: str | None = None
-    asset: str
-    amount: Amount
-    captured_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
+    asset: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    captured_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
     expires_at: datetime | None = None
 
 
 class ReservationExpired(Model):
     """A reservation has expired; nothing of it was used."""
 
-    reservation_id: str
-    status: str
+    reservation_id: str = NOT_SENT
+    status: str = NOT_SENT
     agent_id: str | None = None
-    asset: str
-    amount: Amount
-    captured_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
+    asset: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    captured_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
     expires_at: datetime | None = None
 
 
 class ReservationRefunded(Model):
     """A reservation has ended, and all that was used of it was refunded before."""
 
-    reservation_id: str
-    status: str
+    reservation_id: str = NOT_SENT
+    status: str = NOT_SENT
     agent_id: str | None = None
-    asset: str
-    amount: Amount
-    captured_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
+    asset: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    captured_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
     expires_at: datetime | None = None
 
 
 class SpendRefunded(Model):
     """An operator refunded a part or all of what was charged."""
 
-    spend_id: str
-    status: str
+    spend_id: str = NOT_SENT
+    status: str = NOT_SENT
     agent_id: str | None = None
-    asset: str
-    amount: Amount
-    captured_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
+    asset: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    captured_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
     expires_at: datetime | None = None
 
 
 class ScoreChanged(Model):
     """An agent's stars changed in a night, by a tenth or more."""
 
-    agent_id: str
-    stars: Amount
-    change: Amount
-    is_sudden: bool
-    day: str
+    agent_id: str = NOT_SENT
+    stars: Amount = NOT_SENT
+    change: Amount = NOT_SENT
+    is_sudden: bool = NOT_SENT
+    day: str = NOT_SENT
 
 
 class WebhookEndpointTest(Model):
     """Somebody of the organization tries an endpoint out; no other endpoint gets it."""
 
-    endpoint_id: str
+    endpoint_id: str = NOT_SENT
 
 
 #: The class of each type.

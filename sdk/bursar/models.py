@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from bursar._wire import Amount, Model
+from bursar._wire import NOT_SENT, Amount, Model
 
 Aggregation: TypeAlias = Literal["sum", "count", "max", "unique", "latest"] | str
 AlertStatus: TypeAlias = Literal["firing", "acknowledged", "resolved"] | str
@@ -205,125 +205,125 @@ Window: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "lifetime
 class AccountBalanceView(Model):
     """What an account held."""
 
-    account: str
-    currency: str
-    balance: Amount
+    account: str = NOT_SENT
+    currency: str = NOT_SENT
+    balance: Amount = NOT_SENT
 
 
 class AccountBalancesView(Model):
     """What the accounts of an organization held at a moment, by what was booked before it."""
 
-    organization_id: str
-    at: datetime
-    zone: str
-    data: list[AccountBalanceView]
+    organization_id: str = NOT_SENT
+    at: datetime = NOT_SENT
+    zone: str = NOT_SENT
+    data: list[AccountBalanceView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class AccountStatementLineView(Model):
     """What one agent earned."""
 
-    description: str
-    amount: Amount
+    description: str = NOT_SENT
+    amount: Amount = NOT_SENT
 
 
 class AccountStatementView(Model):
     """An account over a period, by time of booking. `opening_balance` and all lines add up to `closing_balance`."""
 
-    organization_id: str
-    account: str
-    currency: str
-    from_: datetime = Field(..., alias="from")
-    to: datetime
-    zone: str
-    opening_balance: str
-    closing_balance: str
-    data: list[StatementLineView]
+    organization_id: str = NOT_SENT
+    account: str = NOT_SENT
+    currency: str = NOT_SENT
+    from_: datetime = Field(NOT_SENT, alias="from")
+    to: datetime = NOT_SENT
+    zone: str = NOT_SENT
+    opening_balance: str = NOT_SENT
+    closing_balance: str = NOT_SENT
+    data: list[StatementLineView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class ActionCostView(Model):
     """What an action costs."""
 
-    action: str
-    cost: Amount
-    source: CostSource
-    version: int
+    action: str = NOT_SENT
+    cost: Amount = NOT_SENT
+    source: CostSource = NOT_SENT
+    version: int = NOT_SENT
 
 
 class AdjustmentView(Model):
     """What changed a price."""
 
-    rule: str
-    type: str
-    multiplier: Decimal
-    description: str
+    rule: str = NOT_SENT
+    type: str = NOT_SENT
+    multiplier: Decimal = NOT_SENT
+    description: str = NOT_SENT
 
 
 class AgentEarningsSummaryView(Model):
     """What one agent has earned of one currency and still has."""
 
-    available: Amount
-    pending: Amount
-    pending_until: datetime | None
-    frozen: str
-    granted: Amount
-    own_work: str
-    total: Amount
-    agent_id: str
-    currency: str
+    available: Amount = NOT_SENT
+    pending: Amount = NOT_SENT
+    pending_until: datetime | None = NOT_SENT
+    frozen: str = NOT_SENT
+    granted: Amount = NOT_SENT
+    own_work: str = NOT_SENT
+    total: Amount = NOT_SENT
+    agent_id: str = NOT_SENT
+    currency: str = NOT_SENT
 
 
 class AgentEarningsView(Model):
     """What an agent earned of one asset in a period, and what of its earnings is there now, in units of the asset."""
 
-    agent_id: str
-    asset: str
-    earned: Amount
-    paid_out: Amount
-    available: Amount
-    pending: Amount
-    frozen: str
-    granted: Amount
-    payable: list[PayableView]
+    agent_id: str = NOT_SENT
+    asset: str = NOT_SENT
+    earned: Amount = NOT_SENT
+    paid_out: Amount = NOT_SENT
+    available: Amount = NOT_SENT
+    pending: Amount = NOT_SENT
+    frozen: str = NOT_SENT
+    granted: Amount = NOT_SENT
+    payable: list[PayableView] = NOT_SENT
 
 
 class AgentLevelView(Model):
     """What an agent has by its reputation, and why."""
 
-    agent_id: str
-    version: int
-    level: str | None
-    commission_bps: int
-    commission_rule: str
-    escrow_limits: dict[str, str]
-    exposure: list[ExposureView]
-    priority: int
-    entitlements: list[str]
-    reasons: list[str]
+    agent_id: str = NOT_SENT
+    version: int = NOT_SENT
+    level: str | None = NOT_SENT
+    commission_bps: int = NOT_SENT
+    commission_rule: str = NOT_SENT
+    escrow_limits: dict[str, str] = NOT_SENT
+    exposure: list[ExposureView] = NOT_SENT
+    priority: int = NOT_SENT
+    entitlements: list[str] = NOT_SENT
+    reasons: list[str] = NOT_SENT
 
 
 class AgentPage(Model):
     """AgentPage."""
 
-    data: list[AgentView]
+    data: list[AgentView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class AgentPricingView(Model):
     """What an agent's organization says of its prices."""
 
-    agent_id: str
-    capacity: int | None
-    calls_per_day: int | None
-    bears_discounts: bool
-    updated_at: datetime | None
+    agent_id: str = NOT_SENT
+    capacity: int | None = NOT_SENT
+    calls_per_day: int | None = NOT_SENT
+    bears_discounts: bool = NOT_SENT
+    updated_at: datetime | None = NOT_SENT
 
 
 class AgentPurchasePage(Model):
     """AgentPurchasePage."""
 
-    data: list[AgentPurchaseView]
+    data: list[AgentPurchaseView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -331,89 +331,89 @@ class AgentPurchaseView(Model):
     """An agent that an organization has bought."""
 
     id: str
-    organization_id: str
-    agent_id: str
-    agent_name: str
-    model: OfferModel
-    price: Amount | None
-    currency: str | None
-    prices: dict[str, str] | None
-    included_uses: int | None
-    used: Amount | None
-    payment_id: str | None
-    status: PurchaseStatus
-    has_access: bool
-    bought_by: str
-    bought_at: datetime
-    refundable_until: datetime
-    refunded_at: datetime | None
-    ends_at: datetime | None
-    renews: bool
+    organization_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    agent_name: str = NOT_SENT
+    model: OfferModel = NOT_SENT
+    price: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    prices: dict[str, str] | None = NOT_SENT
+    included_uses: int | None = NOT_SENT
+    used: Amount | None = NOT_SENT
+    payment_id: str | None = NOT_SENT
+    status: PurchaseStatus = NOT_SENT
+    has_access: bool = NOT_SENT
+    bought_by: str = NOT_SENT
+    bought_at: datetime = NOT_SENT
+    refundable_until: datetime = NOT_SENT
+    refunded_at: datetime | None = NOT_SENT
+    ends_at: datetime | None = NOT_SENT
+    renews: bool = NOT_SENT
 
 
 class AgentScoreView(Model):
     """What is known of an agent."""
 
-    agent_id: str
-    overall_score: Decimal
-    stars: Decimal
-    low: Decimal
-    high: Decimal
-    is_certain: bool
-    trend: Trend
-    change: Decimal
-    task_success_rate: Decimal
-    avg_response_time_ms: int
-    p95_response_time_ms: int
-    evidence_count: int
-    dimensions: dict[str, ScoreView]
-    moved_most: list[MoveView]
+    agent_id: str = NOT_SENT
+    overall_score: Decimal = NOT_SENT
+    stars: Decimal = NOT_SENT
+    low: Decimal = NOT_SENT
+    high: Decimal = NOT_SENT
+    is_certain: bool = NOT_SENT
+    trend: Trend = NOT_SENT
+    change: Decimal = NOT_SENT
+    task_success_rate: Decimal = NOT_SENT
+    avg_response_time_ms: int = NOT_SENT
+    p95_response_time_ms: int = NOT_SENT
+    evidence_count: int = NOT_SENT
+    dimensions: dict[str, ScoreView] = NOT_SENT
+    moved_most: list[MoveView] = NOT_SENT
 
 
 class AgentView(Model):
     """An agent and its listing."""
 
-    external_id: str | None
-    metadata: dict[str, str]
+    external_id: str | None = NOT_SENT
+    metadata: dict[str, str] = NOT_SENT
     id: str
-    name: str
-    description: str | None
-    organization_id: str
-    visibility: Visibility
-    category: str | None
-    pricing: PricingView
-    terms: dict[str, BoundsView]
-    created_at: datetime
-    retired_at: datetime | None
+    name: str = NOT_SENT
+    description: str | None = NOT_SENT
+    organization_id: str = NOT_SENT
+    visibility: Visibility = NOT_SENT
+    category: str | None = NOT_SENT
+    pricing: PricingView = NOT_SENT
+    terms: dict[str, BoundsView] = NOT_SENT
+    created_at: datetime = NOT_SENT
+    retired_at: datetime | None = NOT_SENT
 
 
 class AgreedPlanPriceView(Model):
     """What the organization pays for a plan."""
 
-    plan: str
-    interval: Interval
-    amount: Amount
-    currency: str
-    price_id: str | None
+    plan: str = NOT_SENT
+    interval: Interval = NOT_SENT
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    price_id: str | None = NOT_SENT
 
 
 class AlertMetricsView(Model):
     """Every figure that rules can watch."""
 
-    data: list[MetricView]
+    data: list[MetricView] = NOT_SENT
 
 
 class AlertPage(Model):
     """AlertPage."""
 
-    data: list[AlertView]
+    data: list[AlertView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class AlertRulePage(Model):
     """AlertRulePage."""
 
-    data: list[AlertRuleView]
+    data: list[AlertRuleView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -421,68 +421,68 @@ class AlertRuleView(Model):
     """A rule."""
 
     id: str
-    name: str
-    built_in: bool
-    organization_id: str | None
-    description: str | None
-    metric: str | None
-    filter: dict[str, str]
-    condition: ConditionView | None
-    window: str | None
-    cool_down: str | None
-    severity: str
-    channels: list[str] | None
-    ladder: list[LadderStepView] | None
-    enabled: bool
-    created_at: datetime | None
-    updated_at: datetime | None
+    name: str = NOT_SENT
+    built_in: bool = NOT_SENT
+    organization_id: str | None = NOT_SENT
+    description: str | None = NOT_SENT
+    metric: str | None = NOT_SENT
+    filter: dict[str, str] = NOT_SENT
+    condition: ConditionView | None = NOT_SENT
+    window: str | None = NOT_SENT
+    cool_down: str | None = NOT_SENT
+    severity: str = NOT_SENT
+    channels: list[str] | None = NOT_SENT
+    ladder: list[LadderStepView] | None = NOT_SENT
+    enabled: bool = NOT_SENT
+    created_at: datetime | None = NOT_SENT
+    updated_at: datetime | None = NOT_SENT
 
 
 class AlertView(Model):
     """An event that needs a person's attention."""
 
     id: str
-    organization_id: str | None
-    kind: str
-    subject: str
-    detail: str
-    severity: Severity
-    status: AlertStatus
-    for_operators: bool
-    rule_id: str | None
-    window: str | None
-    created_at: datetime
-    acknowledged_at: datetime | None
-    acknowledged_by: str | None
-    organization_acknowledged_at: datetime | None
-    organization_acknowledged_by: str | None
-    snoozed_until: datetime | None
-    resolved_at: datetime | None
-    resolved_by: str | None
+    organization_id: str | None = NOT_SENT
+    kind: str = NOT_SENT
+    subject: str = NOT_SENT
+    detail: str = NOT_SENT
+    severity: Severity = NOT_SENT
+    status: AlertStatus = NOT_SENT
+    for_operators: bool = NOT_SENT
+    rule_id: str | None = NOT_SENT
+    window: str | None = NOT_SENT
+    created_at: datetime = NOT_SENT
+    acknowledged_at: datetime | None = NOT_SENT
+    acknowledged_by: str | None = NOT_SENT
+    organization_acknowledged_at: datetime | None = NOT_SENT
+    organization_acknowledged_by: str | None = NOT_SENT
+    snoozed_until: datetime | None = NOT_SENT
+    resolved_at: datetime | None = NOT_SENT
+    resolved_by: str | None = NOT_SENT
 
 
 class ApiKeyCreated(Model):
     """A key with its secret, which is shown only once."""
 
     id: str
-    organization_id: str | None
-    principal: str
-    role: Role
-    agent_id: str | None
-    department_id: str | None
-    project_id: str | None
-    created_by: str
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
-    secret: str | None
+    organization_id: str | None = NOT_SENT
+    principal: str = NOT_SENT
+    role: Role = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    department_id: str | None = NOT_SENT
+    project_id: str | None = NOT_SENT
+    created_by: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+    expires_at: datetime | None = NOT_SENT
+    revoked_at: datetime | None = NOT_SENT
+    last_used_at: datetime | None = NOT_SENT
+    secret: str | None = NOT_SENT
 
 
 class ApiKeyPage(Model):
     """ApiKeyPage."""
 
-    data: list[ApiKeyView]
+    data: list[ApiKeyView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -490,23 +490,23 @@ class ApiKeyView(Model):
     """A key, without its secret."""
 
     id: str
-    organization_id: str | None
-    principal: str
-    role: Role
-    agent_id: str | None
-    department_id: str | None
-    project_id: str | None
-    created_by: str
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
+    organization_id: str | None = NOT_SENT
+    principal: str = NOT_SENT
+    role: Role = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    department_id: str | None = NOT_SENT
+    project_id: str | None = NOT_SENT
+    created_by: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+    expires_at: datetime | None = NOT_SENT
+    revoked_at: datetime | None = NOT_SENT
+    last_used_at: datetime | None = NOT_SENT
 
 
 class ApprovalPage(Model):
     """ApprovalPage."""
 
-    data: list[ApprovalView]
+    data: list[ApprovalView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -514,16 +514,16 @@ class ApprovalView(Model):
     """What one operator asked for, and what another one decided."""
 
     id: str
-    action: str
-    subject: str
-    content: dict[str, Any]
-    status: str
-    requested_by: str
-    requested_at: datetime
-    expires_at: datetime
-    decided_by: str | None
-    decided_at: datetime | None
-    used_at: datetime | None
+    action: str = NOT_SENT
+    subject: str = NOT_SENT
+    content: dict[str, Any] = NOT_SENT
+    status: str = NOT_SENT
+    requested_by: str = NOT_SENT
+    requested_at: datetime = NOT_SENT
+    expires_at: datetime = NOT_SENT
+    decided_by: str | None = NOT_SENT
+    decided_at: datetime | None = NOT_SENT
+    used_at: datetime | None = NOT_SENT
 
 
 class AssetSummaryView(Model):
@@ -532,34 +532,34 @@ class AssetSummaryView(Model):
     `total` = `available` + `held` + `expired` + `in_use` + `in_escrow` + `in_payments` + `in_payouts` + `earnings.total` - `owed` - `invoiced`.
     """
 
-    currency: str
-    available: Amount
-    held: Amount
-    expired: Amount
-    in_use: str
-    in_escrow: Amount
-    in_payments: str
-    in_payouts: str
-    earnings: EarningsSummaryView
-    owed: Amount
-    invoiced: str
-    total: Amount
-    pending: Amount
-    pending_until: datetime | None
+    currency: str = NOT_SENT
+    available: Amount = NOT_SENT
+    held: Amount = NOT_SENT
+    expired: Amount = NOT_SENT
+    in_use: str = NOT_SENT
+    in_escrow: Amount = NOT_SENT
+    in_payments: str = NOT_SENT
+    in_payouts: str = NOT_SENT
+    earnings: EarningsSummaryView = NOT_SENT
+    owed: Amount = NOT_SENT
+    invoiced: str = NOT_SENT
+    total: Amount = NOT_SENT
+    pending: Amount = NOT_SENT
+    pending_until: datetime | None = NOT_SENT
 
 
 class AttributionView(Model):
     """For what an agent or a key spends."""
 
     id: str
-    department_id: str | None
-    project_id: str | None
+    department_id: str | None = NOT_SENT
+    project_id: str | None = NOT_SENT
 
 
 class AuditPage(Model):
     """AuditPage."""
 
-    data: list[AuditView]
+    data: list[AuditView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -567,120 +567,120 @@ class AuditView(Model):
     """One privileged action. Only the actor's organization and operators see key, session, request and address."""
 
     id: str
-    at: datetime
-    organization_id: str | None
-    principal: str
-    role: str
-    actor_organization_id: str | None
-    key_id: str | None
-    session_id: str | None
-    made_by: str | None
-    action: str
-    target: str
-    request_id: str | None
-    address: str | None
-    details: dict[str, Any]
+    at: datetime = NOT_SENT
+    organization_id: str | None = NOT_SENT
+    principal: str = NOT_SENT
+    role: str = NOT_SENT
+    actor_organization_id: str | None = NOT_SENT
+    key_id: str | None = NOT_SENT
+    session_id: str | None = NOT_SENT
+    made_by: str | None = NOT_SENT
+    action: str = NOT_SENT
+    target: str = NOT_SENT
+    request_id: str | None = NOT_SENT
+    address: str | None = NOT_SENT
+    details: dict[str, Any] = NOT_SENT
 
 
 class AutoTopUpView(Model):
     """What the organization wants to be bought, and whether it is."""
 
-    organization_id: str
-    enabled: bool
-    below: str | None
-    credits: Amount | None
-    monthly_cap: Amount | None
-    bought_this_month: Amount
-    payment_method: str | None
-    off_reason: str | None
-    updated_at: datetime | None
+    organization_id: str = NOT_SENT
+    enabled: bool = NOT_SENT
+    below: str | None = NOT_SENT
+    credits: Amount | None = NOT_SENT
+    monthly_cap: Amount | None = NOT_SENT
+    bought_this_month: Amount = NOT_SENT
+    payment_method: str | None = NOT_SENT
+    off_reason: str | None = NOT_SENT
+    updated_at: datetime | None = NOT_SENT
 
 
 class BalanceSheetView(Model):
     """What there is and whose it is at the end of a day (UTC), for each currency."""
 
     date: date
-    currencies: list[CurrencySheetView]
+    currencies: list[CurrencySheetView] = NOT_SENT
 
 
 class BalanceView(Model):
     """What an organization has in one currency. `available` + `reserved` = `total`."""
 
-    organization_id: str
-    currency: str
-    available: Amount
-    reserved: Amount
-    total: Amount
-    owed: Amount
-    expiring: list[ExpiringView]
+    organization_id: str = NOT_SENT
+    currency: str = NOT_SENT
+    available: Amount = NOT_SENT
+    reserved: Amount = NOT_SENT
+    total: Amount = NOT_SENT
+    owed: Amount = NOT_SENT
+    expiring: list[ExpiringView] = NOT_SENT
 
 
 class BatchAnswer(Model):
     """One answer for each item, in the order given."""
 
-    data: list[ItemAnswer]
+    data: list[ItemAnswer] = NOT_SENT
 
 
 class BillingQuoteView(Model):
     """What a purchase costs now. `subtotal` + `tax.amount` = `total`, which is what is charged."""
 
-    organization_id: str
-    provider: str
-    credits: Amount | None
-    slots: int | None
-    package: str | None
-    currency: str
-    subtotal: Amount
-    tax: QuotedTaxView | None
-    total: Amount
-    rate: QuotedRateView | None
-    quoted_at: datetime
+    organization_id: str = NOT_SENT
+    provider: str = NOT_SENT
+    credits: Amount | None = NOT_SENT
+    slots: int | None = NOT_SENT
+    package: str | None = NOT_SENT
+    currency: str = NOT_SENT
+    subtotal: Amount = NOT_SENT
+    tax: QuotedTaxView | None = NOT_SENT
+    total: Amount = NOT_SENT
+    rate: QuotedRateView | None = NOT_SENT
+    quoted_at: datetime = NOT_SENT
 
 
 class BillingRunPage(Model):
     """BillingRunPage."""
 
-    data: list[BillingRunView]
+    data: list[BillingRunView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class BillingRunView(Model):
     """The run of a month."""
 
-    period: str
-    status: Literal["running", "done"] | str
-    ready_at: datetime
-    started_at: datetime
-    finished_at: datetime | None
-    invoiced: int
-    empty: int
-    failed: int
-    failures: list[FailureView]
+    period: str = NOT_SENT
+    status: Literal["running", "done"] | str = NOT_SENT
+    ready_at: datetime = NOT_SENT
+    started_at: datetime = NOT_SENT
+    finished_at: datetime | None = NOT_SENT
+    invoiced: int = NOT_SENT
+    empty: int = NOT_SENT
+    failed: int = NOT_SENT
+    failures: list[FailureView] = NOT_SENT
 
 
 class BillingTermsView(Model):
     """The billing terms that hold now, and those that follow."""
 
-    version: int
-    starts_at: datetime | None
-    from_month: str | None
-    mode: UsageMode
-    currency: str
-    time_zone: str
-    minimum_commitment: Amount
-    commitment_from: date | None
-    volume_discounts: list[VolumeDiscountView]
-    net_days: int
-    collection_method: CollectionMethod
-    plan_prices: list[AgreedPlanPriceView]
-    organization_id: str
-    next: TermsVersionView | None
+    version: int = NOT_SENT
+    starts_at: datetime | None = NOT_SENT
+    from_month: str | None = NOT_SENT
+    mode: UsageMode = NOT_SENT
+    currency: str = NOT_SENT
+    time_zone: str = NOT_SENT
+    minimum_commitment: Amount = NOT_SENT
+    commitment_from: date | None = NOT_SENT
+    volume_discounts: list[VolumeDiscountView] = NOT_SENT
+    net_days: int = NOT_SENT
+    collection_method: CollectionMethod = NOT_SENT
+    plan_prices: list[AgreedPlanPriceView] = NOT_SENT
+    organization_id: str = NOT_SENT
+    next: TermsVersionView | None = NOT_SENT
 
 
 class BoundsTerms(Model):
     """Between which multiples of the base price every price stays, and between which amounts for one."""
 
-    type: Literal["bounds"] | str
+    type: Literal["bounds"] | str = NOT_SENT
     floor: str | Decimal | None = None
     ceiling: str | Decimal | None = None
     floor_amount: str | Decimal | None = None
@@ -691,73 +691,73 @@ class BoundsTerms(Model):
 class BoundsView(Model):
     """The minimum and the maximum that is accepted of a term; null means no bound."""
 
-    min: str | int | None
-    max: str | int | None
+    min: str | int | None = NOT_SENT
+    max: str | int | None = NOT_SENT
     currency: str | None = None
 
 
 class BulkStep(Model):
     """From how many on, which multiplier."""
 
-    quantity: int
-    multiplier: str | Decimal
+    quantity: int = NOT_SENT
+    multiplier: str | Decimal = NOT_SENT
 
 
 class BulkTerms(Model):
     """A multiplier by how many are bought at once. A step at which the total would fall is refused."""
 
-    type: Literal["bulk"] | str
-    steps: list[BulkStep]
+    type: Literal["bulk"] | str = NOT_SENT
+    steps: list[BulkStep] = NOT_SENT
 
 
 class CatalogueView(Model):
     """Every type of events that there is."""
 
-    data: list[EventTypeView]
+    data: list[EventTypeView] = NOT_SENT
 
 
 class CauseView(Model):
     """What a transfer was for."""
 
-    type: str
+    type: str = NOT_SENT
     id: str
 
 
 class ChangePreview(Model):
     """What a change would do now."""
 
-    plan: str
-    interval: Interval
-    price: MoneyView
-    credits_per_month: Amount
-    is_agreed_price: bool
-    net_days: int
-    kind: ChangeKind
-    acts_at: datetime
-    due: MoneyView
-    unused: MoneyView
-    credits: Amount
+    plan: str = NOT_SENT
+    interval: Interval = NOT_SENT
+    price: MoneyView = NOT_SENT
+    credits_per_month: Amount = NOT_SENT
+    is_agreed_price: bool = NOT_SENT
+    net_days: int = NOT_SENT
+    kind: ChangeKind = NOT_SENT
+    acts_at: datetime = NOT_SENT
+    due: MoneyView = NOT_SENT
+    unused: MoneyView = NOT_SENT
+    credits: Amount = NOT_SENT
 
 
 class ChangeView(Model):
     """What a capture, release or extension left of a reservation."""
 
     id: str
-    status: SpendStatus
-    amount: Amount
-    captured: Amount
-    released: Amount
-    refunded: Amount
-    held: Amount
-    available: Amount
-    expires_at: datetime | None
-    transfer_id: str | None
+    status: SpendStatus = NOT_SENT
+    amount: Amount = NOT_SENT
+    captured: Amount = NOT_SENT
+    released: Amount = NOT_SENT
+    refunded: Amount = NOT_SENT
+    held: Amount = NOT_SENT
+    available: Amount = NOT_SENT
+    expires_at: datetime | None = NOT_SENT
+    transfer_id: str | None = NOT_SENT
 
 
 class ChannelPage(Model):
     """ChannelPage."""
 
-    data: list[ChannelView]
+    data: list[ChannelView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -765,17 +765,17 @@ class ChannelView(Model):
     """A channel of the caller."""
 
     id: str
-    kind: ChannelKind
-    status: str
-    target: str
-    created_at: datetime
-    verified_at: datetime | None
+    kind: ChannelKind = NOT_SENT
+    status: str = NOT_SENT
+    target: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+    verified_at: datetime | None = NOT_SENT
 
 
 class ChargebackPage(Model):
     """ChargebackPage."""
 
-    data: list[ChargebackView]
+    data: list[ChargebackView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -783,308 +783,308 @@ class ChargebackView(Model):
     """A chargeback or an inquiry of the payer's bank about a payment."""
 
     id: str
-    payment_id: str
-    organization_id: str
-    provider: str
-    provider_ref: str
-    status: DisputeStatus
-    reason: str
-    amount: Amount
-    currency: str
-    taken: MoneyView
-    owed: MoneyView
-    opened_at: datetime
-    evidence_due_at: datetime | None
-    evidence_submitted_at: datetime | None
+    payment_id: str = NOT_SENT
+    organization_id: str = NOT_SENT
+    provider: str = NOT_SENT
+    provider_ref: str = NOT_SENT
+    status: DisputeStatus = NOT_SENT
+    reason: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    taken: MoneyView = NOT_SENT
+    owed: MoneyView = NOT_SENT
+    opened_at: datetime = NOT_SENT
+    evidence_due_at: datetime | None = NOT_SENT
+    evidence_submitted_at: datetime | None = NOT_SENT
 
 
 class CheckoutView(Model):
     """The hosted page where the payer pays for a package."""
 
-    payment_id: str
-    package: str
-    credits: Amount
-    status: PaymentStatus
-    charge: MoneyView
-    url: str | None
+    payment_id: str = NOT_SENT
+    package: str = NOT_SENT
+    credits: Amount = NOT_SENT
+    status: PaymentStatus = NOT_SENT
+    charge: MoneyView = NOT_SENT
+    url: str | None = NOT_SENT
 
 
 class ClearingView(Model):
     """The balance of a clearing account, and the booked movements that explain it."""
 
-    currency: str
-    held: Amount
-    booked: Amount
-    movements: dict[str, str]
-    unexplained: Amount
+    currency: str = NOT_SENT
+    held: Amount = NOT_SENT
+    booked: Amount = NOT_SENT
+    movements: dict[str, str] = NOT_SENT
+    unexplained: Amount = NOT_SENT
 
 
 class ClientEventView(Model):
     """What an organization did as a client."""
 
     id: str
-    kind: ClientFact
-    subject: str
-    at: datetime
-    is_void: bool
-    sentence: str
+    kind: ClientFact = NOT_SENT
+    subject: str = NOT_SENT
+    at: datetime = NOT_SENT
+    is_void: bool = NOT_SENT
+    sentence: str = NOT_SENT
 
 
 class ClientView(Model):
     """How far an organization is trusted as a client."""
 
-    organization_id: str
-    trust: Decimal
-    low: Decimal
-    high: Decimal
-    is_new: bool
-    evidence_count: int
-    counts: dict[str, int] | None
-    events: list[ClientEventView] | None
+    organization_id: str = NOT_SENT
+    trust: Decimal = NOT_SENT
+    low: Decimal = NOT_SENT
+    high: Decimal = NOT_SENT
+    is_new: bool = NOT_SENT
+    evidence_count: int = NOT_SENT
+    counts: dict[str, int] | None = NOT_SENT
+    events: list[ClientEventView] | None = NOT_SENT
 
 
 class CoinQuoteView(Model):
     """The rate that an amount in coins was made with. What is sent later is worth what coins cost then."""
 
-    price: Amount
-    currency: str
-    amount: Amount
-    source: str
-    expires_at: datetime
+    price: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    source: str = NOT_SENT
+    expires_at: datetime = NOT_SENT
 
 
 class CollectionEventView(Model):
     """One step of a collection."""
 
-    number: int
-    event: str
-    status: CollectionStatus
-    at: datetime
-    details: dict[str, Any]
+    number: int = NOT_SENT
+    event: str = NOT_SENT
+    status: CollectionStatus = NOT_SENT
+    at: datetime = NOT_SENT
+    details: dict[str, Any] = NOT_SENT
 
 
 class CollectionView(Model):
     """How an invoice is collected, and what comes next."""
 
-    invoice_id: str
-    collection_method: CollectionMethod
-    status: CollectionStatus
-    attempts: int
-    dunning_steps: int
-    dunning_days: list[int]
-    payment_id: str | None
-    next_step_at: datetime | None
-    paused_for: Pause | None
-    failure_code: str | None
-    failure: str | None
-    timeline: list[CollectionEventView]
+    invoice_id: str = NOT_SENT
+    collection_method: CollectionMethod = NOT_SENT
+    status: CollectionStatus = NOT_SENT
+    attempts: int = NOT_SENT
+    dunning_steps: int = NOT_SENT
+    dunning_days: list[int] = NOT_SENT
+    payment_id: str | None = NOT_SENT
+    next_step_at: datetime | None = NOT_SENT
+    paused_for: Pause | None = NOT_SENT
+    failure_code: str | None = NOT_SENT
+    failure: str | None = NOT_SENT
+    timeline: list[CollectionEventView] = NOT_SENT
 
 
 class ConditionView(Model):
     """When a figure is bad."""
 
-    type: ConditionType
-    threshold: str | None
-    measure: Measure | None
-    direction: Direction | None
-    of: str | None
-    period: str | None
+    type: ConditionType = NOT_SENT
+    threshold: str | None = NOT_SENT
+    measure: Measure | None = NOT_SENT
+    direction: Direction | None = NOT_SENT
+    of: str | None = NOT_SENT
+    period: str | None = NOT_SENT
 
 
 class ConfigView(Model):
     """What a front end has to know. Nothing in it is secret."""
 
-    providers: list[ProviderView]
-    stripe_publishable_key: str | None
-    credit_price: MoneyView
-    crypto_assets: list[Coin]
-    quote_valid_seconds: int
-    plans: list[PlanView]
-    packages: list[PackageView]
-    slot_price: MoneyView
-    tier_limits: dict[str, TierLimitsView]
-    revenue_shares: RevenueSharesView
+    providers: list[ProviderView] = NOT_SENT
+    stripe_publishable_key: str | None = NOT_SENT
+    credit_price: MoneyView = NOT_SENT
+    crypto_assets: list[Coin] = NOT_SENT
+    quote_valid_seconds: int = NOT_SENT
+    plans: list[PlanView] = NOT_SENT
+    packages: list[PackageView] = NOT_SENT
+    slot_price: MoneyView = NOT_SENT
+    tier_limits: dict[str, TierLimitsView] = NOT_SENT
+    revenue_shares: RevenueSharesView = NOT_SENT
 
 
 class ConnectView(Model):
     """The account, and the page on which its owner tells the provider the rest."""
 
-    account: CreatorAccountView
-    onboarding_url: str
-    expires_at: datetime
+    account: CreatorAccountView = NOT_SENT
+    onboarding_url: str = NOT_SENT
+    expires_at: datetime = NOT_SENT
 
 
 class ConsideredView(Model):
     """A rule that is for the agent and the client, and what it said."""
 
-    rule_id: str
-    rule: str
-    type: str
-    applied: bool
-    reason: str
+    rule_id: str = NOT_SENT
+    rule: str = NOT_SENT
+    type: str = NOT_SENT
+    applied: bool = NOT_SENT
+    reason: str = NOT_SENT
 
 
 class ContactView(Model):
     """An address, and what is written to it about."""
 
-    email: str
-    purposes: list[Purpose]
+    email: str = NOT_SENT
+    purposes: list[Purpose] = NOT_SENT
 
 
 class ContactsView(Model):
     """Who is written to in an organization, and in which language."""
 
-    organization_id: str
-    language: str
-    contacts: list[ContactView]
-    updated_at: datetime | None
+    organization_id: str = NOT_SENT
+    language: str = NOT_SENT
+    contacts: list[ContactView] = NOT_SENT
+    updated_at: datetime | None = NOT_SENT
 
 
 class ContractMilestoneView(Model):
     """A part of the work with its own price."""
 
-    name: str
-    amount: Amount
+    name: str = NOT_SENT
+    amount: Amount = NOT_SENT
 
 
 class ContractPage(Model):
     """ContractPage."""
 
-    data: list[ContractView]
+    data: list[ContractView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class ContractPriceTerms(Model):
     """What one costs a client by agreement. The rule names the agent and the organization."""
 
-    type: Literal["contract_price"] | str
-    unit_price: str | Decimal
+    type: Literal["contract_price"] | str = NOT_SENT
+    unit_price: str | Decimal = NOT_SENT
     currency: str | None = None
 
 
 class ContractView(Model):
     """A contract, with every term that applies to its escrow."""
 
-    external_id: str | None
-    metadata: dict[str, str]
-    title: str
-    payer_name: str
-    payee_name: str
-    agent_name: str
+    external_id: str | None = NOT_SENT
+    metadata: dict[str, str] = NOT_SENT
+    title: str = NOT_SENT
+    payer_name: str = NOT_SENT
+    payee_name: str = NOT_SENT
+    agent_name: str = NOT_SENT
     id: str
-    organization_id: str
-    payee_org_id: str
-    agent_id: str
-    price: Amount
-    currency: str
-    validation_threshold: str | None
-    signatories: list[str]
-    required_signatures: int
-    operator_approvals: bool
-    fund_within: str
-    deliver_within: str
-    review_period: str
-    evidence_period: str
-    decision_period: str
-    default_grace: str
-    dispute_default_payee_share: str
-    commission_bps: int
-    commission_rule: str
-    level: str | None
-    milestones: list[ContractMilestoneView]
-    status: ContractStatus
-    outside_listing: list[str]
-    accept_by: datetime | None
-    accepted_at: datetime | None
-    accepted_by: str | None
-    quote_id: str | None
-    created_at: datetime
+    organization_id: str = NOT_SENT
+    payee_org_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    price: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    validation_threshold: str | None = NOT_SENT
+    signatories: list[str] = NOT_SENT
+    required_signatures: int = NOT_SENT
+    operator_approvals: bool = NOT_SENT
+    fund_within: str = NOT_SENT
+    deliver_within: str = NOT_SENT
+    review_period: str = NOT_SENT
+    evidence_period: str = NOT_SENT
+    decision_period: str = NOT_SENT
+    default_grace: str = NOT_SENT
+    dispute_default_payee_share: str = NOT_SENT
+    commission_bps: int = NOT_SENT
+    commission_rule: str = NOT_SENT
+    level: str | None = NOT_SENT
+    milestones: list[ContractMilestoneView] = NOT_SENT
+    status: ContractStatus = NOT_SENT
+    outside_listing: list[str] = NOT_SENT
+    accept_by: datetime | None = NOT_SENT
+    accepted_at: datetime | None = NOT_SENT
+    accepted_by: str | None = NOT_SENT
+    quote_id: str | None = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class ControlPage(Model):
     """ControlPage."""
 
-    data: list[ControlView]
+    data: list[ControlView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class ControlVersionPage(Model):
     """ControlVersionPage."""
 
-    data: list[ControlVersionView]
+    data: list[ControlVersionView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class ControlVersionView(Model):
     """What a control allowed from one change to the next, and who made the change."""
 
-    version: int
-    parent_id: str | None
-    status: ControlStatus
-    limits: list[LimitTermsView]
-    per_spend: Amount | None
-    thresholds: list[str]
-    starts_at: datetime | None
-    ends_at: datetime | None
-    changed_at: datetime
-    changed_by: str
-    reason: str | None
+    version: int = NOT_SENT
+    parent_id: str | None = NOT_SENT
+    status: ControlStatus = NOT_SENT
+    limits: list[LimitTermsView] = NOT_SENT
+    per_spend: Amount | None = NOT_SENT
+    thresholds: list[str] = NOT_SENT
+    starts_at: datetime | None = NOT_SENT
+    ends_at: datetime | None = NOT_SENT
+    changed_at: datetime = NOT_SENT
+    changed_by: str = NOT_SENT
+    reason: str | None = NOT_SENT
 
 
 class ControlView(Model):
     """A spend control and what is left of its limits."""
 
     id: str
-    organization_id: str
-    subject: SubjectView
-    parent_id: str | None
-    path: list[str]
-    currency: str
-    time_zone: str
-    week_starts: int
-    status: ControlStatus
-    version: int
-    limits: list[SpendLimitView]
-    per_spend: Amount | None
-    thresholds: list[str]
-    starts_at: datetime | None
-    ends_at: datetime | None
-    created_at: datetime
+    organization_id: str = NOT_SENT
+    subject: SubjectView = NOT_SENT
+    parent_id: str | None = NOT_SENT
+    path: list[str] = NOT_SENT
+    currency: str = NOT_SENT
+    time_zone: str = NOT_SENT
+    week_starts: int = NOT_SENT
+    status: ControlStatus = NOT_SENT
+    version: int = NOT_SENT
+    limits: list[SpendLimitView] = NOT_SENT
+    per_spend: Amount | None = NOT_SENT
+    thresholds: list[str] = NOT_SENT
+    starts_at: datetime | None = NOT_SENT
+    ends_at: datetime | None = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class ConversionView(Model):
     """Earnings that became credits."""
 
     id: str
-    organization_id: str
-    agent_id: str
-    kind: EarningsKind
-    amount: Amount
+    organization_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    kind: EarningsKind = NOT_SENT
+    amount: Amount = NOT_SENT
     currency: str | None = None
-    created_at: datetime
+    created_at: datetime = NOT_SENT
 
 
 class CorrectionView(Model):
     """What a later month took back of a statement."""
 
     id: str
-    number: str
-    month: str
-    amount: Amount
-    tax: Amount
+    number: str = NOT_SENT
+    month: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    tax: Amount = NOT_SENT
 
 
 class CostList(Model):
     """What each action costs, by name."""
 
-    data: list[ActionCostView]
+    data: list[ActionCostView] = NOT_SENT
     next_cursor: None = None
 
 
 class CostVersionPage(Model):
     """CostVersionPage."""
 
-    data: list[CostVersionView]
+    data: list[CostVersionView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -1092,19 +1092,19 @@ class CostVersionView(Model):
     """A price that the operator set for an action."""
 
     id: str
-    action: str
-    organization_id: str | None
-    version: int
-    cost: Amount | None
-    note: str | None
-    created_by: str | None
-    created_at: datetime
+    action: str = NOT_SENT
+    organization_id: str | None = NOT_SENT
+    version: int = NOT_SENT
+    cost: Amount | None = NOT_SENT
+    note: str | None = NOT_SENT
+    created_by: str | None = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class CountedSpendPage(Model):
     """CountedSpendPage."""
 
-    data: list[CountedSpendView]
+    data: list[CountedSpendView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -1112,91 +1112,91 @@ class CountedSpendView(Model):
     """A spend that counts in a control."""
 
     id: str
-    status: str
-    action: str
-    quantity: int
-    amount: Amount
-    captured: Amount
-    released: Amount
-    refunded: Amount
-    counted: Amount
-    agent_id: str | None
-    department_id: str | None
-    project_id: str | None
-    run_id: str | None
-    key_id: str | None
-    principal: str | None
-    at: datetime
-    expires_at: datetime | None
+    status: str = NOT_SENT
+    action: str = NOT_SENT
+    quantity: int = NOT_SENT
+    amount: Amount = NOT_SENT
+    captured: Amount = NOT_SENT
+    released: Amount = NOT_SENT
+    refunded: Amount = NOT_SENT
+    counted: Amount = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    department_id: str | None = NOT_SENT
+    project_id: str | None = NOT_SENT
+    run_id: str | None = NOT_SENT
+    key_id: str | None = NOT_SENT
+    principal: str | None = NOT_SENT
+    at: datetime = NOT_SENT
+    expires_at: datetime | None = NOT_SENT
 
 
 class CounterpartyView(Model):
     """Who stands on the other side of a transfer."""
 
-    type: str
-    account: str | None
+    type: str = NOT_SENT
+    account: str | None = NOT_SENT
 
 
 class CreatorAccountView(Model):
     """The organization's account for payouts, as its provider said last."""
 
-    organization_id: str
-    provider: str
-    account_id: str
-    country: str
-    status: str
-    transfers_enabled: bool
-    payouts_enabled: bool
-    tax_profile: bool
-    requirements: list[str]
-    disabled_reason: str | None
-    destination_last4: str | None
-    destination_currency: str | None
-    destination_changed_at: datetime | None
-    held_until: datetime | None
+    organization_id: str = NOT_SENT
+    provider: str = NOT_SENT
+    account_id: str = NOT_SENT
+    country: str = NOT_SENT
+    status: str = NOT_SENT
+    transfers_enabled: bool = NOT_SENT
+    payouts_enabled: bool = NOT_SENT
+    tax_profile: bool = NOT_SENT
+    requirements: list[str] = NOT_SENT
+    disabled_reason: str | None = NOT_SENT
+    destination_last4: str | None = NOT_SENT
+    destination_currency: str | None = NOT_SENT
+    destination_changed_at: datetime | None = NOT_SENT
+    held_until: datetime | None = NOT_SENT
 
 
 class CreatorEarningsView(Model):
     """What the agents of an organization have earned, by agent and asset, the newest agents first."""
 
-    organization_id: str
-    start_date: str | None
-    end_date: str | None
-    payable: list[PayableView]
-    data: list[AgentEarningsView]
+    organization_id: str = NOT_SENT
+    start_date: str | None = NOT_SENT
+    end_date: str | None = NOT_SENT
+    payable: list[PayableView] = NOT_SENT
+    data: list[AgentEarningsView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class CreatorTotalView(Model):
     """What a creator was paid in a quarter or a year, in one currency."""
 
-    organization_id: str
-    country: str | None
-    currency: str
-    period: str
-    paid_out: Amount
-    reversed: Amount
-    payouts: int
+    organization_id: str = NOT_SENT
+    country: str | None = NOT_SENT
+    currency: str = NOT_SENT
+    period: str = NOT_SENT
+    paid_out: Amount = NOT_SENT
+    reversed: Amount = NOT_SENT
+    payouts: int = NOT_SENT
 
 
 class CreatorTotals(Model):
     """What creators were paid in a year."""
 
-    year: int
-    data: list[CreatorTotalView]
+    year: int = NOT_SENT
+    data: list[CreatorTotalView] = NOT_SENT
 
 
 class CreditCostView(Model):
     """What was paid for credits."""
 
-    amount: Amount
-    currency: str
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
 
 
 class CreditLotPage(Model):
     """CreditLotPage."""
 
-    data: list[CreditLotView]
+    data: list[CreditLotView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -1204,163 +1204,163 @@ class CreditLotView(Model):
     """Credits that an organization got at one time, and what is left of them."""
 
     id: str
-    organization_id: str
-    source: LotSource
-    amount: Amount
-    remaining: Amount
-    held: Amount
-    expired: Amount
-    expires_at: datetime | None
-    cost: Amount | None
-    cost_currency: str | None
-    payment_id: str | None
-    transfer_id: str
-    created_at: datetime
+    organization_id: str = NOT_SENT
+    source: LotSource = NOT_SENT
+    amount: Amount = NOT_SENT
+    remaining: Amount = NOT_SENT
+    held: Amount = NOT_SENT
+    expired: Amount = NOT_SENT
+    expires_at: datetime | None = NOT_SENT
+    cost: Amount | None = NOT_SENT
+    cost_currency: str | None = NOT_SENT
+    payment_id: str | None = NOT_SENT
+    transfer_id: str = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class CreditNoteView(Model):
     """What was taken back of an invoice. Amounts are decimal strings of its currency."""
 
     id: str
-    number: str
-    invoice_id: str
-    currency: str
-    amount: Amount
-    net: Amount
-    tax: Amount
-    returned_credits: Amount
-    reason: str
-    issued_at: datetime
-    transfer_id: str
+    number: str = NOT_SENT
+    invoice_id: str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    net: Amount = NOT_SENT
+    tax: Amount = NOT_SENT
+    returned_credits: Amount = NOT_SENT
+    reason: str = NOT_SENT
+    issued_at: datetime = NOT_SENT
+    transfer_id: str = NOT_SENT
 
 
 class CreditStats(Model):
     """What an organization got and what became of it, since it exists, in credits."""
 
-    organization_id: str
+    organization_id: str = NOT_SENT
     currency: str | None = None
-    available: Amount
-    reserved: Amount
-    purchased: Amount
-    granted: Amount
-    rewarded: Amount
-    earned: Amount
-    used: Amount
-    refunded: Amount
-    expired: Amount
-    burn_rate: Amount
-    burn_days: int
-    days_left: int | None
+    available: Amount = NOT_SENT
+    reserved: Amount = NOT_SENT
+    purchased: Amount = NOT_SENT
+    granted: Amount = NOT_SENT
+    rewarded: Amount = NOT_SENT
+    earned: Amount = NOT_SENT
+    used: Amount = NOT_SENT
+    refunded: Amount = NOT_SENT
+    expired: Amount = NOT_SENT
+    burn_rate: Amount = NOT_SENT
+    burn_days: int = NOT_SENT
+    days_left: int | None = NOT_SENT
 
 
 class CurrencyCostView(Model):
     """What usage cost in one currency, exactly: amounts have up to twelve decimals."""
 
-    currency: str
-    cost: Amount
-    creator_share: Amount
-    platform_share: Amount
+    currency: str = NOT_SENT
+    cost: Amount = NOT_SENT
+    creator_share: Amount = NOT_SENT
+    platform_share: Amount = NOT_SENT
 
 
 class CurrencyResultView(Model):
     """Profit and loss in one currency."""
 
-    currency: str
-    revenue: SectionView
-    expenses: SectionView
-    result: str
+    currency: str = NOT_SENT
+    revenue: SectionView = NOT_SENT
+    expenses: SectionView = NOT_SENT
+    result: str = NOT_SENT
 
 
 class CurrencySheetView(Model):
     """A balance sheet in one currency. Assets equal liabilities, equity and result."""
 
-    currency: str
-    assets: SectionView
-    liabilities: SectionView
-    equity: SectionView
-    result: str
+    currency: str = NOT_SENT
+    assets: SectionView = NOT_SENT
+    liabilities: SectionView = NOT_SENT
+    equity: SectionView = NOT_SENT
+    result: str = NOT_SENT
 
 
 class CustomTerms(Model):
     """A multiplier by an expression in a part of CEL, which gives basis points: 12000 is 1.2 times the price."""
 
-    type: Literal["custom"] | str
-    expression: str
+    type: Literal["custom"] | str = NOT_SENT
+    expression: str = NOT_SENT
 
 
 class CustomerView(Model):
     """The organization's customer at Stripe."""
 
-    organization_id: str
-    provider: str
-    customer_id: str
+    organization_id: str = NOT_SENT
+    provider: str = NOT_SENT
+    customer_id: str = NOT_SENT
 
 
 class DeadlinesView(Model):
     """The deadlines of the current state; null when a deadline does not apply."""
 
-    fund_by: datetime | None
-    deliver_by: datetime | None
-    review_by: datetime | None
+    fund_by: datetime | None = NOT_SENT
+    deliver_by: datetime | None = NOT_SENT
+    review_by: datetime | None = NOT_SENT
 
 
 class DeclineView(Model):
     """Why a provider or a bank refused."""
 
-    code: str
-    detail: str
+    code: str = NOT_SENT
+    detail: str = NOT_SENT
 
 
 class DefaultsPage(Model):
     """DefaultsPage."""
 
-    data: list[DefaultsView]
+    data: list[DefaultsView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class DefaultsView(Model):
     """The default timing of a notification type, by role."""
 
-    type: str
-    description: str
-    must_reach: bool
-    audience: list[Role]
-    roles: dict[str, Literal["inbox", "instant", "hourly", "daily", "weekly"] | str]
-    changed: bool
+    type: str = NOT_SENT
+    description: str = NOT_SENT
+    must_reach: bool = NOT_SENT
+    audience: list[Role] = NOT_SENT
+    roles: dict[str, Literal["inbox", "instant", "hourly", "daily", "weekly"] | str] = NOT_SENT
+    changed: bool = NOT_SENT
 
 
 class DeliveryView(Model):
     """The latest delivery; `number` is the number of its event."""
 
-    number: int
-    artifacts: list[dict[str, str | None]]
-    note: str | None
-    milestone: str | None
-    delivered_at: datetime
+    number: int = NOT_SENT
+    artifacts: list[dict[str, str | None]] = NOT_SENT
+    note: str | None = NOT_SENT
+    milestone: str | None = NOT_SENT
+    delivered_at: datetime = NOT_SENT
 
 
 class DepartmentLimitView(Model):
     """One limit of a department and what is left of it."""
 
-    limit: str
-    spent: Amount
-    remaining: Amount
-    resets_at: datetime
+    limit: str = NOT_SENT
+    spent: Amount = NOT_SENT
+    remaining: Amount = NOT_SENT
+    resets_at: datetime = NOT_SENT
 
 
 class DepartmentLimitsView(Model):
     """The limits of a department in credits; null where there is none."""
 
-    department_id: str
-    control_id: str | None
-    daily: DepartmentLimitView | None
-    monthly: DepartmentLimitView | None
+    department_id: str = NOT_SENT
+    control_id: str | None = NOT_SENT
+    daily: DepartmentLimitView | None = NOT_SENT
+    monthly: DepartmentLimitView | None = NOT_SENT
 
 
 class DepartmentPage(Model):
     """DepartmentPage."""
 
-    data: list[DepartmentView]
+    data: list[DepartmentView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -1368,38 +1368,38 @@ class DepartmentView(Model):
     """A department."""
 
     id: str
-    organization_id: str
-    name: str
-    parent_id: str | None
-    path: list[str]
-    created_at: datetime
-    closed_at: datetime | None
+    organization_id: str = NOT_SENT
+    name: str = NOT_SENT
+    parent_id: str | None = NOT_SENT
+    path: list[str] = NOT_SENT
+    created_at: datetime = NOT_SENT
+    closed_at: datetime | None = NOT_SENT
 
 
 class DepositView(Model):
     """Where coins have to be sent, and how many. Where there is a `memo`, it has to go with them."""
 
-    chain: str
-    asset: str
-    address: str
-    amount: Amount
-    memo: str | None
-    uri: str | None
+    chain: str = NOT_SENT
+    asset: str = NOT_SENT
+    address: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    memo: str | None = NOT_SENT
+    uri: str | None = NOT_SENT
 
 
 class DiscrepancyCorrectionView(Model):
     """What has to be booked in one currency, signed as the provider's balance moves. `net` is amount less fee."""
 
-    amount: Amount
-    fee: Amount
-    net: Amount
-    currency: str
+    amount: Amount = NOT_SENT
+    fee: Amount = NOT_SENT
+    net: Amount = NOT_SENT
+    currency: str = NOT_SENT
 
 
 class DiscrepancyPage(Model):
     """DiscrepancyPage."""
 
-    data: list[DiscrepancyView]
+    data: list[DiscrepancyView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -1407,221 +1407,221 @@ class DiscrepancyView(Model):
     """A movement that differs between the provider and the books."""
 
     id: str
-    provider: str
-    key: str
-    kind: str
-    status: DiscrepancyStatus
-    movement: str
-    booked: list[SideView]
-    listed: SideView | None
-    corrections: list[DiscrepancyCorrectionView]
-    reference: str | None
-    statement_line: str | None
-    payment_id: str | None
-    run_id: str
-    first_seen_at: datetime
-    last_seen_at: datetime
-    resolution: str | None
-    note: str | None
-    resolved_by: str | None
-    resolved_at: datetime | None
-    transfer_id: str | None
+    provider: str = NOT_SENT
+    key: str = NOT_SENT
+    kind: str = NOT_SENT
+    status: DiscrepancyStatus = NOT_SENT
+    movement: str = NOT_SENT
+    booked: list[SideView] = NOT_SENT
+    listed: SideView | None = NOT_SENT
+    corrections: list[DiscrepancyCorrectionView] = NOT_SENT
+    reference: str | None = NOT_SENT
+    statement_line: str | None = NOT_SENT
+    payment_id: str | None = NOT_SENT
+    run_id: str = NOT_SENT
+    first_seen_at: datetime = NOT_SENT
+    last_seen_at: datetime = NOT_SENT
+    resolution: str | None = NOT_SENT
+    note: str | None = NOT_SENT
+    resolved_by: str | None = NOT_SENT
+    resolved_at: datetime | None = NOT_SENT
+    transfer_id: str | None = NOT_SENT
 
 
 class DisputeView(Model):
     """The dispute, its deadlines, and how it ended."""
 
-    opened_by: str
-    reason: str
-    opened_at: datetime
-    evidence: list[EvidenceView]
-    evidence_until: datetime
-    decide_by: datetime
-    default_at: datetime
-    default_payee_share: str
-    resolved_by: str | None
-    payee_share: str | None
-    resolution_note: str | None
-    resolved_at: datetime | None
+    opened_by: str = NOT_SENT
+    reason: str = NOT_SENT
+    opened_at: datetime = NOT_SENT
+    evidence: list[EvidenceView] = NOT_SENT
+    evidence_until: datetime = NOT_SENT
+    decide_by: datetime = NOT_SENT
+    default_at: datetime = NOT_SENT
+    default_payee_share: str = NOT_SENT
+    resolved_by: str | None = NOT_SENT
+    payee_share: str | None = NOT_SENT
+    resolution_note: str | None = NOT_SENT
+    resolved_at: datetime | None = NOT_SENT
 
 
 class DistributionView(Model):
     """How agents with evidence are spread over the ranks, as the last night counted them; nobody is named."""
 
-    dimension: Dimension | None
-    category: str | None
-    as_of: date | None
-    agents: int
-    data: list[PartView]
+    dimension: Dimension | None = NOT_SENT
+    category: str | None = NOT_SENT
+    as_of: date | None = NOT_SENT
+    agents: int = NOT_SENT
+    data: list[PartView] = NOT_SENT
 
 
 class DryRunQuote(Model):
     """A quote whose price would be another one."""
 
-    quote_id: str
-    currency: str
-    base_price: Amount
-    before: str
-    after: str
+    quote_id: str = NOT_SENT
+    currency: str = NOT_SENT
+    base_price: Amount = NOT_SENT
+    before: str = NOT_SENT
+    after: str = NOT_SENT
 
 
 class DryRunTotal(Model):
     """What all quotes in one currency add up to."""
 
-    currency: str
-    quotes: int
-    before: str
-    after: str
+    currency: str = NOT_SENT
+    quotes: int = NOT_SENT
+    before: str = NOT_SENT
+    after: str = NOT_SENT
 
 
 class DryRunView(Model):
     """What a rule would have made of past quotes."""
 
-    quotes: int
-    changed: int
-    totals: list[DryRunTotal]
-    examples: list[DryRunQuote]
+    quotes: int = NOT_SENT
+    changed: int = NOT_SENT
+    totals: list[DryRunTotal] = NOT_SENT
+    examples: list[DryRunQuote] = NOT_SENT
 
 
 class DueInvoiceView(Model):
     """An invoice that is not paid."""
 
     id: str
-    number: str | None
-    currency: str
-    total: Amount
-    due: Amount
-    due_at: datetime
+    number: str | None = NOT_SENT
+    currency: str = NOT_SENT
+    total: Amount = NOT_SENT
+    due: Amount = NOT_SENT
+    due_at: datetime = NOT_SENT
 
 
 class EarnedView(Model):
     """What an agent has earned of one kind, in credits."""
 
-    amount: Amount
-    convertible: Amount
+    amount: Amount = NOT_SENT
+    convertible: Amount = NOT_SENT
 
 
 class EarningsPage(Model):
     """EarningsPage."""
 
-    data: list[EarningsView]
+    data: list[EarningsView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class EarningsSummaryView(Model):
     """What agents have earned of one currency and still have. The parts add up to `total`."""
 
-    available: Amount
-    pending: Amount
-    pending_until: datetime | None
-    frozen: str
-    granted: Amount
-    own_work: str
-    total: Amount
+    available: Amount = NOT_SENT
+    pending: Amount = NOT_SENT
+    pending_until: datetime | None = NOT_SENT
+    frozen: str = NOT_SENT
+    granted: Amount = NOT_SENT
+    own_work: str = NOT_SENT
+    total: Amount = NOT_SENT
 
 
 class EarningsView(Model):
     """What an agent has earned in credits and its organization has not converted or been paid out."""
 
-    agent_id: str
+    agent_id: str = NOT_SENT
     currency: str | None = None
-    granted: EarnedView
-    own_work: EarnedView
-    paid: EarnedView
+    granted: EarnedView = NOT_SENT
+    own_work: EarnedView = NOT_SENT
+    paid: EarnedView = NOT_SENT
 
 
 class EntitlementCheck(Model):
     """The answer to a check that was passed; what is missing is refused."""
 
-    entitlement: Entitlement
-    included: bool
-    limit: int | None
-    used: int | None
-    organization_id: str
-    plan: str
+    entitlement: Entitlement = NOT_SENT
+    included: bool = NOT_SENT
+    limit: int | None = NOT_SENT
+    used: int | None = NOT_SENT
+    organization_id: str = NOT_SENT
+    plan: str = NOT_SENT
     allowed: bool | None = None
 
 
 class EntitlementList(Model):
     """What an organization is entitled to."""
 
-    organization_id: str
-    plan: str
-    data: list[EntitlementView]
+    organization_id: str = NOT_SENT
+    plan: str = NOT_SENT
+    data: list[EntitlementView] = NOT_SENT
     next_cursor: None = None
 
 
 class EntitlementView(Model):
     """How an organization stands with one entitlement."""
 
-    entitlement: Entitlement
-    included: bool
-    limit: int | None
-    used: int | None
+    entitlement: Entitlement = NOT_SENT
+    included: bool = NOT_SENT
+    limit: int | None = NOT_SENT
+    used: int | None = NOT_SENT
 
 
 class EntryView(Model):
     """One side of a transfer."""
 
-    account: str
-    organization_id: str | None
-    amount: Amount
-    currency: str
-    balance_after: Amount
+    account: str = NOT_SENT
+    organization_id: str | None = NOT_SENT
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    balance_after: Amount = NOT_SENT
 
 
 class EscrowActionList(Model):
     """Every command of an escrow."""
 
-    actions: list[EscrowActionView]
+    actions: list[EscrowActionView] = NOT_SENT
 
 
 class EscrowActionView(Model):
     """One command: its effect where the caller may give it now, or the reason why not."""
 
-    action: EscrowAction
-    allowed: bool
-    reason: ReasonView | None
-    effect: EscrowEffectView | None
+    action: EscrowAction = NOT_SENT
+    allowed: bool = NOT_SENT
+    reason: ReasonView | None = NOT_SENT
+    effect: EscrowEffectView | None = NOT_SENT
 
 
 class EscrowEffectView(Model):
     """What a command would move, and the state after it. Amounts are decimal strings of `currency`."""
 
-    funded: str
-    to_agent: str
-    commission: str
-    to_payer: str
-    held: Amount
-    currency: str
-    status: EscrowStatus
+    funded: str = NOT_SENT
+    to_agent: str = NOT_SENT
+    commission: str = NOT_SENT
+    to_payer: str = NOT_SENT
+    held: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    status: EscrowStatus = NOT_SENT
 
 
 class EscrowEventView(Model):
     """One event: who did what and when, the state after it, and the ledger transfer that it caused."""
 
-    number: int
-    kind: str
-    status: EscrowStatus
-    actor: str
-    at: datetime
-    recorded_at: datetime
-    transfer_id: str | None
-    details: dict[str, Any]
+    number: int = NOT_SENT
+    kind: str = NOT_SENT
+    status: EscrowStatus = NOT_SENT
+    actor: str = NOT_SENT
+    at: datetime = NOT_SENT
+    recorded_at: datetime = NOT_SENT
+    transfer_id: str | None = NOT_SENT
+    details: dict[str, Any] = NOT_SENT
 
 
 class EscrowMilestoneView(Model):
     """A part of the work."""
 
-    name: str
-    amount: Amount
-    status: Literal["pending", "delivered", "released"] | str
+    name: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    status: Literal["pending", "delivered", "released"] | str = NOT_SENT
 
 
 class EscrowPage(Model):
     """EscrowPage."""
 
-    data: list[EscrowView]
+    data: list[EscrowView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -1629,93 +1629,93 @@ class EscrowSummaryView(Model):
     """An escrow that holds money."""
 
     id: str
-    contract_id: str
-    agent_id: str
-    role: str
-    status: str
-    amount: Amount
-    currency: str
-    until: datetime | None
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: str = NOT_SENT
+    status: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    until: datetime | None = NOT_SENT
 
 
 class EscrowView(Model):
     """An escrow. In every final state `released + refunded + commission = funded`; amounts are decimal strings."""
 
-    external_id: str | None
-    metadata: dict[str, str]
-    title: str
-    payer_name: str
-    payee_name: str
-    agent_name: str
+    external_id: str | None = NOT_SENT
+    metadata: dict[str, str] = NOT_SENT
+    title: str = NOT_SENT
+    payer_name: str = NOT_SENT
+    payee_name: str = NOT_SENT
+    agent_name: str = NOT_SENT
     id: str
-    contract_id: str
-    status: EscrowStatus
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    commission_bps: int
-    payer_org_id: str
-    payee_org_id: str
-    payee_agent_id: str
-    signatories: list[str]
-    required_signatures: int
-    signatures: list[SignatureView]
-    validation_threshold: str | None
-    validation_score: str | None
-    milestones: list[EscrowMilestoneView]
-    delivery: DeliveryView | None
-    deadlines: DeadlinesView
-    dispute: DisputeView | None
-    cancel_requested_by: str | None
-    story: str
-    workflow_id: str
-    version: int
-    created_at: datetime
-    updated_at: datetime
+    contract_id: str = NOT_SENT
+    status: EscrowStatus = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    commission_bps: int = NOT_SENT
+    payer_org_id: str = NOT_SENT
+    payee_org_id: str = NOT_SENT
+    payee_agent_id: str = NOT_SENT
+    signatories: list[str] = NOT_SENT
+    required_signatures: int = NOT_SENT
+    signatures: list[SignatureView] = NOT_SENT
+    validation_threshold: str | None = NOT_SENT
+    validation_score: str | None = NOT_SENT
+    milestones: list[EscrowMilestoneView] = NOT_SENT
+    delivery: DeliveryView | None = NOT_SENT
+    deadlines: DeadlinesView = NOT_SENT
+    dispute: DisputeView | None = NOT_SENT
+    cancel_requested_by: str | None = NOT_SENT
+    story: str = NOT_SENT
+    workflow_id: str = NOT_SENT
+    version: int = NOT_SENT
+    created_at: datetime = NOT_SENT
+    updated_at: datetime = NOT_SENT
 
 
 class EstimateLine(Model):
     """What one unit of a call costs."""
 
-    unit: str
-    quantity: int
-    unit_price: Amount
-    amount: Amount
+    unit: str = NOT_SENT
+    quantity: int = NOT_SENT
+    unit_price: Amount = NOT_SENT
+    amount: Amount = NOT_SENT
 
 
 class EstimateView(Model):
     """What usage costs, exactly. The shares add up to the cost."""
 
-    currency: str
-    cost: Amount
-    creator_share: Amount
-    platform_share: Amount
-    rated_by: str
-    price_ref: str
-    usage: dict[str, Any] | None
-    lines: list[EstimateLine]
+    currency: str = NOT_SENT
+    cost: Amount = NOT_SENT
+    creator_share: Amount = NOT_SENT
+    platform_share: Amount = NOT_SENT
+    rated_by: str = NOT_SENT
+    price_ref: str = NOT_SENT
+    usage: dict[str, Any] | None = NOT_SENT
+    lines: list[EstimateLine] = NOT_SENT
 
 
 class EventChargeView(Model):
     """The outcome of the charge of one event."""
 
-    status: Literal["due", "waiting", "charged"] | str
-    waits_for: str | None
-    amount: Amount | None
-    spend_id: str | None
-    charged_at: datetime | None
+    status: Literal["due", "waiting", "charged"] | str = NOT_SENT
+    waits_for: str | None = NOT_SENT
+    amount: Amount | None = NOT_SENT
+    spend_id: str | None = NOT_SENT
+    charged_at: datetime | None = NOT_SENT
 
 
 class EventResult(Model):
     """The outcome of one event."""
 
-    status: Status
+    status: Status = NOT_SENT
     id: str | None
-    source: str | None
-    event_id: str | None
+    source: str | None = NOT_SENT
+    event_id: str | None = NOT_SENT
     code: str | None = None
     detail: str | None = None
 
@@ -1723,82 +1723,82 @@ class EventResult(Model):
 class EventTypeView(Model):
     """A type of events."""
 
-    type: str
-    description: str
-    data_schema: dict[str, Any]
-    example: dict[str, Any]
+    type: str = NOT_SENT
+    description: str = NOT_SENT
+    data_schema: dict[str, Any] = NOT_SENT
+    example: dict[str, Any] = NOT_SENT
 
 
 class EventsView(Model):
     """The outcome of the events of a request. What was accepted is stored for good."""
 
-    accepted: int
-    duplicates: int
-    invalid: int
-    events: list[EventResult]
+    accepted: int = NOT_SENT
+    duplicates: int = NOT_SENT
+    invalid: int = NOT_SENT
+    events: list[EventResult] = NOT_SENT
 
 
 class EvidenceView(Model):
     """A piece of evidence."""
 
-    submitted_by: str
-    note: str
-    artifacts: list[dict[str, str | None]]
-    submitted_at: datetime
+    submitted_by: str = NOT_SENT
+    note: str = NOT_SENT
+    artifacts: list[dict[str, str | None]] = NOT_SENT
+    submitted_at: datetime = NOT_SENT
 
 
 class ExchangeRatePage(Model):
     """ExchangeRatePage."""
 
-    data: list[ExchangeRateView]
+    data: list[ExchangeRateView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class ExchangeRateView(Model):
     """A rate as it was set."""
 
-    base: str
-    quote: str
-    rate: str
-    starts_at: datetime
-    ends_at: datetime
+    base: str = NOT_SENT
+    quote: str = NOT_SENT
+    rate: str = NOT_SENT
+    starts_at: datetime = NOT_SENT
+    ends_at: datetime = NOT_SENT
 
 
 class ExpiringLotView(Model):
     """Credits that expire."""
 
-    amount: Amount
+    amount: Amount = NOT_SENT
     currency: str | None = None
-    expires_at: datetime
+    expires_at: datetime = NOT_SENT
 
 
 class ExpiringView(Model):
     """Credits that expire."""
 
-    amount: Amount
-    expires_at: datetime
+    amount: Amount = NOT_SENT
+    expires_at: datetime = NOT_SENT
 
 
 class ExposureView(Model):
     """How much of an organization's work may be unsettled in a currency."""
 
-    currency: str
-    limit: str
-    unsettled: Amount
-    left: Amount
+    currency: str = NOT_SENT
+    limit: str = NOT_SENT
+    unsettled: Amount = NOT_SENT
+    left: Amount = NOT_SENT
 
 
 class FailureView(Model):
     """An organization that could not be invoiced."""
 
-    organization_id: str
-    code: str
+    organization_id: str = NOT_SENT
+    code: str = NOT_SENT
 
 
 class FeedbackPage(Model):
     """FeedbackPage."""
 
-    data: list[FeedbackView]
+    data: list[FeedbackView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -1806,80 +1806,80 @@ class FeedbackView(Model):
     """Feedback, as its two parties and operators see it."""
 
     id: str
-    contract_id: str
-    agent_id: str
-    organization_id: str
-    ratings: dict[str, int]
-    comment: str | None
-    event_id: str
-    created_at: datetime
-    changed_at: datetime | None
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    organization_id: str = NOT_SENT
+    ratings: dict[str, int] = NOT_SENT
+    comment: str | None = NOT_SENT
+    event_id: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+    changed_at: datetime | None = NOT_SENT
 
 
 class FundedView(Model):
     """An escrow, and the payment that was created to fund it, if any."""
 
-    external_id: str | None
-    metadata: dict[str, str]
-    title: str
-    payer_name: str
-    payee_name: str
-    agent_name: str
+    external_id: str | None = NOT_SENT
+    metadata: dict[str, str] = NOT_SENT
+    title: str = NOT_SENT
+    payer_name: str = NOT_SENT
+    payee_name: str = NOT_SENT
+    agent_name: str = NOT_SENT
     id: str
-    contract_id: str
-    status: EscrowStatus
-    currency: str
-    amount: Amount
-    funded_amount: Amount
-    released_amount: Amount
-    refunded_amount: Amount
-    commission_amount: Amount
-    commission_bps: int
-    payer_org_id: str
-    payee_org_id: str
-    payee_agent_id: str
-    signatories: list[str]
-    required_signatures: int
-    signatures: list[SignatureView]
-    validation_threshold: str | None
-    validation_score: str | None
-    milestones: list[EscrowMilestoneView]
-    delivery: DeliveryView | None
-    deadlines: DeadlinesView
-    dispute: DisputeView | None
-    cancel_requested_by: str | None
-    story: str
-    workflow_id: str
-    version: int
-    created_at: datetime
-    updated_at: datetime
+    contract_id: str = NOT_SENT
+    status: EscrowStatus = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    commission_bps: int = NOT_SENT
+    payer_org_id: str = NOT_SENT
+    payee_org_id: str = NOT_SENT
+    payee_agent_id: str = NOT_SENT
+    signatories: list[str] = NOT_SENT
+    required_signatures: int = NOT_SENT
+    signatures: list[SignatureView] = NOT_SENT
+    validation_threshold: str | None = NOT_SENT
+    validation_score: str | None = NOT_SENT
+    milestones: list[EscrowMilestoneView] = NOT_SENT
+    delivery: DeliveryView | None = NOT_SENT
+    deadlines: DeadlinesView = NOT_SENT
+    dispute: DisputeView | None = NOT_SENT
+    cancel_requested_by: str | None = NOT_SENT
+    story: str = NOT_SENT
+    workflow_id: str = NOT_SENT
+    version: int = NOT_SENT
+    created_at: datetime = NOT_SENT
+    updated_at: datetime = NOT_SENT
     payment: PaymentView | None = None
 
 
 class HistoryPage(Model):
     """HistoryPage."""
 
-    data: list[HistoryView]
+    data: list[HistoryView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class HistoryView(Model):
     """An agent's overall score after the night of a date; nights that changed nothing have none."""
 
-    day: date
-    score: Decimal
-    low: Decimal
-    high: Decimal
-    change: Decimal
-    rank_score: Decimal
-    evidence_count: int
-    is_sudden: bool
+    day: date = NOT_SENT
+    score: Decimal = NOT_SENT
+    low: Decimal = NOT_SENT
+    high: Decimal = NOT_SENT
+    change: Decimal = NOT_SENT
+    rank_score: Decimal = NOT_SENT
+    evidence_count: int = NOT_SENT
+    is_sudden: bool = NOT_SENT
 
 
 class InboxEventPage(Model):
     """InboxEventPage."""
 
-    data: list[InboxEventView]
+    data: list[InboxEventView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -1887,67 +1887,67 @@ class InboxEventView(Model):
     """A webhook that a provider has sent, without what it says: its object is read at the provider."""
 
     id: str
-    provider: str
-    event_id: str
-    type: str
-    status: str
-    payment_id: str | None
-    references: list[str]
-    livemode: bool
-    occurred_at: datetime
-    received_at: datetime
-    handled_at: datetime | None
+    provider: str = NOT_SENT
+    event_id: str = NOT_SENT
+    type: str = NOT_SENT
+    status: str = NOT_SENT
+    payment_id: str | None = NOT_SENT
+    references: list[str] = NOT_SENT
+    livemode: bool = NOT_SENT
+    occurred_at: datetime = NOT_SENT
+    received_at: datetime = NOT_SENT
+    handled_at: datetime | None = NOT_SENT
 
 
 class InvoiceDetail(Model):
     """An invoice with its payments, oldest first, and its credit notes. `GET /payments/{id}` shows each payment."""
 
-    external_id: str | None
-    metadata: dict[str, str]
+    external_id: str | None = NOT_SENT
+    metadata: dict[str, str] = NOT_SENT
     id: str
-    number: str | None
-    organization_id: str
-    status: InvoiceStatus
-    overdue: bool
-    currency: str
-    subtotal: Amount
-    tax: Amount
-    total: Amount
-    granted_credits: Amount
-    taxed_credits: Amount
-    applied_credits: Amount
-    credited: Amount
-    written_off: Amount
-    paid: Amount
-    due: Amount
-    paused_for: PausedFor | None
-    includes_tax: bool
-    lines: list[InvoiceLineView]
-    discounts: list[InvoiceDiscountView]
-    taxes: list[TaxView]
-    note: str | None
-    issued_at: datetime
-    due_at: datetime
-    updated_at: datetime
-    discarded_at: datetime | None
-    transfer_id: str | None
-    payments: list[PaidView]
-    credit_notes: list[CreditNoteView]
+    number: str | None = NOT_SENT
+    organization_id: str = NOT_SENT
+    status: InvoiceStatus = NOT_SENT
+    overdue: bool = NOT_SENT
+    currency: str = NOT_SENT
+    subtotal: Amount = NOT_SENT
+    tax: Amount = NOT_SENT
+    total: Amount = NOT_SENT
+    granted_credits: Amount = NOT_SENT
+    taxed_credits: Amount = NOT_SENT
+    applied_credits: Amount = NOT_SENT
+    credited: Amount = NOT_SENT
+    written_off: Amount = NOT_SENT
+    paid: Amount = NOT_SENT
+    due: Amount = NOT_SENT
+    paused_for: PausedFor | None = NOT_SENT
+    includes_tax: bool = NOT_SENT
+    lines: list[InvoiceLineView] = NOT_SENT
+    discounts: list[InvoiceDiscountView] = NOT_SENT
+    taxes: list[TaxView] = NOT_SENT
+    note: str | None = NOT_SENT
+    issued_at: datetime = NOT_SENT
+    due_at: datetime = NOT_SENT
+    updated_at: datetime = NOT_SENT
+    discarded_at: datetime | None = NOT_SENT
+    transfer_id: str | None = NOT_SENT
+    payments: list[PaidView] = NOT_SENT
+    credit_notes: list[CreditNoteView] = NOT_SENT
 
 
 class InvoiceDiscountView(Model):
     """A discount on the whole invoice."""
 
-    description: str
-    amount: Amount | None
-    share: str | None
-    taken: Amount | None
+    description: str = NOT_SENT
+    amount: Amount | None = NOT_SENT
+    share: str | None = NOT_SENT
+    taken: Amount | None = NOT_SENT
 
 
 class InvoiceItemPage(Model):
     """InvoiceItemPage."""
 
-    data: list[InvoiceItemView]
+    data: list[InvoiceItemView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -1955,79 +1955,79 @@ class InvoiceItemView(Model):
     """Something that is charged once."""
 
     id: str
-    organization_id: str
-    currency: str
-    description: str
-    quantity: int
-    unit_amount: Amount
-    amount: Amount
-    status: Literal["open", "invoiced", "removed"] | str
-    invoice_id: str | None
-    created_at: datetime
+    organization_id: str = NOT_SENT
+    currency: str = NOT_SENT
+    description: str = NOT_SENT
+    quantity: int = NOT_SENT
+    unit_amount: Amount = NOT_SENT
+    amount: Amount = NOT_SENT
+    status: Literal["open", "invoiced", "removed"] | str = NOT_SENT
+    invoice_id: str | None = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class InvoiceLineView(Model):
     """A line of an invoice."""
 
-    description: str
-    quantity: int
-    unit_amount: Amount
-    amount: Amount
-    discount: Amount
-    net: Amount
-    tax: Amount | None
-    tax_code: str
-    period_start: datetime | None
-    period_end: datetime | None
+    description: str = NOT_SENT
+    quantity: int = NOT_SENT
+    unit_amount: Amount = NOT_SENT
+    amount: Amount = NOT_SENT
+    discount: Amount = NOT_SENT
+    net: Amount = NOT_SENT
+    tax: Amount | None = NOT_SENT
+    tax_code: str = NOT_SENT
+    period_start: datetime | None = NOT_SENT
+    period_end: datetime | None = NOT_SENT
 
 
 class InvoicePage(Model):
     """InvoicePage."""
 
-    data: list[InvoiceView]
+    data: list[InvoiceView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class InvoiceView(Model):
     """An invoice. Amounts are decimal strings of its currency."""
 
-    external_id: str | None
-    metadata: dict[str, str]
+    external_id: str | None = NOT_SENT
+    metadata: dict[str, str] = NOT_SENT
     id: str
-    number: str | None
-    organization_id: str
-    status: InvoiceStatus
-    overdue: bool
-    currency: str
-    subtotal: Amount
-    tax: Amount
-    total: Amount
-    granted_credits: Amount
-    taxed_credits: Amount
-    applied_credits: Amount
-    credited: Amount
-    written_off: Amount
-    paid: Amount
-    due: Amount
-    paused_for: PausedFor | None
-    includes_tax: bool
-    lines: list[InvoiceLineView]
-    discounts: list[InvoiceDiscountView]
-    taxes: list[TaxView]
-    note: str | None
-    issued_at: datetime
-    due_at: datetime
-    updated_at: datetime
-    discarded_at: datetime | None
-    transfer_id: str | None
+    number: str | None = NOT_SENT
+    organization_id: str = NOT_SENT
+    status: InvoiceStatus = NOT_SENT
+    overdue: bool = NOT_SENT
+    currency: str = NOT_SENT
+    subtotal: Amount = NOT_SENT
+    tax: Amount = NOT_SENT
+    total: Amount = NOT_SENT
+    granted_credits: Amount = NOT_SENT
+    taxed_credits: Amount = NOT_SENT
+    applied_credits: Amount = NOT_SENT
+    credited: Amount = NOT_SENT
+    written_off: Amount = NOT_SENT
+    paid: Amount = NOT_SENT
+    due: Amount = NOT_SENT
+    paused_for: PausedFor | None = NOT_SENT
+    includes_tax: bool = NOT_SENT
+    lines: list[InvoiceLineView] = NOT_SENT
+    discounts: list[InvoiceDiscountView] = NOT_SENT
+    taxes: list[TaxView] = NOT_SENT
+    note: str | None = NOT_SENT
+    issued_at: datetime = NOT_SENT
+    due_at: datetime = NOT_SENT
+    updated_at: datetime = NOT_SENT
+    discarded_at: datetime | None = NOT_SENT
+    transfer_id: str | None = NOT_SENT
 
 
 class ItemAnswer(Model):
     """The answer to one use: what `POST /credits/use` answers, or why it was refused."""
 
-    key: str | None
-    status: str
-    replayed: bool
+    key: str | None = NOT_SENT
+    status: str = NOT_SENT
+    replayed: bool = NOT_SENT
     id: str | None = None
     amount: Amount | None = None
     available: Amount | None = None
@@ -2037,17 +2037,17 @@ class ItemAnswer(Model):
 class JournalEntryView(Model):
     """One side of a transfer. One of debit and credit is null."""
 
-    account: str
-    line: str
-    debit: Amount | None
-    credit: Amount | None
-    currency: str
+    account: str = NOT_SENT
+    line: str = NOT_SENT
+    debit: Amount | None = NOT_SENT
+    credit: Amount | None = NOT_SENT
+    currency: str = NOT_SENT
 
 
 class JournalTransferPage(Model):
     """JournalTransferPage."""
 
-    data: list[JournalTransferView]
+    data: list[JournalTransferView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -2055,55 +2055,55 @@ class JournalTransferView(Model):
     """A transfer with all of its entries."""
 
     id: str
-    kind: str
-    reference: str | None
-    organization_id: str | None
-    effective_at: datetime
-    recorded_at: datetime
-    entries: list[JournalEntryView]
+    kind: str = NOT_SENT
+    reference: str | None = NOT_SENT
+    organization_id: str | None = NOT_SENT
+    effective_at: datetime = NOT_SENT
+    recorded_at: datetime = NOT_SENT
+    entries: list[JournalEntryView] = NOT_SENT
 
 
 class LadderStepView(Model):
     """Who is called while nobody answers."""
 
-    role: Role
-    after: str | None
+    role: Role = NOT_SENT
+    after: str | None = NOT_SENT
 
 
 class LadderView(Model):
     """The levels that hold."""
 
-    version: int
-    levels: list[LevelBody]
-    created_by: str | None
-    created_at: datetime | None
+    version: int = NOT_SENT
+    levels: list[LevelBody] = NOT_SENT
+    created_by: str | None = NOT_SENT
+    created_at: datetime | None = NOT_SENT
 
 
 class LeaderView(Model):
     """A place on the leaderboard."""
 
-    rank: int
-    agent_id: str
-    name: str
-    score: Decimal
-    rank_score: Decimal
-    evidence_count: int
+    rank: int = NOT_SENT
+    agent_id: str = NOT_SENT
+    name: str = NOT_SENT
+    score: Decimal = NOT_SENT
+    rank_score: Decimal = NOT_SENT
+    evidence_count: int = NOT_SENT
 
 
 class LeaderboardView(Model):
     """The agents that rank highest, the highest first."""
 
-    dimension: Dimension | None
-    category: str | None
-    period: Period
-    minimum_evidence: MinimumEvidence
-    data: list[LeaderView]
+    dimension: Dimension | None = NOT_SENT
+    category: str | None = NOT_SENT
+    period: Period = NOT_SENT
+    minimum_evidence: MinimumEvidence = NOT_SENT
+    data: list[LeaderView] = NOT_SENT
 
 
 class LevelBody(Model):
     """Terms by reputation, from a score on."""
 
-    name: str
+    name: str = NOT_SENT
     from_score: str | None = None
     least_evidence: int | None = None
     commission_bps: int | None = None
@@ -2117,107 +2117,107 @@ class LevelBody(Model):
 class LimitTermsView(Model):
     """A limit of a version."""
 
-    window: Window
-    amount: Amount | None
-    uses: int | None
-    hard: bool
+    window: Window = NOT_SENT
+    amount: Amount | None = NOT_SENT
+    uses: int | None = NOT_SENT
+    hard: bool = NOT_SENT
 
 
 class LimitsView(Model):
     """The limits of an organization, and what it uses of them."""
 
-    organization_id: str
-    tier: str
-    projects: ProjectLimitView
-    deployments: ProjectLimitView
-    slots: SlotsView
-    slot_price: MoneyView
+    organization_id: str = NOT_SENT
+    tier: str = NOT_SENT
+    projects: ProjectLimitView = NOT_SENT
+    deployments: ProjectLimitView = NOT_SENT
+    slots: SlotsView = NOT_SENT
+    slot_price: MoneyView = NOT_SENT
 
 
 class LinkCreated(Model):
     """A link with its address, which is shown only once."""
 
     id: str
-    organization_id: str
-    principal: str
-    role: Role
-    agent_id: str | None
-    path: str
-    return_url: str | None
-    made_by: str
-    created_at: datetime
-    expires_at: datetime
-    used_at: datetime | None
-    url: str
+    organization_id: str = NOT_SENT
+    principal: str = NOT_SENT
+    role: Role = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    path: str = NOT_SENT
+    return_url: str | None = NOT_SENT
+    made_by: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+    expires_at: datetime = NOT_SENT
+    used_at: datetime | None = NOT_SENT
+    url: str = NOT_SENT
 
 
 class LinkPage(Model):
     """LinkPage."""
 
-    data: list[LinkView]
+    data: list[LinkView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class LinkPreview(Model):
     """Who one becomes by a link, before it is used."""
 
-    principal: str
-    role: Role
-    organization: NamedOrganization | None
-    made_by: str
-    expires_at: datetime
-    path: str
-    return_url: str | None
+    principal: str = NOT_SENT
+    role: Role = NOT_SENT
+    organization: NamedOrganization | None = NOT_SENT
+    made_by: str = NOT_SENT
+    expires_at: datetime = NOT_SENT
+    path: str = NOT_SENT
+    return_url: str | None = NOT_SENT
 
 
 class LinkView(Model):
     """A link, without its address."""
 
     id: str
-    organization_id: str
-    principal: str
-    role: Role
-    agent_id: str | None
-    path: str
-    return_url: str | None
-    made_by: str
-    created_at: datetime
-    expires_at: datetime
-    used_at: datetime | None
+    organization_id: str = NOT_SENT
+    principal: str = NOT_SENT
+    role: Role = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    path: str = NOT_SENT
+    return_url: str | None = NOT_SENT
+    made_by: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+    expires_at: datetime = NOT_SENT
+    used_at: datetime | None = NOT_SENT
 
 
 class Liveness(Model):
     """The process answers."""
 
-    status: Literal["ok"] | str
+    status: Literal["ok"] | str = NOT_SENT
 
 
 class LotPage(Model):
     """LotPage."""
 
-    data: list[LotView]
+    data: list[LotView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class LotView(Model):
     """A granted lot of credits."""
 
-    external_id: str | None
-    metadata: dict[str, str]
+    external_id: str | None = NOT_SENT
+    metadata: dict[str, str] = NOT_SENT
     id: str
-    organization_id: str
-    amount: Amount
-    source: GrantSource
-    expires_at: datetime | None
-    note: str | None
-    transfer_id: str
-    created_at: datetime
+    organization_id: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    source: GrantSource = NOT_SENT
+    expires_at: datetime | None = NOT_SENT
+    note: str | None = NOT_SENT
+    transfer_id: str = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class MailSuppressionPage(Model):
     """MailSuppressionPage."""
 
-    data: list[MailSuppressionView]
+    data: list[MailSuppressionView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -2225,146 +2225,146 @@ class MailSuppressionView(Model):
     """An address that no mail is sent to."""
 
     id: str
-    address: str
-    status: str
-    suppressed_at: datetime
-    lifted_at: datetime | None
-    lifted_by: str | None
+    address: str = NOT_SENT
+    status: str = NOT_SENT
+    suppressed_at: datetime = NOT_SENT
+    lifted_at: datetime | None = NOT_SENT
+    lifted_by: str | None = NOT_SENT
 
 
 class MarksView(Model):
     """The mark of each topic: it grows when something of the topic has changed. 0 is also what one may not follow."""
 
-    agents: int
-    alerts: int
-    balance: int
-    contracts: int
-    credits: int
-    disputes: int
-    escrows: int
-    invoices: int
-    limits: int
-    organization: int
-    payments: int
-    payouts: int
-    projects: int
-    purchases: int
-    subscriptions: int
-    webhook_endpoints: int
+    agents: int = NOT_SENT
+    alerts: int = NOT_SENT
+    balance: int = NOT_SENT
+    contracts: int = NOT_SENT
+    credits: int = NOT_SENT
+    disputes: int = NOT_SENT
+    escrows: int = NOT_SENT
+    invoices: int = NOT_SENT
+    limits: int = NOT_SENT
+    organization: int = NOT_SENT
+    payments: int = NOT_SENT
+    payouts: int = NOT_SENT
+    projects: int = NOT_SENT
+    purchases: int = NOT_SENT
+    subscriptions: int = NOT_SENT
+    webhook_endpoints: int = NOT_SENT
 
 
 class MeAgent(Model):
     """The agent that a key acts for."""
 
     id: str
-    name: str
+    name: str = NOT_SENT
 
 
 class MeOrganization(Model):
     """The organization of whoever asks."""
 
     id: str
-    name: str
-    tier: str
+    name: str = NOT_SENT
+    tier: str = NOT_SENT
 
 
 class MeSession(Model):
     """The session of a request."""
 
     id: str
-    expires_at: datetime
-    idle_at: datetime
-    made_by: str | None
+    expires_at: datetime = NOT_SENT
+    idle_at: datetime = NOT_SENT
+    made_by: str | None = NOT_SENT
 
 
 class MeView(Model):
     """Who is asking, and what they may do."""
 
-    principal: str
-    role: Role
-    permissions: list[Permission]
-    organization: MeOrganization | None
-    agent: MeAgent | None
-    session: MeSession | None
-    key_id: str | None
-    environment: Environment
+    principal: str = NOT_SENT
+    role: Role = NOT_SENT
+    permissions: list[Permission] = NOT_SENT
+    organization: MeOrganization | None = NOT_SENT
+    agent: MeAgent | None = NOT_SENT
+    session: MeSession | None = NOT_SENT
+    key_id: str | None = NOT_SENT
+    environment: Environment = NOT_SENT
 
 
 class MeterLine(Model):
     """What a meter counted in one group."""
 
-    group: str | None
-    events: int
-    quantity: str
+    group: str | None = NOT_SENT
+    events: int = NOT_SENT
+    quantity: str = NOT_SENT
 
 
 class MeterPage(Model):
     """MeterPage."""
 
-    data: list[MeterView]
+    data: list[MeterView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class MeterUsageView(Model):
     """What a meter counted of an organization in whole days in UTC."""
 
-    meter: MeterView
-    organization_id: str
-    start_date: str
-    end_date: str
-    total: MeterLine
-    cost: Amount | None
-    data: list[MeterLine]
+    meter: MeterView = NOT_SENT
+    organization_id: str = NOT_SENT
+    start_date: str = NOT_SENT
+    end_date: str = NOT_SENT
+    total: MeterLine = NOT_SENT
+    cost: Amount | None = NOT_SENT
+    data: list[MeterLine] = NOT_SENT
 
 
 class MeterView(Model):
     """A meter."""
 
     id: str
-    organization_id: str | None
-    name: str
-    event_type: str
-    aggregation: Aggregation
-    property: str | None
-    dimensions: list[str]
-    price: dict[str, Any] | None
-    currency: str | None
-    created_at: datetime
-    charged_at: datetime | None
-    closed_at: datetime | None
+    organization_id: str | None = NOT_SENT
+    name: str = NOT_SENT
+    event_type: str = NOT_SENT
+    aggregation: Aggregation = NOT_SENT
+    property: str | None = NOT_SENT
+    dimensions: list[str] = NOT_SENT
+    price: dict[str, Any] | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    created_at: datetime = NOT_SENT
+    charged_at: datetime | None = NOT_SENT
+    closed_at: datetime | None = NOT_SENT
 
 
 class MetricView(Model):
     """A figure that rules can watch."""
 
-    name: str
-    description: str
-    unit: Unit
-    conditions: list[ConditionType]
-    filters: list[str]
-    required_filters: list[str]
+    name: str = NOT_SENT
+    description: str = NOT_SENT
+    unit: Unit = NOT_SENT
+    conditions: list[ConditionType] = NOT_SENT
+    filters: list[str] = NOT_SENT
+    required_filters: list[str] = NOT_SENT
 
 
 class MoneyView(Model):
     """An amount of a currency."""
 
-    amount: Amount
-    currency: str
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
 
 
 class MoveView(Model):
     """An event as it moved the overall score."""
 
-    event_id: str
-    kind: FactKind
-    at: datetime
-    score_delta: Decimal
+    event_id: str = NOT_SENT
+    kind: FactKind = NOT_SENT
+    at: datetime = NOT_SENT
+    score_delta: Decimal = NOT_SENT
 
 
 class MovementPage(Model):
     """MovementPage."""
 
-    data: list[MovementView]
+    data: list[MovementView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -2372,28 +2372,28 @@ class MovementView(Model):
     """One entry of one account. A transfer between two accounts of the organization has two of them."""
 
     id: str
-    kind: str
-    amount: Amount
-    currency: str
-    balance_after: Amount
-    account: str
-    counterparties: list[str]
-    reference: str | None
-    effective_at: datetime
-    recorded_at: datetime
+    kind: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    balance_after: Amount = NOT_SENT
+    account: str = NOT_SENT
+    counterparties: list[str] = NOT_SENT
+    reference: str | None = NOT_SENT
+    effective_at: datetime = NOT_SENT
+    recorded_at: datetime = NOT_SENT
 
 
 class NamedOrganization(Model):
     """An organization by its name."""
 
     id: str
-    name: str
+    name: str = NOT_SENT
 
 
 class NotificationPage(Model):
     """NotificationPage."""
 
-    data: list[NotificationView]
+    data: list[NotificationView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -2401,84 +2401,84 @@ class NotificationView(Model):
     """A notification in the inbox."""
 
     id: str
-    type: str
-    subject: str
-    title: str
-    text: str
-    data: dict[str, Any]
-    created_at: datetime
-    read_at: datetime | None
+    type: str = NOT_SENT
+    subject: str = NOT_SENT
+    title: str = NOT_SENT
+    text: str = NOT_SENT
+    data: dict[str, Any] = NOT_SENT
+    created_at: datetime = NOT_SENT
+    read_at: datetime | None = NOT_SENT
 
 
 class NotificationsReadView(Model):
     """How many notifications are read now that were not."""
 
-    read: int
+    read: int = NOT_SENT
 
 
 class OfferPage(Model):
     """OfferPage."""
 
-    data: list[OfferView]
+    data: list[OfferView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class OfferView(Model):
     """What an agent is offered for."""
 
-    agent_id: str
-    name: str
-    organization_id: str
-    model: OfferModel
-    price: Amount | None
-    currency: str | None
-    prices: dict[str, str] | None
-    included_uses: int | None
-    summary: str
-    category: str | None
-    status: OfferStatus
-    stars: Decimal | None
-    creator_share: Amount | None
-    changed_at: datetime
+    agent_id: str = NOT_SENT
+    name: str = NOT_SENT
+    organization_id: str = NOT_SENT
+    model: OfferModel = NOT_SENT
+    price: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    prices: dict[str, str] | None = NOT_SENT
+    included_uses: int | None = NOT_SENT
+    summary: str = NOT_SENT
+    category: str | None = NOT_SENT
+    status: OfferStatus = NOT_SENT
+    stars: Decimal | None = NOT_SENT
+    creator_share: Amount | None = NOT_SENT
+    changed_at: datetime = NOT_SENT
 
 
 class OpenAlertView(Model):
     """An alert that is not resolved."""
 
     id: str
-    kind: str
-    severity: str
-    subject: str
-    detail: str
-    raised_at: datetime
+    kind: str = NOT_SENT
+    severity: str = NOT_SENT
+    subject: str = NOT_SENT
+    detail: str = NOT_SENT
+    raised_at: datetime = NOT_SENT
 
 
 class OrganizationPage(Model):
     """OrganizationPage."""
 
-    data: list[OrganizationView]
+    data: list[OrganizationView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class OrganizationView(Model):
     """A tenant."""
 
-    external_id: str | None
-    metadata: dict[str, str]
+    external_id: str | None = NOT_SENT
+    metadata: dict[str, str] = NOT_SENT
     id: str
-    name: str
-    tier: str
-    status: OrganizationStatus
-    status_reason: str | None
-    status_changed_at: datetime | None
-    timed_exits: TimedExits
-    created_at: datetime
+    name: str = NOT_SENT
+    tier: str = NOT_SENT
+    status: OrganizationStatus = NOT_SENT
+    status_reason: str | None = NOT_SENT
+    status_changed_at: datetime | None = NOT_SENT
+    timed_exits: TimedExits = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class OutboxEventPage(Model):
     """OutboxEventPage."""
 
-    data: list[OutboxEventView]
+    data: list[OutboxEventView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -2486,18 +2486,18 @@ class OutboxEventView(Model):
     """One fact for one organization, in an answer or in a webhook."""
 
     id: str
-    type: str
-    organization_id: str
-    subject: str
-    subject_seq: int
-    at: datetime
-    data: dict[str, Any]
+    type: str = NOT_SENT
+    organization_id: str = NOT_SENT
+    subject: str = NOT_SENT
+    subject_seq: int = NOT_SENT
+    at: datetime = NOT_SENT
+    data: dict[str, Any] = NOT_SENT
 
 
 class PackageList(Model):
     """All packages, in the configured order."""
 
-    data: list[PackageView]
+    data: list[PackageView] = NOT_SENT
     next_cursor: None = None
 
 
@@ -2505,79 +2505,79 @@ class PackageView(Model):
     """A number of credits at a fixed price."""
 
     id: str
-    name: str
-    credits: Amount
-    price: MoneyView
-    price_per_credit: MoneyView
+    name: str = NOT_SENT
+    credits: Amount = NOT_SENT
+    price: MoneyView = NOT_SENT
+    price_per_credit: MoneyView = NOT_SENT
 
 
 class PaidView(Model):
     """What one payment has paid of an invoice, less refunds."""
 
-    payment_id: str
-    amount: Amount
+    payment_id: str = NOT_SENT
+    amount: Amount = NOT_SENT
 
 
 class PartView(Model):
     """How many agents rank within a part of 0 to 10."""
 
-    from_: Decimal = Field(..., alias="from")
-    to: Decimal
-    agents: int
+    from_: Decimal = Field(NOT_SENT, alias="from")
+    to: Decimal = NOT_SENT
+    agents: int = NOT_SENT
 
 
 class PayableView(Model):
     """What can leave of earnings in one currency: what came in for them, less the platform's share."""
 
-    currency: str
-    available: Amount
-    pending: Amount
-    frozen: str
+    currency: str = NOT_SENT
+    available: Amount = NOT_SENT
+    pending: Amount = NOT_SENT
+    frozen: str = NOT_SENT
 
 
 class PaymentActionList(Model):
     """Every command of a payment."""
 
-    actions: list[PaymentActionView]
+    actions: list[PaymentActionView] = NOT_SENT
 
 
 class PaymentActionView(Model):
     """One command: its effect where the caller may give it now, or the reason why not."""
 
-    action: PaymentAction
-    allowed: bool
-    reason: ReasonView | None
-    effect: PaymentEffectView | None
+    action: PaymentAction = NOT_SENT
+    allowed: bool = NOT_SENT
+    reason: ReasonView | None = NOT_SENT
+    effect: PaymentEffectView | None = NOT_SENT
 
 
 class PaymentEffectView(Model):
     """What a command would do. Amounts are decimal strings of `currency`."""
 
-    captured: Amount
-    released: Amount
-    to_payer: str
-    taken: MoneyView
-    currency: str
-    status: PaymentStatus | None
+    captured: Amount = NOT_SENT
+    released: Amount = NOT_SENT
+    to_payer: str = NOT_SENT
+    taken: MoneyView = NOT_SENT
+    currency: str = NOT_SENT
+    status: PaymentStatus | None = NOT_SENT
 
 
 class PaymentEventView(Model):
     """One step: who did what when, the state after it, and the ledger transfer that it caused."""
 
-    number: int
-    kind: str
-    status: PaymentStatus
-    actor: str
-    at: datetime
-    recorded_at: datetime
-    transfer_id: str | None
-    details: dict[str, Any]
+    number: int = NOT_SENT
+    kind: str = NOT_SENT
+    status: PaymentStatus = NOT_SENT
+    actor: str = NOT_SENT
+    at: datetime = NOT_SENT
+    recorded_at: datetime = NOT_SENT
+    transfer_id: str | None = NOT_SENT
+    details: dict[str, Any] = NOT_SENT
 
 
 class PaymentMethodList(Model):
     """All stored payment methods, the newest first."""
 
-    data: list[PaymentMethodView]
+    data: list[PaymentMethodView] = NOT_SENT
     next_cursor: None = None
 
 
@@ -2585,25 +2585,25 @@ class PaymentMethodView(Model):
     """A stored payment method; only cards have an expiry."""
 
     id: str
-    type: str
-    brand: str | None
-    last4: str | None
-    exp_month: int | None
-    exp_year: int | None
-    is_default: bool
+    type: str = NOT_SENT
+    brand: str | None = NOT_SENT
+    last4: str | None = NOT_SENT
+    exp_month: int | None = NOT_SENT
+    exp_year: int | None = NOT_SENT
+    is_default: bool = NOT_SENT
 
 
 class PaymentPage(Model):
     """PaymentPage."""
 
-    data: list[PaymentView]
+    data: list[PaymentView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class PaymentTimeline(Model):
     """A page of the steps of a payment, in their order."""
 
-    data: list[PaymentEventView]
+    data: list[PaymentEventView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -2613,84 +2613,84 @@ class PaymentView(Model):
     `client_secret`, `approval_url` and `deposit` say what the payer has to do, while there is something, to those who may pay.
     """
 
-    external_id: str | None
-    metadata: dict[str, str]
+    external_id: str | None = NOT_SENT
+    metadata: dict[str, str] = NOT_SENT
     id: str
-    organization_id: str
-    provider: ProviderName
-    status: PaymentStatus
-    purpose: PurposeKind
-    amount: Amount
-    currency: str
-    received_amount: Amount
-    refunded_amount: Amount
-    disputed_amount: Amount
-    refundable_amount: Amount
-    goods: MoneyView
-    granted: MoneyView
-    owed: MoneyView
-    escrow_id: str | None
-    invoice_id: str | None
-    agent_id: str | None
-    package: str | None
-    fulfilment: Fulfilment
-    description: str
-    capture_method: Literal["automatic", "manual"] | str
-    client_secret: str | None
-    approval_url: str | None
-    deposit: DepositView | None
-    seen_amount: Amount
-    confirmations: int | None
-    quote: CoinQuoteView | None
-    decline: DeclineView | None
-    refunds: list[RefundView]
-    story: str
-    workflow_id: str
-    version: int
-    expires_at: datetime
-    created_at: datetime
-    updated_at: datetime
+    organization_id: str = NOT_SENT
+    provider: ProviderName = NOT_SENT
+    status: PaymentStatus = NOT_SENT
+    purpose: PurposeKind = NOT_SENT
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    received_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    disputed_amount: Amount = NOT_SENT
+    refundable_amount: Amount = NOT_SENT
+    goods: MoneyView = NOT_SENT
+    granted: MoneyView = NOT_SENT
+    owed: MoneyView = NOT_SENT
+    escrow_id: str | None = NOT_SENT
+    invoice_id: str | None = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    package: str | None = NOT_SENT
+    fulfilment: Fulfilment = NOT_SENT
+    description: str = NOT_SENT
+    capture_method: Literal["automatic", "manual"] | str = NOT_SENT
+    client_secret: str | None = NOT_SENT
+    approval_url: str | None = NOT_SENT
+    deposit: DepositView | None = NOT_SENT
+    seen_amount: Amount = NOT_SENT
+    confirmations: int | None = NOT_SENT
+    quote: CoinQuoteView | None = NOT_SENT
+    decline: DeclineView | None = NOT_SENT
+    refunds: list[RefundView] = NOT_SENT
+    story: str = NOT_SENT
+    workflow_id: str = NOT_SENT
+    version: int = NOT_SENT
+    expires_at: datetime = NOT_SENT
+    created_at: datetime = NOT_SENT
+    updated_at: datetime = NOT_SENT
 
 
 class PaymentsSummary(Model):
     """Counts by state and currency, and the same by provider, of the newest 2,000 of each state at most."""
 
-    by_status: list[StatusCount]
-    by_provider: list[ProviderCount]
+    by_status: list[StatusCount] = NOT_SENT
+    by_provider: list[ProviderCount] = NOT_SENT
 
 
 class PayoutLineView(Model):
     """What a payout takes from the earnings of one agent."""
 
-    agent_id: str
-    asset: str
-    amount: Amount
-    paid: Amount
+    agent_id: str = NOT_SENT
+    asset: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    paid: Amount = NOT_SENT
 
 
 class PayoutPage(Model):
     """PayoutPage."""
 
-    data: list[PayoutView]
+    data: list[PayoutView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class PayoutPreview(Model):
     """What could be paid out now, and to where."""
 
-    organization_id: str
-    account: CreatorAccountView | None
-    payable: list[PayableView]
-    minimum: Amount
-    refused: str | None
-    detail: str | None
+    organization_id: str = NOT_SENT
+    account: CreatorAccountView | None = NOT_SENT
+    payable: list[PayableView] = NOT_SENT
+    minimum: Amount = NOT_SENT
+    refused: str | None = NOT_SENT
+    detail: str | None = NOT_SENT
 
 
 class PayoutScheduleView(Model):
     """When an organization is paid out without asking; days are those of UTC."""
 
-    organization_id: str
-    interval: str
+    organization_id: str = NOT_SENT
+    interval: str = NOT_SENT
     weekly_anchor: str | None = None
     monthly_anchor: int | None = None
     next_on: date | None = None
@@ -2703,267 +2703,267 @@ class PayoutView(Model):
     """Where a payout stands."""
 
     id: str
-    organization_id: str
-    status: str
-    amount: Amount
-    currency: str
-    provider: str
-    account_id: str
-    transfer_id: str | None
-    reversed: Amount
-    failure_code: str | None
-    failure: str | None
-    lines: list[PayoutLineView]
-    created_at: datetime
-    updated_at: datetime
+    organization_id: str = NOT_SENT
+    status: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    provider: str = NOT_SENT
+    account_id: str = NOT_SENT
+    transfer_id: str | None = NOT_SENT
+    reversed: Amount = NOT_SENT
+    failure_code: str | None = NOT_SENT
+    failure: str | None = NOT_SENT
+    lines: list[PayoutLineView] = NOT_SENT
+    created_at: datetime = NOT_SENT
+    updated_at: datetime = NOT_SENT
 
 
 class PeersView(Model):
     """An agent's place among all agents with evidence, as the last night counted them."""
 
-    peers: int
-    percentile: int | None
-    dimensions: dict[str, int | None]
-    agent_id: str
-    evidence_count: int
-    as_of: date | None
-    category: str | None
-    in_category: PlaceView | None
+    peers: int = NOT_SENT
+    percentile: int | None = NOT_SENT
+    dimensions: dict[str, int | None] = NOT_SENT
+    agent_id: str = NOT_SENT
+    evidence_count: int = NOT_SENT
+    as_of: date | None = NOT_SENT
+    category: str | None = NOT_SENT
+    in_category: PlaceView | None = NOT_SENT
 
 
 class PendingChangeView(Model):
     """A change that was ordered and has not acted yet."""
 
-    plan: str
-    interval: Interval
-    price: MoneyView
-    credits_per_month: Amount
-    is_agreed_price: bool
-    net_days: int
-    kind: ChangeKind
-    acts_at: datetime
+    plan: str = NOT_SENT
+    interval: Interval = NOT_SENT
+    price: MoneyView = NOT_SENT
+    credits_per_month: Amount = NOT_SENT
+    is_agreed_price: bool = NOT_SENT
+    net_days: int = NOT_SENT
+    kind: ChangeKind = NOT_SENT
+    acts_at: datetime = NOT_SENT
 
 
 class PlaceView(Model):
     """A place among peers who are not named."""
 
-    peers: int
-    percentile: int | None
-    dimensions: dict[str, int | None]
+    peers: int = NOT_SENT
+    percentile: int | None = NOT_SENT
+    dimensions: dict[str, int | None] = NOT_SENT
 
 
 class PlanList(Model):
     """All plans that are sold, from the smallest to the largest."""
 
-    data: list[PlanView]
+    data: list[PlanView] = NOT_SENT
     next_cursor: None = None
 
 
 class PlanPriceView(Model):
     """What a plan costs for one interval in one currency."""
 
-    interval: Interval
-    price: MoneyView
+    interval: Interval = NOT_SENT
+    price: MoneyView = NOT_SENT
 
 
 class PlanView(Model):
     """A plan."""
 
     id: str
-    name: str
-    prices: list[PlanPriceView]
-    credits_per_month: Amount
-    limits: TierLimitsView
-    trial_days: int
+    name: str = NOT_SENT
+    prices: list[PlanPriceView] = NOT_SENT
+    credits_per_month: Amount = NOT_SENT
+    limits: TierLimitsView = NOT_SENT
+    trial_days: int = NOT_SENT
 
 
 class PortalView(Model):
     """The address of Stripe's customer portal, valid for minutes."""
 
-    url: str
+    url: str = NOT_SENT
 
 
 class PreferencesView(Model):
     """Preferences of the caller: language, time zone, quiet hours, and how soon it is notified of each type."""
 
-    language: str
-    time_zone: str
-    quiet_hours: QuietHoursView | None
-    digest_hour: int
-    digest_weekday: int
-    types: list[TypeView]
+    language: str = NOT_SENT
+    time_zone: str = NOT_SENT
+    quiet_hours: QuietHoursView | None = NOT_SENT
+    digest_hour: int = NOT_SENT
+    digest_weekday: int = NOT_SENT
+    types: list[TypeView] = NOT_SENT
 
 
 class PriceExplanationView(Model):
     """Why an agent has its price: what was measured, and what each rule made of it, in order."""
 
-    base_price: Amount
-    adjusted_price: Amount
-    multiplier: Decimal
-    adjustments: list[AdjustmentView]
-    agent_id: str
-    organization_id: str | None
-    quantity: int
-    currency: str
-    at: datetime
-    rules_version: int
-    evidence: list[str]
-    rules: list[ConsideredView]
+    base_price: Amount = NOT_SENT
+    adjusted_price: Amount = NOT_SENT
+    multiplier: Decimal = NOT_SENT
+    adjustments: list[AdjustmentView] = NOT_SENT
+    agent_id: str = NOT_SENT
+    organization_id: str | None = NOT_SENT
+    quantity: int = NOT_SENT
+    currency: str = NOT_SENT
+    at: datetime = NOT_SENT
+    rules_version: int = NOT_SENT
+    evidence: list[str] = NOT_SENT
+    rules: list[ConsideredView] = NOT_SENT
 
 
 class PriceQuoteView(Model):
     """A price that is kept for a client, to be used once."""
 
-    base_price: Amount
-    adjusted_price: Amount
-    multiplier: Decimal
-    adjustments: list[AdjustmentView]
+    base_price: Amount = NOT_SENT
+    adjusted_price: Amount = NOT_SENT
+    multiplier: Decimal = NOT_SENT
+    adjustments: list[AdjustmentView] = NOT_SENT
     id: str
-    agent_id: str
-    organization_id: str
-    quantity: int
-    currency: str
-    commission_bps: int
-    commission_rule: str
-    created_at: datetime
-    expires_at: datetime
-    used_at: datetime | None
-    contract_id: str | None
+    agent_id: str = NOT_SENT
+    organization_id: str = NOT_SENT
+    quantity: int = NOT_SENT
+    currency: str = NOT_SENT
+    commission_bps: int = NOT_SENT
+    commission_rule: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+    expires_at: datetime = NOT_SENT
+    used_at: datetime | None = NOT_SENT
+    contract_id: str | None = NOT_SENT
 
 
 class PriceView(Model):
     """A price with its reasons."""
 
-    base_price: Amount
-    adjusted_price: Amount
-    multiplier: Decimal
-    adjustments: list[AdjustmentView]
+    base_price: Amount = NOT_SENT
+    adjusted_price: Amount = NOT_SENT
+    multiplier: Decimal = NOT_SENT
+    adjustments: list[AdjustmentView] = NOT_SENT
 
 
 class PricingView(Model):
     """The price of a listing."""
 
-    model: PricingModel
-    amount: Amount | None
-    currency: str | None
+    model: PricingModel = NOT_SENT
+    amount: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
 
 
 class ProfileView(Model):
     """A billing profile."""
 
-    organization_id: str
-    legal_name: str | None
-    line1: str | None
-    line2: str | None
-    city: str | None
-    postal_code: str | None
-    region: str | None
-    country: str | None
-    email: str | None
-    language: str | None
-    vat_id: str | None
-    vat_confirmed_at: datetime | None
-    charges_vat: bool
-    card_country: str | None
-    confirmed_country: str | None
-    proven_country: str | None
-    exempt_reason: str | None
-    legal_entity: str | None
-    updated_at: datetime | None
+    organization_id: str = NOT_SENT
+    legal_name: str | None = NOT_SENT
+    line1: str | None = NOT_SENT
+    line2: str | None = NOT_SENT
+    city: str | None = NOT_SENT
+    postal_code: str | None = NOT_SENT
+    region: str | None = NOT_SENT
+    country: str | None = NOT_SENT
+    email: str | None = NOT_SENT
+    language: str | None = NOT_SENT
+    vat_id: str | None = NOT_SENT
+    vat_confirmed_at: datetime | None = NOT_SENT
+    charges_vat: bool = NOT_SENT
+    card_country: str | None = NOT_SENT
+    confirmed_country: str | None = NOT_SENT
+    proven_country: str | None = NOT_SENT
+    exempt_reason: str | None = NOT_SENT
+    legal_entity: str | None = NOT_SENT
+    updated_at: datetime | None = NOT_SENT
 
 
 class ProfitAndLossView(Model):
     """What was earned and spent within a period, for each currency; days are UTC."""
 
-    start_date: date
-    end_date: date
-    currencies: list[CurrencyResultView]
+    start_date: date = NOT_SENT
+    end_date: date = NOT_SENT
+    currencies: list[CurrencyResultView] = NOT_SENT
 
 
 class ProjectLimitView(Model):
     """A limit and what is used of it. After a change to a smaller plan, more can be used than the limit."""
 
-    limit: int | None
-    used: int
+    limit: int | None = NOT_SENT
+    used: int = NOT_SENT
 
 
 class ProjectPage(Model):
     """ProjectPage."""
 
-    data: list[ProjectView]
+    data: list[ProjectView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class ProjectView(Model):
     """A project, and whether it is deployed."""
 
-    external_id: str | None
-    metadata: dict[str, str]
+    external_id: str | None = NOT_SENT
+    metadata: dict[str, str] = NOT_SENT
     id: str
-    organization_id: str
-    slug: str
-    name: str
-    deploy_type: DeployType
-    deployed: bool
-    is_deployed: bool
-    deployed_at: datetime | None
-    occupies_slot: bool
-    created_at: datetime
+    organization_id: str = NOT_SENT
+    slug: str = NOT_SENT
+    name: str = NOT_SENT
+    deploy_type: DeployType = NOT_SENT
+    deployed: bool = NOT_SENT
+    is_deployed: bool = NOT_SENT
+    deployed_at: datetime | None = NOT_SENT
+    occupies_slot: bool = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class ProviderCount(Model):
     """The same of one provider."""
 
-    status: str
-    currency: str
-    count: int
-    amount: Amount
-    capped: bool
-    provider: str
+    status: str = NOT_SENT
+    currency: str = NOT_SENT
+    count: int = NOT_SENT
+    amount: Amount = NOT_SENT
+    capped: bool = NOT_SENT
+    provider: str = NOT_SENT
 
 
 class ProviderView(Model):
     """A provider that is set up here, and what payments by it can be in."""
 
-    name: ProviderName
-    currencies: list[str]
+    name: ProviderName = NOT_SENT
+    currencies: list[str] = NOT_SENT
 
 
 class PurchaseActionList(Model):
     """Every command of a purchase."""
 
-    actions: list[PurchaseActionView]
+    actions: list[PurchaseActionView] = NOT_SENT
 
 
 class PurchaseActionView(Model):
     """One command: its effect where the caller may give it now, or the reason why not."""
 
-    action: PurchaseAction
-    allowed: bool
-    reason: ReasonView | None
-    effect: PurchaseEffectView | None
+    action: PurchaseAction = NOT_SENT
+    allowed: bool = NOT_SENT
+    reason: ReasonView | None = NOT_SENT
+    effect: PurchaseEffectView | None = NOT_SENT
 
 
 class PurchaseAnswer(Model):
     """What came of buying an agent."""
 
-    purchase: AgentPurchaseView | None
+    purchase: AgentPurchaseView | None = NOT_SENT
     payment: PaymentView | None = None
 
 
 class PurchaseEffectView(Model):
     """What a command would do. Amounts are decimal strings of `currency`, and null where nothing was paid."""
 
-    to_buyer: str | None
-    used: Amount | None
-    currency: str | None
-    status: PurchaseStatus
+    to_buyer: str | None = NOT_SENT
+    used: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    status: PurchaseStatus = NOT_SENT
 
 
 class PurchasePage(Model):
     """PurchasePage."""
 
-    data: list[PurchaseView]
+    data: list[PurchaseView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -2971,38 +2971,38 @@ class PurchaseView(Model):
     """A grant or purchase of credits, and what was paid for it."""
 
     id: str
-    organization_id: str
-    credits: Amount
-    source: str
-    paid: MoneyView | None
-    payment_id: str | None
-    expires_at: datetime | None
-    created_at: datetime
+    organization_id: str = NOT_SENT
+    credits: Amount = NOT_SENT
+    source: str = NOT_SENT
+    paid: MoneyView | None = NOT_SENT
+    payment_id: str | None = NOT_SENT
+    expires_at: datetime | None = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class QuietHoursView(Model):
     """Hours of every day in which nothing is sent that can wait."""
 
-    starts: str
-    ends: str
+    starts: str = NOT_SENT
+    ends: str = NOT_SENT
 
 
 class QuotedRateView(Model):
     """The rate by which a price in money was turned into coins."""
 
-    price: Amount
-    currency: str
-    source: str
-    quoted_at: datetime
+    price: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    source: str = NOT_SENT
+    quoted_at: datetime = NOT_SENT
 
 
 class QuotedTaxView(Model):
     """The tax in a price."""
 
-    code: str
-    category: str
-    rate: str
-    amount: Amount
+    code: str = NOT_SENT
+    category: str = NOT_SENT
+    rate: str = NOT_SENT
+    amount: Amount = NOT_SENT
 
 
 class Readiness(Model):
@@ -3011,33 +3011,33 @@ class Readiness(Model):
     `degraded` is without Temporal: everything can be read, and commands are answered 503.
     """
 
-    status: Literal["ready", "degraded", "unavailable"] | str
-    postgresql: str
-    temporal: str
+    status: Literal["ready", "degraded", "unavailable"] | str = NOT_SENT
+    postgresql: str = NOT_SENT
+    temporal: str = NOT_SENT
     inbox_oldest_seconds: int | None = None
 
 
 class ReasonView(Model):
     """Why an action is refused: the `code` and the `detail` of the problem that the command answers with."""
 
-    code: str
-    detail: str
+    code: str = NOT_SENT
+    detail: str = NOT_SENT
 
 
 class ReconciliationLineView(Model):
     """The movements of one kind in one currency, on both sides. `net` is amounts less fees."""
 
-    currency: str
-    movement: str
-    counts: dict[str, int]
-    booked_net: Amount
-    listed_net: Amount
+    currency: str = NOT_SENT
+    movement: str = NOT_SENT
+    counts: dict[str, int] = NOT_SENT
+    booked_net: Amount = NOT_SENT
+    listed_net: Amount = NOT_SENT
 
 
 class ReconciliationRunPage(Model):
     """ReconciliationRunPage."""
 
-    data: list[ReconciliationRunView]
+    data: list[ReconciliationRunView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -3045,55 +3045,55 @@ class ReconciliationRunView(Model):
     """A reconciliation run; `lines` and `clearing` are set when it is done."""
 
     id: str
-    provider: str
-    from_: datetime = Field(..., alias="from")
-    to: datetime
-    status: str
-    compared: int
-    differences: int
-    lines: list[ReconciliationLineView]
-    clearing: list[ClearingView]
-    failure: str | None
-    requested_by: str
-    started_at: datetime
-    finished_at: datetime | None
+    provider: str = NOT_SENT
+    from_: datetime = Field(NOT_SENT, alias="from")
+    to: datetime = NOT_SENT
+    status: str = NOT_SENT
+    compared: int = NOT_SENT
+    differences: int = NOT_SENT
+    lines: list[ReconciliationLineView] = NOT_SENT
+    clearing: list[ClearingView] = NOT_SENT
+    failure: str | None = NOT_SENT
+    requested_by: str = NOT_SENT
+    started_at: datetime = NOT_SENT
+    finished_at: datetime | None = NOT_SENT
 
 
 class Redeemed(Model):
     """The session that a link opened, and where it leads."""
 
     id: str
-    token: str | None
-    expires_at: datetime
-    path: str
-    return_url: str | None
+    token: str | None = NOT_SENT
+    expires_at: datetime = NOT_SENT
+    path: str = NOT_SENT
+    return_url: str | None = NOT_SENT
 
 
 class ReferralPage(Model):
     """ReferralPage."""
 
-    data: list[ReferralView]
+    data: list[ReferralView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class ReferralView(Model):
     """That one organization has brought another one, and what both were granted for it."""
 
-    organization_id: str
-    referrer_id: str
-    status: ReferralStatus
-    reason: str | None
-    referrer_amount: Amount
-    referred_amount: Amount
-    created_at: datetime
-    decided_at: datetime | None
-    taken_back_at: datetime | None
+    organization_id: str = NOT_SENT
+    referrer_id: str = NOT_SENT
+    status: ReferralStatus = NOT_SENT
+    reason: str | None = NOT_SENT
+    referrer_amount: Amount = NOT_SENT
+    referred_amount: Amount = NOT_SENT
+    created_at: datetime = NOT_SENT
+    decided_at: datetime | None = NOT_SENT
+    taken_back_at: datetime | None = NOT_SENT
 
 
 class RefundList(Model):
     """All refunds of a payment, the oldest first."""
 
-    data: list[RefundView]
+    data: list[RefundView] = NOT_SENT
     next_cursor: None = None
 
 
@@ -3101,22 +3101,22 @@ class RefundView(Model):
     """Money on its way back to the payer."""
 
     id: str
-    payment_id: str
-    status: RefundState
-    amount: Amount
-    currency: str
-    taken: MoneyView
-    reason: str | None
-    failure: str | None
-    failure_code: str | None
-    requested_by: str
-    requested_at: datetime
+    payment_id: str = NOT_SENT
+    status: RefundState = NOT_SENT
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    taken: MoneyView = NOT_SENT
+    reason: str | None = NOT_SENT
+    failure: str | None = NOT_SENT
+    failure_code: str | None = NOT_SENT
+    requested_by: str = NOT_SENT
+    requested_at: datetime = NOT_SENT
 
 
 class RefusalPage(Model):
     """RefusalPage."""
 
-    data: list[RefusalView]
+    data: list[RefusalView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -3124,43 +3124,43 @@ class RefusalView(Model):
     """A spend that a control refused."""
 
     id: str
-    reason: str
-    window: Window | None
-    limit: str | None
-    remaining: Amount | None
-    resets_at: datetime | None
-    action: str
-    amount: Amount
-    agent_id: str | None
-    department_id: str | None
-    project_id: str | None
-    run_id: str | None
-    key_id: str | None
-    principal: str | None
-    at: datetime
+    reason: str = NOT_SENT
+    window: Window | None = NOT_SENT
+    limit: str | None = NOT_SENT
+    remaining: Amount | None = NOT_SENT
+    resets_at: datetime | None = NOT_SENT
+    action: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    department_id: str | None = NOT_SENT
+    project_id: str | None = NOT_SENT
+    run_id: str | None = NOT_SENT
+    key_id: str | None = NOT_SENT
+    principal: str | None = NOT_SENT
+    at: datetime = NOT_SENT
 
 
 class ReputationEventView(Model):
     """An event of an agent, as operators see it."""
 
     id: str
-    agent_id: str
-    kind: FactKind
-    subject: str
-    counterparty_organization_id: str | None
-    weight: Decimal
-    excluded: str | None
-    score_delta: Decimal
-    at: datetime
-    voided_at: datetime | None
-    void_reason: str | None
-    sentence: str
+    agent_id: str = NOT_SENT
+    kind: FactKind = NOT_SENT
+    subject: str = NOT_SENT
+    counterparty_organization_id: str | None = NOT_SENT
+    weight: Decimal = NOT_SENT
+    excluded: str | None = NOT_SENT
+    score_delta: Decimal = NOT_SENT
+    at: datetime = NOT_SENT
+    voided_at: datetime | None = NOT_SENT
+    void_reason: str | None = NOT_SENT
+    sentence: str = NOT_SENT
 
 
 class ReputationTerms(Model):
     """A multiplier that a score of 0 to 10 earns, in full at `full_score`."""
 
-    type: Literal["reputation"] | str
+    type: Literal["reputation"] | str = NOT_SENT
     whose: Literal["client", "seller"] | str | None = None
     multiplier: str | Decimal | None = None
     from_score: str | Decimal | None = None
@@ -3172,32 +3172,32 @@ class ReservationView(Model):
     """Credits that are set aside."""
 
     id: str
-    status: SpendStatus
-    action: str
-    quantity: int
-    amount: Amount
+    status: SpendStatus = NOT_SENT
+    action: str = NOT_SENT
+    quantity: int = NOT_SENT
+    amount: Amount = NOT_SENT
     currency: str | None = None
-    agent_id: str | None
-    department_id: str | None
-    project_id: str | None
-    run_id: str | None
-    created_at: datetime
-    available: Amount
-    expires_at: datetime
+    agent_id: str | None = NOT_SENT
+    department_id: str | None = NOT_SENT
+    project_id: str | None = NOT_SENT
+    run_id: str | None = NOT_SENT
+    created_at: datetime = NOT_SENT
+    available: Amount = NOT_SENT
+    expires_at: datetime = NOT_SENT
     payee_agent_id: str | None = None
 
 
 class RevenueSharesView(Model):
     """How what is paid for an agent on the marketplace is shared, as decimal strings between 0 and 1."""
 
-    creator: str
-    platform: str
+    creator: str = NOT_SENT
+    platform: str = NOT_SENT
 
 
 class RulePage(Model):
     """RulePage."""
 
-    data: list[RuleView]
+    data: list[RuleView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -3205,9 +3205,9 @@ class RuleView(Model):
     """A rule of prices."""
 
     id: str
-    name: str
-    type: RuleType
-    priority: int
+    name: str = NOT_SENT
+    type: RuleType = NOT_SENT
+    priority: int = NOT_SENT
     terms: (
         SurgeTerms
         | ReputationTerms
@@ -3218,133 +3218,133 @@ class RuleView(Model):
         | ContractPriceTerms
         | CustomTerms
         | BoundsTerms
-    )
-    stacking: Stacking
-    agent_id: str | None
-    organization_id: str | None
-    floor: Amount | None
-    ceiling: Amount | None
-    valid_from: datetime | None
-    valid_until: datetime | None
-    version: int
-    created_by: str
-    created_at: datetime
-    updated_at: datetime | None
-    ended_at: datetime | None
+    ) = NOT_SENT
+    stacking: Stacking = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    organization_id: str | None = NOT_SENT
+    floor: Amount | None = NOT_SENT
+    ceiling: Amount | None = NOT_SENT
+    valid_from: datetime | None = NOT_SENT
+    valid_until: datetime | None = NOT_SENT
+    version: int = NOT_SENT
+    created_by: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+    updated_at: datetime | None = NOT_SENT
+    ended_at: datetime | None = NOT_SENT
 
 
 class RunAgentView(Model):
     """What an agent's part of a run cost."""
 
-    events: int
-    tokens: int
-    unrated: int
-    costs: dict[str, str]
-    agent_id: str | None
+    events: int = NOT_SENT
+    tokens: int = NOT_SENT
+    unrated: int = NOT_SENT
+    costs: dict[str, str] = NOT_SENT
+    agent_id: str | None = NOT_SENT
 
 
 class RunCostView(Model):
     """What a part of a run cost."""
 
-    events: int
-    tokens: int
-    unrated: int
-    costs: dict[str, str]
+    events: int = NOT_SENT
+    tokens: int = NOT_SENT
+    unrated: int = NOT_SENT
+    costs: dict[str, str] = NOT_SENT
 
 
 class RunStepView(Model):
     """One step of a run."""
 
-    step_id: str
-    parent_id: str | None
-    agents: list[str]
-    own: RunCostView
-    total: RunCostView
+    step_id: str = NOT_SENT
+    parent_id: str | None = NOT_SENT
+    agents: list[str] = NOT_SENT
+    own: RunCostView = NOT_SENT
+    total: RunCostView = NOT_SENT
 
 
 class ScoreExplanationView(Model):
     """Why an agent has its score: the rules, and a page of its events, the newest first."""
 
-    agent_id: str
-    overall_score: Decimal
-    rules: list[str]
-    events: list[ReputationEventView]
-    next_cursor: str | None
+    agent_id: str = NOT_SENT
+    overall_score: Decimal = NOT_SENT
+    rules: list[str] = NOT_SENT
+    events: list[ReputationEventView] = NOT_SENT
+    next_cursor: str | None = NOT_SENT
 
 
 class ScoreView(Model):
     """A score of 0 to 10, and between what it lies nine times out of ten."""
 
-    score: Decimal
-    low: Decimal
-    high: Decimal
-    evidence_count: int
+    score: Decimal = NOT_SENT
+    low: Decimal = NOT_SENT
+    high: Decimal = NOT_SENT
+    evidence_count: int = NOT_SENT
 
 
 class SearchHitView(Model):
     """One object that was found."""
 
-    kind: str
+    kind: str = NOT_SENT
     id: str
-    external_id: str | None
-    organization_id: str | None
-    title: str
-    status: str | None
-    amount: Amount | None
-    currency: str | None
-    url: str
-    workflow_url: str | None
-    customer: WhereaboutsView | None
+    external_id: str | None = NOT_SENT
+    organization_id: str | None = NOT_SENT
+    title: str = NOT_SENT
+    status: str | None = NOT_SENT
+    amount: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    url: str = NOT_SENT
+    workflow_url: str | None = NOT_SENT
+    customer: WhereaboutsView | None = NOT_SENT
 
 
 class SearchView(Model):
     """What a text names: organizations first, then agents, contracts, escrows and what else there is."""
 
-    data: list[SearchHitView]
-    shortened: bool
+    data: list[SearchHitView] = NOT_SENT
+    shortened: bool = NOT_SENT
 
 
 class SectionView(Model):
     """A section of a statement."""
 
-    lines: list[StatementSectionLineView]
-    total: Amount
+    lines: list[StatementSectionLineView] = NOT_SENT
+    total: Amount = NOT_SENT
 
 
 class SeriesGroupView(Model):
     """The values of one group."""
 
-    group: str | None
-    values: list[str | None]
+    group: str | None = NOT_SENT
+    values: list[str | None] = NOT_SENT
 
 
 class SeriesView(Model):
     """A figure over time. `times` are the beginnings of the intervals, 400 at most; the last one ends at `to`."""
 
-    metric: Metric
-    organization_id: str | None
-    currency: str | None
-    interval: SeriesInterval
-    zone: str
-    group_by: Grouping | None
-    from_: datetime = Field(..., alias="from")
-    to: datetime
-    times: list[datetime]
-    series: list[SeriesGroupView]
+    metric: Metric = NOT_SENT
+    organization_id: str | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    interval: SeriesInterval = NOT_SENT
+    zone: str = NOT_SENT
+    group_by: Grouping | None = NOT_SENT
+    from_: datetime = Field(NOT_SENT, alias="from")
+    to: datetime = NOT_SENT
+    times: list[datetime] = NOT_SENT
+    series: list[SeriesGroupView] = NOT_SENT
 
 
 class SessionCreated(Model):
     """A session with its token, which is shown only once."""
 
     id: str
-    token: str | None
-    expires_at: datetime
+    token: str | None = NOT_SENT
+    expires_at: datetime = NOT_SENT
 
 
 class SessionPage(Model):
     """SessionPage."""
 
-    data: list[SessionView]
+    data: list[SessionView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -3352,150 +3352,150 @@ class SessionView(Model):
     """A session, without its token."""
 
     id: str
-    principal: str
-    role: Role
-    organization_id: str | None
-    browser: str
-    address: str | None
-    created_at: datetime
-    last_used_at: datetime
-    expires_at: datetime
-    idle_at: datetime
-    made_by: str | None
-    current: bool
+    principal: str = NOT_SENT
+    role: Role = NOT_SENT
+    organization_id: str | None = NOT_SENT
+    browser: str = NOT_SENT
+    address: str | None = NOT_SENT
+    created_at: datetime = NOT_SENT
+    last_used_at: datetime = NOT_SENT
+    expires_at: datetime = NOT_SENT
+    idle_at: datetime = NOT_SENT
+    made_by: str | None = NOT_SENT
+    current: bool = NOT_SENT
 
 
 class SetupIntentView(Model):
     """What a front end needs to open Stripe's form for storing a payment method."""
 
     id: str
-    client_secret: str
+    client_secret: str = NOT_SENT
 
 
 class SideView(Model):
     """A movement on one side. `net` is the change of the provider's balance."""
 
-    key: str
-    amount: Amount
-    fee: Amount | None
-    net: Amount
-    currency: str
-    occurred_at: datetime
+    key: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    fee: Amount | None = NOT_SENT
+    net: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    occurred_at: datetime = NOT_SENT
 
 
 class SignatureView(Model):
     """One approval."""
 
-    signatory: str
-    signed_at: datetime
-    signed_by: str | None
-    on_behalf: bool
+    signatory: str = NOT_SENT
+    signed_at: datetime = NOT_SENT
+    signed_by: str | None = NOT_SENT
+    on_behalf: bool = NOT_SENT
 
 
 class SlotPurchaseView(Model):
     """The payment, and the current limits. The slots can be used as soon as the money is received."""
 
-    external_id: str | None
-    metadata: dict[str, str]
+    external_id: str | None = NOT_SENT
+    metadata: dict[str, str] = NOT_SENT
     id: str
-    organization_id: str
-    provider: ProviderName
-    status: PaymentStatus
-    purpose: PurposeKind
-    amount: Amount
-    currency: str
-    received_amount: Amount
-    refunded_amount: Amount
-    disputed_amount: Amount
-    refundable_amount: Amount
-    goods: MoneyView
-    granted: MoneyView
-    owed: MoneyView
-    escrow_id: str | None
-    invoice_id: str | None
-    agent_id: str | None
-    package: str | None
-    fulfilment: Fulfilment
-    description: str
-    capture_method: Literal["automatic", "manual"] | str
-    client_secret: str | None
-    approval_url: str | None
-    deposit: DepositView | None
-    seen_amount: Amount
-    confirmations: int | None
-    quote: CoinQuoteView | None
-    decline: DeclineView | None
-    refunds: list[RefundView]
-    story: str
-    workflow_id: str
-    version: int
-    expires_at: datetime
-    created_at: datetime
-    updated_at: datetime
-    slots: int
-    limits: LimitsView
+    organization_id: str = NOT_SENT
+    provider: ProviderName = NOT_SENT
+    status: PaymentStatus = NOT_SENT
+    purpose: PurposeKind = NOT_SENT
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    received_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    disputed_amount: Amount = NOT_SENT
+    refundable_amount: Amount = NOT_SENT
+    goods: MoneyView = NOT_SENT
+    granted: MoneyView = NOT_SENT
+    owed: MoneyView = NOT_SENT
+    escrow_id: str | None = NOT_SENT
+    invoice_id: str | None = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    package: str | None = NOT_SENT
+    fulfilment: Fulfilment = NOT_SENT
+    description: str = NOT_SENT
+    capture_method: Literal["automatic", "manual"] | str = NOT_SENT
+    client_secret: str | None = NOT_SENT
+    approval_url: str | None = NOT_SENT
+    deposit: DepositView | None = NOT_SENT
+    seen_amount: Amount = NOT_SENT
+    confirmations: int | None = NOT_SENT
+    quote: CoinQuoteView | None = NOT_SENT
+    decline: DeclineView | None = NOT_SENT
+    refunds: list[RefundView] = NOT_SENT
+    story: str = NOT_SENT
+    workflow_id: str = NOT_SENT
+    version: int = NOT_SENT
+    expires_at: datetime = NOT_SENT
+    created_at: datetime = NOT_SENT
+    updated_at: datetime = NOT_SENT
+    slots: int = NOT_SENT
+    limits: LimitsView = NOT_SENT
 
 
 class SlotsView(Model):
     """The slots of an organization. Each one adds one project and one deployment to the plan's limits."""
 
-    free: int
-    in_use: int
-    owed: int
+    free: int = NOT_SENT
+    in_use: int = NOT_SENT
+    owed: int = NOT_SENT
 
 
 class SpendDetail(Model):
     """A use or a reservation of credits, as it stands now, and how it ended."""
 
     id: str
-    status: SpendStatus
-    action: str
-    quantity: int
-    amount: Amount
+    status: SpendStatus = NOT_SENT
+    action: str = NOT_SENT
+    quantity: int = NOT_SENT
+    amount: Amount = NOT_SENT
     currency: str | None = None
-    agent_id: str | None
-    department_id: str | None
-    project_id: str | None
-    run_id: str | None
-    created_at: datetime
-    captured: Amount
-    released: Amount
-    refunded: Amount
-    held: Amount
-    key_id: str | None
-    principal: str | None
-    expires_at: datetime | None
-    metadata: dict[str, Any] | None
-    expired: bool
+    agent_id: str | None = NOT_SENT
+    department_id: str | None = NOT_SENT
+    project_id: str | None = NOT_SENT
+    run_id: str | None = NOT_SENT
+    created_at: datetime = NOT_SENT
+    captured: Amount = NOT_SENT
+    released: Amount = NOT_SENT
+    refunded: Amount = NOT_SENT
+    held: Amount = NOT_SENT
+    key_id: str | None = NOT_SENT
+    principal: str | None = NOT_SENT
+    expires_at: datetime | None = NOT_SENT
+    metadata: dict[str, Any] | None = NOT_SENT
+    expired: bool = NOT_SENT
 
 
 class SpendLimitView(Model):
     """A limit and what is left of it in the current window."""
 
-    window: Window
-    amount: Amount | None
-    uses: int | None
-    hard: bool
-    spent: Amount
-    held: Amount
-    remaining: Amount | None
-    uses_spent: int
-    uses_remaining: int | None
-    starts_at: datetime | None
-    resets_at: datetime | None
+    window: Window = NOT_SENT
+    amount: Amount | None = NOT_SENT
+    uses: int | None = NOT_SENT
+    hard: bool = NOT_SENT
+    spent: Amount = NOT_SENT
+    held: Amount = NOT_SENT
+    remaining: Amount | None = NOT_SENT
+    uses_spent: int = NOT_SENT
+    uses_remaining: int | None = NOT_SENT
+    starts_at: datetime | None = NOT_SENT
+    resets_at: datetime | None = NOT_SENT
 
 
 class SpendPage(Model):
     """SpendPage."""
 
-    data: list[SpendView]
+    data: list[SpendView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class SpendRefundPage(Model):
     """SpendRefundPage."""
 
-    data: list[SpendRefundView]
+    data: list[SpendRefundView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -3503,160 +3503,160 @@ class SpendRefundView(Model):
     """One refund of a spend, and what it left."""
 
     id: str
-    spend_id: str
-    amount: Amount
+    spend_id: str = NOT_SENT
+    amount: Amount = NOT_SENT
     currency: str | None = None
-    refunded: Amount
-    available: Amount
-    transfer_id: str
-    created_at: datetime
+    refunded: Amount = NOT_SENT
+    available: Amount = NOT_SENT
+    transfer_id: str = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class SpendView(Model):
     """A use or a reservation of credits, as it stands now."""
 
     id: str
-    status: SpendStatus
-    action: str
-    quantity: int
-    amount: Amount
+    status: SpendStatus = NOT_SENT
+    action: str = NOT_SENT
+    quantity: int = NOT_SENT
+    amount: Amount = NOT_SENT
     currency: str | None = None
-    agent_id: str | None
-    department_id: str | None
-    project_id: str | None
-    run_id: str | None
-    created_at: datetime
-    captured: Amount
-    released: Amount
-    refunded: Amount
-    held: Amount
-    key_id: str | None
-    principal: str | None
-    expires_at: datetime | None
-    metadata: dict[str, Any] | None
+    agent_id: str | None = NOT_SENT
+    department_id: str | None = NOT_SENT
+    project_id: str | None = NOT_SENT
+    run_id: str | None = NOT_SENT
+    created_at: datetime = NOT_SENT
+    captured: Amount = NOT_SENT
+    released: Amount = NOT_SENT
+    refunded: Amount = NOT_SENT
+    held: Amount = NOT_SENT
+    key_id: str | None = NOT_SENT
+    principal: str | None = NOT_SENT
+    expires_at: datetime | None = NOT_SENT
+    metadata: dict[str, Any] | None = NOT_SENT
 
 
 class StatementBalanceView(Model):
     """A line of the account of the month."""
 
-    kind: str
-    amount: Amount
+    kind: str = NOT_SENT
+    amount: Amount = NOT_SENT
 
 
 class StatementLineView(Model):
     """What one transfer did to the account."""
 
     id: str
-    kind: str
-    purpose: str | None
-    reference: str | None
-    counterparties: list[CounterpartyView]
-    amount: Amount
-    balance: Amount
-    paid: list[CreditCostView]
-    booked_at: datetime
-    effective_at: datetime
+    kind: str = NOT_SENT
+    purpose: str | None = NOT_SENT
+    reference: str | None = NOT_SENT
+    counterparties: list[CounterpartyView] = NOT_SENT
+    amount: Amount = NOT_SENT
+    balance: Amount = NOT_SENT
+    paid: list[CreditCostView] = NOT_SENT
+    booked_at: datetime = NOT_SENT
+    effective_at: datetime = NOT_SENT
 
 
 class StatementSectionLineView(Model):
     """A line of a statement; positive on the normal side of its section."""
 
-    line: str
-    amount: Amount
+    line: str = NOT_SENT
+    amount: Amount = NOT_SENT
 
 
 class StatementView(Model):
     """What a creator earned in a month, worth in one currency, and what became of it."""
 
     id: str
-    number: str
-    organization_id: str
-    month: str
-    currency: str
-    earned: Amount
-    tax: Amount
-    tax_code: str | None
-    tax_text: str | None
-    lines: list[AccountStatementLineView]
-    account: list[StatementBalanceView]
-    corrections: list[CorrectionView]
+    number: str = NOT_SENT
+    organization_id: str = NOT_SENT
+    month: str = NOT_SENT
+    currency: str = NOT_SENT
+    earned: Amount = NOT_SENT
+    tax: Amount = NOT_SENT
+    tax_code: str | None = NOT_SENT
+    tax_text: str | None = NOT_SENT
+    lines: list[AccountStatementLineView] = NOT_SENT
+    account: list[StatementBalanceView] = NOT_SENT
+    corrections: list[CorrectionView] = NOT_SENT
 
 
 class StatusCount(Model):
     """How many there are in one state and currency, and their amounts together."""
 
-    status: str
-    currency: str
-    count: int
-    amount: Amount
-    capped: bool
+    status: str = NOT_SENT
+    currency: str = NOT_SENT
+    count: int = NOT_SENT
+    amount: Amount = NOT_SENT
+    capped: bool = NOT_SENT
 
 
 class StatusSummary(Model):
     """Counts by state and currency, of the newest 2,000 of each state at most."""
 
-    by_status: list[StatusCount]
+    by_status: list[StatusCount] = NOT_SENT
 
 
 class StuckRunView(Model):
     """Something that should have gone on by itself a while ago."""
 
-    kind: str
+    kind: str = NOT_SENT
     id: str
-    status: str
-    since: datetime
-    workflow_url: str
+    status: str = NOT_SENT
+    since: datetime = NOT_SENT
+    workflow_url: str = NOT_SENT
 
 
 class SubjectView(Model):
     """By or for whom is spent."""
 
-    type: SubjectKind
+    type: SubjectKind = NOT_SENT
     id: str
 
 
 class SubscriptionView(Model):
     """A subscription."""
 
-    plan: str
-    interval: Interval
-    price: MoneyView
-    credits_per_month: Amount
-    is_agreed_price: bool
-    net_days: int
+    plan: str = NOT_SENT
+    interval: Interval = NOT_SENT
+    price: MoneyView = NOT_SENT
+    credits_per_month: Amount = NOT_SENT
+    is_agreed_price: bool = NOT_SENT
+    net_days: int = NOT_SENT
     id: str
-    organization_id: str
-    status: SubscriptionStatus
-    period_start: datetime | None
-    period_end: datetime | None
-    cancel_at_period_end: bool
-    pending_change: PendingChangeView | None
-    ended_at: datetime | None
-    trial_ends_at: datetime | None
-    checkout_url: str | None
-    checkout_expires_at: datetime | None
-    pay_url: str | None
+    organization_id: str = NOT_SENT
+    status: SubscriptionStatus = NOT_SENT
+    period_start: datetime | None = NOT_SENT
+    period_end: datetime | None = NOT_SENT
+    cancel_at_period_end: bool = NOT_SENT
+    pending_change: PendingChangeView | None = NOT_SENT
+    ended_at: datetime | None = NOT_SENT
+    trial_ends_at: datetime | None = NOT_SENT
+    checkout_url: str | None = NOT_SENT
+    checkout_expires_at: datetime | None = NOT_SENT
+    pay_url: str | None = NOT_SENT
 
 
 class SummaryView(Model):
     """All money of an organization as of one moment. Each list has at most 100 rows; `assets` counts all of them."""
 
-    organization_id: str
-    as_of: datetime
-    status: OrganizationStatus
-    assets: list[AssetSummaryView]
-    earnings: list[AgentEarningsSummaryView]
-    escrows: list[EscrowSummaryView]
-    expiring: list[ExpiringLotView]
-    invoices_due: list[DueInvoiceView]
-    shortened: list[str]
+    organization_id: str = NOT_SENT
+    as_of: datetime = NOT_SENT
+    status: OrganizationStatus = NOT_SENT
+    assets: list[AssetSummaryView] = NOT_SENT
+    earnings: list[AgentEarningsSummaryView] = NOT_SENT
+    escrows: list[EscrowSummaryView] = NOT_SENT
+    expiring: list[ExpiringLotView] = NOT_SENT
+    invoices_due: list[DueInvoiceView] = NOT_SENT
+    shortened: list[str] = NOT_SENT
 
 
 class SurgeTerms(Model):
     """More while demand, open work as a part of the capacity, exceeds a threshold."""
 
-    type: Literal["surge"] | str
-    threshold: str | Decimal
+    type: Literal["surge"] | str = NOT_SENT
+    threshold: str | Decimal = NOT_SENT
     maximum: str | Decimal | None = None
     full: str | Decimal | None = None
 
@@ -3664,33 +3664,33 @@ class SurgeTerms(Model):
 class SyncView(Model):
     """A sync that was started."""
 
-    workflow_id: str
+    workflow_id: str = NOT_SENT
 
 
 class TaskPage(Model):
     """TaskPage."""
 
-    data: list[TaskView]
+    data: list[TaskView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class TaskView(Model):
     """One thing that waits for you."""
 
-    kind: TaskKind
-    object_id: str
-    organization_id: str | None
-    title: str
-    deadline_at: datetime | None
-    amount: Amount | None
-    currency: str | None
-    path_hint: str
+    kind: TaskKind = NOT_SENT
+    object_id: str = NOT_SENT
+    organization_id: str | None = NOT_SENT
+    title: str = NOT_SENT
+    deadline_at: datetime | None = NOT_SENT
+    amount: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    path_hint: str = NOT_SENT
 
 
 class TaxRatePage(Model):
     """TaxRatePage."""
 
-    data: list[TaxRateView]
+    data: list[TaxRateView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -3698,89 +3698,89 @@ class TaxRateView(Model):
     """A tax rate."""
 
     id: str
-    code: str
-    country: str
-    region: str | None
-    product: str | None
-    rate: str
-    valid_from: datetime
-    valid_until: datetime | None
+    code: str = NOT_SENT
+    country: str = NOT_SENT
+    region: str | None = NOT_SENT
+    product: str | None = NOT_SENT
+    rate: str = NOT_SENT
+    valid_from: datetime = NOT_SENT
+    valid_until: datetime | None = NOT_SENT
 
 
 class TaxReceiptList(Model):
     """The tax documents of a payment."""
 
-    data: list[TaxReceiptView]
+    data: list[TaxReceiptView] = NOT_SENT
 
 
 class TaxReceiptView(Model):
     """A tax document of a payment. Amounts are decimal strings of its currency, below zero where money went back."""
 
     id: str
-    number: str
-    payment_id: str
-    currency: str
-    amount: Amount
-    net: Amount
-    tax: Amount
-    tax_code: str
-    category: str
-    rate: str
-    issued_at: datetime
-    transfer_id: str
+    number: str = NOT_SENT
+    payment_id: str = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    net: Amount = NOT_SENT
+    tax: Amount = NOT_SENT
+    tax_code: str = NOT_SENT
+    category: str = NOT_SENT
+    rate: str = NOT_SENT
+    issued_at: datetime = NOT_SENT
+    transfer_id: str = NOT_SENT
 
 
 class TaxView(Model):
     """The tax of one rate."""
 
-    code: str
-    category: str
-    rate: str
-    taxable: Amount
-    amount: Amount
+    code: str = NOT_SENT
+    category: str = NOT_SENT
+    rate: str = NOT_SENT
+    taxable: Amount = NOT_SENT
+    amount: Amount = NOT_SENT
 
 
 class TermsVersionView(Model):
     """One version of billing terms."""
 
-    version: int
-    starts_at: datetime | None
-    from_month: str | None
-    mode: UsageMode
-    currency: str
-    time_zone: str
-    minimum_commitment: Amount
-    commitment_from: date | None
-    volume_discounts: list[VolumeDiscountView]
-    net_days: int
-    collection_method: CollectionMethod
-    plan_prices: list[AgreedPlanPriceView]
+    version: int = NOT_SENT
+    starts_at: datetime | None = NOT_SENT
+    from_month: str | None = NOT_SENT
+    mode: UsageMode = NOT_SENT
+    currency: str = NOT_SENT
+    time_zone: str = NOT_SENT
+    minimum_commitment: Amount = NOT_SENT
+    commitment_from: date | None = NOT_SENT
+    volume_discounts: list[VolumeDiscountView] = NOT_SENT
+    net_days: int = NOT_SENT
+    collection_method: CollectionMethod = NOT_SENT
+    plan_prices: list[AgreedPlanPriceView] = NOT_SENT
 
 
 class TierLimitsView(Model):
     """What a plan includes."""
 
-    projects: int | None
-    deploys: int | None
-    seats: int | None
-    api_access: bool
-    custom_integrations: bool
+    projects: int | None = NOT_SENT
+    deploys: int | None = NOT_SENT
+    seats: int | None = NOT_SENT
+    api_access: bool = NOT_SENT
+    custom_integrations: bool = NOT_SENT
 
 
 class TierTerms(Model):
     """A multiplier for clients of one tier."""
 
-    type: Literal["tier"] | str
-    tier: Literal["free", "premium"] | str
-    multiplier: str | Decimal
+    type: Literal["tier"] | str = NOT_SENT
+    tier: Literal["free", "premium"] | str = NOT_SENT
+    multiplier: str | Decimal = NOT_SENT
 
 
 class TimeOfDayTerms(Model):
     """A multiplier between two times of a zone's clocks. A window that ends before it begins ends on the next day."""
 
-    type: Literal["time_of_day"] | str
-    zone: str
-    multiplier: str | Decimal
+    type: Literal["time_of_day"] | str = NOT_SENT
+    zone: str = NOT_SENT
+    multiplier: str | Decimal = NOT_SENT
     weekdays: list[int] | None = None
     begins: str | None = None
     ends: str | None = None
@@ -3789,18 +3789,18 @@ class TimeOfDayTerms(Model):
 class TimelineView(Model):
     """A page of the events of an escrow, oldest first."""
 
-    data: list[EscrowEventView]
+    data: list[EscrowEventView] = NOT_SENT
     next_cursor: str | None = None
 
 
 class TopUpView(Model):
     """A purchase of credits. The payer's next step is included when there is one."""
 
-    payment_id: str
+    payment_id: str = NOT_SENT
     package: str | None = None
-    credits: Amount
-    status: PaymentStatus
-    charge: MoneyView
+    credits: Amount = NOT_SENT
+    status: PaymentStatus = NOT_SENT
+    charge: MoneyView = NOT_SENT
     client_secret: str | None = None
     approval_url: str | None = None
     deposit: DepositView | None = None
@@ -3809,107 +3809,107 @@ class TopUpView(Model):
 class TotalView(Model):
     """What was used under one heading."""
 
-    key: str | None
-    amount: Amount
-    held: Amount
-    quantity: int
-    count: int
+    key: str | None = NOT_SENT
+    amount: Amount = NOT_SENT
+    held: Amount = NOT_SENT
+    quantity: int = NOT_SENT
+    count: int = NOT_SENT
 
 
 class TransferView(Model):
     """One movement of the books, and its entries that the caller may see. All of its entries add up to zero."""
 
     id: str
-    kind: str
-    reference: str | None
-    cause: CauseView | None
-    effective_at: datetime
-    recorded_at: datetime
-    entries: list[EntryView]
+    kind: str = NOT_SENT
+    reference: str | None = NOT_SENT
+    cause: CauseView | None = NOT_SENT
+    effective_at: datetime = NOT_SENT
+    recorded_at: datetime = NOT_SENT
+    entries: list[EntryView] = NOT_SENT
 
 
 class TrialBalanceLineView(Model):
     """One line of the chart of accounts in one currency. What belongs to tenants is one line for all of them."""
 
-    line: str
-    kind: str
-    currency: str
-    opening_debit: Amount
-    opening_credit: Amount
-    debits: Amount
-    credits: Amount
-    closing_debit: Amount
-    closing_credit: Amount
-    journal_url: str
+    line: str = NOT_SENT
+    kind: str = NOT_SENT
+    currency: str = NOT_SENT
+    opening_debit: Amount = NOT_SENT
+    opening_credit: Amount = NOT_SENT
+    debits: Amount = NOT_SENT
+    credits: Amount = NOT_SENT
+    closing_debit: Amount = NOT_SENT
+    closing_credit: Amount = NOT_SENT
+    journal_url: str = NOT_SENT
 
 
 class TrialBalanceTotalView(Model):
     """What all lines come to in one currency. Debits equal credits."""
 
-    currency: str
-    opening_debit: Amount
-    opening_credit: Amount
-    debits: Amount
-    credits: Amount
-    closing_debit: Amount
-    closing_credit: Amount
+    currency: str = NOT_SENT
+    opening_debit: Amount = NOT_SENT
+    opening_credit: Amount = NOT_SENT
+    debits: Amount = NOT_SENT
+    credits: Amount = NOT_SENT
+    closing_debit: Amount = NOT_SENT
+    closing_credit: Amount = NOT_SENT
 
 
 class TrialBalanceView(Model):
     """Every line with what it had before a period, what moved, and what it has after it; days are UTC."""
 
-    start_date: date
-    end_date: date
-    lines: list[TrialBalanceLineView]
-    totals: list[TrialBalanceTotalView]
+    start_date: date = NOT_SENT
+    end_date: date = NOT_SENT
+    lines: list[TrialBalanceLineView] = NOT_SENT
+    totals: list[TrialBalanceTotalView] = NOT_SENT
 
 
 class TypeView(Model):
     """A type of notifications, and how soon the caller is notified over each of its channels."""
 
-    type: str
-    description: str
-    must_reach: bool
-    channels: dict[str, Cadence]
-    chosen: dict[str, Cadence]
+    type: str = NOT_SENT
+    description: str = NOT_SENT
+    must_reach: bool = NOT_SENT
+    channels: dict[str, Cadence] = NOT_SENT
+    chosen: dict[str, Cadence] = NOT_SENT
 
 
 class UpcomingInvoiceView(Model):
     """What an organization would be invoiced if the month ended now, by the taxes and credits of now."""
 
-    organization_id: str
-    period: str
-    starts_at: datetime
-    ends_at: datetime
-    currency: str
-    lines: list[UpcomingLine]
-    charges: Amount
-    volume: str
-    discount: Amount
-    usage: str
-    shortfall: Amount
-    net: Amount
-    granted_credits: Amount
-    taxed_credits: Amount
-    subtotal: Amount
-    tax: Amount
-    total: Amount
-    applied_credits: Amount
-    due: Amount
+    organization_id: str = NOT_SENT
+    period: str = NOT_SENT
+    starts_at: datetime = NOT_SENT
+    ends_at: datetime = NOT_SENT
+    currency: str = NOT_SENT
+    lines: list[UpcomingLine] = NOT_SENT
+    charges: Amount = NOT_SENT
+    volume: str = NOT_SENT
+    discount: Amount = NOT_SENT
+    usage: str = NOT_SENT
+    shortfall: Amount = NOT_SENT
+    net: Amount = NOT_SENT
+    granted_credits: Amount = NOT_SENT
+    taxed_credits: Amount = NOT_SENT
+    subtotal: Amount = NOT_SENT
+    tax: Amount = NOT_SENT
+    total: Amount = NOT_SENT
+    applied_credits: Amount = NOT_SENT
+    due: Amount = NOT_SENT
 
 
 class UpcomingLine(Model):
     """A line of the invoice to come."""
 
-    description: str
-    quantity: int
-    amount: Amount
+    description: str = NOT_SENT
+    quantity: int = NOT_SENT
+    amount: Amount = NOT_SENT
 
 
 class UsageEventPage(Model):
     """UsageEventPage."""
 
-    data: list[UsageEventView]
+    data: list[UsageEventView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -3917,126 +3917,126 @@ class UsageEventView(Model):
     """One usage event, and what it cost by itself."""
 
     id: str
-    source: str
-    event_id: str
-    type: str
-    subject: str | None
-    action: str
-    occurred_at: datetime
-    received_at: datetime
-    agent_id: str | None
-    department_id: str | None
-    project_id: str | None
-    run_id: str | None
-    step_id: str | None
-    parent_id: str | None
-    provider: str | None
-    model: str | None
-    spend_id: str | None
-    usage: dict[str, Any] | None
-    currency: str | None
-    cost: Amount | None
-    creator_share: Amount | None
-    platform_share: Amount | None
-    rated_by: str | None
-    price_ref: str | None
-    charge: EventChargeView | None
-    billed_status: BilledStatus
-    invoice_id: str | None
-    billed_at: datetime | None
-    data: dict[str, Any]
+    source: str = NOT_SENT
+    event_id: str = NOT_SENT
+    type: str = NOT_SENT
+    subject: str | None = NOT_SENT
+    action: str = NOT_SENT
+    occurred_at: datetime = NOT_SENT
+    received_at: datetime = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    department_id: str | None = NOT_SENT
+    project_id: str | None = NOT_SENT
+    run_id: str | None = NOT_SENT
+    step_id: str | None = NOT_SENT
+    parent_id: str | None = NOT_SENT
+    provider: str | None = NOT_SENT
+    model: str | None = NOT_SENT
+    spend_id: str | None = NOT_SENT
+    usage: dict[str, Any] | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    cost: Amount | None = NOT_SENT
+    creator_share: Amount | None = NOT_SENT
+    platform_share: Amount | None = NOT_SENT
+    rated_by: str | None = NOT_SENT
+    price_ref: str | None = NOT_SENT
+    charge: EventChargeView | None = NOT_SENT
+    billed_status: BilledStatus = NOT_SENT
+    invoice_id: str | None = NOT_SENT
+    billed_at: datetime | None = NOT_SENT
+    data: dict[str, Any] = NOT_SENT
 
 
 class UsageLine(Model):
     """What the events of one group add up to."""
 
-    group: str | None
-    events: int
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int
-    reasoning_tokens: int
-    costs: list[CurrencyCostView]
+    group: str | None = NOT_SENT
+    events: int = NOT_SENT
+    input_tokens: int = NOT_SENT
+    output_tokens: int = NOT_SENT
+    cached_tokens: int = NOT_SENT
+    reasoning_tokens: int = NOT_SENT
+    costs: list[CurrencyCostView] = NOT_SENT
 
 
 class UsageRunView(Model):
     """What a run of agents cost."""
 
-    run_id: str
-    total: RunCostView
-    agents: list[RunAgentView]
-    steps: list[RunStepView]
+    run_id: str = NOT_SENT
+    total: RunCostView = NOT_SENT
+    agents: list[RunAgentView] = NOT_SENT
+    steps: list[RunStepView] = NOT_SENT
 
 
 class UsageSummary(Model):
     """Totals of what was used within a term, by the time at which it was charged or reserved."""
 
-    organization_id: str
-    from_: datetime = Field(..., alias="from")
-    to: datetime
-    total: TotalView
-    by_action: list[TotalView]
-    by_agent: list[TotalView]
-    by_department: list[TotalView]
-    by_model: list[TotalView]
-    by_day: list[TotalView]
+    organization_id: str = NOT_SENT
+    from_: datetime = Field(NOT_SENT, alias="from")
+    to: datetime = NOT_SENT
+    total: TotalView = NOT_SENT
+    by_action: list[TotalView] = NOT_SENT
+    by_agent: list[TotalView] = NOT_SENT
+    by_department: list[TotalView] = NOT_SENT
+    by_model: list[TotalView] = NOT_SENT
+    by_day: list[TotalView] = NOT_SENT
 
 
 class UsageView(Model):
     """Usage of an organization in whole days in UTC."""
 
-    organization_id: str
-    start_date: date
-    end_date: date
-    group_by: str
-    total: UsageLine
-    data: list[UsageLine]
+    organization_id: str = NOT_SENT
+    start_date: date = NOT_SENT
+    end_date: date = NOT_SENT
+    group_by: str = NOT_SENT
+    total: UsageLine = NOT_SENT
+    data: list[UsageLine] = NOT_SENT
 
 
 class UseView(Model):
     """Credits that were used."""
 
     id: str
-    status: SpendStatus
-    action: str
-    quantity: int
-    amount: Amount
+    status: SpendStatus = NOT_SENT
+    action: str = NOT_SENT
+    quantity: int = NOT_SENT
+    amount: Amount = NOT_SENT
     currency: str | None = None
-    agent_id: str | None
-    department_id: str | None
-    project_id: str | None
-    run_id: str | None
-    created_at: datetime
-    available: Amount
+    agent_id: str | None = NOT_SENT
+    department_id: str | None = NOT_SENT
+    project_id: str | None = NOT_SENT
+    run_id: str | None = NOT_SENT
+    created_at: datetime = NOT_SENT
+    available: Amount = NOT_SENT
     payee_agent_id: str | None = None
 
 
 class VolumeDiscountView(Model):
     """From these net charges of a month on, all of its usage is cheaper by a share."""
 
-    from_: str = Field(..., alias="from")
-    discount: Amount
+    from_: str = Field(NOT_SENT, alias="from")
+    discount: Amount = NOT_SENT
 
 
 class VolumeStep(Model):
     """From which amount on, which multiplier."""
 
-    amount: str | Decimal
-    multiplier: str | Decimal
+    amount: str | Decimal = NOT_SENT
+    multiplier: str | Decimal = NOT_SENT
 
 
 class VolumeTerms(Model):
     """A multiplier by what the client paid for released work in the last 30 days."""
 
-    type: Literal["volume"] | str
+    type: Literal["volume"] | str = NOT_SENT
     currency: str | None = None
-    steps: list[VolumeStep]
+    steps: list[VolumeStep] = NOT_SENT
 
 
 class WebhookDeliveryPage(Model):
     """WebhookDeliveryPage."""
 
-    data: list[WebhookDeliveryView]
+    data: list[WebhookDeliveryView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -4044,46 +4044,46 @@ class WebhookDeliveryView(Model):
     """An event for an endpoint, and how its delivery stands."""
 
     id: str
-    endpoint_id: str
-    event_id: str
-    type: str
-    subject: str
-    subject_seq: int
-    status: str
-    tries: int
-    replays: int
-    next_try_at: datetime | None
-    last_try_at: datetime | None
-    status_code: int | None
-    error: str | None
-    answer: str | None
-    delivered_at: datetime | None
-    created_at: datetime
+    endpoint_id: str = NOT_SENT
+    event_id: str = NOT_SENT
+    type: str = NOT_SENT
+    subject: str = NOT_SENT
+    subject_seq: int = NOT_SENT
+    status: str = NOT_SENT
+    tries: int = NOT_SENT
+    replays: int = NOT_SENT
+    next_try_at: datetime | None = NOT_SENT
+    last_try_at: datetime | None = NOT_SENT
+    status_code: int | None = NOT_SENT
+    error: str | None = NOT_SENT
+    answer: str | None = NOT_SENT
+    delivered_at: datetime | None = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class WebhookEndpointCreated(Model):
     """An endpoint with its secret."""
 
     id: str
-    organization_id: str
-    url: str
-    types: list[str]
-    description: str | None
-    ordering: str
-    status: str
-    reason: str | None
-    public_key: str | None
-    failing_since: datetime | None
-    slowed_until: datetime | None
-    delivered_at: datetime | None
-    created_at: datetime
-    secret: str | None
+    organization_id: str = NOT_SENT
+    url: str = NOT_SENT
+    types: list[str] = NOT_SENT
+    description: str | None = NOT_SENT
+    ordering: str = NOT_SENT
+    status: str = NOT_SENT
+    reason: str | None = NOT_SENT
+    public_key: str | None = NOT_SENT
+    failing_since: datetime | None = NOT_SENT
+    slowed_until: datetime | None = NOT_SENT
+    delivered_at: datetime | None = NOT_SENT
+    created_at: datetime = NOT_SENT
+    secret: str | None = NOT_SENT
 
 
 class WebhookEndpointPage(Model):
     """WebhookEndpointPage."""
 
-    data: list[WebhookEndpointView]
+    data: list[WebhookEndpointView] = NOT_SENT
     next_cursor: str | None = None
 
 
@@ -4091,35 +4091,35 @@ class WebhookEndpointView(Model):
     """An endpoint."""
 
     id: str
-    organization_id: str
-    url: str
-    types: list[str]
-    description: str | None
-    ordering: str
-    status: str
-    reason: str | None
-    public_key: str | None
-    failing_since: datetime | None
-    slowed_until: datetime | None
-    delivered_at: datetime | None
-    created_at: datetime
+    organization_id: str = NOT_SENT
+    url: str = NOT_SENT
+    types: list[str] = NOT_SENT
+    description: str | None = NOT_SENT
+    ordering: str = NOT_SENT
+    status: str = NOT_SENT
+    reason: str | None = NOT_SENT
+    public_key: str | None = NOT_SENT
+    failing_since: datetime | None = NOT_SENT
+    slowed_until: datetime | None = NOT_SENT
+    delivered_at: datetime | None = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class WebhookReplayed(Model):
     """How many webhooks are sent again."""
 
-    deliveries: int
+    deliveries: int = NOT_SENT
 
 
 class WebhookTested(Model):
     """What is sent."""
 
-    type: str
+    type: str = NOT_SENT
 
 
 class WhereaboutsView(Model):
     """Where an organization's money is, and what is stuck."""
 
-    summary: SummaryView
-    open_alerts: list[OpenAlertView]
-    stuck: list[StuckRunView]
+    summary: SummaryView = NOT_SENT
+    open_alerts: list[OpenAlertView] = NOT_SENT
+    stuck: list[StuckRunView] = NOT_SENT

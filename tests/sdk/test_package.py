@@ -222,6 +222,21 @@ async def test_unknown_members_are_kept_and_unknown_words_are_strings() -> None:
     assert shown.model_extra == {"colour": "blue", "rate": Decimal("0.1")}
 
 
+async def test_answer_of_an_older_server_is_read_and_one_of_something_else_is_not() -> None:
+    answers = [{"organization_id": "org_1", "available": "1"}, {"ready": True}, {"metadata": {}}]
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=answers.pop(0)))
+    async with bursar.AsyncBursar(KEY, base_url="http://bursar.test", transport=transport) as client:
+        shown = await client.billing.get_balance()
+        assert shown.available == Decimal(1)
+        assert shown.model_dump() == {"organization_id": "org_1", "available": Decimal(1)}
+        with pytest.raises(AttributeError, match="expiring"):
+            _ = shown.expiring
+        with pytest.raises(bursar.UnexpectedAnswer, match="no BalanceView"):
+            await client.billing.get_balance()
+        with pytest.raises(bursar.UnexpectedAnswer, match="id"):
+            await client.organizations.get("org_1")
+
+
 async def test_page_that_is_not_of_the_api_is_told_apart() -> None:
     transport = httpx2.MockTransport(lambda _: httpx2.Response(200, text="<html>Welcome</html>"))
     async with bursar.AsyncBursar(KEY, base_url="http://bursar.test", transport=transport) as client:

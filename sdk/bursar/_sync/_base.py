@@ -232,8 +232,9 @@ def read_model(model: type[M], response: httpx2.Response, info: ResponseInfo) ->
     try:
         answer = model.model_validate(read_json(response))
     except ValidationError as error:
+        places = ", ".join(str((*each["loc"], each["msg"])[0]) for each in error.errors())
         raise UnexpectedAnswer(
-            f"The answer is no {model.__name__}: see {', '.join(str(each['loc'][0]) for each in error.errors())}.",
+            f"The answer is no {model.__name__}: see {places}.",
             status=response.status_code,
             body=response.content,
         ) from error
