@@ -49,12 +49,15 @@ class Metering:
         rates: what usage is rated by.
         late: how old an event may be.
         credit: what a credit costs, which pays for what is charged.
+        paying: the actions whose spends pay for calls of the log, each with the least that one call costs, in minor
+            units of credits.
     """
 
     log: SpendLog | None = None
     rates: Rates = field(default_factory=lambda: Rates(prices=PriceBook()))
     late: timedelta = timedelta(days=35)
     credit: CreditPrice = field(default_factory=lambda: CreditPrice(price=Decimal("0.10"), currency="USD"))
+    paying: Mapping[str, int] = field(default_factory=dict)
 
 
 class UsageActivities:
@@ -149,7 +152,9 @@ class UsageActivities:
     async def _record(self, org_id: str, rows: list[Mapping[str, Any]], at: datetime) -> list[Outcome] | None:
         """Record calls of one organization; None where there is none of that id."""
         metering = self._metering
-        delivery = Delivery(actor=ACTOR, org_id=org_id, at=at, late=metering.late + HELD, rates=metering.rates)
+        delivery = Delivery(
+            actor=ACTOR, org_id=org_id, at=at, late=metering.late + HELD, rates=metering.rates, paying=metering.paying
+        )
         async with self._database.platform() as session:
             if not await organizations.exists(session, org_id):
                 return None

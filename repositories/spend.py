@@ -154,8 +154,6 @@ async def named(session: AsyncSession, org_id: str, spend_ids: Collection[str]) 
         shown_id(row.id): NamedSpend(
             agent_id=row.agent_id,
             action=row.action,
-            quantity=row.quantity,
-            amount_minor=row.amount,
             captured_minor=row.captured,
             is_reserved=row.status == "reserved",
             at=row.at,

@@ -87,6 +87,7 @@ class Delivery:
 
     Attributes:
         key: what the sender may name; None for the platform's own, which may name all that is the organization's.
+        paying: the actions whose spends pay for calls of a spend log, see `services.usage_paid.judge`.
     """
 
     actor: Actor
@@ -95,6 +96,7 @@ class Delivery:
     late: timedelta
     rates: Rates
     key: SpendingKey | None = None
+    paying: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,7 +134,7 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
     for each, digest in zip(sent, digests, strict=True):
         if isinstance(each, UsageEvent) and digest is not None:
             events.setdefault(digest, each)
-    claims = await usage_paid.judge(session, delivery.org_id, events, now=delivery.at)
+    claims = await usage_paid.judge(session, delivery.org_id, events, paying=delivery.paying, now=delivery.at)
     events = {**events, **claims.unpaid}
     context = await _context(session, delivery, list(events.values()), claims.later)
     judged = await _judge(session, context, events)

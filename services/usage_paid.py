@@ -25,7 +25,14 @@ class Claims:
     later: Collection[UUID]
 
 
-async def judge(session: AsyncSession, org_id: str, events: Mapping[UUID, UsageEvent], *, now: datetime) -> Claims:
+async def judge(
+    session: AsyncSession,
+    org_id: str,
+    events: Mapping[UUID, UsageEvent],
+    *,
+    paying: Mapping[str, int],
+    now: datetime,
+) -> Claims:
     """Judge the spends that calls of a spend log name, and note those that have paid for a call.
 
     Events of other sources are their senders' own word and stay as they are.
@@ -34,6 +41,7 @@ async def judge(session: AsyncSession, org_id: str, events: Mapping[UUID, UsageE
         session: of the platform.
         org_id: whose events they are.
         events: by what each is known by.
+        paying: the actions that pay for calls, each with the least that one call costs, in minor units of credits.
         now: when they came in.
     """
     naming = {
@@ -45,12 +53,14 @@ async def judge(session: AsyncSession, org_id: str, events: Mapping[UUID, UsageE
         return Claims({}, ())
     found = await spend.named(session, org_id, set(naming.values()))
     verdicts = {
-        digest: paid(events[digest], found[spend_id], now=now) if spend_id in found else Paid.NO
+        digest: paid(events[digest], spent, paying.get(spent.action), now=now)
+        if (spent := found.get(spend_id)) is not None
+        else Paid.NO
         for digest, spend_id in naming.items()
     }
-    paying = {digest: uuid_of(naming[digest]) for digest, verdict in verdicts.items() if verdict is Paid.YES}
-    first = await usage_paid.claim(session, org_id, paying)
-    believed = {digest for digest, spend_id in paying.items() if first[spend_id] == digest}
+    claimed = {digest: uuid_of(naming[digest]) for digest, verdict in verdicts.items() if verdict is Paid.YES}
+    first = await usage_paid.claim(session, org_id, claimed)
+    believed = {digest for digest, spend_id in claimed.items() if first[spend_id] == digest}
     later = {digest for digest, verdict in verdicts.items() if verdict is Paid.LATER}
     unpaid = {digest: _without_spend(events[digest]) for digest in naming.keys() - believed - later}
     if unpaid:

@@ -35,26 +35,31 @@ class NamedSpend:
 
     agent_id: str | None
     action: str
-    quantity: int
-    amount_minor: int
     captured_minor: int
     is_reserved: bool
     at: datetime
     metadata: Mapping[str, object]
 
 
-def paid(event: UsageEvent, spend: NamedSpend, *, now: datetime) -> Paid:
+def paid(event: UsageEvent, spend: NamedSpend, least_minor: int | None, *, now: datetime) -> Paid:
     """Tell whether a spend of the caller's organization has paid for a call, by what the two say of each other.
 
-    The spend has the call's secret, is of its agent and action, is no older than the call, and has paid for at least
-    one unit at the price of its action. That no other call has named it is for the caller to hold.
+    The spend has the call's secret, is of its agent and action, is no older than the call, and has paid enough. That no
+    other call has named it is for the caller to hold.
+
+    Args:
+        event: the call.
+        spend: that it names.
+        least_minor: what a spend of its action has to have paid for one call, in minor units of credits; None where
+            the action pays for no calls.
+        now: the time.
     """
-    if not _is_of(event, spend):
+    if least_minor is None or not _is_of(event, spend):
         return Paid.NO
     if "usage" not in event.data:
         # No provider has served it, so there is nothing to pay.
         return Paid.YES
-    if spend.captured_minor > 0 and spend.captured_minor * spend.quantity >= spend.amount_minor:
+    if spend.captured_minor >= least_minor:
         return Paid.YES
     return Paid.LATER if spend.is_reserved and now - event.occurred_at < CAPTURED_WITHIN else Paid.NO
 

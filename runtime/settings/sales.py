@@ -25,6 +25,7 @@ class SalesSettings(Part):
     usage_late: timedelta = Field(default=timedelta(days=35), ge=timedelta(hours=1), le=timedelta(days=400))
     litellm_url: str | None = Field(default=None, repr=False)
     litellm_api_key: SecretStr | None = None
+    litellm_actions: dict[str, str] = Field(default_factory=dict)
 
     credit_price: str = "0.10"
     credit_currency: str = "USD"
@@ -68,6 +69,11 @@ class SalesSettings(Part):
     creator_revenue_share: str | None = None
     platform_revenue_share: str | None = None
     purchase_refund_days: int = Field(default=14, ge=0, le=365)
+
+    @property
+    def paying_actions(self) -> dict[str, int]:
+        """The actions whose spends pay for calls of the proxy, and the least that one call costs, in minor units."""
+        return {action: parse_amount(least, CREDIT) for action, least in self.litellm_actions.items()}
 
     @property
     def price_of_credits(self) -> CreditPrice:
@@ -155,6 +161,16 @@ class SalesSettings(Part):
         """Return how many credits a new organization is granted: one on the free plan, and one on any other."""
         bonus = self.signup_bonus_free if tier == FREE else self.signup_bonus_premium
         return parse_amount(bonus, CREDIT, zero=True)
+
+    @field_validator("litellm_actions")
+    @classmethod
+    def _pays_something(cls, actions: dict[str, str]) -> dict[str, str]:
+        for action, least in actions.items():
+            try:
+                parse_amount(least, CREDIT)
+            except Invalid as refusal:
+                raise ValueError(f"{action}: {refusal.detail}") from None
+        return actions
 
     @field_validator(
         "credit_package_small",

@@ -114,7 +114,7 @@ async def proxy(address: str, fresh_database_urls: DatabaseUrls) -> AsyncIterato
     async with httpx2.AsyncClient(trust_env=False, timeout=10) as http:
         log = LiteLlm(http, address, KEY, timeout=timedelta(seconds=10))
         rates = Rates(prices=PriceBook())
-        work = UsageActivities(database, Metering(log=log, rates=rates))
+        work = UsageActivities(database, Metering(log=log, rates=rates, paying={"llm_call": 2_000_000}))
         yield Proxy(address, http, database, work, org_id)
     await prove(fresh_database_urls)
     await database.close()
@@ -151,7 +151,8 @@ class Paying:
         async with self.proxy.database.platform() as session:
             spending = Spending(await driver_connection(session), self.proxy.org_id)
             hashed = {HASHED: hashlib.sha256(secret.encode()).hexdigest()}
-            new = NewSpend(key=new_id("use"), action="llm_call", amount_minor=2_000_000, metadata=hashed, **asked)
+            asked = {"action": "llm_call", "amount_minor": 2_000_000, **asked}
+            new = NewSpend(key=new_id("use"), metadata=hashed, **asked)
             held = await spending.authorize(new, expires_at=datetime.now(UTC) + timedelta(minutes=10))
             assert held.spend_id is not None
             if captured:
@@ -246,9 +247,13 @@ async def test_spend_that_is_older_than_the_call_has_not_paid_for_it(paying: Pay
 
 
 @pytest.mark.db
-@pytest.mark.parametrize("captured", [1, 1_999_999])
-async def test_spend_that_paid_less_than_one_unit_has_not_paid(paying: Paying, captured: int) -> None:
-    call = await paying.call(await paying.spend(captured=captured), minutes_ago=70)
+@pytest.mark.parametrize(
+    ("action", "amount"), [("llm_call", 1_999_999), ("llm_call", 1), ("ping", 2_000_000)], ids=["less", "one", "other"]
+)
+async def test_cheap_spend_pays_for_no_call(paying: Paying, action: str, amount: int) -> None:
+    """Whoever reserves says the amount, so what was held says nothing of what a call costs."""
+    spend_id = await paying.spend(action=action, amount_minor=amount, captured=amount)
+    call = await paying.call(spend_id, action=action, minutes_ago=70)
     assert await paying.charged() == {call}
 
 
