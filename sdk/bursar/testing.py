@@ -14,7 +14,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -23,6 +23,8 @@ from typing import Any, Literal, NamedTuple
 import httpx2
 
 from bursar._async.client import AsyncBursar
+from bursar._fake_answers import ORGANIZATION, Answer, Refused, page_of, period, positive, text_of, time_of
+from bursar._fake_contracts import Contracts
 from bursar._sync.client import Bursar
 from bursar._wire import AmountLike, amount
 
@@ -30,7 +32,6 @@ from bursar._wire import AmountLike, amount
 #: with 429 and may come again at once.
 Fault = Literal["not_sent", "answer_lost", "connection_cut", "error_after_commit", "rate_limited"]
 
-_PERIOD = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _MOST = timedelta(days=30)
 
 
@@ -62,24 +63,11 @@ class _Spend:
         return self.amount - self.captured - self.released
 
 
-@dataclass
-class _Answer:
-    status: int
-    content: dict[str, Any]
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-class _Refused(Exception):
-    def __init__(self, status: int, code: str, detail: str, **members: Any) -> None:
-        super().__init__(code)
-        self.answer = _Answer(status, {"status": status, "code": code, "detail": detail, **members})
-
-
 class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
     """One organization with credits, as a transport for `AsyncBursar` and `Bursar`.
 
-    It answers balances, uses, reservations, captures, releases, extensions and usage as the API does, with keys that
-    take effect once. Another operation is refused with 501 `fake.not_played`.
+    It answers balances, uses, reservations, captures, releases, extensions and usage, agents and contracts as the API
+    does, with keys that take effect once. Another operation is refused with 501 `fake.not_played`.
 
     Attributes:
         transfers: all credits that left, in order.
@@ -93,11 +81,11 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
         self.transfers: list[Transfer] = []
         self.requests: list[httpx2.Request] = []
         self._spends: dict[str, _Spend] = {}
-        self._answers: dict[str, tuple[bytes, _Answer]] = {}
+        self._answers: dict[str, tuple[bytes, Answer]] = {}
         self._faults: deque[Fault] = deque()
         self._lock = threading.Lock()
         spend = r"([\w.-]+)"
-        self._routes: list[tuple[str, re.Pattern[str], Callable[..., _Answer]]] = [
+        self._routes: list[tuple[str, re.Pattern[str], Callable[..., Answer]]] = [
             ("GET", re.compile(r"/(?:credits|billing)/balance"), self._balance),
             ("POST", re.compile(r"/credits/use"), self._use),
             ("POST", re.compile(r"/credits/reserve"), self._reserve),
@@ -106,6 +94,7 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
             ("POST", re.compile(r"/credits/release"), self._release),
             ("GET", re.compile(rf"/credits/(?:reservations|spends)/{spend}"), self._shown),
             ("GET", re.compile(r"/credits/usage"), self._usage),
+            *((method, re.compile(pattern), handler) for method, pattern, handler in Contracts().routes),
         ]
 
     def async_client(self, **options: Any) -> AsyncBursar:
@@ -147,23 +136,23 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
         if fault == "not_sent":
             raise httpx2.ConnectError("The connection was refused.", request=request)
         if fault == "rate_limited":
-            refused = _Refused(429, "rate_limited", "Too many requests.").answer
-            return self._response(_Answer(429, refused.content, {"Retry-After": "0"}))
+            refused = Refused(429, "rate_limited", "Too many requests.").answer
+            return self._response(Answer(429, refused.content, {"Retry-After": "0"}))
         answer = self._response(self._answered(request))
         if fault == "answer_lost":
             raise httpx2.ReadTimeout("The answer did not come.", request=request)
         if fault == "connection_cut":
             raise httpx2.RemoteProtocolError("The connection was cut.", request=request)
         if fault == "error_after_commit":
-            return self._response(_Refused(500, "internal", "Something went wrong.").answer)
+            return self._response(Refused(500, "internal", "Something went wrong.").answer)
         return answer
 
-    def _response(self, answer: _Answer) -> httpx2.Response:
+    def _response(self, answer: Answer) -> httpx2.Response:
         kind = "application/problem+json" if answer.status >= 400 else "application/json"
         headers = {"Content-Type": kind, "X-Request-Id": f"req_{len(self.requests)}", **answer.headers}
         return httpx2.Response(answer.status, headers=headers, content=json.dumps(answer.content).encode())
 
-    def _answered(self, request: httpx2.Request) -> _Answer:
+    def _answered(self, request: httpx2.Request) -> Answer:
         path = request.url.path.removeprefix("/api/v1")
         with self._lock:
             self.requests.append(request)
@@ -172,72 +161,76 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
                     match = pattern.fullmatch(path)
                     if match and method == request.method:
                         return self._once(request, path, partial(handler, request, *match.groups()))
-                raise _Refused(501, "fake.not_played", f"FakeBursar does not play {request.method} {path}.")
-            except _Refused as refused:
+                raise Refused(501, "fake.not_played", f"FakeBursar does not play {request.method} {path}.")
+            except Refused as refused:
                 return refused.answer
 
-    def _once(self, request: httpx2.Request, path: str, run: Callable[[], _Answer]) -> _Answer:
+    def _once(self, request: httpx2.Request, path: str, run: Callable[[], Answer]) -> Answer:
         if request.method == "GET":
             return run()
         key = request.headers.get("idempotency-key")
         if key is None:
-            raise _Refused(400, "idempotency.missing", "Send an Idempotency-Key.")
+            raise Refused(400, "idempotency.missing", "Send an Idempotency-Key.")
         asked = hashlib.sha256(path.encode() + b"\0" + request.content).digest()
         if key in self._answers:
             first, answer = self._answers[key]
             if first != asked:
-                raise _Refused(422, "idempotency.conflict", "The key was used for another request.")
-            return _Answer(answer.status, answer.content, {"Idempotent-Replayed": "true"})
+                raise Refused(422, "idempotency.conflict", "The key was used for another request.")
+            return Answer(answer.status, answer.content, {"Idempotent-Replayed": "true"})
         try:
             answer = run()
-        except _Refused as refused:
+        except Refused as refused:
             if refused.answer.status not in {402, 409, 422}:
                 raise
             answer = refused.answer
         self._answers[key] = (asked, answer)
         return answer
 
-    def _balance(self, _request: httpx2.Request) -> _Answer:
+    def _balance(self, _request: httpx2.Request) -> Answer:
         content = {
-            "organization_id": "org_00000000000000000000000001",
+            "organization_id": ORGANIZATION,
             "currency": "CREDIT",
-            "available": _text(self.available),
-            "reserved": _text(self.held),
-            "total": _text(self.available + self.held),
+            "available": text_of(self.available),
+            "reserved": text_of(self.held),
+            "total": text_of(self.available + self.held),
             "owed": "0.00",
             "expiring": [],
         }
-        return _Answer(200, content)
+        return Answer(200, content)
 
-    def _use(self, request: httpx2.Request) -> _Answer:
+    def _use(self, request: httpx2.Request) -> Answer:
         spend = self._spend("spd", json.loads(request.content), "charged")
         spend.captured = spend.amount
         self.transfers.append(Transfer("use", spend.amount))
-        return _Answer(201, {**self._document(spend), "available": _text(spend.available)})
+        return Answer(201, {**self._document(spend), "available": text_of(spend.available)})
 
-    def _reserve(self, request: httpx2.Request) -> _Answer:
+    def _reserve(self, request: httpx2.Request) -> Answer:
         body = json.loads(request.content)
-        lasts = _seconds(body.get("expires_in", "PT10M"))
+        lasts = period(body.get("expires_in", "PT10M"))
         if lasts > _MOST:
-            raise _Refused(422, "request.invalid", "A reservation lasts 30 days at most.", field="expires_in")
+            raise Refused(422, "request.invalid", "A reservation lasts 30 days at most.", field="expires_in")
         spend = self._spend("hold", body, "reserved")
         spend.expires_at = spend.created_at + lasts
-        content = {**self._document(spend), "available": _text(spend.available), "expires_at": _at(spend.expires_at)}
-        return _Answer(201, content)
+        content = {
+            **self._document(spend),
+            "available": text_of(spend.available),
+            "expires_at": time_of(spend.expires_at),
+        }
+        return Answer(201, content)
 
     def _spend(self, prefix: str, body: dict[str, Any], status: str) -> _Spend:
         action, quantity = body.get("action"), body.get("quantity", 1)
         if action is None and body.get("amount") is None:
-            raise _Refused(422, "request.invalid", "Send an action or an amount.")
+            raise Refused(422, "request.invalid", "Send an action or an amount.")
         if body.get("amount") is not None:
-            wanted = _positive(body["amount"])
+            wanted = positive(body["amount"])
         elif action in self.costs:
             wanted = self.costs[action] * quantity
         else:
-            raise _Refused(422, "request.invalid", f"The action {action} has no cost.", field="action")
+            raise Refused(422, "request.invalid", f"The action {action} has no cost.", field="action")
         if wanted > self.available:
-            members = {"needed": _text(wanted), "available": _text(self.available), "currency": "CREDIT"}
-            raise _Refused(402, "ledger.insufficient_funds", "There are not enough credits.", **members)
+            members = {"needed": text_of(wanted), "available": text_of(self.available), "currency": "CREDIT"}
+            raise Refused(402, "ledger.insufficient_funds", "There are not enough credits.", **members)
         self.available -= wanted
         attribution = {name: body.get(name) for name in ("agent_id", "department_id", "project_id", "run_id")}
         made = _Spend(
@@ -255,50 +248,46 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
         self._spends[made.id] = made
         return made
 
-    def _capture(self, request: httpx2.Request, spend_id: str) -> _Answer:
+    def _capture(self, request: httpx2.Request, spend_id: str) -> Answer:
         body, spend = json.loads(request.content), self._open(spend_id)
-        wanted = spend.held if body.get("amount") is None else _positive(body["amount"])
+        wanted = spend.held if body.get("amount") is None else positive(body["amount"])
         if wanted > spend.held:
-            raise _Refused(422, "request.invalid", "That is more than is held.", field="amount")
+            raise Refused(422, "request.invalid", "That is more than is held.", field="amount")
         spend.captured += wanted
         self.transfers.append(Transfer("capture", wanted))
         if body.get("final_capture", True) or not spend.held:
             self._end(spend, "captured")
         return self._change(spend, wanted)
 
-    def _release(self, request: httpx2.Request) -> _Answer:
+    def _release(self, request: httpx2.Request) -> Answer:
         spend = self._open(json.loads(request.content)["reservation_id"])
         freed = spend.held
         self._end(spend, "captured" if spend.captured else "released")
         return self._change(spend, freed)
 
-    def _extend(self, request: httpx2.Request, spend_id: str) -> _Answer:
+    def _extend(self, request: httpx2.Request, spend_id: str) -> Answer:
         spend = self._open(spend_id)
-        lasts = _seconds(json.loads(request.content)["expires_in"])
+        lasts = period(json.loads(request.content)["expires_in"])
         spend.expires_at = min(datetime.now(UTC) + lasts, spend.created_at + _MOST)
         return self._change(spend, spend.held)
 
-    def _shown(self, _request: httpx2.Request, spend_id: str) -> _Answer:
-        return _Answer(200, self._whole(self._known(spend_id)))
+    def _shown(self, _request: httpx2.Request, spend_id: str) -> Answer:
+        return Answer(200, self._whole(self._known(spend_id)))
 
-    def _usage(self, request: httpx2.Request) -> _Answer:
-        limit, cursor = int(request.url.params.get("limit", 50)), int(request.url.params.get("cursor", 0))
-        newest_first = list(self._spends.values())[::-1]
-        rows = newest_first[cursor : cursor + limit]
-        following = str(cursor + limit) if cursor + limit < len(newest_first) else None
-        return _Answer(200, {"data": [self._whole(row) for row in rows], "next_cursor": following})
+    def _usage(self, request: httpx2.Request) -> Answer:
+        return page_of(request, [self._whole(each) for each in self._spends.values()], ("action", "status", "run_id"))
 
     def _known(self, spend_id: str) -> _Spend:
         if spend_id not in self._spends:
-            raise _Refused(404, "not_found", "There is no such reservation.")
+            raise Refused(404, "not_found", "There is no such reservation.")
         return self._spends[spend_id]
 
     def _open(self, spend_id: str) -> _Spend:
         spend = self._known(spend_id)
         if spend.expired:
-            raise _Refused(409, "ledger.hold_expired", "The hold has expired.")
+            raise Refused(409, "ledger.hold_expired", "The hold has expired.")
         if spend.status != "reserved":
-            raise _Refused(409, "ledger.hold_ended", "The hold has ended.")
+            raise Refused(409, "ledger.hold_ended", "The hold has ended.")
         return spend
 
     def _end(self, spend: _Spend, status: str) -> None:
@@ -312,56 +301,32 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
             "status": spend.status,
             "action": spend.action,
             "quantity": spend.quantity,
-            "amount": _text(spend.amount),
+            "amount": text_of(spend.amount),
             "currency": "CREDIT",
             **spend.attribution,
-            "created_at": _at(spend.created_at),
+            "created_at": time_of(spend.created_at),
         }
 
     def _amounts(self, spend: _Spend) -> dict[str, Any]:
         return {
-            "captured": _text(spend.captured),
-            "released": _text(spend.released),
+            "captured": text_of(spend.captured),
+            "released": text_of(spend.released),
             "refunded": "0.00",
-            "held": _text(spend.held),
-            "expires_at": None if spend.expires_at is None else _at(spend.expires_at),
+            "held": text_of(spend.held),
+            "expires_at": None if spend.expires_at is None else time_of(spend.expires_at),
         }
 
     def _whole(self, spend: _Spend) -> dict[str, Any]:
         more = {"key_id": "key_fake", "principal": "fake", "metadata": spend.metadata, "expired": spend.expired}
         return {**self._document(spend), **self._amounts(spend), **more}
 
-    def _change(self, spend: _Spend, changed: Decimal) -> _Answer:
+    def _change(self, spend: _Spend, changed: Decimal) -> Answer:
         content = {
             "id": spend.id,
             "status": spend.status,
-            "amount": _text(changed),
+            "amount": text_of(changed),
             **self._amounts(spend),
-            "available": _text(self.available),
+            "available": text_of(self.available),
             "transfer_id": None,
         }
-        return _Answer(200, content)
-
-
-def _positive(value: Any) -> Decimal:
-    wanted = amount(str(value))
-    if wanted <= 0:
-        raise _Refused(422, "request.invalid", "The amount must be more than 0.", field="amount")
-    return wanted
-
-
-def _text(value: Decimal) -> str:
-    cents = value.quantize(Decimal("0.01"))
-    return format(cents if cents == value else value.normalize(), "f")
-
-
-def _at(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
-
-
-def _seconds(text: str) -> timedelta:
-    match = _PERIOD.fullmatch(text)
-    if match is None:
-        raise _Refused(422, "request.invalid", "A period must be an ISO 8601 duration.")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        return Answer(200, content)

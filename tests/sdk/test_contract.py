@@ -89,6 +89,47 @@ async def test_list_is_read_over_its_pages(world: World) -> None:
     assert first.next_cursor is not None
 
 
+async def test_agents_and_contracts_are_made_once_and_read_back(world: World) -> None:
+    client = world.client()
+    agent = await client.agents.create(name="Writer", external_id="writer", metadata={"team": "a"})
+    world.wire.faults.extend(["answer_lost"])
+    made = await client.contracts.create(agent_id=agent.id, title="Report", price="12.5", external_id="order-1")
+    assert (made.price, made.currency, made.status) == (Decimal("12.5"), "CREDIT", "accepted")
+    assert (made.agent_name, made.organization_id) == ("Writer", agent.organization_id)
+    assert (made.required_signatures, len(made.signatories)) == (1, 1)
+    assert (await client.contracts.get(made.id)).model_dump() == made.model_dump()
+    assert (await client.agents.get(agent.id)).model_dump() == agent.model_dump()
+    assert [each.id async for each in client.contracts.list(agent_id=agent.id)] == [made.id]
+    with pytest.raises(bursar.Conflict) as taken:
+        await client.contracts.create(agent_id=agent.id, title="Other", price=1, external_id="order-1")
+    assert (taken.value.code, taken.value.problem["id"]) == ("external_id.taken", made.id)
+
+
+async def test_lists_of_objects_have_pages_filters_and_cursors(world: World) -> None:
+    client = world.client()
+    agents = [await client.agents.create(name=name) for name in ("One", "Two")]
+    jobs = [await client.contracts.create(agent_id=agents[0].id, title=f"{n}", price=1) for n in range(3)]
+    await client.contracts.create(agent_id=agents[1].id, title="other", price=1)
+    listed = client.contracts.list(agent_id=agents[0].id, status=["accepted", "proposed"], limit=2)
+    assert [each.id async for each in listed] == [each.id for each in reversed(jobs)]
+    first = await listed.page()
+    assert (len(first.data), (await listed.page(first.next_cursor)).next_cursor) == (2, None)
+    with pytest.raises(bursar.InvalidRequest):
+        await client.contracts.list().page("nonsense")
+
+
+async def test_contract_that_cannot_be_is_refused(world: World) -> None:
+    client = world.client()
+    agent = await client.agents.create(name="Writer")
+    with pytest.raises(bursar.InvalidRequest):
+        await client.contracts.create(agent_id=agent.id, title="t", price=5, signatories=["a"], required_signatures=2)
+    milestones: Any = [{"name": "one", "amount": "1"}, {"name": "two", "amount": "2"}]
+    with pytest.raises(bursar.InvalidRequest):
+        await client.contracts.create(agent_id=agent.id, title="t", price=5, milestones=milestones)
+    with pytest.raises(bursar.NotFound):
+        await client.contracts.create(agent_id="agt_" + "0" * 26, title="t", price=5)
+
+
 async def test_lists_are_filtered_by_words_and_metadata(api: World) -> None:
     client = api.client()
     agent_id = api.more["tenant"].agent_id

@@ -1,0 +1,134 @@
+"""The agents and contracts of `FakeBursar`: an organization awards contracts to agents of its own."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+
+from bursar._fake_answers import ORGANIZATION, Answer, Refused, page_of, positive, text_of, time_of
+
+_NAME = "Fake"
+#: What a contract says where its request does not.
+_TERMS = {
+    "validation_threshold": "0.80",
+    "operator_approvals": True,
+    "fund_within": "P3D",
+    "deliver_within": "P7D",
+    "review_period": "P3D",
+    "evidence_period": "P3D",
+    "decision_period": "P4D",
+    "default_grace": "P1D",
+    "dispute_default_payee_share": "0.50",
+    "commission_bps": 500,
+}
+
+
+class Contracts:
+    """Agents and contracts by id, in the order in which they were made."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._agents: dict[str, dict[str, Any]] = {}
+        self._contracts: dict[str, dict[str, Any]] = {}
+        self.routes: list[tuple[str, str, Callable[..., Answer]]] = [
+            ("POST", r"/agents", self._create_agent),
+            ("GET", r"/agents", self._list_agents),
+            ("GET", r"/agents/([\w.-]+)", self._get_agent),
+            ("POST", r"/contracts", self._create_contract),
+            ("GET", r"/contracts", self._list_contracts),
+            ("GET", r"/contracts/([\w.-]+)", self._get_contract),
+        ]
+
+    def _create_agent(self, request: httpx2.Request) -> Answer:
+        body = json.loads(request.content)
+        made = {
+            "name": _required(body, "name"),
+            "description": body.get("description"),
+            "organization_id": ORGANIZATION,
+            "visibility": body.get("visibility", "public"),
+            "category": body.get("category"),
+            "pricing": {"model": "free", "amount": None, "currency": None, **body.get("pricing", {})},
+            "terms": body.get("terms", {}),
+            "retired_at": None,
+        }
+        return _kept(self._agents, "agt", body, made)
+
+    def _list_agents(self, request: httpx2.Request) -> Answer:
+        filters = ("organization_id", "visibility", "category", "external_id")
+        return page_of(request, list(self._agents.values()), filters)
+
+    def _get_agent(self, _request: httpx2.Request, agent_id: str) -> Answer:
+        return Answer(200, _known(self._agents, agent_id))
+
+    def _create_contract(self, request: httpx2.Request) -> Answer:
+        body = json.loads(request.content)
+        agent = _known(self._agents, _required(body, "agent_id"))
+        signatories = body.get("signatories") or ["fake"]
+        required = body.get("required_signatures") or len(signatories)
+        if required > len(signatories):
+            detail = f"{required} signatures are required, but there are only {len(signatories)} signatories."
+            raise Refused(422, "request.invalid", detail, field="required_signatures")
+        price, milestones = positive(_required(body, "price")), body.get("milestones", [])
+        if milestones and sum(positive(each["amount"]) for each in milestones) != price:
+            raise Refused(422, "request.invalid", "The milestones do not add up to the price.", field="milestones")
+        made = {
+            "title": _required(body, "title"),
+            "payer_name": _NAME,
+            "payee_name": _NAME,
+            "agent_name": agent["name"],
+            "organization_id": ORGANIZATION,
+            "payee_org_id": ORGANIZATION,
+            "agent_id": agent["id"],
+            "price": text_of(price),
+            "currency": body.get("currency", "CREDIT"),
+            "signatories": signatories,
+            "required_signatures": required,
+            **{name: body.get(name, usual) for name, usual in _TERMS.items()},
+            "commission_rule": "default",
+            "level": None,
+            "milestones": [{**each, "amount": text_of(positive(each["amount"]))} for each in milestones],
+            "status": "accepted",
+            "outside_listing": [],
+            "accept_by": None,
+            "accepted_at": None,
+            "accepted_by": None,
+            "quote_id": None,
+        }
+        return _kept(self._contracts, "ctr", body, made)
+
+    def _list_contracts(self, request: httpx2.Request) -> Answer:
+        filters = ("organization_id", "agent_id", "status", "currency", "external_id")
+        return page_of(request, list(self._contracts.values()), filters)
+
+    def _get_contract(self, _request: httpx2.Request, contract_id: str) -> Answer:
+        return Answer(200, _known(self._contracts, contract_id))
+
+
+def _kept(kept: dict[str, dict[str, Any]], prefix: str, body: dict[str, Any], made: dict[str, Any]) -> Answer:
+    external_id = body.get("external_id")
+    for first in kept.values():
+        if external_id is not None and first["external_id"] == external_id:
+            raise Refused(409, "external_id.taken", "Another object has this external_id.", id=first["id"])
+    whole = {
+        "id": f"{prefix}_{len(kept) + 1:026d}",
+        "external_id": external_id,
+        "metadata": body.get("metadata") or {},
+        **made,
+        "created_at": time_of(datetime.now(UTC)),
+    }
+    kept[whole["id"]] = whole
+    return Answer(201, whole)
+
+
+def _known(kept: dict[str, dict[str, Any]], id: str) -> dict[str, Any]:
+    if id not in kept:
+        raise Refused(404, "not_found", "There is no such object.")
+    return kept[id]
+
+
+def _required(body: dict[str, Any], name: str) -> Any:
+    if body.get(name) in (None, ""):
+        raise Refused(422, "request.invalid", f"{name}: Field required.", errors=[{"field": name}])
+    return body[name]
