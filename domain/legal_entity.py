@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from domain.document.content import Party
 from domain.errors import Conflict, Invalid
 from domain.invoice.series import DocumentType, entity_of, series_of
 from domain.tax.rates import check_place
 
+T = TypeVar("T")
 #: How many entities beside the usual one a deployment may have; each is numbered by itself.
 MOST = 50
 
@@ -48,12 +49,7 @@ class LegalEntities:
         Raises:
             UnknownEntity: the settings have none of that code.
         """
-        if code is None or code == self.usual.code:
-            return self.usual
-        found = self.others.get(code)
-        if found is None:
-            raise UnknownEntity(missing(code))
-        return found
+        return chosen(code, (self.usual.code, self.usual), self.others)[1]
 
     def of_series(self, series: str) -> LegalEntity:
         """Return who issued the documents of a series: one without a code is of the usual entity, also of its past."""
@@ -62,6 +58,19 @@ class LegalEntities:
     def series(self, document: DocumentType) -> list[str]:
         """Return the series of a document of every entity."""
         return [series_of(document, code) for code in (self.usual.code, *self.others)]
+
+
+def chosen(code: str | None, usual: tuple[str | None, T], others: Mapping[str, T]) -> tuple[str | None, T]:
+    """Return an entity's code and what is kept of it; None is the usual one's.
+
+    Raises:
+        UnknownEntity: the settings have none of that code.
+    """
+    if code is None or code == usual[0]:
+        return usual
+    if code not in others:
+        raise UnknownEntity(missing(code))
+    return code, others[code]
 
 
 def missing(code: str) -> str:

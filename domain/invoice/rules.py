@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from domain.credits import CreditPrice
-from domain.legal_entity import UnknownEntity, missing
+from domain.legal_entity import chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +34,8 @@ class InvoiceRules:
         Raises:
             UnknownEntity: the settings have none of that code.
         """
-        if code is None or code == self.entity:
-            return self
-        if code not in self.others:
-            raise UnknownEntity(missing(code))
-        return replace(self, entity=code, seller_country=self.others[code])
+        entity, country = chosen(code, (self.entity, self.seller_country), self.others)
+        return replace(self, entity=entity, seller_country=country)
 
     def worth(self, credits_minor: int, currency: str) -> int:
         """Return what credits pay of an invoice in a currency, in its minor units, rounded down."""

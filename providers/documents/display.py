@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from domain.document.content import BalanceKind, Document, DocumentKind, Line, Party, Tax
@@ -47,6 +48,9 @@ class _Writer:
 
     def __init__(self, document: Document, formats: BabelFormats, labels: dict[str, str]) -> None:
         self._document, self._formats, self._labels = document, formats, labels
+        # Most lines of a document have the quantity and the rate of others.
+        self._quantity = cache(lambda quantity: formats.number(Decimal(quantity), 0))
+        self._percent = cache(formats.percent)
 
     def party(self, party: Party) -> list[str]:
         place = " ".join(part for part in (party.postcode, party.city) if part)
@@ -82,7 +86,7 @@ class _Writer:
             "discount": f"{self._labels['discount']}: {self._amount(-line.discount_minor)}"
             if line.discount_minor
             else "",
-            "quantity": self._formats.number(Decimal(line.quantity), 0),
+            "quantity": self._quantity(line.quantity),
             "unit": self._amount(line.unit_minor) if line.unit_minor is not None else "",
             "rate": self._rate(line.tax) if line.tax else "",
             "amount": self._amount(line.amount_minor),
@@ -147,7 +151,7 @@ class _Writer:
         return [*said, *([breakable(document.note)] if document.note else [])]
 
     def _rate(self, tax: Tax) -> str:
-        return self._formats.percent(tax.rate_e6)
+        return self._percent(tax.rate_e6)
 
     def _amount(self, minor: int) -> str:
         return self._formats.amount(format_amount(minor, self._document.currency), self._document.currency)
