@@ -22,6 +22,7 @@ from api.codec import codec_router
 from api.cors import Cors
 from api.costs import CostBook
 from api.deps import Deps
+from api.gathering import Sharing
 from api.keyring import KeyRing
 from api.limits import Limiter, storage_at
 from api.maintenance import Maintenance
@@ -195,6 +196,7 @@ def _dependencies(
         documents=Documents.of(engines, settings.document_templates, settings.entities),
         prices=prices,
         price_desk=PriceDesk(platform_pool, registrars=settings.evidence_policy.registrars),
+        sharing=Sharing(),
         unsubscribing=Unsubscribing.of(settings.public_url, settings.signing_keys),
         bounces=Bounces.of(settings.mail_bounces, settings.signing_keys),
     )

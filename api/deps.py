@@ -15,6 +15,7 @@ from api.background import Background
 from api.changes import Changes
 from api.charges import Charges
 from api.costs import CostBook
+from api.gathering import Sharing
 from api.keyring import KeyRing
 from api.limits import Limiter
 from api.pool import StatementPool
@@ -62,6 +63,7 @@ class Deps:
     documents: Documents
     prices: PriceBook
     price_desk: PriceDesk
+    sharing: Sharing
     unsubscribing: Unsubscribing
     bounces: Bounces | None
 

@@ -1,8 +1,8 @@
 """Reads that arrive together share a statement: most of what one costs are its round trip and its transaction."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 #: The most statements under way: while PostgreSQL works on one, another one is sent, and a slow question holds up few.
 MAX_STATEMENTS = 2
@@ -49,3 +49,48 @@ class Gathering(Generic[Q, A]):
                     for answer in waiting:
                         if not answer.done():
                             answer.set_result(answers.get(question))
+
+
+class Sharing:
+    """Answers questions that take long; those who ask the same while it is read share the next reading.
+
+    A reading begins after each of its callers came, so nobody is told what was true before they asked.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is read yet."""
+        self._under_way: dict[Hashable, asyncio.Task[Any]] = {}
+        self._next: dict[Hashable, asyncio.Task[Any]] = {}
+
+    async def ask(self, question: Hashable, read: Callable[[], Coroutine[Any, Any, A]]) -> A:
+        """Return what the reading returns; raises what it raised.
+
+        Args:
+            question: what is asked; the same for those who may be told the same.
+            read: answers it.
+        """
+        reading: asyncio.Task[A] | None = self._next.get(question)
+        if reading is None and (before := self._under_way.get(question)) is not None:
+            reading = self._next[question] = asyncio.create_task(self._after(before, question, read))
+        elif reading is None:
+            reading = self._begin(question, asyncio.create_task(read()))
+        # The first caller may leave, and the others go on.
+        return await asyncio.shield(reading)
+
+    async def _after(
+        self, before: asyncio.Task[Any], question: Hashable, read: Callable[[], Coroutine[Any, Any, A]]
+    ) -> A:
+        await asyncio.wait([before])
+        self._begin(question, self._next.pop(question))
+        return await read()
+
+    def _begin(self, question: Hashable, reading: asyncio.Task[A]) -> asyncio.Task[A]:
+        self._under_way[question] = reading
+        reading.add_done_callback(lambda _: self._end(question, reading))
+        return reading
+
+    def _end(self, question: Hashable, reading: asyncio.Task[Any]) -> None:
+        if self._under_way.get(question) is reading:
+            del self._under_way[question]
+        if not reading.cancelled():
+            reading.exception()  # everybody may have left, and then nobody has looked at it

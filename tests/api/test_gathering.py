@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
-from api.gathering import MAX_QUESTIONS, MAX_STATEMENTS, Gathering
+from api.gathering import MAX_QUESTIONS, MAX_STATEMENTS, Gathering, Sharing
 
 
 class Statements:
@@ -113,3 +114,36 @@ async def test_statement_has_a_most_of_questions() -> None:
     await statements.end_all(asked)
     assert [await it for it in asked] == [f"answer {number}" for number in range(3 * MAX_QUESTIONS)]
     assert max(len(sent) for sent in statements.sent) == MAX_QUESTIONS
+
+
+async def test_those_who_ask_the_same_meanwhile_share_the_next_reading() -> None:
+    statements = Statements()
+    sharing = Sharing()
+
+    async def read(question: int) -> str:
+        return (await statements.read([question]))[question]
+
+    def asked(*questions: int) -> list[asyncio.Task[str]]:
+        return [asyncio.create_task(sharing.ask(it, partial(read, it))) for it in questions]
+
+    first = asked(1)
+    await statements.begun(1)
+    leaves, *later = asked(1, 1, 2, 1)
+    await statements.begun(2)
+    assert statements.sent == [[1], [2]]
+    leaves.cancel()
+    statements.end()
+    await statements.begun(3)
+    statements.fails = True
+    statements.end()
+    assert await first[0] == "answer 1"
+    with pytest.raises(ConnectionError):
+        await later[0]
+    with pytest.raises(ConnectionError):
+        await later[2]
+    assert statements.sent == [[1], [2], [1]]
+    statements.fails = False
+    (again,) = asked(1)
+    await statements.begun(4)
+    statements.end()
+    assert await again == "answer 1"

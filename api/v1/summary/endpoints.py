@@ -55,6 +55,9 @@ async def get_organization_summary(organization_id: str, deps: DepsDep, actor: A
 
 
 async def _summary(deps: Deps, org_id: str) -> Response:
-    # What was paid for earnings, and by which payment, is in the lots of others.
-    found = await summary(deps.database, org_id, deps.settings.hold_back, now=datetime.now(UTC))
-    return Response(SummaryView.of(found).model_dump_json(), media_type="application/json")
+    async def read() -> str:
+        # What was paid for earnings, and by which payment, is in the lots of others.
+        found = await summary(deps.database, org_id, deps.settings.hold_back, now=datetime.now(UTC))
+        return SummaryView.of(found).model_dump_json()
+
+    return Response(await deps.sharing.ask(("summary", org_id), read), media_type="application/json")
