@@ -7,11 +7,14 @@ made the spend can name it, and others who can list spends cannot.
 
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
+from domain.errors import Invalid
+from domain.money import CREDIT, parse_amount
 from domain.usage.event import AHEAD, UsageEvent
 
 #: The member of a spend's metadata that has the hash, and that of the row's data that has the secret.
@@ -27,6 +30,24 @@ class Paid(Enum):
     NO = "no"
     #: What was held for it may still be captured.
     LATER = "later"
+
+
+def paying_actions_from(text: str) -> dict[str, int]:
+    """Read the actions whose spends pay for calls from a JSON object: the least that one call costs, by action.
+
+    Returns:
+        minor units of credits by action.
+
+    Raises:
+        Invalid: it is not such an object, or an amount is none.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(least, str) for least in found.values()):
+        raise Invalid('They must be a JSON object of actions and amounts, such as {"llm_call": "1"}.')
+    return {action: parse_amount(least, CREDIT) for action, least in found.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

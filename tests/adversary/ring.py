@@ -157,6 +157,8 @@ class Ring:
     async def leave(self) -> None:
         """Take out whatever there is once everything has left the hold-back."""
         await self.rest(HOLD_BACK.days + 2)
+        # It is due every five minutes; the days here are too short for it.
+        await self.world.jobs(["earnings-recovery"])
         await self.pay_out()
         await self.rest(3)
 

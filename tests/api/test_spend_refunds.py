@@ -11,6 +11,7 @@ from ledger.spends import NewSpend
 from repositories import alert
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.paying import Written
 from tests.api.spending import balance, grant, limit, reserve, use
 
 pytestmark = pytest.mark.db
@@ -133,21 +134,19 @@ async def test_what_would_end_soon_comes_back_for_a_week(new_tenant: Any, operat
 async def test_refund_that_pays_all_that_is_owed_closes_the_alert_of_the_debt(
     spender: Tenant, operator: Caller, database: Database
 ) -> None:
+    paid_for = await Written(database, spender.org_id).begin()
     async with database.platform() as session:
         connection = await driver_connection(session)
         spending = Spending(connection, spender.org_id)
         new = NewSpend(key=new_key(), action="metered", amount_minor=130_000_000)
         forced = await spending.force(new, at=datetime.now(UTC))
-        payment = await connection.fetchval(
-            """INSERT INTO payments (id, org_id, provider, workflow_id, status, version, purpose, currency,
-                amount_minor, received_minor, refunded_minor, fee_minor, state, created_at, updated_at)
-            VALUES ($1, $2, 'stripe', 'w', 'disputed', 1, 'credits', 'USD', 1, 0, 0, 0,
-                '{"terms": {"purpose": {"goods_asset": "CREDIT"}}}', now(), now()) RETURNING id""",
-            f"pay_{spender.org_id[4:]}",
-            spender.org_id,
-        )
         await alert.raise_alert(
-            session, kind="payment.debt", subject=payment, detail="Owes.", org_id=spender.org_id, shared=True
+            session,
+            kind="payment.debt",
+            subject=paid_for.terms.payment_id,
+            detail="Owes.",
+            org_id=spender.org_id,
+            shared=True,
         )
     assert forced.spend_id is not None
     spends = good(await spender.member.get("/credits/usage"))["data"]

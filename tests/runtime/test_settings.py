@@ -128,6 +128,8 @@ def lines_of(monkeypatch: pytest.MonkeyPatch, **wrong: str) -> list[str]:
         ("BURSAR_DISPUTE_DEFAULT_PAYEE_SHARE", "0.95", "BURSAR_DISPUTE_DEFAULT_PAYEE_SHARE is not between "),
         ("BURSAR_REVIEW_PERIOD", "PT1S", "BURSAR_REVIEW_PERIOD is shorter than BURSAR_MIN_REVIEW_PERIOD."),
         ("BURSAR_CREDIT_PACKAGES", "[", "BURSAR_CREDIT_PACKAGES: "),
+        ("BURSAR_LITELLM_ACTIONS", "[]", "BURSAR_LITELLM_ACTIONS: They must be a JSON object of actions"),
+        ("BURSAR_LITELLM_ACTIONS", '{"llm_call": "0"}', "BURSAR_LITELLM_ACTIONS: The amount must be greater"),
         ("BURSAR_CREDIT_PACKAGE_SMALL", "0", "BURSAR_CREDIT_PACKAGES: The price of the credit package checkout_small"),
         ("BURSAR_CREDIT_PACKAGE_SMALL", "5.00", "BURSAR_CREDIT_PACKAGE_SMALL='5.00': It must be a whole"),
         ("BURSAR_ADDITIONAL_DEPLOY_PRICE", "10.00", "BURSAR_ADDITIONAL_DEPLOY_PRICE='10.00': It must be a whole"),
