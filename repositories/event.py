@@ -12,6 +12,7 @@ cluster: after events were loaded from a logical dump into another one, `docs/ev
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, cast, func, literal, select, text, true, tuple_
@@ -22,11 +23,13 @@ from sqlalchemy.orm import aliased
 from domain.events import Event, check
 from domain.events.catalogue import CATALOGUE
 from models.event import EventRow
-from repositories.listing import Found, Wanted, fixed
+from repositories.listing import Found, Wanted, first_id, fixed
 from repositories.together import Writes
 
 #: The most events of all organizations that a page of one type looks at.
 SCANNED = 5_000
+#: By how much an event may be later than its id by the clocks of two machines, and its transaction older than both.
+_MARGIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -123,7 +126,7 @@ async def listed(session: AsyncSession, wanted: Wanted, *, after: Position | Non
     """Return a page of what is wanted, behind a position.
 
     A page of a range of time, or of one type of all organizations, looks at no more than `SCANNED` events, so it may be
-    short or empty and not be the last.
+    short or empty and not be the last. A range begins where its first event can be, however much was before it.
     """
     org_id, type, subject = wanted.org_id, wanted.equal.get("type"), wanted.equal.get("subject")
     assert isinstance(type, str | None)
@@ -132,6 +135,9 @@ async def listed(session: AsyncSession, wanted: Wanted, *, after: Position | Non
         types = None if type is None else [type]
         rows = await page(session, after=after, limit=limit + 1, org_id=org_id, types=types, subject=subject)
         return Found(rows[:limit], (rows[limit - 1].id,) if len(rows) > limit else None)
+    if wanted.since is not None:
+        begins = await _place_before(session, wanted.since - _MARGIN)
+        after = max((place for place in (after, begins) if place is not None), default=None)
     scanned = _first(_following(EventRow, after, org_id, subject), EventRow, SCANNED).subquery()
     seen = aliased(EventRow, scanned)
     judged = [
@@ -145,6 +151,15 @@ async def listed(session: AsyncSession, wanted: Wanted, *, after: Position | Non
     last = select(seen.id).order_by(seen.written_in, seen.id).offset(SCANNED - 1).limit(1)
     found = await session.scalar(last)
     return Found(rows, None if found is None else (found,))
+
+
+async def _place_before(session: AsyncSession, moment: datetime) -> Position | None:
+    """Return a place before every event of a transaction that began at a moment or later; None is the beginning.
+
+    What was written before the moment, which its id says, is of a transaction that had a number by then.
+    """
+    written_in = await session.scalar(select(func.event_written_before(first_id("evt", moment))))
+    return None if written_in is None else Position(written_in, "")
 
 
 async def position_of(session: AsyncSession, event_id: str) -> Position | None:

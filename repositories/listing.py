@@ -213,8 +213,8 @@ class Listing(Generic[Row]):
             if self.created != column.key:
                 return ()
             return (*_if(since is not None, lambda: column >= since), *_if(until is not None, lambda: column < until))
-        lowest = None if since is None or self.is_late else _first_id(self.prefix, since - _MARGIN)
-        highest = None if until is None else _first_id(self.prefix, until + _MARGIN)
+        lowest = None if since is None or self.is_late else first_id(self.prefix, since - _MARGIN)
+        highest = None if until is None else first_id(self.prefix, until + _MARGIN)
         return (*_if(lowest is not None, lambda: column >= lowest), *_if(highest is not None, lambda: column < highest))
 
     def _judged(self, wanted: Wanted, served: frozenset[str], row: type[Row]) -> list[ColumnElement[bool]]:
@@ -269,7 +269,8 @@ def _position(row: Base, order: Order) -> Position:
     return tuple(getattr(row, column.key) for column in order)
 
 
-def _first_id(prefix: str, moment: datetime) -> str:
+def first_id(prefix: str, moment: datetime) -> str:
+    """Return the lowest id that can be made at a moment."""
     return make_id(prefix, unix_ms=max(0, int(moment.timestamp() * 1000)), entropy=bytes(10))
 
 

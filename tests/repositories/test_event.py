@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from domain.events import Event, UnknownEvent
 from domain.events.catalogue import CATALOGUE
-from domain.ids import is_id
+from domain.ids import is_id, make_id
+from models.event import EventRow
 from repositories import event as events
 from repositories.event import Position
 from repositories.listing import Wanted
@@ -135,11 +136,41 @@ async def test_page_of_a_rare_type_ends_and_goes_on(database: Database, monkeypa
     assert (found, pages) == (["rare"], 2)
 
 
+async def test_range_begins_late_and_loses_nothing(
+    database: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some transactions had their number long before they wrote, and some events are later than their ids."""
+    step, kept = timedelta(minutes=10), list[tuple[int, str, datetime]]()
+    for number in range(60):
+        begun, kind = START + number * step, number % 5
+        made = begun + (timedelta(minutes=50) if kind == 1 else timedelta())
+        at = made + {2: timedelta(minutes=50), 3: -timedelta(days=1)}.get(kind, timedelta())
+        unix_ms = int(made.timestamp() * 1000)
+        kept.append((number + 1, make_id("evt", unix_ms=unix_ms, entropy=bytes([number] * 10)), at))
+    owner = Database(fresh_database_urls.tenant, fresh_database_urls.owner)
+    async with owner.platform() as session:
+        for written_in, id, at in kept:
+            row = EventRow(id=id, type="escrow.funded", subject=id, subject_seq=1, at=at, data={})
+            row.org_id, row.written_in = f"org_{written_in % 2}", written_in
+            session.add(row)
+    await owner.close()
+    monkeypatch.setattr(events, "SCANNED", 12)
+    for number in range(60):
+        since = START + number * step
+        async with database.tenant("org_1") as session:
+            page = await events.listed(session, Wanted(since=since), after=None, limit=3)
+        expected = [id for written_in, id, at in sorted(kept) if written_in % 2 and at >= since]
+        assert [row.id for row in page.rows] == expected[:3]
+
+
 FILL = """
-    INSERT INTO events (type, org_id, subject, subject_seq, data, written_in)
-    SELECT 'escrow.funded', org_id, org_id || i / 8, i % 8, '{}', i / 200
-    FROM generate_series(CAST(:first AS int), CAST(:last AS int)) i, unnest(ARRAY['org_1', 'org_2']) org_id
+    INSERT INTO events (id, type, org_id, subject, subject_seq, at, data, written_in)
+    SELECT type_id('evt', uuidv7(at - clock_timestamp())), 'escrow.funded', org_id, org_id || i / 8, i % 8, at, '{}',
+        i / 200
+    FROM generate_series(CAST(:first AS int), CAST(:last AS int)) i, unnest(ARRAY['org_1', 'org_2']) org_id,
+        LATERAL (SELECT CAST(:start AS timestamptz) + make_interval(mins => i) AS at) moment
 """
+START = datetime(2026, 1, 1, tzinfo=UTC)
 #: What a deeper index and fuller last blocks add.
 SLACK = 30
 
@@ -166,8 +197,12 @@ async def test_page_costs_the_same_however_long_the_history_is(
     costs: dict[str, list[int]] = defaultdict(list)
     for first, last in ((1, SMALL), (SMALL + 1, LARGE)):
         async with owner.platform() as session:
-            await session.execute(text(FILL), {"first": first, "last": last})
+            await session.execute(text(FILL), {"first": first, "last": last, "start": START})
             await session.execute(text("ANALYZE events"))
+        filters["late"] = Wanted(org_id="org_1", since=START + timedelta(minutes=last - 9))
+        async with database.tenant("org_1") as session:
+            late = await events.listed(session, filters["late"], after=None, limit=50)
+        assert len([row for row in late.rows if row.at <= START + timedelta(minutes=last)]) == 10
         for after in (None, Position(2, "")):
             for name, wanted in filters.items():
                 read = partial(events.listed, wanted=wanted, after=after, limit=50)
