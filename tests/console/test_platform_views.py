@@ -1,9 +1,11 @@
 """What operators' pages make of answers: nothing there, not answered, and each state."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from jinja2 import ChoiceLoader, DictLoader
 
 from console.format import Prefs
 from console.forms import blank
@@ -12,14 +14,18 @@ from console.listed import Found
 from console.lists import Asked
 from console.platform.alert import view as alerts
 from console.platform.approval import view as approvals
+from console.platform.book import view as books
 from console.platform.overview import view as overview
 from console.platform.reconciliation import view as reconciliation
+from tests.console.gallery import environment
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 AT = "2026-11-22T09:00:00Z"
 PREFS = Prefs()
 NAMES = ("escrows", "payments", "ready", "runs", "differences", "tasks", "alerts")
 PAGE: dict[str, Any] = {"data": [], "next_cursor": None}
+PART = {"lines": [], "total": "0.00"}
+BALANCE = ("opening_debit", "opening_credit", "debits", "credits", "closing_debit", "closing_credit")
 READY = {"status": "ready", "postgresql": "ok", "temporal": "ok", "inbox_oldest_seconds": 0}
 
 
@@ -35,6 +41,14 @@ def refused(status: int, code: str) -> Answer:
 def found(*rows: dict[str, Any], **given: str) -> Found:
     asked = Asked(path="/console/platform/x", given=given, query={}, form=blank(), zone="UTC", at_start=True)
     return Found(asked=asked, answer=said({"data": list(rows), "next_cursor": None}), beside={}, status=200)
+
+
+def main(template: str, page: object) -> str:
+    """Return what stands between a page's frame."""
+    made = environment()
+    assert made.loader is not None
+    made.loader = ChoiceLoader([DictLoader({"parts/layout.html": "{% block main %}{% endblock %}"}), made.loader])
+    return made.get_template(template).render(page=page)
 
 
 def shown(has: frozenset[str] = frozenset(), **answers: Answer) -> overview.Overview:
@@ -165,6 +179,14 @@ def test_decided_approval_offers_nothing() -> None:
     assert [(row.approve, row.reject, row.decided_by) for row in page.decided] == [(None, None, "grace")]
 
 
+@pytest.mark.parametrize("statuses", [(), ("requested",), ("requested", "approved")])
+def test_pages_of_approvals_are_turned_in_their_last_panel(statuses: tuple[str, ...]) -> None:
+    rows = [{**APPROVAL, "status": status} for status in statuses]
+    body = main("platform/approval/list.html", approvals.page(found(*rows), blank(), "ada", PREFS, may=True))
+    assert body.count('<nav class="pager"') == 1
+    assert body.split("</nav>")[-1].split() == ["</section>"]
+
+
 SIDE = {"key": "ch_1", "amount": "10.00", "fee": "0.59", "net": "9.41", "currency": "USD", "occurred_at": AT}
 DIFFERENCE = {
     "id": "dif_1",
@@ -227,3 +249,17 @@ def test_each_provider_of_the_installation_can_be_compared_and_explained() -> No
 def test_who_may_not_decide_reads_what_waits_and_is_offered_nothing() -> None:
     (row,) = approvals.page(found(APPROVAL), blank(), "audit", PREFS, may=False).waiting
     assert (row.approve, row.reject) == (None, None)
+
+
+def test_books_have_one_heading_for_each_report_and_currency() -> None:
+    zero = dict.fromkeys((*BALANCE, "total", "result"), "0.00")
+    currencies = [{**zero, "currency": code, "revenue": PART, "expenses": PART} for code in ("CREDIT", "USD")]
+    days = {"start_date": "2026-01-01", "end_date": "2026-01-31", "lines": []}
+    page = books.page({}, blank(), said({**days, "totals": currencies}), said({"currencies": currencies}), PREFS)
+    body = main("platform/book/page.html", page)
+    reports = [f"{report} in {code}" for report in ("Profit and loss", "Trial balance") for code in ("CREDIT", "USD")]
+    assert re.findall("<h2[^>]*>(.*?)</h2>", body) == ["The journal of these days, as a file", *reports]
+    assert re.findall("<caption(.*?)>", body) == [' class="unseen"'] * 4
+    page = books.page({}, blank(), said({**days, "totals": []}), said({"currencies": []}), PREFS)
+    body = main("platform/book/page.html", page)
+    assert re.findall("<h2[^>]*>(.*?)</h2>", body)[1:] == ["Profit and loss", "Trial balance"]
