@@ -1,8 +1,8 @@
 """Lists: by what they are filtered, which pages they have, and the same as CSV, declared once for all of them.
 
 A list names its filters (`ListOf`); an endpoint is given what a request asks of it (`Asked`), reads one page at a time,
-and gives it back as JSON or, for `Accept: text/csv`, as every page of it in one file. A cursor holds the list and the
-filters that it was made for, and is refused with any others.
+and gives it back as JSON or, for `Accept: text/csv`, as every page of it in one file. A cursor holds the list, the ids
+in its path and the filters that it was made for, and is refused with any others.
 """
 
 import hashlib
@@ -88,6 +88,8 @@ class Asked:
     after: Position | None
     as_csv: bool
     written: Written
+    #: What a cursor of this list is good for.
+    scope: str
 
     @property
     def organization_id(self) -> str | None:
@@ -129,7 +131,7 @@ class Asked:
 
             return await stream(self.of.columns, self.of.cells, following, self.after, f"{self.of.name}.csv")
         items, position = await read(self.after, self.limit)
-        following_cursor = None if position is None else self.of.write_cursor(position, self.given, self.written)
+        following_cursor = None if position is None else self.of.write_cursor(position, self.scope)
         page = self.of.page(data=list(items), next_cursor=following_cursor)
         return Response(page.model_dump_json(by_alias=True), media_type="application/json")
 
@@ -202,8 +204,9 @@ class ListOf:
         ) -> Asked:
             given = {name: value for name, value in filters.items() if value not in (None, False)}
             _check(given, self.currency)
-            after = None if cursor is None else self._read_cursor(cursor, given, written)
-            return Asked(self, given, limit, after, wants_csv(request), written)
+            scope = self._scope(given, written, request.path_params)
+            after = None if cursor is None else self._read_cursor(cursor, scope)
+            return Asked(self, given, limit, after, wants_csv(request), written, scope)
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [
@@ -219,21 +222,22 @@ class ListOf:
         read.__dict__["__signature__"] = inspect.Signature(parameters)
         return Depends(read)
 
-    def write_cursor(self, position: Position, given: Mapping[str, Any], written: Written) -> str:
-        """Return the cursor of a position under some filters."""
+    def write_cursor(self, position: Position, scope: str) -> str:
+        """Return the cursor of a position of the list that a scope names."""
         values = (value.isoformat() if isinstance(value, date) else value for value in position)
-        return encode_cursor(self._scope(given, written), *values)
+        return encode_cursor(scope, *values)
 
-    def _read_cursor(self, cursor: str, given: Mapping[str, Any], written: Written) -> Position:
+    def _read_cursor(self, cursor: str, scope: str) -> Position:
         kinds = [int if kind is int else str for kind in self._order]
-        values = decode_cursor(cursor, self._scope(given, written), *kinds)
+        values = decode_cursor(cursor, scope, *kinds)
         return tuple(_checked(value, kind) for value, kind in zip(values, self._order, strict=True))
 
-    def _scope(self, given: Mapping[str, Any], written: Written) -> str:
-        """Name the list and the filters: a cursor of others would skip some of what is asked for now."""
+    def _scope(self, given: Mapping[str, Any], written: Written, path: Mapping[str, Any]) -> str:
+        """Name the list, the ids in its path and the filters: a cursor of others would skip some of what is wanted."""
         filters = {name: sorted(value) if isinstance(value, list) else value for name, value in given.items()}
         named = [written.external_id, dict(written.metadata)]
-        text = json.dumps([filters, named], sort_keys=True, default=str)
+        # Without a path nothing is added, so that cursors that were given out stay good.
+        text = json.dumps([filters, named, *([dict(path)] if path else [])], sort_keys=True, default=str)
         return f"{self.name}.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 

@@ -15,12 +15,14 @@ from domain.marketplace.offer import Offer, OfferModel, OfferStatus
 from models.agent import Agent
 from models.marketplace import MarketplaceAgreedUse, MarketplaceOffer, MarketplacePurchase, MarketplaceUse
 from models.reputation import ReputationAgentRow
-from repositories.listing import Found, Position
+from repositories.listing import Found, Position, fixed
 from repositories.listing import Listing as Purchases
 from repositories.listing import Wanted as Narrowed
 
 MISSING = "There is no such agent on the marketplace."
 MISSING_PURCHASE = "There is no such purchase."
+#: How many offers a page of a range of time looks at.
+LOOKED = 2_000
 # Written out, because no plan for any status uses the indexes of what is listed.
 _LISTED = MarketplaceOffer.status == literal_column("'listed'")
 
@@ -54,7 +56,8 @@ class Listing:
 class Wanted:
     """Which offers are listed: each that is not None narrows.
 
-    A price range needs its currency and is in its minor units. `least_stars_e6` is a mean score in millionths.
+    A price range needs its currency and is in its minor units. `least_stars_e6` is a mean score in millionths, and
+    from `since` on and before `until` the agent was offered for the first time.
     """
 
     model: OfferModel | None = None
@@ -64,6 +67,8 @@ class Wanted:
     least_minor: int | None = None
     most_minor: int | None = None
     least_stars_e6: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
     @property
     def by_price(self) -> bool:
@@ -92,14 +97,21 @@ async def lock_offer(session: AsyncSession, agent_id: str) -> MarketplaceOffer |
     return await session.get(MarketplaceOffer, agent_id, with_for_update=True)
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Sequence[Listing]:
+async def page(
+    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
+) -> tuple[Sequence[Listing], Position | None]:
     """List what is for sale: newest agents first, or the cheapest first where a currency is named.
+
+    A page of a range of time looks at no more than `LOOKED` offers, so it may be short or empty and not be the last.
 
     Args:
         session: of whoever looks.
         wanted: which ones.
         after: price (0 where the list is not ordered by it) and agent of the last one of the page before.
         limit: how many at most.
+
+    Returns:
+        The page, and the position after which the next one begins; None at the end.
     """
     row = MarketplaceOffer
     conditions: list[ColumnElement[bool]] = [_LISTED]
@@ -122,14 +134,30 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
     elif after is not None:
         conditions.append(row.agent_id < after[1])
     order = (row.price_minor, row.agent_id) if wanted.by_price else (row.agent_id.desc(),)
-    keys = select(row.agent_id).where(*conditions).order_by(*order).limit(literal_column(str(int(limit)))).subquery()
-    statement = _listings(row.agent_id.in_(select(keys.c.agent_id))).order_by(*order)
-    return [_listing(found) for found in await session.execute(statement)]
+    looked_at = limit + 1 if wanted.since is None and wanted.until is None else LOOKED
+    looked = select(row.agent_id, row.price_minor, row.created_at).where(*conditions)
+    seen = looked.order_by(*order).limit(fixed(looked_at)).subquery().c
+    by = (seen.price_minor, seen.agent_id) if wanted.by_price else (seen.agent_id.desc(),)
+    fits = [
+        *([] if wanted.since is None else [seen.created_at >= wanted.since]),
+        *([] if wanted.until is None else [seen.created_at < wanted.until]),
+    ]
+    keys = select(seen.agent_id).where(*fits).order_by(*by).limit(fixed(limit + 1))
+    found = await session.execute(_listings(row.agent_id.in_(keys)).order_by(*order))
+    rows = [_listing(each) for each in found]
+    if len(rows) > limit:
+        last = rows[limit - 1].offer
+        return rows[:limit], _position(last.price_minor, last.agent_id, wanted)
+    if not fits:
+        return rows, None
+    end = select(seen.price_minor, seen.agent_id).order_by(*by).offset(fixed(looked_at - 1)).limit(1)
+    reached = (await session.execute(end)).one_or_none()
+    return rows, None if reached is None else _position(reached[0], reached[1], wanted)
 
 
-def position_of(offer: MarketplaceOffer, wanted: Wanted) -> Position:
+def _position(price_minor: int | None, agent_id: str, wanted: Wanted) -> Position:
     """Return where an offer stands in the list of `page`."""
-    return ((offer.price_minor or 0) if wanted.by_price else 0, offer.agent_id)
+    return ((price_minor or 0) if wanted.by_price else 0, agent_id)
 
 
 async def categorise(session: AsyncSession, agent_id: str, category: str | None) -> None:

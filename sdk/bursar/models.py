@@ -2439,6 +2439,7 @@ class OfferView(Model):
     status: OfferStatus = NOT_SENT
     stars: Decimal | None = NOT_SENT
     creator_share: Amount | None = NOT_SENT
+    created_at: datetime = NOT_SENT
     changed_at: datetime = NOT_SENT
 
 

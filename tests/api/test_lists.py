@@ -73,7 +73,7 @@ async def test_every_list_takes_a_range_and_comes_as_csv(path: str, customer: Te
     assert [row["id"] for row in rows] == [str(row["id"]) for row in listed]
 
 
-@pytest.mark.parametrize("path", [*LISTS, "/billing/usage/logs"])
+@pytest.mark.parametrize("path", [*LISTS, "/billing/usage/logs", "/marketplace/agents"])
 async def test_bad_filter_names_its_parameter(path: str, customer: Tenant) -> None:
     early, late = moment(datetime(2026, 1, 1, tzinfo=UTC)), moment(datetime(2026, 1, 2, tzinfo=UTC))
     assert (

@@ -22,7 +22,7 @@ from domain.payable import HoldBack
 from domain.referral import ReferralStatus, Rewards
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
-from repositories import lot, marketplace_proof, organization_trait, spend, usage_charge
+from repositories import lot, marketplace, marketplace_proof, organization_trait, spend, usage_charge
 from repositories.reputation import take
 from runtime.database import Database, driver_connection
 from services import referral
@@ -787,7 +787,7 @@ async def test_offer_that_makes_no_sense_is_refused(studio: Tenant, body: dict[s
 
 
 async def test_list_narrows_by_each_filter_and_pages_through_all(
-    new_tenant: Any, site: httpx2.AsyncClient, buyer: Tenant, operator: Caller
+    new_tenant: Any, site: httpx2.AsyncClient, buyer: Tenant, operator: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     word = f"Zimbel{new_key().replace('-', '')}"
     studios = [await made(new_tenant, site) for _ in range(3)]
@@ -815,6 +815,13 @@ async def test_list_narrows_by_each_filter_and_pages_through_all(
     assert await found(currency="CREDIT") == [third, second]
     assert await found(currency="CREDIT", min_price="10.5", max_price="11") == [second]
     assert await found(category="content") == []
+    middle = good(await buyer.owner.get(f"/marketplace/agents/{second}"))["created_at"]
+    for looked_at in (2, marketplace.LOOKED):
+        monkeypatch.setattr(marketplace, "LOOKED", looked_at)
+        assert await found(**{"from": middle}) == [third, second]
+        assert await found(to=middle) == [first]
+        assert await found(to=middle, currency="CREDIT") == []
+        assert await found(**{"from": middle, "currency": "CREDIT", "min_price": "11"}) == [second]
     praise = {"agent_id": second, "event_type": "task_completed", "score_delta": 1}
     good(await operator.post("/reputation/events", praise, key=new_key()), 201)
     assert await found(min_stars="2.5") == [second]

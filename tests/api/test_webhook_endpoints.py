@@ -1,9 +1,12 @@
 """Webhook endpoints over HTTP: made, changed, given new secrets, asked to send again, and every bad input."""
 
 import base64
+import csv
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -201,6 +204,21 @@ async def test_deliveries_are_listed_and_what_failed_is_tried_again(own: Tenant,
     refused(await own.owner.post(f"/webhook-deliveries/{ids[0]}/retry"), 409, "webhook.delivered")
     again = good(await own.owner.post(f"/webhook-deliveries/{ids[1]}/retry"), 202)
     assert (again["status"], again["tries"], again["replays"]) == ("pending", 0, 1)
+
+
+async def test_deliveries_by_time_as_csv_and_a_cursor_of_this_endpoint_alone(own: Tenant, database: Database):
+    here, other = [f"/webhook-endpoints/{(await made(own))['id']}/deliveries" for _ in range(2)]
+    first = await delivered(database, own, here.split("/")[2], 204)
+    second = await delivered(database, own, here.split("/")[2], 204)
+    page = good(await own.owner.get(f"{here}?limit=1"))
+    assert [row["id"] for row in page["data"]] == second
+    rest = f"?limit=1&cursor={page['next_cursor']}"
+    assert [row["id"] for row in good(await own.owner.get(here + rest))["data"]] == first
+    assert refused(await own.owner.get(other + rest), 422, "request.invalid")["field"] == "cursor"
+    moment = quote(page["data"][0]["created_at"])
+    for end, expected in ((f"?from={moment}", second), (f"?to={moment}", first), ("", second + first)):
+        answer = await own.owner.get(here + end, headers={"Accept": "text/csv"})
+        assert [row["id"] for row in csv.DictReader(io.StringIO(answer.text))] == expected
 
 
 async def test_a_replay_has_the_ids_that_were_there(own: Tenant, database: Database):

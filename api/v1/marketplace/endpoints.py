@@ -69,7 +69,7 @@ STAR_E6 = 200_000
 _OFFERS = ListOf(
     "offers",
     OfferView,
-    "currency",
+    *(*CREATED, "currency"),
     order=[int, "agt"],
     model=Annotated[OfferModel | None, Query(description="Only agents that are sold so.")],
     category=Annotated[str | None, Query(max_length=64, description="Only agents of this category.")],
@@ -153,16 +153,17 @@ async def list_offers(
 ) -> Response:
     """List what is for sale: newest agents first, or the cheapest first where a currency is named.
 
+    `from` and `to` are times at which agents were offered for the first time. A page of them may be short or empty and
+    not be the last.
+
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     wanted = _wanted(asked)
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            rows = await marketplace.page(session, wanted, after=after, limit=limit + 1)
-        shown = rows[:limit]
-        following = None if len(rows) <= limit else marketplace.position_of(shown[-1].offer, wanted)
-        return [_shown(deps, actor, row) for row in shown], following
+            rows, following = await marketplace.page(session, wanted, after=after, limit=limit)
+        return [_shown(deps, actor, row) for row in rows], following
 
     return await asked.answer(read)
 
@@ -181,6 +182,8 @@ def _wanted(asked: Asked) -> Wanted:
         least_minor=least,
         most_minor=most,
         least_stars_e6=None if stars is None else int(stars * STAR_E6),
+        since=asked.get("since"),
+        until=asked.get("until"),
     )
 
 

@@ -91,6 +91,7 @@ class OfferView(ResponseModel):
     creator_share: str | None = Field(
         description="The creator's part of each sale; shown to the agent's organization and to the platform."
     )
+    created_at: datetime = Field(description="When the agent was offered for the first time.")
     changed_at: datetime
 
     @classmethod
@@ -111,6 +112,7 @@ class OfferView(ResponseModel):
             status=OfferStatus(row.status),
             stars=None if listing.stars_e6 is None else points(listing.stars_e6) / 2,
             creator_share=None if creator_bps is None else format_ratio(creator_bps),
+            created_at=row.created_at,
             changed_at=row.changed_at,
         )
 

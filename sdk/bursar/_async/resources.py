@@ -3046,6 +3046,8 @@ class AsyncMarketplace:
     def list_offers(
         self,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
         model: Literal["free", "one_time", "monthly", "usage"] | str | Omitted = OMITTED,
         category: str | Omitted = OMITTED,
@@ -3058,6 +3060,8 @@ class AsyncMarketplace:
     ) -> AsyncList[models.OfferView]:
         """List what is for sale: newest agents first, or the cheapest first where a currency is named.
 
+        `from` and `to` are times at which agents were offered for the first time. A page of them may be short or empty and not be the last.
+
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
@@ -3066,6 +3070,8 @@ class AsyncMarketplace:
             "marketplace.list_offers",
             "/api/v1/marketplace/agents",
             {
+                "from": from_,
+                "to": to,
                 "currency": currency,
                 "model": model,
                 "category": category,

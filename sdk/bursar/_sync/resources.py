@@ -3035,6 +3035,8 @@ class Marketplace:
     def list_offers(
         self,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
         model: Literal["free", "one_time", "monthly", "usage"] | str | Omitted = OMITTED,
         category: str | Omitted = OMITTED,
@@ -3047,6 +3049,8 @@ class Marketplace:
     ) -> List[models.OfferView]:
         """List what is for sale: newest agents first, or the cheapest first where a currency is named.
 
+        `from` and `to` are times at which agents were offered for the first time. A page of them may be short or empty and not be the last.
+
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
@@ -3055,6 +3059,8 @@ class Marketplace:
             "marketplace.list_offers",
             "/api/v1/marketplace/agents",
             {
+                "from": from_,
+                "to": to,
                 "currency": currency,
                 "model": model,
                 "category": category,
