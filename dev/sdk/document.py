@@ -32,7 +32,8 @@ funded_amount granted granted_credits held left listed_net minimum minimum_commi
 opening_debit owed paid paid_out pending per_spend platform_share price purchased received_amount referred_amount
 referrer_amount refundable_amount refunded refunded_amount released released_amount remaining reserved
 returned_credits reversed rewarded seen_amount shortfall spent subtotal taken tax taxable taxed_credits total
-unexplained unit_amount unit_price unsettled used written_off opening closing balance in_escrow
+unexplained unit_amount unit_price unsettled used written_off opening closing balance in_escrow in_payments in_payouts
+closing_balance commission frozen funded in_use invoiced opening_balance own_work to_agent to_buyer to_payer
 """
 AMOUNTS = frozenset(_AMOUNTS.split())
 #: How the data of events writes an amount.

@@ -173,9 +173,11 @@ class Attempts:
         if response.status_code < 300:
             return None
         error = refusal(response)
-        again = isinstance(error, InFlight) or error.status in {408, 429} or error.status >= 500
+        # What is not implemented did nothing, and does nothing the next time.
+        broken = error.status >= 500 and error.status != 501
+        again = isinstance(error, InFlight) or error.status in {408, 429} or broken
         # What is in flight is an attempt of ours, or of somebody with our key: it may take effect after we gave up.
-        self.uncertain |= error.status >= 500 or isinstance(error, InFlight)
+        self.uncertain |= broken or isinstance(error, InFlight)
         repeatable = self._call.repeatable or error.status in {408, 429}
         pause = self._pause(error) if again and repeatable else None
         if pause is not None:

@@ -236,8 +236,8 @@ class AccountStatementView(Model):
     from_: datetime = Field(NOT_SENT, alias="from")
     to: datetime = NOT_SENT
     zone: str = NOT_SENT
-    opening_balance: str = NOT_SENT
-    closing_balance: str = NOT_SENT
+    opening_balance: Amount = NOT_SENT
+    closing_balance: Amount = NOT_SENT
     data: list[StatementLineView] = NOT_SENT
     next_cursor: str | None = None
 
@@ -266,9 +266,9 @@ class AgentEarningsSummaryView(Model):
     available: Amount = NOT_SENT
     pending: Amount = NOT_SENT
     pending_until: datetime | None = NOT_SENT
-    frozen: str = NOT_SENT
+    frozen: Amount = NOT_SENT
     granted: Amount = NOT_SENT
-    own_work: str = NOT_SENT
+    own_work: Amount = NOT_SENT
     total: Amount = NOT_SENT
     agent_id: str = NOT_SENT
     currency: str = NOT_SENT
@@ -283,7 +283,7 @@ class AgentEarningsView(Model):
     paid_out: Amount = NOT_SENT
     available: Amount = NOT_SENT
     pending: Amount = NOT_SENT
-    frozen: str = NOT_SENT
+    frozen: Amount = NOT_SENT
     granted: Amount = NOT_SENT
     payable: list[PayableView] = NOT_SENT
 
@@ -536,13 +536,13 @@ class AssetSummaryView(Model):
     available: Amount = NOT_SENT
     held: Amount = NOT_SENT
     expired: Amount = NOT_SENT
-    in_use: str = NOT_SENT
+    in_use: Amount = NOT_SENT
     in_escrow: Amount = NOT_SENT
-    in_payments: str = NOT_SENT
-    in_payouts: str = NOT_SENT
+    in_payments: Amount = NOT_SENT
+    in_payouts: Amount = NOT_SENT
     earnings: EarningsSummaryView = NOT_SENT
     owed: Amount = NOT_SENT
-    invoiced: str = NOT_SENT
+    invoiced: Amount = NOT_SENT
     total: Amount = NOT_SENT
     pending: Amount = NOT_SENT
     pending_until: datetime | None = NOT_SENT
@@ -1514,9 +1514,9 @@ class EarningsSummaryView(Model):
     available: Amount = NOT_SENT
     pending: Amount = NOT_SENT
     pending_until: datetime | None = NOT_SENT
-    frozen: str = NOT_SENT
+    frozen: Amount = NOT_SENT
     granted: Amount = NOT_SENT
-    own_work: str = NOT_SENT
+    own_work: Amount = NOT_SENT
     total: Amount = NOT_SENT
 
 
@@ -1588,10 +1588,10 @@ class EscrowActionView(Model):
 class EscrowEffectView(Model):
     """What a command would move, and the state after it. Amounts are decimal strings of `currency`."""
 
-    funded: str = NOT_SENT
-    to_agent: str = NOT_SENT
-    commission: str = NOT_SENT
-    to_payer: str = NOT_SENT
+    funded: Amount = NOT_SENT
+    to_agent: Amount = NOT_SENT
+    commission: Amount = NOT_SENT
+    to_payer: Amount = NOT_SENT
     held: Amount = NOT_SENT
     currency: str = NOT_SENT
     status: EscrowStatus = NOT_SENT
@@ -2533,7 +2533,7 @@ class PayableView(Model):
     currency: str = NOT_SENT
     available: Amount = NOT_SENT
     pending: Amount = NOT_SENT
-    frozen: str = NOT_SENT
+    frozen: Amount = NOT_SENT
 
 
 class PaymentActionList(Model):
@@ -2556,7 +2556,7 @@ class PaymentEffectView(Model):
 
     captured: Amount = NOT_SENT
     released: Amount = NOT_SENT
-    to_payer: str = NOT_SENT
+    to_payer: Amount = NOT_SENT
     taken: MoneyView = NOT_SENT
     currency: str = NOT_SENT
     status: PaymentStatus | None = NOT_SENT
@@ -2955,7 +2955,7 @@ class PurchaseAnswer(Model):
 class PurchaseEffectView(Model):
     """What a command would do. Amounts are decimal strings of `currency`, and null where nothing was paid."""
 
-    to_buyer: str | None = NOT_SENT
+    to_buyer: Amount | None = NOT_SENT
     used: Amount | None = NOT_SENT
     currency: str | None = NOT_SENT
     status: PurchaseStatus = NOT_SENT

@@ -74,7 +74,7 @@ def test_wheel_builds_and_is_imported_alone(tmp_path: Path) -> None:
     subprocess.run(uv, check=True)
     [wheel] = tmp_path.glob("bursar-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"bursar/py.typed", "bursar/_sync/resources.py", "bursar/testing.py"} <= names
+    assert {"bursar/py.typed", "bursar/_sync/resources.py", "bursar/testing/__init__.py"} <= names
     assert not [name for name in names if not name.startswith(("bursar/", "bursar-"))]
     program = "import sys; sys.path.insert(0, sys.argv[1]); import bursar, bursar.testing; print(bursar.__file__)"
     command = [sys.executable, "-I", "-c", f"{program}; print(*sys.modules)", wheel]
@@ -242,3 +242,18 @@ async def test_page_that_is_not_of_the_api_is_told_apart() -> None:
     async with bursar.AsyncBursar(KEY, base_url="http://bursar.test", transport=transport) as client:
         with pytest.raises(bursar.UnexpectedAnswer, match="address of the API"):
             await client.billing.get_balance()
+
+
+def test_fake_refuses_what_it_does_not_play() -> None:
+    fake = FakeBursar()
+    with fake.client() as client:
+        with pytest.raises(APIError) as refused:
+            client.payments.create(amount=5, currency="EUR", purpose={"kind": "balance"})
+        assert (refused.value.status, refused.value.code) == (501, "fake.not_played")
+        agent = client.agents.create(name="Writer")
+        contract = client.contracts.create(agent_id=agent.id, title="Report", price=5, currency="EUR")
+        escrow = client.escrows.create(contract_id=contract.id)
+        with pytest.raises(APIError) as source:
+            client.escrows.fund(escrow.id, source="balance")
+        assert (source.value.status, source.value.code) == (501, "fake.not_played")
+    assert fake.available == 1000

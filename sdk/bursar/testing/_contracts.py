@@ -1,13 +1,24 @@
 """The agents and contracts of `FakeBursar`: an organization awards contracts to agents of its own."""
 
-import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 
-from bursar._fake_answers import ORGANIZATION, Answer, Refused, page_of, positive, text_of, time_of
+from bursar.testing._answers import (
+    ORGANIZATION,
+    Answer,
+    Refused,
+    Route,
+    body_of,
+    page_of,
+    positive,
+    principal_of,
+    refuse_taken,
+    required,
+    text_of,
+    time_of,
+)
 
 _NAME = "Fake"
 #: What a contract says where its request does not.
@@ -30,9 +41,9 @@ class Contracts:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._agents: dict[str, dict[str, Any]] = {}
-        self._contracts: dict[str, dict[str, Any]] = {}
-        self.routes: list[tuple[str, str, Callable[..., Answer]]] = [
+        self.agents: dict[str, dict[str, Any]] = {}
+        self.contracts: dict[str, dict[str, Any]] = {}
+        self.routes: list[Route] = [
             ("POST", r"/agents", self._create_agent),
             ("GET", r"/agents", self._list_agents),
             ("GET", r"/agents/([\w.-]+)", self._get_agent),
@@ -42,9 +53,9 @@ class Contracts:
         ]
 
     def _create_agent(self, request: httpx2.Request) -> Answer:
-        body = json.loads(request.content)
+        body = body_of(request)
         made = {
-            "name": _required(body, "name"),
+            "name": required(body, "name"),
             "description": body.get("description"),
             "organization_id": ORGANIZATION,
             "visibility": body.get("visibility", "public"),
@@ -53,28 +64,28 @@ class Contracts:
             "terms": body.get("terms", {}),
             "retired_at": None,
         }
-        return _kept(self._agents, "agt", body, made)
+        return _kept(self.agents, "agt", body, made)
 
     def _list_agents(self, request: httpx2.Request) -> Answer:
         filters = ("organization_id", "visibility", "category", "external_id")
-        return page_of(request, list(self._agents.values()), filters)
+        return page_of(request, list(self.agents.values()), filters)
 
     def _get_agent(self, _request: httpx2.Request, agent_id: str) -> Answer:
-        return Answer(200, _known(self._agents, agent_id))
+        return Answer(200, known(self.agents, agent_id))
 
     def _create_contract(self, request: httpx2.Request) -> Answer:
-        body = json.loads(request.content)
-        agent = _known(self._agents, _required(body, "agent_id"))
-        signatories = body.get("signatories") or ["fake"]
-        required = body.get("required_signatures") or len(signatories)
-        if required > len(signatories):
-            detail = f"{required} signatures are required, but there are only {len(signatories)} signatories."
+        body = body_of(request)
+        agent = known(self.agents, required(body, "agent_id"))
+        signatories = body.get("signatories") or [principal_of(request)]
+        signatures = body.get("required_signatures") or len(signatories)
+        if signatures > len(signatories):
+            detail = f"{signatures} signatures are required, but there are only {len(signatories)} signatories."
             raise Refused(422, "request.invalid", detail, field="required_signatures")
-        price, milestones = positive(_required(body, "price")), body.get("milestones", [])
+        price, milestones = positive(required(body, "price")), body.get("milestones", [])
         if milestones and sum(positive(each["amount"]) for each in milestones) != price:
             raise Refused(422, "request.invalid", "The milestones do not add up to the price.", field="milestones")
         made = {
-            "title": _required(body, "title"),
+            "title": required(body, "title"),
             "payer_name": _NAME,
             "payee_name": _NAME,
             "agent_name": agent["name"],
@@ -84,7 +95,7 @@ class Contracts:
             "price": text_of(price),
             "currency": body.get("currency", "CREDIT"),
             "signatories": signatories,
-            "required_signatures": required,
+            "required_signatures": signatures,
             **{name: body.get(name, usual) for name, usual in _TERMS.items()},
             "commission_rule": "default",
             "level": None,
@@ -96,21 +107,19 @@ class Contracts:
             "accepted_by": None,
             "quote_id": None,
         }
-        return _kept(self._contracts, "ctr", body, made)
+        return _kept(self.contracts, "ctr", body, made)
 
     def _list_contracts(self, request: httpx2.Request) -> Answer:
         filters = ("organization_id", "agent_id", "status", "currency", "external_id")
-        return page_of(request, list(self._contracts.values()), filters)
+        return page_of(request, list(self.contracts.values()), filters)
 
     def _get_contract(self, _request: httpx2.Request, contract_id: str) -> Answer:
-        return Answer(200, _known(self._contracts, contract_id))
+        return Answer(200, known(self.contracts, contract_id))
 
 
 def _kept(kept: dict[str, dict[str, Any]], prefix: str, body: dict[str, Any], made: dict[str, Any]) -> Answer:
     external_id = body.get("external_id")
-    for first in kept.values():
-        if external_id is not None and first["external_id"] == external_id:
-            raise Refused(409, "external_id.taken", "Another object has this external_id.", id=first["id"])
+    refuse_taken(external_id, kept.values())
     whole = {
         "id": f"{prefix}_{len(kept) + 1:026d}",
         "external_id": external_id,
@@ -122,13 +131,8 @@ def _kept(kept: dict[str, dict[str, Any]], prefix: str, body: dict[str, Any], ma
     return Answer(201, whole)
 
 
-def _known(kept: dict[str, dict[str, Any]], id: str) -> dict[str, Any]:
+def known(kept: dict[str, dict[str, Any]], id: str) -> dict[str, Any]:
+    """Return an object by its id, or refuse with 404."""
     if id not in kept:
         raise Refused(404, "not_found", "There is no such object.")
     return kept[id]
-
-
-def _required(body: dict[str, Any], name: str) -> Any:
-    if body.get(name) in (None, ""):
-        raise Refused(422, "request.invalid", f"{name}: Field required.", errors=[{"field": name}])
-    return body[name]

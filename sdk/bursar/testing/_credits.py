@@ -1,0 +1,243 @@
+"""The credits of `FakeBursar`: its balance, and what is used and reserved of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import httpx2
+
+from bursar._wire import AmountLike, amount
+from bursar.testing._answers import (
+    ORGANIZATION,
+    Answer,
+    Refused,
+    Route,
+    body_of,
+    page_of,
+    period,
+    positive,
+    principal_of,
+    text_of,
+    time_of,
+)
+
+_MOST = timedelta(days=30)
+
+
+class Transfer(NamedTuple):
+    """Credits that moved: by `use` or `capture`, or by `fund`, `release`, `commission` or `refund` of an escrow."""
+
+    kind: str
+    amount: Decimal
+
+
+@dataclass
+class _Spend:
+    id: str
+    action: str
+    quantity: int
+    amount: Decimal
+    status: str
+    created_at: datetime
+    expires_at: datetime | None
+    attribution: dict[str, Any]
+    metadata: dict[str, Any] | None
+    principal: str
+    available: Decimal
+    captured: Decimal = Decimal(0)
+    released: Decimal = Decimal(0)
+    expired: bool = False
+
+    @property
+    def held(self) -> Decimal:
+        return self.amount - self.captured - self.released
+
+
+class Credits:
+    """What is available, what is reserved, and what left."""
+
+    def __init__(self, credits: AmountLike, costs: Mapping[str, AmountLike]) -> None:
+        """Begin with so many credits, and what actions cost for each unit."""
+        self.available = amount(credits, "credits")
+        self.costs = {"api_call": Decimal(1)} | {name: amount(cost, name) for name, cost in costs.items()}
+        self.transfers: list[Transfer] = []
+        self._spends: dict[str, _Spend] = {}
+        self.routes: list[Route] = [
+            ("GET", r"/(?:credits|billing)/balance", self._balance),
+            ("POST", r"/credits/use", self._use),
+            ("POST", r"/credits/reserve", self._reserve),
+            ("POST", r"/credits/reservations/([\w.-]+)/capture", self._capture),
+            ("POST", r"/credits/reservations/([\w.-]+)/extend", self._extend),
+            ("POST", r"/credits/release", self._release),
+            ("GET", r"/credits/(?:reservations|spends)/([\w.-]+)", self._shown),
+            ("GET", r"/credits/usage", self._usage),
+        ]
+
+    @property
+    def held(self) -> Decimal:
+        """What open reservations hold."""
+        return sum((each.held for each in self._spends.values() if each.status == "reserved"), Decimal(0))
+
+    def take(self, wanted: Decimal) -> None:
+        """Take from what is available, or refuse with 402."""
+        if wanted > self.available:
+            members = {"needed": text_of(wanted), "available": text_of(self.available), "currency": "CREDIT"}
+            raise Refused(402, "ledger.insufficient_funds", "There are not enough credits.", **members)
+        self.available -= wanted
+
+    def expire(self, reservation_id: str) -> None:
+        """End a reservation as if its time were up."""
+        spend = self._spends[reservation_id]
+        spend.expired = True
+        self._end(spend, "captured" if spend.captured else "expired")
+
+    def _balance(self, _request: httpx2.Request) -> Answer:
+        content = {
+            "organization_id": ORGANIZATION,
+            "currency": "CREDIT",
+            "available": text_of(self.available),
+            "reserved": text_of(self.held),
+            "total": text_of(self.available + self.held),
+            "owed": "0.00",
+            "expiring": [],
+        }
+        return Answer(200, content)
+
+    def _use(self, request: httpx2.Request) -> Answer:
+        spend = self._spend("spd", request, "charged")
+        spend.captured = spend.amount
+        self.transfers.append(Transfer("use", spend.amount))
+        return Answer(201, {**self._document(spend), "available": text_of(spend.available)})
+
+    def _reserve(self, request: httpx2.Request) -> Answer:
+        body = body_of(request)
+        lasts = period(body.get("expires_in", "PT10M"))
+        if lasts > _MOST:
+            raise Refused(422, "request.invalid", "A reservation lasts 30 days at most.", field="expires_in")
+        spend = self._spend("hold", request, "reserved")
+        spend.expires_at = spend.created_at + lasts
+        content = {
+            **self._document(spend),
+            "available": text_of(spend.available),
+            "expires_at": time_of(spend.expires_at),
+        }
+        return Answer(201, content)
+
+    def _spend(self, prefix: str, request: httpx2.Request, status: str) -> _Spend:
+        body = body_of(request)
+        action, quantity = body.get("action"), body.get("quantity", 1)
+        if action is None and body.get("amount") is None:
+            raise Refused(422, "request.invalid", "Send an action or an amount.")
+        if body.get("amount") is not None:
+            wanted = positive(body["amount"])
+        elif action in self.costs:
+            wanted = self.costs[action] * quantity
+        else:
+            raise Refused(422, "request.invalid", f"The action {action} has no cost.", field="action")
+        self.take(wanted)
+        attribution = {name: body.get(name) for name in ("agent_id", "department_id", "project_id", "run_id")}
+        made = _Spend(
+            id=f"{prefix}_{len(self._spends) + 1:026d}",
+            action=action or "amount",
+            quantity=quantity,
+            amount=wanted,
+            status=status,
+            created_at=datetime.now(UTC),
+            expires_at=None,
+            attribution=attribution,
+            metadata=body.get("metadata"),
+            principal=principal_of(request),
+            available=self.available,
+        )
+        self._spends[made.id] = made
+        return made
+
+    def _capture(self, request: httpx2.Request, spend_id: str) -> Answer:
+        body, spend = body_of(request), self._open(spend_id)
+        wanted = spend.held if body.get("amount") is None else positive(body["amount"])
+        if wanted > spend.held:
+            raise Refused(422, "request.invalid", "That is more than is held.", field="amount")
+        spend.captured += wanted
+        self.transfers.append(Transfer("capture", wanted))
+        if body.get("final_capture", True) or not spend.held:
+            self._end(spend, "captured")
+        return self._change(spend, wanted)
+
+    def _release(self, request: httpx2.Request) -> Answer:
+        spend = self._open(body_of(request)["reservation_id"])
+        freed = spend.held
+        self._end(spend, "captured" if spend.captured else "released")
+        return self._change(spend, freed)
+
+    def _extend(self, request: httpx2.Request, spend_id: str) -> Answer:
+        spend = self._open(spend_id)
+        lasts = period(body_of(request)["expires_in"])
+        spend.expires_at = min(datetime.now(UTC) + lasts, spend.created_at + _MOST)
+        return self._change(spend, spend.held)
+
+    def _shown(self, _request: httpx2.Request, spend_id: str) -> Answer:
+        return Answer(200, self._whole(self._known(spend_id)))
+
+    def _usage(self, request: httpx2.Request) -> Answer:
+        return page_of(request, [self._whole(each) for each in self._spends.values()], ("action", "status", "run_id"))
+
+    def _known(self, spend_id: str) -> _Spend:
+        if spend_id not in self._spends:
+            raise Refused(404, "not_found", "There is no such reservation.")
+        return self._spends[spend_id]
+
+    def _open(self, spend_id: str) -> _Spend:
+        spend = self._known(spend_id)
+        if spend.expired:
+            raise Refused(409, "ledger.hold_expired", "The hold has expired.")
+        if spend.status != "reserved":
+            raise Refused(409, "ledger.hold_ended", "The hold has ended.")
+        return spend
+
+    def _end(self, spend: _Spend, status: str) -> None:
+        self.available += spend.held
+        spend.released += spend.held
+        spend.status = status
+
+    def _document(self, spend: _Spend) -> dict[str, Any]:
+        return {
+            "id": spend.id,
+            "status": spend.status,
+            "action": spend.action,
+            "quantity": spend.quantity,
+            "amount": text_of(spend.amount),
+            "currency": "CREDIT",
+            **spend.attribution,
+            "created_at": time_of(spend.created_at),
+        }
+
+    def _amounts(self, spend: _Spend) -> dict[str, Any]:
+        return {
+            "captured": text_of(spend.captured),
+            "released": text_of(spend.released),
+            "refunded": "0.00",
+            "held": text_of(spend.held),
+            "expires_at": None if spend.expires_at is None else time_of(spend.expires_at),
+        }
+
+    def _whole(self, spend: _Spend) -> dict[str, Any]:
+        more = {
+            "key_id": "key_fake",
+            "principal": spend.principal,
+            "metadata": spend.metadata,
+            "expired": spend.expired,
+        }
+        return {**self._document(spend), **self._amounts(spend), **more}
+
+    def _change(self, spend: _Spend, changed: Decimal) -> Answer:
+        content = {
+            "id": spend.id,
+            "status": spend.status,
+            "amount": text_of(changed),
+            **self._amounts(spend),
+            "available": text_of(self.available),
+            "transfer_id": None,
+        }
+        return Answer(200, content)

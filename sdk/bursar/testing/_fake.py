@@ -1,0 +1,176 @@
+"""The transport of `FakeBursar`: whose request it is, which part answers it, and what happens to it on the way."""
+
+import hashlib
+import json
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import partial
+from typing import Any, Literal
+
+import httpx2
+
+from bursar._async.client import AsyncBursar
+from bursar._sync.client import Bursar
+from bursar._wire import AmountLike
+from bursar.testing._answers import Answer, Refused, principal_of
+from bursar.testing._contracts import Contracts
+from bursar.testing._credits import Credits, Transfer
+from bursar.testing._escrows import Escrows
+from bursar.testing._summary import summary
+
+#: What can happen to a request: it never arrives; it takes effect and its answer is lost, or is a 500; or it is refused
+#: with 429 and may come again at once.
+Fault = Literal["not_sent", "answer_lost", "connection_cut", "error_after_commit", "rate_limited"]
+
+
+class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
+    """One organization with credits, as a transport for `AsyncBursar` and `Bursar`.
+
+    It answers balances, uses, reservations, captures, releases, extensions and usage, agents, contracts, escrows and
+    the summary as the API does, with keys that take effect once. Another operation is refused with 501
+    `fake.not_played`.
+
+    The organization awards contracts to agents of its own, so it is payer and payee of each escrow, and what is
+    released is `own_work` of its earnings. Its keys may also do what a validator and an arbiter do.
+
+    Attributes:
+        requests: all requests that took effect or were answered, in order.
+    """
+
+    def __init__(self, credits: AmountLike = "1000", costs: Mapping[str, AmountLike] | None = None) -> None:
+        """Begin with so many credits, and what actions cost for each unit; `api_call` costs 1 unless it says."""
+        self.requests: list[httpx2.Request] = []
+        self._credits = Credits(credits, costs or {})
+        contracts = Contracts()
+        self._escrows = Escrows(self._credits, contracts)
+        self._answers: dict[tuple[str, str], tuple[bytes, Answer]] = {}
+        self._faults: deque[Fault] = deque()
+        self._lock = threading.Lock()
+        self._routes = [
+            (method, re.compile(pattern), handler)
+            for method, pattern, handler in (
+                *self._credits.routes,
+                *contracts.routes,
+                *self._escrows.routes,
+                ("GET", r"/billing/summary", lambda _request: summary(self._credits, self._escrows)),
+            )
+        ]
+
+    def async_client(self, *, principal: str = "fake", **options: Any) -> AsyncBursar:
+        """Return a client for asyncio that talks to this, with the key of the principal."""
+        return AsyncBursar(f"bsk_{principal}", base_url="http://bursar.fake", transport=self, **options)
+
+    def client(self, *, principal: str = "fake", **options: Any) -> Bursar:
+        """Return a client for threads that talks to this, with the key of the principal."""
+        return Bursar(f"bsk_{principal}", base_url="http://bursar.fake", transport=self, **options)
+
+    def fail(self, *faults: Fault) -> None:
+        """Have the next requests meet these, one each."""
+        self._faults.extend(faults)
+
+    def expire(self, reservation_id: str) -> None:
+        """Have a reservation end as if its time were up: what was captured stays, the rest is available."""
+        with self._lock:
+            self._credits.expire(reservation_id)
+
+    @property
+    def available(self) -> Decimal:
+        """What can be spent. Set it to have more or less."""
+        return self._credits.available
+
+    @available.setter
+    def available(self, amount: Decimal) -> None:
+        self._credits.available = amount
+
+    @property
+    def costs(self) -> dict[str, Decimal]:
+        """What actions cost for each unit."""
+        return self._credits.costs
+
+    @costs.setter
+    def costs(self, costs: dict[str, Decimal]) -> None:
+        self._credits.costs = costs
+
+    @property
+    def held(self) -> Decimal:
+        """What open reservations hold."""
+        return self._credits.held
+
+    @property
+    def in_escrow(self) -> Decimal:
+        """What escrows hold."""
+        return self._escrows.held
+
+    @property
+    def transfers(self) -> list[Transfer]:
+        """All credits that moved, in order."""
+        return self._credits.transfers
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Answer a request of `AsyncBursar`."""
+        await request.aread()
+        return self._faulty(request)
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Answer a request of `Bursar`."""
+        request.read()
+        return self._faulty(request)
+
+    def _faulty(self, request: httpx2.Request) -> httpx2.Response:
+        fault = self._faults.popleft() if self._faults else None
+        if fault == "not_sent":
+            raise httpx2.ConnectError("The connection was refused.", request=request)
+        if fault == "rate_limited":
+            refused = Refused(429, "rate_limited", "Too many requests.").answer
+            return self._response(Answer(429, refused.content, {"Retry-After": "0"}))
+        answer = self._response(self._answered(request))
+        if fault == "answer_lost":
+            raise httpx2.ReadTimeout("The answer did not come.", request=request)
+        if fault == "connection_cut":
+            raise httpx2.RemoteProtocolError("The connection was cut.", request=request)
+        if fault == "error_after_commit":
+            return self._response(Refused(500, "internal", "Something went wrong.").answer)
+        return answer
+
+    def _response(self, answer: Answer) -> httpx2.Response:
+        kind = "application/problem+json" if answer.status >= 400 else "application/json"
+        headers = {"Content-Type": kind, "X-Request-Id": f"req_{len(self.requests)}", **answer.headers}
+        return httpx2.Response(answer.status, headers=headers, content=json.dumps(answer.content).encode())
+
+    def _answered(self, request: httpx2.Request) -> Answer:
+        path = request.url.path.removeprefix("/api/v1")
+        with self._lock:
+            self.requests.append(request)
+            try:
+                for method, pattern, handler in self._routes:
+                    match = pattern.fullmatch(path)
+                    if match and method == request.method:
+                        return self._once(request, path, partial(handler, request, *match.groups()))
+                raise Refused(501, "fake.not_played", f"FakeBursar does not play {request.method} {path}.")
+            except Refused as refused:
+                return refused.answer
+
+    def _once(self, request: httpx2.Request, path: str, run: Callable[[], Answer]) -> Answer:
+        if request.method == "GET":
+            return run()
+        named = request.headers.get("idempotency-key")
+        if named is None:
+            raise Refused(400, "idempotency.missing", "Send an Idempotency-Key.")
+        key = principal_of(request), named
+        asked = hashlib.sha256(path.encode() + b"\0" + request.content).digest()
+        if key in self._answers:
+            first, answer = self._answers[key]
+            if first != asked:
+                raise Refused(422, "idempotency.conflict", "The key was used for another request.")
+            return Answer(answer.status, answer.content, {"Idempotent-Replayed": "true"})
+        try:
+            answer = run()
+        except Refused as refused:
+            if refused.answer.status not in {402, 409, 422}:
+                raise
+            answer = refused.answer
+        self._answers[key] = (asked, answer)
+        return answer
