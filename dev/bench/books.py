@@ -59,7 +59,11 @@ SELECT ledger.post('bench:' || :k, 'bench', {zero} + :s * 256, {hot}, 1, NULL, '
 def account(number: int) -> Account:
     """One of the ordinary accounts, with a minimum balance."""
     return Account(
-        path=f"bench/{number}", asset="CREDIT", org_id="org_bench", kind=AccountKind.LIABILITY, minimum_balance_minor=0
+        path=f"org/bench_{number}/cash/CREDIT",
+        asset="CREDIT",
+        org_id="org_bench",
+        kind=AccountKind.LIABILITY,
+        minimum_balance_minor=0,
     )
 
 
