@@ -49,7 +49,7 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "channel.added": ("busy", "A code is on its way there. Give it back here, and the channel is used."),
     "channel.removed": ("good", "The channel is removed. Nothing more is sent there."),
     "channel.resent": ("busy", "Another code is on its way. The one before is good no more."),
-    "channel.verified": ("good", "The channel is confirmed. You are told there from now on."),
+    "channel.verified": ("good", "The channel is verified. Notifications are sent to it from now on."),
     "notification.all_read": ("good", "All of them are marked as read."),
     "notification.chosen": ("good", "Your choice holds for what happens from now on."),
     "notification.clock": ("good", "The times are set."),

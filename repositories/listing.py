@@ -238,6 +238,11 @@ def each(column: InstrumentedAttribute[str], values: Iterable[str]) -> list[Part
     return [(column == value,) for value in dict.fromkeys(values)] or [()]
 
 
+def in_states(wanted: Wanted) -> Callable[[Any], ColumnElement[bool]] | None:
+    """Return, as `besides` of a page, that a row is in one of the wanted states; None where any state will do."""
+    return (lambda row: row.status.in_(wanted.statuses)) if wanted.statuses else None
+
+
 async def _walk(
     session: AsyncSession,
     of: type[Row],

@@ -15,7 +15,7 @@ from domain.marketplace.offer import Offer, OfferModel, OfferStatus
 from models.agent import Agent
 from models.marketplace import MarketplaceAgreedUse, MarketplaceOffer, MarketplacePurchase, MarketplaceUse
 from models.reputation import ReputationAgentRow
-from repositories.listing import Found, Position, fixed
+from repositories.listing import Found, Position, fixed, in_states
 from repositories.listing import Listing as Purchases
 from repositories.listing import Wanted as Narrowed
 
@@ -281,12 +281,9 @@ async def library(
         *(() if wanted.org_id is None else (row.org_id == wanted.org_id,)),
         *(() if agent_id is None else (row.agent_id == agent_id,)),
     )
-
-    def is_wanted(row: type[MarketplacePurchase]) -> ColumnElement[bool]:
-        return row.status.in_(wanted.statuses)
-
-    besides = is_wanted if wanted.statuses else None
-    return await _LIBRARY.page(session, wanted, [part], after=after, limit=limit, served=["agent_id"], besides=besides)
+    return await _LIBRARY.page(
+        session, wanted, [part], after=after, limit=limit, served=["agent_id"], besides=in_states(wanted)
+    )
 
 
 def _listings(*conditions: ColumnElement[bool]) -> Select[MarketplaceOffer, str, int | None]:

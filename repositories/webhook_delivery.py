@@ -16,7 +16,7 @@ from models.event import EventRow
 from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories import event
 from repositories.event import Position
-from repositories.listing import Found, Listing, Wanted
+from repositories.listing import Found, Listing, Wanted, in_states
 from repositories.listing import Position as Place
 
 MISSING = "There is no such delivery."
@@ -72,13 +72,8 @@ async def page(
     session: AsyncSession, endpoint_id: str, wanted: Wanted, *, after: Place | None, limit: int
 ) -> Found[WebhookDeliveryRow]:
     """Return a page of the deliveries to an endpoint, newest first."""
-
-    def is_wanted(row: type[D]) -> ColumnElement[bool]:
-        return row.status.in_(wanted.statuses)
-
-    besides = is_wanted if wanted.statuses else None
     return await _LIST.page(
-        session, wanted, [(D.endpoint_id == endpoint_id,)], after=after, limit=limit, besides=besides
+        session, wanted, [(D.endpoint_id == endpoint_id,)], after=after, limit=limit, besides=in_states(wanted)
     )
 
 

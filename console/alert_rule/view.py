@@ -58,7 +58,13 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """Who can be told of an alert besides those who usually are, and who can be called, by the fields of each step."""
+    """What a rule's notifications can be sent to, and what its escalation ladder is made of.
+
+    Attributes:
+        channels: id, target and kind of each notification channel that can be chosen.
+        roles: whom a step of the ladder can call.
+        steps: the fields of each step: its role, and how long after the alert it is called.
+    """
 
     channels: tuple[tuple[str, str, str], ...]
     roles: Options

@@ -1,1 +1,1 @@
-"""What somebody is told: their inbox, the channels they are told over, and how soon they hear of what."""
+"""Notifications of the reader: inbox, channels, and preferences by type and channel."""

@@ -12,7 +12,7 @@ from console.listed import Found, Listed
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, Tab
-from domain.notification.channel import INBOX, ChannelKind
+from domain.notification.channel import INBOX, ChannelKind, ChannelStatus
 from domain.notification.due import DIGESTS, Cadence
 
 BASE = "/console/notifications"
@@ -93,7 +93,7 @@ class Channels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Type:
-    """A type of notifications, and how soon the reader is told of it over the channel that is shown."""
+    """The preference for one type of notification on the channel that is shown."""
 
     name: str
     says: str
@@ -174,7 +174,7 @@ def _channel(found: Mapping[str, Any], prefs: Prefs) -> Channel:
         target=found["target"],
         status=status_of("channel", found["status"]),
         made=moment(found["created_at"], prefs),
-        waits=found["status"] == "pending",
+        waits=found["status"] == ChannelStatus.PENDING,
         form=blank(),
     )
 

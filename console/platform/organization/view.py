@@ -11,10 +11,11 @@ from console.listed import Found, Listed
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Failed, Link
+from domain.organization import TimedExits
 
 FILTERS = ("q", "tier", "status")
 LABELS = {"q": "Name", "tier": "Plan", "status": "Status", "from": "From", "to": "To"}
-TIMED_EXITS = (("continue", "Go on as agreed"), ("pause", "Wait while it is suspended"))
+TIMED_EXITS = ((TimedExits.CONTINUE.value, "Go on as agreed"), (TimedExits.PAUSE.value, "Wait while it is suspended"))
 STATUSES = (("", "Any"), ("active", "Active"), ("suspended", "Suspended"), ("closed", "Closed"))
 PLACE = "/console/platform/organizations"
 CRUMBS = (Link(label="Organizations", href=PLACE),)
