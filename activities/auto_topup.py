@@ -20,7 +20,7 @@ from contracts.payment import CreatePaymentCommand, PaymentCommandResult, Paymen
 from contracts.runs import auto_topup_run, payment_run
 from domain.access import Actor, Role
 from domain.errors import DomainError
-from domain.ids import auto_topup_command_id
+from domain.ids import auto_topup_command_id, sale_tax_key
 from domain.payment.options import STRIPE
 from domain.payment.terms import PaymentTerms
 from models.auto_topup import AutoTopUpCrossing
@@ -122,7 +122,8 @@ class AutoTopUpActivities:
 
     async def _wanted(self, crossing: AutoTopUpCrossing, customer: str | None) -> PaymentTerms:
         method = crossing.payment_method or await default_method(self._terms.providers, customer)
-        return await self._terms.off_session(crossing.org_id, method, crossing.credits_minor, now=datetime.now(UTC))
+        key, now = sale_tax_key(auto_topup_command_id(crossing.org_id, crossing.number)), datetime.now(UTC)
+        return await self._terms.off_session(crossing.org_id, method, crossing.credits_minor, key=key, now=now)
 
     async def _create(self, terms: PaymentTerms, command_id: str) -> None:
         """Have the payment's run make it. What became of it is read from the books, whatever the run answers."""

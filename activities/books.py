@@ -20,6 +20,10 @@ DOES_NOT_FIT = frozenset({"22", "54"})
 NOT_STORABLE = Declined(code="request.invalid", detail="The command contains a value that cannot be stored.")
 
 
+#: From which try on an operator is alerted of what is tried again because something does not answer.
+ALERTED_FROM = 6
+
+
 class BooksRefused(RuntimeError):
     """The books do not take an event that the rules allow. It is tried again until a person has mended them."""
 
@@ -75,6 +79,9 @@ def is_next(held: State | None, number: int | None, decided_from: str | None, su
 async def tried_again(alert: Callable[[str], Awaitable[None]]) -> AsyncIterator[None]:
     """Alert an operator of what the books do not take although the rules allow it, and have it tried again.
 
+    What cannot be booked because something does not answer, such as an outside tax service, is alerted of when it was
+    tried `ALERTED_FROM` times: until then it may be over by itself. `alert` raises the same one only once.
+
     Raises:
         BooksRefused: instead of a refusal that would end the run, which would leave money without a way out.
     """
@@ -85,6 +92,8 @@ async def tried_again(alert: Callable[[str], Awaitable[None]]) -> AsyncIterator[
         raise
     except DomainError as refusal:
         if refusal.retryable:
+            if activity.in_activity() and activity.info().attempt >= ALERTED_FROM:
+                await alert(refusal.detail)
             raise
         await alert(refusal.detail)
         raise BooksRefused(refusal.detail) from refusal

@@ -1,8 +1,13 @@
 """Hands events of the inbox to those they concern."""
 
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from contracts.payment import (
     DispatchProviderEvent,
@@ -11,10 +16,12 @@ from contracts.payment import (
     ProviderEventResult,
     UnhandledEvents,
 )
-from contracts.runs import payment_news, subscription_news
+from contracts.runs import payment_news, payout_news, subscription_news
 from domain.payment.event_types import Handling, changes_default_method, handling_of
+from domain.payout.commands import SOON, WOKEN
+from domain.payout.state import Payout
 from models.provider_event import ProviderEventRow
-from repositories import creator_account, customer, payment, provider_event, subscription
+from repositories import creator_account, customer, payment, payout, provider_event, subscription
 from runtime import reach
 from runtime.database import Database
 
@@ -34,7 +41,8 @@ class InboxActivities:
         Effect: a signal to the payment's run, which is started when it has ended; and the event's status. `handled_at`
             of an event that went to a payment is set by the payment's own transaction. One about a customer's cash is
             left to `look_at_cash`, one about a payment method to `look_at_methods`, one about a creator's account to
-            `refresh_creator`.
+            `refresh_creator`. One that says that the provider's balance has grown is a signal to the oldest payouts
+            that wait for it.
         Idempotent by: the event's `handled_at`. A second signal only makes the payment look again.
         Fails with: nothing that is final.
         """
@@ -48,12 +56,13 @@ class InboxActivities:
                 return await _of_a_customer(session, row, handling)
             if handling is Handling.CREATOR:
                 return await _of_a_creator(session, row)
-            is_of_a_subscription = handling is Handling.SUBSCRIPTION
-            found = await payment.concerned(session, row.provider, row.payment_id, row.refs)
-            if found is None and not is_of_a_subscription:
+            told = {Handling.SUBSCRIPTION: self._to_a_subscription, Handling.FUNDS: self._to_payouts}.get(handling)
+            found = await payment.concerned(session, row.provider, row.payment_id, row.refs) if told is None else None
+            if told is None and found is None:
                 return await _without_payment(session, row, last_try=message.last_try)
-        if is_of_a_subscription or found is None:
-            return await self._to_a_subscription(row)
+        if told is not None:
+            return await told(row)
+        assert found is not None
         terms = found.terms
         await reach.signal(self._client, *payment_news(terms, principal=terms.provider, event_id=message.event_id))
         async with self._database.platform() as session:
@@ -71,6 +80,28 @@ class InboxActivities:
         async with self._database.platform() as session:
             await _mark(session, row, "forwarded", handled=False)
         return ProviderEventResult(outcome="forwarded")
+
+    async def _to_payouts(self, row: ProviderEventRow) -> ProviderEventResult:
+        """Have the oldest payouts that wait for the platform's balance tried soon, a bounded number for each event.
+
+        What becomes available to a creator, whose account such an event names, pays nothing of the platform's.
+        """
+        waiting: list[Payout] = []
+        if not row.refs:
+            async with self._database.platform() as session:
+                after = datetime.now(UTC) + SOON
+                rows = await payout.waiting_for_funds(session, row.provider, after=after, limit=WOKEN)
+                waiting = [payout.state_of(each) for each in rows]
+        await asyncio.gather(*(self._wake(held, row.event_id, place) for place, held in enumerate(waiting)))
+        outcome = "forwarded" if waiting else "ignored"
+        async with self._database.platform() as session:
+            await _mark(session, row, outcome, handled=True)
+        return ProviderEventResult(outcome=outcome)
+
+    async def _wake(self, held: Payout, event_id: str, place: int) -> None:
+        # One that was sent or given back meanwhile has no run, and gets none.
+        with suppress(WorkflowAlreadyStartedError):
+            await reach.signal(self._client, *payout_news(held, event_id=event_id, place=place))
 
     @activity.defn(name="find_unhandled_events")
     async def find_unhandled(self, message: FindUnhandled) -> UnhandledEvents:

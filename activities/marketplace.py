@@ -11,7 +11,7 @@ from contracts.payment import PaymentInput
 from contracts.runs import payment_run
 from domain.access import Actor, Role
 from domain.errors import DomainError
-from domain.ids import renewal_command_id
+from domain.ids import renewal_command_id, sale_tax_key
 from domain.payment.options import STRIPE, Options
 from domain.payment.pricing import Order
 from domain.payment.purposes import rules_for
@@ -22,6 +22,7 @@ from runtime import reach
 from runtime.database import Database
 from services import marketplace_renewal
 from services.marketplace_renewal import PRINCIPAL, Due
+from services.outside_tax import TaxRefused
 from services.payment_method import default_method
 from services.payment_terms import TermsMaker
 
@@ -81,7 +82,7 @@ class MarketplaceActivities:
             try:
                 wanted = await self._wanted(due, ref, now)
             except DomainError as refusal:
-                if refusal.retryable or refusal.status >= 500:
+                if refusal.retryable or refusal.status >= 500 or isinstance(refusal, TaxRefused):
                     raise
                 return False
             async with self._database.platform() as session:
@@ -99,4 +100,6 @@ class MarketplaceActivities:
         rules, order = rules_for(PurposeKind.PURCHASE), Order(options=means, subject=buying)
         charge = await self._terms.charged(rules.price(order, self._terms.market), now=now)
         purpose = rules.buys(order, charge, self._terms.market)
-        return self._terms.make(due.org_id, means, charge, purpose, rules.describe(purpose, buying), now=now)
+        key = sale_tax_key(renewal_command_id(due.purchase_id, due.tries))
+        tax = await self._terms.taxation(due.org_id, purpose.kind, charge, key=key, now=now)
+        return self._terms.make(due.org_id, means, charge, purpose, rules.describe(purpose, buying), now=now, tax=tax)

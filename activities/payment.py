@@ -57,6 +57,7 @@ from services import payment_refund, reputation, tax_receipt
 from services.debt import close_paid_debts
 from services.payment import lock, resolve
 from services.purposes import BOOKS
+from services.purposes.base import taxed_by
 from services.tax_receipt import TaxedMovement
 
 #: How often what an organization has may change between its count and the booking before a person is asked.
@@ -283,10 +284,7 @@ class PaymentActivities:
         if transfer_id is not None:
             await _alert_of_closed(session, event)
             await _add_lot(session, event, postings, transfer_id)
-            if terms.tax is not None and event.booked is not None and event.event != "fee_booked":
-                booked = next(item for item in after.booked if item.key == event.booked)
-                if booked.paid_minor:
-                    taxed.append(TaxedMovement(booked=booked, transfer_id=transfer_id, at=event.at))
+            taxed += taxed_by(event, resolved.share, transfer_id)
         await self._raise_alerts(session, event, owed)
         return after
 

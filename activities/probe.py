@@ -43,7 +43,7 @@ from contracts.probe import (
 from contracts.runs import escrow_run, payment_run
 from domain.errors import Conflict, DomainError, WrongState
 from domain.escrow.state import Artifact, Escrow, EscrowStatus
-from domain.ids import bounded, escrow_id_of, probe_command_id, refund_id_of
+from domain.ids import bounded, escrow_id_of, probe_command_id, refund_id_of, sale_tax_key
 from domain.payment.state import AWAITING, Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms
 from models.payment import PaymentRow
@@ -186,7 +186,8 @@ class ProbeActivities:
             terms = await payment_command.find(session, command_id)
         if terms is None:
             now = datetime.now(UTC)
-            terms = await self._terms.off_session(payer.org_id, TEST_CARD, self._credits_minor, now=now)
+            key = sale_tax_key(command_id)
+            terms = await self._terms.off_session(payer.org_id, TEST_CARD, self._credits_minor, key=key, now=now)
             async with self._database.platform() as session:
                 terms = await payment_command.add(session, command_id, sha256(command_id.encode()).digest(), terms)
         await self._tell(terms, "create", CreatePaymentCommand(command_id=command_id, actor=payer.owner))

@@ -49,15 +49,14 @@ class Metering:
         rates: what usage is rated by.
         late: how old an event may be.
         credit: what a credit costs, which pays for what is charged.
-        paying: the actions whose spends pay for calls of the log, each with the least that one call costs, in minor
-            units of credits.
+        paying: the actions whose spends pay for calls of the log, see `domain.usage.paid_call.paid`.
     """
 
     log: SpendLog | None = None
     rates: Rates = field(default_factory=lambda: Rates(prices=PriceBook()))
     late: timedelta = timedelta(days=35)
     credit: CreditPrice = field(default_factory=lambda: CreditPrice(price=Decimal("0.10"), currency="USD"))
-    paying: Mapping[str, int] = field(default_factory=dict)
+    paying: Mapping[str, int | None] = field(default_factory=dict)
 
 
 class UsageActivities:

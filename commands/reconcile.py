@@ -25,6 +25,7 @@ from providers.payments.registry import Providers
 from repositories import discrepancy as discrepancies
 from repositories import reconciliation as books
 from repositories.clearing import Clearing
+from repositories.listing import Wanted
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.settings import Settings, read_settings
@@ -117,7 +118,8 @@ async def reconcile(
     result = await work.conclude(step)
     async with database.platform() as session:
         run = await books.get_run(session, run_id)
-        found = await discrepancies.page(session, provider=provider, status="open", limit=MAX_PRINTED)
+        wanted = Wanted(equal={"provider": provider}, statuses=("open",))
+        found = (await discrepancies.page(session, wanted, after=None, limit=MAX_PRINTED)).rows
     assert run is not None
     older = len([row for row in found if row.run_id != run_id])
     here = [f"  {described(row)}" for row in found if row.run_id == run_id]

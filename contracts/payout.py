@@ -52,6 +52,16 @@ class PayoutSignal(OperatorSignal):
     reason: object = ""
 
 
+class FundsAvailable(Message):
+    """Says that the platform's balance at the provider has grown.
+
+    `place` is how many older payouts were woken by the same event.
+    """
+
+    event_id: str = Field(max_length=255)
+    place: int = 0
+
+
 class RecordPayout(Message):
     """One event to be written: the state after it, and the hash of the state that it was decided from.
 

@@ -13,7 +13,7 @@ from contracts.escrow import EscrowInput
 from contracts.invoice import InvoiceInput, InvoiceSignal
 from contracts.notification import DigestInput
 from contracts.payment import PaymentInput, ProviderEventInput, ProviderEventSignal
-from contracts.payout import PayoutInput
+from contracts.payout import FundsAvailable, PayoutInput
 from contracts.queues import cut_summary
 from contracts.reconciliation import ReconciliationInput
 from contracts.search_attributes import escrow_attributes, payment_attributes, search_attributes
@@ -162,6 +162,18 @@ def payout_run(start: PayoutInput, payout: Payout) -> Run:
         summary=cut_summary(payout_summary(payout)),
         attributes=search_attributes(org_id=payout.org_id, amount_minor=payout.amount_minor, currency=payout.currency),
     )
+
+
+def payout_news(held: Payout, *, event_id: str, place: int) -> tuple[Run, str, FundsAvailable]:
+    """Return what makes a payout try soon: its run, the signal's name, and the signal, for `runtime.reach`.
+
+    Args:
+        held: what the books hold of it; its run is started where it was lost.
+        event_id: the provider's event that says that its balance has grown.
+        place: how many older payouts are woken by it.
+    """
+    run = payout_run(PayoutInput(payout_id=held.payout_id), held)
+    return run, "funds_available", FundsAvailable(event_id=event_id, place=place)
 
 
 def invoice_run(held: Collection) -> Run:

@@ -341,6 +341,16 @@ def earnings_key(org_id: str, step: str, command: str) -> str:
     return bounded(f"earnings:{org_id}:{step}:{command}")
 
 
+def sale_tax_key(command: str) -> str:
+    """Return the key of the question what a sale is taxed: the same for every try of the command that buys."""
+    return bounded(f"sale:{command}")
+
+
+def quote_tax_key(org_id: str, what: str, day: date) -> str:
+    """Return the key of the question what a sale would be taxed on a day; `what` names what would be sold."""
+    return bounded(f"quote:{org_id}:{what}:{day.isoformat()}")
+
+
 def renewal_command_id(purchase_id: str, tries: int) -> str:
     """Name the command by which the period after a purchase is tried to be paid, once for each try."""
     return bounded(f"renewal:{purchase_id}:{tries}")

@@ -67,6 +67,7 @@ class MarketplacePurchase(Base):
     Attributes:
         payee_org_id: the organization that sold it.
         price_minor: what was paid, in minor units of `currency`; both are null where it was free.
+        tax_minor: what of the price is tax; the rest is shared.
         usage_prices: what a unit of each meter costs its buyer, in minor units of credits; null for other models.
         creator_bps: the creator's share of this sale.
         creator_minor, commission_minor: the parts of the price.
@@ -93,8 +94,8 @@ class MarketplacePurchase(Base):
             name="paid",
         ),
         CheckConstraint(
-            "creator_minor + commission_minor = coalesce(price_minor, 0) "
-            "AND least(creator_minor, commission_minor) >= 0 AND granted_minor BETWEEN 0 AND creator_minor "
+            "creator_minor + commission_minor + tax_minor = coalesce(price_minor, 0) "
+            "AND least(creator_minor, commission_minor, tax_minor) >= 0 AND granted_minor BETWEEN 0 AND creator_minor "
             "AND least(taken_minor, used_minor) >= 0 AND greatest(taken_minor, used_minor) <= coalesce(price_minor, 0)",
             name="shares",
         ),
@@ -132,6 +133,7 @@ class MarketplacePurchase(Base):
     taken_minor: Mapped[int]
     included_uses: Mapped[int | None]
     used_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    tax_minor: Mapped[int] = mapped_column(server_default=text("0"))
     payment_id: Mapped[str | None] = mapped_column(unique=True)
     spend_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)
     transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))

@@ -1,4 +1,4 @@
-"""Tax documents of sales that are taxed when the money comes in."""
+"""Tax documents of sales that are taxed when they are paid."""
 
 from datetime import datetime
 from typing import Any
@@ -13,12 +13,12 @@ from models.base import Base
 
 
 class TaxReceipt(Base):
-    """What a movement of money was taxed, written once with the payment's event that books the movement.
+    """What a movement of money or a sale was taxed, written once with the payment's event that books it.
 
     Amounts are minor units of `currency`: above zero where money came in, below where it went back.
 
     Attributes:
-        movement: the provider's key of the movement.
+        movement: the provider's key of the movement, or the event of a sale that takes the whole amount.
         number: of the series of receipts, or of that of receipt notes where money went back.
         gross_minor: what came in, or went back: `net_minor` and `tax_minor`.
         party: who bought, as it was then.

@@ -156,6 +156,16 @@ class Database:
             yield session
 
     @asynccontextmanager
+    async def at_one_moment(self, org_id: str | None) -> AsyncIterator[AsyncSession]:
+        """Open one transaction that reads as of one moment: the rows of one organization, or all for the platform."""
+        self._check_open()
+        async with (self._platform if org_id is None else self._tenant).begin() as session:
+            await one_moment(session)
+            if org_id is not None:
+                await session.execute(SET_TENANT, {"org_id": org_id})
+            yield session
+
+    @asynccontextmanager
     async def platform_transaction(self) -> AsyncIterator[Transaction]:
         """Open one transaction of the platform for what is written so often that a session would cost too much."""
         self._check_open()

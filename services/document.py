@@ -14,7 +14,7 @@ from domain.errors import Conflict
 from domain.invoice.state import WrongInvoiceState
 from domain.invoice.wording import said
 from domain.money import CREDIT, format_amount
-from domain.payment.purposes import rules_of
+from domain.payment.purposes.credits import Credits
 from domain.payment.state import Payment
 from domain.payment.terms import PaymentTerms
 from domain.tax.rates import TaxCategory
@@ -164,9 +164,8 @@ async def of_tax_receipt(session: AsyncSession, row: TaxReceipt, terms: PaymentT
 
 def _sold(terms: PaymentTerms, language: str) -> str:
     """Return what a payment is for, in the language of its receipt where nobody called it anything else."""
-    purpose, rules = terms.purpose, rules_of(terms)
-    # Credits themselves are what may be taxed when it is sold.
-    if not rules.may_be_taxed or purpose.goods_asset != CREDIT or terms.description != rules.describe(purpose):
+    purpose = terms.purpose
+    if purpose.goods_asset != CREDIT or terms.description != Credits().describe(purpose):
         return terms.description
     return f"{formats_of(language).amount(format_amount(purpose.goods_minor, CREDIT), CREDIT)} {CREDITS[language]}"
 

@@ -194,12 +194,15 @@ def new_purchase(
     command_id: str,
     now: datetime,
     before: MarketplacePurchase | None = None,
+    tax_minor: int = 0,
 ) -> MarketplacePurchase:
     """Return the row of a sale, with its price divided; what paid it is still to be added.
 
+    `tax_minor` of the price is tax, and the rest is shared.
+
     One that is paid by the month is for its first one, or for the one that follows the purchase `before`.
     """
-    shares = shares_of(offer.price_minor or 0, creator_bps)
+    shares = shares_of((offer.price_minor or 0) - tax_minor, creator_bps)
     row = MarketplacePurchase(
         id=new_id("pur"),
         org_id=org_id,
@@ -208,6 +211,7 @@ def new_purchase(
         model=offer.model.value,
         price_minor=offer.price_minor,
         currency=offer.currency,
+        tax_minor=tax_minor,
         usage_prices=dict(offer.usage_prices) if offer.model is OfferModel.USAGE and offer.usage_prices else None,
         creator_bps=creator_bps,
         creator_minor=shares.creator_minor,

@@ -128,13 +128,16 @@ async def _by_money(session: AsyncSession, row: MarketplacePurchase, offer: Offe
             await (_later(session, row, now) if waits else _stop(session, row, now))
             return None
     paid = await payment.get(session, row.payment_id)
+    terms = None if paid is None else payment.state_of(paid).terms
+    if terms is not None and terms.purpose.listed_minor is not None:
+        offer = replace(offer, price_minor=terms.purpose.listed_minor)
     return Due(
         purchase_id=row.id,
         org_id=row.org_id,
         offer=offer,
         creator_bps=row.creator_bps,
         tries=row.tries,
-        method=None if paid is None else payment.state_of(paid).terms.method_ref,
+        method=None if terms is None else terms.method_ref,
         asked=await payment_command.find(session, renewal_command_id(row.id, row.tries)),
     )
 

@@ -28,8 +28,9 @@ PAYMENT_ID = "{PAYMENT_ID}"
 class TermsMaker:
     """Makes the terms of payments as this deployment is set up.
 
-    With `taxes` credits are taxed when they are sold. Every method raises a `DomainError`: the parts do not go
-    together, or a source of rates or an outside tax service does not answer.
+    With `taxes` some of what is sold is taxed with its payment; the `key` of a method names the sale for them. Every
+    method raises a `DomainError`: the parts do not go together, or a source of rates or an outside tax service does not
+    answer.
     """
 
     rules: PaymentRules
@@ -38,7 +39,7 @@ class TermsMaker:
 
     @classmethod
     def of(cls, rules: PaymentRules, providers: Providers, database: Database, sale: SaleRules | None) -> Self:
-        """Return the maker of a deployment; `sale` says how credits are taxed when they are sold, if they are."""
+        """Return the maker of a deployment; `sale` says what is taxed when it is paid, if anything is."""
         return cls(rules, providers, None if sale is None else SaleTaxes(database, sale, providers.taxes))
 
     @property
@@ -46,29 +47,41 @@ class TermsMaker:
         """What is for sale, and which coins are taken."""
         return Market(credit=self.rules.credit, slot=self.rules.slot, coins=self.providers.assets)
 
-    async def credits(self, org_id: str, options: Options, credits_minor: int, *, now: datetime) -> PaymentTerms:
+    async def credits(
+        self, org_id: str, options: Options, credits_minor: int, *, key: str, now: datetime
+    ) -> PaymentTerms:
         """Return the terms of a payment for that many credits, at the price of one."""
         price, bought = self.market.credit, credits_bought(credits_minor)
-        return await self.sold(org_id, options, price.of(credits_minor), price.currency, bought, now=now)
+        return await self.sold(org_id, options, price.of(credits_minor), price.currency, bought, key=key, now=now)
 
     async def sold(
-        self, org_id: str, options: Options, price_minor: int, currency: str, credits: Purpose, *, now: datetime
+        self,
+        org_id: str,
+        options: Options,
+        price_minor: int,
+        currency: str,
+        credits: Purpose,
+        *,
+        key: str,
+        now: datetime,
     ) -> PaymentTerms:
         """Return the terms of a payment for credits at a price in money."""
         charge = await self.charge(price_minor, currency, options, now=now)
-        tax = await self.taxation(org_id, credits.kind, charge, now=now)
+        tax = await self.taxation(org_id, credits.kind, charge, key=key, now=now)
         return self.make(org_id, options, charge, credits, now=now, tax=tax)
 
-    async def taxation(self, org_id: str, kind: PurposeKind, charge: Charge, *, now: datetime) -> Taxation | None:
-        """Return the tax that is charged with a payment; None where what it buys is not taxed when it is sold."""
-        if self.taxes is None or not rules_for(kind).may_be_taxed:
-            return None
-        return await self.taxes.of(org_id, charge, now)
+    async def taxation(
+        self, org_id: str, kind: PurposeKind, charge: Charge, *, key: str, now: datetime
+    ) -> Taxation | None:
+        """Return the tax that is charged with a payment; None where what it buys is not taxed when it is paid."""
+        return None if self.taxes is None else await self.taxes.of(org_id, kind, charge, key=key, now=now)
 
-    async def off_session(self, org_id: str, method: str, credits_minor: int, *, now: datetime) -> PaymentTerms:
+    async def off_session(
+        self, org_id: str, method: str, credits_minor: int, *, key: str, now: datetime
+    ) -> PaymentTerms:
         """Return the terms of a payment for credits that charges a stored method while the payer is away."""
         means = Options(payment_method=method, off_session=True, return_url=self.rules.return_url)
-        return await self.credits(org_id, means, credits_minor, now=now)
+        return await self.credits(org_id, means, credits_minor, key=key, now=now)
 
     async def charge(self, price_minor: int, currency: str, options: Options, *, now: datetime) -> Charge:
         """Return what is charged for a price in money: the price, or what it is worth in the chosen coin."""
@@ -91,7 +104,11 @@ class TermsMaker:
         tax: Taxation | None = None,
     ) -> PaymentTerms:
         """Return the terms for a charge and its tax, once the options are known to be able to take it."""
-        charge = charge if tax is None else _taxed(charge, tax)
+        if tax is not None:
+            charge = _taxed(charge, tax)
+            if purpose.goods_asset == charge.currency:
+                # The money itself is what it buys with, and all of it is spent.
+                purpose = replace(purpose, goods_minor=charge.amount_minor)
         ours, rules = self.rules, rules_for(purpose.kind)
         crypto = options.provider == CRYPTO
         self.providers.named(options.provider)

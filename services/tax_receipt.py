@@ -1,4 +1,8 @@
-"""Writes the tax documents of sales: one for each movement of money of a payment that is taxed when it is paid."""
+"""Writes the tax documents of sales that are taxed when they are paid.
+
+There is one for each movement of a payment's money. What is bought with the whole amount has one for its sale, and one
+for each time that something of it goes back or comes again.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.invoice.series import DocumentType, entity_of, number_text, series_of
 from domain.mail import MailKind
 from domain.money import format_amount
-from domain.payment.state import Booked
 from domain.payment.terms import PaymentTerms
 from models.tax_receipt import TaxReceipt
 from repositories import alert, billing_profile, invoice, tax_receipt
@@ -27,9 +30,17 @@ _MAILS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxedMovement:
-    """A movement that was booked, and the transfer that booked it."""
+    """What came in for a sale with its tax, or went back, and the transfer that booked it. Amounts are minor units.
 
-    booked: Booked
+    Attributes:
+        key: names it within its payment: the provider's key of the movement, or the event that sold.
+        gross_minor: below zero where it went back.
+        tax_minor: what of that is tax.
+    """
+
+    key: str
+    gross_minor: int
+    tax_minor: int
     transfer_id: UUID
     at: datetime
 
@@ -62,18 +73,18 @@ async def issue(
             kind=UNPROVEN,
             subject=terms.payment_id,
             org_id=terms.org_id,
-            detail="Credits were sold with tax without two pieces of evidence for the country of the organization.",
+            detail="A sale was taxed without two pieces of evidence for the country of the organization.",
         )
     # Those that come in first: two payments must not ask for the two series in different orders.
-    for each in sorted(movements, key=lambda each: each.booked.paid_minor < 0):
-        gross, tax_minor = each.booked.paid_minor, each.booked.tax_minor
+    for each in sorted(movements, key=lambda each: each.gross_minor < 0):
+        gross, tax_minor = each.gross_minor, each.tax_minor
         document = DocumentType.RECEIPT if gross > 0 else DocumentType.RECEIPT_NOTE
         series = series_of(document, entity)
         row = TaxReceipt(
             id=new_id("rcp"),
             org_id=terms.org_id,
             payment_id=terms.payment_id,
-            movement=each.booked.key,
+            movement=each.key,
             number=number_text(await invoice.next_number(session, series), series),
             series=series,
             currency=terms.currency,

@@ -96,7 +96,7 @@ class Delivery:
     late: timedelta
     rates: Rates
     key: SpendingKey | None = None
-    paying: Mapping[str, int] = field(default_factory=dict)
+    paying: Mapping[str, int | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,8 +135,8 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
         if isinstance(each, UsageEvent) and digest is not None:
             events.setdefault(digest, each)
     claims = await usage_paid.judge(session, delivery.org_id, events, paying=delivery.paying, now=delivery.at)
-    events = {**events, **claims.unpaid}
-    context = await _context(session, delivery, list(events.values()), claims.later)
+    events = {**events, **claims.charged}
+    context = await _context(session, delivery, list(events.values()), claims)
     judged = await _judge(session, context, events)
     recorded = await _write(session, delivery, context.arrears, list(judged.values())) if judged else {}
     outcomes, first = [], set()
@@ -167,13 +167,13 @@ class _Context:
     known: Known
     meters: Mapping[str, Sequence[Meter]]
     spends: Collection[str]
-    later: Collection[UUID]
+    claims: usage_paid.Claims
     arrears: BillingTerms | None = None
     scopes: dict[tuple[str | None, ...], Mapping[str, str]] = field(default_factory=dict)
 
 
 async def _context(
-    session: AsyncSession, delivery: Delivery, events: Sequence[UsageEvent], later: Collection[UUID]
+    session: AsyncSession, delivery: Delivery, events: Sequence[UsageEvent], claims: usage_paid.Claims
 ) -> _Context:
     def named(name: str) -> set[str]:
         return {value for each in events if (value := each.get(name)) is not None}
@@ -196,7 +196,7 @@ async def _context(
         known=await usage.known(session, delivery.org_id, own, departments, named("project_id")),
         meters=meters,
         spends=await existing(session, delivery.org_id, named("spend_id")),
-        later=later,
+        claims=claims,
     )
 
 
@@ -269,8 +269,12 @@ async def _judge(session: AsyncSession, context: _Context, events: Mapping[UUID,
 
 
 def _bill(context: _Context, judged: _Judged) -> None:
-    """Have an event billed and not charged, where its organization is invoiced for what no spend has paid."""
-    if context.arrears is None or judged.event.get("spend_id") is not None:
+    """Have an event billed and not charged, where its organization is invoiced for what no spend has paid.
+
+    What a spend has paid in part is charged to credits, as that part was.
+    """
+    is_paid = judged.event.get("spend_id") is not None or judged.digest in context.claims.partly
+    if context.arrears is None or is_paid:
         return
     counted = {reading.meter: reading.quantity for reading in judged.readings}
     metered = [
@@ -309,7 +313,7 @@ def _judge_one(context: _Context, event: UsageEvent, digest: UUID) -> _Judged:
         spend_id = event.get("spend_id")
         if spend_id is not None and spend_id not in context.spends:
             raise InvalidEvent("There is no such spend.", extra={"field": "data.spend_id"})
-        if digest in context.later:
+        if digest in context.claims.later:
             raise HeldSpend("What is held for the call was not captured yet.", extra={"field": "data.spend_id"})
         call = call_of(event.data)
         event = event if call is None else _called(event, call)

@@ -16,13 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.credits import CreditPrice
 from domain.errors import DomainError, Unavailable, other_request
-from domain.ids import uuid_id
+from domain.ids import is_id, uuid_id, uuid_of
 from domain.metering.charges import parse_charge
 from domain.usage.charge import Part, Waits, credits_of
+from domain.usage.paid_call import beyond_key
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Spender
 from models.meter import MeterRow
-from repositories import alert, debt, meter
+from repositories import alert, debt, meter, usage_paid
 from repositories import usage_charge as charges
 from repositories.spend_rate import in_force, rate_of
 from repositories.usage_charge import Due
@@ -57,6 +58,7 @@ class _Charging:
 
     Attributes:
         rates: by currency, how many of it one of the price's currency is worth at that time.
+        paid: what spends have captured for calls that they pay in part, by the calls' digests.
         months: how much of what each meter counted of a month is charged.
         changed: those of the months that this changes.
         spent: the spend and the amount of each event that was charged.
@@ -69,6 +71,7 @@ class _Charging:
     price: CreditPrice
     rates: Mapping[str, Fraction]
     meters: Mapping[int, MeterRow]
+    paid: Mapping[UUID, int]
     months: dict[tuple[int, date], Decimal]
     changed: set[tuple[int, date]] = field(default_factory=set)
     spent: dict[UUID, tuple[UUID, int]] = field(default_factory=dict)
@@ -100,6 +103,7 @@ async def charge_due(
         price=price,
         rates={row.quote: rate_of(row).rate for row in await in_force(session, price.currency, at)},
         meters=await meter.numbered(session, numbers),
+        paid=await _paid(session, org_id, due),
         months=await charges.charged_before(session, org_id, numbers),
     )
     await _charge(work, due)
@@ -169,7 +173,21 @@ def _amount(work: _Charging, due: Due, months: Mapping[tuple[int, date], Decimal
                 currency=row.currency,
             )
         )
-    return credits_of(parts, due.cost, work.price, work.rates)
+    amount = credits_of(parts, due.cost, work.price, work.rates)
+    if isinstance(amount, Waits) or due.digest is None:
+        return amount
+    return max(0, amount - work.paid.get(due.digest, 0))
+
+
+async def _paid(session: AsyncSession, org_id: str, due: Sequence[Due]) -> dict[UUID, int]:
+    """Return what spends have captured for calls that name them, by the calls' digests."""
+    naming: dict[UUID, UUID] = {}
+    beyond: dict[UUID, str] = {}
+    for each in due:
+        if each.digest is not None and each.spend is not None and is_id(each.spend, "spd"):
+            naming[each.digest] = uuid_of(each.spend)
+            beyond[each.digest] = beyond_key(each.secret or "", each.spend)
+    return await usage_paid.captured(session, org_id, naming, beyond)
 
 
 def _spend(due: Due, amount_minor: int) -> NewSpend:

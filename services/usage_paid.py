@@ -1,7 +1,7 @@
 """Calls of a spend log that name what has paid for them: believed where it is theirs, and one call for each spend."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -19,10 +19,17 @@ log = structlog.get_logger("bursar.usage")
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What became of what calls say: events without the spend that is not theirs, and those to be judged later."""
+    """What became of what calls say.
 
-    unpaid: Mapping[UUID, UsageEvent]
-    later: Collection[UUID]
+    Attributes:
+        charged: the events that no spend has paid for, or in part only, without the spend that they name.
+        partly: those of them for which a spend has paid in part; what it has captured is taken off their charge.
+        later: those to be judged later.
+    """
+
+    charged: Mapping[UUID, UsageEvent] = field(default_factory=dict)
+    partly: Collection[UUID] = ()
+    later: Collection[UUID] = ()
 
 
 async def judge(
@@ -30,7 +37,7 @@ async def judge(
     org_id: str,
     events: Mapping[UUID, UsageEvent],
     *,
-    paying: Mapping[str, int],
+    paying: Mapping[str, int | None],
     now: datetime,
 ) -> Claims:
     """Judge the spends that calls of a spend log name, and note those that have paid for a call.
@@ -41,7 +48,7 @@ async def judge(
         session: of the platform.
         org_id: whose events they are.
         events: by what each is known by.
-        paying: the actions that pay for calls, each with the least that one call costs, in minor units of credits.
+        paying: the actions that pay for calls, see `domain.usage.paid_call.paid`.
         now: when they came in.
     """
     naming = {
@@ -50,22 +57,23 @@ async def judge(
         if event.source == SOURCE and (spend_id := event.get("spend_id")) is not None
     }
     if not naming:
-        return Claims({}, ())
+        return Claims()
     found = await spend.named(session, org_id, set(naming.values()))
     verdicts = {
-        digest: paid(events[digest], spent, paying.get(spent.action), now=now)
-        if (spent := found.get(spend_id)) is not None
-        else Paid.NO
+        digest: paid(events[digest], spent, paying, now=now) if (spent := found.get(spend_id)) is not None else Paid.NO
         for digest, spend_id in naming.items()
     }
-    claimed = {digest: uuid_of(naming[digest]) for digest, verdict in verdicts.items() if verdict is Paid.YES}
+    claimed = {
+        digest: uuid_of(naming[digest]) for digest, verdict in verdicts.items() if verdict in {Paid.YES, Paid.PART}
+    }
     first = await usage_paid.claim(session, org_id, claimed)
     believed = {digest for digest, spend_id in claimed.items() if first[spend_id] == digest}
     later = {digest for digest, verdict in verdicts.items() if verdict is Paid.LATER}
-    unpaid = {digest: _without_spend(events[digest]) for digest in naming.keys() - believed - later}
+    unpaid = naming.keys() - believed - later
     if unpaid:
         log.warning("calls name spends that have not paid for them", org_id=org_id, count=len(unpaid))
-    return Claims(unpaid, later)
+    partly = {digest for digest in believed if verdicts[digest] is Paid.PART}
+    return Claims({digest: _without_spend(events[digest]) for digest in unpaid | partly}, partly, later)
 
 
 def _without_spend(event: UsageEvent) -> UsageEvent:

@@ -10,6 +10,7 @@ from temporalio.common import RawValue
 with workflow.unsafe.imports_passed_through():
     from activities.payout import PayoutActivities
     from contracts.payout import (
+        FundsAvailable,
         GiveUpPayout,
         LoadPayout,
         PayoutInput,
@@ -22,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import local_activity
     from domain.access import Actor
     from domain.agenda import Wait
+    from domain.ids import bounded
     from domain.payment.snapshot import BalanceTransaction
     from domain.payout import commands as rules
     from domain.payout.agenda import Step, agenda
@@ -31,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.signals import Addressee
     from workflows.books_entity import BooksEntity
     from workflows.errand import Errand, run
-    from workflows.signals import NO_INPUT, reason_of, sender
+    from workflows.signals import NO_INPUT, read_signal, reason_of, sender
 
 Decision = Callable[[Payout, datetime], Outcome]
 
@@ -44,8 +46,9 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
     platform's funds there, or may have been sent, is tried or looked for again with growing pauses.
 
     Messages:
-        update `give_up`: an operator says that it was not sent. Update `catch_up`: the books are ahead. Signals `look`,
-        `give_up` from the Temporal UI; a refused one is recorded in the timeline. A cancellation request gives up what
+        update `give_up`: an operator says that it was not sent. Update `catch_up`: the books are ahead. Signal
+        `funds_available`: the platform's balance at the provider has grown. Signals `look`, `give_up` from the
+        Temporal UI; a refused one is recorded in the timeline. A cancellation request gives up what
         waits for funds, and is refused otherwise.
     Ends when: it was sent, or is back in the earnings, and every handler has answered.
     Continues as new: when the server suggests it, from what the books hold.
@@ -92,6 +95,24 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
     async def signal_give_up(self, given: RawValue = NO_INPUT) -> None:
         """Give it back to the earnings."""
         await self._handle_signal("give_up", PayoutSignal, given, self._signalled)
+
+    @workflow.signal(name="funds_available")
+    async def signal_funds_available(self, given: RawValue = NO_INPUT) -> None:
+        """Have it tried soon, if it waits for funds."""
+        await self._woken(given)
+
+    async def _woken(self, given: RawValue) -> None:
+        """Decide by what holds in its turn; of several that come during a try one is left to be done after it."""
+        heard = read_signal(workflow.payload_converter(), FundsAvailable, given)
+        if heard is None:
+            await self._refuse_malformed("funds_available")
+            return
+
+        def decide(payout: Payout, now: datetime) -> Outcome:
+            return rules.funds_available(payout, now, place=heard.place, event_id=heard.event_id)
+
+        with suppress(rules.WrongPayoutState):
+            await self._turn(lambda: self._apply(bounded(f"event:{heard.event_id}"), decide, None))
 
     # Decisions: what a command does to the state that holds when its turn comes ---------------------------------------
 

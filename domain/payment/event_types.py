@@ -20,15 +20,16 @@ class Handling(StrEnum):
     CASH = "cash"  # what the organization has there and no payment has used is read, and operators get an alert
     CREATOR = "creator"  # the account of the organization that is paid out is read again
     SUBSCRIPTION = "subscription"  # its subscription looks at the provider
+    FUNDS = "funds"  # payouts that wait for the platform's balance at the provider are tried again
     WAITING = "waiting"  # stored for an area that does not exist yet
     IGNORED = "ignored"  # stored, nothing depends on it
 
 
 _P, _M, _C, _W = Handling.PAYMENT, Handling.METHOD, Handling.CASH, Handling.WAITING
-_K, _S = Handling.CREATOR, Handling.SUBSCRIPTION
+_K, _S, _F = Handling.CREATOR, Handling.SUBSCRIPTION, Handling.FUNDS
 
 #: What a run is started for; the others are only stored.
-FOR_A_RUN = frozenset({_P, _M, _C, _K, _S})
+FOR_A_RUN = frozenset({_P, _M, _C, _K, _S, _F})
 
 #: By provider: the type, or the beginning of one that ends with a dot.
 _TABLE: Mapping[str, Mapping[str, Handling]] = {
@@ -54,6 +55,7 @@ _TABLE: Mapping[str, Mapping[str, Handling]] = {
         "cash_balance.": _C,
         "customer_cash_balance_transaction.": _C,
         "account.": _K,
+        "balance.available": _F,
         "capability.updated": _K,
         "payout.failed": _K,
         "customer.subscription.": _S,

@@ -221,9 +221,12 @@ def _outcome(
 
 
 def _tax(payment: Payment, movement: BalanceTransaction) -> int:
-    """Return by how much a movement changes the tax of a sale that is taxed: below zero where money goes back."""
+    """Return by how much a movement changes the tax of a sale that is taxed: below zero where money goes back.
+
+    What is bought with the whole amount is taxed with its sale, as a share of it.
+    """
     tax = payment.terms.tax
-    if tax is None:
+    if tax is None or not rules_of(payment.terms).at_once:
         return 0
     before, whole = sum(item.paid_minor for item in payment.booked), payment.terms.amount_minor
     return tax.part_of(before + movement.paid_minor, whole) - tax.part_of(before, whole)

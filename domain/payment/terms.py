@@ -37,6 +37,7 @@ class Purpose:
         package: the credit package that was bought, where it was one.
         agent_id: the agent that is bought, `payee_org_id` whose it is, and `creator_bps` the creator's share.
         sold_as: how the agent is sold, see `domain.marketplace.offer.OfferModel`.
+        listed_minor: the price of the offer, to which tax may have been added; None for payments of before.
         renews: the purchase whose next period is paid, where it is one.
     """
 
@@ -52,6 +53,7 @@ class Purpose:
     creator_bps: int | None = None
     renews: str | None = None
     sold_as: str | None = None
+    listed_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ class PaymentTerms:
         takes_waiting_first: what a provider takes back before the escrow has its money is taken from that money, and
             only the rest from what the organization has beside it; False for payments of before.
         looks_at_once: a webhook's news is looked at within its workflow task; False for payments of before.
-        tax: what of the amount is tax, where credits are taxed when they are sold; None where they are when used.
+        tax: what of the amount is tax, where what it buys is taxed when it is paid; None otherwise.
     """
 
     payment_id: str

@@ -13,6 +13,15 @@ LOOKS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200
 TRIES = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 360, 1440))
 #: How long the platform's money is waited for at its provider before the payout comes back.
 WAITS_FOR_FUNDS = timedelta(days=30)
+#: How long after the provider's balance has grown a payout is tried: such events come in bursts, and one try is enough
+#: for all of a minute.
+SETTLES = timedelta(minutes=1)
+#: How many payouts one event wakes, and how much later than the one before each of them is tried: what there is goes to
+#: the oldest, and the provider is not asked for all at once.
+WOKEN = 50
+SPACING = timedelta(seconds=1)
+#: What is tried within this time anyhow is not woken, so that no event changes what another one has begun.
+SOON = SETTLES + WOKEN * SPACING
 
 
 class WrongPayoutState(Conflict):
@@ -83,6 +92,24 @@ def looked(payout: Payout, now: datetime, *, actor: str) -> Outcome:
     """
     _demand_open(payout)
     return Outcome(payout=replace(payout, next_at=now), event="look_requested", actor=actor)
+
+
+def funds_available(payout: Payout, now: datetime, *, place: int, event_id: str) -> Outcome:
+    """Have it tried soon, because the platform's balance at the provider has grown.
+
+    Args:
+        payout: as it stands.
+        now: when that was heard of.
+        place: how many older ones were woken by the same event.
+        event_id: the provider's id of it.
+
+    Raises:
+        WrongPayoutState: it does not wait for funds, or is tried soon anyhow.
+    """
+    if payout.status is not S.WAITING_FOR_FUNDS or payout.next_at is None or payout.next_at <= now + SOON:
+        raise _wrong(payout, "woken")
+    after = replace(payout, next_at=now + SETTLES + SPACING * max(0, min(place, WOKEN)))
+    return Outcome(payout=after, event="funds_available", actor=WORKFLOW, details={"event_id": event_id})
 
 
 def _later(payout: Payout, status: PayoutStatus, now: datetime, gives_up_at: datetime | None) -> Outcome:

@@ -68,7 +68,7 @@ MESSAGES = Place(
             "granted_minor moved_minor movements moves paid_minor payee_share payee_share_e4 payment_amount_minor "
             "payment_currency price purpose received_minor refunded_minor released_minor reversal_debt_minor "
             "reversed_minor seen_minor waiting_minor "
-            "change creator_bps sold_as grants most_minor order plan prices total_minor "
+            "change creator_bps sold_as listed_minor grants most_minor order plan prices total_minor "
             "billed requests due_minor standing tax tax_minor"
         ),
         Category.SECRET: "CheckoutPage.url client_secret link pay_url",
@@ -96,7 +96,7 @@ MESSAGES = Place(
             "deployments end ended_at granted_until interval is_agreed is_live is_proration is_sold months_granted "
             "net_days "
             "next_attempt_at paid_at paid_through people period projects seats trial_days trial_end trial_told zone "
-            "announced became charge_now days follow goes_on method paused_for steps touched renewed waited "
+            "announced became charge_now days follow goes_on method paused_for place steps touched renewed waited "
             "delivered forgotten found_behind more seconds stopped told tried "
             "called ladder org_snoozed_until raised_at seen_by_organization severity shared snoozed_until taken "
             "conversions escrows knocks ms parties pays raised step run "

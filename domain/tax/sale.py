@@ -1,4 +1,7 @@
-"""Tax that is charged when credits are sold, in place of when they are used. Frozen values and integers alone."""
+"""Tax that is charged with the payment of a sale: of credits, in place of when they are used, of agents and slots.
+
+Frozen values and integers alone.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,22 +37,23 @@ class SaleTax:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaleRules:
-    """How a deployment taxes credits when it sells them.
+    """How a deployment taxes what payments buy.
 
     Attributes:
         seller_country: where it is, ISO 3166-1.
-        includes_tax: whether its prices include the tax.
+        includes_tax: the purposes of payments that are taxed when they are paid, and whether their prices include the
+            tax.
         others: where its other legal entities are, by their codes.
     """
 
     seller_country: str | None
-    includes_tax: bool = False
+    includes_tax: Mapping[str, bool]
     others: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taxation:
-    """The tax that a buyer is charged on credits, before the amount is known."""
+    """The tax that a buyer is charged with a sale, before the amount is known."""
 
     tax: AppliedTax
     is_proven: bool

@@ -21,22 +21,26 @@ from domain.usage.event import AHEAD, UsageEvent
 HASHED, SECRET = "call_secret_sha256", "spend_secret"
 #: How long a call that has ended may wait for the capture of what was held for it.
 CAPTURED_WITHIN = timedelta(hours=1)
+#: What hexadecimal is written in, because a key of digits can look like a card's.
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 class Paid(Enum):
     """What became of a call's own word that a spend has paid for it."""
 
     YES = "yes"
+    #: What the spend has captured counts, and the rest of what the call costs is charged.
+    PART = "part"
     NO = "no"
     #: What was held for it may still be captured.
     LATER = "later"
 
 
-def paying_actions_from(text: str) -> dict[str, int]:
-    """Read the actions whose spends pay for calls from a JSON object: the least that one call costs, by action.
+def paying_actions_from(text: str) -> dict[str, int | None]:
+    """Read the actions whose spends pay for calls from a JSON object: what settles a call whole, by action.
 
     Returns:
-        minor units of credits by action.
+        minor units of credits by action; None where the captured amount counts for what it is.
 
     Raises:
         Invalid: it is not such an object, or an amount is none.
@@ -45,9 +49,15 @@ def paying_actions_from(text: str) -> dict[str, int]:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, dict) or not all(isinstance(least, str) for least in found.values()):
-        raise Invalid('They must be a JSON object of actions and amounts, such as {"llm_call": "1"}.')
-    return {action: parse_amount(least, CREDIT) for action, least in found.items()}
+    if not isinstance(found, dict) or not all(whole is None or isinstance(whole, str) for whole in found.values()):
+        raise Invalid('They must be a JSON object of actions and amounts or null, such as {"llm_call": "1"}.')
+    return {action: None if whole is None else parse_amount(whole, CREDIT) for action, whole in found.items()}
+
+
+def beyond_key(secret: str, spend_id: str) -> str:
+    """Return the key under which the adapter charges what a call cost beyond its hold, as the client makes keys."""
+    digest = hashlib.sha256(json.dumps([secret, spend_id, "beyond"]).encode()).hexdigest()
+    return "from-" + digest[:48].translate(_LETTERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,27 +72,28 @@ class NamedSpend:
     metadata: Mapping[str, object]
 
 
-def paid(event: UsageEvent, spend: NamedSpend, least_minor: int | None, *, now: datetime) -> Paid:
+def paid(event: UsageEvent, spend: NamedSpend, paying: Mapping[str, int | None], *, now: datetime) -> Paid:
     """Tell whether a spend of the caller's organization has paid for a call, by what the two say of each other.
 
-    The spend has the call's secret, is of its agent and action, is no older than the call, and has paid enough. That no
-    other call has named it is for the caller to hold.
+    The spend has the call's secret, is of its agent and action, and is no older than the call. That no other call has
+    named it is for the caller to hold.
 
     Args:
         event: the call.
         spend: that it names.
-        least_minor: what a spend of its action has to have paid for one call, in minor units of credits; None where
-            the action pays for no calls.
+        paying: the actions that pay for calls, each with what settles a call whole, in minor units of credits; None
+            where the captured amount counts for what it is.
         now: the time.
     """
-    if least_minor is None or not _is_of(event, spend):
+    if spend.action not in paying or not _is_of(event, spend):
         return Paid.NO
     if "usage" not in event.data:
         # No provider has served it, so there is nothing to pay.
         return Paid.YES
-    if spend.captured_minor >= least_minor:
+    whole_minor = paying[spend.action]
+    if whole_minor is not None and spend.captured_minor >= whole_minor:
         return Paid.YES
-    return Paid.LATER if spend.is_reserved and now - event.occurred_at < CAPTURED_WITHIN else Paid.NO
+    return Paid.LATER if spend.is_reserved and now - event.occurred_at < CAPTURED_WITHIN else Paid.PART
 
 
 def _is_of(event: UsageEvent, spend: NamedSpend) -> bool:

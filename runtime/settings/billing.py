@@ -14,6 +14,7 @@ from domain.errors import Invalid
 from domain.invoice.dunning import DAYS, check_days
 from domain.legal_entity import LegalEntities, LegalEntity, entities_from
 from domain.mail import GIVE_UP_AFTER, checked_address
+from domain.payment.terms import PurposeKind
 from domain.tax.sale import SaleRules
 from runtime.settings.part import Part
 
@@ -28,6 +29,8 @@ class BillingSettings(Part):
     tax_country: str | None = Field(default=None, pattern="^[A-Z]{2}$")
     credits_taxed_at: Literal["use", "sale"] = "use"
     credit_prices_include_tax: bool = False
+    agent_prices_include_tax: bool = False
+    slot_prices_include_tax: bool = False
     legal_entity: str | None = None
     legal_entities: str = "[]"
     vat_number: str | None = Field(default=None, pattern="^[A-Z]{2}[0-9A-Z+*]{2,12}$")
@@ -74,11 +77,15 @@ class BillingSettings(Part):
 
     @property
     def sale_rules(self) -> SaleRules | None:
-        """How credits are taxed when they are sold; None where they are taxed when they are used."""
-        if self.credits_taxed_at == "use":
-            return None
+        """What is taxed when it is paid, and how: agents and slots where anything is, credits by their setting."""
         others = {code: each.tax_country for code, each in self.entities.others.items()}
-        return SaleRules(seller_country=self.tax_country, includes_tax=self.credit_prices_include_tax, others=others)
+        taxed: dict[str, bool] = {}
+        if self.tax_service_url is not None or any((self.tax_country, *others.values())):
+            taxed[PurposeKind.PURCHASE.value] = self.agent_prices_include_tax
+            taxed[PurposeKind.SLOT.value] = self.slot_prices_include_tax
+        if self.credits_taxed_at == "sale":
+            taxed[PurposeKind.CREDITS.value] = self.credit_prices_include_tax
+        return SaleRules(seller_country=self.tax_country, includes_tax=taxed, others=others) if taxed else None
 
     @cached_property
     def entities(self) -> LegalEntities:

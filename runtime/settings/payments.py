@@ -17,6 +17,10 @@ from domain.payment.livemode import (
 )
 from runtime.settings.part import Part
 
+#: Where Stripe serves its script, and the release of it that belongs to the API version of the installed SDK.
+STRIPE_JS = "https://js.stripe.com"
+_STRIPE_JS_PATH = "/endive/stripe.js"
+
 
 class PaymentSettings(Part):
     """Settings of payments and their providers."""
@@ -32,6 +36,7 @@ class PaymentSettings(Part):
     stripe_api_key: SecretStr | None = None
     stripe_api_base: str | None = None
     stripe_publishable_key: str | None = None
+    stripe_elements: bool = False
     stripe_webhook_secrets: SecretStr | None = None
 
     paypal_client_id: str | None = None
@@ -67,6 +72,15 @@ class PaymentSettings(Part):
     @property
     def _stripe_is_live(self) -> bool:
         return self.stripe_api_key is not None and stripe_is_live(self.stripe_api_key.get_secret_value())
+
+    @property
+    def stripe_js(self) -> str | None:
+        """The script of Stripe's own form; a sandbox on this machine serves a stand-in. None shows no such form."""
+        if not self.stripe_elements:
+            return None
+        base = self.stripe_api_base
+        own = base is not None and is_local(base)
+        return f"{str(base).rstrip('/') if own else STRIPE_JS}{_STRIPE_JS_PATH}"
 
     @property
     def _paypal_is_live(self) -> bool:
@@ -111,6 +125,19 @@ class PaymentSettings(Part):
         published = self.stripe_publishable_key
         if published is not None and not published.startswith("pk_"):
             raise ValueError("BURSAR_STRIPE_PUBLISHABLE_KEY is public: it must be a key that begins with pk_.")
+        if published is not None and self.stripe_api_key is not None:
+            modes = (self._stripe_is_live, stripe_is_live(published))
+            secret_is, published_is = ("live" if live else "test" for live in modes)
+            if secret_is != published_is:
+                raise ValueError(
+                    f"BURSAR_STRIPE_API_KEY is a {secret_is} key and BURSAR_STRIPE_PUBLISHABLE_KEY a {published_is} "
+                    "key: both must be of one mode."
+                )
+        if self.stripe_elements and (published is None or self.stripe_api_key is None):
+            raise ValueError(
+                "BURSAR_STRIPE_ELEMENTS shows Stripe's form, which needs BURSAR_STRIPE_API_KEY and "
+                "BURSAR_STRIPE_PUBLISHABLE_KEY."
+            )
         if (
             self._stripe_is_live
             and self.stripe_api_base is not None

@@ -26,7 +26,7 @@ class SalesSettings(Part):
     usage_late: timedelta = Field(default=timedelta(days=35), ge=timedelta(hours=1), le=timedelta(days=400))
     litellm_url: str | None = Field(default=None, repr=False)
     litellm_api_key: SecretStr | None = None
-    litellm_actions: str = "{}"
+    litellm_actions: str = '{"llm_call": null}'
 
     credit_price: str = "0.10"
     credit_currency: str = "USD"
@@ -72,8 +72,8 @@ class SalesSettings(Part):
     purchase_refund_days: int = Field(default=14, ge=0, le=365)
 
     @property
-    def paying_actions(self) -> dict[str, int]:
-        """The actions whose spends pay for calls of the proxy, and the least that one call costs, in minor units."""
+    def paying_actions(self) -> dict[str, int | None]:
+        """The actions whose spends pay for calls of the proxy, and what settles a call whole, in minor units."""
         return paying_actions_from(self.litellm_actions)
 
     @property

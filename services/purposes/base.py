@@ -11,9 +11,11 @@ from domain.access import Actor
 from domain.accounts import Account
 from domain.payable import HoldBack
 from domain.payment import booking
+from domain.payment.purposes import rules_of
 from domain.payment.state import Payment, PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
+from services.tax_receipt import TaxedMovement
 
 #: Moves that what is there decides about.
 BY_BALANCE = frozenset({PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
@@ -33,8 +35,31 @@ class Share(Protocol):
     async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
         """Write what has become of it by the event's transfer."""
 
+    def taxed(self, event: PaymentEvent, transfer_id: UUID) -> Sequence[TaxedMovement]:
+        """Return what of its part was taxed, by the event's transfer: each has a tax document."""
+
     def posts_to(self) -> Sequence[Account]:
         """Return the accounts that `write` posts to in transfers of its own; they are locked before the first."""
+
+
+def taxed_by(event: PaymentEvent, share: Share | None, transfer_id: UUID) -> Sequence[TaxedMovement]:
+    """Return what an event was taxed by its transfer, each part of which has a tax document."""
+    if event.payment.terms.tax is None:
+        return ()
+    if not rules_of(event.payment.terms).at_once:
+        return () if share is None else share.taxed(event, transfer_id)
+    booked = next((item for item in event.payment.booked if item.key == event.booked), None)
+    if booked is None or event.event == "fee_booked" or not booked.paid_minor:
+        return ()
+    return [
+        TaxedMovement(
+            key=booked.key,
+            gross_minor=booked.paid_minor,
+            tax_minor=booked.tax_minor,
+            transfer_id=transfer_id,
+            at=event.at,
+        )
+    ]
 
 
 class PurposeBooks(Protocol):

@@ -26,6 +26,7 @@ from repositories import invoice, invoice_line
 from repositories import subscription as subscriptions
 from services import credit_note, invoice_collection, subscription_grant, subscription_refund
 from services.purposes.base import Alone
+from services.tax_receipt import TaxedMovement
 
 #: An operator has money sent back.
 REFUND = "refund_requested"
@@ -102,6 +103,10 @@ class InvoiceShare:
             )
             if not disputed and self.bill.left_out and self.now.status is InvoiceStatus.PAID:
                 await subscription_grant.grant_left_out(session, event.actor, self.bill, event.payment, event.at)
+
+    def taxed(self, event: PaymentEvent, transfer_id: UUID) -> Sequence[TaxedMovement]:  # noqa: ARG002
+        """Return nothing: the invoice is taxed, and not what pays it."""
+        return ()
 
     def posts_to(self) -> Sequence[Account]:
         """Return the accounts of a credit note, and those of a subscription's credits."""

@@ -16,7 +16,7 @@ from domain.marketplace.sale import PurchaseStatus, shares_between, shares_of, s
 from domain.money import format_amount
 from domain.payable import HoldBack
 from domain.payment import booking
-from domain.payment.purposes.purchase import KINDS, borne_minor, gone_of_price, is_disputed
+from domain.payment.purposes.purchase import KINDS, borne_minor, gone_of_price, is_disputed, without_tax
 from domain.payment.state import Fulfilment, PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
@@ -28,6 +28,7 @@ from services import recovery
 from services.debt import close_paid_debts, owed_minor
 from services.marketplace import new_purchase, owned_now
 from services.purposes.base import Alone
+from services.tax_receipt import TaxedMovement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class _Parties:
     earnings: Account
     commission: Account
     debt: Account
+    tax: Account | None
 
     @classmethod
     def of(cls, terms: PaymentTerms) -> "_Parties":
@@ -52,6 +54,7 @@ class _Parties:
             earnings=accounts.agent_earnings(purpose.agent_id, purpose.goods_asset, purpose.payee_org_id),
             commission=accounts.platform("commission", purpose.goods_asset),
             debt=accounts.org_debt(purpose.payee_org_id, purpose.goods_asset),
+            tax=None if terms.tax is None else booking.sale_tax(terms),
         )
 
 
@@ -65,6 +68,8 @@ class PurchaseShare:
         borne: what chargebacks have taken for which the creator does not answer any more: the payer alone owes it.
         stays_refunded: the organization has bought the agent anew, so what comes back goes to the organization.
         owed_minor: what the creator has not got any more, and its organization owes.
+        came_minor: what the event has brought the shares and the tax; below zero where it went back.
+        tax_minor: what of that is tax.
     """
 
     purchase: MarketplacePurchase | None
@@ -72,6 +77,8 @@ class PurchaseShare:
     borne: int = 0
     stays_refunded: bool = False
     owed_minor: int = 0
+    came_minor: int = 0
+    tax_minor: int = 0
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
         """Tell whether the move can make the sale, take from its shares or give back to them."""
@@ -80,7 +87,7 @@ class PurchaseShare:
     async def share(
         self, ledger: Ledger, event: PaymentEvent, move: PaymentPosting
     ) -> tuple[PaymentPosting, list[booking.Transfer]]:
-        """Move the part of creator and platform; returns what is left to be moved.
+        """Move the parts of creator, platform and tax; returns what is left to be moved.
 
         The creator's organization owes what its agent has not got any more, and what it owes is paid first.
         """
@@ -88,12 +95,16 @@ class PurchaseShare:
         own, parties = booking.entitlement_account(terms), _Parties.of(terms)
         gives = move.kind is PaymentPostingKind.RELEASE
         if event.event == "agent_bought":
-            part, shares = price, shares_of(price, parties.creator_bps)
+            part, net = price, without_tax(terms, price)
+            shares = shares_of(net, parties.creator_bps)
         else:
             moved = gone_of_price(event.payment, self.borne) - self.taken
             part = 0 if self.stays_refunded else min(move.amount_minor, max(0, -moved if gives else moved))
             before, self.taken = self.taken, self.taken + (-part if gives else part)
-            shares = shares_between(min(before, self.taken), max(before, self.taken), parties.creator_bps)
+            least, most = (without_tax(terms, gone) for gone in sorted((before, self.taken)))
+            net, shares = most - least, shares_between(least, most, parties.creator_bps)
+        self.came_minor += part if gives else -part
+        self.tax_minor += part - net if gives else net - part
         if gives:
             paid = min(shares.creator_minor, await owed_minor(ledger, parties.payee_org_id, own.asset))
             legs = [
@@ -109,7 +120,20 @@ class PurchaseShare:
                 (parties.debt, own, shares.creator_minor - there),
                 (parties.commission, own, shares.commission_minor),
             ]
+        if parties.tax is not None:
+            legs.append((own, parties.tax, part - net) if gives else (parties.tax, own, part - net))
         return replace(move, amount_minor=move.amount_minor - part), [leg for leg in legs if leg[2]]
+
+    def taxed(self, event: PaymentEvent, transfer_id: UUID) -> Sequence[TaxedMovement]:
+        """Return what the sale, or what became of it, was taxed by the event's transfer."""
+        if not self.came_minor:
+            return ()
+        key = f"{event.event}:{event.payment.version}"
+        return [
+            TaxedMovement(
+                key=key, gross_minor=self.came_minor, tax_minor=self.tax_minor, transfer_id=transfer_id, at=event.at
+            )
+        ]
 
     def posts_to(self) -> Sequence[Account]:
         """Post nothing besides the event's transfer."""
@@ -177,6 +201,7 @@ async def _make(session: AsyncSession, event: PaymentEvent, transfer_id: UUID) -
         command_id=terms.payment_id,
         now=event.at,
         before=before,
+        tax_minor=0 if terms.tax is None else terms.tax.amount_minor,
     )
     purchase.payment_id, purchase.transfer_id = terms.payment_id, transfer_id
     session.add(purchase)
@@ -221,7 +246,7 @@ class PurchaseBooks(Alone):
         if move.kind not in KINDS:
             return []
         parties = _Parties.of(terms)
-        return [parties.earnings, parties.commission]
+        return [parties.earnings, parties.commission, *([] if parties.tax is None else [parties.tax])]
 
     def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
         """Return who pays, and whose agent it is."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from contracts.payment import RecordedPayment
 from domain import accounts
@@ -19,10 +19,13 @@ from domain.payment.purposes.purchase import agent_bought
 from domain.payment.state import Fulfilment, PaymentStatus
 from domain.payment.terms import Purpose, PurposeKind
 from domain.reputation.traits import TraitKind
+from domain.tax.rates import TaxCategory
+from domain.tax.sale import SaleTax
 from ledger.gateway import Ledger
 from models.agent import Agent
 from models.marketplace import MarketplaceOffer, MarketplacePurchase
 from models.organization import Organization
+from models.tax_receipt import TaxReceipt
 from repositories import debt, marketplace, marketplace_proof, organization_trait
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -31,7 +34,7 @@ from tests.activities.recording import record
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
 from tests.support.locks import accounts_are_locked, somebody_waits
-from tests.support.proving import prove
+from tests.support.proving import prove, prove_about
 
 pytestmark = pytest.mark.db
 
@@ -51,18 +54,21 @@ class Sold:
     studio: str
     agent: str
 
-    async def paid(self, **more: Any) -> Written:
-        """Return a payment whose money is there and waits for the sale."""
+    async def paid(self, tax: SaleTax | None = None, **more: Any) -> Written:
+        """Return a payment whose money is there and waits for the sale; the price with its tax is 11.90."""
+        price = 1000 if tax is None else 1190
         purpose = Purpose(
             kind=PurposeKind.PURCHASE,
             goods_asset="USD",
-            goods_minor=1000,
+            goods_minor=price,
             agent_id=self.agent,
             payee_org_id=self.studio,
             creator_bps=9000,
             **more,
         )
-        made = await Written(self.database, self.buyer, purpose=purpose, method_ref="pm_1").begin()
+        made = await Written(
+            self.database, self.buyer, purpose=purpose, method_ref="pm_1", amount_minor=price, tax=tax
+        ).begin()
         made.there.pay()
         return await made.look()
 
@@ -90,6 +96,14 @@ class Sold:
 
     async def cash(self) -> int:
         return await self._balance(accounts.org_cash(self.buyer, "USD"))
+
+    async def taxed(self) -> int:
+        return await self._balance(accounts.platform("tax/sold-agents", "USD"))
+
+    async def receipts(self) -> list[tuple[str, int, int]]:
+        query = select(TaxReceipt).where(TaxReceipt.org_id == self.buyer).order_by(TaxReceipt.id)
+        async with self.database.platform() as session:
+            return [(row.number[:3], row.gross_minor, row.tax_minor) for row in await session.scalars(query)]
 
     async def purchase(self, made: Written) -> MarketplacePurchase:
         async with self.database.platform() as session:
@@ -139,6 +153,44 @@ async def test_pitfall_21_access_and_shares_come_with_the_money(sold: Sold) -> N
     assert await sold.earned() == 900
     row = await sold.purchase(made)
     assert (row.bought_by, row.commission_minor, row.bought_at) == (f"{sold.buyer}/procurement", 100, NOW)
+
+
+TAX = SaleTax(code="sold-agents", category=TaxCategory.STANDARD, rate_e6=190_000, amount_minor=190)
+
+
+async def test_tax_of_a_sale_is_booked_with_it_and_goes_back_with_what_goes_back(
+    sold: Sold, database_urls: DatabaseUrls
+) -> None:
+    before, made = await sold.taxed(), await sold.paid(tax=TAX)
+    assert await sold.taxed() == before
+    assert (await sold.fulfil(made)).applied
+    row = await sold.purchase(made)
+    assert (row.price_minor, row.tax_minor, row.creator_minor, row.commission_minor) == (1190, 190, 900, 100)
+    assert (await sold.taxed() - before, await sold.earned(), await sold.cash()) == (190, 900, 0)
+    await refunded(sold, made, 397)
+    # Of 7.93 that are left 1.26 are tax, rounded down.
+    assert (await sold.taxed() - before, await sold.stands(made)) == (126, ("active", 397))
+    assert await sold.earned() == 600
+    ref = made.there.dispute(793)
+    await made.look()
+    assert (await sold.taxed() - before, await sold.earned()) == (0, 0)
+    made.there.close_dispute(ref, won=True)
+    await made.look()
+    assert (await sold.taxed() - before, await sold.earned()) == (126, 600)
+    assert await sold.receipts() == [("RCP", 1190, 190), ("RCN", -397, -64), ("RCN", -793, -126), ("RCP", 793, 126)]
+    assert await sold.owed(sold.buyer) == 0
+    await prove_about(database_urls, "receipt", "tax account", "sale")
+
+
+async def test_money_that_buys_nothing_is_not_taxed(sold: Sold) -> None:
+    before, made = await sold.taxed(), await sold.paid(tax=TAX)
+    await sold.bought()
+    assert (await sold.fulfil(made)).declined is not None
+    assert made.payment is not None
+    gone = commands.fulfilment_unavailable(made.payment, why="why", refund_id=new_id("rfd"), at=NOW)
+    assert (await record(sold.database, gone)).applied
+    assert gone.payment.refunds[0].amount_minor == 1190
+    assert (await sold.taxed(), await sold.receipts()) == (before, [])
 
 
 @pytest.mark.parametrize("change", ["owned", "retired", "related"])

@@ -15,6 +15,7 @@ from contracts.marketplace import RenewedPurchases, RenewPurchases
 from contracts.payment import PaymentEvent, PaymentInput
 from domain.marketplace.renewal import MOST_TRIES
 from domain.payment import commands
+from domain.tax.sale import SaleRules
 from models.mail import QueuedMail
 from models.marketplace import MarketplacePurchase
 from providers.payments.registry import Providers
@@ -22,8 +23,9 @@ from repositories import marketplace
 from runtime.database import Database
 from runtime.settings import Settings
 from services.payment_terms import TermsMaker
-from tests.activities.test_purchase_books import Sold, sold
+from tests.activities.test_purchase_books import TAX, Sold, sold
 from tests.api.paying import NOW, Written
+from tests.support.billing import located, rate
 from tests.support.payments import FakeProvider
 from tests.support.runs import payment_message
 
@@ -45,10 +47,10 @@ class Started:
 class Renewing:
     """Renews the one purchase of a test, whatever else is due in the database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sale: SaleRules | None = None) -> None:
         self.database, self.client = database, Started()
         providers = Providers(cast("Any", {"stripe": FakeProvider()}))
-        making = TermsMaker(Settings().payment_rules, providers)
+        making = TermsMaker.of(Settings().payment_rules, providers, database, sale)
         self.work = MarketplaceActivities(database, cast("Client", self.client), making)
 
     async def at(self, row: MarketplacePurchase, now: datetime) -> RenewedPurchases:
@@ -107,6 +109,21 @@ async def test_next_month_is_paid_by_the_method_that_paid_before(sold: Sold, dat
     async with database.platform() as session:
         assert (await marketplace.get_purchase(session, first.id)).status == "ended"
     assert await renewing.mails(sold.buyer) == 0
+
+
+async def test_next_month_has_the_price_of_the_offer_and_the_tax_of_its_time(sold: Sold, database: Database) -> None:
+    await located(database, sold.buyer)
+    await rate(database, "de-vat", "DE", 190_000)
+    made = await sold.paid(tax=TAX, sold_as="monthly", listed_minor=1000)
+    assert (await sold.fulfil(made)).applied
+    first = await sold.purchase(made)
+    assert first.ends_at is not None
+    renewing = Renewing(database, SaleRules(seller_country="DE", includes_tax={"purchase": False}))
+    assert (await renewing.at(first, first.ends_at - timedelta(days=1))).asked == 1
+    (start,) = renewing.client.starts
+    assert start.terms.tax is not None
+    assert (start.terms.amount_minor, start.terms.tax.amount_minor, start.terms.tax.code) == (1190, 190, "de-vat")
+    assert (start.terms.purpose.goods_minor, start.terms.purpose.listed_minor) == (1190, 1000)
 
 
 async def test_month_that_is_never_paid_is_tried_some_times_and_ends(sold: Sold, database: Database) -> None:

@@ -1,4 +1,4 @@
-"""Credits that are taxed when they are sold: tax once, on what was kept, and never again on what they pay."""
+"""Credits and slots that are taxed when they are sold: tax once, on what was kept, and never again on what they pay."""
 
 from dataclasses import replace
 from unittest.mock import AsyncMock, Mock
@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy import select
 
 from domain import accounts
+from domain.accounts import Account
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT as ASSET
 from domain.payment.options import Options
 from domain.payment.purposes.credits import credits_bought
-from domain.payment.terms import PaymentTerms
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from domain.tax.rates import AppliedTax, TaxCategory
 from domain.tax.sale import SaleRules
 from domain.tax.treatment import Treatment
@@ -54,18 +55,27 @@ from tests.support.proving import prove_all
 pytestmark = pytest.mark.db
 
 
+CREDITS = credits_bought(100 * CREDIT)
+SLOTS = Purpose(kind=PurposeKind.SLOT, goods_asset="SLOT", goods_minor=2)
+
+
 async def terms(
-    database: Database, org_id: str, *, includes_tax: bool = False, service: TaxService | None = None
+    database: Database,
+    org_id: str,
+    *,
+    includes_tax: bool = False,
+    service: TaxService | None = None,
+    bought: Purpose = CREDITS,
 ) -> PaymentTerms:
-    """Ask for 100 credits at $10.00 where sales are taxed."""
+    """Ask for 100 credits, or for what else is bought, at $10.00 where sales are taxed."""
     maker = TermsMaker.of(
         Settings().payment_rules,
         Providers({"stripe": FakeProvider()}, taxes=service),
         database,
-        SaleRules(seller_country="DE", includes_tax=includes_tax),
+        SaleRules(seller_country="DE", includes_tax={bought.kind.value: includes_tax}),
     )
     options = Options(payment_method="pm_1", return_url="https://client.test")
-    return await maker.sold(org_id, options, 1_000, "USD", credits_bought(100 * CREDIT), now=PAID)
+    return await maker.sold(org_id, options, 1_000, "USD", bought, key="sale:cmd_1", now=PAID)
 
 
 async def test_an_outside_service_taxes_a_sale_and_nothing_is_sold_without_its_answer(database: Database) -> None:
@@ -76,8 +86,8 @@ async def test_an_outside_service_taxes_a_sale_and_nothing_is_sold_without_its_a
     assert asked.tax is not None
     assert (asked.amount_minor, asked.tax.code, asked.tax.amount_minor) == (1_089, "us-ny", 89)
     [question] = service.treat.await_args.args
-    assert (question.lines, question.currency, question.includes_tax) == (
-        *([TaxedLine(product="standard", amount_minor=1_000)], "USD", False),
+    assert (question.key, question.lines, question.currency, question.includes_tax) == (
+        *("sale:cmd_1", [TaxedLine(product="standard", amount_minor=1_000)], "USD", False),
     )
     for error, refusal in (
         (ProviderUnavailable("Away."), TaxUnavailable),
@@ -88,18 +98,21 @@ async def test_an_outside_service_taxes_a_sale_and_nothing_is_sold_without_its_a
             await terms(database, org, service=service)
 
 
-async def sold(database: Database, org_id: str, *, includes_tax: bool = False) -> Written:
-    asked = await terms(database, org_id, includes_tax=includes_tax)
+async def sold(database: Database, org_id: str, *, includes_tax: bool = False, bought: Purpose = CREDITS) -> Written:
+    asked = await terms(database, org_id, includes_tax=includes_tax, bought=bought)
     named = {name: getattr(asked, name) for name in ("amount_minor", "purpose", "tax", "description")}
     paid = await Written(database, org_id, **named).begin()
     paid.there.pay()
     return await paid.look()
 
 
-async def tax_booked(database: Database) -> int:
+async def booked(database: Database, account: Account) -> int:
     async with database.platform() as session:
-        ledger = Ledger(await driver_connection(session))
-        return (await ledger.balance(accounts.platform("tax/de-vat", "USD"))).posted_minor
+        return (await Ledger(await driver_connection(session)).balance(account)).posted_minor
+
+
+async def tax_booked(database: Database) -> int:
+    return await booked(database, accounts.platform("tax/de-vat", "USD"))
 
 
 async def receipts(database: Database, org_id: str) -> list[TaxReceipt]:
@@ -139,6 +152,36 @@ async def test_a_sale_is_taxed_once_and_what_goes_back_takes_its_tax_along(
     assert (first.total_minor, first.tax_minor, first.due_minor) == (1_190, 190, 0)
     assert first.lines[0].description == "100.00 credits"
     assert (back.total_minor, back.reference) == (595, made[0].number)
+    await prove_all(database_urls)
+
+
+async def test_slots_are_taxed_as_they_are_sold_and_what_goes_back_takes_its_tax_along(
+    database: Database, database_urls: DatabaseUrls
+) -> None:
+    org, revenue = await organization(database), accounts.platform("revenue/slots", "USD")
+    before = await tax_booked(database), await booked(database, revenue)
+
+    async def kept() -> tuple[int, int, int]:
+        slots = await booked(database, accounts.org_slots(org))
+        return slots, await tax_booked(database) - before[0], await booked(database, revenue) - before[1]
+
+    paid = await sold(database, org, bought=SLOTS)
+    assert (paid.terms.amount_minor, await kept()) == (1_190, (2, 190, 1_000))
+    paid.there.refund(595)
+    await paid.look()
+    assert await kept() == (1, 95, 500)
+    paid.there.dispute(595)
+    await paid.look()
+    assert await kept() == (0, 0, 0)
+    made = await receipts(database, org)
+    assert [(row.number[:4], row.gross_minor, row.tax_minor) for row in made] == [
+        ("RCP-", 1_190, 190),
+        ("RCN-", -595, -95),
+        ("RCN-", -595, -95),
+    ]
+    async with database.platform() as session:
+        document = await of_tax_receipt(session, made[0], paid.terms, SELLER)
+    assert (document.lines[0].description, document.tax_minor) == ("2 deployment slots", 190)
     await prove_all(database_urls)
 
 

@@ -169,6 +169,7 @@ def payout_messages(command: Mapping[str, object]) -> list[Message]:
         payout.GiveUpPayout(**command, reason="r"),
         payout.PayoutResult(payout_id="po_1", status="paid", version=2),
         payout.PayoutSignal(operator="kim", command_id="ticket-1", look="po_1", give_up="po_1", reason="r"),
+        payout.FundsAvailable(event_id="evt_1", place=3),
         payout.RecordPayout(
             payout=stands,
             event="paid",

@@ -19,12 +19,12 @@ NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 PRICE = 500
 
 
-def paid(slots: int) -> Payment:
+def paid(slots: int, tax: int = 0) -> Payment:
     terms = PaymentTerms(
         payment_id="pay_1",
         org_id="org_1",
         provider="stripe",
-        amount_minor=PRICE * slots,
+        amount_minor=PRICE * slots + tax,
         currency="USD",
         purpose=Purpose(kind=PurposeKind.SLOT, goods_asset="SLOT", goods_minor=slots),
         description="slots",
@@ -32,7 +32,7 @@ def paid(slots: int) -> Payment:
         expires_at=NOW,
     )
     payment = Payment(terms=terms, status=PaymentStatus.SUCCEEDED, version=3, created_at=NOW, updated_at=NOW)
-    return replace(payment, received_minor=PRICE * slots, granted_minor=slots)
+    return replace(payment, received_minor=PRICE * slots + tax, granted_minor=slots)
 
 
 def given_back(payment: Payment, amount: int) -> Payment:
@@ -77,6 +77,20 @@ def test_refund_that_is_asked_for_is_of_whole_slots_or_of_all(slots: int, amount
     else:
         moves = commands.refund(payment, **asked).moves
         assert [(move.asset, move.amount_minor) for move in moves] == [("SLOT", amount // PRICE)]
+
+
+@given(st.integers(2, 20), st.integers(0, 20 * PRICE), st.data())
+def test_taxed_price_of_some_of_the_slots_is_rounded_down_when_it_is_refunded(
+    slots: int, tax: int, data: st.DataObject
+) -> None:
+    payment, some = paid(slots, tax), data.draw(st.integers(1, slots - 1))
+    price = payment.received_minor * some // slots
+    asked: dict[str, Any] = {"refund_id": "rfd_1", "reason": None, "requested_by": "owner", "at": NOW}
+    refund = commands.refund(payment, amount_minor=price, **asked)
+    assert [(move.asset, move.amount_minor) for move in refund.moves] == [("SLOT", some)]
+    for other in (price - 1, price + 1):
+        with pytest.raises(Invalid):
+            commands.refund(payment, amount_minor=other, **asked)
 
 
 def test_what_is_left_after_a_part_went_back_elsewhere_can_be_refunded_whole() -> None:

@@ -36,6 +36,8 @@ SECRETS = {
         ({"BURSAR_PROBE": "PT5M", "BURSAR_PROBE_PAYMENT": "10"}, "there is a live key"),
         ({"BURSAR_PROBE": "PT30S"}, "probe"),
         ({"BURSAR_STRIPE_PUBLISHABLE_KEY": "rk_test_SECRETSECRET"}, "BURSAR_STRIPE_PUBLISHABLE_KEY"),
+        ({"BURSAR_STRIPE_PUBLISHABLE_KEY": "pk_test_1"}, "both must be of one mode"),
+        ({"BURSAR_STRIPE_ELEMENTS": "true"}, "BURSAR_STRIPE_PUBLISHABLE_KEY"),
         ({"BURSAR_STRIPE_API_BASE": "http://stripe.example"}, "BURSAR_STRIPE_API_BASE"),
         ({"BURSAR_STRIPE_API_BASE": "http://127.0.0.1:8002"}, "BURSAR_STRIPE_API_BASE"),
     ],

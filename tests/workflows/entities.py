@@ -38,7 +38,7 @@ from contracts.payment import (
     RefundSignal,
     SubmitDisputeEvidence,
 )
-from contracts.payout import GiveUpPayout, PayoutResult, PayoutSignal
+from contracts.payout import FundsAvailable, GiveUpPayout, PayoutResult, PayoutSignal
 from contracts.runs import Run, escrow_run, payment_run
 from contracts.subscription import (
     CancelSubscription,
@@ -443,6 +443,13 @@ PAYOUT = Entity(
             state="waiting_for_funds",
             message=lambda made: PayoutSignal(operator="kim"),
             event="look_requested",
+        ),
+        Inbound(
+            kind="signal",
+            name="funds_available",
+            state="waiting_for_funds",
+            message=lambda made: FundsAvailable(event_id=new_id("evt")),
+            event="funds_available",
         ),
         Inbound(
             kind="update",

@@ -19,6 +19,7 @@ from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from repositories import discrepancy as discrepancies
 from repositories import payment
 from repositories import reconciliation as books
+from repositories.listing import Wanted
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.support.reconciliation import DAY, NIGHT, NOON, FakeProvider, book
@@ -60,8 +61,9 @@ class Reconciler:
 
     async def differences(self, status: str | None = None) -> dict[str, ReconciliationDiscrepancy]:
         async with self.database.platform() as session:
-            rows = await discrepancies.page(session, provider=self.provider.name, status=status, limit=100)
-        return {f"{row.kind}:{row.key}": row for row in rows}
+            wanted = Wanted(equal={"provider": self.provider.name}, statuses=() if status is None else (status,))
+            found = await discrepancies.page(session, wanted, after=None, limit=100)
+        return {f"{row.kind}:{row.key}": row for row in found.rows}
 
     async def alerts(self, row: ReconciliationDiscrepancy) -> list[Alert]:
         async with self.database.platform() as session:

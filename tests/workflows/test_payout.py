@@ -6,14 +6,19 @@ import pytest
 from sqlalchemy import text
 from temporalio.client import WorkflowUpdateFailedError
 
+from activities.inbox import InboxActivities
+from contracts.payment import DispatchProviderEvent
 from contracts.payout import GiveUpPayout, PayoutResult, PayoutSignal
+from contracts.runs import payout_news
 from domain import accounts
 from domain.errors import DomainError
 from domain.money import CREDIT
+from domain.payment.event_types import handling_of
+from domain.payment.snapshot import ProviderEvent
 from domain.payout.schedule import PayoutInterval, PayoutSchedule
 from ledger.gateway import Ledger
 from repositories import payout as payouts
-from repositories import payout_schedule
+from repositories import payout_schedule, provider_event
 from repositories.listing import Wanted
 from runtime import reach
 from runtime.database import driver_connection
@@ -90,6 +95,54 @@ async def test_payout_waits_for_funds_and_is_no_failure(stage):
     # The provider would repeat its refusal under the first key.
     assert f"payout:{made.payout.payout_id}:transfer:1" not in stage.payouts.keys
     await replay_and_keep(await made.handle.fetch_history(), "payout_waited_for_funds")
+
+
+async def test_funds_that_become_available_wake_the_oldest_once_and_creators_balances_nobody(stage, monkeypatch):
+    monkeypatch.setattr("activities.inbox.WOKEN", 2)
+    monkeypatch.setattr("activities.inbox.handling_of", lambda _, event_type: handling_of("stripe", event_type))
+    made = [await taken_out(stage, "short") for _ in range(3)]
+    inbox = InboxActivities(stage.database, stage.client)
+
+    async def happens(*refs):
+        event_id = new_id("evt")
+        event = ProviderEvent(
+            event_id=event_id,
+            type="balance.available",
+            occurred_at=datetime.now(UTC),
+            payment_id=None,
+            refs=refs,
+            livemode=False,
+            payload={},
+        )
+        async with stage.database.platform() as session:
+            await provider_event.store(await driver_connection(session), "fake", event, "received", handled=False)
+        asked = DispatchProviderEvent(provider="fake", event_id=event_id, last_try=False)
+        return asked, (await inbox.dispatch(asked)).outcome
+
+    with stage.env.with_time_skipping_disabled():
+        for each in made:
+            await each.reaches("waiting_for_funds")
+        assert (await happens("acct_of_a_creator"))[1] == "ignored"
+        asked, outcome = await happens()
+        assert outcome == "forwarded"
+        for each in made[:2]:
+            while "funds_available" not in await each.kinds():
+                await again()
+        assert (await inbox.dispatch(asked)).outcome == "forwarded"
+        waits = [(await each.state()).next_at - (await each.timeline())[-1].at for each in made]
+        # What is answered after the signals is answered after what they did.
+        await reach.signal(stage.client, *payout_news(made[0].payout, event_id="evt_late", place=0))
+        assert await made[0].handle.query("version") == (await made[0].state()).version
+    assert [wait.total_seconds() for wait in waits] == [60, 61, 900]
+    assert [(await each.kinds()).count("funds_available") for each in made] == [1, 1, 0]
+    for each in made:
+        stage.payouts.modes[each.payout.account_ref] = "ok"
+    await stage.env.fast_forward(made[1].handle, timedelta(minutes=2))
+    assert [(await each.handle.result()).status for each in made[:2]] == ["paid"] * 2
+    assert (await made[2].state()).status == "waiting_for_funds"
+    await stage.env.fast_forward(made[2].handle, timedelta(hours=1))
+    assert (await made[2].handle.result()).status == "paid"
+    await replay_and_keep(await made[0].handle.fetch_history(), "payout_woken_by_funds")
 
 
 async def test_pitfall_10_unknown_payout_is_looked_up_and_never_sent_twice(stage):

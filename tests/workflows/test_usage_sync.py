@@ -1,7 +1,8 @@
 """Usage is pulled from a LiteLLM proxy's spend log: every call once, whatever fails on the way."""
 
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,11 +19,14 @@ from temporalio.worker import Worker
 from activities import usage as activities
 from activities.usage import Metering, UsageActivities
 from activities.usage_charges import UsageChargeActivities
+from bursar._keys import derived
 from contracts.usage import ConcludeSync, PlanSync, ReadSyncPage, SyncPage, UsageSync
 from contracts.usage_charges import ChargeUsage
 from dev.sandbox.litellm.app import KEY, SpendLogFile, build
 from domain import accounts
+from domain.billing_terms import BillingTerms, TermsVersion, UsageMode
 from domain.credits import CreditPrice
+from domain.ids import uuid_of
 from domain.lots import LotSource, LotTerms
 from domain.usage.litellm import SOURCE
 from domain.usage.paid_call import HASHED, SECRET
@@ -33,7 +37,7 @@ from models.meter import MeterRow
 from models.organization import Organization
 from providers.payments.base import ProviderUnavailable
 from providers.usage.litellm import LiteLlm
-from repositories import meter
+from repositories import billing_terms, meter
 from repositories.model_price import PriceBook
 from repositories.spend import shown_id
 from repositories.usage import cursor
@@ -45,6 +49,7 @@ from tests.api.metering import import_prices, prove
 from tests.conftest import DatabaseUrls
 from tests.support.histories import replay_and_keep
 from tests.support.sandboxes import serving
+from tests.support.seeds import RUN_SEED
 from tests.workflows.conftest import with_plugin
 from workflows.usage_sync import UsageSyncWorkflow
 
@@ -114,7 +119,9 @@ async def proxy(address: str, fresh_database_urls: DatabaseUrls) -> AsyncIterato
     async with httpx2.AsyncClient(trust_env=False, timeout=10) as http:
         log = LiteLlm(http, address, KEY, timeout=timedelta(seconds=10))
         rates = Rates(prices=PriceBook())
-        work = UsageActivities(database, Metering(log=log, rates=rates, paying={"llm_call": 2_000_000}))
+        work = UsageActivities(
+            database, Metering(log=log, rates=rates, paying={"llm_call": 2_000_000, "metered_call": None})
+        )
         yield Proxy(address, http, database, work, org_id)
     await prove(fresh_database_urls)
     await database.close()
@@ -159,6 +166,18 @@ class Paying:
                 await spending.settle(key=new_id("use"), spend_id=held.spend_id, amount_minor=captured)
         return shown_id(held.spend_id)
 
+    async def end(self, spend_id: str, captured: int, beyond: int = 0) -> None:
+        """Capture an amount of what is held, or release it; and charge what goes beyond it, as the adapter does."""
+        async with self.proxy.database.platform() as session:
+            spending = Spending(await driver_connection(session), self.proxy.org_id)
+            if captured:
+                await spending.settle(key=new_id("use"), spend_id=uuid_of(spend_id), amount_minor=captured)
+            else:
+                await spending.release(key=new_id("use"), spend_id=uuid_of(spend_id))
+            if beyond:
+                key = derived("s", spend_id, "beyond")
+                await spending.charge(NewSpend(key=key, action="metered_call", amount_minor=beyond))
+
     async def call(self, spend_id: str, *, minutes_ago: float = 5, secret: str | None = "s", **said: Any) -> str:
         """Have a call logged that names a spend."""
         named = {"spend_id": spend_id, "action": "llm_call", SECRET: secret, **said}
@@ -195,7 +214,7 @@ async def paying(proxy: Proxy) -> Paying:
             kind="grant",
             source=accounts.platform("promotions", "CREDIT"),
             destination=accounts.org_credits(proxy.org_id),
-            amount_minor=10_000_000,
+            amount_minor=100_000_000,
             effective_at=NOW,
             lots=LotTerms(source=LotSource.PROMOTION),
         )
@@ -209,7 +228,7 @@ async def test_call_that_was_held_for_and_captured_is_synced_and_not_charged_aga
     unpaid = await paying.proxy.call(4)
     assert await paying.charged() == {unpaid}
     # Two for the call that was held for, one for the other.
-    assert await paying.balance() == 7_000_000
+    assert await paying.balance() == 97_000_000
     assert dict(await paying.proxy.events("event_id, spend_id IS NOT NULL")) == {paid: True, unpaid: False}
     assert await paying.charged(NOW + timedelta(minutes=10)) == {unpaid}
 
@@ -247,14 +266,72 @@ async def test_spend_that_is_older_than_the_call_has_not_paid_for_it(paying: Pay
 
 
 @pytest.mark.db
-@pytest.mark.parametrize(
-    ("action", "amount"), [("llm_call", 1_999_999), ("llm_call", 1), ("ping", 2_000_000)], ids=["less", "one", "other"]
-)
-async def test_cheap_spend_pays_for_no_call(paying: Paying, action: str, amount: int) -> None:
-    """Whoever reserves says the amount, so what was held says nothing of what a call costs."""
-    spend_id = await paying.spend(action=action, amount_minor=amount, captured=amount)
-    call = await paying.call(spend_id, action=action, minutes_ago=70)
+async def test_spend_of_another_action_pays_for_no_call(paying: Paying) -> None:
+    call = await paying.call(await paying.spend(action="ping"), action="ping")
     assert await paying.charged() == {call}
+
+
+@pytest.mark.db
+async def test_call_costs_what_was_captured_or_what_it_is_rated_at_whichever_is_more(paying: Paying) -> None:
+    """In whatever order adapter and sync come to it, and however often. A spend that calls share pays for one."""
+    draw = random.Random(RUN_SEED)
+    rated = 1_000_000
+    steps: list[list[Callable[[], Awaitable[object]]]] = []
+
+    def adapter(
+        captured: int, beyond: int, *, is_logged_first: bool, calls: int, action: str
+    ) -> list[Callable[[], Awaitable[object]]]:
+        held: list[str] = []
+
+        async def hold() -> None:
+            held.append(await paying.spend(captured=0, action=action))
+
+        async def end() -> None:
+            await paying.end(held[0], captured, beyond)
+
+        async def log() -> None:
+            await paying.call(held[0], action=action)
+
+        logs: list[Callable[[], Awaitable[object]]] = [log] * calls
+        return [hold, *logs, end] if is_logged_first else [hold, end, *logs]
+
+    due = 0
+    amounts = [(0, 0), (1, 0), (400_000, 0), (999_999, 0), (1_000_000, 0), (1_000_001, 0), (2_000_000, 0)]
+    for captured, beyond in (*amounts, (400_000, 100_000), (400_000, 900_000), (0, 1_500_000)):
+        for is_logged_first in (True, False):
+            for calls in (1, 2):
+                action = "llm_call" if captured == 2_000_000 else "metered_call"
+                steps.append(adapter(captured, beyond, is_logged_first=is_logged_first, calls=calls, action=action))
+                due += max(captured + beyond, rated) + (calls - 1) * rated
+    steps.append([paying.proxy.call])
+    due += rated
+    while steps:
+        mine = draw.choice(steps)
+        await mine.pop(0)()
+        steps = [each for each in steps if each]
+        if draw.random() < 0.15:
+            await paying.charged()
+    await paying.charged()
+    await paying.charged(NOW + timedelta(minutes=10))
+    assert await paying.balance() == 100_000_000 - due
+
+
+@pytest.mark.db
+async def test_rest_of_a_call_is_charged_to_credits_where_usage_is_invoiced(paying: Paying) -> None:
+    terms = TermsVersion(
+        number=1,
+        terms=BillingTerms(mode=UsageMode.ARREARS),
+        starts_at=NOW - timedelta(days=40),
+        from_month=(NOW - timedelta(days=40)).date().replace(day=1),
+    )
+    async with paying.proxy.database.platform() as session:
+        made = billing_terms.as_row(paying.proxy.org_id, terms, reason=None, created_by="kim", command_id=new_id("cmd"))
+        session.add(made)
+    paid = await paying.call(await paying.spend(action="metered_call", captured=400_000), action="metered_call")
+    billed = await paying.proxy.call(4)
+    await paying.charged()
+    assert await paying.balance() == 99_000_000
+    assert dict(await paying.proxy.events("event_id, bill IS NOT NULL")) == {paid: False, billed: True}
 
 
 @pytest.mark.db

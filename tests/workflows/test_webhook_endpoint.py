@@ -227,6 +227,7 @@ async def test_pitfall_38_what_commits_late_is_not_skipped_by_what_came_after_it
             while await one.drains() < 1:
                 await again()
             assert one.received == []
+        await one.seen()
         await one.told()
         await one.settled(2)
     assert {json.loads(each.body)["subject"] for each in one.received} == {late, one.subjects["b"]}

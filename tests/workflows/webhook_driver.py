@@ -70,8 +70,12 @@ class EndpointDriver:
         async with self.stage.database.platform() as session:
             for _ in range(count):
                 await event.record(session, [happening(org_id, named)])
-        # Readers see it once no older transaction of the cluster is open, and other tests have some.
-        while seen and not await self._all_seen(org_id):
+        if seen:
+            await self.seen()
+
+    async def seen(self) -> None:
+        """Wait until readers see every event. They see none while an older transaction of the cluster is open."""
+        while not await self._all_seen(self.actor.org_id or ""):
             await again()
 
     async def _all_seen(self, org_id: str) -> bool:

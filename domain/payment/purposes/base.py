@@ -98,10 +98,6 @@ class PurposeRules(Protocol):
     def takes_credits(self) -> bool:
         """Whether credits may pay for it."""
 
-    @property
-    def may_be_taxed(self) -> bool:
-        """Whether what it buys is taxed when it is sold, where the deployment says so."""
-
     def price(self, order: Order, market: Market) -> Price:
         """Return what is due for an order, or refuse it."""
 
@@ -166,7 +162,6 @@ class Common:
 
     named_by: str | None = None
     takes_credits = False
-    may_be_taxed = False
     at_once = True
     refunded_with = Permission.REFUND_PAYMENT
 

@@ -16,7 +16,6 @@ class Credits(Common):
     """Credits for an amount of money, or of coins."""
 
     kind = PurposeKind.CREDITS
-    may_be_taxed = True
 
     def price(self, order: Order, market: Market) -> Price:
         """Return the amount that was asked for. Coins buy what they are worth."""

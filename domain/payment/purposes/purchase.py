@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.access import Permission
-from domain.marketplace.offer import NotForSale, Offer
+from domain.marketplace.offer import NotForSale, Offer, OfferStatus
+from domain.money import CREDIT
 from domain.payment.entitlement import taken
 from domain.payment.options import PAYPAL, STRIPE, invalid
 from domain.payment.pricing import Charge, Market, Order, Price
@@ -19,7 +20,7 @@ from domain.payment.state import (
     Payment,
     PaymentPostingKind,
 )
-from domain.payment.terms import Purpose, PurposeKind
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 
 #: What the shares of a sale take part in.
 KINDS = frozenset({PaymentPostingKind.RESERVE, PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
@@ -44,6 +45,10 @@ class Purchase(Whole):
     def price(self, order: Order, market: Market) -> Price:  # noqa: ARG002
         """Return the price of the offer, in its currency. It must be possible to refund it, so coins do not pay it."""
         offer, options = _wanted(order).offer, order.options
+        if offer.status is OfferStatus.RETIRED:
+            raise NotForSale("This agent is not sold any more.")
+        if offer.currency in {None, CREDIT}:
+            raise invalid("agent_id", "This agent has no price in money.")
         if options.provider not in {STRIPE, PAYPAL}:
             raise invalid("provider", "A price in money can be paid with Stripe or PayPal only.")
         assert offer.price_minor is not None
@@ -62,6 +67,7 @@ class Purchase(Whole):
             creator_bps=wanted.creator_bps,
             renews=wanted.renews,
             sold_as=wanted.offer.model.value,
+            listed_minor=charge.amount_minor,
         )
 
     def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
@@ -101,6 +107,15 @@ def borne_minor(payment: Payment, sold_at: datetime, answers_for: timedelta) -> 
     """Return what chargebacks have taken that were opened when the creator did not answer for the sale any more."""
     late = (each for each in payment.disputes if each.counts and sold_at <= each.opened_at - answers_for)
     return sum(each.goods_minor for each in late)
+
+
+def without_tax(terms: PaymentTerms, gone_minor: int) -> int:
+    """Return how much of the price that has gone back was the shares of creator and platform; the rest was tax.
+
+    What is left of the sale keeps the tax of what is left, so all of it has gone once the whole price has.
+    """
+    price, tax = terms.purpose.goods_minor, terms.tax
+    return gone_minor if tax is None else gone_minor - tax.amount_minor + tax.part_of(price - gone_minor, price)
 
 
 def is_disputed(payment: Payment) -> bool:

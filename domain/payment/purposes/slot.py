@@ -49,12 +49,17 @@ class Slot(Common):
     def check_refund(self, payment: Payment, amount_minor: int) -> None:
         """Refuse an amount that would leave a slot paid for in part.
 
+        With tax the price of some of the slots may be no whole number of minor units: it is rounded down.
+
         Raises:
             Invalid: `payment.part_of_a_slot`.
         """
         if amount_minor >= payment.refundable_minor:
             return
-        if payment.granted_minor * (gone_minor(payment) + amount_minor) % payment.received_minor:
+        granted, received = payment.granted_minor, payment.received_minor
+        gone = gone_minor(payment) + amount_minor
+        slots = -(-granted * gone // received)
+        if slots and gone != received * slots // granted:
             raise Invalid(
                 "A slot cannot be refunded in part. Refund the price of whole slots, or all that is left.",
                 code="payment.part_of_a_slot",

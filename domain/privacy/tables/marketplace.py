@@ -37,7 +37,7 @@ TABLES: Mapping[str, Place] = {
             CONTACT: "bought_by refunded_by",
             FINANCIAL: (
                 "model price_minor currency usage_prices creator_bps creator_minor commission_minor granted_minor "
-                "taken_minor included_uses used_minor"
+                "taken_minor included_uses used_minor tax_minor"
             ),
             TECHNICAL: "status bought_at refunded_at anchor_at period ends_at renews_at tries",
         },

@@ -1,0 +1,54 @@
+"""When a payout that waits for the platform's balance is tried because that has grown."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.payout.commands import SETTLES, SOON, WOKEN, WrongPayoutState, funds_available, short
+from domain.payout.state import Payout, PayoutStatus
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ASKED = Payout(
+    payout_id="po_1",
+    org_id="org_1",
+    provider="stripe",
+    account_ref="acct_1",
+    destination="bank",
+    currency="USD",
+    amount_minor=1000,
+)
+WAITING = short(ASKED, NOW).payout
+
+
+def woken(payout: Payout, now: datetime = NOW, place: int = 0) -> Payout:
+    return funds_available(payout, now, place=place, event_id="evt_1").payout
+
+
+def test_waiting_payout_is_tried_in_a_minute_and_each_younger_one_a_second_later() -> None:
+    assert woken(WAITING).next_at == NOW + SETTLES
+    assert woken(WAITING, place=3).next_at == NOW + SETTLES + timedelta(seconds=3)
+    assert woken(WAITING) == replace(WAITING, next_at=NOW + SETTLES)
+
+
+@pytest.mark.parametrize(("place", "seconds"), [(-(10**18), 0), (10**18, WOKEN)])
+def test_place_that_no_event_has_delays_no_longer_than_the_last_one(place: int, seconds: int) -> None:
+    assert woken(WAITING, place=place).next_at == NOW + SETTLES + timedelta(seconds=seconds)
+
+
+def test_burst_of_events_makes_one_try() -> None:
+    once = woken(WAITING)
+    last = woken(WAITING, place=WOKEN)
+    for later in (timedelta(0), timedelta(seconds=59), SETTLES):
+        for each in (once, last):
+            with pytest.raises(WrongPayoutState):
+                woken(each, NOW + later)
+    with pytest.raises(WrongPayoutState):
+        woken(replace(WAITING, next_at=NOW + SOON))
+    assert woken(short(once, NOW + SETTLES).payout, NOW + SETTLES).next_at == NOW + 2 * SETTLES
+
+
+@pytest.mark.parametrize("status", [each for each in PayoutStatus if each is not PayoutStatus.WAITING_FOR_FUNDS])
+def test_what_waits_for_no_funds_stays_as_it_is(status: PayoutStatus) -> None:
+    with pytest.raises(WrongPayoutState):
+        woken(replace(WAITING, status=status))
