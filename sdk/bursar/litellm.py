@@ -1,7 +1,7 @@
 """Charges for calls of models that go through LiteLLM, in its proxy or in code. Needs the extra `litellm`.
 
 ```
-litellm.callbacks = [BursarLogger(client, "llm_call")]
+litellm.callbacks = [BursarLogger(client)]
 await litellm.acompletion("gpt-5-mini", messages)
 ```
 
@@ -11,8 +11,8 @@ its end. A call whose end LiteLLM does not report, such as a stream that is clos
 the hold expires.
 
 The call's row in the proxy's spend log names the spend, with a secret whose hash the spend has in its metadata. So a
-sync of the log finds that the call was paid for, and charges nothing. What a caller of the proxy says itself of its
-spend and its organization is overwritten.
+sync of the log finds what was paid for the call, and charges at most what is missing. What a caller of the proxy says
+itself of its spend and its organization is overwritten.
 
 LiteLLM reports no second attempt of its own (`num_retries`), so a call that asks for one is refused; the router reports
 all. It asks nobody before a call of `completion` in a thread: that is not charged, and an error is logged.
@@ -71,15 +71,16 @@ class _Held:
 class BursarLogger(CustomLogger):
     """Charges for each call that LiteLLM makes for a coroutine; `litellm.callbacks` takes one of them."""
 
-    def __init__(self, client: AsyncBursar | Payer, price: str | Metering) -> None:
+    def __init__(self, client: AsyncBursar | Payer, price: str | Metering = "llm_call") -> None:
         """Say what is charged.
 
         Args:
             client: what charges; or a function that returns it for a call, where a proxy has several organizations.
                 It returns the same client each time.
-            price: the action that is charged for each call; or a `Metering`, whose `quantity` is told from the
-                response (`tokens`), and whose `estimate` from the arguments of the call as keywords. Its `expires_in`
-                must be longer than calls last.
+            price: the action that is charged for each call, or a `Metering`, whose `quantity` is told from the response
+                (`tokens`), and whose `estimate` from the arguments of the call as keywords. Its `expires_in` must be
+                longer than calls last. Another action than `llm_call` must be among the server's
+                `BURSAR_LITELLM_ACTIONS`, or a sync of the proxy's spend log charges the call again.
         """
         super().__init__()
         self._payer: Payer = client if callable(client) else lambda _: client
@@ -183,7 +184,8 @@ class BursarLogger(CustomLogger):
                 action=self._metering.action,
                 quantity=beyond,
                 **held.attribution,
-                idempotency_key=derived(held.key, "beyond"),
+                # By what the call's row says, so that a sync of the log counts it too.
+                idempotency_key=derived(held.secret, held.spend, "beyond"),
             )
 
     async def _release(self, spend: str | None) -> None:

@@ -296,7 +296,7 @@ class AgentLevelView(Model):
     level: str | None = NOT_SENT
     commission_bps: int = NOT_SENT
     commission_rule: str = NOT_SENT
-    escrow_limits: dict[str, str] = NOT_SENT
+    escrow_limits: dict[str, Amount] = NOT_SENT
     exposure: list[ExposureView] = NOT_SENT
     priority: int = NOT_SENT
     entitlements: list[str] = NOT_SENT
@@ -336,8 +336,9 @@ class AgentPurchaseView(Model):
     agent_name: str = NOT_SENT
     model: OfferModel = NOT_SENT
     price: Amount | None = NOT_SENT
+    tax: Amount | None = NOT_SENT
     currency: str | None = NOT_SENT
-    prices: dict[str, str] | None = NOT_SENT
+    prices: dict[str, Amount] | None = NOT_SENT
     included_uses: int | None = NOT_SENT
     used: Amount | None = NOT_SENT
     payment_id: str | None = NOT_SENT
@@ -587,7 +588,7 @@ class AutoTopUpView(Model):
 
     organization_id: str = NOT_SENT
     enabled: bool = NOT_SENT
-    below: str | None = NOT_SENT
+    below: Amount | None = NOT_SENT
     credits: Amount | None = NOT_SENT
     monthly_cap: Amount | None = NOT_SENT
     bought_this_month: Amount = NOT_SENT
@@ -629,6 +630,7 @@ class BillingQuoteView(Model):
     credits: Amount | None = NOT_SENT
     slots: int | None = NOT_SENT
     package: str | None = NOT_SENT
+    agent_id: str | None = NOT_SENT
     currency: str = NOT_SENT
     subtotal: Amount = NOT_SENT
     tax: QuotedTaxView | None = NOT_SENT
@@ -681,10 +683,10 @@ class BoundsTerms(Model):
     """Between which multiples of the base price every price stays, and between which amounts for one."""
 
     type: Literal["bounds"] | str = NOT_SENT
-    floor: str | Decimal | None = None
-    ceiling: str | Decimal | None = None
-    floor_amount: str | Decimal | None = None
-    ceiling_amount: str | Decimal | None = None
+    floor: Amount | None = None
+    ceiling: Amount | None = None
+    floor_amount: Amount | None = None
+    ceiling_amount: Amount | None = None
     currency: str | None = None
 
 
@@ -700,7 +702,7 @@ class BulkStep(Model):
     """From how many on, which multiplier."""
 
     quantity: int = NOT_SENT
-    multiplier: str | Decimal = NOT_SENT
+    multiplier: Amount = NOT_SENT
 
 
 class BulkTerms(Model):
@@ -815,7 +817,7 @@ class ClearingView(Model):
     currency: str = NOT_SENT
     held: Amount = NOT_SENT
     booked: Amount = NOT_SENT
-    movements: dict[str, str] = NOT_SENT
+    movements: dict[str, Amount] = NOT_SENT
     unexplained: Amount = NOT_SENT
 
 
@@ -884,7 +886,7 @@ class ConditionView(Model):
     """When a figure is bad."""
 
     type: ConditionType = NOT_SENT
-    threshold: str | None = NOT_SENT
+    threshold: Amount | None = NOT_SENT
     measure: Measure | None = NOT_SENT
     direction: Direction | None = NOT_SENT
     of: str | None = NOT_SENT
@@ -958,7 +960,7 @@ class ContractPriceTerms(Model):
     """What one costs a client by agreement. The rule names the agent and the organization."""
 
     type: Literal["contract_price"] | str = NOT_SENT
-    unit_price: str | Decimal = NOT_SENT
+    unit_price: Amount = NOT_SENT
     currency: str | None = None
 
 
@@ -977,7 +979,7 @@ class ContractView(Model):
     agent_id: str = NOT_SENT
     price: Amount = NOT_SENT
     currency: str = NOT_SENT
-    validation_threshold: str | None = NOT_SENT
+    validation_threshold: Amount | None = NOT_SENT
     signatories: list[str] = NOT_SENT
     required_signatures: int = NOT_SENT
     operator_approvals: bool = NOT_SENT
@@ -987,7 +989,7 @@ class ContractView(Model):
     evidence_period: str = NOT_SENT
     decision_period: str = NOT_SENT
     default_grace: str = NOT_SENT
-    dispute_default_payee_share: str = NOT_SENT
+    dispute_default_payee_share: Amount = NOT_SENT
     commission_bps: int = NOT_SENT
     commission_rule: str = NOT_SENT
     level: str | None = NOT_SENT
@@ -1023,7 +1025,7 @@ class ControlVersionView(Model):
     status: ControlStatus = NOT_SENT
     limits: list[LimitTermsView] = NOT_SENT
     per_spend: Amount | None = NOT_SENT
-    thresholds: list[str] = NOT_SENT
+    thresholds: list[Amount] = NOT_SENT
     starts_at: datetime | None = NOT_SENT
     ends_at: datetime | None = NOT_SENT
     changed_at: datetime = NOT_SENT
@@ -1046,7 +1048,7 @@ class ControlView(Model):
     version: int = NOT_SENT
     limits: list[SpendLimitView] = NOT_SENT
     per_spend: Amount | None = NOT_SENT
-    thresholds: list[str] = NOT_SENT
+    thresholds: list[Amount] = NOT_SENT
     starts_at: datetime | None = NOT_SENT
     ends_at: datetime | None = NOT_SENT
     created_at: datetime = NOT_SENT
@@ -1268,7 +1270,7 @@ class CurrencyResultView(Model):
     currency: str = NOT_SENT
     revenue: SectionView = NOT_SENT
     expenses: SectionView = NOT_SENT
-    result: str = NOT_SENT
+    result: Amount = NOT_SENT
 
 
 class CurrencySheetView(Model):
@@ -1278,7 +1280,7 @@ class CurrencySheetView(Model):
     assets: SectionView = NOT_SENT
     liabilities: SectionView = NOT_SENT
     equity: SectionView = NOT_SENT
-    result: str = NOT_SENT
+    result: Amount = NOT_SENT
 
 
 class CustomTerms(Model):
@@ -1342,7 +1344,7 @@ class DeliveryView(Model):
 class DepartmentLimitView(Model):
     """One limit of a department and what is left of it."""
 
-    limit: str = NOT_SENT
+    limit: Amount = NOT_SENT
     spent: Amount = NOT_SENT
     remaining: Amount = NOT_SENT
     resets_at: datetime = NOT_SENT
@@ -1438,9 +1440,9 @@ class DisputeView(Model):
     evidence_until: datetime = NOT_SENT
     decide_by: datetime = NOT_SENT
     default_at: datetime = NOT_SENT
-    default_payee_share: str = NOT_SENT
+    default_payee_share: Amount = NOT_SENT
     resolved_by: str | None = NOT_SENT
-    payee_share: str | None = NOT_SENT
+    payee_share: Amount | None = NOT_SENT
     resolution_note: str | None = NOT_SENT
     resolved_at: datetime | None = NOT_SENT
 
@@ -1461,8 +1463,8 @@ class DryRunQuote(Model):
     quote_id: str = NOT_SENT
     currency: str = NOT_SENT
     base_price: Amount = NOT_SENT
-    before: str = NOT_SENT
-    after: str = NOT_SENT
+    before: Amount = NOT_SENT
+    after: Amount = NOT_SENT
 
 
 class DryRunTotal(Model):
@@ -1470,8 +1472,8 @@ class DryRunTotal(Model):
 
     currency: str = NOT_SENT
     quotes: int = NOT_SENT
-    before: str = NOT_SENT
-    after: str = NOT_SENT
+    before: Amount = NOT_SENT
+    after: Amount = NOT_SENT
 
 
 class DryRunView(Model):
@@ -1663,8 +1665,8 @@ class EscrowView(Model):
     signatories: list[str] = NOT_SENT
     required_signatures: int = NOT_SENT
     signatures: list[SignatureView] = NOT_SENT
-    validation_threshold: str | None = NOT_SENT
-    validation_score: str | None = NOT_SENT
+    validation_threshold: Amount | None = NOT_SENT
+    validation_score: Amount | None = NOT_SENT
     milestones: list[EscrowMilestoneView] = NOT_SENT
     delivery: DeliveryView | None = NOT_SENT
     deadlines: DeadlinesView = NOT_SENT
@@ -1759,7 +1761,7 @@ class ExchangeRateView(Model):
 
     base: str = NOT_SENT
     quote: str = NOT_SENT
-    rate: str = NOT_SENT
+    rate: Amount = NOT_SENT
     starts_at: datetime = NOT_SENT
     ends_at: datetime = NOT_SENT
 
@@ -1783,7 +1785,7 @@ class ExposureView(Model):
     """How much of an organization's work may be unsettled in a currency."""
 
     currency: str = NOT_SENT
-    limit: str = NOT_SENT
+    limit: Amount = NOT_SENT
     unsettled: Amount = NOT_SENT
     left: Amount = NOT_SENT
 
@@ -1841,8 +1843,8 @@ class FundedView(Model):
     signatories: list[str] = NOT_SENT
     required_signatures: int = NOT_SENT
     signatures: list[SignatureView] = NOT_SENT
-    validation_threshold: str | None = NOT_SENT
-    validation_score: str | None = NOT_SENT
+    validation_threshold: Amount | None = NOT_SENT
+    validation_score: Amount | None = NOT_SENT
     milestones: list[EscrowMilestoneView] = NOT_SENT
     delivery: DeliveryView | None = NOT_SENT
     deadlines: DeadlinesView = NOT_SENT
@@ -1940,7 +1942,7 @@ class InvoiceDiscountView(Model):
 
     description: str = NOT_SENT
     amount: Amount | None = NOT_SENT
-    share: str | None = NOT_SENT
+    share: Amount | None = NOT_SENT
     taken: Amount | None = NOT_SENT
 
 
@@ -1975,7 +1977,7 @@ class InvoiceLineView(Model):
     amount: Amount = NOT_SENT
     discount: Amount = NOT_SENT
     net: Amount = NOT_SENT
-    tax: Amount | None = NOT_SENT
+    tax: str | None = NOT_SENT
     tax_code: str = NOT_SENT
     period_start: datetime | None = NOT_SENT
     period_end: datetime | None = NOT_SENT
@@ -2104,11 +2106,11 @@ class LevelBody(Model):
     """Terms by reputation, from a score on."""
 
     name: str = NOT_SENT
-    from_score: str | None = None
+    from_score: Amount | None = None
     least_evidence: int | None = None
     commission_bps: int | None = None
-    escrow_limits: dict[str, str | Decimal] | None = None
-    exposure_limits: dict[str, str | Decimal] | None = None
+    escrow_limits: dict[str, Amount] | None = None
+    exposure_limits: dict[str, Amount] | None = None
     priority: int | None = None
     entitlements: list[str] | None = None
     hold_back_days: int | None = None
@@ -2295,7 +2297,7 @@ class MeterLine(Model):
 
     group: str | None = NOT_SENT
     events: int = NOT_SENT
-    quantity: str = NOT_SENT
+    quantity: Amount = NOT_SENT
 
 
 class MeterPage(Model):
@@ -2432,7 +2434,7 @@ class OfferView(Model):
     model: OfferModel = NOT_SENT
     price: Amount | None = NOT_SENT
     currency: str | None = NOT_SENT
-    prices: dict[str, str] | None = NOT_SENT
+    prices: dict[str, Amount] | None = NOT_SENT
     included_uses: int | None = NOT_SENT
     summary: str = NOT_SENT
     category: str | None = NOT_SENT
@@ -2623,6 +2625,7 @@ class PaymentView(Model):
     purpose: PurposeKind = NOT_SENT
     amount: Amount = NOT_SENT
     currency: str = NOT_SENT
+    tax: Amount | None = NOT_SENT
     received_amount: Amount = NOT_SENT
     refunded_amount: Amount = NOT_SENT
     disputed_amount: Amount = NOT_SENT
@@ -3002,7 +3005,7 @@ class QuotedTaxView(Model):
 
     code: str = NOT_SENT
     category: str = NOT_SENT
-    rate: str = NOT_SENT
+    rate: Amount = NOT_SENT
     amount: Amount = NOT_SENT
 
 
@@ -3127,7 +3130,7 @@ class RefusalView(Model):
     id: str
     reason: str = NOT_SENT
     window: Window | None = NOT_SENT
-    limit: str | None = NOT_SENT
+    limit: Amount | None = NOT_SENT
     remaining: Amount | None = NOT_SENT
     resets_at: datetime | None = NOT_SENT
     action: str = NOT_SENT
@@ -3163,9 +3166,9 @@ class ReputationTerms(Model):
 
     type: Literal["reputation"] | str = NOT_SENT
     whose: Literal["client", "seller"] | str | None = None
-    multiplier: str | Decimal | None = None
-    from_score: str | Decimal | None = None
-    full_score: str | Decimal | None = None
+    multiplier: Amount | None = None
+    from_score: Amount | None = None
+    full_score: Amount | None = None
     least_evidence: int | None = None
 
 
@@ -3191,8 +3194,8 @@ class ReservationView(Model):
 class RevenueSharesView(Model):
     """How what is paid for an agent on the marketplace is shared, as decimal strings between 0 and 1."""
 
-    creator: str = NOT_SENT
-    platform: str = NOT_SENT
+    creator: Amount = NOT_SENT
+    platform: Amount = NOT_SENT
 
 
 class RulePage(Model):
@@ -3240,7 +3243,7 @@ class RunAgentView(Model):
     events: int = NOT_SENT
     tokens: int = NOT_SENT
     unrated: int = NOT_SENT
-    costs: dict[str, str] = NOT_SENT
+    costs: dict[str, Amount] = NOT_SENT
     agent_id: str | None = NOT_SENT
 
 
@@ -3250,7 +3253,7 @@ class RunCostView(Model):
     events: int = NOT_SENT
     tokens: int = NOT_SENT
     unrated: int = NOT_SENT
-    costs: dict[str, str] = NOT_SENT
+    costs: dict[str, Amount] = NOT_SENT
 
 
 class RunStepView(Model):
@@ -3316,7 +3319,7 @@ class SeriesGroupView(Model):
     """The values of one group."""
 
     group: str | None = NOT_SENT
-    values: list[str | None] = NOT_SENT
+    values: list[Amount | None] = NOT_SENT
 
 
 class SeriesView(Model):
@@ -3405,6 +3408,7 @@ class SlotPurchaseView(Model):
     purpose: PurposeKind = NOT_SENT
     amount: Amount = NOT_SENT
     currency: str = NOT_SENT
+    tax: Amount | None = NOT_SENT
     received_amount: Amount = NOT_SENT
     refunded_amount: Amount = NOT_SENT
     disputed_amount: Amount = NOT_SENT
@@ -3657,9 +3661,9 @@ class SurgeTerms(Model):
     """More while demand, open work as a part of the capacity, exceeds a threshold."""
 
     type: Literal["surge"] | str = NOT_SENT
-    threshold: str | Decimal = NOT_SENT
-    maximum: str | Decimal | None = None
-    full: str | Decimal | None = None
+    threshold: Amount = NOT_SENT
+    maximum: Amount | None = None
+    full: Amount | None = None
 
 
 class SyncView(Model):
@@ -3703,7 +3707,7 @@ class TaxRateView(Model):
     country: str = NOT_SENT
     region: str | None = NOT_SENT
     product: str | None = NOT_SENT
-    rate: str = NOT_SENT
+    rate: Amount = NOT_SENT
     valid_from: datetime = NOT_SENT
     valid_until: datetime | None = NOT_SENT
 
@@ -3726,7 +3730,7 @@ class TaxReceiptView(Model):
     tax: Amount = NOT_SENT
     tax_code: str = NOT_SENT
     category: str = NOT_SENT
-    rate: str = NOT_SENT
+    rate: Amount = NOT_SENT
     issued_at: datetime = NOT_SENT
     transfer_id: str = NOT_SENT
 
@@ -3736,7 +3740,7 @@ class TaxView(Model):
 
     code: str = NOT_SENT
     category: str = NOT_SENT
-    rate: str = NOT_SENT
+    rate: Amount = NOT_SENT
     taxable: Amount = NOT_SENT
     amount: Amount = NOT_SENT
 
@@ -3773,7 +3777,7 @@ class TierTerms(Model):
 
     type: Literal["tier"] | str = NOT_SENT
     tier: Literal["free", "premium"] | str = NOT_SENT
-    multiplier: str | Decimal = NOT_SENT
+    multiplier: Amount = NOT_SENT
 
 
 class TimeOfDayTerms(Model):
@@ -3781,7 +3785,7 @@ class TimeOfDayTerms(Model):
 
     type: Literal["time_of_day"] | str = NOT_SENT
     zone: str = NOT_SENT
-    multiplier: str | Decimal = NOT_SENT
+    multiplier: Amount = NOT_SENT
     weekdays: list[int] | None = None
     begins: str | None = None
     ends: str | None = None
@@ -3885,9 +3889,9 @@ class UpcomingInvoiceView(Model):
     currency: str = NOT_SENT
     lines: list[UpcomingLine] = NOT_SENT
     charges: Amount = NOT_SENT
-    volume: str = NOT_SENT
+    volume: Amount = NOT_SENT
     discount: Amount = NOT_SENT
-    usage: str = NOT_SENT
+    usage: Amount = NOT_SENT
     shortfall: Amount = NOT_SENT
     net: Amount = NOT_SENT
     granted_credits: Amount = NOT_SENT
@@ -4015,15 +4019,15 @@ class UseView(Model):
 class VolumeDiscountView(Model):
     """From these net charges of a month on, all of its usage is cheaper by a share."""
 
-    from_: str = Field(NOT_SENT, alias="from")
+    from_: Amount = Field(NOT_SENT, alias="from")
     discount: Amount = NOT_SENT
 
 
 class VolumeStep(Model):
     """From which amount on, which multiplier."""
 
-    amount: str | Decimal = NOT_SENT
-    multiplier: str | Decimal = NOT_SENT
+    amount: Amount = NOT_SENT
+    multiplier: Amount = NOT_SENT
 
 
 class VolumeTerms(Model):

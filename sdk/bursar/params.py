@@ -174,7 +174,7 @@ class LevelBody(TypedDict, total=False):
     """Terms by reputation, from a score on."""
 
     name: Required[str]
-    from_score: str
+    from_score: AmountLike
     least_evidence: int
     commission_bps: int | None
     escrow_limits: Mapping[str, AmountLike]

@@ -3,14 +3,19 @@
 import asyncio
 import csv
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 
 import bursar
 from bursar import Bursar, OutcomeUnknown
+from tests.api.conftest import Caller, good
+from tests.conftest import DatabaseUrls
 from tests.sdk.world import World
 
 pytestmark = pytest.mark.db
@@ -76,6 +81,24 @@ async def test_refusals_have_their_class_code_and_members(world: World) -> None:
     with pytest.raises(bursar.InvalidRequest):
         await client.credits.use()
     assert await left(world) == ["1"]
+
+
+async def test_call_with_an_expired_key_is_an_authentication_error(
+    api: World, operator: Caller, database_urls: DatabaseUrls
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    body = {"organization_id": api.more["org_id"], "principal": "brief", "role": "owner", "expires_at": soon}
+    made = good(await operator.post("/api-keys", body), 201)
+    connection = await asyncpg.connect(database_urls.owner)
+    await connection.execute("UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE id = $1", made["id"])
+    await connection.close()
+    client = replace(api, token=made["secret"]).client()
+    for call in (client.credits.use(amount=1), client.billing.get_balance()):
+        with pytest.raises(bursar.AuthenticationError) as expired:
+            await call
+        assert (expired.value.status, expired.value.code) == (401, "auth.invalid")
+    assert len(api.wire.sent) == 2, "what no key opens is not tried again"
+    assert await left(api) == []
 
 
 async def test_list_is_read_over_its_pages(world: World) -> None:

@@ -22,6 +22,7 @@ import pytest
 import bursar
 from bursar._errors import APIError, BursarError, error_class
 from bursar.testing import FakeBursar
+from dev.sdk import document as doc
 from dev.sdk.__main__ import openapi
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -212,6 +213,71 @@ def test_floats_are_refused_before_anything_is_sent() -> None:
     assert fake.requests == []
 
 
+def parts_of(schemas: dict[str, Any], schema: dict[str, Any], example: Any, member: str) -> Iterator[Any]:
+    """Walk an example: yields the schema of each of its texts, the text, and which member it is."""
+    if "$ref" in schema:
+        member = schema["$ref"].rpartition("/")[2]
+        schema = schemas[member]
+    for part in schema.get("anyOf", ()):
+        if "$ref" in part or part.get("type") in {"array", "object"}:
+            yield from parts_of(schemas, part, example, member)
+    if isinstance(example, dict):
+        for name, value in example.items():
+            yield from parts_of(schemas, schema.get("properties", {}).get(name, {}), value, f"{member}.{name}")
+    for value in example if isinstance(example, list) else ():
+        yield from parts_of(schemas, schema.get("items", {}), value, member)
+    if isinstance(example, str):
+        yield schema, example, member
+
+
+def decimals_typed_as_text(document: dict[str, Any]) -> set[str]:
+    """Find members whose example in the document is a decimal, and whose type in the client is text."""
+    schemas = document["components"]["schemas"]
+    typing = doc.Typing(schemas, "", answer=True)
+    responses = [
+        response.get("content", {}).get("application/json", {})
+        for path in document["paths"].values()
+        for operation in path.values()
+        for status, response in operation["responses"].items()
+        if status.startswith("2")
+    ]
+    return {
+        member
+        for media in responses
+        for schema, text, member in parts_of(schemas, media.get("schema", {}), media.get("example"), "")
+        if re.fullmatch(r"-?[0-9]+\.[0-9]+", text) and "str" in typing.of(schema)
+    }
+
+
+def test_exact_numbers_are_no_text_in_a_model() -> None:
+    document = openapi()
+    # A bound of terms is an amount, a share, a count or a period, so it stays as it was sent.
+    assert decimals_typed_as_text(document) <= {"BoundsView.min", "BoundsView.max"}
+    document["components"]["schemas"]["TaxView"]["properties"]["rate"] = {"type": "string"}
+    assert "TaxView.rate" in decimals_typed_as_text(document)
+
+
+def test_what_the_api_writes_as_a_number_is_declared_as_one() -> None:
+    trees = [ast.parse(path.read_text("utf-8")) for path in sorted((ROOT / "api").rglob("*.py"))]
+    classes = {node.name: node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    declared = {
+        (name, item.target.id): ast.unparse(item.annotation)
+        for name, node in classes.items()
+        for item in node.body
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+    }
+    written = []
+    for name, node in classes.items():
+        for call in (each for each in ast.walk(node) if isinstance(each, ast.Call)):
+            target = name if ast.unparse(call.func) == "cls" else ast.unparse(call.func)
+            for given in call.keywords:
+                if re.search(r"\bformat_(amount|ratio|rate|pico)\(", ast.unparse(given.value)):
+                    written.append((target, str(given.arg)))
+    text = [each for each in written if re.search(r"\bstr\b(?!,)", declared.get(each, ""))]
+    assert len(written) > 100
+    assert text == []
+
+
 async def test_unknown_members_are_kept_and_unknown_words_are_strings() -> None:
     balance = {"organization_id": "org_1", "currency": "NEW", "available": "1", "reserved": "0", "total": "1"}
     content = {**balance, "owed": "0", "expiring": [], "colour": "blue", "rate": 0.1}
@@ -246,14 +312,55 @@ async def test_page_that_is_not_of_the_api_is_told_apart() -> None:
 
 def test_fake_refuses_what_it_does_not_play() -> None:
     fake = FakeBursar()
+    usual: dict[str, Any] = {"amount": 5, "currency": "USD", "payment_method": "pm_card_visa"}
     with fake.client() as client:
-        with pytest.raises(APIError) as refused:
-            client.payments.create(amount=5, currency="EUR", purpose={"kind": "balance"})
-        assert (refused.value.status, refused.value.code) == (501, "fake.not_played")
         agent = client.agents.create(name="Writer")
-        contract = client.contracts.create(agent_id=agent.id, title="Report", price=5, currency="EUR")
-        escrow = client.escrows.create(contract_id=contract.id)
-        with pytest.raises(APIError) as source:
-            client.escrows.fund(escrow.id, source="balance")
-        assert (source.value.status, source.value.code) == (501, "fake.not_played")
+        contract: dict[str, Any] = {"agent_id": agent.id, "title": "Report", "price": 5}
+        for call in (
+            lambda: client.payments.create(**usual | {"purpose": "slot"}),
+            lambda: client.payments.create(**usual | {"provider": "paypal", "payment_method": None}),
+            lambda: client.payments.create(**usual | {"hosted": True, "payment_method": None}),
+            lambda: client.payments.create(**usual | {"payment_method": "pm_card_createDispute"}),
+            lambda: client.payments.create(**usual | {"purpose": "balance", "currency": "JPY"}),
+            lambda: client.contracts.create(**contract, currency="BTC"),
+            lambda: client.contracts.list(q="Report").page(),
+            lambda: list(client.payments.list().csv()),
+        ):
+            with pytest.raises(APIError) as refused:
+                call()
+            assert (refused.value.status, refused.value.code) == (501, "fake.not_played")
+        assert client.payments.list().page().data == []
     assert fake.available == 1000
+
+
+#: What `FakeBursar` does not play of the resources that it plays, as its docstring and the README say.
+NOT_PLAYED = {
+    "agents": {"retire", "set_category", "get_attribution", "set_attribution"},
+    "billing": {"list_transactions", "get_config", "get_statement", "list_balances", "get_transfer"},
+    "contracts": {"accept"},
+    "credits": {
+        *("use_for_many", "summarise_usage", "grant", "list_lots", "refund_spend", "list_spend_refunds", "get_stats"),
+    },
+    "escrows": set(),
+    "payments": {"get_receipt", "list_receipts", "get_tax_receipt", "give_up_refund"},
+    "topups": {"get_quote"},
+}
+
+
+def test_fake_plays_what_it_says_and_refuses_the_rest() -> None:
+    refused: dict[str, set[str]] = {resource: set() for resource in NOT_PLAYED}
+    fake, played = FakeBursar(), set()
+    with httpx2.Client(transport=fake, base_url="http://bursar.fake") as http:
+        for path, methods in DOCUMENT["paths"].items():
+            for method, operation in methods.items():
+                if operation.get("deprecated"):
+                    continue
+                sent = re.sub(r"\{[^}]*\}", "x", path)
+                answer = http.request(method.upper(), sent, headers={"Idempotency-Key": f"{method} {path}"})
+                resource, _, verb = operation["operationId"].partition(".")
+                if answer.status_code != 501:
+                    played.add(resource)
+                elif resource in refused:
+                    refused[resource].add(verb)
+    assert played == set(NOT_PLAYED)
+    assert refused == NOT_PLAYED

@@ -129,7 +129,10 @@ class AsyncBilling:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> models.AccountBalancesView:
-        """List what each account of the organization held at a moment, by what was booked before it, but for escrows."""
+        """List what each account of the organization held at a moment, by what was booked before it, but for escrows.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return await self._caller.ask(
             models.AccountBalancesView,
             "billing.list_balances",
@@ -324,21 +327,26 @@ class AsyncCredits:
     def list_usage(
         self,
         *,
-        action: str | Omitted = OMITTED,
-        agent_id: str | Omitted = OMITTED,
-        department_id: str | Omitted = OMITTED,
-        project_id: str | Omitted = OMITTED,
-        run_id: str | Omitted = OMITTED,
-        status: Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str | Omitted = OMITTED,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        status: Sequence[Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str]
+        | Omitted = OMITTED,
+        action: str | Omitted = OMITTED,
+        department_id: str | Omitted = OMITTED,
+        project_id: str | Omitted = OMITTED,
+        run_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.SpendView]:
         """List what was used and reserved, newest first.
 
         A page looks at a bounded number of spends: a filtered one may have fewer than `limit`, or none, and still a `next_cursor`.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
             self._caller,
@@ -346,15 +354,17 @@ class AsyncCredits:
             "credits.list_usage",
             "/api/v1/credits/usage",
             {
-                "action": action,
-                "agent_id": agent_id,
-                "department_id": department_id,
-                "project_id": project_id,
-                "run_id": run_id,
-                "status": status,
                 "from": from_,
                 "to": to,
                 "organization_id": organization_id,
+                "agent_id": agent_id,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "status": status,
+                "action": action,
+                "department_id": department_id,
+                "project_id": project_id,
+                "run_id": run_id,
                 "limit": limit,
                 "cursor": cursor,
             },
@@ -467,15 +477,33 @@ class AsyncCredits:
         )
 
     def list_spend_refunds(
-        self, spend_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+        self,
+        spend_id: str,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.SpendRefundView]:
-        """List what was refunded of a use or a reservation of credits, newest first."""
+        """List what was refunded of a use or a reservation of credits, newest first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.SpendRefundView,
             "credits.list_spend_refunds",
             f"/api/v1/credits/spends/{segment(spend_id)}/refunds",
-            {"limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     async def get_stats(self, *, organization_id: str | Omitted = OMITTED) -> models.CreditStats:
@@ -800,15 +828,24 @@ class AsyncEscrows:
         )
 
     def get_timeline(
-        self, escrow_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+        self,
+        escrow_id: str,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.EscrowEventView]:
-        """List the events of an escrow, each with its actor, time and ledger transfer."""
+        """List the events of an escrow, each with its actor, time and ledger transfer.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.EscrowEventView,
             "escrows.get_timeline",
             f"/api/v1/escrows/{segment(escrow_id)}/timeline",
-            {"limit": limit, "cursor": cursor},
+            {"from": from_, "to": to, "limit": limit, "cursor": cursor},
         )
 
     async def actions(
@@ -833,13 +870,40 @@ class AsyncTasks:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    def list(self, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED) -> AsyncList[models.TaskView]:
+    def list(
+        self,
+        *,
+        kind: Sequence[
+            Literal[
+                "to_accept",
+                "to_fund",
+                "to_deliver",
+                "to_sign",
+                "to_score",
+                "to_decide",
+                "evidence_due",
+                "invoice_due",
+                "difference",
+                "alert",
+            ]
+            | str
+        ]
+        | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.TaskView]:
         """List what waits for you to act, by deadline; what has none comes last.
 
         Of each kind, the oldest 2,000 that are open are looked at.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
-            self._caller, models.TaskView, "tasks.list", "/api/v1/tasks", {"limit": limit, "cursor": cursor}
+            self._caller,
+            models.TaskView,
+            "tasks.list",
+            "/api/v1/tasks",
+            {"kind": kind, "limit": limit, "cursor": cursor},
         )
 
 
@@ -890,13 +954,14 @@ class AsyncTopups:
         credits: AmountLike | Omitted = OMITTED,
         package: str | Omitted = OMITTED,
         slots: int | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
         provider: Literal["stripe", "paypal", "crypto", "credits"] | str | Omitted = OMITTED,
         asset: Literal["BTC", "ETH", "USDC", "TON"] | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.BillingQuoteView:
-        """Show what credits, a package or slots cost now, with tax; nothing is made.
+        """Show what credits, a package, slots or an agent cost now, with tax; nothing is made.
 
-        Name one of `credits`, `package` and `slots`. What a payment would be refused for, the quote is refused for too.
+        Name one of `credits`, `package`, `slots` and `agent_id`. What a payment would be refused for, the quote is refused for too.
         """
         return await self._caller.ask(
             models.BillingQuoteView,
@@ -907,6 +972,7 @@ class AsyncTopups:
                 "credits": credits,
                 "package": package,
                 "slots": slots,
+                "agent_id": agent_id,
                 "provider": provider,
                 "asset": asset,
                 "organization_id": organization_id,
@@ -1364,15 +1430,24 @@ class AsyncPayments:
         )
 
     def get_timeline(
-        self, payment_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+        self,
+        payment_id: str,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.PaymentEventView]:
-        """Show each step of a payment: who, when, and the ledger transfer behind it."""
+        """Show each step of a payment: who, when, and the ledger transfer behind it.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.PaymentEventView,
             "payments.get_timeline",
             f"/api/v1/payments/{segment(payment_id)}/timeline",
-            {"limit": limit, "cursor": cursor},
+            {"from": from_, "to": to, "limit": limit, "cursor": cursor},
         )
 
     async def confirm(
@@ -1881,15 +1956,23 @@ class AsyncBillingRuns:
         )
 
     def list(
-        self, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.BillingRunView]:
-        """List the runs of monthly invoices, the latest month first. For operators."""
+        """List the runs of monthly invoices, the latest month first; times are those of their start. For operators.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.BillingRunView,
             "billing_runs.list",
             "/api/v1/billing/runs",
-            {"limit": limit, "cursor": cursor},
+            {"from": from_, "to": to, "limit": limit, "cursor": cursor},
         )
 
     async def get(self, period: str) -> models.BillingRunView:
@@ -1935,17 +2018,36 @@ class AsyncInvoiceItems:
     def list(
         self,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
     ) -> AsyncList[models.InvoiceItemView]:
-        """List what is charged once, newest first."""
+        """List what is charged once, newest first; amounts are those of one piece.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.InvoiceItemView,
             "invoice_items.list",
             "/api/v1/billing/invoice-items",
-            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "currency": currency,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "q": q,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     async def remove(self, item_id: str) -> models.InvoiceItemView:
@@ -2070,15 +2172,18 @@ class AsyncCreators:
     async def get_earnings(
         self,
         *,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
         start_date: date | str | Omitted = OMITTED,
         end_date: date | str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> models.CreatorEarningsView:
         """Show what each agent earned in a period, and what of its earnings is pending, frozen or available now.
 
         What leaves for credits is what was paid for these very credits, less the platform's share.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return await self._caller.ask(
             models.CreatorEarningsView,
@@ -2086,9 +2191,10 @@ class AsyncCreators:
             "GET",
             "/api/v1/billing/earnings",
             query={
+                "organization_id": organization_id,
+                "agent_id": agent_id,
                 "start_date": start_date,
                 "end_date": end_date,
-                "organization_id": organization_id,
                 "limit": limit,
                 "cursor": cursor,
             },
@@ -2310,17 +2416,23 @@ class AsyncCosts:
         self,
         action: str,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
     ) -> AsyncList[models.CostVersionView]:
-        """List the prices that were set for an action, newest first: everybody's and the organization's own."""
+        """List the prices that were set for an action, newest first: everybody's and the organization's own.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.CostVersionView,
             "costs.list_versions",
             f"/api/v1/credits/costs/{segment(action)}/versions",
-            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
+            {"from": from_, "to": to, "q": q, "organization_id": organization_id, "limit": limit, "cursor": cursor},
         )
 
 
@@ -2375,16 +2487,20 @@ class AsyncEarnings:
         self,
         *,
         organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.EarningsView]:
-        """List what each agent of an organization has earned in credits, the newest agents first."""
+        """List what each agent of an organization has earned in credits, the newest agents first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.EarningsView,
             "earnings.list",
             "/api/v1/credits/earnings",
-            {"organization_id": organization_id, "limit": limit, "cursor": cursor},
+            {"organization_id": organization_id, "agent_id": agent_id, "limit": limit, "cursor": cursor},
         )
 
     async def convert(
@@ -3060,7 +3176,7 @@ class AsyncMarketplace:
     ) -> AsyncList[models.OfferView]:
         """List what is for sale: newest agents first, or the cheapest first where a currency is named.
 
-        `from` and `to` are times at which agents were offered for the first time. A page of them may be short or empty and not be the last.
+        `from` and `to` are times at which agents were offered for the first time. A page of them, or of a score, may be short or empty and not be the last.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3097,6 +3213,7 @@ class AsyncMarketplace:
         return_url: str | None | Omitted = OMITTED,
         asset: params.Coin | None | Omitted = OMITTED,
         price: AmountLike | None | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         prices: Mapping[str, AmountLike] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseAnswer:
@@ -3121,6 +3238,7 @@ class AsyncMarketplace:
                 "return_url": return_url,
                 "asset": asset,
                 "price": price,
+                "total": total,
                 "prices": prices,
             },
         )
@@ -3213,17 +3331,30 @@ class AsyncReferrals:
     def list(
         self,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        status: Sequence[Literal["waiting", "rewarded", "refused", "taken_back"] | str] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
     ) -> AsyncList[models.ReferralView]:
-        """List whom the organization has referred, and who has referred it, the newest organizations first."""
+        """List whom the organization has referred, and who has referred it, the newest organizations first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.ReferralView,
             "referrals.list",
             "/api/v1/referrals",
-            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "status": status,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
 
@@ -3255,18 +3386,32 @@ class AsyncDepartments:
     def list(
         self,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         open: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.DepartmentView]:
-        """List departments, newest first."""
+        """List departments, newest first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.DepartmentView,
             "departments.list",
             "/api/v1/departments",
-            {"organization_id": organization_id, "open": open, "limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "q": q,
+                "open": open,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     async def get(self, department_id: str) -> models.DepartmentView:
@@ -3462,21 +3607,32 @@ class AsyncSpendControls:
     def list(
         self,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        status: Sequence[Literal["active", "frozen", "closed"] | str] | Omitted = OMITTED,
         subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str | Omitted = OMITTED,
         subject_id: str | Omitted = OMITTED,
         open: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ControlView]:
-        """List spend controls, newest first, with what is left of their limits."""
+        """List spend controls, newest first, with what is left of their limits.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.ControlView,
             "spend_controls.list",
             "/api/v1/spend-controls",
             {
+                "from": from_,
+                "to": to,
                 "organization_id": organization_id,
+                "currency": currency,
+                "status": status,
                 "subject_type": subject_type,
                 "subject_id": subject_id,
                 "open": open,
@@ -3583,42 +3739,80 @@ class AsyncSpendControls:
         )
 
     def list_versions(
-        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+        self,
+        control_id: str,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        changed_by: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ControlVersionView]:
-        """List what a control allowed, the newest version first, with who changed it."""
+        """List what a control allowed, the newest version first, with who changed it.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.ControlVersionView,
             "spend_controls.list_versions",
             f"/api/v1/spend-controls/{segment(control_id)}/versions",
-            {"limit": limit, "cursor": cursor},
+            {"from": from_, "to": to, "changed_by": changed_by, "limit": limit, "cursor": cursor},
         )
 
     def list_counted_spends(
-        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+        self,
+        control_id: str,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.CountedSpendView]:
         """List the spends that count in a control, newest first.
 
         They are looked for among the organization's spends, a bounded number of them for each page: a page may have fewer than `limit`, or none, and still a `next_cursor`.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
             self._caller,
             models.CountedSpendView,
             "spend_controls.list_counted_spends",
             f"/api/v1/spend-controls/{segment(control_id)}/spends",
-            {"limit": limit, "cursor": cursor},
+            {"from": from_, "to": to, "limit": limit, "cursor": cursor},
         )
 
     def list_refusals(
-        self, control_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+        self,
+        control_id: str,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        action: str | Omitted = OMITTED,
+        run_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.RefusalView]:
-        """List what a control refused, newest first: the first 1,000 of each window."""
+        """List what a control refused, newest first: the first 1,000 of each window.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.RefusalView,
             "spend_controls.list_refusals",
             f"/api/v1/spend-controls/{segment(control_id)}/refusals",
-            {"limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "agent_id": agent_id,
+                "action": action,
+                "run_id": run_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
 
@@ -3653,15 +3847,26 @@ class AsyncExchangeRates:
         )
 
     def list(
-        self, *, quote: str | Omitted = OMITTED, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        quote: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ExchangeRateView]:
-        """List the exchange rates that count now, one for each currency; with `quote`, all that were set for it."""
+        """List the exchange rates that count now, one for each currency; with `quote`, all that were set for it.
+
+        `from` and `to` are times at which they begin.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.ExchangeRateView,
             "exchange_rates.list",
             "/api/v1/exchange-rates",
-            {"quote": quote, "limit": limit, "cursor": cursor},
+            {"from": from_, "to": to, "quote": quote, "limit": limit, "cursor": cursor},
         )
 
 
@@ -4068,9 +4273,13 @@ class AsyncProjects:
         return_url: str | None | Omitted = OMITTED,
         asset: params.Coin | None | Omitted = OMITTED,
         slots: int | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SlotPurchaseView:
-        """Buy slots, with an ordinary payment; they can be used as soon as the money is received."""
+        """Buy slots, with an ordinary payment; they can be used as soon as the money is received.
+
+        The price is taxed like everything that is sold; `GET /billing/quote?slots=` shows the total.
+        """
         return await self._caller.ask(
             models.SlotPurchaseView,
             "projects.purchase_slot",
@@ -4088,6 +4297,7 @@ class AsyncProjects:
                 "return_url": return_url,
                 "asset": asset,
                 "slots": slots,
+                "total": total,
             },
         )
 
@@ -4296,17 +4506,32 @@ class AsyncWebhookEndpoints:
     def list(
         self,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["enabled", "paused", "disabled", "deleted"] | str] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.WebhookEndpointView]:
-        """List webhook endpoints, newest first."""
+        """List webhook endpoints, newest first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.WebhookEndpointView,
             "webhook_endpoints.list",
             "/api/v1/webhook-endpoints",
-            {"organization_id": organization_id, "limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "q": q,
+                "status": status,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     async def get(self, endpoint_id: str) -> models.WebhookEndpointView:
@@ -4484,17 +4709,23 @@ class AsyncMeters:
     def list(
         self,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
     ) -> AsyncList[models.MeterView]:
-        """List the meters that count in the organization: its own and the platform's, newest first."""
+        """List the meters that count in the organization: its own and the platform's, newest first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.MeterView,
             "meters.list",
             "/api/v1/usage/meters",
-            {"limit": limit, "cursor": cursor, "organization_id": organization_id},
+            {"from": from_, "to": to, "organization_id": organization_id, "q": q, "limit": limit, "cursor": cursor},
         )
 
     async def get_usage(
@@ -4720,15 +4951,25 @@ class AsyncTaxRates:
         )
 
     def list(
-        self, *, country: str | Omitted = OMITTED, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        country: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.TaxRateView]:
-        """List the rates, newest first. For operators."""
+        """List the rates, newest first. For operators.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.TaxRateView,
             "tax_rates.list",
             "/api/v1/tax-rates",
-            {"country": country, "limit": limit, "cursor": cursor},
+            {"from": from_, "to": to, "q": q, "country": country, "limit": limit, "cursor": cursor},
         )
 
 
@@ -5188,15 +5429,34 @@ class AsyncNotifications:
         self._caller = caller
 
     def list(
-        self, *, unread: bool | Omitted = OMITTED, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        unread: bool | Omitted = OMITTED,
+        type: str | Omitted = OMITTED,
+        subject: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.NotificationView]:
-        """List what is in the caller's inbox, newest first, in the caller's language."""
+        """List what is in the caller's inbox, newest first, in the caller's language.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.NotificationView,
             "notifications.list",
             "/api/v1/notifications",
-            {"unread": unread, "limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "unread": unread,
+                "type": type,
+                "subject": subject,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     async def read_many(
@@ -5325,18 +5585,24 @@ class AsyncMailSuppressions:
     def list(
         self,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         address: str | Omitted = OMITTED,
         lifted: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.MailSuppressionView]:
-        """List the addresses that no mail is sent to, newest first."""
+        """List the addresses that no mail is sent to, newest first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.MailSuppressionView,
             "mail_suppressions.list",
             "/api/v1/mail-suppressions",
-            {"address": address, "lifted": lifted, "limit": limit, "cursor": cursor},
+            {"from": from_, "to": to, "q": q, "address": address, "lifted": lifted, "limit": limit, "cursor": cursor},
         )
 
     async def lift(self, suppression_id: str, *, idempotency_key: str | None = None) -> models.MailSuppressionView:
@@ -5484,11 +5750,51 @@ class AsyncApprovals:
         self._caller = caller
 
     def list(
-        self, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["requested", "approved", "rejected", "used", "expired"] | str] | Omitted = OMITTED,
+        action: Literal[
+            "payout.give_up",
+            "invoice.void",
+            "invoice.mark_uncollectible",
+            "invoice.credit",
+            "billing_terms.agree",
+            "marketplace.creator_share",
+            "organization.tier",
+            "billing_profile.decide",
+            "credits.grant",
+            "payment.refund",
+        ]
+        | str
+        | Omitted = OMITTED,
+        subject: str | Omitted = OMITTED,
+        requested_by: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ApprovalView]:
-        """List what operators asked others to approve, newest first. For operators."""
+        """List what operators asked others to approve, newest first. For operators.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
-            self._caller, models.ApprovalView, "approvals.list", "/api/v1/approvals", {"limit": limit, "cursor": cursor}
+            self._caller,
+            models.ApprovalView,
+            "approvals.list",
+            "/api/v1/approvals",
+            {
+                "from": from_,
+                "to": to,
+                "q": q,
+                "status": status,
+                "action": action,
+                "subject": subject,
+                "requested_by": requested_by,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     async def approve(self, approval_id: str, *, idempotency_key: str | None = None) -> models.ApprovalView:
@@ -5568,6 +5874,8 @@ class AsyncPricingRules:
     def list(
         self,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         type: Literal[
@@ -5579,13 +5887,18 @@ class AsyncPricingRules:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.RuleView]:
-        """List rules, newest first. For operators: they name clients and what was agreed with them."""
+        """List rules, newest first. For operators: they name clients and what was agreed with them.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.RuleView,
             "pricing_rules.list",
             "/api/v1/pricing/rules",
             {
+                "from": from_,
+                "to": to,
                 "agent_id": agent_id,
                 "organization_id": organization_id,
                 "type": type,
@@ -5681,15 +5994,25 @@ class AsyncReconciliation:
         self._caller = caller
 
     def list_runs(
-        self, *, provider: str | Omitted = OMITTED, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        status: Sequence[Literal["running", "done", "failed"] | str] | Omitted = OMITTED,
+        provider: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ReconciliationRunView]:
-        """List reconciliation runs, newest first."""
+        """List reconciliation runs, newest first; times are those of their start.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.ReconciliationRunView,
             "reconciliation.list_runs",
             "/api/v1/reconciliation/runs",
-            {"provider": provider, "limit": limit, "cursor": cursor},
+            {"from": from_, "to": to, "status": status, "provider": provider, "limit": limit, "cursor": cursor},
         )
 
     async def start_run(
@@ -5718,18 +6041,36 @@ class AsyncReconciliation:
     def list_differences(
         self,
         *,
-        status: Literal["open", "resolved"] | str | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["open", "resolved"] | str] | Omitted = OMITTED,
         provider: str | Omitted = OMITTED,
+        kind: str | Omitted = OMITTED,
+        run_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.DiscrepancyView]:
-        """List the discrepancies between providers and the books, newest first."""
+        """List the discrepancies between providers and the books, newest first; times are those at which they were found.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.DiscrepancyView,
             "reconciliation.list_differences",
             "/api/v1/reconciliation/differences",
-            {"status": status, "provider": provider, "limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "q": q,
+                "status": status,
+                "provider": provider,
+                "kind": kind,
+                "run_id": run_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     async def get_difference(self, difference_id: str) -> models.DiscrepancyView:
@@ -5866,15 +6207,43 @@ class AsyncReputation:
         )
 
     async def explain_score(
-        self, agent_id: str, *, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+        self,
+        agent_id: str,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        kind: Literal[
+            "released",
+            "split",
+            "refunded",
+            "undelivered",
+            "validated",
+            "dispute_lost",
+            "in_time",
+            "late",
+            "responded",
+            "sla_kept",
+            "sla_missed",
+            "feedback",
+            "reported",
+        ]
+        | str
+        | Omitted = OMITTED,
+        subject: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> models.ScoreExplanationView:
-        """Explain an agent's score: the rules, and every event in a sentence, voided and excluded ones as well."""
+        """Explain an agent's score: the rules, and every event in a sentence, voided and excluded ones as well.
+
+        With `Accept: text/csv` the response contains every event that matches, from the cursor on, as CSV.
+        """
         return await self._caller.ask(
             models.ScoreExplanationView,
             "reputation.explain_score",
             "GET",
             f"/api/v1/reputation/score/{segment(agent_id)}/explanation",
-            query={"limit": limit, "cursor": cursor},
+            query={"from": from_, "to": to, "q": q, "kind": kind, "subject": subject, "limit": limit, "cursor": cursor},
         )
 
     def get_history(
@@ -5886,7 +6255,10 @@ class AsyncReputation:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.HistoryView]:
-        """List what each night made of an agent's overall score, newest first; a year at most."""
+        """List what each night made of an agent's overall score, newest first; a year at most.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.HistoryView,
@@ -5964,15 +6336,34 @@ class AsyncReputation:
         )
 
     def list_feedback(
-        self, *, agent_id: str, limit: int | Omitted = OMITTED, cursor: str | Omitted = OMITTED
+        self,
+        *,
+        agent_id: str,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        contract_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.FeedbackView]:
-        """List feedback on an agent, newest first: a tenant sees what it gave and what its own agents were given."""
+        """List feedback on an agent, newest first: a tenant sees what it gave and what its own agents were given.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
         return AsyncList(
             self._caller,
             models.FeedbackView,
             "reputation.list_feedback",
             "/api/v1/reputation/feedback",
-            {"agent_id": agent_id, "limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "contract_id": contract_id,
+                "q": q,
+                "agent_id": agent_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     async def change_feedback(

@@ -1,4 +1,6 @@
-"""A stand-in for the API in tests of your own: credits, contracts and escrows of one organization, in memory.
+"""A stand-in for the API in tests of your own: credits, escrows and payments of one organization, in memory.
+
+What it plays, and what it does not, is said at `FakeBursar`.
 
 ```
 fake = FakeBursar(credits="100", costs={"generate": "2"})
@@ -8,7 +10,7 @@ assert fake.transfers == [Transfer("use", Decimal("2.00"))]
 ```
 """
 
-from bursar.testing._credits import Transfer
 from bursar.testing._fake import FakeBursar, Fault
+from bursar.testing._wallet import Transfer
 
 __all__ = ["FakeBursar", "Fault", "Transfer"]

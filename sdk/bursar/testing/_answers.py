@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any, TypeAlias
 
 import httpx2
@@ -15,6 +15,11 @@ from bursar._wire import amount
 _PERIOD = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 #: The one organization that the fake has.
 ORGANIZATION = "org_00000000000000000000000001"
+CREDIT = "CREDIT"
+#: The currencies that the fake keeps, with the decimals of each.
+SCALES = {CREDIT: 6, "USD": 2, "EUR": 2, "GBP": 2}
+#: The largest amount, in minor units.
+MOST_MINOR = 10**15
 
 
 @dataclass
@@ -64,42 +69,59 @@ def refuse_taken(external_id: str | None, documents: Iterable[dict[str, Any]]) -
             raise Refused(409, "external_id.taken", "Another object has this external_id.", id=first["id"])
 
 
-def page_of(
-    request: httpx2.Request, items: Sequence[dict[str, Any]], filters: Iterable[str] | Mapping[str, str] = ()
-) -> Answer:
-    """Answer a list, newest first, narrowed by members of its items.
-
-    Args:
-        request: has `limit`, `cursor` and the filters, several values of one separated by commas.
-        items: all of them, in the order in which they were made.
-        filters: the members that the list is narrowed by; a mapping has them by the names of their parameters.
-    """
-    given = dict(request.url.params)
-    limit, cursor = int(given.pop("limit", 50)), given.pop("cursor", None)
-    members = filters if isinstance(filters, Mapping) else {name: name for name in filters}
-    for name in given.keys() - members.keys():
-        errors = [{"field": name, "message": "Unknown parameter."}]
-        raise Refused(422, "request.invalid", f"{name}: Unknown parameter.", errors=errors)
-    found = [each for each in reversed(items) if _fits(each, given, members)]
-    ids = [each["id"] for each in found]
-    if cursor is not None and cursor not in ids:
-        raise Refused(422, "request.invalid", "The cursor does not belong to this list.", field="cursor")
-    first = 0 if cursor is None else ids.index(cursor) + 1
-    shown = found[first : first + limit]
-    following = shown[-1]["id"] if first + limit < len(found) else None
-    return Answer(200, {"data": shown, "next_cursor": following})
+def invalid(detail: str, field: str) -> Refused:
+    """Return the refusal of a field."""
+    return Refused(422, "request.invalid", detail, field=field)
 
 
-def _fits(item: dict[str, Any], given: Mapping[str, str], members: Mapping[str, str]) -> bool:
-    return all(item[members[name]] in text.split(",") for name, text in given.items())
-
-
-def positive(value: Any) -> Decimal:
-    """Read an amount that is more than 0."""
-    wanted = amount(str(value))
+def positive(value: Any, currency: str = CREDIT) -> Decimal:
+    """Read an amount of a currency, which is more than 0."""
+    wanted, scale = amount(str(value)), scale_of(currency)
     if wanted <= 0:
-        raise Refused(422, "request.invalid", "The amount must be more than 0.", field="amount")
+        raise invalid("The amount must be greater than zero.", "amount")
+    most = MOST_MINOR * minor_unit(currency)
+    if wanted > most:
+        raise invalid(f"The amount must not be greater than {text_of(most)} {currency}.", "amount")
+    if wanted != wanted.quantize(minor_unit(currency), ROUND_DOWN):
+        raise invalid(f"{value} has too many decimals: {currency} has {scale}.", "amount")
     return wanted
+
+
+def scale_of(currency: str) -> int:
+    """Return how many decimals a currency has."""
+    if currency not in SCALES:
+        raise Refused(501, "fake.not_played", f"FakeBursar keeps {', '.join(SCALES)}, and no {currency}.")
+    return SCALES[currency]
+
+
+def minor_unit(currency: str) -> Decimal:
+    """Return the smallest amount of a currency."""
+    return Decimal(1).scaleb(-scale_of(currency))
+
+
+def event_of(
+    number: int, kind: str, status: str, actor: str, at: datetime, details: dict[str, Any], transfer: int | None
+) -> dict[str, Any]:
+    """Write an event of a timeline, with the number of the transfer that it caused."""
+    return {
+        "number": number,
+        "kind": kind,
+        "status": status,
+        "actor": actor,
+        "at": time_of(at),
+        "recorded_at": time_of(at),
+        "transfer_id": None if transfer is None else f"tr_{transfer:026d}",
+        "details": details,
+    }
+
+
+def judged(action: str, effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Write what may be done with an object: its effect, or the reason why it is refused."""
+    try:
+        return {"action": action, "allowed": True, "reason": None, "effect": effect()}
+    except Refused as refused:
+        reason = {name: refused.answer.content[name] for name in ("code", "detail")}
+        return {"action": action, "allowed": False, "reason": reason, "effect": None}
 
 
 def text_of(value: Decimal) -> str:

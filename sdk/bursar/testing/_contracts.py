@@ -6,12 +6,13 @@ from typing import Any
 import httpx2
 
 from bursar.testing._answers import (
+    CREDIT,
     ORGANIZATION,
     Answer,
     Refused,
     Route,
     body_of,
-    page_of,
+    invalid,
     positive,
     principal_of,
     refuse_taken,
@@ -19,6 +20,8 @@ from bursar.testing._answers import (
     text_of,
     time_of,
 )
+from bursar.testing._lists import page_of
+from bursar.testing._written import Written
 
 _NAME = "Fake"
 #: What a contract says where its request does not.
@@ -43,13 +46,16 @@ class Contracts:
         """Begin with none."""
         self.agents: dict[str, dict[str, Any]] = {}
         self.contracts: dict[str, dict[str, Any]] = {}
+        self.written = Written()
         self.routes: list[Route] = [
             ("POST", r"/agents", self._create_agent),
             ("GET", r"/agents", self._list_agents),
             ("GET", r"/agents/([\w.-]+)", self._get_agent),
+            ("PATCH", r"/agents/([\w.-]+)", self._update_agent),
             ("POST", r"/contracts", self._create_contract),
             ("GET", r"/contracts", self._list_contracts),
             ("GET", r"/contracts/([\w.-]+)", self._get_contract),
+            ("PATCH", r"/contracts/([\w.-]+)", self._update_contract),
         ]
 
     def _create_agent(self, request: httpx2.Request) -> Answer:
@@ -60,18 +66,26 @@ class Contracts:
             "organization_id": ORGANIZATION,
             "visibility": body.get("visibility", "public"),
             "category": body.get("category"),
-            "pricing": {"model": "free", "amount": None, "currency": None, **body.get("pricing", {})},
-            "terms": body.get("terms", {}),
+            "pricing": _pricing(body.get("pricing") or {}),
+            "terms": _listed(body.get("terms") or {}),
             "retired_at": None,
         }
-        return _kept(self.agents, "agt", body, made)
+        return self._kept(self.agents, "agt", body, made)
 
     def _list_agents(self, request: httpx2.Request) -> Answer:
         filters = ("organization_id", "visibility", "category", "external_id")
         return page_of(request, list(self.agents.values()), filters)
 
     def _get_agent(self, _request: httpx2.Request, agent_id: str) -> Answer:
-        return Answer(200, known(self.agents, agent_id))
+        return Answer(200, known(self.agents, agent_id), self.written.tag(agent_id))
+
+    def _update_agent(self, request: httpx2.Request, agent_id: str) -> Answer:
+        body = body_of(request)
+        more = {name: body[name] for name in ("name", "visibility") if body.get(name) is not None}
+        more |= {name: body[name] for name in ("description", "category") if name in body}
+        made = {"pricing": _pricing, "terms": _listed}
+        more |= {name: make(body[name]) for name, make in made.items() if body.get(name) is not None}
+        return self._changed(self.agents, request, agent_id, more)
 
     def _create_contract(self, request: httpx2.Request) -> Answer:
         body = body_of(request)
@@ -80,10 +94,12 @@ class Contracts:
         signatures = body.get("required_signatures") or len(signatories)
         if signatures > len(signatories):
             detail = f"{signatures} signatures are required, but there are only {len(signatories)} signatories."
-            raise Refused(422, "request.invalid", detail, field="required_signatures")
-        price, milestones = positive(required(body, "price")), body.get("milestones", [])
-        if milestones and sum(positive(each["amount"]) for each in milestones) != price:
-            raise Refused(422, "request.invalid", "The milestones do not add up to the price.", field="milestones")
+            raise invalid(detail, "required_signatures")
+        currency = body.get("currency", CREDIT)
+        price = positive(required(body, "price"), currency)
+        milestones = [{**each, "amount": positive(each["amount"], currency)} for each in body.get("milestones", [])]
+        if milestones and sum(each["amount"] for each in milestones) != price:
+            raise invalid("The milestones do not add up to the price.", "milestones")
         made = {
             "title": required(body, "title"),
             "payer_name": _NAME,
@@ -93,13 +109,13 @@ class Contracts:
             "payee_org_id": ORGANIZATION,
             "agent_id": agent["id"],
             "price": text_of(price),
-            "currency": body.get("currency", "CREDIT"),
+            "currency": currency,
             "signatories": signatories,
             "required_signatures": signatures,
             **{name: body.get(name, usual) for name, usual in _TERMS.items()},
             "commission_rule": "default",
             "level": None,
-            "milestones": [{**each, "amount": text_of(positive(each["amount"]))} for each in milestones],
+            "milestones": [{**each, "amount": text_of(each["amount"])} for each in milestones],
             "status": "accepted",
             "outside_listing": [],
             "accept_by": None,
@@ -107,28 +123,64 @@ class Contracts:
             "accepted_by": None,
             "quote_id": None,
         }
-        return _kept(self.contracts, "ctr", body, made)
+        return self._kept(self.contracts, "ctr", body, made)
 
     def _list_contracts(self, request: httpx2.Request) -> Answer:
         filters = ("organization_id", "agent_id", "status", "currency", "external_id")
         return page_of(request, list(self.contracts.values()), filters)
 
     def _get_contract(self, _request: httpx2.Request, contract_id: str) -> Answer:
-        return Answer(200, known(self.contracts, contract_id))
+        return Answer(200, known(self.contracts, contract_id), self.written.tag(contract_id))
+
+    def _update_contract(self, request: httpx2.Request, contract_id: str) -> Answer:
+        return self._changed(self.contracts, request, contract_id)
+
+    def _kept(self, kept: dict[str, dict[str, Any]], prefix: str, body: dict[str, Any], made: dict[str, Any]) -> Answer:
+        external_id = body.get("external_id")
+        refuse_taken(external_id, kept.values())
+        whole = {
+            "id": f"{prefix}_{len(kept) + 1:026d}",
+            "external_id": external_id,
+            "metadata": body.get("metadata") or {},
+            **made,
+            "created_at": time_of(datetime.now(UTC)),
+        }
+        kept[whole["id"]] = whole
+        return Answer(201, whole, self.written.tag(whole["id"]))
+
+    def _changed(
+        self,
+        kept: dict[str, dict[str, Any]],
+        request: httpx2.Request,
+        id: str,
+        more: dict[str, Any] | None = None,
+    ) -> Answer:
+        # A copy: answers that were given stay as they were.
+        changed = dict(known(kept, id))
+        self.written.change(request, id, changed, kept.values(), more)
+        kept[id] = changed
+        return Answer(200, changed, self.written.tag(id))
 
 
-def _kept(kept: dict[str, dict[str, Any]], prefix: str, body: dict[str, Any], made: dict[str, Any]) -> Answer:
-    external_id = body.get("external_id")
-    refuse_taken(external_id, kept.values())
-    whole = {
-        "id": f"{prefix}_{len(kept) + 1:026d}",
-        "external_id": external_id,
-        "metadata": body.get("metadata") or {},
-        **made,
-        "created_at": time_of(datetime.now(UTC)),
+def _pricing(given: dict[str, Any]) -> dict[str, Any]:
+    model, price = given.get("model", "free"), given.get("amount")
+    if model == "free" and price is not None:
+        raise invalid("The pricing model free does not allow an amount.", "pricing.amount")
+    if model in {"monthly", "one_time"} and price is None:
+        raise invalid(f"The pricing model {model} requires an amount.", "pricing.amount")
+    if price is None:
+        return {"model": model, "amount": None, "currency": None}
+    currency = given.get("currency", CREDIT)
+    return {"model": model, "amount": text_of(positive(price, currency)), "currency": currency}
+
+
+def _listed(terms: dict[str, Any]) -> dict[str, Any]:
+    listed = {
+        name: {"min": None, "max": None, "currency": None, **terms[name]} for name in sorted(terms) if terms[name]
     }
-    kept[whole["id"]] = whole
-    return Answer(201, whole)
+    if "price" in listed:
+        listed["price"]["currency"] = listed["price"]["currency"] or CREDIT
+    return listed
 
 
 def known(kept: dict[str, dict[str, Any]], id: str) -> dict[str, Any]:

@@ -1,36 +1,32 @@
-"""The credits of `FakeBursar`: its balance, and what is used and reserved of it."""
+"""The credits of `FakeBursar`: what is used and reserved of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx2
 
 from bursar._wire import AmountLike, amount
 from bursar.testing._answers import (
+    CREDIT,
     ORGANIZATION,
     Answer,
     Refused,
     Route,
     body_of,
-    page_of,
     period,
     positive,
     principal_of,
+    required,
     text_of,
     time_of,
 )
+from bursar.testing._lists import page_of
+from bursar.testing._wallet import Wallet
 
 _MOST = timedelta(days=30)
-
-
-class Transfer(NamedTuple):
-    """Credits that moved: by `use` or `capture`, or by `fund`, `release`, `commission` or `refund` of an escrow."""
-
-    kind: str
-    amount: Decimal
 
 
 @dataclass
@@ -56,13 +52,12 @@ class _Spend:
 
 
 class Credits:
-    """What is available, what is reserved, and what left."""
+    """What is used, and what is reserved."""
 
-    def __init__(self, credits: AmountLike, costs: Mapping[str, AmountLike]) -> None:
-        """Begin with so many credits, and what actions cost for each unit."""
-        self.available = amount(credits, "credits")
+    def __init__(self, wallet: Wallet, costs: Mapping[str, AmountLike]) -> None:
+        """Take from a wallet, by what actions cost for each unit."""
+        self._wallet = wallet
         self.costs = {"api_call": Decimal(1)} | {name: amount(cost, name) for name, cost in costs.items()}
-        self.transfers: list[Transfer] = []
         self._spends: dict[str, _Spend] = {}
         self.routes: list[Route] = [
             ("GET", r"/(?:credits|billing)/balance", self._balance),
@@ -80,13 +75,6 @@ class Credits:
         """What open reservations hold."""
         return sum((each.held for each in self._spends.values() if each.status == "reserved"), Decimal(0))
 
-    def take(self, wanted: Decimal) -> None:
-        """Take from what is available, or refuse with 402."""
-        if wanted > self.available:
-            members = {"needed": text_of(wanted), "available": text_of(self.available), "currency": "CREDIT"}
-            raise Refused(402, "ledger.insufficient_funds", "There are not enough credits.", **members)
-        self.available -= wanted
-
     def expire(self, reservation_id: str) -> None:
         """End a reservation as if its time were up."""
         spend = self._spends[reservation_id]
@@ -97,9 +85,9 @@ class Credits:
         content = {
             "organization_id": ORGANIZATION,
             "currency": "CREDIT",
-            "available": text_of(self.available),
+            "available": text_of(self._wallet.available[CREDIT]),
             "reserved": text_of(self.held),
-            "total": text_of(self.available + self.held),
+            "total": text_of(self._wallet.available[CREDIT] + self.held),
             "owed": "0.00",
             "expiring": [],
         }
@@ -108,7 +96,7 @@ class Credits:
     def _use(self, request: httpx2.Request) -> Answer:
         spend = self._spend("spd", request, "charged")
         spend.captured = spend.amount
-        self.transfers.append(Transfer("use", spend.amount))
+        self._wallet.moved("use", spend.amount)
         return Answer(201, {**self._document(spend), "available": text_of(spend.available)})
 
     def _reserve(self, request: httpx2.Request) -> Answer:
@@ -136,7 +124,7 @@ class Credits:
             wanted = self.costs[action] * quantity
         else:
             raise Refused(422, "request.invalid", f"The action {action} has no cost.", field="action")
-        self.take(wanted)
+        self._wallet.take(wanted)
         attribution = {name: body.get(name) for name in ("agent_id", "department_id", "project_id", "run_id")}
         made = _Spend(
             id=f"{prefix}_{len(self._spends) + 1:026d}",
@@ -149,7 +137,7 @@ class Credits:
             attribution=attribution,
             metadata=body.get("metadata"),
             principal=principal_of(request),
-            available=self.available,
+            available=self._wallet.available[CREDIT],
         )
         self._spends[made.id] = made
         return made
@@ -160,20 +148,20 @@ class Credits:
         if wanted > spend.held:
             raise Refused(422, "request.invalid", "That is more than is held.", field="amount")
         spend.captured += wanted
-        self.transfers.append(Transfer("capture", wanted))
+        self._wallet.moved("capture", wanted)
         if body.get("final_capture", True) or not spend.held:
             self._end(spend, "captured")
         return self._change(spend, wanted)
 
     def _release(self, request: httpx2.Request) -> Answer:
-        spend = self._open(body_of(request)["reservation_id"])
+        spend = self._open(required(body_of(request), "reservation_id"))
         freed = spend.held
         self._end(spend, "captured" if spend.captured else "released")
         return self._change(spend, freed)
 
     def _extend(self, request: httpx2.Request, spend_id: str) -> Answer:
         spend = self._open(spend_id)
-        lasts = period(body_of(request)["expires_in"])
+        lasts = period(required(body_of(request), "expires_in"))
         spend.expires_at = min(datetime.now(UTC) + lasts, spend.created_at + _MOST)
         return self._change(spend, spend.held)
 
@@ -197,7 +185,7 @@ class Credits:
         return spend
 
     def _end(self, spend: _Spend, status: str) -> None:
-        self.available += spend.held
+        self._wallet.give(spend.held)
         spend.released += spend.held
         spend.status = status
 
@@ -237,7 +225,7 @@ class Credits:
             "status": spend.status,
             "amount": text_of(changed),
             **self._amounts(spend),
-            "available": text_of(self.available),
+            "available": text_of(self._wallet.available[CREDIT]),
             "transfer_id": None,
         }
         return Answer(200, content)

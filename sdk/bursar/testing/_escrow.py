@@ -5,7 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from bursar.testing._answers import ORGANIZATION, Refused, period, text_of, time_of
+from bursar.testing._answers import CREDIT, ORGANIZATION, Refused, event_of, invalid, period, text_of, time_of
+from bursar.testing._wallet import Transfer
 
 ZERO = Decimal(0)
 #: What each command is refused with, and which states it is taken in.
@@ -15,6 +16,7 @@ _TAKEN: dict[str, tuple[str, frozenset[str]]] = {
     "validate": ("A delivery cannot be scored", frozenset({"delivered"})),
     "approve": ("A delivery cannot be approved", frozenset({"delivered"})),
     "dispute": ("A dispute cannot be opened", frozenset({"funded", "delivered"})),
+    "evidence": ("Evidence cannot be submitted", frozenset({"disputed"})),
     "resolve": ("A dispute cannot be decided", frozenset({"disputed"})),
     "refund": ("Money cannot be refunded", frozenset({"funded", "delivered", "disputed"})),
     "cancel": ("The escrow cannot be cancelled", frozenset({"open", "funded"})),
@@ -25,7 +27,7 @@ FINAL = frozenset({"released", "refunded", "split", "cancelled"})
 
 @dataclass
 class Escrow:
-    """One escrow; amounts are credits."""
+    """One escrow; amounts are of its contract's currency, and `moves` is what its last command moves."""
 
     contract: dict[str, Any]
     own: dict[str, Any]
@@ -42,6 +44,8 @@ class Escrow:
     score: str | None = None
     milestones_released: set[str] = field(default_factory=set)
     dispute: dict[str, Any] | None = None
+    moves: list[Transfer] = field(default_factory=list)
+    timeline: list[dict[str, Any]] = field(default_factory=list)
     updated_at: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,6 +57,21 @@ class Escrow:
     def id(self) -> str:
         """That of its contract, with its own prefix."""
         return "esc_" + str(self.contract["id"]).removeprefix("ctr_")
+
+    @property
+    def currency(self) -> str:
+        """That of its contract."""
+        return str(self.contract["currency"])
+
+    @property
+    def price(self) -> Decimal:
+        """What it is for."""
+        return Decimal(self.contract["price"])
+
+    @property
+    def usual_source(self) -> str:
+        """What it is funded from where no payment does."""
+        return "credits" if self.currency == CREDIT else "balance"
 
     @property
     def held(self) -> Decimal:
@@ -76,6 +95,10 @@ class Escrow:
         """Those that are not released, in order."""
         return [name for name in self.prices if name not in self.milestones_released]
 
+    def note(self, kind: str, actor: str, details: dict[str, Any], transfer: int | None = None) -> None:
+        """Write an event into the timeline, with the number of the transfer that it caused."""
+        self.timeline.append(event_of(self.version, kind, self.status, actor, self.updated_at, details, transfer))
+
     def wait(self, deadline: str, lasts: str) -> None:
         """Have one deadline from now on, by a period of the contract."""
         self.deadlines = {**NO_DEADLINES, deadline: time_of(self.updated_at + period(self.contract[lasts]))}
@@ -91,7 +114,7 @@ class Escrow:
     def milestone(self, named: str | None) -> str | None:
         """Return the milestone that is delivered: the one that is named or under review, or the next one."""
         if named is not None and named not in self.prices:
-            raise Refused(422, "request.invalid", f"This contract has no milestone {named!r}.", field="milestone")
+            raise invalid(f"This contract has no milestone {named!r}.", "milestone")
         under_review = self.delivery["milestone"] if self.delivery and self.status == "delivered" else None
         chosen = named or under_review or next(iter(self.milestones_left), None)
         if named is not None and named not in self.milestones_left:
@@ -99,6 +122,19 @@ class Escrow:
         if under_review and chosen != under_review:
             raise self.refused(f"Milestone {under_review!r} is under review. Deliver the next one after its release.")
         return chosen
+
+    def move(self, kind: str, amount: Decimal) -> None:
+        """Have an amount moved."""
+        if amount:
+            self.moves.append(Transfer(kind, amount, self.currency))
+
+    def moved(self, kind: str) -> Decimal:
+        """What its last command moves so."""
+        return sum((each.amount for each in self.moves if each.kind == kind), ZERO)
+
+    def end(self, status: str) -> None:
+        """Take no command any more."""
+        self.status, self.deadlines = status, dict(NO_DEADLINES)
 
     def refused(self, detail: str, code: str = "escrow.wrong_state", **members: Any) -> Refused:
         """Return a conflict with the state."""
@@ -116,7 +152,11 @@ class Escrow:
         contract = self.contract
         names = ("title", "payer_name", "payee_name", "agent_name", "currency", "commission_bps")
         agreed = ("signatories", "required_signatures", "validation_threshold")
-        held = "Nothing is funded yet." if self.status == "open" else f"{text_of(self.held)} CREDIT held in escrow."
+        held = (
+            "Nothing is funded yet."
+            if self.status == "open"
+            else f"{text_of(self.held)} {self.currency} held in escrow."
+        )
         return {
             **self.own,
             **{name: contract[name] for name in (*names, *agreed)},

@@ -1,67 +1,60 @@
-"""The escrows of `FakeBursar`: funded from credits, and paid out by approvals, a score or a decision."""
+"""The escrows of `FakeBursar`: what their commands move is booked here, and tried for the list of actions."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from copy import deepcopy
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import httpx2
 
-from bursar._wire import amount
 from bursar.testing._answers import (
     ORGANIZATION,
     Answer,
     Refused,
     Route,
     body_of,
-    page_of,
-    period,
+    judged,
     positive,
     principal_of,
     refuse_taken,
     required,
     text_of,
-    time_of,
 )
+from bursar.testing._commands import COMMANDS, Command, share_of
 from bursar.testing._contracts import Contracts, known
-from bursar.testing._credits import Credits, Transfer
-from bursar.testing._escrow import FINAL, NO_DEADLINES, ZERO, Escrow
+from bursar.testing._escrow import ZERO, Escrow
+from bursar.testing._lists import page_of, summary_of
+from bursar.testing._wallet import Wallet
+from bursar.testing._written import Written
 
-_MINOR_UNIT = Decimal("0.000001")
 _FILTERS = {
     "organization_id": "payer_org_id",
     "agent_id": "payee_agent_id",
     **{name: name for name in ("contract_id", "status", "currency", "external_id")},
 }
-#: What a command does, with its body and who gives it.
-_Act: TypeAlias = Callable[[Escrow, dict[str, Any], str], None]
 
 
 class Escrows:
-    """Escrows by id, in the order in which they were made, and what was earned by them."""
+    """Escrows by id, in the order in which they were made, and what agents earned by them, by currency."""
 
-    def __init__(self, credits: Credits, contracts: Contracts) -> None:
+    def __init__(self, wallet: Wallet, contracts: Contracts) -> None:
         """Begin with none."""
-        self._credits = credits
+        self._wallet = wallet
         self._contracts = contracts
+        self._written = Written()
         self._escrows: dict[str, Escrow] = {}
-        self.earned: dict[str, Decimal] = {}
-        commands: list[tuple[str, _Act]] = [
-            ("fund", self._fund),
-            ("delivery", self._deliver),
-            ("validation", self._validate),
-            ("approvals", self._approve),
-            ("disputes", self._dispute),
-            ("disputes/resolution", self._resolve),
-            ("refunds", self._refund),
-            ("cancel", self._cancel),
-        ]
+        self.earned: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
         self.routes: list[Route] = [
             ("POST", r"/escrows", self._create),
             ("GET", r"/escrows", self._list),
+            ("GET", r"/escrows/summary", self._summary),
             ("GET", r"/escrows/([\w.-]+)", self._get),
-            *(("POST", rf"/escrows/([\w.-]+)/{path}", partial(self._done, act)) for path, act in commands),
+            ("PATCH", r"/escrows/([\w.-]+)", self._update),
+            ("GET", r"/escrows/([\w.-]+)/timeline", self._timeline),
+            ("GET", r"/escrows/([\w.-]+)/actions", self._actions),
+            *(("POST", rf"/escrows/([\w.-]+)/{each.path}", partial(self._done, each)) for each in COMMANDS[1:]),
         ]
 
     @property
@@ -69,10 +62,19 @@ class Escrows:
         """Those that hold money, by their next deadline."""
         return sorted((each for each in self._escrows.values() if each.held), key=lambda each: each.until or "")
 
-    @property
-    def held(self) -> Decimal:
-        """What all of them hold."""
-        return sum((each.held for each in self._escrows.values()), ZERO)
+    def held(self, currency: str) -> Decimal:
+        """What all of them hold of a currency."""
+        return sum((each.held for each in self._escrows.values() if each.currency == currency), ZERO)
+
+    def find(self, escrow_id: str) -> Escrow:
+        """Return an escrow, or refuse with 404."""
+        if escrow_id not in self._escrows:
+            raise Refused(404, "not_found", "There is no such escrow.")
+        return self._escrows[escrow_id]
+
+    def fund(self, escrow_id: str, source: str, actor: str) -> Escrow:
+        """Fund an escrow from `credits`, a `balance` or a `payment:{id}`, whose money is in the wallet."""
+        return self._given(COMMANDS[0], escrow_id, {"source": source}, actor)
 
     def _create(self, request: httpx2.Request) -> Answer:
         body = body_of(request)
@@ -82,184 +84,76 @@ class Escrows:
             {"external_id": body.get("external_id"), "metadata": body.get("metadata") or {}},
             datetime.now(UTC),
         )
-        if body.get("amount") is not None and positive(body["amount"]) != Decimal(contract["price"]):
+        if body.get("amount") is not None and positive(body["amount"], made.currency) != made.price:
             raise Refused(409, "escrow.amount_mismatch", "The amount must equal the contract's price.")
         if made.id in self._escrows:
             exists = self._escrows[made.id]
             raise exists.refused("This contract has an escrow already.", "escrow.exists", escrow_id=made.id)
-        refuse_taken(body.get("external_id"), (each.document() for each in self._escrows.values()))
+        refuse_taken(body.get("external_id"), self._documents())
         self._escrows[made.id] = made
-        return Answer(201, made.document())
+        made.note("opened", f"{ORGANIZATION}/{principal_of(request)}", {})
+        return Answer(201, made.document(), self._written.tag(made.id))
+
+    def _documents(self) -> list[dict[str, Any]]:
+        return [each.document() for each in self._escrows.values()]
 
     def _list(self, request: httpx2.Request) -> Answer:
-        return page_of(request, [each.document() for each in self._escrows.values()], _FILTERS)
+        return page_of(request, self._documents(), _FILTERS)
+
+    def _summary(self, request: httpx2.Request) -> Answer:
+        return summary_of(request, self._documents(), _FILTERS)
 
     def _get(self, _request: httpx2.Request, escrow_id: str) -> Answer:
-        return Answer(200, self._known(escrow_id).document())
+        return Answer(200, self.find(escrow_id).document(), self._written.tag(escrow_id))
 
-    def _known(self, escrow_id: str) -> Escrow:
-        if escrow_id not in self._escrows:
-            raise Refused(404, "not_found", "There is no such escrow.")
-        return self._escrows[escrow_id]
+    def _update(self, request: httpx2.Request, escrow_id: str) -> Answer:
+        escrow = self.find(escrow_id)
+        self._written.change(request, escrow_id, escrow.own, self._documents())
+        return Answer(200, escrow.document(), self._written.tag(escrow_id))
 
-    def _done(self, act: _Act, request: httpx2.Request, escrow_id: str) -> Answer:
-        escrow = self._known(escrow_id)
-        before = escrow.updated_at
-        escrow.updated_at = datetime.now(UTC)
-        try:
-            act(escrow, body_of(request), principal_of(request))
-        except Refused:
-            escrow.updated_at = before
-            raise
-        escrow.version += 1
-        return Answer(200, escrow.document())
+    def _timeline(self, request: httpx2.Request, escrow_id: str) -> Answer:
+        return page_of(request, self.find(escrow_id).timeline[::-1], by="number")
 
-    def _fund(self, escrow: Escrow, body: dict[str, Any], _principal: str) -> None:
-        if body.get("source", "credits") != "credits" or body.get("payment_id") or body.get("provider"):
-            raise Refused(501, "fake.not_played", "FakeBursar funds escrows from credits only.")
-        escrow.require("fund")
-        if escrow.contract["currency"] != "CREDIT":
-            detail = f"This contract is in {escrow.contract['currency']}, and is not funded from credits."
-            raise escrow.refused(detail, "escrow.currency_mismatch", currency=escrow.contract["currency"])
-        price = Decimal(escrow.contract["price"])
-        self._credits.take(price)
-        self._moved("fund", price)
-        escrow.funded, escrow.status = price, "funded"
-        escrow.wait("deliver_by", "deliver_within")
+    def _actions(self, request: httpx2.Request, escrow_id: str) -> Answer:
+        """Try each command on a copy, which is thrown away."""
+        escrow, asked, principal = self.find(escrow_id), request.url.params, principal_of(request)
+        given: dict[str, dict[str, Any]] = {}
+        if "payee_share" in asked:
+            given["resolve"] = {"payee_share": share_of(asked["payee_share"], "payee_share")}
+        if "amount" in asked:
+            given["refund"] = {"amount": positive(asked["amount"], escrow.currency)}
 
-    def _deliver(self, escrow: Escrow, body: dict[str, Any], _principal: str) -> None:
-        escrow.require("deliver")
-        escrow.delivery = {
-            "number": escrow.version + 1,
-            "artifacts": [{"sha256": None, **each} for each in body.get("artifacts", ())],
-            "note": body.get("note"),
-            "milestone": escrow.milestone(body.get("milestone")),
-            "delivered_at": time_of(escrow.updated_at),
-        }
-        escrow.status, escrow.signatures, escrow.score = "delivered", [], None
-        escrow.wait("review_by", "review_period")
+        def effect(command: Command) -> dict[str, Any]:
+            after = _tried(command, escrow, {**command.tried(escrow), **given.get(command.action, {})}, principal)
+            moves = {"funded": "fund", "to_agent": "release", "commission": "commission", "to_payer": "refund"}
+            moved = {name: text_of(after.moved(kind)) for name, kind in moves.items()}
+            return {**moved, "held": text_of(after.held), "currency": after.currency, "status": after.status}
 
-    def _validate(self, escrow: Escrow, body: dict[str, Any], _principal: str) -> None:
-        score, threshold = _share(body, "score"), escrow.contract["validation_threshold"]
-        escrow.require("validate")
-        escrow.reviewed(body.get("delivery"))
-        escrow.score = text_of(score)
-        if threshold is not None and score >= Decimal(threshold):
-            self._release(escrow)
+        return Answer(200, {"actions": [judged(each.action, partial(effect, each)) for each in COMMANDS]})
 
-    def _approve(self, escrow: Escrow, body: dict[str, Any], principal: str) -> None:
-        if principal not in escrow.contract["signatories"] and escrow.status not in FINAL:
-            detail = f"{principal} is not a signatory of this escrow."
-            raise Refused(403, "escrow.not_a_signatory", detail)
-        escrow.require("approve")
-        escrow.reviewed(body.get("delivery"))
-        if any(each["signatory"] == principal for each in escrow.signatures):
-            raise escrow.refused(f"{principal} has already signed.", "escrow.already_signed")
-        escrow.signatures.append(
-            {
-                "signatory": principal,
-                "signed_at": time_of(escrow.updated_at),
-                "signed_by": f"{ORGANIZATION}/{principal}",
-                "on_behalf": False,
-            }
-        )
-        if len(escrow.signatures) >= escrow.contract["required_signatures"]:
-            self._release(escrow)
+    def _done(self, command: Command, request: httpx2.Request, escrow_id: str) -> Answer:
+        actor = f"{ORGANIZATION}/{principal_of(request)}"
+        return Answer(200, self._given(command, escrow_id, body_of(request), actor).document())
 
-    def _dispute(self, escrow: Escrow, body: dict[str, Any], principal: str) -> None:
-        reason = required(body, "reason")
-        escrow.require("dispute")
-        contract = escrow.contract
-        until = escrow.updated_at + period(contract["evidence_period"])
-        decide_by = until + period(contract["decision_period"])
-        escrow.status, escrow.deadlines = "disputed", dict(NO_DEADLINES)
-        escrow.dispute = {
-            "opened_by": f"{ORGANIZATION}/{principal}",
-            "reason": reason,
-            "opened_at": time_of(escrow.updated_at),
-            "evidence": [],
-            "evidence_until": time_of(until),
-            "decide_by": time_of(decide_by),
-            "default_at": time_of(decide_by + period(contract["default_grace"])),
-            "default_payee_share": contract["dispute_default_payee_share"],
-            **dict.fromkeys(("resolved_by", "payee_share", "resolution_note", "resolved_at")),
-        }
-
-    def _resolve(self, escrow: Escrow, body: dict[str, Any], principal: str) -> None:
-        share = _share(body, "payee_share")
-        escrow.require("resolve")
-        gross = (escrow.held * share).quantize(_MINOR_UNIT, ROUND_HALF_UP)
-        self._pay(escrow, gross)
-        self._give_back(escrow, escrow.held)
-        if share == 1:
-            self._end(escrow, "released")
-        else:
-            self._end(escrow, "split" if share or escrow.released else "refunded")
-        escrow.dispute = {
-            **(escrow.dispute or {}),
-            "resolved_by": principal,
-            "payee_share": text_of(share),
-            "resolution_note": body.get("note"),
-            "resolved_at": time_of(escrow.updated_at),
-        }
-
-    def _refund(self, escrow: Escrow, body: dict[str, Any], _principal: str) -> None:
-        escrow.require("refund")
-        wanted = escrow.held if body.get("amount") is None else positive(body["amount"])
-        if wanted > escrow.held:
-            held = text_of(escrow.held)
-            detail = f"At most {held} CREDIT can be refunded."
-            raise Refused(422, "escrow.refund_exceeds_held", detail, held=held)
-        self._give_back(escrow, wanted)
-        if not escrow.held:
-            self._end(escrow, "split" if escrow.released else "refunded")
-
-    def _cancel(self, escrow: Escrow, _body: dict[str, Any], _principal: str) -> None:
-        escrow.require("cancel")
-        self._give_back(escrow, escrow.held)
-        self._end(escrow, "cancelled")
-
-    def _release(self, escrow: Escrow) -> None:
-        """Pay for what is under review; with milestones left, the next delivery is waited for."""
-        gross = escrow.held
-        milestone: str | None = escrow.delivery["milestone"] if escrow.delivery else None
-        if milestone is not None:
-            escrow.milestones_released.add(milestone)
-            if escrow.milestones_left:
-                gross = min(gross, escrow.prices[milestone])
-        self._pay(escrow, gross)
-        if not escrow.milestones_left or not escrow.held:
-            return self._end(escrow, "released")
-        escrow.status, escrow.signatures, escrow.score = "funded", [], None
-        escrow.wait("deliver_by", "deliver_within")
-
-    def _pay(self, escrow: Escrow, gross: Decimal) -> None:
-        """Pay the agent, less the commission on all that was ever paid for, as far as it was not taken before."""
-        paid = escrow.released + escrow.commission + gross
-        owed = (paid * escrow.contract["commission_bps"] / 10_000).quantize(_MINOR_UNIT, ROUND_HALF_DOWN)
-        commission = owed - escrow.commission
-        escrow.commission += commission
-        escrow.released += gross - commission
-        agent_id = escrow.contract["agent_id"]
-        self.earned[agent_id] = self.earned.get(agent_id, ZERO) + gross - commission
-        self._moved("release", gross - commission)
-        self._moved("commission", commission)
-
-    def _give_back(self, escrow: Escrow, amount: Decimal) -> None:
-        escrow.refunded += amount
-        self._credits.available += amount
-        self._moved("refund", amount)
-
-    def _moved(self, kind: str, amount: Decimal) -> None:
-        if amount:
-            self._credits.transfers.append(Transfer(kind, amount))
-
-    def _end(self, escrow: Escrow, status: str) -> None:
-        escrow.status, escrow.deadlines = status, dict(NO_DEADLINES)
+    def _given(self, command: Command, escrow_id: str, body: dict[str, Any], actor: str) -> Escrow:
+        after = _tried(command, self.find(escrow_id), body, actor.partition("/")[2])
+        self._wallet.take(after.moved("fund"), after.currency)
+        self._wallet.give(after.moved("refund"), after.currency)
+        self.earned[after.contract["agent_id"], after.currency] += after.moved("release")
+        first = len(self._wallet.transfers) + 1
+        for move in after.moves:
+            self._wallet.moved(*move)
+        after.version += 1
+        event = "partially_refunded" if command.event == "refunded" and after.held else command.event
+        said = {name: body[name] for name in ("source", "reason", "note") if body.get(name) is not None}
+        after.note(event, actor, said, first if after.moves else None)
+        self._escrows[escrow_id] = after
+        return after
 
 
-def _share(body: dict[str, Any], name: str) -> Decimal:
-    share = amount(str(required(body, name)), name)
-    if not 0 <= share <= 1:
-        raise Refused(422, "request.invalid", f"{name} must be between 0 and 1.", field=name)
-    return share
+def _tried(command: Command, escrow: Escrow, body: dict[str, Any], principal: str) -> Escrow:
+    """Return the escrow as it is after a command; the one that is given stays as it is."""
+    after = deepcopy(escrow)
+    after.updated_at, after.moves = datetime.now(UTC), []
+    command.act(after, body, principal)
+    return after

@@ -14,12 +14,14 @@ import httpx2
 
 from bursar._async.client import AsyncBursar
 from bursar._sync.client import Bursar
-from bursar._wire import AmountLike
-from bursar.testing._answers import Answer, Refused, principal_of
+from bursar._wire import AmountLike, amount
+from bursar.testing._answers import CREDIT, Answer, Refused, principal_of
 from bursar.testing._contracts import Contracts
-from bursar.testing._credits import Credits, Transfer
+from bursar.testing._credits import Credits
 from bursar.testing._escrows import Escrows
+from bursar.testing._payments import Payments
 from bursar.testing._summary import summary
+from bursar.testing._wallet import Transfer, Wallet
 
 #: What can happen to a request: it never arrives; it takes effect and its answer is lost, or is a 500; or it is refused
 #: with 429 and may come again at once.
@@ -29,12 +31,24 @@ Fault = Literal["not_sent", "answer_lost", "connection_cut", "error_after_commit
 class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
     """One organization with credits, as a transport for `AsyncBursar` and `Bursar`.
 
-    It answers balances, uses, reservations, captures, releases, extensions and usage, agents, contracts, escrows and
-    the summary as the API does, with keys that take effect once. Another operation is refused with 501
-    `fake.not_played`.
+    It answers as the API does, with keys that take effect once: what is used and reserved of credits, agents,
+    contracts, escrows and payments with their timelines, actions, lists and counts, top-ups, balances, and the summary.
+    Another operation is refused with 501 `fake.not_played`. Of these resources that is: `agents.retire`, attributions
+    and `set_category`; `contracts.accept`; grants, lots, refunds and counts of credits, and uses for many; receipts of
+    payments and `give_up_refund`; `topups.get_quote`; of `billing` all but the balance and the summary; and files as
+    CSV. Of all others it is everything: spend controls, subscriptions, invoices, payouts, the marketplace, webhooks,
+    and what operators do.
 
     The organization awards contracts to agents of its own, so it is payer and payee of each escrow, and what is
-    released is `own_work` of its earnings. Its keys may also do what a validator and an arbiter do.
+    released is `own_work` of its earnings. Its keys may also do what a validator and an arbiter do. No deadline acts.
+
+    Payments are by card, at a provider that is played too: it knows some of Stripe's test methods by their names.
+    `pm_card_visa`, `pm_card_mastercard` and `pm_card_amex` pay; `pm_card_chargeDeclined`, `pm_card_chargeCustomerFail`
+    and `pm_card_chargeDeclined` followed by `InsufficientFunds`, `LostCard`, `StolenCard` or `ExpiredCard` are
+    declined, also with `pm_card_visa_` before `chargeDeclined`. Another `pm_card_` is refused with 501, and any other
+    method is unknown, as it would be at Stripe. Without a method a payment waits for `confirm` with one of these. A
+    credit costs 0.10 USD; money is USD, EUR or GBP; there are no fees, no tax, no chargebacks and no webhooks, and
+    refunds succeed at once.
 
     Attributes:
         requests: all requests that took effect or were answered, in order.
@@ -43,9 +57,11 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
     def __init__(self, credits: AmountLike = "1000", costs: Mapping[str, AmountLike] | None = None) -> None:
         """Begin with so many credits, and what actions cost for each unit; `api_call` costs 1 unless it says."""
         self.requests: list[httpx2.Request] = []
-        self._credits = Credits(credits, costs or {})
+        self._wallet = Wallet(amount(credits, "credits"))
+        self._credits = Credits(self._wallet, costs or {})
         contracts = Contracts()
-        self._escrows = Escrows(self._credits, contracts)
+        self._escrows = Escrows(self._wallet, contracts)
+        payments = Payments(self._wallet, self._escrows)
         self._answers: dict[tuple[str, str], tuple[bytes, Answer]] = {}
         self._faults: deque[Fault] = deque()
         self._lock = threading.Lock()
@@ -55,7 +71,8 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
                 *self._credits.routes,
                 *contracts.routes,
                 *self._escrows.routes,
-                ("GET", r"/billing/summary", lambda _request: summary(self._credits, self._escrows)),
+                *payments.routes,
+                ("GET", r"/billing/summary", lambda _request: summary(self._wallet, self._credits, self._escrows)),
             )
         ]
 
@@ -78,12 +95,17 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
 
     @property
     def available(self) -> Decimal:
-        """What can be spent. Set it to have more or less."""
-        return self._credits.available
+        """The credits that can be spent. Set it to have more or less."""
+        return self._wallet.available[CREDIT]
 
     @available.setter
     def available(self, amount: Decimal) -> None:
-        self._credits.available = amount
+        self._wallet.available[CREDIT] = amount
+
+    @property
+    def balances(self) -> dict[str, Decimal]:
+        """The balances in money, by currency."""
+        return {currency: each for currency, each in self._wallet.available.items() if currency != CREDIT}
 
     @property
     def costs(self) -> dict[str, Decimal]:
@@ -101,13 +123,13 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
 
     @property
     def in_escrow(self) -> Decimal:
-        """What escrows hold."""
-        return self._escrows.held
+        """The credits that escrows hold."""
+        return self._escrows.held(CREDIT)
 
     @property
     def transfers(self) -> list[Transfer]:
-        """All credits that moved, in order."""
-        return self._credits.transfers
+        """All that moved, in order."""
+        return self._wallet.transfers
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer a request of `AsyncBursar`."""
@@ -165,7 +187,7 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
             first, answer = self._answers[key]
             if first != asked:
                 raise Refused(422, "idempotency.conflict", "The key was used for another request.")
-            return Answer(answer.status, answer.content, {"Idempotent-Replayed": "true"})
+            return Answer(answer.status, answer.content, {**answer.headers, "Idempotent-Replayed": "true"})
         try:
             answer = run()
         except Refused as refused:

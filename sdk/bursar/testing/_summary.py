@@ -4,37 +4,31 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from bursar.testing._answers import ORGANIZATION, Answer, text_of, time_of
+from bursar.testing._answers import CREDIT, ORGANIZATION, Answer, text_of, time_of
 from bursar.testing._credits import Credits
 from bursar.testing._escrows import Escrows
+from bursar.testing._wallet import Wallet
 
 _NOTHING = "0.00"
 
 
-def summary(credits: Credits, escrows: Escrows) -> Answer:
-    """Answer with everything as of now; the parts add up to `total`."""
-    earned = sum(escrows.earned.values(), Decimal(0))
-    holding = escrows.holding
-    asset = {
-        "currency": "CREDIT",
-        "available": text_of(credits.available),
-        "held": text_of(credits.held),
-        "in_escrow": text_of(escrows.held),
-        **dict.fromkeys(("expired", "in_use", "in_payments", "in_payouts", "owed", "invoiced"), _NOTHING),
-        "earnings": _earnings(earned),
-        "total": text_of(credits.available + credits.held + escrows.held + earned),
-        "pending": text_of(escrows.held),
-        "pending_until": next((each.until for each in holding), None),
+def summary(wallet: Wallet, credits: Credits, escrows: Escrows) -> Answer:
+    """Answer with everything as of now; the parts of each currency add up to its `total`."""
+    holding, earned = escrows.holding, {at: each for at, each in escrows.earned.items() if each}
+    currencies = {
+        CREDIT,
+        *wallet.available,
+        *(each.currency for each in holding),
+        *(currency for _, currency in earned),
     }
     content = {
         "organization_id": ORGANIZATION,
         "as_of": time_of(datetime.now(UTC)),
         "status": "active",
-        "assets": [asset],
+        "assets": [_asset(each, wallet, credits, escrows) for each in sorted(currencies)],
         "earnings": [
-            {"agent_id": agent_id, "currency": "CREDIT", **_earnings(each)}
-            for agent_id, each in sorted(escrows.earned.items())
-            if each
+            {"agent_id": agent_id, "currency": currency, **_earnings(each)}
+            for (agent_id, currency), each in sorted(earned.items())
         ],
         "escrows": [
             {
@@ -44,7 +38,7 @@ def summary(credits: Credits, escrows: Escrows) -> Answer:
                 "role": "both",
                 "status": each.status,
                 "amount": text_of(each.held),
-                "currency": "CREDIT",
+                "currency": each.currency,
                 "until": each.until,
             }
             for each in holding[:100]
@@ -54,6 +48,23 @@ def summary(credits: Credits, escrows: Escrows) -> Answer:
         "shortened": ["escrows"] if len(holding) > 100 else [],
     }
     return Answer(200, content)
+
+
+def _asset(currency: str, wallet: Wallet, credits: Credits, escrows: Escrows) -> dict[str, Any]:
+    available, in_escrow = wallet.available[currency], escrows.held(currency)
+    held = credits.held if currency == CREDIT else Decimal(0)
+    earned = sum((each for (_, kept_in), each in escrows.earned.items() if kept_in == currency), Decimal(0))
+    return {
+        "currency": currency,
+        "available": text_of(available),
+        "held": text_of(held),
+        "in_escrow": text_of(in_escrow),
+        **dict.fromkeys(("expired", "in_use", "in_payments", "in_payouts", "owed", "invoiced"), _NOTHING),
+        "earnings": _earnings(earned),
+        "total": text_of(available + held + in_escrow + earned),
+        "pending": text_of(in_escrow),
+        "pending_until": next((each.until for each in escrows.holding if each.currency == currency), None),
+    }
 
 
 def _earnings(own_work: Decimal) -> dict[str, Any]:

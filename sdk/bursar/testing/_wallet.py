@@ -1,0 +1,46 @@
+"""What the organization of `FakeBursar` has, and what moved."""
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import NamedTuple
+
+from bursar.testing._answers import CREDIT, Refused, text_of
+
+
+class Transfer(NamedTuple):
+    """What moved, in units of `currency`.
+
+    Credits by `use` or `capture`; what an escrow holds by `fund`, `release`, `commission` or `refund`; what was bought
+    by `payment`, and what a refund of it took by `payment_refund`.
+    """
+
+    kind: str
+    amount: Decimal
+    currency: str = CREDIT
+
+
+class Wallet:
+    """Credits, and balances in money, by currency."""
+
+    def __init__(self, credits: Decimal) -> None:
+        """Begin with so many credits, and no money."""
+        self.available: defaultdict[str, Decimal] = defaultdict(Decimal, {CREDIT: credits})
+        self.transfers: list[Transfer] = []
+
+    def take(self, wanted: Decimal, currency: str = CREDIT, **members: str) -> None:
+        """Take from what is available, or refuse with 402 and these members."""
+        needed, there = text_of(wanted), text_of(self.available[currency])
+        if wanted > self.available[currency]:
+            detail = f"{needed} {currency} are required, but only {there} {currency} are available."
+            members = {"needed": needed, "available": there, "currency": currency, **members}
+            raise Refused(402, "ledger.insufficient_funds", detail, **members)
+        self.available[currency] -= wanted
+
+    def give(self, amount: Decimal, currency: str = CREDIT) -> None:
+        """Make more available."""
+        self.available[currency] += amount
+
+    def moved(self, kind: str, amount: Decimal, currency: str = CREDIT) -> None:
+        """Note a transfer, unless nothing moved."""
+        if amount:
+            self.transfers.append(Transfer(kind, amount, currency))
