@@ -20,6 +20,7 @@ from console.forms import FormRefused
 from console.gateway import Answer, Refused
 from console.nouns import ROUTES
 from console.pages import html, make_environment
+from console.policy import POLICY
 from console.problems import STATUSES, WORDS, Reaction, reaction_to
 from console.routing import console_of
 from console.visit import Console, SignInNeeded, Visit, came_from, frame_of_nobody, not_found, request_id_of
@@ -28,12 +29,6 @@ from runtime.settings import Settings
 
 log = structlog.get_logger("bursar.console")
 
-#: What a browser may do on a page: load what is ours, send forms to us, be in nobody's frame, and make HTML of no text.
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; "
-    "trusted-types bursar"
-)
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",

@@ -1,5 +1,6 @@
 """What stands round every page: who one is, credits, tier, navigation, bands. One frozen value, as a page's own."""
 
+import json
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -75,6 +76,7 @@ class Frame:
         notice: what is said once.
         path: of this page with its query, to come back to.
         changes: the stream of what changes, which the page follows; empty where it follows none.
+        marks: what each topic had come to before the page was read, as JSON; empty where that is not known.
     """
 
     brand: str
@@ -88,6 +90,7 @@ class Frame:
     groups: tuple[Group, ...] = field(default=())
     notice: Notice | None = None
     changes: str = ""
+    marks: str = ""
 
 
 def anonymous(brand: str, choices: Choices, path: str, notice: str = "", *, environment: str) -> Frame:
@@ -113,6 +116,7 @@ def frame(
     exists: Exists,
     organization: Organization | None,
     balance: Answer | None,
+    marks: Answer | None,
     notice: str,
     back: str | None,
 ) -> Frame:
@@ -127,6 +131,7 @@ def frame(
         exists: tells whether a path has a page.
         organization: whose pages these are; None on the platform's.
         balance: the answer of `GET /billing/balance`.
+        marks: the answer of `GET /changes`.
         notice: the word for what is said once.
         back: where a link leads back to.
     """
@@ -166,6 +171,7 @@ def frame(
         groups=groups,
         notice=notice_of(notice),
         changes=f"{base}/changes" if (org_id or me.is_platform) and me.may(Permission.READ) else "",
+        marks=json.dumps(marks.body, separators=(",", ":")) if marks is not None and marks.ok else "",
     )
 
 

@@ -1,22 +1,24 @@
 """What every list page does the same way: its whole choice is in the address, and days count in the reader's zone.
 
-A page reads its choice with `asked`, gives `query` to the API, and makes chips, pager and CSV of the same choice.
+A page asks with `find` for what the address chooses, shows what `listed` returns around its rows, and gives the same
+choice as CSV with `csv`.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
+from console.format import Prefs, count
 from console.forms import Shown, at_fields
-from console.gateway import Answer, Refused
+from console.gateway import Answer, Query, Wanted
 from console.problems import Reaction, reaction_to
-from console.visit import Visit
+from console.visit import Visit, came_from
 from console.widgets import Chip, Failed, Pager
 
 ROWS = 50
@@ -54,6 +56,10 @@ class Asked:
         kept = {name: value for name, value in {**self.given, **changed}.items() if value}
         return f"{self.path}?{urlencode(kept)}" if kept else self.path
 
+    def counted(self, *tabbed: str) -> Query:
+        """Return what the API is asked for the counts of tabs: the choice without what these take the place of."""
+        return {name: value for name, value in self.query.items() if name not in {*tabbed, "limit", "cursor"}}
+
 
 def asked(visit: Visit, *names: str, days: bool = True) -> Asked:
     """Read the choice of a list from the address.
@@ -86,105 +92,123 @@ def asked(visit: Visit, *names: str, days: bool = True) -> Asked:
     )
 
 
-def refused(of: Asked, answer: Answer) -> Asked:
-    """Return the choice with what the API says is wrong with it, at its fields."""
-    assert answer.problem is not None
-    errors, summary = at_fields(answer.problem, {*of.given, *DAYS}, {})
-    form = Shown(key="", values=of.given, errors=errors, summary=summary)
-    return Asked(path=of.path, given=of.given, query=of.query, form=form, zone=of.zone, at_start=of.at_start)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What stands around the rows of a list. `failed` stands in their place where the API did not answer."""
+
+    path: str
+    form: Shown
+    chips: tuple[Chip, ...]
+    clear: str
+    pager: Pager
+    filtered: bool
+    failed: Failed | None = None
 
 
-def judged(of: Asked, answer: Answer | None) -> tuple[Asked, int]:
-    """Return the choice with what the API says is wrong with it, and the status of the page.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a list page asked for: its choice, the API's answer, what was asked beside it, the status of the page.
 
-    Args:
-        of: the choice.
-        answer: of the list; None where it was not asked because a filter is wrong.
-
-    Raises:
-        Refused: the list is not for whoever asks.
+    `answer` is None where the API was not asked, because a filter is wrong.
     """
-    if answer is None:
-        return of, 422
-    if answer.problem is None:
-        return of, 200
-    match reaction_to(answer.problem):
-        case Reaction.FIELDS:
-            return refused(of, answer), answer.status
-        case Reaction.UNKNOWN:
-            return of, answer.status
-        case _:
-            raise Refused(answer)
+
+    asked: Asked
+    answer: Answer | None
+    beside: Mapping[str, Answer]
+    status: int
+
+    @property
+    def rows(self) -> tuple[Mapping[str, Any], ...]:
+        """The rows of the API; none where it did not answer."""
+        return tuple(self.answer.body["data"]) if self.answer is not None and self.answer.ok else ()
+
+    def listed(
+        self, title: str, labels: Mapping[str, str], *, csv: bool = True, tabbed: Collection[str] = ()
+    ) -> Listed:
+        """Return what stands around the rows.
+
+        Args:
+            title: of the list.
+            labels: the words for filters; one that has none is not shown as a chip.
+            csv: whether the API gives the list as CSV.
+            tabbed: filters that choose between lists, any of which may be empty without anything being filtered out.
+        """
+        asked = self.asked
+        chips = (
+            Chip(label=labels[name], value=value, remove=asked.address(**{name: ""}))
+            for name, value in asked.given.items()
+            if name in labels
+        )
+        return Listed(
+            path=asked.path,
+            form=asked.form,
+            chips=tuple(chips),
+            clear=asked.path,
+            pager=self._pager(csv=csv),
+            filtered=bool(asked.given.keys() - set(tabbed)) or not asked.at_start,
+            failed=self._failed(title),
+        )
+
+    def _pager(self, *, csv: bool) -> Pager:
+        """Return the way through the list, and the address of the same choice as CSV."""
+        asked, shown = self.asked, len(self.rows)
+        following = self.answer.body.get("next_cursor") if self.answer is not None and self.answer.ok else None
+        query = urlencode(dict(asked.given))
+        download = f"{asked.path}.csv?{query}" if query else f"{asked.path}.csv"
+        return Pager(
+            next=asked.address(cursor=following) if following else "",
+            newest="" if asked.at_start else asked.address(),
+            csv=download if csv else "",
+            count=f"{shown} shown" if shown else "",
+        )
+
+    def _failed(self, title: str) -> Failed | None:
+        """Return the section that stands in place of a list that did not answer; None where it did."""
+        answer = self.answer
+        if answer is None or answer.problem is None or reaction_to(answer.problem) is not Reaction.UNKNOWN:
+            return None
+        return Failed(title=title, request_id=answer.request_id, again=self.asked.address())
 
 
-async def read(
-    visit: Visit, path: str, *names: str, days: bool = True, **fixed: str
-) -> tuple[Asked, Answer | None, int]:
-    """Read a list of the API as the address asks for it.
+async def find(
+    visit: Visit,
+    path: str,
+    *names: str,
+    days: bool = True,
+    at: str = "",
+    fixed: Query | None = None,
+    beside: Mapping[str, Wanted] | None = None,
+) -> Found:
+    """Ask for the rows that the address chooses, at once with what stands beside them.
 
     Args:
         visit: whose address it is.
-        path: of the list below `/api/v1`.
-        names: as for `asked`.
-        days: as for `asked`.
-        fixed: what the page itself asks for.
-
-    Returns:
-        The choice, with what is wrong with it; the answer, None where it was not asked; the status of the page.
+        path: of the list, below `/api/v1`.
+        names: its filters.
+        days: whether it has `from` and `to`.
+        at: the address of the page, where the request is a command's that shows it again.
+        fixed: what the page always asks for.
+        beside: what else the page shows, by a name of its own.
 
     Raises:
-        Refused: for good, such as by the role.
+        Refused: the API refuses the list for another reason than its filters.
     """
     of = asked(visit, *names, days=days)
-    answer = await visit.ask(path, **{**of.query, **fixed}) if of.ok else None
-    of, status = judged(of, answer)
-    return of, answer if of.ok else None, status
-
-
-def rows_of(answer: Answer | None) -> Mapping[str, Any]:
-    """Return the body of a list, an empty one where there is no answer."""
-    body: Mapping[str, Any] = answer.body if answer is not None and answer.ok else {"data": (), "next_cursor": None}
-    return body
-
-
-def silent(title: str, of: Asked, answer: Answer | None) -> Failed | None:
-    """Return the section that stands in place of a list that did not answer; None where it did."""
-    if answer is None or answer.problem is None or reaction_to(answer.problem) is not Reaction.UNKNOWN:
-        return None
-    return failed(title, of, answer)
-
-
-def chips(of: Asked, labels: Mapping[str, str]) -> tuple[Chip, ...]:
-    """Return what is chosen, each with the address of the list without it.
-
-    Args:
-        of: the choice.
-        labels: the words for filters; one that has none is not shown.
-    """
-    return tuple(
-        Chip(label=labels[name], value=value, remove=of.address(**{name: ""}))
-        for name, value in of.given.items()
-        if name in labels
-    )
-
-
-def pager(of: Asked, body: Mapping[str, Any], *, csv: bool = True) -> Pager:
-    """Return the way through the list, and the address of the same choice as CSV."""
-    following = body.get("next_cursor")
-    query = urlencode(dict(of.given))
-    download = f"{of.path}.csv?{query}" if query else f"{of.path}.csv"
-    shown = len(body["data"])
-    return Pager(
-        next=of.address(cursor=following) if following else "",
-        newest="" if of.at_start else of.address(),
-        csv=download if csv else "",
-        count=f"{shown} shown" if shown else "",
-    )
-
-
-def failed(title: str, of: Asked, answer: Answer) -> Failed:
-    """Return the section that stands in place of a list that did not answer."""
-    return Failed(title=title, request_id=answer.request_id, again=of.address())
+    of = replace(of, path=at) if at else of
+    wanted: dict[str, Wanted] = {"rows": (path, {**of.query, **(fixed or {})})} if of.ok else {}
+    answers = await visit.ask_all(**wanted, **(beside or {}))
+    answer, status = answers.pop("rows", None), 200 if of.ok else 422
+    if answer is not None and answer.problem is not None:
+        status = answer.status
+        match reaction_to(answer.problem):
+            case Reaction.FIELDS:
+                errors, summary = at_fields(answer.problem, {*of.given, *DAYS}, {})
+                of = replace(of, form=Shown(key="", values=of.given, errors=errors, summary=summary))
+            case Reaction.UNKNOWN:
+                status = 503
+            case _:
+                answer.need()
+    return Found(asked=of, answer=answer, beside=answers, status=status)
 
 
 async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True, **fixed: str) -> Response:
@@ -205,6 +229,24 @@ async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True
     name = "-".join(filter(None, (_plain(part) for part in (*parts, of.zone)))) + ".csv"
     query = {name: value for name, value in of.query.items() if name not in {"limit", "cursor"}}
     return visit.stream(path, {**query, **fixed}, accept="text/csv", name=name)
+
+
+def counted(summary: Answer, statuses: Collection[str], prefs: Prefs) -> str:
+    """Return how many a tab has by a summary of the API: of some statuses, or of all. Empty where that is not known."""
+    if not summary.ok:
+        return ""
+    parts = [each for each in summary.body["by_status"] if not statuses or each["status"] in statuses]
+    more = "+" if any(each["capped"] for each in parts) else ""
+    return count(sum(each["count"] for each in parts), prefs) + more
+
+
+def back(visit: Visit, path: str) -> str:
+    """Return where a command of a list leads on to: the list with the choice that it was given from."""
+    came = urlsplit(came_from(visit.request) or "")
+    if came.path != path:
+        return path
+    kept = [pair for pair in parse_qsl(came.query) if pair[0] not in {"notice", "cursor"}]
+    return f"{path}?{urlencode(kept)}" if kept else path
 
 
 def end_of(day: str, zone: str) -> str:

@@ -67,6 +67,10 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "invoice.issued": ("good", "The invoice is issued. Its organization sees it."),
     "invoice.voided": ("good", "The invoice is void."),
     "payment_method.default": ("good", "It is charged where no other method is named."),
+    "payment_method.returned": (
+        "busy",
+        "This is what is stored now. A bank account may take days to be checked.",
+    ),
     "payment_method.removed": ("good", "The payment method is removed."),
     "purchase.bought": ("good", "The agent is in your library."),
     "purchase.cancelled": ("good", "The purchase is cancelled, and ends as you see it now."),

@@ -66,8 +66,8 @@ class Visit:
         api: the gateway, for what the methods below do not do.
     """
 
-    def __init__(self, request: Request, console: Console, me: Me, api: Gateway) -> None:
-        """Take who asks, as `begin` has found them."""
+    def __init__(self, request: Request, console: Console, me: Me, api: Gateway, marks: Answer | None = None) -> None:
+        """Take who asks, as `begin` has found them, and the marks of what changes, read before anything else."""
         self.request = request
         self.me = me
         self.choices: Choices = read_choices(console.site.read(request, CHOICES))
@@ -79,6 +79,7 @@ class Visit:
         self._organization: Organization | None = None
         self._balance: Answer | None = None
         self._framed = False
+        self._marks = marks
 
     @property
     def base(self) -> str:
@@ -94,6 +95,12 @@ class Visit:
     def scope(self) -> dict[str, str]:
         """What an operator adds to a list of the API, so that it is of the organization in the address."""
         return {"organization_id": self.org_id} if self.me.is_platform and self.org_id else {}
+
+    @property
+    def stripe_form(self) -> tuple[str, str] | None:
+        """The script of Stripe's own form and the publishable key; None where pages have no such form."""
+        script, key = self._console.settings.stripe_js, self._console.settings.stripe_publishable_key
+        return (script, key) if script and key else None
 
     def may(self, permission: Permission) -> bool:
         """Tell whether the role has a permission: for what is offered. What is allowed is the API's to say."""
@@ -187,6 +194,7 @@ class Visit:
             exists=self._console.exists,
             organization=self._organization,
             balance=self._balance,
+            marks=self._marks,
             notice=query.get("notice", ""),
             back=self._console.site.read(self.request, "back"),
         )
@@ -354,14 +362,27 @@ async def begin(request: Request, console: Console) -> Visit:
     if token is None:
         raise SignInNeeded(ended=False)
     api = gateway_of(request, console, token)
-    answer = await api.ask("/me")
-    if answer.status == 401:
-        raise SignInNeeded(ended=True)
-    me = Me.of(answer.need())
     org_id = request.path_params.get("org")
+    wanted: dict[str, Wanted] = {"me": ("/me", {})}
+    if _is_marked(request):
+        wanted["marks"] = ("/changes", {"organization_id": org_id} if org_id else {})
+    answers = await api.ask_all(wanted)
+    if answers["me"].status == 401:
+        raise SignInNeeded(ended=True)
+    me = Me.of(answers["me"].need())
     if org_id is not None and me.organization is not None and me.organization.id != org_id:
         raise Refused(not_found(request))
-    return Visit(request, console, me, api)
+    return Visit(request, console, me, api, answers.get("marks"))
+
+
+def _is_marked(request: Request) -> bool:
+    """Tell whether a page begins with the marks of what changes, which are then older than all that it shows.
+
+    Lists do, `/console/org_…/payments`. Pages that are made of eight calls, the most that there may be, do not.
+    """
+    is_page = request.method == "GET" and request.headers.get("sec-fetch-mode", "navigate") == "navigate"
+    _, *below = request.url.path.strip("/").split("/")
+    return is_page and len(below) == 2 and below[1] != "billing"
 
 
 def not_found(request: Request) -> Answer:

@@ -25,9 +25,9 @@ def _listed(visit: Visit) -> str:
 
 async def show(visit: Visit) -> Response:
     """Show the agents that the address asks for: the organization's own."""
-    asked, answer, status = await lists.read(visit, "/agents", *view.FILTERS, organization_id=visit.org_id)
+    found = await lists.find(visit, "/agents", *view.FILTERS, fixed={"organization_id": visit.org_id})
     create = f"{_listed(visit)}/new" if visit.may(Permission.MANAGE_AGENTS) else ""
-    return await visit.render("agent/list.html", view.page(asked, answer, visit.choices.prefs, create), status)
+    return await visit.render("agent/list.html", view.page(found, visit.choices.prefs, create), found.status)
 
 
 async def download(visit: Visit) -> Response:

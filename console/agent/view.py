@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from console import lists
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money
 from console.forms import Shown
 from console.gateway import Answer
-from console.lists import Asked
+from console.lists import Found, Listed
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Asking, Chip, Failed, Link, Pager, Tab
+from console.widgets import Asking, Failed, Link, Tab
 from domain.money import CREDIT
 
 FILTERS = ("q", "visibility", "active")
@@ -42,21 +41,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agents:
-    """The list. `failed` stands in its place where the API did not answer."""
+    """The list."""
 
     title: str
-    path: str
+    listed: Listed
     states: tuple[Tab, ...]
-    form: Shown
     active: str
     visibilities: Options
-    chips: tuple[Chip, ...]
-    clear: str
     create: str
     rows: tuple[Row, ...]
-    pager: Pager
-    filtered: bool
-    failed: Failed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,27 +114,21 @@ class Agent:
     earned_failed: Failed | None
 
 
-def page(asked: Asked, answer: Answer | None, prefs: Prefs, create: str) -> Agents:
+def page(found: Found, prefs: Prefs, create: str) -> Agents:
     """Return the list for what the API answered to `GET /agents`; `create` is empty where the reader may not."""
-    body = lists.rows_of(answer)
+    asked = found.asked
     active = asked.given.get("active", "")
     return Agents(
         title="Agents",
-        path=asked.path,
+        listed=found.listed("Agents", LABELS),
         states=(
             Tab(label="All", href=asked.address(active=""), current=not active),
             Tab(label="Active", href=asked.address(active="true"), current=active == "true"),
         ),
-        form=asked.form,
         active=active,
         visibilities=(("", "Any"), *VISIBILITIES),
-        chips=lists.chips(asked, LABELS),
-        clear=asked.path,
         create=create,
-        rows=tuple(row(each, prefs, asked.path) for each in body["data"]),
-        pager=lists.pager(asked, body),
-        filtered=bool(asked.given) or not asked.at_start,
-        failed=lists.silent("Agents", asked, answer),
+        rows=tuple(row(each, prefs, asked.path) for each in found.rows),
     )
 
 

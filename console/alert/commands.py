@@ -5,8 +5,8 @@ from collections.abc import Callable
 from starlette.responses import Response
 from starlette.routing import Route
 
+from console import lists
 from console.forms import Form, read_form
-from console.listed import list_of
 from console.routing import COMMAND
 from console.visit import ShowAgain, Visit
 
@@ -37,7 +37,7 @@ def commands(route: Callable[..., Route], show: ShowAgain) -> tuple[Route, ...]:
     async def act(visit: Visit, form: Form, name: str, notice: str, body: dict[str, str] | None = None) -> Response:
         answer = await visit.order("POST", f"/alerts/{visit.path('id')}/{name}", body, form.key)
         if answer.ok:
-            return visit.done(list_of(visit, listed(visit)), notice, answer)
+            return visit.done(lists.back(visit, listed(visit)), notice, answer)
         return await visit.refused(form, answer, show)
 
     return (

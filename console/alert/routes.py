@@ -8,7 +8,6 @@ from console import lists
 from console.alert import view
 from console.alert.commands import commands, listed
 from console.forms import Shown, blank
-from console.listed import find
 from console.routing import tenant
 from console.visit import Visit
 from domain.access import Permission
@@ -23,7 +22,7 @@ def _status(visit: Visit) -> dict[str, str]:
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the alerts that the address asks for, the open ones where it names none."""
-    found = await find(visit, _PATH, *view.FILTERS, at=listed(visit), fixed=_status(visit))
+    found = await lists.find(visit, _PATH, *view.FILTERS, at=listed(visit), fixed=_status(visit))
     settings = f"{listed(visit)}/settings"
     page = view.page(
         found,

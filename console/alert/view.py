@@ -8,7 +8,7 @@ from typing import Any
 from console.alert.kinds import advice_for
 from console.format import Ident, Moment, Prefs, ident, moment
 from console.forms import Shown, blank
-from console.listed import Found, Listed
+from console.lists import Found, Listed
 from console.status import Status, status_of
 from console.widgets import Link, Tab
 
@@ -62,7 +62,6 @@ class Alerts:
     tabs: tuple[Tab, ...]
     severities: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
-    filtered: bool
     snooze_until: str
     settings: str
     rules: str
@@ -94,15 +93,14 @@ def page(
         operator: whether the reader is of the platform, and resolves what is for operators too.
         settings: where webhook endpoints are; empty where the reader may not read them.
     """
-    given = found.asked.given
-    status = given.get("status", "")
+    status = found.asked.given.get("status", "")
 
     def row(alert: Mapping[str, Any]) -> Row:
         return _row(alert, prefs, now, base, has=has, commands=commands, operator=operator)
 
     return Alerts(
         title="Alerts",
-        listed=found.listed("Alerts", LABELS),
+        listed=found.listed("Alerts", LABELS, tabbed=("status",)),
         tabs=tuple(
             Tab(
                 label=label,
@@ -113,7 +111,6 @@ def page(
         ),
         severities=SEVERITIES,
         rows=tuple(row(each) for each in found.rows),
-        filtered=bool(set(given) - {"status"}) or not found.asked.at_start,
         snooze_until=(now + _SNOOZED).replace(microsecond=0).isoformat(),
         settings=settings,
         rules=f"{base}/alerts/settings/rules",

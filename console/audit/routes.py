@@ -13,9 +13,9 @@ _PATH = "/audit"
 
 async def show(visit: Visit) -> Response:
     """Show the acts that the address asks for."""
-    asked, answer, status = await lists.read(visit, _PATH, *view.FILTERS)
-    page = view.page(asked, answer, visit.choices.prefs, tabs(visit, "/settings/audit"))
-    return await visit.render("audit/list.html", page, status)
+    found = await lists.find(visit, _PATH, *view.FILTERS)
+    page = view.page(found, visit.choices.prefs, tabs(visit, "/settings/audit"))
+    return await visit.render("audit/list.html", page, found.status)
 
 
 async def download(visit: Visit) -> Response:

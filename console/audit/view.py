@@ -5,13 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console import lists
 from console.format import Ident, Moment, Prefs, ident, moment
-from console.forms import Shown
-from console.gateway import Answer
-from console.lists import Asked
+from console.lists import Found, Listed
 from console.who import role_named
-from console.widgets import Chip, Failed, Pager, Tab
+from console.widgets import Tab
 
 FILTERS = ("q", "action", "principal", "target")
 LABELS = {
@@ -39,34 +36,21 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trail:
-    """The trail. `failed` stands in its place where the API did not answer."""
+    """The trail."""
 
     title: str
+    listed: Listed
     tabs: tuple[Tab, ...]
-    path: str
-    form: Shown
-    chips: tuple[Chip, ...]
-    clear: str
     rows: tuple[Row, ...]
-    pager: Pager
-    filtered: bool
-    failed: Failed | None = None
 
 
-def page(asked: Asked, answer: Answer | None, prefs: Prefs, tabs: tuple[Tab, ...]) -> Trail:
-    """Return the trail for what the API answered to `GET /audit`; None where it was not asked."""
-    body = lists.rows_of(answer)
+def page(found: Found, prefs: Prefs, tabs: tuple[Tab, ...]) -> Trail:
+    """Return the trail for what the API answered to `GET /audit`."""
     return Trail(
         title="Audit trail",
+        listed=found.listed("Audit trail", LABELS),
         tabs=tabs,
-        path=asked.path,
-        form=asked.form,
-        chips=lists.chips(asked, LABELS),
-        clear=asked.path,
-        rows=tuple(row(each, prefs) for each in body["data"]),
-        pager=lists.pager(asked, body),
-        filtered=bool(asked.given) or not asked.at_start,
-        failed=lists.silent("Audit trail", asked, answer),
+        rows=tuple(row(each, prefs) for each in found.rows),
     )
 
 

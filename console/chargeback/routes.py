@@ -16,11 +16,9 @@ _PATH = "/disputes"
 
 async def show(visit: Visit) -> Response:
     """Show the chargebacks that the address asks for."""
-    asked = lists.asked(visit, *view.FILTERS)
-    answer = await visit.ask(_PATH, **asked.query) if asked.ok else None
-    asked, status = lists.judged(asked, answer)
-    page = view.page(asked, answer, visit.choices.prefs, visit.base, across=not visit.org_id)
-    return await visit.render("chargeback/list.html", page, status)
+    found = await lists.find(visit, _PATH, *view.FILTERS)
+    page = view.page(found, visit.choices.prefs, visit.base, across=not visit.org_id)
+    return await visit.render("chargeback/list.html", page, found.status)
 
 
 async def download(visit: Visit) -> Response:

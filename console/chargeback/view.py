@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from console import lists
 from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, moment, relative
 from console.forms import Shown
-from console.gateway import Answer
-from console.lists import Asked
+from console.lists import Found, Listed
 from console.payment.view import PROVIDERS
 from console.status import STATUSES, Status, status_of
-from console.widgets import Chip, Failed, Link, Pager
+from console.widgets import Link
 from domain.payment.snapshot import DisputeStatus
 
 FILTERS = ("q", "status", "provider", "currency", "organization_id")
@@ -44,19 +42,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chargebacks:
-    """The list. `failed` stands in its place where the API did not answer."""
+    """The list."""
 
     title: str
-    path: str
+    listed: Listed
     across: bool
-    form: Shown
     statuses: tuple[tuple[str, str], ...]
-    chips: tuple[Chip, ...]
-    clear: str
     rows: tuple[Row, ...]
-    pager: Pager
-    filtered: bool
-    failed: Failed | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,21 +88,14 @@ class Answering:
     back: str
 
 
-def page(asked: Asked, answer: Answer | None, prefs: Prefs, base: str, *, across: bool) -> Chargebacks:
+def page(found: Found, prefs: Prefs, base: str, *, across: bool) -> Chargebacks:
     """Return the list for what the API answered; see `Chargebacks`."""
-    body = lists.rows_of(answer)
     return Chargebacks(
         title="Chargebacks",
-        path=asked.path,
+        listed=found.listed("Chargebacks", LABELS),
         across=across,
-        form=asked.form,
         statuses=(("", "Any"), *((each, status.word) for each, status in STATUSES["chargeback"].items())),
-        chips=lists.chips(asked, LABELS),
-        clear=asked.path,
-        rows=tuple(row(each, prefs, base) for each in body["data"]),
-        pager=lists.pager(asked, body),
-        filtered=bool(asked.given) or not asked.at_start,
-        failed=lists.silent("Chargebacks", asked, answer),
+        rows=tuple(row(each, prefs, base) for each in found.rows),
     )
 
 

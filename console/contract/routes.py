@@ -20,26 +20,15 @@ _MOST = 200
 
 async def show(visit: Visit) -> Response:
     """Show the contracts that the address asks for, those without an escrow first."""
-    asked = lists.asked(visit, *view.FILTERS)
-    answer = await visit.ask("/contracts", **asked.query) if asked.ok else None
-    escrows, status = None, 200 if asked.ok else 422
-    if answer is not None and answer.problem is not None:
-        status = answer.status
-        match reaction_to(answer.problem):
-            case Reaction.FIELDS:
-                asked = lists.refused(asked, answer)
-            case Reaction.UNKNOWN:
-                pass
-            case _:
-                answer.need()
-    elif answer is not None and answer.body["data"]:
+    found, escrows = await lists.find(visit, "/contracts", *view.FILTERS), None
+    if found.rows:
         # An escrow is opened after its contract was awarded.
-        oldest = min(each["created_at"] for each in answer.body["data"])
+        oldest = min(each["created_at"] for each in found.rows)
         escrows = await visit.ask("/escrows", **{"from": oldest, "limit": _MOST, **visit.scope})
     new = f"{visit.base}/escrows/new"
     offered = new if visit.may(Permission.AWARD) else ""
-    page = view.page(asked, answer, escrows, visit.choices.prefs, f"{visit.base}/contracts", offered)
-    return await visit.render("contract/list.html", page, status)
+    page = view.page(found, escrows, visit.choices.prefs, f"{visit.base}/contracts", offered)
+    return await visit.render("contract/list.html", page, found.status)
 
 
 async def download(visit: Visit) -> Response:

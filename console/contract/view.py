@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console import lists
 from console.escrow.terms import Fact, terms
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, joined, moment
 from console.forms import Shown
 from console.gateway import Answer
-from console.lists import Asked
-from console.problems import Reaction, reaction_to
+from console.lists import Found, Listed
 from console.status import Status, status_of
-from console.widgets import Chip, Failed, Link, Pager, Tab
+from console.widgets import Link, Tab
 from domain.contract import ContractStatus
 from domain.ids import escrow_id_of
 
@@ -49,17 +47,11 @@ class Contracts:
     """The list, those without an escrow first. `failed` stands in its place where the API did not answer."""
 
     title: str
-    path: str
+    listed: Listed
     award: str
-    form: Shown
     status: str
     tabs: tuple[Tab, ...]
-    chips: tuple[Chip, ...]
-    clear: str
     rows: tuple[Row, ...]
-    pager: Pager
-    filtered: bool
-    failed: Failed | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,39 +94,30 @@ class Contract:
     at: Moment
 
 
-def page(asked: Asked, answer: Answer | None, escrows: Answer | None, prefs: Prefs, base: str, award: str) -> Contracts:
+def page(found: Found, escrows: Answer | None, prefs: Prefs, base: str, award: str) -> Contracts:
     """Return the list for what the API answered.
 
     Args:
-        asked: what the address asks for.
-        answer: of `GET /contracts`; None where a filter is wrong.
+        found: of `GET /contracts`.
         escrows: of `GET /escrows` since the oldest of them; None where it was not asked for.
         prefs: how the reader reads.
         base: where the pages of contracts begin.
         award: where work is awarded; empty where one may not.
     """
-    whole = answer is not None and answer.ok
-    body: Mapping[str, Any] = answer.body if answer is not None and whole else {"data": (), "next_cursor": None}
-    silent = answer is not None and answer.problem is not None and reaction_to(answer.problem) is Reaction.UNKNOWN
     states = _states(escrows)
-    rows = [row(each, states, prefs, base) for each in body["data"]]
+    rows = [row(each, states, prefs, base) for each in found.rows]
+    asked = found.asked
     status = asked.given.get("status", "")
     choices = (("All", ""), *((status_of("contract", each).word, each.value) for each in ContractStatus))
     return Contracts(
         title="Contracts",
-        path=asked.path,
+        listed=found.listed("Contracts", LABELS),
         award=award,
-        form=asked.form,
         status=status,
         tabs=tuple(
             Tab(label=label, href=asked.address(status=choice), current=status == choice) for label, choice in choices
         ),
-        chips=lists.chips(asked, LABELS),
-        clear=asked.path,
         rows=tuple(sorted(rows, key=lambda each: not each.without)),
-        pager=lists.pager(asked, body),
-        filtered=bool(asked.given) or not asked.at_start,
-        failed=lists.failed("Contracts", asked, answer) if answer is not None and silent else None,
     )
 
 

@@ -39,31 +39,21 @@ def _base(visit: Visit) -> str:
 
 async def show(visit: Visit) -> Response:
     """Show the escrows that the address asks for."""
-    asked = lists.asked(visit, *view.FILTERS)
-    counted = {name: value for name, value in asked.query.items() if name not in {*view.TABBED, "limit", "cursor"}}
-    answers: dict[str, Answer] = {}
-    status = 200 if asked.ok else 422
-    if asked.ok:
-        answers = await visit.ask_all(
-            escrows=("/escrows", asked.query),
-            summary=("/escrows/summary", counted),
-            waiting=("/escrows/summary", {**counted, "waits_for": "me"}),
-        )
-        answer = answers["escrows"]
-        if answer.problem is not None:
-            status = answer.status
-            match reaction_to(answer.problem):
-                case Reaction.FIELDS:
-                    asked = lists.refused(asked, answer)
-                case Reaction.UNKNOWN:
-                    pass
-                case _:
-                    answer.need()
+    counted = lists.asked(visit, *view.FILTERS).counted(*view.TABBED)
+    found = await lists.find(
+        visit,
+        "/escrows",
+        *view.FILTERS,
+        beside={
+            "summary": ("/escrows/summary", counted),
+            "waiting": ("/escrows/summary", {**counted, "waits_for": "me"}),
+        },
+    )
     new = f"{_base(visit)}/new"
     award = new if visit.has_page(new) and visit.may(Permission.AWARD) else ""
     across = not visit.org_id
-    page = view.page(asked, answers, visit.choices.prefs, _base(visit), award=award, across=across)
-    return await visit.render("escrow/list.html", page, status)
+    page = view.page(found, visit.choices.prefs, _base(visit), award=award, across=across)
+    return await visit.render("escrow/list.html", page, found.status)
 
 
 async def download(visit: Visit) -> Response:

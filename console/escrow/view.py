@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from console import lists
-from console.format import Amount, Moment, Prefs, amount, count, moment
-from console.forms import Shown
+from console.format import Amount, Moment, Prefs, amount, moment
 from console.gateway import Answer
-from console.lists import Asked
-from console.problems import Reaction, reaction_to
+from console.lists import Asked, Found, Listed
 from console.status import Status, status_of
-from console.widgets import Chip, Failed, Pager, Tab
+from console.widgets import Tab
 from domain.escrow.state import FINAL, EscrowStatus
 
 FILTERS = ("waits_for", "status", "organization_id", "agent_id", "contract_id", "currency", "min_amount", "max_amount")
@@ -54,52 +52,36 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escrows:
-    """The list. `failed` stands in its place where the API did not answer; `award` is empty where one may not."""
+    """The list; `award` is empty where one may not."""
 
     title: str
-    path: str
+    listed: Listed
     award: str
-    form: Shown
     hidden: tuple[tuple[str, str], ...]
     across: bool
     tabs: tuple[Tab, ...]
-    chips: tuple[Chip, ...]
-    clear: str
     rows: tuple[Row, ...]
-    pager: Pager
-    filtered: bool
-    failed: Failed | None
 
 
-def page(asked: Asked, answers: Mapping[str, Answer], prefs: Prefs, base: str, *, award: str, across: bool) -> Escrows:
+def page(found: Found, prefs: Prefs, base: str, *, award: str, across: bool) -> Escrows:
     """Return the list for what the API answered.
 
     Args:
-        asked: what the address asks for.
-        answers: `escrows`, `summary`, `waiting`; nothing where a filter is wrong.
+        found: of `GET /escrows`, with `summary` and `waiting` beside it.
         prefs: how the reader reads.
         base: where the pages of escrows begin.
         award: where a contract is awarded; empty where one may not.
         across: whether these are escrows of all organizations.
     """
-    answer = answers.get("escrows")
-    whole = answer is not None and answer.ok
-    body: Mapping[str, Any] = answer.body if answer is not None and whole else {"data": (), "next_cursor": None}
-    silent = answer is not None and answer.problem is not None and reaction_to(answer.problem) is Reaction.UNKNOWN
+    asked = found.asked
     return Escrows(
         title="Escrows",
-        path=asked.path,
+        listed=found.listed("Escrows", LABELS),
         award=award,
-        form=asked.form,
         hidden=tuple((name, asked.given[name]) for name in TABBED if name in asked.given),
         across=across,
-        tabs=_tabs(asked, answers, prefs),
-        chips=lists.chips(asked, LABELS),
-        clear=asked.path,
-        rows=tuple(row(each, prefs, base) for each in body["data"]),
-        pager=lists.pager(asked, body),
-        filtered=bool(asked.given) or not asked.at_start,
-        failed=lists.failed("Escrows", asked, answer) if answer is not None and silent else None,
+        tabs=_tabs(asked, found.beside, prefs),
+        rows=tuple(row(each, prefs, base) for each in found.rows),
     )
 
 
@@ -108,25 +90,17 @@ def _tabs(asked: Asked, answers: Mapping[str, Answer], prefs: Prefs) -> tuple[Ta
     found = []
     for label, choice in TABS:
         cleared = dict.fromkeys(TABBED, "")
+        summary = answers["waiting" if "waits_for" in choice else "summary"]
+        statuses = choice["status"].split(",") if "status" in choice else ()
         found.append(
             Tab(
                 label=label,
                 href=asked.address(**{**cleared, **choice}),
-                count=_counted(answers.get("waiting" if "waits_for" in choice else "summary"), choice, prefs),
+                count=lists.counted(summary, statuses, prefs),
                 current=chosen == choice,
             )
         )
     return tuple(found)
-
-
-def _counted(answer: Answer | None, choice: Mapping[str, str], prefs: Prefs) -> str:
-    """Return how many there are; empty where that is not known."""
-    if answer is None or not answer.ok:
-        return ""
-    wanted = set(choice["status"].split(",")) if "status" in choice else None
-    parts = [each for each in answer.body["by_status"] if wanted is None or each["status"] in wanted]
-    more = "+" if any(each["capped"] for each in parts) else ""
-    return count(sum(each["count"] for each in parts), prefs) + more
 
 
 def row(escrow: Mapping[str, Any], prefs: Prefs, base: str) -> Row:

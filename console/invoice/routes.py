@@ -21,12 +21,10 @@ def _here(visit: Visit) -> str:
 
 async def show(visit: Visit) -> Response:
     """Show the invoices that the address asks for."""
-    asked = lists.asked(visit, *view.FILTERS)
-    answer = await visit.ask(_PATH, **asked.query) if asked.ok else None
-    asked, status = lists.judged(asked, answer)
+    found = await lists.find(visit, _PATH, *view.FILTERS)
     new = "" if visit.org_id or not visit.may(Permission.OPERATE) else f"{visit.base}/invoices/new"
-    page = view.page(asked, answer, visit.choices.prefs, visit.base, across=not visit.org_id, new=new)
-    return await visit.render("invoice/list.html", page, status)
+    page = view.page(found, visit.choices.prefs, visit.base, across=not visit.org_id, new=new)
+    return await visit.render("invoice/list.html", page, found.status)
 
 
 async def download(visit: Visit) -> Response:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console import lists
 from console.format import (
     Amount,
     Ident,
@@ -20,10 +19,9 @@ from console.format import (
     short_id,
 )
 from console.forms import Shown
-from console.gateway import Answer
-from console.lists import Asked
+from console.lists import Found, Listed
 from console.status import STATUSES, Status, status_of
-from console.widgets import Chip, Failed, Link, Pager
+from console.widgets import Link
 from domain.invoice.state import InvoiceStatus
 
 FILTERS = ("q", "status", "currency", "min_amount", "max_amount", "organization_id")
@@ -58,19 +56,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoices:
-    """The list. `failed` stands in its place where the API did not answer."""
+    """The list."""
 
     title: str
-    path: str
+    listed: Listed
     across: bool
-    form: Shown
     statuses: tuple[tuple[str, str], ...]
-    chips: tuple[Chip, ...]
-    clear: str
     rows: tuple[Row, ...]
-    pager: Pager
-    filtered: bool
-    failed: Failed | None
     new: str
 
 
@@ -155,21 +147,14 @@ class Asking:
     back: str
 
 
-def page(asked: Asked, answer: Answer | None, prefs: Prefs, base: str, *, across: bool, new: str = "") -> Invoices:
+def page(found: Found, prefs: Prefs, base: str, *, across: bool, new: str = "") -> Invoices:
     """Return the list for what the API answered; `new` leads to where one is made, for those who may."""
-    body = lists.rows_of(answer)
     return Invoices(
         title="Invoices",
-        path=asked.path,
+        listed=found.listed("Invoices", LABELS),
         across=across,
-        form=asked.form,
         statuses=(("", "Any"), *((each, status.word) for each, status in STATUSES["invoice"].items())),
-        chips=lists.chips(asked, LABELS),
-        clear=asked.path,
-        rows=tuple(row(each, prefs, base) for each in body["data"]),
-        pager=lists.pager(asked, body),
-        filtered=bool(asked.given) or not asked.at_start,
-        failed=lists.silent("Invoices", asked, answer),
+        rows=tuple(row(each, prefs, base) for each in found.rows),
         new=new,
     )
 

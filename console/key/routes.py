@@ -26,18 +26,17 @@ def _listed(visit: Visit) -> str:
 
 async def show(visit: Visit) -> Response:
     """Show the keys that the address asks for."""
-    asked, answer, status = await lists.read(visit, _PATH, *view.FILTERS)
+    found = await lists.find(visit, _PATH, *view.FILTERS)
     manages = visit.may(Permission.MANAGE_KEYS)
     page = view.page(
-        asked,
-        answer,
+        found,
         visit.choices.prefs,
         tabs(visit, "/settings/keys"),
         grantable=view.grantable_by(visit.me.role) if manages else (),
         issue=f"{_listed(visit)}/new" if manages else "",
         now=datetime.now(UTC),
     )
-    return await visit.render("key/list.html", page, status)
+    return await visit.render("key/list.html", page, found.status)
 
 
 async def download(visit: Visit) -> Response:

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from console import lists
 from console.format import Ident, Moment, Prefs, ident, moment
 from console.forms import Shown
 from console.gateway import Answer
-from console.lists import Asked
+from console.lists import Found, Listed
 from console.status import Status, status_of
 from console.who import role_named
-from console.widgets import Asking, Chip, Failed, Link, Pager, Tab, address
+from console.widgets import Asking, Link, Tab, address
 from domain.access import GRANTABLE, PLATFORM_ROLES, Role
 
 FILTERS = ("q", "role", "active")
@@ -46,22 +45,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """The list. `failed` stands in its place where the API did not answer."""
+    """The list."""
 
     title: str
+    listed: Listed
     tabs: tuple[Tab, ...]
     states: tuple[Tab, ...]
-    path: str
-    form: Shown
     roles: tuple[tuple[str, str], ...]
     active: str
-    chips: tuple[Chip, ...]
-    clear: str
     issue: str
     rows: tuple[Row, ...]
-    pager: Pager
-    filtered: bool
-    failed: Failed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +84,7 @@ class Issued:
 
 
 def page(
-    asked: Asked,
-    answer: Answer | None,
+    found: Found,
     prefs: Prefs,
     tabs: tuple[Tab, ...],
     *,
@@ -103,34 +95,27 @@ def page(
     """Return the list for what the API answered.
 
     Args:
-        asked: what the address asks for.
-        answer: of `GET /api-keys`; None where it was not asked.
+        found: of `GET /api-keys`.
         prefs: how the reader reads.
         tabs: the parts of the settings.
         grantable: the roles whose keys the reader may revoke.
         issue: where a key is issued; empty where the reader may not.
         now: what has expired is before it.
     """
-    body = lists.rows_of(answer)
+    asked = found.asked
     active = asked.given.get("active", "")
     return Keys(
         title="API keys",
+        listed=found.listed("API keys", LABELS),
         tabs=tabs,
         states=(
             Tab(label="All", href=asked.address(active=""), current=not active),
             Tab(label="Active", href=asked.address(active="true"), current=active == "true"),
         ),
-        path=asked.path,
-        form=asked.form,
         roles=(("", "Any"), *((role.value, role_named(role.value).capitalize()) for role in ROLES)),
         active=active,
-        chips=lists.chips(asked, LABELS),
-        clear=asked.path,
         issue=issue,
-        rows=tuple(row(each, prefs, asked.path, grantable, now) for each in body["data"]),
-        pager=lists.pager(asked, body),
-        filtered=bool(asked.given) or not asked.at_start,
-        failed=lists.silent("API keys", asked, answer),
+        rows=tuple(row(each, prefs, asked.path, grantable, now) for each in found.rows),
     )
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from starlette.responses import Response
 
+from console import lists
 from console.forms import Shown, blank, read_form
 from console.gateway import Answer, Refused
 from console.library import view
-from console.listed import find
 from console.problems import Reaction
 from console.routing import COMMAND, tenant
 from console.visit import Visit, not_allowed, not_found
@@ -18,7 +18,7 @@ _PATH = "/marketplace/purchases"
 
 async def show(visit: Visit) -> Response:
     """Show what the organization has bought."""
-    found = await find(visit, "/marketplace/library", days=False)
+    found = await lists.find(visit, "/marketplace/library", days=False)
     return await visit.render("library/list.html", view.page(found, visit.choices.prefs, visit.base), found.status)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
 from console.forms import Shown
 from console.gateway import Answer
-from console.listed import Found, Listed
+from console.lists import Found, Listed
 from console.marketplace.view import Meter, meters_of, price_of
 from console.status import Status, status_of
 from console.widgets import Asking, Link
@@ -155,7 +155,11 @@ def _facts(purchase: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, str], 
 
 
 def _money(purchase: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, Amount], ...]:
-    parts = (("Paid", purchase["price"]), ("Used when it was given back", purchase["used"]))
+    parts = (
+        ("Paid", purchase["price"]),
+        ("Of that tax", purchase["tax"]),
+        ("Used when it was given back", purchase["used"]),
+    )
     return tuple((label, amount(value, purchase["currency"], prefs)) for label, value in parts if value is not None)
 
 

@@ -1,10 +1,10 @@
 """What the page of one agent that is for sale shows, and the page that asks before it is bought."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from console.format import Amount, Prefs, amount, count, moment
+from console.format import Amount, Prefs, amount, count, moment, percent
 from console.forms import Shown
 from console.gateway import Answer
 from console.marketplace.view import MODELS, Meter, meters_of, price_of, stars_of
@@ -26,7 +26,9 @@ class Buying:
     Attributes:
         label: of the button; empty where the agent cannot be bought by whoever looks.
         sentences: what it does.
-        price: what is paid now; None where nothing is.
+        price: what is paid now, with its tax; None where nothing is.
+        net, tax: the parts of a price in money, where it is taxed; None otherwise, and before it is asked for.
+        tax_label: names the tax.
         have: the credits that there are; None where they are not known or do not matter.
         sent: what the form sends beside its key.
         ways: how it is paid, where it is not by credits.
@@ -41,6 +43,9 @@ class Buying:
     sent: tuple[tuple[str, str], ...]
     ways: tuple[Way, ...]
     dialog: str
+    net: Amount | None = None
+    tax: Amount | None = None
+    tax_label: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,12 +137,21 @@ def owned_by(library: Answer) -> Mapping[str, Any] | None:
 
 
 def asking(
-    offer: Mapping[str, Any], answers: Mapping[str, Answer], form: Shown, ways: tuple[Way, ...], around: Around
+    offer: Mapping[str, Any],
+    answers: Mapping[str, Answer],
+    form: Shown,
+    ways: tuple[Way, ...],
+    around: Around,
+    quoted: Mapping[str, Any] | None,
 ) -> Asking:
-    """Return the page that asks before an offer is bought; `answers` has `library` and `balance`."""
+    """Return the page that asks before an offer is bought; `answers` has `library` and `balance`.
+
+    `quoted` is the answer of `GET /billing/quote` for an offer that is paid in money.
+    """
     balance = answers["balance"]
     have = amount(balance.body["available"], CREDIT, around.prefs) if balance.ok else None
     buying = buying_of(offer, around, held=owned_by(answers["library"]), have=have, ways=ways)
+    buying = _quoted(buying, quoted, around.prefs) if quoted else buying
     return Asking(
         title=f"{buying.label or 'Buy'}: {offer['name']}",
         crumbs=(
@@ -181,6 +195,19 @@ def buying_of(
         sent=_sent(offer),
         ways=ways,
         dialog="" if by_money else "do-buy",
+    )
+
+
+def _quoted(buying: Buying, quoted: Mapping[str, Any], prefs: Prefs) -> Buying:
+    """Return what buying costs with its tax; the form sends what is paid, so that nobody pays anything else."""
+    currency, tax = quoted["currency"], quoted["tax"]
+    return replace(
+        buying,
+        price=amount(quoted["total"], currency, prefs),
+        net=amount(quoted["subtotal"], currency, prefs) if tax else None,
+        tax=amount(tax["amount"], currency, prefs) if tax else None,
+        tax_label=f"Tax, {percent(tax['rate'], prefs)}" if tax else "",
+        sent=(*buying.sent, ("total", quoted["total"])),
     )
 
 

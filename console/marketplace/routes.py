@@ -4,9 +4,9 @@ from typing import Any
 
 from starlette.responses import Response
 
+from console import lists
 from console.forms import Form, Shown, blank, read_form, with_summary
 from console.gateway import Answer, Refused
-from console.listed import find
 from console.marketplace import one, view
 from console.paying import NAMES, lead_on, means, options
 from console.routing import COMMAND, tenant
@@ -36,7 +36,7 @@ def _around(visit: Visit) -> one.Around:
 async def show(visit: Visit) -> Response:
     """Show what is for sale, as the address asks for it."""
     # What is for sale is of no organization, so none is named by operators either.
-    found = await find(visit, _PATH, *view.FILTERS, days=False, fixed={"organization_id": None})
+    found = await lists.find(visit, _PATH, *view.FILTERS, days=False, fixed={"organization_id": None})
     return await visit.render("marketplace/list.html", view.page(found, visit.choices.prefs, visit.base), found.status)
 
 
@@ -75,16 +75,22 @@ async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Res
     by_money = one.costs_money(offer)
     visit.need(Permission.PAY if by_money else Permission.USE_CREDITS)
     ways = means(answers, coins=False) if by_money else ()
-    page = one.asking(offer, answers, form or blank(), ways, around)
-    if not page.buying.label:
+    shown = one.buying_of(offer, around, held=one.owned_by(answers["library"]), have=None, ways=())
+    if not shown.label:
         why = one.why_not(offer, visit.org_id) or _HELD
         return await show_one(visit, with_summary(blank(), why), 409)
+    quoted = None
+    if ways:
+        # The tax is the same whoever takes the payment, and nobody is asked who is not set up.
+        takes = options(visit, ways[0][0])["provider"]
+        quoted = (await visit.ask("/billing/quote", agent_id=offer["agent_id"], provider=takes)).need()
+    page = one.asking(offer, answers, form or blank(), ways, around, quoted)
     return await visit.render("marketplace/buy.html", page, status)
 
 
 async def buy(visit: Visit) -> Response:
     """Buy an agent at the price that was shown."""
-    form = await read_form(visit.request, "price", "by", many=("meter",))
+    form = await read_form(visit.request, "price", "total", "by", many=("meter",))
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/purchase", order(visit, form), form.key)
     if answer.ok:
         return _bought(visit, answer)
@@ -108,6 +114,8 @@ async def buy(visit: Visit) -> Response:
 def order(visit: Visit, form: Form) -> dict[str, Any]:
     """Return what is asked of the API: the price that was shown, and how it is paid where that is not by credits."""
     body: dict[str, Any] = {"price": form.text("price")} if form.maybe("price") else {}
+    if form.maybe("total"):
+        body["total"] = form.text("total")
     if form.all("meter"):
         parts = (each.rpartition("=") for each in form.all("meter"))
         body["prices"] = {name: price for name, _, price in parts}

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from console.format import Amount, Prefs, amount, money, number
-from console.listed import Found, Listed
+from console.lists import Found, Listed
 from domain.marketplace.offer import OfferModel
 
 FILTERS = ("text", "model", "category", "currency", "min_price", "max_price", "min_stars")

@@ -5,9 +5,9 @@ from typing import Any
 
 from starlette.responses import Response
 
+from console import lists
 from console.forms import Form, Shown, blank, read_form
 from console.gateway import Refused
-from console.listed import find
 from console.notification import view
 from console.routing import COMMAND, anyone
 from console.visit import ShowAgain, Visit, not_found
@@ -34,7 +34,7 @@ async def _told(
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the inbox."""
     visit.need(Permission.BE_NOTIFIED)
-    found = await find(visit, _PATH, "unread", days=False, at=view.BASE)
+    found = await lists.find(visit, _PATH, "unread", days=False, at=view.BASE)
     page = view.inbox(found, form or blank(), visit.choices.prefs)
     return await visit.render("notification/inbox.html", page, found.status if status == 200 else status)
 

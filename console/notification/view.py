@@ -8,7 +8,7 @@ from console.choices import zones
 from console.format import Moment, Prefs, moment
 from console.forms import Shown, blank
 from console.gateway import Answer
-from console.listed import Found, Listed
+from console.lists import Found, Listed
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, Tab

@@ -33,23 +33,10 @@ _LINKS = {"escrow": "escrows", "invoice": "invoices", "dispute": "disputes", "tr
 
 async def show(visit: Visit) -> Response:
     """Show the payments that the address asks for."""
-    asked = lists.asked(visit, *view.FILTERS)
-    answers: dict[str, Answer] = {}
-    if asked.ok:
-        counted = {name: value for name, value in asked.query.items() if name not in {"status", "limit", "cursor"}}
-        answers = await visit.ask_all(payments=(_PATH, asked.query), summary=(f"{_PATH}/summary", counted))
-    answer = answers.get("payments")
-    asked, status = lists.judged(asked, answer)
-    page = view.page(
-        asked,
-        answer,
-        answers.get("summary"),
-        visit.choices.prefs,
-        visit.base,
-        across=not visit.org_id,
-        top_up=_top_up(visit),
-    )
-    return await visit.render("payment/list.html", page, status)
+    counted = lists.asked(visit, *view.FILTERS).counted("status")
+    found = await lists.find(visit, _PATH, *view.FILTERS, beside={"summary": (f"{_PATH}/summary", counted)})
+    page = view.page(found, visit.choices.prefs, visit.base, across=not visit.org_id, top_up=_top_up(visit))
+    return await visit.render("payment/list.html", page, found.status)
 
 
 def _top_up(visit: Visit) -> str:

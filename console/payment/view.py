@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from console import lists
-from console.format import Amount, Moment, Prefs, amount, count, moment
-from console.forms import Shown
+from console.format import Amount, Moment, Prefs, amount, moment
 from console.gateway import Answer
-from console.lists import Asked
+from console.lists import Asked, Found, Listed
 from console.status import Status, status_of
-from console.widgets import Chip, Failed, Pager, Tab
+from console.widgets import Tab
 from domain.payment.state import PaymentStatus
 from domain.payment.terms import PurposeKind
 
@@ -61,66 +60,46 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payments:
-    """The list. `failed` stands in its place where the API did not answer; `top_up` is empty where one may not pay."""
+    """The list; `top_up` is empty where one may not pay."""
 
     title: str
-    path: str
+    listed: Listed
     top_up: str
     across: bool
-    form: Shown
     status: str
     providers: tuple[tuple[str, str], ...]
     purposes: tuple[tuple[str, str], ...]
     tabs: tuple[Tab, ...]
-    chips: tuple[Chip, ...]
-    clear: str
     rows: tuple[Row, ...]
-    pager: Pager
-    filtered: bool
-    failed: Failed | None
 
 
-def page(
-    asked: Asked, answer: Answer | None, summary: Answer | None, prefs: Prefs, base: str, *, across: bool, top_up: str
-) -> Payments:
+def page(found: Found, prefs: Prefs, base: str, *, across: bool, top_up: str) -> Payments:
     """Return the list for what the API answered.
 
     Args:
-        asked: what the address asks for.
-        answer: of `GET /payments`; None where a filter is wrong.
-        summary: of `GET /payments/summary`; None where a filter is wrong.
+        found: of `GET /payments`, with the `summary` beside it.
         prefs: how the reader reads.
         base: where the pages around this one begin.
         across: whether these are payments of all organizations.
         top_up: where credits are bought; empty where one may not.
     """
-    body = lists.rows_of(answer)
+    asked, summary = found.asked, found.beside["summary"]
     return Payments(
         title="Payments",
-        path=asked.path,
+        listed=found.listed("Payments", LABELS),
         top_up=top_up,
         across=across,
-        form=asked.form,
         status=asked.given.get("status", ""),
         providers=(("", "Any"), *PROVIDERS.items()),
         purposes=(("", "Anything"), *((str(kind), words) for kind, words in PURPOSES.items())),
         tabs=tuple(_tab(asked, summary, label, statuses, prefs) for label, statuses in TABS),
-        chips=lists.chips(asked, LABELS),
-        clear=asked.path,
-        rows=tuple(row(each, prefs, base) for each in body["data"]),
-        pager=lists.pager(asked, body),
-        filtered=bool(asked.given) or not asked.at_start,
-        failed=lists.silent("Payments", asked, answer),
+        rows=tuple(row(each, prefs, base) for each in found.rows),
     )
 
 
-def _tab(asked: Asked, summary: Answer | None, label: str, statuses: tuple[PaymentStatus, ...], prefs: Prefs) -> Tab:
+def _tab(asked: Asked, summary: Answer, label: str, statuses: tuple[PaymentStatus, ...], prefs: Prefs) -> Tab:
     chosen = ",".join(statuses)
-    counted = ""
-    if summary is not None and summary.ok:
-        parts = [each for each in summary.body["by_status"] if not statuses or each["status"] in statuses]
-        more = "+" if any(each["capped"] for each in parts) else ""
-        counted = count(sum(each["count"] for each in parts), prefs) + more
+    counted = lists.counted(summary, statuses, prefs)
     current = asked.given.get("status", "") == chosen
     return Tab(label=label, href=asked.address(status=chosen), count=counted, current=current)
 

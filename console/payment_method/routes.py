@@ -7,6 +7,7 @@ from starlette.responses import Response
 from console.forms import Shown, blank, read_form
 from console.gateway import Refused
 from console.payment_method import view
+from console.policy import with_stripe
 from console.routing import COMMAND, tenant
 from console.visit import Visit, not_found
 from domain.access import Permission
@@ -24,7 +25,8 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     answer = await visit.ask(_PATH, **visit.scope)
     count = len(answer.body["data"]) if answer.ok else 0
     forms = tuple(blank() for _ in range(count))
-    page = view.page(answer, form or blank(), _here(visit), may_change=True, forms=forms)
+    has_form = visit.stripe_form is not None
+    page = view.page(answer, form or blank(), _here(visit), may_change=True, has_form=has_form, forms=forms)
     return await visit.render("payment_method/page.html", page, status)
 
 
@@ -36,6 +38,36 @@ async def add(visit: Visit) -> Response:
     if not answer.ok:
         return await visit.refused(form, answer, show)
     return await visit.render("payment_method/portal.html", view.portal(answer.body["url"], _here(visit)))
+
+
+async def fill_in(visit: Visit, form: Shown | None = None, status: int = 200, *, secret: str = "") -> Response:
+    """Show Stripe's own form, where this installation has it; without a secret, the button that opens it."""
+    visit.need(Permission.PAY)
+    if visit.stripe_form is None:
+        raise Refused(not_found(visit.request))
+    script, key = visit.stripe_form
+    page = view.filling(script, key, secret, _here(visit), form or blank())
+    shown = await visit.render("payment_method/fill_in.html", page, status, secret=bool(secret))
+    if secret:
+        shown.headers["Content-Security-Policy"] = with_stripe(script)
+    return shown
+
+
+async def open_form(visit: Visit) -> Response:
+    """Make a setup intent, and show the form that its secret opens."""
+    form = await read_form(visit.request)
+    answer = await visit.order("POST", "/billing/setup-intent", None, form.key)
+    if not answer.ok:
+        return await visit.refused(form, answer, fill_in)
+    return await fill_in(visit, secret=answer.body["client_secret"])
+
+
+async def come_back(visit: Visit) -> Response:
+    """Lead to what is stored. What Stripe adds to the address is no proof of anything, and goes no further."""
+    visit.need(Permission.PAY)
+    if visit.stripe_form is None:
+        raise Refused(not_found(visit.request))
+    return visit.done(_here(visit), "payment_method.returned")
 
 
 async def make_default(visit: Visit) -> Response:
@@ -66,6 +98,9 @@ async def remove(visit: Visit) -> Response:
 ROUTES = (
     tenant("/payment-methods", show),
     tenant("/payment-methods/add", add, COMMAND),
+    tenant("/payment-methods/new", fill_in),
+    tenant("/payment-methods/new", open_form, COMMAND),
+    tenant("/payment-methods/return", come_back),
     tenant("/payment-methods/{id}/default", make_default, COMMAND),
     tenant("/payment-methods/{id}/remove", remove, COMMAND),
     tenant("/payment-methods/{id}/remove", ask),

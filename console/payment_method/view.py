@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.forms import Shown
+from console.forms import Shown, blank
 from console.gateway import Answer
 from console.problems import answered
 from console.widgets import External, Failed, Link, external
@@ -26,11 +26,13 @@ class Method:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Methods:
-    """The page. `add` is empty where the role may not change anything."""
+    """The page. `add` leads to the provider, `form_here` to its form in a page of ours; empty where there is none."""
 
     title: str
     path: str
     add: str
+    form_here: str
+    instead: Shown
     forms: tuple[Shown, ...]
     form: Shown
     methods: tuple[Method, ...]
@@ -47,6 +49,31 @@ class Removing:
     method: Method
     action: str
     back: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filling:
+    """Stripe's own form. `secret` is empty until the form is opened, which makes a setup intent.
+
+    Attributes:
+        script: the address of Stripe's script.
+        key: the publishable key.
+        secret: the client secret of the setup intent.
+        back: where Stripe leads afterwards.
+        form: the command that opens it.
+        instead: the command that leads to the provider's page.
+    """
+
+    title: str
+    crumbs: tuple[Link, ...]
+    path: str
+    script: str
+    key: str
+    secret: str
+    back: str
+    form: Shown
+    instead: Shown
+    add: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +106,9 @@ def method(found: Mapping[str, Any], path: str) -> Method:
     )
 
 
-def page(answer: Answer, form: Shown, path: str, *, may_change: bool, forms: tuple[Shown, ...]) -> Methods:
+def page(
+    answer: Answer, form: Shown, path: str, *, may_change: bool, has_form: bool, forms: tuple[Shown, ...]
+) -> Methods:
     """Return the page for `GET /billing/payment-methods`; `forms` has one for each method."""
     # Nothing is stored where no provider that stores is set up.
     absent = answer.status == 404
@@ -88,6 +117,8 @@ def page(answer: Answer, form: Shown, path: str, *, may_change: bool, forms: tup
         title="Payment methods",
         path=path,
         add=f"{path}/add" if may_change and not absent else "",
+        form_here=f"{path}/new" if may_change and not absent and has_form else "",
+        instead=blank(),
         forms=forms,
         form=form,
         methods=tuple(method(each, path) for each in answer.body["data"]) if known else (),
@@ -105,6 +136,22 @@ def removing(found: Mapping[str, Any], form: Shown, path: str) -> Removing:
         method=shown,
         action=shown.remove_href,
         back=path,
+    )
+
+
+def filling(script: str, key: str, secret: str, path: str, form: Shown) -> Filling:
+    """Return the page of Stripe's form; see `Filling`."""
+    return Filling(
+        title="Add a payment method",
+        crumbs=(Link(label="Payment methods", href=path),),
+        path=f"{path}/new",
+        script=script,
+        key=key,
+        secret=secret,
+        back=f"{path}/return",
+        form=form,
+        instead=blank(),
+        add=f"{path}/add",
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from console import listed, lists
+from console import lists
 from console.forms import Shown, at_fields, blank, read_form
 from console.gateway import Answer
 from console.paying import COIN, NAMES, lead_on, means, options
@@ -37,7 +37,7 @@ def _ways(visit: Visit) -> dict[str, str]:
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the projects that the address asks for, and how many more there may be."""
     here = _here(visit)
-    found = await listed.find(visit, _PATH, "q", at=here, beside={"limits": (_LIMITS, visit.scope)})
+    found = await lists.find(visit, _PATH, "q", at=here, beside={"limits": (_LIMITS, visit.scope)})
     keys = tuple(blank() for _ in found.rows)
     page = view.page(found, form or blank(), keys, visit.choices.prefs, here, _ways(visit))
     return await visit.render("project/list.html", page, status if form else found.status)
@@ -130,14 +130,16 @@ def _refused(answer: Answer) -> dict[str, str]:
 
 async def buy(visit: Visit) -> Response:
     """Begin the payment, and lead to where it is paid."""
-    form = await read_form(visit.request, "slots", "by")
+    form = await read_form(visit.request, "slots", "by", "total")
     typed = form.text("slots")
     # What is no number goes on as it was typed: the API says what is wrong with it.
     number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) <= _DIGITS else typed
     body: dict[str, Any] = {"slots": number, **options(visit, form.text("by"))}
+    if form.maybe("total"):
+        body["total"] = form.text("total")
     answer = await visit.order("POST", "/projects/deployment/purchase-slot", body, form.key)
     if not answer.ok:
-        return await visit.refused(form, answer, show_slots, NAMES)
+        return await visit.refused(form, answer, show_slots, NAMES | {"total": "slots"})
     return lead_on(visit, answer.body)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from console.format import Amount, Moment, Prefs, amount, count, moment, percent
 from console.forms import Shown
 from console.gateway import Answer
-from console.listed import Found, Listed
+from console.lists import Found, Listed
 from console.problems import answered
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, Link
@@ -239,7 +239,7 @@ def slots(
         tax_label=f"Tax, {percent(tax['rate'], prefs)}" if tax else "",
         total=amount(quote["total"], currency, prefs) if quote else None,
         rate=f"1 {currency} = {amount(rate['price'], rate['currency'], prefs)}" if rate else "",
-        chosen=(("slots", pick.value("slots")), ("by", by)),
+        chosen=(("slots", pick.value("slots")), ("by", by), *((("total", quote["total"]),) if quote else ())),
         owed=f"{count(owed, prefs)} owed after a chargeback are repaid first." if owed else "",
         failed=None if known else Failed(title="Slots", request_id=limits.request_id, again=f"{here}/slots"),
     )

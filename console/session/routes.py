@@ -28,16 +28,15 @@ def _grantable(visit: Visit) -> frozenset[Role]:
 
 async def show(visit: Visit) -> Response:
     """Show the sessions that go on: one's own, and of the organization for those who manage it."""
-    asked, answer, status = await lists.read(visit, _SESSIONS, *view.FILTERS)
+    found = await lists.find(visit, _SESSIONS, *view.FILTERS)
     page = view.page(
-        asked,
-        answer,
+        found,
         visit.choices.prefs,
         tabs(visit, "/settings/sessions"),
         principal=visit.me.principal,
         endable=_grantable(visit),
     )
-    return await visit.render("session/list.html", page, status)
+    return await visit.render("session/list.html", page, found.status)
 
 
 async def download(visit: Visit) -> Response:
@@ -75,9 +74,9 @@ async def end(visit: Visit) -> Response:
 
 async def show_links(visit: Visit) -> Response:
     """Show the links that open something still."""
-    asked, answer, status = await lists.read(visit, _LINKS, *view.FILTERS)
-    shown = view.links(asked, answer, visit.choices.prefs, tabs(visit, "/settings/links"), _grantable(visit))
-    return await visit.render("session/links.html", shown, status)
+    found = await lists.find(visit, _LINKS, *view.FILTERS)
+    shown = view.links(found, visit.choices.prefs, tabs(visit, "/settings/links"), _grantable(visit))
+    return await visit.render("session/links.html", shown, found.status)
 
 
 async def ask_to_make(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:

@@ -4,14 +4,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console import lists
 from console.format import Ident, Moment, Prefs, ident, moment
 from console.forms import Shown
-from console.gateway import Answer
 from console.key.view import ROLES
-from console.lists import Asked
+from console.lists import Found, Listed
 from console.who import actor_named, role_named
-from console.widgets import Asking, Chip, Failed, Link, Pager, Tab, address
+from console.widgets import Asking, Link, Tab, address
 from domain.access import Role
 
 FILTERS = ("q",)
@@ -41,16 +39,10 @@ class Sessions:
     """The sessions that go on. `failed` stands in their place where the API did not answer."""
 
     title: str
+    listed: Listed
     lead: str
     tabs: tuple[Tab, ...]
-    path: str
-    form: Shown
-    chips: tuple[Chip, ...]
-    clear: str
     rows: tuple[Row, ...]
-    pager: Pager
-    filtered: bool
-    failed: Failed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,16 +64,10 @@ class Links:
     """The links that open a session still."""
 
     title: str
+    listed: Listed
     tabs: tuple[Tab, ...]
-    path: str
-    form: Shown
-    chips: tuple[Chip, ...]
-    clear: str
     make: str
     rows: tuple[LinkRow, ...]
-    pager: Pager
-    filtered: bool
-    failed: Failed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +97,7 @@ class Made:
 
 
 def page(
-    asked: Asked,
-    answer: Answer | None,
+    found: Found,
     prefs: Prefs,
     tabs: tuple[Tab, ...],
     *,
@@ -122,30 +107,22 @@ def page(
     """Return the sessions for what the API answered.
 
     Args:
-        asked: what the address asks for.
-        answer: of `GET /sessions`; None where it was not asked.
+        found: of `GET /sessions`.
         prefs: how the reader reads.
         tabs: the parts of the settings.
         principal: who looks; one ends one's own.
         endable: the roles whose sessions whoever looks may end too.
     """
-    body = lists.rows_of(answer)
     ends = {role.value for role in endable}
     return Sessions(
         title="Sessions",
+        listed=found.listed("Sessions", LABELS),
         lead="Who is signed in with a key or by a link." if endable else "Where you are signed in.",
         tabs=tabs,
-        path=asked.path,
-        form=asked.form,
-        chips=lists.chips(asked, LABELS),
-        clear=asked.path,
         rows=tuple(
-            row(each, prefs, asked.path, may_end=each["role"] in ends or each["principal"] == principal)
-            for each in body["data"]
+            row(each, prefs, found.asked.path, may_end=each["role"] in ends or each["principal"] == principal)
+            for each in found.rows
         ),
-        pager=lists.pager(asked, body),
-        filtered=bool(asked.given) or not asked.at_start,
-        failed=lists.silent("Sessions", asked, answer),
     )
 
 
@@ -186,18 +163,14 @@ def ending(session: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -
     )
 
 
-def links(asked: Asked, answer: Answer | None, prefs: Prefs, tabs: tuple[Tab, ...], endable: Collection[Role]) -> Links:
+def links(found: Found, prefs: Prefs, tabs: tuple[Tab, ...], endable: Collection[Role]) -> Links:
     """Return the links for what the API answered to `GET /sessions/links`."""
-    body = lists.rows_of(answer)
     ends = {role.value for role in endable}
     return Links(
         title="Links",
+        listed=found.listed("Links", LABELS),
         tabs=tabs,
-        path=asked.path,
-        form=asked.form,
-        chips=lists.chips(asked, LABELS),
-        clear=asked.path,
-        make=f"{asked.path}/new",
+        make=f"{found.asked.path}/new",
         rows=tuple(
             LinkRow(
                 id=ident(each["id"]),
@@ -207,15 +180,12 @@ def links(asked: Asked, answer: Answer | None, prefs: Prefs, tabs: tuple[Tab, ..
                 made=moment(each["created_at"], prefs),
                 made_by=actor_named(each["made_by"]),
                 expires=moment(each["expires_at"], prefs),
-                end=address(f"{asked.path}/{each['id']}/end", [("q", each["principal"])])
+                end=address(f"{found.asked.path}/{each['id']}/end", [("q", each["principal"])])
                 if each["role"] in ends
                 else "",
             )
-            for each in body["data"]
+            for each in found.rows
         ),
-        pager=lists.pager(asked, body),
-        filtered=bool(asked.given) or not asked.at_start,
-        failed=lists.silent("Links", asked, answer),
     )
 
 

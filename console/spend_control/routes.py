@@ -5,9 +5,9 @@ from typing import Any
 
 from starlette.responses import Response
 
+from console import lists
 from console.forms import Form, Shown, blank, read_form
 from console.gateway import Query, Refused, Wanted
-from console.listed import find
 from console.routing import COMMAND, tenant
 from console.spend_control import terms, view
 from console.visit import Visit, not_found
@@ -38,7 +38,7 @@ def _named(visit: Visit) -> dict[str, Wanted]:
 async def show(visit: Visit) -> Response:
     """Show the limits that the address asks for, the open ones where it says nothing."""
     fixed = {} if visit.chosen("open") else {"open": "true"}
-    found = await find(visit, _PATH, *view.FILTERS, days=False, fixed=fixed, beside=_named(visit))
+    found = await lists.find(visit, _PATH, *view.FILTERS, days=False, fixed=fixed, beside=_named(visit))
     create = f"{_listed(visit)}/new" if visit.may(Permission.MANAGE_SPENDING) else ""
     return await visit.render("spend_control/list.html", view.page(found, visit.choices.prefs, create), found.status)
 

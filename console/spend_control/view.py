@@ -10,7 +10,7 @@ from console.charts.rank import meter
 from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, joined, moment, money, percent
 from console.forms import Shown
 from console.gateway import Answer
-from console.listed import Found, Listed
+from console.lists import Found, Listed
 from console.sections import unanswered
 from console.spend_control import terms
 from console.status import Status, status_of
@@ -59,7 +59,6 @@ class Limits:
     tabs: tuple[Tab, ...]
     kinds: tuple[tuple[str, str], ...]
     open: str
-    filtered: bool
     create: str
     rows: tuple[Row, ...]
 
@@ -154,14 +153,13 @@ def page(found: Found, prefs: Prefs, create: str) -> Limits:
     every = given.get("open") == "false"
     return Limits(
         title="Limits",
-        listed=found.listed("Limits", LABELS, csv=False),
+        listed=found.listed("Limits", LABELS, csv=False, tabbed=("open",)),
         tabs=(
             Tab(label="In force", href=found.asked.address(open=""), current=not every),
             Tab(label="With closed ones", href=found.asked.address(open="false"), current=every),
         ),
         kinds=(("", "Anything"), *_KINDS.items()),
         open=given.get("open", ""),
-        filtered="subject_type" in given or not found.asked.at_start,
         create=create,
         rows=tuple(_row(each, names, prefs, found.asked.path) for each in found.rows),
     )

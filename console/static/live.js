@@ -5,7 +5,7 @@ const SOON = 150, LATER = 2_000;
 // Scripts make HTML of nothing but this console's own pages.
 const policy = globalThis.trustedTypes?.createPolicy("bursar", { createHTML: (text) => text });
 let source, timer, waiting, running = false;
-let topics = new Set(), marks = {};
+let topics = new Set(), marks = JSON.parse(document.body.dataset.marks ?? "{}");
 
 const sections = () => [...document.querySelectorAll("[data-live][id]")];
 const wanted = (section) => topics.has("*") || section.dataset.live.split(" ").some((topic) => topics.has(topic));
@@ -98,12 +98,17 @@ const stop = () => {
 
 const start = () => {
   stop();
-  if (document.hidden) return;
+  if (document.hidden || changes === undefined) return;
+  // A role that follows nothing: its page is asked for now and then, to leave it when the session has ended.
+  if (!changes) {
+    poll();
+    return;
+  }
   source = new EventSource(changes);
   source.addEventListener("changed", (event) => soon(JSON.parse(event.data).topic));
   source.addEventListener("open", () => clearInterval(timer));
-  // What each topic has come to: after a gap, those that have moved on are asked for. Between the answer with an object's
-  // page and the first marks there is a gap of its own, in which what the page waits for may have happened.
+  // What each topic has come to: those that have moved on since the page was read, or in a gap of the stream, are asked
+  // for. Lists have them; an object's page has none and is asked for again, since what it waits for may be done.
   source.addEventListener("marks", (event) => {
     const now = JSON.parse(event.data);
     if (!Object.keys(marks).length && document.getElementById("now")) soon("*");
@@ -119,11 +124,7 @@ const start = () => {
 
 // A hidden tab holds no stream, since a browser has six connections to one host; what it missed it asks for at once.
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) {
-    stop();
-  } else {
-    soon("*");
-    start();
-  }
+  if (!document.hidden && changes !== undefined) soon("*");
+  start();
 });
-if (changes) start();
+start();

@@ -3,7 +3,6 @@
 from starlette.responses import Response
 
 from console import lists
-from console.problems import Reaction, reaction_to
 from console.routing import tenant
 from console.transaction import one, view
 from console.visit import Visit
@@ -13,21 +12,10 @@ _PATH = "/billing/transactions"
 
 async def show(visit: Visit) -> Response:
     """Show the movements that the address asks for."""
-    asked = lists.asked(visit, *view.FILTERS)
-    answer = await visit.ask(_PATH, **asked.query) if asked.ok else None
-    status = 200 if asked.ok else 422
-    if answer is not None and answer.problem is not None:
-        status = answer.status
-        match reaction_to(answer.problem):
-            case Reaction.FIELDS:
-                asked = lists.refused(asked, answer)
-            case Reaction.UNKNOWN:
-                pass
-            case _:
-                answer.need()
+    found = await lists.find(visit, _PATH, *view.FILTERS)
     template = f"{visit.base}/transactions/{{id}}"
     href = template if visit.has_page(template) else ""
-    return await visit.render("transaction/list.html", view.page(asked, answer, visit.choices.prefs, href), status)
+    return await visit.render("transaction/list.html", view.page(found, visit.choices.prefs, href), found.status)
 
 
 async def download(visit: Visit) -> Response:

@@ -4,12 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console import lists
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
-from console.forms import Shown
-from console.gateway import Answer
-from console.lists import Asked
-from console.widgets import Chip, Failed, Pager
+from console.lists import Found, Listed
 
 FILTERS = ("q", "kind", "account", "reference", "currency")
 LABELS = {
@@ -39,41 +35,25 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transactions:
-    """The list. `failed` stands in its place where the API did not answer."""
+    """The list."""
 
     title: str
-    path: str
-    form: Shown
-    chips: tuple[Chip, ...]
-    clear: str
+    listed: Listed
     rows: tuple[Row, ...]
-    pager: Pager
-    filtered: bool
-    failed: Failed | None = None
 
 
-def page(asked: Asked, answer: Answer | None, prefs: Prefs, href: str) -> Transactions:
+def page(found: Found, prefs: Prefs, href: str) -> Transactions:
     """Return the list for what the API answered.
 
     Args:
-        asked: what the address asks for.
-        answer: of `GET /billing/transactions`; None where it was not asked because a filter is wrong.
+        found: of `GET /billing/transactions`.
         prefs: how the reader reads.
         href: the address of a transfer's page with `{id}` in it; empty where there is none.
     """
-    whole = answer is not None and answer.ok
-    body: Mapping[str, Any] = answer.body if answer is not None and whole else {"data": (), "next_cursor": None}
-    silent = answer is not None and answer.problem is not None and answer.status >= 500
     return Transactions(
         title="Transactions",
-        path=asked.path,
-        form=asked.form,
-        chips=lists.chips(asked, LABELS),
-        clear=asked.path,
-        rows=tuple(row(each, prefs, href) for each in body["data"]),
-        pager=lists.pager(asked, body),
-        filtered=bool(asked.given) or not asked.at_start,
-        failed=lists.failed("Transactions", asked, answer) if answer is not None and silent else None,
+        listed=found.listed("Transactions", LABELS),
+        rows=tuple(row(each, prefs, href) for each in found.rows),
     )
 
 

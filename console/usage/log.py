@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, moment
-from console.listed import Found, Listed
+from console.lists import Found, Listed
 from console.status import Status, status_of
 from console.widgets import Link
 

@@ -7,7 +7,6 @@ from starlette.responses import Response
 from console import lists
 from console.forms import Shown, blank, read_form
 from console.gateway import Wanted
-from console.listed import find
 from console.routing import COMMAND, tenant
 from console.usage import log, view
 from console.visit import Visit
@@ -46,7 +45,7 @@ async def download(visit: Visit) -> Response:
 
 async def show_log(visit: Visit) -> Response:
     """Show the usage events that the address asks for."""
-    found = await find(visit, _LOG, *log.FILTERS)
+    found = await lists.find(visit, _LOG, *log.FILTERS)
     page = log.page(found, visit.choices.prefs, f"{visit.base}/usage")
     return await visit.render("usage/log.html", page, found.status)
 

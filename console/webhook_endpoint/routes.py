@@ -8,7 +8,6 @@ from starlette.responses import Response
 from console import lists
 from console.forms import Form, FormRefused, Shown, blank, read_form
 from console.gateway import Answer, Refused
-from console.listed import find
 from console.routing import COMMAND, tenant
 from console.visit import Visit, not_found
 from console.webhook_endpoint import view
@@ -40,10 +39,10 @@ def _checked(visit: Visit, answer: Answer) -> Mapping[str, Any]:
 
 async def show(visit: Visit) -> Response:
     """Show the endpoints."""
-    asked, answer, status = await lists.read(visit, _PATH, days=False)
+    found = await lists.find(visit, _PATH, days=False)
     create = f"{_listed(visit)}/endpoints/new" if visit.may(Permission.MANAGE_WEBHOOKS) else ""
-    page = view.page(asked, answer, visit.choices.prefs, f"{visit.base}/alerts", create)
-    return await visit.render("webhook_endpoint/list.html", page, status)
+    page = view.page(found, visit.choices.prefs, f"{visit.base}/alerts", create)
+    return await visit.render("webhook_endpoint/list.html", page, found.status)
 
 
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -72,7 +71,7 @@ async def create(visit: Visit) -> Response:
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show an endpoint, with the log of what was sent and is to be sent."""
     # The log is of one endpoint, so the API takes no organization beside it.
-    found = await find(
+    found = await lists.find(
         visit,
         f"{_own(visit)}/deliveries",
         "status",

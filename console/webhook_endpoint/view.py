@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console import lists
 from console.format import Ident, Moment, Prefs, count, ident, moment
 from console.forms import Shown, blank
-from console.gateway import Answer
-from console.listed import Found, Listed
-from console.lists import Asked
+from console.lists import Found, Listed
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, Link, Pager, Tab
+from console.widgets import Asking, Link, Tab
 
 _TABS = (("", "All"), ("pending", "Pending"), ("failed", "Failed"), ("delivered", "Delivered"))
 
@@ -31,15 +28,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """The list. `failed` stands in its place where the API did not answer; `create` is empty where one may not."""
+    """The list; `create` is empty where one may not."""
 
     title: str
+    listed: Listed
     crumbs: tuple[Link, ...]
     create: str
-    form: Shown
     rows: tuple[Row, ...]
-    pager: Pager
-    failed: Failed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,25 +122,21 @@ def _types(types: list[str]) -> str:
     return "Every type" if types == ["*"] else ", ".join(types)
 
 
-def page(asked: Asked, answer: Answer | None, prefs: Prefs, alerts: str, create: str) -> Endpoints:
+def page(found: Found, prefs: Prefs, alerts: str, create: str) -> Endpoints:
     """Return the list for what the API answered.
 
     Args:
-        asked: what the address asks for.
-        answer: of `GET /webhook-endpoints`; None where it was not asked.
+        found: of `GET /webhook-endpoints`.
         prefs: how the reader reads.
         alerts: the address of the alerts.
         create: where an endpoint is made; empty where the reader may not.
     """
-    body = lists.rows_of(answer)
     return Endpoints(
         title="Webhook endpoints",
+        listed=found.listed("Webhook endpoints", {}, csv=False),
         crumbs=(Link(label="Alerts", href=alerts),),
         create=create,
-        form=asked.form,
-        rows=tuple(_row(each, prefs, asked.path) for each in body["data"]),
-        pager=lists.pager(asked, body, csv=False),
-        failed=lists.silent("Webhook endpoints", asked, answer),
+        rows=tuple(_row(each, prefs, found.asked.path) for each in found.rows),
     )
 
 

@@ -117,6 +117,7 @@ async def _drawing(world: World, client: httpx2.AsyncClient, session: str) -> Ro
             exists=lambda _path: True,
             organization=me.organization,
             balance=answers["credits"],
+            marks=None,
             notice="",
             back=None,
         )

@@ -3,6 +3,7 @@
 from activities.reconciliation import ReconciliationActivities
 from contracts.reconciliation import BeginReconciliation, ReconciliationInput, ReconciliationStep
 from repositories import discrepancy
+from repositories.listing import Wanted
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.support.reconciliation import DAY, NIGHT, FakeProvider, book, movement
@@ -38,5 +39,6 @@ async def difference(database: Database) -> dict[str, str]:
     await work.fetch_statement(step)
     await work.conclude(step)
     async with database.platform() as session:
-        (row,) = await discrepancy.page(session, provider=provider.name, status="open", after=None, limit=2)
+        wanted = Wanted(equal={"provider": provider.name}, statuses=("open",))
+        (row,) = (await discrepancy.page(session, wanted, after=None, limit=2)).rows
     return {"provider": provider.name, "run": run_id, "difference": row.id}

@@ -160,6 +160,10 @@ PAGES = (
     Page("/console/{org}/invoices/{invoice}/pay", PAYERS),
     Page("/console/{org}/invoices/{invoice}/void", ("operator",)),
     Page("/console/{org}/payment-methods", PAYERS),
+    # Stripe's own form is shown where a setting says so.
+    Page("/console/{org}/payment-methods/new", ()),
+    # It leads on to the list.
+    Page("/console/{org}/payment-methods/return", ()),
     # Nothing is stored here, so there is nothing to remove.
     Page("/console/{org}/payment-methods/{payment}/remove", ()),
     Page("/console/{org}/payments", (*TENANTS, *READERS)),

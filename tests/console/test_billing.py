@@ -286,12 +286,14 @@ async def test_slots_are_bought_at_the_price_that_was_asked_for() -> None:
     )
     async with browser(fake, signed_in=True) as client:
         page = await client.get(f"/console/{ORG}/projects/slots?slots=2")
-        fields = {**FORM, "slots": "2", "by": "card"}
+        fields = {**FORM, "slots": "2", "by": "card", "total": "12.00"}
         answer = await client.post(f"/console/{ORG}/projects/slots", data=fields, headers=OWN)
     assert "Pay 12.00" in page.text
+    assert "Tax, 20%" in page.text
+    assert '<input type="hidden" name="total" value="12.00">' in page.text
     assert answer.headers["location"] == f"/console/{ORG}/payments/pay_1/go"
     body = fake.asked[-1][2]
-    assert (body["slots"], body["hosted"], body["provider"]) == (2, True, "stripe")
+    assert (body["slots"], body["total"], body["hosted"], body["provider"]) == (2, "12.00", True, "stripe")
 
 
 @pytest.mark.db

@@ -10,7 +10,7 @@ from console.escrow import queue
 from console.format import Prefs
 from console.forms import Form, Shown, blank, period
 from console.gateway import Answer
-from console.lists import Asked
+from console.lists import Asked, Found
 from domain.contract import ContractStatus
 from tests.console.fake import ORG
 from tests.console.test_escrow import CONTRACT, DISPUTE, ESCROW, LATER, NOW, refused, said
@@ -55,7 +55,8 @@ def listed(escrows: Answer | None) -> view.Contracts:
     other = {**ONE, "id": "ctr_other", "title": "Without"}
     asked = Asked(path=BASE, given={}, query={}, form=Shown(key=""), zone="UTC", at_start=True)
     answer = said({"data": [ONE, other], "next_cursor": None})
-    return view.page(asked, answer, escrows, Prefs(), f"{BASE}/contracts", "")
+    found = Found(asked=asked, answer=answer, beside={}, status=200)
+    return view.page(found, escrows, Prefs(), f"{BASE}/contracts", "")
 
 
 def test_contracts_without_an_escrow_stand_first() -> None:

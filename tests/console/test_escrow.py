@@ -12,7 +12,7 @@ from console.escrow.terms import terms
 from console.format import Prefs
 from console.forms import Form, Shown, blank
 from console.gateway import Answer, Problem, Refused
-from console.lists import Asked
+from console.lists import Asked, Found
 from console.widgets import Tab
 from domain.escrow.actions import EscrowAction
 from domain.escrow.state import FINAL, EscrowStatus
@@ -310,7 +310,9 @@ def test_every_event_of_the_rules_has_words() -> None:
 
 def listed(answers: dict[str, Answer], **given: str) -> view.Escrows:
     asked = Asked(path=LIST, given=given, query={}, form=Shown(key="", values=given), zone="UTC", at_start=True)
-    return view.page(asked, answers, Prefs(), LIST, award="", across=False)
+    beside = {name: refused(503, "service.unavailable") for name in ("summary", "waiting")} | answers
+    found = Found(asked=asked, answer=beside.pop("escrows"), beside=beside, status=200)
+    return view.page(found, Prefs(), LIST, award="", across=False)
 
 
 def test_tabs_have_the_counts_of_the_api() -> None:
@@ -335,7 +337,7 @@ def test_tabs_have_the_counts_of_the_api() -> None:
 
 def test_list_that_did_not_answer_says_so() -> None:
     page = listed({"escrows": refused(503, "service.unavailable")})
-    assert page.failed is not None
+    assert page.listed.failed is not None
     assert page.rows == ()
 
 
@@ -344,10 +346,10 @@ def test_row_has_who_what_and_until_when() -> None:
     [row] = page.rows
     assert (row.href, row.title, row.payee) == (f"{LIST}/{ID}", "Summarise the quarter", "Summariser of Studio")
     assert row.until is not None
-    assert page.pager.next == f"{LIST}?cursor=next"
+    assert page.listed.pager.next == f"{LIST}?cursor=next"
 
 
 def test_filters_leave_nothing_of_something() -> None:
     empty = {"escrows": said({"data": [], "next_cursor": None})}
-    assert listed(empty, currency="USD").filtered
-    assert not listed(empty).filtered
+    assert listed(empty, currency="USD").listed.filtered
+    assert not listed(empty).listed.filtered

@@ -4,10 +4,13 @@ import gzip
 import re
 
 import pytest
+import stripe
 
-from console.app import HEADERS, POLICY
+from console.app import HEADERS
 from console.assets import STATIC
-from tests.console.fake import ORG, OWN, FakeApi, browser, problem
+from console.policy import POLICY, with_stripe
+from runtime.settings import Settings
+from tests.console.fake import ORG, OWN, SANDBOX, FakeApi, browser, problem
 
 PATHS = [
     "/console/",
@@ -107,3 +110,53 @@ async def test_link_pages_give_their_address_to_nobody() -> None:
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.status_code == 410
     assert "This link was used." in answer.text
+
+
+ELEMENTS = {**SANDBOX, "stripe_publishable_key": "pk_test_1", "stripe_elements": True}
+INTENT = {
+    "GET /billing/payment-methods": (200, {"data": [], "next_cursor": None}),
+    "POST /billing/setup-intent": (200, {"id": "seti_1", "client_secret": "seti_1_secret_2"}),
+}
+
+
+def directives(policy: str) -> dict[str, set[str]]:
+    return {name: set(sources.split()) for name, _, sources in (part.partition(" ") for part in policy.split("; "))}
+
+
+async def test_the_page_with_stripe_s_form_alone_lets_its_origin_in() -> None:
+    methods, form = f"/console/{ORG}/payment-methods", {"command": "con_0123456789abcdef"}
+    async with browser(FakeApi(answers=INTENT), signed_in=True, **ELEMENTS) as client:
+        listed = await client.get(methods)
+        closed = await client.get(f"{methods}/new")
+        opened = await client.post(f"{methods}/new", data=form, headers=OWN)
+    assert f'action="{methods}/new"' in listed.text
+    assert listed.headers["content-security-policy"] == closed.headers["content-security-policy"] == POLICY
+    ours, theirs = directives(POLICY), directives(opened.headers["content-security-policy"])
+    sandbox = {"http://127.0.0.1:9"}
+    assert {name: theirs[name] - ours.get(name, set()) for name in theirs if theirs[name] != ours.get(name)} == {
+        "script-src": sandbox, "frame-src": sandbox, "connect-src": sandbox, "trusted-types": {"default"},
+    }  # fmt: skip
+    assert 'data-secret="seti_1_secret_2"' in opened.text
+    assert 'src="http://127.0.0.1:9/endive/stripe.js"' in opened.text
+    assert "content-encoding" not in opened.headers
+
+
+def test_policy_for_stripe_itself_names_the_hosts_that_its_documentation_names() -> None:
+    release = stripe.api_version.rpartition(".")[2]
+    settings = Settings(stripe_api_key="sk_test_1", stripe_publishable_key="pk_test_1", stripe_elements=True)
+    assert settings.stripe_js == f"https://js.stripe.com/{release}/stripe.js"
+    theirs = directives(with_stripe(settings.stripe_js))
+    assert theirs["script-src"] == {"'self'", "https://js.stripe.com", "https://*.js.stripe.com"}
+    assert theirs["frame-src"] == {"https://js.stripe.com", "https://*.js.stripe.com", "https://hooks.stripe.com"}
+    assert theirs["connect-src"] == {"'self'", "https://api.stripe.com"}
+    assert theirs["require-trusted-types-for"] == {"'script'"}
+
+
+async def test_without_the_setting_there_is_no_such_form_and_the_provider_s_page_stays() -> None:
+    methods = f"/console/{ORG}/payment-methods"
+    async with browser(FakeApi(answers=INTENT), signed_in=True, **SANDBOX) as client:
+        listed = await client.get(methods)
+        opened = await client.get(f"{methods}/new")
+    assert f'action="{methods}/add"' in listed.text
+    assert f'action="{methods}/new"' not in listed.text
+    assert opened.status_code == 404

@@ -10,8 +10,7 @@ from console.alert import view as alerts
 from console.format import Prefs
 from console.forms import Form, blank
 from console.gateway import Answer, Problem
-from console.listed import Found
-from console.lists import Asked
+from console.lists import Asked, Found
 from console.spend_control import terms
 from console.spend_control import view as limits
 from console.usage import log

@@ -113,18 +113,26 @@ async def sent(api: FakeApi, **fields: Any) -> Any:
 async def test_price_in_money_is_paid_on_the_providers_page_or_by_a_stored_method_and_never_in_coins() -> None:
     offer = {**OFFER, "currency": "USD", "price": "12.00"}
     payment = {"id": "pay_1", "approval_url": "https://pay.example.com/1", "deposit": None}
+    tax = {"code": "de-vat", "category": "S", "rate": "0.19", "amount": "2.28"}
+    quote = {"currency": "USD", "subtotal": "12.00", "tax": tax, "total": "14.28"}
     api = market(
-        **{f"GET /marketplace/agents/{AGENT}": (200, offer), ORDER: (201, {"purchase": None, "payment": payment})}
+        **{
+            f"GET /marketplace/agents/{AGENT}": (200, offer),
+            "GET /billing/quote": (200, quote),
+            ORDER: (201, {"purchase": None, "payment": payment}),
+        }
     )
     async with browser(api, signed_in=True) as client:
         page = (await client.get(PATH)).text
     assert 'value="card"' in page
     assert "BTC" not in page
-    answer = await sent(api, price="12.00", by="card")
+    assert "Tax, 19%" in page
+    assert '<input type="hidden" name="total" value="14.28">' in page
+    answer = await sent(api, price="12.00", total="14.28", by="card")
     assert answer.headers["location"] == f"/console/{ORG}/payments/pay_1/go"
     (body,) = [body for name, _, body in api.asked if name == ORDER]
     back = f"http://127.0.0.1:8000/console/{ORG}/payments/{{PAYMENT_ID}}/return"
-    assert body == {"price": "12.00", "provider": "stripe", "hosted": True, "return_url": back}
+    assert body == {"price": "12.00", "total": "14.28", "provider": "stripe", "hosted": True, "return_url": back}
 
 
 async def test_prices_of_units_are_sent_as_they_were_shown() -> None:

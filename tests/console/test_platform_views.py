@@ -10,8 +10,7 @@ from jinja2 import ChoiceLoader, DictLoader
 from console.format import Prefs
 from console.forms import blank
 from console.gateway import Answer, Problem, Refused
-from console.listed import Found
-from console.lists import Asked
+from console.lists import Asked, Found
 from console.platform.alert import view as alerts
 from console.platform.approval import view as approvals
 from console.platform.book import view as books
@@ -263,3 +262,16 @@ def test_books_have_one_heading_for_each_report_and_currency() -> None:
     page = books.page({}, blank(), said({**days, "totals": []}), said({"currencies": []}), PREFS)
     body = main("platform/book/page.html", page)
     assert re.findall("<h2[^>]*>(.*?)</h2>", body)[1:] == ["Profit and loss", "Trial balance"]
+
+
+def test_a_report_that_did_not_answer_says_so_and_is_asked_for_again_for_the_same_days() -> None:
+    days = {"start_date": "2026-01-01", "end_date": "2026-01-31", "lines": [], "totals": []}
+    late = refused(503, "service.unavailable")
+    page = books.page({"currency": "USD"}, blank(), late, said({"currencies": []}), PREFS)
+    body = main("platform/book/page.html", page)
+    assert "Nothing is booked" not in body
+    assert 'href="/console/platform/books?currency=USD"' in body
+    page = books.page({}, blank(), said(days), late, PREFS)
+    body = main("platform/book/page.html", page)
+    assert "Nothing was earned or spent" not in body
+    assert "Try again" in body

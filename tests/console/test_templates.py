@@ -102,7 +102,9 @@ def test_a_template_has_nothing_that_the_browser_refuses(path):
     text = path.read_text()
 
     assert re.findall(r"<style|\sstyle=|\son[a-z]+=|javascript:|srcdoc|<iframe|<object|<embed|<base\b", text) == []
-    assert re.findall(r"<script(?![^>]*\ssrc=\"\{\{ asset\()", text) == []
+    # One page has Stripe's script, under a policy of its own.
+    foreign = ["<script"] if name(path) == "console/payment_method/fill_in.html" else []
+    assert re.findall(r"<script(?![^>]*\ssrc=\"\{\{ asset\()", text) == foreign
     assert re.findall(r"(?:src|href|action)=\"(?:https?:)?//", text) == []
 
 

@@ -7,7 +7,6 @@ from starlette.responses import Response
 from console import lists
 from console.alert.commands import commands
 from console.forms import Shown, blank
-from console.listed import find
 from console.platform.alert import view
 from console.platform.alert.view import FILTERS, PLACE
 from console.platform.desk import operators
@@ -18,7 +17,7 @@ from domain.access import Permission
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the alerts that the address asks for."""
-    found = await find(visit, "/alerts", *FILTERS, at=PLACE)
+    found = await lists.find(visit, "/alerts", *FILTERS, at=PLACE)
     page = view.page(
         found, form or blank(), visit.choices.prefs, datetime.now(UTC), commands=visit.may(Permission.ACKNOWLEDGE)
     )

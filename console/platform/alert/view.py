@@ -7,7 +7,7 @@ from typing import Any
 
 from console.format import Ident, Moment, Prefs, ident, moment
 from console.forms import Shown, blank
-from console.listed import Found, Listed
+from console.lists import Found, Listed
 from console.status import Status, status_of
 from console.widgets import Tab
 

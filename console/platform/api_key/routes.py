@@ -6,7 +6,6 @@ from starlette.responses import Response
 
 from console import lists
 from console.forms import Shown, blank, read_form
-from console.listed import find, list_of
 from console.platform.api_key import view
 from console.platform.api_key.view import FILTERS, PLACE
 from console.platform.desk import shown_to
@@ -19,7 +18,7 @@ _FIELDS = ("principal", "role", "organization_id", "agent_id")
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the keys that the address asks for."""
-    found = await find(visit, "/api-keys", *FILTERS, at=PLACE)
+    found = await lists.find(visit, "/api-keys", *FILTERS, at=PLACE)
     page = view.page(
         found, form or blank(), visit.choices.prefs, datetime.now(UTC), manages=visit.may(Permission.MANAGE_KEYS)
     )
@@ -50,7 +49,7 @@ async def revoke(visit: Visit) -> Response:
     """Revoke a key for good."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"/api-keys/{visit.path('id')}", None, form.key)
-    return await visit.concluded(form, answer, list_of(visit, PLACE), "key.revoked", show=show)
+    return await visit.concluded(form, answer, lists.back(visit, PLACE), "key.revoked", show=show)
 
 
 ROUTES = (

@@ -2,8 +2,8 @@
 
 from starlette.responses import Response
 
+from console import lists
 from console.forms import Shown, blank, read_form
-from console.listed import find
 from console.platform.approval import view
 from console.platform.approval.view import PLACE
 from console.platform.desk import operators
@@ -14,7 +14,7 @@ from domain.access import Permission
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show what waits for a second operator, and what was decided."""
-    found = await find(visit, "/approvals", days=False, at=PLACE)
+    found = await lists.find(visit, "/approvals", days=False, at=PLACE)
     page = view.page(found, form or blank(), visit.me.principal, visit.choices.prefs, may=visit.may(Permission.OPERATE))
     return await visit.render("platform/approval/list.html", page, found.status if status == 200 else status)
 

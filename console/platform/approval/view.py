@@ -6,7 +6,7 @@ from typing import Any
 
 from console.format import Moment, Prefs, moment
 from console.forms import Shown, blank
-from console.listed import Found, Listed
+from console.lists import Found, Listed
 from console.status import Status, status_of
 from domain.approval import ApprovalAction
 

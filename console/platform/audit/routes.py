@@ -3,7 +3,6 @@
 from starlette.responses import Response
 
 from console import lists
-from console.listed import find
 from console.platform.audit import view
 from console.platform.audit.view import FILTERS
 from console.platform.desk import shown_to
@@ -13,7 +12,7 @@ from domain.access import Permission
 
 async def show(visit: Visit) -> Response:
     """Show the entries that the address asks for."""
-    found = await find(visit, "/audit", *FILTERS)
+    found = await lists.find(visit, "/audit", *FILTERS)
     return await visit.render("platform/audit/list.html", view.page(found, visit.choices.prefs), found.status)
 
 

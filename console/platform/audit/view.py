@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Ident, Moment, Prefs, ident, moment
-from console.listed import Found, Listed
+from console.lists import Found, Listed
 from console.who import role_named
 
 FILTERS = ("q", "action", "target", "principal", "organization_id")

@@ -19,11 +19,13 @@ async def show(visit: Visit) -> Response:
     answers = await visit.ask_all(
         trial=("/accounting/trial-balance", given), profit=("/accounting/profit-and-loss", given)
     )
-    trial, status, form = answers["trial"], 200, Shown(key="", values=given)
-    if trial.problem is not None and reaction_to(trial.problem) is Reaction.FIELDS:
-        errors, summary = at_fields(trial.problem, FILTERS, {})
+    status, form = 200, Shown(key="", values=given)
+    problems = [each.problem for each in answers.values() if each.problem is not None]
+    refused = next((each for each in problems if reaction_to(each) is Reaction.FIELDS), None)
+    if refused is not None:
+        errors, summary = at_fields(refused, FILTERS, {})
         status, form = 422, Shown(key="", values=given, errors=errors, summary=summary)
-    page = view.page(given, form, trial, answers["profit"], visit.choices.prefs)
+    page = view.page(given, form, answers["trial"], answers["profit"], visit.choices.prefs)
     return await visit.render("platform/book/page.html", page, status)
 
 

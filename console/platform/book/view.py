@@ -91,9 +91,9 @@ def page(given: Mapping[str, str], form: Shown, trial: Answer, profit: Answer, p
         lead=f"{days}, whole days in UTC." if days else "Whole days in UTC.",
         form=form,
         balances=tuple(_balance(each, body["lines"], prefs) for each in body["totals"]),
-        balances_failed=_failed("Trial balance", trial),
+        balances_failed=_failed("Trial balance", trial, address(PLACE, query)),
         results=tuple(_result(each, prefs) for each in (profit.body["currencies"] if profit.ok else ())),
-        results_failed=_failed("Profit and loss", profit),
+        results_failed=_failed("Profit and loss", profit, address(PLACE, query)),
         files=tuple(
             Link(
                 label=label,
@@ -138,7 +138,7 @@ def _section(body: Mapping[str, Any], code: str, prefs: Prefs) -> Section:
     )
 
 
-def _failed(title: str, answer: Answer) -> Failed | None:
+def _failed(title: str, answer: Answer, again: str) -> Failed | None:
     if answer.problem is not None and reaction_to(answer.problem) is Reaction.FIELDS:
         return None
-    return unanswered(title, answer, PLACE)
+    return unanswered(title, answer, again)

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from console import lists
 from console.forms import Shown, blank, new_key, read_form
 from console.gateway import Wanted
-from console.listed import find
 from console.platform.credit import view
 from console.platform.credit.view import FILTERS, PLACE
 from console.platform.desk import operators
@@ -72,7 +71,7 @@ async def _show(visit: Visit, granting: Shown | None, costing: Shown | None, sta
     beside: dict[str, Wanted] = {"costs": ("/credits/costs", {})}
     if org_id:
         beside["lots"] = ("/credits/lots", {"organization_id": org_id, "limit": 50})
-    found = await find(visit, _GRANTS, *FILTERS, at=PLACE, beside=beside)
+    found = await lists.find(visit, _GRANTS, *FILTERS, at=PLACE, beside=beside)
     fresh = granting or blank(receiver=org_id)
     page = view.page(
         found,

@@ -6,7 +6,7 @@ from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
 from console.forms import Shown
-from console.listed import Found, Listed
+from console.lists import Found, Listed
 from console.sections import unanswered
 from console.widgets import Failed
 from domain.money import CREDIT

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from console import lists
 from console.forms import Shown, again, blank, read_form, with_summary
 from console.gateway import Wanted
-from console.listed import find
 from console.platform.desk import operators, shown_to
 from console.platform.organization import view
 from console.platform.organization.view import FILTERS, PLACE
@@ -35,7 +34,7 @@ _PAGES = (
 
 async def show(visit: Visit) -> Response:
     """Show the organizations that the address asks for."""
-    found = await find(visit, "/organizations", *FILTERS)
+    found = await lists.find(visit, "/organizations", *FILTERS)
     new_href = f"{PLACE}/new" if visit.may(Permission.MANAGE_ORGANIZATIONS) else ""
     page = view.several(found, visit.choices.prefs, new_href)
     return await visit.render("platform/organization/list.html", page, found.status)

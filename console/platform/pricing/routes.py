@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.responses import Response
 
+from console import lists
 from console.forms import Form, Shown, blank, new_key, read_form
 from console.gateway import Answer
-from console.listed import find
 from console.platform.desk import operators, shown_to
 from console.platform.pricing import terms, view
 from console.platform.pricing.view import FILTERS, PLACE
@@ -27,7 +27,7 @@ def _zone(visit: Visit) -> str:
 
 async def show(visit: Visit) -> Response:
     """Show the rules that the address asks for, those that are not ended where it says nothing."""
-    found = await find(visit, _PATH, *FILTERS, days=False, at=PLACE)
+    found = await lists.find(visit, _PATH, *FILTERS, days=False, at=PLACE)
     page = view.page(found, visit.choices.prefs, datetime.now(UTC), may_write=visit.may(Permission.OPERATE))
     return await visit.render("platform/pricing/list.html", page, found.status)
 

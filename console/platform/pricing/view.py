@@ -8,7 +8,7 @@ from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, moment, number
 from console.forms import Shown, blank
-from console.listed import Found, Listed
+from console.lists import Found, Listed
 from console.platform.pricing import terms
 from console.platform.pricing.terms import DAYS, KINDS, STACKING, Field
 from console.status import Status, status_of

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
+from console import lists
 from console.forms import Form, Shown, blank, new_key, read_form
-from console.listed import find
 from console.platform.desk import operators
 from console.platform.reconciliation import view
 from console.platform.reconciliation.view import BASE, PLACE
@@ -18,7 +18,7 @@ from domain.access import Permission
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the discrepancies and the runs."""
     chosen = "resolved" if visit.chosen("status").get("status") == "resolved" else "open"
-    found = await find(
+    found = await lists.find(
         visit,
         "/reconciliation/runs",
         "provider",

@@ -7,7 +7,7 @@ from typing import Any
 from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, moment
 from console.forms import Shown
 from console.gateway import Answer
-from console.listed import Found, Listed
+from console.lists import Found, Listed
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
 from console.widgets import Failed, Link, Tab

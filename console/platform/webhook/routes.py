@@ -4,7 +4,6 @@ from starlette.responses import Response
 
 from console import lists
 from console.forms import Shown, blank, read_form
-from console.listed import find, list_of
 from console.platform.desk import operators
 from console.platform.webhook import view
 from console.platform.webhook.view import BASE, FILTERS, PLACE
@@ -17,7 +16,7 @@ _PATH = "/webhooks/events"
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the events that the address asks for."""
-    found = await find(visit, _PATH, *FILTERS, at=PLACE)
+    found = await lists.find(visit, _PATH, *FILTERS, at=PLACE)
     has_payment = visit.has_page(f"{BASE}/payments/{{id}}")
     may_retry = visit.may(Permission.OPERATE)
     page = view.page(found, form or blank(), visit.choices.prefs, has_payment=has_payment, may_retry=may_retry)
@@ -33,7 +32,7 @@ async def retry(visit: Visit) -> Response:
     """Start the handling of an event again."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/retry", None, form.key)
-    return await visit.concluded(form, answer, list_of(visit, PLACE), "webhook.retried", show=show)
+    return await visit.concluded(form, answer, lists.back(visit, PLACE), "webhook.retried", show=show)
 
 
 ROUTES = (

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from console.format import Ident, Moment, Prefs, ident, moment
 from console.forms import Shown, blank
-from console.listed import Found, Listed
+from console.lists import Found, Listed
 from console.status import Status, Tone, status_of
 from console.widgets import Tab
 

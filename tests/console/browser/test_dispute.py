@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import expect
 
 from console.format import amount
-from tests.console.browser.people import KEYBOARD, POINTER, WAYS, company, delivered, funded, people_at
+from tests.console.browser.people import WAYS, company, delivered, funded, people_at
 from tests.e2e.conftest import NONCE, good
 
 SHARE = "0.333"
@@ -50,7 +50,7 @@ async def test_a_dispute_is_split_as_it_was_previewed(world, open_window, way):
     assert settled["commission_amount"] == effect["commission"]
 
 
-@pytest.mark.parametrize("way", [POINTER, KEYBOARD])
+@pytest.mark.parametrize("way", WAYS)
 async def test_asked_and_granted_the_escrow_is_cancelled(world, open_window, way):
     buyer, seller = await company(world, "owner", credits="100"), await company(world, "owner")
     escrow = await funded(buyer, seller, "12.00")

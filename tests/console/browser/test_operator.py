@@ -38,10 +38,11 @@ async def test_an_operator_books_a_planted_difference(world, open_window, way):
     assert found["resolution"] == "booked"
 
 
-async def test_an_auditor_reads_everything_and_can_change_nothing(world, open_window):
+@pytest.mark.parametrize("way", [POINTER, WITHOUT_SCRIPTS])
+async def test_an_auditor_reads_everything_and_can_change_nothing(world, open_window, way):
     buyer, seller = await company(world, "owner", "auditor", credits="100"), await company(world, "owner")
     escrow = await delivered(buyer, seller, "12.00")
-    async with people_at(open_window, POINTER) as at:
+    async with people_at(open_window, way) as at:
         auditor = await at(buyer.people["auditor"], buyer.base)
         auditor.window.heard.expected.add(403)
         links = auditor.page.get_by_role("navigation", name="Pages", exact=True).get_by_role("link")

@@ -1,5 +1,6 @@
 """A slot makes room for what is deployed; a list's choice is in its address, and its CSV is the same."""
 
+import asyncio
 import re
 from urllib.parse import parse_qs, urlsplit
 
@@ -46,12 +47,13 @@ async def test_a_slot_makes_room_for_one_project_more(world, open_window, way):
         assert owner.window.heard.complaints == []
 
 
-async def test_a_choice_is_in_the_address_and_its_csv_is_the_list(world, open_window):
+@pytest.mark.parametrize("way", [POINTER, WITHOUT_SCRIPTS])
+async def test_a_choice_is_in_the_address_and_its_csv_is_the_list(world, open_window, way):
     own = await company(world, "owner", "auditor", credits="100")
     for amount in ("20", "30"):
         grant = {"organization_id": own.org_id, "amount": amount, "source": "promotion", "note": "spring offer"}
         good(await world.operator.post("/credits/grants", grant), 201)
-    async with people_at(open_window, POINTER) as at:
+    async with people_at(open_window, way) as at:
         owner = await at(own.people["owner"], f"{own.base}/transactions")
         rows = owner.main.locator("tbody tr")
         await expect(rows).to_have_count(3)
@@ -78,3 +80,25 @@ async def test_a_choice_is_in_the_address_and_its_csv_is_the_list(world, open_wi
         await owner.press("Clear all", link=True)
         await owner.page.wait_for_url(lambda url: "q=grant" not in url)
         assert path_of(owner.page) == f"{own.base}/transactions"
+
+
+async def test_a_list_shows_what_happened_before_its_stream_began(world, open_window):
+    own, granted = await company(world, "owner", credits="100"), asyncio.Event()
+
+    async def late(route):
+        await granted.wait()
+        await route.continue_()
+
+    async with people_at(open_window, POINTER) as at:
+        owner = await at(own.people["owner"])
+        await owner.page.route("**/changes", late)
+        await owner.go(f"{own.base}/transactions")
+        await owner.stay()
+        await expect(owner.main.locator("tbody tr")).to_have_count(1)
+        grant = {"organization_id": own.org_id, "amount": "23", "source": "promotion"}
+        good(await world.operator.post("/credits/grants", grant), 201)
+        granted.set()
+
+        await expect(owner.main.locator("tbody tr")).to_have_count(2, timeout=PATIENCE)
+        await expect(await owner.credits()).to_contain_text("123.00")
+        await owner.stayed()

@@ -31,13 +31,14 @@ async def test_a_part_of_a_top_up_is_refunded_as_previewed(world, open_window, w
     assert (await payer.balance())[0] == "60.00"
 
 
-async def test_evidence_is_read_again_before_it_is_sent_once_and_for_all(world, open_window):
+@pytest.mark.parametrize("way", [POINTER, WITHOUT_SCRIPTS])
+async def test_evidence_is_read_again_before_it_is_sent_once_and_for_all(world, open_window, way):
     own = await company(world, "owner")
     body = {"amount": "10.00", "currency": "USD", "payment_method": "pm_card_createDispute"}
     good(await own.people["owner"].post("/payments", body), 201)
     listed = await until(lambda: own.people["owner"].get("/disputes"), lambda answer: answer.json()["data"])
     [chargeback] = listed.json()["data"]
-    async with people_at(open_window, POINTER) as at:
+    async with people_at(open_window, way) as at:
         owner = await at(own.people["owner"], f"{own.base}/disputes/{chargeback['id']}")
         await owner.press("Write evidence", link=True)
         await owner.write("What proves that the payer had what they paid for", "They used it: <b>see the log</b>")
