@@ -97,6 +97,9 @@ Ratio = Annotated[
     ),
 ]
 
+#: An exact number in an answer, as a decimal string: an amount, a rate, a share. Clients read it as such.
+Exact = Annotated[str, JsonSchema({"type": "string", "format": "decimal"})]
+
 
 def _one_line(text: str) -> str:
     if not is_storable(text) or _LINE_BREAK.search(text):

@@ -9,14 +9,17 @@ import hashlib
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from types import NoneType
+from typing import Annotated, Any, TypeVar, get_args
 from uuid import UUID
 
 from fastapi import Depends, Query
 from pydantic import BeforeValidator, Field
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -36,6 +39,8 @@ After = Position | None
 #: The items of a page, and the position after which the next one begins; None at the end.
 Items = tuple[Sequence[ResponseModel], Position | None]
 Read = Callable[[After, int], Awaitable[Items]]
+#: Opens the transaction that a page is read in.
+Begin = Callable[[], AbstractAsyncContextManager[AsyncSession]]
 
 #: How many values of one filter a request may name.
 MAX_VALUES = 20
@@ -122,8 +127,37 @@ class Asked:
             written=self.written,
         )
 
-    async def answer(self, read: Read) -> Response:
-        """Answer with a page as JSON, or with all pages from the cursor on as CSV."""
+    async def rows(
+        self,
+        begin: Begin,
+        page: Callable[..., Awaitable[Found[Row]]],
+        wanted: Wanted,
+        show: Callable[[Row], ResponseModel],
+    ) -> Response:
+        """Answer with the rows of a repository's page, each page read in a transaction of its own.
+
+        Args:
+            begin: opens one.
+            page: takes the session, what is wanted, `after` and `limit`.
+            wanted: by the caller.
+            show: makes an item of a row.
+        """
+
+        async def read(after: After, limit: int) -> Items:
+            async with begin() as session:
+                return items_of(await page(session, wanted, after=after, limit=limit), show)
+
+        return await self.answer(read)
+
+    async def answer(
+        self, read: Read, *, within: Callable[[list[Any], str | None], ResponseModel] | None = None
+    ) -> Response:
+        """Answer with a page as JSON, or with all pages from the cursor on as CSV.
+
+        Args:
+            read: returns a page.
+            within: makes the answer of the items and the next cursor, where it has more than these.
+        """
         if self.as_csv:
 
             async def following(after: After) -> Items:
@@ -132,8 +166,8 @@ class Asked:
             return await stream(self.of.columns, self.of.cells, following, self.after, f"{self.of.name}.csv")
         items, position = await read(self.after, self.limit)
         following_cursor = None if position is None else self.of.write_cursor(position, self.scope)
-        page = self.of.page(data=list(items), next_cursor=following_cursor)
-        return Response(page.model_dump_json(by_alias=True), media_type="application/json")
+        made = (within or self.of.made)(list(items), following_cursor)
+        return Response(made.model_dump_json(by_alias=True), media_type="application/json")
 
 
 class ListOf:
@@ -163,6 +197,7 @@ class ListOf:
             has_metadata: whether it is filtered by external ids and metadata.
             lines: the columns of its file and the cells of an item, where they are not the fields of the schema.
             own: the annotated types of parameters that it alone has; None is their default, and False that of a bool.
+                What may not be None is required.
         """
         self.name, self.view, self.currency = name, view, currency
         self.page = Page[view]  # type: ignore[valid-type]
@@ -173,6 +208,10 @@ class ListOf:
         if status is not None:
             self._filters["status"] = several(status, "Only in this state.")
         self._filters |= own
+
+    def made(self, items: list[Any], cursor: str | None) -> ResponseModel:
+        """Make a page."""
+        return self.page(data=items, next_cursor=cursor)
 
     def cells(self, item: ResponseModel) -> list[str]:
         """Return an item as the cells of a line."""
@@ -212,7 +251,7 @@ class ListOf:
         parameters = [
             inspect.Parameter("request", keyword, annotation=Request),
             *(
-                inspect.Parameter(name, keyword, annotation=kind, default=False if _is_flag(kind) else None)
+                inspect.Parameter(name, keyword, annotation=kind, default=_default_of(kind))
                 for name, kind in self._filters.items()
             ),
             *paging,
@@ -238,7 +277,12 @@ class ListOf:
         named = [written.external_id, dict(written.metadata)]
         # Without a path nothing is added, so that cursors that were given out stay good.
         text = json.dumps([filters, named, *([dict(path)] if path else [])], sort_keys=True, default=str)
-        return f"{self.name}.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        return scope_of(self.name, text)
+
+
+def scope_of(name: str, narrowed: str) -> str:
+    """Name a list and what it is narrowed to, as JSON, for its cursors."""
+    return f"{name}.{hashlib.sha256(narrowed.encode()).hexdigest()[:16]}"
 
 
 def items_of(found: Found[Row], show: Callable[[Row], ResponseModel]) -> Items:
@@ -246,8 +290,18 @@ def items_of(found: Found[Row], show: Callable[[Row], ResponseModel]) -> Items:
     return [show(row) for row in found.rows], found.following
 
 
-def _is_flag(kind: Any) -> bool:
-    return getattr(kind, "__origin__", None) is bool
+def items_up_to(
+    rows: Sequence[Any], limit: int, show: Callable[[Any], ResponseModel], position: Callable[[Any], Position]
+) -> Items:
+    """Return how `limit` rows are shown, of one more that says whether this is the end."""
+    return [show(row) for row in rows[:limit]], position(rows[limit - 1]) if len(rows) > limit else None
+
+
+def _default_of(kind: Any) -> Any:
+    """Return what a parameter of an annotated type is where it is left out; one that may not be None is required."""
+    if kind.__origin__ is bool:
+        return False
+    return None if NoneType in get_args(kind.__origin__) else inspect.Parameter.empty
 
 
 def _checked(value: Any, kind: str | type) -> Any:
@@ -271,6 +325,8 @@ def _checked(value: Any, kind: str | type) -> Any:
         except ValueError:
             raise bad_cursor() from None
     if isinstance(kind, str) and not is_id(value, kind):
+        raise bad_cursor()
+    if isinstance(kind, type) and issubclass(kind, StrEnum) and value not in set(kind):
         raise bad_cursor()
     return value
 

@@ -66,6 +66,8 @@ def _example(schema: Json, schemas: dict[str, Json], name: str, owner: str, dept
 
 
 def _text(schema: Json, name: str, owner: str) -> str:
+    if schema.get("format") == "decimal":
+        return _WORDS.get(name.rpartition("_")[2], "50.00")
     if "format" in schema:
         return _FORMATS.get(schema["format"], "…")
     noun = owner.removesuffix("View").lower() if name == "id" else name.removesuffix("_id")

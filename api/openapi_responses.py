@@ -38,6 +38,10 @@ _SHARED: dict[tuple[str, frozenset[str]], str] = {
     ("500", frozenset({"internal"})): "Internal",
     ("503", frozenset({"service.unavailable"})): "Unavailable",
     ("503", frozenset({"service.unavailable", "provider.unavailable"})): "ProviderUnavailable",
+    (
+        "503",
+        frozenset({"service.unavailable", "provider.unavailable", "tax.service_unavailable"}),
+    ): "ProviderOrTaxServiceUnavailable",
 }
 #: Statuses of refusals that can pass. A 409 can when the code is `idempotency.in_flight`.
 _WITH_RETRY_AFTER = frozenset({"409", "429", "503"})

@@ -3,17 +3,12 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import Query
 
-from api.fields import Page, ResponseModel
 from domain.errors import Invalid
-from domain.ids import is_id
-
-T = TypeVar("T", bound=ResponseModel)
-Row = TypeVar("Row")
+from domain.text import is_holdable
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
@@ -50,39 +45,11 @@ def decode_cursor(cursor: str, kind: str, *types: type) -> list[Any]:
         raise bad_cursor()
     if any(isinstance(value, int) and not 0 <= value < 2**63 for value in position):
         raise bad_cursor()
+    if not all(is_holdable(value) for value in position if isinstance(value, str)):
+        raise bad_cursor()
     return position
 
 
 def bad_cursor() -> Invalid:
     """Return the refusal of a cursor."""
     return Invalid("The cursor does not belong to this list and its filters.", extra={"field": "cursor"})
-
-
-def id_cursor(cursor: str | None, prefix: str) -> str | None:
-    """Read the cursor of a list that is ordered by id; None for the first page."""
-    if cursor is None:
-        return None
-    (last,) = decode_cursor(cursor, prefix, str)
-    if not is_id(last, prefix):
-        raise bad_cursor()
-    return str(last)
-
-
-def number_cursor(cursor: str | None, kind: str) -> int | None:
-    """Read the cursor of a list that is ordered by number, the first one first; None for the first page."""
-    return None if cursor is None else int(decode_cursor(cursor, kind, int)[0])
-
-
-def number_page(rows: Sequence[Row], limit: int, kind: str, show: Callable[[Row], T]) -> Page[T]:
-    """Make a page of rows that have a `number`; ask for `limit + 1` rows, so that the last says if there are more."""
-    shown = rows[:limit]
-    following = encode_cursor(kind, getattr(shown[-1], "number", 0)) if len(rows) > limit else None
-    return Page(data=[show(row) for row in shown], next_cursor=following)
-
-
-def id_page(rows: Sequence[Row], limit: int, prefix: str, show: Callable[[Row], T]) -> Page[T]:
-    """Make a page of rows that have an `id`; ask for `limit + 1` rows, so that the last says if there are more."""
-    shown = rows[:limit]
-    more = len(rows) > limit
-    last = getattr(shown[-1], "id", "") if shown else ""
-    return Page(data=[show(row) for row in shown], next_cursor=encode_cursor(prefix, last) if more else None)

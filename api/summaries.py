@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from api.fields import ResponseModel
+from api.fields import Exact, ResponseModel
 from domain.money import format_amount
 from repositories.listing import Counted
 
@@ -17,7 +17,7 @@ class StatusCount(ResponseModel):
     status: str
     currency: str
     count: int
-    amount: str
+    amount: Exact
     capped: bool = Field(description="Whether the state has more than were looked at: count and amount are at least.")
 
 

@@ -1,7 +1,5 @@
 """What actions cost: the prices that the operator set."""
 
-from collections.abc import Sequence
-
 import asyncpg
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.action_cost import CostSource
 from models.action_cost import ActionCost
 from repositories import command
-from repositories.listing import newest
+from repositories.listing import Found, Listing, Part, Position, Wanted
 
 #: Where PostgreSQL announces that a price was set: the organization's id, or nothing where it is everybody's.
 CHANNEL = "bursar_action_costs"
@@ -58,15 +56,17 @@ async def add(session: AsyncSession, price: ActionCost) -> ActionCost:
     return price
 
 
+_LIST = Listing(of=ActionCost, order=[ActionCost.id], prefix="cost", searched=("note",))
+
+
 async def page(
-    session: AsyncSession, action: str, *, org_id: str | None, before: str | None, limit: int
-) -> Sequence[ActionCost]:
-    """List the prices of an action, newest first: everybody's, and those of the organization if one is named."""
-    parts = [(ActionCost.action == action, _is_of(None))]
-    if org_id is not None:
-        parts.append((ActionCost.action == action, _is_of(org_id)))
-    position = None if before is None else (before,)
-    return (await session.scalars(newest(ActionCost, parts, [ActionCost.id], after=position, limit=limit))).all()
+    session: AsyncSession, wanted: Wanted, *, action: str, after: Position | None, limit: int
+) -> Found[ActionCost]:
+    """Return a page of an action's prices, newest first: everybody's, and those of the organization if one is named."""
+    parts: list[Part] = [(ActionCost.action == action, _is_of(None))]
+    if wanted.org_id is not None:
+        parts.append((ActionCost.action == action, _is_of(wanted.org_id)))
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit)
 
 
 def _is_of(org_id: str | None) -> ColumnElement[bool]:

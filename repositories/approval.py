@@ -1,14 +1,15 @@
 """Statements about acts of operators that another operator has to approve. Needs the platform's session."""
 
-from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.approval import ApprovalStatus
 from domain.errors import NotFound
 from models.api_key import ApiKey
 from models.approval import Approval
+from repositories.listing import Found, Listing, Position, Wanted
 
 MISSING = "There is no such approval."
 _OPEN = (ApprovalStatus.REQUESTED.value, ApprovalStatus.APPROVED.value)
@@ -52,12 +53,20 @@ async def get(session: AsyncSession, approval_id: str, *, lock: bool = False) ->
     return row
 
 
-async def page(session: AsyncSession, *, before: str | None, limit: int) -> Sequence[Approval]:
-    """Return up to `limit` approvals, newest first, older than the id `before`."""
-    query = select(Approval)
-    if before is not None:
-        query = query.where(Approval.id < before)
-    return (await session.scalars(query.order_by(Approval.id.desc()).limit(limit))).all()
+_LIST = Listing(of=Approval, order=[Approval.id], prefix="apv", created="requested_at", searched=("subject",))
+
+
+async def page(
+    session: AsyncSession, wanted: Wanted, *, now: datetime, after: Position | None, limit: int
+) -> Found[Approval]:
+    """Return a page of the approvals, newest first, by what their status is now."""
+
+    def in_states(row: type[Approval]) -> ColumnElement[bool]:
+        has_expired = and_(row.status.in_(_OPEN), row.expires_at <= now)
+        return case((has_expired, ApprovalStatus.EXPIRED.value), else_=row.status).in_(wanted.statuses)
+
+    besides = in_states if wanted.statuses else None
+    return await _LIST.page(session, wanted, [()], after=after, limit=limit, besides=besides)
 
 
 async def key(session: AsyncSession, key_id: str | None) -> ApiKey | None:

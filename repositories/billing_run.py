@@ -23,7 +23,7 @@ from ledger.invariants import Invariant
 from models.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
 from models.billing_terms import BillingTermsRow
 from models.invoice import InvoiceRow
-from repositories.listing import newest
+from repositories.listing import Found, Listing, Position, Wanted, of_owner
 from repositories.spend_place import first_id
 
 _OPEN_ITEM = (InvoiceItemRow.invoice_id.is_(None), InvoiceItemRow.removed_at.is_(None))
@@ -256,11 +256,15 @@ async def issued(session: AsyncSession, month: date, *, after: str, limit: int) 
     return (await session.scalars(query.order_by(BilledPeriod.org_id).limit(limit))).all()
 
 
-async def runs(session: AsyncSession, *, before: date | None, limit: int) -> Sequence[BillingRunRow]:
-    """List runs, the latest month first."""
-    position = None if before is None else (before,)
-    query = newest(BillingRunRow, [()], [BillingRunRow.month], after=position, limit=limit)
-    return (await session.scalars(query)).all()
+_RUNS = Listing(of=BillingRunRow, order=[BillingRunRow.month], created="started_at")
+_ITEMS = Listing(
+    of=InvoiceItemRow, order=[InvoiceItemRow.id], prefix="ii", amount="unit_minor", searched=("description",)
+)
+
+
+async def runs(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[BillingRunRow]:
+    """Return a page of the runs, the latest month first."""
+    return await _RUNS.page(session, wanted, [()], after=after, limit=limit)
 
 
 async def failures(session: AsyncSession, month: date, limit: int) -> Sequence[BilledPeriod]:
@@ -322,15 +326,10 @@ async def remove_item(session: AsyncSession, item_id: str, at: datetime) -> bool
     return (await session.scalars(removal.returning(InvoiceItemRow.id))).one_or_none() is not None
 
 
-async def items(
-    session: AsyncSession, org_id: str | None, *, before: str | None, limit: int
-) -> Sequence[InvoiceItemRow]:
-    """List items that the session may see, newest first."""
-    part = () if org_id is None else (InvoiceItemRow.org_id == org_id,)
-    position = None if before is None else (before,)
-    return (
-        await session.scalars(newest(InvoiceItemRow, [part], [InvoiceItemRow.id], after=position, limit=limit))
-    ).all()
+async def items(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[InvoiceItemRow]:
+    """Return a page of the items that the session may see, newest first."""
+    part = of_owner(InvoiceItemRow.org_id, wanted)
+    return await _ITEMS.page(session, wanted, [part], after=after, limit=limit)
 
 
 #: What `verify` proves about periods and their invoices.

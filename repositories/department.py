@@ -1,7 +1,5 @@
 """Departments, and what agents and keys are attributed to. Whoever writes holds the lock of `organization.lock`."""
 
-from collections.abc import Sequence
-
 from sqlalchemy import func, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,7 +11,7 @@ from models.api_key import ApiKey
 from models.department import Department
 from models.project import Project
 from repositories import command
-from repositories.listing import newest
+from repositories.listing import Found, Listing, Part, Position, Wanted, of_owner
 
 MISSING = "There is no such department."
 _ASKED = ("org_id", "name", "parent_id", "created_by")
@@ -59,14 +57,17 @@ async def named(session: AsyncSession, org_id: str, name: str) -> Department | N
     return (await session.scalars(query)).one_or_none()
 
 
+_LIST = Listing(of=Department, order=[Department.id], prefix="dep", searched=("name",))
+
+
 async def page(
-    session: AsyncSession, *, org_id: str | None, open_only: bool, before: str | None, limit: int
-) -> Sequence[Department]:
-    """List departments that the session may see, newest first."""
-    asked = [] if org_id is None else [Department.org_id == org_id]
-    part = (*asked, Department.closed_at.is_(None)) if open_only else tuple(asked)
-    position = None if before is None else (before,)
-    return (await session.scalars(newest(Department, [part], [Department.id], after=position, limit=limit))).all()
+    session: AsyncSession, wanted: Wanted, *, open_only: bool, after: Position | None, limit: int
+) -> Found[Department]:
+    """Return a page of the departments that the session may see, newest first."""
+    part: Part = of_owner(Department.org_id, wanted)
+    if open_only:
+        part = (*part, Department.closed_at.is_(None))
+    return await _LIST.page(session, wanted, [part], after=after, limit=limit)
 
 
 async def in_use_by(session: AsyncSession, department_id: str) -> str | None:

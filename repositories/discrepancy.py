@@ -13,7 +13,7 @@ from domain.payment.snapshot import BalanceTransaction
 from domain.reconciliation import DISCREPANCIES, Compared, Correction, MatchStatus, compare
 from models.payment import PaymentBalanceTransaction
 from models.reconciliation import ReconciliationCorrection, ReconciliationDiscrepancy
-from repositories.listing import Part, newest
+from repositories.listing import Found, Listing, Part, Position, Wanted
 from repositories.reconciliation import dumped, loaded
 
 
@@ -122,24 +122,24 @@ async def open_elsewhere(
     return (await session.scalars(query)).all()
 
 
+_LIST = Listing(
+    of=ReconciliationDiscrepancy,
+    order=[ReconciliationDiscrepancy.id],
+    created="first_seen_at",
+    searched=("key", "payment_id"),
+)
+
+
 async def page(
-    session: AsyncSession,
-    *,
-    provider: str | None = None,
-    status: str | None = None,
-    after: str | None = None,
-    limit: int,
-) -> Sequence[ReconciliationDiscrepancy]:
-    """List differences, newest first, older than the id `after`."""
-    whose = () if provider is None else (ReconciliationDiscrepancy.provider == provider,)
+    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
+) -> Found[ReconciliationDiscrepancy]:
+    """Return a page of the differences, newest first."""
+    row, provider = ReconciliationDiscrepancy, wanted.equal.get("provider")
+    whose = () if provider is None else (row.provider == provider,)
     parts: list[Part] = [whose]
-    if provider is not None or status is not None:
-        parts = [
-            (*whose, ReconciliationDiscrepancy.status == one)
-            for one in ([status] if status is not None else ("open", "resolved"))
-        ]
-    order, position = [ReconciliationDiscrepancy.id], None if after is None else (after,)
-    return (await session.scalars(newest(ReconciliationDiscrepancy, parts, order, after=position, limit=limit))).all()
+    if provider is not None or wanted.statuses:
+        parts = [(*whose, row.status == one) for one in wanted.statuses or ("open", "resolved")]
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=["provider"])
 
 
 async def get(session: AsyncSession, difference_id: str, *, lock: bool = False) -> ReconciliationDiscrepancy | None:

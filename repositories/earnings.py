@@ -60,6 +60,7 @@ _PAGE = text(
         CASE WHEN b.posted > b.pending_out THEN ledger.convertible(a.id, k.days, :at) ELSE 0 END AS convertible
     FROM (
         SELECT id FROM agents WHERE org_id = :org_id AND (CAST(:before AS text) IS NULL OR id < :before)
+            AND (CAST(:agent_id AS text) IS NULL OR id = :agent_id)
         ORDER BY id DESC LIMIT :limit
     ) g
     CROSS JOIN unnest(CAST(:kinds AS text[]), CAST(:names AS text[]), CAST(:days AS integer[])) AS k (kind, name, days)
@@ -90,9 +91,18 @@ class AgentEarnings:
 
 
 async def page(
-    session: AsyncSession, *, org_id: str, days: int, at: datetime, before: str | None, limit: int
+    session: AsyncSession,
+    *,
+    org_id: str,
+    days: int,
+    at: datetime,
+    agent_id: str | None = None,
+    before: str | None,
+    limit: int,
 ) -> list[AgentEarnings]:
     """Return what up to `limit` agents of an organization have, newest agents first, those before the id `before`.
+
+    With `agent_id`, it is what this one has.
 
     `days` is what earnings get that would end sooner. Needs the platform's session.
     """
@@ -101,6 +111,7 @@ async def page(
         "asset": CREDIT,
         "at": at,
         "before": before,
+        "agent_id": agent_id,
         "limit": limit,
         "kinds": [kind.value for kind in _NAMED],
         "names": list(_NAMED.values()),

@@ -176,14 +176,21 @@ async def versions(session: AsyncSession, escrow_ids: Sequence[str]) -> dict[str
     return {row.id: row.version for row in await session.execute(query)}
 
 
-async def timeline(
-    session: AsyncSession, escrow_id: str, *, after: int | None = None, limit: int | None = None
-) -> Sequence[EscrowEventRow]:
-    """Return events of an escrow in their order, from the one behind `after` on; all of them without a limit."""
+_TIMELINE = Listing(of=EscrowEventRow, order=[EscrowEventRow.number], created="at", ascending=True)
+
+
+async def timeline(session: AsyncSession, escrow_id: str) -> Sequence[EscrowEventRow]:
+    """Return all events of an escrow in their order."""
     query = select(EscrowEventRow).where(EscrowEventRow.escrow_id == escrow_id).order_by(EscrowEventRow.number)
-    if after is not None:
-        query = query.where(EscrowEventRow.number > after)
-    return (await session.scalars(query if limit is None else query.limit(limit))).all()
+    return (await session.scalars(query)).all()
+
+
+async def timeline_page(
+    session: AsyncSession, wanted: Wanted, *, escrow_id: str, after: Position | None, limit: int
+) -> Found[EscrowEventRow]:
+    """Return a page of the events of an escrow in their order."""
+    part = (EscrowEventRow.escrow_id == escrow_id,)
+    return await _TIMELINE.page(session, wanted, [part], after=after, limit=limit)
 
 
 async def count_events(session: AsyncSession, escrow_id: str, kind: str, command_id: str) -> tuple[int, bool]:

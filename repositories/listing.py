@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     Select,
     Subquery,
+    Uuid,
     and_,
     func,
     literal,
@@ -31,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from domain.ids import make_id
+from domain.ids import make_id, uuid_of
 from domain.metadata import NOTHING, Written
 from models.base import Base
 
@@ -46,7 +48,7 @@ Position = tuple[Any, ...]
 #: How many rows a page looks at where some are judged: a few, and where these do not fill it, so many and no more.
 LOOKED = (200, 2_000)
 #: An id holds the time at which its process made it, which is not quite the time of the row.
-_MARGIN = timedelta(days=1)
+MARGIN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +109,12 @@ class Listing(Generic[Row]):
         of: the table.
         order: of the list.
         created: the column that says when a row was made; None where its id alone does.
-        prefix: of ids that hold the time at which their rows were made; None where the order begins with `created`.
+        prefix: of ids, or of UUIDs without one, that hold the time at which their rows were made; None where the order
+            begins with `created`, and where nothing says so and rows are judged.
         is_late: whether a row may be made long after its id, which is then never later than the row.
         amount: the column that amounts are compared with.
         searched: the columns that text is searched in.
+        ascending: whether the list begins with what is first in its order, and not with what is last.
     """
 
     of: type[Row]
@@ -120,6 +124,7 @@ class Listing(Generic[Row]):
     is_late: bool = False
     amount: str | None = None
     searched: tuple[str, ...] = ()
+    ascending: bool = False
 
     async def page(
         self,
@@ -149,17 +154,17 @@ class Listing(Generic[Row]):
         parts = [(*part, *ends) for part in parts]
 
         def judged(row: type[Row]) -> list[ColumnElement[bool]]:
-            found = self._judged(wanted, frozenset(served), row)
+            found = self.judged(wanted, frozenset(served), row)
             return found if besides is None else [*found, besides(row)]
 
         chosen = partial(self._chosen, parts, keys, after)
-        return await _walk(session, self.of, self.order, chosen, judged, limit)
+        return await _walk(session, self.of, self.order, chosen, judged, limit, ascending=self.ascending)
 
     def _chosen(
         self, parts: list[Part], keys: InstrumentedAttribute[Any] | None, after: Sequence[object] | None, limit: int
     ) -> Select[Row]:
         if keys is None:
-            return newest(self.of, parts, self.order, after=after, limit=limit)
+            return newest(self.of, parts, self.order, after=after, limit=limit, ascending=self.ascending)
         return _rows_of(self.of, newest_keys(parts, [keys], after=after, limit=limit), keys.key, self.order)
 
     async def summary(
@@ -189,7 +194,7 @@ class Listing(Generic[Row]):
         for status, of_status in parts.items():
             looked = self._chosen([(*part, *ends) for part in of_status], keys, None, most + 1).subquery()
             row: Any = aliased(self.of, looked)
-            conditions = self._judged(wanted, frozenset(served), row)
+            conditions = self.judged(wanted, frozenset(served), row)
             fits = and_(true(), *conditions, *(() if besides is None else (besides(row),)))
             amount = getattr(row, self.amount or "")
             columns = (func.count().filter(fits), func.coalesce(func.sum(amount).filter(fits), 0), func.count())
@@ -212,17 +217,19 @@ class Listing(Generic[Row]):
         if self.prefix is None:
             if self.created != column.key:
                 return ()
-            return (*_if(since is not None, lambda: column >= since), *_if(until is not None, lambda: column < until))
-        lowest = None if since is None or self.is_late else first_id(self.prefix, since - _MARGIN)
-        highest = None if until is None else first_id(self.prefix, until + _MARGIN)
+            return tuple(made_within(column, wanted))
+        first: Callable[[datetime], object] = partial(first_id, self.prefix)
+        if isinstance(column.type, Uuid):
+            first = partial(_first_uuid, self.prefix)
+        lowest = None if since is None or self.is_late else first(since - MARGIN)
+        highest = None if until is None else first(until + MARGIN)
         return (*_if(lowest is not None, lambda: column >= lowest), *_if(highest is not None, lambda: column < highest))
 
-    def _judged(self, wanted: Wanted, served: frozenset[str], row: type[Row]) -> list[ColumnElement[bool]]:
+    def judged(self, wanted: Wanted, served: frozenset[str], row: type[Row]) -> list[ColumnElement[bool]]:
+        """Return what holds for a row that is wanted, but for what its parts and its state take care of."""
         found = [getattr(row, name) == value for name, value in wanted.equal.items() if name not in served]
         if self.created is not None and self.created != self.order[0].key:
-            made = getattr(row, self.created)
-            found += _if(wanted.since is not None, lambda: made >= wanted.since)
-            found += _if(wanted.until is not None, lambda: made < wanted.until)
+            found += made_within(getattr(row, self.created), wanted)
         if self.amount is not None:
             amount = getattr(row, self.amount)
             found += _if(wanted.least_minor is not None, lambda: amount >= wanted.least_minor)
@@ -238,6 +245,17 @@ def each(column: InstrumentedAttribute[str], values: Iterable[str]) -> list[Part
     return [(column == value,) for value in dict.fromkeys(values)] or [()]
 
 
+def of_owner(column: InstrumentedAttribute[Any], wanted: Wanted) -> Part:
+    """Return that a row belongs to the organization whose rows are wanted; nothing where all are."""
+    return () if wanted.org_id is None else (column == wanted.org_id,)
+
+
+def made_within(made: Any, wanted: Wanted) -> list[ColumnElement[bool]]:
+    """Return that what was made at a time lies in the range that is wanted."""
+    since, until = wanted.since, wanted.until
+    return [*_if(since is not None, lambda: made >= since), *_if(until is not None, lambda: made < until)]
+
+
 def in_states(wanted: Wanted) -> Callable[[Any], ColumnElement[bool]] | None:
     """Return, as `besides` of a page, that a row is in one of the wanted states; None where any state will do."""
     return (lambda row: row.status.in_(wanted.statuses)) if wanted.statuses else None
@@ -250,6 +268,8 @@ async def _walk(
     chosen: Callable[[int], Select[Row]],
     judged: Callable[[type[Row]], list[ColumnElement[bool]]],
     limit: int,
+    *,
+    ascending: bool,
 ) -> Found[Row]:
     if not judged(of):
         rows = (await session.scalars(chosen(limit + 1))).all()
@@ -258,12 +278,16 @@ async def _walk(
     for number in (max(number, limit + 1) for number in LOOKED):
         looked = chosen(number).subquery()
         row = aliased(of, looked)
-        query = select(row).where(*judged(row)).order_by(*(getattr(row, column.key).desc() for column in order))
+        query = (
+            select(row)
+            .where(*judged(row))
+            .order_by(*_directed([getattr(row, column.key) for column in order], ascending))
+        )
         found = list(await session.scalars(query.limit(fixed(limit + 1))))
         if len(found) > limit:
             return Found(found[:limit], _position(found[limit - 1], order))
         columns = [looked.c[column.key] for column in order]
-        last = select(*columns).order_by(*(column.desc() for column in columns)).offset(fixed(number - 1)).limit(1)
+        last = select(*columns).order_by(*_directed(columns, ascending)).offset(fixed(number - 1)).limit(1)
         end = (await session.execute(last)).one_or_none()
         if end is None:
             break
@@ -279,12 +303,22 @@ def first_id(prefix: str, moment: datetime) -> str:
     return make_id(prefix, unix_ms=max(0, int(moment.timestamp() * 1000)), entropy=bytes(10))
 
 
+def _first_uuid(prefix: str, moment: datetime) -> UUID:
+    return uuid_of(first_id(prefix, moment))
+
+
 def _if(holds: bool, condition: Callable[[], Any]) -> list[ColumnElement[bool]]:
     return [condition()] if holds else []
 
 
 def newest(
-    of: type[Row], parts: Iterable[Part], order: Order, *, after: Sequence[object] | None, limit: int
+    of: type[Row],
+    parts: Iterable[Part],
+    order: Order,
+    *,
+    after: Sequence[object] | None,
+    limit: int,
+    ascending: bool = False,
 ) -> Select[Row]:
     """Select the rows of a table that belong to any of the parts.
 
@@ -294,10 +328,12 @@ def newest(
         order: of the list.
         after: the position of the last row of the page before, a value for each column of the order.
         limit: how many rows at most.
+        ascending: whether it begins with the first, of one part.
     """
     parts = list(parts)
     if len(parts) == 1:
-        return _narrowed(select(of), parts[0], order, after, limit)
+        return _narrowed(select(of), parts[0], order, after, limit, ascending=ascending)
+    assert not ascending
     return _rows_of(of, newest_keys(parts, order, after=after, limit=limit), order[-1].key, order)
 
 
@@ -319,17 +355,23 @@ def _rows_of(of: type[Row], chosen: Subquery, named: str, order: Order) -> Selec
 
 
 def _narrowed(
-    statement: Select[Any], part: Part, order: Order, after: Sequence[object] | None, limit: int
+    statement: Select[Any],
+    part: Part,
+    order: Order,
+    after: Sequence[object] | None,
+    limit: int,
+    *,
+    ascending: bool = False,
 ) -> Select[Any]:
     narrowed = statement.where(*part)
     if after is not None:
-        position = order[0] < after[0] if len(order) == 1 else tuple_(*order) < tuple_(*after)
-        narrowed = narrowed.where(position)
-    return _ordered(narrowed, order).limit(fixed(limit))
+        here, there = (order[0], after[0]) if len(order) == 1 else (tuple_(*order), tuple_(*after))
+        narrowed = narrowed.where(here > there if ascending else here < there)
+    return narrowed.order_by(*_directed(order, ascending)).limit(fixed(limit))
 
 
-def _ordered(statement: Select[Any], order: Order) -> Select[Any]:
-    return statement.order_by(*(column.desc() for column in order))
+def _directed(columns: Sequence[Any], ascending: bool) -> list[Any]:
+    return [column if ascending else column.desc() for column in columns]
 
 
 def fixed(limit: int) -> ColumnElement[int]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import NotFound
 from domain.ids import is_id
 from models.mail_suppression import MailSuppression
-from repositories.listing import newest
+from repositories.listing import Found, Listing, Part, Position, Wanted
 
 #: How many organizations are told that a contact of theirs is gone.
 MOST_TOLD = 50
@@ -53,17 +53,20 @@ async def organizations_with(session: AsyncSession, address: str) -> list[str]:
     return list((await session.execute(_TOLD, {"address": address.casefold(), "most": MOST_TOLD})).scalars())
 
 
+_LIST = Listing(
+    of=MailSuppression, order=[MailSuppression.id], prefix="sup", created="suppressed_at", searched=("address",)
+)
+
+
 async def page(
-    session: AsyncSession, *, address: str | None, lifted: bool, before: str | None, limit: int
-) -> list[MailSuppression]:
-    """List suppressions, newest first; those that were lifted only where they are asked for."""
-    part = () if lifted else (MailSuppression.lifted_at.is_(None),)
-    if address is not None:
+    session: AsyncSession, wanted: Wanted, *, lifted: bool, after: Position | None, limit: int
+) -> Found[MailSuppression]:
+    """Return a page of the suppressions, newest first; those that were lifted only where they are asked for."""
+    part: Part = () if lifted else (MailSuppression.lifted_at.is_(None),)
+    address = wanted.equal.get("address")
+    if isinstance(address, str):
         part = (*part, MailSuppression.address == address.casefold())
-    position = None if before is None else (before,)
-    return list(
-        await session.scalars(newest(MailSuppression, [part], [MailSuppression.id], after=position, limit=limit))
-    )
+    return await _LIST.page(session, wanted, [part], after=after, limit=limit, served=["address"])
 
 
 async def lift(session: AsyncSession, suppression_id: str, by: str, now: datetime) -> tuple[MailSuppression, bool]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, func, literal_column, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, func, literal_column, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.accounts import Account
@@ -15,14 +15,11 @@ from domain.marketplace.offer import Offer, OfferModel, OfferStatus
 from models.agent import Agent
 from models.marketplace import MarketplaceAgreedUse, MarketplaceOffer, MarketplacePurchase, MarketplaceUse
 from models.reputation import ReputationAgentRow
-from repositories.listing import Found, Position, fixed, in_states
-from repositories.listing import Listing as Purchases
-from repositories.listing import Wanted as Narrowed
+from repositories.listing import Found, Position, Wanted, in_states
+from repositories.listing import Listing as Pages
 
 MISSING = "There is no such agent on the marketplace."
 MISSING_PURCHASE = "There is no such purchase."
-#: How many offers a page of a range of time looks at.
-LOOKED = 2_000
 # Written out, because no plan for any status uses the indexes of what is listed.
 _LISTED = MarketplaceOffer.status == literal_column("'listed'")
 
@@ -52,30 +49,6 @@ class Listing:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which offers are listed: each that is not None narrows.
-
-    A price range needs its currency and is in its minor units. `least_stars_e6` is a mean score in millionths, and
-    from `since` on and before `until` the agent was offered for the first time.
-    """
-
-    model: OfferModel | None = None
-    category: str | None = None
-    words: Sequence[str] = ()
-    currency: str | None = None
-    least_minor: int | None = None
-    most_minor: int | None = None
-    least_stars_e6: int | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    @property
-    def by_price(self) -> bool:
-        """Whether the list is ordered by price: it is when a currency is named."""
-        return self.currency is not None
-
-
 async def get(session: AsyncSession, agent_id: str) -> Listing:
     """Return the offer of an agent.
 
@@ -97,67 +70,55 @@ async def lock_offer(session: AsyncSession, agent_id: str) -> MarketplaceOffer |
     return await session.get(MarketplaceOffer, agent_id, with_for_update=True)
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
-) -> tuple[Sequence[Listing], Position | None]:
-    """List what is for sale: newest agents first, or the cheapest first where a currency is named.
+_OFFERS = Pages(of=MarketplaceOffer, order=[MarketplaceOffer.agent_id], prefix="agt", is_late=True)
+_BY_PRICE = Pages(of=MarketplaceOffer, order=[MarketplaceOffer.price_minor, MarketplaceOffer.agent_id], ascending=True)
 
-    A page of a range of time looks at no more than `LOOKED` offers, so it may be short or empty and not be the last.
+
+async def page(
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    words: Sequence[str] = (),
+    least_stars_e6: int | None = None,
+    after: Position | None,
+    limit: int,
+) -> tuple[Sequence[Listing], Position | None]:
+    """List what is for sale: newest agents first, or the cheapest first where a currency is wanted.
 
     Args:
         session: of whoever looks.
-        wanted: which ones.
+        wanted: a range of prices needs their currency; times are those of the first offer.
+        words: that the offer has, all of them.
+        least_stars_e6: the mean score in millionths that the agent has at least.
         after: price (0 where the list is not ordered by it) and agent of the last one of the page before.
         limit: how many at most.
 
     Returns:
         The page, and the position after which the next one begins; None at the end.
     """
-    row = MarketplaceOffer
-    conditions: list[ColumnElement[bool]] = [_LISTED]
-    if wanted.model is not None:
-        conditions.append(row.model == wanted.model.value)
-    if wanted.category is not None:
-        conditions.append(row.category == wanted.category)
-    if wanted.words:
-        conditions.append(row.words.contains(list(wanted.words)))
-    if wanted.by_price:
-        conditions.append(row.currency == wanted.currency)
+    row, part = MarketplaceOffer, [_LISTED]
+    part += [getattr(row, name) == value for name, value in wanted.equal.items()]
+    if words:
+        part.append(row.words.contains(list(words)))
     if wanted.least_minor is not None:
-        conditions.append(row.price_minor >= wanted.least_minor)
+        part.append(row.price_minor >= wanted.least_minor)
     if wanted.most_minor is not None:
-        conditions.append(row.price_minor <= wanted.most_minor)
-    if wanted.least_stars_e6 is not None:
-        conditions.append(_stars() >= wanted.least_stars_e6)
-    if after is not None and wanted.by_price:
-        conditions.append(tuple_(row.price_minor, row.agent_id) > after)
-    elif after is not None:
-        conditions.append(row.agent_id < after[1])
-    order = (row.price_minor, row.agent_id) if wanted.by_price else (row.agent_id.desc(),)
-    looked_at = limit + 1 if wanted.since is None and wanted.until is None else LOOKED
-    looked = select(row.agent_id, row.price_minor, row.created_at).where(*conditions)
-    seen = looked.order_by(*order).limit(fixed(looked_at)).subquery().c
-    by = (seen.price_minor, seen.agent_id) if wanted.by_price else (seen.agent_id.desc(),)
-    fits = [
-        *([] if wanted.since is None else [seen.created_at >= wanted.since]),
-        *([] if wanted.until is None else [seen.created_at < wanted.until]),
-    ]
-    keys = select(seen.agent_id).where(*fits).order_by(*by).limit(fixed(limit + 1))
-    found = await session.execute(_listings(row.agent_id.in_(keys)).order_by(*order))
-    rows = [_listing(each) for each in found]
-    if len(rows) > limit:
-        last = rows[limit - 1].offer
-        return rows[:limit], _position(last.price_minor, last.agent_id, wanted)
-    if not fits:
-        return rows, None
-    end = select(seen.price_minor, seen.agent_id).order_by(*by).offset(fixed(looked_at - 1)).limit(1)
-    reached = (await session.execute(end)).one_or_none()
-    return rows, None if reached is None else _position(reached[0], reached[1], wanted)
-
-
-def _position(price_minor: int | None, agent_id: str, wanted: Wanted) -> Position:
-    """Return where an offer stands in the list of `page`."""
-    return ((price_minor or 0) if wanted.by_price else 0, agent_id)
+        part.append(row.price_minor <= wanted.most_minor)
+    by_price = "currency" in wanted.equal
+    place = after if after is None or by_price else after[1:]
+    found = await (_BY_PRICE if by_price else _OFFERS).page(
+        session,
+        wanted,
+        [tuple(part)],
+        after=place,
+        limit=limit,
+        served=wanted.equal,
+        besides=None if least_stars_e6 is None else lambda seen: _stars(seen) >= least_stars_e6,
+    )
+    ids = [offer.agent_id for offer in found.rows]
+    shown = {one[0].agent_id: _listing(one) for one in await session.execute(_listings(row.agent_id.in_(ids)))}
+    following = found.following if by_price or found.following is None else (0, *found.following)
+    return [shown[agent_id] for agent_id in ids if agent_id in shown], following
 
 
 async def categorise(session: AsyncSession, agent_id: str, category: str | None) -> None:
@@ -269,11 +230,11 @@ async def reserved_use(session: AsyncSession, spend_id: UUID) -> MarketplaceAgre
     return (await session.scalars(query)).one_or_none()
 
 
-_LIBRARY = Purchases(of=MarketplacePurchase, order=[MarketplacePurchase.id], created="bought_at", prefix="pur")
+_LIBRARY = Pages(of=MarketplacePurchase, order=[MarketplacePurchase.id], created="bought_at", prefix="pur")
 
 
 async def library(
-    session: AsyncSession, wanted: Narrowed, *, after: Position | None, limit: int
+    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
 ) -> Found[MarketplacePurchase]:
     """Return a page of what an organization has bought, or all of them, newest first."""
     row, agent_id = MarketplacePurchase, wanted.equal.get("agent_id")
@@ -291,10 +252,10 @@ def _listings(*conditions: ColumnElement[bool]) -> Select[MarketplaceOffer, str,
     return select(offer, Agent.name, _stars()).join(Agent, Agent.id == offer.agent_id).where(*conditions)
 
 
-def _stars() -> ScalarSelect[int]:
+def _stars(offer: type[MarketplaceOffer] = MarketplaceOffer) -> ScalarSelect[int]:
     scored = ReputationAgentRow
-    of_agent = (scored.agent_id == MarketplaceOffer.agent_id, scored.evidence_count > 0)
-    return select(scored.stars_e6).where(*of_agent).correlate(MarketplaceOffer).scalar_subquery()
+    of_agent = (scored.agent_id == offer.agent_id, scored.evidence_count > 0)
+    return select(scored.stars_e6).where(*of_agent).correlate(offer).scalar_subquery()
 
 
 def _listing(found: Row[MarketplaceOffer, str, int | None]) -> Listing:

@@ -10,17 +10,19 @@ INVARIANTS = (
         unit="purchases",
         violations="""
         SELECT 'purchase ' || p.id || ': of ' || p.price_minor || ' creator ' || p.creator_minor || ', commission ' ||
-            p.commission_minor || '; the books gave ' || coalesce(b.creator, 0) || ' and ' || coalesce(b.commission, 0)
+            p.commission_minor || ', tax ' || p.tax_minor || '; the books gave ' || coalesce(b.creator, 0) || ', ' ||
+            coalesce(b.commission, 0) || ' and ' || coalesce(b.tax, 0)
         FROM marketplace_purchases p
         LEFT JOIN LATERAL (
             SELECT sum(e.amount) FILTER (WHERE e.amount > 0 AND (a.path LIKE 'agent/' || p.agent_id || '/%'
                     OR a.path LIKE 'org/' || p.payee_org_id || '/debt/%')) AS creator,
-                sum(e.amount) FILTER (WHERE a.path = 'platform/commission') AS commission
+                sum(e.amount) FILTER (WHERE a.path = 'platform/commission') AS commission,
+                sum(e.amount) FILTER (WHERE a.path LIKE 'platform/tax/%') AS tax
             FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id
             WHERE e.transfer_id = p.transfer_id AND e.asset = p.currency
         ) b ON true
-        WHERE p.price_minor IS NOT NULL AND (p.creator_minor, p.commission_minor)
-            IS DISTINCT FROM (coalesce(b.creator, 0)::bigint, coalesce(b.commission, 0)::bigint)
+        WHERE p.price_minor IS NOT NULL AND (p.creator_minor, p.commission_minor, p.tax_minor) IS DISTINCT FROM
+            (coalesce(b.creator, 0)::bigint, coalesce(b.commission, 0)::bigint, coalesce(b.tax, 0)::bigint)
         """,
     ),
     Invariant(
@@ -104,7 +106,8 @@ INVARIANTS = (
             FROM ledger.transfers t JOIN ledger.entries e ON e.transfer_id = t.id
             JOIN ledger.accounts a ON a.id = e.account_id
             WHERE t.reference = ANY (ARRAY[p.id, p.payment_id]) AND e.asset = p.currency
-              AND (a.path = 'platform/commission' OR a.path LIKE 'org/' || p.payee_org_id || '/debt/%'
+              AND (a.path = 'platform/commission' OR a.path LIKE 'platform/tax/%'
+                  OR a.path LIKE 'org/' || p.payee_org_id || '/debt/%'
                   OR a.path LIKE 'agent/' || p.agent_id || '/%' AND a.path NOT LIKE 'agent/%/sales/%')
         ) b ON true
         WHERE p.price_minor IS NOT NULL AND coalesce(b.shares, 0) <> p.price_minor - p.taken_minor

@@ -1,6 +1,6 @@
 """Meters, and what they counted. Making, closing and counting needs the platform's role."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,7 +18,7 @@ from domain.usage.meter import ALL, Aggregation, Meter
 from ledger.invariants import Invariant
 from models.meter import MeterDay, MeterMember, MeterRow
 from repositories.command import made_before
-from repositories.listing import newest
+from repositories.listing import Found, Listing, Part, Position, Wanted
 from repositories.usage import IS_THERE
 
 MISSING = "There is no such meter."
@@ -56,13 +56,18 @@ async def get(session: AsyncSession, meter_id: str) -> MeterRow:
     return found
 
 
-async def of_organization(
-    session: AsyncSession, org_id: str | None, *, before: str | None, limit: int
-) -> Sequence[MeterRow]:
-    """List meters that count in an organization, newest first: its own and the platform's; null lists the latter."""
-    parts = [(MeterRow.org_id.is_(None),), *([] if org_id is None else [(MeterRow.org_id == org_id,)])]
-    position = None if before is None else (before,)
-    return (await session.scalars(newest(MeterRow, parts, [MeterRow.id], after=position, limit=limit))).all()
+_LIST = Listing(of=MeterRow, order=[MeterRow.id], prefix="mtr", searched=("name", "event_type"))
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[MeterRow]:
+    """Return a page of the meters that count in an organization, newest first: its own and the platform's.
+
+    Without an organization, they are the platform's.
+    """
+    parts: list[Part] = [(MeterRow.org_id.is_(None),)]
+    if wanted.org_id is not None:
+        parts.append((MeterRow.org_id == wanted.org_id,))
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit)
 
 
 async def close(session: AsyncSession, meter_id: str, at: datetime, *, may_be_charged: bool) -> bool:

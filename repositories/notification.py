@@ -26,7 +26,8 @@ from models.notification import (
     NotificationRow,
 )
 from repositories.event import Position
-from repositories.listing import Part, newest
+from repositories.listing import Found, Listing, Part, Wanted
+from repositories.listing import Position as Place
 
 MISSING = "There is no such notification."
 NO_CHANNEL = "There is no such channel."
@@ -381,16 +382,18 @@ async def by_ids(session: AsyncSession, ids: Collection[str]) -> Sequence[Notifi
 # The inbox ------------------------------------------------------------------------------------------------------------
 
 
+_INBOX = Listing(of=NotificationRow, order=[NotificationRow.id])
+
+
 async def inbox(
-    session: AsyncSession, recipient: str, *, unread_only: bool, before: str | None, limit: int
-) -> list[NotificationRow]:
-    """List what a principal was told in its inbox, newest first."""
+    session: AsyncSession, wanted: Wanted, *, recipient: str, unread_only: bool, after: Place | None, limit: int
+) -> Found[NotificationRow]:
+    """Return a page of what a principal was told in its inbox, newest first."""
     row = NotificationRow
     part: Part = (row.recipient == recipient, row.channel == INBOX, row.hidden_at.is_(None))
     if unread_only:
         part = (*part, row.read_at.is_(None))
-    after = None if before is None else (before,)
-    return list(await session.scalars(newest(row, [part], [row.id], after=after, limit=limit)))
+    return await _INBOX.page(session, wanted, [part], after=after, limit=limit)
 
 
 async def read(session: AsyncSession, recipient: str, notification_id: str, now: datetime) -> NotificationRow | None:

@@ -197,14 +197,22 @@ async def write_movement(session: Writes, payment: Payment, booked: Booked, tran
     )
 
 
-async def timeline(
-    session: AsyncSession, payment_id: str, *, after: int | None = None, limit: int | None = None
-) -> Sequence[PaymentEventRow]:
-    """Return events of a payment in their order, from the one behind `after` on; all of them without a limit."""
+_TIMELINE = Listing(of=PaymentEventRow, order=[PaymentEventRow.number], created="at", ascending=True)
+
+
+async def timeline(session: AsyncSession, payment_id: str) -> Sequence[PaymentEventRow]:
+    """Return all events of a payment in their order."""
     query = select(PaymentEventRow).where(PaymentEventRow.payment_id == payment_id).order_by(PaymentEventRow.number)
-    if after is not None:
-        query = query.where(PaymentEventRow.number > after)
-    return (await session.scalars(query if limit is None else query.limit(limit))).all()
+    return (await session.scalars(query)).all()
+
+
+async def timeline_page(
+    session: AsyncSession, wanted: Wanted, *, payment_id: str, after: Position | None, limit: int
+) -> Found[PaymentEventRow]:
+    """Return a page of the events of a payment in their order."""
+    return await _TIMELINE.page(
+        session, wanted, [(PaymentEventRow.payment_id == payment_id,)], after=after, limit=limit
+    )
 
 
 _LIST = Listing(of=PaymentRow, order=[PaymentRow.id], prefix="pay", amount="amount_minor", searched=("provider_ref",))

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.payment.snapshot import BalanceTransaction
-from domain.payout.state import FINAL, Outcome, Payout
+from domain.payout.state import FINAL, Outcome, Payout, PayoutStatus
 from ledger.invariants import Invariant
 from models.payment import PaymentBalanceTransaction
 from models.payout import PayoutEventRow, PayoutRow
@@ -66,6 +66,18 @@ async def stranded(session: AsyncSession, *, before: datetime, after: str, limit
     """Return payouts that should have moved by the moment, by id, after the id `after`."""
     query = select(PayoutRow).where(PayoutRow.wake_at < before, PayoutRow.id > after).order_by(PayoutRow.id)
     return (await session.scalars(query.limit(limit))).all()
+
+
+async def waiting_for_funds(
+    session: AsyncSession, provider: str, *, after: datetime, limit: int
+) -> Sequence[PayoutRow]:
+    """Return the oldest payouts that wait for the platform's balance at a provider and are not tried until `after`."""
+    query = select(PayoutRow).where(
+        PayoutRow.status == PayoutStatus.WAITING_FOR_FUNDS.value,
+        PayoutRow.provider == provider,
+        PayoutRow.wake_at > after,
+    )
+    return (await session.scalars(query.order_by(PayoutRow.created_at, PayoutRow.id).limit(limit))).all()
 
 
 async def versions(session: AsyncSession, payout_ids: Sequence[str]) -> dict[str, int]:

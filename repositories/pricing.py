@@ -20,7 +20,7 @@ from domain.reputation.levels import Ladder
 from models.pricing import PricingAgent, PricingBook, PricingQuote, PricingRule
 from repositories.command import add_once
 from repositories.level import NEWEST, SEASONED, ladder_of
-from repositories.listing import newest
+from repositories.listing import Found, Listing, Part, Position, Wanted, of_owner
 
 MISSING = "There is no such pricing rule."
 NO_QUOTE = "There is no such quote."
@@ -245,28 +245,17 @@ async def get(session: AsyncSession, rule_id: str) -> PricingRule:
     return found
 
 
+_RULES = Listing(of=PricingRule, order=[PricingRule.id], prefix="prl")
+
+
 async def page(
-    session: AsyncSession,
-    *,
-    agent_id: str | None,
-    org_id: str | None,
-    kind: str | None,
-    ended: bool,
-    before: str | None,
-    limit: int,
-) -> Sequence[PricingRule]:
-    """List rules, newest first: those in force, or with `ended` the others as well."""
-    wanted = [
-        column == value
-        for column, value in ((PricingRule.agent_id, agent_id), (PricingRule.org_id, org_id), (PricingRule.type, kind))
-        if value is not None
-    ]
+    session: AsyncSession, wanted: Wanted, *, ended: bool, after: Position | None, limit: int
+) -> Found[PricingRule]:
+    """Return a page of the rules, newest first: those in force, or with `ended` the others as well."""
+    part: Part = of_owner(PricingRule.org_id, wanted)
     if not ended:
-        wanted.append(PricingRule.ended_at.is_(None))
-    position = None if before is None else (before,)
-    return (
-        await session.scalars(newest(PricingRule, [tuple(wanted)], [PricingRule.id], after=position, limit=limit))
-    ).all()
+        part = (*part, PricingRule.ended_at.is_(None))
+    return await _RULES.page(session, wanted, [part], after=after, limit=limit)
 
 
 async def terms_of_agent(session: AsyncSession, agent_id: str) -> PricingAgent | None:

@@ -20,7 +20,7 @@ from models.reconciliation import (
     ReconciliationRun,
 )
 from repositories.clearing import Clearing
-from repositories.listing import newest
+from repositories.listing import Found, Listing, Position, Wanted, in_states
 
 _MOVEMENT: TypeAdapter[BalanceTransaction] = TypeAdapter(BalanceTransaction)
 
@@ -71,15 +71,18 @@ async def get_run(session: AsyncSession, run_id: str) -> ReconciliationRun | Non
     return await session.get(ReconciliationRun, run_id)
 
 
+_RUNS = Listing(of=ReconciliationRun, order=[ReconciliationRun.started_at, ReconciliationRun.id], created="started_at")
+
+
 async def runs(
-    session: AsyncSession, *, provider: str | None, after: str | None, limit: int
-) -> Sequence[ReconciliationRun]:
-    """List runs, the latest first, from the run `after` on."""
+    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
+) -> Found[ReconciliationRun]:
+    """Return a page of the runs, the latest first."""
+    provider = wanted.equal.get("provider")
     part = () if provider is None else (ReconciliationRun.provider == provider,)
-    last = None if after is None else await session.get(ReconciliationRun, after)
-    position = None if last is None else (last.started_at, last.id)
-    order = [ReconciliationRun.started_at, ReconciliationRun.id]
-    return (await session.scalars(newest(ReconciliationRun, [part], order, after=position, limit=limit))).all()
+    return await _RUNS.page(
+        session, wanted, [part], after=after, limit=limit, served=["provider"], besides=in_states(wanted)
+    )
 
 
 async def begun(session: AsyncSession, provider: str, after: datetime) -> datetime | None:

@@ -12,6 +12,7 @@ from domain.payment.state import Payment
 from ledger.invariants import Invariant
 from models.payment import PaymentRow
 from models.referral import Referral
+from repositories.listing import Found, Listing, Part, Position, Wanted, in_states
 from repositories.payment import state_of
 
 #: So many of an organization's first payments are looked through for one that stands.
@@ -129,15 +130,21 @@ async def free_of(session: AsyncSession, org_id: str, lot: object, amount_minor:
     return 0 if row is None else int(row.free)
 
 
-async def page(session: AsyncSession, *, org_id: str | None, after: str | None, limit: int) -> Sequence[Referral]:
-    """List the referrals that an organization has a part in, or None for all of them, the newest first."""
+_LIST = Listing(of=Referral, order=[Referral.org_id], prefix="org")
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Referral]:
+    """Return a page of the referrals that an organization has a part in, or of all, the newest organizations first."""
     row = Referral
-    query = select(row)
-    if org_id is not None:
-        query = query.where((row.referrer_org_id == org_id) | (row.org_id == org_id))
-    if after is not None:
-        query = query.where(row.org_id < after)
-    return (await session.scalars(query.order_by(row.org_id.desc()).limit(limit))).all()
+    parts: list[Part] = [(row.referrer_org_id == wanted.org_id,), (row.org_id == wanted.org_id,)]
+    return await _LIST.page(
+        session,
+        wanted,
+        [()] if wanted.org_id is None else parts,
+        after=after,
+        limit=limit,
+        besides=in_states(wanted),
+    )
 
 
 #: What `verify` proves about referrals.

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import asyncpg
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.reputation import boards
@@ -19,6 +18,7 @@ from domain.reputation.score import HALF_E6
 from domain.reputation.timing import Timing
 from domain.reputation.weights import Stakes
 from models.reputation import ReputationEventRow, ReputationFeedbackRow
+from repositories.listing import Found, Listing, Position, Wanted
 
 STAKES = Stakes()
 
@@ -340,23 +340,20 @@ async def spread(
     return [dict(row) for row in await pool.fetch(_SPREAD, category, dimension, steps)]
 
 
+_EVENTS = Listing(of=ReputationEventRow, order=[ReputationEventRow.seq], created="at", searched=("subject", "note"))
+_FEEDBACK = Listing(of=ReputationFeedbackRow, order=[ReputationFeedbackRow.id], prefix="fbk", searched=("comment",))
+
+
 async def events_of(
-    session: AsyncSession, agent_id: str, *, before: int | None, limit: int
-) -> Sequence[ReputationEventRow]:
-    """Return events of an agent, the last one taken first, that were taken before the one with `before` as `seq`."""
-    row = ReputationEventRow
-    query = select(row).where(row.agent_id == agent_id)
-    if before is not None:
-        query = query.where(row.seq < before)
-    return (await session.scalars(query.order_by(row.seq.desc()).limit(limit))).all()
+    session: AsyncSession, wanted: Wanted, *, agent_id: str, after: Position | None, limit: int
+) -> Found[ReputationEventRow]:
+    """Return a page of the events of an agent, the last one taken first."""
+    return await _EVENTS.page(session, wanted, [(ReputationEventRow.agent_id == agent_id,)], after=after, limit=limit)
 
 
 async def feedback_of(
-    session: AsyncSession, agent_id: str, *, before: str | None, limit: int
-) -> Sequence[ReputationFeedbackRow]:
-    """Return feedback on an agent that the session may see, newest first, older than the id `before`."""
-    row = ReputationFeedbackRow
-    query = select(row).where(row.agent_id == agent_id)
-    if before is not None:
-        query = query.where(row.id < before)
-    return (await session.scalars(query.order_by(row.id.desc()).limit(limit))).all()
+    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
+) -> Found[ReputationFeedbackRow]:
+    """Return a page of the feedback on an agent that the session may see, newest first."""
+    part = (ReputationFeedbackRow.agent_id == wanted.equal["agent_id"],)
+    return await _FEEDBACK.page(session, wanted, [part], after=after, limit=limit, served=["agent_id"])

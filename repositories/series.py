@@ -4,7 +4,7 @@ What has to be counted row by row is counted up to a bound, and refused above it
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,11 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import Invalid
 from domain.ids import make_id, uuid_of
 from repositories.account_statement import VERSION_AT
+from repositories.listing import MARGIN
 
 #: How many rows a series counts one by one.
 COUNTED = 100_000
-#: The time in an id is that of the process that made it, which is not quite that of the row.
-_MARGIN = timedelta(days=1)
 
 _BALANCES = text(f"""
     SELECT p.place, CASE WHEN a.created_at < p.at THEN coalesce((
@@ -72,8 +71,8 @@ async def payments(
     asked = {
         "bounds": list(bounds),
         "currency": currency,
-        "first": _id(bounds[0] - _MARGIN),
-        "last": _id(bounds[-1] + _MARGIN),
+        "first": _id(bounds[0] - MARGIN),
+        "last": _id(bounds[-1] + MARGIN),
         "most": COUNTED + 1,
         **({} if org_id is None else {"org_id": org_id}),
     }
@@ -88,7 +87,7 @@ async def earned(
     session: AsyncSession, org_id: str, asset: str, bounds: Sequence[datetime]
 ) -> list[tuple[int, str, int]]:
     """Return interval, agent, and what came into its earnings; payouts that came back are not earned again."""
-    first, last = (uuid_of(_id(bound)) for bound in (bounds[0] - _MARGIN, bounds[-1] + _MARGIN))
+    first, last = (uuid_of(_id(bound)) for bound in (bounds[0] - MARGIN, bounds[-1] + MARGIN))
     asked = {"bounds": list(bounds), "org_id": org_id, "asset": asset, "first": first, "last": last}
     rows = (await session.execute(_EARNED, {**asked, "most": COUNTED + 1})).all()
     _bounded(rows[0].counted if rows else 0)

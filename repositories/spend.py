@@ -1,8 +1,7 @@
 """Spends of organizations as they are read; only the functions of the books write them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, select
@@ -15,7 +14,7 @@ from domain.usage.paid_call import NamedSpend
 from ledger.invariants import Invariant
 from ledger.spends import NewSpend, Spender
 from models.spend import Spend, SpendChange, SpendRefusal
-from repositories.listing import Part, newest
+from repositories.listing import Found, Listing, Part, Position, Wanted, in_states, newest
 from repositories.spend_place import LAST, LOOKS, Kind, first_id, skip
 
 MISSING = "There is no such spend."
@@ -119,11 +118,12 @@ async def of_key(session: AsyncSession, org_id: str, key: str) -> Spend | None:
     return (await session.scalars(query)).one_or_none()
 
 
-async def refunds(session: AsyncSession, spend_id: UUID, *, before: UUID | None, limit: int) -> Sequence[SpendChange]:
-    """List what was refunded of a spend, newest first."""
+async def refunds(
+    session: AsyncSession, wanted: Wanted, *, spend_id: UUID, after: Position | None, limit: int
+) -> Found[SpendChange]:
+    """Return a page of what was refunded of a spend, newest first."""
     part = (SpendChange.spend_id == spend_id, SpendChange.kind == "refund")
-    position = None if before is None else (before,)
-    return (await session.scalars(newest(SpendChange, [part], [SpendChange.id], after=position, limit=limit))).all()
+    return await _REFUNDS.page(session, wanted, [part], after=after, limit=limit)
 
 
 async def refund_of_command(session: AsyncSession, org_id: str, command_id: str) -> SpendChange:
@@ -163,84 +163,51 @@ async def named(session: AsyncSession, org_id: str, spend_ids: Collection[str]) 
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpendFilter:
-    """Which spends a list has; None is no condition."""
-
-    action: str | None = None
-    agent_id: str | None = None
-    department_id: str | None = None
-    project_id: str | None = None
-    run_id: str | None = None
-    status: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def named(self) -> list[tuple[Kind, str]]:
-        """Return what all of them name by which spends are found."""
-        values = {
-            Kind.ACTION: self.action,
-            Kind.AGENT: self.agent_id,
-            Kind.DEPARTMENT: self.department_id,
-            Kind.PROJECT: self.project_id,
-            Kind.RUN: self.run_id,
-        }
-        return [(kind, value) for kind, value in values.items() if value is not None]
-
-    def conditions(self, row: type[Spend]) -> list[ColumnElement[bool]]:
-        """Return what holds for the rows; none where all are wanted."""
-        equal = {
-            row.action: self.action,
-            row.agent_id: self.agent_id,
-            row.department_id: self.department_id,
-            row.project_id: self.project_id,
-            row.run_id: self.run_id,
-            row.status: self.status,
-        }
-        found = [column == value for column, value in equal.items() if value is not None]
-        found += [] if self.since is None else [row.at >= self.since]
-        return found if self.until is None else [*found, row.at < self.until]
+_LIST = Listing(of=Spend, order=[Spend.id], created="at", amount="amount")
+_REFUNDS = Listing(of=SpendChange, order=[SpendChange.id], created="at", prefix="rfd", amount="amount")
+#: By what of them the days that are added up say where spends are.
+_PLACED = {
+    "action": Kind.ACTION,
+    "agent_id": Kind.AGENT,
+    "department_id": Kind.DEPARTMENT,
+    "project_id": Kind.PROJECT,
+    "run_id": Kind.RUN,
+}
 
 
-@dataclass(frozen=True, slots=True)
-class SpendPage:
-    """Spends, and below which id the next page begins; None after the last one."""
-
-    rows: Sequence[Spend]
-    following: UUID | None
-
-
-async def page(
-    session: AsyncSession, org_id: str, wanted: SpendFilter, *, before: UUID | None, limit: int
-) -> SpendPage:
-    """List an organization's spends, newest first.
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Spend]:
+    """Return a page of an organization's spends, newest first.
 
     Where not all of them are wanted, a page looks at a bounded number of spends and may have fewer than the limit, or
     none, before the last one.
     """
-    conditions = wanted.conditions(Spend)
+    assert wanted.org_id is not None
+    org_id, conditions = wanted.org_id, _conditions(wanted, Spend)
     part: Part = (Spend.org_id == org_id, Spend.id >= (UUID(int=0) if wanted.since is None else first_id(wanted.since)))
-    found, following = list[Spend](), before or LAST
+    named = [(kind, str(wanted.equal[name])) for name, kind in _PLACED.items() if name in wanted.equal]
+    found, following = list[Spend](), LAST if after is None else after[0]
     for look in LOOKS if conditions else (limit + 1,):
-        begin = (
-            await skip(session, org_id, wanted.named(), before=following, until=wanted.until)
-            if conditions
-            else following
-        )
+        begin = await skip(session, org_id, named, before=following, until=wanted.until) if conditions else following
         if begin is None:
-            return SpendPage(found, None)
+            return Found(found, None)
         looked = newest(Spend, [part], [Spend.id], after=(begin,), limit=look).subquery()
         seen = aliased(Spend, looked)
-        query = select(seen).where(*wanted.conditions(seen)).order_by(seen.id.desc())
+        query = select(seen).where(*_conditions(wanted, seen)).order_by(seen.id.desc())
         found += (await session.scalars(query.limit(limit + 1 - len(found)))).all()
         if len(found) > limit:
-            return SpendPage(found[:limit], found[limit - 1].id)
+            return Found(found[:limit], (found[limit - 1].id,))
         last = select(looked.c.id).order_by(looked.c.id.desc()).offset(look - 1).limit(1)
         end = (await session.scalars(last)).one_or_none()
         if end is None:
-            return SpendPage(found, None)
+            return Found(found, None)
         following = end
-    return SpendPage(found, following)
+    return Found(found, (following,))
+
+
+def _conditions(wanted: Wanted, row: type[Spend]) -> list[ColumnElement[bool]]:
+    """Return what holds for the rows; none where all are wanted."""
+    states = in_states(wanted)
+    return [*_LIST.judged(wanted, frozenset(), row), *(() if states is None else (states(row),))]
 
 
 #: What `verify` proves: counters add up from spends, and the books hold what they say.

@@ -16,7 +16,7 @@ from domain.spend.presentation import Counted
 from ledger.controls import MISSING
 from models.spend import Spend, SpendCounter, SpendRefusal
 from models.spend_control import SpendControl, SpendControlVersion
-from repositories.listing import Part, newest
+from repositories.listing import MARGIN, Found, Listing, Part, Position, Wanted, in_states, of_owner
 from repositories.spend_place import LAST, LOOKS, Kind, first_id, skip
 
 
@@ -56,37 +56,30 @@ async def has_open(session: AsyncSession, org_id: str, kind: SubjectKind, subjec
     return (await session.scalars(query.limit(1))).one_or_none() is not None
 
 
+_LIST = Listing(of=SpendControl, order=[SpendControl.id], prefix="ctl")
+_VERSIONS = Listing(of=SpendControlVersion, order=[SpendControlVersion.version], created="changed_at")
+_REFUSALS = Listing(of=SpendRefusal, order=[SpendRefusal.id], created="at", prefix="rfs")
+
+
 async def page(
-    session: AsyncSession,
-    *,
-    org_id: str | None,
-    kind: SubjectKind | None,
-    subject_id: str | None,
-    open_only: bool,
-    before: UUID | None,
-    limit: int,
-) -> Sequence[SpendControl]:
-    """List controls that the session may see, newest first."""
-    asked = (
-        (SpendControl.org_id, org_id),
-        (SpendControl.subject_kind, None if kind is None else kind.value),
-        (SpendControl.subject_id, subject_id),
-    )
-    part: Part = tuple(column == wanted for column, wanted in asked if wanted is not None)
+    session: AsyncSession, wanted: Wanted, *, open_only: bool, after: Position | None, limit: int
+) -> Found[SpendControl]:
+    """Return a page of the controls that the session may see, newest first."""
+    part: Part = of_owner(SpendControl.org_id, wanted)
+    part = (*part, *(getattr(SpendControl, name) == value for name, value in wanted.equal.items()))
     if open_only:
         part = (*part, SpendControl.status != ControlStatus.CLOSED.value)
-    position = None if before is None else (before,)
-    return (await session.scalars(newest(SpendControl, [part], [SpendControl.id], after=position, limit=limit))).all()
+    return await _LIST.page(
+        session, wanted, [part], after=after, limit=limit, served=wanted.equal, besides=in_states(wanted)
+    )
 
 
 async def versions(
-    session: AsyncSession, control_id: UUID, *, before: int | None, limit: int
-) -> Sequence[SpendControlVersion]:
-    """List the versions of a control, newest first."""
-    query = select(SpendControlVersion).where(SpendControlVersion.control_id == control_id)
-    if before is not None:
-        query = query.where(SpendControlVersion.version < before)
-    return (await session.scalars(query.order_by(SpendControlVersion.version.desc()).limit(limit))).all()
+    session: AsyncSession, wanted: Wanted, *, control_id: UUID, after: Position | None, limit: int
+) -> Found[SpendControlVersion]:
+    """Return a page of the versions of a control, newest first."""
+    part = (SpendControlVersion.control_id == control_id,)
+    return await _VERSIONS.page(session, wanted, [part], after=after, limit=limit)
 
 
 async def version_of_command(session: AsyncSession, command_id: str) -> SpendControlVersion | None:
@@ -113,7 +106,7 @@ async def counted(
 
 _COUNTED_IN = """
 WITH looked AS MATERIALIZED (
-    SELECT s.id, s.counted_in, s.counted FROM ledger.spends s
+    SELECT s.id, s.at, s.counted_in, s.counted FROM ledger.spends s
     WHERE s.org_id = :org_id AND s.id < :before AND s.id >= :first ORDER BY s.id DESC LIMIT {look}
 ), own AS MATERIALIZED (
     SELECT array_agg(n.id) AS ids FROM ledger.counters n
@@ -122,7 +115,10 @@ WITH looked AS MATERIALIZED (
     SELECT l.id, (
         SELECT u.counted FROM unnest(l.counted_in, l.counted) AS u (id, counted) WHERE u.id = ANY (own.ids) LIMIT 1
     ) AS counted
-    FROM looked l, own WHERE l.counted_in && own.ids ORDER BY l.id DESC LIMIT :limit
+    FROM looked l, own
+    WHERE l.counted_in && own.ids AND l.at >= coalesce(CAST(:since AS timestamptz), '-infinity')
+        AND l.at < coalesce(CAST(:until AS timestamptz), 'infinity')
+    ORDER BY l.id DESC LIMIT :limit
 )
 SELECT ARRAY(SELECT f.id FROM found f ORDER BY f.id DESC) AS ids,
     ARRAY(SELECT f.counted FROM found f ORDER BY f.id DESC) AS counted,
@@ -133,23 +129,25 @@ _LOOKING = {look: text(_COUNTED_IN.format(look=look)) for look in LOOKS}
 
 
 async def spends(
-    session: AsyncSession, control: SpendControl, *, before: UUID | None, limit: int
-) -> tuple[Sequence[tuple[Spend, int]], UUID | None]:
+    session: AsyncSession, wanted: Wanted, *, control: SpendControl, after: Position | None, limit: int
+) -> tuple[Sequence[tuple[Spend, int]], Position | None]:
     """List the spends that count in a control, newest first, each with how much it counts there in the control's asset.
 
     The second value is where the next page begins, None after the last one. A page looks at a bounded number of the
     organization's spends and may have fewer than the limit, or none, before the last one.
     """
     counted: dict[UUID, int] = {}
-    following: UUID | None = before or LAST
-    first, named = first_id(control.created_at), [(Kind.CONTROL, str(control.id))]
+    following: UUID | None = LAST if after is None else after[0]
+    begins = control.created_at if wanted.since is None else max(control.created_at, wanted.since - MARGIN)
+    first, named = first_id(begins), [(Kind.CONTROL, str(control.id))]
     for look, statement in _LOOKING.items():
         assert following is not None
-        following = await skip(session, control.org_id, named, before=following)
+        following = await skip(session, control.org_id, named, before=following, until=wanted.until)
         if following is None:
             break
         values = {"org_id": control.org_id, "control_id": control.id, "before": following, "first": first}
-        row = (await session.execute(statement, {**values, "limit": limit + 1 - len(counted)})).one()
+        values |= {"since": wanted.since, "until": wanted.until, "limit": limit + 1 - len(counted)}
+        row = (await session.execute(statement, values)).one()
         counted.update(zip(row.ids, row.counted, strict=True))
         following = row.last_id if row.looked == look else None
         if following is None or len(counted) > limit:
@@ -159,13 +157,12 @@ async def spends(
         following = shown[-1]
     rows = await session.scalars(select(Spend).where(Spend.org_id == control.org_id, Spend.id.in_(shown)))
     by_id = {row.id: row for row in rows}
-    return [(by_id[id_], counted[id_]) for id_ in shown], following
+    return [(by_id[id_], counted[id_]) for id_ in shown], None if following is None else (following,)
 
 
 async def refusals(
-    session: AsyncSession, control: SpendControl, *, before: UUID | None, limit: int
-) -> Sequence[SpendRefusal]:
-    """List what a control refused, newest first."""
+    session: AsyncSession, wanted: Wanted, *, control: SpendControl, after: Position | None, limit: int
+) -> Found[SpendRefusal]:
+    """Return a page of what a control refused, newest first."""
     part = (SpendRefusal.org_id == control.org_id, SpendRefusal.control_id == control.id)
-    position = None if before is None else (before,)
-    return (await session.scalars(newest(SpendRefusal, [part], [SpendRefusal.id], after=position, limit=limit))).all()
+    return await _REFUSALS.page(session, wanted, [part], after=after, limit=limit)

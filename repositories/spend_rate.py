@@ -6,9 +6,13 @@ from datetime import datetime
 from sqlalchemy import Select, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from domain.spend.rate import ExchangeRate, rate_between
 from models.spend import SpendRate
+from repositories.listing import Found, Listing, Position, Wanted, made_within
+
+_ALL = Wanted()
 
 
 def rate_of(row: SpendRate) -> ExchangeRate:
@@ -23,15 +27,20 @@ def rate_of(row: SpendRate) -> ExchangeRate:
     )
 
 
-async def in_force(session: AsyncSession, base: str, at: datetime) -> Sequence[SpendRate]:
-    """Return the rate of each pair with that base that counts at a time, by quote; those that are too old are none."""
+async def in_force(session: AsyncSession, base: str, at: datetime, wanted: Wanted = _ALL) -> Sequence[SpendRate]:
+    """Return the rate of each pair with that base that counts at a time, by quote; those that are too old are none.
+
+    What begins outside the range that is wanted is left out.
+    """
     newest = (
         select(SpendRate)
         .where(SpendRate.base == base, SpendRate.starts_at <= at)
         .order_by(SpendRate.quote, SpendRate.starts_at.desc())
         .ext(distinct_on(SpendRate.quote))
     )
-    return [row for row in await session.scalars(newest) if row.ends_at is not None and row.ends_at > at]
+    counting = aliased(SpendRate, newest.subquery())
+    query = select(counting).where(counting.ends_at > at, *made_within(counting.starts_at, wanted))
+    return (await session.scalars(query.order_by(counting.quote))).all()
 
 
 async def newest(session: AsyncSession, base: str, quote: str, at: datetime) -> SpendRate:
@@ -39,14 +48,15 @@ async def newest(session: AsyncSession, base: str, quote: str, at: datetime) -> 
     return (await session.scalars(_of(base, quote).where(SpendRate.starts_at <= at).limit(1))).one()
 
 
+_LIST = Listing(of=SpendRate, order=[SpendRate.starts_at], created="starts_at")
+
+
 async def page(
-    session: AsyncSession, base: str, quote: str, *, before: datetime | None, limit: int
-) -> Sequence[SpendRate]:
-    """List the rates of a pair, the last to begin first."""
-    query = _of(base, quote)
-    if before is not None:
-        query = query.where(SpendRate.starts_at < before)
-    return (await session.scalars(query.limit(limit))).all()
+    session: AsyncSession, wanted: Wanted, *, base: str, after: Position | None, limit: int
+) -> Found[SpendRate]:
+    """Return a page of the rates of a pair, the last to begin first."""
+    part = (SpendRate.base == base, SpendRate.quote == wanted.equal["quote"])
+    return await _LIST.page(session, wanted, [part], after=after, limit=limit, served=["quote"])
 
 
 def _of(base: str, quote: str) -> Select[SpendRate]:

@@ -38,7 +38,7 @@ from models.invoice import InvoiceRow
 from models.payment import PaymentRow
 from models.reconciliation import ReconciliationDiscrepancy
 from repositories.escrow_waiting import Waiting, waiting_for
-from repositories.listing import LOOKED, fixed
+from repositories.listing import LOOKED, Position, fixed
 
 #: Where tasks without a deadline stand: behind all others.
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
@@ -58,19 +58,20 @@ class Task:
     amount_minor: int | None
 
     @property
-    def position(self) -> tuple[datetime, str, str]:
+    def position(self) -> Position:
         """Where it stands in the list."""
         return self.deadline_at or NEVER, self.kind, self.object_id
 
 
 async def page(
-    session: AsyncSession, actor: Actor, *, after: tuple[datetime, str, str] | None, limit: int
+    session: AsyncSession, actor: Actor, *, kinds: Sequence[str], after: Position | None, limit: int
 ) -> Sequence[Task]:
     """Return tasks of an actor by their deadlines, in one statement; those without one come last.
 
     Args:
         session: of the actor.
         actor: whose role, and whose organization, the tasks are for.
+        kinds: of these alone; of all where none is named.
         after: the position of the last task of the page before.
         limit: how many at most.
     """
@@ -80,6 +81,8 @@ async def page(
     found = union_all(*sources).subquery()
     order = (func.coalesce(found.c.deadline_at, NEVER), found.c.kind, found.c.object_id)
     query = select(found).order_by(*order).limit(fixed(limit))
+    if kinds:
+        query = query.where(found.c.kind.in_(kinds))
     if after is not None:
         query = query.where(tuple_(*order) > tuple_(*map(literal, after)))
     return [Task(*row) for row in await session.execute(query)]

@@ -1,6 +1,6 @@
 """Statements about tax rates."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from sqlalchemy import inspect, select
 from sqlalchemy.dialects.postgresql import insert
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.tax.rates import TaxRate
 from models.billing_profile import TaxRateRow
-from repositories.listing import newest
+from repositories.listing import Found, Listing, Position, Wanted
 
 
 async def of(session: AsyncSession, countries: Collection[str]) -> list[TaxRate]:
@@ -38,8 +38,9 @@ async def add(session: AsyncSession, row: TaxRateRow) -> bool:
     return (await session.execute(statement.returning(TaxRateRow.id))).one_or_none() is not None
 
 
-async def page(session: AsyncSession, *, country: str | None, after: str | None, limit: int) -> Sequence[TaxRateRow]:
-    """Return up to `limit` rates, newest first, older than the id `after`."""
-    part = () if country is None else (TaxRateRow.country == country,)
-    position = None if after is None else (after,)
-    return (await session.scalars(newest(TaxRateRow, [part], [TaxRateRow.id], after=position, limit=limit))).all()
+_LIST = Listing(of=TaxRateRow, order=[TaxRateRow.id], searched=("code",))
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[TaxRateRow]:
+    """Return a page of the rates, newest first."""
+    return await _LIST.page(session, wanted, [()], after=after, limit=limit)

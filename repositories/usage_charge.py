@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, select, text, update
+from sqlalchemy import ColumnElement, and_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.usage.charge import Waits
+from domain.usage.paid_call import SECRET
 from ledger.invariants import Invariant
 from models.marketplace import MarketplaceAgreedUse
 from models.usage import UsageEventRow
@@ -30,6 +31,8 @@ class Due:
         meters: that charge for it, with what each counted.
         action: what was done; None where the event is not there any more.
         cost: by itself, in pico of a currency.
+        digest: what it is known by; None where it is not there any more.
+        spend: that it names itself as what has paid for it, and `secret` what it says in proof.
         spender: whom it was for: arguments of `ledger.spends.Spender`.
     """
 
@@ -39,6 +42,9 @@ class Due:
     action: str | None
     model: str | None
     cost: tuple[int, str] | None
+    digest: UUID | None
+    spend: str | None
+    secret: str | None
     spender: Mapping[str, str | None]
 
 
@@ -54,7 +60,7 @@ async def due(session: AsyncSession, org_id: str, due_before: datetime, limit: i
     row, event = UsageChargeRow, UsageEventRow
     same = and_(event.org_id == row.org_id, event.occurred_at == row.occurred_at, event.id == row.event)
     query = (
-        select(row, event.action, event.model, event.cost_pico, event.currency, *(getattr(event, n) for n in _SPENDER))
+        select(row, *_said(event))
         .outerjoin(event, same)
         .where(row.org_id == org_id, row.spend_id.is_(None), row.use_id.is_(None), row.due_at <= due_before)
         .order_by(row.due_at, row.event)
@@ -63,8 +69,22 @@ async def due(session: AsyncSession, org_id: str, due_before: datetime, limit: i
     return [_due(*found) for found in await session.execute(query)]
 
 
+def _said(event: type[UsageEventRow]) -> Sequence[ColumnElement[Any]]:
+    own = (event.action, event.model, event.cost_pico, event.currency, event.digest)
+    said = (event.data["spend_id"].astext, event.data[SECRET].astext)
+    return (*own, *said, *(getattr(event, name) for name in _SPENDER))
+
+
 def _due(
-    charge: UsageChargeRow, action: str | None, model: str | None, pico: Decimal | None, currency: str, *spender: str
+    charge: UsageChargeRow,
+    action: str | None,
+    model: str | None,
+    pico: Decimal | None,
+    currency: str,
+    digest: UUID | None,
+    spend: str | None,
+    secret: str | None,
+    *spender: str,
 ) -> Due:
     return Due(
         event=charge.event,
@@ -73,6 +93,9 @@ def _due(
         action=action,
         model=model,
         cost=None if pico is None else (int(pico), currency),
+        digest=digest,
+        spend=spend,
+        secret=secret,
         spender=dict(zip(_SPENDER, spender, strict=True)),
     )
 
@@ -98,7 +121,7 @@ async def lock_due_use(session: AsyncSession, org_id: str, event: UUID, due_befo
     row, said = UsageChargeRow, UsageEventRow
     same = and_(said.org_id == row.org_id, said.occurred_at == row.occurred_at, said.id == row.event)
     query = (
-        select(row, said.action, said.model, said.cost_pico, said.currency, *(getattr(said, n) for n in _SPENDER))
+        select(row, *_said(said))
         .outerjoin(said, same)
         .where(row.org_id == org_id, row.event == event, row.spend_id.is_(None), row.due_at <= due_before)
         .with_for_update(of=row)

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from models.spend import Spend
 from models.usage import UsagePaidCall
 
 
@@ -29,3 +30,35 @@ async def claim(session: AsyncSession, org_id: str, paying: Mapping[UUID, UUID])
     await session.execute(insert(row).values(rows).on_conflict_do_nothing())
     found = await session.execute(select(row.spend_id, row.digest).where(row.org_id == org_id, row.spend_id.in_(first)))
     return {each.spend_id: each.digest for each in found}
+
+
+async def captured(
+    session: AsyncSession, org_id: str, naming: Mapping[UUID, UUID], beyond: Mapping[UUID, str]
+) -> dict[UUID, int]:
+    """Return what the spends have captured that pay for calls, in minor units of credits, by the calls' digests.
+
+    Args:
+        session: of the platform.
+        org_id: whose calls they are.
+        naming: the spend that each call names, by the digest of the call's event. One that pays for another counts not.
+        beyond: the key of the spend of what a call cost beyond its hold, by the digest. It counts with the same action.
+    """
+    if not naming:
+        return {}
+    query = (
+        select(UsagePaidCall.spend_id, UsagePaidCall.digest, Spend.action, Spend.captured)
+        .join(Spend, Spend.id == UsagePaidCall.spend_id)
+        .where(UsagePaidCall.org_id == org_id, Spend.org_id == org_id, Spend.id.in_(set(naming.values())))
+    )
+    claimed = {
+        digest: (action, minor)
+        for spend_id, digest, action, minor in await session.execute(query)
+        if naming.get(digest) == spend_id
+    }
+    keys = {f"use:{org_id}:{beyond[digest]}" for digest in claimed if digest in beyond}
+    said = select(Spend.idempotency_key, Spend.action, Spend.captured).where(Spend.idempotency_key.in_(keys))
+    more = {(key, action): minor for key, action, minor in await session.execute(said)}
+    return {
+        digest: minor + more.get((f"use:{org_id}:{beyond.get(digest)}", action), 0)
+        for digest, (action, minor) in claimed.items()
+    }

@@ -15,7 +15,8 @@ from domain.webhook.delivery import Pace
 from domain.webhook.endpoint import EVERYTHING, TEST, Endpoint, EndpointStatus, Outcome
 from models.webhook_endpoint import WebhookEndpointEventRow, WebhookEndpointRow
 from repositories.event import Position
-from repositories.listing import newest
+from repositories.listing import Found, Listing, Wanted, in_states, of_owner
+from repositories.listing import Position as Place
 
 _STATE: TypeAdapter[Endpoint] = TypeAdapter(Endpoint)
 MISSING = "There is no such webhook endpoint."
@@ -60,14 +61,14 @@ async def count(session: AsyncSession, org_id: str) -> int:
     return (await session.scalars(query)).one()
 
 
-async def page(
-    session: AsyncSession, *, org_id: str | None, before: str | None, limit: int
-) -> Sequence[WebhookEndpointRow]:
-    """Return up to `limit` endpoints that the session may see, newest first, older than the id `before`."""
+_LIST = Listing(of=WebhookEndpointRow, order=[WebhookEndpointRow.id], prefix="whe", searched=("url", "description"))
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Place | None, limit: int) -> Found[WebhookEndpointRow]:
+    """Return a page of the endpoints that the session may see and nobody has deleted, newest first."""
     row = WebhookEndpointRow
-    part = (row.status != EndpointStatus.DELETED.value, *(() if org_id is None else (row.org_id == org_id,)))
-    after = None if before is None else (before,)
-    return (await session.scalars(newest(row, [part], (row.id,), after=after, limit=limit))).all()
+    part = (row.status != EndpointStatus.DELETED.value, *of_owner(row.org_id, wanted))
+    return await _LIST.page(session, wanted, [part], after=after, limit=limit, besides=in_states(wanted))
 
 
 async def has_done(session: AsyncSession, endpoint_id: str, command_id: str) -> bool:

@@ -94,6 +94,9 @@ async def test_pages_files_and_the_next_period_agree(operator: Caller, database:
         cursor = page["next_cursor"]
     assert paged == whole["data"]
     assert len(paged) == 6
+    begun = good(await tenant.auditor.get(PATH, params={"limit": 2, **times}))["next_cursor"]
+    elsewhere = await tenant.auditor.get(PATH, params={"cursor": begun, "currency": "USD"})
+    assert refused(elsewhere, 422, "request.invalid")["field"] == "cursor"
     before, after = [
         good(await tenant.auditor.get(PATH, params={"from": first.isoformat(), "to": last.isoformat()}))
         for first, last in ((since, middle), (middle, until))

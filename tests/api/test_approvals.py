@@ -194,3 +194,6 @@ async def test_rejected_and_lapsed_requests_are_over(
     await owner.execute("UPDATE approvals SET expires_at = now() - interval '1 s' WHERE id = $1", again["approval_id"])
     await owner.close()
     refused(await other.post(f"/approvals/{again['approval_id']}/approve"), 409, "approval.decided")
+    for status, expected in {"requested": [], "rejected": [needed], "expired,rejected": [again, needed]}.items():
+        listed = good(await other.get(f"/approvals?subject={tenant.org_id}&status={status}"))["data"]
+        assert [row["id"] for row in listed] == [each["approval_id"] for each in expected]

@@ -12,6 +12,7 @@ from domain.errors import Unavailable
 from ledger.spends import NewSpend, Outcome, Spent
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.listing import check_range
 from tests.api.spending import balance, grant, limit, use
 from tests.conftest import DatabaseUrls
 
@@ -264,6 +265,9 @@ async def test_usage_is_listed_newest_first_by_what_is_asked(spender: Tenant) ->
     assert await listed("run_id=run-1") == [ids[2], ids[1]]
     assert await listed(f"agent_id={spender.agent_id}") == [ids[1]]
     assert await listed("status=released") == []
+    assert await listed("status=released,charged") == ids[::-1]
+    assert await listed("min_amount=1000") == []
+    await check_range(spender.auditor, "/credits/usage", "created_at")
     assert await listed("from=2999-01-01T00:00:00Z") == []
     assert await listed("to=2999-01-01T00:00:00Z&from=2000-01-01T00:00:00Z") == ids[::-1]
     page = good(await spender.auditor.get("/credits/usage?limit=2"))

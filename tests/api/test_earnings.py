@@ -213,6 +213,8 @@ async def test_list_has_pages(studio: Tenant, operator: Caller) -> None:
     following = good(await studio.auditor.get(f"/credits/earnings?limit=1&cursor={first['next_cursor']}"))
     assert first["data"][0]["agent_id"] > following["data"][0]["agent_id"] == studio.agent_id
     assert following["next_cursor"] is None
+    one = f"/credits/earnings?agent_id={studio.agent_id}"
+    assert good(await studio.auditor.get(one))["data"] == following["data"]
 
 
 @pytest.mark.parametrize("body", [{"amount": "0"}, {"amount": "-1"}, {"kind": "all"}, {"agent_id": None}])

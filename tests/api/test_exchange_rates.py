@@ -14,6 +14,7 @@ from repositories import spend_rate
 from runtime.database import Database
 from services import exchange_rate as exchange_rates
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.listing import check_range
 from tests.api.spending import grant, use
 
 pytestmark = pytest.mark.db
@@ -55,6 +56,7 @@ async def test_rates_are_listed_as_they_were_set_and_by_currency(operator: Calle
     rest = good(await tenant.agent.get(f"/exchange-rates?quote=CHF&limit=1&cursor={page['next_cursor']}"))
     assert [*page["data"], *rest["data"]] == [second, first]
     assert rest["next_cursor"] is None
+    await check_range(tenant.auditor, "/exchange-rates?quote=CHF", "starts_at")
     [entry] = good(await operator.get("/audit?action=spend.rate&target=USD/CHF&limit=1"))["data"]
     assert entry["details"]["rate"] == "0.9"
 

@@ -22,7 +22,7 @@ from domain.payable import HoldBack
 from domain.referral import ReferralStatus, Rewards
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
-from repositories import lot, marketplace, marketplace_proof, organization_trait, spend, usage_charge
+from repositories import listing, lot, marketplace_proof, organization_trait, spend, usage_charge
 from repositories.reputation import take
 from runtime.database import Database, driver_connection
 from services import referral
@@ -816,8 +816,8 @@ async def test_list_narrows_by_each_filter_and_pages_through_all(
     assert await found(currency="CREDIT", min_price="10.5", max_price="11") == [second]
     assert await found(category="content") == []
     middle = good(await buyer.owner.get(f"/marketplace/agents/{second}"))["created_at"]
-    for looked_at in (2, marketplace.LOOKED):
-        monkeypatch.setattr(marketplace, "LOOKED", looked_at)
+    for looked_at in ((1, 2), listing.LOOKED):
+        monkeypatch.setattr(listing, "LOOKED", looked_at)
         assert await found(**{"from": middle}) == [third, second]
         assert await found(to=middle) == [first]
         assert await found(to=middle, currency="CREDIT") == []

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
 from activities.escrow import EscrowActivities
+from api.deps import Deps
 from contracts.escrow import RecordEscrowEvent
 from domain import accounts
 from domain.access import Actor, Role
@@ -288,6 +289,16 @@ async def test_pause_is_kept_and_audited(operator: Caller, customer: Tenant) -> 
     assert [each["details"] for each in entries] == [{**REASON, "timed_exits": "pause"}]
     answer = await operator.post(f"/organizations/{customer.org_id}/suspend", {**REASON, "timed_exits": "never"})
     refused(answer, 422, "request.invalid")
+
+
+async def test_pause_is_refused_where_the_longest_is_none(
+    operator: Caller, customer: Tenant, deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deps, "settings", deps.settings.model_copy(update={"longest_pause": timedelta(0)}))
+    answer = await operator.post(f"/organizations/{customer.org_id}/suspend", {**REASON, "timed_exits": "pause"})
+    assert refused(answer, 422, "request.invalid")["field"] == "timed_exits"
+    assert good(await operator.get(f"/organizations/{customer.org_id}"))["status"] == "active"
+    assert (await suspend(operator, customer.org_id))["timed_exits"] == "continue"
 
 
 async def test_only_operators_suspend_resume_and_close(customer: Tenant, stranger: Tenant) -> None:

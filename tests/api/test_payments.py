@@ -12,6 +12,7 @@ from domain.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
+from tests.api.listing import check_range
 from tests.api.paying import NOW, Written
 from tests.support.payments import EPOCH
 
@@ -77,7 +78,7 @@ async def test_timeline_has_pages(payer: Tenant, paid: Written) -> None:
     second = good(await payer.agent.get(f"{path}?limit=2&cursor={first['next_cursor']}"))
     assert first["data"] + second["data"] == whole["data"]
     assert second["next_cursor"] is None
-    refused(await payer.agent.get(f"{path}?cursor={encode_cursor('pay', 1)}"), 422, "request.invalid")
+    await check_range(payer.agent, path, "at")
 
 
 async def test_list_is_narrowed_by_state_and_purpose_and_turned_page_by_page(

@@ -55,6 +55,57 @@ async def test_quote_says_the_tax_of_the_sale(
 
 
 @pytest.mark.parametrize(
+    ("includes_tax", "parts"), [(False, ("50.00", "9.50", "59.50")), (True, ("42.02", "7.98", "50.00"))]
+)
+async def test_agent_is_bought_at_the_total_that_was_quoted(
+    database_urls: DatabaseUrls,
+    database: Database,
+    new_tenant: Any,
+    stranger: Tenant,
+    includes_tax: bool,
+    parts: tuple[str, str, str],
+) -> None:
+    tenant = await new_tenant("owner")
+    await located(database, tenant.org_id)
+    await rate(database, "de-vat", "DE", 190_000)
+    made = good(await stranger.owner.post("/agents", {"name": "Sums", "visibility": "public"}), 201)["id"]
+    offer = f"/marketplace/agents/{made}"
+    priced = {"model": "one_time", "price": "50.00", "currency": "USD"}
+    good(await stranger.owner.ask("PUT", offer, json=priced))
+    changes = {"tax_country": "DE", "agent_prices_include_tax": includes_tax, "reputation_registrars": "*"}
+    async with paying_app(database_urls, **changes) as client:
+        payer = Caller(client, tenant.owner.token)
+        quote = good(await payer.get(f"/billing/quote?agent_id={made}"))
+        means = {"price": "50.00", "provider": "stripe", "return_url": "https://client.test"}
+        changed = await payer.post(f"{offer}/purchase", {**means, "total": "50.01"}, key=new_key())
+        refused(changed, 409, "marketplace.offer_changed")
+        await payer.post(f"{offer}/purchase", {**means, "total": quote["total"]}, key=new_key())
+    assert (quote["subtotal"], quote["tax"]["amount"], quote["total"], quote["agent_id"]) == (*parts, made)
+    (terms,) = await intents(database, tenant.org_id)
+    assert [terms["amount_minor"], terms["tax"]["amount_minor"]] == [parse_amount(each, "USD") for each in parts[:0:-1]]
+
+
+@pytest.mark.parametrize(
+    ("includes_tax", "parts"), [(False, ("30.00", "5.70", "35.70")), (True, ("25.21", "4.79", "30.00"))]
+)
+async def test_slots_are_bought_at_the_total_that_was_quoted(
+    database_urls: DatabaseUrls, database: Database, new_tenant: Any, includes_tax: bool, parts: tuple[str, str, str]
+) -> None:
+    tenant = await new_tenant("owner")
+    await located(database, tenant.org_id)
+    await rate(database, "de-vat", "DE", 190_000)
+    async with paying_app(database_urls, tax_country="DE", slot_prices_include_tax=includes_tax) as client:
+        payer = Caller(client, tenant.owner.token)
+        quote = good(await payer.get("/billing/quote?slots=3"))
+        path, means = "/projects/deployment/purchase-slot", {"slots": 3, "return_url": "https://client.test"}
+        refused(await payer.post(path, {**means, "total": "35.71"}, key=new_key()), 422, "request.invalid")
+        await payer.post(path, {**means, "total": quote["total"]}, key=new_key())
+    assert (quote["subtotal"], quote["tax"]["amount"], quote["total"], quote["slots"]) == (*parts, 3)
+    (terms,) = await intents(database, tenant.org_id)
+    assert [terms["amount_minor"], terms["tax"]["amount_minor"]] == [parse_amount(each, "USD") for each in parts[:0:-1]]
+
+
+@pytest.mark.parametrize(
     "query",
     [
         *("", "credits=1&slots=1", "package=nobodys", "credits=0", "credits=0.0000001", "slots=0", "slots=100000000"),

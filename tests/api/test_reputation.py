@@ -16,6 +16,7 @@ from repositories import contract as contracts
 from runtime.database import Database, driver_connection
 from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.listing import check_range
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 
@@ -125,6 +126,7 @@ async def test_paid_work_raises_the_score_and_its_payment_can_be_voided(operator
     assert len(why["events"]) == 3
     assert all("units" in event["sentence"] for event in why["events"])
     refused(await studio.owner.get(f"/reputation/score/{studio.agent_id}/explanation"), 403, "auth.forbidden")
+    await check_range(operator, f"/reputation/score/{studio.agent_id}/explanation", "at", data="events")
     for event in why["events"]:
         path, body = f"/reputation/events/{event['id']}/void", {"reason": "Charged back."}
         assert good(await operator.get(f"/reputation/events/{event['id']}")) == event
@@ -240,6 +242,7 @@ async def test_feedback_is_given_once_and_changed_once(operator, database, parti
     refused(await client.owner.ask("PUT", path, json={"ratings": {"quality": 4}}), 409, "reputation.window_closed")
     for reader in (client.owner, studio.owner, operator):
         listed = good(await reader.get(f"/reputation/feedback?agent_id={studio.agent_id}"))["data"]
+        await check_range(reader, f"/reputation/feedback?agent_id={studio.agent_id}", "created_at")
         assert [row["id"] for row in listed] == [made["id"]]
 
 

@@ -16,6 +16,7 @@ from ledger.spends import NewSpend, Outcome, Spender, Spent
 from models.spend import SpendRate
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.listing import check_range
 
 pytestmark = pytest.mark.db
 
@@ -117,6 +118,10 @@ async def test_versions_tell_who_allowed_what_when_and_why(tenant: Tenant) -> No
     await acted(tenant.owner, control, "freeze", reason="Stop.")
     first = good(await tenant.auditor.get(f"/spend-controls/{control['id']}/versions?limit=2"))
     rest = good(await tenant.auditor.get(f"/spend-controls/{control['id']}/versions?cursor={first['next_cursor']}"))
+    await check_range(tenant.auditor, f"/spend-controls/{control['id']}/versions", "changed_at")
+    other = await opened(tenant.owner, subject={"type": "run", "id": new_key()})
+    elsewhere = await tenant.auditor.get(f"/spend-controls/{other['id']}/versions?cursor={first['next_cursor']}")
+    assert refused(elsewhere, 422, "request.invalid")["field"] == "cursor"
     found = [*first["data"], *rest["data"]]
     assert [(it["version"], it["status"], it["reason"]) for it in found] == [
         (3, "frozen", "Stop."),
@@ -233,6 +238,8 @@ async def test_spends_and_refusals_of_a_control_are_listed_newest_first(
         for it, amount in ((done[1], "2.00"), (done[0], "1.00"))
         if it.spend_id
     ]
+    for listed in ("spends", "refusals"):
+        await check_range(tenant.auditor, f"/spend-controls/{control['id']}/{listed}", "at")
     (refusal,) = good(await tenant.auditor.get(f"/spend-controls/{control['id']}/refusals"))["data"]
     assert (refusal["reason"], refusal["window"], refusal["limit"], refusal["remaining"], refusal["amount"]) == (
         "limit",
@@ -253,6 +260,8 @@ async def test_controls_are_listed_by_subject_page_by_page(tenant: Tenant, opera
     assert [it["id"] for it in listed["data"]] == [other["id"]]
     rest = good(await tenant.member.get(f"/spend-controls?{query}&cursor={listed['next_cursor']}"))
     assert [it["id"] for it in rest["data"]] == [control["id"]]
+    closed = good(await tenant.member.get(f"/spend-controls?{query}&status=closed&currency=CREDIT"))["data"]
+    assert [it["id"] for it in closed] == [control["id"]]
     left = good(await operator.get(f"/spend-controls?{query}&open=true&organization_id={tenant.org_id}"))
     assert [it["id"] for it in left["data"]] == [other["id"]]
 

@@ -22,7 +22,6 @@ from tests.support.proving import prove
 
 pytestmark = pytest.mark.db
 
-TODAY = datetime.now(UTC).date()
 _SPENDS = """
 SELECT {group} AS name, sum(captured - refunded) AS used, sum(amount - captured - released) AS held,
     sum(quantity) AS quantity, count(*) AS spends
@@ -52,7 +51,8 @@ async def spender(new_tenant: Any, operator: Caller) -> Tenant:
 async def add_up(database: Database, *, days: int = 0) -> int:
     """Add up all days from so many ago on, today too, and return how many were missing."""
     async with database.platform() as session:
-        return await roll_up(session, since=TODAY - timedelta(days=days), until=TODAY + timedelta(days=1), limit=1000)
+        day = this_day()
+        return await roll_up(session, since=day - timedelta(days=days), until=day + timedelta(days=1), limit=1000)
 
 
 async def agreed(spender: Tenant, database: Database, since: datetime, until: datetime) -> dict[str, Any]:
@@ -76,6 +76,11 @@ def minor(amount: str) -> int:
     return int(Decimal(amount) * 1_000_000)
 
 
+def this_day() -> date:
+    """Return the day as a test begins with it: a run of all tests may pass midnight."""
+    return datetime.now(UTC).date()
+
+
 def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
@@ -83,7 +88,7 @@ def midnight(day: date) -> datetime:
 async def test_days_say_what_their_spends_say_whatever_becomes_of_these(
     spender: Tenant, operator: Caller, database: Database
 ) -> None:
-    today, tomorrow = midnight(TODAY), midnight(TODAY + timedelta(days=1))
+    today, tomorrow = midnight(this_day()), midnight(this_day() + timedelta(days=1))
     used = await use(spender.member, action="api_call", quantity=5, metadata={"model": "m"})
     await use(spender.agent, amount="2.5", action="search")
     kept, ended = await reserve(spender.member, "10"), await reserve(spender.agent, "20")
@@ -116,14 +121,14 @@ async def test_day_that_is_added_up_is_not_read_spend_by_spend(
     await use(spender.member, amount="3")
     await add_up(database)
     owner = await asyncpg.connect(database_urls.owner)
-    term = {"from": midnight(TODAY).isoformat(), "to": midnight(TODAY + timedelta(days=1)).isoformat()}
+    term = {"from": midnight(this_day()).isoformat(), "to": midnight(this_day() + timedelta(days=1)).isoformat()}
     change = "UPDATE spend_days SET captured = captured + $2 WHERE org_id = $1"
     try:
         await owner.execute(change, spender.org_id, 1_000_000)
         shown = good(await spender.member.get("/credits/usage/summary", params=term))
         assert shown["total"]["amount"] == "4.00"
         # A part of a day is read from its spends.
-        part = {**term, "from": (midnight(TODAY) + timedelta(microseconds=1)).isoformat()}
+        part = {**term, "from": (midnight(this_day()) + timedelta(microseconds=1)).isoformat()}
         assert good(await spender.member.get("/credits/usage/summary", params=part))["total"]["amount"] == "3.00"
     finally:
         await owner.execute(change, spender.org_id, -1_000_000)
@@ -136,22 +141,23 @@ async def test_spend_of_an_earlier_day_that_is_booked_late_counts_on_its_day(
     async with database.platform() as session:
         spending = Spending(await driver_connection(session), spender.org_id)
         for days_ago in (1, 3, 3):
-            at = midnight(TODAY - timedelta(days=days_ago)) + timedelta(hours=5)
+            at = midnight(this_day() - timedelta(days=days_ago)) + timedelta(hours=5)
             await spending.charge(NewSpend(key=new_key(), action="late", amount_minor=1_000_000), at=at)
-    since, until = midnight(TODAY - timedelta(days=4)), midnight(TODAY + timedelta(days=1))
+    since, until = midnight(this_day() - timedelta(days=4)), midnight(this_day() + timedelta(days=1))
     await agreed(spender, database, since, until)
     await add_up(database, days=5)
     shown = await agreed(spender, database, since, until)
     assert [(each["key"], each["count"]) for each in shown["by_day"]] == [
-        (str(TODAY - timedelta(days=3)), 2),
-        (str(TODAY - timedelta(days=1)), 1),
+        (str(this_day() - timedelta(days=3)), 2),
+        (str(this_day() - timedelta(days=1)), 1),
     ]
     # A list finds them by their time, although their numbers are of today.
-    for term, expected in (({"to": str(midnight(TODAY - timedelta(days=1)).isoformat())}, 2), ({"action": "late"}, 3)):
+    yesterday = midnight(this_day() - timedelta(days=1))
+    for term, expected in (({"to": yesterday.isoformat()}, 2), ({"action": "late"}, 3)):
         assert len(good(await spender.member.get("/credits/usage", params=term))["data"]) == expected
     # The first and the last day in part.
-    await agreed(spender, database, midnight(TODAY - timedelta(days=3)) + timedelta(hours=6), until)
-    await agreed(spender, database, since, midnight(TODAY - timedelta(days=1)) + timedelta(hours=1))
+    await agreed(spender, database, midnight(this_day() - timedelta(days=3)) + timedelta(hours=6), until)
+    await agreed(spender, database, since, midnight(this_day() - timedelta(days=1)) + timedelta(hours=1))
 
 
 async def test_days_of_others_are_not_seen(spender: Tenant, stranger: Tenant, database: Database) -> None:
@@ -178,7 +184,7 @@ async def test_place_that_leaves_a_spend_out_is_named(
             "UPDATE spend_places SET first_id = last_id WHERE org_id = $1 AND kind = 'action'", spender.org_id
         )
         [row] = await owner.fetch(rule.violations)
-        assert f"{spender.org_id} {TODAY} action search" in row[0]
+        assert f"{spender.org_id} {this_day()} action search" in row[0]
     finally:
         await undone.rollback()
         await owner.close()

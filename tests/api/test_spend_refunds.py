@@ -11,6 +11,7 @@ from ledger.spends import NewSpend
 from repositories import alert
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.listing import check_range
 from tests.api.paying import Written
 from tests.api.spending import balance, grant, limit, reserve, use
 
@@ -47,6 +48,9 @@ async def test_refund_gives_back_a_part_and_then_the_rest(spender: Tenant, opera
     first = good(await spender.auditor.get(f"/credits/spends/{used['id']}/refunds?limit=1"))
     following = good(await operator.get(f"/credits/spends/{used['id']}/refunds?limit=1&cursor={first['next_cursor']}"))
     assert (first["data"], following) == ([rest], {"data": [part], "next_cursor": None})
+    await check_range(spender.auditor, f"/credits/spends/{used['id']}/refunds", "created_at")
+    small = good(await operator.get(f"/credits/spends/{used['id']}/refunds?max_amount=3"))["data"]
+    assert small == [part]
     trail = good(await spender.auditor.get(f"/audit?action=credits.refund&target={used['id']}"))["data"]
     assert [entry["details"] for entry in trail] == [
         {"amount": "7.00", "reason": None},

@@ -417,6 +417,7 @@ NAMED = {
     """,
     Handling.METHOD: "payment_method.attached payment_method.detached customer.updated",
     Handling.CREATOR: "account.updated account.external_account.created capability.updated payout.failed",
+    Handling.FUNDS: "balance.available",
     Handling.SUBSCRIPTION: "customer.subscription.deleted invoice.payment_failed invoice.paid",
     Handling.WAITING: "invoice.created",
     Handling.IGNORED: "invoice invoicex.paid payout.paid customer.created charge refund x",

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dev.stack.postgres import Postgres
 from models.spend_control import SpendControl
 from repositories import spend, spend_control, spend_day
-from repositories.spend import SpendFilter
+from repositories.listing import Position, Wanted
 from repositories.spend_place import LOOKS
 from runtime.database import Database
 from tests.conftest import new_database
@@ -25,7 +25,7 @@ LIMIT = 50
 SMALL, LARGE = 2 * sum(LOOKS), 6 * sum(LOOKS)
 #: What deeper indexes of the larger tables, fuller last blocks and more days add.
 SLACK = 60
-Found = tuple[list[int], UUID | None]
+Found = tuple[list[int], Position | None]
 Page = Callable[..., Awaitable[Found]]
 #: A control that counts all but the first spend, one that counts the first alone, one that was opened after all.
 ALL, FIRST, LATE = (UUID(int=number) for number in (1, 2, 3))
@@ -35,11 +35,11 @@ START = datetime.fromisoformat("2026-01-01T00:00:00Z")
 #: What an agent, a run and a status have of the spends: the first alone, and one in this many.
 RARE_AGENT, ONE_IN = "agt_" + "1" * 26, 6_000
 FILTERS = {
-    "agent": SpendFilter(agent_id=RARE_AGENT),
-    "run": SpendFilter(run_id="rare", action="api_call"),
-    "status": SpendFilter(status="refunded"),
-    "nobody": SpendFilter(agent_id="agt_" + "2" * 26),
-    "long ago": SpendFilter(until=START + timedelta(seconds=225)),
+    "agent": Wanted(org_id=ORG, equal={"agent_id": RARE_AGENT}),
+    "run": Wanted(org_id=ORG, equal={"run_id": "rare", "action": "api_call"}),
+    "status": Wanted(org_id=ORG, statuses=("refunded",)),
+    "nobody": Wanted(org_id=ORG, equal={"agent_id": "agt_" + "2" * 26}),
+    "long ago": Wanted(org_id=ORG, until=START + timedelta(seconds=225)),
 }
 
 # One spend in 15 seconds; the id begins with its time, as the books' do.
@@ -93,21 +93,22 @@ async def added_up(grown: tuple[Database, object]) -> Database:
     return grown[0]
 
 
-async def counted(session: AsyncSession, control_id: UUID, before: UUID | None, limit: int = LIMIT) -> Found:
-    rows, following = await spend_control.spends(session, control(control_id), before=before, limit=limit)
+async def counted(session: AsyncSession, control_id: UUID, after: Position | None, limit: int = LIMIT) -> Found:
+    asked = {"control": control(control_id), "after": after, "limit": limit}
+    rows, following = await spend_control.spends(session, Wanted(), **asked)
     assert all(row.amount == amount for row, amount in rows)
     return [row.amount for row, _ in rows], following
 
 
-async def filtered(session: AsyncSession, name: str, before: UUID | None, limit: int = LIMIT) -> Found:
-    page = await spend.page(session, ORG, FILTERS[name], before=before, limit=limit)
+async def filtered(session: AsyncSession, name: str, after: Position | None, limit: int = LIMIT) -> Found:
+    page = await spend.page(session, FILTERS[name], after=after, limit=limit)
     return [row.amount for row in page.rows], page.following
 
 
 READINGS: dict[str, Callable[[AsyncSession], Awaitable[Found]]] = {
     "all": lambda session: counted(session, ALL, None),
     "first": lambda session: counted(session, FIRST, None),
-    **{name: functools.partial(filtered, name=name, before=None) for name in FILTERS},
+    **{name: functools.partial(filtered, name=name, after=None) for name in FILTERS},
 }
 
 
@@ -122,10 +123,10 @@ def test_page_costs_the_same_however_many_there_are(
 async def walked(database: Database, page: Page) -> tuple[list[int], int]:
     """Everything that the pages of a list have, and how many pages there are."""
     found: list[int] = []
-    before, pages = None, 0
-    while pages == 0 or before is not None:
+    after, pages = None, 0
+    while pages == 0 or after is not None:
         async with database.tenant(ORG) as session:
-            amounts, before = await page(session, before=before)
+            amounts, after = await page(session, after=after)
         found, pages = found + amounts, pages + 1
     return found, pages
 
@@ -160,4 +161,6 @@ async def test_few_are_found_without_a_page_for_what_lies_between(name: str, add
 async def test_nothing_is_looked_for_before_the_control_was_there(grown: tuple[Database, object]) -> None:
     later = datetime.fromisoformat("2027-01-01T00:00:00Z")
     async with grown[0].tenant(ORG) as session:
-        assert await spend_control.spends(session, control(FIRST, later), before=None, limit=LIMIT) == ([], None)
+        assert await spend_control.spends(
+            session, Wanted(), control=control(FIRST, later), after=None, limit=LIMIT
+        ) == ([], None)

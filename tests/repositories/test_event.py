@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import asyncpg
 import pytest
 from asyncpg import PostgresError
 from sqlalchemy import text
@@ -28,7 +29,7 @@ from tests.support.plans import blocks_read
 pytestmark = pytest.mark.db
 
 DATA = CATALOGUE["escrow.funded"].example
-SMALL, LARGE = 2_000, 60_000
+SMALL, LARGE = 2_000, 20_000
 
 
 @pytest.fixture
@@ -167,8 +168,8 @@ FILL = """
     INSERT INTO events (id, type, org_id, subject, subject_seq, at, data, written_in)
     SELECT type_id('evt', uuidv7(at - clock_timestamp())), 'escrow.funded', org_id, org_id || i / 8, i % 8, at, '{}',
         i / 200
-    FROM generate_series(CAST(:first AS int), CAST(:last AS int)) i, unnest(ARRAY['org_1', 'org_2']) org_id,
-        LATERAL (SELECT CAST(:start AS timestamptz) + make_interval(mins => i) AS at) moment
+    FROM generate_series($1::int, $2::int) i, unnest(ARRAY['org_1', 'org_2']) org_id,
+        LATERAL (SELECT $3::timestamptz + make_interval(mins => i) AS at) moment
 """
 START = datetime(2026, 1, 1, tzinfo=UTC)
 #: What a deeper index and fuller last blocks add.
@@ -193,12 +194,11 @@ async def test_page_costs_the_same_however_long_the_history_is(
     monkeypatch.setattr(events, "SCANNED", SMALL // 4)
     await write(database, fact("one"), fact("one", kind=rare))
     await past_others(database)
-    owner = Database(fresh_database_urls.tenant, fresh_database_urls.owner)
+    owner = await asyncpg.connect(fresh_database_urls.owner)
     costs: dict[str, list[int]] = defaultdict(list)
     for first, last in ((1, SMALL), (SMALL + 1, LARGE)):
-        async with owner.platform() as session:
-            await session.execute(text(FILL), {"first": first, "last": last, "start": START})
-            await session.execute(text("ANALYZE events"))
+        await owner.execute(FILL, first, last, START)
+        await owner.execute("ANALYZE events")
         filters["late"] = Wanted(org_id="org_1", since=START + timedelta(minutes=last - 9))
         async with database.tenant("org_1") as session:
             late = await events.listed(session, filters["late"], after=None, limit=50)

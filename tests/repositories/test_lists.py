@@ -220,11 +220,11 @@ OF_PLATFORM: list[tuple[Page, dict[str, Any]]] = [
         for org in (None, RARE, BUSY)
     ),
     (alert.page, FIRING),
-    *((reconciliation.runs, {"provider": provider}) for provider in (None, "paypal")),
+    *((reconciliation.runs, {"equal": {"provider": one} if one else {}}) for one in (None, "paypal")),
     *(
-        (discrepancy.page, {"provider": one, "status": other})
+        (discrepancy.page, {"equal": {"provider": one} if one else {}, "statuses": statuses})
         for one in (None, "paypal", "stripe")
-        for other in (None, "open")
+        for statuses in ((), ("open",))
     ),
 ]
 OF_TENANTS: list[tuple[str, Page, dict[str, Any]]] = [

@@ -15,6 +15,7 @@ from domain.reputation.boards import MINIMUMS, Period
 from domain.reputation.evidence import ONE_E6, Dimension
 from repositories import reputation as store
 from repositories import reputation_nights as nights
+from repositories.listing import Wanted
 from runtime.database import Database, plain_url
 from tests.conftest import new_database
 from tests.support.plans import blocks_read, rows_fetched
@@ -106,7 +107,9 @@ class Market:
     async def costs(self) -> dict[str, int]:
         found = {name: await rows_fetched(self.database, self.platform, reading) for name, reading in READINGS.items()}
         found["events"] = await blocks_read(
-            self.database, None, lambda session: store.events_of(session, "agt_0", before=None, limit=50)
+            self.database,
+            None,
+            lambda session: store.events_of(session, Wanted(), agent_id="agt_0", after=None, limit=50),
         )
         return found
 

@@ -1,5 +1,6 @@
 """Statements of accounts as JSON, CSV and for print, and what accounts held at a moment."""
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,9 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.auth import require
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Currency, DayOrMoment, OrganizationId, SearchText
+from api.lists import After, Asked, Items, ListOf, items_up_to, scope_of
 from api.pages import PRINT_POLICY
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
 from api.routing import Resource
@@ -40,7 +43,6 @@ from runtime.database import one_moment
 
 router = Resource(tags=["billing"])
 
-_CURSOR, _BALANCES = "account_statement", "account_balance"
 #: Lines that are read in one transaction for a file.
 _PAGE = 1_000
 _FORMS = errors(NotFound) | {
@@ -86,15 +88,13 @@ async def get_billing_statement(
     It goes by the time of booking, so what was stated for a day stays. With `Accept: text/csv` the response is all of
     it as CSV, and with `Accept: text/html` as a page to print.
     """
+    scope = scope_of("account-statement", json.dumps([organization_id, currency, account]))
+    asked, after = (None, None) if cursor is None else _continued(cursor, scope)
     org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)
-    after: int | None = None
     async with deps.database.platform() as session:
         await one_moment(session)
         clock = await _clock(session, org_id, zone, now)
-        if cursor is None:
-            asked = period(since, until, clock, now)
-        else:
-            asked, after = _continued(cursor)
+        asked = asked or period(since, until, clock, now)
         stated = await _begin(session, org_id, account, currency, asked, clock)
         accepts = request.headers.get("accept", "")
         form = next((form for form in ("text/csv", "text/html") if form in accepts), None)
@@ -105,7 +105,7 @@ async def get_billing_statement(
     if form is not None:
         return _file(deps, stated, form)
     last = lines[-1][0] if lines else first
-    following = encode_cursor(_CURSOR, rfc3339(asked.since), rfc3339(asked.until), last)
+    following = encode_cursor(scope, rfc3339(asked.since), rfc3339(asked.until), last)
     shown = stated.head.model_copy(
         update={
             "data": [line for _, line in lines],
@@ -115,44 +115,52 @@ async def get_billing_statement(
     return Response(shown.model_dump_json(by_alias=True), media_type="application/json")
 
 
-@router.get("/billing/balances", response_model=AccountBalancesView, responses=errors(NotFound))
+_BALANCES = ListOf(
+    "account-balances",
+    AccountBalanceView,
+    order=[datetime, int],
+    at=Annotated[DayOrMoment | None, Query(description="At the end of this day, or at this time; now.")],
+    zone=Zone,
+    account=Annotated[SearchText | None, Query(description="Only this account, by its path.")],
+    organization_id=ForOperators,
+)
+
+
+@router.get("/billing/balances", response_model=AccountBalancesView, responses=errors(NotFound) | CSV)
 async def list_billing_balances(
-    deps: DepsDep,
-    at: Annotated[DayOrMoment | None, Query(description="At the end of this day, or at this time; now.")] = None,
-    zone: Zone = None,
-    account: Annotated[SearchText | None, Query(description="Only this account, by its path.")] = None,
-    organization_id: ForOperators = None,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.READ),
-) -> AccountBalancesView:
-    """List what each account of the organization held at a moment, by what was booked before it, but for escrows."""
-    org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)
+    deps: DepsDep, asked: Annotated[Asked, _BALANCES.asked], actor: Actor = require(Permission.READ)
+) -> Response:
+    """List what each account of the organization held at a moment, by what was booked before it, but for escrows.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    org_id, now = await known_organization(deps, actor, asked.organization_id), datetime.now(UTC)
+    at = asked.get("at")
     async with deps.database.platform() as session:
-        await one_moment(session)
-        clock = await _clock(session, org_id, zone, now)
-        moment, after = now if at is None else ends_at(at, clock), 0
-        if cursor is not None:
-            text, after = decode_cursor(cursor, _BALANCES, str, int)
-            moment = _moment(text)
-        rows = await statements.balances(session, org_id, moment, path=account, after=after, limit=limit + 1)
-    shown = rows[:limit]
-    more = len(rows) > limit
-    return AccountBalancesView(
-        organization_id=org_id,
-        at=moment,
-        zone=clock.key,
-        data=[AccountBalanceView.of(row) for row in shown],
-        next_cursor=encode_cursor(_BALANCES, rfc3339(moment), shown[-1].id) if more else None,
-    )
+        clock = await _clock(session, org_id, asked.get("zone"), now)
+    moment = asked.after[0] if asked.after is not None else now if at is None else ends_at(at, clock)
+
+    async def read(after: After, limit: int) -> Items:
+        number = 0 if after is None else after[1]
+        async with deps.database.platform() as session:
+            await one_moment(session)
+            rows = await statements.balances(
+                session, org_id, moment, path=asked.get("account"), after=number, limit=limit + 1
+            )
+        return items_up_to(rows, limit, AccountBalanceView.of, lambda row: (moment, row.id))
+
+    def within(items: list[AccountBalanceView], cursor: str | None) -> AccountBalancesView:
+        return AccountBalancesView(organization_id=org_id, at=moment, zone=clock.key, data=items, next_cursor=cursor)
+
+    return await asked.answer(read, within=within)
 
 
 async def _clock(session: AsyncSession, org_id: str, zone: str | None, now: datetime) -> ZoneInfo:
     return await billing_terms.clock(session, org_id, now) if zone is None else zone_of(zone, "zone")
 
 
-def _continued(cursor: str) -> tuple[StatementPeriod, int]:
-    since, until, after = decode_cursor(cursor, _CURSOR, str, str, int)
+def _continued(cursor: str, scope: str) -> tuple[StatementPeriod, int]:
+    since, until, after = decode_cursor(cursor, scope, str, str, int)
     return StatementPeriod(_moment(since), _moment(until)), after
 
 

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field
 
-from api.fields import ResponseModel
+from api.fields import Exact, ResponseModel
 from domain.account_statement import StatementLine
 from domain.money import format_amount
 from repositories.account_statement import AccountBalance
@@ -26,7 +26,7 @@ class CounterpartyView(ResponseModel):
 class CreditCostView(ResponseModel):
     """What was paid for credits."""
 
-    amount: str
+    amount: Exact
     currency: str
 
 
@@ -40,8 +40,8 @@ class StatementLineView(ResponseModel):
     )
     reference: str | None
     counterparties: list[CounterpartyView]
-    amount: str = Field(description="Positive into the account, negative out of it.")
-    balance: str = Field(description="What the account held after it.")
+    amount: Exact = Field(description="Positive into the account, negative out of it.")
+    balance: Exact = Field(description="What the account held after it.")
     paid: list[CreditCostView] = Field(description="What the organization has paid for these credits.")
     booked_at: datetime
     effective_at: datetime = Field(description="When it took effect in business.")
@@ -72,8 +72,8 @@ class AccountStatementView(ResponseModel):
     since: datetime = Field(serialization_alias="from")
     until: datetime = Field(serialization_alias="to", description="The first moment after the period.")
     zone: str = Field(description="Whose days `from` and `to` were read as.")
-    opening_balance: str
-    closing_balance: str
+    opening_balance: Exact
+    closing_balance: Exact
     data: list[StatementLineView] = Field(description="In the order of booking, oldest first.")
     next_cursor: str | None = Field(
         default=None, description="Pass it as `cursor` for the next page; null on the last page."
@@ -85,7 +85,7 @@ class AccountBalanceView(ResponseModel):
 
     account: str
     currency: str
-    balance: str
+    balance: Exact
 
     @classmethod
     def of(cls, found: AccountBalance) -> Self:

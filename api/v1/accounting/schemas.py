@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from pydantic import Field
 
-from api.fields import ResponseModel
+from api.fields import Exact, ResponseModel
 from domain.accounting import JournalTransfer, LineSum, Section, assets_of, balance_sheet, profit_and_loss
 from domain.accounts import debit_credit
 from domain.money import format_amount
@@ -19,12 +19,12 @@ class TrialBalanceLineView(ResponseModel):
     line: str
     kind: str
     currency: str
-    opening_debit: str
-    opening_credit: str
-    debits: str
-    credits: str
-    closing_debit: str
-    closing_credit: str
+    opening_debit: Exact
+    opening_credit: Exact
+    debits: Exact
+    credits: Exact
+    closing_debit: Exact
+    closing_credit: Exact
     journal_url: str = Field(description="The transfers of the period with an entry on this line.")
 
     @classmethod
@@ -50,12 +50,12 @@ class TrialBalanceTotalView(ResponseModel):
     """What all lines come to in one currency. Debits equal credits."""
 
     currency: str
-    opening_debit: str
-    opening_credit: str
-    debits: str
-    credits: str
-    closing_debit: str
-    closing_credit: str
+    opening_debit: Exact
+    opening_credit: Exact
+    debits: Exact
+    credits: Exact
+    closing_debit: Exact
+    closing_credit: Exact
 
     @classmethod
     def of(cls, sums: Sequence[LineSum], asset: str) -> Self:
@@ -97,14 +97,14 @@ class StatementSectionLineView(ResponseModel):
     """A line of a statement; positive on the normal side of its section."""
 
     line: str
-    amount: str
+    amount: Exact
 
 
 class SectionView(ResponseModel):
     """A section of a statement."""
 
     lines: list[StatementSectionLineView]
-    total: str
+    total: Exact
 
     @classmethod
     def of(cls, section: Section, asset: str) -> Self:
@@ -121,7 +121,7 @@ class CurrencyResultView(ResponseModel):
     currency: str
     revenue: SectionView
     expenses: SectionView
-    result: str = Field(description="Revenue less expenses; negative is a loss.")
+    result: Exact = Field(description="Revenue less expenses; negative is a loss.")
 
 
 class ProfitAndLossView(ResponseModel):
@@ -155,7 +155,7 @@ class CurrencySheetView(ResponseModel):
     assets: SectionView
     liabilities: SectionView
     equity: SectionView
-    result: str = Field(description="Revenue less expenses of all days so far. No year is closed.")
+    result: Exact = Field(description="Revenue less expenses of all days so far. No year is closed.")
 
 
 class BalanceSheetView(ResponseModel):
@@ -186,8 +186,8 @@ class JournalEntryView(ResponseModel):
 
     account: str
     line: str
-    debit: str | None
-    credit: str | None
+    debit: Exact | None
+    credit: Exact | None
     currency: str
 
 

@@ -1,16 +1,18 @@
 """What actions cost: everybody reads it, operators set it."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import permit, require
+from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.tenancy import visible_organization
 from api.v1.action_costs.schemas import ActionCostView, CostChange, CostList, CostVersionView
@@ -71,21 +73,24 @@ async def set_cost(
     return await command.run(change)
 
 
-@router.get("/credits/costs/{action}/versions", response_model=Page[CostVersionView], responses=errors(NotFound))
+_VERSIONS = ListOf("cost-versions", CostVersionView, *(*CREATED, "q"), order=["cost"], organization_id=Whose)
+
+
+@router.get("/credits/costs/{action}/versions", response_model=Page[CostVersionView], responses=errors(NotFound) | CSV)
 async def list_cost_versions(
-    action: str,
-    deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    organization_id: Whose = None,
-    actor: Actor = require(Permission.READ),
-) -> Page[CostVersionView]:
-    """List the prices that were set for an action, newest first: everybody's and the organization's own."""
-    org_id, before = _whose(actor, organization_id), id_cursor(cursor, "cost")
-    operates = actor.may(Permission.INSPECT)
-    async with deps.session_for(actor) as session:
-        rows = await costs.page(session, action, org_id=org_id, before=before, limit=limit + 1)
-        return id_page(rows, limit, "cost", lambda row: CostVersionView.of(row, with_author=operates))
+    action: str, deps: DepsDep, asked: Annotated[Asked, _VERSIONS.asked], actor: Actor = require(Permission.READ)
+) -> Response:
+    """List the prices that were set for an action, newest first: everybody's and the organization's own.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted, operates = asked.wanted(_whose(actor, asked.organization_id)), actor.may(Permission.INSPECT)
+    return await asked.rows(
+        lambda: deps.session_for(actor),
+        partial(costs.page, action=action),
+        wanted,
+        lambda row: CostVersionView.of(row, with_author=operates),
+    )
 
 
 def _whose(actor: Actor, organization_id: str | None) -> str | None:

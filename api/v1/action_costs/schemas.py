@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from api.fields import Amount, Note, OrganizationId, RequestModel, ResponseModel, example
+from api.fields import Amount, Exact, Note, OrganizationId, RequestModel, ResponseModel, example
 from domain.action_cost import Cost, CostSource
 from domain.money import CREDIT, format_amount
 from models.action_cost import ActionCost
@@ -26,7 +26,7 @@ class ActionCostView(ResponseModel):
     """What an action costs."""
 
     action: str
-    cost: str = Field(description="In credits, of one.")
+    cost: Exact = Field(description="In credits, of one.")
     source: CostSource = Field(
         description="`organization` as agreed with it, `platform` as the operator set it, or `default`."
     )
@@ -57,7 +57,7 @@ class CostVersionView(ResponseModel):
     action: str
     organization_id: str | None = Field(description="With whom it was agreed; null when it is everybody's.")
     version: int
-    cost: str | None = Field(description="In credits, of one; null when the price was taken back.")
+    cost: Exact | None = Field(description="In credits, of one; null when the price was taken back.")
     note: str | None
     created_by: str | None = Field(description="For operators.")
     created_at: datetime

@@ -11,6 +11,7 @@ from pydantic import Field
 from api.fields import (
     Amount,
     Currency,
+    Exact,
     Name,
     Note,
     OrganizationId,
@@ -249,7 +250,7 @@ class PricingView(ResponseModel):
     """The price of a listing."""
 
     model: PricingModel
-    amount: str | None
+    amount: Exact | None
     currency: str | None
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from api.fields import (
     Amount,
+    Exact,
     Note,
     OrganizationId,
     Period,
@@ -164,7 +165,7 @@ class ConditionView(ResponseModel):
     """When a figure is bad."""
 
     type: ConditionType
-    threshold: str | None
+    threshold: Exact | None
     measure: Measure | None
     direction: Direction | None
     of: str | None

@@ -1,18 +1,23 @@
 """Acts that take two operators: what was asked for, and what another operator decides."""
 
 from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated
 
+from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Page
+from api.fields import Page, SearchText
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
+from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.v1.approvals.schemas import ApprovalView
 from domain.access import Actor, Permission
+from domain.approval import ApprovalAction, ApprovalStatus
 from domain.errors import Conflict, NotFound
 from repositories import approval as approvals
 from services import approval
@@ -21,19 +26,33 @@ router = Resource(tags=["approvals"])
 _REFUSALS = errors(NotFound, (Conflict, "approval.same_operator"), (Conflict, "approval.decided"))
 
 
-@router.get("/approvals", response_model=Page[ApprovalView])
+_LIST = ListOf(
+    "approvals",
+    ApprovalView,
+    *(*CREATED, "q"),
+    order=["apv"],
+    status=ApprovalStatus,
+    action=Annotated[ApprovalAction | None, Query(description="Only of this act.")],
+    subject=Annotated[SearchText | None, Query(description="Only of what has this id.")],
+    requested_by=Annotated[SearchText | None, Query(description="Only what this operator asked for.")],
+)
+
+
+@router.get("/approvals", response_model=Page[ApprovalView], responses=CSV)
 async def list_approvals(
-    deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.INSPECT),  # noqa: ARG001 - the role alone
-) -> Page[ApprovalView]:
-    """List what operators asked others to approve, newest first. For operators."""
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
+) -> Response:
+    """List what operators asked others to approve, newest first. For operators.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
     now = datetime.now(UTC)
-    async with deps.database.platform() as session:
-        rows = await approvals.page(session, before=id_cursor(cursor, "apv"), limit=limit + 1)
-    following = encode_cursor("apv", rows[limit - 1].id) if len(rows) > limit else None
-    return Page(data=[ApprovalView.of(row, now) for row in rows[:limit]], next_cursor=following)
+    return await asked.rows(
+        lambda: deps.session_for(actor),
+        partial(approvals.page, now=now),
+        asked.wanted(None),
+        lambda row: ApprovalView.of(row, now),
+    )
 
 
 @router.post("/approvals/{approval_id}/approve", response_model=ApprovalView, responses=_REFUSALS)

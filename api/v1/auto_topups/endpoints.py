@@ -16,6 +16,7 @@ from api.v1.topups.methods import method_of
 from domain.access import Actor, Permission
 from domain.auto_topup import SWITCHED_OFF, month_of
 from domain.errors import Conflict, Invalid
+from domain.ids import quote_tax_key
 from domain.money import CREDIT, format_amount, parse_amount
 from models.auto_topup import AutoTopUp
 from repositories import alert, audit
@@ -62,7 +63,9 @@ async def set_auto_topup(
         if wanted.enabled:
             method = wanted.payment_method or await method_of(deps, actor)
             # What could not be paid for is refused now, and not at the first fall.
-            await deps.terms.off_session(org_id, method, wanted.credits_minor, now=datetime.now(UTC))
+            now = datetime.now(UTC)
+            key = quote_tax_key(org_id, f"credits {body.credits}", now.date())
+            await deps.terms.off_session(org_id, method, wanted.credits_minor, key=key, now=now)
         async with deps.database.platform() as session:
             await auto_topups.put(session, wanted, now=datetime.now(UTC))
             await alert.close_cases(session, org_id, (SWITCHED_OFF,))

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from api.fields import Amount, RequestModel, ResponseModel, example
+from api.fields import Amount, Exact, RequestModel, ResponseModel, example
 from api.v1.payments.schemas import MethodRef
 from domain.money import CREDIT, format_amount
 from models.auto_topup import AutoTopUp
@@ -27,10 +27,10 @@ class AutoTopUpView(ResponseModel):
 
     organization_id: str
     enabled: bool
-    below: str | None
-    credits: str | None
-    monthly_cap: str | None
-    bought_this_month: str = Field(description="What is being bought is included.")
+    below: Exact | None
+    credits: Exact | None
+    monthly_cap: Exact | None
+    bought_this_month: Exact = Field(description="What is being bought is included.")
     payment_method: str | None
     off_reason: str | None = Field(description="Why it was switched off; null when a person did so, or nobody.")
     updated_at: datetime | None

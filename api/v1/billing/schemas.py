@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 from sqlalchemy import RowMapping
 
-from api.fields import ResponseModel
+from api.fields import Exact, ResponseModel
 from domain.ids import transfer_id
 from domain.money import format_amount
 
@@ -13,7 +13,7 @@ from domain.money import format_amount
 class ExpiringView(ResponseModel):
     """Credits that expire."""
 
-    amount: str
+    amount: Exact
     expires_at: datetime
 
 
@@ -22,10 +22,10 @@ class BalanceView(ResponseModel):
 
     organization_id: str
     currency: str
-    available: str
-    reserved: str
-    total: str
-    owed: str = Field(description="What is owed after a chargeback; it is deducted from the next incoming money.")
+    available: Exact
+    reserved: Exact
+    total: Exact
+    owed: Exact = Field(description="What is owed after a chargeback; it is deducted from the next incoming money.")
     expiring: list[ExpiringView]
 
 
@@ -34,9 +34,9 @@ class MovementView(ResponseModel):
 
     id: str = Field(description="The id of the transfer; all of its entries have the same id.")
     kind: str
-    amount: str = Field(description="Positive into the account, negative out of it.")
+    amount: Exact = Field(description="Positive into the account, negative out of it.")
     currency: str
-    balance_after: str
+    balance_after: Exact
     account: str
     counterparties: list[str] = Field(description="The other accounts of the transfer that the caller may see.")
     reference: str | None

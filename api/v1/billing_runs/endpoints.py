@@ -1,17 +1,18 @@
 """Runs of monthly invoices, items that they charge once, and the invoice to come."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
 from api.deps import DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, decode_cursor, encode_cursor, id_cursor, id_page
+from api.lists import AMOUNT, CREATED, Asked, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.billing_runs.schemas import (
@@ -24,7 +25,7 @@ from api.v1.billing_runs.schemas import (
 from contracts.billing_run import BillingRun
 from contracts.runs import billing_run_run
 from domain.access import Actor, Permission
-from domain.billing_run.period import NotEnded, month_text, parse_month
+from domain.billing_run.period import NotEnded, parse_month
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.invoice.lines import InvoiceLine, check_lines
 from domain.legal_entity import UnknownEntity
@@ -93,19 +94,20 @@ async def start_billing_run(
     return await once.run(act, status_code=202)
 
 
-@router.get("/billing/runs", response_model=Page[BillingRunView])
+_RUNS = ListOf("billing-runs", BillingRunView, *CREATED, order=[date])
+_ITEMS = ListOf("invoice-items", InvoiceItemView, *(*CREATED, "organization_id", *AMOUNT, "q"), order=["ii"])
+
+
+@router.get("/billing/runs", response_model=Page[BillingRunView], responses=CSV)
 async def list_billing_runs(
-    deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.INSPECT),
-) -> Page[BillingRunView]:
-    """List the runs of monthly invoices, the latest month first. For operators."""
-    before = None if cursor is None else parse_month(*decode_cursor(cursor, _LIST, str))
-    async with deps.session_for(actor) as session:
-        rows = await runs.runs(session, before=before, limit=limit + 1)
-    following = encode_cursor(_LIST, month_text(rows[limit - 1].month)) if len(rows) > limit else None
-    return Page(data=[BillingRunView.of(row) for row in rows[:limit]], next_cursor=following)
+    deps: DepsDep, asked: Annotated[Asked, _RUNS.asked], actor: Actor = require(Permission.INSPECT)
+) -> Response:
+    """List the runs of monthly invoices, the latest month first; times are those of their start. For operators.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(None)
+    return await asked.rows(lambda: deps.session_for(actor), runs.runs, wanted, BillingRunView.of)
 
 
 @router.get("/billing/runs/{period}", response_model=BillingRunView, responses=errors(NotFound))
@@ -154,20 +156,20 @@ async def add_invoice_item(
 
 
 @router.get(
-    "/billing/invoice-items", response_model=Page[InvoiceItemView], responses=errors(NotFound), tags=["invoice_items"]
+    "/billing/invoice-items",
+    response_model=Page[InvoiceItemView],
+    responses=errors(NotFound) | CSV,
+    tags=["invoice_items"],
 )
 async def list_invoice_items(
-    deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
-    actor: Actor = require(Permission.READ),
-) -> Page[InvoiceItemView]:
-    """List what is charged once, newest first."""
-    org_id, before = listed_organization(actor, organization_id), id_cursor(cursor, "ii")
-    async with deps.session_for(actor) as session:
-        rows = await runs.items(session, org_id, before=before, limit=limit + 1)
-    return id_page(rows, limit, "ii", InvoiceItemView.of)
+    deps: DepsDep, asked: Annotated[Asked, _ITEMS.asked], actor: Actor = require(Permission.READ)
+) -> Response:
+    """List what is charged once, newest first; amounts are those of one piece.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+    return await asked.rows(lambda: deps.session_for(actor), runs.items, wanted, InvoiceItemView.of)
 
 
 @router.delete(

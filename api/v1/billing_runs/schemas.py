@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Amount, Currency, Name, OrganizationId, RequestModel, ResponseModel, example
+from api.fields import Amount, Currency, Exact, Name, OrganizationId, RequestModel, ResponseModel, example
 from domain.billing_run.period import month_text
 from domain.invoice.lines import MAX_QUANTITY
 from domain.money import format_amount
@@ -87,8 +87,8 @@ class InvoiceItemView(ResponseModel):
     currency: str
     description: str
     quantity: int
-    unit_amount: str
-    amount: str
+    unit_amount: Exact
+    amount: Exact
     status: Literal["open", "invoiced", "removed"]
     invoice_id: str | None
     created_at: datetime
@@ -115,7 +115,7 @@ class UpcomingLine(ResponseModel):
 
     description: str
     quantity: int
-    amount: str
+    amount: Exact
 
 
 class UpcomingInvoiceView(ResponseModel):
@@ -127,19 +127,19 @@ class UpcomingInvoiceView(ResponseModel):
     ends_at: datetime
     currency: str
     lines: list[UpcomingLine]
-    charges: str = Field(description="What usage comes to before the volume discount.")
-    volume: str = Field(description="What the platform has charged in the month, by which the discount is decided.")
-    discount: str = Field(description="The volume discount, as a share.")
-    usage: str = Field(description="What usage comes to after it.")
-    shortfall: str = Field(description="What is missing to the minimum commitment so far.")
-    net: str = Field(description="What the lines come to, before taxes and credits.")
-    granted_credits: str = Field(description="What granted credits would take off before tax.")
-    taxed_credits: str = Field(description="What credits would take off that were taxed when they were sold.")
-    subtotal: str = Field(description="What is left of it without tax.")
-    tax: str
-    total: str = Field(description="With tax.")
-    applied_credits: str = Field(description="What other purchased credits would pay of the total.")
-    due: str = Field(description="What would be left to pay.")
+    charges: Exact = Field(description="What usage comes to before the volume discount.")
+    volume: Exact = Field(description="What the platform has charged in the month, by which the discount is decided.")
+    discount: Exact = Field(description="The volume discount, as a share.")
+    usage: Exact = Field(description="What usage comes to after it.")
+    shortfall: Exact = Field(description="What is missing to the minimum commitment so far.")
+    net: Exact = Field(description="What the lines come to, before taxes and credits.")
+    granted_credits: Exact = Field(description="What granted credits would take off before tax.")
+    taxed_credits: Exact = Field(description="What credits would take off that were taxed when they were sold.")
+    subtotal: Exact = Field(description="What is left of it without tax.")
+    tax: Exact
+    total: Exact = Field(description="With tax.")
+    applied_credits: Exact = Field(description="What other purchased credits would pay of the total.")
+    due: Exact = Field(description="What would be left to pay.")
 
     @classmethod
     def of(cls, coming: Upcoming) -> "UpcomingInvoiceView":

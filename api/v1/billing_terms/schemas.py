@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Amount, Currency, Note, RequestModel, ResponseModel, Share, example
+from api.fields import Amount, Currency, Exact, Note, RequestModel, ResponseModel, Share, example
 from domain.billing_run.period import month_text
 from domain.billing_terms import (
     MAX_NET_DAYS,
@@ -111,7 +111,7 @@ class AgreedPlanPriceView(ResponseModel):
 
     plan: str
     interval: Interval
-    amount: str
+    amount: Exact
     currency: str
     price_id: str | None
 
@@ -119,8 +119,8 @@ class AgreedPlanPriceView(ResponseModel):
 class VolumeDiscountView(ResponseModel):
     """From these net charges of a month on, all of its usage is cheaper by a share."""
 
-    from_amount: str = Field(serialization_alias="from")
-    discount: str
+    from_amount: Exact = Field(serialization_alias="from")
+    discount: Exact
 
 
 class TermsVersionView(ResponseModel):
@@ -132,7 +132,7 @@ class TermsVersionView(ResponseModel):
     mode: UsageMode
     currency: str
     time_zone: str
-    minimum_commitment: str
+    minimum_commitment: Exact
     commitment_from: date | None
     volume_discounts: list[VolumeDiscountView]
     net_days: int

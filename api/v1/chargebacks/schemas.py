@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Note, RequestModel, ResponseModel, example
+from api.fields import Exact, Note, RequestModel, ResponseModel, example
 from api.v1.payments.schemas import MoneyView, money
 from domain.money import format_amount
 from domain.payment.snapshot import DisputeStatus
@@ -30,7 +30,7 @@ class ChargebackView(ResponseModel):
     provider_ref: str
     status: DisputeStatus
     reason: str
-    amount: str
+    amount: Exact
     currency: str
     taken: MoneyView = Field(
         description="What was bought with the money and is reserved, or clawed back when the chargeback is lost."

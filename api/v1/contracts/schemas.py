@@ -12,6 +12,7 @@ from api.fields import (
     AgentId,
     Amount,
     Currency,
+    Exact,
     Name,
     OrganizationId,
     Period,
@@ -107,7 +108,7 @@ class ContractMilestoneView(ResponseModel):
     """A part of the work with its own price."""
 
     name: str
-    amount: str
+    amount: Exact
 
 
 class ContractUpdate(MetadataUpdate):
@@ -123,9 +124,9 @@ class ContractView(NamedView):
     organization_id: str
     payee_org_id: str
     agent_id: str
-    price: str
+    price: Exact
     currency: str
-    validation_threshold: str | None
+    validation_threshold: Exact | None
     signatories: list[str]
     required_signatures: int
     operator_approvals: bool
@@ -135,7 +136,7 @@ class ContractView(NamedView):
     evidence_period: str
     decision_period: str
     default_grace: str
-    dispute_default_payee_share: str
+    dispute_default_payee_share: Exact
     commission_bps: int
     commission_rule: str = Field(description="Which rule gave the commission.")
     level: str | None = Field(description="The level that the agent had by its reputation; null without levels.")

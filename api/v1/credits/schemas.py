@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from api.fields import Amount, Moment, Note, OrganizationId, ResponseModel, example
+from api.fields import Amount, Exact, Moment, Note, OrganizationId, ResponseModel, example
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from domain.credits import GrantSource
 from domain.ids import transfer_id
@@ -41,7 +41,7 @@ class LotView(MetadataView):
 
     id: str
     organization_id: str
-    amount: str
+    amount: Exact
     source: GrantSource
     expires_at: datetime | None
     note: str | None
@@ -70,12 +70,12 @@ class CreditLotView(ResponseModel):
     id: str
     organization_id: str
     source: LotSource
-    amount: str
-    remaining: str = Field(description="What is neither used nor expired, what is held included.")
-    held: str = Field(description="What reservations set aside of it; it can be captured after the lot has expired.")
-    expired: str = Field(description="What was left of it when it expired.")
+    amount: Exact
+    remaining: Exact = Field(description="What is neither used nor expired, what is held included.")
+    held: Exact = Field(description="What reservations set aside of it; it can be captured after the lot has expired.")
+    expired: Exact = Field(description="What was left of it when it expired.")
     expires_at: datetime | None
-    cost: str | None = Field(description="What you paid for it; null when it was granted or earned.")
+    cost: Exact | None = Field(description="What you paid for it; null when it was granted or earned.")
     cost_currency: str | None
     payment_id: str | None
     transfer_id: str

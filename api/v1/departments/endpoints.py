@@ -1,16 +1,18 @@
 """Departments, and for what agents and keys spend: set by owners and admins, so no spender chooses its limits."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
 from api.v1.departments.schemas import AttributionSet, AttributionView, DepartmentCreate, DepartmentView
@@ -48,20 +50,30 @@ async def create_department(
     return await command.run(create, status_code=201)
 
 
-@router.get("/departments", response_model=Page[DepartmentView], responses=errors(NotFound))
+_LIST = ListOf(
+    "departments",
+    DepartmentView,
+    *(*CREATED, "organization_id", "q"),
+    order=["dep"],
+    open_only=Annotated[bool, Query(alias="open", description="Exclude closed departments.")],
+)
+
+
+@router.get("/departments", response_model=Page[DepartmentView], responses=errors(NotFound) | CSV)
 async def list_departments(
-    deps: DepsDep,
-    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
-    open_only: Annotated[bool, Query(alias="open", description="Exclude closed departments.")] = False,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.READ),
-) -> Page[DepartmentView]:
-    """List departments, newest first."""
-    org_id, before = listed_organization(actor, organization_id), id_cursor(cursor, "dep")
-    async with deps.session_for(actor) as session:
-        rows = await departments.page(session, org_id=org_id, open_only=open_only, before=before, limit=limit + 1)
-    return id_page(rows, limit, "dep", DepartmentView.of)
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
+) -> Response:
+    """List departments, newest first.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id), without=["open_only"])
+    return await asked.rows(
+        lambda: deps.session_for(actor),
+        partial(departments.page, open_only=bool(asked.get("open_only"))),
+        wanted,
+        DepartmentView.of,
+    )
 
 
 @router.get("/departments/{department_id}", response_model=DepartmentView, responses=errors(NotFound, Forbidden))

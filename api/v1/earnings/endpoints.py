@@ -3,15 +3,15 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
+from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.lists import After, Asked, Items, ListOf, items_up_to
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.earnings.schemas import ConversionCreate, ConversionView, EarningsView
@@ -24,28 +24,34 @@ from services import earnings as service
 router = Resource(tags=["earnings"])
 
 
-@router.get("/credits/earnings", response_model=Page[EarningsView], responses=errors(NotFound))
+_LIST = ListOf("earnings", EarningsView, "organization_id", "agent_id", order=["agt"])
+
+
+@router.get("/credits/earnings", response_model=Page[EarningsView], responses=errors(NotFound) | CSV)
 async def list_earnings(
-    deps: DepsDep,
-    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.READ),
-) -> Page[EarningsView]:
-    """List what each agent of an organization has earned in credits, the newest agents first."""
-    org_id = await known_organization(deps, actor, organization_id)
-    before = id_cursor(cursor, "agt")
-    # When credits end is in the lots of who paid them, which the tenant does not see.
-    async with deps.database.platform() as session:
-        rows = await earnings.page(
-            session,
-            org_id=org_id,
-            days=deps.settings.earned_credits_days,
-            at=datetime.now(UTC),
-            before=before,
-            limit=limit + 1,
-        )
-    return id_page(rows, limit, "agt", EarningsView.of)
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
+) -> Response:
+    """List what each agent of an organization has earned in credits, the newest agents first.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    org_id = await known_organization(deps, actor, asked.organization_id)
+
+    async def read(after: After, limit: int) -> Items:
+        # When credits end is in the lots of who paid them, which the tenant does not see.
+        async with deps.database.platform() as session:
+            rows = await earnings.page(
+                session,
+                org_id=org_id,
+                days=deps.settings.earned_credits_days,
+                at=datetime.now(UTC),
+                agent_id=asked.get("agent_id"),
+                before=None if after is None else after[0],
+                limit=limit + 1,
+            )
+        return items_up_to(rows, limit, EarningsView.of, lambda row: (row.id,))
+
+    return await asked.answer(read)
 
 
 @router.post(

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field
 
-from api.fields import Amount, RequestModel, ResponseModel, example
+from api.fields import Amount, Exact, RequestModel, ResponseModel, example
 from domain.earnings import EarningsKind
 from domain.ids import transfer_id
 from domain.money import CREDIT, format_amount
@@ -16,8 +16,8 @@ from services.earnings import Conversion
 class EarnedView(ResponseModel):
     """What an agent has earned of one kind, in credits."""
 
-    amount: str
-    convertible: str = Field(description="What of it would not have ended when it becomes credits.")
+    amount: Exact
+    convertible: Exact = Field(description="What of it would not have ended when it becomes credits.")
 
     @classmethod
     def of(cls, earned: Earned) -> Self:
@@ -60,7 +60,7 @@ class ConversionView(ResponseModel):
     organization_id: str
     agent_id: str
     kind: EarningsKind
-    amount: str
+    amount: Exact
     currency: str = CREDIT
     created_at: datetime
 

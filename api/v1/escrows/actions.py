@@ -10,7 +10,7 @@ from api.actions import JudgedView
 from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Amount, ResponseModel, Share
+from api.fields import Amount, Exact, ResponseModel, Share
 from api.routing import Resource
 from api.v1.escrows import commands
 from domain.access import Actor, Permission
@@ -40,11 +40,11 @@ Kind = EscrowPostingKind
 class EscrowEffectView(ResponseModel):
     """What a command would move, and the state after it. Amounts are decimal strings of `currency`."""
 
-    funded: str = Field(description="From the payer into the escrow.")
-    to_agent: str = Field(description="Net of commission.")
-    commission: str
-    to_payer: str
-    held: str = Field(description="What the escrow would hold after it.")
+    funded: Exact = Field(description="From the payer into the escrow.")
+    to_agent: Exact = Field(description="Net of commission.")
+    commission: Exact
+    to_payer: Exact
+    held: Exact = Field(description="What the escrow would hold after it.")
     currency: str
     status: Status
 

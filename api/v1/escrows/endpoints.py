@@ -63,7 +63,7 @@ from domain.escrow.actions import (
 )
 from domain.escrow.commands import CREDITS
 from domain.escrow.state import Escrow, EscrowStatus, as_signatory, is_payer
-from domain.ids import escrow_id_of, is_id
+from domain.ids import escrow_id_of, is_id, sale_tax_key
 from domain.metadata import ExternalIdTaken
 from domain.money import parse_amount, parse_ratio
 from domain.organization import STOPPED
@@ -308,7 +308,9 @@ async def _fund_by_new_payment(sender: _Sender, escrow: Escrow, means: PaymentOp
             await organizations.refuse_stopped(session, escrow.terms.payer_org_id, escrow.terms.payee_org_id)
             # Before somebody pays; the escrow asks once more when the money is there.
             await refuse_exposure(session, escrow.terms, lock=False)
-        return await Terms(deps, escrow.terms.payer_org_id, means).ordered(PurposeKind.ESCROW, escrow)
+        return await Terms(deps, escrow.terms.payer_org_id, means, sale_tax_key(once.command_id)).ordered(
+            PurposeKind.ESCROW, escrow
+        )
 
     async def act() -> FundedView:
         payment = await payment_commands.create(deps, sender.temporal, actor, once, terms)

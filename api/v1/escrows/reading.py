@@ -1,6 +1,7 @@
 """Reading escrows: lists and their counts, one escrow, its timeline."""
 
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query
@@ -13,13 +14,13 @@ from api.errors import errors
 from api.fields import Page
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, tagged
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, number_cursor, number_page
 from api.parties import beside_all, beside_one
 from api.routing import Resource
 from api.summaries import StatusSummary
 from api.tenancy import visible_organization
 from api.v1.escrows import commands
 from api.v1.escrows.schemas import (
+    EscrowEventView,
     EscrowView,
     TimelineView,
     event_view,
@@ -33,8 +34,6 @@ from repositories.escrow_waiting import Waiting, waiting_for
 from repositories.party import Beside
 
 router = Resource(tags=["escrows"])
-
-_TIMELINE = "timeline"
 
 
 async def beside_of(deps: Deps, actor: Actor, escrow: Escrow) -> Beside:
@@ -119,19 +118,18 @@ async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: R
     return view(escrow, beside)
 
 
-@router.get("/escrows/{escrow_id}/timeline", response_model=TimelineView, responses=errors(NotFound))
+_TIMELINE = ListOf("escrow-timeline", EscrowEventView, *CREATED, order=[int])
+
+
+@router.get("/escrows/{escrow_id}/timeline", response_model=TimelineView, responses=errors(NotFound) | CSV)
 async def get_timeline(
-    escrow_id: str,
-    actor: ActorDep,
-    deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-) -> TimelineView:
-    """List the events of an escrow, each with its actor, time and ledger transfer."""
+    escrow_id: str, actor: ActorDep, deps: DepsDep, asked: Annotated[Asked, _TIMELINE.asked]
+) -> Response:
+    """List the events of an escrow, each with its actor, time and ledger transfer.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
     escrow = await commands.seen(deps, actor, escrow_id)
     permit(actor, Permission.READ)
-    after = number_cursor(cursor, _TIMELINE)
-    async with deps.session_for(actor) as session:
-        rows = await escrows.timeline(session, escrow.terms.escrow_id, after=after, limit=limit + 1)
-    page = number_page(rows, limit, _TIMELINE, event_view)
-    return TimelineView(data=page.data, next_cursor=page.next_cursor)
+    page = partial(escrows.timeline_page, escrow_id=escrow.terms.escrow_id)
+    return await asked.rows(lambda: deps.session_for(actor), page, asked.wanted(None), event_view)

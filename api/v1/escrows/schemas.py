@@ -6,7 +6,18 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from api.fields import Amount, ContractId, GivenName, Note, PaymentId, RequestModel, ResponseModel, Share, example
+from api.fields import (
+    Amount,
+    ContractId,
+    Exact,
+    GivenName,
+    Note,
+    PaymentId,
+    RequestModel,
+    ResponseModel,
+    Share,
+    example,
+)
 from api.metadata import MetadataUpdate, WithMetadata
 from api.parties import NamedView, named
 from api.v1.customers.schemas import ReturnUrl
@@ -205,7 +216,7 @@ class EscrowMilestoneView(ResponseModel):
     """A part of the work."""
 
     name: str
-    amount: str
+    amount: Exact
     status: Literal["pending", "delivered", "released"]
 
 
@@ -247,9 +258,9 @@ class DisputeView(ResponseModel):
     evidence_until: datetime
     decide_by: datetime
     default_at: datetime
-    default_payee_share: str
+    default_payee_share: Exact
     resolved_by: str | None
-    payee_share: str | None
+    payee_share: Exact | None
     resolution_note: str | None
     resolved_at: datetime | None
 
@@ -267,11 +278,11 @@ class EscrowView(NamedView):
     contract_id: str
     status: Status
     currency: str
-    amount: str
-    funded_amount: str
-    released_amount: str = Field(description="Paid to the agent, net of commission.")
-    refunded_amount: str
-    commission_amount: str
+    amount: Exact
+    funded_amount: Exact
+    released_amount: Exact = Field(description="Paid to the agent, net of commission.")
+    refunded_amount: Exact
+    commission_amount: Exact
     commission_bps: int
     payer_org_id: str
     payee_org_id: str
@@ -279,8 +290,8 @@ class EscrowView(NamedView):
     signatories: list[str]
     required_signatures: int
     signatures: list[SignatureView]
-    validation_threshold: str | None
-    validation_score: str | None
+    validation_threshold: Exact | None
+    validation_score: Exact | None
     milestones: list[EscrowMilestoneView]
     delivery: DeliveryView | None
     deadlines: DeadlinesView

@@ -7,11 +7,12 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
+from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Currency, Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.exchange_rates.schemas import ExchangeRateSet, ExchangeRateView
 from domain.access import Actor, Permission
@@ -21,8 +22,6 @@ from repositories import spend_rate
 from services import exchange_rate as exchange_rates
 
 router = Resource(tags=["exchange_rates"])
-
-_LIST = "exchange-rates"
 
 
 @router.post(
@@ -60,32 +59,33 @@ async def set_exchange_rate(
     return await command.run(act, status_code=201)
 
 
-@router.get("/exchange-rates", response_model=Page[ExchangeRateView])
+_LIST = ListOf(
+    "exchange-rates",
+    ExchangeRateView,
+    *CREATED,
+    order=[datetime],
+    quote=Annotated[Currency | None, Query(description="All rates of this currency, the last to begin first.")],
+)
+
+
+@router.get("/exchange-rates", response_model=Page[ExchangeRateView], responses=CSV)
 async def list_exchange_rates(
-    deps: DepsDep,
-    quote: Annotated[Currency | None, Query(description="All rates of this currency, the last to begin first.")] = None,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.READ),
-) -> Page[ExchangeRateView]:
-    """List the exchange rates that count now, one for each currency; with `quote`, all that were set for it."""
-    base = deps.settings.credit_currency
-    async with deps.session_for(actor) as session:
-        if quote is None:
-            rows = await spend_rate.in_force(session, base, datetime.now(UTC))
-            return Page(data=[ExchangeRateView.of(row) for row in rows], next_cursor=None)
-        before = None if cursor is None else _moment(*decode_cursor(cursor, _LIST, str))
-        rows = await spend_rate.page(session, base, quote, before=before, limit=limit + 1)
-    shown = rows[:limit]
-    following = encode_cursor(_LIST, shown[-1].starts_at.isoformat()) if len(rows) > limit else None
-    return Page(data=[ExchangeRateView.of(row) for row in shown], next_cursor=following)
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
+) -> Response:
+    """List the exchange rates that count now, one for each currency; with `quote`, all that were set for it.
 
+    `from` and `to` are times at which they begin.
 
-def _moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise bad_cursor() from None
-    if found.tzinfo is None:
-        raise bad_cursor()
-    return found
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    base, wanted = deps.settings.credit_currency, asked.wanted(None)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            if asked.get("quote") is None:
+                rows = await spend_rate.in_force(session, base, datetime.now(UTC), wanted)
+                return [ExchangeRateView.of(row) for row in rows], None
+            found = await spend_rate.page(session, wanted, base=base, after=after, limit=limit)
+            return items_of(found, ExchangeRateView.of)
+
+    return await asked.answer(read)

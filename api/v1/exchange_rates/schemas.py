@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from api.fields import Amount, Currency, Moment, Period, RequestModel, ResponseModel, example
+from api.fields import Amount, Currency, Exact, Moment, Period, RequestModel, ResponseModel, example
 from domain.spend.rate import VALID_FOR, format_rate
 from models.spend import SpendRate
 from repositories import spend_rate
@@ -27,7 +27,7 @@ class ExchangeRateView(ResponseModel):
 
     base: str
     quote: str
-    rate: str
+    rate: Exact
     starts_at: datetime
     ends_at: datetime = Field(description="From when on it is too old.")
 

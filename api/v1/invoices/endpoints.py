@@ -36,6 +36,7 @@ from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.credit_note import ExceedsRemainder
 from domain.errors import Forbidden, Invalid, NotFound
+from domain.ids import sale_tax_key
 from domain.invoice.state import WrongInvoiceState
 from domain.legal_entity import UnknownEntity
 from domain.metadata import ExternalIdTaken
@@ -340,7 +341,7 @@ async def pay_invoice(
     async with deps.session_for(actor) as session:
         await seen_invoice(session, actor, invoice_id, Permission.PAY)
     assert actor.org_id is not None
-    making = Terms(deps, actor.org_id, body)
+    making = Terms(deps, actor.org_id, body, sale_tax_key(once.command_id))
 
     async def terms() -> PaymentTerms:
         payable = await subject_of(deps, actor, PurposeKind.INVOICE, invoice_id)

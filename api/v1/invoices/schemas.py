@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field
 from api.fields import (
     Amount,
     Currency,
+    Exact,
     Name,
     Note,
     OrganizationId,
@@ -157,10 +158,10 @@ class InvoiceLineView(ResponseModel):
 
     description: str
     quantity: int
-    unit_amount: str
-    amount: str = Field(description="What the line comes to after its own discount.")
-    discount: str
-    net: str = Field(description="After all discounts and without tax; of a draft, the amount.")
+    unit_amount: Exact
+    amount: Exact = Field(description="What the line comes to after its own discount.")
+    discount: Exact
+    net: Exact = Field(description="After all discounts and without tax; of a draft, the amount.")
     tax: str | None = Field(description="The code of the tax that is charged on it; null in a draft.")
     tax_code: str = Field(description="The product code that the rate is found by.")
     period_start: datetime | None
@@ -171,9 +172,9 @@ class InvoiceDiscountView(ResponseModel):
     """A discount on the whole invoice."""
 
     description: str
-    amount: str | None
-    share: str | None
-    taken: str | None = Field(description="What it took off; null in a draft.")
+    amount: Exact | None
+    share: Exact | None
+    taken: Exact | None = Field(description="What it took off; null in a draft.")
 
 
 class TaxView(ResponseModel):
@@ -181,9 +182,9 @@ class TaxView(ResponseModel):
 
     code: str
     category: str = Field(description="The category of EN 16931: S, Z, E, AE or O.")
-    rate: str
-    taxable: str
-    amount: str
+    rate: Exact
+    taxable: Exact
+    amount: Exact
 
 
 class InvoiceUpdate(MetadataUpdate):
@@ -201,16 +202,16 @@ class InvoiceView(MetadataView):
     status: InvoiceStatus
     overdue: bool
     currency: str
-    subtotal: str = Field(description="Without tax. Of a draft, the sum of its lines.")
-    tax: str
-    total: str
-    granted_credits: str = Field(description="What granted credits took off before tax.")
-    taxed_credits: str = Field(description="What credits took off before tax that were taxed when they were sold.")
-    applied_credits: str = Field(description="What other purchased credits pay of the total.")
-    credited: str = Field(description="What credit notes took back.")
-    written_off: str
-    paid: str = Field(description="What payments have brought.")
-    due: str = Field(description="The amount still to be paid; zero unless the invoice is open.")
+    subtotal: Exact = Field(description="Without tax. Of a draft, the sum of its lines.")
+    tax: Exact
+    total: Exact
+    granted_credits: Exact = Field(description="What granted credits took off before tax.")
+    taxed_credits: Exact = Field(description="What credits took off before tax that were taxed when they were sold.")
+    applied_credits: Exact = Field(description="What other purchased credits pay of the total.")
+    credited: Exact = Field(description="What credit notes took back.")
+    written_off: Exact
+    paid: Exact = Field(description="What payments have brought.")
+    due: Exact = Field(description="The amount still to be paid; zero unless the invoice is open.")
     paused_for: PausedFor | None = Field(
         description="Why it is due again. It is neither charged nor dunned until an operator resumes it."
     )
@@ -233,10 +234,10 @@ class CreditNoteView(ResponseModel):
     number: str
     invoice_id: str
     currency: str
-    amount: str
-    net: str
-    tax: str
-    returned_credits: str = Field(description="The credits that came back to the organization.")
+    amount: Exact
+    net: Exact
+    tax: Exact
+    returned_credits: Exact = Field(description="The credits that came back to the organization.")
     reason: str
     issued_at: datetime
     transfer_id: str
@@ -246,7 +247,7 @@ class PaidView(ResponseModel):
     """What one payment has paid of an invoice, less refunds."""
 
     payment_id: str
-    amount: str
+    amount: Exact
 
 
 class InvoiceDetail(InvoiceView):

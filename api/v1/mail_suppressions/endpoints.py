@@ -1,6 +1,7 @@
 """Addresses that no mail is sent to, for operators; and what tells of them: reports of mails that came back."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query
@@ -9,11 +10,12 @@ from starlette.responses import Response
 
 from api.auth import require
 from api.body import raw_body
+from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page, ResponseModel, SearchText
 from api.idempotency import Command, idempotency
-from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.v1.mail_suppressions.schemas import MailSuppressionView
 from domain.access import Actor, Permission
@@ -73,20 +75,31 @@ async def receive_mail_bounce(
     return BounceReceipt(received=True)
 
 
-@router.get("/mail-suppressions", response_model=Page[MailSuppressionView])
+_LIST = ListOf(
+    "mail-suppressions",
+    MailSuppressionView,
+    *(*CREATED, "q"),
+    order=["sup"],
+    address=Annotated[SearchText | None, Query(description="Only this address.")],
+    lifted=Annotated[bool, Query(description="Include those that were lifted.")],
+)
+
+
+@router.get("/mail-suppressions", response_model=Page[MailSuppressionView], responses=CSV)
 async def list_mail_suppressions(
-    deps: DepsDep,
-    address: Annotated[SearchText | None, Query(description="Only this address.")] = None,
-    lifted: Annotated[bool, Query(description="Include those that were lifted.")] = False,
-    limit: LimitParam = 50,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.INSPECT),
-) -> Page[MailSuppressionView]:
-    """List the addresses that no mail is sent to, newest first."""
-    before = id_cursor(cursor, "sup")
-    async with deps.session_for(actor) as session:
-        rows = await suppressions.page(session, address=address, lifted=lifted, before=before, limit=limit + 1)
-    return id_page(rows, limit, "sup", MailSuppressionView.of)
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
+) -> Response:
+    """List the addresses that no mail is sent to, newest first.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(None, without=["lifted"])
+    return await asked.rows(
+        lambda: deps.session_for(actor),
+        partial(suppressions.page, lifted=bool(asked.get("lifted"))),
+        wanted,
+        MailSuppressionView.of,
+    )
 
 
 @router.post("/mail-suppressions/{suppression_id}/lift", response_model=MailSuppressionView, responses=errors(NotFound))

@@ -11,7 +11,7 @@ from api.approvals import refund_not_approved
 from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import ResponseModel
+from api.fields import Exact, ResponseModel
 from api.routing import Resource
 from api.v1.marketplace.endpoints import window_of
 from api.v1.payments import commands
@@ -37,8 +37,8 @@ class PurchaseAction(StrEnum):
 class PurchaseEffectView(ResponseModel):
     """What a command would do. Amounts are decimal strings of `currency`, and null where nothing was paid."""
 
-    to_buyer: str | None = Field(description="What comes back of the price.")
-    used: str | None = Field(description="What was used of it, and does not come back.")
+    to_buyer: Exact | None = Field(description="What comes back of the price.")
+    used: Exact | None = Field(description="What was used of it, and does not come back.")
     currency: str | None
     status: PurchaseStatus = Field(description="After it.")
 

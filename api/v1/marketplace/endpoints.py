@@ -1,6 +1,7 @@
 """The marketplace: what agents are offered for, buying them, and the library of an organization."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
@@ -38,8 +39,8 @@ from domain.access import Actor, Permission
 from domain.agent import AgentRetired
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
-from domain.ids import refund_id_of
-from domain.marketplace.offer import NotForSale, OfferModel, check_buyer, require_seen, words
+from domain.ids import refund_id_of, sale_tax_key
+from domain.marketplace.offer import NotForSale, OfferModel, changed, check_buyer, require_seen, words
 from domain.marketplace.renewal import is_over
 from domain.marketplace.sale import PurchaseStatus
 from domain.metadata import ExternalIdTaken
@@ -54,7 +55,8 @@ from models.marketplace import MarketplacePurchase
 from repositories import agent as agents
 from repositories import marketplace
 from repositories import organization as organizations
-from repositories.marketplace import Listing, Wanted
+from repositories.listing import Wanted
+from repositories.marketplace import Listing
 from repositories.organization_trait import in_one_hand
 from services import marketplace as service
 from services import marketplace_renewal
@@ -153,38 +155,31 @@ async def list_offers(
 ) -> Response:
     """List what is for sale: newest agents first, or the cheapest first where a currency is named.
 
-    `from` and `to` are times at which agents were offered for the first time. A page of them may be short or empty and
-    not be the last.
+    `from` and `to` are times at which agents were offered for the first time. A page of them, or of a
+    score, may be short or empty and not be the last.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    wanted = _wanted(asked)
+    wanted, named, stars = _narrowed(asked), words(asked.get("text")), asked.get("min_stars")
+    least_e6 = None if stars is None else int(stars * STAR_E6)
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            rows, following = await marketplace.page(session, wanted, after=after, limit=limit)
+            rows, following = await marketplace.page(
+                session, wanted, words=named, least_stars_e6=least_e6, after=after, limit=limit
+            )
         return [_shown(deps, actor, row) for row in rows], following
 
     return await asked.answer(read)
 
 
-def _wanted(asked: Asked) -> Wanted:
+def _narrowed(asked: Asked) -> Wanted:
     currency, prices = asked.get("currency"), [asked.get(name) for name in ("min_price", "max_price")]
     if currency is None and prices != [None, None]:
         raise Invalid("Name the currency of the prices in currency.", extra={"field": "currency"})
     least, most = (None if price is None else parse_amount(price, currency, zero=True) for price in prices)
-    stars = asked.get("min_stars")
-    return Wanted(
-        model=asked.get("model"),
-        category=asked.get("category"),
-        words=words(asked.get("text")),
-        currency=currency,
-        least_minor=least,
-        most_minor=most,
-        least_stars_e6=None if stars is None else int(stars * STAR_E6),
-        since=asked.get("since"),
-        until=asked.get("until"),
-    )
+    wanted = asked.wanted(None, without=["text", "min_price", "max_price", "min_stars"])
+    return replace(wanted, least_minor=least, most_minor=most)
 
 
 @router.get("/marketplace/agents/{agent_id}", response_model=OfferView, responses=errors(NotFound))
@@ -211,7 +206,7 @@ async def purchase_agent(
 
     An agent that the organization has already is not bought twice: the answer is the purchase that it has.
     """
-    listing, wish = await _listed(deps, actor, agent_id), body or AgentPurchase()
+    listing, wish = await listed(deps, actor, agent_id), body or AgentPurchase()
     offer = listing.as_offer()
     costs_money = offer.currency not in {None, CREDIT}
     permit(actor, Permission.PAY if costs_money else Permission.USE_CREDITS)
@@ -229,8 +224,12 @@ async def purchase_agent(
     async def terms() -> PaymentTerms:
         await check()
         require_seen(offer, seen_minor)
-        wanted = Buying(offer=offer, creator_bps=_creator_bps(deps, listing))
-        return await Terms(deps, org_id, wish).ordered(PurposeKind.PURCHASE, wanted)
+        made = await Terms(deps, org_id, wish, sale_tax_key(once.command_id)).ordered(
+            PurposeKind.PURCHASE, buying(deps, listing)
+        )
+        if wish.total is not None and parse_amount(wish.total, made.currency) != made.amount_minor:
+            raise changed()
+        return made
 
     async def pay() -> PurchaseAnswer:
         async with deps.session_for(actor) as session:
@@ -371,7 +370,7 @@ async def cancel_purchase(
     return await once.run(act)
 
 
-async def _listed(deps: Deps, actor: Actor, agent_id: str) -> Listing:
+async def listed(deps: Deps, actor: Actor, agent_id: str) -> Listing:
     """Return an offer, also a retired one of an agent that everybody sees, so that its buyers learn that it is retired.
 
     Raises:
@@ -395,6 +394,11 @@ async def _purchase(deps: Deps, row: MarketplacePurchase) -> AgentPurchaseView:
 
 def _view(deps: Deps, row: MarketplacePurchase, names: Mapping[str, str]) -> AgentPurchaseView:
     return AgentPurchaseView.of(row, names[row.agent_id], window_of(deps), datetime.now(UTC))
+
+
+def buying(deps: Deps, listing: Listing) -> Buying:
+    """Return what a payment for an offer buys."""
+    return Buying(offer=listing.as_offer(), creator_bps=_creator_bps(deps, listing))
 
 
 def _shown(deps: Deps, actor: Actor, listing: Listing) -> OfferView:

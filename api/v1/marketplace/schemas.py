@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Amount, Currency, Note, RequestModel, ResponseModel, Share, example
+from api.fields import Amount, Currency, Exact, Note, RequestModel, ResponseModel, Share, example
 from api.metadata import WithMetadata
 from api.v1.payments.schemas import PaymentOptions, PaymentView
 from api.v1.reputation.schemas import points
@@ -80,15 +80,17 @@ class OfferView(ResponseModel):
     name: str
     organization_id: str
     model: OfferModel
-    price: str | None
+    price: Exact | None
     currency: str | None
-    prices: dict[str, str] | None = Field(description="What a unit of each meter costs, in credits; null unless usage.")
+    prices: dict[str, Exact] | None = Field(
+        description="What a unit of each meter costs, in credits; null unless usage."
+    )
     included_uses: int | None = Field(description="For how many uses the price is; null for any number.")
     summary: str
     category: str | None
     status: OfferStatus
     stars: float | None = Field(description="The agent's score, 0 to 5; null without evidence.")
-    creator_share: str | None = Field(
+    creator_share: Exact | None = Field(
         description="The creator's part of each sale; shown to the agent's organization and to the platform."
     )
     created_at: datetime = Field(description="When the agent was offered for the first time.")
@@ -125,6 +127,11 @@ class AgentPurchase(PaymentOptions, WithMetadata):
     price: Amount | None = Field(
         default=None, description="The price that you have seen. Where it is another one by now, nothing is bought."
     )
+    total: Amount | None = Field(
+        default=None,
+        description="Of a price in money, the total with tax that you have seen. Where it is another one by now, "
+        "nothing is bought.",
+    )
     prices: UnitPrices | None = Field(
         default=None,
         description="The prices of units that you have seen. An organization that has the agent has it at these then.",
@@ -151,13 +158,14 @@ class AgentPurchaseView(ResponseModel):
     agent_id: str
     agent_name: str
     model: OfferModel
-    price: str | None
+    price: Exact | None = Field(description="What was paid, with `tax`.")
+    tax: Exact | None = Field(description="What of the price is tax; null where none was charged with the sale.")
     currency: str | None
-    prices: dict[str, str] | None = Field(
+    prices: dict[str, Exact] | None = Field(
         description="What a unit of each meter costs the organization, in credits; null unless usage."
     )
     included_uses: int | None = Field(description="For how many uses the price is; null for any number.")
-    used: str | None = Field(description="What of the price was used when it was refunded, and does not come back.")
+    used: Exact | None = Field(description="What of the price was used when it was refunded, and does not come back.")
     payment_id: str | None = Field(description="The payment that paid a price in money.")
     status: PurchaseStatus
     has_access: bool
@@ -179,6 +187,7 @@ class AgentPurchaseView(ResponseModel):
             agent_name=agent_name,
             model=OfferModel(row.model),
             price=_amount(row.price_minor, row.currency),
+            tax=_amount(row.tax_minor or None, row.currency),
             currency=row.currency,
             prices=shown_prices(row.usage_prices),
             included_uses=row.included_uses,

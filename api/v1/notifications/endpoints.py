@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import require
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Page
+from api.fields import Page, SearchText
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.notifications.schemas import (
     ChannelCreate,
@@ -48,21 +49,37 @@ async def _own(deps: Deps, actor: Actor) -> AsyncIterator[tuple[AsyncSession, st
         yield session, notifications.recipient(actor)
 
 
-@router.get("/notifications", response_model=Page[NotificationView])
+_LIST = ListOf(
+    "notifications",
+    NotificationView,
+    *CREATED,
+    order=["ntf"],
+    unread=Annotated[bool, Query(description="Only those that are not read.")],
+    type=Annotated[SearchText | None, Query(description="Only this type.")],
+    subject=Annotated[SearchText | None, Query(description="Only about what has this id.")],
+)
+
+
+@router.get("/notifications", response_model=Page[NotificationView], responses=CSV)
 async def list_notifications(
-    deps: DepsDep,
-    unread: Annotated[bool, Query(description="Only those that are not read.")] = False,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.BE_NOTIFIED),
-) -> Page[NotificationView]:
-    """List what is in the caller's inbox, newest first, in the caller's language."""
-    before = id_cursor(cursor, "ntf")
-    async with _own(deps, actor) as (session, own):
-        rows = await notifications.inbox(session, own, unread_only=unread, before=before, limit=limit + 1)
-        language = (await notifications.preferences(session, own)).language
-    formats = formats_of(language)
-    return id_page(rows, limit, "ntf", lambda row: NotificationView.of(row, language, formats))
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.BE_NOTIFIED)
+) -> Response:
+    """List what is in the caller's inbox, newest first, in the caller's language.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted, unread = asked.wanted(None, without=["unread"], type="kind"), bool(asked.get("unread"))
+
+    async def read(after: After, limit: int) -> Items:
+        async with _own(deps, actor) as (session, own):
+            found = await notifications.inbox(
+                session, wanted, recipient=own, unread_only=unread, after=after, limit=limit
+            )
+            language = (await notifications.preferences(session, own)).language
+        formats = formats_of(language)
+        return items_of(found, lambda row: NotificationView.of(row, language, formats))
+
+    return await asked.answer(read)
 
 
 @router.post("/notifications/read", response_model=NotificationsReadView, operation_id="notifications.read_many")

@@ -11,7 +11,7 @@ from api.approvals import refund_not_approved
 from api.auth import ActorDep
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Amount, ResponseModel
+from api.fields import Amount, Exact, ResponseModel
 from api.routing import Resource
 from api.v1.payments.endpoints import payment_of
 from api.v1.payments.schemas import MoneyView, money
@@ -27,9 +27,9 @@ router = Resource(tags=["payments"])
 class PaymentEffectView(ResponseModel):
     """What a command would do. Amounts are decimal strings of `currency`."""
 
-    captured: str
-    released: str = Field(description="What was authorized and is not captured.")
-    to_payer: str
+    captured: Exact
+    released: Exact = Field(description="What was authorized and is not captured.")
+    to_payer: Exact
     taken: MoneyView = Field(description="What would be revoked of what was bought.")
     currency: str
     status: PaymentStatus | None = Field(

@@ -17,7 +17,6 @@ from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, PreconditionDep, Target, own_of, seen, tagged, update
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, number_cursor, number_page
 from api.routing import Resource
 from api.summaries import PaymentsSummary
 from api.tenancy import listed_organization
@@ -28,6 +27,7 @@ from api.v1.payments.schemas import (
     CapturePayment,
     Confirm,
     PaymentCreate,
+    PaymentEventView,
     PaymentTimeline,
     PaymentUpdate,
     PaymentView,
@@ -54,7 +54,7 @@ from domain.errors import (
     Unavailable,
     WrongState,
 )
-from domain.ids import refund_id_of, unscoped_refund_id_of
+from domain.ids import refund_id_of, sale_tax_key, unscoped_refund_id_of
 from domain.invoice.state import WrongInvoiceState
 from domain.metadata import ExternalIdTaken
 from domain.money import parse_amount
@@ -80,7 +80,6 @@ router = Resource(tags=["payments"])
 MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 
-_TIMELINE = "timeline"
 
 _COMMANDED = (
     NotFound,
@@ -228,7 +227,7 @@ async def create_payment(
     org_id = actor.org_id
 
     async def terms() -> PaymentTerms:
-        return await Terms(deps, org_id, body).of(body, actor)
+        return await Terms(deps, org_id, body, sale_tax_key(once.command_id)).of(body, actor)
 
     async def act() -> PaymentView:
         payment = await commands.create(deps, temporal, actor, once, terms, body.own())
@@ -331,21 +330,20 @@ async def update_payment(
     return await update(deps, actor, once, expected, body, target)
 
 
-@router.get("/payments/{payment_id}/timeline", response_model=PaymentTimeline, responses=errors(NotFound))
+_TIMELINE = ListOf("payment-timeline", PaymentEventView, *CREATED, order=[int])
+
+
+@router.get("/payments/{payment_id}/timeline", response_model=PaymentTimeline, responses=errors(NotFound) | CSV)
 async def get_payment_timeline(
-    payment_id: str,
-    actor: ActorDep,
-    deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-) -> PaymentTimeline:
-    """Show each step of a payment: who, when, and the ledger transfer behind it."""
+    payment_id: str, actor: ActorDep, deps: DepsDep, asked: Annotated[Asked, _TIMELINE.asked]
+) -> Response:
+    """Show each step of a payment: who, when, and the ledger transfer behind it.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
     await payment_of(deps, actor, payment_id, Permission.READ)
-    after = number_cursor(cursor, _TIMELINE)
-    async with deps.session_for(actor) as session:
-        rows = await payments.timeline(session, payment_id, after=after, limit=limit + 1)
-    page = number_page(rows, limit, _TIMELINE, event_view)
-    return PaymentTimeline(data=page.data, next_cursor=page.next_cursor)
+    page = partial(payments.timeline_page, payment_id=payment_id)
+    return await asked.rows(lambda: deps.session_for(actor), page, asked.wanted(None), event_view)
 
 
 @router.post("/payments/{payment_id}/confirm", response_model=PaymentView, responses=_CONFIRMING)

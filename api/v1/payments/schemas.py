@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Amount, Currency, EscrowId, InvoiceId, Name, Note, RequestModel, ResponseModel, example
+from api.fields import Amount, Currency, EscrowId, Exact, InvoiceId, Name, Note, RequestModel, ResponseModel, example
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from api.v1.customers.schemas import ReturnUrl
 from domain.ids import payment_workflow_id, transfer_id
@@ -136,7 +136,7 @@ class RefundGiveUp(RequestModel):
 class MoneyView(ResponseModel):
     """An amount of a currency."""
 
-    amount: str
+    amount: Exact
     currency: str
 
 
@@ -146,7 +146,7 @@ class DepositView(ResponseModel):
     chain: str
     asset: str
     address: str
-    amount: str
+    amount: Exact
     memo: str | None
     uri: str | None
 
@@ -154,9 +154,9 @@ class DepositView(ResponseModel):
 class CoinQuoteView(ResponseModel):
     """The rate that an amount in coins was made with. What is sent later is worth what coins cost then."""
 
-    price: str = Field(description="Of one coin, in `currency`.")
+    price: Exact = Field(description="Of one coin, in `currency`.")
     currency: str
-    amount: str = Field(description="In `currency`, what the coins are for.")
+    amount: Exact = Field(description="In `currency`, what the coins are for.")
     source: str
     expires_at: datetime
 
@@ -174,7 +174,7 @@ class RefundView(ResponseModel):
     id: str
     payment_id: str
     status: RefundState
-    amount: str
+    amount: Exact
     currency: str
     taken: MoneyView = Field(description="The entitlement that the refund revoked.")
     reason: str | None
@@ -209,12 +209,15 @@ class PaymentView(MetadataView):
     provider: ProviderName
     status: PaymentStatus
     purpose: PurposeKind
-    amount: str
+    amount: Exact
     currency: str
-    received_amount: str
-    refunded_amount: str
-    disputed_amount: str
-    refundable_amount: str
+    tax: Exact | None = Field(
+        description="What of `amount` is tax. Null where what it buys is not taxed when it is paid."
+    )
+    received_amount: Exact
+    refunded_amount: Exact
+    disputed_amount: Exact
+    refundable_amount: Exact
     goods: MoneyView = Field(description="What the whole amount buys.")
     granted: MoneyView = Field(
         description="The entitlement granted for the money received, before refunds and chargebacks."
@@ -232,7 +235,7 @@ class PaymentView(MetadataView):
     client_secret: str | None
     approval_url: str | None
     deposit: DepositView | None
-    seen_amount: str = Field(description="On a chain: sent, and not final yet.")
+    seen_amount: Exact = Field(description="On a chain: sent, and not final yet.")
     confirmations: int | None
     quote: CoinQuoteView | None
     decline: DeclineView | None
@@ -289,6 +292,7 @@ def view(payment: Payment, *, for_payer: bool, written: ObjectMetadata | None) -
         purpose=purpose.kind,
         amount=own(terms.amount_minor),
         currency=terms.currency,
+        tax=None if terms.tax is None else own(terms.tax.amount_minor),
         received_amount=own(payment.received_minor),
         refunded_amount=own(payment.refunded_minor),
         disputed_amount=own(payment.disputed_minor),
@@ -386,12 +390,12 @@ class TaxReceiptView(ResponseModel):
     number: str = Field(description="Numbers of a series are consecutive, without gaps.")
     payment_id: str
     currency: str
-    amount: str = Field(description="With tax.")
-    net: str
-    tax: str
+    amount: Exact = Field(description="With tax.")
+    net: Exact
+    tax: Exact
     tax_code: str = Field(description="The tax's account is `platform/tax/` and this.")
     category: str = Field(description="Why the rate is what it is, by the codes of EN 16931.")
-    rate: str = Field(description="The share of the net amount, as a decimal string.")
+    rate: Exact = Field(description="The share of the net amount, as a decimal string.")
     issued_at: datetime
     transfer_id: str
 

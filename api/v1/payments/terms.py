@@ -28,11 +28,12 @@ async def subject_of(deps: Deps, actor: Actor, kind: PurposeKind, named: object)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Makes the terms of one payment of an organization."""
+    """Makes the terms of one payment of an organization; `key` names the sale, where that is taxed."""
 
     deps: Deps
     org_id: str
     means: PaymentOptions
+    key: str
 
     async def of(self, body: PaymentCreate, actor: Actor) -> PaymentTerms:
         """Return the terms of a payment that was asked for as such.
@@ -76,19 +77,21 @@ class Terms:
         charge = await self._maker.charged(rules.price(order, market), now=datetime.now(UTC))
         purpose = rules.buys(order, charge, market)
         now = datetime.now(UTC)
-        tax = await self._maker.taxation(self.org_id, kind, charge, now=now)
+        tax = await self._maker.taxation(self.org_id, kind, charge, key=self.key, now=now)
         described = description or rules.describe(purpose, subject)
         return self._maker.make(self.org_id, options, charge, purpose, described, now=now, tax=tax)
 
     async def credits(self, credits_minor: int) -> PaymentTerms:
         """Return the terms of a payment for that many credits, at the price of one."""
-        return await self._maker.credits(self.org_id, self._options(), credits_minor, now=datetime.now(UTC))
+        return await self._maker.credits(
+            self.org_id, self._options(), credits_minor, key=self.key, now=datetime.now(UTC)
+        )
 
     async def package(self, package: Package) -> PaymentTerms:
         """Return the terms of a payment for a package of credits."""
         bought, now = credits_bought(package.credits_minor, package.name), datetime.now(UTC)
         return await self._maker.sold(
-            self.org_id, self._options(), package.price_minor, package.currency, bought, now=now
+            self.org_id, self._options(), package.price_minor, package.currency, bought, key=self.key, now=now
         )
 
     @property

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import Query
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.approvals import two_operators
@@ -18,7 +19,6 @@ from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
 from api.patience import retry_until_answered
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
@@ -44,7 +44,7 @@ from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from domain.ids import is_id
 from domain.money import CREDIT, parse_amount
 from domain.organization import STOPPED
-from domain.payable import available
+from domain.payable import Share, available
 from domain.payout.commands import WrongPayoutState, given_up
 from domain.payout.state import PayoutStatus
 from ledger.gateway import Ledger
@@ -76,45 +76,56 @@ _REFUSALS = (
 )
 
 
-@router.get("/billing/earnings", response_model=CreatorEarningsView, responses=errors(NotFound), tags=["creators"])
+_EARNINGS = ListOf(
+    "creator-earnings",
+    AgentEarningsView,
+    *("organization_id", "agent_id"),
+    order=["agt"],
+    start_date=StartDate,
+    end_date=EndDate,
+)
+
+
+@router.get(
+    "/billing/earnings", response_model=CreatorEarningsView, responses=errors(NotFound) | CSV, tags=["creators"]
+)
 async def get_earnings(
-    deps: DepsDep,
-    start_date: StartDate = None,
-    end_date: EndDate = None,
-    organization_id: ForOperators = None,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.READ),
-) -> CreatorEarningsView:
+    deps: DepsDep, asked: Annotated[Asked, _EARNINGS.asked], actor: Actor = require(Permission.READ)
+) -> Response:
     """Show what each agent earned in a period, and what of its earnings is pending, frozen or available now.
 
     What leaves for credits is what was paid for these very credits, less the platform's share.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    org_id = await known_organization(deps, actor, organization_id)
-    asked, now = period(None, None, start_date, end_date), datetime.now(UTC)
-    # What was paid for earnings, and by which payment, is in the lots of others.
-    async with deps.database.platform() as session:
-        page = await earnings.page(
-            session,
-            org_id=org_id,
-            days=deps.settings.earned_credits_days,
-            at=now,
-            before=id_cursor(cursor, "agt"),
-            limit=limit + 1,
-        )
-        agents = [row.id for row in page[:limit]]
-        until = await windows(session, agents, deps.settings.hold_back, now=now)
-        shares = await payable.shares(session, until)
-        flows = await payable.flows(session, org_id, agents, since=asked.since, until=asked.until)
-    granted = {row.id: row.earned[EarningsKind.GRANTED].amount for row in page}
-    kinds = {(share.agent_id, share.asset) for share in shares} | set(flows)
-    kinds |= {(agent_id, CREDIT) for agent_id in agents if granted[agent_id]}
-    return CreatorEarningsView(
-        organization_id=org_id,
-        start_date=None if start_date is None else start_date.isoformat(),
-        end_date=None if end_date is None else end_date.isoformat(),
-        payable=payables(shares),
-        data=[
+    start_date, end_date = asked.get("start_date"), asked.get("end_date")
+    org_id, term = (
+        await known_organization(deps, actor, asked.organization_id),
+        period(None, None, start_date, end_date),
+    )
+    shares: list[Share] = []
+
+    async def read(after: After, limit: int) -> Items:
+        now = datetime.now(UTC)
+        # What was paid for earnings, and by which payment, is in the lots of others.
+        async with deps.database.platform() as session:
+            page = await earnings.page(
+                session,
+                org_id=org_id,
+                days=deps.settings.earned_credits_days,
+                at=now,
+                agent_id=asked.get("agent_id"),
+                before=None if after is None else after[0],
+                limit=limit + 1,
+            )
+            agents = [row.id for row in page[:limit]]
+            until = await windows(session, agents, deps.settings.hold_back, now=now)
+            shares[:] = await payable.shares(session, until)
+            flows = await payable.flows(session, org_id, agents, since=term.since, until=term.until)
+        granted = {row.id: row.earned[EarningsKind.GRANTED].amount for row in page}
+        kinds = {(share.agent_id, share.asset) for share in shares} | set(flows)
+        kinds |= {(agent_id, CREDIT) for agent_id in agents if granted[agent_id]}
+        items = [
             AgentEarningsView.of(
                 agent_id,
                 asset,
@@ -123,9 +134,20 @@ async def get_earnings(
                 granted[agent_id] if asset == CREDIT else 0,
             )
             for agent_id, asset in sorted(kinds, reverse=True)
-        ],
-        next_cursor=encode_cursor("agt", agents[-1]) if len(page) > limit else None,
-    )
+        ]
+        return items, (agents[-1],) if len(page) > limit else None
+
+    def within(items: list[AgentEarningsView], cursor: str | None) -> CreatorEarningsView:
+        return CreatorEarningsView(
+            organization_id=org_id,
+            start_date=None if start_date is None else start_date.isoformat(),
+            end_date=None if end_date is None else end_date.isoformat(),
+            payable=payables(shares),
+            data=items,
+            next_cursor=cursor,
+        )
+
+    return await asked.answer(read, within=within)
 
 
 @router.get("/billing/payouts/preview", response_model=PayoutPreview, responses=errors(NotFound))
@@ -225,7 +247,8 @@ async def give_up_payout(
 
     Look at the provider first. The first operator who asks is refused with the id of what another one has to approve.
     """
-    seen = payouts.state_of(await _seen(deps, actor, payout_id))
+    async with deps.session_for(actor) as session:
+        seen = payouts.state_of(await _seen(session, payout_id))
 
     async def act() -> PayoutView:
         given_up(seen, actor=actor.qualified(), reason=body.reason)
@@ -309,7 +332,7 @@ async def list_payouts(
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
 
     async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
+        async with deps.database.at_one_moment(actor.org_id) as session:
             found = await payouts.page(session, wanted, after=after, limit=limit)
             taken_back = await recovery.reversed_of(session, [row.id for row in found.rows])
         return items_of(found, lambda row: PayoutView.of(row, taken_back.get(row.id, 0)))
@@ -321,18 +344,15 @@ async def list_payouts(
 @router.get("/billing/payouts/{payout_id}", response_model=PayoutView, responses=errors(NotFound))
 async def get_payout(payout_id: str, actor: ActorDep, deps: DepsDep) -> PayoutView:
     """Show a payout."""
-    row = await _seen(deps, actor, payout_id)
-    permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
-    async with deps.session_for(actor) as session:
+    async with deps.database.at_one_moment(actor.org_id) as session:
+        row = await _seen(session, payout_id)
+        permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
         taken_back = await recovery.reversed_of(session, [payout_id])
     return PayoutView.of(row, taken_back.get(payout_id, 0))
 
 
-async def _seen(deps: Deps, actor: Actor, payout_id: str) -> PayoutRow:
-    row = None
-    if is_id(payout_id, "po"):
-        async with deps.session_for(actor) as session:
-            row = await payouts.get(session, payout_id)
+async def _seen(session: AsyncSession, payout_id: str) -> PayoutRow:
+    row = await payouts.get(session, payout_id) if is_id(payout_id, "po") else None
     if row is None:
         raise NotFound(payouts.MISSING)
     return row

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from api.fields import Amount, Currency, RequestModel, ResponseModel, example
+from api.fields import Amount, Currency, Exact, RequestModel, ResponseModel, example
 from api.v1.creators.schemas import CreatorAccountView
 from contracts.payout import MAX_REASON
 from domain.creator import CreatorAccount
@@ -23,9 +23,9 @@ class PayableView(ResponseModel):
     """What can leave of earnings in one currency: what came in for them, less the platform's share."""
 
     currency: str
-    available: str = Field(description="Can be paid out now.")
-    pending: str = Field(description="Held back until it is old enough.")
-    frozen: str = Field(description="What paid for it is being charged back.")
+    available: Exact = Field(description="Can be paid out now.")
+    pending: Exact = Field(description="Held back until it is old enough.")
+    frozen: Exact = Field(description="What paid for it is being charged back.")
 
     @classmethod
     def of(cls, currency: str, shares: Sequence[Share]) -> Self:
@@ -55,12 +55,12 @@ class AgentEarningsView(ResponseModel):
 
     agent_id: str
     asset: str
-    earned: str = Field(description="In the period, own work and granted credits included.")
-    paid_out: str = Field(description="In the period; what is on its way is included.")
-    available: str = Field(description="Old enough to be paid out; what it leaves for is in `payable`.")
-    pending: str
-    frozen: str
-    granted: str = Field(description="Nobody paid for it: it can be spent, and is never paid out.")
+    earned: Exact = Field(description="In the period, own work and granted credits included.")
+    paid_out: Exact = Field(description="In the period; what is on its way is included.")
+    available: Exact = Field(description="Old enough to be paid out; what it leaves for is in `payable`.")
+    pending: Exact
+    frozen: Exact
+    granted: Exact = Field(description="Nobody paid for it: it can be spent, and is never paid out.")
     payable: list[PayableView]
 
     @classmethod
@@ -108,8 +108,8 @@ class PayoutLineView(ResponseModel):
 
     agent_id: str
     asset: str
-    amount: str = Field(description="In units of the asset.")
-    paid: str = Field(description="What leaves for it, in the payout's currency.")
+    amount: Exact = Field(description="In units of the asset.")
+    paid: Exact = Field(description="What leaves for it, in the payout's currency.")
 
 
 class PayoutView(ResponseModel):
@@ -118,12 +118,12 @@ class PayoutView(ResponseModel):
     id: str
     organization_id: str
     status: str = Field(description="`requested`, `waiting_for_funds`, `unknown`, `paid` or `failed`.")
-    amount: str
+    amount: Exact
     currency: str
     provider: str
     account_id: str
     transfer_id: str | None = Field(description="The provider's id of what was sent.")
-    reversed: str = Field(description="What was taken back of it at the provider.")
+    reversed: Exact = Field(description="What was taken back of it at the provider.")
     failure_code: str | None
     failure: str | None
     lines: list[PayoutLineView]
@@ -225,7 +225,7 @@ class PayoutPreview(ResponseModel):
     organization_id: str
     account: CreatorAccountView | None
     payable: list[PayableView]
-    minimum: str
+    minimum: Exact
     refused: str | None = Field(description="The code with which a payout of all that is available would be refused.")
     detail: str | None
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.fields import ResponseModel
+from api.fields import Exact, ResponseModel
 from api.v1.payments.schemas import Coin, MoneyView, ProviderName, money
 from api.v1.topups.schemas import PackageView
 from domain.entitlement import FEATURES, Entitlement, Standing
@@ -53,7 +53,7 @@ class PlanView(ResponseModel):
     id: str = Field(description="What it is subscribed to by, and the tier of organizations that are on it.")
     name: str
     prices: list[PlanPriceView] = Field(description="Empty for the free plan.")
-    credits_per_month: str = Field(description="The credits that it grants every month.")
+    credits_per_month: Exact = Field(description="The credits that it grants every month.")
     limits: TierLimitsView
     trial_days: int
 
@@ -124,8 +124,8 @@ class ProviderView(ResponseModel):
 class RevenueSharesView(ResponseModel):
     """How what is paid for an agent on the marketplace is shared, as decimal strings between 0 and 1."""
 
-    creator: str
-    platform: str
+    creator: Exact
+    platform: Exact
 
 
 class ConfigView(ResponseModel):

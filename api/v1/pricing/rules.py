@@ -1,17 +1,19 @@
 """Rules of prices, for operators, and what organizations say of their agents' prices."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import AgentId, OrganizationId, Page
+from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
-from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.v1.pricing.schemas import AgentPricingSet, AgentPricingView, DryRunCreate, DryRunView, RuleView, RuleWrite
 from domain.access import Actor, Permission
@@ -56,29 +58,29 @@ async def create_rule(
     return await command.run(create, status_code=201)
 
 
-@router.get("/pricing/rules", response_model=Page[RuleView])
+_LIST = ListOf(
+    "pricing-rules",
+    RuleView,
+    *(*CREATED, "agent_id"),
+    order=["prl"],
+    organization_id=Annotated[OrganizationId | None, Query(description="Only rules for this client.")],
+    type=Annotated[RuleType | None, Query(description="Only rules of this type.")],
+    ended=Annotated[bool, Query(description="Whether those that are ended are listed too.")],
+)
+
+
+@router.get("/pricing/rules", response_model=Page[RuleView], responses=CSV)
 async def list_rules(
-    deps: DepsDep,
-    agent_id: Annotated[AgentId | None, Query(description="Only rules of this agent.")] = None,
-    organization_id: Annotated[OrganizationId | None, Query(description="Only rules for this client.")] = None,
-    type: Annotated[RuleType | None, Query(description="Only rules of this type.")] = None,
-    ended: Annotated[bool, Query(description="Whether those that are ended are listed too.")] = False,
-    limit: LimitParam = 50,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.INSPECT),
-) -> Page[RuleView]:
-    """List rules, newest first. For operators: they name clients and what was agreed with them."""
-    async with deps.session_for(actor) as session:
-        found = await rows.page(
-            session,
-            agent_id=agent_id,
-            org_id=organization_id,
-            kind=None if type is None else type.value,
-            ended=ended,
-            before=id_cursor(cursor, "prl"),
-            limit=limit + 1,
-        )
-        return id_page(found, limit, "prl", RuleView.of)
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
+) -> Response:
+    """List rules, newest first. For operators: they name clients and what was agreed with them.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(asked.organization_id, without=["ended"])
+    return await asked.rows(
+        lambda: deps.session_for(actor), partial(rows.page, ended=bool(asked.get("ended"))), wanted, RuleView.of
+    )
 
 
 @router.post(

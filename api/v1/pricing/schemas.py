@@ -5,17 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from api.fields import (
-    AgentId,
-    Moment,
-    Name,
-    OrganizationId,
-    Ratio,
-    RequestModel,
-    ResponseModel,
-    RuleId,
-    example,
-)
+from api.fields import AgentId, Exact, Moment, Name, OrganizationId, Ratio, RequestModel, ResponseModel, RuleId, example
 from api.v1.pricing.terms import RuleTerms, shown
 from domain.money import format_amount, format_ratio
 from domain.pricing.book import Price
@@ -51,8 +41,8 @@ class AdjustmentView(ResponseModel):
 class PriceView(ResponseModel):
     """A price with its reasons."""
 
-    base_price: str = Field(description="Before any rule, for all of the quantity.")
-    adjusted_price: str
+    base_price: Exact = Field(description="Before any rule, for all of the quantity.")
+    adjusted_price: Exact
     multiplier: Multiplier = Field(description="Their ratio, rounded to four decimals.")
     adjustments: list[AdjustmentView]
 
@@ -262,8 +252,8 @@ class RuleView(ResponseModel):
     stacking: Stacking
     agent_id: str | None
     organization_id: str | None
-    floor: str | None
-    ceiling: str | None
+    floor: Exact | None
+    ceiling: Exact | None
     valid_from: datetime | None
     valid_until: datetime | None
     version: int = Field(description="Counts the changes of this rule.")
@@ -306,8 +296,8 @@ class DryRunTotal(ResponseModel):
 
     currency: str
     quotes: int
-    before: str = Field(description="By the rules of now.")
-    after: str = Field(description="With the rule.")
+    before: Exact = Field(description="By the rules of now.")
+    after: Exact = Field(description="With the rule.")
 
 
 class DryRunQuote(ResponseModel):
@@ -315,9 +305,9 @@ class DryRunQuote(ResponseModel):
 
     quote_id: str
     currency: str
-    base_price: str
-    before: str
-    after: str
+    base_price: Exact
+    before: Exact
+    after: Exact
 
 
 class DryRunView(ResponseModel):

@@ -35,6 +35,7 @@ from api.v1.projects.schemas import (
 )
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
+from domain.ids import sale_tax_key
 from domain.metadata import ExternalIdTaken
 from domain.organization import STOPPED
 from domain.payment.terms import PaymentTerms
@@ -192,12 +193,18 @@ async def purchase_slot(
     body: SlotPurchase | None = None,
     actor: Actor = require(Permission.PAY),
 ) -> Response:
-    """Buy slots, with an ordinary payment; they can be used as soon as the money is received."""
+    """Buy slots, with an ordinary payment; they can be used as soon as the money is received.
+
+    The price is taxed like everything that is sold; `GET /billing/quote?slots=` shows the total.
+    """
     org_id = acting_organization(actor, None)
-    wanted = (body or SlotPurchase()).payment()
+    asked = body or SlotPurchase()
+    wanted = asked.payment()
 
     async def terms() -> PaymentTerms:
-        return await Terms(deps, org_id, wanted).of(wanted, actor)
+        made = await Terms(deps, org_id, wanted, sale_tax_key(once.command_id)).of(wanted, actor)
+        asked.check_seen(made)
+        return made
 
     async def act() -> SlotPurchaseView:
         payment = await commands.create(deps, temporal, actor, once, terms, wanted.own())

@@ -1,5 +1,6 @@
 """What a purchase costs, before anything is made: from the function that makes the terms of its payment."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
@@ -10,16 +11,20 @@ from api.errors import errors
 from api.fields import Amount, OrganizationId
 from api.routing import Resource
 from api.tenancy import known_organization
+from api.v1.marketplace.endpoints import buying, listed
 from api.v1.payments.schemas import Coin, PaymentCreate, PaymentOptions, ProviderName
 from api.v1.payments.terms import Terms
 from api.v1.quotes.schemas import BillingQuoteView
 from api.v1.topups.schemas import PackageName
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound, Unavailable
+from domain.ids import quote_tax_key
+from domain.marketplace.offer import NotForSale
 from domain.money import CREDIT, parse_amount
 from domain.payment.terms import PurposeKind
 from domain.project import MAX_SLOTS
 from domain.topup import named
+from services.outside_tax import TaxRefused, TaxUnavailable
 
 router = Resource(tags=["topups"])
 
@@ -27,31 +32,46 @@ router = Resource(tags=["topups"])
 @router.get(
     "/billing/quote",
     response_model=BillingQuoteView,
-    responses=errors(NotFound, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable")),
+    responses=errors(
+        NotFound,
+        NotForSale,
+        (Invalid, "provider.refused"),
+        (Unavailable, "provider.unavailable"),
+        TaxRefused,
+        TaxUnavailable,
+    ),
 )
 async def get_quote(
     deps: DepsDep,
     amount: Annotated[Amount | None, Query(alias="credits", description="So many credits.")] = None,
     package: Annotated[PackageName | None, Query(description="This package of credits.")] = None,
     slots: Annotated[int | None, Query(ge=1, le=MAX_SLOTS, description="So many slots for deployments.")] = None,
+    agent_id: Annotated[str | None, Query(description="This agent, at its price in money.")] = None,
     provider: Annotated[ProviderName, Query(description="Who would take the payment.")] = ProviderName.STRIPE,
     asset: Annotated[Coin | None, Query(description="With `crypto`: the coin that would pay.")] = None,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     actor: Actor = require(Permission.READ),
 ) -> BillingQuoteView:
-    """Show what credits, a package or slots cost now, with tax; nothing is made.
+    """Show what credits, a package, slots or an agent cost now, with tax; nothing is made.
 
-    Name one of `credits`, `package` and `slots`. What a payment would be refused for, the quote is refused for too.
+    Name one of `credits`, `package`, `slots` and `agent_id`.
+    What a payment would be refused for, the quote is refused for too.
     """
-    if sum(each is not None for each in (amount, package, slots)) != 1:
-        raise Invalid("Name one of credits, package and slots.", extra={"field": "credits"})
+    named_by = {"credits": amount, "package": package, "slots": slots, "agent": agent_id}
+    wanted = [f"{name} {value}" for name, value in named_by.items() if value is not None]
+    if len(wanted) != 1:
+        raise Invalid("Name one of credits, package, slots and agent_id.", extra={"field": "credits"})
     org_id = await known_organization(deps, actor, organization_id)
-    terms = Terms(deps, org_id, PaymentOptions(provider=provider, asset=asset))
+    key = quote_tax_key(org_id, wanted[0], datetime.now(UTC).date())
+    terms = Terms(deps, org_id, PaymentOptions(provider=provider, asset=asset), key)
     if package is not None:
         found = await terms.package(named(deps.settings.packages, package))
     elif amount is not None:
         found = await terms.credits(parse_amount(amount, CREDIT))
+    elif agent_id is not None:
+        found = await terms.ordered(PurposeKind.PURCHASE, buying(deps, await listed(deps, actor, agent_id)))
     else:
-        wanted = PaymentCreate(provider=provider, asset=asset, purpose=PurposeKind.SLOT, slots=slots)
-        found = await terms.of(wanted, actor)
+        found = await terms.of(
+            PaymentCreate(provider=provider, asset=asset, purpose=PurposeKind.SLOT, slots=slots), actor
+        )
     return BillingQuoteView.of(found, package)

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field
 
-from api.fields import ResponseModel
+from api.fields import Exact, ResponseModel
 from domain.money import CREDIT, SLOT, format_amount
 from domain.payment.terms import PaymentTerms
 from domain.tax.rates import format_rate
@@ -16,14 +16,14 @@ class QuotedTaxView(ResponseModel):
 
     code: str
     category: str
-    rate: str = Field(description="As a fraction: `0.19` is 19 %.")
-    amount: str
+    rate: Exact = Field(description="As a fraction: `0.19` is 19 %.")
+    amount: Exact
 
 
 class QuotedRateView(ResponseModel):
     """The rate by which a price in money was turned into coins."""
 
-    price: str = Field(description="What one coin costs.")
+    price: Exact = Field(description="What one coin costs.")
     currency: str
     source: str
     quoted_at: datetime
@@ -34,13 +34,14 @@ class BillingQuoteView(ResponseModel):
 
     organization_id: str
     provider: str
-    credits: str | None = Field(description="How many credits it brings.")
+    credits: Exact | None = Field(description="How many credits it brings.")
     slots: int | None = Field(description="How many slots it brings.")
     package: str | None
+    agent_id: str | None = Field(description="The agent that it buys.")
     currency: str
-    subtotal: str
-    tax: QuotedTaxView | None = Field(description="Null where it is not taxed when it is sold.")
-    total: str
+    subtotal: Exact
+    tax: QuotedTaxView | None = Field(description="Null where it is not taxed when it is paid.")
+    total: Exact
     rate: QuotedRateView | None = Field(description="With coins: the rate. A payment has its own.")
     quoted_at: datetime
 
@@ -59,6 +60,7 @@ class BillingQuoteView(ResponseModel):
             credits=format_amount(terms.purpose.goods_minor, CREDIT) if goods == CREDIT else None,
             slots=terms.purpose.goods_minor if goods == SLOT else None,
             package=package,
+            agent_id=terms.purpose.agent_id,
             currency=terms.currency,
             subtotal=money(terms.amount_minor - tax_minor),
             tax=None

@@ -7,11 +7,12 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
+from api.csv_files import CSV
 from api.deps import DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import Page
+from api.fields import Page, SearchText
 from api.idempotency import Command, idempotency
-from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.v1.reconciliation.schemas import (
     ClearingView,
@@ -21,6 +22,7 @@ from api.v1.reconciliation.schemas import (
     ReconciliationRunView,
     ResolutionCreate,
     RunCreate,
+    RunStatus,
 )
 from contracts.reconciliation import ReconciliationInput
 from contracts.runs import Run, reconciliation_run
@@ -42,19 +44,36 @@ router = Resource(tags=["reconciliation"])
 ProviderParam = Annotated[ProviderName | None, Query(description="Only of this provider.")]
 
 
-@router.get("/reconciliation/runs", response_model=Page[ReconciliationRunView])
+_RUNS = ListOf(
+    "reconciliation-runs",
+    ReconciliationRunView,
+    *CREATED,
+    order=[datetime, "rcn"],
+    status=RunStatus,
+    provider=ProviderParam,
+)
+_DIFFERENCES = ListOf(
+    "reconciliation-differences",
+    DiscrepancyView,
+    *(*CREATED, "q"),
+    order=["dif"],
+    status=DiscrepancyStatus,
+    provider=ProviderParam,
+    kind=Annotated[SearchText | None, Query(description="Only of this kind, such as `missing_here`.")],
+    run_id=Annotated[SearchText | None, Query(description="Only what this run found last.")],
+)
+
+
+@router.get("/reconciliation/runs", response_model=Page[ReconciliationRunView], responses=CSV)
 async def list_reconciliation_runs(
-    deps: DepsDep,
-    provider: ProviderParam = None,
-    limit: LimitParam = 50,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.INSPECT),
-) -> Page[ReconciliationRunView]:
-    """List reconciliation runs, newest first."""
-    after = id_cursor(cursor, "rcn")
-    async with deps.session_for(actor) as session:
-        rows = await books.runs(session, provider=provider, after=after, limit=limit + 1)
-    return id_page(rows, limit, "rcn", ReconciliationRunView.of)
+    deps: DepsDep, asked: Annotated[Asked, _RUNS.asked], actor: Actor = require(Permission.INSPECT)
+) -> Response:
+    """List reconciliation runs, newest first; times are those of their start.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(None)
+    return await asked.rows(lambda: deps.session_for(actor), books.runs, wanted, ReconciliationRunView.of)
 
 
 @router.get("/reconciliation/runs/{run_id}", response_model=ReconciliationRunView, responses=errors(NotFound))
@@ -94,20 +113,16 @@ async def start_reconciliation_run(
     return await command.run(start, status_code=202)
 
 
-@router.get("/reconciliation/differences", response_model=Page[DiscrepancyView])
+@router.get("/reconciliation/differences", response_model=Page[DiscrepancyView], responses=CSV)
 async def list_reconciliation_differences(
-    deps: DepsDep,
-    status: Annotated[DiscrepancyStatus | None, Query(description="Only discrepancies with this status.")] = None,
-    provider: ProviderParam = None,
-    limit: LimitParam = 50,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.INSPECT),
-) -> Page[DiscrepancyView]:
-    """List the discrepancies between providers and the books, newest first."""
-    after = id_cursor(cursor, "dif")
-    async with deps.session_for(actor) as session:
-        rows = await discrepancies.page(session, provider=provider, status=status, after=after, limit=limit + 1)
-    return id_page(rows, limit, "dif", DiscrepancyView.of)
+    deps: DepsDep, asked: Annotated[Asked, _DIFFERENCES.asked], actor: Actor = require(Permission.INSPECT)
+) -> Response:
+    """List the discrepancies between providers and the books, newest first; times are those at which they were found.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(None)
+    return await asked.rows(lambda: deps.session_for(actor), discrepancies.page, wanted, DiscrepancyView.of)
 
 
 @router.get("/reconciliation/differences/{difference_id}", response_model=DiscrepancyView, responses=errors(NotFound))

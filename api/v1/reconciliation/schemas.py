@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from api.fields import Moment, Note, RequestModel, ResponseModel
+from api.fields import Exact, Moment, Note, RequestModel, ResponseModel
 from domain.ids import transfer_id
 from domain.money import format_amount
 from domain.payment.snapshot import BalanceTransaction
@@ -24,6 +24,14 @@ class DiscrepancyStatus(StrEnum):
 
     OPEN = "open"
     RESOLVED = "resolved"
+
+
+class RunStatus(StrEnum):
+    """Where a run is."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
 
 
 class RunCreate(RequestModel):
@@ -53,9 +61,9 @@ class SideView(ResponseModel):
     """A movement on one side. `net` is the change of the provider's balance."""
 
     key: str
-    amount: str
-    fee: str | None
-    net: str
+    amount: Exact
+    fee: Exact | None
+    net: Exact
     currency: str
     occurred_at: datetime
 
@@ -76,9 +84,9 @@ class SideView(ResponseModel):
 class DiscrepancyCorrectionView(ResponseModel):
     """What has to be booked in one currency, signed as the provider's balance moves. `net` is amount less fee."""
 
-    amount: str
-    fee: str
-    net: str
+    amount: Exact
+    fee: Exact
+    net: Exact
     currency: str
 
     @classmethod
@@ -162,18 +170,18 @@ class ReconciliationLineView(ResponseModel):
     currency: str
     movement: str
     counts: dict[MatchStatus, int]
-    booked_net: str
-    listed_net: str
+    booked_net: Exact
+    listed_net: Exact
 
 
 class ClearingView(ResponseModel):
     """The balance of a clearing account, and the booked movements that explain it."""
 
     currency: str
-    held: str = Field(description="The balance at the provider, according to the books.")
-    booked: str = Field(description="The sum of all booked movements, less fees.")
-    movements: dict[str, str] = Field(description="The same sum, by kind.")
-    unexplained: str = Field(description="`held` less `booked`; zero when the books are consistent.")
+    held: Exact = Field(description="The balance at the provider, according to the books.")
+    booked: Exact = Field(description="The sum of all booked movements, less fees.")
+    movements: dict[str, Exact] = Field(description="The same sum, by kind.")
+    unexplained: Exact = Field(description="`held` less `booked`; zero when the books are consistent.")
 
     @classmethod
     def of(cls, account: clearing.Clearing) -> "ClearingView":

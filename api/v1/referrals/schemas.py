@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from api.fields import ResponseModel
+from api.fields import Exact, ResponseModel
 from domain.money import CREDIT, format_amount
 from domain.referral import ReferralStatus
 from models.referral import Referral
@@ -17,8 +17,8 @@ class ReferralView(ResponseModel):
     referrer_id: str
     status: ReferralStatus
     reason: str | None = Field(description="Why nothing was granted, or why it was taken back.")
-    referrer_amount: str = Field(description="What the referrer was granted, in credits.")
-    referred_amount: str
+    referrer_amount: Exact = Field(description="What the referrer was granted, in credits.")
+    referred_amount: Exact
     created_at: datetime
     decided_at: datetime | None
     taken_back_at: datetime | None

@@ -8,20 +8,12 @@ from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
 from api.body import answer, called_directly
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import AgentId, Page
+from api.fields import AgentId, Page, SearchText
 from api.idempotency import Command, idempotency
-from api.pagination import (
-    CursorParam,
-    LimitParam,
-    bad_cursor,
-    decode_cursor,
-    encode_cursor,
-    id_cursor,
-    id_page,
-    number_cursor,
-)
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of, items_up_to
 from api.routing import Resource
 from api.v1.reputation.schemas import (
     DIMENSIONS,
@@ -91,53 +83,80 @@ async def get_score(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     return answer(AgentScoreView.of(await _standing(deps, actor, agent_id), datetime.now(UTC).date()))
 
 
-@router.get("/reputation/score/{agent_id}/explanation", response_model=ScoreExplanationView, responses=errors(NotFound))
+_EXPLAINED = ListOf(
+    "score-events",
+    ReputationEventView,
+    *(*CREATED, "q"),
+    order=[int],
+    kind=Annotated[FactKind | None, Query(description="Only events of this kind.")],
+    subject=Annotated[SearchText | None, Query(description="Only events about this id.")],
+)
+_HISTORY = ListOf(
+    "score-history",
+    HistoryView,
+    order=[date],
+    since=Annotated[date | None, Query(alias="from", description="30 days before `to` when left out.")],
+    until=Annotated[date | None, Query(alias="to", description="Today when left out.")],
+)
+_FEEDBACK = ListOf(
+    "feedback",
+    FeedbackView,
+    *(*CREATED, "contract_id", "q"),
+    order=["fbk"],
+    agent_id=Annotated[AgentId, Query(description="The agent that was rated.")],
+)
+
+
+@router.get(
+    "/reputation/score/{agent_id}/explanation",
+    response_model=ScoreExplanationView,
+    responses=errors(NotFound) | CSV,
+)
 async def explain_score(
-    agent_id: str,
-    deps: DepsDep,
-    actor: ActorDep,
-    limit: LimitParam = 50,
-    cursor: CursorParam = None,
-) -> ScoreExplanationView:
-    """Explain an agent's score: the rules, and every event in a sentence, voided and excluded ones as well."""
+    agent_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _EXPLAINED.asked]
+) -> Response:
+    """Explain an agent's score: the rules, and every event in a sentence, voided and excluded ones as well.
+
+    With `Accept: text/csv` the response contains every event that matches, from the cursor on, as CSV.
+    """
     shown = AgentScoreView.of(await _standing(deps, actor, agent_id), datetime.now(UTC).date())
     permit(actor, Permission.INSPECT)
-    before = number_cursor(cursor, "rev")
-    async with deps.session_for(actor) as session:
-        rows = await store.events_of(session, agent_id, before=before, limit=limit + 1)
-    return ScoreExplanationView(
-        agent_id=agent_id,
-        overall_score=shown.overall_score,
-        rules=_RULES,
-        events=[ReputationEventView.of(row) for row in rows[:limit]],
-        next_cursor=encode_cursor("rev", rows[limit - 1].seq) if len(rows) > limit else None,
-    )
+    wanted = asked.wanted(None)
 
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await store.events_of(session, wanted, agent_id=agent_id, after=after, limit=limit)
+        return items_of(found, ReputationEventView.of)
 
-@router.get("/reputation/history/{agent_id}", response_model=Page[HistoryView], responses=errors(NotFound))
-@called_directly
-async def get_history(
-    agent_id: str,
-    deps: DepsDep,
-    actor: ActorDep,
-    since: Annotated[date | None, Query(alias="from", description="30 days before `to` when left out.")] = None,
-    until: Annotated[date | None, Query(alias="to", description="Today when left out.")] = None,
-    limit: LimitParam = 50,
-    cursor: CursorParam = None,
-) -> Response:
-    """List what each night made of an agent's overall score, newest first; a year at most."""
-    first, last = _range(since, until)
-    if cursor is not None:
-        last = min(last, _day_before(cursor))
-    found = None
-    if is_id(agent_id, "agt"):
-        found = await deps.platform_pool.read(
-            lambda pool: store.history(pool, agent_id, actor.org_id, since=first, until=last, limit=limit + 1)
+    def within(items: list[ReputationEventView], cursor: str | None) -> ScoreExplanationView:
+        return ScoreExplanationView(
+            agent_id=agent_id, overall_score=shown.overall_score, rules=_RULES, events=items, next_cursor=cursor
         )
-    if found is None:
-        raise NotFound(agents.MISSING)
-    shown = [HistoryView.of(row) for row in found[:limit]]
-    return answer(Page(data=shown, next_cursor=encode_cursor("night", shown[-1].day) if len(found) > limit else None))
+
+    return await asked.answer(read, within=within)
+
+
+@router.get("/reputation/history/{agent_id}", response_model=Page[HistoryView], responses=errors(NotFound) | CSV)
+async def get_history(
+    agent_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _HISTORY.asked]
+) -> Response:
+    """List what each night made of an agent's overall score, newest first; a year at most.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    first, last = _range(asked.get("since"), asked.get("until"))
+
+    async def read(after: After, limit: int) -> Items:
+        until, found = last if after is None else min(last, after[0] - timedelta(days=1)), None
+        if is_id(agent_id, "agt"):
+            found = await deps.platform_pool.read(
+                lambda pool: store.history(pool, agent_id, actor.org_id, since=first, until=until, limit=limit + 1)
+            )
+        if found is None:
+            raise NotFound(agents.MISSING)
+        return items_up_to(found, limit, HistoryView.of, lambda row: (row["day"],))
+
+    return await asked.answer(read)
 
 
 def _range(since: date | None, until: date | None) -> tuple[date, date]:
@@ -146,13 +165,6 @@ def _range(since: date | None, until: date | None) -> tuple[date, date]:
     if not timedelta(0) <= last - first <= _MOST_DAYS or last < _FIRST:
         raise Invalid("from must not be after to, and at most 366 days before it.", extra={"field": "from"})
     return first, last
-
-
-def _day_before(cursor: str) -> date:
-    try:
-        return date.fromisoformat(decode_cursor(cursor, "night", str)[0]) - timedelta(days=1)
-    except (ValueError, OverflowError):
-        raise bad_cursor() from None
 
 
 @router.get("/reputation/leaderboard", response_model=LeaderboardView, responses=errors(Forbidden))
@@ -309,20 +321,22 @@ async def change_feedback(
     return await command.run(change)
 
 
-@router.get("/reputation/feedback", response_model=Page[FeedbackView], responses=errors(NotFound))
+@router.get("/reputation/feedback", response_model=Page[FeedbackView], responses=errors(NotFound) | CSV)
 async def list_feedback(
-    deps: DepsDep,
-    agent_id: Annotated[AgentId, Query(description="The agent that was rated.")],
-    limit: LimitParam = 50,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.READ),
-) -> Page[FeedbackView]:
-    """List feedback on an agent, newest first: a tenant sees what it gave and what its own agents were given."""
-    before = id_cursor(cursor, "fbk")
-    async with deps.session_for(actor) as session:
-        await agents.get(session, agent_id)
-        rows = await store.feedback_of(session, agent_id, before=before, limit=limit + 1)
-    return id_page(rows, limit, "fbk", FeedbackView.of)
+    deps: DepsDep, asked: Annotated[Asked, _FEEDBACK.asked], actor: Actor = require(Permission.READ)
+) -> Response:
+    """List feedback on an agent, newest first: a tenant sees what it gave and what its own agents were given.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(None)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            await agents.get(session, asked.get("agent_id"))
+            return items_of(await store.feedback_of(session, wanted, after=after, limit=limit), FeedbackView.of)
+
+    return await asked.answer(read)
 
 
 def _promptness(body: EventCreate) -> tuple[Says, ...]:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.auth import ActorDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Amount, Currency, Name, RequestModel, ResponseModel, example
+from api.fields import Amount, Currency, Exact, Name, RequestModel, ResponseModel, example
 from api.idempotency import Command, idempotency
 from api.routing import Resource
 from domain.access import Actor, Permission
@@ -35,7 +35,11 @@ from services import level as levels
 
 router = Resource(tags=["reputation"])
 
-Score = Annotated[str, StringConstraints(pattern=r"^([0-9](\.[0-9]{1,2})?|10(\.0{1,2})?)$")]
+Score = Annotated[
+    str,
+    StringConstraints(pattern=r"^([0-9](\.[0-9]{1,2})?|10(\.0{1,2})?)$"),
+    Field(json_schema_extra={"format": "decimal"}),
+]
 Entitlement = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,59}$")]
 Limits = Annotated[dict[Currency, Amount], Field(max_length=20)]
 
@@ -142,9 +146,9 @@ class ExposureView(ResponseModel):
     """How much of an organization's work may be unsettled in a currency."""
 
     currency: str
-    limit: str
-    unsettled: str
-    left: str
+    limit: Exact
+    unsettled: Exact
+    left: Exact
 
 
 class AgentLevelView(ResponseModel):
@@ -155,7 +159,7 @@ class AgentLevelView(ResponseModel):
     level: str | None = Field(description="Null without levels.")
     commission_bps: int
     commission_rule: str
-    escrow_limits: dict[str, str]
+    escrow_limits: dict[str, Exact]
     exposure: list[ExposureView] = Field(description="Of the agent's organization, by the level of its best agent.")
     priority: int
     entitlements: list[str]

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field
 
-from api.fields import ResponseModel
+from api.fields import Exact, ResponseModel
 from api.v1.summary.schemas import SummaryView
 from domain.money import format_amount
 from repositories.search import Hit, OpenAlert
@@ -71,7 +71,7 @@ class SearchHitView(ResponseModel):
     organization_id: str | None
     title: str
     status: str | None
-    amount: str | None = Field(description="What an escrow holds, what is due on an invoice; else what it is for.")
+    amount: Exact | None = Field(description="What an escrow holds, what is due on an invoice; else what it is for.")
     currency: str | None
     url: str = Field(description="Where to read on.")
     workflow_url: str | None = Field(description="For operators: its run in the Temporal UI.")

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field
 
-from api.fields import ResponseModel
+from api.fields import Exact, ResponseModel
 from domain.money import format_amount
 from domain.series import Grouping, Metric, Series, SeriesInterval
 
@@ -17,7 +17,7 @@ class SeriesGroupView(ResponseModel):
     group: str | None = Field(
         description="An action, agent, department, model or status; `others` for the rest; null for what has none."
     )
-    values: list[str | None] = Field(
+    values: list[Exact | None] = Field(
         description="One for each of `times`: a decimal string, or null where there was nothing that could be shown."
     )
 

@@ -3,25 +3,19 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import OrganizationId, Page, SearchText
+from api.fields import Page, SearchText
 from api.idempotency import Command, idempotency
-from api.pagination import (
-    DEFAULT_LIMIT,
-    CursorParam,
-    LimitParam,
-    encode_cursor,
-    id_cursor,
-    id_page,
-    number_cursor,
-)
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
 from api.v1.spend_controls.schemas import (
@@ -38,13 +32,11 @@ from api.v1.spend_controls.schemas import (
 )
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
-from domain.ids import uuid_of
 from domain.money import CREDIT
 from domain.spend.control import ControlStatus, SubjectKind
 from models.spend_control import SpendControl
 from repositories import department as departments
 from repositories import spend_control as controls
-from repositories.spend import shown_id
 from services import exchange_rate, spend_control
 from services.spend_control import Order
 
@@ -79,30 +71,51 @@ async def create_spend_control(
     return await once.run(act, status_code=201)
 
 
-@router.get("/spend-controls", response_model=Page[ControlView], responses=errors(NotFound))
+_LIST = ListOf(
+    "spend-controls",
+    ControlView,
+    *(*CREATED, "organization_id", "currency"),
+    order=[UUID],
+    status=ControlStatus,
+    subject_type=Annotated[SubjectKind | None, Query(description="Only controls of such subjects.")],
+    subject_id=Annotated[SearchText | None, Query(description="Only controls of this subject.")],
+    open_only=Annotated[bool, Query(alias="open", description="Exclude closed controls.")],
+)
+_VERSIONS = ListOf(
+    "control-versions",
+    ControlVersionView,
+    *CREATED,
+    order=[int],
+    changed_by=Annotated[SearchText | None, Query(description="Only what this principal changed.")],
+)
+_COUNTED = ListOf("counted-spends", CountedSpendView, *CREATED, order=[UUID])
+_REFUSALS = ListOf(
+    "refusals",
+    RefusalView,
+    *(*CREATED, "agent_id"),
+    order=[UUID],
+    action=Annotated[SearchText | None, Query(description="Only of this action.")],
+    run_id=Annotated[SearchText | None, Query(description="Only of this run.")],
+)
+
+
+@router.get("/spend-controls", response_model=Page[ControlView], responses=errors(NotFound) | CSV)
 async def list_spend_controls(
-    deps: DepsDep,
-    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
-    subject_type: Annotated[SubjectKind | None, Query(description="Only controls of such subjects.")] = None,
-    subject_id: Annotated[SearchText | None, Query(description="Only controls of this subject.")] = None,
-    open_only: Annotated[bool, Query(alias="open", description="Exclude closed controls.")] = False,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.READ),
-) -> Page[ControlView]:
-    """List spend controls, newest first, with what is left of their limits."""
-    org_id, before = listed_organization(actor, organization_id), id_cursor(cursor, "ctl")
-    async with deps.session_for(actor) as session:
-        rows = await controls.page(
-            session,
-            org_id=org_id,
-            kind=subject_type,
-            subject_id=subject_id,
-            open_only=open_only,
-            before=None if before is None else uuid_of(before),
-            limit=limit + 1,
-        )
-        return id_page(await _all_shown(session, rows), limit, "ctl", lambda view: view)
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
+) -> Response:
+    """List spend controls, newest first, with what is left of their limits.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    org_id, open_only = listed_organization(actor, asked.organization_id), bool(asked.get("open_only"))
+    wanted = asked.wanted(org_id, without=["open_only"], subject_type="subject_kind", currency="asset")
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await controls.page(session, wanted, open_only=open_only, after=after, limit=limit)
+            return await _all_shown(session, found.rows), found.following
+
+    return await asked.answer(read)
 
 
 @router.get("/spend-controls/{control_id}", response_model=ControlView, responses=errors(NotFound, Forbidden))
@@ -161,56 +174,73 @@ async def close_spend_control(
 @router.get(
     "/spend-controls/{control_id}/versions",
     response_model=Page[ControlVersionView],
-    responses=errors(NotFound, Forbidden),
+    responses=errors(NotFound, Forbidden) | CSV,
 )
 async def list_spend_control_versions(
-    control_id: str, deps: DepsDep, actor: ActorDep, limit: LimitParam = DEFAULT_LIMIT, cursor: CursorParam = None
-) -> Page[ControlVersionView]:
-    """List what a control allowed, the newest version first, with who changed it."""
-    before = number_cursor(cursor, "control_version")
-    async with deps.session_for(actor) as session:
-        control = await _readable(session, actor, control_id)
-        rows = await controls.versions(session, control.id, before=before, limit=limit + 1)
-    shown = rows[:limit]
-    following = encode_cursor("control_version", shown[-1].version) if len(rows) > limit else None
-    return Page(data=[ControlVersionView.of(row, control.asset) for row in shown], next_cursor=following)
+    control_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _VERSIONS.asked]
+) -> Response:
+    """List what a control allowed, the newest version first, with who changed it.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(None)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            control = await _readable(session, actor, control_id)
+            found = await controls.versions(session, wanted, control_id=control.id, after=after, limit=limit)
+            return items_of(found, lambda row: ControlVersionView.of(row, control.asset))
+
+    return await asked.answer(read)
 
 
 @router.get(
     "/spend-controls/{control_id}/spends",
     response_model=Page[CountedSpendView],
-    responses=errors(NotFound, Forbidden),
+    responses=errors(NotFound, Forbidden) | CSV,
 )
 async def list_counted_spends(
-    control_id: str, deps: DepsDep, actor: ActorDep, limit: LimitParam = DEFAULT_LIMIT, cursor: CursorParam = None
-) -> Page[CountedSpendView]:
+    control_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _COUNTED.asked]
+) -> Response:
     """List the spends that count in a control, newest first.
 
     They are looked for among the organization's spends, a bounded number of them for each page: a page may have fewer
     than `limit`, or none, and still a `next_cursor`.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    before = id_cursor(cursor, "spd")
-    async with deps.session_for(actor) as session:
-        control = await _readable(session, actor, control_id)
-        position = None if before is None else uuid_of(before)
-        rows, following = await controls.spends(session, control, before=position, limit=limit)
-    views = [CountedSpendView.of(row, counted, control.asset) for row, counted in rows]
-    return Page(data=views, next_cursor=None if following is None else encode_cursor("spd", shown_id(following)))
+    wanted = asked.wanted(None)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            control = await _readable(session, actor, control_id)
+            rows, following = await controls.spends(session, wanted, control=control, after=after, limit=limit)
+            return [CountedSpendView.of(row, counted, control.asset) for row, counted in rows], following
+
+    return await asked.answer(read)
 
 
 @router.get(
-    "/spend-controls/{control_id}/refusals", response_model=Page[RefusalView], responses=errors(NotFound, Forbidden)
+    "/spend-controls/{control_id}/refusals",
+    response_model=Page[RefusalView],
+    responses=errors(NotFound, Forbidden) | CSV,
 )
 async def list_refusals(
-    control_id: str, deps: DepsDep, actor: ActorDep, limit: LimitParam = DEFAULT_LIMIT, cursor: CursorParam = None
-) -> Page[RefusalView]:
-    """List what a control refused, newest first: the first 1,000 of each window."""
-    before = id_cursor(cursor, "rfs")
-    async with deps.session_for(actor) as session:
-        control = await _readable(session, actor, control_id)
-        position = None if before is None else uuid_of(before)
-        rows = await controls.refusals(session, control, before=position, limit=limit + 1)
-    return id_page([RefusalView.of(row, control.asset) for row in rows], limit, "rfs", lambda view: view)
+    control_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _REFUSALS.asked]
+) -> Response:
+    """List what a control refused, newest first: the first 1,000 of each window.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(None)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            control = await _readable(session, actor, control_id)
+            found = await controls.refusals(session, wanted, control=control, after=after, limit=limit)
+            return items_of(found, lambda row: RefusalView.of(row, control.asset))
+
+    return await asked.answer(read)
 
 
 @router.get(

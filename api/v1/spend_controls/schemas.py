@@ -11,6 +11,7 @@ from api.fields import (
     Amount,
     ControlId,
     Currency,
+    Exact,
     Moment,
     Note,
     OrganizationId,
@@ -168,7 +169,7 @@ class LimitTermsView(ResponseModel):
     """A limit of a version."""
 
     window: Window
-    amount: str | None
+    amount: Exact | None
     uses: int | None
     hard: bool
 
@@ -176,9 +177,9 @@ class LimitTermsView(ResponseModel):
 class SpendLimitView(LimitTermsView):
     """A limit and what is left of it in the current window."""
 
-    spent: str = Field(description="Charged and captured, less refunds.")
-    held: str = Field(description="Reserved and neither captured nor released.")
-    remaining: str | None
+    spent: Exact = Field(description="Charged and captured, less refunds.")
+    held: Exact = Field(description="Reserved and neither captured nor released.")
+    remaining: Exact | None
     uses_spent: int
     uses_remaining: int | None
     starts_at: datetime | None = Field(description="When the window began; null for a lifetime.")
@@ -216,8 +217,8 @@ class ControlView(ResponseModel):
     status: ControlStatus
     version: int
     limits: list[SpendLimitView]
-    per_spend: str | None
-    thresholds: list[str]
+    per_spend: Exact | None
+    thresholds: list[Exact]
     starts_at: datetime | None
     ends_at: datetime | None
     created_at: datetime
@@ -252,8 +253,8 @@ class ControlVersionView(ResponseModel):
     parent_id: str | None
     status: ControlStatus
     limits: list[LimitTermsView]
-    per_spend: str | None
-    thresholds: list[str]
+    per_spend: Exact | None
+    thresholds: list[Exact]
     starts_at: datetime | None
     ends_at: datetime | None
     changed_at: datetime
@@ -293,11 +294,11 @@ class CountedSpendView(ResponseModel):
     status: str
     action: str
     quantity: int
-    amount: str = Field(description="In credits.")
-    captured: str = Field(description="In credits, and like the next two a part of the amount.")
-    released: str
-    refunded: str
-    counted: str = Field(description="What the amount counted in the control's currency.")
+    amount: Exact = Field(description="In credits.")
+    captured: Exact = Field(description="In credits, and like the next two a part of the amount.")
+    released: Exact
+    refunded: Exact
+    counted: Exact = Field(description="What the amount counted in the control's currency.")
     agent_id: str | None
     department_id: str | None
     project_id: str | None
@@ -331,11 +332,11 @@ class RefusalView(ResponseModel):
     id: str
     reason: str = Field(description="`limit`, `uses`, `per_spend`, `frozen` or `rate`.")
     window: Window | None
-    limit: str | None = Field(description="The limit that refused, in the control's currency or in uses.")
-    remaining: str | None
+    limit: Exact | None = Field(description="The limit that refused, in the control's currency or in uses.")
+    remaining: Exact | None
     resets_at: datetime | None
     action: str
-    amount: str = Field(description="In credits.")
+    amount: Exact = Field(description="In credits.")
     agent_id: str | None
     department_id: str | None
     project_id: str | None
@@ -382,9 +383,9 @@ class DepartmentLimitsSet(RequestModel):
 class DepartmentLimitView(ResponseModel):
     """One limit of a department and what is left of it."""
 
-    limit: str
-    spent: str = Field(description="What is spent or reserved.")
-    remaining: str
+    limit: Exact
+    spent: Exact = Field(description="What is spent or reserved.")
+    remaining: Exact
     resets_at: datetime
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError, WithJsonSchema
 
 from api.deps import Deps
-from api.fields import RequestModel, ResponseModel, example
+from api.fields import Exact, RequestModel, ResponseModel, example
 from api.idempotency import checked_key
 from api.v1.spends.agents import used
 from api.v1.spends.asking import Completing, asked_by, key_of
@@ -66,8 +66,8 @@ class ItemAnswer(ResponseModel):
     status: str = Field(description="`charged`, `refused`, `insufficient`, `conflict` or `invalid`.")
     replayed: bool = Field(description="Whether the key had this answer before.")
     id: str | None = None
-    amount: str | None = None
-    available: str | None = None
+    amount: Exact | None = None
+    available: Exact | None = None
     error: dict[str, Any] | None = Field(
         default=None, description="`code`, `detail` and the further members of the problem document."
     )

@@ -12,11 +12,12 @@ from starlette.responses import Response
 
 from api.auth import SpendingKeyDep, current_actor, permit, require, spending_key
 from api.body import StrictRequest, answered_plainly
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep, get_deps
 from api.errors import errors
-from api.fields import AgentId, DepartmentId, Moment, OrganizationId, Page, ProjectId
+from api.fields import DepartmentId, Moment, OrganizationId, Page, ProjectId
 from api.idempotency import checked_key
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
+from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.spends.agents import USING, capture_use, reserve_for_agent, use_agent
@@ -41,13 +42,11 @@ from api.v1.spends.schemas import (
 )
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Invalid, NotFound
-from domain.ids import uuid_of
 from domain.money import CREDIT, parse_amount
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend, SpendStatus, Spent
 from repositories import marketplace, spend_day
 from repositories import spend as spends
-from repositories.spend import SpendFilter
 
 router = Resource(tags=["credits"])
 
@@ -203,44 +202,33 @@ async def get_reservation(reservation_id: str, deps: DepsDep, actor: Actor = req
     return await _shown(deps, actor, reservation_id)
 
 
-@router.get("/credits/usage", response_model=Page[SpendView], responses=errors(NotFound))
+_USAGE = ListOf(
+    "usage",
+    SpendView,
+    *(*CREATED, "organization_id", "agent_id", "min_amount", "max_amount"),
+    order=[UUID],
+    status=SpendStatus,
+    currency=CREDIT,
+    action=Annotated[ActionName | None, Query(description="Only of this action.")],
+    department_id=Annotated[DepartmentId | None, Query(description="Only of this department.")],
+    project_id=Annotated[ProjectId | None, Query(description="Only of this project.")],
+    run_id=Annotated[RunId | None, Query(description="Only of this run.")],
+)
+
+
+@router.get("/credits/usage", response_model=Page[SpendView], responses=errors(NotFound) | CSV)
 async def list_usage(
-    deps: DepsDep,
-    action: Annotated[ActionName | None, Query()] = None,
-    agent_id: Annotated[AgentId | None, Query()] = None,
-    department_id: Annotated[DepartmentId | None, Query()] = None,
-    project_id: Annotated[ProjectId | None, Query()] = None,
-    run_id: Annotated[RunId | None, Query()] = None,
-    status: Annotated[SpendStatus | None, Query()] = None,
-    since: Annotated[Moment | None, Query(alias="from", description="Charged or reserved at or after.")] = None,
-    until: Annotated[Moment | None, Query(alias="to", description="Charged or reserved before.")] = None,
-    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.READ),
-) -> Page[SpendView]:
+    deps: DepsDep, asked: Annotated[Asked, _USAGE.asked], actor: Actor = require(Permission.READ)
+) -> Response:
     """List what was used and reserved, newest first.
 
     A page looks at a bounded number of spends: a filtered one may have fewer than `limit`, or none, and still a
     `next_cursor`.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    org_id = await known_organization(deps, actor, organization_id)
-    last = id_cursor(cursor, "spd")
-    wanted = SpendFilter(
-        action=action,
-        agent_id=agent_id,
-        department_id=department_id,
-        project_id=project_id,
-        run_id=run_id,
-        status=None if status is None else status.value,
-        since=since,
-        until=until,
-    )
-    before = None if last is None else uuid_of(last)
-    async with deps.session_for(actor) as session:
-        page = await spends.page(session, org_id, wanted, before=before, limit=limit)
-        shown = [SpendView.of(row) for row in page.rows]
-    return Page(data=shown, next_cursor=None if page.following is None else _position(page.following))
+    wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
+    return await asked.rows(lambda: deps.session_for(actor), spends.page, wanted, SpendView.of)
 
 
 @router.get("/credits/usage/summary", response_model=UsageSummary, responses=errors(NotFound))
@@ -295,7 +283,3 @@ def _changed(changed: Changed) -> Response:
 def _response(content: str, status: int, replayed: bool) -> Response:
     headers = {"Idempotent-Replayed": "true"} if replayed else None
     return Response(content, status, headers, "application/json")
-
-
-def _position(spend_id: UUID) -> str:
-    return encode_cursor("spd", spends.shown_id(spend_id))

@@ -1,20 +1,22 @@
 """Refunds of spends: the platform returns what was used, all of it or a part, and never more."""
 
 from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
 
 from starlette.responses import Response
 
 from api.auth import permit, require
+from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.spends.schemas import SpendRefundCreate, SpendRefundView
 from domain.access import Actor, Permission
 from domain.errors import Conflict, NotFound
-from domain.ids import uuid_id, uuid_of
 from domain.money import CREDIT, parse_amount
 from repositories import marketplace
 from repositories import spend as spends
@@ -76,21 +78,30 @@ async def refund_spend(
     return await command.run(refund, status_code=201)
 
 
-@router.get("/credits/spends/{spend_id}/refunds", response_model=Page[SpendRefundView], responses=errors(NotFound))
+_LIST = ListOf("spend-refunds", SpendRefundView, *(*CREATED, "min_amount", "max_amount"), order=[UUID], currency=CREDIT)
+
+
+@router.get(
+    "/credits/spends/{spend_id}/refunds", response_model=Page[SpendRefundView], responses=errors(NotFound) | CSV
+)
 async def list_spend_refunds(
     spend_id: str,
     deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
+    asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
-) -> Page[SpendRefundView]:
-    """List what was refunded of a use or a reservation of credits, newest first."""
+) -> Response:
+    """List what was refunded of a use or a reservation of credits, newest first.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
     if actor.is_platform:
         permit(actor, Permission.INSPECT)
-    last = id_cursor(cursor, "rfd")
-    before = None if last is None else uuid_of(last)
-    async with deps.session_for(actor) as session:
-        spend = await spends.get(session, spend_id)
-        rows = await spends.refunds(session, spend.id, before=before, limit=limit + 1)
-    following = encode_cursor("rfd", uuid_id("rfd", rows[limit - 1].id)) if len(rows) > limit else None
-    return Page(data=[SpendRefundView.of(spend, row) for row in rows[:limit]], next_cursor=following)
+    wanted = asked.wanted(None)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            spend = await spends.get(session, spend_id)
+            found = await spends.refunds(session, wanted, spend_id=spend.id, after=after, limit=limit)
+            return items_of(found, lambda row: SpendRefundView.of(spend, row))
+
+    return await asked.answer(read)

@@ -11,6 +11,7 @@ from api.fields import (
     AgentId,
     Amount,
     DepartmentId,
+    Exact,
     Moment,
     Note,
     Period,
@@ -145,7 +146,7 @@ class _SpendView(ResponseModel):
     status: SpendStatus
     action: str
     quantity: int
-    amount: str
+    amount: Exact
     currency: str = CREDIT
     agent_id: str | None
     department_id: str | None
@@ -157,14 +158,14 @@ class _SpendView(ResponseModel):
 class UseView(_SpendView):
     """Credits that were used."""
 
-    available: str = Field(description="What the organization could spend right after it.")
+    available: Exact = Field(description="What the organization could spend right after it.")
     payee_agent_id: str | None = Field(default=None, description="The agent of the marketplace that was used.")
 
 
 class ReservationView(_SpendView):
     """Credits that are set aside."""
 
-    available: str = Field(description="What the organization could spend right after it.")
+    available: Exact = Field(description="What the organization could spend right after it.")
     expires_at: datetime
     payee_agent_id: str | None = Field(default=None, description="The agent of the marketplace that is to be used.")
 
@@ -174,12 +175,12 @@ class ChangeView(ResponseModel):
 
     id: str
     status: SpendStatus
-    amount: str = Field(description="What this request captured or released; what stays held by an extension.")
-    captured: str
-    released: str
-    refunded: str
-    held: str
-    available: str = Field(description="What the organization could spend right after it.")
+    amount: Exact = Field(description="What this request captured or released; what stays held by an extension.")
+    captured: Exact
+    released: Exact
+    refunded: Exact
+    held: Exact
+    available: Exact = Field(description="What the organization could spend right after it.")
     expires_at: datetime | None
     transfer_id: str | None
 
@@ -203,10 +204,10 @@ class ChangeView(ResponseModel):
 class SpendView(_SpendView):
     """A use or a reservation of credits, as it stands now."""
 
-    captured: str = Field(description="What was used, with what was refunded since.")
-    released: str
-    refunded: str
-    held: str
+    captured: Exact = Field(description="What was used, with what was refunded since.")
+    released: Exact
+    refunded: Exact
+    held: Exact
     key_id: str | None
     principal: str | None
     expires_at: datetime | None = Field(description="When a reservation ends; null for a use.")
@@ -253,10 +254,10 @@ class SpendRefundView(ResponseModel):
 
     id: str
     spend_id: str
-    amount: str
+    amount: Exact
     currency: str = CREDIT
-    refunded: str = Field(description="All that was refunded of the spend, this refund included.")
-    available: str = Field(description="What the organization could spend right after it.")
+    refunded: Exact = Field(description="All that was refunded of the spend, this refund included.")
+    available: Exact = Field(description="What the organization could spend right after it.")
     transfer_id: str
     created_at: datetime
 
@@ -279,8 +280,8 @@ class TotalView(ResponseModel):
     """What was used under one heading."""
 
     key: str | None = Field(description="The action, id, model or day; null for what has none.")
-    amount: str = Field(description="Used, without what was refunded.")
-    held: str = Field(description="Of reservations that are open.")
+    amount: Exact = Field(description="Used, without what was refunded.")
+    held: Exact = Field(description="Of reservations that are open.")
     quantity: int
     count: int
 

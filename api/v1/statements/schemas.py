@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field
 
-from api.fields import ResponseModel
+from api.fields import Exact, ResponseModel
 from domain.billing_run.period import month_text
 from domain.document.words import STATED_TAX
 from domain.money import format_amount
@@ -18,14 +18,14 @@ class AccountStatementLineView(ResponseModel):
     """What one agent earned."""
 
     description: str
-    amount: str
+    amount: Exact
 
 
 class StatementBalanceView(ResponseModel):
     """A line of the account of the month."""
 
     kind: str = Field(description="`opening`, `earned`, `taken_back`, `converted`, `paid_out` or `closing`.")
-    amount: str
+    amount: Exact
 
 
 class CorrectionView(ResponseModel):
@@ -34,8 +34,8 @@ class CorrectionView(ResponseModel):
     id: str
     number: str
     month: str = Field(description="The month that took it back.")
-    amount: str
-    tax: str = Field(description="What of the amount is tax.")
+    amount: Exact
+    tax: Exact = Field(description="What of the amount is tax.")
 
     @classmethod
     def of(cls, row: CreatorCorrection) -> Self:
@@ -57,8 +57,8 @@ class StatementView(ResponseModel):
     organization_id: str
     month: str
     currency: str
-    earned: str = Field(description="What was earned and not taken back in the same month, with its tax.")
-    tax: str = Field(description="What of it is tax.")
+    earned: Exact = Field(description="What was earned and not taken back in the same month, with its tax.")
+    tax: Exact = Field(description="What of it is tax.")
     tax_code: str | None = Field(
         description="`charged`, and then `tax` has the amount; or `reverse_charge`, `outside_scope`, `no_profile`, "
         "`not_registered` or `not_stated`."
@@ -109,8 +109,8 @@ class CreatorTotalView(ResponseModel):
     country: str | None
     currency: str
     period: str = Field(description="`2026-Q1` … `2026-Q4`, and `2026` for all of them.")
-    paid_out: str = Field(description="What was sent, before reversals.")
-    reversed: str = Field(description="What of payouts was taken back in the period.")
+    paid_out: Exact = Field(description="What was sent, before reversals.")
+    reversed: Exact = Field(description="What of payouts was taken back in the period.")
     payouts: int
 
 

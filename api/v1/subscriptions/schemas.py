@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from api.fields import Amount, Currency, RequestModel, ResponseModel, example
+from api.fields import Amount, Currency, Exact, RequestModel, ResponseModel, example
 from api.v1.billing_terms.schemas import PlanName
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import MoneyView, money
@@ -43,7 +43,7 @@ class SubscriptionTermsView(ResponseModel):
     plan: str
     interval: Interval
     price: MoneyView
-    credits_per_month: str
+    credits_per_month: Exact
     is_agreed_price: bool = Field(description="Whether the price was agreed with the organization.")
     net_days: int = Field(description="When a period is due after its invoice; 0 where it is charged as it begins.")
 
@@ -114,7 +114,7 @@ class ChangePreview(SubscriptionTermsView):
     acts_at: datetime
     due: MoneyView = Field(description="What is charged now; less than half a dollar is owed until the next bill.")
     unused: MoneyView = Field(description="What of it was taken off for the rest of the old period.")
-    credits: str = Field(description="What it grants once that is paid.")
+    credits: Exact = Field(description="What it grants once that is paid.")
 
     @classmethod
     def shown(cls, preview: Preview) -> "ChangePreview":

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field
 
-from api.fields import ResponseModel
+from api.fields import Exact, ResponseModel
 from domain.money import CREDIT, format_amount
 from domain.organization import OrganizationStatus
 from domain.summary import AssetSummary, Earnings
@@ -21,13 +21,13 @@ _written = lru_cache(maxsize=4096)(format_amount)
 class EarningsSummaryView(ResponseModel):
     """What agents have earned of one currency and still have. The parts add up to `total`."""
 
-    available: str = Field(description="Can be paid out now.")
-    pending: str = Field(description="Held back until it is old enough.")
+    available: Exact = Field(description="Can be paid out now.")
+    pending: Exact = Field(description="Held back until it is old enough.")
     pending_until: datetime | None = Field(description="When the first of `pending` can be paid out.")
-    frozen: str = Field(description="What paid for it is being charged back.")
-    granted: str = Field(description="Nobody paid for it. It can become credits and is never paid out.")
-    own_work: str = Field(description="What their own organization paid to them. It is never paid out.")
-    total: str
+    frozen: Exact = Field(description="What paid for it is being charged back.")
+    granted: Exact = Field(description="Nobody paid for it. It can become credits and is never paid out.")
+    own_work: Exact = Field(description="What their own organization paid to them. It is never paid out.")
+    total: Exact
 
     @classmethod
     def of(cls, earned: Earnings) -> Self:
@@ -55,18 +55,18 @@ class AssetSummaryView(ResponseModel):
     """
 
     currency: str
-    available: str = Field(description="Can be spent now.")
-    held: str = Field(description="Set aside by reservations.")
-    expired: str = Field(description="Has ended and is booked as expired within minutes.")
-    in_use: str = Field(description="Slots that deployed projects occupy.")
-    in_escrow: str = Field(description="Paid into escrows that are not settled.")
-    in_payments: str = Field(description="With payments: on its way to an escrow or back, or disputed.")
-    in_payouts: str = Field(description="Taken out of earnings and not sent yet.")
+    available: Exact = Field(description="Can be spent now.")
+    held: Exact = Field(description="Set aside by reservations.")
+    expired: Exact = Field(description="Has ended and is booked as expired within minutes.")
+    in_use: Exact = Field(description="Slots that deployed projects occupy.")
+    in_escrow: Exact = Field(description="Paid into escrows that are not settled.")
+    in_payments: Exact = Field(description="With payments: on its way to an escrow or back, or disputed.")
+    in_payouts: Exact = Field(description="Taken out of earnings and not sent yet.")
     earnings: EarningsSummaryView
-    owed: str = Field(description="Debts; the next incoming money pays them.")
-    invoiced: str = Field(description="What is due on invoices.")
-    total: str = Field(description="What the books hold.")
-    pending: str = Field(
+    owed: Exact = Field(description="Debts; the next incoming money pays them.")
+    invoiced: Exact = Field(description="What is due on invoices.")
+    total: Exact = Field(description="What the books hold.")
+    pending: Exact = Field(
         description="What escrows of others hold for the organization's agents, before commission. Not in `total`."
     )
     pending_until: datetime | None = Field(description="The next deadline of these escrows.")
@@ -96,7 +96,7 @@ class EscrowSummaryView(ResponseModel):
     agent_id: str
     role: str = Field(description="`payer`, `payee`, or `both` where an organization pays its own agent.")
     status: str
-    amount: str = Field(description="What it holds.")
+    amount: Exact = Field(description="What it holds.")
     currency: str
     until: datetime | None = Field(description="When its next deadline acts if nobody does.")
 
@@ -119,7 +119,7 @@ class EscrowSummaryView(ResponseModel):
 class ExpiringLotView(ResponseModel):
     """Credits that expire."""
 
-    amount: str
+    amount: Exact
     currency: str = CREDIT
     expires_at: datetime
 
@@ -130,8 +130,8 @@ class DueInvoiceView(ResponseModel):
     id: str
     number: str | None
     currency: str
-    total: str
-    due: str = Field(description="What is still to be paid.")
+    total: Exact
+    due: Exact = Field(description="What is still to be paid.")
     due_at: datetime
 
     @classmethod

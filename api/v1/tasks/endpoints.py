@@ -1,15 +1,17 @@
 """Tasks: what waits for the caller to act, by its deadline."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field
+from starlette.responses import Response
 
 from api.auth import require
+from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Page, ResponseModel
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
+from api.fields import Exact, Page, ResponseModel
+from api.lists import After, Asked, Items, ListOf, items_up_to, several
 from api.routing import Resource
 from api.v1.tasks.kinds import PATHS, TaskKind
 from domain.access import Actor, Permission
@@ -18,8 +20,6 @@ from domain.money import format_amount
 from repositories import task as tasks
 
 router = Resource(tags=["tasks"])
-
-_CURSOR = "tasks"
 
 
 class TaskView(ResponseModel):
@@ -30,7 +30,7 @@ class TaskView(ResponseModel):
     organization_id: str | None = Field(description="Whose it is: of an escrow and a contract, who pays.")
     title: str
     deadline_at: datetime | None = Field(description="Until when you can act, or something happens by itself.")
-    amount: str | None
+    amount: Exact | None
     currency: str | None
     path_hint: str = Field(description="Where the object is, below `/api/v1`.")
 
@@ -52,36 +52,28 @@ class TaskView(ResponseModel):
         )
 
 
-@router.get("/tasks", response_model=Page[TaskView], responses=errors(Forbidden))
+_LIST = ListOf(
+    "tasks",
+    TaskView,
+    order=[datetime, TaskKind, str],
+    kind=several(TaskKind, "Only of this kind."),
+)
+
+
+@router.get("/tasks", response_model=Page[TaskView], responses=errors(Forbidden) | CSV)
 async def list_tasks(
-    deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.READ),
-) -> Page[TaskView]:
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
+) -> Response:
     """List what waits for you to act, by deadline; what has none comes last.
 
     Of each kind, the oldest 2,000 that are open are looked at.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    after = _position(cursor)
-    async with deps.session_for(actor) as session:
-        found = await tasks.page(session, actor, after=after, limit=limit + 1)
-    shown = found[:limit]
-    following = None
-    if len(found) > limit:
-        at, *rest = shown[-1].position
-        following = encode_cursor(_CURSOR, at.isoformat(), *rest)
-    return Page(data=[TaskView.of(task) for task in shown], next_cursor=following)
 
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await tasks.page(session, actor, kinds=asked.get("kind") or (), after=after, limit=limit + 1)
+        return items_up_to(found, limit, TaskView.of, lambda task: task.position)
 
-def _position(cursor: str | None) -> tuple[datetime, str, str] | None:
-    if cursor is None:
-        return None
-    at, kind, object_id = decode_cursor(cursor, _CURSOR, str, str, str)
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        raise bad_cursor() from None
-    if moment.tzinfo is None or kind not in set(TaskKind):
-        raise bad_cursor()
-    return moment, kind, object_id
+    return await asked.answer(read)

@@ -6,11 +6,12 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
+from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.v1.tax_rates.schemas import TaxRateCreate, TaxRateView, view
 from domain.access import Actor, Permission
@@ -37,16 +38,22 @@ async def add_tax_rate(
     return await command.run(act, status_code=201)
 
 
-@router.get("/tax-rates", response_model=Page[TaxRateView])
+_LIST = ListOf(
+    "tax-rates",
+    TaxRateView,
+    *(*CREATED, "q"),
+    order=["txr"],
+    country=Annotated[str | None, Query(pattern="^[A-Z]{2}$", description="Only rates of this country.")],
+)
+
+
+@router.get("/tax-rates", response_model=Page[TaxRateView], responses=CSV)
 async def list_tax_rates(
-    deps: DepsDep,
-    country: Annotated[str | None, Query(pattern="^[A-Z]{2}$")] = None,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.INSPECT),
-) -> Page[TaxRateView]:
-    """List the rates, newest first. For operators."""
-    after = id_cursor(cursor, "txr")
-    async with deps.session_for(actor) as session:
-        rows = await tax_rates.page(session, country=country, after=after, limit=limit + 1)
-        return id_page(rows, limit, "txr", view)
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
+) -> Response:
+    """List the rates, newest first. For operators.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(None)
+    return await asked.rows(lambda: deps.session_for(actor), tax_rates.page, wanted, view)

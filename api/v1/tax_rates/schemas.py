@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.fields import Moment, RequestModel, ResponseModel, example
+from api.fields import Exact, Moment, RequestModel, ResponseModel, example
 from domain.tax.rates import TaxRate, format_rate, parse_rate
 from models.billing_profile import TaxRateRow
 
@@ -44,7 +44,7 @@ class TaxRateView(ResponseModel):
     country: str
     region: str | None
     product: str | None
-    rate: str
+    rate: Exact
     valid_from: datetime
     valid_until: datetime | None
 

@@ -35,6 +35,7 @@ from api.v1.topups.schemas import (
 )
 from domain.access import Actor, Permission
 from domain.errors import Conflict, NotFound
+from domain.ids import sale_tax_key
 from domain.lots import LotSource
 from domain.metadata import ExternalIdTaken, Written
 from domain.money import CREDIT, parse_amount
@@ -62,7 +63,7 @@ async def top_up(
     body: TopUp, deps: DepsDep, temporal: TemporalDep, once: MovesMoney, actor: Actor = require(Permission.PAY)
 ) -> Response:
     """Buy a number of credits; they are granted as soon as the money is received."""
-    terms = _terms(deps, actor, body)
+    terms = _terms(deps, actor, body, once)
 
     async def wanted() -> PaymentTerms:
         return await terms.credits(parse_amount(body.amount, CREDIT))
@@ -96,7 +97,7 @@ async def purchase_package(
         package = named(deps.settings.packages, body.name)
         method = body.method or await method_of(deps, actor)
         means = PaymentOptions(provider=ProviderName.STRIPE, payment_method=method, off_session=True)
-        return await _terms(deps, actor, means).package(package)
+        return await _terms(deps, actor, means, once).package(package)
 
     return await _begin(deps, temporal, actor, once, wanted, body.own(), lambda made: _without_blanks(topup_view(made)))
 
@@ -123,7 +124,7 @@ async def check_out_package(
 
     async def wanted() -> PaymentTerms:
         means = PaymentOptions(provider=ProviderName(body.provider.value), hosted=True, return_url=body.return_url)
-        return await _terms(deps, actor, means).package(for_checkout(deps.settings.packages, body.name))
+        return await _terms(deps, actor, means, once).package(for_checkout(deps.settings.packages, body.name))
 
     return await _begin(deps, temporal, actor, once, wanted, body.own(), checkout_view)
 
@@ -177,9 +178,9 @@ async def _begin(
     return await once.run(act, status_code=201)
 
 
-def _terms(deps: Deps, actor: Actor, means: PaymentOptions) -> Terms:
+def _terms(deps: Deps, actor: Actor, means: PaymentOptions, once: Command) -> Terms:
     assert actor.org_id is not None
-    return Terms(deps, actor.org_id, means)
+    return Terms(deps, actor.org_id, means, sale_tax_key(once.command_id))
 
 
 def _without_blanks(shown_view: TopUpView) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from api.fields import Amount, ResponseModel, example
+from api.fields import Amount, Exact, ResponseModel, example
 from api.metadata import WithMetadata
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import DepositView, MethodRef, MoneyView, PaymentOptions, PaymentView, money
@@ -88,7 +88,7 @@ class TopUpView(ResponseModel):
 
     payment_id: str
     package: str | None = None
-    credits: str
+    credits: Exact
     status: PaymentStatus
     charge: MoneyView
     client_secret: str | None = None
@@ -101,7 +101,7 @@ class CheckoutView(ResponseModel):
 
     payment_id: str
     package: str
-    credits: str
+    credits: Exact
     status: PaymentStatus
     charge: MoneyView
     url: str | None
@@ -112,7 +112,7 @@ class PackageView(ResponseModel):
 
     id: str = Field(description="What it is bought by: `package` of a purchase. The same as `name`.")
     name: str
-    credits: str
+    credits: Exact
     price: MoneyView
     price_per_credit: MoneyView = Field(description="Rounded to six decimals, for comparing; nothing is charged by it.")
 
@@ -129,7 +129,7 @@ class PurchaseView(ResponseModel):
 
     id: str
     organization_id: str
-    credits: str
+    credits: Exact
     source: str = Field(
         description="`purchase`, or why they were granted: `promotion`, `reward`, `adjustment`, `refund`, `signup`."
     )

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field
 
-from api.fields import ResponseModel
+from api.fields import Exact, ResponseModel
 from domain.ids import transfer_id
 from domain.money import format_amount
 from repositories.transfer import Transfer
@@ -33,9 +33,9 @@ class EntryView(ResponseModel):
 
     account: str
     organization_id: str | None = Field(description="Whose account it is; null for the platform's own.")
-    amount: str = Field(description="Positive into the account, negative out of it.")
+    amount: Exact = Field(description="Positive into the account, negative out of it.")
     currency: str
-    balance_after: str
+    balance_after: Exact
 
 
 class CauseView(ResponseModel):

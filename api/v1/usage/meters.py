@@ -9,11 +9,12 @@ from pydantic import Field
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Currency, Name, OrganizationId, Page, RequestModel, ResponseModel, SearchText, example
+from api.fields import Currency, Exact, Name, OrganizationId, Page, RequestModel, ResponseModel, SearchText, example
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
@@ -87,7 +88,7 @@ class MeterLine(ResponseModel):
 
     group: str | None = Field(description="The day or the value; null for events without one, and for all together.")
     events: int
-    quantity: str
+    quantity: Exact
 
 
 class MeterUsageView(ResponseModel):
@@ -98,7 +99,7 @@ class MeterUsageView(ResponseModel):
     start_date: str
     end_date: str
     total: MeterLine
-    cost: str | None = Field(description="What the total costs by the meter's price, exactly; null without a price.")
+    cost: Exact | None = Field(description="What the total costs by the meter's price, exactly; null without a price.")
     data: list[MeterLine]
 
 
@@ -140,19 +141,19 @@ async def create_meter(
     return await once.run(act, status_code=201)
 
 
-@router.get("/usage/meters", response_model=Page[MeterView], responses=errors(NotFound))
+_LIST = ListOf("meters", MeterView, *(*CREATED, "organization_id", "q"), order=["mtr"])
+
+
+@router.get("/usage/meters", response_model=Page[MeterView], responses=errors(NotFound) | CSV)
 async def list_meters(
-    deps: DepsDep,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    organization_id: ForOperators = None,
-    actor: Actor = require(Permission.READ),
-) -> Page[MeterView]:
-    """List the meters that count in the organization: its own and the platform's, newest first."""
-    org_id, before = listed_organization(actor, organization_id), id_cursor(cursor, "mtr")
-    async with deps.session_for(actor) as session:
-        rows = await meters.of_organization(session, org_id, before=before, limit=limit + 1)
-    return id_page(rows, limit, "mtr", MeterView.of)
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
+) -> Response:
+    """List the meters that count in the organization: its own and the platform's, newest first.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+    return await asked.rows(lambda: deps.session_for(actor), meters.page, wanted, MeterView.of)
 
 
 @router.get("/usage/meters/{meter_id}", response_model=MeterUsageView, responses=errors(NotFound))

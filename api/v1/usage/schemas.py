@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from api.fields import AgentId, Amount, Moment, RequestModel, ResponseModel, SearchText, example
+from api.fields import AgentId, Amount, Exact, Moment, RequestModel, ResponseModel, SearchText, example
 from domain.ids import uuid_id
 from domain.metering.adapters import ModelCall
 from domain.metering.amounts import format_pico
@@ -103,9 +103,9 @@ class CurrencyCostView(ResponseModel):
     """What usage cost in one currency, exactly: amounts have up to twelve decimals."""
 
     currency: str
-    cost: str
-    creator_share: str = Field(description="What of it is the share of agents' creators.")
-    platform_share: str
+    cost: Exact
+    creator_share: Exact = Field(description="What of it is the share of agents' creators.")
+    platform_share: Exact
 
 
 class UsageLine(ResponseModel):
@@ -172,7 +172,7 @@ class EventChargeView(ResponseModel):
         description="rate: an exchange rate of its currency. amount, event, books: an operator, who has an alert. "
         "credits, limit: of the use of an agent, the credits or a limit that it fits into."
     )
-    amount: str | None = Field(description="In credits.")
+    amount: Exact | None = Field(description="In credits.")
     spend_id: str | None
     charged_at: datetime | None
 
@@ -210,9 +210,9 @@ class UsageEventView(ResponseModel):
     spend_id: str | None
     usage: dict[str, Any] | None = Field(description="What a call of a model used, by unit.")
     currency: str | None
-    cost: str | None = Field(description="By the price of its time; null for an event that is not rated by itself.")
-    creator_share: str | None
-    platform_share: str | None
+    cost: Exact | None = Field(description="By the price of its time; null for an event that is not rated by itself.")
+    creator_share: Exact | None
+    platform_share: Exact | None
     rated_by: str | None = Field(description="agent: by the price of its agent. model: by that of its model.")
     price_ref: str | None = Field(description="Which price it was.")
     charge: EventChargeView | None = Field(description="Of an event that is charged to the credits; null for others.")
@@ -250,7 +250,7 @@ class RunCostView(ResponseModel):
     events: int
     tokens: int
     unrated: int = Field(description="Events without a cost of their own.")
-    costs: dict[str, str] = Field(description="By currency.")
+    costs: dict[str, Exact] = Field(description="By currency.")
 
     @classmethod
     def of(cls, cost: RunTotal) -> "RunCostView":
@@ -330,17 +330,17 @@ class EstimateLine(ResponseModel):
 
     unit: str
     quantity: int
-    unit_price: str
-    amount: str
+    unit_price: Exact
+    amount: Exact
 
 
 class EstimateView(ResponseModel):
     """What usage costs, exactly. The shares add up to the cost."""
 
     currency: str
-    cost: str
-    creator_share: str
-    platform_share: str
+    cost: Exact
+    creator_share: Exact
+    platform_share: Exact
     rated_by: str
     price_ref: str
     usage: dict[str, Any] | None

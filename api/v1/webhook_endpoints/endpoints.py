@@ -16,10 +16,9 @@ from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import OrganizationId, Page, SearchText
+from api.fields import Page, SearchText
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
 from api.patience import retry_until_answered
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
@@ -112,19 +111,25 @@ async def create_webhook_endpoint(
     return await command.run(create, status_code=201, hide=frozenset({"secret"}))
 
 
-@router.get("/webhook-endpoints", response_model=Page[WebhookEndpointView], responses=errors(NotFound))
+_LIST = ListOf(
+    "webhook-endpoints",
+    WebhookEndpointView,
+    *(*CREATED, "organization_id", "q"),
+    order=["whe"],
+    status=EndpointStatus,
+)
+
+
+@router.get("/webhook-endpoints", response_model=Page[WebhookEndpointView], responses=errors(NotFound) | CSV)
 async def list_webhook_endpoints(
-    deps: DepsDep,
-    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
-    limit: LimitParam = DEFAULT_LIMIT,
-    cursor: CursorParam = None,
-    actor: Actor = require(Permission.READ_WEBHOOKS),
-) -> Page[WebhookEndpointView]:
-    """List webhook endpoints, newest first."""
-    org_id, before = listed_organization(actor, organization_id), id_cursor(cursor, "whe")
-    async with deps.session_for(actor) as session:
-        rows = await endpoints.page(session, org_id=org_id, before=before, limit=limit + 1)
-    return id_page(rows, limit, "whe", WebhookEndpointView.of)
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ_WEBHOOKS)
+) -> Response:
+    """List webhook endpoints, newest first.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+    return await asked.rows(lambda: deps.session_for(actor), endpoints.page, wanted, WebhookEndpointView.of)
 
 
 @router.get("/webhook-endpoints/{endpoint_id}", response_model=WebhookEndpointView, responses=_HERE)
