@@ -84,7 +84,7 @@ year: $(READY) ## play a year of a small marketplace in minutes, print its books
 	@exec $(BIN)/python -m dev.year $(ARGS)
 
 screens: $(READY) $(BROWSER_READY) ## photograph every page of the console, in both themes and two widths (ARGS="--only escrows")
-	@exec $(BIN)/python -m tests.console.screens $(ARGS)
+	@PYTHONPATH=sdk exec $(BIN)/python -m tests.console.screens $(ARGS)
 
 migrate: $(READY) ## bring the database of BURSAR_MIGRATION_DATABASE_URL to the newest revision
 	$(BIN)/python -m alembic upgrade head

@@ -184,7 +184,8 @@ class _Comparison:
             yield from best
 
     def _one(self, at: str, old: Json, new: Json, way: Way) -> Iterator[str]:
-        if old.get("format") != new.get("format"):
+        # A text that is marked as an exact number is the text that it was.
+        if old.get("format") != new.get("format") and (old.get("format"), new.get("format")) != (None, "decimal"):
             yield f"{at} had the format {old.get('format', 'none')} and has {new.get('format', 'none')} now."
         if way == "request":
             yield from _narrowed(at, old, new)

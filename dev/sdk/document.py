@@ -23,19 +23,6 @@ First comes every topic once, so that what you read from then on is not outdated
 A connection that ends is made again, and what changed meanwhile comes after it."""
 #: Operations without a key that can be sent again, because what they carry has keys of its own or nothing changes.
 REPEATABLE = re.compile(r"/(credits/use/batch|usage/events|usage/estimate|departments/\{department_id\}/close)$")
-#: Members of answers that are amounts; the document has all of them as strings.
-_AMOUNTS = """
-adjusted_price amount applied_credits available balance_after base_price booked booked_net bought_this_month
-burn_rate captured ceiling charges closing_credit closing_debit commission_amount convertible cost counted credit
-credited credits credits_per_month creator_share debit debits discount disputed_amount due earned expired fee floor
-funded_amount granted granted_credits held left listed_net minimum minimum_commitment monthly_cap net opening_credit
-opening_debit owed paid paid_out pending per_spend platform_share price purchased received_amount referred_amount
-referrer_amount refundable_amount refunded refunded_amount released released_amount remaining reserved
-returned_credits reversed rewarded seen_amount shortfall spent subtotal taken tax taxable taxed_credits total
-unexplained unit_amount unit_price unsettled used written_off opening closing balance in_escrow in_payments in_payouts
-closing_balance commission frozen funded in_use invoiced opening_balance own_work to_agent to_buyer to_payer
-"""
-AMOUNTS = frozenset(_AMOUNTS.split())
 #: How the data of events writes an amount.
 AMOUNT = r"^-?[0-9]+(\.[0-9]+)?$"
 #: Of how many words a type lists each; longer lists, such as those of currencies, are text.
@@ -207,31 +194,31 @@ class Typing:
         self._prefix = prefix
         self._answer = answer
 
-    def of(self, schema: Schema, name: str = "") -> str:
-        """Return the type of a schema; `name` is the member's."""
+    def of(self, schema: Schema) -> str:
+        """Return the type of a schema."""
         if "$ref" in schema:
             target = schema["$ref"].rpartition("/")[2]
             if not self._answer and not self._prefix:
                 return self.of(self._schemas[target])
             return self._prefix + class_name(target)
-        if not self._answer and is_amount(schema):
-            return "AmountLike"
+        if is_amount(schema):
+            return "Amount" if self._answer else "AmountLike"
         if "enum" in schema or "const" in schema:
             return _words(schema.get("enum") or [schema["const"]])
         for several in ("anyOf", "oneOf"):
             if several in schema:
-                return " | ".join(dict.fromkeys(self.of(each, name) for each in schema[several]))
+                return " | ".join(dict.fromkeys(self.of(each) for each in schema[several]))
         if "allOf" in schema and len(schema["allOf"]) == 1:
-            return self.of(schema["allOf"][0], name)
-        return self._plain(schema, name)
+            return self.of(schema["allOf"][0])
+        return self._plain(schema)
 
-    def _plain(self, schema: Schema, name: str) -> str:
+    def _plain(self, schema: Schema) -> str:
         match schema.get("type"):
             case list() as kinds:
-                each = (self._plain({**schema, "type": kind}, name) for kind in kinds)
+                each = (self._plain({**schema, "type": kind}) for kind in kinds)
                 return " | ".join(dict.fromkeys(each))
             case "string":
-                return self._text(schema, name)
+                return self._text(schema)
             case "integer":
                 return "int"
             case "number":
@@ -241,26 +228,27 @@ class Typing:
             case "null":
                 return "None"
             case "array":
-                kind = self.of(schema["items"], name) if "items" in schema else "Any"
+                kind = self.of(schema["items"]) if "items" in schema else "Any"
                 return f"list[{kind}]" if self._answer else f"Sequence[{kind}]"
             case "object":
                 more = schema.get("additionalProperties")
-                kind = self.of(more, name) if isinstance(more, Mapping) and more else "Any"
+                kind = self.of(more) if isinstance(more, Mapping) and more else "Any"
                 return f"dict[str, {kind}]" if self._answer else f"Mapping[str, {kind}]"
         return "Any"
 
-    def _text(self, schema: Schema, name: str) -> str:
+    def _text(self, schema: Schema) -> str:
+        if schema.get("format") == "decimal" or schema.get("pattern") == AMOUNT:
+            return "Amount" if self._answer else "AmountLike"
         known = {"date-time": "datetime", "date": "date"}.get(schema.get("format", ""))
         if known:
             return known if self._answer else f"{known} | str"
         if self._answer:
-            exact = schema.get("pattern") == AMOUNT or (name in AMOUNTS and "pattern" not in schema)
-            return "Amount" if exact else "str"
+            return "str"
         return "timedelta | str" if schema.get("pattern", "").startswith("^P(") else "str"
 
 
 def is_amount(schema: Schema) -> bool:
-    """Say whether a member of a request is an exact number: a string of digits, or a number."""
+    """Say whether a member is given as an exact number: as a string of digits, or as a number."""
     alternatives = schema.get("anyOf", ())
     return {each.get("type") for each in alternatives} == {"string", "number"}
 
@@ -322,7 +310,7 @@ def _model(name: str, schema: Schema, typing: Typing) -> str:
     lines = [f"\n\nclass {name}(Model):\n", _docstring(schema.get("description") or f"{name}.", 4)]
     required = set(schema.get("required", ()))
     for member, described in schema["properties"].items():
-        kind = typing.of(described, member)
+        kind = typing.of(described)
         called = f"{member}_" if member in _MODEL_METHODS or member.startswith("model_") else python_name(member)
         optional = member not in required
         if optional and "None" not in kind.split(" | "):
@@ -399,10 +387,10 @@ def _typed_dict(name: str, about: str, kinds: Mapping[str, str]) -> str:
 class _Params(Typing):
     """Types within the module of parameters, where their classes have no prefix."""
 
-    def of(self, schema: Schema, name: str = "") -> str:
+    def of(self, schema: Schema) -> str:
         if "$ref" in schema:
             return class_name(schema["$ref"].rpartition("/")[2])
-        return super().of(schema, name)
+        return super().of(schema)
 
 
 def resources(document: Schema, listed: list[Operation]) -> str:

@@ -145,6 +145,7 @@ class Sandboxes:
             "BURSAR_STRIPE_API_KEY": part.api_key,
             "BURSAR_STRIPE_API_BASE": url,
             "BURSAR_STRIPE_PUBLISHABLE_KEY": "pk_test_sandbox",
+            "BURSAR_STRIPE_ELEMENTS": "true",
             "BURSAR_STRIPE_WEBHOOK_SECRETS": part.webhook_secret,
         }
         self.dev |= {

@@ -161,7 +161,7 @@ class Proof:
         )
 
     async def _tax(self) -> None:
-        """Tax on invoices and on sales of credits, and the accounts of taxes."""
+        """Tax on invoices and on sales that are taxed when they are paid, and the accounts of taxes."""
         owed: Counter[str] = Counter()
         for row in await self._rows("SELECT taxes FROM invoices WHERE issued_at IS NOT NULL AND status <> 'void'"):
             for tax in json.loads(row["taxes"]):
@@ -170,7 +170,7 @@ class Proof:
         for row in await self._rows("SELECT tax_code, sum(tax_minor)::bigint AS tax FROM tax_receipts GROUP BY 1"):
             owed[row["tax_code"]] += row["tax"]
         booked = {code: await self._balance(f"platform/tax/{code}") for code in owed}
-        self._same("tax of invoices and of sales of credits = tax accounts, by code", dict(owed), booked)
+        self._same("tax of invoices and of sales = tax accounts, by code", dict(owed), booked)
 
     async def _subscriptions(self) -> None:
         """What Stripe was paid for subscriptions, our invoices of it, and where the money went."""

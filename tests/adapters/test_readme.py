@@ -22,7 +22,7 @@ def example(fake: FakeBursar, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("BURSAR_API_URL", "http://bursar.fake")
     client = _runtime.HTTPClient
     monkeypatch.setattr(_base, "HTTPClient", lambda **options: client(**{**options, "transport": fake}))
-    fake.costs |= {"generate": fake.costs["token"], "research": fake.costs["web_search"]}
+    fake.costs |= dict.fromkeys(("generate", "llm_call"), fake.costs["token"]) | {"research": fake.costs["web_search"]}
 
     def run(title: str) -> dict[str, Any]:
         section = PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]

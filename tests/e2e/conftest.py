@@ -3,6 +3,7 @@
 import itertools
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ import httpx2
 import pytest
 from temporalio.client import Client
 
+from bursar import AsyncBursar
+from bursar.testing import FakeBursar
 from dev.stack.running import Running
 from runtime.settings import Settings
 from runtime.temporal import data_converter
+from tests.e2e.market import Market
 from tests.support.servers import ask, end
 
 NUMBERS = itertools.count(1)
@@ -196,3 +200,27 @@ async def standing(world: World) -> dict[str, dict[str, Any]]:
     """One escrow in each state, for requests that must change nothing."""
     states = ("open", "funded", "delivered", "disputed", "released")
     return {state: await world.escrow(state) for state in states}
+
+
+@pytest.fixture(params=["api", "fake"])
+async def market(request: pytest.FixtureRequest) -> AsyncIterator[Market]:
+    """An organization with 100 credits and an agent, on the running stack or on the fake."""
+    async with AsyncExitStack() as stack:
+        if request.param == "fake":
+            fake = FakeBursar(credits="100")
+            roles = ("owner", "finance", "validator", "arbiter")
+            owner, finance, validator, arbiter = (fake.async_client(principal=role) for role in roles)
+            found = Market(owner, finance, validator, arbiter, fake=fake)
+        else:
+            running = request.getfixturevalue("live_stack")
+            http = httpx2.AsyncClient(base_url=running.api_url, trust_env=False, timeout=60)
+            world = World(running, await stack.enter_async_context(http))
+            org_id, keys = await world.tenant("owner", "finance")
+            grant = {"organization_id": org_id, "amount": "100", "source": "promotion"}
+            good(await world.operator.post("/credits/grants", grant), 201)
+            tokens = [keys["owner"].token, keys["finance"].token, world.validator.token, world.arbiter.token]
+            found = Market(*(AsyncBursar(token, base_url=running.api_url) for token in tokens))
+        for client in (found.owner, found.finance, found.validator, found.arbiter):
+            await stack.enter_async_context(client)
+        found.agent_id = (await found.owner.agents.create(name="Writer")).id
+        yield found

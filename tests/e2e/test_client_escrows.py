@@ -1,84 +1,15 @@
 """Escrows and the summary by the Python client, against the running stack and against the fake: the same."""
 
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from decimal import Decimal
 from typing import Any
 
-import httpx2
 import pytest
 
 import bursar
-from bursar import AsyncBursar, models
-from bursar.testing import FakeBursar, Transfer
-from tests.e2e.conftest import World, good
-
-
-@dataclass
-class Market:
-    """An organization with 100 credits and an agent: keys of its owner and finance, of a validator and an arbiter."""
-
-    owner: AsyncBursar
-    finance: AsyncBursar
-    validator: AsyncBursar
-    arbiter: AsyncBursar
-    agent_id: str = ""
-    fake: FakeBursar | None = None
-
-    async def escrow(self, price: str = "20", *, status: str = "open", **terms: Any) -> models.EscrowView:
-        """Return an escrow that was brought to a state: open, funded, delivered or disputed."""
-        contract = await self.owner.contracts.create(agent_id=self.agent_id, title="Report", price=price, **terms)
-        escrow = await self.owner.escrows.create(contract_id=contract.id)
-        if status != "open":
-            await self.owner.escrows.fund(escrow.id, source="credits")
-        if status in {"delivered", "disputed"}:
-            await self.owner.escrows.deliver(escrow.id, note="Done")
-        if status == "disputed":
-            await self.owner.escrows.open_dispute(escrow.id, reason="No")
-        escrow = await self.owner.escrows.get(escrow.id)
-        assert escrow.status == status
-        return escrow
-
-    async def credits(self) -> models.AssetSummaryView:
-        """Return what the summary says of credits, whose parts add up."""
-        summary = await self.owner.billing.get_summary()
-        [credits] = [each for each in summary.assets if each.currency == "CREDIT"]
-        assert credits.total == credits.available + credits.held + credits.in_escrow + credits.earnings.total
-        assert sum(each.total for each in summary.earnings) == credits.earnings.total
-        assert sum(each.amount for each in summary.escrows) == credits.in_escrow
-        return credits
-
-
-@pytest.fixture(params=["api", "fake"])
-async def market(request: pytest.FixtureRequest) -> AsyncIterator[Market]:
-    async with AsyncExitStack() as stack:
-        if request.param == "fake":
-            fake = FakeBursar(credits="100")
-            roles = ("owner", "finance", "validator", "arbiter")
-            owner, finance, validator, arbiter = (fake.async_client(principal=role) for role in roles)
-            found = Market(owner, finance, validator, arbiter, fake=fake)
-        else:
-            running = request.getfixturevalue("live_stack")
-            http = httpx2.AsyncClient(base_url=running.api_url, trust_env=False, timeout=60)
-            world = World(running, await stack.enter_async_context(http))
-            org_id, keys = await world.tenant("owner", "finance")
-            grant = {"organization_id": org_id, "amount": "100", "source": "promotion"}
-            good(await world.operator.post("/credits/grants", grant), 201)
-            tokens = [keys["owner"].token, keys["finance"].token, world.validator.token, world.arbiter.token]
-            found = Market(*(AsyncBursar(token, base_url=running.api_url) for token in tokens))
-        for client in (found.owner, found.finance, found.validator, found.arbiter):
-            await stack.enter_async_context(client)
-        found.agent_id = (await found.owner.agents.create(name="Writer")).id
-        yield found
-
-
-def shares(escrow: models.EscrowView) -> tuple[Decimal, ...]:
-    return escrow.funded_amount, escrow.released_amount, escrow.commission_amount, escrow.refunded_amount
-
-
-def numbers(*texts: str) -> tuple[Decimal, ...]:
-    return tuple(Decimal(text) for text in texts)
+from bursar import models
+from bursar.testing import Transfer
+from tests.e2e.market import Market, numbers, shares
 
 
 async def test_escrow_is_released_by_as_many_approvals_as_it_needs(market: Market) -> None:
@@ -103,7 +34,7 @@ async def test_escrow_is_released_by_as_many_approvals_as_it_needs(market: Marke
     released = await market.finance.escrows.approve(made.id)
     assert (released.status, shares(released)) == ("released", numbers("20.5", "19.475", "1.025", "0"))
     assert (await escrows.get(made.id)).model_dump() == released.model_dump()
-    credits = await market.credits()
+    credits = await market.assets()
     assert (credits.available, credits.in_escrow, credits.earnings.own_work) == numbers("79.5", "0", "19.475")
     if market.fake is not None:
         moved = [("fund", Decimal("20.5")), ("release", Decimal("19.475")), ("commission", Decimal("1.025"))]
@@ -160,7 +91,7 @@ async def test_refund_cancel_and_dispute_return_what_is_due_and_the_summary_adds
     escrows = market.owner.escrows
     reserved = await market.owner.credits.reserve(amount=10)
     partly, cancelled, disputed = [await market.escrow(status=status) for status in ("delivered", "funded", "disputed")]
-    credits = await market.credits()
+    credits = await market.assets()
     assert (credits.available, credits.held, credits.in_escrow, credits.pending) == numbers("30", "10", "60", "60")
     summary = await market.owner.billing.get_summary()
     assert summary.model_fields_set >= set(models.SummaryView.model_fields)
@@ -179,9 +110,9 @@ async def test_refund_cancel_and_dispute_return_what_is_due_and_the_summary_adds
     decided = await market.arbiter.escrows.resolve_dispute(disputed.id, payee_share="0.25", note="A quarter")
     assert (decided.status, shares(decided)) == ("split", numbers("20", "4.75", "0.25", "15"))
     assert decided.dispute is not None
-    assert (decided.dispute.payee_share, decided.dispute.resolution_note) == ("0.25", "A quarter")
+    assert (decided.dispute.payee_share, decided.dispute.resolution_note) == (Decimal("0.25"), "A quarter")
     await market.owner.credits.release(reservation_id=reserved.id)
-    credits = await market.credits()
+    credits = await market.assets()
     assert (credits.available, credits.held, credits.in_escrow) == numbers("83", "0", "0")
     assert credits.earnings.own_work == Decimal("16.15")
     refunded = await escrows.refund((await market.escrow("3", status="funded")).id)
@@ -207,7 +138,7 @@ async def test_milestones_are_delivered_and_released_one_by_one(market: Market) 
     delivered = await escrows.deliver(made.id)
     assert (delivered.delivery and delivered.delivery.milestone, delivered.signatures) == ("final", [])
     scored = await market.validator.escrows.validate(made.id, score="0.5")
-    assert (scored.status, scored.validation_score) == ("delivered", "0.50")
+    assert (scored.status, scored.validation_score) == ("delivered", Decimal("0.5"))
     last = await market.validator.escrows.validate(made.id, score="0.9")
     assert (last.status, shares(last)) == ("released", numbers("20", "19", "1", "0"))
 
@@ -225,3 +156,46 @@ async def test_escrows_are_listed_by_pages_and_filters(market: Market) -> None:
     assert [each.status async for each in found] == ["funded"]
     with pytest.raises(bursar.InvalidRequest):
         await escrows.list().page("nonsense")
+
+
+async def test_evidence_is_heard_in_a_dispute_and_the_timeline_has_every_step(market: Market) -> None:
+    escrows = market.owner.escrows
+    made = await market.escrow(status="disputed")
+    heard = await escrows.submit_evidence(made.id, note="See", artifacts=[{"uri": "https://files.test/mail.eml"}])
+    assert heard.dispute is not None
+    [piece] = heard.dispute.evidence
+    assert (piece.note, piece.submitted_by) == ("See", heard.dispute.opened_by)
+    assert piece.artifacts == [{"uri": "https://files.test/mail.eml", "sha256": None}]
+    await market.arbiter.escrows.resolve_dispute(made.id, payee_share="0.5")
+    with pytest.raises(bursar.Conflict) as late:
+        await escrows.submit_evidence(made.id, note="More")
+    assert (late.value.code, late.value.problem["state"]) == ("escrow.wrong_state", "split")
+    steps = [each async for each in escrows.get_timeline(made.id, limit=2)]
+    assert [(each.number, each.kind, each.status, each.transfer_id is not None) for each in steps] == [
+        (1, "opened", "open", False),
+        (2, "funded", "funded", True),
+        (3, "delivered", "delivered", False),
+        (4, "disputed", "disputed", False),
+        (5, "evidence_submitted", "disputed", False),
+        (6, "resolved", "split", True),
+    ]
+    assert steps[3].actor == heard.dispute.opened_by
+
+
+async def test_what_is_written_on_an_escrow_and_a_contract_changes_for_the_version_that_was_read(
+    market: Market,
+) -> None:
+    made = await market.escrow("1")
+    for resource, id in ((market.owner.escrows, made.id), (market.owner.contracts, made.contract_id)):
+        first = bursar.response_info(await resource.get(id)).etag
+        assert first is not None
+        named = await resource.update(id, if_match=first, external_id="order-7", metadata={"a": "1", "b": "2"})
+        second = bursar.response_info(named).etag
+        assert second not in {None, first}
+        again = await resource.update(id, if_match=str(second), metadata={"a": None, "c": "3"})
+        assert (again.external_id, again.metadata) == ("order-7", {"b": "2", "c": "3"})
+        with pytest.raises(bursar.APIError) as stale:
+            await resource.update(id, if_match=first, metadata={"a": "4"})
+        assert (stale.value.status, stale.value.code) == (412, "precondition.failed")
+        assert stale.value.problem["etag"] == bursar.response_info(again).etag
+        assert [each.id async for each in resource.list(external_id="order-7")] == [id]

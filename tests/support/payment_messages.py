@@ -80,6 +80,7 @@ def full_terms() -> PaymentTerms:
         creator_bps=9000,
         renews="pur_01h455vb4pex5vsknk084sn02q",
         sold_as="monthly",
+        listed_minor=1000,
     )
     return replace(
         TERMS,

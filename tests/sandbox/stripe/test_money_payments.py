@@ -223,9 +223,11 @@ async def test_money_becomes_available_after_two_days(stripe_sandbox):
     await pay(stripe_sandbox)
     balance = await stripe_sandbox.client.v1.balance.retrieve_async()
     assert (balance.pending[0].amount, balance.available[0].amount) == (1912, 0)
+    assert "balance.available" not in await happened(stripe_sandbox)
     await stripe_sandbox.control("clock", advance=2 * 86_400)
     balance = await stripe_sandbox.client.v1.balance.retrieve_async()
     assert (balance.pending[0].amount, balance.available[0].amount) == (0, 1912)
+    assert (await happened(stripe_sandbox)).count("balance.available") == 1
 
 
 async def test_line_of_the_balance_can_come_later_than_the_charge(stripe_sandbox):
