@@ -9,6 +9,7 @@ import pytest
 
 from console import charts, widgets
 from console.format import Amount, Ident, Moment
+from console.lists import Listed
 from console.status import Status
 from tests.console.gallery import Shown, rendered
 from tests.console.template_types import CONSOLE, ROOT, class_named, declared, macro_problems, macros, problems, reached
@@ -36,6 +37,7 @@ TAKES: dict[str, dict[str, dict[str, Any]]] = {
         "chips": {"chips": Sequence[widgets.Chip]},
         "pager": {"pager": widgets.Pager},
     },
+    "rows": {"rows": {"listed": Listed}},
     "form": {name: {"form": Shown} for name in macros(PARTS / "form.html")},
     "state": {"section_failed": {"failed": widgets.Failed}, "not_known": {"form": Shown}},
     "timeline": {"timeline": {"steps": Sequence[widgets.Step]}},

@@ -26,6 +26,7 @@ from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
+from tests.workflows.conftest import stage_on
 from tests.workflows.payment_driver import paid
 from tests.workflows.payout_driver import taken_out
 from workflows.earnings_recovery import EarningsRecoveryWorkflow
@@ -97,7 +98,15 @@ async def test_payout_waits_for_funds_and_is_no_failure(stage):
     await replay_and_keep(await made.handle.fetch_history(), "payout_waited_for_funds")
 
 
-async def test_funds_that_become_available_wake_the_oldest_once_and_creators_balances_nobody(stage, monkeypatch):
+@pytest.fixture
+async def alone(idle_server, fresh_database_urls):
+    """A stage whose database has no payouts but those of one test."""
+    async with stage_on(idle_server, fresh_database_urls) as made:
+        yield made
+
+
+async def test_funds_that_become_available_wake_the_oldest_once_and_creators_balances_nobody(alone, monkeypatch):
+    stage = alone
     monkeypatch.setattr("activities.inbox.WOKEN", 2)
     monkeypatch.setattr("activities.inbox.handling_of", lambda _, event_type: handling_of("stripe", event_type))
     made = [await taken_out(stage, "short") for _ in range(3)]

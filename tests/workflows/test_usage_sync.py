@@ -53,9 +53,6 @@ from tests.support.seeds import RUN_SEED
 from tests.workflows.conftest import with_plugin
 from workflows.usage_sync import UsageSyncWorkflow
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-
-
 @dataclass
 class Proxy:
     """The stand-in, and the activities that read it."""
@@ -65,10 +62,12 @@ class Proxy:
     database: Database
     work: UsageActivities
     org_id: str
+    #: When the test began: calls and syncs are placed by it.
+    now: datetime
 
     async def call(self, minutes_ago: float = 5, **row: Any) -> str:
         """Have a call logged, and return its id."""
-        at = (NOW - timedelta(minutes=minutes_ago)).isoformat()
+        at = (self.now - timedelta(minutes=minutes_ago)).isoformat()
         given = {"organization_id": self.org_id, "model": "synced", "prompt_tokens": 1000, "completion_tokens": 100}
         answer = await self.http.post(f"{self.url}/_control/calls", json={**given, "startTime": at, **row})
         [made] = answer.json()
@@ -86,8 +85,9 @@ class Proxy:
         async with self.database.platform() as session:
             return await cursor(session, SOURCE)
 
-    async def sync(self, now: datetime = NOW, **asked: Any) -> UsageSync:
+    async def sync(self, at: datetime | None = None, **asked: Any) -> UsageSync:
         """Do what the workflow does, without one."""
+        now = at or self.now
         planned = await self.work.plan_sync(PlanSync(now=now, **asked))
         assert planned.page is not None
         sync = UsageSync(page=planned.page, started=planned.page.since, until=planned.until)
@@ -111,18 +111,18 @@ def address(tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 async def proxy(address: str, fresh_database_urls: DatabaseUrls) -> AsyncIterator[Proxy]:
     database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    org_id = new_id("org")
+    org_id, now = new_id("org"), datetime.now(UTC).replace(microsecond=0)
     async with database.platform() as session:
         session.add(Organization(id=org_id, name="Acme", tier="free", created_by="test", command_id=org_id))
     price = {"input_tokens": "0.000001", "cached_tokens": "0.0000001", "output_tokens": "0.00001"}
-    await import_prices(database, "synced", NOW - timedelta(days=60), **price)
+    await import_prices(database, "synced", now - timedelta(days=60), **price)
     async with httpx2.AsyncClient(trust_env=False, timeout=10) as http:
         log = LiteLlm(http, address, KEY, timeout=timedelta(seconds=10))
         rates = Rates(prices=PriceBook())
         work = UsageActivities(
             database, Metering(log=log, rates=rates, paying={"llm_call": 2_000_000, "metered_call": None})
         )
-        yield Proxy(address, http, database, work, org_id)
+        yield Proxy(address, http, database, work, org_id, now)
     await prove(fresh_database_urls)
     await database.close()
 
@@ -183,8 +183,9 @@ class Paying:
         named = {"spend_id": spend_id, "action": "llm_call", SECRET: secret, **said}
         return await self.proxy.call(minutes_ago, metadata={"spend_logs_metadata": named})
 
-    async def charged(self, now: datetime = NOW) -> set[str]:
-        """Sync and charge, and return which calls were charged by the meter."""
+    async def charged(self, *, minutes: float = 0) -> set[str]:
+        """Sync and charge so much later, and return which calls were charged by the meter."""
+        now = self.proxy.now + timedelta(minutes=minutes)
         await self.proxy.sync(now, back_seconds=3600)
         sweep = UsageChargeActivities(self.proxy.database, CreditPrice(price=Decimal("0.10"), currency="USD"))
         due = max(now, datetime.now(UTC)) + timedelta(minutes=1)
@@ -208,14 +209,14 @@ async def paying(proxy: Proxy) -> Paying:
         price = {"model": "per_unit", "unit_price": "0.10"}
         row = MeterRow(id=new_id("mtr"), price=price, created_by="test", command_id="calls", **asked)
         made, _ = await meter.add(session, row)
-        await meter.mark_charged(session, made.id, NOW - timedelta(days=1))
+        await meter.mark_charged(session, made.id, proxy.now - timedelta(days=1))
         await Ledger(await driver_connection(session)).post(
             key=new_id("grant"),
             kind="grant",
             source=accounts.platform("promotions", "CREDIT"),
             destination=accounts.org_credits(proxy.org_id),
             amount_minor=100_000_000,
-            effective_at=NOW,
+            effective_at=proxy.now,
             lots=LotTerms(source=LotSource.PROMOTION),
         )
     return Paying(proxy)
@@ -230,7 +231,7 @@ async def test_call_that_was_held_for_and_captured_is_synced_and_not_charged_aga
     # Two for the call that was held for, one for the other.
     assert await paying.balance() == 97_000_000
     assert dict(await paying.proxy.events("event_id, spend_id IS NOT NULL")) == {paid: True, unpaid: False}
-    assert await paying.charged(NOW + timedelta(minutes=10)) == {unpaid}
+    assert await paying.charged(minutes=10) == {unpaid}
 
 
 @pytest.mark.db
@@ -255,14 +256,14 @@ async def test_spend_pays_for_one_call_in_one_sync_and_over_several(paying: Payi
     assert len(charged) == 1
     assert charged < set(calls)
     late = await paying.call(spend_id, minutes_ago=4)
-    assert await paying.charged(NOW + timedelta(minutes=10)) == {*charged, late}
+    assert await paying.charged(minutes=10) == {*charged, late}
 
 
 @pytest.mark.db
 async def test_spend_that_is_older_than_the_call_has_not_paid_for_it(paying: Paying) -> None:
     spend_id = await paying.spend()
     call = await paying.call(spend_id, minutes_ago=-20)
-    assert await paying.charged(NOW + timedelta(minutes=30)) == {call}
+    assert await paying.charged(minutes=30) == {call}
 
 
 @pytest.mark.db
@@ -312,7 +313,7 @@ async def test_call_costs_what_was_captured_or_what_it_is_rated_at_whichever_is_
         if draw.random() < 0.15:
             await paying.charged()
     await paying.charged()
-    await paying.charged(NOW + timedelta(minutes=10))
+    await paying.charged(minutes=10)
     assert await paying.balance() == 100_000_000 - due
 
 
@@ -321,8 +322,8 @@ async def test_rest_of_a_call_is_charged_to_credits_where_usage_is_invoiced(payi
     terms = TermsVersion(
         number=1,
         terms=BillingTerms(mode=UsageMode.ARREARS),
-        starts_at=NOW - timedelta(days=40),
-        from_month=(NOW - timedelta(days=40)).date().replace(day=1),
+        starts_at=paying.proxy.now - timedelta(days=40),
+        from_month=(paying.proxy.now - timedelta(days=40)).date().replace(day=1),
     )
     async with paying.proxy.database.platform() as session:
         made = billing_terms.as_row(paying.proxy.org_id, terms, reason=None, created_by="kim", command_id=new_id("cmd"))
@@ -339,7 +340,7 @@ async def test_call_whose_hold_is_open_waits_for_an_hour_and_is_charged_then(pay
     call = await paying.call(await paying.spend(captured=0))
     assert await paying.charged() == set()
     assert await paying.proxy.events() == []
-    assert await paying.charged(NOW + timedelta(hours=1)) == {call}
+    assert await paying.charged(minutes=60) == {call}
 
 
 @pytest.mark.db
@@ -370,7 +371,7 @@ async def test_call_of_an_organizations_key_is_its_own_whomever_the_caller_names
 @pytest.mark.db
 async def test_call_is_counted_once_however_often_and_wherever_a_sync_dies(proxy: Proxy) -> None:
     made = [await proxy.call(minutes) for minutes in range(1, 251)]
-    planned = await proxy.work.plan_sync(PlanSync(now=NOW))
+    planned = await proxy.work.plan_sync(PlanSync(now=proxy.now))
     assert planned.page is not None
     assert planned.until is not None
     # Each page is recorded twice, as after a crash between its commit and its answer, and the cursor is never written.
@@ -385,14 +386,14 @@ async def test_call_is_counted_once_however_often_and_wherever_a_sync_dies(proxy
     assert {row[0] for row in await proxy.events()} == set(made)
     again = await proxy.sync()
     assert (again.accepted, again.duplicates) == (0, 250)
-    assert await proxy.reached() == NOW
+    assert await proxy.reached() == proxy.now
 
 
 @pytest.mark.db
 async def test_pitfall_38_call_that_is_logged_late_is_found(proxy: Proxy) -> None:
     await proxy.call(5)
     await proxy.sync()
-    later = NOW + timedelta(minutes=10)
+    later = proxy.now + timedelta(minutes=10)
     late = await proxy.call(45)
     done = await proxy.sync(later, back_seconds=3600)
     assert (done.accepted, done.duplicates) == (1, 1)
@@ -408,46 +409,46 @@ async def test_call_that_cannot_be_counted_is_tried_again_and_alerts(proxy: Prox
     await proxy.call(10, organization_id=new_id("org"))
     done = await proxy.sync()
     assert (done.accepted, done.invalid, done.unassigned) == (1, 1, 2)
-    assert await proxy.reached() == NOW - timedelta(minutes=30)
+    assert await proxy.reached() == proxy.now - timedelta(minutes=30)
     async with proxy.database.platform() as session:
         alerts = [tuple(row) for row in await session.execute(text("SELECT kind, detail FROM alerts"))]
     [(kind, detail)] = alerts
     assert kind == "usage.not_counted"
     assert "not-yet-priced" in detail
-    await import_prices(proxy.database, "not-yet-priced", NOW - timedelta(days=60), input_tokens="1", output_tokens="1")
-    done = await proxy.sync(NOW + timedelta(minutes=10))
+    await import_prices(proxy.database, "not-yet-priced", proxy.now - timedelta(days=60), input_tokens="1", output_tokens="1")
+    done = await proxy.sync(proxy.now + timedelta(minutes=10))
     assert (done.accepted, done.invalid) == (1, 0)
     assert unknown in {row[0] for row in await proxy.events()}
     assert nobodys not in {row[0] for row in await proxy.events()}
-    assert await proxy.reached() == NOW + timedelta(minutes=10)
+    assert await proxy.reached() == proxy.now + timedelta(minutes=10)
 
 
 @pytest.mark.db
 async def test_call_that_nobody_can_ever_count_holds_the_place_back_for_two_days_only(proxy: Proxy) -> None:
     await proxy.call(60 * 24 * 20, model="never-priced")
     await proxy.sync()
-    assert await proxy.reached() == NOW - activities.HELD
+    assert await proxy.reached() == proxy.now - activities.HELD
 
 
 @pytest.mark.db
 async def test_ordered_sync_leaves_no_gap_behind_the_place(proxy: Proxy) -> None:
     old = await proxy.call(60 * 24 * 10)
-    await proxy.sync(since=NOW - timedelta(hours=1))
-    assert await proxy.reached() == NOW
-    earlier = await proxy.sync(since=NOW - timedelta(days=11))
+    await proxy.sync(since=proxy.now - timedelta(hours=1))
+    assert await proxy.reached() == proxy.now
+    earlier = await proxy.sync(since=proxy.now - timedelta(days=11))
     assert earlier.accepted == 1
     assert old in {row[0] for row in await proxy.events()}
-    later = NOW + timedelta(days=3)
+    later = proxy.now + timedelta(days=3)
     await proxy.sync(later, since=later - timedelta(hours=1))
     # Two days and more lie between: the next sync begins where the first one ended.
-    assert await proxy.reached() == NOW
+    assert await proxy.reached() == proxy.now
 
 
 @pytest.mark.db
 async def test_window_with_more_calls_than_the_proxy_counts_is_halved(proxy: Proxy) -> None:
     made = {await proxy.call(minutes) for minutes in (1, 100, 200, 300)}
     await proxy.fail("capped", 3)
-    done = await proxy.sync(since=NOW - timedelta(hours=6))
+    done = await proxy.sync(since=proxy.now - timedelta(hours=6))
     assert done.accepted == 4
     assert {row[0] for row in await proxy.events()} == made
 
@@ -467,7 +468,7 @@ async def test_proxy_that_fails_is_asked_again_and_moves_nothing(proxy: Proxy, k
 async def test_key_that_the_proxy_does_not_know_is_no_empty_log(proxy: Proxy, address: str) -> None:
     stranger = LiteLlm(proxy.http, address, "sk-wrong", timeout=timedelta(seconds=10))
     with pytest.raises(ProviderUnavailable, match="401"):
-        await stranger.page(NOW - timedelta(hours=1), NOW, 1)
+        await stranger.page(proxy.now - timedelta(hours=1), proxy.now, 1)
 
 
 @pytest.mark.db
@@ -481,7 +482,7 @@ async def test_workflow_reads_the_log_to_its_end(proxy: Proxy, timeskip_env: Wor
     listed = [work.plan_sync, work.sync_page, work.conclude_sync]
     async with Worker(client, task_queue=queue, workflows=[UsageSyncWorkflow], activities=listed):
         handle = await client.start_workflow(
-            UsageSyncWorkflow.run, UsageSync(since=NOW - timedelta(hours=8)), id=new_id("sync"), task_queue=queue
+            UsageSyncWorkflow.run, UsageSync(since=proxy.now - timedelta(hours=8)), id=new_id("sync"), task_queue=queue
         )
         done = await handle.result()
         await replay_and_keep(await handle.fetch_history(), "usage_sync")
@@ -492,7 +493,7 @@ async def test_workflow_reads_the_log_to_its_end(proxy: Proxy, timeskip_env: Wor
 
 @pytest.mark.db
 async def test_deployment_without_a_proxy_reads_nothing(db: Database) -> None:
-    assert (await UsageActivities(db).plan_sync(PlanSync(now=NOW))).page is None
+    assert (await UsageActivities(db).plan_sync(PlanSync(now=datetime.now(UTC)))).page is None
 
 
 def test_two_days_are_read_again_each_night() -> None:
