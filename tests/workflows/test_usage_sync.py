@@ -53,6 +53,7 @@ from tests.support.seeds import RUN_SEED
 from tests.workflows.conftest import with_plugin
 from workflows.usage_sync import UsageSyncWorkflow
 
+
 @dataclass
 class Proxy:
     """The stand-in, and the activities that read it."""
@@ -415,7 +416,8 @@ async def test_call_that_cannot_be_counted_is_tried_again_and_alerts(proxy: Prox
     [(kind, detail)] = alerts
     assert kind == "usage.not_counted"
     assert "not-yet-priced" in detail
-    await import_prices(proxy.database, "not-yet-priced", proxy.now - timedelta(days=60), input_tokens="1", output_tokens="1")
+    price = {"input_tokens": "1", "output_tokens": "1"}
+    await import_prices(proxy.database, "not-yet-priced", proxy.now - timedelta(days=60), **price)
     done = await proxy.sync(proxy.now + timedelta(minutes=10))
     assert (done.accepted, done.invalid) == (1, 0)
     assert unknown in {row[0] for row in await proxy.events()}
