@@ -18,6 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 from dev.browser import NO_CHROMIUM
 from dev.stack.postgres import Postgres
 from runtime.database import Database
+from tests.support import looking
 from tests.support.bonus import NO_BONUS
 from tests.support.seeds import seeds_told
 from tests.support.servers import TEMPLATE_DATABASE, TestServers, ask
@@ -122,6 +123,10 @@ def pytest_configure(config: pytest.Config) -> None:
         gc.disable()
         # Only for the processes that tests start: the workers themselves read what was installed.
         os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)}
+
+
+def pytest_timeout_set_timer(settings: Any) -> None:
+    looking.give_up_within(settings.timeout)
 
 
 def pytest_report_header() -> str:

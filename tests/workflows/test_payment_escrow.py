@@ -388,7 +388,7 @@ async def test_a_refund_that_is_asked_for_first_keeps_the_money_from_the_escrow(
         event = await made.event()
         await somebody_waits(stage.database)
         asking = asyncio.ensure_future(made.send("refund", amount_minor=400))
-        while not await _is_asked(made, "refund"):
+        while not asking.done() and not await _is_asked(made, "refund"):
             await again()
     await asking
     await made.handled(event)
