@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from domain import accounts
     from ledger.gateway import Ledger
 
-SOON = timedelta(seconds=30)
+SOON = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
