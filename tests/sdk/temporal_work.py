@@ -31,6 +31,22 @@ class Pays:
 
 
 @workflow.defn
+class Reports:
+    """Runs the activity of the client's README, until a worker has finished it."""
+
+    @workflow.run
+    async def run(self, topic: str) -> str:
+        written: str = await workflow.execute_activity(
+            "write_report",
+            topic,
+            start_to_close_timeout=timedelta(seconds=5),
+            retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=1)),
+            result_type=str,
+        )
+        return written
+
+
+@workflow.defn
 class Calls:
     """Calls from workflow code, which is refused."""
 
