@@ -69,7 +69,7 @@ _RECORD = f"""
             content bigint, refused boolean, charged_meters bigint[], charged_quantities numeric[],
             billed_sources text[], billed_refs text[], billed_quantities numeric[], billed_pico numeric[],
             use_id text, use_purchase text, use_agent text, use_payee text, use_meter text, use_quantity bigint,
-            use_unit_minor bigint, use_bps bigint, {_COLUMNS}
+            use_unit_minor bigint, use_bps bigint, due_at timestamptz, {_COLUMNS}
         )
     ), fresh AS (
         INSERT INTO usage_digests (digest, content)
@@ -88,7 +88,8 @@ _RECORD = f"""
         FROM accepted WHERE use_id IS NOT NULL
     ), charged AS (
         INSERT INTO usage_charges (org_id, event, occurred_at, meters, quantities, use_id, due_at)
-        SELECT $1, id, occurred_at, charged_meters, charged_quantities, use_id, received_at FROM accepted
+        SELECT $1, id, occurred_at, charged_meters, charged_quantities, use_id, coalesce(due_at, received_at)
+        FROM accepted
         WHERE charged_meters IS NOT NULL
     ), billed AS (
         INSERT INTO usage_bill_sums AS kept (org_id, month, number, source, ref, events, quantity, pico)

@@ -1,12 +1,15 @@
 """Statements about the calls of a spend log that spends have paid for. Writing needs the platform's role."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, case, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.ids import spend_key
 from models.spend import Spend
 from models.usage import UsagePaidCall
 
@@ -32,33 +35,46 @@ async def claim(session: AsyncSession, org_id: str, paying: Mapping[UUID, UUID])
     return {each.spend_id: each.digest for each in found}
 
 
-async def captured(
-    session: AsyncSession, org_id: str, naming: Mapping[UUID, UUID], beyond: Mapping[UUID, str]
-) -> dict[UUID, int]:
-    """Return what the spends have captured that pay for calls, in minor units of credits, by the calls' digests.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """What a spend has paid for a call, and what it still holds for it, in minor units of credits."""
+
+    spend_id: UUID
+    captured_minor: int
+    held_minor: int
+
+
+async def payments(
+    session: AsyncSession, org_id: str, naming: Mapping[UUID, UUID], beyond: Mapping[UUID, str], *, at: datetime
+) -> dict[UUID, Payment]:
+    """Return what the spends have paid that pay for calls, by the calls' digests.
 
     Args:
         session: of the platform.
         org_id: whose calls they are.
         naming: the spend that each call names, by the digest of the call's event. One that pays for another counts not.
-        beyond: the key of the spend of what a call cost beyond its hold, by the digest. It counts with the same action.
+        beyond: the client's key of the spend of what a call cost beyond its hold, by the digest. It counts where it is
+            of the same principal and action.
+        at: the time; a reservation that has expired by then holds nothing.
     """
     if not naming:
         return {}
+    is_open = and_(Spend.status == "reserved", Spend.held_until > at)
     query = (
-        select(UsagePaidCall.spend_id, UsagePaidCall.digest, Spend.action, Spend.captured)
+        select(
+            *(UsagePaidCall.spend_id, UsagePaidCall.digest, Spend.principal, Spend.action),
+            *(Spend.captured, case((is_open, Spend.amount - Spend.captured), else_=0)),
+        )
         .join(Spend, Spend.id == UsagePaidCall.spend_id)
         .where(UsagePaidCall.org_id == org_id, Spend.org_id == org_id, Spend.id.in_(set(naming.values())))
     )
-    claimed = {
-        digest: (action, minor)
-        for spend_id, digest, action, minor in await session.execute(query)
-        if naming.get(digest) == spend_id
+    claimed = [tuple(row) for row in await session.execute(query) if naming.get(row.digest) == row.spend_id]
+    keys = {
+        digest: f"use:{org_id}:{spend_key(principal or '', beyond[digest])}" for _, digest, principal, *_ in claimed
     }
-    keys = {f"use:{org_id}:{beyond[digest]}" for digest in claimed if digest in beyond}
-    said = select(Spend.idempotency_key, Spend.action, Spend.captured).where(Spend.idempotency_key.in_(keys))
+    said = select(Spend.idempotency_key, Spend.action, Spend.captured).where(Spend.idempotency_key.in_(keys.values()))
     more = {(key, action): minor for key, action, minor in await session.execute(said)}
     return {
-        digest: minor + more.get((f"use:{org_id}:{beyond.get(digest)}", action), 0)
-        for digest, (action, minor) in claimed.items()
+        digest: Payment(spend_id=spend_id, captured_minor=minor + more.get((keys[digest], action), 0), held_minor=held)
+        for spend_id, digest, _, action, minor, held in claimed
     }

@@ -39,6 +39,7 @@ from domain.usage.event import (
     event_from,
 )
 from domain.usage.meter import Meter, Reading, read
+from domain.usage.paid_call import ADAPTER_ENDS_WITHIN, SECRET
 from models.agent import Agent
 from repositories import billing_terms, usage, usage_bill
 from repositories.meter import counting
@@ -428,11 +429,11 @@ def _row(delivery: Delivery, sent_by: str, judged: _Judged) -> dict[str, object]
         "usage": None if judged.call is None else judged.call.usage.to_json(),
         **({} if judged.cost is None else dict(zip(_COST, _cost_values(judged.cost), strict=True))),
         "meters": [reading.meter for reading in judged.readings],
-        **_charge(judged),
+        **_charge(delivery, judged),
     }
 
 
-def _charge(judged: _Judged) -> Mapping[str, object]:
+def _charge(delivery: Delivery, judged: _Judged) -> Mapping[str, object]:
     """Return what an event is charged by; nothing where it is not charged."""
     if judged.use is not None:
         return judged.use.row()
@@ -440,7 +441,11 @@ def _charge(judged: _Judged) -> Mapping[str, object]:
     counted = {reading.meter: reading.quantity for reading in judged.readings}
     if not charging:
         return {}
-    return {"charged_meters": charging, "charged_quantities": [counted[number] for number in charging]}
+    charge: dict[str, object] = {"charged_meters": charging}
+    charge["charged_quantities"] = [counted[number] for number in charging]
+    if SECRET in judged.event.data:
+        charge["due_at"] = delivery.at + ADAPTER_ENDS_WITHIN
+    return charge
 
 
 def _outcome(event: UsageEvent, judged: _Judged, recorded: usage.Recorded, *, is_first: bool) -> Outcome:

@@ -58,7 +58,7 @@ class _Charging:
 
     Attributes:
         rates: by currency, how many of it one of the price's currency is worth at that time.
-        paid: what spends have captured for calls that they pay in part, by the calls' digests.
+        paid: what spends have paid for calls that they pay in part, and still hold, by the calls' digests.
         months: how much of what each meter counted of a month is charged.
         changed: those of the months that this changes.
         spent: the spend and the amount of each event that was charged.
@@ -71,7 +71,7 @@ class _Charging:
     price: CreditPrice
     rates: Mapping[str, Fraction]
     meters: Mapping[int, MeterRow]
-    paid: Mapping[UUID, int]
+    paid: Mapping[UUID, usage_paid.Payment]
     months: dict[tuple[int, date], Decimal]
     changed: set[tuple[int, date]] = field(default_factory=set)
     spent: dict[UUID, tuple[UUID, int]] = field(default_factory=dict)
@@ -96,14 +96,15 @@ async def charge_due(
     due = await charges.due(session, org_id, due_before, limit)
     numbers = {number for each in due for number in each.meters}
     connection = await driver_connection(session)
+    spending = Spending(connection, org_id)
     work = _Charging(
         connection=connection,
-        spending=Spending(connection, org_id),
+        spending=spending,
         at=at,
         price=price,
         rates={row.quote: rate_of(row).rate for row in await in_force(session, price.currency, at)},
         meters=await meter.numbered(session, numbers),
-        paid=await _paid(session, org_id, due),
+        paid=await _paid(session, spending, org_id, due, at),
         months=await charges.charged_before(session, org_id, numbers),
     )
     await _charge(work, due)
@@ -119,10 +120,13 @@ async def _charge(work: _Charging, group: Sequence[Due]) -> None:
     A step of a tiered price depends on all steps before it, so what follows an event that waits is rated without it.
     """
     months = dict(work.months)
-    spends, waiting = _price(work, group, months)
+    spends, waiting, captures = _price(work, group, months)
     try:
         # The driver's own: SQLAlchemy sets a savepoint once a statement of its own follows.
         async with work.connection.transaction():
+            for event, (spend_id, held_minor) in captures.items():
+                key = charges.KEY.format(event=event)
+                await work.spending.settle(key=key, spend_id=spend_id, amount_minor=held_minor, at=work.at)
             spent = await _take(work, list(spends.values()))
     except Unavailable:
         raise
@@ -143,20 +147,31 @@ async def _charge(work: _Charging, group: Sequence[Due]) -> None:
 
 def _price(
     work: _Charging, group: Sequence[Due], months: dict[tuple[int, date], Decimal]
-) -> tuple[dict[UUID, NewSpend], dict[UUID, Waits]]:
-    """Return the spends of events and why others wait, and add what is charged to the months."""
+) -> tuple[dict[UUID, NewSpend], dict[UUID, Waits], dict[UUID, tuple[UUID, int]]]:
+    """Return the spends of events, why others wait, and what is captured of what is still held for calls.
+
+    What is charged is added to the months. A hold that is open when its call is charged pays first, so that it cannot
+    be captured beside the charge afterwards.
+    """
     spends: dict[UUID, NewSpend] = {}
     waiting: dict[UUID, Waits] = {}
+    captures: dict[UUID, tuple[UUID, int]] = {}
     for each in group:
         amount = _amount(work, each, months)
         if isinstance(amount, Waits):
             waiting[each.event] = amount
             continue
+        paid = None if each.digest is None else work.paid.get(each.digest)
+        if paid is not None:
+            amount = max(0, amount - paid.captured_minor)
+            if held := min(amount, paid.held_minor):
+                captures[each.event] = (paid.spend_id, held)
+                amount -= held
         spends[each.event] = _spend(each, amount)
         for number, quantity in each.meters.items():
             place = (number, each.month)
             months[place] = months.get(place, Decimal(0)) + quantity
-    return spends, waiting
+    return spends, waiting, captures
 
 
 def _amount(work: _Charging, due: Due, months: Mapping[tuple[int, date], Decimal]) -> int | Waits:
@@ -173,21 +188,25 @@ def _amount(work: _Charging, due: Due, months: Mapping[tuple[int, date], Decimal
                 currency=row.currency,
             )
         )
-    amount = credits_of(parts, due.cost, work.price, work.rates)
-    if isinstance(amount, Waits) or due.digest is None:
-        return amount
-    return max(0, amount - work.paid.get(due.digest, 0))
+    return credits_of(parts, due.cost, work.price, work.rates)
 
 
-async def _paid(session: AsyncSession, org_id: str, due: Sequence[Due]) -> dict[UUID, int]:
-    """Return what spends have captured for calls that name them, by the calls' digests."""
+async def _paid(
+    session: AsyncSession, spending: Spending, org_id: str, due: Sequence[Due], at: datetime
+) -> dict[UUID, usage_paid.Payment]:
+    """Return what spends have paid for calls that name them, by the calls' digests; those that are open are locked."""
     naming: dict[UUID, UUID] = {}
     beyond: dict[UUID, str] = {}
     for each in due:
         if each.digest is not None and each.spend is not None and is_id(each.spend, "spd"):
             naming[each.digest] = uuid_of(each.spend)
             beyond[each.digest] = beyond_key(each.secret or "", each.spend)
-    return await usage_paid.captured(session, org_id, naming, beyond)
+    found = await usage_paid.payments(session, org_id, naming, beyond, at=at)
+    held = sorted(each.spend_id for each in found.values() if each.held_minor)
+    for spend_id in held:
+        # Before the balance, as everywhere; what was captured until now is read once more.
+        await spending.lock_reservation(spend_id)
+    return await usage_paid.payments(session, org_id, naming, beyond, at=at) if held else found
 
 
 def _spend(due: Due, amount_minor: int) -> NewSpend:

@@ -21,6 +21,8 @@ from domain.usage.event import AHEAD, UsageEvent
 HASHED, SECRET = "call_secret_sha256", "spend_secret"
 #: How long a call that has ended may wait for the capture of what was held for it.
 CAPTURED_WITHIN = timedelta(hours=1)
+#: How long a call that names a spend is counted before it is charged: the adapter sends its own charges again for less.
+ADAPTER_ENDS_WITHIN = timedelta(minutes=5)
 #: What hexadecimal is written in, because a key of digits can look like a card's.
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
@@ -55,7 +57,7 @@ def paying_actions_from(text: str) -> dict[str, int | None]:
 
 
 def beyond_key(secret: str, spend_id: str) -> str:
-    """Return the key under which the adapter charges what a call cost beyond its hold, as the client makes keys."""
+    """Return the client's key by which the adapter charges what a call cost beyond its hold."""
     digest = hashlib.sha256(json.dumps([secret, spend_id, "beyond"]).encode()).hexdigest()
     return "from-" + digest[:48].translate(_LETTERS)
 

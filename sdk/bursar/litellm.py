@@ -11,8 +11,8 @@ its end. A call whose end LiteLLM does not report, such as a stream that is clos
 the hold expires.
 
 The call's row in the proxy's spend log names the spend, with a secret whose hash the spend has in its metadata. So a
-sync of the log finds what was paid for the call, and charges at most what is missing. What a caller of the proxy says
-itself of its spend and its organization is overwritten.
+sync of the log finds what was paid for the call, and charges at most what is missing: from what is held, where the hold
+is still open an hour later. What a caller of the proxy says itself of its spend and its organization is overwritten.
 
 LiteLLM reports no second attempt of its own (`num_retries`), so a call that asks for one is refused; the router reports
 all. It asks nobody before a call of `completion` in a thread: that is not charged, and an error is logged.
@@ -176,9 +176,10 @@ class BursarLogger(CustomLogger):
             await held.client.credits.capture_reservation(
                 held.id, amount=min(due, held.amount), idempotency_key=derived(held.key, "capture")
             )
-        except HoldEnded:
-            # The call took longer than the hold lasted.
-            beyond = units
+        except HoldEnded as ended:
+            # The call took longer than the hold lasted. Where the hold has not expired, a sync of the spend log has
+            # charged the call.
+            beyond = units if ended.code == "ledger.hold_expired" else 0
         if beyond:
             await held.client.credits.use(
                 action=self._metering.action,

@@ -171,16 +171,23 @@ async def test_stream_that_is_closed_early_is_charged_as_estimated(fake: FakeBur
     assert paid(fake) == ["1"]
 
 
-async def test_call_that_outlasts_its_hold_is_charged(fake: FakeBursar, log: Any) -> None:
+@pytest.mark.parametrize(("how", "charged"), [("expired", ["2"]), ("captured", ["1.5"])])
+async def test_call_that_outlasts_its_hold_is_charged_unless_a_sync_has_captured_it(
+    fake: FakeBursar, log: Any, how: str, charged: list[str]
+) -> None:
     made = log()
 
     class Slow(litellm.integrations.custom_logger.CustomLogger):  # type: ignore[name-defined]
         async def async_pre_call_deployment_hook(self, kwargs: Any, call_type: Any) -> None:
-            fake.expire(made._held[next(iter(made._held))].id)
+            [hold_id] = [each.id for each in made._held.values()]
+            if how == "expired":
+                fake.expire(hold_id)
+            else:
+                await fake.async_client().credits.capture_reservation(hold_id, amount="1.5")
 
     litellm.callbacks.append(Slow())
     await litellm.acompletion(**ASKED, mock_response="Deep.")
-    assert paid(fake) == ["2"]
+    assert paid(fake) == charged
 
 
 async def test_calls_of_one_id_at_once_are_charged_each(fake: FakeBursar, log: Any) -> None:

@@ -26,13 +26,14 @@ from dev.sandbox.litellm.app import KEY, SpendLogFile, build
 from domain import accounts
 from domain.billing_terms import BillingTerms, TermsVersion, UsageMode
 from domain.credits import CreditPrice
-from domain.ids import uuid_of
+from domain.errors import Conflict
+from domain.ids import spend_key, uuid_of
 from domain.lots import LotSource, LotTerms
 from domain.usage.litellm import SOURCE
 from domain.usage.paid_call import HASHED, SECRET
 from ledger.gateway import Ledger
 from ledger.spending import Spending
-from ledger.spends import NewSpend
+from ledger.spends import NewSpend, Spender
 from models.meter import MeterRow
 from models.organization import Organization
 from providers.payments.base import ProviderUnavailable
@@ -154,14 +155,14 @@ class Paying:
 
     proxy: Proxy
 
-    async def spend(self, *, captured: int = 2_000_000, secret: str = "s", **asked: Any) -> str:
+    async def spend(self, *, captured: int = 2_000_000, secret: str = "s", minutes: float = 10, **asked: Any) -> str:
         """Reserve two credits with the metadata that the SDK's LiteLLM adapter sends, and capture an amount."""
         async with self.proxy.database.platform() as session:
             spending = Spending(await driver_connection(session), self.proxy.org_id)
             hashed = {HASHED: hashlib.sha256(secret.encode()).hexdigest()}
             asked = {"action": "llm_call", "amount_minor": 2_000_000, **asked}
-            new = NewSpend(key=new_id("use"), metadata=hashed, **asked)
-            held = await spending.authorize(new, expires_at=datetime.now(UTC) + timedelta(minutes=10))
+            new = NewSpend(key=new_id("use"), metadata=hashed, spender=Spender(principal="Proxy"), **asked)
+            held = await spending.authorize(new, expires_at=datetime.now(UTC) + timedelta(minutes=minutes))
             assert held.spend_id is not None
             if captured:
                 await spending.settle(key=new_id("use"), spend_id=held.spend_id, amount_minor=captured)
@@ -175,21 +176,27 @@ class Paying:
                 await spending.settle(key=new_id("use"), spend_id=uuid_of(spend_id), amount_minor=captured)
             else:
                 await spending.release(key=new_id("use"), spend_id=uuid_of(spend_id))
-            if beyond:
-                key = derived("s", spend_id, "beyond")
-                await spending.charge(NewSpend(key=key, action="metered_call", amount_minor=beyond))
+        if beyond:
+            await self.beyond(spend_id, beyond)
+
+    async def beyond(self, spend_id: str, amount_minor: int) -> None:
+        """Charge what a call cost beyond its hold, by the key that the API makes of the adapter's."""
+        async with self.proxy.database.platform() as session:
+            spending = Spending(await driver_connection(session), self.proxy.org_id)
+            key = spend_key("Proxy", derived("s", spend_id, "beyond"))
+            await spending.charge(NewSpend(key=key, action="metered_call", amount_minor=amount_minor))
 
     async def call(self, spend_id: str, *, minutes_ago: float = 5, secret: str | None = "s", **said: Any) -> str:
         """Have a call logged that names a spend."""
         named = {"spend_id": spend_id, "action": "llm_call", SECRET: secret, **said}
         return await self.proxy.call(minutes_ago, metadata={"spend_logs_metadata": named})
 
-    async def charged(self, *, minutes: float = 0) -> set[str]:
-        """Sync and charge so much later, and return which calls were charged by the meter."""
+    async def charged(self, *, minutes: float = 0, after: float = 6) -> set[str]:
+        """Sync so much later, charge `after` that, and return which calls were charged in full by the meter."""
         now = self.proxy.now + timedelta(minutes=minutes)
         await self.proxy.sync(now, back_seconds=3600)
         sweep = UsageChargeActivities(self.proxy.database, CreditPrice(price=Decimal("0.10"), currency="USD"))
-        due = max(now, datetime.now(UTC)) + timedelta(minutes=1)
+        due = max(now, datetime.now(UTC)) + timedelta(minutes=after)
         await sweep.charge_usage(ChargeUsage(after="", due_before=due, at=due, limit=100))
         async with self.proxy.database.platform() as session:
             query = text(
@@ -342,6 +349,39 @@ async def test_call_whose_hold_is_open_waits_for_an_hour_and_is_charged_then(pay
     assert await paying.charged() == set()
     assert await paying.proxy.events() == []
     assert await paying.charged(minutes=60) == {call}
+
+
+@pytest.mark.db
+@pytest.mark.parametrize("held", [400_000, 1_000_000, 3_000_000])
+async def test_hold_that_is_open_an_hour_later_pays_first_and_cannot_be_captured_beside_the_charge(
+    paying: Paying, held: int
+) -> None:
+    """However long it is kept open: the call costs what it is rated at, and the rest of the hold is free again."""
+    spend_id = await paying.spend(captured=0, amount_minor=held, minutes=60 * 24 * 29, action="metered_call")
+    await paying.call(spend_id, action="metered_call")
+    assert await paying.charged() == set()
+    assert await paying.balance() == 100_000_000
+    await paying.charged(minutes=60)
+    assert await paying.balance() == 99_000_000
+    with pytest.raises(Conflict) as ended:
+        await paying.end(spend_id, min(held, 900_000))
+    assert ended.value.error_code == "ledger.hold_ended"
+    await paying.charged(minutes=70)
+    assert await paying.balance() == 99_000_000
+    async with paying.proxy.database.platform() as session:
+        still_held = await session.scalar(text("SELECT sum(amount - captured - released) FROM ledger.spends"))
+    assert still_held == 0
+
+
+@pytest.mark.db
+async def test_what_the_adapter_charges_right_after_the_call_was_counted_is_taken_off(paying: Paying) -> None:
+    spend_id = await paying.spend(action="metered_call", captured=400_000)
+    await paying.call(spend_id, action="metered_call")
+    await paying.charged(after=1)
+    assert await paying.balance() == 99_600_000
+    await paying.beyond(spend_id, 200_000)
+    await paying.charged()
+    assert await paying.balance() == 99_000_000
 
 
 @pytest.mark.db
