@@ -57,6 +57,7 @@ test-sdk: $(READY) $(ADAPTERS_READY) ## run the Python client's adapters in the 
 	$(BIN)/mypy --python-executable $(ADAPTERS)/bin/python --cache-dir .mypy_cache/adapters \
 		--disable-error-code import-not-found $(ADAPTED)
 	TEST_ADAPTERS=1 $(ADAPTERS)/bin/python -m pytest --confcutdir=tests/adapters tests/adapters $(ARGS)
+	TEST_ADAPTERS=$(ADAPTERS) $(BIN)/python -m pytest tests/sdk/test_spend_log.py
 
 check: $(READY) $(BROWSER_READY) ## ruff, mypy strict, import contracts, generated code, rules near money, migrations
 	$(BIN)/ruff check .
