@@ -13,7 +13,9 @@ import ipaddress
 import secrets
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -188,8 +190,21 @@ class _JudgedConnections(httpcore2.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
+@dataclass(slots=True)
+class _Line:
+    """The connections to one address, how many requests are under way on them, and when the last one ended."""
+
+    pool: httpcore2.AsyncConnectionPool
+    under_way: int = 0
+    used_at: float = 0.0
+
+
 class HttpWebhookSender:
-    """Sends webhooks over HTTP/1.1. One of it serves all endpoints; whoever makes it closes it."""
+    """Sends webhooks over HTTP/1.1. One of it serves all endpoints; whoever makes it closes it.
+
+    Each address has connections of its own: a pool looks at all that it has with every request, so in one for everybody
+    a request would cost more with each connection that some receiver keeps waiting.
+    """
 
     def __init__(
         self,
@@ -204,31 +219,52 @@ class HttpWebhookSender:
         self._roots = roots
         self._dial = dial or httpcore2.AnyIOBackend()
         self._timeout = timeout.total_seconds()
+        self._lines: dict[Target, _Line] = {}
+        self._looks_at = 0.0
 
     # Made with the first webhook: reading the roots takes time, and most processes send none.
     @cached_property
-    def _public(self) -> httpcore2.AsyncConnectionPool:
-        return self._pool(is_local=False)
-
-    @cached_property
-    def _local(self) -> httpcore2.AsyncConnectionPool:
-        return self._pool(is_local=True)
+    def _trusted(self) -> ssl.SSLContext:
+        return self._roots or trusted()
 
     def _pool(self, *, is_local: bool) -> httpcore2.AsyncConnectionPool:
         return httpcore2.AsyncConnectionPool(
-            ssl_context=self._roots or trusted(),
-            # A receiver that hangs must not take the connection of another one.
+            ssl_context=self._trusted,
+            # A request never waits for the connection of another one.
             max_connections=None,
-            max_keepalive_connections=200,
             keepalive_expiry=KEPT_ALIVE,
             network_backend=_JudgedConnections(self._receivers, self._dial, is_local=is_local),
         )
 
+    @asynccontextmanager
+    async def _line(self, target: Target) -> AsyncIterator[httpcore2.AsyncConnectionPool]:
+        """Lend the connections to an address."""
+        await self._close_idle()
+        line = self._lines.get(target)
+        if line is None:
+            line = self._lines[target] = _Line(self._pool(is_local=target.is_local))
+        line.under_way += 1
+        try:
+            yield line.pool
+        finally:
+            line.under_way -= 1
+            line.used_at = time.monotonic()
+
+    async def _close_idle(self) -> None:
+        """Close the connections to addresses that nothing was sent to for a while."""
+        now = time.monotonic()
+        if now < self._looks_at:
+            return
+        self._looks_at = now + KEPT_ALIVE
+        for target, line in list(self._lines.items()):
+            # While one was closed, another one may have been used.
+            if not line.under_way and line.used_at + KEPT_ALIVE < now and self._lines.pop(target, None) is line:
+                await line.pool.aclose()
+
     async def aclose(self) -> None:
         """Close the connections."""
-        for name in ("_public", "_local"):
-            if name in self.__dict__:
-                await self.__dict__[name].aclose()
+        while self._lines:
+            await self._lines.popitem()[1].pool.aclose()
 
     async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
         """Send it once, and say what came of it; nothing that a receiver does raises.
@@ -256,7 +292,6 @@ class HttpWebhookSender:
             httpcore2.ConnectError, httpcore2.ConnectTimeout: nothing was sent.
             httpcore2.NetworkError, httpcore2.ProtocolError, OSError: the exchange broke off.
         """
-        pool = self._local if target.is_local else self._public
         sent = [
             *given.items(),
             ("host", target.authority.removesuffix(f":{HTTPS_PORT}")),
@@ -267,7 +302,10 @@ class HttpWebhookSender:
         ]
         scheme = "http" if target.is_local else "https"
         url = httpcore2.URL(scheme=scheme, host=target.host, port=target.port, target=target.path)
-        async with pool.stream("POST", url, headers=sent, content=body) as response:
+        async with (
+            self._line(target) as pool,
+            pool.stream("POST", url, headers=sent, content=body) as response,
+        ):
             after = _header(response.headers, b"retry-after")
             kept = await _beginning(response)
         return Answer(status_code=response.status, body=kept, retry_after=after)

@@ -184,6 +184,14 @@ async def test_of_an_answer_of_a_gigabyte_64_kilobytes_are_read():
     assert READ_BYTES <= Receiver.flooded < 50_000_000
 
 
+async def test_an_address_keeps_its_connection_and_shares_it_with_no_other_address():
+    async with receiving() as receiver, sending(Receivers(local=True)) as http:
+        for path in ("a", "a", "b", "a", "b"):
+            answer = await http.send(outgoing(f"http://127.0.0.1:{receiver.port}/{path}"), now=datetime.now(UTC))
+            assert answer.status_code == 204
+        assert receiver.connections == 2
+
+
 async def test_nobody_listens():
     async with receiving() as receiver:
         pass
