@@ -42,6 +42,8 @@ REFUNDS, EVENTS = 3, 5
 TO_EACH, GRANTED = 10, 1_000_000
 #: How many seconds a webhook may take: a part that is killed again and again delays it by a few tries.
 PATIENCE = 240.0
+#: How long who follows the stream waits between two pages, in seconds.
+FOLLOWS_EVERY = 1.0
 #: What the receiver does instead of taking a webhook. A gigabyte is an answer all the same, and counts as one.
 MISCHIEF: Mapping[str, Reply] = {
     "500": answers(500, b"at fault"),
@@ -121,9 +123,11 @@ class Receiver:
         self.early: list[str] = []
         self._setup = setup
         self._answered: dict[tuple[str, str], set[int]] = defaultdict(set)
+        # One for each subject that is waited for: a hundred thousand webhooks must not wake every client.
+        self._news: dict[str, asyncio.Event] = {}
         self._held: set[tuple[str, str]] = set()
-        self._is_open = True
-        self._news = asyncio.Condition()
+        self._under_way, self._opened = asyncio.Event(), asyncio.Event()
+        self._opened.set()
 
     async def take(self, request: Received, writer: asyncio.StreamWriter) -> None:
         """Take a webhook, or do something else."""
@@ -146,13 +150,15 @@ class Receiver:
             if mischief != "1 GB":
                 return await MISCHIEF[mischief](request, writer)
         self._held.add((path, event["id"]))
-        async with self._news:
-            self._news.notify_all()
-            await self._news.wait_for(lambda: self._is_open)
-            self._held.discard((path, event["id"]))
-            self.taken[path, event["id"]] += 1
-            answered.add(number)
-            self._news.notify_all()
+        self._under_way.set()
+        await self._opened.wait()
+        self._held.discard((path, event["id"]))
+        if not self._held:
+            self._under_way.clear()
+        self.taken[path, event["id"]] += 1
+        answered.add(number)
+        if event["subject"] in self._news:
+            self._news[event["subject"]].set()
         await (TAKEN if mischief is None else MISCHIEF[mischief])(request, writer)
 
     def _mischief(self, path: str, event_id: str) -> str | None:
@@ -163,22 +169,22 @@ class Receiver:
 
     async def has_all(self, paths: Iterable[str], subject: str) -> None:
         """Wait until every event of a subject was answered at these endpoints."""
-        wanted = set(range(1, EVENTS + 1))
-        async with self._news, asyncio.timeout(self._setup.patience):
-            await self._news.wait_for(lambda: all(self._answered[path, subject] >= wanted for path in paths))
+        wanted, news = set(range(1, EVENTS + 1)), self._news.setdefault(subject, asyncio.Event())
+        async with asyncio.timeout(self._setup.patience):
+            while not all(self._answered[path, subject] >= wanted for path in paths):
+                news.clear()
+                await news.wait()
+        del self._news[subject]
 
     @asynccontextmanager
     async def holding(self, parts: Sequence[str]) -> AsyncIterator[None]:
         """Have something under way when the strike falls, and answer it afterwards."""
-        self._is_open = False
-        async with self._news:
-            await self._news.wait_for(lambda: self._held)
+        self._opened.clear()
+        await self._under_way.wait()
         yield
         if "worker" in parts:
             self.again |= self._held
-        async with self._news:
-            self._is_open = True
-            self._news.notify_all()
+        self._opened.set()
 
 
 async def run_webhooks(setup: WebhookSetup, say: Say, stack: Stack) -> Findings:
@@ -272,7 +278,7 @@ class Reader:
                     answer = await client.get("/events", params={"limit": "200", **after})
                     if answer.status_code == 200:
                         self.ids += [each["id"] for each in answer.json()["data"]]
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(FOLLOWS_EVERY)
 
 
 async def _enable(stack: Stack, receiver: Receiver, tenants: Sequence[Tenant]) -> None:
@@ -327,15 +333,15 @@ async def _count(
         paths = {tenant.org_id: tenant.paths for tenant in tenants}
         wanted = {(path, row["id"]) for row in told for path in paths[row["org_id"]]}
         streamed = {row["id"] for row in recorded}
-        while True:
-            rows = "SELECT id, status FROM webhook_deliveries WHERE org_id = ANY($1)"
-            deliveries = await connection.fetch(rows, orgs)
+        while time.monotonic() < deadline:
             # What was answered last is written a moment later.
-            is_over = len(deliveries) >= len(wanted) and all(row["status"] != "pending" for row in deliveries)
-            is_over = is_over and sum(len(reader.ids) for reader in readers) >= len(streamed)
-            if is_over or time.monotonic() > deadline:
+            settled = "SELECT count(*) FROM webhook_deliveries WHERE org_id = ANY($1) AND status <> 'pending'"
+            is_over = await connection.fetchval(settled, orgs) >= len(wanted)
+            if is_over and sum(len(reader.ids) for reader in readers) >= len(streamed):
                 break
             await asyncio.sleep(0.2)
+        rows = "SELECT id, status FROM webhook_deliveries WHERE org_id = ANY($1)"
+        deliveries = await connection.fetch(rows, orgs)
     finally:
         await connection.close()
     findings.check(
