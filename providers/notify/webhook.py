@@ -196,7 +196,7 @@ class _Line:
 
     pool: httpcore2.AsyncConnectionPool
     under_way: int = 0
-    used_at: float = 0.0
+    used_at_ns: int = 0
 
 
 class HttpWebhookSender:
@@ -220,7 +220,7 @@ class HttpWebhookSender:
         self._dial = dial or httpcore2.AnyIOBackend()
         self._timeout = timeout.total_seconds()
         self._lines: dict[Target, _Line] = {}
-        self._looks_at = 0.0
+        self._looks_at_ns = 0
 
     # Made with the first webhook: reading the roots takes time, and most processes send none.
     @cached_property
@@ -248,17 +248,17 @@ class HttpWebhookSender:
             yield line.pool
         finally:
             line.under_way -= 1
-            line.used_at = time.monotonic()
+            line.used_at_ns = time.monotonic_ns()
 
     async def _close_idle(self) -> None:
         """Close the connections to addresses that nothing was sent to for a while."""
-        now = time.monotonic()
-        if now < self._looks_at:
+        now, kept = time.monotonic_ns(), int(KEPT_ALIVE * 1_000_000_000)
+        if now < self._looks_at_ns:
             return
-        self._looks_at = now + KEPT_ALIVE
+        self._looks_at_ns = now + kept
         for target, line in list(self._lines.items()):
             # While one was closed, another one may have been used.
-            if not line.under_way and line.used_at + KEPT_ALIVE < now and self._lines.pop(target, None) is line:
+            if not line.under_way and line.used_at_ns + kept < now and self._lines.pop(target, None) is line:
                 await line.pool.aclose()
 
     async def aclose(self) -> None:
