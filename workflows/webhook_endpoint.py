@@ -33,6 +33,9 @@ with workflow.unsafe.imports_passed_through():
 Decision = Callable[[Endpoint, datetime], Outcome]
 #: What one drain may take, and after which silence it is over.
 DRAIN_TIMEOUT, DRAIN_HEARTBEAT = timedelta(minutes=5), timedelta(seconds=10)
+#: How many events a history has before the run continues as new: some sixteen drains. Worth a gate, because a worker
+#: that starts replays the runs of all endpoints at once, and those of busy ones would not end within a task's time.
+SHORT_HISTORY, SHORT = 200, "short-history"
 
 
 @workflow.defn(name="webhook-endpoint")
@@ -46,7 +49,7 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
         `news`: there may be something to send, or the endpoint was changed. Signals `pause`, `resume`, `skip` of
         operators; a refused one is recorded in the timeline. A cancellation request is refused: disabling is a command.
     Ends when: it is disabled or deleted, and every handler has answered. What enables it starts another run.
-    Continues as new: when the server suggests it, from what the books hold.
+    Continues as new: after some sixteen drains, from what the books hold.
     Compensates: nothing; what was not delivered waits in the books.
     """
 
@@ -59,10 +62,12 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
         self._news = 0
         # The books may be ahead: what changes an endpoint writes there, and then tells.
         self._stale = False
+        self._is_short = False
 
     @workflow.run
     async def run(self, start: WebhookEndpointInput) -> WebhookEndpointResult:
         """Live until the endpoint is disabled or deleted."""
+        self._is_short = workflow.patched(SHORT)
         await self._live(start)
         return self._result()
 
@@ -215,6 +220,10 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
         with suppress(WrongEndpointState):
             command_id = f"workflow:given_up:{self._state.version}"
             await self._apply(command_id, lambda held, _now: rules.given_up(held, why), None)
+
+    def _should_continue_as_new(self) -> bool:
+        is_long = self._is_short and workflow.info().get_current_history_length() > SHORT_HISTORY
+        return is_long or super()._should_continue_as_new()
 
     def _has_ended(self) -> bool:
         return self._state.version > 0 and self._state.status in ENDED

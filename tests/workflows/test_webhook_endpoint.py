@@ -25,6 +25,7 @@ from tests.support.webhooks import SEALER
 from tests.workflows.conftest import Stage
 from tests.workflows.webhook_driver import EndpointDriver, endpoint, happening
 from workflows.webhook_dispatch import WebhookDispatchWorkflow
+from workflows.webhook_endpoint import SHORT_HISTORY
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -177,6 +178,22 @@ async def test_what_keeps_others_waiting_can_be_skipped(stage: Stage):
         while "command_refused" not in await one.kinds():
             await again()
     assert {row.subject_seq: row.status for row in await one.deliveries()} == {1: "skipped", 2: "delivered"}
+
+
+async def test_the_history_of_a_busy_endpoint_stays_short_and_nothing_is_lost_between_two_runs(stage: Stage):
+    one = await endpoint(stage)
+    with stage.env.with_time_skipping_disabled():
+        await one.begin()
+        first = (await one.handle.describe()).run_id
+        count = 0
+        while (await one.handle.describe()).run_id == first or count % 10:
+            count += 1
+            await one.happens("a")
+            await one.told()
+            await one.settled(count)
+    ended = stage.client.get_workflow_handle(one.run.workflow_id, run_id=first)
+    assert len((await ended.fetch_history()).events) < SHORT_HISTORY + 50
+    assert [json.loads(each.body)["subject_seq"] for each in one.received] == list(range(1, count + 1))
 
 
 # The dispatcher -------------------------------------------------------------------------------------------------------
