@@ -15,6 +15,7 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,8 @@ TIMEOUT = timedelta(seconds=15)
 RESOLVE_TIMEOUT = timedelta(seconds=5)
 #: How much of an answer is read, and how much of it is kept, in bytes.
 READ_BYTES, KEPT_BYTES = 65_536, 2_048
+#: How many names are resolved at once.
+THREADS = 64
 #: How many of a name's addresses are tried.
 MAX_ADDRESSES = 4
 #: How long an idle connection is kept for the next webhook to the same receiver, in seconds.
@@ -44,6 +47,7 @@ SECRET_BYTES = 32
 _HMAC, _PRIVATE, _PUBLIC = "whsec_", "whsk_", "whpk_"
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+LookUp = Callable[[str, int], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,22 +127,46 @@ def _ed25519(private_key: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(base64.b64decode(private_key.removeprefix(_PRIVATE)))
 
 
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """Ask the system for the addresses of a name; none where it has none."""
+def _look_up(host: str, port: int) -> Sequence[str]:
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError):
         return ()
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+class Names:
+    """Asks the system for the addresses of names that strangers chose.
+
+    A name whose servers do not answer holds a thread for half a minute, whatever patience is left to whoever asks, and
+    an event loop has two such threads for all that it connects to. So there are threads for these names alone, and a
+    name has one of them, however many ask for it.
+    """
+
+    def __init__(self, look_up: LookUp = _look_up, *, threads: int = THREADS) -> None:
+        """Take what asks, and how many names are asked for at once; a thread is made when it is needed."""
+        self._look_up = look_up
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="names")
+        self._asked: dict[str, asyncio.Future[Sequence[str]]] = {}
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """Return the addresses of a name; none where it has none."""
+        asked = self._asked.get(host)
+        if asked is None:
+            asked = asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, host, port)
+            self._asked[host] = asked
+            asked.add_done_callback(lambda _: self._asked.pop(host))
+        # Who gives up leaves the answer to the others.
+        return await asyncio.shield(asked)
+
+
 class Receivers:
     """Judges where webhooks may go: at the door, and for each connection."""
 
-    def __init__(self, *, local: bool = False, resolver: Resolver = resolve) -> None:
-        """Take whether plain HTTP to this machine is allowed, and who resolves names."""
+    def __init__(self, *, local: bool = False, resolver: Resolver | None = None) -> None:
+        """Take whether plain HTTP to this machine is allowed, and who resolves names; the system when left out."""
         self._local = local
-        self._resolve = resolver
+        self._resolve = resolver or Names()
 
     def target(self, url: str) -> Target:
         """Read an address; raises `UrlRefused`."""

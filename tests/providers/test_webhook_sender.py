@@ -1,5 +1,6 @@
 """Webhooks are sent signed, to receivers that do their worst, and never inside."""
 
+import asyncio
 import base64
 import json
 import ssl
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from providers.notify.webhook import (
     KEPT_BYTES,
     READ_BYTES,
     HttpWebhookSender,
+    Names,
     Outgoing,
     Receivers,
     SigningKeys,
@@ -29,6 +32,7 @@ from providers.notify.webhook import (
     new_secret,
     public_key_of,
 )
+from tests.support.looking import again
 from tests.support.receivers import (
     Detour,
     Receiver,
@@ -256,6 +260,32 @@ async def test_pitfall_46_a_name_that_is_rebound_after_it_was_checked_does_not_r
         async with sending(rebound, dial=detour) as http:
             answer = await http.send(outgoing(f"https://{NAME}/"), now=datetime.now(UTC))
     assert (answer.error, detour.dialed, receiver.connections) == ("webhook.url_refused", [], 0)
+
+
+async def test_a_name_whose_servers_do_not_answer_has_one_thread_and_keeps_no_other_name_waiting():
+    answered, asked = Event(), []
+
+    def look_up(host: str, _port: int) -> Sequence[str]:
+        asked.append(host)
+        if host == "slow.example.com":
+            answered.wait()
+        return [PUBLIC]
+
+    resolve = Names(look_up, threads=2)
+    waiting = [asyncio.create_task(resolve("slow.example.com", 443)) for _ in range(8)]
+    try:
+        while not asked:
+            await again()
+        # Who gives up takes the answer from nobody.
+        waiting.pop().cancel()
+        assert await resolve(NAME, 443) == [PUBLIC]
+        assert not any(each.done() for each in waiting)
+    finally:
+        answered.set()
+    assert await asyncio.gather(*waiting) == [[PUBLIC]] * 7
+    assert asked == ["slow.example.com", NAME]
+    assert await resolve("slow.example.com", 443) == [PUBLIC]
+    assert asked == ["slow.example.com", NAME, "slow.example.com"]
 
 
 @pytest.mark.parametrize(
