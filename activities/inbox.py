@@ -17,7 +17,7 @@ from contracts.payment import (
     UnhandledEvents,
 )
 from contracts.runs import payment_news, payout_news, subscription_news
-from domain.payment.event_types import Handling, changes_default_method, handling_of
+from domain.payment.event_types import Handling, changes_default_method, currencies_available, handling_of
 from domain.payout.commands import SOON, WOKEN
 from domain.payout.state import Payout
 from models.provider_event import ProviderEventRow
@@ -84,13 +84,17 @@ class InboxActivities:
     async def _to_payouts(self, row: ProviderEventRow) -> ProviderEventResult:
         """Have the oldest payouts that wait for the platform's balance tried soon, a bounded number for each event.
 
-        What becomes available to a creator, whose account such an event names, pays nothing of the platform's.
+        Those in a currency of which nothing is available stay asleep, or they would take the places of those that can
+        be sent. What becomes available to a creator, whose account such an event names, pays nothing of the platform's.
         """
         waiting: list[Payout] = []
         if not row.refs:
             async with self._database.platform() as session:
                 after = datetime.now(UTC) + SOON
-                rows = await payout.waiting_for_funds(session, row.provider, after=after, limit=WOKEN)
+                currencies = currencies_available(await provider_event.balance(session, row.id))
+                rows = await payout.waiting_for_funds(
+                    session, row.provider, currencies=currencies, after=after, limit=WOKEN
+                )
                 waiting = [payout.state_of(each) for each in rows]
         await asyncio.gather(*(self._wake(held, row.event_id, place) for place, held in enumerate(waiting)))
         outcome = "forwarded" if waiting else "ignored"

@@ -21,11 +21,12 @@ from domain.mail import MailKind
 from domain.money import format_amount
 from domain.payable import HoldBack
 from domain.payout.state import RECEIPT_WINDOW, Outcome, Payout, PayoutStatus
+from ledger.gateway import Ledger
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payouts.base import BalanceShort, NewTransfer, PayoutProvider, TransferSnapshot
 from repositories import alert, audit, debt, payout
 from repositories import event as outbox
-from runtime.database import Database
+from runtime.database import Database, driver_connection
 from services import approval, creator, mail
 from services import payout as service
 
@@ -90,7 +91,7 @@ class PayoutActivities:
 
     @activity.defn(name="send_payout")
     async def send(self, message: SendPayout) -> SentPayout:
-        """Have the provider send a payout, unless its account can no longer be paid out to, or it is charged back.
+        """Have the provider send a payout, unless its account cannot take it, something is owed or it is charged back.
 
         Effect: one transfer at the provider, and what its account says now.
         Idempotent by: the provider's key, of the payout and its attempt; the caller has looked for it before.
@@ -103,6 +104,8 @@ class PayoutActivities:
                 raise Redirected("The destination was changed after the payout was asked for.")
             async with self._database.platform() as session:
                 await service.refuse_frozen(session, sending, self._hold_back, now=datetime.now(UTC))
+                # It may have waited for funds for a month.
+                await service.refuse_debtor(Ledger(await driver_connection(session)), sending.org_id)
         except DomainError as refusal:
             return SentPayout(refused=refusal.error_code, detail=refusal.detail)
         except ProviderNotFound as gone:

@@ -1,6 +1,6 @@
 """Statements about payouts: the read model, its timeline, and what `verify` proves about them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -69,12 +69,13 @@ async def stranded(session: AsyncSession, *, before: datetime, after: str, limit
 
 
 async def waiting_for_funds(
-    session: AsyncSession, provider: str, *, after: datetime, limit: int
+    session: AsyncSession, provider: str, *, currencies: Collection[str], after: datetime, limit: int
 ) -> Sequence[PayoutRow]:
-    """Return the oldest payouts that wait for the platform's balance at a provider and are not tried until `after`."""
+    """Return the oldest payouts in these currencies that wait for the platform's balance, not tried until `after`."""
     query = select(PayoutRow).where(
         PayoutRow.status == PayoutStatus.WAITING_FOR_FUNDS.value,
         PayoutRow.provider == provider,
+        PayoutRow.currency.in_(currencies),
         PayoutRow.wake_at > after,
     )
     return (await session.scalars(query.order_by(PayoutRow.created_at, PayoutRow.id).limit(limit))).all()

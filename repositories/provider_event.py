@@ -99,6 +99,12 @@ async def previous_attributes(session: AsyncSession, number: int) -> Mapping[str
     return (await session.scalars(query)).one_or_none() or {}
 
 
+async def balance(session: AsyncSession, number: int) -> object:
+    """Return the balance that an event of Stripe is about, as it was sent; nothing where it has none."""
+    query = select(ProviderEventRow.payload["data"]["object"]).where(ProviderEventRow.id == number)
+    return (await session.scalars(query)).one_or_none()
+
+
 async def get(session: AsyncSession, provider: str, event_id: str) -> ProviderEventRow | None:
     """Return an event of the inbox without its payload, which nobody acts upon."""
     query = (

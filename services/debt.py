@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.accounts import Account
+from domain.money import CREDIT, SCALES
 from ledger.gateway import Ledger
 from repositories import alert
 
@@ -16,6 +17,14 @@ from repositories import alert
 async def owed_minor(ledger: Ledger, org_id: str, asset: str) -> int:
     """Return what an organization owes in an asset; the caller holds the lock of its debts."""
     return max(0, -(await ledger.balance(accounts.org_debt(org_id, asset))).posted_minor)
+
+
+async def owed_in_all(ledger: Ledger, org_id: str) -> dict[str, int]:
+    """Return what an organization owes, by asset, credits first; without the lock of its debts, as of a moment ago."""
+    assets = [CREDIT, *(asset for asset in SCALES if asset != CREDIT)]
+    balances = await ledger.balances([accounts.org_debt(org_id, asset) for asset in assets])
+    found = zip(assets, balances, strict=True)
+    return {asset: -balance.posted_minor for asset, balance in found if balance.posted_minor < 0}
 
 
 async def close_paid_debts(session: AsyncSession, ledger: Ledger, org_id: str, asset: str) -> None:

@@ -30,7 +30,7 @@ from repositories import event as outbox
 from repositories import organization as organizations
 from repositories import payout as payouts
 from runtime.database import driver_connection
-from services.debt import close_paid_debts, owed_minor, settle_debt
+from services.debt import close_paid_debts, owed_in_all, settle_debt
 from services.payable import windows
 
 #: What lies on a payout's account, and whose earnings it came from.
@@ -78,7 +78,7 @@ async def request(
     account = payable_to(await creator_account.find(session, org_id), now)
     asked = new_payout(payout_id, account, currency, amount_minor or 0)
     ledger = Ledger(await driver_connection(session))
-    await refuse_debtor(ledger, org_id, asked.currency)
+    await refuse_debtor(ledger, org_id)
     until = await windows(session, await payable.earners(session, org_id), hold_back, now=now)
     cash = [
         share
@@ -130,20 +130,20 @@ def new_payout(payout_id: str, account: CreatorAccount, currency: str | None, am
     )
 
 
-async def refuse_debtor(ledger: Ledger, org_id: str, currency: str) -> None:
-    """Refuse to pay out to an organization that owes the platform something.
+async def refuse_debtor(ledger: Ledger, org_id: str) -> None:
+    """Refuse to pay out to an organization that owes the platform something, in whatever currency.
 
     Raises:
         Conflict: `payout.debt_open`.
     """
-    for asset in (CREDIT, currency):
-        owed = await owed_minor(ledger, org_id, asset)
-        if owed:
-            raise CannotPayOut(
-                f"The organization owes {format_amount(owed, asset)} {asset}. Nothing is paid out before that is paid.",
-                code="payout.debt_open",
-                extra={"owed": format_amount(owed, asset), "currency": asset},
-            )
+    debts = await owed_in_all(ledger, org_id)
+    if debts:
+        asset, owed = next(iter(debts.items()))
+        raise CannotPayOut(
+            f"The organization owes {format_amount(owed, asset)} {asset}. Nothing is paid out before that is paid.",
+            code="payout.debt_open",
+            extra={"owed": format_amount(owed, asset), "currency": asset},
+        )
 
 
 async def refuse_frozen(session: AsyncSession, payout: Payout, hold_back: HoldBack, *, now: datetime) -> None:

@@ -89,6 +89,20 @@ def changes_default_method(event_type: str, before: Mapping[str, Any]) -> bool:
     return "default_payment_method" in (before.get("invoice_settings") or {})
 
 
+def currencies_available(balance: object) -> frozenset[str]:
+    """Return the currencies of which there is anything available, in capital letters, by a balance as Stripe writes it.
+
+    What is written in another way names none.
+    """
+    amounts = balance.get("available") if isinstance(balance, dict) else None
+    found = [each for each in amounts if isinstance(each, dict)] if isinstance(amounts, list) else []
+    return frozenset(
+        currency.upper()
+        for currency, amount in ((each.get("currency"), each.get("amount")) for each in found)
+        if isinstance(currency, str) and isinstance(amount, int) and amount > 0
+    )
+
+
 def handling_of(provider: str, event_type: str) -> Handling:
     """Say what is done with an event of this type."""
     for known, handling in _TABLE.get(provider, {}).items():

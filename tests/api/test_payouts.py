@@ -259,6 +259,29 @@ async def test_lost_chargeback_takes_earnings_and_stops_payouts_until_its_debt_i
     assert "100.00 CREDIT are taken back" in alerts[0]["detail"]
 
 
+async def test_who_owes_in_one_currency_is_paid_out_in_none(database: Database, payer: Tenant, studio: Tenant) -> None:
+    await earned(database, payer, studio, 100, 3000)
+    debt, elsewhere = accounts.org_debt(studio.org_id, "EUR"), accounts.platform("exchange", "EUR")
+
+    async def post(source: accounts.Account, destination: accounts.Account) -> None:
+        async with database.platform() as session:
+            await Ledger(await driver_connection(session)).post(
+                key=new_key(),
+                kind="t",
+                source=source,
+                destination=destination,
+                amount_minor=500,
+                effective_at=datetime.now(UTC),
+            )
+
+    await post(debt, elsewhere)
+    refusal = refused(await pay_out(studio.owner), 409, "payout.debt_open")
+    assert (refusal["owed"], refusal["currency"]) == ("5.00", "EUR")
+    assert good(await studio.owner.get("/billing/payouts/preview"))["refused"] == "payout.debt_open"
+    await post(elsewhere, debt)
+    assert good(await pay_out(studio.owner), 201)["amount"] == "30.00"
+
+
 async def test_statement_of_a_month_adds_up_and_stays_what_it_is(
     bureau: Bureau, database: Database, database_urls: DatabaseUrls, payer: Tenant, studio: Tenant
 ) -> None:

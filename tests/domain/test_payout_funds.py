@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.payment.event_types import currencies_available
 from domain.payout.commands import SETTLES, SOON, WOKEN, WrongPayoutState, funds_available, short
 from domain.payout.state import Payout, PayoutStatus
 
@@ -52,3 +53,16 @@ def test_burst_of_events_makes_one_try() -> None:
 def test_what_waits_for_no_funds_stays_as_it_is(status: PayoutStatus) -> None:
     with pytest.raises(WrongPayoutState):
         woken(replace(WAITING, status=status))
+
+
+@pytest.mark.parametrize(
+    ("balance", "currencies"),
+    [
+        ({"available": [{"amount": 1, "currency": "usd"}, {"amount": 5, "currency": "eur"}]}, {"USD", "EUR"}),
+        ({"available": [{"amount": 0, "currency": "usd"}, {"amount": -5, "currency": "eur"}]}, set()),
+        ({"available": ["usd", {"currency": "usd"}, {"amount": 1}, {"amount": "1", "currency": "usd"}]}, set()),
+        *[(other, set()) for other in (None, [], {}, {"available": None}, {"available": {"usd": 1}})],
+    ],
+)
+def test_currencies_are_available_of_which_the_balance_has_something(balance, currencies):
+    assert currencies_available(balance) == currencies

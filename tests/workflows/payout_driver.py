@@ -14,6 +14,7 @@ from domain import accounts
 from domain.access import Actor, Role
 from domain.approval import ApprovalAction
 from domain.lots import LotSource, LotTerms
+from domain.money import CREDIT
 from domain.payable import HoldBack
 from domain.payout.state import Payout
 from ledger.gateway import Ledger
@@ -86,6 +87,20 @@ class PayoutDriver:
         async with self.stage.database.platform() as session:
             balance = await Ledger(await driver_connection(session)).balance(account)
         return {line.asset: balance.posted_minor}
+
+    async def owes(self, credits_minor: int) -> None:
+        """Have the organization owe the platform something since it has asked for the payout."""
+        org_id, issuance = self.payout.org_id, accounts.platform("credit_issuance", CREDIT)
+        async with self.stage.database.platform() as session:
+            await Ledger(await driver_connection(session)).post(
+                key=new_id("t"),
+                kind="t",
+                source=accounts.org_debt(org_id, CREDIT),
+                destination=issuance,
+                amount_minor=credits_minor,
+                effective_at=datetime.now(UTC),
+                org_id=org_id,
+            )
 
 
 async def taken_out(

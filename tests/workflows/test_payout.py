@@ -98,6 +98,18 @@ async def test_payout_waits_for_funds_and_is_no_failure(stage):
     await replay_and_keep(await made.handle.fetch_history(), "payout_waited_for_funds")
 
 
+async def test_payout_of_who_has_come_to_owe_is_not_sent_and_what_comes_back_pays_it(stage):
+    made = await taken_out(stage, "short")
+    await made.reaches("waiting_for_funds")
+    await made.owes(250_000_000)
+    stage.payouts.modes[made.payout.account_ref] = "ok"
+    await stage.env.fast_forward(made.handle, timedelta(hours=1))
+    assert (await made.handle.result()).status == "failed"
+    assert (await made.state()).failure_code == "payout.debt_open"
+    assert await made.earnings() == {"CREDIT": 750_000_000}
+    assert made.payout.payout_id not in stage.payouts.sent
+
+
 @pytest.fixture
 async def alone(idle_server, fresh_database_urls):
     """A stage whose database has no payouts but those of one test."""
@@ -105,15 +117,16 @@ async def alone(idle_server, fresh_database_urls):
         yield made
 
 
-async def test_funds_that_become_available_wake_the_oldest_once_and_creators_balances_nobody(alone, monkeypatch):
+async def test_funds_wake_the_oldest_of_their_currency_once_and_creators_balances_nobody(alone, monkeypatch):
     stage = alone
     monkeypatch.setattr("activities.inbox.WOKEN", 2)
     monkeypatch.setattr("activities.inbox.handling_of", lambda _, event_type: handling_of("stripe", event_type))
     made = [await taken_out(stage, "short") for _ in range(3)]
     inbox = InboxActivities(stage.database, stage.client)
 
-    async def happens(*refs):
+    async def happens(*refs, **amounts):
         event_id = new_id("evt")
+        available = [{"currency": currency, "amount": amount} for currency, amount in amounts.items()]
         event = ProviderEvent(
             event_id=event_id,
             type="balance.available",
@@ -121,7 +134,7 @@ async def test_funds_that_become_available_wake_the_oldest_once_and_creators_bal
             payment_id=None,
             refs=refs,
             livemode=False,
-            payload={},
+            payload={"data": {"object": {"object": "balance", "available": available}}},
         )
         async with stage.database.platform() as session:
             await provider_event.store(await driver_connection(session), "fake", event, "received", handled=False)
@@ -131,8 +144,9 @@ async def test_funds_that_become_available_wake_the_oldest_once_and_creators_bal
     with stage.env.with_time_skipping_disabled():
         for each in made:
             await each.reaches("waiting_for_funds")
-        assert (await happens("acct_of_a_creator"))[1] == "ignored"
-        asked, outcome = await happens()
+        assert (await happens("acct_of_a_creator", usd=2000))[1] == "ignored"
+        assert (await happens(eur=2000, usd=0))[1] == "ignored"
+        asked, outcome = await happens(usd=2000, eur=-1)
         assert outcome == "forwarded"
         for each in made[:2]:
             while "funds_available" not in await each.kinds():

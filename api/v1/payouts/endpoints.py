@@ -164,7 +164,7 @@ async def preview_payout(
             await organizations.refuse_stopped(session, org_id)
             asked = service.new_payout("", payable_to(account, now), None, 0)
             there = available(shares).get(asked.currency, 0)
-            await service.refuse_debtor(Ledger(await driver_connection(session)), org_id, asked.currency)
+            await service.refuse_debtor(Ledger(await driver_connection(session)), org_id)
             service.refuse_amount(there, there, asked.currency, minimum)
         except DomainError as refusal:
             why = {"code": refusal.error_code, "detail": refusal.detail}
