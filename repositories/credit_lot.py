@@ -1,16 +1,21 @@
 """Credit lots: the record of each grant."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.accounts import Account
 from domain.credits import GrantSource
 from domain.errors import NotFound
 from domain.ids import is_id
 from ledger.invariants import Invariant
 from models.credit_lot import CreditLot
+from models.ledger import LedgerAccount
+from models.ledger_lot import LedgerLot
 from repositories import command, metadata
 from repositories.listing import Found, Listing, Part, Position, Wanted
 
@@ -77,6 +82,30 @@ async def add(session: AsyncSession, lot: CreditLot) -> CreditLot:
     """Insert a lot; in the transaction of its transfer."""
     statement = insert(CreditLot).values({name: getattr(lot, name) for name in _COLUMNS}).returning(CreditLot)
     return (await session.scalars(statement)).one()
+
+
+async def free_of_payment(
+    session: AsyncSession, wallet: Account, payment_id: str, at: datetime
+) -> Sequence[tuple[UUID, int]]:
+    """Return what is left of the credits that a payment has brought, by lot, the first to be spent first.
+
+    What is held or due is not. The caller has locked the balance that they are on.
+    """
+    lot, account = LedgerLot, LedgerAccount
+    found = await session.execute(
+        select(lot.id, lot.remaining - lot.held)
+        .join(account, account.id == lot.account_id)
+        .where(
+            account.path == wallet.path,
+            account.asset == wallet.asset,
+            lot.is_open,
+            lot.remaining > lot.held,
+            lot.payment_id == payment_id,
+            or_(lot.expires_at.is_(None), lot.expires_at > at, ~lot.lapses),
+        )
+        .order_by(lot.priority, lot.expires_at, lot.id)
+    )
+    return [(id, free) for id, free in found]
 
 
 #: What `verify` proves about these rows and the books.

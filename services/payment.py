@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payment import PaymentEvent
 from domain import accounts
+from domain.access import Role
 from domain.accounts import Account
+from domain.errors import InsufficientFunds
+from domain.lots import LotTerms
+from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
 from domain.payment import booking
 from domain.payment.state import PaymentPosting, PaymentPostingKind
 from ledger.gateway import Ledger, Posting
-from repositories import debt
+from repositories import credit_lot, debt
 from repositories.earnings import recoverable
 from services.debt import owed_minor
 from services.purposes import BOOKS
@@ -34,9 +39,9 @@ async def lock(
     """Lock what the events can change before the first one: what the organization owes, what has a share, the balances.
 
     Whoever has one of these locks waits for those after it. So nobody who has balances may wait for the others, and
-    events that post one after the other have all their balances first. So has a clawback, or what it counted could be
-    spent before it is taken, attempt after attempt. Returns the accounts of the organization's agents that a clawback
-    may take from, for `resolve`.
+    events that post one after the other have all their balances first. So have a clawback and a refund of credits, or
+    what they counted could be spent before it is taken, attempt after attempt. Returns the accounts of the
+    organization's agents that a clawback may take from, for `resolve`.
     """
     clawed_back_minor = sum(
         move.amount_minor for event in events for move in event.moves if move.kind is PaymentPostingKind.CLAW_BACK
@@ -55,7 +60,7 @@ async def lock(
         terms = events[0].payment.terms
         earnings = await recoverable(session, terms.org_id, terms.purpose.goods_asset, clawed_back_minor)
     posting = [event for event in events if event.moves or _books(event).posts_again(event)]
-    is_one = len(posting) < 2 and not clawed_back_minor
+    is_one = len(posting) < 2 and not clawed_back_minor and not any(_refunds_credits(event) for event in posting)
     shares = [
         await _books(event).share(session, event, hold_back)
         for event in posting
@@ -82,6 +87,7 @@ async def resolve(
     """Resolve the moves of one event; the caller has called `lock`. A share stays locked until the end as well.
 
     Raises:
+        InsufficientFunds: what a refund takes was spent.
         DomainError: what has a share takes no money any more.
     """
     movements: list[booking.Transfer] = []
@@ -97,12 +103,13 @@ async def resolve(
         rest, owing = await _moved(ledger, event, move, earnings)
         movements += rest
         owes += owing
+    bought = await _bought(session, event) if _refunds_credits(event) else None
     postings = [
         Posting(
             source=source,
             destination=destination,
             amount_minor=moved,
-            lots=booking.lots(event.payment, event.booked, source, destination),
+            lots=bought or booking.lots(event.payment, event.booked, source, destination),
         )
         for source, destination, moved in movements
     ]
@@ -122,6 +129,43 @@ def _accounts(event: PaymentEvent, move: PaymentPosting) -> list[Account]:
 
 def _books(event: PaymentEvent) -> PurposeBooks:
     return BOOKS[event.payment.terms.purpose.kind]
+
+
+def _refunds_credits(event: PaymentEvent) -> bool:
+    """Tell whether an organization asks for its money back, for credits that it has bought; operators answer for more.
+
+    They may grant what was spent and refund it all the same.
+    """
+    terms, asks = event.payment.terms, event.actor_detail
+    if asks is not None and asks.role is Role.OPERATOR:
+        return False
+    reserves = any(move.kind is PaymentPostingKind.RESERVE for move in event.moves)
+    return reserves and terms.issues_entitlement and terms.purpose.goods_asset == CREDIT
+
+
+async def _bought(session: AsyncSession, event: PaymentEvent) -> LotTerms:
+    """Return the lots that a refund of credits takes: those that this very payment has brought, and no others.
+
+    Others were granted, or bought for less: they would leave for more than came in for them.
+
+    Raises:
+        InsufficientFunds: too much of what it has brought was spent, or is held.
+    """
+    terms, needed = event.payment.terms, sum(move.amount_minor for move in event.moves)
+    free = await credit_lot.free_of_payment(session, booking.wallet(terms), terms.payment_id, event.at)
+    there = sum(part for _, part in free)
+    if there < needed:
+        amounts = {"needed": format_amount(needed, CREDIT), "available": format_amount(there, CREDIT)}
+        raise InsufficientFunds(
+            f"This refund takes {amounts['needed']} {CREDIT} that the payment has bought, and {amounts['available']} "
+            f"{CREDIT} of them are left. Credits that came otherwise are not taken for it.",
+            extra={**amounts, "currency": CREDIT},
+        )
+    slices, left = list[tuple[UUID, int]](), needed
+    for lot_id, part in free:
+        slices.append((lot_id, min(part, left)))
+        left -= slices[-1][1]
+    return LotTerms(slices=tuple(each for each in slices if each[1]))
 
 
 def _issues(event: PaymentEvent) -> bool:

@@ -13,10 +13,10 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from dev.year.market import METER, Creator, Customer, Market
+from dev.year.market import EARLY_CARD, METER, Creator, Customer, Market
 from dev.year.world import World
 
 #: How long a chargeback is part of an attack: later ones the platform bears, because earnings have left the hold-back.
@@ -68,6 +68,15 @@ class Ring:
         if payment_id is not None:
             self.fresh.append((payer, payment_id, self.world.now()))
 
+    async def buy_bulk(self) -> None:
+        """Buy a package, in which a credit costs less than by itself."""
+        payer = self.draw.choice(self.payers)
+        wanted = {"package": "jumbo", "payment_method": EARLY_CARD}
+        made = await payer.owner.ask("POST", "/billing/purchase-credits", wanted)
+        await self.world.settle()
+        if made.status_code < 400:
+            payer.top_ups.append(made.json()["payment_id"])
+
     async def work(self) -> None:
         await self.market.order(self.draw.choice(self.payers), self.draw.choice(self.earners))
 
@@ -106,8 +115,23 @@ class Ring:
         """Ask for all that can be refunded of some top-up."""
         payer = self.draw.choice(self.payers)
         if payer.top_ups:
-            await payer.owner.ask("POST", f"/payments/{self.draw.choice(payer.top_ups)}/refunds", {})
+            await self.refund_most(payer, self.draw.choice(payer.top_ups))
+
+    async def refund_most(self, payer: Customer, payment_id: str) -> None:
+        """Have as much refunded of a top-up as is, down to a tenth of it."""
+        whole = Decimal((await payer.owner.get(f"/payments/{payment_id}"))["refundable_amount"])
+        for tenths in range(10, 0, -1):
+            amount = str((whole * tenths / 10).quantize(Decimal("0.01"), ROUND_DOWN))
+            answer = await payer.owner.ask("POST", f"/payments/{payment_id}/refunds", {"amount": amount})
             await self.world.settle()
+            if answer.status_code != 402:
+                break
+
+    async def pass_on(self) -> None:
+        """Have what one earner was sold for pay the work of another one."""
+        first, other = self.draw.sample(self.earners, 2)
+        await first.owner.ask("POST", "/credits/earnings/conversions", {"agent_id": first.sells, "kind": "paid"})
+        await self.market.order(Customer(first.name, first.owner, first.org_id, "Europe/Berlin"), other)
 
     async def charge_back(self) -> None:
         """Have a card's bank take a top-up back, while what it paid for is held back."""

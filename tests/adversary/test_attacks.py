@@ -81,8 +81,36 @@ async def test_flipping_plans_gains_nothing(ring: Ring) -> None:
 
 async def test_refunding_again_and_again_gains_nothing(ring: Ring) -> None:
     await ring.form("Refund")
-    await ring.play((Ring.top_up, Ring.buy, Ring.work, Ring.give_back, Ring.refund), 9)
+    await ring.play((Ring.top_up, Ring.buy_bulk, Ring.buy, Ring.work, Ring.give_back, Ring.refund), 9)
     await proved(ring)
+
+
+async def test_giving_dear_payments_back_for_credits_of_a_package_gains_nothing(ring: Ring) -> None:
+    """Pitfall 40: what was bought one by one is spent, and what was bought for less goes back for its price."""
+    await ring.form("Bulk")
+    await ring.market.top_up(ring.payers[0], "1000.00")
+    for _ in range(8):
+        await ring.work()
+    await ring.buy_bulk()
+    for payment_id in ring.payers[0].top_ups:
+        await ring.refund_most(ring.payers[0], payment_id)
+    await proved(ring)
+    assert ring.taken_out, "an attack that takes nothing out proves nothing"
+
+
+async def test_giving_an_agent_back_whose_share_was_passed_on_gains_nothing(ring: Ring) -> None:
+    """The seller has nothing left, so what the buyer has back was paid for by nobody, and is no money."""
+    await ring.form("Pass", earners=2)
+    payer = ring.payers[0]
+    await ring.market.top_up(payer, "400.00")
+    for seller in ring.earners:
+        await ring.market.buy(payer, seller)
+    await ring.pass_on()
+    for seller in ring.earners:
+        await ring.market.give_back(payer, seller.sells)
+    await ring.refund_most(payer, payer.top_ups[0])
+    await proved(ring)
+    assert ring.taken_out, "an attack that takes nothing out proves nothing"
 
 
 async def test_charging_back_what_was_earned_and_paid_out_gains_nothing(ring: Ring) -> None:
@@ -143,6 +171,6 @@ async def test_bringing_own_organizations_gains_nothing_and_would_without_the_ca
 async def test_whatever_a_ring_does_gains_nothing(ring: Ring) -> None:
     await ring.form("Any", payers=2, earners=2)
     back = (Ring.give_back, Ring.refund, Ring.charge_back)
-    moves = (*PAYING, Ring.report, Ring.convert, Ring.flip, *back, Ring.pay_out, Ring.wait)
+    moves = (*PAYING, Ring.buy_bulk, Ring.report, Ring.convert, Ring.pass_on, Ring.flip, *back, Ring.pay_out, Ring.wait)
     await ring.play(moves, 15)
     await proved(ring)

@@ -304,7 +304,8 @@ async def test_pitfall_36_a_chargeback_freezes_the_escrow_while_a_refund_is_unkn
     stage.fake.breaks.append("before")
     stage.fake.refuses.add("find_refund")
     try:
-        await made.send("refund", amount_minor=400)
+        await made.handle.signal("refund", {"operator": "kim", "amount": "4.00", "reason": "goodwill"})
+        await made.happened("refund_unknown")
         made.there.dispute(600)
         await made.told()
         await made.happened("escrow_frozen")

@@ -50,6 +50,18 @@ async def test_what_was_spent_is_not_refunded(stage: Stage):
     assert made.there.gone == 300
 
 
+async def test_pitfall_40_credits_that_came_for_less_are_not_given_back_for_the_price_of_others(stage: Stage):
+    dear = await paid(stage)
+    await dear.spend(70_000_000)
+    cheap = await paid(stage, org_id=dear.terms.org_id, amount_minor=100)
+    assert await refused(dear.send("refund")) == "ledger.insufficient_funds"
+    assert await refused(dear.send("refund", amount_minor=301)) == "ledger.insufficient_funds"
+    assert (await dear.send("refund", amount_minor=300)).status == "partially_refunded"
+    assert (await cheap.send("refund")).status == "refunded"
+    assert (dear.there.gone, cheap.there.gone) == (300, 100)
+    assert await dear.money() == {"wallet": 0, "own": 0, "debt": 0}
+
+
 async def test_a_refund_whose_answer_was_lost_is_made_once(stage: Stage):
     made = await paid(stage)
     stage.fake.breaks.append("after")
@@ -107,6 +119,16 @@ async def test_an_operator_refunds_and_is_told_of_a_refusal(stage: Stage):
     events = {event.kind: event for event in await made.timeline()}
     assert events["refund_requested"].actor == "temporal-ui:kim"
     assert events["command_refused"].details["code"] == "payment.refund_exceeds_remainder"
+
+
+async def test_an_operator_refunds_what_was_spent_for_credits_that_came_otherwise(stage: Stage):
+    spent = await paid(stage)
+    await spent.spend(100_000_000)
+    await paid(stage, org_id=spent.terms.org_id, amount_minor=100)
+    with stage.env.with_time_skipping_disabled():
+        await spent.handle.signal("refund", {"operator": "kim", "reason": "goodwill"})
+        await spent.happened("refund_booked")
+    assert await spent.money() == {"wallet": 0, "own": 0, "debt": 0}
 
 
 async def test_one_command_id_refunds_two_payments(stage: Stage):
