@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from babel import Locale
 from babel.dates import format_date, format_interval, format_skeleton
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_percent, get_decimal_symbol, get_group_symbol, get_minus_sign_symbol
 
 from domain.money import SCALES
 
@@ -22,6 +22,8 @@ class BabelFormats:
     def __init__(self, language: str) -> None:
         """Take a language of `domain.mail.LANGUAGES`."""
         self._locale = Locale.parse(_LOCALES[language])
+        symbols = get_group_symbol(self._locale), get_decimal_symbol(self._locale), get_minus_sign_symbol(self._locale)
+        self._symbols = str.maketrans(dict(zip(",.-", symbols, strict=True)))
 
     def money(self, amount: str, currency: str) -> str:
         """Write an amount with its currency: `1,234.50 EUR` or `1.234,50 EUR`.
@@ -36,9 +38,11 @@ class BabelFormats:
         return self.number(Decimal(amount), scale if scale <= MOST_OF_MONEY else max(2, given))
 
     def number(self, value: Decimal, decimals: int) -> str:
-        """Write a number with so many decimals."""
-        pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
-        return str(format_decimal(value, pattern, locale=self._locale))
+        """Write a number with so many decimals, in groups of three digits.
+
+        Without Babel's patterns, which take ten times as long: a document has a thousand of them.
+        """
+        return f"{value:,.{decimals}f}".translate(self._symbols)
 
     def percent(self, rate_e6: int) -> str:
         """Write a rate in millionths: `19%`, `8.1%`, `19 %`."""
