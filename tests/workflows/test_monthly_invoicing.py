@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -22,10 +22,13 @@ from domain.billing_terms import DiscountStep
 from domain.errors import Conflict
 from domain.ids import invoice_workflow_id
 from domain.invoice.collection import CollectionMethod
+from domain.usage.arrears import BilledStatus
 from models.billing_run import InvoiceItemRow
 from models.invoice import InvoiceRow
+from models.usage import UsageEventRow
 from repositories import billing_run as runs
 from repositories import invoice_collection as collections
+from repositories import usage_bill
 from repositories.invoice_line import lines_of
 from runtime.database import Database
 from runtime.identity import new_id
@@ -126,6 +129,21 @@ async def test_month_is_invoiced_once_to_everybody_and_reads_without_the_code(bi
     assert await market.mails() == {user: 1, committed: 1}
     assert len(await market.invoices(user)) == 1
     await prove_all(billing.urls)
+
+
+async def test_log_of_usage_says_on_which_invoice_it_is_and_since_when(billing: Billing) -> None:
+    market = billing.market
+    org = await market.debtor(JANUARY)
+    await market.use(org, at(date(2026, 1, 5)), 20)
+    await market.use(org, at(FEBRUARY), 7)
+    await billing.run()
+    [invoice] = await market.invoices(org)
+    async with billing.database.platform() as session:
+        logged = select(UsageEventRow).where(UsageEventRow.org_id == org).order_by(UsageEventRow.bill_month)
+        january, february = await usage_bill.of_events(session, org, (await session.scalars(logged)).all())
+    assert (january.status, january.invoice_id) == (BilledStatus.BILLED, invoice.id)
+    assert january.billed_at is not None
+    assert february == usage_bill.BilledAs(status=BilledStatus.UNBILLED)
 
 
 async def test_late_usage_goes_to_the_next_invoice_and_says_so(billing: Billing) -> None:
