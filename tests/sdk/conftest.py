@@ -52,7 +52,7 @@ def new_world(app: FastAPI, operator: Caller, database: Database, new_tenant: An
             fake = FakeBursar(credits="100", costs={"generate": "2"})
 
             async def left() -> list[str]:
-                return [f"{each.amount.normalize():f}" for each in fake.transfers]
+                return [f"{each.amount.normalize():f}" for each in fake.transfers if each.kind != "use_refund"]
 
             return World("fake", Wire(fake), "bsk_fake", left, fake)
         tenant = await new_tenant("owner")
@@ -65,7 +65,8 @@ def new_world(app: FastAPI, operator: Caller, database: Database, new_tenant: An
                 return [str(amount) for amount in await session.scalars(LEFT, {"org": tenant.org_id})]
 
         wire = Wire(httpx2.ASGITransport(app))
-        return World("api", wire, tenant.owner.token, booked, more={"org_id": tenant.org_id, "tenant": tenant})
+        more = {"org_id": tenant.org_id, "tenant": tenant, "operator": operator.token}
+        return World("api", wire, tenant.owner.token, booked, more=more)
 
     return make
 

@@ -335,14 +335,14 @@ def test_fake_refuses_what_it_does_not_play() -> None:
 
 #: What `FakeBursar` does not play of the resources that it plays, as its docstring and the README say.
 NOT_PLAYED = {
-    "agents": {"retire", "set_category", "get_attribution", "set_attribution"},
+    "agents": {"set_category", "get_attribution", "set_attribution"},
     "billing": {"list_transactions", "get_config", "get_statement", "list_balances", "get_transfer"},
     "contracts": {"accept"},
-    "credits": {
-        *("use_for_many", "summarise_usage", "grant", "list_lots", "refund_spend", "list_spend_refunds", "get_stats"),
-    },
+    "credits": {"use_for_many", "summarise_usage", "grant", "list_lots", "get_stats"},
     "escrows": set(),
     "payments": {"get_receipt", "list_receipts", "get_tax_receipt", "give_up_refund"},
+    "projects": {"get_deployment_limits", "purchase_slot"},
+    "spend_controls": {"list_versions", "list_counted_spends", "list_refusals"},
     "topups": {"get_quote"},
 }
 

@@ -76,10 +76,15 @@ class World:
     books: Callable[[], Any]
     fake: FakeBursar | None = None
     more: dict[str, Any] = field(default_factory=dict)
+    url: str = URL
 
     def client(self, **options: Any) -> AsyncBursar:
-        return AsyncBursar(self.token, base_url=URL, transport=self.wire, **options)
+        return AsyncBursar(self.token, base_url=self.url, transport=self.wire, **options)
+
+    def operator(self, **options: Any) -> AsyncBursar:
+        """Return a client with the key of an operator; each key of the fake does as one."""
+        return AsyncBursar(self.more.get("operator", self.token), base_url=self.url, transport=self.wire, **options)
 
     def threaded(self, **options: Any) -> Bursar:
         bridge = Bridge(self.wire, asyncio.get_running_loop())
-        return Bursar(self.token, base_url=URL, transport=bridge, **options)
+        return Bursar(self.token, base_url=self.url, transport=bridge, **options)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
@@ -60,6 +60,13 @@ def required(body: dict[str, Any], name: str) -> Any:
     if body.get(name) in (None, ""):
         raise Refused(422, "request.invalid", f"{name}: Field required.", errors=[{"field": name}])
     return body[name]
+
+
+def known(kept: Mapping[str, dict[str, Any]], id: str) -> dict[str, Any]:
+    """Return an object by its id, or refuse with 404."""
+    if id not in kept:
+        raise Refused(404, "not_found", "There is no such object.")
+    return kept[id]
 
 
 def refuse_taken(external_id: str | None, documents: Iterable[dict[str, Any]]) -> None:

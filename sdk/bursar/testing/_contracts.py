@@ -13,9 +13,9 @@ from bursar.testing._answers import (
     Route,
     body_of,
     invalid,
+    known,
     positive,
     principal_of,
-    refuse_taken,
     required,
     text_of,
     time_of,
@@ -52,6 +52,7 @@ class Contracts:
             ("GET", r"/agents", self._list_agents),
             ("GET", r"/agents/([\w.-]+)", self._get_agent),
             ("PATCH", r"/agents/([\w.-]+)", self._update_agent),
+            ("POST", r"/agents/([\w.-]+)/retire", self._retire_agent),
             ("POST", r"/contracts", self._create_contract),
             ("GET", r"/contracts", self._list_contracts),
             ("GET", r"/contracts/([\w.-]+)", self._get_contract),
@@ -70,7 +71,7 @@ class Contracts:
             "terms": _listed(body.get("terms") or {}),
             "retired_at": None,
         }
-        return self._kept(self.agents, "agt", body, made)
+        return self.written.make(self.agents, "agt", body, made)
 
     def _list_agents(self, request: httpx2.Request) -> Answer:
         filters = ("organization_id", "visibility", "category", "external_id")
@@ -85,11 +86,21 @@ class Contracts:
         more |= {name: body[name] for name in ("description", "category") if name in body}
         made = {"pricing": _pricing, "terms": _listed}
         more |= {name: make(body[name]) for name, make in made.items() if body.get(name) is not None}
-        return self._changed(self.agents, request, agent_id, more)
+        return self.written.update(self.agents, request, agent_id, more)
+
+    def _retire_agent(self, _request: httpx2.Request, agent_id: str) -> Answer:
+        agent = known(self.agents, agent_id)
+        if agent["retired_at"] is None:
+            # A copy: answers that were given stay as they were.
+            agent = self.agents[agent_id] = {**agent, "retired_at": time_of(datetime.now(UTC))}
+        return Answer(200, agent)
 
     def _create_contract(self, request: httpx2.Request) -> Answer:
         body = body_of(request)
         agent = known(self.agents, required(body, "agent_id"))
+        if agent["retired_at"] is not None:
+            detail = "The agent was retired, and nothing new begins with it."
+            raise Refused(409, "agent.retired", detail, retired_at=agent["retired_at"])
         signatories = body.get("signatories") or [principal_of(request)]
         signatures = body.get("required_signatures") or len(signatories)
         if signatures > len(signatories):
@@ -123,7 +134,7 @@ class Contracts:
             "accepted_by": None,
             "quote_id": None,
         }
-        return self._kept(self.contracts, "ctr", body, made)
+        return self.written.make(self.contracts, "ctr", body, made)
 
     def _list_contracts(self, request: httpx2.Request) -> Answer:
         filters = ("organization_id", "agent_id", "status", "currency", "external_id")
@@ -133,33 +144,7 @@ class Contracts:
         return Answer(200, known(self.contracts, contract_id), self.written.tag(contract_id))
 
     def _update_contract(self, request: httpx2.Request, contract_id: str) -> Answer:
-        return self._changed(self.contracts, request, contract_id)
-
-    def _kept(self, kept: dict[str, dict[str, Any]], prefix: str, body: dict[str, Any], made: dict[str, Any]) -> Answer:
-        external_id = body.get("external_id")
-        refuse_taken(external_id, kept.values())
-        whole = {
-            "id": f"{prefix}_{len(kept) + 1:026d}",
-            "external_id": external_id,
-            "metadata": body.get("metadata") or {},
-            **made,
-            "created_at": time_of(datetime.now(UTC)),
-        }
-        kept[whole["id"]] = whole
-        return Answer(201, whole, self.written.tag(whole["id"]))
-
-    def _changed(
-        self,
-        kept: dict[str, dict[str, Any]],
-        request: httpx2.Request,
-        id: str,
-        more: dict[str, Any] | None = None,
-    ) -> Answer:
-        # A copy: answers that were given stay as they were.
-        changed = dict(known(kept, id))
-        self.written.change(request, id, changed, kept.values(), more)
-        kept[id] = changed
-        return Answer(200, changed, self.written.tag(id))
+        return self.written.update(self.contracts, request, contract_id)
 
 
 def _pricing(given: dict[str, Any]) -> dict[str, Any]:
@@ -181,10 +166,3 @@ def _listed(terms: dict[str, Any]) -> dict[str, Any]:
     if "price" in listed:
         listed["price"]["currency"] = listed["price"]["currency"] or CREDIT
     return listed
-
-
-def known(kept: dict[str, dict[str, Any]], id: str) -> dict[str, Any]:
-    """Return an object by its id, or refuse with 404."""
-    if id not in kept:
-        raise Refused(404, "not_found", "There is no such object.")
-    return kept[id]

@@ -1,7 +1,7 @@
 """The credits of `FakeBursar`: what is used and reserved of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,6 +23,7 @@ from bursar.testing._answers import (
     text_of,
     time_of,
 )
+from bursar.testing._limits import Limits
 from bursar.testing._lists import page_of
 from bursar.testing._wallet import Wallet
 
@@ -44,7 +45,9 @@ class _Spend:
     available: Decimal
     captured: Decimal = Decimal(0)
     released: Decimal = Decimal(0)
+    refunded: Decimal = Decimal(0)
     expired: bool = False
+    refunds: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def held(self) -> Decimal:
@@ -59,7 +62,9 @@ class Credits:
         self._wallet = wallet
         self.costs = {"api_call": Decimal(1)} | {name: amount(cost, name) for name, cost in costs.items()}
         self._spends: dict[str, _Spend] = {}
+        self._limits = Limits(self._spends)
         self.routes: list[Route] = [
+            *self._limits.routes,
             ("GET", r"/(?:credits|billing)/balance", self._balance),
             ("POST", r"/credits/use", self._use),
             ("POST", r"/credits/reserve", self._reserve),
@@ -67,6 +72,8 @@ class Credits:
             ("POST", r"/credits/reservations/([\w.-]+)/extend", self._extend),
             ("POST", r"/credits/release", self._release),
             ("GET", r"/credits/(?:reservations|spends)/([\w.-]+)", self._shown),
+            ("POST", r"/credits/spends/([\w.-]+)/refunds", self._refund),
+            ("GET", r"/credits/spends/([\w.-]+)/refunds", self._refunds),
             ("GET", r"/credits/usage", self._usage),
         ]
 
@@ -124,8 +131,9 @@ class Credits:
             wanted = self.costs[action] * quantity
         else:
             raise Refused(422, "request.invalid", f"The action {action} has no cost.", field="action")
-        self._wallet.take(wanted)
         attribution = {name: body.get(name) for name in ("agent_id", "department_id", "project_id", "run_id")}
+        self._limits.check(attribution, wanted)
+        self._wallet.take(wanted)
         made = _Spend(
             id=f"{prefix}_{len(self._spends) + 1:026d}",
             action=action or "amount",
@@ -164,6 +172,34 @@ class Credits:
         lasts = period(required(body_of(request), "expires_in"))
         spend.expires_at = min(datetime.now(UTC) + lasts, spend.created_at + _MOST)
         return self._change(spend, spend.held)
+
+    def _refund(self, request: httpx2.Request, spend_id: str) -> Answer:
+        body, spend = body_of(request), self._known(spend_id)
+        left = spend.captured - spend.refunded
+        wanted = left if body.get("amount") is None else positive(body["amount"])
+        if not left or wanted > left:
+            raise Refused(409, "spend.refunded", "Less than this is left of the spend to be refunded.")
+        spend.refunded += wanted
+        if spend.status != "reserved" and spend.refunded == spend.captured:
+            spend.status = "refunded"
+        self._wallet.give(wanted)
+        self._wallet.moved("use_refund", wanted)
+        number = sum(len(each.refunds) for each in self._spends.values()) + 1
+        refund = {
+            "id": f"rfd_{number:026d}",
+            "spend_id": spend.id,
+            "amount": text_of(wanted),
+            "currency": CREDIT,
+            "refunded": text_of(spend.refunded),
+            "available": text_of(self._wallet.available[CREDIT]),
+            "transfer_id": f"tr_{len(self._wallet.transfers):026d}",
+            "created_at": time_of(datetime.now(UTC)),
+        }
+        spend.refunds.append(refund)
+        return Answer(201, refund)
+
+    def _refunds(self, request: httpx2.Request, spend_id: str) -> Answer:
+        return page_of(request, self._known(spend_id).refunds)
 
     def _shown(self, _request: httpx2.Request, spend_id: str) -> Answer:
         return Answer(200, self._whole(self._known(spend_id)))
@@ -205,7 +241,7 @@ class Credits:
         return {
             "captured": text_of(spend.captured),
             "released": text_of(spend.released),
-            "refunded": "0.00",
+            "refunded": text_of(spend.refunded),
             "held": text_of(spend.held),
             "expires_at": None if spend.expires_at is None else time_of(spend.expires_at),
         }

@@ -16,6 +16,7 @@ from bursar.testing._answers import (
     Route,
     body_of,
     judged,
+    known,
     positive,
     principal_of,
     refuse_taken,
@@ -23,7 +24,7 @@ from bursar.testing._answers import (
     text_of,
 )
 from bursar.testing._commands import COMMANDS, Command, share_of
-from bursar.testing._contracts import Contracts, known
+from bursar.testing._contracts import Contracts
 from bursar.testing._escrow import ZERO, Escrow
 from bursar.testing._lists import page_of, summary_of
 from bursar.testing._wallet import Wallet

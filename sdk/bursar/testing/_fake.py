@@ -20,6 +20,7 @@ from bursar.testing._contracts import Contracts
 from bursar.testing._credits import Credits
 from bursar.testing._escrows import Escrows
 from bursar.testing._payments import Payments
+from bursar.testing._projects import Projects
 from bursar.testing._summary import summary
 from bursar.testing._wallet import Transfer, Wallet
 
@@ -31,13 +32,17 @@ Fault = Literal["not_sent", "answer_lost", "connection_cut", "error_after_commit
 class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
     """One organization with credits, as a transport for `AsyncBursar` and `Bursar`.
 
-    It answers as the API does, with keys that take effect once: what is used and reserved of credits, agents,
-    contracts, escrows and payments with their timelines, actions, lists and counts, top-ups, balances, and the summary.
-    Another operation is refused with 501 `fake.not_played`. Of these resources that is: `agents.retire`, attributions
-    and `set_category`; `contracts.accept`; grants, lots, refunds and counts of credits, and uses for many; receipts of
-    payments and `give_up_refund`; `topups.get_quote`; of `billing` all but the balance and the summary; and files as
-    CSV. Of all others it is everything: spend controls, subscriptions, invoices, payouts, the marketplace, webhooks,
-    and what operators do.
+    It answers as the API does, with keys that take effect once: what is used, reserved and refunded of credits, spend
+    controls, agents, contracts, escrows and payments with their timelines, actions, lists and counts, projects,
+    top-ups, balances, and the summary. Another operation is refused with 501 `fake.not_played`. Of these resources that
+    is: attributions and `set_category` of agents; `contracts.accept`; grants, lots and counts of credits, and uses for
+    many; versions, spends and refusals of spend controls; `projects.get_deployment_limits` and `purchase_slot`;
+    receipts of payments and `give_up_refund`; `topups.get_quote`; of `billing` all but the balance and the summary; and
+    files as CSV. Of all others it is everything: departments, subscriptions, invoices, payouts, the marketplace,
+    webhooks, and what operators do.
+
+    Spend controls are of the organization, an agent, a run or the key, in credits and by the clocks of UTC, and have no
+    parents. Every key may refund what was used, which operators do.
 
     The organization awards contracts to agents of its own, so it is payer and payee of each escrow, and what is
     released is `own_work` of its earnings. Its keys may also do what a validator and an arbiter do. No deadline acts.
@@ -54,8 +59,17 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
         requests: all requests that took effect or were answered, in order.
     """
 
-    def __init__(self, credits: AmountLike = "1000", costs: Mapping[str, AmountLike] | None = None) -> None:
-        """Begin with so many credits, and what actions cost for each unit; `api_call` costs 1 unless it says."""
+    def __init__(
+        self,
+        credits: AmountLike = "1000",
+        costs: Mapping[str, AmountLike] | None = None,
+        *,
+        projects: int | None = 1,
+    ) -> None:
+        """Begin with so many credits, and what actions cost for each unit; `api_call` costs 1 unless it says.
+
+        `projects` is how many its plan lets it have, and deploy; None is any number.
+        """
         self.requests: list[httpx2.Request] = []
         self._wallet = Wallet(amount(credits, "credits"))
         self._credits = Credits(self._wallet, costs or {})
@@ -72,6 +86,7 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
                 *contracts.routes,
                 *self._escrows.routes,
                 *payments.routes,
+                *Projects(projects).routes,
                 ("GET", r"/billing/summary", lambda _request: summary(self._wallet, self._credits, self._escrows)),
             )
         ]

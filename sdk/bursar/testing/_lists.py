@@ -10,7 +10,7 @@ import httpx2
 from bursar.testing._answers import Answer, Refused, invalid, text_of
 
 #: Parameters of the API's lists that the fake's do not have.
-_NO_FILTERS = frozenset({"q", "order", "min_amount", "max_amount"})
+_NO_FILTERS = frozenset({"q", "order", "min_amount", "max_amount", "active", "open"})
 _PAIR = "metadata["
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 

@@ -10,8 +10,8 @@ from bursar.testing._answers import CREDIT, Refused, text_of
 class Transfer(NamedTuple):
     """What moved, in units of `currency`.
 
-    Credits by `use` or `capture`; what an escrow holds by `fund`, `release`, `commission` or `refund`; what was bought
-    by `payment`, and what a refund of it took by `payment_refund`.
+    Credits by `use` or `capture`, and back by `use_refund`; what an escrow holds by `fund`, `release`, `commission` or
+    `refund`; what was bought by `payment`, and what a refund of it took by `payment_refund`.
     """
 
     kind: str

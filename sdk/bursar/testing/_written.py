@@ -1,11 +1,12 @@
 """What a platform has written on the objects of `FakeBursar`, and what else can be changed of them, by versions."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 
-from bursar.testing._answers import Refused, body_of, refuse_taken
+from bursar.testing._answers import Answer, Refused, body_of, known, refuse_taken, time_of
 
 
 class Written:
@@ -18,6 +19,30 @@ class Written:
     def tag(self, id: str) -> dict[str, str]:
         """Return the header that names the version."""
         return {"ETag": f'"{self._versions.get(id, 1)}"'}
+
+    def make(self, kept: dict[str, dict[str, Any]], prefix: str, body: dict[str, Any], made: dict[str, Any]) -> Answer:
+        """Keep a new object with what its request writes on it, and answer with it."""
+        external_id = body.get("external_id")
+        refuse_taken(external_id, kept.values())
+        whole = {
+            "id": f"{prefix}_{len(kept) + 1:026d}",
+            "external_id": external_id,
+            "metadata": body.get("metadata") or {},
+            **made,
+            "created_at": time_of(datetime.now(UTC)),
+        }
+        kept[whole["id"]] = whole
+        return Answer(201, whole, self.tag(whole["id"]))
+
+    def update(
+        self, kept: dict[str, dict[str, Any]], request: httpx2.Request, id: str, more: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """Change an object that is kept as `change` does, and answer with it."""
+        # A copy: answers that were given stay as they were.
+        changed = dict(known(kept, id))
+        self.change(request, id, changed, kept.values(), more)
+        kept[id] = changed
+        return Answer(200, changed, self.tag(id))
 
     def change(
         self,
