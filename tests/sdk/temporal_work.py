@@ -51,12 +51,28 @@ class Calls:
     """Calls from workflow code, which is refused."""
 
     @workflow.run
-    async def run(self) -> str:
-        try:
-            await FakeBursar().async_client().credits.use(amount=1)
-        except InWorkflow as error:
-            return str(error)
-        return "charged"
+    async def run(self) -> list[str]:
+        client = FakeBursar().async_client()
+        told = []
+        for call in (
+            client.credits.use(amount=1),
+            client.billing.get_balance(),
+            client.contracts.list().page(),
+            anext(aiter(client.credits.list_usage())),
+            anext(aiter(client.contracts.list().csv())),
+            anext(aiter(client.changes.stream())),
+            client.hold(1).__aenter__(),
+            client.metered("api_call")(_nothing)(),
+        ):
+            try:
+                await call
+            except InWorkflow as error:
+                told.append(str(error))
+        return told
+
+
+async def _nothing() -> None:
+    return None
 
 
 @dataclass

@@ -128,6 +128,18 @@ async def test_agents_and_contracts_are_made_once_and_read_back(world: World) ->
     assert (taken.value.code, taken.value.problem["id"]) == ("external_id.taken", made.id)
 
 
+async def test_retired_agent_takes_no_contract(world: World) -> None:
+    client = world.client()
+    agent = await client.agents.create(name="Writer")
+    retired = await client.agents.retire(agent.id)
+    assert retired.retired_at is not None
+    assert (await client.agents.retire(agent.id)).model_dump() == retired.model_dump()
+    with pytest.raises(bursar.Conflict) as refused:
+        await client.contracts.create(agent_id=agent.id, title="Report", price=5)
+    assert refused.value.code == "agent.retired"
+    assert datetime.fromisoformat(refused.value.problem["retired_at"]) == retired.retired_at
+
+
 async def test_lists_of_objects_have_pages_filters_and_cursors(world: World) -> None:
     client = world.client()
     agents = [await client.agents.create(name=name) for name in ("One", "Two")]
@@ -204,6 +216,33 @@ async def test_hold_captures_what_was_used_and_gives_back_the_rest(world: World)
         assert (hold.used, hold.left) == (Decimal(13), Decimal(37))
     assert await balance(world) == (Decimal(87), Decimal(0))
     assert await left(world) == ["13"]
+
+
+async def test_hold_lasts_for_as_long_as_its_block_runs(world: World) -> None:
+    client = world.client()
+    lasts = timedelta(seconds=2)
+
+    async def ends(hold_id: str) -> datetime:
+        found = (await client.credits.get_reservation(hold_id)).expires_at
+        assert found is not None
+        return found
+
+    async with asyncio.timeout(60), client.hold("10", expires_in=lasts) as hold:
+        first = await ends(hold.id)
+        while await ends(hold.id) < first + lasts:  # noqa: ASYNC110 - the hold has no event
+            await asyncio.sleep(0.02)
+        hold.use(3)
+
+    def play(client: Bursar) -> None:
+        with client.hold("10", expires_in=lasts) as hold:
+            first = client.credits.get_reservation(hold.id).expires_at
+            while client.credits.get_reservation(hold.id).expires_at == first:
+                pass
+            hold.use(4)
+
+    await asyncio.to_thread(play, world.threaded())
+    assert await left(world) == ["3", "4"]
+    assert await balance(world) == (Decimal(93), Decimal(0))
 
 
 async def test_hold_that_nothing_was_used_of_is_released(world: World) -> None:
@@ -355,6 +394,23 @@ async def test_context_attributes_what_is_charged_inside(world: World) -> None:
         assert found.run_id == "run-1"
         assert (await client.credits.use(amount=1, run_id="run-2")).run_id == "run-2"
     assert (await client.credits.use(amount=1)).run_id is None
+
+
+async def test_context_names_agent_department_and_project_too(api: World) -> None:
+    client = api.client()
+    department = (await client.departments.create(name="Research")).id
+    project = (await client.projects.create(name="Summaries")).id
+    named = {"agent_id": api.more["tenant"].agent_id, "department_id": department, "project_id": project}
+
+    @client.metered("generate")
+    async def generate() -> None:
+        return None
+
+    with bursar.context(**named, run_id="run-1"):
+        await client.credits.use(amount=1)
+        await generate()
+    spends = [each.model_dump() async for each in client.credits.list_usage()]
+    assert [{name: spend[name] for name in named} for spend in spends] == [named, named]
 
 
 async def test_client_for_threads_does_the_same(world: World) -> None:
