@@ -11,11 +11,11 @@ cluster: after events were loaded from a logical dump into another one, `docs/ev
 
 import json
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, cast, func, literal, select, text, true, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, literal, select, text, true, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -23,11 +23,9 @@ from sqlalchemy.orm import aliased
 from domain.events import Event, check
 from domain.events.catalogue import CATALOGUE
 from models.event import EventRow
-from repositories.listing import Found, Wanted, first_id, fixed
+from repositories.listing import Found, Listing, Part, Wanted, first_id, fixed, newest
 from repositories.together import Writes
 
-#: The most events of all organizations that a page of one type looks at.
-SCANNED = 5_000
 #: By how much an event may be later than its id by the clocks of two machines, and its transaction older than both.
 _MARGIN = timedelta(hours=1)
 
@@ -40,6 +38,7 @@ class Position:
     id: str
 
 
+_LIST = Listing(of=EventRow, order=[EventRow.written_in, EventRow.id], created="at", ascending=True)
 #: Records the events in a JSON array, the value of `rows`; also as a part of a larger statement. Their numbers follow
 #: those that are committed, so the caller holds the lock of each subject, since a statement before this one.
 RECORD = """
@@ -109,48 +108,40 @@ async def page(
         subject: only events about this id.
     """
     if types is None:
-        return list(await session.scalars(_first(_following(EventRow, after, org_id, subject), EventRow, limit)))
+        part, place = _visible(org_id, subject), None if after is None else astuple(after)
+        first = newest(EventRow, [part], _LIST.order, after=place, limit=limit, ascending=True)
+        return list(await session.scalars(first))
     # Each type by itself, in the order of an index that begins with it. By `=` the type would be no part of the order,
     # and the planner, which does not know how rare a type is, would as soon look for it among all the others.
     wanted = select(func.unnest(literal(sorted(set(types)), type_=ARRAY(Text))).label("type")).subquery()
-    row, place = EventRow, after or Position(0, "")
-    behind = tuple_(row.type, row.written_in, row.id) > tuple_(wanted.c.type, place.written_in, place.id)
-    of_type = _following(row, None, org_id, subject).where(behind, row.type <= wanted.c.type)
+    row, begin = EventRow, after or Position(0, "")
+    behind = tuple_(row.type, row.written_in, row.id) > tuple_(wanted.c.type, begin.written_in, begin.id)
+    of_type = select(row).where(*_visible(org_id, subject), behind, row.type <= wanted.c.type)
     of_type = of_type.order_by(row.type, row.written_in, row.id).limit(fixed(limit))
     found = aliased(row, of_type.lateral())
-    query = select(found).select_from(wanted).join(found, true())
-    return list(await session.scalars(_first(query, found, limit)))
+    query = select(found).select_from(wanted).join(found, true()).order_by(found.written_in, found.id)
+    return list(await session.scalars(query.limit(fixed(limit))))
 
 
 async def listed(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[EventRow]:
-    """Return a page of what is wanted, behind a position.
+    """Return a page of what is wanted, behind a position; the next one begins behind an id.
 
-    A page of a range of time, or of one type of all organizations, looks at no more than `SCANNED` events, so it may be
+    A page of a range of time, or of one type of all organizations, looks at a bounded number of events, so it may be
     short or empty and not be the last. A range begins where its first event can be, however much was before it.
     """
     org_id, type, subject = wanted.org_id, wanted.equal.get("type"), wanted.equal.get("subject")
     assert isinstance(type, str | None)
     assert isinstance(subject, str | None)
-    if wanted.since is None and wanted.until is None and (type is None or org_id is not None):
-        types = None if type is None else [type]
-        rows = await page(session, after=after, limit=limit + 1, org_id=org_id, types=types, subject=subject)
+    if wanted.since is None and wanted.until is None and type is not None and org_id is not None:
+        rows = await page(session, after=after, limit=limit + 1, org_id=org_id, types=[type], subject=subject)
         return Found(rows[:limit], (rows[limit - 1].id,) if len(rows) > limit else None)
     if wanted.since is not None:
         begins = await _place_before(session, wanted.since - _MARGIN)
         after = max((place for place in (after, begins) if place is not None), default=None)
-    scanned = _first(_following(EventRow, after, org_id, subject), EventRow, SCANNED).subquery()
-    seen = aliased(EventRow, scanned)
-    judged = [
-        *([] if type is None else [seen.type == type]),
-        *([] if wanted.since is None else [seen.at >= wanted.since]),
-        *([] if wanted.until is None else [seen.at < wanted.until]),
-    ]
-    rows = list(await session.scalars(_first(select(seen).where(*judged), seen, limit + 1)))
-    if len(rows) > limit:
-        return Found(rows[:limit], (rows[limit - 1].id,))
-    last = select(seen.id).order_by(seen.written_in, seen.id).offset(SCANNED - 1).limit(1)
-    found = await session.scalar(last)
-    return Found(rows, None if found is None else (found,))
+    place = None if after is None else astuple(after)
+    part = _visible(org_id, subject)
+    found = await _LIST.page(session, wanted, [part], after=place, limit=limit, served=["subject"])
+    return Found(found.rows, None if found.following is None else found.following[1:])
 
 
 async def _place_before(session: AsyncSession, moment: datetime) -> Position | None:
@@ -177,19 +168,12 @@ async def head(session: AsyncSession) -> Position | None:
     return None if found is None else Position(found.written_in, found.id)
 
 
-def _following(
-    row: type[EventRow], after: Position | None, org_id: str | None, subject: str | None
-) -> Select[EventRow]:
-    query = select(row).where(row.written_in < _oldest_open())
-    if after is not None:
-        query = query.where(tuple_(row.written_in, row.id) > tuple_(after.written_in, after.id))
-    if org_id is not None:
-        query = query.where(row.org_id == org_id)
-    return query if subject is None else query.where(row.subject == subject)
-
-
-def _first(query: Select[EventRow], row: type[EventRow], limit: int) -> Select[EventRow]:
-    return query.order_by(row.written_in, row.id).limit(fixed(limit))
+def _visible(org_id: str | None, subject: str | None) -> Part:
+    """Return that an event is one of an organization and about a subject, where named, and has its place for good."""
+    row = EventRow
+    found: Part = (row.written_in < _oldest_open(),)
+    found = found if org_id is None else (*found, row.org_id == org_id)
+    return found if subject is None else (*found, row.subject == subject)
 
 
 def _oldest_open() -> ColumnElement[int]:

@@ -18,6 +18,7 @@ from domain.events.catalogue import CATALOGUE
 from domain.ids import is_id, make_id
 from models.event import EventRow
 from repositories import event as events
+from repositories import listing
 from repositories.event import Position
 from repositories.listing import Wanted
 from runtime.database import Database
@@ -122,7 +123,7 @@ async def test_page_is_narrowed_by_organization_type_and_subject(database: Datab
 
 
 async def test_page_of_a_rare_type_ends_and_goes_on(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "SCANNED", 3)
+    monkeypatch.setattr(listing, "LOOKED", (3,))
     await write(database, *(fact("one") for _ in range(4)), fact("rare", kind="escrow.released"))
     await past_others(database)
     found, position, pages = list[str](), None, 0
@@ -155,7 +156,7 @@ async def test_range_begins_late_and_loses_nothing(
             row.org_id, row.written_in = f"org_{written_in % 2}", written_in
             session.add(row)
     await owner.close()
-    monkeypatch.setattr(events, "SCANNED", 12)
+    monkeypatch.setattr(listing, "LOOKED", (12,))
     for number in range(60):
         since = START + number * step
         async with database.tenant("org_1") as session:
@@ -191,7 +192,7 @@ async def test_page_costs_the_same_however_long_the_history_is(
     }
     filters = {name: Wanted(org_id="org_1", equal=given) for name, given in equal.items()}
     filters["of no time"] = Wanted(org_id="org_1", since=datetime(2100, 1, 1, tzinfo=UTC))
-    monkeypatch.setattr(events, "SCANNED", SMALL // 4)
+    monkeypatch.setattr(listing, "LOOKED", (SMALL // 4,))
     await write(database, fact("one"), fact("one", kind=rare))
     await past_others(database)
     owner = await asyncpg.connect(fresh_database_urls.owner)
