@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 PREFIX = "/api/"
 EXPOSED = (
     *("ETag", "X-Request-Id", "RateLimit", "RateLimit-Policy", "Retry-After", "Idempotent-Replayed"),
-    *("Content-Disposition", "Deprecation", "Sunset"),
+    *("Content-Disposition", "Deprecation", "Location", "Sunset", "WWW-Authenticate"),
 )
 _ALLOWED = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
