@@ -64,10 +64,15 @@ ORDER BY t.id, a.path, e.asset, e.version
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalFilter:
-    """Which transfers: of these days (UTC, both included), with an entry on the line or in the asset where named."""
+    """Which transfers: of these days (UTC, both included), with an entry on the line or in the asset where named.
+
+    `since` and `until` narrow the days to a time from one to before the other, where named.
+    """
 
     first: date
     last: date
+    since: datetime | None = None
+    until: datetime | None = None
     line: str | None = None
     asset: str | None = None
 
@@ -122,8 +127,9 @@ async def journal(
 async def _of_day(
     session: AsyncSession, wanted: JournalFilter, day: date, after: UUID | None, limit: int
 ) -> list[JournalTransfer]:
-    since = datetime.combine(day, time(), UTC)
-    asked = {"since": since, "until": since + _DAY, "after": after, "limit": limit}
+    begins = datetime.combine(day, time(), UTC)
+    since, until = max(begins, wanted.since or begins), min(begins + _DAY, wanted.until or begins + _DAY)
+    asked = {"since": since, "until": until, "after": after, "limit": limit}
     rows = await session.execute(text(_JOURNAL), {**asked, "line": wanted.line, "asset": wanted.asset})
     transfers = []
     for key, of_transfer in groupby(rows.mappings(), key=lambda row: row["id"]):

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import asyncpg
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing_run.collect import Collected, OneOff, Prepaid
 from domain.billing_run.period import Period, next_month
+from domain.billing_run.status import BillingRunStatus, InvoiceItemStatus
 from domain.billing_terms import TermsVersion
 from domain.errors import NotFound
 from domain.ids import is_id
@@ -264,7 +265,13 @@ _ITEMS = Listing(
 
 async def runs(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[BillingRunRow]:
     """Return a page of the runs, the latest month first."""
-    return await _RUNS.page(session, wanted, [()], after=after, limit=limit)
+
+    def in_states(row: type[BillingRunRow]) -> ColumnElement[bool]:
+        running, done = BillingRunStatus.RUNNING.value, BillingRunStatus.DONE.value
+        return case((row.finished_at.is_(None), running), else_=done).in_(wanted.statuses)
+
+    besides = in_states if wanted.statuses else None
+    return await _RUNS.page(session, wanted, [()], after=after, limit=limit, besides=besides)
 
 
 async def failures(session: AsyncSession, month: date, limit: int) -> Sequence[BilledPeriod]:
@@ -328,8 +335,14 @@ async def remove_item(session: AsyncSession, item_id: str, at: datetime) -> bool
 
 async def items(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[InvoiceItemRow]:
     """Return a page of the items that the session may see, newest first."""
-    part = of_owner(InvoiceItemRow.org_id, wanted)
-    return await _ITEMS.page(session, wanted, [part], after=after, limit=limit)
+
+    def in_states(row: type[InvoiceItemRow]) -> ColumnElement[bool]:
+        invoiced = (row.invoice_id.is_not(None), InvoiceItemStatus.INVOICED.value)
+        removed = (row.removed_at.is_not(None), InvoiceItemStatus.REMOVED.value)
+        return case(invoiced, removed, else_=InvoiceItemStatus.OPEN.value).in_(wanted.statuses)
+
+    part, besides = of_owner(InvoiceItemRow.org_id, wanted), in_states if wanted.statuses else None
+    return await _ITEMS.page(session, wanted, [part], after=after, limit=limit, besides=besides)
 
 
 #: What `verify` proves about periods and their invoices.

@@ -15,7 +15,7 @@ from ledger.invariants import Invariant
 from ledger.spends import NewSpend, Spender
 from models.spend import Spend, SpendChange, SpendRefusal
 from repositories.listing import Found, Listing, Part, Position, Wanted, in_states, newest
-from repositories.spend_place import LAST, LOOKS, Kind, first_id, skip
+from repositories.spend_place import LAST, LOOKS, first_id, placed, skip
 
 MISSING = "There is no such spend."
 
@@ -165,14 +165,6 @@ async def named(session: AsyncSession, org_id: str, spend_ids: Collection[str]) 
 
 _LIST = Listing(of=Spend, order=[Spend.id], created="at", amount="amount")
 _REFUNDS = Listing(of=SpendChange, order=[SpendChange.id], created="at", prefix="rfd", amount="amount")
-#: By what of them the days that are added up say where spends are.
-_PLACED = {
-    "action": Kind.ACTION,
-    "agent_id": Kind.AGENT,
-    "department_id": Kind.DEPARTMENT,
-    "project_id": Kind.PROJECT,
-    "run_id": Kind.RUN,
-}
 
 
 async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Spend]:
@@ -184,7 +176,7 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
     assert wanted.org_id is not None
     org_id, conditions = wanted.org_id, _conditions(wanted, Spend)
     part: Part = (Spend.org_id == org_id, Spend.id >= (UUID(int=0) if wanted.since is None else first_id(wanted.since)))
-    named = [(kind, str(wanted.equal[name])) for name, kind in _PLACED.items() if name in wanted.equal]
+    named = placed(wanted.equal)
     found, following = list[Spend](), LAST if after is None else after[0]
     for look in LOOKS if conditions else (limit + 1,):
         begin = await skip(session, org_id, named, before=following, until=wanted.until) if conditions else following

@@ -1,5 +1,6 @@
 """Spend controls, their versions and what counts in their windows. `ledger.controls` writes them."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -17,7 +18,7 @@ from ledger.controls import MISSING
 from models.spend import Spend, SpendCounter, SpendRefusal
 from models.spend_control import SpendControl, SpendControlVersion
 from repositories.listing import MARGIN, Found, Listing, Part, Position, Wanted, in_states, of_owner
-from repositories.spend_place import LAST, LOOKS, Kind, first_id, skip
+from repositories.spend_place import LAST, LOOKS, Kind, first_id, placed, skip
 
 
 async def get(session: AsyncSession, control_id: str) -> SpendControl:
@@ -58,7 +59,7 @@ async def has_open(session: AsyncSession, org_id: str, kind: SubjectKind, subjec
 
 _LIST = Listing(of=SpendControl, order=[SpendControl.id], prefix="ctl")
 _VERSIONS = Listing(of=SpendControlVersion, order=[SpendControlVersion.version], created="changed_at")
-_REFUSALS = Listing(of=SpendRefusal, order=[SpendRefusal.id], created="at", prefix="rfs")
+_REFUSALS = Listing(of=SpendRefusal, order=[SpendRefusal.id], created="at", prefix="rfs", amount="amount")
 
 
 async def page(
@@ -106,7 +107,7 @@ async def counted(
 
 _COUNTED_IN = """
 WITH looked AS MATERIALIZED (
-    SELECT s.id, s.at, s.counted_in, s.counted FROM ledger.spends s
+    SELECT s.id, s.at, s.counted_in, s.counted, s.status, s.amount, s.agent_id, s.action, s.run_id FROM ledger.spends s
     WHERE s.org_id = :org_id AND s.id < :before AND s.id >= :first ORDER BY s.id DESC LIMIT {look}
 ), own AS MATERIALIZED (
     SELECT array_agg(n.id) AS ids FROM ledger.counters n
@@ -118,6 +119,10 @@ WITH looked AS MATERIALIZED (
     FROM looked l, own
     WHERE l.counted_in && own.ids AND l.at >= coalesce(CAST(:since AS timestamptz), '-infinity')
         AND l.at < coalesce(CAST(:until AS timestamptz), 'infinity')
+        AND (CAST(:least AS bigint) IS NULL OR l.amount >= :least)
+        AND (CAST(:most AS bigint) IS NULL OR l.amount <= :most)
+        AND (cardinality(CAST(:statuses AS text[])) = 0 OR l.status = ANY (CAST(:statuses AS text[])))
+        AND jsonb_build_object('agent_id', l.agent_id, 'action', l.action, 'run_id', l.run_id) @> CAST(:equal AS jsonb)
     ORDER BY l.id DESC LIMIT :limit
 )
 SELECT ARRAY(SELECT f.id FROM found f ORDER BY f.id DESC) AS ids,
@@ -139,7 +144,7 @@ async def spends(
     counted: dict[UUID, int] = {}
     following: UUID | None = LAST if after is None else after[0]
     begins = control.created_at if wanted.since is None else max(control.created_at, wanted.since - MARGIN)
-    first, named = first_id(begins), [(Kind.CONTROL, str(control.id))]
+    first, named = first_id(begins), [(Kind.CONTROL, str(control.id)), *placed(wanted.equal)]
     for look, statement in _LOOKING.items():
         assert following is not None
         following = await skip(session, control.org_id, named, before=following, until=wanted.until)
@@ -147,6 +152,8 @@ async def spends(
             break
         values = {"org_id": control.org_id, "control_id": control.id, "before": following, "first": first}
         values |= {"since": wanted.since, "until": wanted.until, "limit": limit + 1 - len(counted)}
+        values |= {"least": wanted.least_minor, "most": wanted.most_minor, "statuses": list(wanted.statuses)}
+        values["equal"] = json.dumps(wanted.equal)
         row = (await session.execute(statement, values)).one()
         counted.update(zip(row.ids, row.counted, strict=True))
         following = row.last_id if row.looked == look else None

@@ -4,7 +4,7 @@ A charge writes no index for lists, so these look at a bounded number of spends 
 say between which ids the spends of a value lie, and what lies between two of them is skipped.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -35,6 +35,14 @@ class Kind(StrEnum):
     CONTROL = "control"
 
 
+#: By which columns of spends the days that are added up say where these are.
+_PLACED = {
+    "action": Kind.ACTION,
+    "agent_id": Kind.AGENT,
+    "department_id": Kind.DEPARTMENT,
+    "project_id": Kind.PROJECT,
+    "run_id": Kind.RUN,
+}
 #: Each spend of `{of}` with all that it names.
 PLACES = """
     SELECT s.id, k.kind, k.value FROM {of} s CROSS JOIN LATERAL (VALUES
@@ -66,6 +74,11 @@ def first_id(since: datetime) -> UUID:
     """Return an id below those of all spends that were made since."""
     unix_ms = max(0, int((since - _MARGIN).timestamp() * 1000))
     return uuid_of(make_id("spd", unix_ms=unix_ms, entropy=bytes(10)))
+
+
+def placed(equal: Mapping[str, object]) -> list[tuple[Kind, str]]:
+    """Return what spends name that have these values, as `skip` takes it."""
+    return [(kind, str(equal[name])) for name, kind in _PLACED.items() if name in equal]
 
 
 async def skip(

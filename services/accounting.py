@@ -49,9 +49,12 @@ async def written(
         codes: what accounts are called in the other program, by line of the chart.
 
     Raises:
-        Invalid: sums of days need one currency; a beancount file, all lines and assets.
+        Invalid: sums of days need one currency; a beancount file, all lines and assets; both, whole days.
         NotMapped: Xero is to take a line that has no account code.
     """
+    if form is not Format.CSV and (wanted.since, wanted.until) != (None, None):
+        field = "from" if wanted.since is not None else "to"
+        raise Invalid("This file is of whole days. Send start_date and end_date instead.", extra={"field": field})
     if form in {Format.QUICKBOOKS, Format.XERO}:
         if wanted.asset is None or wanted.asset in ISSUED:
             raise Invalid("Send the one currency that the file is for, such as USD.", extra={"field": "currency"})

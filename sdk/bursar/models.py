@@ -13,6 +13,7 @@ from bursar._wire import NOT_SENT, Amount, Model
 Aggregation: TypeAlias = Literal["sum", "count", "max", "unique", "latest"] | str
 AlertStatus: TypeAlias = Literal["firing", "acknowledged", "resolved"] | str
 BilledStatus: TypeAlias = Literal["prepaid", "unbilled", "billed"] | str
+BillingRunStatus: TypeAlias = Literal["running", "done"] | str
 Cadence: TypeAlias = Literal["instant", "hourly", "daily", "weekly", "off"] | str
 ChangeKind: TypeAlias = Literal["upgrade", "downgrade"] | str
 ChannelKind: TypeAlias = Literal["mail", "slack"] | str
@@ -64,6 +65,7 @@ Fulfilment: TypeAlias = Literal["pending", "done", "gone"] | str
 GrantSource: TypeAlias = Literal["promotion", "reward", "adjustment", "signup"] | str
 Grouping: TypeAlias = Literal["action", "agent", "department", "model", "status"] | str
 Interval: TypeAlias = Literal["month", "year"] | str
+InvoiceItemStatus: TypeAlias = Literal["open", "invoiced", "removed"] | str
 InvoiceStatus: TypeAlias = Literal["open", "paid", "void", "draft", "uncollectible"] | str
 LotSource: TypeAlias = (
     Literal["purchase", "promotion", "signup", "subscription", "reward", "refund", "adjustment", "debt", "earnings"]
@@ -650,7 +652,7 @@ class BillingRunView(Model):
     """The run of a month."""
 
     period: str = NOT_SENT
-    status: Literal["running", "done"] | str = NOT_SENT
+    status: BillingRunStatus = NOT_SENT
     ready_at: datetime = NOT_SENT
     started_at: datetime = NOT_SENT
     finished_at: datetime | None = NOT_SENT
@@ -1963,7 +1965,7 @@ class InvoiceItemView(Model):
     quantity: int = NOT_SENT
     unit_amount: Amount = NOT_SENT
     amount: Amount = NOT_SENT
-    status: Literal["open", "invoiced", "removed"] | str = NOT_SENT
+    status: InvoiceItemStatus = NOT_SENT
     invoice_id: str | None = NOT_SENT
     created_at: datetime = NOT_SENT
 

@@ -163,6 +163,27 @@ async def test_sums_of_days_are_written_for_import_elsewhere(operator: Caller, p
     assert {row[8] for row in rows[1:]} == {"10.00", "0.30", ""}
 
 
+async def test_journal_of_a_time_holds_what_happened_then(operator: Caller, post: Post) -> None:
+    at = FIRST - timedelta(days=1200)
+    moments = [at + timedelta(hours=hours) for hours in (-30, 0, 1, 30)]
+    for minor, moment in enumerate(moments, 1):
+        await post(SALE, minor, moment)
+    asked = {"from": moments[1].isoformat(), "to": moments[3].isoformat(), "currency": CURRENCY}
+    assert [row[8] for row in (await file_of(operator, {**asked, "format": "csv"}))[1:] if row[8]] == ["0.02", "0.03"]
+    found: list[str] = []
+    cursor: str | None = None
+    while True:
+        params = asked | {"limit": "1"} | ({} if cursor is None else {"cursor": cursor})
+        page = good(await operator.get("/accounting/journal", params=params))
+        found += [one["effective_at"] for one in page["data"]]
+        if (cursor := page["next_cursor"]) is None:
+            break
+    assert [datetime.fromisoformat(one) for one in found] == moments[1:3]
+    for form in ("beancount", "quickbooks", "xero"):
+        answer = await operator.get("/accounting/journal", params={**asked, "format": form})
+        assert refused(answer, 422, "request.invalid")["field"] == "from"
+
+
 @pytest.mark.parametrize(
     "params",
     [

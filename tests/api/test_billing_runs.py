@@ -100,6 +100,12 @@ async def test_item_is_added_once_and_removed_until_it_is_invoiced(new_tenant: A
     refused(await tenant.owner.delete(path), 403, "auth.forbidden")
     for _ in range(2):
         assert good(await operator.delete(path))["status"] == "removed"
+    other = (await add(operator, tenant, "8.00"))["id"]
+    for states, expected in (("open", [other]), ("removed", [item["id"]]), ("open,removed", [other, item["id"]])):
+        found = good(await tenant.owner.get(f"/billing/invoice-items?status={states}"))["data"]
+        assert [one["id"] for one in found] == expected
+    assert good(await tenant.owner.get("/billing/invoice-items?status=invoiced"))["data"] == []
+    good(await operator.delete(f"/billing/invoice-items/{other}"))
     assert good(await tenant.owner.get("/billing/invoices/upcoming"))["lines"] == []
     refused(await operator.delete(f"/billing/invoice-items/ii_{NOBODY}"), 404, "not_found")
     body = {"organization_id": tenant.org_id, "currency": "CREDIT", "description": "x", "unit_amount": "1"}
@@ -115,6 +121,9 @@ async def test_second_run_of_a_month_answers_the_result_of_the_first(operator: C
     assert (first["status"], first["finished_at"][:13], first["invoiced"]) == ("done", "2001-02-03T01", 0)
     assert good(await operator.post("/billing/runs", {"period": "2001-01"}, key=new_key()), 202) == first
     assert good(await operator.get("/billing/runs/2001-01")) == first
+    began_then = "from=2001-02-03T00:00:00Z&to=2001-02-04T00:00:00Z"
+    assert good(await operator.get(f"/billing/runs?status=done&{began_then}"))["data"] == [first]
+    assert good(await operator.get(f"/billing/runs?status=running&{began_then}"))["data"] == []
 
 
 async def test_run_of_a_month_that_is_not_over_or_is_none_is_refused(operator: Caller) -> None:

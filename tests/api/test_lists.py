@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -20,16 +21,16 @@ from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between
 from tests.api.paying import Written
+from tests.support.openapi import served
 from tests.support.routes import ROUTES
 
 pytestmark = pytest.mark.db
 
 AS_CSV = {"Accept": "text/csv"}
+LISTS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "lists.md"
 #: Lists that take no range of time, and why.
 WITHOUT_RANGE = {
-    "/accounting/journal": "it takes days of the books, with both ends",
     "/billing/balances": "balances are of one moment",
-    "/billing/earnings": "it takes days, with both ends",
     "/credits/earnings": "what agents have now",
     "/tasks": "what waits now, by its deadline",
 }
@@ -46,8 +47,8 @@ AMOUNTS = {
     "/billing/payouts": "USD",
     "/billing/transactions": "CREDIT",
 }
-#: Whose rows are cells of their own making.
-OWN_CELLS = {"/billing/usage/logs", "/usage/logs", "/accounting/journal", "/billing/statement"}
+#: Whose rows are cells of their own making, or are there whatever the time.
+OWN_CELLS = {"/billing/usage/logs", "/usage/logs", "/accounting/journal", "/billing/statement", "/billing/earnings"}
 
 
 def names(route: APIRoute) -> set[str]:
@@ -85,6 +86,27 @@ async def test_every_list_is_of_one_form(path: str, tenant: Tenant) -> None:
     if path not in WITHOUT_RANGE:
         late = f"{here}from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z"
         assert refused(await tenant.owner.get(late), 422, "request.invalid")["field"] == "from"
+
+
+def test_what_lists_several_has_csv_or_the_docs_say_why_not() -> None:
+    """By the document that is served: whatever has `data` is a list, with a cursor or without."""
+    document = served()
+
+    def has_data(operation: dict[str, Any]) -> bool:
+        schema = operation["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        named = document["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], schema)
+        return "data" in named.get("properties", {})
+
+    without = {
+        path.removeprefix("/api/v1")
+        for path, methods in document["paths"].items()
+        if "get" in methods
+        and has_data(methods["get"])
+        and "text/csv" not in methods["get"]["responses"]["200"]["content"]
+    }
+    section = LISTS_PAGE.read_text("utf-8").partition("\n## Without CSV\n")[2]
+    said = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert sorted(re.findall("`(.*?)`", " ".join(said))) == sorted(without)
 
 
 @pytest.mark.parametrize("path", PLAIN)
@@ -125,7 +147,7 @@ async def test_events_are_narrowed_by_time_over_pages(customer: Tenant, monkeypa
         good(await customer.owner.post("/contracts", job), 201)
     rows = good(await customer.owner.get("/events?type=contract.created"))["data"]
     middle = rows[1]["at"]
-    monkeypatch.setattr("repositories.event.SCANNED", 2)
+    monkeypatch.setattr("repositories.listing.LOOKED", (2,))
     for end, expected in ((f"from={quote(middle)}", rows[1:]), (f"to={quote(middle)}", rows[:1])):
         found, cursor = list[object](), ""
         while True:

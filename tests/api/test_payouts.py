@@ -1,6 +1,8 @@
 """Earnings and payouts over HTTP: what can leave, to whom, once, and never more than came in."""
 
 import asyncio
+import csv
+import io
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -103,6 +105,27 @@ async def test_earnings_are_held_back_by_age_and_by_no_less_than_the_floor(
     usual = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7))
     days = [usual.of(Level(name="a", hold_back_days=each)).days for each in (None, 10, 0, 30)]
     assert days == [14, 10, 7, 30]
+
+
+async def test_earnings_of_a_time_or_of_days_are_those_earned_then(
+    database: Database, payer: Tenant, studio: Tenant
+) -> None:
+    await earned(database, payer, studio, 100, 1000, age=timedelta(days=13))
+    await earned(database, payer, studio, 200, 2000, age=timedelta(days=15))
+    middle = datetime.now(UTC) - timedelta(days=14)
+    for asked, expected in (
+        ({}, "300.00"),
+        ({"from": middle.isoformat()}, "100.00"),
+        ({"to": middle.isoformat()}, "200.00"),
+        ({"start_date": str(middle.date()), "to": datetime.now(UTC).isoformat()}, "100.00"),
+    ):
+        answer = await studio.auditor.get("/billing/earnings", params=asked)
+        assert [row["earned"] for row in good(answer)["data"]] == [expected]
+        answer = await studio.auditor.get("/billing/earnings", params=asked, headers={"Accept": "text/csv"})
+        assert [row["earned"] for row in csv.DictReader(io.StringIO(answer.text))] == [expected]
+    twice = {"from": middle.isoformat(), "start_date": str(middle.date())}
+    problem = refused(await studio.auditor.get("/billing/earnings", params=twice), 422, "request.invalid")
+    assert problem["field"] == "start_date"
 
 
 async def test_granted_credits_and_own_work_are_never_paid_out(

@@ -240,6 +240,19 @@ async def test_spends_and_refusals_of_a_control_are_listed_newest_first(
     ]
     for listed in ("spends", "refusals"):
         await check_range(tenant.auditor, f"/spend-controls/{control['id']}/{listed}", "at")
+    path = f"/spend-controls/{control['id']}/spends"
+    for query, expected in (
+        ("min_amount=2", ["2.00"]),
+        ("max_amount=1.99", ["1.00"]),
+        (f"min_amount=1&max_amount=2&run_id={run}", ["2.00", "1.00"]),
+        (f"run_id={new_key()}", []),
+        ("status=reserved,expired", []),
+        (f"action={found[0]['action']}&status={found[0]['status']}", ["2.00", "1.00"]),
+    ):
+        assert [it["amount"] for it in good(await tenant.auditor.get(f"{path}?{query}"))["data"]] == expected, query
+    for query, number in (("min_amount=9&max_amount=9", 1), ("max_amount=8.99", 0), ("min_amount=9.01", 0)):
+        path = f"/spend-controls/{control['id']}/refusals?{query}"
+        assert len(good(await tenant.auditor.get(path))["data"]) == number, query
     (refusal,) = good(await tenant.auditor.get(f"/spend-controls/{control['id']}/refusals"))["data"]
     assert (refusal["reason"], refusal["window"], refusal["limit"], refusal["remaining"], refusal["amount"]) == (
         "limit",

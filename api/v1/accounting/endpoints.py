@@ -12,7 +12,7 @@ from api.auth import require
 from api.deps import DepsDep
 from api.errors import Responses, errors
 from api.fields import Currency, Page, SearchText
-from api.lists import After, Asked, Items, ListOf
+from api.lists import CREATED, After, Asked, Items, ListOf
 from api.routing import Resource
 from api.v1.accounting.schemas import BalanceSheetView, JournalTransferView, ProfitAndLossView, TrialBalanceView
 from api.v1.usage.periods import EndDate, StartDate, days, period
@@ -96,7 +96,7 @@ async def get_balance_sheet(
 _JOURNAL = ListOf(
     "journal",
     JournalTransferView,
-    "currency",
+    *(*CREATED, "currency"),
     order=[date, "tr"],
     start_date=StartDate,
     end_date=EndDate,
@@ -111,12 +111,24 @@ async def list_journal(
 ) -> Response:
     """List transfers with all of their entries, by day and within a day in the order of recording.
 
+    A period is of 1 to 400 days in UTC; the last 30 when none is given. `from` and `to` narrow it to the time at which
+    transfers happened, in the list and in `csv`. The other files are of whole days.
+
     With `format` the response is a file of the whole period, as the books were at one moment. `csv`, which
     `Accept: text/csv` asks for too, has one row for each entry, `beancount` opening balances, transfers and closing
     balances, `quickbooks` and `xero` one journal entry for each day in one currency, for import there.
     """
-    first, last = _days(asked.get("start_date"), asked.get("end_date"))
-    wanted = JournalFilter(first=first, last=last, line=asked.get("line"), asset=asked.get("currency"))
+    since, until = asked.get("since"), asked.get("until")
+    term = period(since, until, asked.get("start_date"), asked.get("end_date"))
+    first, end = days(term, datetime.now(UTC))
+    wanted = JournalFilter(
+        first=first,
+        last=end - timedelta(days=1),
+        since=since,
+        until=until,
+        line=asked.get("line"),
+        asset=asked.get("currency"),
+    )
     if (form := asked.get("format") or (Format.CSV if asked.as_csv else None)) is not None:
         return await _file(deps, actor, wanted, form)
 

@@ -26,6 +26,7 @@ from contracts.billing_run import BillingRun
 from contracts.runs import billing_run_run
 from domain.access import Actor, Permission
 from domain.billing_run.period import NotEnded, parse_month
+from domain.billing_run.status import BillingRunStatus, InvoiceItemStatus
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.invoice.lines import InvoiceLine, check_lines
 from domain.legal_entity import UnknownEntity
@@ -42,7 +43,6 @@ MayRepeat = Annotated[Command, idempotency(required=False)]
 MovesMoney = Annotated[Command, idempotency(required=True)]
 #: How many failures a run shows.
 SHOWN = 100
-_LIST = "billing-runs"
 
 
 @router.get(
@@ -94,8 +94,14 @@ async def start_billing_run(
     return await once.run(act, status_code=202)
 
 
-_RUNS = ListOf("billing-runs", BillingRunView, *CREATED, order=[date])
-_ITEMS = ListOf("invoice-items", InvoiceItemView, *(*CREATED, "organization_id", *AMOUNT, "q"), order=["ii"])
+_RUNS = ListOf("billing-runs", BillingRunView, *CREATED, order=[date], status=BillingRunStatus)
+_ITEMS = ListOf(
+    "invoice-items",
+    InvoiceItemView,
+    *(*CREATED, "organization_id", *AMOUNT, "q"),
+    order=["ii"],
+    status=InvoiceItemStatus,
+)
 
 
 @router.get("/billing/runs", response_model=Page[BillingRunView], responses=CSV)

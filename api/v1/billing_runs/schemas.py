@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
 from api.fields import Amount, Currency, Exact, Name, OrganizationId, RequestModel, ResponseModel, example
 from domain.billing_run.period import month_text
+from domain.billing_run.status import BillingRunStatus, InvoiceItemStatus
 from domain.invoice.lines import MAX_QUANTITY
 from domain.money import format_amount
 from models.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
@@ -36,7 +37,7 @@ class BillingRunView(ResponseModel):
     """The run of a month."""
 
     period: str
-    status: Literal["running", "done"]
+    status: BillingRunStatus
     ready_at: datetime = Field(description="Until when late usage is waited for.")
     started_at: datetime
     finished_at: datetime | None
@@ -50,7 +51,7 @@ class BillingRunView(ResponseModel):
         """Show a row."""
         return cls(
             period=month_text(row.month),
-            status="running" if row.finished_at is None else "done",
+            status=BillingRunStatus.RUNNING if row.finished_at is None else BillingRunStatus.DONE,
             ready_at=row.ready_at,
             started_at=row.started_at,
             finished_at=row.finished_at,
@@ -89,7 +90,7 @@ class InvoiceItemView(ResponseModel):
     quantity: int
     unit_amount: Exact
     amount: Exact
-    status: Literal["open", "invoiced", "removed"]
+    status: InvoiceItemStatus
     invoice_id: str | None
     created_at: datetime
 
@@ -104,10 +105,16 @@ class InvoiceItemView(ResponseModel):
             quantity=row.quantity,
             unit_amount=format_amount(row.unit_minor, row.currency),
             amount=format_amount(row.unit_minor * row.quantity, row.currency),
-            status="invoiced" if row.invoice_id else "removed" if row.removed_at else "open",
+            status=_status_of(row),
             invoice_id=row.invoice_id,
             created_at=row.created_at,
         )
+
+
+def _status_of(row: InvoiceItemRow) -> InvoiceItemStatus:
+    if row.invoice_id is not None:
+        return InvoiceItemStatus.INVOICED
+    return InvoiceItemStatus.OPEN if row.removed_at is None else InvoiceItemStatus.REMOVED
 
 
 class UpcomingLine(ResponseModel):

@@ -79,7 +79,7 @@ _REFUSALS = (
 _EARNINGS = ListOf(
     "creator-earnings",
     AgentEarningsView,
-    *("organization_id", "agent_id"),
+    *(*CREATED, "organization_id", "agent_id"),
     order=["agt"],
     start_date=StartDate,
     end_date=EndDate,
@@ -94,6 +94,7 @@ async def get_earnings(
 ) -> Response:
     """Show what each agent earned in a period, and what of its earnings is pending, frozen or available now.
 
+    The period is of times (`from`, `to`) or of days in UTC (`start_date`, `end_date`), all of it when none is given.
     What leaves for credits is what was paid for these very credits, less the platform's share.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
@@ -101,7 +102,7 @@ async def get_earnings(
     start_date, end_date = asked.get("start_date"), asked.get("end_date")
     org_id, term = (
         await known_organization(deps, actor, asked.organization_id),
-        period(None, None, start_date, end_date),
+        period(asked.get("since"), asked.get("until"), start_date, end_date),
     )
     shares: list[Share] = []
 

@@ -87,7 +87,7 @@ class CreatorEarningsView(ResponseModel):
     """What the agents of an organization have earned, by agent and asset, the newest agents first."""
 
     organization_id: str
-    start_date: str | None = Field(description="Null for all there is.")
+    start_date: str | None = Field(description="The day that was sent, if one was.")
     end_date: str | None
     payable: list[PayableView] = Field(description="Of the agents of this page together.")
     data: list[AgentEarningsView]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query
@@ -34,6 +34,7 @@ from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.money import CREDIT
 from domain.spend.control import ControlStatus, SubjectKind
+from ledger.spends import SpendStatus
 from models.spend_control import SpendControl
 from repositories import department as departments
 from repositories import spend_control as controls
@@ -88,15 +89,21 @@ _VERSIONS = ListOf(
     order=[int],
     changed_by=Annotated[SearchText | None, Query(description="Only what this principal changed.")],
 )
-_COUNTED = ListOf("counted-spends", CountedSpendView, *CREATED, order=[UUID])
-_REFUSALS = ListOf(
-    "refusals",
-    RefusalView,
-    *(*CREATED, "agent_id"),
+_OF_SPENDS: dict[str, Any] = {
+    "action": Annotated[SearchText | None, Query(description="Only of this action.")],
+    "run_id": Annotated[SearchText | None, Query(description="Only of this run.")],
+}
+_BY_AMOUNT = (*CREATED, "agent_id", "min_amount", "max_amount")
+_COUNTED = ListOf(
+    "counted-spends",
+    CountedSpendView,
+    *_BY_AMOUNT,
     order=[UUID],
-    action=Annotated[SearchText | None, Query(description="Only of this action.")],
-    run_id=Annotated[SearchText | None, Query(description="Only of this run.")],
+    status=SpendStatus,
+    currency=CREDIT,
+    **_OF_SPENDS,
 )
+_REFUSALS = ListOf("refusals", RefusalView, *_BY_AMOUNT, order=[UUID], currency=CREDIT, **_OF_SPENDS)
 
 
 @router.get("/spend-controls", response_model=Page[ControlView], responses=errors(NotFound) | CSV)

@@ -1960,6 +1960,7 @@ class AsyncBillingRuns:
         *,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
+        status: Sequence[Literal["running", "done"] | str] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.BillingRunView]:
@@ -1972,7 +1973,7 @@ class AsyncBillingRuns:
             models.BillingRunView,
             "billing_runs.list",
             "/api/v1/billing/runs",
-            {"from": from_, "to": to, "limit": limit, "cursor": cursor},
+            {"from": from_, "to": to, "status": status, "limit": limit, "cursor": cursor},
         )
 
     async def get(self, period: str) -> models.BillingRunView:
@@ -2025,6 +2026,7 @@ class AsyncInvoiceItems:
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
+        status: Sequence[Literal["open", "invoiced", "removed"] | str] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.InvoiceItemView]:
@@ -2045,6 +2047,7 @@ class AsyncInvoiceItems:
                 "min_amount": min_amount,
                 "max_amount": max_amount,
                 "q": q,
+                "status": status,
                 "limit": limit,
                 "cursor": cursor,
             },
@@ -2172,6 +2175,8 @@ class AsyncCreators:
     async def get_earnings(
         self,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
         start_date: date | str | Omitted = OMITTED,
@@ -2181,7 +2186,7 @@ class AsyncCreators:
     ) -> models.CreatorEarningsView:
         """Show what each agent earned in a period, and what of its earnings is pending, frozen or available now.
 
-        What leaves for credits is what was paid for these very credits, less the platform's share.
+        The period is of times (`from`, `to`) or of days in UTC (`start_date`, `end_date`), all of it when none is given. What leaves for credits is what was paid for these very credits, less the platform's share.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -2191,6 +2196,8 @@ class AsyncCreators:
             "GET",
             "/api/v1/billing/earnings",
             query={
+                "from": from_,
+                "to": to,
                 "organization_id": organization_id,
                 "agent_id": agent_id,
                 "start_date": start_date,
@@ -3766,6 +3773,13 @@ class AsyncSpendControls:
         *,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        status: Sequence[Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str]
+        | Omitted = OMITTED,
+        action: str | Omitted = OMITTED,
+        run_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.CountedSpendView]:
@@ -3780,7 +3794,18 @@ class AsyncSpendControls:
             models.CountedSpendView,
             "spend_controls.list_counted_spends",
             f"/api/v1/spend-controls/{segment(control_id)}/spends",
-            {"from": from_, "to": to, "limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "agent_id": agent_id,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "status": status,
+                "action": action,
+                "run_id": run_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     def list_refusals(
@@ -3790,6 +3815,8 @@ class AsyncSpendControls:
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
         action: str | Omitted = OMITTED,
         run_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -3808,6 +3835,8 @@ class AsyncSpendControls:
                 "from": from_,
                 "to": to,
                 "agent_id": agent_id,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
                 "action": action,
                 "run_id": run_id,
                 "limit": limit,
@@ -6165,6 +6194,8 @@ class AsyncAccounting:
     def list_journal(
         self,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
         start_date: date | str | Omitted = OMITTED,
         end_date: date | str | Omitted = OMITTED,
@@ -6175,6 +6206,8 @@ class AsyncAccounting:
     ) -> AsyncList[models.JournalTransferView]:
         """List transfers with all of their entries, by day and within a day in the order of recording.
 
+        A period is of 1 to 400 days in UTC; the last 30 when none is given. `from` and `to` narrow it to the time at which transfers happened, in the list and in `csv`. The other files are of whole days.
+
         With `format` the response is a file of the whole period, as the books were at one moment. `csv`, which `Accept: text/csv` asks for too, has one row for each entry, `beancount` opening balances, transfers and closing balances, `quickbooks` and `xero` one journal entry for each day in one currency, for import there.
         """
         return AsyncList(
@@ -6183,6 +6216,8 @@ class AsyncAccounting:
             "accounting.list_journal",
             "/api/v1/accounting/journal",
             {
+                "from": from_,
+                "to": to,
                 "currency": currency,
                 "start_date": start_date,
                 "end_date": end_date,

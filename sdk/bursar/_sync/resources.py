@@ -1955,6 +1955,7 @@ class BillingRuns:
         *,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
+        status: Sequence[Literal["running", "done"] | str] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.BillingRunView]:
@@ -1967,7 +1968,7 @@ class BillingRuns:
             models.BillingRunView,
             "billing_runs.list",
             "/api/v1/billing/runs",
-            {"from": from_, "to": to, "limit": limit, "cursor": cursor},
+            {"from": from_, "to": to, "status": status, "limit": limit, "cursor": cursor},
         )
 
     def get(self, period: str) -> models.BillingRunView:
@@ -2020,6 +2021,7 @@ class InvoiceItems:
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
+        status: Sequence[Literal["open", "invoiced", "removed"] | str] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.InvoiceItemView]:
@@ -2040,6 +2042,7 @@ class InvoiceItems:
                 "min_amount": min_amount,
                 "max_amount": max_amount,
                 "q": q,
+                "status": status,
                 "limit": limit,
                 "cursor": cursor,
             },
@@ -2167,6 +2170,8 @@ class Creators:
     def get_earnings(
         self,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
         start_date: date | str | Omitted = OMITTED,
@@ -2176,7 +2181,7 @@ class Creators:
     ) -> models.CreatorEarningsView:
         """Show what each agent earned in a period, and what of its earnings is pending, frozen or available now.
 
-        What leaves for credits is what was paid for these very credits, less the platform's share.
+        The period is of times (`from`, `to`) or of days in UTC (`start_date`, `end_date`), all of it when none is given. What leaves for credits is what was paid for these very credits, less the platform's share.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -2186,6 +2191,8 @@ class Creators:
             "GET",
             "/api/v1/billing/earnings",
             query={
+                "from": from_,
+                "to": to,
                 "organization_id": organization_id,
                 "agent_id": agent_id,
                 "start_date": start_date,
@@ -3755,6 +3762,13 @@ class SpendControls:
         *,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        status: Sequence[Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str]
+        | Omitted = OMITTED,
+        action: str | Omitted = OMITTED,
+        run_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.CountedSpendView]:
@@ -3769,7 +3783,18 @@ class SpendControls:
             models.CountedSpendView,
             "spend_controls.list_counted_spends",
             f"/api/v1/spend-controls/{segment(control_id)}/spends",
-            {"from": from_, "to": to, "limit": limit, "cursor": cursor},
+            {
+                "from": from_,
+                "to": to,
+                "agent_id": agent_id,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "status": status,
+                "action": action,
+                "run_id": run_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
         )
 
     def list_refusals(
@@ -3779,6 +3804,8 @@ class SpendControls:
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
         action: str | Omitted = OMITTED,
         run_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -3797,6 +3824,8 @@ class SpendControls:
                 "from": from_,
                 "to": to,
                 "agent_id": agent_id,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
                 "action": action,
                 "run_id": run_id,
                 "limit": limit,
@@ -6144,6 +6173,8 @@ class Accounting:
     def list_journal(
         self,
         *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
         start_date: date | str | Omitted = OMITTED,
         end_date: date | str | Omitted = OMITTED,
@@ -6154,6 +6185,8 @@ class Accounting:
     ) -> List[models.JournalTransferView]:
         """List transfers with all of their entries, by day and within a day in the order of recording.
 
+        A period is of 1 to 400 days in UTC; the last 30 when none is given. `from` and `to` narrow it to the time at which transfers happened, in the list and in `csv`. The other files are of whole days.
+
         With `format` the response is a file of the whole period, as the books were at one moment. `csv`, which `Accept: text/csv` asks for too, has one row for each entry, `beancount` opening balances, transfers and closing balances, `quickbooks` and `xero` one journal entry for each day in one currency, for import there.
         """
         return List(
@@ -6162,6 +6195,8 @@ class Accounting:
             "accounting.list_journal",
             "/api/v1/accounting/journal",
             {
+                "from": from_,
+                "to": to,
                 "currency": currency,
                 "start_date": start_date,
                 "end_date": end_date,
