@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.credits import GrantSource
 from domain.ids import is_id, uuid_of
 
 #: How many names of a kind are looked at, the newest first; there is no index of parts of names.
@@ -47,6 +48,10 @@ _OF_ALL = f"""
         SELECT object_id FROM object_metadata WHERE {_ANY_PREFIX} AND external_id = :exact LIMIT :limit
     )
     UNION ALL (SELECT id FROM invoices WHERE number = upper(:exact))
+    UNION ALL (SELECT invoice_id FROM credit_notes WHERE number = upper(:exact))
+    UNION ALL (SELECT payment_id FROM tax_receipts WHERE number = upper(:exact))
+    UNION ALL (SELECT org_id FROM creator_statements WHERE number = upper(:exact))
+    UNION ALL (SELECT org_id FROM creator_corrections WHERE number = upper(:exact))
     UNION ALL (
         SELECT id FROM (SELECT id, name FROM organizations ORDER BY id DESC LIMIT {LOOKED_AT}) newest
         WHERE name ILIKE :within LIMIT :limit
@@ -56,7 +61,8 @@ _OF_ALL = f"""
         WHERE name ILIKE :within LIMIT :limit
     )
 """
-_HITS = """
+_BY_HAND = ", ".join(f"'{source.value}'" for source in GrantSource)
+_HITS = f"""
 SELECT h.*, m.external_id FROM (
     SELECT 1 AS place, 'organization' AS kind, id, id AS org_id, NULL::text AS agent_id, name AS title,
         NULL::text AS status, NULL::bigint AS amount_minor, NULL::text AS currency, NULL::text AS workflow_id
@@ -84,6 +90,19 @@ SELECT h.*, m.external_id FROM (
     SELECT 8, 'project', id, org_id, NULL, name, CASE WHEN deployed_at IS NULL THEN 'undeployed' ELSE 'deployed' END,
         NULL, NULL, NULL
     FROM projects WHERE id = ANY(:ids)
+    UNION ALL
+    SELECT 10, 'grant', id, org_id, NULL, concat_ws(': ', source, note), NULL, amount_minor, 'CREDIT', NULL
+    FROM credit_lots WHERE id = ANY(:ids) AND source IN ({_BY_HAND})
+    UNION ALL
+    SELECT 11, 'purchase', id, org_id, NULL, 'agent ' || agent_id, status, price_minor, currency, NULL
+    FROM marketplace_purchases WHERE id = ANY(:ids)
+    UNION ALL
+    SELECT 12, 'dispute', id, org_id, NULL, reason, status, amount_minor, currency, NULL
+    FROM payment_disputes WHERE id = ANY(:ids)
+    UNION ALL
+    SELECT 13, 'department', id, org_id, NULL, name, CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END,
+        NULL, NULL, NULL
+    FROM departments WHERE id = ANY(:ids)
     UNION ALL
     SELECT 9, 'transfer', :exact, org_id, NULL, kind || coalesce(' of ' || reference, ''), NULL, NULL, NULL, NULL
     FROM ledger.transfers WHERE id = CAST(:transfer AS uuid)

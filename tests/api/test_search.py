@@ -7,9 +7,10 @@ import pytest
 
 from repositories import alert
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import funded_escrow
 from tests.api.invoicing import issue
+from tests.api.paying import Written
 
 pytestmark = pytest.mark.db
 
@@ -67,6 +68,42 @@ async def test_names_numbers_and_external_ids_are_found(operator: Caller, custom
     for text in ("50%_", "row 7", agent["id"]):
         assert await names(customer.owner, text) == [("agent", agent["id"])]
     assert await names(customer.owner, "5__") == []
+
+
+async def test_every_kind_of_object_is_found_by_its_id_and_read_on_where_it_says(
+    operator: Caller, database: Database, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    stranger = await new_tenant("owner")
+    body = {"organization_id": customer.org_id, "amount": "5", "source": "reward", "external_id": "grant 7"}
+    grant = good(await operator.post("/credits/grants", body, key=new_key()), 201)["id"]
+    department = good(await customer.owner.post("/departments", {"name": "Sales"}), 201)["id"]
+    bought = await Written(database, customer.org_id).begin()
+    bought.there.pay()
+    await bought.look()
+    payment = bought.terms.payment_id
+    (moved, *_) = good(await customer.owner.get("/billing/transactions"))["data"]
+    made = (
+        *(("grant", grant), ("department", department), ("payment", payment)),
+        ("transfer", moved["id"]),
+    )
+    for kind, id in made:
+        for caller in (operator, customer.owner):
+            ((found_kind, found_id), *_) = await names(caller, id)
+            assert (found_kind, found_id) == (kind, id)
+            (hit, *_) = await found(caller, id)
+            assert id in (await caller.get(hit["url"])).text
+        assert await names(stranger.owner, id) == []
+    for caller in (operator, customer.owner):
+        assert await names(caller, "grant 7") == [("grant", grant)]
+
+
+async def test_operator_finds_what_a_document_is_for_by_its_number(
+    operator: Caller, database: Database, customer: Tenant
+) -> None:
+    invoice = await issue(operator, customer)
+    there = f"/billing/invoices/{invoice['id']}"
+    note = good(await operator.post(f"{there}/credit-notes", {"amount": "1", "reason": "x"}, key=new_key()), 201)
+    assert await names(operator, note["number"].lower()) == [("invoice", invoice["id"])]
 
 
 async def test_tenants_and_agents_find_their_own(

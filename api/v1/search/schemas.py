@@ -19,9 +19,13 @@ _READ_AT = {
     "escrow": "/escrows/{id}",
     "payment": "/payments/{id}",
     "invoice": "/billing/invoices/{id}",
-    "payout": "/billing/payouts",
+    "payout": "/billing/payouts/{id}",
     "project": "/projects",
-    "transfer": "/billing/transactions",
+    "transfer": "/ledger/transfers/{id}",
+    "grant": "/credits/grants/{id}",
+    "purchase": "/marketplace/purchases/{id}",
+    "dispute": "/disputes/{id}",
+    "department": "/departments/{id}",
 }
 
 
@@ -63,8 +67,8 @@ class SearchHitView(ResponseModel):
     """One object that was found."""
 
     kind: str = Field(
-        description="`organization`, `agent`, `contract`, `escrow`, `payment`, `invoice`, `payout`, `project` or "
-        "`transfer`."
+        description="`organization`, `agent`, `contract`, `escrow`, `payment`, `invoice`, `payout`, `project`, "
+        "`transfer`, `grant`, `purchase`, `dispute` or `department`."
     )
     id: str
     external_id: str | None
