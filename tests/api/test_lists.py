@@ -55,7 +55,18 @@ def names(route: APIRoute) -> set[str]:
     return {name for name, _ in query_names(route.dependant)}
 
 
-LISTS = {route.path: route for route in ROUTES if "GET" in (route.methods or ()) and "cursor" in names(route)}
+GETS = {route.path: route for route in ROUTES if "GET" in (route.methods or ())}
+LISTS = {path: route for path, route in GETS.items() if "cursor" in names(route)}
+#: Reports that take a range, and what else they need.
+RANGES = {
+    "/credits/usage/summary": "",
+    "/escrows/summary": "",
+    "/payments/summary": "",
+    "/series": "metric=spent&interval=day&",
+    "/billing/usage": "",
+}
+#: Looks for its meter first, and then reads the range as `/billing/usage` does.
+OF_A_METER = "/usage/meters/{meter_id}"
 PLAIN = [
     path for path in LISTS if "{" not in path and "from" in names(LISTS[path]) and path not in OWN_CELLS | NEEDED.keys()
 ]
@@ -86,6 +97,14 @@ async def test_every_list_is_of_one_form(path: str, tenant: Tenant) -> None:
     if path not in WITHOUT_RANGE:
         late = f"{here}from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z"
         assert refused(await tenant.owner.get(late), 422, "request.invalid")["field"] == "from"
+
+
+@pytest.mark.parametrize("path", RANGES)
+async def test_range_of_a_report_is_refused_as_that_of_a_list_is(path: str, tenant: Tenant) -> None:
+    known = {path for path, route in GETS.items() if {"from", "to"} <= names(route) and path not in LISTS}
+    assert known == {*RANGES, OF_A_METER}
+    late = f"{path}?{RANGES[path]}from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z"
+    assert refused(await tenant.owner.get(late), 422, "request.invalid")["field"] == "from"
 
 
 def test_what_lists_several_has_csv_or_the_docs_say_why_not() -> None:

@@ -1,5 +1,6 @@
 """All money of an organization in one answer: what escrows hold, what agents earned, adding up to the books."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -83,6 +84,26 @@ async def test_money_in_escrow_shows_at_payer_and_payee(
     assert datetime.fromisoformat(earns["pending_until"]) > now
     assert [one["role"] for one in earns["summary"]["escrows"]] == ["payee"]
     assert not {payer.org_id, payee.org_id} & {each.split(" ")[0] for each in await broken(database)}
+
+
+async def test_summary_that_is_read_while_money_moves_is_of_one_moment(
+    operator: Caller, database: Database, payer: Tenant, payee: Tenant
+) -> None:
+    await grant(operator, payer.org_id, "500")
+    escrows = [await escrow_between(operator, database, payer, payee, price="30") for _ in range(6)]
+
+    async def move() -> None:
+        for escrow_id in escrows:
+            await pay_in(database, escrow_id, payer)
+
+    moving, seen = asyncio.create_task(move()), set[str]()
+    while not moving.done():
+        shown = await of(payer.auditor, "CREDIT")
+        assert shown["total"] == "500.00"
+        seen.add(shown["in_escrow"])
+    await moving
+    assert len(seen) > 2
+    assert (await of(payer.auditor, "CREDIT"))["in_escrow"] == "180.00"
 
 
 async def test_what_agents_earned_shows_with_what_is_pending_and_until_when(
