@@ -1,0 +1,98 @@
+"""How an endpoint is drained, and for how long what its receiver answered is kept."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from unittest.mock import AsyncMock
+
+import pytest
+from sqlalchemy import select, update
+from temporalio.testing import ActivityEnvironment
+
+from activities.webhook_endpoint import AT_ONCE, WebhookEndpointActivities
+from contracts.webhook_endpoint import DispatchWebhooks, DrainedWebhookEndpoint, DrainWebhookEndpoint
+from domain.events import Event
+from domain.events.catalogue import CATALOGUE
+from domain.webhook.delivery import ANSWER_KEPT, Answer
+from models.webhook_endpoint import WebhookDeliveryRow
+from providers.notify.webhook import Outgoing
+from repositories import event
+from runtime.database import Database
+from runtime.identity import new_id
+from tests.support.looking import again
+from tests.support.notifications import an_organization
+from tests.support.outbox import past_others
+from tests.support.webhooks import SEALER, stored_endpoint
+
+pytestmark = pytest.mark.db
+
+TYPE = "escrow.funded"
+
+
+@dataclass
+class Slow:
+    """Receivers that take their time, and count how many requests are under way."""
+
+    under_way: Counter[str] = field(default_factory=Counter)
+    most: int = 0
+    most_of_a_subject: int = 0
+    sent: list[tuple[str, int]] = field(default_factory=list)
+
+    async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
+        body = json.loads(webhook.body)
+        subject = body["subject"]
+        self.under_way[subject] += 1
+        self.most = max(self.most, self.under_way.total())
+        self.most_of_a_subject = max(self.most_of_a_subject, self.under_way[subject])
+        await again()
+        self.under_way[subject] -= 1
+        self.sent.append((subject, body["subject_seq"]))
+        return Answer(status_code=200, body=f"taken at {now}")
+
+
+async def an_endpoint(database: Database, subjects: int, each: int) -> str:
+    """Make an endpoint that has events of so many subjects to get."""
+    org_id = await an_organization(database)
+    endpoint_id = await stored_endpoint(database, org_id)
+    for subject in [new_id("esc") for _ in range(subjects)]:
+        for _ in range(each):
+            async with database.platform() as session:
+                fact = Event(type=TYPE, org_id=org_id, subject=subject, data=CATALOGUE[TYPE].example)
+                await event.record(session, [fact])
+    await past_others(database)
+    return endpoint_id
+
+
+async def drained(database: Database, sender: Slow, endpoint_id: str) -> DrainedWebhookEndpoint:
+    activities = WebhookEndpointActivities(database, AsyncMock(), sender, SEALER)
+    return await ActivityEnvironment().run(
+        activities.drain, DrainWebhookEndpoint(endpoint_id=endpoint_id, at=datetime.now(UTC))
+    )
+
+
+async def test_eight_requests_are_under_way_at_once_and_one_of_a_subject(database: Database) -> None:
+    endpoint_id, sender = await an_endpoint(database, AT_ONCE + 4, 2), Slow()
+    done = await drained(database, sender, endpoint_id)
+    assert (done.tried, done.delivered, done.waiting, done.more) == (24, 24, 0, False)
+    assert (sender.most, sender.most_of_a_subject) == (8, 1)
+    of = {subject: [seq for each, seq in sender.sent if each == subject] for subject, _ in sender.sent}
+    assert list(of.values()) == [[1, 2]] * 12
+
+
+async def test_what_was_answered_is_forgotten_after_thirty_days(database: Database) -> None:
+    endpoint_id, row = await an_endpoint(database, 2, 1), WebhookDeliveryRow
+    await drained(database, Slow(), endpoint_id)
+    ages = timedelta(days=30, minutes=1), timedelta(days=29, hours=23)
+    async with database.platform() as session:
+        old, young = await session.scalars(select(row.id).where(row.endpoint_id == endpoint_id).order_by(row.id))
+        for delivery_id, age in zip((old, young), ages, strict=True):
+            await session.execute(update(row).where(row.id == delivery_id).values(tried_at=datetime.now(UTC) - age))
+    activities = WebhookEndpointActivities(database, AsyncMock(), Slow(), SEALER)
+    done = await ActivityEnvironment().run(activities.dispatch, DispatchWebhooks(seconds=0))
+    async with database.platform() as session:
+        rows = (await session.scalars(select(row).where(row.endpoint_id == endpoint_id).order_by(row.id))).all()
+    assert done.forgotten >= 1
+    assert timedelta(days=30) == ANSWER_KEPT
+    assert [each.answer is None for each in rows] == [True, False]
+    assert {each.status for each in rows} == {"delivered"}
