@@ -88,21 +88,30 @@ class PaymentSettings(Part):
         return keys and paypal_is_live(self.paypal_api_base)
 
     @property
-    def environment(self) -> Environment:
-        """What money this installation moves, by its keys and by where its providers are."""
+    def _coins(self) -> dict[str, str | None]:
+        """The coins that are taken, and where their nodes are."""
         nodes = {"btc": self.esplora_url, "evm": self.evm_rpc_url, "ton": self.ton_api_url}
         takers = {"btc": self.btc_xpub, "evm": self.eth_xpub, "ton": self.ton_address}
-        coins = {coin: nodes[coin] for coin, taker in takers.items() if taker}
-        real = {coin for coin, node in coins.items() if not is_local(node)}
+        return {coin: nodes[coin] for coin, taker in takers.items() if taker}
+
+    @property
+    def _is_live(self) -> bool:
+        """Whether a provider that is no stand-in moves real money."""
+        real = {coin for coin, node in self._coins.items() if not is_local(node)}
         is_test = coins_are_test(
             btc=self.btc_xpub if "btc" in real else None,
             evm_chain_id=self.evm_chain_id if "evm" in real else None,
             ton=self.ton_address if "ton" in real else None,
         )
-        addresses = list(coins.values())
+        return self._stripe_is_live or self._paypal_is_live or not is_test
+
+    @property
+    def environment(self) -> Environment:
+        """What money this installation moves, by its keys and by where its providers are."""
+        addresses = list(self._coins.values())
         addresses += [self.stripe_api_base] if self.stripe_api_key is not None else []
         addresses += [self.paypal_api_base] if self.paypal_client_id is not None else []
-        return environment_of(addresses, is_live=self._stripe_is_live or self._paypal_is_live or not is_test)
+        return environment_of(addresses, is_live=self._is_live)
 
     @model_validator(mode="after")
     def _probe_pays_nothing_real(self) -> Self:

@@ -100,14 +100,14 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
     @model_validator(mode="after")
     def _real_payments_stay_outside(self) -> "Settings":
         """Refuse to tell this machine where real money moves: that is for a developer's own."""
-        if not (self._stripe_is_live or self._paypal_is_live):
+        if not self._is_live:
             return self
         if self.slack_url != HOOKS:
-            raise ValueError("BURSAR_SLACK_URL is a stand-in, and there is a live key of Stripe or PayPal: unset it.")
+            raise ValueError("BURSAR_SLACK_URL is a stand-in, and a provider moves real money: unset it.")
         if self.allow_insecure_webhooks:
             raise ValueError(
-                "BURSAR_ALLOW_INSECURE_WEBHOOKS lets webhooks reach this machine, and there is a live key of Stripe or "
-                "PayPal: unset it."
+                "BURSAR_ALLOW_INSECURE_WEBHOOKS lets webhooks reach this machine, and a provider moves real money: "
+                "unset it."
             )
         return self
 

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from composition import make_providers
+from dev.sandbox.chains.accounts import TON_ADDRESS
 from runtime.database import Database
 from runtime.settings import Settings, WrongSettings, read_settings
 
@@ -105,6 +106,32 @@ def test_live_key_takes_sealed_payloads(
 )
 def test_process_without_a_live_key_or_with_sealed_or_accepted_payloads_starts(given: dict[str, str]) -> None:
     assert read_settings(given) is not None
+
+
+COINS = {"BURSAR_TON_ADDRESS": TON_ADDRESS, "BURSAR_TON_API_URL": "https://tonapi.example"}
+
+
+@pytest.mark.parametrize(
+    ("live", "test"),
+    [
+        ({STRIPE: "sk_live_1"}, {STRIPE: "sk_test_1"}),
+        (PAYPAL_KEYS, PAYPAL_SANDBOX),
+        (COINS, {**COINS, "BURSAR_TON_API_URL": "http://127.0.0.1:8004"}),
+    ],
+    ids=["stripe", "paypal", "coins"],
+)
+@pytest.mark.parametrize(
+    "inside",
+    [{"BURSAR_ALLOW_INSECURE_WEBHOOKS": "true"}, {"BURSAR_SLACK_URL": "http://127.0.0.1:8010/"}],
+    ids=["webhooks", "slack"],
+)
+def test_nothing_is_sent_to_this_machine_where_money_is_real(
+    live: dict[str, str], test: dict[str, str], inside: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read_settings({**test, **inside}) is not None
+    (line,) = lines_of(monkeypatch, **live, **inside, BURSAR_PLAIN_PAYLOADS="accept")
+    assert next(iter(inside)) in line
+    assert "moves real money: unset it" in line
 
 
 def test_plain_payloads_are_accepted_by_that_word_alone(monkeypatch: pytest.MonkeyPatch) -> None:
