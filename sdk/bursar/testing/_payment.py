@@ -81,6 +81,11 @@ class Payment:
         """What can still be refunded."""
         return self.received - self.refunded
 
+    @property
+    def left(self) -> Decimal:
+        """What no refund has taken of the goods."""
+        return self.granted - self.taken
+
     def note(self, kind: str, actor: str, details: dict[str, Any], transfer: int | None = None) -> None:
         """Write an event into the timeline, with the number of the transfer that it caused."""
         self.version += 1

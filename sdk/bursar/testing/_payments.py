@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 
 from bursar.testing._answers import (
+    CREDIT,
     ORGANIZATION,
     Answer,
     Refused,
@@ -268,10 +269,30 @@ class Payments:
         payment, body = self._known(payment_id), body_of(request)
         if body.get("credit_note"):
             raise invalid("Only a payment of an invoice has a credit note.", "credit_note")
-        wanted, _ = payment.repaid(body.get("amount"))
+        wanted, taken = payment.repaid(body.get("amount"))
+        if payment.goods_currency == CREDIT:
+            self._refuse_others(payment, taken)
         reason = body.get("reason")
         said: dict[str, Any] = {"reason": reason, **({"all": True} if body.get("amount") is None else {})}
         return Answer(201, self._give_back(payment, wanted, "refund_requested", _actor(request), reason, said))
+
+    def _refuse_others(self, payment: Payment, needed: Decimal) -> None:
+        """Refuse what a refund takes beyond what is left of the credits that its payment has bought.
+
+        Credits that were paid for by nobody are spent first, then those of the oldest payment. What was bought for an
+        escrow is in it.
+        """
+        bought = [each for each in self._payments.values() if each.goods_currency == CREDIT and each.escrow_id is None]
+        younger = sum((each.left for each in bought if each.id > payment.id), ZERO)
+        there = ZERO if payment.escrow_id else min(payment.left, self._wallet.available[CREDIT] - younger)
+        free = max(ZERO, there)
+        if needed > free:
+            amounts = {"needed": text_of(needed), "available": text_of(free)}
+            detail = (
+                f"This refund takes {amounts['needed']} {CREDIT} that the payment has bought, and "
+                f"{amounts['available']} {CREDIT} of them are left. Credits that came otherwise are not taken for it."
+            )
+            raise Refused(402, "ledger.insufficient_funds", detail, **amounts, currency=CREDIT, state=payment.status)
 
     def _give_back(
         self, payment: Payment, wanted: Decimal, event: str, actor: str, reason: str | None, said: dict[str, Any]
