@@ -9,7 +9,7 @@ from domain.approval import ApprovalStatus
 from domain.errors import NotFound
 from models.api_key import ApiKey
 from models.approval import Approval
-from repositories.listing import Found, Listing, Position, Wanted
+from repositories.listing import Found, Listing, Position, Wanted, in_states
 
 MISSING = "There is no such approval."
 _OPEN = (ApprovalStatus.REQUESTED.value, ApprovalStatus.APPROVED.value)
@@ -61,12 +61,11 @@ async def page(
 ) -> Found[Approval]:
     """Return a page of the approvals, newest first, by what their status is now."""
 
-    def in_states(row: type[Approval]) -> ColumnElement[bool]:
+    def state(row: type[Approval]) -> ColumnElement[str]:
         has_expired = and_(row.status.in_(_OPEN), row.expires_at <= now)
-        return case((has_expired, ApprovalStatus.EXPIRED.value), else_=row.status).in_(wanted.statuses)
+        return case((has_expired, ApprovalStatus.EXPIRED.value), else_=row.status)
 
-    besides = in_states if wanted.statuses else None
-    return await _LIST.page(session, wanted, [()], after=after, limit=limit, besides=besides)
+    return await _LIST.page(session, wanted, [()], after=after, limit=limit, besides=in_states(wanted, state))
 
 
 async def key(session: AsyncSession, key_id: str | None) -> ApiKey | None:

@@ -24,7 +24,7 @@ from ledger.invariants import Invariant
 from models.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
 from models.billing_terms import BillingTermsRow
 from models.invoice import InvoiceRow
-from repositories.listing import Found, Listing, Position, Wanted, of_owner
+from repositories.listing import Found, Listing, Position, Wanted, in_states, of_owner
 from repositories.spend_place import first_id
 
 _OPEN_ITEM = (InvoiceItemRow.invoice_id.is_(None), InvoiceItemRow.removed_at.is_(None))
@@ -266,12 +266,10 @@ _ITEMS = Listing(
 async def runs(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[BillingRunRow]:
     """Return a page of the runs, the latest month first."""
 
-    def in_states(row: type[BillingRunRow]) -> ColumnElement[bool]:
-        running, done = BillingRunStatus.RUNNING.value, BillingRunStatus.DONE.value
-        return case((row.finished_at.is_(None), running), else_=done).in_(wanted.statuses)
+    def state(row: type[BillingRunRow]) -> ColumnElement[str]:
+        return case((row.finished_at.is_(None), BillingRunStatus.RUNNING.value), else_=BillingRunStatus.DONE.value)
 
-    besides = in_states if wanted.statuses else None
-    return await _RUNS.page(session, wanted, [()], after=after, limit=limit, besides=besides)
+    return await _RUNS.page(session, wanted, [()], after=after, limit=limit, besides=in_states(wanted, state))
 
 
 async def failures(session: AsyncSession, month: date, limit: int) -> Sequence[BilledPeriod]:
@@ -336,13 +334,13 @@ async def remove_item(session: AsyncSession, item_id: str, at: datetime) -> bool
 async def items(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[InvoiceItemRow]:
     """Return a page of the items that the session may see, newest first."""
 
-    def in_states(row: type[InvoiceItemRow]) -> ColumnElement[bool]:
+    def state(row: type[InvoiceItemRow]) -> ColumnElement[str]:
         invoiced = (row.invoice_id.is_not(None), InvoiceItemStatus.INVOICED.value)
         removed = (row.removed_at.is_not(None), InvoiceItemStatus.REMOVED.value)
-        return case(invoiced, removed, else_=InvoiceItemStatus.OPEN.value).in_(wanted.statuses)
+        return case(invoiced, removed, else_=InvoiceItemStatus.OPEN.value)
 
-    part, besides = of_owner(InvoiceItemRow.org_id, wanted), in_states if wanted.statuses else None
-    return await _ITEMS.page(session, wanted, [part], after=after, limit=limit, besides=besides)
+    part = of_owner(InvoiceItemRow.org_id, wanted)
+    return await _ITEMS.page(session, wanted, [part], after=after, limit=limit, besides=in_states(wanted, state))
 
 
 #: What `verify` proves about periods and their invoices.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -256,9 +257,14 @@ def made_within(made: Any, wanted: Wanted) -> list[ColumnElement[bool]]:
     return [*_if(since is not None, lambda: made >= since), *_if(until is not None, lambda: made < until)]
 
 
-def in_states(wanted: Wanted) -> Callable[[Any], ColumnElement[bool]] | None:
-    """Return, as `besides` of a page, that a row is in one of the wanted states; None where any state will do."""
-    return (lambda row: row.status.in_(wanted.statuses)) if wanted.statuses else None
+def in_states(
+    wanted: Wanted, state: Callable[[Any], ColumnElement[str]] = attrgetter("status")
+) -> Callable[[Any], ColumnElement[bool]] | None:
+    """Return, as `besides` of a page, that a row is in one of the wanted states; None where any state will do.
+
+    `state` tells the state of a row where that follows from other columns than `status`.
+    """
+    return (lambda row: state(row).in_(wanted.statuses)) if wanted.statuses else None
 
 
 async def _walk(
