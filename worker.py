@@ -51,7 +51,7 @@ from activities.usage_charges import UsageChargeActivities
 from activities.vat_numbers import VatNumberActivities
 from activities.webhook_endpoint import WebhookEndpointActivities
 from composition import make_mailer, make_metering, make_providers, spend_log_client
-from contracts.queues import DEPLOYMENT, TASK_QUEUE
+from contracts.queues import DELIVERY_QUEUE, DEPLOYMENT, TASK_QUEUE
 from domain.notification.channel import ChannelKind
 from providers.front_door import FrontDoor
 from providers.notify.base import Notifier
@@ -66,6 +66,7 @@ from runtime.sealing import OF_CHANNELS, OF_WEBHOOKS, Sealer
 from runtime.settings import Settings, ended_by_wrong_settings, read_settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect, ensure_search_attributes
+from runtime.workers import Workers
 from services import notification
 from services.document_files import Documents
 from services.payment_terms import TermsMaker
@@ -116,6 +117,8 @@ from workflows.webhook_endpoint import WebhookEndpointWorkflow
 
 log = structlog.get_logger("bursar.worker")
 
+#: What activities may take to end when the process is told to stop.
+STOPS_WITHIN = timedelta(seconds=10)
 
 WORKFLOWS = [
     AlertRulesWorkflow,
@@ -177,11 +180,13 @@ def make_worker(
     sender: WebhookSender | None = None,
     slack: Notifier | None = None,
     door: FrontDoor | None = None,
-) -> Worker:
-    """Put together the worker of a process; the tests use the same one.
+) -> Workers:
+    """Put together the workers of a process; the tests use the same ones.
 
-    With a build id the worker is versioned: the server sends it work once that version is made the current one of the
-    deployment `bursar`, and running workflows move to it with their next task. Without one it is not, and every
+    One works on everything; the other one has slots of its own for what waits for receivers that tenants chose.
+
+    With a build id both are versioned: the server sends them work once that version is made the current one of the
+    deployment `bursar`, and running workflows move to it with their next task. Without one they are not, and every
     worker gets work at once. Either way a change of a workflow's commands is gated with `workflow.patched`.
 
     Workflows run in the SDK's sandbox unless another `runner` is given: see docs/decisions/0035.
@@ -266,9 +271,11 @@ def make_worker(
     )
     calling = EscalationActivities(database, notification.tell, sealed_signals=sealed_signals)
     comparing, sweeps = ReconciliationActivities(database, providers, client), Sweeps(database, client)
-    return Worker(
+    deployment = None if build_id is None else _deployment(build_id)
+    everything = Worker(
         client,
         task_queue=TASK_QUEUE,
+        max_concurrent_activities=settings.activity_slots,
         workflows=WORKFLOWS,
         activities=[
             escrow.record_event,
@@ -368,6 +375,7 @@ def make_worker(
             measuring.conclude_sync,
             webhooks.record,
             webhooks.load,
+            # What builds of before the queue of deliveries have scheduled.
             webhooks.drain,
             webhooks.dispatch,
             people.fan_out,
@@ -379,10 +387,19 @@ def make_worker(
         ],
         # What waits for a worker that was killed is given to another one after this, at the price of one replay.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
-        graceful_shutdown_timeout=timedelta(seconds=10),
-        deployment_config=None if build_id is None else _deployment(build_id),
+        graceful_shutdown_timeout=STOPS_WITHIN,
+        deployment_config=deployment,
         workflow_runner=runner or SandboxedWorkflowRunner(),
     )
+    deliveries = Worker(
+        client,
+        task_queue=DELIVERY_QUEUE,
+        max_concurrent_activities=settings.delivery_slots,
+        activities=[webhooks.drain],
+        graceful_shutdown_timeout=STOPS_WITHIN,
+        deployment_config=deployment,
+    )
+    return Workers(deliveries, everything)
 
 
 def _deployment(build_id: str) -> WorkerDeploymentConfig:

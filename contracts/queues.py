@@ -1,4 +1,4 @@
-"""The task queue, and how activities are tried: what workflows pass with every call.
+"""The task queues, and how activities are tried: what workflows pass with every call.
 
 A refusal (`DomainError`) is never retried unless it says so itself; everything else is taken for an outage and retried
 until it ends, because the caller's money is safe under its idempotency key and a run that gave up would need a person.
@@ -9,8 +9,12 @@ from datetime import timedelta
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityConfig, LocalActivityConfig
 
-#: The task queue of every workflow and activity.
+#: The task queue of every workflow, and of every activity that does not wait for a receiver.
 TASK_QUEUE = "bursar"
+
+#: The task queue of activities that wait for receivers which tenants chose. Workers have slots of their own for it, so
+#: that no receiver holds one of those that money needs: see docs/decisions/0166-deliveries-have-slots-of-their-own.md.
+DELIVERY_QUEUE = "bursar-deliveries"
 
 #: What a killed worker had in hand is given to another one after this. A local activity that takes longer lengthens it.
 TASK_TIMEOUT = timedelta(seconds=5)
@@ -78,6 +82,7 @@ def regular_activity(
     timeout: timedelta = timedelta(seconds=30),
     give_up_after: timedelta | None = None,
     heartbeat: timedelta | None = None,
+    queue: str | None = None,
 ) -> ActivityConfig:
     """Return the options of a regular activity: one call to a provider, or long work, retried until it ends.
 
@@ -86,8 +91,10 @@ def regular_activity(
         timeout: the longest that one attempt may take.
         give_up_after: the longest that all attempts together may take; None retries for ever.
         heartbeat: an attempt that has not given a sign of life for so long is over.
+        queue: the task queue; that of the workflow when left out.
     """
     return ActivityConfig(
+        task_queue=queue,
         start_to_close_timeout=timeout,
         schedule_to_close_timeout=give_up_after,
         heartbeat_timeout=heartbeat,

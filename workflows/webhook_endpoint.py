@@ -9,7 +9,7 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from activities.webhook_endpoint import WebhookEndpointActivities
-    from contracts.queues import local_activity, regular_activity
+    from contracts.queues import DELIVERY_QUEUE, local_activity, regular_activity
     from contracts.webhook_endpoint import (
         DisableWebhookEndpoint,
         DrainWebhookEndpoint,
@@ -197,7 +197,9 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
         drained = await workflow.execute_activity_method(
             WebhookEndpointActivities.drain,
             DrainWebhookEndpoint(endpoint_id=self._start.endpoint_id, at=workflow.now()),
-            **regular_activity("send what is due", timeout=DRAIN_TIMEOUT, heartbeat=DRAIN_HEARTBEAT),
+            **regular_activity(
+                "send what is due", timeout=DRAIN_TIMEOUT, heartbeat=DRAIN_HEARTBEAT, queue=DELIVERY_QUEUE
+            ),
         )
         if drained.give_up is not None:
             why = GivenUp(drained.give_up)

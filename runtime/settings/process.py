@@ -48,6 +48,8 @@ class ProcessSettings(Part):
     sealed_signals: bool | None = None
     names_in_temporal: bool | None = None
     build_id: str | None = None
+    activity_slots: int = Field(default=100, ge=1, le=1000)
+    delivery_slots: int = Field(default=100, ge=1, le=1000)
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)

@@ -1,5 +1,6 @@
 """Receivers of webhooks in memory, and what their secrets are sealed with."""
 
+import asyncio
 import base64
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,14 +23,20 @@ SEALER = Sealer(WEBHOOK_KEYS, bound=OF_WEBHOOKS)
 
 @dataclass
 class FakeReceivers:
-    """Takes what is sent, and answers by a script for each address; with 204 where it has ended."""
+    """Takes what is sent, and answers by a script for each address; with 204 where it has ended.
+
+    One whose address is in `hanging` does not answer before that is set.
+    """
 
     received: list[Outgoing] = field(default_factory=list)
     scripts: dict[str, list[Answer]] = field(default_factory=dict)
+    hanging: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
         assert now.tzinfo is not None
         self.received.append(webhook)
+        if webhook.url in self.hanging:
+            await self.hanging[webhook.url].wait()
         script = self.scripts.get(webhook.url)
         return script.pop(0) if script else Answer(status_code=204)
 

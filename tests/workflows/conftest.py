@@ -318,6 +318,7 @@ async def stage_on(
     fake: FakeProvider | None = None,
     methods: FakeStoredMethods | None = None,
     runner: WorkflowRunner | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Stage]:
     """Run a worker on a server for as long as the block lasts, and prove the books when it ends."""
     database = Database(database_urls.tenant, database_urls.platform)
@@ -332,9 +333,7 @@ async def stage_on(
         if chains is not None:
             crypto = chains.provider(PostgresDepositBook(database))
             providers = replace(providers, payments={**providers.payments, "crypto": crypto}, rates=chains.rates())
-        settings = Settings(
-            payment_return_url="https://platform.test/", two_operators_above="1000.00", webhook_keys=WEBHOOK_KEYS
-        )
+        given = {"payment_return_url": "https://platform.test/", "two_operators_above": "1000.00", **settings}
         receivers = FakeReceivers()
         async with make_worker(
             client,
@@ -343,7 +342,7 @@ async def stage_on(
             build_id=build_id,
             sealed_signals=sealed_signals,
             runner=runner or UntriedSandbox(),
-            settings=settings,
+            settings=Settings(webhook_keys=WEBHOOK_KEYS, **given),
             sender=receivers,
         ):
             yield Stage(env, client, database, deps, fake, payouts, subscriptions, methods, receivers, chains)

@@ -14,7 +14,9 @@ from contracts import search_attributes
 from dev.stack.temporal import find_temporal
 from runtime.settings import Settings
 from runtime.temporal import data_converter
+from tests.support.webhooks import WEBHOOK_KEYS, FakeReceivers
 from tests.workflows.conftest import stage_on
+from tests.workflows.webhook_driver import endpoint
 from worker import make_worker
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
@@ -64,6 +66,23 @@ async def test_runs_move_to_the_build_that_is_rolled_out_and_stay_with_the_old_o
                 await run.send("validate", run.validator, score_e4=9000)
                 assert await run.end() == "released"
                 assert await builds(run.handle) == ["build-1", "build-2"]
+
+
+async def test_webhooks_are_sent_by_the_build_that_has_the_run(database_urls):
+    environment = await server(Settings())
+    async with environment, stage_on(environment, database_urls, build_id="build-1") as stage:
+        await make_current(stage.client, "build-1", wait=30)
+        one, receivers = await endpoint(stage), FakeReceivers()
+        await one.happens("a")
+        await one.begin()
+        await one.settled(1)
+        settings = Settings(webhook_keys=WEBHOOK_KEYS)
+        async with make_worker(stage.client, stage.database, build_id="build-2", settings=settings, sender=receivers):
+            await make_current(stage.client, "build-2", wait=30)
+            await one.happens("a")
+            await one.told()
+            await one.settled(2)
+        assert [len(one.received), len(receivers.received)] == [1, 1]
 
 
 async def test_work_goes_on_while_the_old_worker_stops(database_urls):

@@ -1,5 +1,6 @@
 """A webhook endpoint on the stage: made as the API makes it, with a receiver in the test's own hands."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -58,6 +59,10 @@ class EndpointDriver:
     def answers(self, *answers: Answer) -> None:
         """Have the receiver answer so, one request after the other, and then with 204."""
         self.stage.receivers.scripts[self.url] = list(answers)
+
+    def hangs(self) -> asyncio.Event:
+        """Have the receiver answer nothing until what is returned is set."""
+        return self.stage.receivers.hanging.setdefault(self.url, asyncio.Event())
 
     @property
     def received(self) -> list[Outgoing]:
@@ -157,10 +162,14 @@ def happening(org_id: str, subject: str) -> Event:
 
 
 async def endpoint(
-    stage: Stage, *, types: tuple[str, ...] = (WANTED,), ordering: Ordering = Ordering.SUBJECT
+    stage: Stage,
+    *,
+    types: tuple[str, ...] = (WANTED,),
+    ordering: Ordering = Ordering.SUBJECT,
+    of: EndpointDriver | None = None,
 ) -> EndpointDriver:
-    """Make an endpoint of a new organization."""
-    org = new_id("org")
+    """Make an endpoint of a new organization, or of that of another one; those of one share their address."""
+    org = new_id("org") if of is None else of.actor.org_id or ""
     actor = Actor(principal="owner", role=Role.OWNER, org_id=org)
     wanted = NewEndpoint(
         org_id=org,
@@ -172,7 +181,8 @@ async def endpoint(
         command_id=new_id("cmd"),
     )
     async with stage.database.platform() as session:
-        await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
+        if of is None:
+            await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
         row, keys = await service.create(session, actor, wanted, SEALER, now=datetime.now(UTC))
     assert keys is not None
     return EndpointDriver(stage, row.id, actor, keys)

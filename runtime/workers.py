@@ -1,0 +1,40 @@
+"""The workers of one process, which start and end together."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from temporalio.worker import Worker
+
+
+class Workers:
+    """Runs several workers as one, each on a task queue of its own. Where one fails, all end, and whoever runs them."""
+
+    def __init__(self, *workers: Worker) -> None:
+        """Take the workers, which have not been started."""
+        self._workers = workers
+
+    async def run(self) -> None:
+        """Work until `shutdown`; raises what one of them failed with."""
+        async with asyncio.TaskGroup() as running:
+            for worker in self._workers:
+                running.create_task(worker.run())
+
+    async def shutdown(self) -> None:
+        """Let all end what they are at, at the same time, and wait for it."""
+        await asyncio.gather(*(worker.shutdown() for worker in self._workers))
+
+    async def __aenter__(self) -> Self:
+        """Start all; what one fails with cancels the block and is raised where it ends."""
+        for worker in self._workers:
+            await worker.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let all end what they are at, at the same time."""
+        ending = (worker.__aexit__(kind, error, trace) for worker in self._workers)
+        for failed in await asyncio.gather(*ending, return_exceptions=True):
+            if failed is not None:
+                raise failed

@@ -1,0 +1,37 @@
+"""Receivers that hang hold slots of their own, and money never waits for them."""
+
+from typing import Any
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from tests.support.looking import again
+from tests.workflows.conftest import stage_on
+from tests.workflows.payment_driver import till
+from tests.workflows.webhook_driver import endpoint
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+
+async def test_money_moves_while_receivers_hold_every_slot(idle_server: WorkflowEnvironment, database_urls: Any):
+    async with stage_on(idle_server, database_urls, activity_slots=2, delivery_slots=2) as stage:
+        hanging = await endpoint(stage)
+        answers = hanging.hangs()
+        endpoints = [hanging, *[await endpoint(stage, of=hanging) for _ in range(2)]]
+        with stage.env.with_time_skipping_disabled():
+            await hanging.happens("a")
+            for each in endpoints:
+                await each.begin()
+            while len(hanging.received) < 2:
+                await again()
+            payment = await till(stage)
+            await payment.create()
+            payment.there.pay()
+            assert (await payment.told()).granted_minor == 100_000_000
+            job = await (await stage.award()).delivered()
+            await job.send("validate", job.validator, score_e4=9000)
+            assert await job.end() == "released"
+            assert len(hanging.received) == 2
+            answers.set()
+            for each in endpoints:
+                await each.settled(1)
