@@ -188,16 +188,7 @@ METADATA_FILTER: dict[str, Any] = {
 _REQUIRED: dict[str, JsonValue] = {"x-required": True}
 
 
-def _precondition(
-    if_match: Annotated[
-        str | None,
-        Header(
-            description="The `ETag` of the object that you have read; `*` for whichever it is. Required here.",
-            examples=['"1"'],
-            json_schema_extra=_REQUIRED,
-        ),
-    ] = None,
-) -> Precondition | None:
+def _parsed(if_match: str | None) -> Precondition | None:
     if if_match is None:
         return None
     if if_match.strip() == "*":
@@ -210,8 +201,36 @@ def _precondition(
     return Precondition(frozenset(int(tag) for tag in strong if tag.isascii() and tag.isdecimal() and len(tag) < 19))
 
 
+def _precondition(
+    if_match: Annotated[
+        str | None,
+        Header(
+            description="The `ETag` of the object that you have read; `*` for whichever it is. Required here.",
+            examples=['"1"'],
+            json_schema_extra=_REQUIRED,
+        ),
+    ] = None,
+) -> Precondition | None:
+    return _parsed(if_match)
+
+
+def _precondition_if_given(
+    if_match: Annotated[
+        str | None,
+        Header(
+            description="The `ETag` of what you have read: if it has changed since, this is refused. Without it, "
+            "whatever is there is replaced.",
+            examples=['"1"'],
+        ),
+    ] = None,
+) -> Precondition | None:
+    return _parsed(if_match)
+
+
 #: None where the request does not say for which version it was made; give it to `required`.
 PreconditionDep = Annotated[Precondition | None, Depends(_precondition)]
+#: The same for operations that were released without the header, so none of them can come to require it.
+GivenPreconditionDep = Annotated[Precondition | None, Depends(_precondition_if_given)]
 
 
 def required(expected: Precondition | None) -> Precondition:

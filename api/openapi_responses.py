@@ -26,6 +26,7 @@ _SHARED: dict[tuple[str, frozenset[str]], str] = {
     ("409", frozenset({"idempotency.in_flight", "escrow.wrong_state"})): "EscrowInWrongState",
     ("409", frozenset({"idempotency.in_flight", "invoice.wrong_state"})): "InvoiceInWrongState",
     ("409", frozenset({"idempotency.in_flight", "external_id.taken"})): "ExternalIdTaken",
+    ("412", frozenset({"precondition.failed"})): "PreconditionFailed",
     ("413", frozenset({"request.too_large"})): "TooLarge",
     ("415", frozenset({"request.content_type"})): "UnsupportedMediaType",
     ("422", frozenset({"request.invalid", "privacy.card_number"})): "Invalid",

@@ -63,12 +63,14 @@ class Precondition:
 
     versions: frozenset[int] | None = None
 
-    def judge(self, version: int) -> None:
-        """Refuse a change that was made for another version.
+    def judge(self, version: int | None) -> None:
+        """Refuse a change that was made for another version; None is that of what is not there.
 
         Raises:
-            PreconditionFailed: with the version that it would have to be for.
+            PreconditionFailed: with the version that it would have to be for, if there is one.
         """
+        if version is None:
+            raise PreconditionFailed("There is nothing to change yet. Leave out If-Match to make it.")
         if self.versions is not None and version not in self.versions:
             raise PreconditionFailed(
                 "The object has changed since you read it. Read it again, and send its ETag as If-Match.",

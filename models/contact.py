@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,6 +16,8 @@ class OrganizationContacts(Base):
     Attributes:
         language: of its mails.
         contacts: `[{"email", "purposes"}]`.
+        version: counts the changes, by a trigger.
+        command_id: what the last change is made once by.
     """
 
     __tablename__ = "organization_contacts"
@@ -25,3 +27,5 @@ class OrganizationContacts(Base):
     contacts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     updated_by: Mapped[str]
     updated_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    command_id: Mapped[str | None]

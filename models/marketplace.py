@@ -23,6 +23,8 @@ class MarketplaceOffer(Base):
         creator_bps: the creator's share of a sale in basis points, where an operator has set one.
         category: of the agent, which it follows.
         words: of name and summary, for searches.
+        version: counts the changes, by a trigger.
+        command_id: what the last offer is made once by.
     """
 
     __tablename__ = "marketplace_offers"
@@ -58,6 +60,8 @@ class MarketplaceOffer(Base):
     status: Mapped[str]
     changed_by: Mapped[str]
     changed_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    command_id: Mapped[str | None]
     created_at: Mapped[datetime]
 
 

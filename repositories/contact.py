@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,15 +11,33 @@ from domain.mail import LANGUAGES, Contact, Purpose
 from models.contact import OrganizationContacts
 
 
-async def get(session: AsyncSession, org_id: str, *, locked: bool = False) -> OrganizationContacts | None:
+async def get(session: AsyncSession, org_id: str) -> OrganizationContacts | None:
     """Return the organization's contacts; None where it has set none."""
-    return await session.get(OrganizationContacts, org_id, populate_existing=True, with_for_update=locked or None)
+    return await session.get(OrganizationContacts, org_id, populate_existing=True)
+
+
+async def lock(session: AsyncSession, org_id: str) -> OrganizationContacts | None:
+    """Return the organization's contacts, and let nobody else set them until the transaction ends; first ones too."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"contacts:{org_id}", 0))))
+    return await get(session, org_id)
+
+
+def version_of(row: OrganizationContacts | None) -> int:
+    """Return the version of contacts: 0 where they were never set."""
+    return 0 if row is None else row.version
 
 
 async def put(
-    session: AsyncSession, org_id: str, language: str, contacts: Sequence[Contact], *, by: str, now: datetime
-) -> None:
-    """Set the organization's contacts in place of those that it had."""
+    session: AsyncSession,
+    org_id: str,
+    language: str,
+    contacts: Sequence[Contact],
+    *,
+    by: str,
+    now: datetime,
+    command_id: str | None = None,
+) -> OrganizationContacts:
+    """Set the organization's contacts in place of those that it had, and return them."""
     values = {
         "language": language,
         "contacts": [
@@ -26,12 +45,15 @@ async def put(
         ],
         "updated_by": by,
         "updated_at": now,
+        "command_id": command_id,
     }
-    await session.execute(
+    query = (
         insert(OrganizationContacts)
         .values(org_id=org_id, **values)
         .on_conflict_do_update(index_elements=["org_id"], set_=values)
+        .returning(OrganizationContacts)
     )
+    return (await session.scalars(query, execution_options={"populate_existing": True})).one()
 
 
 def contacts_of(row: OrganizationContacts | None) -> tuple[Contact, ...]:

@@ -7,6 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
 from domain.mail import Contact, MailKind, Purpose, checked_values, purpose_of
+from domain.metadata import Precondition
+from models.contact import OrganizationContacts
 from repositories import audit, contact
 from repositories import mail as mails
 from runtime.identity import new_id
@@ -59,19 +61,44 @@ async def set_contacts(
     org_id: str,
     language: str,
     contacts: Sequence[Contact],
+    expected: Precondition | None = None,
     command_id: str,
     now: datetime,
-) -> None:
-    """Set an organization's contacts, and tell those that it had about security until then."""
-    row = await contact.get(session, org_id, locked=True)
+) -> OrganizationContacts:
+    """Set an organization's contacts, and tell those that it had about security until then.
+
+    What the command has set before is not set again, whatever version it was for.
+
+    Args:
+        session: of the organization, or the platform's.
+        actor: who sets them, and may.
+        org_id: the organization.
+        language: of its mails.
+        contacts: all of them.
+        expected: for which version of the contacts this is; None for whichever it is.
+        command_id: what this is done once by.
+        now: the time.
+
+    Returns:
+        The contacts as they are then.
+
+    Raises:
+        PreconditionFailed: the contacts are of another version.
+    """
+    row = await contact.lock(session, org_id)
+    if row is not None and row.command_id == command_id:
+        return row
+    if expected is not None:
+        expected.judge(contact.version_of(row))
     if row is not None and (row.language, contact.contacts_of(row)) == (language, tuple(contacts)):
-        return
+        return row
     if row is not None:
         data = {"changed_by": actor.principal}
         await queue(
             session, key=f"contacts:{org_id}:{command_id}", org_id=org_id, kind=MailKind.CONTACTS_CHANGED, data=data
         )
-    await contact.put(session, org_id, language, contacts, by=actor.qualified(), now=now)
+    row = await contact.put(session, org_id, language, contacts, by=actor.qualified(), now=now, command_id=command_id)
     # The trail is kept for good, so it says how many there are and not who.
     counts = {purpose.value: sum(purpose in each.purposes for each in contacts) for purpose in Purpose}
     await audit.record(session, actor, "organization.contacts", org_id, {"language": language, **counts}, org_id)
+    return row

@@ -15,6 +15,7 @@ from domain.marketplace.metered import UsedUp, check_included, days_of, used_min
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus, changed, check_price, require_seen, words
 from domain.marketplace.renewal import LEAD, is_over, period_of
 from domain.marketplace.sale import PurchaseStatus, check_refundable, shares_of
+from domain.metadata import Precondition
 from domain.money import CREDIT, format_amount, format_ratio
 from domain.payment.options import STRIPE
 from ledger.spends import NewSpend, Spender
@@ -55,9 +56,19 @@ class Bought:
 
 
 async def offer_agent(
-    session: AsyncSession, actor: Actor, agent_id: str, wanted: NewOffer, *, creator_bps: int | None, now: datetime
+    session: AsyncSession,
+    actor: Actor,
+    agent_id: str,
+    wanted: NewOffer,
+    *,
+    creator_bps: int | None,
+    expected: Precondition | None,
+    command_id: str,
+    now: datetime,
 ) -> None:
     """Write what an agent is offered for; what was sold stays as it was sold. Needs the platform's session.
+
+    What the command has offered before is not offered again, whatever version it was for.
 
     Args:
         session: of the platform.
@@ -65,10 +76,13 @@ async def offer_agent(
         agent_id: which agent.
         wanted: the offer.
         creator_bps: the creator's share, which an operator sets; None leaves it as it is.
+        expected: for which version of the offer this is; None for whichever it is, or for none.
+        command_id: what this is done once by.
         now: the time.
 
     Raises:
         NotFound: there is no such agent.
+        PreconditionFailed: the offer is of another version, or there is none.
         Invalid: the price goes not with the model or cannot be charged, or the agent is private.
         AgentRetired: it was retired, and is sold no more.
     """
@@ -85,6 +99,10 @@ async def offer_agent(
     if agent.visibility != "public" and wanted.status is OfferStatus.LISTED:
         raise Invalid("A private agent cannot be listed.", extra={"field": "status"})
     row = await marketplace.lock_offer(session, agent_id)
+    if row is not None and row.command_id == command_id:
+        return
+    if expected is not None:
+        expected.judge(None if row is None else row.version)
     if row is None:
         row = MarketplaceOffer(agent_id=agent.id, org_id=agent.org_id, category=agent.category, created_at=now)
         session.add(row)
@@ -93,10 +111,11 @@ async def offer_agent(
     row.usage_prices = None if wanted.usage_prices is None else dict(wanted.usage_prices)
     row.included_uses = wanted.included_uses
     row.words = words(agent.name, wanted.summary)
-    row.changed_by, row.changed_at = actor.qualified(), now
+    row.changed_by, row.changed_at, row.command_id = actor.qualified(), now, command_id
     if creator_bps is not None:
         row.creator_bps = creator_bps
     await session.flush()
+    await session.refresh(row)
     price = None if wanted.price_minor is None else format_amount(wanted.price_minor, wanted.currency or CREDIT)
     details = {
         "model": wanted.model.value,

@@ -133,15 +133,18 @@ async def ask_to_offer(visit: Visit, form: Shown | None = None, status: int = 20
     agent, offered = _own(visit, answers["agent"]).body, answers["offer"]
     if offered.status != 404:
         offered.need()
-    page = selling.offer(agent, offered.body if offered.ok else None, form, blank(), _listed(visit))
+    now = offered.body if offered.ok else None
+    # As with its listing: an offer that was changed meanwhile is shown as it is now.
+    kept = with_summary(blank(**selling.values(agent, now)), form.summary[0][1]) if form and status == 409 else form
+    page = selling.offer(agent, now, offered.etag or "", kept, blank(), _listed(visit))
     return await visit.render("agent/offer.html", page, status)
 
 
 async def offer(visit: Visit) -> Response:
-    """Offer an agent, change its offer, or sell it no more."""
-    form = await read_form(visit.request, *selling.OFFER)
+    """Offer an agent, change the offer that was shown, or sell it no more."""
+    form = await read_form(visit.request, *selling.OFFER, "version")
     path = f"/marketplace/agents/{visit.path('id')}"
-    answer = await visit.order("PUT", path, selling.wanted(form), form.key)
+    answer = await visit.order("PUT", path, selling.wanted(form), form.key, match=form.text("version"))
     return await visit.concluded(
         form, answer, f"{_listed(visit)}/{visit.path('id')}", "agent.offered", show=ask_to_offer
     )

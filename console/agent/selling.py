@@ -33,13 +33,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """The form that offers an agent on the marketplace; `status` is None where it is not offered yet."""
+    """The form that offers an agent on the marketplace; `status` is None and `version` empty where it is not yet."""
 
     title: str
     crumbs: tuple[Link, ...]
     action: str
     back: str
     form: Shown
+    version: str
     status: Status | None
     models: Options
     statuses: Options
@@ -71,13 +72,19 @@ def changed(form: Form) -> dict[str, Any]:
 
 
 def offer(
-    agent: Mapping[str, Any], offered: Mapping[str, Any] | None, form: Shown | None, key: Shown, listed: str
+    agent: Mapping[str, Any],
+    offered: Mapping[str, Any] | None,
+    version: str,
+    form: Shown | None,
+    key: Shown,
+    listed: str,
 ) -> Offer:
     """Return the page that offers an agent.
 
     Args:
         agent: as the API shows it.
         offered: its offer now; None where it has none.
+        version: of that offer; empty where it has none.
         form: as it was typed; None shows the offer, or the price of the listing where there is none.
         key: a form with a command key.
         listed: the address of the list of agents.
@@ -88,7 +95,8 @@ def offer(
         crumbs=_crumbs(agent, listed),
         action=f"{here}/offer",
         back=here,
-        form=form or Shown(key=key.key, values=_values(agent, offered)),
+        form=form or Shown(key=key.key, values=values(agent, offered)),
+        version=version,
         status=status_of("offer", offered["status"]) if offered else None,
         models=MODELS,
         statuses=_STATUSES,
@@ -96,7 +104,8 @@ def offer(
     )
 
 
-def _values(agent: Mapping[str, Any], offered: Mapping[str, Any] | None) -> dict[str, str]:
+def values(agent: Mapping[str, Any], offered: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return what the form has before anything is typed: the offer, or the price of the listing where there is none."""
     if offered is None:
         pricing = agent["pricing"]
         price = "" if pricing["model"] == OfferModel.USAGE else pricing["amount"] or ""

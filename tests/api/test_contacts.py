@@ -1,11 +1,18 @@
 """Contacts of organizations over HTTP."""
 
-import pytest
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from tests.api.conftest import Caller, Tenant, good, refused
+import pytest
+from sqlalchemy import text
+
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
 
 pytestmark = pytest.mark.db
 
+MakeTenant = Callable[..., Awaitable[Tenant]]
 BILLING = {"email": "Books@Acme.example", "purposes": ["billing"]}
 
 
@@ -44,3 +51,47 @@ async def test_who_keeps_no_books_neither_reads_nor_sets_contacts(role: str, ten
 async def test_contacts_that_cannot_be_written_to_are_422(contacts: list[dict[str, object]], tenant: Tenant) -> None:
     path = f"/organizations/{tenant.org_id}/contacts"
     refused(await tenant.owner.ask("PUT", path, json={"contacts": contacts}), 422, "request.invalid")
+
+
+def named(email: str, tag: str | None, *, key: str | None = None) -> dict[str, Any]:
+    headers = {} if tag is None else {"If-Match": tag}
+    return {"json": {"contacts": [{"email": email, "purposes": ["billing"]}]}, "headers": headers, "key": key}
+
+
+async def test_contacts_that_others_have_set_meanwhile_are_not_replaced(new_tenant: MakeTenant) -> None:
+    tenant = await new_tenant()
+    path, ask = f"/organizations/{tenant.org_id}/contacts", tenant.owner.ask
+    unset = (await tenant.owner.get(path)).headers["etag"]
+    first = await ask("PUT", path, **named("a@acme.example", unset))
+    assert good(first)["contacts"][0]["email"] == "a@acme.example"
+    assert first.headers["etag"] == (await tenant.owner.get(path)).headers["etag"] != unset
+    late = refused(await ask("PUT", path, **named("b@acme.example", unset)), 412, "precondition.failed")
+    assert late["etag"] == first.headers["etag"]
+    # What is as it was is of the same version.
+    same = await ask("PUT", path, **named("a@acme.example", late["etag"]))
+    assert same.headers["etag"] == first.headers["etag"]
+    # Whoever says nothing replaces what is there, as before the header was.
+    unsaid = await ask("PUT", path, **named("c@acme.example", None))
+    assert good(unsaid)["contacts"][0]["email"] == "c@acme.example"
+    assert unsaid.headers["etag"] not in {unset, first.headers["etag"]}
+
+
+async def test_of_two_that_set_the_first_contacts_one_is_refused(new_tenant: MakeTenant) -> None:
+    tenant = await new_tenant()
+    path = f"/organizations/{tenant.org_id}/contacts"
+    wishes = [tenant.owner.ask("PUT", path, **named(f"{each}@acme.example", '"0"')) for each in "abcd"]
+    assert sorted(answer.status_code for answer in await asyncio.gather(*wishes)) == [200, 412, 412, 412]
+
+
+async def test_contacts_whose_answer_was_lost_are_not_refused_as_changed(
+    new_tenant: MakeTenant, database: Database
+) -> None:
+    tenant = await new_tenant()
+    path, key = f"/organizations/{tenant.org_id}/contacts", new_key()
+    wish = named("a@acme.example", '"0"', key=key)
+    first = await tenant.owner.ask("PUT", path, **wish)
+    async with database.platform() as session:
+        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    again = await tenant.owner.ask("PUT", path, **wish)
+    assert good(again) == good(first)
+    assert again.headers["etag"] == first.headers["etag"]

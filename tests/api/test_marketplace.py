@@ -385,6 +385,29 @@ async def test_share_is_the_operators_to_set_and_others_do_not_see_it(
     assert (await earned(studio))["paid"] == "20.00"
 
 
+async def test_offer_that_was_changed_meanwhile_is_not_replaced(studio: Tenant, database: Database) -> None:
+    path, body = f"/marketplace/agents/{studio.agent_id}", {"model": "one_time", "price": "40"}
+    ask = studio.owner.ask
+    refused(await ask("PUT", path, json=body, headers={"If-Match": "*"}), 412, "precondition.failed")
+    read = (await ask("PUT", path, json=body)).headers["etag"]
+    assert (await ask("GET", path)).headers["etag"] == read
+    key, mine = new_key(), {"json": {**body, "price": "41"}, "headers": {"If-Match": read}}
+    first = await ask("PUT", path, key=key, **mine)
+    assert good(first)["price"] == "41.00"
+    late = refused(await ask("PUT", path, **mine), 412, "precondition.failed")
+    assert late["etag"] == first.headers["etag"] != read
+    # One whose answer was lost is done, and not refused for the version that it has made itself.
+    async with database.platform() as session:
+        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    again = await ask("PUT", path, key=key, **mine)
+    assert (good(again), again.headers["etag"]) == (good(first), late["etag"])
+    # What changes the offer elsewhere counts as well, and whoever names no version replaces what is there.
+    good(await ask("PUT", f"/agents/{studio.agent_id}/category", json={"category": "research"}))
+    tag = {"If-Match": late["etag"]}
+    refused(await ask("PUT", path, json=body, headers=tag), 412, "precondition.failed")
+    assert good(await ask("PUT", path, json=body))["price"] == "40.00"
+
+
 async def priced(studio: Tenant, **prices: str) -> dict[str, Any]:
     return await offer(studio, model="usage", price=None, prices=prices)
 

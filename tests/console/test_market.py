@@ -1,5 +1,6 @@
 """Agents are offered, bought and given back by the forms of the console; refusals are pages with the reason."""
 
+import html
 import re
 from collections.abc import Callable
 from typing import Any
@@ -245,3 +246,21 @@ async def test_listing_is_changed_of_the_version_that_was_shown(
     late = await visitors["member"].post(path, {"command": f"{KEY}2", **fields, "name": "Late"})
     assert late.status_code == 409
     assert 'value="After"' in late.text
+
+
+@pytest.mark.db
+async def test_offer_is_changed_of_the_version_that_was_shown(
+    visitors: dict[str, Visitor], tenant: Tenant, objects: dict[str, str]
+):
+    made = good(await tenant.owner.post("/agents", {"name": "Offered"}), 201)["id"]
+    path, there = f"/console/{objects['org']}/agents/{made}/offer", f"/marketplace/agents/{made}"
+    fields = {"model": "one_time", "price": "9.50", "currency": "CREDIT", "status": "listed"}
+    first = await visitors["owner"].post(path, {"command": f"{KEY}o1", **fields, "version": ""})
+    assert first.headers["location"].endswith("agent.offered")
+    (version,) = re.findall(r'name="version" value="([^"]*)"', (await visitors["owner"].get(path)).text)
+    fields["version"] = html.unescape(version)
+    good(await tenant.owner.ask("PUT", there, json={"model": "one_time", "price": "7.25"}))
+    late = await visitors["owner"].post(path, {"command": f"{KEY}o2", **fields, "price": "8.00"})
+    assert late.status_code == 409
+    assert 'value="7.25"' in late.text
+    assert good(await tenant.owner.get(there))["price"] == "7.25"

@@ -95,3 +95,5 @@ def test_change_for_another_version_is_refused_with_the_one_that_is() -> None:
         with pytest.raises(PreconditionFailed) as refused:
             Precondition(versions).judge(7)
         assert refused.value.extra == {"etag": '"7"'}
+    with pytest.raises(PreconditionFailed):
+        Precondition().judge(None)

@@ -14,10 +14,10 @@ from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep, get_temporal
 from api.errors import errors
-from api.fields import Amount, Page
+from api.fields import Amount, Page, etag
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
-from api.metadata import own_of
+from api.metadata import GivenPreconditionDep, own_of
 from api.routing import Resource
 from api.spending import scope_for
 from api.tenancy import listed_organization
@@ -125,8 +125,13 @@ _REFUNDING = errors(
         NotFound, Forbidden, ApprovalRequired, AgentRetired, *STOPPED, (Conflict, "approval.same_operator")
     ),
 )
-async def offer_agent(agent_id: str, body: OfferSet, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
-    """Offer an agent on the marketplace, change its offer, or retire it."""
+async def offer_agent(
+    agent_id: str, body: OfferSet, deps: DepsDep, actor: ActorDep, expected: GivenPreconditionDep, command: MayRepeat
+) -> Response:
+    """Offer an agent on the marketplace, change its offer, or retire it.
+
+    `If-Match` says which version of the offer it replaces; the answer has the new one as its `ETag`.
+    """
     async with deps.session_for(actor) as session:
         found = await agents.get(session, agent_id)
     if actor.org_id not in {None, found.org_id}:
@@ -142,9 +147,18 @@ async def offer_agent(agent_id: str, body: OfferSet, deps: DepsDep, actor: Actor
             await override_by_two(deps, actor, command, ApprovalAction.CREATOR_SHARE, found.id, asked)
         async with deps.database.platform() as session:
             await service.offer_agent(
-                session, actor, found.id, body.wanted(), creator_bps=creator_bps, now=datetime.now(UTC)
+                session,
+                actor,
+                found.id,
+                body.wanted(),
+                creator_bps=creator_bps,
+                expected=expected,
+                command_id=command.command_id,
+                now=datetime.now(UTC),
             )
-            return _shown(deps, actor, await marketplace.get(session, found.id))
+            listing = await marketplace.get(session, found.id)
+        command.version = listing.offer.version
+        return _shown(deps, actor, listing)
 
     return await command.run(act)
 
@@ -183,11 +197,12 @@ def _narrowed(asked: Asked) -> Wanted:
 
 
 @router.get("/marketplace/agents/{agent_id}", response_model=OfferView, responses=errors(NotFound))
-async def get_offer(agent_id: str, deps: DepsDep, actor: ActorDep) -> OfferView:
+async def get_offer(agent_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> OfferView:
     """Show what an agent is offered for."""
     async with deps.session_for(actor) as session:
         listing = await marketplace.get(session, agent_id)
     permit(actor, Permission.READ)
+    response.headers.update(etag(listing.offer.version))
     return _shown(deps, actor, listing)
 
 

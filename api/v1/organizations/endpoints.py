@@ -14,7 +14,7 @@ from api.errors import errors
 from api.fields import Page, SearchText, etag
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
-from api.metadata import METADATA_FILTER, PreconditionDep, required, seen
+from api.metadata import METADATA_FILTER, GivenPreconditionDep, PreconditionDep, required, seen
 from api.routing import Resource
 from api.v1.customers.registration import begin_customer
 from api.v1.organizations.schemas import (
@@ -214,12 +214,14 @@ async def change_tier(
 @router.get(
     "/organizations/{organization_id}/contacts", response_model=ContactsView, responses=errors(NotFound, Forbidden)
 )
-async def get_contacts(organization_id: str, deps: DepsDep, actor: ActorDep) -> ContactsView:
+async def get_contacts(organization_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> ContactsView:
     """Read at which addresses an organization is written to, and what about."""
     async with deps.session_for(actor) as session:
         await organizations.get(session, organization_id)
         permit(actor, Permission.READ_AUDIT)
-        return ContactsView.of(organization_id, await contact.get(session, organization_id))
+        row = await contact.get(session, organization_id)
+    response.headers.update(etag(contact.version_of(row)))
+    return ContactsView.of(organization_id, row)
 
 
 @router.put(
@@ -230,12 +232,15 @@ async def set_contacts(
     body: ContactsSet,
     deps: DepsDep,
     actor: ActorDep,
+    expected: GivenPreconditionDep,
     command: Command = idempotency(required=False),
 ) -> Response:
     """Set at which addresses an organization is written to, in place of those that it had.
 
     Mails about `billing` tell of invoices, payments and payouts; mails about `security` of changes that could divert
     money. Those that were written to about security until now are told.
+
+    `If-Match` says which version they replace, `"0"` that none were ever set; the answer has the new one as its `ETag`.
     """
     async with deps.session_for(actor) as session:
         await organizations.get(session, organization_id)
@@ -246,15 +251,17 @@ async def set_contacts(
 
     async def act() -> ContactsView:
         async with deps.session_for(actor) as session:
-            await mail.set_contacts(
+            row = await mail.set_contacts(
                 session,
                 actor,
                 org_id=organization_id,
                 language=body.language,
                 contacts=contacts,
+                expected=expected,
                 command_id=command.command_id,
                 now=datetime.now(UTC),
             )
-            return ContactsView.of(organization_id, await contact.get(session, organization_id))
+        command.version = contact.version_of(row)
+        return ContactsView.of(organization_id, row)
 
     return await command.run(act)

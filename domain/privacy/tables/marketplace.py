@@ -21,11 +21,11 @@ TABLES: Mapping[str, Place] = {
         "what agents are sold for",
         WITH_THE_ORGANIZATION,
         {
-            IDENTIFIER: "agent_id org_id",
+            IDENTIFIER: "agent_id org_id command_id",
             CONTACT: "changed_by",
             FREE_TEXT: "summary words",
             FINANCIAL: "model price_minor currency usage_prices included_uses creator_bps",
-            TECHNICAL: "category status changed_at created_at",
+            TECHNICAL: "category status version changed_at created_at",
         },
         WHO_DECIDED,
     ),

@@ -233,7 +233,11 @@ TABLES: Mapping[str, Place] = {
     "organization_contacts": Place(
         "who is written to, and in which language",
         WITH_THE_ORGANIZATION,
-        {IDENTIFIER: "org_id", CONTACT: "contacts updated_by", TECHNICAL: "language updated_at"},
+        {
+            IDENTIFIER: "org_id command_id",
+            CONTACT: "contacts updated_by",
+            TECHNICAL: "language updated_at version",
+        },
         {CONTACT: DELETE},
     ),
     "mails": Place(

@@ -2672,12 +2672,15 @@ class AsyncOrganizations:
         organization_id: str,
         *,
         contacts: Sequence[params.ContactSet],
+        if_match: str | Omitted = OMITTED,
         language: Literal["en", "de"] | str | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ContactsView:
         """Set at which addresses an organization is written to, in place of those that it had.
 
         Mails about `billing` tell of invoices, payments and payouts; mails about `security` of changes that could divert money. Those that were written to about security until now are told.
+
+        `If-Match` says which version they replace, `"0"` that none were ever set; the answer has the new one as its `ETag`.
         """
         return await self._caller.ask(
             models.ContactsView,
@@ -2686,6 +2689,7 @@ class AsyncOrganizations:
             f"/api/v1/organizations/{segment(organization_id)}/contacts",
             keyed=True,
             key=idempotency_key,
+            headers={"if-match": if_match},
             body={"language": language, "contacts": contacts},
         )
 
@@ -3131,6 +3135,7 @@ class AsyncMarketplace:
         agent_id: str,
         *,
         model: params.OfferModel,
+        if_match: str | Omitted = OMITTED,
         price: AmountLike | None | Omitted = OMITTED,
         prices: Mapping[str, AmountLike] | None | Omitted = OMITTED,
         included_uses: int | None | Omitted = OMITTED,
@@ -3140,7 +3145,10 @@ class AsyncMarketplace:
         creator_share: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.OfferView:
-        """Offer an agent on the marketplace, change its offer, or retire it."""
+        """Offer an agent on the marketplace, change its offer, or retire it.
+
+        `If-Match` says which version of the offer it replaces; the answer has the new one as its `ETag`.
+        """
         return await self._caller.ask(
             models.OfferView,
             "marketplace.offer_agent",
@@ -3148,6 +3156,7 @@ class AsyncMarketplace:
             f"/api/v1/marketplace/agents/{segment(agent_id)}",
             keyed=True,
             key=idempotency_key,
+            headers={"if-match": if_match},
             body={
                 "model": model,
                 "price": price,

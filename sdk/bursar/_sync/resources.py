@@ -2665,12 +2665,15 @@ class Organizations:
         organization_id: str,
         *,
         contacts: Sequence[params.ContactSet],
+        if_match: str | Omitted = OMITTED,
         language: Literal["en", "de"] | str | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ContactsView:
         """Set at which addresses an organization is written to, in place of those that it had.
 
         Mails about `billing` tell of invoices, payments and payouts; mails about `security` of changes that could divert money. Those that were written to about security until now are told.
+
+        `If-Match` says which version they replace, `"0"` that none were ever set; the answer has the new one as its `ETag`.
         """
         return self._caller.ask(
             models.ContactsView,
@@ -2679,6 +2682,7 @@ class Organizations:
             f"/api/v1/organizations/{segment(organization_id)}/contacts",
             keyed=True,
             key=idempotency_key,
+            headers={"if-match": if_match},
             body={"language": language, "contacts": contacts},
         )
 
@@ -3124,6 +3128,7 @@ class Marketplace:
         agent_id: str,
         *,
         model: params.OfferModel,
+        if_match: str | Omitted = OMITTED,
         price: AmountLike | None | Omitted = OMITTED,
         prices: Mapping[str, AmountLike] | None | Omitted = OMITTED,
         included_uses: int | None | Omitted = OMITTED,
@@ -3133,7 +3138,10 @@ class Marketplace:
         creator_share: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.OfferView:
-        """Offer an agent on the marketplace, change its offer, or retire it."""
+        """Offer an agent on the marketplace, change its offer, or retire it.
+
+        `If-Match` says which version of the offer it replaces; the answer has the new one as its `ETag`.
+        """
         return self._caller.ask(
             models.OfferView,
             "marketplace.offer_agent",
@@ -3141,6 +3149,7 @@ class Marketplace:
             f"/api/v1/marketplace/agents/{segment(agent_id)}",
             keyed=True,
             key=idempotency_key,
+            headers={"if-match": if_match},
             body={
                 "model": model,
                 "price": price,
