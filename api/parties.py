@@ -40,6 +40,11 @@ async def beside_one(deps: Deps, actor: Actor, object_id: str, contract_id: str,
     return found
 
 
+def is_shown_own(actor: Actor) -> bool:
+    """Tell whether an actor is shown any ids and metadata: a tenant its own, and of the platform who may inspect."""
+    return not actor.is_platform or actor.may(Permission.INSPECT)
+
+
 async def beside_all(
     session: AsyncSession, actor: Actor, contract_ids: Iterable[str], prefix: str, owner: str | None = None
 ) -> dict[str, Beside]:
@@ -52,7 +57,6 @@ async def beside_all(
         prefix: of the objects' ids: `ctr`, or `esc` for their escrows.
         owner: whose ids and metadata operators are shown; None for those of each payer.
     """
-    shows = not actor.is_platform or actor.may(Permission.INSPECT)
     return await party.beside(
-        session, contract_ids, prefix=prefix, org_id=actor.org_id, owner=owner, is_shown_own=shows
+        session, contract_ids, prefix=prefix, org_id=actor.org_id, owner=owner, is_shown_own=is_shown_own(actor)
     )

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -19,7 +20,9 @@ from domain.escrow.state import Escrow, EscrowStatus
 from domain.events import Event
 from domain.ids import escrow_workflow_id
 from ledger.invariants import Invariant
+from models.contract import Contract
 from models.escrow import EscrowEventRow, EscrowParty, EscrowRow
+from models.metadata import ObjectMetadata
 from repositories import alert, escrow_notice, metadata
 from repositories import event as outbox
 from repositories.escrow_waiting import Waiting, any_of
@@ -204,6 +207,23 @@ async def count_events(session: AsyncSession, escrow_id: str, kind: str, command
 _LIST = Listing(of=EscrowRow, order=[EscrowRow.id], prefix="esc", is_late=True, amount="amount_minor")
 
 
+def _searching(wanted: Wanted, *, finds_ids: bool) -> Listing[EscrowRow]:
+    """Return the list with what text is searched in: titles, and external ids of whoever's are shown.
+
+    Both are scalars of one row each, so no plan joins a table for them, and a page costs its rows and no more.
+    """
+    own = ObjectMetadata
+
+    def title(row: type[EscrowRow]) -> ColumnElement[str]:
+        return select(Contract.title).where(Contract.id == row.contract_id).scalar_subquery()
+
+    def external_id(row: type[EscrowRow]) -> ColumnElement[Any]:
+        whose = row.org_id if wanted.org_id is None else wanted.org_id
+        return select(own.external_id).where(own.object_id == row.id, own.org_id == whose).scalar_subquery()
+
+    return replace(_LIST, searched=(title, external_id) if finds_ids else (title,))
+
+
 async def page(
     session: AsyncSession,
     wanted: Wanted,
@@ -211,20 +231,26 @@ async def page(
     after: Position | None,
     limit: int,
     waiting: Sequence[Waiting] | None = None,
+    finds_ids: bool = True,
 ) -> Found[EscrowRow]:
     """Return a page of escrows, newest first.
 
     `org_id` finds those that it pays, is paid by or signs for; a tenant's session names its own. `waiting` finds those
-    that wait for somebody.
+    that wait for somebody. Text is searched in external ids for those who are shown them.
     """
     statuses, besides = _narrowed(wanted, waiting)
     if waiting is not None and not statuses:
         return Found([], None)
     parts, served, keys = _parts(wanted, statuses)
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=served, keys=keys, besides=besides)
+    listing = _searching(wanted, finds_ids=finds_ids)
+    return await listing.page(
+        session, wanted, parts, after=after, limit=limit, served=served, keys=keys, besides=besides
+    )
 
 
-async def summary(session: AsyncSession, wanted: Wanted, *, waiting: Sequence[Waiting] | None = None) -> list[Counted]:
+async def summary(
+    session: AsyncSession, wanted: Wanted, *, waiting: Sequence[Waiting] | None = None, finds_ids: bool = True
+) -> list[Counted]:
     """Count what `page` finds by state and currency, the newest 2,000 of each state at most."""
     statuses, besides = _narrowed(wanted, waiting)
     if waiting is None and not statuses:
@@ -232,7 +258,8 @@ async def summary(session: AsyncSession, wanted: Wanted, *, waiting: Sequence[Wa
     found = {status: _parts(wanted, (status,)) for status in statuses}
     parts = {status: of_status for status, (of_status, _, _) in found.items()}
     served, keys = next(((served, keys) for _, served, keys in found.values()), ([], None))
-    return await _LIST.summary(session, wanted, parts, served=served, keys=keys, besides=besides)
+    listing = _searching(wanted, finds_ids=finds_ids)
+    return await listing.summary(session, wanted, parts, served=served, keys=keys, besides=besides)
 
 
 def _narrowed(

@@ -45,6 +45,8 @@ Part = tuple[ColumnElement[bool], ...]
 Order = Sequence[InstrumentedAttribute[Any]]
 #: The values that a row has in the columns of the order.
 Position = tuple[Any, ...]
+#: Says of a row a text that is searched: one value of another table, found by the key of its index.
+Searched = Callable[[Any], ColumnElement[str]]
 
 #: How many rows a page looks at where some are judged: a few, and where these do not fill it, so many and no more.
 LOOKED = (200, 2_000)
@@ -114,7 +116,7 @@ class Listing(Generic[Row]):
             begins with `created`, and where nothing says so and rows are judged.
         is_late: whether a row may be made long after its id, which is then never later than the row.
         amount: the column that amounts are compared with.
-        searched: the columns that text is searched in.
+        searched: the columns that text is searched in, or what says of a row the text that belongs to it elsewhere.
         ascending: whether the list begins with what is first in its order, and not with what is last.
     """
 
@@ -124,7 +126,7 @@ class Listing(Generic[Row]):
     prefix: str | None = None
     is_late: bool = False
     amount: str | None = None
-    searched: tuple[str, ...] = ()
+    searched: tuple[str | Searched, ...] = ()
     ascending: bool = False
 
     async def page(
@@ -237,7 +239,8 @@ class Listing(Generic[Row]):
             found += _if(wanted.most_minor is not None, lambda: amount <= wanted.most_minor)
         if wanted.search is not None:
             text = wanted.search
-            found.append(or_(*(getattr(row, name).icontains(text, autoescape=True) for name in self.searched)))
+            columns = (getattr(row, each) if isinstance(each, str) else each(row) for each in self.searched)
+            found.append(or_(*(column.icontains(text, autoescape=True) for column in columns)))
         return found
 
 

@@ -12,8 +12,12 @@ from console.status import Status, status_of
 from console.widgets import Tab
 from domain.escrow.state import FINAL, EscrowStatus
 
-FILTERS = ("waits_for", "status", "organization_id", "agent_id", "contract_id", "currency", "min_amount", "max_amount")
+FILTERS = (
+    *("q", "waits_for", "status", "organization_id", "agent_id", "contract_id"),
+    *("currency", "min_amount", "max_amount"),
+)
 LABELS = {
+    "q": "Text",
     "organization_id": "Organization",
     "agent_id": "Agent",
     "contract_id": "Contract",

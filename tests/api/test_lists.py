@@ -252,6 +252,41 @@ async def test_escrows_by_time_amount_agent_contract_and_several_states(
     refused(await payer.owner.get("/escrows?status=open,nothing"), 422, "request.invalid")
 
 
+async def test_escrows_by_text_of_the_work_and_by_part_of_ones_own_id(
+    operator: Caller,
+    database: Database,
+    new_tenant: Callable[..., Awaitable[Tenant]],
+    issue_key: Callable[..., Awaitable[Caller]],
+) -> None:
+    payer, payee, other = [await new_tenant() for _ in range(3)]
+    made = await escrow_between(operator, database, payer, payee, title="Reads 100% of it_all")
+    plain = await escrow_between(operator, database, payer, payee, title="Reads 1000 of it")
+    for tenant, external_id in ((payer, "Order-6735"), (payee, "job-77")):
+        own = {"json": {"external_id": external_id}, "headers": {"If-Match": "*"}}
+        good(await tenant.owner.ask("PATCH", f"/escrows/{made}", **own))
+    for q, callers in {
+        "reads 100%": (payer, payee),
+        "IT_ALL": (payer, payee),
+        "order-67": (payer,),
+        "JOB-7": (payee,),
+    }.items():
+        for tenant in (payer, payee, other):
+            found = await ids(tenant.owner, f"/escrows?q={quote(q)}")
+            assert found == ([made] if tenant in callers else []), (q, tenant)
+    assert await ids(payer.owner, "/escrows?q=reads") == [plain, made]
+    assert await ids(payer.owner, "/escrows?q=reads&status=released") == []
+    # Operators find what they are shown: the payer's ids, or those of the organization that they name.
+    assert await ids(operator, "/escrows?q=order-6735") == [made]
+    assert await ids(operator, f"/escrows?q=job-77&organization_id={payee.org_id}") == [made]
+    arbiter = await issue_key("arbiter")
+    assert await ids(arbiter, "/escrows?q=it_all") == [made]
+    assert await ids(arbiter, "/escrows?q=order-6735") == []
+    counted = good(await payer.owner.get("/escrows/summary?q=it_all"))["by_status"]
+    assert [(each["status"], each["count"]) for each in counted] == [("open", 1)]
+    answer = await payer.owner.get("/escrows?q=it_all", headers=AS_CSV)
+    assert [row["id"] for row in csv.DictReader(io.StringIO(answer.text))] == [made]
+
+
 async def test_payments_by_provider_and_reference(database: Database, customer: Tenant) -> None:
     written = Written(database, customer.org_id)
     await written.begin()

@@ -14,7 +14,7 @@ from api.errors import errors
 from api.fields import Page
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, tagged
-from api.parties import beside_all, beside_one
+from api.parties import beside_all, beside_one, is_shown_own
 from api.routing import Resource
 from api.summaries import StatusSummary
 from api.tenancy import visible_organization
@@ -55,7 +55,7 @@ def _waiting(asked: Asked, actor: Actor) -> list[Waiting] | None:
 _LIST = ListOf(
     "escrows",
     EscrowView,
-    *(*CREATED, "organization_id", "agent_id", "contract_id", *AMOUNT),
+    *(*CREATED, "organization_id", "agent_id", "contract_id", *AMOUNT, "q"),
     order=["esc"],
     status=EscrowStatus,
     has_metadata=True,
@@ -76,7 +76,8 @@ async def list_escrows(
 ) -> Response:
     """List the escrows that are visible to the caller, newest first.
 
-    For operators, `organization_id` finds what it pays, is paid by or signs for. With `Accept: text/csv` the response
+    For operators, `organization_id` finds what it pays, is paid by or signs for. `q` is searched in the title of the
+    work and in the external id. With `Accept: text/csv` the response
     contains everything that matches, from the cursor on, as CSV.
     """
     permit(actor, Permission.READ)
@@ -85,7 +86,9 @@ async def list_escrows(
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            found = await escrows.page(session, wanted, after=after, limit=limit, waiting=waiting)
+            found = await escrows.page(
+                session, wanted, after=after, limit=limit, waiting=waiting, finds_ids=is_shown_own(actor)
+            )
             contract_ids = [row.contract_id for row in found.rows]
             beside = await beside_all(session, actor, contract_ids, "esc", wanted.org_id)
         return items_of(found, lambda row: view(escrows.state_of(row), beside[row.contract_id]))
@@ -105,7 +108,8 @@ async def summarize_escrows(actor: ActorDep, deps: DepsDep, asked: Annotated[Ask
     permit(actor, Permission.READ)
     wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=["waits_for"])
     async with deps.session_for(actor) as session:
-        return StatusSummary.of(await escrows.summary(session, wanted, waiting=_waiting(asked, actor)))
+        counted = await escrows.summary(session, wanted, waiting=_waiting(asked, actor), finds_ids=is_shown_own(actor))
+        return StatusSummary.of(counted)
 
 
 @router.get("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound))

@@ -554,6 +554,7 @@ class AsyncEscrows:
         currency: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         status: Sequence[
             Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
             | str
@@ -567,7 +568,7 @@ class AsyncEscrows:
     ) -> AsyncList[models.EscrowView]:
         """List the escrows that are visible to the caller, newest first.
 
-        For operators, `organization_id` finds what it pays, is paid by or signs for. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        For operators, `organization_id` finds what it pays, is paid by or signs for. `q` is searched in the title of the work and in the external id. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
             self._caller,
@@ -583,6 +584,7 @@ class AsyncEscrows:
                 "currency": currency,
                 "min_amount": min_amount,
                 "max_amount": max_amount,
+                "q": q,
                 "status": status,
                 "waits_for": waits_for,
                 "limit": limit,
@@ -796,6 +798,7 @@ class AsyncEscrows:
         currency: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         status: Sequence[
             Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
             | str
@@ -820,6 +823,7 @@ class AsyncEscrows:
                 "currency": currency,
                 "min_amount": min_amount,
                 "max_amount": max_amount,
+                "q": q,
                 "status": status,
                 "waits_for": waits_for,
                 "external_id": external_id,

@@ -555,6 +555,7 @@ class Escrows:
         currency: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         status: Sequence[
             Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
             | str
@@ -568,7 +569,7 @@ class Escrows:
     ) -> List[models.EscrowView]:
         """List the escrows that are visible to the caller, newest first.
 
-        For operators, `organization_id` finds what it pays, is paid by or signs for. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        For operators, `organization_id` finds what it pays, is paid by or signs for. `q` is searched in the title of the work and in the external id. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -584,6 +585,7 @@ class Escrows:
                 "currency": currency,
                 "min_amount": min_amount,
                 "max_amount": max_amount,
+                "q": q,
                 "status": status,
                 "waits_for": waits_for,
                 "limit": limit,
@@ -795,6 +797,7 @@ class Escrows:
         currency: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
         status: Sequence[
             Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
             | str
@@ -819,6 +822,7 @@ class Escrows:
                 "currency": currency,
                 "min_amount": min_amount,
                 "max_amount": max_amount,
+                "q": q,
                 "status": status,
                 "waits_for": waits_for,
                 "external_id": external_id,
