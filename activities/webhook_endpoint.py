@@ -28,6 +28,7 @@ from contracts.webhook_endpoint import (
 )
 from domain.errors import DomainError, NotFound
 from domain.mail import MailKind
+from domain.text import rfc3339
 from domain.webhook.delivery import (
     ANSWER_KEPT,
     JITTER,
@@ -70,7 +71,7 @@ FORGETS = 5_000
 
 def body_of(row: EventRow) -> bytes:
     """Write an event as it is sent: as it is listed, and with the `timestamp` that Standard Webhooks recommends."""
-    at = row.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    at = rfc3339(row.at)
     document = {**row.document(), "at": at, "timestamp": at}
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 

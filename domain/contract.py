@@ -15,6 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.errors import Conflict
+from domain.text import rfc3339
 
 #: How much longer than by the platform's defaults a dispute may last before a payee has to agree.
 LONGEST_DISPUTE = 2
@@ -152,4 +153,4 @@ def require_accepted(accept_by: datetime | None, accepted_at: datetime | None, n
         ContractStatus.PROPOSED: "The payee has not accepted this contract yet. Open its escrow after that.",
         ContractStatus.EXPIRED: "The payee did not accept this contract in time. Award a new contract.",
     }[status]
-    raise NotAccepted(why, extra={"state": status.value, "accept_by": accept_by.isoformat().replace("+00:00", "Z")})
+    raise NotAccepted(why, extra={"state": status.value, "accept_by": rfc3339(accept_by)})

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.errors import Conflict
+from domain.text import rfc3339
 
 #: How long nothing is paid out after the place has changed to which it goes: long enough for an owner to notice.
 DESTINATION_HOLD = timedelta(hours=72)
@@ -96,6 +97,6 @@ def payable_to(account: CreatorAccount | None, now: datetime) -> CreatorAccount:
             f"The destination of payouts was changed, so nothing is paid out before {account.held_until:%Y-%m-%d %H:%M}"
             " UTC.",
             code="payout.destination_held",
-            extra={"held_until": account.held_until.isoformat()},
+            extra={"held_until": rfc3339(account.held_until)},
         )
     return account

@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.events.catalogue import in_one_form
 from models.base import Base
 
 
@@ -40,6 +41,11 @@ class EventRow(Base):
     data: Mapped[dict[str, Any]] = mapped_column(JSONB)
     written_in: Mapped[int] = mapped_column(server_default=text("pg_current_xact_id()::text::bigint"))
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The data with its times in one form."""
+        return in_one_form(self.type, self.data)
+
     def document(self) -> dict[str, Any]:
         """Return the event as it leaves the house, in an answer or in a webhook."""
         return {
@@ -49,5 +55,5 @@ class EventRow(Base):
             "subject": self.subject,
             "subject_seq": self.subject_seq,
             "at": self.at,
-            "data": self.data,
+            "data": self.facts,
         }

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.agent import AgentRetired
 from domain.errors import NotFound
 from domain.ids import is_id
+from domain.text import rfc3339
 from models.agent import Agent
 from repositories import marketplace, metadata
 from repositories.command import add_once, refuse_other
@@ -81,7 +82,7 @@ async def refuse_retired(session: AsyncSession, agent_id: str) -> None:
 
 def retired(at: datetime) -> AgentRetired:
     """Return the refusal of what would begin with an agent."""
-    return AgentRetired("The agent was retired, and nothing new begins with it.", extra={"retired_at": at.isoformat()})
+    return AgentRetired("The agent was retired, and nothing new begins with it.", extra={"retired_at": rfc3339(at)})
 
 
 async def categorise(session: AsyncSession, agent: Agent, category: str | None) -> None:

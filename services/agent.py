@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
 from domain.errors import Conflict
-from domain.events import Event
+from domain.events import Event, time_of
 from domain.marketplace.offer import OfferStatus
 from models.agent import Agent
 from repositories import agent as agents
@@ -33,7 +33,7 @@ async def retire(session: AsyncSession, actor: Actor, agent_id: str, *, now: dat
     await session.refresh(row)
     await audit.record(session, actor, "agent.retire", row.id, {"name": row.name}, row.org_id)
     await event.record(
-        session, [Event("agent.retired", row.org_id, row.id, {"agent_id": row.id, "retired_at": now.isoformat()})]
+        session, [Event("agent.retired", row.org_id, row.id, {"agent_id": row.id, "retired_at": time_of(now)})]
     )
     return row
 

@@ -21,6 +21,7 @@ from domain.approval import (
     status_of,
 )
 from domain.errors import Conflict
+from domain.text import rfc3339
 from models.approval import Approval
 from repositories import alert, approval, audit
 from runtime.database import Database
@@ -70,7 +71,7 @@ async def lacking(
 
 
 def _required(waiting: Approval | None) -> ApprovalRequired:
-    named = {} if waiting is None else {"approval_id": waiting.id, "expires_at": waiting.expires_at.isoformat()}
+    named = {} if waiting is None else {"approval_id": waiting.id, "expires_at": rfc3339(waiting.expires_at)}
     return ApprovalRequired(
         "Another operator has to approve this. Have them ask for the same, or approve it by its id.", extra=named
     )

@@ -24,6 +24,7 @@ from domain.mail import MailKind
 from domain.metering.charges import parse_charge, rate_step
 from domain.money import format_amount
 from domain.tax.treatment import Treatment
+from domain.text import rfc3339
 from domain.usage.arrears import Source
 from models.billing_run import BillingRunRow, InvoiceItemRow
 from models.invoice import InvoiceRow
@@ -380,7 +381,7 @@ async def order_run(session: AsyncSession, actor: Actor, month: date, now: datet
     if now < ready:
         raise NotEnded(
             f"{month_text(month)} can be invoiced from {ready:%Y-%m-%d %H:%M} UTC on, when late usage was waited for.",
-            extra={"field": "period", "ready_at": ready.isoformat()},
+            extra={"field": "period", "ready_at": rfc3339(ready)},
         )
     oldest = await billing_run.oldest_open_month(session)
     if oldest is not None and month > oldest:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
 from domain.billing_terms import BillingTerms, TermsVersion, check_terms, next_version
+from domain.text import rfc3339
 from repositories import audit, billing_terms, organization
 from repositories.command import other_request
 
@@ -44,7 +45,7 @@ async def agree(
     version = next_version(holding, 0 if newest is None else newest.number, terms, now)
     row = billing_terms.as_row(org_id, version, reason=reason, created_by=actor.qualified(), command_id=command_id)
     await billing_terms.add(session, row)
-    details = {"version": version.number, "from": version.starts_at.isoformat(), "reason": reason, "now": _plain(terms)}
+    details = {"version": version.number, "from": rfc3339(version.starts_at), "reason": reason, "now": _plain(terms)}
     before = {} if newest is None else {"before": _plain(newest.terms)}
     await audit.record(session, actor, "billing_terms.change", org_id, details | before, org_id)
     return version

@@ -9,6 +9,7 @@ from domain.access import Actor
 from domain.credits import CreditPrice
 from domain.errors import Conflict
 from domain.spend.rate import ExchangeRate, format_rate
+from domain.text import rfc3339
 from ledger.rates import set_credit_rate, set_rate
 from models.spend import SpendRate
 from repositories import audit, spend_rate
@@ -52,8 +53,8 @@ async def put(session: AsyncSession, actor: Actor, wanted: ExchangeRate, price: 
     await _note_worth(connection, wanted, price, wanted.starts_at)
     details = {
         "rate": format_rate(wanted.rate),
-        "starts_at": wanted.starts_at.isoformat(),
-        "ends_at": wanted.ends_at.isoformat(),
+        "starts_at": rfc3339(wanted.starts_at),
+        "ends_at": rfc3339(wanted.ends_at),
     }
     await audit.record(session, actor, "spend.rate", f"{wanted.base}/{wanted.quote}", details, None)
     return noted

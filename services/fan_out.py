@@ -81,7 +81,7 @@ def about_event(row: EventRow) -> About:
         kind=kind,
         fact=row.type,
         subject=row.subject,
-        data=row.data,
+        data=row.facts,
         urgent=kind.urgent,
         mailed=kind.purpose if row.type in kind.mailed else None,
     )

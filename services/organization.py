@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.access import Actor
-from domain.events import Event
+from domain.events import Event, time_of
 from domain.money import format_amount
 from domain.organization import OrganizationClosed, OrganizationNotEmpty, OrganizationStatus, TimedExits, money_left
 from ledger.gateway import Ledger
@@ -115,7 +115,7 @@ async def _become(
     kept = {"reason": reason} | ({"timed_exits": row.timed_exits} if status is _S.SUSPENDED else {})
     await audit.record(session, actor, f"organization.{act}", row.id, kept, row.id)
     name = "resumed" if status is _S.ACTIVE else status.value
-    data = {"organization_id": row.id, "status": status.value, "changed_at": now.isoformat()}
+    data = {"organization_id": row.id, "status": status.value, "changed_at": time_of(now)}
     await event.record(session, [Event(f"organization.{name}", row.id, row.id, data)])
     return row
 

@@ -19,6 +19,7 @@ from domain.reputation.facts import FactKind
 from domain.reputation.policy import EvidencePolicy
 from domain.reputation.recall import recalled, stands_as_before
 from domain.reputation.settled import Settled, at_stake, settled
+from domain.text import rfc3339
 from models.contract import Contract
 from models.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories import contract as contracts
@@ -295,5 +296,5 @@ def _refuse_late(escrow: Escrow, now: datetime, window: timedelta) -> None:
         raise Conflict(
             "The time for feedback on this contract is over.",
             code="reputation.window_closed",
-            extra={"closed_at": closed_at.isoformat()},
+            extra={"closed_at": rfc3339(closed_at)},
         )

@@ -10,6 +10,7 @@ from domain.errors import Conflict, DomainError, InsufficientFunds, SpendLimitEx
 from domain.ids import uuid_id
 from domain.money import CREDIT, format_amount
 from domain.organization import OrganizationStatus, stopped
+from domain.text import rfc3339
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Refusal, RefusalReason, Spent
@@ -64,7 +65,7 @@ def _limit_exceeded(refusal: Refusal) -> SpendLimitExceeded:
             "window": refusal.window,
             "limit": shown(refusal.limit),
             "remaining": shown(refusal.remaining),
-            "resets_at": None if refusal.resets_at is None else refusal.resets_at.isoformat().replace("+00:00", "Z"),
+            "resets_at": None if refusal.resets_at is None else rfc3339(refusal.resets_at),
         },
     )
 

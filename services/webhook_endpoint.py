@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.errors import Conflict, Invalid, NotFound
 from domain.events import Event
+from domain.text import rfc3339
 from domain.webhook import endpoint as rules
 from domain.webhook.delivery import DeliveryStatus
 from domain.webhook.endpoint import (
@@ -294,7 +295,7 @@ async def replay(
             f"There are more than {REPLAY_MOST:,} events between from and to. Replay a shorter time.",
             extra={"field": "to"},
         )
-    details = {"from": since.isoformat(), "to": until.isoformat(), "deliveries": count}
+    details = {"from": rfc3339(since), "to": rfc3339(until), "deliveries": count}
     await _write(session, actor, rules.noted(held, "replayed", actor=actor.qualified(), **details), command_id, now)
     return count
 

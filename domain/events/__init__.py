@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from domain.ids import SUFFIX
+from domain.text import rfc3339
 
 JSON: TypeAlias = "str | int | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 
@@ -67,6 +68,11 @@ class EventType:
     def example(self) -> dict[str, JSON]:
         """Data as an event of this type may have them."""
         return {name: self.shown.get(name, value.example) for name, value in self.fields.items()}
+
+    @property
+    def times(self) -> tuple[str, ...]:
+        """The fields of the data that are times."""
+        return tuple(name for name, value in self.fields.items() if value.schema.get("format") == "date-time")
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -164,7 +170,7 @@ def moment(what: str, *, nullable: bool = False) -> Field:
 
 def time_of(at: datetime | None) -> str | None:
     """Write a time as events have it."""
-    return None if at is None else at.isoformat().replace("+00:00", "Z")
+    return None if at is None else rfc3339(at)
 
 
 def _schema(kind: str, what: str, nullable: bool = False, **more: JSON) -> dict[str, JSON]:

@@ -1,8 +1,11 @@
 """The catalogue: every type of events that there is."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 from domain.events import EventType, by_type, escrow, payment, payout, rows, spend_limit, subscription, webhook_endpoint
+from domain.text import rfc3339
 
 CATALOGUE: Mapping[str, EventType] = by_type(
     (
@@ -15,3 +18,10 @@ CATALOGUE: Mapping[str, EventType] = by_type(
         *webhook_endpoint.TYPES,
     )
 )
+_TIMES = {name: each.times for name, each in CATALOGUE.items()}
+
+
+def in_one_form(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data of an event with its times as every answer has them, whoever recorded it: code or a trigger."""
+    times = {field: data.get(field) for field in _TIMES.get(name, ())}
+    return {**data, **{field: rfc3339(datetime.fromisoformat(at)) for field, at in times.items() if at is not None}}

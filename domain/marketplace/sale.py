@@ -7,6 +7,7 @@ from enum import StrEnum
 from domain.errors import Conflict
 from domain.money import allocate
 from domain.revenue_share import ALL_BPS
+from domain.text import rfc3339
 
 
 class PurchaseStatus(StrEnum):
@@ -96,7 +97,7 @@ def check_refundable(
         raise Conflict(
             f"A purchase can be refunded within {window.days} days.",
             code="marketplace.refund_window_closed",
-            extra={"ended_at": ends_at.isoformat().replace("+00:00", "Z")},
+            extra={"ended_at": rfc3339(ends_at)},
         )
     if has_refunded:
         raise Conflict(

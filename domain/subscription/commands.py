@@ -25,6 +25,7 @@ from domain.subscription.state import (
     SubscriptionStatus,
     Terms,
 )
+from domain.text import rfc3339
 
 S = SubscriptionStatus
 #: The organization has a subscription already.
@@ -192,7 +193,7 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
         raise SubscriptionRefused(
             f"A change to the plan {subscription.change.terms.plan} is pending. Resume to cancel it.",
             code="subscription.change_pending",
-            extra={"plan": subscription.change.terms.plan, "acts_at": subscription.change.acts_at.isoformat()},
+            extra={"plan": subscription.change.terms.plan, "acts_at": rfc3339(subscription.change.acts_at)},
         )
     is_same = (terms.plan, terms.interval) == (held.plan, held.interval)
     if is_same and (not terms.is_agreed or terms.amount_minor == held.amount_minor):
@@ -233,7 +234,7 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
         # The renewal comes first: its credits are those of the plan before, and so is what is left of them.
         raise SubscriptionRefused(
             "The period that has begun is not paid yet. Try again when it is.",
-            extra={"state": subscription.status.value, "began_at": period.start.isoformat()},
+            extra={"state": subscription.status.value, "began_at": rfc3339(period.start)},
         )
     return _upgrade(subscription, period, terms, at)
 

@@ -15,6 +15,7 @@ from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import PaymentStatus, RefundState
 from domain.payout.state import PayoutStatus
 from domain.subscription.state import SubscriptionStatus
+from models.event import EventRow
 from models.marketplace import MarketplacePurchase
 
 
@@ -47,3 +48,14 @@ def states_of(table: Any) -> set[str]:
     name = f"ck_{table.__tablename__}_status"
     (constraint,) = (each for each in table.__table__.constraints if each.name == name)
     return set(re.findall(r"'([a-z_]+)'", str(constraint.sqltext)))
+
+
+@pytest.mark.parametrize("each", [each for each in CATALOGUE.values() if each.times], ids=lambda each: each.type)
+def test_times_leave_in_one_form_whoever_wrote_them(each: EventType) -> None:
+    # As PostgreSQL writes a time in JSON, and in a zone of its own.
+    written = {**each.example, **dict.fromkeys(each.times, "2026-03-01T13:30:00.5+01:30")}
+    shown = EventRow(type=each.type, data=written).document()["data"]
+    assert shown == {**each.example, **dict.fromkeys(each.times, "2026-03-01T12:00:00.500000Z")}
+    nothing = {**each.example, **dict.fromkeys(each.times)}
+    assert EventRow(type=each.type, data=nothing).facts == nothing
+    assert EventRow(type=each.type, data=each.example).facts == each.example

@@ -24,6 +24,7 @@ from domain.alert.kinds import ladder_of
 from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity, judge_snooze
 from domain.errors import Invalid, NotFound
 from domain.ids import escalation_workflow_id
+from domain.text import rfc3339
 from models.alert import Alert
 from repositories import alert as alerts
 from repositories import audit
@@ -131,7 +132,7 @@ async def snooze_alert(
 
     async def snooze() -> AlertView:
         judge_snooze(body.until, datetime.now(UTC))
-        return await _answer(deps, actor, alert_id, "alert.snooze", change, until=body.until.isoformat())
+        return await _answer(deps, actor, alert_id, "alert.snooze", change, until=rfc3339(body.until))
 
     return await command.run(snooze)
 

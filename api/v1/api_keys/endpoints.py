@@ -22,6 +22,7 @@ from domain.entitlement import EntitlementMissing
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.organization import OrganizationClosed
 from domain.spend.control import SubjectKind
+from domain.text import rfc3339
 from models.api_key import ApiKey
 from repositories import agent as agents
 from repositories import alert, audit
@@ -80,7 +81,7 @@ async def _refuse_to_outlive(session: AsyncSession, actor: Actor, body: ApiKeyCr
     until = (await keys.get(session, actor.key_id)).expires_at
     if until is not None and (body.expires_at is None or body.expires_at > until):
         raise Forbidden(
-            f"A key that you issue to yourself must not expire later than your own key, at {until.isoformat()}."
+            f"A key that you issue to yourself must not expire later than your own key, at {rfc3339(until)}."
         )
 
 
