@@ -45,7 +45,6 @@ from repositories import (
     payment,
     payment_command,
     provider_event,
-    recovery,
     referral,
 )
 from repositories import credit_lot as lots
@@ -53,7 +52,7 @@ from repositories import event as outbox
 from repositories.together import Writes, together
 from runtime.database import Database, driver_connection
 from runtime.metrics import PaymentFailures
-from services import payment_refund, reputation, tax_receipt
+from services import payment_refund, recovery, reputation, tax_receipt
 from services.debt import close_paid_debts
 from services.payment import lock, resolve
 from services.purposes import BOOKS
@@ -278,7 +277,7 @@ class PaymentActivities:
             await self._write_rows(writes, event, transfer_id, owed)
             await outbox.record(writes, facts(before, after))
             await _mark_handled(writes, terms.payment_id, terms.provider, handled)
-        await _note_loss(session, event, owed)
+        await recovery.note_loss(session, event, transfer_id, owed)
         if resolved.share is not None:
             await resolved.share.write(session, event, transfer_id)
         if transfer_id is not None:
@@ -387,40 +386,6 @@ def _over(event: PaymentEvent) -> set[str]:
     if after.status not in AWAITING:
         over.add("payment.overdue")
     return over
-
-
-async def _note_loss(session: AsyncSession, event: PaymentEvent, owed: int) -> None:
-    """Have creators give back what the payment had paid them, where it is lost for good and its payer owes for it."""
-    after, terms = event.payment, event.payment.terms
-    dispute = next((item for item in after.disputes if item.ref == event.debtor), None)
-    if event.event == "dispute_reinstated" and dispute is not None:
-        if await recovery.close_of(session, terms.payment_id, dispute.ref, at=event.at):
-            await alert.raise_alert(
-                session,
-                kind="earnings.recovered_in_vain",
-                subject=terms.payment_id,
-                detail=f"The chargeback of {terms.payment_id} was lost and then won. What creators gave back for it "
-                "has paid the debt of its payer. Decide what they get for it.",
-                org_id=terms.org_id,
-            )
-        return
-    if event.event == "dispute_lost" and dispute is not None:
-        lost, cause, disputed_at = dispute.debt_minor, dispute.ref, dispute.opened_at
-    elif event.event in {"reversed", "refund_taken_over"}:
-        lost, cause, disputed_at = owed, event.debtor or f"reversal:{after.version}", event.at
-    else:
-        return
-    if lost > 0:
-        await recovery.begin(
-            session,
-            payment_id=terms.payment_id,
-            cause=cause,
-            org_id=terms.org_id,
-            asset=terms.purpose.goods_asset,
-            amount_minor=lost,
-            disputed_at=disputed_at,
-            at=event.at,
-        )
 
 
 async def _add_lot(session: AsyncSession, event: PaymentEvent, postings: Sequence[Posting], transfer_id: UUID) -> None:

@@ -48,6 +48,72 @@ class Use:
     kept_minor: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """Credits, and the price of the sale that they come from: so much was paid for so many; nothing where granted."""
+
+    amount_minor: int = 0
+    paid_minor: int
+    sold_minor: int
+
+
+def worth_at(given: Iterable[Priced], sale: Priced) -> int:
+    """Return for how many credits of a sale the money that was paid for others would do, rounded down for each."""
+    return sum(
+        each.amount_minor * each.paid_minor * sale.sold_minor // (each.sold_minor * sale.paid_minor) for each in given
+    )
+
+
+def shortfall(given: Sequence[Priced], sale: Priced) -> int:
+    """Return how many credits of a lost sale were made up for by others that nobody paid so much for.
+
+    A credit is worth what was paid for it: 1,000 that were bought in bulk for half the price make up for 500. What is
+    less than one minor unit of money is the rounding of prices.
+
+    Args:
+        given: what was taken for the lost credits.
+        sale: its price.
+    """
+    if not sale.paid_minor:
+        return 0
+    short = max(0, sum(each.amount_minor for each in given) - worth_at(given, sale))
+    return short if short * sale.paid_minor >= sale.sold_minor else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A lost payment, in minor units of what it bought.
+
+    Attributes:
+        owed_minor: what its payer came to owe by it.
+        short_minor: the `shortfall` of what was taken for it at once.
+        repaid_minor: what creators have paid of the debt by this loss; `answered_minor` is all that they answered for.
+    """
+
+    owed_minor: int
+    short_minor: int
+    repaid_minor: int = 0
+    answered_minor: int = 0
+
+
+def still_lost(loss: Loss, owes_minor: int, paid: Sequence[Priced], sale: Priced | None) -> tuple[int, int]:
+    """Return what nobody has paid for yet: of what the payer still owes, and of what was paid with cheaper credits.
+
+    Args:
+        loss: as it was booked, and what creators have given back for it.
+        owes_minor: what the payer owes now.
+        paid: the credits by which others have paid the payer's debts since.
+        sale: the price of the lost payment; None for money.
+    """
+    most = max(0, loss.owed_minor + loss.short_minor - loss.answered_minor)
+    owed = max(0, loss.owed_minor - loss.repaid_minor)
+    debt = min(owes_minor, owed, most)
+    amount, short = sum(each.amount_minor for each in paid), loss.short_minor
+    if sale is not None and amount:
+        short += shortfall(paid, sale) * min(owed - debt, amount) // amount
+    return debt, min(most - debt, max(0, short - (loss.answered_minor - loss.repaid_minor)))
+
+
 def answered_for(
     uses: Iterable[Use], in_transit_minor: int, lost_minor: int, since: Mapping[str, datetime]
 ) -> list[tuple[Use, int]]:
@@ -56,7 +122,7 @@ def answered_for(
     Args:
         uses: of the payment, by creators and the platform; those of one transfer bear it in proportion.
         in_transit_minor: what is in escrows and reservations and was used by nobody yet: the newest of all.
-        lost_minor: what the payer owes for the payment.
+        lost_minor: what nobody has paid for but creators who answered for it already.
         since: by agent; what was earned before is borne by the platform.
     """
     left, found = max(0, lost_minor - in_transit_minor), list[tuple[Use, int]]()

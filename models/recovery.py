@@ -20,14 +20,15 @@ class Recovery(Base):
     Attributes:
         cause: the dispute or refund at the provider, or `reversal`; unique for the payment.
         org_id: who paid, and owes.
-        amount_minor: what the payer came to owe by it, in minor units of `asset`.
+        amount_minor: what the payer came to owe by it, in minor units of `asset`, with `short_minor`.
+        short_minor: what was taken for it at once in credits for which less had been paid.
         disputed_at: decides what creators answer for.
         closed_at: nothing more can arrive for it, or nothing is owed any more.
     """
 
     __tablename__ = "recoveries"
     __table_args__ = (
-        CheckConstraint("amount_minor > 0", name="amount"),
+        CheckConstraint("amount_minor > 0 AND short_minor BETWEEN 0 AND amount_minor", name="amount"),
         Index("uq_recoveries_payment_id_cause", "payment_id", "cause", unique=True),
         Index("ix_recoveries_open", "id", postgresql_where=text("closed_at IS NULL")),
     )
@@ -38,6 +39,7 @@ class Recovery(Base):
     org_id: Mapped[str]
     asset: Mapped[str]
     amount_minor: Mapped[int]
+    short_minor: Mapped[int] = mapped_column(server_default=text("0"))
     disputed_at: Mapped[datetime]
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]

@@ -1,16 +1,17 @@
 """Statements about what creators give back of payments that were taken back. Needs the platform's session."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import recovery_id_of
 from domain.money import CREDIT
-from domain.recovery import Sent, Use
+from domain.recovery import Priced, Sent, Use
 from ledger.invariants import Invariant
 from models.recovery import Recovery, RecoveryShare, TransferReversal
 from repositories.together import Writes
@@ -66,6 +67,39 @@ _PLATFORM_CREDITS = text(
     WHERE u.to_lot IS NULL AND u.outcome = 'used' AND u.lot_id IN (SELECT id FROM payers)
     GROUP BY u.transfer_id HAVING sum(u.amount - u.returned - u.passed) > 0
     """
+)
+#: The price of a payment's credits: that of the lots which all of them began with.
+_SALE = text(
+    """
+    SELECT sum(paid)::bigint AS paid, sum(amount)::bigint AS sold, min(paid_asset) AS currency FROM ledger.lots
+    WHERE id IN (SELECT root_id FROM ledger.lots WHERE payment_id = :payment AND parent_id IS NOT NULL)
+      AND payment_id = :payment AND source = 'purchase'
+    """
+)
+#: What uses of lots took, at the price at which these credits were sold once. The payment's own are left out. Others
+#: count as granted if they were paid in another currency, or by what was charged back itself.
+_TAKEN = """
+    SELECT u.amount, r.amount AS sold, CASE WHEN r.paid_asset = :currency AND NOT EXISTS (
+        SELECT FROM payment_disputes d
+        WHERE d.payment_id = l.payment_id AND d.status IN ('needs_response', 'under_review', 'lost')
+    ) THEN r.paid ELSE 0 END AS paid
+    FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id JOIN ledger.lots r ON r.id = l.root_id
+    WHERE l.payment_id IS DISTINCT FROM :payment
+"""
+_TAKEN_BY = text(f"{_TAKEN} AND u.transfer_id = :transfer AND u.outcome = :outcome")
+#: What has paid the payer's debts in credits since, and whether a creator did for this loss.
+_REPAID = """
+    SELECT e.transfer_id, sum(e.amount)::bigint AS amount, EXISTS (
+        SELECT FROM recovery_shares s WHERE s.recovery_id = :recovery AND s.transfer_id = e.transfer_id
+    ) AS by_creator
+    FROM ledger.accounts a JOIN ledger.entries e ON e.account_id = a.id AND e.amount > 0 AND e.effective_at >= :since
+    WHERE a.path = 'org/' || :payer || '/debt/' || :asset AND a.asset = :asset
+    GROUP BY e.transfer_id
+"""
+_REPAID_BY_CREATORS = text(f"SELECT coalesce(sum(amount), 0)::bigint FROM ({_REPAID}) p WHERE by_creator")
+_REPAID_BY_OTHERS = text(
+    f"{_TAKEN} AND u.to_lot IS NULL AND u.outcome = 'used' "
+    f"AND u.transfer_id IN (SELECT transfer_id FROM ({_REPAID}) p WHERE NOT by_creator)"
 )
 _CREDITS_IN_TRANSIT = text(
     f"WITH {_FAMILY} SELECT coalesce(sum(remaining), 0)::bigint FROM payers WHERE path NOT LIKE 'agent/%'"
@@ -163,11 +197,24 @@ async def begin(
     cause: str,
     org_id: str,
     asset: str,
-    amount_minor: int,
+    owed_minor: int,
+    short_minor: int,
     disputed_at: datetime,
     at: datetime,
 ) -> None:
-    """Note that a payment was lost and its payer owes for it, once for each cause."""
+    """Note that a payment was lost, and what nobody has paid for of it, once for each cause.
+
+    Args:
+        session: of the event that loses it.
+        payment_id: the payment.
+        cause: see `models.recovery.Recovery`.
+        org_id: who paid.
+        asset: what was bought.
+        owed_minor: what the payer came to owe.
+        short_minor: what was taken in credits for which less had been paid.
+        disputed_at: decides what creators answer for.
+        at: when it was lost.
+    """
     await session.execute(
         insert(Recovery)
         .values(
@@ -176,7 +223,8 @@ async def begin(
             cause=cause,
             org_id=org_id,
             asset=asset,
-            amount_minor=amount_minor,
+            amount_minor=owed_minor + short_minor,
+            short_minor=short_minor,
             disputed_at=disputed_at,
             created_at=at,
         )
@@ -244,9 +292,44 @@ async def uses(session: AsyncSession, case: Recovery) -> tuple[list[Use], int]:
     return found, int(await session.scalar(_CREDITS_IN_TRANSIT, values) or 0)
 
 
-async def shares(session: AsyncSession, recovery_id: str) -> set[str]:
-    """Return the sources for which creators have given back already."""
-    return set(await session.scalars(select(RecoveryShare.source).where(RecoveryShare.recovery_id == recovery_id)))
+async def sale(session: AsyncSession, payment_id: str) -> tuple[Priced, str] | None:
+    """Return the price of the credits that a payment has bought, and its currency; None where none was released."""
+    row = (await session.execute(_SALE, {"payment": payment_id})).one()
+    if not row.sold or row.currency is None:
+        return None
+    return Priced(paid_minor=row.paid, sold_minor=row.sold), row.currency
+
+
+async def taken_by(
+    session: AsyncSession, payment_id: str, transfer_id: UUID, currency: str, *, outcome: str
+) -> list[Priced]:
+    """Return the credits of others that a transfer has taken for a payment, as uses of lots with the outcome."""
+    values = {"payment": payment_id, "transfer": transfer_id, "currency": currency, "outcome": outcome}
+    return _priced(await session.execute(_TAKEN_BY, values))
+
+
+async def repaid(session: AsyncSession, case: Recovery, currency: str) -> tuple[int, list[Priced]]:
+    """Return what has paid the payer's debts since: by creators for this loss, and the credits of others."""
+    values: dict[str, object] = {
+        "recovery": case.id,
+        "payer": case.org_id,
+        "asset": case.asset,
+        "since": case.disputed_at,
+    }
+    by_creators = int(await session.scalar(_REPAID_BY_CREATORS, values) or 0)
+    values |= {"payment": case.payment_id, "currency": currency}
+    return by_creators, _priced(await session.execute(_REPAID_BY_OTHERS, values))
+
+
+def _priced(rows: Iterable[Row[Any]]) -> list[Priced]:
+    return [Priced(amount_minor=row.amount, paid_minor=row.paid, sold_minor=row.sold) for row in rows]
+
+
+async def shares(session: AsyncSession, recovery_id: str) -> dict[str, int]:
+    """Return for what creators have answered already, by source."""
+    row = RecoveryShare
+    query = select(row.source, row.taken_minor + row.owed_minor).where(row.recovery_id == recovery_id)
+    return {source: int(amount) for source, amount in await session.execute(query)}
 
 
 async def free(
@@ -319,11 +402,11 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="creators give back no more for a payment than its payer came to owe",
+        name="creators give back no more for a payment than nobody has paid for",
         table="public.recovery_shares",
         unit="shares",
         violations="""
-        SELECT r.id || ': owed ' || r.amount_minor || ', given back ' || sum(s.taken_minor + s.owed_minor)
+        SELECT r.id || ': lost ' || r.amount_minor || ', given back ' || sum(s.taken_minor + s.owed_minor)
         FROM public.recoveries r JOIN public.recovery_shares s ON s.recovery_id = r.id
         GROUP BY r.id HAVING sum(s.taken_minor + s.owed_minor) > r.amount_minor
         """,

@@ -5,11 +5,14 @@ in a payout is taken back at the provider, which pays that debt. Whoever takes e
 organization's debts.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from contracts.payment import PaymentEvent
 from domain import accounts
 from domain.accounts import Account
 from domain.ids import recovery_key, reversal_id_of
@@ -17,7 +20,8 @@ from domain.lots import LotSource, LotTerms
 from domain.mail import MailKind
 from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
-from domain.recovery import LOOKS, ReversalStatus, Use, answered_for, reversals
+from domain.payment.terms import PaymentTerms
+from domain.recovery import LOOKS, Loss, ReversalStatus, Use, answered_for, reversals, shortfall, still_lost
 from ledger.gateway import Ledger, Posting
 from models.recovery import Recovery, RecoveryShare, TransferReversal
 from providers.payouts.base import ReversalSnapshot
@@ -26,6 +30,73 @@ from repositories import payout as payouts
 from runtime.database import driver_connection
 from services import mail
 from services.debt import close_paid_debts, owed_minor
+
+
+async def note_loss(session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None, owed_minor: int) -> None:
+    """Have creators give back what the payment had paid them, where it is lost for good and nobody has paid for it.
+
+    In the event's transaction, after it was posted.
+
+    Args:
+        session: of the event.
+        event: any of a payment.
+        transfer_id: its transfer; None where it moves nothing.
+        owed_minor: what the payer came to owe by it.
+    """
+    after, terms = event.payment, event.payment.terms
+    dispute = next((item for item in after.disputes if item.ref == event.debtor), None)
+    if event.event == "dispute_reinstated" and dispute is not None:
+        await _found_again(session, event, dispute.ref)
+    elif event.event == "dispute_lost" and dispute is not None:
+        short = await _short(session, terms, transfer_id, outcome="reversed")
+        await _begin(session, event, dispute.ref, dispute.debt_minor, short, dispute.opened_at)
+    elif event.event in {"reversed", "refund_taken_over"}:
+        # A refund retires what it has taken when its money is booked.
+        outcome = "reversed" if event.event == "reversed" else "moved"
+        short = await _short(session, terms, transfer_id, outcome=outcome)
+        await _begin(session, event, event.debtor or f"reversal:{after.version}", owed_minor, short, event.at)
+
+
+async def _begin(
+    session: AsyncSession, event: PaymentEvent, cause: str, owed_minor: int, short_minor: int, disputed_at: datetime
+) -> None:
+    terms = event.payment.terms
+    if owed_minor + short_minor > 0:
+        await recovery.begin(
+            session,
+            payment_id=terms.payment_id,
+            cause=cause,
+            org_id=terms.org_id,
+            asset=terms.purpose.goods_asset,
+            owed_minor=owed_minor,
+            short_minor=short_minor,
+            disputed_at=disputed_at,
+            at=event.at,
+        )
+
+
+async def _short(session: AsyncSession, terms: PaymentTerms, transfer_id: UUID | None, *, outcome: str) -> int:
+    """Return how many credits a transfer has taken for a lost payment that others had bought for less, or nobody."""
+    if terms.purpose.goods_asset != CREDIT or transfer_id is None:
+        return 0
+    found = await recovery.sale(session, terms.payment_id)
+    if found is None:
+        return 0
+    sale, currency = found
+    return shortfall(await recovery.taken_by(session, terms.payment_id, transfer_id, currency, outcome=outcome), sale)
+
+
+async def _found_again(session: AsyncSession, event: PaymentEvent, cause: str) -> None:
+    terms = event.payment.terms
+    if await recovery.close_of(session, terms.payment_id, cause, at=event.at):
+        await alert.raise_alert(
+            session,
+            kind="earnings.recovered_in_vain",
+            subject=terms.payment_id,
+            detail=f"The chargeback of {terms.payment_id} was lost and then won. What creators gave back for it has "
+            "paid for it. Decide what they get for it.",
+            org_id=terms.org_id,
+        )
 
 
 async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, *, now: datetime) -> int:
@@ -48,25 +119,29 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
         agent_id: locked.disputed_at - await answers_for(session, hold_back, agent_id) for agent_id in _agents(uses)
     }
     done = await recovery.shares(session, locked.id)
+    answered = sum(done.values())
+    ledger = Ledger(await driver_connection(session))
+    lost = await _still_lost(session, ledger, locked, answered)
     due = [
         (use, minor)
-        for use, minor in answered_for(uses, in_transit, locked.amount_minor, since)
+        for use, minor in answered_for(uses, in_transit, answered + sum(lost), since)
         # What has arrived since the locks were taken is for the next call.
         if use.source in known and use.source not in done
     ]
-    ledger = Ledger(await driver_connection(session))
-    taking = await _plan(session, ledger, locked, due)
+    taking = await _plan(session, locked, due, *lost)
     owes = [accounts.org_debt(org_id, locked.asset) for org_id in sorted({each.org_id for each in taking})]
     payer = accounts.org_debt(locked.org_id, locked.asset)
-    touched = list(dict.fromkeys(posting.source for each in taking for posting in each.postings))
+    postings = [posting for each in taking for posting in each.postings]
+    touched = dict.fromkeys(account for posting in postings for account in (posting.source, posting.destination))
     if taking:
-        await ledger.lock_balances([payer, *touched], if_open=owes)
+        await ledger.lock_balances([payer, *(each for each in touched if each not in owes)], if_open=owes)
     for each in taking:
         await _take(session, ledger, locked, each, now)
     if taking:
         await close_paid_debts(session, ledger, locked.org_id, locked.asset)
     arrived_meanwhile = any(use.agent_id is not None and use.source not in known for use in uses)
-    if not (in_transit or arrived_meanwhile) or not await owed_minor(ledger, locked.org_id, locked.asset):
+    left = sum(lost) - sum(each.taken_minor + each.owed_minor for each in taking)
+    if not (in_transit or arrived_meanwhile) or not left:
         locked.closed_at = now
         await session.flush()
     return len(taking)
@@ -97,43 +172,99 @@ async def answers_for(session: AsyncSession, hold_back: HoldBack, agent_id: str)
     return hold_back.answers_for(ladder.level_of(rank))
 
 
-async def _plan(session: AsyncSession, ledger: Ledger, case: Recovery, due: list[tuple[Use, int]]) -> list[_Taking]:
-    """Decide what is taken from where; everything of it is locked against whoever else takes earnings."""
-    left = await owed_minor(ledger, case.org_id, case.asset)
+async def _still_lost(session: AsyncSession, ledger: Ledger, case: Recovery, answered_minor: int) -> tuple[int, int]:
+    """Return what nobody has paid for: what the payer owes, and what was made up for by cheaper credits."""
+    owes = await owed_minor(ledger, case.org_id, case.asset)
+    found = await recovery.sale(session, case.payment_id) if case.asset == CREDIT else None
+    if found is None:
+        return min(owes, case.amount_minor - answered_minor), 0
+    sale, currency = found
+    repaid, paid = await recovery.repaid(session, case, currency)
+    loss = Loss(
+        owed_minor=case.amount_minor - case.short_minor,
+        short_minor=case.short_minor,
+        repaid_minor=repaid,
+        answered_minor=answered_minor,
+    )
+    return still_lost(loss, owes, paid, sale)
+
+
+async def _plan(
+    session: AsyncSession, case: Recovery, due: list[tuple[Use, int]], debt_minor: int, short_minor: int
+) -> list[_Taking]:
+    """Decide what is taken from where; everything of it is locked against whoever else takes earnings.
+
+    What the payer owes is paid first. The rest is credits whose money is gone: they cease to be.
+    """
+    left = {_debt(case): debt_minor, accounts.platform("credit_issuance", CREDIT): short_minor}
     gone: dict[object, int] = {}
     planned = []
     for use, minor in due:
-        wanted = min(minor, left)
-        if not wanted or use.agent_id is None or use.org_id is None:
+        if use.agent_id is None or use.org_id is None:
             continue
-        left -= wanted
-        missing, own, by_agent = wanted, 0, dict[str, list[tuple[object, int]]]()
+        wanted = _divided(left, min(minor, sum(left.values())))
+        if not wanted:
+            continue
+        own, taken, missing = 0, list[_Part](), dict(wanted)
         for agent_id, lot_id, free in await recovery.free(session, use.org_id, use.agent_id, case.asset, use.source):
             place = lot_id or agent_id
-            part = min(missing, free - gone.get(place, 0))
-            if part > 0:
-                by_agent.setdefault(agent_id, []).append((place, part))
+            there = free - gone.get(place, 0)
+            for to, part in _divided(missing, min(there, sum(missing.values()))).items():
+                taken.append(_Part(accounts.agent_earnings(agent_id, case.asset, use.org_id), to, lot_id, part))
                 gone[place] = gone.get(place, 0) + part
-                missing -= part
                 own += part if str(lot_id) == use.source else 0
+        owes = {to: part for to, part in missing.items() if part}
         planned.append(
             _Taking(
                 use=use,
                 agent_id=use.agent_id,
                 org_id=use.org_id,
-                postings=[_posting(case, use.org_id, agent_id, parts) for agent_id, parts in by_agent.items()],
-                taken_minor=wanted - missing,
+                postings=_postings(taken) + [_owed(case, use.org_id, to, part) for to, part in owes.items()],
+                taken_minor=sum(part.amount_minor for part in taken),
                 own_minor=own,
-                owed_minor=missing,
+                owed_minor=sum(owes.values()),
             )
         )
     return planned
 
 
-def _posting(case: Recovery, org_id: str, agent_id: str, parts: list[tuple[object, int]]) -> Posting:
-    source = accounts.agent_earnings(agent_id, case.asset, org_id)
-    lots = LotTerms(slices=tuple(parts)) if case.asset == CREDIT else None  # type: ignore[arg-type]
-    return Posting(source, _debt(case), sum(part for _, part in parts), lots)
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is taken of one account, or one lot of it, and where it goes."""
+
+    source: Account
+    destination: Account
+    lot_id: UUID | None
+    amount_minor: int
+
+
+def _divided(left: dict[Account, int], amount_minor: int) -> dict[Account, int]:
+    """Take an amount from what is left of each, in their order, and return the parts."""
+    parts = dict[Account, int]()
+    for account, most in left.items():
+        part = max(0, min(most, amount_minor))
+        if part:
+            parts[account] = part
+            left[account] -= part
+            amount_minor -= part
+    return parts
+
+
+def _postings(taken: Sequence[_Part]) -> list[Posting]:
+    by_accounts: dict[tuple[Account, Account], list[_Part]] = {}
+    for part in taken:
+        by_accounts.setdefault((part.source, part.destination), []).append(part)
+    postings = []
+    for (source, destination), parts in by_accounts.items():
+        slices = tuple((part.lot_id, part.amount_minor) for part in parts if part.lot_id is not None)
+        ceases = not destination.path.startswith("org/")
+        lots = LotTerms(slices=slices, is_reversal=ceases) if slices else None
+        postings.append(Posting(source, destination, sum(part.amount_minor for part in parts), lots))
+    return postings
+
+
+def _owed(case: Recovery, org_id: str, to: Account, amount_minor: int) -> Posting:
+    return Posting(accounts.org_debt(org_id, case.asset), to, amount_minor)
 
 
 def _debt(case: Recovery) -> Account:
@@ -141,13 +272,10 @@ def _debt(case: Recovery) -> Account:
 
 
 async def _take(session: AsyncSession, ledger: Ledger, case: Recovery, taking: _Taking, now: datetime) -> None:
-    postings = list(taking.postings)
-    if taking.owed_minor:
-        postings.append(Posting(accounts.org_debt(taking.org_id, case.asset), _debt(case), taking.owed_minor))
     posted = await ledger.post_compound(
         key=recovery_key(case.id, "share", taking.use.source),
         kind="earnings.recovered",
-        postings=postings,
+        postings=taking.postings,
         reference=case.payment_id,
         org_id=taking.org_id,
         effective_at=now,

@@ -16,6 +16,7 @@ from contracts.recovery import RecoveryPage
 from domain import accounts
 from domain.access import Actor, Role
 from domain.earnings import EarningsKind
+from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT
 from domain.payable import HoldBack, PayableState
 from domain.payment.purposes.escrow import fulfilled
@@ -40,6 +41,8 @@ pytestmark = pytest.mark.db
 
 HOLD_BACK = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7))
 ONE = 1_000_000
+#: Twice as many for the same money as usual.
+CHEAP = Purpose(kind=PurposeKind.CREDITS, goods_asset=CREDIT, goods_minor=200 * ONE)
 #: A day before the payer's bank takes the money back.
 EARNED = NOW - timedelta(days=60)
 
@@ -419,3 +422,65 @@ async def test_credits_that_went_on_to_another_creator_are_taken_where_they_are_
     # The last one has 80 of it. The first one owes the 20 that it had besides; its 80 were paid on.
     assert (await second.balances())["earned"] == 0
     assert await world.balances() == {"earned": 0, "owes": -20, "payer": 0}
+
+
+async def test_credits_of_a_package_make_up_for_what_was_paid_for_them(world: World) -> None:
+    """Dear credits are spent on an accomplice and charged back, when only credits of half their price are there."""
+    paid = await world.bought()
+    await world.works(100, commission=10)
+    await world.bought(purpose=CHEAP)
+    await world.lost(paid)
+    assert await world.balances() == {"earned": 90, "owes": 0, "payer": 0}
+    assert (await world.recover())[0] == 1
+    assert await world.balances() == {"earned": 45, "owes": 0, "payer": 0}
+    assert await world.recover() == (0, 0)
+
+
+async def test_package_that_is_bought_while_the_bank_decides_makes_up_for_its_price_too(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100, commission=10)
+    ref = paid.there.dispute(fee=0)
+    await paid.look()
+    await world.bought(purpose=CHEAP)
+    assert (await world.balances())["payer"] == 0
+    paid.there.close_dispute(ref, won=False)
+    await paid.look()
+    assert (await world.recover())[0] == 1
+    assert await world.balances() == {"earned": 45, "owes": 0, "payer": 0}
+
+
+@pytest.mark.parametrize(("granted", "left"), [(100, 0), (40, 0)])
+async def test_credits_that_nobody_paid_for_make_up_for_nothing(
+    world: World, database_urls: DatabaseUrls, granted: int, left: int
+) -> None:
+    """What the payer owes is paid first; the rest of what the creator gives back ceases to be."""
+    paid = await world.bought()
+    await world.works(100)
+    wallet, promotions = accounts.org_credits(world.payer), accounts.platform("promotions", CREDIT)
+    await world.move(Posting(promotions, wallet, granted * ONE, LotTerms(source=LotSource.PROMOTION)))
+    await world.lost(paid)
+    assert (await world.balances())["payer"] == granted - 100
+    assert (await world.recover())[0] == 1
+    assert await world.balances() == {"earned": left, "owes": 0, "payer": 0}
+    connection = await asyncpg.connect(database_urls.platform.replace("+asyncpg", ""))
+    report = await verify(connection)
+    await connection.close()
+    assert [line for line in report.lines() if "FAILED" in line.upper()] == []
+
+
+@pytest.mark.parametrize(("is_disputed_too", "left"), [(False, 100), (True, 0)])
+async def test_others_that_cost_as_much_spare_the_creator_unless_they_are_charged_back_too(
+    world: World, *, is_disputed_too: bool, left: int
+) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    other = await world.bought()
+    ref = paid.there.dispute(fee=0)
+    await paid.look()
+    if is_disputed_too:
+        other.there.dispute(fee=0)
+        await other.look()
+    paid.there.close_dispute(ref, won=False)
+    await paid.look()
+    await world.recover()
+    assert await world.balances() == {"earned": left, "owes": 0, "payer": -100 if is_disputed_too else 0}

@@ -49,6 +49,9 @@ async def world(tmp_path_factory: pytest.TempPathFactory, module_database_urls: 
 async def market(world: World) -> Market:
     made = Market(world, random.Random(RUN_SEED))
     await made.open()
+    # Somebody honest, so that what is taken out is there at the provider, whatever attack comes first.
+    honest = await made.customer("Honest", "Europe/Berlin", "DE")
+    assert await made.top_up(honest, "10000.00")
     return made
 
 
@@ -94,6 +97,21 @@ async def test_giving_dear_payments_back_for_credits_of_a_package_gains_nothing(
     await ring.buy_bulk()
     for payment_id in ring.payers[0].top_ups:
         await ring.refund_most(ring.payers[0], payment_id)
+    await proved(ring)
+    assert ring.taken_out, "an attack that takes nothing out proves nothing"
+
+
+async def test_charging_dear_payments_back_for_credits_of_a_package_gains_nothing(ring: Ring) -> None:
+    """Pitfall 40: what was bought one by one is spent, and what was bought for less makes up for its price only."""
+    await ring.form("Dear")
+    payer = ring.payers[0]
+    await ring.market.top_up(payer, "1000.00")
+    for _ in range(8):
+        await ring.work()
+    await ring.buy_bulk()
+    dear, cheap = payer.top_ups
+    await ring.market.charge_back_payment(payer, dear, "lost")
+    await ring.refund_most(payer, cheap)
     await proved(ring)
     assert ring.taken_out, "an attack that takes nothing out proves nothing"
 

@@ -110,7 +110,7 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {
             IDENTIFIER: "id payment_id cause org_id",
-            FINANCIAL: "asset amount_minor",
+            FINANCIAL: "asset amount_minor short_minor",
             TECHNICAL: "disputed_at created_at closed_at",
         },
     ),

@@ -1,0 +1,30 @@
+"""What was taken for a lost payment in credits for which less had been paid.
+
+Revision ID: 0122_recovery_shortfalls
+Revises: 0121_taxed_purchases
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0122_recovery_shortfalls"
+down_revision: str | None = "0121_taxed_purchases"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+_TABLE = "recoveries"
+
+
+def upgrade() -> None:
+    op.add_column(_TABLE, sa.Column("short_minor", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
+    _check("amount_minor > 0 AND short_minor BETWEEN 0 AND amount_minor")
+
+
+def downgrade() -> None:
+    _check("amount_minor > 0")
+    op.drop_column(_TABLE, "short_minor")
+
+
+def _check(condition: str) -> None:
+    op.drop_constraint(op.f(f"ck_{_TABLE}_amount"), _TABLE)
+    op.create_check_constraint(op.f(f"ck_{_TABLE}_amount"), _TABLE, condition)
