@@ -6,7 +6,7 @@ part of it. What was earned longer ago than the creator answers for is borne by 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -46,6 +46,11 @@ class Use:
     org_id: str | None = None
     at: datetime | None = None
     kept_minor: int = 0
+
+    def without(self, minor: int) -> "Use":
+        """Return what is left of it when its creator has answered for so much because of another loss."""
+        used = max(0, self.used_minor - minor)
+        return replace(self, used_minor=used, kept_minor=min(self.kept_minor, used))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

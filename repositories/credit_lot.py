@@ -101,6 +101,8 @@ async def free_of_payment(
             lot.is_open,
             lot.remaining > lot.held,
             lot.payment_id == payment_id,
+            # What was owed while the payment was disputed came back for nothing.
+            lot.paid > 0,
             or_(lot.expires_at.is_(None), lot.expires_at > at, ~lot.lapses),
         )
         .order_by(lot.priority, lot.expires_at, lot.id)

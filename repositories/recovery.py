@@ -34,19 +34,32 @@ _FAMILY = """
         WHERE l.id IN (SELECT root_id FROM family) AND l.org_id = :payer
     )
 """
-#: What arrived at agents of others, and what of it is still theirs: there, converted, or paid out.
+#: What arrived at agents of others, less what they gave back to the payer, and what of it is still theirs: there,
+#: converted, or paid out.
 _EARNED_CREDITS = text(
     f"""
-    WITH {_FAMILY}
+    WITH {_FAMILY}, returned AS (
+        SELECT u.lot_id, sum(u.amount)::bigint AS amount FROM (
+            SELECT DISTINCT e.transfer_id FROM (
+                SELECT account_id, min(opened_at) AS since FROM payers GROUP BY account_id
+            ) a, LATERAL (
+                SELECT n.transfer_id FROM ledger.entries n
+                WHERE n.account_id = a.account_id AND n.amount > 0 AND n.effective_at >= a.since
+                ORDER BY n.version DESC LIMIT {MOST_USES}
+            ) e
+        ) t JOIN ledger.lot_uses u ON u.transfer_id = t.transfer_id
+        WHERE u.to_lot IN (SELECT id FROM payers) AND u.lot_id IN (SELECT id FROM family WHERE org_id <> :payer)
+        GROUP BY u.lot_id
+    )
     SELECT f.transfer_id, f.id::text AS source, split_part(f.path, '/', 2) AS agent_id, f.org_id, f.opened_at AS at,
-        f.amount AS used, f.remaining - f.held + coalesce((
+        f.amount - coalesce(r.amount, 0) AS used, f.remaining - f.held + coalesce((
             SELECT sum(c.amount) FROM family c
             LEFT JOIN payouts p ON c.path LIKE 'org/%/payouts/%' AND p.id = split_part(c.path, '/', 4)
             WHERE c.parent_id = f.id AND c.org_id = f.org_id AND (c.path LIKE 'org/%/credits' OR p.status <> 'failed')
         ), 0)::bigint - coalesce((
             SELECT sum(s.taken_minor - s.own_minor + s.owed_minor) FROM recovery_shares s WHERE s.source = f.id::text
         ), 0)::bigint AS kept
-    FROM family f LEFT JOIN family p ON p.id = f.parent_id
+    FROM family f LEFT JOIN family p ON p.id = f.parent_id LEFT JOIN returned r ON r.lot_id = f.id
     WHERE f.path LIKE 'agent/%/earnings/CREDIT' AND f.org_id <> :payer
       AND coalesce(p.path, '') NOT LIKE 'org/%/payouts/%'
     """
@@ -244,17 +257,30 @@ async def locked(session: AsyncSession, recovery_id: str) -> Recovery | None:
     return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
 
-async def close_of(session: AsyncSession, payment_id: str, cause: str, *, at: datetime) -> bool:
-    """Close a recovery because its money came back after all; tells whether creators gave something back for it."""
-    recovery_id = recovery_id_of(payment_id, cause)
+async def close_of(session: AsyncSession, payment_id: str, causes: Sequence[str], *, at: datetime) -> bool:
+    """Close recoveries because their money came back after all; tells whether creators gave something back for them."""
+    ids = [recovery_id_of(payment_id, cause) for cause in causes]
     await session.execute(
-        update(Recovery).where(Recovery.id == recovery_id, Recovery.closed_at.is_(None)).values(closed_at=at)
+        update(Recovery).where(Recovery.id.in_(ids), Recovery.closed_at.is_(None)).values(closed_at=at)
     )
-    return bool(await session.scalar(select(func.count()).where(RecoveryShare.recovery_id == recovery_id)))
+    return bool(await session.scalar(select(func.count()).where(RecoveryShare.recovery_id.in_(ids))))
 
 
 async def uses(session: AsyncSession, case: Recovery) -> tuple[list[Use], int]:
-    """Return what a payment's money or credits were used for, and how much of them nobody has used yet."""
+    """Return what a payment's money or credits were used for, and how much of them nobody has used yet.
+
+    What creators have answered for because of other losses is not theirs any more.
+    """
+    found, in_transit = await _uses(session, case)
+    row = RecoveryShare
+    query = select(row.source, func.sum(row.taken_minor + row.owed_minor)).where(
+        row.source.in_([use.source for use in found if use.source]), row.recovery_id != case.id
+    )
+    gone = {source: int(amount) for source, amount in await session.execute(query.group_by(row.source))}
+    return [use.without(gone[use.source]) if use.source in gone else use for use in found], in_transit
+
+
+async def _uses(session: AsyncSession, case: Recovery) -> tuple[list[Use], int]:
     values: dict[str, object] = {"payment": case.payment_id, "payer": case.org_id}
     if case.asset != CREDIT:
         values["asset"] = case.asset

@@ -235,6 +235,15 @@ async def has_unpaid(session: AsyncSession, org_id: str) -> bool:
     return (await session.scalars(query)).first() is not None
 
 
+async def granted_credits(session: AsyncSession, bill: SubscriptionBill) -> int:
+    """Return the credits that a bill has granted so far."""
+    grant = SubscriptionGrant
+    query = select(func.coalesce(func.sum(grant.credits_minor), 0)).where(
+        grant.subscription_id == bill.subscription_id, grant.bill_ref == bill.bill_ref
+    )
+    return int(await session.scalar(query) or 0)
+
+
 async def rest_of_lots(session: AsyncSession, bill: SubscriptionBill) -> list[RestOfLot]:
     """Return what is left of the credits that a bill granted; the caller has locked the balance that they are on."""
     granted = select(SubscriptionGrant.lot_id).where(

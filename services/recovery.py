@@ -6,7 +6,7 @@ organization's debts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -57,6 +57,47 @@ async def note_loss(session: AsyncSession, event: PaymentEvent, transfer_id: UUI
         await _begin(session, event, event.debtor or f"reversal:{after.version}", owed_minor, short, event.at)
 
 
+def credits_of(cause: str) -> str:
+    """Return the cause of the loss of a bill's credits, beside that of its money."""
+    return f"{cause}:credits"
+
+
+async def note_lost_credits(session: AsyncSession, event: PaymentEvent, granted_minor: int, left_minor: int) -> None:
+    """Have creators give back what the credits of a bill had paid them, where its payment is lost for good.
+
+    The payer owes the bill, and no credits: what creators give back of them ceases to be.
+
+    Args:
+        session: of the event.
+        event: one that loses a bill's payment or a part of it.
+        granted_minor: the credits that the payment has brought.
+        left_minor: what of them was there yet, and was taken back by the event.
+    """
+    payment = event.payment
+    dispute = next((item for item in payment.disputes if item.ref == event.debtor), None)
+    refund = next((item for item in payment.refunds if item.ref and item.ref == event.debtor), None)
+    if dispute is not None:
+        cause, disputed_at, lost = dispute.ref, dispute.opened_at, dispute.amount_minor
+    elif refund is not None:
+        cause, disputed_at, lost = str(refund.ref), event.at, refund.amount_minor
+    else:
+        cause, disputed_at, lost = f"reversal:{payment.version}", event.at, -payment.booked[-1].paid_minor
+    part = granted_minor * min(lost, payment.received_minor) // max(1, payment.received_minor)
+    short = min(part, granted_minor) - left_minor
+    if short > 0:
+        await recovery.begin(
+            session,
+            payment_id=payment.terms.payment_id,
+            cause=credits_of(cause),
+            org_id=payment.terms.org_id,
+            asset=CREDIT,
+            owed_minor=0,
+            short_minor=short,
+            disputed_at=disputed_at,
+            at=event.at,
+        )
+
+
 async def _begin(
     session: AsyncSession, event: PaymentEvent, cause: str, owed_minor: int, short_minor: int, disputed_at: datetime
 ) -> None:
@@ -88,7 +129,7 @@ async def _short(session: AsyncSession, terms: PaymentTerms, transfer_id: UUID |
 
 async def _found_again(session: AsyncSession, event: PaymentEvent, cause: str) -> None:
     terms = event.payment.terms
-    if await recovery.close_of(session, terms.payment_id, cause, at=event.at):
+    if await recovery.close_of(session, terms.payment_id, (cause, credits_of(cause)), at=event.at):
         await alert.raise_alert(
             session,
             kind="earnings.recovered_in_vain",
@@ -175,17 +216,14 @@ async def answers_for(session: AsyncSession, hold_back: HoldBack, agent_id: str)
 async def _still_lost(session: AsyncSession, ledger: Ledger, case: Recovery, answered_minor: int) -> tuple[int, int]:
     """Return what nobody has paid for: what the payer owes, and what was made up for by cheaper credits."""
     owes = await owed_minor(ledger, case.org_id, case.asset)
-    found = await recovery.sale(session, case.payment_id) if case.asset == CREDIT else None
+    owed = case.amount_minor - case.short_minor
+    found = await recovery.sale(session, case.payment_id) if case.asset == CREDIT and owed else None
     if found is None:
-        return min(owes, case.amount_minor - answered_minor), 0
+        loss = Loss(owed_minor=owed, short_minor=case.short_minor, answered_minor=answered_minor)
+        return still_lost(replace(loss, repaid_minor=min(owed, answered_minor)), owes, (), None)
     sale, currency = found
     repaid, paid = await recovery.repaid(session, case, currency)
-    loss = Loss(
-        owed_minor=case.amount_minor - case.short_minor,
-        short_minor=case.short_minor,
-        repaid_minor=repaid,
-        answered_minor=answered_minor,
-    )
+    loss = Loss(owed_minor=owed, short_minor=case.short_minor, repaid_minor=repaid, answered_minor=answered_minor)
     return still_lost(loss, owes, paid, sale)
 
 

@@ -72,8 +72,8 @@ async def follow_dispute(
 
 async def take_back(
     session: AsyncSession, bill: SubscriptionBill, *, cause: str, now: datetime, also: Iterable[Account] = ()
-) -> None:
-    """Take back what is left of the credits that a bill granted, held or not, and defer their price again.
+) -> int:
+    """Take back what is left of the credits that a bill granted, held or not, and defer their price again; how much.
 
     The caller holds the bill's lock. What others have pinned stays. `cause` makes it one. `also` are accounts that the
     caller posts to afterwards, so that all are locked at once.
@@ -83,7 +83,7 @@ async def take_back(
     await _end_hold(session, ledger, bill, cause=cause, now=now)
     rest = await subscriptions.rest_of_lots(session, bill)
     if not rest:
-        return
+        return 0
     before, after = deferred_of(bill), refund.returned(deferred_of(bill), rest)
     cost = before.granted_minor - after.granted_minor
     wallet, issuance = accounts.org_credits(bill.org_id), accounts.platform("credit_issuance", CREDIT)
@@ -106,6 +106,7 @@ async def take_back(
     bill.granted_minor -= cost
     bill.returned_minor += cost
     await session.flush()
+    return credits
 
 
 async def restore(session: AsyncSession, bill: SubscriptionBill, *, cause: str, now: datetime) -> None:

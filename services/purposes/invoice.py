@@ -24,7 +24,7 @@ from ledger.gateway import Ledger
 from models.subscription import SubscriptionBill
 from repositories import invoice, invoice_line
 from repositories import subscription as subscriptions
-from services import credit_note, invoice_collection, subscription_grant, subscription_refund
+from services import credit_note, invoice_collection, recovery, subscription_grant, subscription_refund
 from services.purposes.base import Alone
 from services.tax_receipt import TaxedMovement
 
@@ -93,7 +93,9 @@ class InvoiceShare:
                 await self._credit(session, event)
         cause = dispute_cause(event.event, event.payment.terms.payment_id, event.payment.version)
         if self.bill is not None and event.event in LOST:
-            await subscription_refund.take_back(session, self.bill, cause=cause, now=event.at)
+            left = await subscription_refund.take_back(session, self.bill, cause=cause, now=event.at)
+            granted = await subscriptions.granted_credits(session, self.bill)
+            await recovery.note_lost_credits(session, event, granted, left)
         elif self.bill is not None and event.event in DISPUTED:
             if event.event == "dispute_reinstated" and self._is_paid_again():
                 await subscription_refund.restore(session, self.bill, cause=cause, now=event.at)

@@ -35,6 +35,7 @@ from services import payout as service
 from services.payable import shares_of
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
+from tests.support import mirrored_bills
 from tests.support.payouts import FakePayouts
 
 pytestmark = pytest.mark.db
@@ -103,6 +104,21 @@ class World:
         if commission:
             legs.append(Posting(held, accounts.platform("commission", CREDIT), commission * ONE))
         await self.move(*legs, at=at)
+
+    async def gives_back(self, credits: int) -> None:
+        """Give the payer back what the agent has just earned, as when a sale is given back."""
+        async with self.database.platform() as session:
+            (lot,) = (
+                await session.scalars(
+                    text(
+                        "SELECT l.id FROM ledger.lots l JOIN ledger.accounts a ON a.id = l.account_id "
+                        "WHERE a.path = :path AND l.is_open ORDER BY l.id DESC LIMIT 1"
+                    ),
+                    {"path": self.earned().path},
+                )
+            ).all()
+        slices = LotTerms(slices=((lot, credits * ONE),))
+        await self.move(Posting(self.earned(), accounts.org_credits(self.payer), credits * ONE, slices))
 
     async def converts(self) -> None:
         """Make credits to spend of all that the agent has earned."""
@@ -484,3 +500,58 @@ async def test_others_that_cost_as_much_spare_the_creator_unless_they_are_charge
     await paid.look()
     await world.recover()
     assert await world.balances() == {"earned": left, "owes": 0, "payer": -100 if is_disputed_too else 0}
+
+
+async def test_sales_that_were_given_back_spare_nobody(world: World) -> None:
+    """Whoever buys and gives back after the work has used nothing by it."""
+    paid = await world.bought()
+    await world.works(90)
+    decoy = await World(world.database).begin()
+    decoy.payer = world.payer
+    for number in range(9):
+        await decoy.works(10, at=NOW + timedelta(seconds=number + 1))
+        await decoy.gives_back(10)
+    await world.lost(paid)
+    assert (await world.recover())[0] == 1
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+
+
+async def test_second_loss_of_a_payment_takes_what_the_first_one_left(world: World) -> None:
+    paid = await world.bought()
+    await world.works(50, at=NOW - timedelta(days=3))
+    await world.works(50, at=NOW - timedelta(days=2))
+    for left in (50, 0):
+        await world.lost(paid, amount=500)
+        assert (await world.recover())[0] == 1
+        assert await world.balances() == {"earned": left, "owes": 0, "payer": 0}
+
+
+async def test_second_loss_of_a_balance_takes_from_the_escrow_that_the_first_one_left(world: World) -> None:
+    purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
+    paid = await world.bought(purpose=purpose)
+    for hours in (1, 2):
+        held, at = accounts.escrow(new_id("esc"), "USD", world.payer), NOW + timedelta(hours=hours)
+        await world.move(Posting(accounts.org_cash(world.payer, "USD"), held, 500), at=at)
+        await world.move(Posting(held, world.earned("USD"), 500), at=at)
+    paid.there.at = NOW
+    for _ in range(2):
+        await world.lost(paid, amount=500)
+        assert (await world.recover())[0] == 1
+    assert await world.balances("USD") == {"earned": 0, "owes": 0, "payer": 0}
+    async with world.database.platform() as session:
+        sources = await session.scalars(text("SELECT source FROM recovery_shares WHERE org_id = :o"), {"o": world.org})
+    assert len(set(sources)) == 2
+
+
+@pytest.mark.parametrize(("lost_minor", "left"), [(None, 0), (1_450, 250)])
+async def test_lost_bill_of_a_subscription_is_followed_to_the_creators_that_its_credits_paid(
+    world: World, lost_minor: int | None, left: int
+) -> None:
+    one, made = await mirrored_bills.paid(world.database)
+    world.payer = one.org_id
+    await world.works(500)
+    await world.lost(made, amount=lost_minor)
+    assert PayableState.PENDING not in await world.states()
+    assert (await world.recover())[0] == 1
+    assert await world.balances() == {"earned": left, "owes": 0, "payer": 0}
+    assert await world.recover() == (0, 0)
