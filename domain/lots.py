@@ -37,8 +37,8 @@ class LotTerms:
         taxed: tax was charged when it was sold, so what it pays is not taxed again.
         lot_id: its id, where the caller names it.
         priority: lots of a lower one are spent first.
-        returns: the transfer whose credits come back with the terms that they had. With a `source` too, what is more
-            than it took opens a lot.
+        returns: the transfer, or several, whose credits come back with the terms that they had, the last ones first.
+            With a `source` too, what is more than they took opens a lot.
         first: the payment whose lots are taken before all others.
         only: `paid` or `granted`, or of those that were paid for `taxed` or `untaxed`, to take no others, or with
             `returns` to give no others back.
@@ -57,7 +57,7 @@ class LotTerms:
     payment_id: str | None = None
     lot_id: UUID | None = None
     priority: int = 0
-    returns: UUID | None = None
+    returns: UUID | tuple[UUID, ...] | None = None
     first: str | None = None
     only: str | None = None
     lasting: bool = False
@@ -77,7 +77,7 @@ class LotTerms:
             "payment_id": self.payment_id,
             "id": self.lot_id and str(self.lot_id),
             "priority": self.priority or None,
-            "returns": self.returns and str(self.returns),
+            "returns": self._returns(),
             "first": self.first,
             "only": self.only,
             "lasting": self.lasting or None,
@@ -87,3 +87,8 @@ class LotTerms:
             "taxed": self.taxed or None,
         }
         return {name: value for name, value in named.items() if value is not None}
+
+    def _returns(self) -> str | list[str] | None:
+        if isinstance(self.returns, tuple):
+            return [str(transfer_id) for transfer_id in self.returns] or None
+        return None if self.returns is None else str(self.returns)

@@ -12,6 +12,7 @@ from domain.accounts import Account
 from domain.credits import GrantSource
 from domain.errors import NotFound
 from domain.ids import is_id
+from domain.lots import LotSource
 from ledger.invariants import Invariant
 from models.credit_lot import CreditLot
 from models.ledger import LedgerAccount
@@ -108,6 +109,26 @@ async def free_of_payment(
         .order_by(lot.priority, lot.expires_at, lot.id)
     )
     return [(id, free) for id, free in found]
+
+
+async def lent(session: AsyncSession, account: Account) -> Sequence[tuple[UUID, int]]:
+    """Return the lots on a payment's account that nobody had and its organization owes, or owed, in their order.
+
+    The caller has locked the account's balance.
+    """
+    lot, account_of = LedgerLot, LedgerAccount
+    found = await session.execute(
+        select(lot.id, lot.remaining)
+        .join(account_of, account_of.id == lot.account_id)
+        .where(
+            account_of.path == account.path,
+            account_of.asset == account.asset,
+            lot.is_open,
+            lot.source == LotSource.DEBT.value,
+        )
+        .order_by(lot.id)
+    )
+    return [(id, remaining) for id, remaining in found]
 
 
 #: What `verify` proves about these rows and the books.

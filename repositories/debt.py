@@ -1,14 +1,39 @@
 """What organizations owe is a balance of the books; what is here keeps it to one writer at a time."""
 
-from sqlalchemy import func, select
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.accounts import Account
 from ledger.invariants import Invariant
 
 
 async def lock(session: AsyncSession, org_id: str) -> None:
     """Let one transaction at a time decide what an organization owes, until it ends."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"debt:{org_id}", 0))))
+
+
+async def paid_by(session: AsyncSession, account: Account, since: datetime) -> tuple[UUID, ...]:
+    """Return the transfers that have paid a debt since a time with what its organization had, the newest first.
+
+    What creators have paid of it is left out.
+    """
+    found = await session.scalars(
+        text(
+            """
+            SELECT DISTINCT e.transfer_id FROM ledger.accounts a
+            JOIN ledger.entries e ON e.account_id = a.id AND e.amount > 0 AND e.effective_at >= :since
+            WHERE a.path = :path AND a.asset = :asset AND NOT EXISTS (
+                SELECT FROM ledger.transfers t WHERE t.id = e.transfer_id AND t.kind = 'earnings.recovered'
+            )
+            ORDER BY e.transfer_id DESC LIMIT 1000
+            """
+        ),
+        {"path": account.path, "asset": account.asset, "since": since},
+    )
+    return tuple(found)
 
 
 #: What `verify` proves about the accounts of what organizations owe, by chargebacks and by invoices.

@@ -1,7 +1,7 @@
 """Names the accounts between which a payment's event posts; for some of them the balance decides."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,14 +11,16 @@ from domain import accounts
 from domain.access import Role
 from domain.accounts import Account
 from domain.errors import InsufficientFunds
-from domain.lots import LotTerms
+from domain.ids import uuid_of
+from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
 from domain.payment import booking
-from domain.payment.state import PaymentPosting, PaymentPostingKind
+from domain.payment.state import Dispute, PaymentPosting, PaymentPostingKind, Refund
 from ledger.gateway import Ledger, Posting
 from repositories import credit_lot, debt
 from repositories.earnings import recoverable
+from runtime.identity import new_id
 from services.debt import owed_minor
 from services.purposes import BOOKS
 from services.purposes.base import BY_BALANCE, PurposeBooks, Share
@@ -90,30 +92,100 @@ async def resolve(
         InsufficientFunds: what a refund takes was spent.
         DomainError: what has a share takes no money any more.
     """
-    movements: list[booking.Transfer] = []
+    postings: list[Posting] = []
     owes = 0
     share = await _books(event).share(session, event, hold_back)
+    bought = await _bought(session, event) if _refunds_credits(event) else None
+
+    def posted(movements: Sequence[booking.Transfer]) -> list[Posting]:
+        return [
+            Posting(source, destination, moved, bought or _lots(event, source, destination))
+            for source, destination, moved in movements
+        ]
+
     for moved in event.moves:
         move = moved
         if share is not None and share.takes_part_in(move):
             move, paid = await share.share(ledger, event, move)
-            movements += paid
+            postings += posted(paid)
             if not move.amount_minor:
                 continue
+        if part := _comes_back(event, move):
+            postings += await _given_back(session, ledger, event, move, part, issued=postings)
+            continue
         rest, owing = await _moved(ledger, event, move, earnings)
-        movements += rest
+        postings += posted(rest)
         owes += owing
-    bought = await _bought(session, event) if _refunds_credits(event) else None
-    postings = [
-        Posting(
-            source=source,
-            destination=destination,
-            amount_minor=moved,
-            lots=bought or booking.lots(event.payment, event.booked, source, destination),
-        )
-        for source, destination, moved in movements
-    ]
     return Resolved(postings=postings, owed_minor=owes, share=share)
+
+
+def _lots(event: PaymentEvent, source: Account, destination: Account) -> LotTerms | None:
+    return booking.lots(event.payment, event.booked, source, destination)
+
+
+def _comes_back(event: PaymentEvent, move: PaymentPosting) -> Dispute | Refund | None:
+    """Return the dispute or refund of credits that the organization came to owe, and has back by this move."""
+    if event.payment.terms.purpose.goods_asset != CREDIT or not event.payment.terms.issues_entitlement:
+        return None
+    if move.kind not in {PaymentPostingKind.ISSUE, PaymentPostingKind.RELEASE}:
+        return None
+    part = booking.comes_back(event.payment, event.event, event.booked, event.debtor)
+    return part if part is not None and part.debt_minor else None
+
+
+async def _given_back(
+    session: AsyncSession,
+    ledger: Ledger,
+    event: PaymentEvent,
+    move: PaymentPosting,
+    part: Dispute | Refund,
+    *,
+    issued: Sequence[Posting],
+) -> list[Posting]:
+    """Give credits back of which the organization had owed a part: for that it has back with what it paid.
+
+    Nobody ever paid this payment's price for what was owed. As the payment's own credits they would be refunded for it,
+    and creators would be paid out for them.
+    """
+    terms, own = event.payment.terms, booking.entitlement_account(event.payment.terms)
+    if move.kind is PaymentPostingKind.ISSUE:
+        return _issued_again(event, move.amount_minor, min(part.debt_minor, move.amount_minor))
+    lent = [(posting.lots.lot_id, posting.amount_minor) for posting in issued if posting.lots and posting.lots.lot_id]
+    slices, left = list[tuple[UUID, int]](), min(part.debt_minor, move.amount_minor)
+    for lot_id, amount in lent or await credit_lot.lent(session, own):
+        assert lot_id is not None
+        slices.append((lot_id, min(amount, left)))
+        left -= slices[-1][1]
+    owes = await owed_minor(ledger, terms.org_id, CREDIT)
+    owed = sum(amount for _, amount in slices)
+    repaid, rest = max(0, owed - owes), move.amount_minor - owed
+    since = part.opened_at if isinstance(part, Dispute) else part.requested_at
+    debts = booking.debt(terms)
+    returned = LotTerms(returns=await debt.paid_by(session, debts, since), source=LotSource.DEBT) if repaid else None
+    ended = LotTerms(slices=tuple(each for each in slices if each[1]), is_reversal=True)
+    postings = [Posting(own, debts, owed, ended), Posting(debts, booking.wallet(terms), repaid, returned)]
+    postings += [
+        Posting(source, destination, moved, _lots(event, source, destination))
+        for source, destination, moved in booking.released(terms, rest, max(0, owes - owed))
+    ]
+    return [posting for posting in postings if posting.amount_minor]
+
+
+def _issued_again(event: PaymentEvent, amount_minor: int, owed_minor: int) -> list[Posting]:
+    """Issue credits whose money came back: what was owed of them was used, so its price is revenue."""
+    terms, payment = event.payment.terms, event.payment
+    own, issuance = booking.entitlement_account(terms), booking.issuance(terms)
+    whole = _lots(event, issuance, own)
+    assert whole is not None
+    paid = whole.paid_minor * (amount_minor - owed_minor) // amount_minor
+    bought = replace(whole, paid_minor=paid, paid_asset=whole.paid_asset if paid else None)
+    lent = LotTerms(source=LotSource.DEBT, payment_id=payment.terms.payment_id, lot_id=uuid_of(new_id("lot")))
+    postings = [
+        Posting(issuance, own, amount_minor - owed_minor, bought),
+        Posting(issuance, own, owed_minor, lent),
+        Posting(booking.proceeds(terms, issued=True), booking.proceeds(terms, issued=False), whole.paid_minor - paid),
+    ]
+    return [posting for posting in postings if posting.amount_minor]
 
 
 def _accounts(event: PaymentEvent, move: PaymentPosting) -> list[Account]:
@@ -124,6 +196,8 @@ def _accounts(event: PaymentEvent, move: PaymentPosting) -> list[Account]:
     else:
         legs = booking.legs(terms, move, issues=_issues(event))
         touched = [account for source, destination, _ in legs for account in (source, destination)]
+    if _comes_back(event, move):
+        touched += [booking.debt(terms), *(booking.proceeds(terms, issued=each) for each in (True, False))]
     return [*touched, *_books(event).shared_accounts(terms, move)]
 
 

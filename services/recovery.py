@@ -20,6 +20,7 @@ from domain.lots import LotSource, LotTerms
 from domain.mail import MailKind
 from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
+from domain.payment import booking
 from domain.payment.terms import PaymentTerms
 from domain.recovery import LOOKS, Loss, ReversalStatus, Use, answered_for, reversals, shortfall, still_lost
 from ledger.gateway import Ledger, Posting
@@ -45,8 +46,10 @@ async def note_loss(session: AsyncSession, event: PaymentEvent, transfer_id: UUI
     """
     after, terms = event.payment, event.payment.terms
     dispute = next((item for item in after.disputes if item.ref == event.debtor), None)
-    if event.event == "dispute_reinstated" and dispute is not None:
-        await _found_again(session, event, dispute.ref)
+    if event.event == "dispute_reinstated":
+        found = booking.comes_back(after, event.event, event.booked, event.debtor)
+        if found is not None:
+            await _found_again(session, event, str(found.ref))
     elif event.event == "dispute_lost" and dispute is not None:
         short = await _short(session, terms, transfer_id, outcome="reversed")
         await _begin(session, event, dispute.ref, dispute.debt_minor, short, dispute.opened_at)

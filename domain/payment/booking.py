@@ -13,7 +13,7 @@ from domain.ids import is_id, uuid_of
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT
 from domain.payment.purposes import rules_of
-from domain.payment.state import Payment, PaymentPosting, PaymentPostingKind
+from domain.payment.state import Dispute, Payment, PaymentPosting, PaymentPostingKind, Refund
 from domain.payment.terms import PaymentTerms
 
 #: One movement of a transfer: source, destination, minor units.
@@ -161,6 +161,24 @@ def paid_on_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:
 def taken_from_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:
     """Take back what the payment has paid of its invoice; it is due again."""
     return _positive([(receivable(terms), entitlement_account(terms), amount_minor)])
+
+
+def comes_back(payment: Payment, event: str, booked: str | None, debtor: str | None) -> Dispute | Refund | None:
+    """Return the dispute or refund whose goods an event gives back to the organization.
+
+    Args:
+        payment: as it is after the event.
+        event: its name.
+        booked: the provider's movement that it books, by its key.
+        debtor: the dispute that it decides, by its ref.
+    """
+    ref = (booked or debtor or "").removesuffix(":failure").partition(":")[0]
+    parts: Sequence[Dispute | Refund] = ()
+    if event in {"dispute_won", "dispute_reinstated"}:
+        parts = payment.disputes
+    elif event == "refund_failed":
+        parts = payment.refunds
+    return next((part for part in parts if part.ref and part.ref == ref), None)
 
 
 def _exchanged(source: Account, destination: Account, move: PaymentPosting) -> list[Transfer]:

@@ -205,6 +205,13 @@ def _asked(payout: Payout) -> Any:
     )
 
 
+async def proves(database_urls: DatabaseUrls) -> None:
+    connection = await asyncpg.connect(database_urls.platform.replace("+asyncpg", ""))
+    report = await verify(connection)
+    await connection.close()
+    assert [line for line in report.lines() if "FAILED" in line.upper()] == []
+
+
 @pytest.fixture
 async def world(database: Database) -> World:
     return await World(database).begin()
@@ -310,10 +317,7 @@ async def test_pitfall_27_what_has_left_is_taken_back_once_and_pays_the_debt(
     assert await world.recover() == (0, 0)
     assert [back.amount_minor for back in world.fake.back.values()] == [900]
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": -10}
-    connection = await asyncpg.connect(database_urls.platform.replace("+asyncpg", ""))
-    report = await verify(connection)
-    await connection.close()
-    assert [line for line in report.lines() if "FAILED" in line.upper()] == []
+    await proves(database_urls)
 
 
 async def test_reversal_that_is_refused_stays_the_creators_debt(world: World) -> None:
@@ -478,10 +482,7 @@ async def test_credits_that_nobody_paid_for_make_up_for_nothing(
     assert (await world.balances())["payer"] == granted - 100
     assert (await world.recover())[0] == 1
     assert await world.balances() == {"earned": left, "owes": 0, "payer": 0}
-    connection = await asyncpg.connect(database_urls.platform.replace("+asyncpg", ""))
-    report = await verify(connection)
-    await connection.close()
-    assert [line for line in report.lines() if "FAILED" in line.upper()] == []
+    await proves(database_urls)
 
 
 @pytest.mark.parametrize(("is_disputed_too", "left"), [(False, 100), (True, 0)])
@@ -555,3 +556,57 @@ async def test_lost_bill_of_a_subscription_is_followed_to_the_creators_that_its_
     assert (await world.recover())[0] == 1
     assert await world.balances() == {"earned": left, "owes": 0, "payer": 0}
     assert await world.recover() == (0, 0)
+
+
+@pytest.mark.parametrize("was_lost", [False, True])
+async def test_money_that_comes_back_gives_back_what_had_paid_the_debt_and_not_the_price_of_what_was_used(
+    world: World, database_urls: DatabaseUrls, *, was_lost: bool
+) -> None:
+    """What was owed was used by the creator, who keeps it: nobody can have its price a second time."""
+    paid = await world.bought()
+    await world.works(80)
+    ref = paid.there.dispute(fee=0)
+    await paid.look()
+    assert (await world.balances())["payer"] == -80
+    cheap = await world.bought(purpose=CHEAP)
+    if was_lost:
+        paid.there.close_dispute(ref, won=False)
+        await paid.look()
+        paid.there.appeal(ref)
+    paid.there.close_dispute(ref, won=True)
+    await paid.look()
+    async with world.database.platform() as session:
+        rows = await session.execute(
+            text(
+                "SELECT l.payment_id, sum(l.remaining)::bigint, sum(l.paid - l.costed)::bigint FROM ledger.lots l "
+                "JOIN ledger.accounts a ON a.id = l.account_id WHERE a.path = :path AND l.is_open GROUP BY 1"
+            ),
+            {"path": accounts.org_credits(world.payer).path},
+        )
+        wallet = {row[0]: (row[1] // ONE, row[2]) for row in rows}
+    assert wallet == {paid.terms.payment_id: (20, 200), cheap.terms.payment_id: (200, 1000)}
+    assert await world.balances() == {"earned": 80, "owes": 0, "payer": 0}
+    assert await world.recover() == (0, 0)
+    await proves(database_urls)
+
+
+async def test_chargeback_that_is_won_after_creators_gave_back_ends_and_asks_an_operator(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    held = accounts.escrow(new_id("esc"), CREDIT, world.payer)
+    await world.bought()
+    await world.move(Posting(accounts.org_credits(world.payer), held, 100 * ONE))
+    ref = paid.there.dispute(fee=0)
+    await paid.look()
+    paid.there.close_dispute(ref, won=False)
+    await paid.look()
+    assert (await world.recover())[0] == 1
+    paid.there.appeal(ref)
+    paid.there.close_dispute(ref, won=True)
+    await paid.look()
+    async with world.database.platform() as session:
+        kinds = set(await session.scalars(text("SELECT kind FROM alerts WHERE org_id = :o"), {"o": world.payer}))
+        still = await session.scalar(
+            text("SELECT count(*) FROM recoveries WHERE org_id = :o AND closed_at IS NULL"), {"o": world.payer}
+        )
+    assert ("earnings.recovered_in_vain" in kinds, still) == (True, 0)
