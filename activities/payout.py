@@ -27,7 +27,7 @@ from providers.payouts.base import BalanceShort, NewTransfer, PayoutProvider, Tr
 from repositories import alert, audit, debt, payout
 from repositories import event as outbox
 from runtime.database import Database, driver_connection
-from services import approval, creator, mail
+from services import approval, creator, mail, recovery
 from services import payout as service
 
 #: What an operator should look at, by the event; closed when the payout ends.
@@ -146,8 +146,8 @@ class PayoutActivities:
         unsealed = None if message.event == REFUSED else self._seals.declined(message.actor_detail)
         if unsealed is not None:
             return RecordedPayout(applied=False, declined=unsealed)
-        if after.status is PayoutStatus.FAILED:
-            # Before the row, as everywhere: what comes back may pay a debt.
+        if after.status in {PayoutStatus.PAID, PayoutStatus.FAILED}:
+            # Before the row, as everywhere: what comes back may pay a debt, and what was sent may be owed.
             await debt.lock(session, after.org_id)
         held = await payout.lock(session, after.payout_id)
         if held is None:
@@ -172,6 +172,8 @@ class PayoutActivities:
         transfer_id = await self._book(session, held, message)
         outcome = Outcome(payout=after, event=message.event, actor=message.actor, details=dict(message.details))
         await payout.write(session, outcome, command_id=message.command_id, transfer_id=transfer_id, at=message.at)
+        if after.status is PayoutStatus.PAID and held.status is not after.status:
+            await recovery.reverse_what_is_owed(session, after.org_id, now=message.at)
         await outbox.record(session, facts(held, after, message.at))
         await self._tell(session, held, message)
         return RecordedPayout(applied=True, stored=after)

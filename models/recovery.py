@@ -59,6 +59,7 @@ class RecoveryShare(Base):
     __table_args__ = (
         CheckConstraint("own_minor <= taken_minor AND taken_minor + owed_minor > 0", name="amounts"),
         Index("ix_recovery_shares_source", "source"),
+        Index("ix_recovery_shares_owed", "org_id", postgresql_where=text("owed_minor > 0")),
     )
 
     recovery_id: Mapped[str] = mapped_column(ForeignKey("recoveries.id"), primary_key=True)

@@ -382,6 +382,26 @@ async def sent(session: AsyncSession, case: Recovery, org_id: str, source: str) 
     ]
 
 
+async def owed_shares(session: AsyncSession, org_id: str) -> list[tuple[Recovery, RecoveryShare, int]]:
+    """Return the shares that a creator owed, each with what no reversal is to pay of it."""
+    planned = (
+        select(func.coalesce(func.sum(TransferReversal.goods_minor), 0))
+        .where(
+            TransferReversal.recovery_id == RecoveryShare.recovery_id,
+            TransferReversal.source == RecoveryShare.source,
+            TransferReversal.status.in_(["requested", "reversed"]),
+        )
+        .scalar_subquery()
+    )
+    left = RecoveryShare.owed_minor - planned
+    found = await session.execute(
+        select(Recovery, RecoveryShare, left)
+        .join(Recovery, Recovery.id == RecoveryShare.recovery_id)
+        .where(RecoveryShare.org_id == org_id, RecoveryShare.owed_minor > 0, left > 0)
+    )
+    return [(case, share, int(rest)) for case, share, rest in found]
+
+
 async def due_reversals(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[str]:
     """Return the ids of reversals that are to be tried or looked for, after an id."""
     query = select(TransferReversal.id).where(TransferReversal.next_at <= now, TransferReversal.id > after)

@@ -335,24 +335,33 @@ async def _take(session: AsyncSession, ledger: Ledger, case: Recovery, taking: _
         )
     )
     if taking.owed_minor:
-        await _plan_reversals(session, case, taking, now)
+        await _plan_reversals(session, case, taking.use.source, taking.agent_id, taking.org_id, taking.owed_minor, now)
     await session.flush()
     await _tell(session, case, taking)
 
 
-async def _plan_reversals(session: AsyncSession, case: Recovery, taking: _Taking, now: datetime) -> None:
-    sent = await recovery.sent(session, case, taking.org_id, taking.use.source)
-    for payout_id, goods_minor, money_minor in reversals(sent, taking.owed_minor):
+async def reverse_what_is_owed(session: AsyncSession, org_id: str, *, now: datetime) -> None:
+    """Plan reversals of what an organization owes of its shares, after a payout turned out to be paid."""
+    for case, share, left in await recovery.owed_shares(session, org_id):
+        await _plan_reversals(session, case, share.source, share.agent_id, org_id, left, now)
+    await session.flush()
+
+
+async def _plan_reversals(
+    session: AsyncSession, case: Recovery, source: str, agent_id: str, org_id: str, owed_minor: int, now: datetime
+) -> None:
+    sent = await recovery.sent(session, case, org_id, source)
+    for payout_id, goods_minor, money_minor in reversals(sent, owed_minor):
         row = await payouts.get(session, payout_id)
         assert row is not None
         session.add(
             TransferReversal(
-                id=reversal_id_of(case.id, taking.use.source, payout_id),
+                id=reversal_id_of(case.id, source, payout_id),
                 recovery_id=case.id,
-                source=taking.use.source,
+                source=source,
                 payout_id=payout_id,
-                org_id=taking.org_id,
-                agent_id=taking.agent_id,
+                org_id=org_id,
+                agent_id=agent_id,
                 asset=case.asset,
                 currency=row.currency,
                 amount_minor=money_minor,

@@ -1,5 +1,6 @@
 """What creators give back of payments that were taken back: in the books and at the provider, once and no more."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.payout import PayoutActivities
 from activities.recovery import RecoveryActivities
 from commands.verify import verify
-from contracts.payout import SendPayout
+from contracts.payout import RecordPayout, SendPayout
 from contracts.recovery import RecoveryPage
 from domain import accounts
 from domain.access import Actor, Role
@@ -23,11 +24,11 @@ from domain.payment.purposes.escrow import fulfilled
 from domain.payment.terms import Purpose, PurposeKind
 from domain.payout.commands import numbered, sent
 from domain.payout.state import Payout
+from domain.state_hash import state_hash
 from ledger.gateway import Ledger, Posting
 from models.agent import Agent
 from models.creator_account import CreatorAccountRow
 from models.organization import Organization
-from repositories import payout as payouts
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import earnings
@@ -168,10 +169,10 @@ class World:
             shares = await shares_of(session, self.org, HOLD_BACK, now=NOW + timedelta(days=1))
         return {share.state: share.worth_minor for share in shares}
 
-    async def paid_out(self, *, at: datetime) -> Payout:
-        """Have everything that is old enough paid out, as the run does."""
+    async def asked_for(self, *, at: datetime) -> Payout:
+        """Ask for everything that is old enough to be paid out."""
         async with self.database.platform() as session:
-            payout = await service.request(
+            return await service.request(
                 session,
                 self.actor,
                 org_id=self.org,
@@ -182,11 +183,28 @@ class World:
                 command_id=new_id("cmd"),
                 now=at,
             )
+
+    async def sends(self, payout: Payout, *, at: datetime) -> None:
+        """Send a payout and book it, as its run does."""
         made = await self.fake.transfer(_asked(payout), idempotency_key=payout.payout_id)
-        async with self.database.platform() as session:
-            after = numbered(sent(payout, transfer_ref=made.ref), "paid")
-            transfer_id = await service.book_sent(session, payout, made.movement, now=at)
-            await payouts.write(session, after, command_id="paid", transfer_id=transfer_id, at=at)
+        after = numbered(sent(payout, transfer_ref=made.ref), "paid").payout
+        acts, environment = PayoutActivities(self.database, self.fake, hold_back=HOLD_BACK), ActivityEnvironment()
+        environment.info = replace(environment.info, is_local=True)
+        message = RecordPayout(
+            payout=after,
+            event="paid",
+            command_id="paid",
+            actor="workflow",
+            at=at,
+            decided_from=state_hash(payout),
+            movement=made.movement,
+        )
+        assert (await environment.run(acts.record, message)).applied
+
+    async def paid_out(self, *, at: datetime) -> Payout:
+        """Have everything that is old enough paid out."""
+        payout = await self.asked_for(at=at)
+        await self.sends(payout, at=at)
         return payout
 
 
@@ -320,6 +338,18 @@ async def test_pitfall_27_what_has_left_is_taken_back_once_and_pays_the_debt(
     await proves(database_urls)
 
 
+async def test_payout_that_turns_out_to_be_sent_after_its_earnings_were_taken_back_is_reversed(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    payout = await world.asked_for(at=NOW + timedelta(seconds=1))
+    await world.lost(paid)
+    assert await world.recover() == (1, 0)
+    assert await world.balances() == {"earned": 0, "owes": -100, "payer": 0}
+    await world.sends(payout, at=NOW + timedelta(days=1))
+    assert await world.recover() == (0, 1)
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+
+
 async def test_reversal_that_is_refused_stays_the_creators_debt(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -368,18 +398,7 @@ async def test_what_later_earnings_have_paid_is_earned_again_when_the_reversal_c
 async def test_payout_that_was_asked_for_before_its_chargeback_is_not_sent(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
-    async with world.database.platform() as session:
-        payout = await service.request(
-            session,
-            world.actor,
-            org_id=world.org,
-            currency=None,
-            amount_minor=None,
-            hold_back=HoldBack(usual=timedelta(0), floor=timedelta(0)),
-            minimum="0.01",
-            command_id=new_id("cmd"),
-            now=NOW + timedelta(seconds=1),
-        )
+    payout = await world.asked_for(at=NOW + timedelta(seconds=1))
     paid.there.dispute(fee=0)
     await paid.look()
     acts = PayoutActivities(world.database, world.fake, hold_back=HOLD_BACK)
