@@ -1,14 +1,14 @@
 """What was taken for a lost payment in credits for which less had been paid, and what creators owe for one.
 
-Revision ID: 0122_recovery_shortfalls
-Revises: 0121_taxed_purchases
+Revision ID: 0123_recovery_shortfalls
+Revises: 0122_versions_of_offers
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "0122_recovery_shortfalls"
-down_revision: str | None = "0121_taxed_purchases"
+revision: str = "0123_recovery_shortfalls"
+down_revision: str | None = "0122_versions_of_offers"
 branch_labels: str | None = None
 depends_on: str | None = None
 
