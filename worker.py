@@ -260,6 +260,7 @@ def make_worker(
         sender or HttpWebhookSender(Receivers(local=settings.allow_insecure_webhooks)),
         Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_WEBHOOKS),
         sealed_signals=sealed_signals,
+        at_once=settings.delivery_slots_per_organization,
     )
     people = NotificationActivities(
         database,

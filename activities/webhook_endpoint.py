@@ -29,9 +29,11 @@ from contracts.webhook_endpoint import (
 from domain.errors import DomainError, NotFound
 from domain.mail import MailKind
 from domain.text import rfc3339
+from domain.webhook import turns
 from domain.webhook.delivery import (
     ANSWER_KEPT,
     JITTER,
+    TIMED_OUT,
     Answer,
     DeliveryStatus,
     Pace,
@@ -39,6 +41,7 @@ from domain.webhook.delivery import (
     after_try,
     lanes,
     pace_after,
+    pace_after_silence,
     verdict,
 )
 from domain.webhook.endpoint import GIVEN_UP_ALERT, RECEIPT_WINDOW, WHY, Endpoint, GivenUp, Ordering, Outcome
@@ -59,8 +62,8 @@ from services.webhook_endpoint import signing_keys
 
 #: How many events are taken, and how many deliveries tried, at a time; and how many requests are under way at once.
 PAGE, AT_ONCE = 200, 8
-#: How long one drain goes on: then the run has its turn.
-DRAINS_FOR = timedelta(seconds=60)
+#: How long one drain goes on: then the run has its turn, and the slot goes to whoever waits for one.
+DRAINS_FOR = timedelta(seconds=20)
 #: How often what was answered is written, in seconds: a worker that dies sends as much of it again.
 WRITES_EVERY = 0.1
 #: How long the dispatcher waits between two looks, in seconds, and how many events it looks at in one.
@@ -88,6 +91,8 @@ class _Drain:
     began: int = field(default_factory=time.monotonic_ns)
     tried: int = 0
     delivered: int = 0
+    #: How many tries in a row the receiver has not answered.
+    silent: int = 0
     give_up: GivenUp | None = None
     #: Nothing more is sent: somebody else drains it, the books have another status, or it was told to end.
     stopped: bool = False
@@ -112,6 +117,9 @@ class _Drain:
         following = after_try(answer, tries=due.tries + 1, now=now, jitter=randbelow(JITTER + 1))
         self.pace = pace_after(self.pace, answer, now)
         self.tried += 1
+        self.silent = self.silent + 1 if answer.error == TIMED_OUT else 0
+        if self.silent == AT_ONCE:
+            self.pace = pace_after_silence(self.pace, now)
         self.delivered += said is Verdict.DELIVERED
         if said is Verdict.GONE:
             self.give_up = GivenUp.GONE
@@ -120,9 +128,20 @@ class _Drain:
         self._written.append(Tried(due, answer, following, now))
         return following.status is not DeliveryStatus.PENDING
 
+    def slow_if_silent(self) -> bool:
+        """Slow an endpoint that answered nothing of the little that it was sent; returns whether it was."""
+        was_silent = 0 < self.tried == self.silent < AT_ONCE
+        if was_silent:
+            self.pace = pace_after_silence(self.pace, self.now())
+        return was_silent
+
     def to_write(self) -> list[Tried]:
         written, self._written = self._written, []
         return written
+
+
+def _columns(pace: Pace) -> dict[str, object]:
+    return {"slow_until": pace.slow_until, "slowed": pace.slowed, "failing_since": pace.failing_since}
 
 
 class WebhookEndpointActivities:
@@ -136,12 +155,23 @@ class WebhookEndpointActivities:
         sealer: Sealer,
         *,
         sealed_signals: bool = False,
+        at_once: int = turns.AT_ONCE,
     ) -> None:
-        """Take the database, as the platform, the client that reaches runs, who sends, and what opens the secrets."""
+        """Take the database, as the platform, the client that reaches runs, who sends, and what opens the secrets.
+
+        Args:
+            database: of the platform.
+            client: to Temporal.
+            sender: of webhooks.
+            sealer: of the secrets.
+            sealed_signals: whether commands that reach a run have to be sealed.
+            at_once: how many endpoints of one organization are drained at once.
+        """
         self._database = database
         self._client = client
         self._sender = sender
         self._sealer = sealer
+        self._at_once = at_once
         self._seals = Seals("webhook_endpoint", required=sealed_signals)
 
     # The books --------------------------------------------------------------------------------------------------------
@@ -249,9 +279,11 @@ class WebhookEndpointActivities:
         """
         lease = new_id("lse")
         async with self._database.platform() as session:
-            row = await endpoints.begin(session, message.endpoint_id, lease)
+            row = await endpoints.begin(session, message.endpoint_id, lease, at_once=self._at_once)
         if row is None:
             return DrainedWebhookEndpoint(stopped=True)
+        if row == "waits":
+            return await self._waits(message)
         try:
             keys = signing_keys(row, self._sealer, datetime.now(UTC))
         except DomainError as refusal:
@@ -263,7 +295,24 @@ class WebhookEndpointActivities:
                 if not due and not has_more:
                     break
                 await self._send_all(drain, due)
+            if drain.slow_if_silent():
+                await self._write_pace(drain)
         return await self._end(drain)
+
+    async def _waits(self, message: DrainWebhookEndpoint) -> DrainedWebhookEndpoint:
+        """Give the slot back: as many of the organization's endpoints are sent to as may be."""
+        async with self._database.platform() as session:
+            row = await endpoints.get(session, message.endpoint_id)
+            ordering = Ordering.SUBJECT if row is None else Ordering(row.ordering)
+            left = await deliveries.left(session, message.endpoint_id, ordering)
+        return DrainedWebhookEndpoint(
+            next_at=message.at + turns.ASKS_EVERY,
+            # What the outbox has for it is not counted yet.
+            waiting=max(left.waiting, 1),
+            since=left.since,
+            why="Other endpoints of the organization have their turn.",
+            at=message.at,
+        )
 
     async def _next(self, drain: _Drain) -> tuple[list[Due], bool]:
         """Take a page of events, and return what is due; and whether the outbox may have more."""
@@ -318,18 +367,17 @@ class WebhookEndpointActivities:
         tried = drain.to_write()
         if not tried:
             return
-        pace = drain.pace
-        changed: dict[str, object] = {
-            "slow_until": pace.slow_until,
-            "slowed": pace.slowed,
-            "failing_since": pace.failing_since,
-        }
+        changed = _columns(drain.pace)
         if any(each.next.status is DeliveryStatus.DELIVERED for each in tried):
             changed["delivered_at"] = tried[-1].at
         async with self._database.platform() as session:
             await deliveries.write(session, tried)
             if not await endpoints.held(session, drain.row.id, drain.lease, **changed):
                 drain.stopped = True
+
+    async def _write_pace(self, drain: _Drain) -> None:
+        async with self._database.platform() as session:
+            drain.stopped |= not await endpoints.held(session, drain.row.id, drain.lease, **_columns(drain.pace))
 
     async def _end(self, drain: _Drain) -> DrainedWebhookEndpoint:
         """Say what is left; an event that came meanwhile is seen here, or by the dispatcher, which finds it idle."""
@@ -341,10 +389,12 @@ class WebhookEndpointActivities:
             left = await deliveries.left(session, row.id, Ordering(row.ordering))
             # While it is slowed nothing is taken for it either, so there may be something that no delivery shows.
             next_at = slow_until if left.next_at is None else max(left.next_at, slow_until or left.next_at)
-            await endpoints.end(session, row.id, drain.lease, wakes_at=next_at)
+            following = await endpoints.end(session, row.id, drain.lease, wakes_at=next_at)
         async with self._database.platform() as session:
             place = event.Position(row.read_in, row.read_id)
             behind = await deliveries.is_behind(session, row, place)
+        if following is not None:
+            await self._tell_runs([following])
         now = drain.now()
         return DrainedWebhookEndpoint(
             tried=drain.tried,

@@ -25,6 +25,7 @@ class WebhookEndpointRow(Base):
         lease: whoever drains it now; another one's writes are refused.
         idle: nobody drains it, so news have to be told to its run.
         seen_at: when whoever drains it last wrote something.
+        waits_since: since when it waits for its turn among the endpoints of its organization; null where it does not.
         wakes_at: when it is drained again by itself; null where nothing waits.
         slow_until, slowed, failing_since: its pace, see `domain.webhook.delivery`.
     """
@@ -54,6 +55,7 @@ class WebhookEndpointRow(Base):
     idle: Mapped[bool]
     seen_at: Mapped[datetime | None]
     wakes_at: Mapped[datetime | None]
+    waits_since: Mapped[datetime | None]
     slow_until: Mapped[datetime | None]
     slowed: Mapped[int]
     failing_since: Mapped[datetime | None]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 from sqlalchemy import func, select, text, update
@@ -13,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.ids import is_id
 from domain.webhook.delivery import Pace
 from domain.webhook.endpoint import EVERYTHING, TEST, Endpoint, EndpointStatus, Outcome
+from domain.webhook.turns import AT_ONCE, FORGOTTEN_AFTER, Place, has_turn
 from models.webhook_endpoint import WebhookEndpointEventRow, WebhookEndpointRow
 from repositories.event import Position
 from repositories.listing import Found, Listing, Wanted, in_states, of_owner
-from repositories.listing import Position as Place
+from repositories.listing import Position as Mark
 
 _STATE: TypeAdapter[Endpoint] = TypeAdapter(Endpoint)
 MISSING = "There is no such webhook endpoint."
@@ -64,7 +65,7 @@ async def count(session: AsyncSession, org_id: str) -> int:
 _LIST = Listing(of=WebhookEndpointRow, order=[WebhookEndpointRow.id], prefix="whe", searched=("url", "description"))
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Place | None, limit: int) -> Found[WebhookEndpointRow]:
+async def page(session: AsyncSession, wanted: Wanted, *, after: Mark | None, limit: int) -> Found[WebhookEndpointRow]:
     """Return a page of the endpoints that the session may see and nobody has deleted, newest first."""
     row = WebhookEndpointRow
     part = (row.status != EndpointStatus.DELETED.value, *of_owner(row.org_id, wanted))
@@ -138,12 +139,49 @@ async def _note(session: AsyncSession, outcome: Outcome, command_id: str, at: da
 # Draining -------------------------------------------------------------------------------------------------------------
 
 
-async def begin(session: AsyncSession, endpoint_id: str, lease: str) -> WebhookEndpointRow | None:
-    """Take an endpoint to drain it; whoever drained it until now writes no more. None where nothing is sent to it."""
+async def begin(
+    session: AsyncSession, endpoint_id: str, lease: str, *, at_once: int = AT_ONCE
+) -> WebhookEndpointRow | Literal["waits"] | None:
+    """Take an endpoint to drain it; whoever drained it until now writes no more.
+
+    Returns:
+        The endpoint; `waits` where so many others of its organization are drained or wait for longer, and then it
+        waits as well; None where nothing is sent to it.
+    """
     row = WebhookEndpointRow
-    query = update(row).where(row.id == endpoint_id, row.status == EndpointStatus.ENABLED.value)
-    query = query.values(lease=lease, idle=False, seen_at=func.clock_timestamp())
-    return (await session.scalars(query.returning(row))).one_or_none()
+    org_id = (await session.scalars(select(row.org_id).where(row.id == endpoint_id))).one_or_none()
+    if org_id is None:
+        return None
+    # Its endpoints ask one after the other. Their rows stay free for what is written meanwhile.
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"webhook-turns:{org_id}", 0))))
+    places = await _places(session, org_id)
+    mine = places.pop(endpoint_id, None)
+    if mine is None:
+        return None
+    query = update(row).where(row.id == endpoint_id, row.status == EndpointStatus.ENABLED.value).returning(row)
+    now = func.clock_timestamp()
+    if has_turn(mine, places.values(), at_once=at_once):
+        taken = query.values(lease=lease, idle=False, seen_at=now, waits_since=None)
+        return (await session.scalars(taken)).one_or_none()
+    # It is not idle: its run asks again, and news would only have it ask more often.
+    since = now if mine.waits_since is None else mine.waits_since
+    await session.execute(query.values(lease=None, idle=False, seen_at=now, waits_since=since))
+    return "waits"
+
+
+async def _places(session: AsyncSession, org_id: str) -> dict[str, Place]:
+    """Return where the enabled endpoints of an organization stand."""
+    row = WebhookEndpointRow
+    query = select(row.id, row.lease, row.waits_since, row.seen_at, func.clock_timestamp())
+    found = await session.execute(query.where(row.org_id == org_id, row.status == EndpointStatus.ENABLED.value))
+    return {
+        each: Place(
+            endpoint_id=each,
+            is_sent_to=lease is not None and seen_at is not None and seen_at > now - LOST_AFTER,
+            waits_since=since if seen_at is not None and seen_at > now - FORGOTTEN_AFTER else None,
+        )
+        for each, lease, since, seen_at, now in found
+    }
 
 
 async def held(session: AsyncSession, endpoint_id: str, lease: str, **changed: object) -> bool:
@@ -154,11 +192,23 @@ async def held(session: AsyncSession, endpoint_id: str, lease: str, **changed: o
     return (await session.scalars(query.returning(row.id))).one_or_none() is not None
 
 
-async def end(session: AsyncSession, endpoint_id: str, lease: str, *, wakes_at: datetime | None) -> None:
-    """Say that nobody drains it now, and when it is drained again by itself."""
+async def end(session: AsyncSession, endpoint_id: str, lease: str, *, wakes_at: datetime | None) -> str | None:
+    """Say that nobody drains it now, and when it is drained again by itself.
+
+    Returns:
+        The endpoint of the organization that waits for its turn for the longest; None where none does.
+    """
     row = WebhookEndpointRow
     query = update(row).where(row.id == endpoint_id, row.lease == lease)
     await session.execute(query.values(idle=True, wakes_at=wakes_at, lease=None))
+    org = select(row.org_id).where(row.id == endpoint_id).scalar_subquery()
+    waiting = select(row.id).where(
+        row.org_id == org,
+        row.status == EndpointStatus.ENABLED.value,
+        row.waits_since.is_not(None),
+        row.seen_at > func.clock_timestamp() - FORGOTTEN_AFTER,
+    )
+    return (await session.scalars(waiting.order_by(row.waits_since, row.id).limit(1))).one_or_none()
 
 
 # Dispatching ----------------------------------------------------------------------------------------------------------

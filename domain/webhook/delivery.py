@@ -4,7 +4,7 @@ The times are those that its specification recommends (https://www.standardwebho
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -30,6 +30,8 @@ GIVES_UP_AFTER = timedelta(days=5)
 #: How long what a receiver answered is kept.
 ANSWER_KEPT = timedelta(days=30)
 
+#: The error of a try that the receiver did not answer in time.
+TIMED_OUT = "webhook.timeout"
 _GONE = 410
 _OVERLOADED = frozenset({429, 502, 504})
 
@@ -161,9 +163,18 @@ def pace_after(pace: Pace, answer: Answer, now: datetime) -> Pace:
     since = pace.failing_since or now
     if said is not Verdict.OVERLOADED:
         return Pace(slow_until=pace.slow_until, slowed=pace.slowed, failing_since=since)
-    pause = retry_after(answer, now) or SLOWED[min(pace.slowed, len(SLOWED) - 1)]
+    return _slowed(replace(pace, failing_since=since), retry_after(answer, now), now)
+
+
+def pace_after_silence(pace: Pace, now: datetime) -> Pace:
+    """Say how an endpoint is treated that answered nothing of what it was sent: as one that says it is overloaded."""
+    return _slowed(pace, None, now)
+
+
+def _slowed(pace: Pace, asked: timedelta | None, now: datetime) -> Pace:
+    pause = asked or SLOWED[min(pace.slowed, len(SLOWED) - 1)]
     until = now + pause if pace.slow_until is None else max(pace.slow_until, now + pause)
-    return Pace(slow_until=until, slowed=pace.slowed + 1, failing_since=since)
+    return replace(pace, slow_until=until, slowed=pace.slowed + 1)
 
 
 class Queued(Protocol):

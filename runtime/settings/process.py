@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
 from domain.slack import HOOKS
+from domain.webhook.turns import AT_ONCE
 from runtime.settings.part import Part
 
 #: How TLS is spoken to PostgreSQL, by the names of libpq.
@@ -50,6 +51,7 @@ class ProcessSettings(Part):
     build_id: str | None = None
     activity_slots: int = Field(default=100, ge=1, le=1000)
     delivery_slots: int = Field(default=100, ge=1, le=1000)
+    delivery_slots_per_organization: int = Field(default=AT_ONCE, ge=1, le=1000)
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)

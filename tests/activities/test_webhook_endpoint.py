@@ -14,10 +14,11 @@ from activities.webhook_endpoint import AT_ONCE, WebhookEndpointActivities
 from contracts.webhook_endpoint import DispatchWebhooks, DrainedWebhookEndpoint, DrainWebhookEndpoint
 from domain.events import Event
 from domain.events.catalogue import CATALOGUE
-from domain.webhook.delivery import ANSWER_KEPT, Answer
+from domain.webhook.delivery import ANSWER_KEPT, SLOWED, TIMED_OUT, Answer
 from models.webhook_endpoint import WebhookDeliveryRow
-from providers.notify.webhook import Outgoing
+from providers.notify.webhook import Outgoing, WebhookSender
 from repositories import event
+from repositories import webhook_endpoint as endpoints
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.support.looking import again
@@ -64,7 +65,7 @@ async def an_endpoint(database: Database, subjects: int, each: int) -> str:
     return endpoint_id
 
 
-async def drained(database: Database, sender: Slow, endpoint_id: str) -> DrainedWebhookEndpoint:
+async def drained(database: Database, sender: WebhookSender, endpoint_id: str) -> DrainedWebhookEndpoint:
     activities = WebhookEndpointActivities(database, AsyncMock(), sender, SEALER)
     return await ActivityEnvironment().run(
         activities.drain, DrainWebhookEndpoint(endpoint_id=endpoint_id, at=datetime.now(UTC))
@@ -96,3 +97,47 @@ async def test_what_was_answered_is_forgotten_after_thirty_days(database: Databa
     assert timedelta(days=30) == ANSWER_KEPT
     assert [each.answer is None for each in rows] == [True, False]
     assert {each.status for each in rows} == {"delivered"}
+
+
+@dataclass
+class Silent:
+    """Receivers that answer so many requests, and none after them in time."""
+
+    answers: int = 0
+    sent: int = 0
+
+    async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
+        self.sent += 1
+        number = self.sent
+        await again()
+        return Answer(status_code=200) if number <= self.answers else Answer(error=TIMED_OUT)
+
+
+async def paused_for(database: Database, endpoint_id: str) -> timedelta | None:
+    async with database.platform() as session:
+        row = await endpoints.get(session, endpoint_id)
+        assert row is not None
+        assert row.seen_at is not None
+        return None if row.slow_until is None else row.slow_until - row.seen_at
+
+
+async def test_a_receiver_that_answers_nothing_is_left_alone_and_gives_its_slot_up(database: Database) -> None:
+    endpoint_id, sender = await an_endpoint(database, 2 * AT_ONCE, 1), Silent()
+    done = await drained(database, sender, endpoint_id)
+    assert AT_ONCE <= done.tried < 2 * AT_ONCE
+    assert (done.delivered, done.more, done.waiting) == (0, False, 2 * AT_ONCE)
+    pause = await paused_for(database, endpoint_id)
+    assert pause is not None
+    assert timedelta(0) < pause <= SLOWED[0]
+
+
+async def test_one_unanswered_webhook_slows_its_endpoint_where_nothing_else_was_sent(database: Database) -> None:
+    endpoint_id = await an_endpoint(database, 1, 1)
+    await drained(database, Silent(), endpoint_id)
+    assert await paused_for(database, endpoint_id) is not None
+
+
+async def test_unanswered_webhooks_beside_answered_ones_slow_nobody(database: Database) -> None:
+    endpoint_id, sender = await an_endpoint(database, AT_ONCE, 1), Silent(answers=1)
+    done = await drained(database, sender, endpoint_id)
+    assert (done.tried, done.delivered, await paused_for(database, endpoint_id)) == (AT_ONCE, 1, None)

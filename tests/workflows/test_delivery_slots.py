@@ -35,3 +35,27 @@ async def test_money_moves_while_receivers_hold_every_slot(idle_server: Workflow
             answers.set()
             for each in endpoints:
                 await each.settled(1)
+
+
+async def test_the_webhooks_of_one_organization_do_not_wait_for_the_receivers_of_another(
+    idle_server: WorkflowEnvironment, database_urls: Any
+):
+    few = {"delivery_slots": 2, "delivery_slots_per_organization": 1}
+    async with stage_on(idle_server, database_urls, **few) as stage:
+        hanging, other = await endpoint(stage), await endpoint(stage)
+        answers = hanging.hangs()
+        endpoints = [hanging, *[await endpoint(stage, of=hanging) for _ in range(2)]]
+        with stage.env.with_time_skipping_disabled():
+            await hanging.happens("a")
+            await other.happens("a")
+            for each in endpoints:
+                await each.begin()
+            while sum([await each.drains() for each in endpoints]) < 2:
+                await again()
+            await other.begin()
+            await other.settled(1)
+            assert len(hanging.received) == 1
+            answers.set()
+            for each in endpoints:
+                await each.settled(1)
+    assert len(hanging.received) == 3

@@ -149,8 +149,8 @@ TABLES: Mapping[str, Place] = {
             FREE_TEXT: "url description state",
             SECRET: "secret private_key previous_secret previous_private_key",
             TECHNICAL: (
-                "types ordering status version public_key previous_until read_in idle seen_at wakes_at slow_until "
-                "slowed failing_since delivered_at created_at updated_at"
+                "types ordering status version public_key previous_until read_in idle seen_at wakes_at waits_since "
+                "slow_until slowed failing_since delivered_at created_at updated_at"
             ),
         },
         WHO_DECIDED,

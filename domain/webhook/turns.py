@@ -1,0 +1,46 @@
+"""Which of an organization's endpoints is sent to next, where not all of them may be sent to at once. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+#: How many endpoints of one organization are sent to at once, where no setting says otherwise.
+AT_ONCE = 10
+#: How soon an endpoint that waits for its turn asks again by itself; whoever is done tells the next one at once.
+ASKS_EVERY = timedelta(seconds=5)
+#: Who has not asked for so long waits no more.
+FORGOTTEN_AFTER = 3 * ASKS_EVERY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """An endpoint among those of its organization.
+
+    Attributes:
+        endpoint_id: of the endpoint.
+        is_sent_to: it has its turn now.
+        waits_since: when it first asked for the turn that it waits for; None where it waits for none.
+    """
+
+    endpoint_id: str
+    is_sent_to: bool
+    waits_since: datetime | None = None
+
+
+def has_turn(asking: Place, others: Iterable[Place], *, at_once: int) -> bool:
+    """Tell whether an endpoint is sent to now: after those that are, and after those that wait for longer.
+
+    Args:
+        asking: the endpoint that asks.
+        others: the organization's other endpoints.
+        at_once: how many are sent to at once.
+    """
+    return sum(each.is_sent_to or _is_ahead(each, asking) for each in others) < at_once
+
+
+def _is_ahead(one: Place, other: Place) -> bool:
+    if one.waits_since is None:
+        return False
+    if other.waits_since is None:
+        return True
+    return (one.waits_since, one.endpoint_id) < (other.waits_since, other.endpoint_id)
