@@ -35,6 +35,7 @@ class ApprovalAction(StrEnum):
     TIER = "organization.tier"
     TAX_DECISION = "billing_profile.decide"
     CREDIT_GRANT = "credits.grant"
+    SPEND_REFUND = "credits.refund"
     PAYMENT_REFUND = "payment.refund"
 
 

@@ -63,7 +63,7 @@ async def page(
 
 
 async def lock_grants(session: AsyncSession, org_id: str) -> None:
-    """Let one transaction at a time grant an organization credits by hand, until it ends."""
+    """Let one transaction at a time give an organization credits by hand, until it ends."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"grants:{org_id}", 0))))
 
 

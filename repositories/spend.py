@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -135,8 +136,25 @@ async def refund_of_command(session: AsyncSession, org_id: str, command_id: str)
 
 async def find_refund(session: AsyncSession, org_id: str, command_id: str) -> SpendChange | None:
     """Return the refund that a command has made, if it has."""
-    query = select(SpendChange).where(SpendChange.idempotency_key == f"refund:{org_id}:{command_id}")
+    query = select(SpendChange).where(SpendChange.idempotency_key == _refund_key(org_id, command_id))
     return (await session.scalars(query)).one_or_none()
+
+
+def _refund_key(org_id: str, command_id: str) -> str:
+    return f"refund:{org_id}:{command_id}"
+
+
+async def refunded_since(session: AsyncSession, org_id: str, since: datetime, *, besides: str) -> int:
+    """Return the credits that came back of an organization's spends since a time by other commands than `besides`."""
+    row = SpendChange
+    query = select(func.coalesce(func.sum(row.amount), 0)).where(
+        row.org_id == org_id,
+        row.kind == "refund",
+        row.id >= first_id(since),
+        row.at > since,
+        row.idempotency_key != _refund_key(org_id, besides),
+    )
+    return int(await session.scalar(query) or 0)
 
 
 async def existing(session: AsyncSession, org_id: str, spend_ids: Collection[str]) -> frozenset[str]:

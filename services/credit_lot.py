@@ -17,12 +17,13 @@ from domain.money import CREDIT, format_amount
 from ledger.gateway import Ledger
 from models.credit_lot import CreditLot
 from repositories import audit, credit_lot, metadata, organization
+from repositories import spend as spends
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import approval
 
 KIND = "credit.grant"
-#: What operators grant within it counts together.
+#: What operators grant within it, and what of spends was refunded, counts together.
 DAY = timedelta(days=1)
 
 #: Where granted credits come from: what the platform gives away is its expense, a correction is new issuance.
@@ -93,10 +94,26 @@ async def grant(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByHand:
-    """What decides whether a grant takes two operators: the setting, and what a credit costs."""
+    """What decides whether credits given by hand take two operators: the setting, and what a credit costs."""
 
     two_above: str | None
     price: CreditPrice
+
+
+async def is_for_two(
+    session: AsyncSession, by_hand: ByHand, *, org_id: str, amount_minor: int, command_id: str, now: datetime
+) -> bool:
+    """Tell whether credits that an operator gives an organization take two.
+
+    All that it was granted within a day counts, and all that came back of its spends, whoever asked for it: so nothing
+    is divided into small grants or refunds.
+    """
+    if by_hand.two_above is None:
+        return False
+    granted = await credit_lot.granted_since(session, org_id, now - DAY, besides=command_id)
+    refunded = await spends.refunded_since(session, org_id, now - DAY, besides=command_id)
+    worth = by_hand.price.of(granted + refunded + amount_minor)
+    return content_above(by_hand.two_above, worth, by_hand.price.currency) is not None
 
 
 async def content_for_two(
@@ -109,15 +126,8 @@ async def content_for_two(
     command_id: str,
     now: datetime,
 ) -> dict[str, object] | None:
-    """Return what two operators approve of a grant; None where one is enough.
-
-    All that an organization was granted within a day counts together, so that no grant is divided into small ones.
-    """
-    if by_hand.two_above is None:
-        return None
-    day = await credit_lot.granted_since(session, org_id, now - DAY, besides=command_id)
-    worth = by_hand.price.of(day + amount_minor)
-    if content_above(by_hand.two_above, worth, by_hand.price.currency) is None:
+    """Return what two operators approve of a grant; None where one is enough."""
+    if not await is_for_two(session, by_hand, org_id=org_id, amount_minor=amount_minor, command_id=command_id, now=now):
         return None
     return {"credits": format_amount(amount_minor, CREDIT), "source": source.value}
 

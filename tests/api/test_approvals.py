@@ -2,16 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import pytest
 
 from api.bootstrap import operator_key
-from runtime.database import Database
+from domain import accounts
+from domain.lots import LotSource, LotTerms
+from domain.money import CREDIT, parse_amount
+from ledger.gateway import Ledger
+from runtime.database import Database, driver_connection
 from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
 from tests.api.invoicing import PATH, issue, pay
 from tests.api.paying import paying_app
+from tests.api.spending import use
 from tests.conftest import DatabaseUrls
 
 MakeTenant = Callable[..., Awaitable[Tenant]]
@@ -30,6 +36,20 @@ async def two(database_urls: DatabaseUrls, database: Database) -> AsyncIterator[
 async def agree(caller: Caller, tenant: Tenant, currency: str = "EUR") -> Any:
     body = {"mode": "arrears", "currency": currency, "time_zone": "Europe/Berlin", "reason": "agreed"}
     return await caller.ask("PUT", f"/organizations/{tenant.org_id}/billing-terms", json=body)
+
+
+async def put_credits(database: Database, tenant: Tenant, credits: int) -> None:
+    """Bring credits that nobody granted by hand."""
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=f"test:{tenant.org_id}:credits",
+            kind="test.credits",
+            source=accounts.platform("credit_issuance", CREDIT),
+            destination=accounts.org_credits(tenant.org_id),
+            amount_minor=parse_amount(str(credits), CREDIT),
+            effective_at=datetime.now(UTC),
+            lots=LotTerms(source=LotSource.PURCHASE, paid_minor=credits, paid_asset="USD"),
+        )
 
 
 async def test_one_operator_alone_cannot_and_two_can_once(two: tuple[Caller, Caller], new_tenant: MakeTenant) -> None:
@@ -141,6 +161,45 @@ async def test_grants_worth_more_take_two_also_in_small_parts_and_at_once(
     assert good(await grant(asking, "200", key), 201) == made
     refused(await grant(asking, "200", new_key()), 403, "approval.required")
     assert good(await tenant.owner.get("/credits/balance"))["available"] == "1100.00"
+
+
+async def test_refunds_of_spends_and_grants_count_together_and_take_two(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant, database: Database
+) -> None:
+    """Whoever used credits has nothing left to give back for them: 100 dollars are 1,000 credits."""
+    asking, other = two
+    tenant, elsewhere = await new_tenant("owner"), await new_tenant("owner")
+    await put_credits(database, tenant, 3_000)
+    await put_credits(database, elsewhere, 3_000)
+    small, large, last = [(await use(tenant.owner, amount=amount))["id"] for amount in ("400", "2000", "600")]
+    away = (await use(elsewhere.owner, amount="1000"))["id"]
+
+    def refund(caller: Caller, spend_id: str, amount: str | None = None, key: str | None = None) -> Awaitable[Any]:
+        body = {} if amount is None else {"amount": amount}
+        return caller.post(f"/credits/spends/{spend_id}/refunds", body, key=key or new_key())
+
+    refused(await refund(asking, large), 403, "approval.required")
+    both = await asyncio.gather(refund(asking, large, "500"), refund(asking, large, "501"))
+    assert sorted(answer.status_code for answer in both) == [201, 403]
+    granted = {"organization_id": tenant.org_id, "amount": "600", "source": "reward"}
+    refused(await asking.post("/credits/grants", granted, key=new_key()), 403, "approval.required")
+    good(await asking.post("/credits/grants", {**granted, "amount": "99"}, key=new_key()), 201)
+    good(await refund(asking, small, "400"), 201)
+    key = new_key()
+    needed = refused(await refund(asking, last, key=key), 403, "approval.required")
+    approved = good(await other.post(f"/approvals/{needed['approval_id']}/approve"))
+    assert (approved["action"], approved["subject"], approved["content"]) == (
+        "credits.refund",
+        last,
+        {"organization_id": tenant.org_id, "credits": "600.00"},
+    )
+    refused(await refund(asking, last, "599"), 403, "approval.required")
+    made = good(await refund(asking, last, key=key), 201)
+    assert good(await refund(asking, last, key=key), 201) == made
+    refused(await refund(asking, last), 409, "spend.refunded")
+    refused(await refund(asking, large, "0.01"), 403, "approval.required")
+    # Each organization has a day of its own.
+    good(await refund(asking, away), 201)
 
 
 async def test_refund_of_a_large_payment_is_sent_to_its_run_once_two_agree(

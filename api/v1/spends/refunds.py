@@ -6,6 +6,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from api.approvals import two_operators
 from api.auth import permit, require
 from api.csv_files import CSV
 from api.deps import DepsDep
@@ -16,12 +17,13 @@ from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.spends.schemas import SpendRefundCreate, SpendRefundView
 from domain.access import Actor, Permission
+from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, NotFound
 from domain.money import CREDIT, parse_amount
-from repositories import marketplace
 from repositories import spend as spends
-from services import marketplace_use
-from services import spend as service
+from services import spend_refund
+from services.credit_lot import ByHand
+from services.spend_refund import NewRefund
 
 router = Resource(tags=["credits"])
 
@@ -30,7 +32,7 @@ router = Resource(tags=["credits"])
     "/credits/spends/{spend_id}/refunds",
     status_code=201,
     response_model=SpendRefundView,
-    responses=errors(NotFound, (Conflict, "spend.refunded")),
+    responses=errors(NotFound, ApprovalRequired, (Conflict, "approval.same_operator"), (Conflict, "spend.refunded")),
 )
 async def refund_spend(
     spend_id: str,
@@ -41,39 +43,29 @@ async def refund_spend(
 ) -> Response:
     """Refund what was used, by a use or by the captures of a reservation: an amount, or what remains. For operators.
 
-    It counts as refunded in the windows in which it was spent, and pays what the organization owes first. Credits that
-    have ended meanwhile, or would soon, get some days more. What was paid for the use of an agent of the marketplace is
-    refunded whole, and its shares go.
+    Above a setting it takes two of them. It counts as refunded in the windows in which it was spent, and pays what the
+    organization owes first. Credits that have ended meanwhile, or would soon, get some days more. What was paid for the
+    use of an agent of the marketplace is refunded whole, and its shares go.
     """
     wanted = body or SpendRefundCreate()
 
+    new = NewRefund(
+        spend_id=spend_id,
+        amount_minor=None if wanted.amount is None else parse_amount(wanted.amount, CREDIT),
+        reason=wanted.reason,
+        command_id=command.command_id,
+    )
+
     async def refund() -> SpendRefundView:
-        amount_minor = None if wanted.amount is None else parse_amount(wanted.amount, CREDIT)
+        by_hand = ByHand(two_above=deps.settings.two_operators_above, price=deps.settings.price_of_credits)
+        now, renew_days = datetime.now(UTC), deps.settings.refunded_credits_days
         async with deps.session_for(actor) as session:
-            spend = await spends.get(session, spend_id)
-            if await marketplace.use_of(session, spend.id) is not None:
-                return SpendRefundView.of(
-                    *await marketplace_use.refund(
-                        session,
-                        actor,
-                        spend=spend,
-                        amount_minor=amount_minor,
-                        reason=wanted.reason,
-                        command_id=command.command_id,
-                        now=datetime.now(UTC),
-                    )
-                )
-            row, change = await service.refund(
-                session,
-                actor,
-                spend_id=spend_id,
-                amount_minor=amount_minor,
-                reason=wanted.reason,
-                renew_days=deps.settings.refunded_credits_days,
-                command_id=command.command_id,
-                now=datetime.now(UTC),
-            )
-            return SpendRefundView.of(row, change)
+            content = await spend_refund.for_two(session, by_hand, new, now=now)
+        if content is not None:
+            await two_operators(deps, actor, command, ApprovalAction.SPEND_REFUND, spend_id, content)
+        async with deps.session_for(actor) as session:
+            spend, change = await spend_refund.refund(session, actor, by_hand, new, renew_days=renew_days, now=now)
+            return SpendRefundView.of(spend, change)
 
     return await command.run(refund, status_code=201)
 

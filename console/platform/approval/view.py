@@ -21,6 +21,7 @@ _WORDS: Mapping[str, str] = {
     ApprovalAction.TIER: "Change a plan",
     ApprovalAction.TAX_DECISION: "Decide on a tax profile",
     ApprovalAction.CREDIT_GRANT: "Grant credits",
+    ApprovalAction.SPEND_REFUND: "Refund used credits",
     ApprovalAction.PAYMENT_REFUND: "Refund a payment",
 }
 

@@ -464,7 +464,7 @@ class AsyncCredits:
     ) -> models.SpendRefundView:
         """Refund what was used, by a use or by the captures of a reservation: an amount, or what remains. For operators.
 
-        It counts as refunded in the windows in which it was spent, and pays what the organization owes first. Credits that have ended meanwhile, or would soon, get some days more. What was paid for the use of an agent of the marketplace is refunded whole, and its shares go.
+        Above a setting it takes two of them. It counts as refunded in the windows in which it was spent, and pays what the organization owes first. Credits that have ended meanwhile, or would soon, get some days more. What was paid for the use of an agent of the marketplace is refunded whole, and its shares go.
         """
         return await self._caller.ask(
             models.SpendRefundView,
@@ -5808,6 +5808,7 @@ class AsyncApprovals:
             "organization.tier",
             "billing_profile.decide",
             "credits.grant",
+            "credits.refund",
             "payment.refund",
         ]
         | str

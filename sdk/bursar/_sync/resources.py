@@ -465,7 +465,7 @@ class Credits:
     ) -> models.SpendRefundView:
         """Refund what was used, by a use or by the captures of a reservation: an amount, or what remains. For operators.
 
-        It counts as refunded in the windows in which it was spent, and pays what the organization owes first. Credits that have ended meanwhile, or would soon, get some days more. What was paid for the use of an agent of the marketplace is refunded whole, and its shares go.
+        Above a setting it takes two of them. It counts as refunded in the windows in which it was spent, and pays what the organization owes first. Credits that have ended meanwhile, or would soon, get some days more. What was paid for the use of an agent of the marketplace is refunded whole, and its shares go.
         """
         return self._caller.ask(
             models.SpendRefundView,
@@ -5787,6 +5787,7 @@ class Approvals:
             "organization.tier",
             "billing_profile.decide",
             "credits.grant",
+            "credits.refund",
             "payment.refund",
         ]
         | str
