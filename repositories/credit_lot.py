@@ -142,7 +142,10 @@ INVARIANTS = (
             coalesce(e.amount::text, 'nothing')
         FROM public.credit_lots l
         LEFT JOIN ledger.accounts a ON a.path = 'org/' || l.org_id || '/credits' AND a.asset = 'CREDIT'
-        LEFT JOIN ledger.entries e ON e.transfer_id = l.transfer_id AND e.account_id = a.id
+        CROSS JOIN LATERAL (
+            SELECT sum(n.amount)::bigint AS amount FROM ledger.entries n
+            WHERE n.transfer_id = l.transfer_id AND n.account_id = a.id
+        ) e
         WHERE e.amount IS DISTINCT FROM l.amount_minor
            OR NOT EXISTS (SELECT FROM ledger.transfers t WHERE t.id = l.transfer_id)
         """,

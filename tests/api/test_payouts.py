@@ -8,14 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import pytest
 from sqlalchemy import insert
 from temporalio.testing import ActivityEnvironment
 
 from activities.recovery import RecoveryActivities
 from api.v1.statements.schemas import totals
-from commands.verify import verify
 from contracts.recovery import RecoveryPage
 from domain import accounts
 from domain.document.content import Party
@@ -33,6 +31,7 @@ from tests.api.test_creators import bureau as bureau
 from tests.api.test_earnings import earn
 from tests.conftest import DatabaseUrls
 from tests.support.documents import selling
+from tests.support.proving import prove_about
 
 pytestmark = pytest.mark.db
 
@@ -238,11 +237,7 @@ async def test_books_prove_what_was_taken_out(
 ) -> None:
     await earned(database, payer, studio, 7, 1001)
     good(await pay_out(studio.owner), 201)
-    connection = await asyncpg.connect(database_urls.platform.replace("+asyncpg", ""))
-    report = await verify(connection)
-    await connection.close()
-    failed = [line for line in report.lines() if "payout" in line and "FAILED" in line.upper()]
-    assert failed == []
+    await prove_about(database_urls, "payout")
 
 
 async def test_lost_chargeback_takes_earnings_and_stops_payouts_until_its_debt_is_paid(

@@ -42,5 +42,6 @@ async def prove_about(urls: DatabaseUrls, *words: str) -> None:
 
 async def _clean(urls: DatabaseUrls, wanted: Callable[[str], bool]) -> list[Check]:
     checks = [check for check in (await report(urls)).checks if wanted(check.name)]
-    assert [line for check in checks if check.violation_count for line in check.lines()] == []
+    bad = [line for check in checks if check.violation_count for line in check.lines()]
+    assert not bad, "\n".join(bad)
     return checks
