@@ -117,6 +117,9 @@ from workflows.webhook_endpoint import WebhookEndpointWorkflow
 
 log = structlog.get_logger("bursar.worker")
 
+#: How many workflow tasks are under way at once. A worker that starts replays what waits for it, on one core of Python,
+#: and all that it has begun share it: of the SDK's 100 none may end within a task's time, and all begin again.
+WORKFLOW_TASKS = 20
 #: What activities may take to end when the process is told to stop.
 STOPS_WITHIN = timedelta(seconds=10)
 
@@ -277,6 +280,7 @@ def make_worker(
         client,
         task_queue=TASK_QUEUE,
         max_concurrent_activities=settings.activity_slots,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         workflows=WORKFLOWS,
         activities=[
             escrow.record_event,
