@@ -1,5 +1,6 @@
 """What agents earn in credits, by what became of the price: what is converted into credits, and on which terms."""
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain import accounts
@@ -32,11 +33,19 @@ def renew_days_of(kind: EarningsKind, days: int) -> int | None:
     return None if kind is EarningsKind.OWN_WORK else days
 
 
-def terms_of(kind: EarningsKind, days: int) -> LotTerms:
+def sold_until(now: datetime, refunds: timedelta) -> datetime:
+    """Return until when an agent must have been sold so that no buyer can give it back now.
+
+    What was sold since is not converted: the credits would be spent and come back to the buyer as well.
+    """
+    return now - refunds
+
+
+def terms_of(kind: EarningsKind, days: int, until: datetime) -> LotTerms:
     """Return the terms on which earnings of a kind become credits.
 
     What others paid opens lots of its own, with the price and the payment that it came with. What the organization paid
-    to its own agent goes back into the lots that paid.
+    to its own agent goes back into the lots that paid. What an agent was sold for after `until` stays.
     """
     source = None if kind is EarningsKind.OWN_WORK else LotSource.EARNINGS
-    return LotTerms(source=source, lasting=True, renew_days=renew_days_of(kind, days))
+    return LotTerms(source=source, lasting=True, sold_until=until, renew_days=renew_days_of(kind, days))

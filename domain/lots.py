@@ -43,6 +43,7 @@ class LotTerms:
         only: `paid` or `granted`, or of those that were paid for `taxed` or `untaxed`, to take no others, or with
             `returns` to give no others back.
         lasting: takes no lots that would have ended when they arrive.
+        sold_until: takes no lots of what an agent was sold for since.
         is_reversal: what leaves for good was taken back, and not used.
         is_paid_out: what leaves for good was paid out in money, and not used.
         slices: how much of which lots is taken or held, and nothing else; chosen under the account's lock.
@@ -61,6 +62,7 @@ class LotTerms:
     first: str | None = None
     only: str | None = None
     lasting: bool = False
+    sold_until: datetime | None = None
     is_reversal: bool = False
     is_paid_out: bool = False
     slices: tuple[tuple[UUID, int], ...] = ()
@@ -81,6 +83,7 @@ class LotTerms:
             "first": self.first,
             "only": self.only,
             "lasting": self.lasting or None,
+            "sold_until": self.sold_until and self.sold_until.isoformat(),
             "outcome": "reversed" if self.is_reversal else "paid_out" if self.is_paid_out else None,
             "slices": [{"id": str(id), "amount": amount} for id, amount in self.slices] or None,
             "renew_days": self.renew_days,

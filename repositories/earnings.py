@@ -57,7 +57,13 @@ _NAMED = {EarningsKind.GRANTED: "granted_earnings", EarningsKind.OWN_WORK: "own_
 _PAGE = text(
     """
     SELECT g.id, k.kind, coalesce(b.posted - b.pending_out, 0)::bigint AS amount,
-        CASE WHEN b.posted > b.pending_out THEN ledger.convertible(a.id, k.days, :at) ELSE 0 END AS convertible
+        CASE WHEN b.posted > b.pending_out THEN ledger.convertible(a.id, k.days, :at, :sold_until) ELSE 0 END
+            AS convertible,
+        (
+            SELECT min(l.opened_at) FROM ledger.lots l JOIN ledger.transfers t ON t.id = l.transfer_id
+            WHERE l.account_id = a.id AND l.is_open AND l.remaining > l.held AND l.opened_at > :sold_until
+                AND t.kind = 'marketplace.sold'
+        ) AS sold_at
     FROM (
         SELECT id FROM agents WHERE org_id = :org_id AND (CAST(:before AS text) IS NULL OR id < :before)
             AND (CAST(:agent_id AS text) IS NULL OR id = :agent_id)
@@ -70,16 +76,23 @@ _PAGE = text(
     """
 )
 _CONVERTIBLE = text(
-    "SELECT ledger.convertible(a.id, :days, :at) FROM ledger.accounts a WHERE a.path = :path AND a.asset = :asset"
+    """
+    SELECT ledger.convertible(a.id, :days, :at, :sold_until) FROM ledger.accounts a
+    WHERE a.path = :path AND a.asset = :asset
+    """
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Earned:
-    """What there is of one kind, and what of it can become credits, in minor units."""
+    """What there is of one kind, and what of it can become credits, in minor units.
+
+    `sold_at` is the first sale whose buyer may still give the agent back; what it brought can be converted afterwards.
+    """
 
     amount: int
     convertible: int
+    sold_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +109,7 @@ async def page(
     org_id: str,
     days: int,
     at: datetime,
+    sold_until: datetime,
     agent_id: str | None = None,
     before: str | None,
     limit: int,
@@ -104,12 +118,14 @@ async def page(
 
     With `agent_id`, it is what this one has.
 
-    `days` is what earnings get that would end sooner. Needs the platform's session.
+    `days` is what earnings get that would end sooner, and what was sold after `sold_until` waits. Needs the platform's
+    session.
     """
     values = {
         "org_id": org_id,
         "asset": CREDIT,
         "at": at,
+        "sold_until": sold_until,
         "before": before,
         "agent_id": agent_id,
         "limit": limit,
@@ -119,11 +135,13 @@ async def page(
     }
     found: dict[str, dict[EarningsKind, Earned]] = {}
     for row in await session.execute(_PAGE, values):
-        found.setdefault(row.id, {})[EarningsKind(row.kind)] = Earned(row.amount, row.convertible)
+        found.setdefault(row.id, {})[EarningsKind(row.kind)] = Earned(row.amount, row.convertible, row.sold_at)
     return [AgentEarnings(agent_id, earned) for agent_id, earned in found.items()]
 
 
-async def convertible(session: AsyncSession, account: Account, *, days: int | None, at: datetime) -> int:
+async def convertible(
+    session: AsyncSession, account: Account, *, days: int | None, at: datetime, sold_until: datetime
+) -> int:
     """Return how much of an account of earnings can become credits; 0 for one that was never opened."""
-    values = {"path": account.path, "asset": account.asset, "days": days, "at": at}
+    values = {"path": account.path, "asset": account.asset, "days": days, "at": at, "sold_until": sold_until}
     return int(await session.scalar(_CONVERTIBLE, values) or 0)

@@ -195,19 +195,33 @@ async def lock_paid_by(session: AsyncSession, payment_id: str) -> MarketplacePur
 
 _SHARED_LOTS = text(
     """
-    SELECT l.id, least(sum(u.amount), l.remaining - l.held)::bigint AS amount
+    SELECT l.id, sum(u.amount)::bigint AS brought, least(sum(u.amount), l.remaining - l.held)::bigint AS free,
+        l.expires_at
     FROM ledger.lot_uses u
-    JOIN ledger.lots l ON l.id = u.to_lot AND l.remaining > l.held
+    JOIN ledger.lots l ON l.id = u.to_lot
     JOIN ledger.accounts a ON a.id = l.account_id AND a.path = :path AND a.asset = :asset
-    WHERE u.transfer_id = :transfer_id GROUP BY l.id ORDER BY l.id
+    WHERE u.transfer_id = :transfer_id GROUP BY l.id ORDER BY l.expires_at, l.id
     """
 )
 
 
-async def lots_of(session: AsyncSession, transfer_id: UUID, account: Account) -> list[tuple[UUID, int]]:
-    """Return what is left of the lots that a transfer brought to an account; the caller has locked its balance."""
+@dataclass(frozen=True, slots=True)
+class SharedLot:
+    """A lot that a sale has brought, how much of it the sale was, and how much of that is there, in minor units."""
+
+    id: UUID
+    brought_minor: int
+    free_minor: int
+    expires_at: datetime | None
+
+
+async def lots_of(session: AsyncSession, transfer_id: UUID, account: Account) -> list[SharedLot]:
+    """Return the lots that a transfer brought to an account, in the order of their ends.
+
+    The caller has locked its balance.
+    """
     values = {"transfer_id": transfer_id, "path": account.path, "asset": account.asset}
-    return [(row.id, row.amount) for row in await session.execute(_SHARED_LOTS, values)]
+    return [SharedLot(*row) for row in await session.execute(_SHARED_LOTS, values)]
 
 
 async def is_paid_by_spend(session: AsyncSession, spend_id: UUID) -> bool:

@@ -1,14 +1,14 @@
 """Converts what agents have earned in credits into credits that their organization spends."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.access import Actor
-from domain.earnings import EarningsKind, account_of, renew_days_of, terms_of
+from domain.earnings import EarningsKind, account_of, renew_days_of, sold_until, terms_of
 from domain.errors import InsufficientFunds, NotFound, other_request
 from domain.ids import earnings_key
 from domain.money import CREDIT, format_amount
@@ -43,13 +43,15 @@ async def convert(
     kind: EarningsKind,
     amount_minor: int | None,
     renew_days: int,
+    refunds: timedelta,
     command_id: str,
     now: datetime,
 ) -> Conversion:
     """Convert an amount of an agent's earnings, or all that can be, or return what the command converted.
 
-    Credits that would end sooner get `renew_days`; those that would have ended all the same stay where they are. What
-    the organization owes is paid from its credits then. Needs the platform's session.
+    Credits that would end sooner get `renew_days`; those that would have ended all the same stay where they are, and so
+    does what the agent was sold for within `refunds`, the time in which it can be given back. What the organization
+    owes is paid from its credits then. Needs the platform's session.
 
     Raises:
         NotFound: the organization has no such agent.
@@ -70,7 +72,8 @@ async def convert(
         if done.metadata != asked:
             raise other_request()
         return _conversion(done.transfer_id, org_id, agent.id, kind, done.amount_minor, done.effective_at)
-    there = await earnings.convertible(session, source, days=renew_days_of(kind, renew_days), at=now)
+    until = sold_until(now, refunds)
+    there = await earnings.convertible(session, source, days=renew_days_of(kind, renew_days), at=now, sold_until=until)
     amount = there if amount_minor is None else amount_minor
     if not 0 < amount <= there:
         raise _too_little(amount_minor, there)
@@ -85,7 +88,7 @@ async def convert(
         reference=agent.id,
         org_id=org_id,
         metadata=asked,
-        lots=terms_of(kind, renew_days),
+        lots=terms_of(kind, renew_days, until),
     )
     await settle_debt(
         ledger,

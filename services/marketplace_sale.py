@@ -3,6 +3,8 @@
 A purchase with credits and a use of an agent that is priced by usage are both such a sale.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -21,6 +23,7 @@ from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend
 from models.marketplace import MarketplacePurchase, MarketplaceUse
 from repositories import marketplace
+from repositories.marketplace import SharedLot
 from runtime.database import driver_connection
 from services.debt import close_paid_debts, settle_debt
 from services.spend import refusal_of
@@ -139,20 +142,29 @@ async def give_back(session: AsyncSession, sale: Sale, *, amount_minor: int, key
     shares = shares_between(0, amount_minor, sale.creator_bps)
     granted = 0 if not sale.creator_minor else sale.granted_minor * shares.creator_minor // sale.creator_minor
     parts = ((apart, granted), (earned, shares.creator_minor - granted))
-    legs, owed = list[Posting](), 0
+    legs, owed = list[Posting](), Counter[datetime | None]()
     for source, amount in parts:
         sold = await marketplace.lots_of(session, sale.transfer_id, source)
         own, slices = 0, list[tuple[UUID, int]]()
-        for lot_id, free in sold:
-            part = min(free, amount - own)
-            own, slices = own + part, [*slices, (lot_id, part)]
+        for lot in sold:
+            part = min(lot.free_minor, amount - own)
+            own, slices = own + part, [*slices, (lot.id, part)] if part else slices
         # The very lots come back that paid; what of them is gone is taken from others.
         other = max(0, min(amount, there[source]) - own)
         legs.append(Posting(source=source, destination=wallet, amount_minor=own, lots=LotTerms(slices=tuple(slices))))
         legs.append(Posting(source=source, destination=wallet, amount_minor=other))
-        owed += amount - own - other
-    # What the creator does not have any more was paid for once, and is not payable a second time.
-    legs.append(Posting(source=debts[1], destination=wallet, amount_minor=owed, lots=LotTerms(source=LotSource.REFUND)))
+        owed += _ends(sold, amount - own - other)
+    # What the creator does not have any more was paid for once, and is not payable a second time. It ends as what was
+    # paid would have.
+    legs += [
+        Posting(
+            source=debts[1],
+            destination=wallet,
+            amount_minor=amount,
+            lots=LotTerms(source=LotSource.REFUND, expires_at=expires_at),
+        )
+        for expires_at, amount in owed.items()
+    ]
     returned = LotTerms(returns=sale.transfer_id, source=LotSource.REFUND)
     legs.append(Posting(source=commission, destination=wallet, amount_minor=shares.commission_minor, lots=returned))
     posted = await ledger.post_compound(
@@ -169,6 +181,17 @@ async def give_back(session: AsyncSession, sale: Sale, *, amount_minor: int, key
     await spending.returned_by(posted.transfer_id, key=key, spend_id=sale.spend_id, amount_minor=given, at=now)
     await _settle(ledger, sale, sale.org_id, "refund_debt", wallet, now)
     await close_paid_debts(session, ledger, sale.org_id, CREDIT)
+
+
+def _ends(sold: Sequence[SharedLot], owed_minor: int) -> Counter[datetime | None]:
+    """Return when how much ends of what is gone of lots, so much in all, in the order of the lots."""
+    ends = Counter[datetime | None]()
+    for lot in sold:
+        part = min(lot.brought_minor - lot.free_minor, owed_minor - ends.total())
+        if part:
+            ends[lot.expires_at] += part
+    ends[None] += owed_minor - ends.total()
+    return ends
 
 
 async def _settle(ledger: Ledger, sale: Sale, org_id: str, step: str, source: Account, now: datetime) -> None:

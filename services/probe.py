@@ -6,7 +6,7 @@ next run pays it from there. So any number of runs needs one grant, and a credit
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -168,7 +168,7 @@ async def convert(session: AsyncSession, party: Party, key: str, *, now: datetim
     for kind in (EarningsKind.GRANTED, EarningsKind.PAID):
         account = account_of(kind, party.agent_id, party.org_id)
         days = renew_days_of(kind, RENEW_DAYS)
-        if not await earnings_read.convertible(session, account, days=days, at=now):
+        if not await earnings_read.convertible(session, account, days=days, at=now, sold_until=now):
             continue
         await earnings.convert(
             session,
@@ -178,6 +178,8 @@ async def convert(session: AsyncSession, party: Party, key: str, *, now: datetim
             kind=kind,
             amount_minor=None,
             renew_days=RENEW_DAYS,
+            # The probe sells no agents.
+            refunds=timedelta(0),
             command_id=probe_command_id(f"{key} {party.org_id} {kind.value}"),
             now=now,
         )

@@ -205,6 +205,19 @@ BEGIN
 END
 $$;
 
+-- Whether a lot is of the sale of an agent after p_sold_until: its buyer may still give the agent back.
+CREATE OR REPLACE FUNCTION ledger.is_returnable(
+    p_transfer uuid, p_opened_at timestamptz, p_sold_until timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    RETURN p_opened_at > p_sold_until AND EXISTS (
+        SELECT FROM ledger.transfers t WHERE t.id = p_transfer AND t.kind = 'marketplace.sold'
+    );
+END
+$$;
+
 -- Moves the lots of one leg, whose balances are moved and locked. It takes the lots in the order of spending: priority,
 -- expiry, those nobody paid for first. What is due is not taken. To an account without lots they are used up. p_terms:
 --   source, expires_at, paid, paid_asset, payment_id, id, priority, taxed: the lot that credits from outside open; the
@@ -214,6 +227,7 @@ $$;
 --   only: `paid` or `granted`, or of those that were paid for `taxed` or `untaxed`, to take no others; with `returns`, to
 --     give no others back
 --   lasting: to take none that would have ended when it arrives
+--   sold_until: to take none of what an agent was sold for since
 --   outcome: `used`, or `reversed`, or `paid_out`, or `expired`, which takes what is due alone
 --   slices: how much of which lots is taken, and nothing else
 --   renew_days: see `ledger.renewed_until`
@@ -282,6 +296,8 @@ BEGIN
                   WHEN 'taxed' THEN l.paid > 0 AND l.taxed WHEN 'untaxed' THEN l.paid > 0 AND NOT l.taxed ELSE true END
               AND (p_terms ->> 'lasting' IS NULL
                   OR ledger.outlives(l.root_id, l.expires_at, l.extended, (p_terms ->> 'renew_days')::integer, p_at))
+              AND (p_terms ->> 'sold_until' IS NULL
+                  OR NOT ledger.is_returnable(l.transfer_id, l.opened_at, (p_terms ->> 'sold_until')::timestamptz))
             ORDER BY (l.payment_id = p_terms ->> 'first') IS NOT TRUE, l.priority, l.expires_at, l.paid > 0, l.id;
     END IF;
     LOOP
@@ -470,11 +486,15 @@ AS $$
     ) r WHERE r.before < p_amount
 $$;
 
--- How much of what an agent has earned can become credits that its organization spends.
-CREATE OR REPLACE FUNCTION ledger.convertible(p_account bigint, p_days integer, p_at timestamptz) RETURNS bigint
+-- How much of what an agent has earned can become credits that its organization spends; what it was sold for since
+-- p_sold_until cannot.
+CREATE OR REPLACE FUNCTION ledger.convertible(
+    p_account bigint, p_days integer, p_at timestamptz, p_sold_until timestamptz DEFAULT NULL
+) RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT coalesce(sum(l.remaining - l.held), 0)::bigint FROM ledger.lots l
     WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held
       AND ledger.outlives(l.root_id, l.expires_at, l.extended, p_days, p_at)
+      AND (p_sold_until IS NULL OR NOT ledger.is_returnable(l.transfer_id, l.opened_at, p_sold_until))
 $$;

@@ -1503,6 +1503,7 @@ class EarnedView(Model):
 
     amount: Amount = NOT_SENT
     convertible: Amount = NOT_SENT
+    next_convertible_at: datetime | None = None
 
 
 class EarningsPage(Model):

@@ -132,6 +132,7 @@ class World:
                 kind=EarningsKind.PAID,
                 amount_minor=None,
                 renew_days=30,
+                refunds=timedelta(0),
                 command_id=new_id("cmd"),
                 now=NOW,
             )

@@ -14,6 +14,7 @@ from dev.year.story import next_leap_year
 from dev.year.world import World, running
 from domain import referral
 from domain.plan import DEFAULTS
+from services import earnings
 from tests.adversary.ring import Ring
 from tests.conftest import DatabaseUrls
 from tests.support.seeds import RUN_SEED
@@ -22,6 +23,7 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip, pytest
 
 #: How long a payment has to stand before a referral is rewarded.
 WINDOW = timedelta(days=14)
+CONVERSIONS = "/credits/earnings/conversions"
 PAYING = (Ring.top_up, Ring.top_up, Ring.work, Ring.work, Ring.buy, Ring.use)
 
 
@@ -116,19 +118,25 @@ async def test_charging_dear_payments_back_for_credits_of_a_package_gains_nothin
     assert ring.taken_out, "an attack that takes nothing out proves nothing"
 
 
-async def test_giving_an_agent_back_whose_share_was_passed_on_gains_nothing(ring: Ring) -> None:
-    """The seller has nothing left, so what the buyer has back was paid for by nobody, and is no money."""
-    await ring.form("Pass", earners=2)
-    payer = ring.payers[0]
-    await ring.market.top_up(payer, "400.00")
-    for seller in ring.earners:
-        await ring.market.buy(payer, seller)
-    await ring.pass_on()
-    for seller in ring.earners:
-        await ring.market.give_back(payer, seller.sells)
-    await ring.refund_most(payer, payer.top_ups[0])
-    await proved(ring)
-    assert ring.taken_out, "an attack that takes nothing out proves nothing"
+async def test_giving_an_agent_back_whose_share_was_converted_gains_nothing_and_would_without_the_wait(
+    ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the seller would spend the very credits that come back to the buyer."""
+
+    async def gain(name: str) -> int:
+        """Return the loss in cents, as if every credit that is left were worth its price."""
+        attack = await Ring(ring.market, ring.draw).form(name)
+        (payer,), (seller,) = attack.payers, attack.earners
+        await attack.market.top_up(payer, "400.00")
+        await attack.market.buy(payer, seller)
+        await seller.owner.ask("POST", CONVERSIONS, {"agent_id": seller.sells, "kind": "paid"})
+        await attack.market.give_back(payer, seller.sells)
+        left = [await owner.get("/credits/balance") for owner in (payer.owner, seller.owner)]
+        return await attack.loss() + sum(int(Decimal(each["available"]) * 10) for each in left)
+
+    assert await gain("Wait") == 0, f"seed {RUN_SEED}"
+    monkeypatch.setattr(earnings, "sold_until", lambda now, _refunds: now)
+    assert await gain("At once") > 0, "an attack that gains nothing without its defence proves nothing"
 
 
 async def test_charging_back_what_was_earned_and_paid_out_gains_nothing(ring: Ring) -> None:

@@ -46,7 +46,7 @@ async def earn(
     database: Database, payer: Tenant, studio: Tenant, amount: int, kind: str = "granted", **terms: Any
 ) -> None:
     """Have the payer get credits, some time ago or now, and pay them to the studio's agent."""
-    begun = terms.pop("at", datetime.now(UTC))
+    begun, paid_by = terms.pop("at", datetime.now(UTC)), terms.pop("paid_by", "t")
     wallet, held = accounts.org_credits(payer.org_id), accounts.escrow(new_key(), "CREDIT", payer.org_id)
     async with database.platform() as session:
         ledger = Ledger(await driver_connection(session))
@@ -58,7 +58,7 @@ async def earn(
         for source, destination, lots in steps:
             await ledger.post(
                 key=new_key(),
-                kind="t",
+                kind=paid_by,
                 source=source,
                 destination=destination,
                 amount_minor=amount * ONE,
@@ -179,6 +179,26 @@ async def test_pitfall_39_what_would_end_at_once_stays_where_it_is(
     refused(await convert(studio.owner, studio, kind="own_work"), 402, "ledger.insufficient_funds")
     good(await convert(studio.owner, studio), 201)
     assert await balance(studio.member) == ("3.00", "0.00")
+
+
+@pytest.mark.parametrize("kind", ["granted", "own_work", "paid"])
+async def test_what_an_agent_was_sold_for_is_converted_once_it_cannot_be_given_back(
+    kind: str, studio: Tenant, payer: Tenant, database: Database
+) -> None:
+    """Fourteen days, unless the setting says otherwise; what was earned by work does not wait."""
+    now = datetime.now(UTC)
+    await earn(database, payer, studio, 20, kind, at=now - 13 * DAY, paid_by="marketplace.sold")
+    await earn(database, payer, studio, 7, kind, at=now - 12 * DAY, paid_by="marketplace.sold")
+    assert await earnings(studio) == {kind: ("27.00", "0.00")}
+    refused(await convert(studio.owner, studio, kind=kind), 402, "ledger.insufficient_funds")
+    await earn(database, payer, studio, 5, kind)
+    await earn(database, payer, studio, 30, kind, at=now - 15 * DAY, paid_by="marketplace.sold")
+    assert await earnings(studio) == {kind: ("62.00", "35.00")}
+    (row,) = good(await studio.auditor.get("/credits/earnings"))["data"]
+    assert datetime.fromisoformat(row[kind]["next_convertible_at"]) == now + DAY
+    refused(await convert(studio.owner, studio, kind=kind, amount="35.01"), 402, "ledger.insufficient_funds")
+    assert good(await convert(studio.owner, studio, kind=kind), 201)["amount"] == "35.00"
+    assert await earnings(studio) == {kind: ("27.00", "0.00")}
 
 
 async def test_debt_is_paid_of_what_was_converted(studio: Tenant, payer: Tenant, database: Database) -> None:

@@ -33,6 +33,7 @@ from tests.api.paying import Written
 from tests.api.spending import balance, grant, limit
 from tests.conftest import DatabaseUrls
 from tests.repositories.test_reputation import about, fact
+from tests.support.books import ISSUANCE
 from tests.support.proving import prove
 
 pytestmark = pytest.mark.db
@@ -112,6 +113,19 @@ async def owed(database: Database, org_id: str) -> int:
     async with database.platform() as session:
         ledger = Ledger(await driver_connection(session))
         return -(await ledger.balance(accounts.org_debt(org_id, "CREDIT"))).posted_minor
+
+
+async def lose(database: Database, account: Account, credits: int) -> None:
+    """Have earnings go, as what a chargeback takes back does."""
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_key(),
+            kind="t",
+            source=account,
+            destination=ISSUANCE,
+            amount_minor=credits * ONE,
+            effective_at=datetime.now(UTC),
+        )
 
 
 async def cost_of(database: Database, account: Account) -> int:
@@ -320,8 +334,13 @@ async def test_shares_that_were_spent_are_owed_and_paid_by_the_next_sale(
 ) -> None:
     await offer(studio)
     purchase = await bought(buyer.owner, studio)
-    conversion = {"agent_id": studio.agent_id, "kind": "paid", "amount": "30"}
-    good(await studio.owner.post("/credits/earnings/conversions", conversion, key=new_key()), 201)
+    conversion = {"agent_id": studio.agent_id, "kind": "paid"}
+    refused(
+        await studio.owner.post("/credits/earnings/conversions", conversion, key=new_key()),
+        402,
+        "ledger.insufficient_funds",
+    )
+    await lose(database, accounts.agent_earnings(studio.agent_id, "CREDIT", studio.org_id), 30)
     good(await give_back(buyer.owner, purchase))
     assert await balance(buyer.owner) == ("100.00", "0.00")
     assert await owed(database, studio.org_id) == 30 * ONE
@@ -330,6 +349,25 @@ async def test_shares_that_were_spent_are_owed_and_paid_by_the_next_sale(
     await bought(other.owner, studio)
     assert await owed(database, studio.org_id) == 0
     assert await earned(studio) == {"granted": "0.00", "paid": "6.00"}
+
+
+async def test_what_the_seller_has_lost_comes_back_with_the_end_that_it_had(
+    studio: Tenant, buyer: Tenant, operator: Caller, database: Database
+) -> None:
+    """Or giving agents back would keep a promotion alive for ever."""
+    ends = (datetime.now(UTC) + timedelta(days=20)).replace(microsecond=0)
+    promotion = {"organization_id": buyer.org_id, "amount": "10", "source": "promotion", "expires_at": ends.isoformat()}
+    good(await operator.post("/credits/grants", promotion, key=new_key()), 201)
+    await offer(studio)
+    purchase = await bought(buyer.owner, studio)
+    await lose(database, accounts.agent_granted_earnings(studio.agent_id, studio.org_id), 9)
+    await lose(database, accounts.agent_earnings(studio.agent_id, "CREDIT", studio.org_id), 26)
+    good(await give_back(buyer.owner, purchase))
+    lots = good(await buyer.auditor.get("/credits/lots"))["data"]
+    left = [(Decimal(lot["remaining"]), lot["expires_at"]) for lot in lots if Decimal(lot["remaining"])]
+    assert sum(amount for amount, _ in left) == 110
+    assert [datetime.fromisoformat(end) for _, end in left if end is not None] == [ends] * 2
+    assert sum(amount for amount, end in left if end is not None) == 10
 
 
 async def test_spend_of_a_purchase_comes_back_with_the_purchase_only(

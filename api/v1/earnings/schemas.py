@@ -1,6 +1,6 @@
 """What agents' earnings in credits look like over HTTP."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from pydantic import Field
@@ -17,12 +17,21 @@ class EarnedView(ResponseModel):
     """What an agent has earned of one kind, in credits."""
 
     amount: Exact
-    convertible: Exact = Field(description="What of it would not have ended when it becomes credits.")
+    convertible: Exact = Field(
+        description="What of it can become credits: it would not have ended, and no buyer can give the agent back."
+    )
+    next_convertible_at: datetime | None = Field(
+        default=None, description="When the first of what buyers can still take back becomes convertible."
+    )
 
     @classmethod
-    def of(cls, earned: Earned) -> Self:
-        """Show an amount."""
-        return cls(amount=format_amount(earned.amount, CREDIT), convertible=format_amount(earned.convertible, CREDIT))
+    def of(cls, earned: Earned, refunds: timedelta) -> Self:
+        """Show an amount; `refunds` is how long an agent can be given back."""
+        return cls(
+            amount=format_amount(earned.amount, CREDIT),
+            convertible=format_amount(earned.convertible, CREDIT),
+            next_convertible_at=None if earned.sold_at is None else earned.sold_at + refunds,
+        )
 
 
 class EarningsView(ResponseModel):
@@ -35,9 +44,9 @@ class EarningsView(ResponseModel):
     paid: EarnedView = Field(description="What can be paid out.")
 
     @classmethod
-    def of(cls, row: AgentEarnings) -> Self:
+    def of(cls, row: AgentEarnings, refunds: timedelta) -> Self:
         """Show what an agent has."""
-        shown = {kind.value: EarnedView.of(row.earned[kind]) for kind in EarningsKind}
+        shown = {kind.value: EarnedView.of(row.earned[kind], refunds) for kind in EarningsKind}
         return cls(agent_id=row.id, **shown)
 
 

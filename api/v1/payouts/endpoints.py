@@ -39,7 +39,7 @@ from contracts.runs import payout_run
 from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.creator import payable_to
-from domain.earnings import EarningsKind
+from domain.earnings import EarningsKind, sold_until
 from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from domain.ids import is_id
 from domain.money import CREDIT, parse_amount
@@ -115,6 +115,7 @@ async def get_earnings(
                 org_id=org_id,
                 days=deps.settings.earned_credits_days,
                 at=now,
+                sold_until=sold_until(now, deps.settings.hold_back.refunds),
                 agent_id=asked.get("agent_id"),
                 before=None if after is None else after[0],
                 limit=limit + 1,
