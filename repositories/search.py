@@ -24,13 +24,25 @@ _NAMED = {
 #: The index of external ids begins with the kind.
 _ANY_PREFIX = "prefix IN ('org', 'agt', 'ctr', 'esc', 'pay', 'inv', 'lot', 'prj')"
 #: Ids by what people call the objects, each from an index. Of contracts both sides see theirs; here it is the client's.
+_WRITTEN = f"SELECT object_id FROM object_metadata WHERE {_ANY_PREFIX} AND external_id = :exact AND org_id = :org_id"
+#: Numbers of documents, and what each is for: an invoice, the invoice of a credit note, the payment of a receipt, the
+#: organization of a statement.
+_NUMBERED = {
+    "invoices": "id",
+    "credit_notes": "invoice_id",
+    "tax_receipts": "payment_id",
+    "creator_statements": "org_id",
+    "creator_corrections": "org_id",
+}
 _OF_TENANT = f"""
     SELECT id FROM organizations WHERE id = :org_id AND name ILIKE :within
-    UNION ALL (
-        SELECT object_id FROM object_metadata
-        WHERE {_ANY_PREFIX} AND external_id = :exact AND org_id = :org_id LIMIT :limit
+    UNION ALL ({_WRITTEN})
+    {
+    "".join(
+        f"UNION ALL (SELECT {what} FROM {table} WHERE number = upper(:exact) AND org_id = :org_id) "
+        for table, what in _NUMBERED.items()
     )
-    UNION ALL (SELECT id FROM invoices WHERE number = upper(:exact) AND org_id = :org_id)
+}
     {
     "".join(
         f'''UNION ALL (
@@ -43,15 +55,32 @@ _OF_TENANT = f"""
     )
 }
 """
+#: Of an agent's key: what is that agent's is chosen here, so that nothing of others takes its place below the limit.
+_OF_AGENT = f"""
+    SELECT id FROM agents WHERE id = :agent_id AND name ILIKE :within
+    UNION ALL ({_WRITTEN})
+    UNION ALL (
+        SELECT id FROM (
+            SELECT id, title AS name FROM contracts WHERE agent_id = :agent_id ORDER BY id DESC LIMIT {LOOKED_AT}
+        ) newest WHERE name ILIKE :within LIMIT :limit
+    )
+"""
+#: Keys are named by who has them; what is secret of them is neither searched nor read.
+_KEYS = f"""
+    UNION ALL (
+        SELECT id FROM (SELECT id, principal AS name FROM api_keys {{whose}} ORDER BY id DESC LIMIT {LOOKED_AT}) newest
+        WHERE name ILIKE :within LIMIT :limit
+    )
+"""
 _OF_ALL = f"""
     (
         SELECT object_id FROM object_metadata WHERE {_ANY_PREFIX} AND external_id = :exact LIMIT :limit
     )
-    UNION ALL (SELECT id FROM invoices WHERE number = upper(:exact))
-    UNION ALL (SELECT invoice_id FROM credit_notes WHERE number = upper(:exact))
-    UNION ALL (SELECT payment_id FROM tax_receipts WHERE number = upper(:exact))
-    UNION ALL (SELECT org_id FROM creator_statements WHERE number = upper(:exact))
-    UNION ALL (SELECT org_id FROM creator_corrections WHERE number = upper(:exact))
+    {
+    "".join(
+        f"UNION ALL (SELECT {what} FROM {table} WHERE number = upper(:exact)) " for table, what in _NUMBERED.items()
+    )
+}
     UNION ALL (
         SELECT id FROM (SELECT id, name FROM organizations ORDER BY id DESC LIMIT {LOOKED_AT}) newest
         WHERE name ILIKE :within LIMIT :limit
@@ -94,19 +123,36 @@ SELECT h.*, m.external_id FROM (
     SELECT 10, 'grant', id, org_id, NULL, concat_ws(': ', source, note), NULL, amount_minor, 'CREDIT', NULL
     FROM credit_lots WHERE id = ANY(:ids) AND source IN ({_BY_HAND})
     UNION ALL
-    SELECT 11, 'purchase', id, org_id, NULL, 'agent ' || agent_id, status, price_minor, currency, NULL
+    SELECT 11, 'lot', :exact, org_id, NULL, 'lot by ' || source, CASE WHEN is_open THEN 'open' ELSE 'used' END, amount,
+        'CREDIT', NULL
+    FROM ledger.lots WHERE id = CAST(:lot AS uuid) AND lapses
+        AND NOT EXISTS (SELECT FROM credit_lots WHERE id = ANY(:ids) AND source IN ({_BY_HAND}))
+    UNION ALL
+    -- The index of uses begins with the organization, so a use of anybody's is looked for in each of them.
+    SELECT 12, 'spend', :exact, s.org_id, s.agent_id, s.action, s.status, s.amount, s.asset, NULL
+    FROM organizations o CROSS JOIN LATERAL (
+        SELECT * FROM ledger.spends WHERE org_id = o.id AND id = CAST(:spend AS uuid) LIMIT 1
+    ) s WHERE CAST(:spend AS uuid) IS NOT NULL AND (CAST(:org_id AS text) IS NULL OR o.id = :org_id)
+    UNION ALL
+    SELECT 13, 'purchase', id, org_id, NULL, 'agent ' || agent_id, status, price_minor, currency, NULL
     FROM marketplace_purchases WHERE id = ANY(:ids)
     UNION ALL
-    SELECT 12, 'dispute', id, org_id, NULL, reason, status, amount_minor, currency, NULL
+    SELECT 14, 'dispute', id, org_id, NULL, reason, status, amount_minor, currency, NULL
     FROM payment_disputes WHERE id = ANY(:ids)
     UNION ALL
-    SELECT 13, 'department', id, org_id, NULL, name, CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END,
+    SELECT 15, 'department', id, org_id, NULL, name, CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END,
         NULL, NULL, NULL
     FROM departments WHERE id = ANY(:ids)
+    UNION ALL
+    SELECT 16, 'api_key', id, org_id, agent_id, principal,
+        CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' ELSE 'active' END,
+        NULL, NULL, NULL
+    FROM api_keys WHERE id = ANY(:ids) AND CAST(:finds_keys AS boolean)
     UNION ALL
     SELECT 9, 'transfer', :exact, org_id, NULL, kind || coalesce(' of ' || reference, ''), NULL, NULL, NULL, NULL
     FROM ledger.transfers WHERE id = CAST(:transfer AS uuid)
 ) h LEFT JOIN object_metadata m ON m.object_id = h.id AND m.org_id = coalesce(CAST(:org_id AS text), h.org_id)
+WHERE CAST(:agent_id AS text) IS NULL OR h.agent_id = :agent_id
 ORDER BY h.place, h.id DESC LIMIT :limit
 """
 _ALERTS = text(
@@ -172,22 +218,45 @@ class StuckRun:
     workflow_id: str
 
 
-async def find(session: AsyncSession, wanted: str, *, org_id: str | None, limit: int) -> Sequence[Hit]:
+async def find(
+    session: AsyncSession,
+    wanted: str,
+    *,
+    org_id: str | None,
+    agent_id: str | None = None,
+    finds_keys: bool = False,
+    limit: int,
+) -> Sequence[Hit]:
     """Return up to `limit` objects that a text names: by id, external id, number or name.
 
-    A tenant's session searches `org_id`; the platform's, everybody.
+    Args:
+        session: of a tenant, or the platform's.
+        wanted: the text.
+        org_id: the tenant; None searches everybody.
+        agent_id: only what is this agent's.
+        finds_keys: whether API keys are found as well.
+        limit: how many at most.
     """
     escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    asked = {"exact": wanted, "limit": limit}
+    asked = {"exact": wanted, "limit": limit, "org_id": org_id, "agent_id": agent_id}
+    statement = _OF_ALL if org_id is None else _OF_TENANT if agent_id is None else _OF_AGENT
+    if finds_keys:
+        statement += _KEYS.format(whose="" if org_id is None else "WHERE org_id = :org_id")
+    query = text(statement)
     named = {**asked, "within": f"%{escaped}%"}
-    if org_id is None:
-        found = await session.scalars(text(_OF_ALL), named)
-    else:
-        found = await session.scalars(text(_OF_TENANT), {**named, "org_id": org_id})
+    found = await session.scalars(query, {name: named[name] for name in query._bindparams})
     ids = [*found, *([wanted] if is_id(wanted, wanted[:-27]) else [])]
-    transfer: UUID | None = uuid_of(wanted) if is_id(wanted, "tr") else None
-    rows = await session.execute(text(_HITS), {**asked, "ids": ids, "transfer": transfer, "org_id": org_id})
+    numbers = {
+        "transfer": _number(wanted, "tr"),
+        "lot": _number(wanted, "lot"),
+        "spend": _number(wanted, "spd") or _number(wanted, "hold"),
+    }
+    rows = await session.execute(text(_HITS), {**asked, **numbers, "ids": ids, "finds_keys": finds_keys})
     return [Hit(**{name: row._mapping[name] for name in Hit.__slots__}) for row in rows]
+
+
+def _number(wanted: str, prefix: str) -> UUID | None:
+    return uuid_of(wanted) if is_id(wanted, prefix) else None
 
 
 async def open_alerts(session: AsyncSession, org_id: str, *, for_all: bool, limit: int) -> Sequence[OpenAlert]:

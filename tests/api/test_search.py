@@ -4,15 +4,37 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from repositories import alert
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
-from tests.api.escrowing import funded_escrow
+from tests.api.escrowing import contract_between, funded_escrow
 from tests.api.invoicing import issue
 from tests.api.paying import Written
+from tests.api.spending import grant, reserve, use
 
 pytestmark = pytest.mark.db
+
+#: As their services write them, but for what is not searched.
+_DOCUMENTS = (
+    """
+    INSERT INTO tax_receipts (id, org_id, payment_id, movement, number, series, currency, gross_minor, net_minor,
+        tax_minor, tax_code, category, rate_e6, transfer_id, issued_at)
+    VALUES ('rcp_' || :series, :org, :payment, 'm', 'RCP-' || :series, 'RCP', 'USD', 1, 1, 0, 'x', 'x', 0,
+        gen_random_uuid(), now())
+    """,
+    """
+    INSERT INTO creator_statements (id, org_id, month, currency, number, series, total_minor, tax_code, content,
+        issued_at)
+    VALUES ('st_' || :series, :org, '2026-01-01', 'USD', 'ST-' || :series, 'ST', 1, 'x', '{}', now())
+    """,
+    """
+    INSERT INTO creator_corrections (id, statement_id, org_id, month, currency, number, series, total_minor, tax_minor,
+        content, issued_at)
+    VALUES ('stc_' || :series, 'st_' || :series, :org, '2026-02-01', 'USD', 'STC-' || :series, 'STC', 1, 0, '{}', now())
+    """,
+)
 
 
 @pytest.fixture
@@ -65,8 +87,8 @@ async def test_names_numbers_and_external_ids_are_found(operator: Caller, custom
     for caller in (operator, customer.owner):
         assert await names(caller, invoice["number"].lower()) == [("invoice", invoice["id"])]
     agent = good(await customer.owner.post("/agents", {"name": "Deep 50%_ reader", "external_id": "row 7"}), 201)
-    for text in ("50%_", "row 7", agent["id"]):
-        assert await names(customer.owner, text) == [("agent", agent["id"])]
+    for named in ("50%_", "row 7", agent["id"]):
+        assert await names(customer.owner, named) == [("agent", agent["id"])]
     assert await names(customer.owner, "5__") == []
 
 
@@ -97,13 +119,89 @@ async def test_every_kind_of_object_is_found_by_its_id_and_read_on_where_it_says
         assert await names(caller, "grant 7") == [("grant", grant)]
 
 
-async def test_operator_finds_what_a_document_is_for_by_its_number(
-    operator: Caller, database: Database, customer: Tenant
+async def test_what_a_document_is_for_is_found_by_its_number(
+    operator: Caller, database: Database, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
 ) -> None:
+    stranger = await new_tenant("owner")
     invoice = await issue(operator, customer)
     there = f"/billing/invoices/{invoice['id']}"
     note = good(await operator.post(f"{there}/credit-notes", {"amount": "1", "reason": "x"}, key=new_key()), 201)
-    assert await names(operator, note["number"].lower()) == [("invoice", invoice["id"])]
+    bought = await Written(database, customer.org_id).begin()
+    payment, series = bought.terms.payment_id, customer.org_id[-8:].upper()
+    async with database.platform() as session:
+        for statement in _DOCUMENTS:
+            values = {"org": customer.org_id, "payment": payment, "series": series}
+            await session.execute(text(statement), {name: values[name] for name in text(statement)._bindparams})
+    for number, expected in {
+        note["number"]: ("invoice", invoice["id"]),
+        f"RCP-{series}": ("payment", payment),
+        f"ST-{series}": ("organization", customer.org_id),
+        f"STC-{series}": ("organization", customer.org_id),
+    }.items():
+        for caller in (operator, customer.owner):
+            assert await names(caller, number.lower()) == [expected]
+        assert await names(stranger.owner, number) == await names(customer.agent, number) == []
+
+
+async def test_uses_and_lots_of_credits_are_found_by_their_ids(
+    operator: Caller, database: Database, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    stranger = await new_tenant("owner")
+    await grant(operator, customer.org_id)
+    bought = await Written(database, customer.org_id).begin()
+    bought.there.pay()
+    await bought.look()
+    used, held = await use(customer.agent, action="api_call"), await reserve(customer.owner)
+    listed = good(await customer.owner.get("/credits/lots"))["data"]
+    assert len(listed) == 2
+    made = [("spend", used["id"]), ("spend", held["id"])]
+    made += [("grant" if row["source"] == "promotion" else "lot", row["id"]) for row in listed]
+    for kind, id in made:
+        for caller in (operator, customer.owner):
+            (hit,) = await found(caller, id)
+            assert (hit["kind"], hit["id"], hit["organization_id"]) == (kind, id, customer.org_id)
+            whose = f"?organization_id={customer.org_id}" if kind == "lot" else ""
+            assert id in (await caller.get(hit["url"] + whose)).text
+        assert await names(stranger.owner, id) == []
+    (hit,) = await found(customer.agent, used["id"])
+    assert (hit["title"], hit["status"], hit["amount"]) == ("api_call", "charged", used["amount"])
+    # What the organization has set aside is not the agent's.
+    assert await names(customer.agent, held["id"]) == []
+
+
+async def test_keys_are_found_by_who_may_list_them_and_never_by_their_secret(
+    operator: Caller, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    customer, stranger = await new_tenant("owner", "auditor", "member", "agent"), await new_tenant("owner")
+    body = {"principal": f"Night.Batch-{customer.org_id[-6:]}", "role": "member"}
+    made = good(await customer.owner.post("/api-keys", body), 201)
+    for wanted in (made["id"], body["principal"].lower(), body["principal"][2:]):
+        for caller in (operator, customer.owner, customer.auditor):
+            (hit,) = await found(caller, wanted)
+            assert (hit["kind"], hit["id"], hit["title"]) == ("api_key", made["id"], body["principal"])
+            assert (hit["status"], hit["url"]) == ("active", "/api/v1/api-keys")
+            assert made["secret"] not in str(hit)
+        for caller in (customer.member, customer.agent, stranger.owner):
+            assert await names(caller, wanted) == []
+    for secret in (made["secret"], made["secret"].rpartition("_")[2]):
+        assert await names(operator, secret) == await names(customer.owner, secret) == []
+    assert (await customer.owner.delete(f"/api-keys/{made['id']}")).status_code == 204
+    assert [hit["status"] for hit in await found(customer.owner, made["id"])] == ["revoked"]
+
+
+async def test_agent_finds_its_own_below_what_others_have(
+    operator: Caller, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    payer = await new_tenant("owner")
+    mine = await contract_between(operator, payer, customer, title="Night reports", signatories=["finance"])
+    other = good(await customer.owner.post("/agents", {"name": "Night reader"}), 201)["id"]
+    for _ in range(3):
+        await contract_between(
+            operator, customer, Tenant(customer.org_id, other), title="Night reports", signatories=["finance"]
+        )
+    hits = good(await customer.agent.get("/search?q=night&limit=1"))
+    assert [(hit["kind"], hit["id"]) for hit in hits["data"]] == [("contract", mine)]
+    assert hits["shortened"] is False
 
 
 async def test_tenants_and_agents_find_their_own(
@@ -116,12 +214,12 @@ async def test_tenants_and_agents_find_their_own(
     stranger = await new_tenant("owner", "agent")
     escrow_id = await funded_escrow(operator, database, stranger, customer)
     invoice = await issue(operator, customer)
-    for text in (customer.org_id, invoice["id"], invoice["number"]):
-        assert await names(stranger.owner, text) == []
+    for whose in (customer.org_id, invoice["id"], invoice["number"]):
+        assert await names(stranger.owner, whose) == []
     for caller in (stranger.owner, customer.owner, customer.agent):
         assert await names(caller, escrow_id) == [("escrow", escrow_id)]
-    for text in (escrow_id, stranger.org_id):
-        assert await names(stranger.agent, text) == []
+    for whose in (escrow_id, stranger.org_id):
+        assert await names(stranger.agent, whose) == []
     assert await names(customer.agent, invoice["id"]) == []
     assert await names(customer.agent, customer.agent_id) == [("agent", customer.agent_id)]
     refused(await (await issue_key("validator")).get("/search?q=a"), 403, "auth.forbidden")

@@ -23,6 +23,9 @@ _READ_AT = {
     "project": "/projects",
     "transfer": "/ledger/transfers/{id}",
     "grant": "/credits/grants/{id}",
+    "lot": "/credits/lots",
+    "spend": "/credits/spends/{id}",
+    "api_key": "/api-keys",
     "purchase": "/marketplace/purchases/{id}",
     "dispute": "/disputes/{id}",
     "department": "/departments/{id}",
@@ -68,7 +71,7 @@ class SearchHitView(ResponseModel):
 
     kind: str = Field(
         description="`organization`, `agent`, `contract`, `escrow`, `payment`, `invoice`, `payout`, `project`, "
-        "`transfer`, `grant`, `purchase`, `dispute` or `department`."
+        "`transfer`, `grant`, `lot`, `spend`, `purchase`, `dispute`, `department` or `api_key`."
     )
     id: str
     external_id: str | None
