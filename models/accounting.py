@@ -31,6 +31,25 @@ class AccountingDay(Base):
     credits: Mapped[Decimal] = mapped_column(Numeric)
 
 
+class EarningDay(Base):
+    """What came into one account of an agent on one day (UTC), and what was paid out of it, in minor units.
+
+    Only the books write it, when the place of the days above moves. `paid_out` is negative where more came back than
+    left.
+    """
+
+    __tablename__ = "earning_days"
+    __table_args__ = (
+        CheckConstraint("earned >= 0", name="counted"),
+        {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},
+    )
+
+    account_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    earned: Mapped[int]
+    paid_out: Mapped[int]
+
+
 class AccountingPlace(Base):
     """Up to which transfer days are added up; one row, which the batch locks and moves on."""
 

@@ -187,4 +187,20 @@ INVARIANTS = (
         WHERE (d.debits, d.credits) IS DISTINCT FROM (s.debits, s.credits)
         """,
     ),
+    Invariant(
+        name="what each account of agents earned and paid out on each day equals the entries that are added up",
+        table="ledger.earning_days",
+        unit="days",
+        violations="""
+        SELECT day || ' of account ' || account_id || ': earned, paid out ' ||
+            coalesce(concat_ws(' ', d.earned, d.paid_out), 'none') || ', by the entries ' ||
+            coalesce(concat_ws(' ', s.earned, s.paid_out), 'none')
+        FROM ledger.earning_days d
+        FULL JOIN (
+            SELECT s.* FROM ledger.accounting_place p,
+                LATERAL ledger.earned_by_day('00000000-0000-0000-0000-000000000000', p.summed) s
+        ) s USING (account_id, day)
+        WHERE (d.earned, d.paid_out) IS DISTINCT FROM (s.earned, s.paid_out)
+        """,
+    ),
 )

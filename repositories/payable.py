@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import text
@@ -168,24 +168,39 @@ _AGENTS = text(
     WHERE g.org_id = :org_id ORDER BY g.id
     """
 )
-_FLOWS = text(
-    """
-    SELECT g.agent_id, a.asset,
-        coalesce(sum(e.amount) FILTER (WHERE e.amount > 0 AND t.kind <> 'payout.returned'), 0)::bigint AS earned,
-        coalesce(-sum(e.amount) FILTER (WHERE t.kind IN ('payout.requested', 'payout.returned')), 0)::bigint AS paid_out
-    FROM unnest(CAST(:agents AS text[])) AS g (agent_id)
-    JOIN ledger.accounts a ON a.path IN (
-        SELECT 'agent/' || g.agent_id || '/' || k.kind || '/' || m.asset
-        FROM (VALUES ('earnings'), ('granted_earnings'), ('own_work')) AS k (kind),
-            (SELECT DISTINCT n.asset FROM ledger.accounts n WHERE n.org_id = :org_id) AS m
+_EARNED = "CASE WHEN e.amount > 0 AND t.kind <> 'payout.returned' THEN e.amount ELSE 0 END"
+_PAID_OUT = "CASE WHEN t.kind IN ('payout.requested', 'payout.returned') THEN -e.amount ELSE 0 END"
+#: Days that are added up, what came after the place of the batch, and parts of days, all as of one moment.
+_FLOWS = f"""
+    WITH owned AS MATERIALIZED (
+        SELECT g.agent_id, a.id, a.asset FROM unnest(CAST(:agents AS text[])) AS g (agent_id)
+        JOIN ledger.accounts a ON a.path IN (
+            SELECT 'agent/' || g.agent_id || '/' || k.kind || '/' || m.asset
+            FROM (VALUES ('earnings'), ('granted_earnings'), ('own_work')) AS k (kind),
+                (SELECT DISTINCT n.asset FROM ledger.accounts n WHERE n.org_id = :org_id) AS m
+        )
     )
-    JOIN ledger.entries e ON e.account_id = a.id
-    JOIN ledger.transfers t ON t.id = e.transfer_id
-    WHERE (CAST(:since AS timestamptz) IS NULL OR e.effective_at >= :since)
-      AND (CAST(:until AS timestamptz) IS NULL OR e.effective_at < :until)
-    GROUP BY g.agent_id, a.asset
-    """
-)
+    SELECT f.agent_id, f.asset, sum(f.earned)::bigint AS earned, sum(f.paid_out)::bigint AS paid_out FROM (
+        SELECT o.agent_id, o.asset, d.earned, d.paid_out FROM owned o JOIN ledger.earning_days d ON d.account_id = o.id
+        WHERE (CAST(:first AS date) IS NULL OR d.day >= :first) AND (CAST(:end AS date) IS NULL OR d.day < :end)
+        UNION ALL
+        SELECT o.agent_id, o.asset, {_EARNED}, {_PAID_OUT}
+        FROM ledger.entries_not_added_up(:org_id) e
+        JOIN owned o ON o.id = e.account_id JOIN ledger.transfers t ON t.id = e.transfer_id
+        WHERE (CAST(:since AS timestamptz) IS NULL OR e.effective_at >= :since)
+          AND (CAST(:until AS timestamptz) IS NULL OR e.effective_at < :until)
+        {{parts}}
+    ) f GROUP BY f.agent_id, f.asset
+"""
+_PARTS = f"""
+        UNION ALL
+        SELECT o.agent_id, o.asset, {_EARNED}, {_PAID_OUT}
+        FROM owned o JOIN ledger.entries e ON e.account_id = o.id JOIN ledger.transfers t ON t.id = e.transfer_id
+        JOIN unnest(CAST(:begins AS timestamptz[]), CAST(:ends AS timestamptz[])) AS p (begins, ends)
+            ON e.effective_at >= p.begins AND e.effective_at < p.ends
+        WHERE e.transfer_id <= (SELECT p.summed FROM ledger.accounting_place p)
+"""
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,10 +326,42 @@ def _values(windows: Mapping[str, Window]) -> dict[str, object]:
     }
 
 
+def _whole_days(
+    since: datetime | None, until: datetime | None
+) -> tuple[date | None, date | None, list[tuple[datetime, datetime]]]:
+    """Return the first whole day (UTC) of a period, the day after its last, and the parts of days at its ends."""
+    begins = None if since is None else since.astimezone(UTC)
+    ends = None if until is None else until.astimezone(UTC)
+    # What begins within a day has its first whole day after it.
+    first = None if begins is None else _midnight(begins + _DAY - timedelta(microseconds=1))
+    last = None if ends is None else _midnight(ends)
+    if first is not None and last is not None and first > last:
+        assert begins is not None
+        assert ends is not None
+        return last.date(), last.date(), [(begins, ends)]
+    parts = []
+    if begins is not None and first is not None and begins < first:
+        parts.append((begins, first))
+    if ends is not None and last is not None and last < ends:
+        parts.append((last, ends))
+    return first and first.date(), last and last.date(), parts
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 async def flows(
     session: AsyncSession, org_id: str, agents: Sequence[str], *, since: datetime | None, until: datetime | None
 ) -> dict[tuple[str, str], Flow]:
-    """Return what agents earned in `[since, until)` and what was paid out, by agent and asset."""
-    values = {"org_id": org_id, "agents": list(agents), "since": since, "until": until}
-    rows = await session.execute(_FLOWS, values)
+    """Return what agents earned in `[since, until)` and what was paid out, by agent and asset.
+
+    Whole days in UTC, and all the time that there was, are read from what is added up by day, and from the few entries
+    that are not yet. For an end within a day all entries of the accounts are looked at.
+    """
+    first, end, parts = _whole_days(since, until)
+    values = {"org_id": org_id, "agents": list(agents), "since": since, "until": until, "first": first, "end": end}
+    if parts:
+        values |= {"begins": [begins for begins, _ in parts], "ends": [ends for _, ends in parts]}
+    rows = await session.execute(text(_FLOWS.format(parts=_PARTS if parts else "")), values)
     return {(row.agent_id, row.asset): Flow(row.earned, row.paid_out) for row in rows}

@@ -133,6 +133,10 @@ DAMAGES = {
         " VALUES ('2026-01-01', 'platform/commission', 'revenue', 'CREDIT', 0, 1)",
         {"what each line of the chart"},
     ),
+    "day of earnings that no entry made": (
+        "INSERT INTO ledger.earning_days (account_id, day, earned, paid_out) VALUES (1, '2026-01-01', 1, 0)",
+        {"what each account of agents"},
+    ),
     "transfer of an escrow erased, its balances set back": (
         ERASE.format(named_by="escrow_events"),
         {"every transfer in the timeline", "each escrow's", "the lots of each account"},

@@ -176,6 +176,11 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {FINANCIAL: "line kind asset debits credits", TECHNICAL: "day"},
     ),
+    "ledger.earning_days": Place(
+        "what agents earned and were paid out, by account and day",
+        WITH_THE_BOOKS,
+        {FINANCIAL: "account_id earned paid_out", TECHNICAL: "day"},
+    ),
     "ledger.accounting_place": Place(
         "up to where days are added up", WITH_THE_BOOKS, {IDENTIFIER: "summed", TECHNICAL: "id"}
     ),

@@ -1,0 +1,52 @@
+-- What came into each account of agents on each day (UTC, by business time), and what was paid out of it: added up when the
+-- place of the batch moves that adds up the books by day, see accounting.sql, and in its transaction. So what was earned in all the time that there was is
+-- read by days and not by entries. Running it again replaces everything.
+
+-- What transfers after p_after up to p_until come to for agents, by account and day.
+CREATE OR REPLACE FUNCTION ledger.earned_by_day(p_after uuid, p_until uuid)
+RETURNS TABLE (account_id bigint, day date, earned bigint, paid_out bigint)
+LANGUAGE sql STABLE
+AS $$
+    SELECT e.account_id, (e.effective_at AT TIME ZONE 'UTC')::date,
+        coalesce(sum(e.amount) FILTER (WHERE e.amount > 0 AND t.kind <> 'payout.returned'), 0)::bigint,
+        coalesce(-sum(e.amount) FILTER (WHERE t.kind IN ('payout.requested', 'payout.returned')), 0)::bigint
+    FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id JOIN ledger.transfers t ON t.id = e.transfer_id
+    WHERE e.transfer_id > p_after AND e.transfer_id <= p_until AND a.path LIKE 'agent/%'
+    GROUP BY 1, 2
+$$;
+
+CREATE OR REPLACE FUNCTION ledger.add_up_earnings() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+-- A page is found by its keys, however large the tables have become.
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    INSERT INTO ledger.earning_days AS d (account_id, day, earned, paid_out)
+    SELECT s.account_id, s.day, s.earned, s.paid_out FROM ledger.earned_by_day(OLD.summed, NEW.summed) s
+    ON CONFLICT (account_id, day)
+    DO UPDATE SET earned = d.earned + excluded.earned, paid_out = d.paid_out + excluded.paid_out;
+    RETURN NULL;
+END
+$$;
+CREATE OR REPLACE TRIGGER add_up_earnings AFTER UPDATE OF summed ON ledger.accounting_place
+FOR EACH ROW EXECUTE FUNCTION ledger.add_up_earnings();
+
+-- The entries of an organization that are not added up yet, by the index of its transfers: no plan reads its history.
+CREATE OR REPLACE FUNCTION ledger.entries_not_added_up(p_org text)
+RETURNS TABLE (account_id bigint, transfer_id uuid, amount bigint, effective_at timestamptz)
+LANGUAGE sql STABLE
+SET enable_seqscan = off SET enable_bitmapscan = off
+AS $$
+    SELECT e.account_id, e.transfer_id, e.amount, e.effective_at FROM ledger.entries e
+    WHERE e.org_id = p_org AND e.transfer_id > (SELECT p.summed FROM ledger.accounting_place p)
+$$;
+
+ALTER TABLE ledger.earning_days ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS platform ON ledger.earning_days;
+CREATE POLICY platform ON ledger.earning_days TO bursar_platform USING (true) WITH CHECK (true);
+GRANT SELECT ON ledger.earning_days TO bursar_platform;
+REVOKE EXECUTE ON FUNCTION ledger.earned_by_day, ledger.add_up_earnings, ledger.entries_not_added_up FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.earned_by_day, ledger.entries_not_added_up TO bursar_platform;
+
+CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OF account_id, day OR DELETE OR TRUNCATE ON ledger.earning_days
+FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
