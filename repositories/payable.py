@@ -360,8 +360,9 @@ async def flows(
     that are not yet. For an end within a day all entries of the accounts are looked at.
     """
     first, end, parts = _whole_days(since, until)
-    values = {"org_id": org_id, "agents": list(agents), "since": since, "until": until, "first": first, "end": end}
+    values: dict[str, object] = {"org_id": org_id, "agents": list(agents), "since": since, "until": until}
+    values |= {"first": first, "end": end}
     if parts:
-        values |= {"begins": [begins for begins, _ in parts], "ends": [ends for _, ends in parts]}
+        values |= {"begins": [part[0] for part in parts], "ends": [part[1] for part in parts]}
     rows = await session.execute(text(_FLOWS.format(parts=_PARTS if parts else "")), values)
     return {(row.agent_id, row.asset): Flow(row.earned, row.paid_out) for row in rows}

@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from domain.access import Actor, Role
+from domain.mail import Contact, Purpose
+from domain.metadata import Precondition
 from runtime.database import Database
+from services import mail
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 
 pytestmark = pytest.mark.db
@@ -76,11 +81,32 @@ async def test_contacts_that_others_have_set_meanwhile_are_not_replaced(new_tena
     assert unsaid.headers["etag"] not in {unset, first.headers["etag"]}
 
 
-async def test_of_two_that_set_the_first_contacts_one_is_refused(new_tenant: MakeTenant) -> None:
+async def test_of_two_that_set_the_first_contacts_at_once_one_is_refused(
+    new_tenant: MakeTenant, database: Database
+) -> None:
     tenant = await new_tenant()
     path = f"/organizations/{tenant.org_id}/contacts"
-    wishes = [tenant.owner.ask("PUT", path, **named(f"{each}@acme.example", '"0"')) for each in "abcd"]
-    assert sorted(answer.status_code for answer in await asyncio.gather(*wishes)) == [200, 412, 412, 412]
+    waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))"
+    first = Contact(address="a@acme.example", purposes=frozenset({Purpose.BILLING}))
+    actor = Actor(principal="kim", role=Role.OWNER, org_id=tenant.org_id)
+    async with database.tenant(tenant.org_id) as session:
+        await mail.set_contacts(
+            session,
+            actor,
+            org_id=tenant.org_id,
+            language="en",
+            contacts=[first],
+            expected=Precondition(frozenset({0})),
+            command_id="first",
+            now=datetime.now(UTC),
+        )
+        second = asyncio.create_task(tenant.owner.ask("PUT", path, **named("b@acme.example", '"0"')))
+        pid = await session.scalar(text("SELECT pg_backend_pid()"))
+        async with database.platform_statement() as connection:
+            while not await connection.fetchval(waits, pid):
+                assert not second.done()
+    refused(await second, 412, "precondition.failed")
+    assert [each["email"] for each in good(await tenant.owner.get(path))["contacts"]] == ["a@acme.example"]
 
 
 async def test_contacts_whose_answer_was_lost_are_not_refused_as_changed(

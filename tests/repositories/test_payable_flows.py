@@ -64,7 +64,9 @@ class Books:
         return found.get((AGENT, "CREDIT"), Flow(0, 0))
 
     async def expected(self, since: datetime | None, until: datetime | None) -> Flow:
-        return Flow(*await self.owner.fetchrow(NAIVE, since, until))
+        found = await self.owner.fetchrow(NAIVE, since, until)
+        assert found is not None
+        return Flow(found[0], found[1])
 
 
 @pytest.fixture
