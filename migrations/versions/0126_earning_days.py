@@ -1,7 +1,7 @@
 """What agents earned and were paid out, by account and day.
 
-Revision ID: 0125_earning_days
-Revises: 0124_webhook_turns
+Revision ID: 0126_earning_days
+Revises: 0125_convertible_sales
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from migrations.scripts import run
 
-revision: str = "0125_earning_days"
-down_revision: str | None = "0124_webhook_turns"
+revision: str = "0126_earning_days"
+down_revision: str | None = "0125_convertible_sales"
 branch_labels: str | None = None
 depends_on: str | None = None
 
