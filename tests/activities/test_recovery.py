@@ -613,9 +613,6 @@ async def test_money_that_comes_back_gives_back_what_had_paid_the_debt_and_not_t
 async def test_chargeback_that_is_won_after_creators_gave_back_ends_and_asks_an_operator(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
-    held = accounts.escrow(new_id("esc"), CREDIT, world.payer)
-    await world.bought()
-    await world.move(Posting(accounts.org_credits(world.payer), held, 100 * ONE))
     ref = paid.there.dispute(fee=0)
     await paid.look()
     paid.there.close_dispute(ref, won=False)
