@@ -84,6 +84,9 @@ async def write(
     ):
         await subscriptions.forget_trial(session, after.subscription_id)
     platform = Actor(principal=after.provider, role=Role.OPERATOR)
+    # All of them before the balances: a refund of one holds its bill while it waits for these.
+    for bill_ref in sorted({grant.bill_ref for grant in outcome.grants}):
+        await subscriptions.bill(session, after.provider, bill_ref)
     for billed in outcome.billed:
         await _bill(session, platform, after, billed, plans, rules, answers, dunned_on, at)
     for settled in outcome.settled:

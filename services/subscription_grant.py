@@ -16,7 +16,7 @@ from domain.money import CREDIT
 from domain.payment.entitlement import gone_minor
 from domain.payment.state import Payment
 from domain.subscription.period import Period
-from domain.subscription.refund import credits_left
+from domain.subscription.refund import credits_left, net_cost
 from domain.subscription.state import Grant, Subscription
 from ledger.gateway import Ledger, Posting
 from models.credit_lot import CreditLot
@@ -39,7 +39,8 @@ async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted
     if any(each["key"] == wanted.key for each in bill.left_out):
         return
     # What they cost is never more than is left of what was received for them, without tax.
-    net = replace(wanted, paid_minor=wanted.paid_minor * bill.amount_minor // bill.gross_minor)
+    cost = net_cost(wanted, net_minor=bill.amount_minor, gross_minor=bill.gross_minor)
+    net = replace(wanted, paid_minor=cost, paid_before_minor=0)
     row = None if bill.payment_id is None else await payment.get(session, bill.payment_id)
     left = await _grant(session, actor.qualified(), bill, net, None if row is None else payment.state_of(row), at)
     if left is not None:

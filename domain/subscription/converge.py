@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from domain.money import allocate
 from domain.plan import Interval
 from domain.subscription.commands import trial_card
 from domain.subscription.period import Anchor, Period
@@ -27,6 +26,8 @@ from domain.subscription.state import (
     Subscription,
     SubscriptionStatus,
 )
+from domain.subscription.upgrade import acted
+from domain.subscription.year import MONTHS, bought, with_month, year_bills
 
 S, P = SubscriptionStatus, ProviderState
 _STATUS: Mapping[ProviderState, SubscriptionStatus] = {
@@ -39,7 +40,6 @@ _STATUS: Mapping[ProviderState, SubscriptionStatus] = {
     P.PAUSED: S.UNPAID,
     P.CANCELED: S.ENDED,
 }
-MONTHS_OF_A_YEAR = 12
 
 
 class OtherSubscription(Exception):
@@ -118,28 +118,39 @@ def monthly_grant(subscription: Subscription, at: datetime) -> Outcome | None:
     month = due_month(subscription)
     if month is None or at < month.start or subscription.paid_bill is None:
         return None
-    grant = _grant_of_month(subscription, subscription.paid_bill, month)
-    after = replace(subscription, granted_until=month.end, months_granted=subscription.months_granted + 1)
+    after, grants = _with_month(subscription, month)
     return Outcome(
         subscription=after,
         event="month_granted",
         actor=WORKFLOW,
-        grants=(grant,),
+        grants=grants,
         details={"month": month.start.isoformat()},
     )
 
 
 def due_month(subscription: Subscription) -> Period | None:
     """Return the month that is granted next of a year that is paid; None where no further one is."""
-    state, anchor, start = subscription, subscription.anchor, subscription.granted_until
-    if state.terms.interval is not Interval.YEAR or not state.terms.credits_minor or not state.is_entitled:
+    return _next_month(subscription) if subscription.terms.credits_minor else None
+
+
+def _next_month(state: Subscription) -> Period | None:
+    """Return the month of a year that is paid which follows the last one that was granted, or had nothing to grant."""
+    anchor, start = state.anchor, state.granted_until
+    if state.terms.interval is not Interval.YEAR or not state.is_entitled:
         return None
     if anchor is None or start is None or state.paid_through is None or start >= state.paid_through:
         return None
-    if state.months_granted >= MONTHS_OF_A_YEAR:
+    if state.months_granted >= MONTHS:
         return None
     month = anchor.month_of(start, state.zone)
     return Period(start=start, end=min(month.end, state.paid_through)) if start < month.end else None
+
+
+def _with_month(subscription: Subscription, month: Period) -> tuple[Subscription, tuple[Grant, ...]]:
+    granted = subscription.months_granted
+    bills, grants = with_month(year_bills(subscription), MONTHS - granted, month)
+    after = replace(subscription, year_bills=bills, granted_until=month.end, months_granted=granted + 1)
+    return after, grants
 
 
 # Bills ----------------------------------------------------------------------------------------------------------------
@@ -148,22 +159,22 @@ def due_month(subscription: Subscription) -> Period | None:
 def _settle(step: _Step, bill: Bill) -> _Step:
     subscription, change = step.subscription, step.subscription.change
     noted = replace(subscription, settled=(*subscription.settled, bill.ref)[-WINDOW:])
-    if bill.paid_minor <= 0:
-        # A trial's, or a change that an unused part paid. Nothing was received, so nothing is granted.
-        pays = bill.reason is BillReason.UPDATE and _is_upgrade(change)
-        return replace(step, subscription=_upgraded(noted, bill) if pays else noted)
-    if bill.reason is BillReason.UPDATE:
+    if bill.reason is BillReason.UPDATE and (bill.paid_minor > 0 or _is_upgrade(change)):
         return _settle_change(replace(step, subscription=noted), bill, change)
+    if bill.paid_minor <= 0:
+        return replace(step, subscription=noted)  # a trial's: nothing was received, so nothing is granted
     if bill.reason is BillReason.OTHER or bill.period is None:
         return replace(step, subscription=noted, settled=(*step.settled, _settled(bill, bill.period)))
     step = _caught_up(replace(step, subscription=noted), bill.period.start)
     renewed = _renewed(step.subscription, bill, bill.period)
     request = next((each for each in renewed.requests if each.bill_ref == bill.ref), None)
-    if request is None:
-        grants = _first_grants(renewed, bill, bill.period)
-    else:
-        grants = _requested_grants(renewed, request, bill, bill.period)
+    if request is not None:
         renewed = _without_request(renewed, bill.ref)
+    if request is not None and renewed.terms.interval is Interval.MONTH:
+        # It is paid late: it grants what it was invoiced with, also when a newer one is paid.
+        grants = _grants_of_period(bill, request.credits_minor, bill.period)
+    else:
+        renewed, grants = _first_granted(renewed, bill, bill.period)
     return _Step(renewed, (*step.settled, _settled(bill, bill.period)), (*step.grants, *grants), step.billed)
 
 
@@ -192,23 +203,6 @@ def _request(step: _Step, bill: Bill, at: datetime) -> _Step:
     return replace(step, subscription=held, billed=(*step.billed, billed))
 
 
-def _requested_grants(subscription: Subscription, request: Request, bill: Bill, period: Period) -> tuple[Grant, ...]:
-    """Return what a period grants that is paid late: what it was invoiced with, also when a newer one is paid."""
-    if subscription.terms.interval is Interval.YEAR:
-        return _first_grants(subscription, bill, period)
-    if not request.credits_minor:
-        return ()
-    return (
-        Grant(
-            key=f"{bill.ref}:{period.start:%Y-%m-%d}",
-            credits_minor=request.credits_minor,
-            bill_ref=bill.ref,
-            paid_minor=bill.paid_minor,
-            month=period,
-        ),
-    )
-
-
 def _next_try(after: Subscription, seen: SubscriptionSnapshot) -> Mapping[str, str]:
     """Return when the provider tries again to collect what was not paid, as a detail of the event."""
     tries = [bill.next_attempt_at for bill in seen.bills if bill.state is BillState.OPEN and bill.next_attempt_at]
@@ -223,12 +217,10 @@ def _page_to_pay(subscription: Subscription, seen: SubscriptionSnapshot) -> str 
 
 
 def _caught_up(step: _Step, until: datetime) -> _Step:
-    """Grant the months of a year that began before a moment and have no credits: what changes then is not for them."""
-    while (due := due_month(step.subscription)) is not None and due.start < until:
-        outcome = monthly_grant(step.subscription, due.start)
-        if outcome is None:
-            break
-        step = replace(step, subscription=outcome.subscription, grants=(*step.grants, *outcome.grants))
+    """Grant the months of a year that have begun by a moment and have no credits: what changes then comes after."""
+    while (month := _next_month(step.subscription)) is not None and month.start <= until:
+        subscription, grants = _with_month(step.subscription, month)
+        step = replace(step, subscription=subscription, grants=(*step.grants, *grants))
     return step
 
 
@@ -238,49 +230,10 @@ def _settle_change(step: _Step, bill: Bill, change: Change | None) -> _Step:
         # Somebody changed it at the provider's own site: the money is booked, and what is held follows its terms there.
         return replace(step, settled=(*step.settled, _settled(bill, subscription.period)))
     step = _caught_up(step, change.acts_at)
-    upgraded = _upgraded(step.subscription, bill)
-    grants: tuple[Grant, ...] = ()
-    if change.credits_minor and upgraded.granted_until is not None:
-        month = Period(start=min(change.acts_at, bill.created_at), end=upgraded.granted_until)
-        grants = (
-            Grant(
-                key=f"{bill.ref}:upgrade",
-                credits_minor=change.credits_minor,
-                bill_ref=bill.ref,
-                paid_minor=_share_of_change(upgraded, bill),
-                month=month,
-            ),
-        )
-    return _Step(upgraded, (*step.settled, _settled(bill, upgraded.period)), (*step.grants, *grants), step.billed)
-
-
-def _upgraded(subscription: Subscription, bill: Bill) -> Subscription:
-    change = subscription.change
-    assert change is not None
-    longer = change.terms.interval is not subscription.terms.interval or subscription.status is S.TRIALING
-    after = replace(subscription, terms=change.terms, change=None)
-    if not longer:
-        # The rest of the year was paid at the old price, and its difference now.
-        return replace(after, paid_minor=subscription.paid_minor + max(0, bill.paid_minor))
-    anchor = Anchor(at=change.acts_at if bill.period is None else bill.period.start, zone=subscription.zone)
-    end = anchor.after(change.terms.interval.months) if bill.period is None else bill.period.end
-    return replace(
-        after,
-        anchor=anchor,
-        period=Period(start=anchor.at, end=end),
-        paid_through=end,
-        paid_bill=bill.ref,
-        paid_minor=max(0, bill.paid_minor),
-        granted_until=min(anchor.after(1), end),
-        months_granted=1,
-    )
-
-
-def _share_of_change(subscription: Subscription, bill: Bill) -> int:
-    """Return what of a change's price its credits cost: of a new year, the first month's part."""
-    if subscription.terms.interval is Interval.YEAR and subscription.paid_bill == bill.ref:
-        return allocate(bill.paid_minor, [1] * MONTHS_OF_A_YEAR)[0]
-    return bill.paid_minor if subscription.terms.interval is Interval.MONTH else 0
+    upgraded, grants = acted(step.subscription, change, bill)
+    # What an unused part has paid is no money: nothing is booked, and nothing granted for it.
+    settled = (_settled(bill, upgraded.period),) if bill.paid_minor > 0 else ()
+    return _Step(upgraded, (*step.settled, *settled), (*step.grants, *grants), step.billed)
 
 
 def _renewed(subscription: Subscription, bill: Bill, period: Period) -> Subscription:
@@ -304,28 +257,34 @@ def _renewed(subscription: Subscription, bill: Bill, period: Period) -> Subscrip
     month = period
     if after.terms.interval is Interval.YEAR:
         month = Period(start=period.start, end=min(anchor.month_of(period.start, after.zone).end, period.end))
-    return replace(after, granted_until=month.end, months_granted=1)
+    return replace(after, year_bills=(), granted_until=month.end, months_granted=1)
 
 
-def _first_grants(subscription: Subscription, bill: Bill, period: Period) -> tuple[Grant, ...]:
-    """Return what a period that was just paid grants at once: all of a month, the first month of a year."""
-    if subscription.paid_bill != bill.ref or not subscription.terms.credits_minor:
-        return ()
+def _first_granted(subscription: Subscription, bill: Bill, period: Period) -> tuple[Subscription, tuple[Grant, ...]]:
+    """Grant what a period that was just paid grants at once: all of a month, the first month of a year."""
+    credits = subscription.terms.credits_minor
+    if subscription.paid_bill != bill.ref:
+        return subscription, ()
+    if subscription.terms.interval is Interval.MONTH:
+        return subscription, _grants_of_period(bill, credits, period)
     assert subscription.granted_until is not None
-    month = Period(start=period.start, end=subscription.granted_until)
-    return (_grant_of_month(replace(subscription, months_granted=0), bill.ref, month),)
+    year = bought(bill.ref, bill.paid_minor, at_once_minor=0, monthly_minor=credits, months=MONTHS)
+    bills, grants = with_month([year], MONTHS, Period(start=period.start, end=subscription.granted_until))
+    return replace(subscription, year_bills=bills), grants
 
 
-def _grant_of_month(subscription: Subscription, bill_ref: str, month: Period) -> Grant:
-    cost = subscription.paid_minor
-    if subscription.terms.interval is Interval.YEAR:
-        cost = allocate(cost, [1] * MONTHS_OF_A_YEAR)[subscription.months_granted]
-    return Grant(
-        key=f"{bill_ref}:{month.start:%Y-%m-%d}",
-        credits_minor=subscription.terms.credits_minor,
-        bill_ref=bill_ref,
-        paid_minor=cost,
-        month=month,
+def _grants_of_period(bill: Bill, credits_minor: int, period: Period) -> tuple[Grant, ...]:
+    """Return what a month that was paid grants; its credits cost all that was paid."""
+    if not credits_minor:
+        return ()
+    return (
+        Grant(
+            key=f"{bill.ref}:{period.start:%Y-%m-%d}",
+            credits_minor=credits_minor,
+            bill_ref=bill.ref,
+            paid_minor=bill.paid_minor,
+            month=period,
+        ),
     )
 
 

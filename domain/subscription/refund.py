@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain.subscription.accrual import Deferred
 from domain.subscription.proration import refundable_minor
+from domain.subscription.state import Grant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,18 @@ def split(deferred: Deferred, net_minor: int) -> Split:
     return Split(unearned_minor=unearned, earned_minor=earned, rounding_minor=net_minor - unearned - earned)
 
 
+def net_cost(grant: Grant, *, net_minor: int, gross_minor: int) -> int:
+    """Return what a grant costs without tax; what all grants of a bill cost adds up to what was received.
+
+    Args:
+        grant: what is granted, with its cost with tax.
+        net_minor: what was received by its bill, without tax.
+        gross_minor: the same with tax.
+    """
+    before = grant.paid_before_minor
+    return (before + grant.paid_minor) * net_minor // gross_minor - before * net_minor // gross_minor
+
+
 def credits_left(credits_minor: int, cost_minor: int, deferred: Deferred, *, gone_minor: int) -> tuple[int, int]:
     """Return what a further month of a year grants and costs: less where the money for it went back.
 
@@ -103,8 +116,9 @@ def credits_left(credits_minor: int, cost_minor: int, deferred: Deferred, *, gon
         deferred: the bill.
         gone_minor: what went back of what was received, or is disputed, without tax; credit notes are for a part of it.
     """
-    uncredited = max(0, gone_minor - deferred.credited_minor)
-    cost = max(0, min(cost_minor, deferred.left_minor - uncredited))
-    if not (gone_minor or deferred.credited_minor) or cost == cost_minor:
+    left = deferred.left_minor - max(0, gone_minor - deferred.credited_minor)
+    cost = max(0, min(cost_minor, left))
+    if not (gone_minor or deferred.credited_minor) or (cost == cost_minor and left > 0):
         return credits_minor, cost
-    return credits_minor * cost // cost_minor, cost
+    # What costs less than a minor unit is granted as long as something is left of the money.
+    return credits_minor * cost // max(1, cost_minor), cost

@@ -123,6 +123,7 @@ class Grant:
         key: unique within the subscription: the bill, and the month of an annual plan.
         paid_minor: what of the bill they cost: what is paid out for them is never more.
         month: what they are for.
+        paid_before_minor: what of the bill the months before have cost, so that costs without tax add up as well.
     """
 
     key: str
@@ -130,6 +131,27 @@ class Grant:
     bill_ref: str
     paid_minor: int
     month: Period
+    paid_before_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YearBill:
+    """What a bill pays for of a year that is granted by the month.
+
+    Attributes:
+        paid_minor: what was paid by it; `left_minor` of it is for months that come.
+        credits_minor: what it grants each month.
+    """
+
+    bill_ref: str
+    paid_minor: int
+    left_minor: int
+    credits_minor: int
+
+    @property
+    def granted_minor(self) -> int:
+        """What its grants have cost so far."""
+        return self.paid_minor - self.left_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +176,7 @@ class Subscription:
         anchor: what months are counted from; None before the first period.
         period: the one that is running, as the provider has it.
         paid_through: until when money was received for it; None before the first.
-        paid_bill: the bill that paid the running period, and `paid_minor` what that was.
+        paid_bill: the bill that paid the running period, and `paid_minor` what that was, with upgrades in it.
         granted_until: the end of the last month that has its credits; `months_granted` of the paid period have them.
         order: what the provider is still to be asked for.
         settled: bills whose money is booked, the newest last.
@@ -164,6 +186,8 @@ class Subscription:
         trial_told: the organization was told that its trial ends soon.
         requests: what was invoiced on net terms and is not paid, the newest last.
         pay_url: the provider's page where the newest of it is paid.
+        year_bills: what pays for the months of the running year, the first bill and upgrades; empty for months, and for
+            a year from before they were kept, which the first bill pays for alone.
     """
 
     subscription_id: str
@@ -198,6 +222,7 @@ class Subscription:
     trial_told: bool = False
     requests: tuple[Request, ...] = ()
     pay_url: str | None = None
+    year_bills: tuple[YearBill, ...] = ()
 
     def has_done(self, command_id: str) -> bool:
         """Tell whether a command of that id was done, as far as the window reaches."""

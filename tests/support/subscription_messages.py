@@ -30,6 +30,7 @@ from domain.subscription.state import (
     Subscription,
     SubscriptionStatus,
     Terms,
+    YearBill,
 )
 
 T0 = datetime(2026, 1, 31, 10, tzinfo=UTC)
@@ -86,6 +87,7 @@ STATE = Subscription(
     trial_told=True,
     requests=(Request(bill_ref="in_2", credits_minor=500_000_000, due_at=T0),),
     pay_url="https://example.com/pay",
+    year_bills=(YearBill(bill_ref="in_1", paid_minor=29_000, left_minor=26_583, credits_minor=500_000_000),),
 )
 PLANS = Plans(
     (
@@ -160,7 +162,16 @@ def samples() -> list[Message]:
             at=T0,
             actor_detail=ACTOR,
             settled=(Settled(bill_ref="in_1", amount_minor=29_000, currency="USD", period=MONTH, payment_ref="pi_1"),),
-            grants=(Grant(key="in_1:1", credits_minor=500_000_000, bill_ref="in_1", paid_minor=2_417, month=MONTH),),
+            grants=(
+                Grant(
+                    key="in_1:1",
+                    credits_minor=500_000_000,
+                    bill_ref="in_1",
+                    paid_minor=2_417,
+                    month=MONTH,
+                    paid_before_minor=2_417,
+                ),
+            ),
             details={"state": "active"},
             decided_from="abc",
             handled=("evt_1",),
