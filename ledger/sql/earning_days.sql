@@ -44,7 +44,7 @@ $$;
 ALTER TABLE ledger.earning_days ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS platform ON ledger.earning_days;
 CREATE POLICY platform ON ledger.earning_days TO bursar_platform USING (true) WITH CHECK (true);
-GRANT SELECT ON ledger.earning_days TO bursar_platform;
+GRANT SELECT ON ledger.earning_days TO bursar_api, bursar_platform;
 REVOKE EXECUTE ON FUNCTION ledger.earned_by_day, ledger.add_up_earnings, ledger.entries_not_added_up FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.earned_by_day, ledger.entries_not_added_up TO bursar_platform;
 
