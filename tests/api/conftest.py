@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -154,36 +155,36 @@ def issue_key(operator: Caller) -> Callable[..., Awaitable[Caller]]:
     return issue
 
 
+async def make_tenant(operator: Caller, database: Database, *roles: str) -> Tenant:
+    """Register an organization with an agent and a key of each role."""
+    org_id = good(await operator.post("/organizations", {"name": f"Tenant {next(NUMBERS)}"}), 201)["id"]
+    agent = good(await operator.post("/agents", {"name": "Agent", "organization_id": org_id}), 201)
+    tenant = Tenant(org_id, agent["id"])
+    issued = [(role, new_id("key"), new_secret()) for role in roles or ("owner",)]
+    rows = [
+        {
+            "id": key_id,
+            "org_id": org_id,
+            "principal": f"{role}-{next(NUMBERS)}",
+            "role": role,
+            "agent_id": tenant.agent_id if role == "agent" else None,
+            "secret_hash": hash_of(secret),
+            "created_by": "tests",
+            "command_id": f"tests:{key_id}",
+            "place": 1,
+        }
+        for role, key_id, secret in issued
+    ]
+    # One statement: a request for each key is most of what many tests would take.
+    async with database.platform() as session:
+        await session.execute(insert(ApiKey), rows)
+    tenant.callers = {role: Caller(operator.http, token_of(key_id, secret), org_id) for role, key_id, secret in issued}
+    return tenant
+
+
 @pytest.fixture(scope="session")
 def new_tenant(operator: Caller, database: Database) -> Callable[..., Awaitable[Tenant]]:
-    async def make(*roles: str) -> Tenant:
-        org_id = good(await operator.post("/organizations", {"name": f"Tenant {next(NUMBERS)}"}), 201)["id"]
-        agent = good(await operator.post("/agents", {"name": "Agent", "organization_id": org_id}), 201)
-        tenant = Tenant(org_id, agent["id"])
-        issued = [(role, new_id("key"), new_secret()) for role in roles or ("owner",)]
-        rows = [
-            {
-                "id": key_id,
-                "org_id": org_id,
-                "principal": f"{role}-{next(NUMBERS)}",
-                "role": role,
-                "agent_id": tenant.agent_id if role == "agent" else None,
-                "secret_hash": hash_of(secret),
-                "created_by": "tests",
-                "command_id": f"tests:{key_id}",
-                "place": 1,
-            }
-            for role, key_id, secret in issued
-        ]
-        # One statement: a request for each key is most of what many tests would take.
-        async with database.platform() as session:
-            await session.execute(insert(ApiKey), rows)
-        tenant.callers = {
-            role: Caller(operator.http, token_of(key_id, secret), org_id) for role, key_id, secret in issued
-        }
-        return tenant
-
-    return make
+    return partial(make_tenant, operator, database)
 
 
 TENANT_ROLES = ("owner", "admin", "finance", "member", "auditor", "agent")

@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from api.bootstrap import operator_key
 from repositories import alert
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, Tenant, good, make_tenant, new_key, refused
 from tests.api.escrowing import contract_between, funded_escrow
 from tests.api.invoicing import issue
-from tests.api.paying import Written
+from tests.api.paying import Written, paying_app
 from tests.api.spending import grant, reserve, use
+from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
 
@@ -120,9 +122,19 @@ async def test_every_kind_of_object_is_found_by_its_id_and_read_on_where_it_says
 
 
 async def test_what_a_document_is_for_is_found_by_its_number(
-    operator: Caller, database: Database, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+    fresh_database_urls: DatabaseUrls,
 ) -> None:
-    stranger = await new_tenant("owner")
+    """In books of its own: nothing has booked the documents."""
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    async with paying_app(fresh_database_urls) as client:
+        async with database.platform() as session:
+            operator = Caller(client, await operator_key(session, "documents"))
+        await _documents_are_found(operator, database)
+    await database.close()
+
+
+async def _documents_are_found(operator: Caller, database: Database) -> None:
+    customer, stranger = [await make_tenant(operator, database, "owner", "agent") for _ in range(2)]
     invoice = await issue(operator, customer)
     there = f"/billing/invoices/{invoice['id']}"
     note = good(await operator.post(f"{there}/credit-notes", {"amount": "1", "reason": "x"}, key=new_key()), 201)
