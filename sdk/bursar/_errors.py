@@ -103,7 +103,7 @@ class HoldExceeded(BursarError):
 
 
 class HoldTaken(BursarError):
-    """Another run of the same code has the hold, or captured it.
+    """Another run of the same code has the hold, or was charged.
 
     Attributes:
         status: `reserved` or `captured`.
@@ -112,7 +112,7 @@ class HoldTaken(BursarError):
 
     def __init__(self, status: str, expires_at: datetime | None) -> None:
         """Keep where the hold stands."""
-        super().__init__("Another run of the same code has this hold." if status == "reserved" else "It was captured.")
+        super().__init__("Another run of the same code has this hold." if status == "reserved" else "An earlier run of the same code was charged.")
         self.status = status
         self.expires_at = expires_at
 

@@ -11,10 +11,10 @@ import re
 import secrets
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextvars import ContextVar
 
-from bursar._errors import AmbientKeyError, InWorkflow
+from bursar._errors import AmbientKeyError, HoldTaken, InWorkflow
 
 _KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
 #: Keys are letters only: long runs of digits are refused by the API where they look like the number of a card.
@@ -43,12 +43,24 @@ def checked(key: str) -> str:
     return key
 
 
+class Guard:
+    """Whether a request that may have come before was charged by this run: until then nothing it does is paid for."""
+
+    def __init__(self) -> None:
+        """Begin before the first charge."""
+        self.is_passed = False
+
+
 class Scope:
     """Where calls stand, by what identifies it; threads and tasks of one scope may share it."""
 
-    def __init__(self, *identity: str) -> None:
-        """Name the scope by what stays the same when the same code runs again."""
+    def __init__(self, *identity: str, guard: Guard | None = None) -> None:
+        """Name the scope by what stays the same when the same code runs again.
+
+        With a guard, the first charge in it is refused where an earlier run was charged.
+        """
         self.identity = identity
+        self.guard = guard
         self._lock = threading.Lock()
         self._count: dict[str, int] = {}
         self._running: set[str] = set()
@@ -81,8 +93,6 @@ class Scope:
 
 
 _SCOPE: ContextVar[Scope | None] = ContextVar("bursar_scope", default=None)
-#: What looks for a scope where none was opened; the integrations put themselves in.
-FINDERS: list[Callable[[], Scope | None]] = []
 
 
 def current_scope() -> Scope | None:
@@ -129,7 +139,7 @@ def step(name: str, *, of: str | None = None) -> Iterator[None]:
             'There is no activity and no request here that this is a step of. Say what it belongs to: `step("name", '
             'of="order-17")`, or give calls their `idempotency_key`.'
         )
-    with around.place(f"step {name}") as place, opened(Scope(place)):
+    with around.place(f"step {name}") as place, opened(Scope(place, guard=around.guard)):
         yield
 
 
@@ -143,7 +153,7 @@ def alike(*parts: str) -> Iterator[None]:
     if around is None:
         yield
         return
-    with around.place(derived(*parts), alone=False) as place, opened(Scope(place)):
+    with around.place(derived(*parts), alone=False) as place, opened(Scope(place, guard=around.guard)):
         yield
 
 
@@ -159,6 +169,27 @@ def key_for(operation: str, given: str | None) -> Iterator[str]:
         return
     with scope.place(operation) as key:
         yield key
+
+
+def unpassed_guard() -> Guard | None:
+    """Return the guard of the request around that no charge of this run has passed yet."""
+    scope = _SCOPE.get()
+    guard = None if scope is None else scope.guard
+    return None if guard is None or guard.is_passed else guard
+
+
+def pass_guard(*, is_repeat: bool) -> None:
+    """Note that a call has charged, so that what follows in the request is paid for.
+
+    Raises:
+        HoldTaken: an earlier run of the request was charged by this very call.
+    """
+    guard = unpassed_guard()
+    if guard is None:
+        return
+    if is_repeat:
+        raise HoldTaken("captured", None)
+    guard.is_passed = True
 
 
 def refuse_in_workflow() -> None:

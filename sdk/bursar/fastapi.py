@@ -15,7 +15,8 @@ captures them before it is sent, and any other releases them.
 A request with an `Idempotency-Key` is identified by its principal, method, path, query, body and that key. When it
 comes again, the handler does not run again: 409 `charge.replayed` where it was paid for, 409 `charge.in_progress`
 where it still runs or died a moment ago. Where the first one was not charged, it runs. Other calls in the handler
-take their keys from the request as well.
+take their keys from the request as well, and a handler that charges by itself, by `use`, `hold` or what is metered, is
+refused there in the same way: before its first charge it runs again, and never after it.
 """
 
 import hashlib
@@ -96,7 +97,7 @@ class BursarMiddleware:
             receive = _again(body, receive)
             digest = hashlib.sha256(body).hexdigest()
             asked = (scope["method"], scope["path"], scope["query_string"].decode("latin-1"), digest)
-            place = _keys.Scope("request", self._principal(scope), *asked, key)
+            place = _keys.Scope("request", self._principal(scope), *asked, key, guard=_keys.Guard())
         charges = _Charges(self._client, exclusive=key is not None)
         scope[_STATE] = charges
         with _keys.opened(place):
@@ -120,13 +121,22 @@ class _Charges:
     async def settled_by(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application; capture before a good answer leaves, and release otherwise."""
 
+        has_begun = False
+
         async def settling(message: Message) -> None:
+            nonlocal has_begun
             if message["type"] == "http.response.start":
                 await self._settle(paid=200 <= message["status"] < 300)
+                has_begun = True
             await send(message)
 
         try:
             await app(scope, receive, settling)
+        except HoldTaken as error:
+            if has_begun:
+                raise
+            refusal = _taken(error)
+            await JSONResponse({"detail": refusal.detail}, refusal.status_code, refusal.headers)(scope, receive, send)
         finally:
             await self._settle(paid=False)
 

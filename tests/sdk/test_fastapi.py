@@ -8,7 +8,7 @@ import pytest
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import JSONResponse
 
-from bursar import ConfigurationError
+from bursar import ConfigurationError, step
 from bursar.fastapi import BursarMiddleware, charge
 from bursar.testing import FakeBursar
 from tests.sdk.world import World
@@ -83,6 +83,57 @@ async def test_pitfall_42_handler_does_not_run_on_a_replay(shop: Shop) -> None:
     assert [answer.status_code for answer in [*others, await shop.ask(), await shop.ask()]] == [200] * 5
     assert len(shop.runs) == 6
     assert await shop.books() == ["0.5"] * 6 + ["2"] * 6
+
+
+@pytest.mark.parametrize("way", ["use", "hold", "metered", "a step"])
+async def test_pitfall_42_handler_that_charges_by_itself_does_not_go_on_after_a_replay(shop: Shop, way: str) -> None:
+    @shop.bursar.metered("generate")
+    async def metered() -> None:
+        shop.runs.append(way)
+
+    @shop.app.post("/own")
+    async def own() -> None:
+        if way == "use":
+            await shop.bursar.credits.use(amount=2)
+            shop.runs.append(way)
+        elif way == "hold":
+            async with shop.bursar.hold(2) as hold:
+                shop.runs.append(way)
+                hold.use(2)
+        elif way == "metered":
+            await metered()
+        else:
+            with step("first"):
+                await shop.bursar.credits.use(amount=2)
+            shop.runs.append(way)
+        # What is paid for goes on: a second charge is not the first one again.
+        await shop.bursar.credits.use(amount="0.5")
+
+    keyed = {"Idempotency-Key": "k"}
+    assert (await shop.http.post("/own", headers=keyed)).status_code == 200
+    again = await shop.http.post("/own", headers=keyed)
+    assert (again.status_code, again.json()["detail"]["code"]) == (409, "charge.replayed")
+    assert shop.runs == [way]
+    assert await shop.books() == ["0.5", "2"]
+    # Without a key of the caller each request is another.
+    assert (await shop.http.post("/own")).status_code == 200
+    assert len(shop.runs) == 2
+
+
+async def test_handler_that_died_before_its_own_charge_runs_again(shop: Shop) -> None:
+    @shop.app.post("/late")
+    async def late() -> None:
+        shop.runs.append("late")
+        if len(shop.runs) == 1:
+            raise HTTPException(500)
+        shop.world.wire.faults.extend(["answer_lost"])
+        await shop.bursar.credits.use(amount=2)
+
+    keyed = {"Idempotency-Key": "k"}
+    assert (await shop.http.post("/late", headers=keyed)).status_code == 500
+    # An answer that is lost on its way is asked for again, and is this run's own.
+    assert (await shop.http.post("/late", headers=keyed)).status_code == 200
+    assert await shop.books() == ["2"]
 
 
 async def test_request_comes_again_while_the_first_one_runs(shop: Shop) -> None:

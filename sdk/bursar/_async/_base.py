@@ -13,7 +13,7 @@ from bursar._async._runtime import HTTPClient, Transport, sleep
 from bursar._calls import Attempts, Bearer, Call, Options, configured
 from bursar._errors import ConfigurationError, ConnectionFailed, UnexpectedAnswer
 from bursar._events import AGAIN_SECONDS, QUIET_SECONDS, Events, changed
-from bursar._keys import key_for, refuse_in_workflow
+from bursar._keys import key_for, pass_guard, refuse_in_workflow
 from bursar._wire import Model, ResponseInfo, encoded, query_of, read_json
 
 M = TypeVar("M", bound=Model)
@@ -98,6 +98,7 @@ class AsyncCaller:
             APIError: the API refused.
             ConnectionFailed: no attempt reached the API.
             OutcomeUnknown: it may have taken effect or not.
+            HoldTaken: an earlier run of the request around was charged by this call.
             InWorkflow: this is workflow code.
         """
         refuse_in_workflow()
@@ -110,7 +111,11 @@ class AsyncCaller:
         if not keyed:
             return await self._attempts(call, None)
         with key_for(operation, key) as chosen:
-            return await self._attempts(call, chosen)
+            response, info = await self._attempts(call, chosen)
+        if key is None and operation == "credits.use":
+            # An answer that was lost on its way and is given again is this run's own.
+            pass_guard(is_repeat=info.replayed and not info.retried)
+        return response, info
 
     async def _attempts(self, call: Call, key: str | None) -> tuple[httpx2.Response, ResponseInfo]:
         attempts = Attempts(call, key, self._options)

@@ -14,7 +14,7 @@ from bursar._async._base import AsyncCaller, read_model
 from bursar._async._runtime import Keeper
 from bursar._context import attributed
 from bursar._errors import BursarError, HoldEnded, HoldExceeded, HoldTaken, IdempotencyConflict
-from bursar._keys import derived, fresh, key_for, refuse_in_workflow
+from bursar._keys import derived, fresh, key_for, refuse_in_workflow, unpassed_guard
 from bursar._metering import EXPIRES_IN
 from bursar._wire import Amount, AmountLike, Model, ResponseInfo, amount
 
@@ -131,12 +131,16 @@ class AsyncHold:
 
     async def __aenter__(self) -> Self:
         refuse_in_workflow()
+        guard = unpassed_guard() if self._given_key is None else None
+        self._exclusive = self._exclusive or guard is not None
         self._key = self._place.enter_context(key_for("hold", self._given_key))
         try:
             await self._reserve()
         except BaseException:
             self._place.close()
             raise
+        if guard is not None:
+            guard.is_passed = True
         if not self.settled_before:
             self._keeper = Keeper(self._keep, self._expires_in.total_seconds() / 2)
             self._keeper.start()

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from bursar._calls import Attempts, Bearer, Call, Options, configured
 from bursar._errors import ConfigurationError, ConnectionFailed, UnexpectedAnswer
 from bursar._events import AGAIN_SECONDS, QUIET_SECONDS, Events, changed
-from bursar._keys import key_for, refuse_in_workflow
+from bursar._keys import key_for, pass_guard, refuse_in_workflow
 from bursar._sync._runtime import HTTPClient, Transport, sleep
 from bursar._wire import Model, ResponseInfo, encoded, query_of, read_json
 
@@ -99,6 +99,7 @@ class Caller:
             APIError: the API refused.
             ConnectionFailed: no attempt reached the API.
             OutcomeUnknown: it may have taken effect or not.
+            HoldTaken: an earlier run of the request around was charged by this call.
             InWorkflow: this is workflow code.
         """
         refuse_in_workflow()
@@ -111,7 +112,11 @@ class Caller:
         if not keyed:
             return self._attempts(call, None)
         with key_for(operation, key) as chosen:
-            return self._attempts(call, chosen)
+            response, info = self._attempts(call, chosen)
+        if key is None and operation == "credits.use":
+            # An answer that was lost on its way and is given again is this run's own.
+            pass_guard(is_repeat=info.replayed and not info.retried)
+        return response, info
 
     def _attempts(self, call: Call, key: str | None) -> tuple[httpx2.Response, ResponseInfo]:
         attempts = Attempts(call, key, self._options)

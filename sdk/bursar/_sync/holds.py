@@ -13,7 +13,7 @@ import httpx2
 
 from bursar._context import attributed
 from bursar._errors import BursarError, HoldEnded, HoldExceeded, HoldTaken, IdempotencyConflict
-from bursar._keys import derived, fresh, key_for, refuse_in_workflow
+from bursar._keys import derived, fresh, key_for, refuse_in_workflow, unpassed_guard
 from bursar._metering import EXPIRES_IN
 from bursar._sync._base import Caller, read_model
 from bursar._sync._runtime import Keeper
@@ -132,12 +132,16 @@ class Hold:
 
     def __enter__(self) -> Self:
         refuse_in_workflow()
+        guard = unpassed_guard() if self._given_key is None else None
+        self._exclusive = self._exclusive or guard is not None
         self._key = self._place.enter_context(key_for("hold", self._given_key))
         try:
             self._reserve()
         except BaseException:
             self._place.close()
             raise
+        if guard is not None:
+            guard.is_passed = True
         if not self.settled_before:
             self._keeper = Keeper(self._keep, self._expires_in.total_seconds() / 2)
             self._keeper.start()
