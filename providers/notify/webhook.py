@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks import Webhook
 
 from domain.webhook.address import HTTPS_PORT, IPAddress, Target, UrlRefused, check_addresses, target_of
-from domain.webhook.delivery import TIMED_OUT, Answer
+from domain.webhook.delivery import Answer
 from providers.tls import trusted
 
 #: What a request may take in all, with its name, its connection and its answer.
@@ -308,7 +308,7 @@ class HttpWebhookSender:
         except UrlRefused as refused:
             return Answer(error=refused.error_code, body=refused.detail)
         except (TimeoutError, httpcore2.TimeoutException):
-            return _unanswered(code=TIMED_OUT)
+            return _unanswered(code="webhook.timeout")
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
             return _unanswered(code="webhook.unreachable", body=type(error).__name__)
 
