@@ -112,7 +112,8 @@ class HoldTaken(BursarError):
 
     def __init__(self, status: str, expires_at: datetime | None) -> None:
         """Keep where the hold stands."""
-        super().__init__("Another run of the same code has this hold." if status == "reserved" else "An earlier run of the same code was charged.")
+        running, charged = "Another run of the same code has this hold.", "An earlier run of the same code was charged."
+        super().__init__(running if status == "reserved" else charged)
         self.status = status
         self.expires_at = expires_at
 

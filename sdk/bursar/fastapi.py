@@ -120,7 +120,6 @@ class _Charges:
 
     async def settled_by(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application; capture before a good answer leaves, and release otherwise."""
-
         has_begun = False
 
         async def settling(message: Message) -> None:
