@@ -12,7 +12,7 @@ from api.bootstrap import operator_key
 from domain import accounts
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT, parse_amount
-from ledger.gateway import Ledger
+from ledger.gateway import Ledger, Posting
 from runtime.database import Database, driver_connection
 from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
 from tests.api.invoicing import PATH, issue, pay
@@ -41,14 +41,17 @@ async def agree(caller: Caller, tenant: Tenant, currency: str = "EUR") -> Any:
 async def put_credits(database: Database, tenant: Tenant, credits: int) -> None:
     """Bring credits that nobody granted by hand."""
     async with database.platform() as session:
-        await Ledger(await driver_connection(session)).post(
+        exchange, deferred = (accounts.platform(name, "USD") for name in ("exchange", "deferred_revenue"))
+        terms = LotTerms(source=LotSource.PURCHASE, paid_minor=credits, paid_asset="USD")
+        issuance, wallet = accounts.platform("credit_issuance", CREDIT), accounts.org_credits(tenant.org_id)
+        await Ledger(await driver_connection(session)).post_compound(
             key=f"test:{tenant.org_id}:credits",
             kind="test.credits",
-            source=accounts.platform("credit_issuance", CREDIT),
-            destination=accounts.org_credits(tenant.org_id),
-            amount_minor=parse_amount(str(credits), CREDIT),
+            postings=[
+                Posting(issuance, wallet, parse_amount(str(credits), CREDIT), terms),
+                Posting(exchange, deferred, credits),
+            ],
             effective_at=datetime.now(UTC),
-            lots=LotTerms(source=LotSource.PURCHASE, paid_minor=credits, paid_asset="USD"),
         )
 
 
