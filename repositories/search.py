@@ -242,9 +242,8 @@ async def find(
     statement = _OF_ALL if org_id is None else _OF_TENANT if agent_id is None else _OF_AGENT
     if finds_keys:
         statement += _KEYS.format(whose="" if org_id is None else "WHERE org_id = :org_id")
-    query = text(statement)
     named = {**asked, "within": f"%{escaped}%"}
-    found = await session.scalars(query, {name: named[name] for name in query._bindparams})
+    found = await session.scalars(text(statement), named)
     ids = [*found, *([wanted] if is_id(wanted, wanted[:-27]) else [])]
     numbers = {
         "transfer": _number(wanted, "tr"),

@@ -143,7 +143,7 @@ async def _documents_are_found(operator: Caller, database: Database) -> None:
     async with database.platform() as session:
         for statement in _DOCUMENTS:
             values = {"org": customer.org_id, "payment": payment, "series": series}
-            await session.execute(text(statement), {name: values[name] for name in text(statement)._bindparams})
+            await session.execute(text(statement), values)
     for number, expected in {
         note["number"]: ("invoice", invoice["id"]),
         f"RCP-{series}": ("payment", payment),
