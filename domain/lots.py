@@ -4,6 +4,7 @@ Credits are kept in lots on accounts with `lots`: each has a source, an expiry a
 move from one such account to another take their lots along. Those that come from elsewhere open one, or come back.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -95,3 +96,14 @@ class LotTerms:
         if isinstance(self.returns, tuple):
             return [str(transfer_id) for transfer_id in self.returns] or None
         return None if self.returns is None else str(self.returns)
+
+
+def cut(lots: Iterable[tuple[UUID, int]], amount_minor: int) -> tuple[tuple[UUID, int], ...]:
+    """Cut an amount off lots, in their order, as far as they reach."""
+    slices, left = list[tuple[UUID, int]](), amount_minor
+    for lot_id, there in lots:
+        part = min(there, left)
+        if part:
+            slices.append((lot_id, part))
+        left -= part
+    return tuple(slices)

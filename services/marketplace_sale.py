@@ -6,7 +6,6 @@ A purchase with credits and a use of an agent that is priced by usage are both s
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +13,7 @@ from domain import accounts
 from domain.accounts import Account
 from domain.errors import DomainError
 from domain.ids import purchase_key
-from domain.lots import LotSource, LotTerms
+from domain.lots import LotSource, LotTerms, cut
 from domain.marketplace.sale import shares_between
 from domain.money import CREDIT
 from ledger.gateway import Ledger, Posting
@@ -145,13 +144,11 @@ async def give_back(session: AsyncSession, sale: Sale, *, amount_minor: int, key
     legs, owed = list[Posting](), Counter[datetime | None]()
     for source, amount in parts:
         sold = await marketplace.lots_of(session, sale.transfer_id, source)
-        own, slices = 0, list[tuple[UUID, int]]()
-        for lot in sold:
-            part = min(lot.free_minor, amount - own)
-            own, slices = own + part, [*slices, (lot.id, part)] if part else slices
+        slices = cut([(lot.id, lot.free_minor) for lot in sold], amount)
+        own = sum(part for _, part in slices)
         # The very lots come back that paid; what of them is gone is taken from others.
         other = max(0, min(amount, there[source]) - own)
-        legs.append(Posting(source=source, destination=wallet, amount_minor=own, lots=LotTerms(slices=tuple(slices))))
+        legs.append(Posting(source=source, destination=wallet, amount_minor=own, lots=LotTerms(slices=slices)))
         legs.append(Posting(source=source, destination=wallet, amount_minor=other))
         owed += _ends(sold, amount - own - other)
     # What the creator does not have any more was paid for once, and is not payable a second time. It ends as what was

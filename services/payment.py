@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,7 +11,7 @@ from domain.access import Role
 from domain.accounts import Account
 from domain.errors import InsufficientFunds
 from domain.ids import uuid_of
-from domain.lots import LotSource, LotTerms
+from domain.lots import LotSource, LotTerms, cut
 from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
 from domain.payment import booking
@@ -151,18 +150,13 @@ async def _given_back(
     if move.kind is PaymentPostingKind.ISSUE:
         return _issued_again(event, move.amount_minor, min(part.debt_minor, move.amount_minor))
     lent = [(posting.lots.lot_id, posting.amount_minor) for posting in issued if posting.lots and posting.lots.lot_id]
-    slices, left = list[tuple[UUID, int]](), min(part.debt_minor, move.amount_minor)
-    for lot_id, amount in lent or await credit_lot.lent(session, own):
-        assert lot_id is not None
-        slices.append((lot_id, min(amount, left)))
-        left -= slices[-1][1]
-    owes = await owed_minor(ledger, terms.org_id, CREDIT)
-    owed = sum(amount for _, amount in slices)
+    slices = cut(lent or await credit_lot.lent(session, own), min(part.debt_minor, move.amount_minor))
+    owes, owed = await owed_minor(ledger, terms.org_id, CREDIT), sum(amount for _, amount in slices)
     repaid, rest = max(0, owed - owes), move.amount_minor - owed
     since = part.opened_at if isinstance(part, Dispute) else part.requested_at
     debts = booking.debt(terms)
     returned = LotTerms(returns=await debt.paid_by(session, debts, since), source=LotSource.DEBT) if repaid else None
-    ended = LotTerms(slices=tuple(each for each in slices if each[1]), is_reversal=True)
+    ended = LotTerms(slices=slices, is_reversal=True)
     postings = [Posting(own, debts, owed, ended), Posting(debts, booking.wallet(terms), repaid, returned)]
     postings += [
         Posting(source, destination, moved, _lots(event, source, destination))
@@ -235,11 +229,7 @@ async def _bought(session: AsyncSession, event: PaymentEvent) -> LotTerms:
             f"{CREDIT} of them are left. Credits that came otherwise are not taken for it.",
             extra={**amounts, "currency": CREDIT},
         )
-    slices, left = list[tuple[UUID, int]](), needed
-    for lot_id, part in free:
-        slices.append((lot_id, min(part, left)))
-        left -= slices[-1][1]
-    return LotTerms(slices=tuple(each for each in slices if each[1]))
+    return LotTerms(slices=cut(free, needed))
 
 
 def _issues(event: PaymentEvent) -> bool:
