@@ -52,7 +52,7 @@ from repositories import event as outbox
 from repositories.together import Writes, together
 from runtime.database import Database, driver_connection
 from runtime.metrics import PaymentFailures
-from services import payment_refund, recovery, reputation, tax_receipt
+from services import payment_loss, payment_refund, reputation, tax_receipt
 from services.debt import close_paid_debts
 from services.payment import lock, resolve
 from services.purposes import BOOKS
@@ -277,7 +277,7 @@ class PaymentActivities:
             await self._write_rows(writes, event, transfer_id, owed)
             await outbox.record(writes, facts(before, after))
             await _mark_handled(writes, terms.payment_id, terms.provider, handled)
-        await recovery.note_loss(session, event, transfer_id, owed)
+        await payment_loss.note_loss(session, event, transfer_id, owed)
         if resolved.share is not None:
             await resolved.share.write(session, event, transfer_id)
         if transfer_id is not None:

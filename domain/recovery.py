@@ -62,13 +62,6 @@ class Priced:
     sold_minor: int
 
 
-def worth_at(given: Iterable[Priced], sale: Priced) -> int:
-    """Return for how many credits of a sale the money that was paid for others would do, rounded down for each."""
-    return sum(
-        each.amount_minor * each.paid_minor * sale.sold_minor // (each.sold_minor * sale.paid_minor) for each in given
-    )
-
-
 def shortfall(given: Sequence[Priced], sale: Priced) -> int:
     """Return how many credits of a lost sale were made up for by others that nobody paid so much for.
 
@@ -81,7 +74,10 @@ def shortfall(given: Sequence[Priced], sale: Priced) -> int:
     """
     if not sale.paid_minor:
         return 0
-    short = max(0, sum(each.amount_minor for each in given) - worth_at(given, sale))
+    worth = sum(
+        each.amount_minor * each.paid_minor * sale.sold_minor // (each.sold_minor * sale.paid_minor) for each in given
+    )
+    short = max(0, sum(each.amount_minor for each in given) - worth)
     return short if short * sale.paid_minor >= sale.sold_minor else 0
 
 

@@ -1,6 +1,6 @@
 """What creators give back of payments that were taken back.
 
-`activities/payment.py` opens a recovery with the event that leaves its payer in debt; `services/recovery.py` writes the
+`services/payment_loss.py` opens a recovery with the event that loses its payment; `services/recovery.py` writes the
 rest.
 """
 

@@ -34,20 +34,28 @@ _FAMILY = """
         WHERE l.id IN (SELECT root_id FROM family) AND l.org_id = :payer
     )
 """
+
+
+def _moved(condition: str) -> str:
+    """Return the payer's newest transfers since it had the payment, of which a posting `n` meets a condition."""
+    return f"""
+        SELECT DISTINCT e.transfer_id FROM (
+            SELECT account_id, min(opened_at) AS since FROM payers GROUP BY account_id
+        ) a, LATERAL (
+            SELECT n.transfer_id FROM ledger.entries n
+            WHERE n.account_id = a.account_id AND {condition} AND n.effective_at >= a.since
+            ORDER BY n.version DESC LIMIT {MOST_USES}
+        ) e
+    """
+
+
 #: What arrived at agents of others, less what they gave back to the payer, and what of it is still theirs: there,
 #: converted, or paid out.
 _EARNED_CREDITS = text(
     f"""
     WITH {_FAMILY}, returned AS (
-        SELECT u.lot_id, sum(u.amount)::bigint AS amount FROM (
-            SELECT DISTINCT e.transfer_id FROM (
-                SELECT account_id, min(opened_at) AS since FROM payers GROUP BY account_id
-            ) a, LATERAL (
-                SELECT n.transfer_id FROM ledger.entries n
-                WHERE n.account_id = a.account_id AND n.amount > 0 AND n.effective_at >= a.since
-                ORDER BY n.version DESC LIMIT {MOST_USES}
-            ) e
-        ) t JOIN ledger.lot_uses u ON u.transfer_id = t.transfer_id
+        SELECT u.lot_id, sum(u.amount)::bigint AS amount FROM ({_moved("n.amount > 0")}) t
+        JOIN ledger.lot_uses u ON u.transfer_id = t.transfer_id
         WHERE u.to_lot IN (SELECT id FROM payers) AND u.lot_id IN (SELECT id FROM family WHERE org_id <> :payer)
         GROUP BY u.lot_id
     )
@@ -67,13 +75,7 @@ _EARNED_CREDITS = text(
 _PLATFORM_CREDITS = text(
     f"""
     WITH {_FAMILY}, spent AS (
-        SELECT DISTINCT e.transfer_id FROM (
-            SELECT account_id, min(opened_at) AS since FROM payers GROUP BY account_id
-        ) a, LATERAL (
-            SELECT n.transfer_id FROM ledger.entries n
-            WHERE n.account_id = a.account_id AND n.amount < 0 AND n.effective_at >= a.since
-            ORDER BY n.version DESC LIMIT {MOST_USES}
-        ) e
+        {_moved("n.amount < 0")}
     )
     SELECT u.transfer_id, sum(u.amount - u.returned - u.passed)::bigint AS used
     FROM spent s JOIN ledger.lot_uses u ON u.transfer_id = s.transfer_id

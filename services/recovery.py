@@ -6,13 +6,12 @@ organization's debts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.payment import PaymentEvent
 from domain import accounts
 from domain.accounts import Account
 from domain.ids import recovery_key, reversal_id_of
@@ -20,9 +19,7 @@ from domain.lots import LotSource, LotTerms
 from domain.mail import MailKind
 from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
-from domain.payment import booking
-from domain.payment.terms import PaymentTerms
-from domain.recovery import LOOKS, Loss, ReversalStatus, Use, answered_for, reversals, shortfall, still_lost
+from domain.recovery import LOOKS, Loss, Priced, ReversalStatus, Use, answered_for, reversals, still_lost
 from ledger.gateway import Ledger, Posting
 from models.recovery import Recovery, RecoveryShare, TransferReversal
 from providers.payouts.base import ReversalSnapshot
@@ -31,116 +28,6 @@ from repositories import payout as payouts
 from runtime.database import driver_connection
 from services import mail
 from services.debt import close_paid_debts, owed_minor
-
-
-async def note_loss(session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None, owed_minor: int) -> None:
-    """Have creators give back what the payment had paid them, where it is lost for good and nobody has paid for it.
-
-    In the event's transaction, after it was posted.
-
-    Args:
-        session: of the event.
-        event: any of a payment.
-        transfer_id: its transfer; None where it moves nothing.
-        owed_minor: what the payer came to owe by it.
-    """
-    after, terms = event.payment, event.payment.terms
-    dispute = next((item for item in after.disputes if item.ref == event.debtor), None)
-    if event.event == "dispute_reinstated":
-        found = booking.comes_back(after, event.event, event.booked, event.debtor)
-        if found is not None:
-            await _found_again(session, event, str(found.ref))
-    elif event.event == "dispute_lost" and dispute is not None:
-        short = await _short(session, terms, transfer_id, outcome="reversed")
-        await _begin(session, event, dispute.ref, dispute.debt_minor, short, dispute.opened_at)
-    elif event.event in {"reversed", "refund_taken_over"}:
-        # A refund retires what it has taken when its money is booked.
-        outcome = "reversed" if event.event == "reversed" else "moved"
-        short = await _short(session, terms, transfer_id, outcome=outcome)
-        await _begin(session, event, event.debtor or f"reversal:{after.version}", owed_minor, short, event.at)
-
-
-def credits_of(cause: str) -> str:
-    """Return the cause of the loss of a bill's credits, beside that of its money."""
-    return f"{cause}:credits"
-
-
-async def note_lost_credits(session: AsyncSession, event: PaymentEvent, granted_minor: int, left_minor: int) -> None:
-    """Have creators give back what the credits of a bill had paid them, where its payment is lost for good.
-
-    The payer owes the bill, and no credits: what creators give back of them ceases to be.
-
-    Args:
-        session: of the event.
-        event: one that loses a bill's payment or a part of it.
-        granted_minor: the credits that the payment has brought.
-        left_minor: what of them was there yet, and was taken back by the event.
-    """
-    payment = event.payment
-    dispute = next((item for item in payment.disputes if item.ref == event.debtor), None)
-    refund = next((item for item in payment.refunds if item.ref and item.ref == event.debtor), None)
-    if dispute is not None:
-        cause, disputed_at, lost = dispute.ref, dispute.opened_at, dispute.amount_minor
-    elif refund is not None:
-        cause, disputed_at, lost = str(refund.ref), event.at, refund.amount_minor
-    else:
-        cause, disputed_at, lost = f"reversal:{payment.version}", event.at, -payment.booked[-1].paid_minor
-    part = granted_minor * min(lost, payment.received_minor) // max(1, payment.received_minor)
-    short = min(part, granted_minor) - left_minor
-    if short > 0:
-        await recovery.begin(
-            session,
-            payment_id=payment.terms.payment_id,
-            cause=credits_of(cause),
-            org_id=payment.terms.org_id,
-            asset=CREDIT,
-            owed_minor=0,
-            short_minor=short,
-            disputed_at=disputed_at,
-            at=event.at,
-        )
-
-
-async def _begin(
-    session: AsyncSession, event: PaymentEvent, cause: str, owed_minor: int, short_minor: int, disputed_at: datetime
-) -> None:
-    terms = event.payment.terms
-    if owed_minor + short_minor > 0:
-        await recovery.begin(
-            session,
-            payment_id=terms.payment_id,
-            cause=cause,
-            org_id=terms.org_id,
-            asset=terms.purpose.goods_asset,
-            owed_minor=owed_minor,
-            short_minor=short_minor,
-            disputed_at=disputed_at,
-            at=event.at,
-        )
-
-
-async def _short(session: AsyncSession, terms: PaymentTerms, transfer_id: UUID | None, *, outcome: str) -> int:
-    """Return how many credits a transfer has taken for a lost payment that others had bought for less, or nobody."""
-    if terms.purpose.goods_asset != CREDIT or transfer_id is None:
-        return 0
-    found = await recovery.sale(session, terms.payment_id)
-    if found is None:
-        return 0
-    sale, currency = found
-    return shortfall(await recovery.taken_by(session, terms.payment_id, transfer_id, currency, outcome=outcome), sale)
-
-
-async def _found_again(session: AsyncSession, event: PaymentEvent, cause: str) -> None:
-    terms = event.payment.terms
-    if await recovery.close_of(session, terms.payment_id, (cause, credits_of(cause)), at=event.at):
-        await alert.raise_alert(
-            session,
-            kind="earnings.recovered_in_vain",
-            subject=terms.payment_id,
-            detail=f"The chargeback of {terms.payment_id} was lost and then won. What creators gave back for it has "
-            "paid for it. Decide what they get for it.",
-            org_id=terms.org_id,
-        )
 
 
 async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, *, now: datetime) -> int:
@@ -218,16 +105,14 @@ async def answers_for(session: AsyncSession, hold_back: HoldBack, agent_id: str)
 
 async def _still_lost(session: AsyncSession, ledger: Ledger, case: Recovery, answered_minor: int) -> tuple[int, int]:
     """Return what nobody has paid for: what the payer owes, and what was made up for by cheaper credits."""
-    owes = await owed_minor(ledger, case.org_id, case.asset)
-    owed = case.amount_minor - case.short_minor
+    owes, owed = await owed_minor(ledger, case.org_id, case.asset), case.amount_minor - case.short_minor
+    repaid, paid, price = min(owed, answered_minor), list[Priced](), None
     found = await recovery.sale(session, case.payment_id) if case.asset == CREDIT and owed else None
-    if found is None:
-        loss = Loss(owed_minor=owed, short_minor=case.short_minor, answered_minor=answered_minor)
-        return still_lost(replace(loss, repaid_minor=min(owed, answered_minor)), owes, (), None)
-    sale, currency = found
-    repaid, paid = await recovery.repaid(session, case, currency)
+    if found is not None:
+        price, currency = found
+        repaid, paid = await recovery.repaid(session, case, currency)
     loss = Loss(owed_minor=owed, short_minor=case.short_minor, repaid_minor=repaid, answered_minor=answered_minor)
-    return still_lost(loss, owes, paid, sale)
+    return still_lost(loss, owes, paid, price)
 
 
 async def _plan(

@@ -24,7 +24,7 @@ from ledger.gateway import Ledger
 from models.subscription import SubscriptionBill
 from repositories import invoice, invoice_line
 from repositories import subscription as subscriptions
-from services import credit_note, invoice_collection, recovery, subscription_grant, subscription_refund
+from services import credit_note, invoice_collection, payment_loss, subscription_grant, subscription_refund
 from services.purposes.base import Alone
 from services.tax_receipt import TaxedMovement
 
@@ -95,7 +95,7 @@ class InvoiceShare:
         if self.bill is not None and event.event in LOST:
             left = await subscription_refund.take_back(session, self.bill, cause=cause, now=event.at)
             granted = await subscriptions.granted_credits(session, self.bill)
-            await recovery.note_lost_credits(session, event, granted, left)
+            await payment_loss.note_lost_credits(session, event, granted, left)
         elif self.bill is not None and event.event in DISPUTED:
             if event.event == "dispute_reinstated" and self._is_paid_again():
                 await subscription_refund.restore(session, self.bill, cause=cause, now=event.at)

@@ -1,0 +1,119 @@
+"""Notes what was lost of a payment, so that creators give back what it had paid them (`services.recovery`).
+
+In the transaction of the event that loses it, after it was posted.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.payment import PaymentEvent
+from domain.money import CREDIT
+from domain.payment import booking
+from domain.payment.terms import PaymentTerms
+from domain.recovery import shortfall
+from repositories import alert, recovery
+
+
+async def note_loss(session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None, owed_minor: int) -> None:
+    """Have creators give back what the payment had paid them, where it is lost for good and nobody has paid for it.
+
+    Args:
+        session: of the event.
+        event: any of a payment.
+        transfer_id: its transfer; None where it moves nothing.
+        owed_minor: what the payer came to owe by it.
+    """
+    after, terms = event.payment, event.payment.terms
+    dispute = next((item for item in after.disputes if item.ref == event.debtor), None)
+    asset = terms.purpose.goods_asset
+    if event.event == "dispute_reinstated":
+        found = booking.comes_back(after, event.event, event.booked, event.debtor)
+        if found is not None:
+            await _found_again(session, event, str(found.ref))
+    elif event.event == "dispute_lost" and dispute is not None:
+        short = await _short(session, terms, transfer_id, outcome="reversed")
+        await _begin(session, event, dispute.ref, asset, dispute.debt_minor, short, dispute.opened_at)
+    elif event.event in {"reversed", "refund_taken_over"}:
+        # A refund retires what it has taken when its money is booked.
+        outcome = "reversed" if event.event == "reversed" else "moved"
+        short = await _short(session, terms, transfer_id, outcome=outcome)
+        cause = event.debtor or f"reversal:{after.version}"
+        await _begin(session, event, cause, asset, owed_minor, short, event.at)
+
+
+async def note_lost_credits(session: AsyncSession, event: PaymentEvent, granted_minor: int, left_minor: int) -> None:
+    """Have creators give back what the credits of a bill had paid them, where its payment is lost for good.
+
+    The payer owes the bill, and no credits: what creators give back of them ceases to be.
+
+    Args:
+        session: of the event.
+        event: one that loses a bill's payment or a part of it.
+        granted_minor: the credits that the payment has brought.
+        left_minor: what of them was there yet, and was taken back by the event.
+    """
+    payment = event.payment
+    dispute = next((item for item in payment.disputes if item.ref == event.debtor), None)
+    refund = next((item for item in payment.refunds if item.ref and item.ref == event.debtor), None)
+    if dispute is not None:
+        cause, disputed_at, lost = dispute.ref, dispute.opened_at, dispute.amount_minor
+    elif refund is not None:
+        cause, disputed_at, lost = str(refund.ref), event.at, refund.amount_minor
+    else:
+        cause, disputed_at, lost = f"reversal:{payment.version}", event.at, -payment.booked[-1].paid_minor
+    part = granted_minor * min(lost, payment.received_minor) // max(1, payment.received_minor)
+    await _begin(session, event, _credits_of(cause), CREDIT, 0, max(0, part - left_minor), disputed_at)
+
+
+def _credits_of(cause: str) -> str:
+    """Return the cause of the loss of a bill's credits, beside that of its money."""
+    return f"{cause}:credits"
+
+
+async def _begin(
+    session: AsyncSession,
+    event: PaymentEvent,
+    cause: str,
+    asset: str,
+    owed_minor: int,
+    short_minor: int,
+    disputed_at: datetime,
+) -> None:
+    if owed_minor + short_minor > 0:
+        await recovery.begin(
+            session,
+            payment_id=event.payment.terms.payment_id,
+            cause=cause,
+            org_id=event.payment.terms.org_id,
+            asset=asset,
+            owed_minor=owed_minor,
+            short_minor=short_minor,
+            disputed_at=disputed_at,
+            at=event.at,
+        )
+
+
+async def _short(session: AsyncSession, terms: PaymentTerms, transfer_id: UUID | None, *, outcome: str) -> int:
+    """Return how many credits a transfer has taken for a lost payment that others had bought for less, or nobody."""
+    if terms.purpose.goods_asset != CREDIT or transfer_id is None:
+        return 0
+    found = await recovery.sale(session, terms.payment_id)
+    if found is None:
+        return 0
+    sale, currency = found
+    return shortfall(await recovery.taken_by(session, terms.payment_id, transfer_id, currency, outcome=outcome), sale)
+
+
+async def _found_again(session: AsyncSession, event: PaymentEvent, cause: str) -> None:
+    terms = event.payment.terms
+    if await recovery.close_of(session, terms.payment_id, (cause, _credits_of(cause)), at=event.at):
+        await alert.raise_alert(
+            session,
+            kind="earnings.recovered_in_vain",
+            subject=terms.payment_id,
+            detail=f"The chargeback of {terms.payment_id} was lost and then won. What creators gave back for it has "
+            "paid for it. Decide what they get for it.",
+            org_id=terms.org_id,
+        )
