@@ -157,8 +157,9 @@ async def test_twenty_identical_submits_at_once_move_money_once(world, open_wind
 
         async with httpx2.AsyncClient(cookies=cookies, trust_env=False, timeout=60) as http:
             answers = await asyncio.gather(*(http.post(address, data=fields, headers=OWN) for _ in range(20)))
-        assert {answer.status_code for answer in answers} <= {303, 503}
-        # What is not known yet is asked again with the same key, as its page does by itself.
+        # 503 says that the outcome is not known, 504 that a busy API has not answered yet.
+        assert {answer.status_code for answer in answers} <= {303, 503, 504}
+        # Both are asked again with the same key, as their page does by itself.
         await owner.press("Award and fund")
         await expect(owner.page.locator("[data-done]")).to_contain_text("This was done before", timeout=60_000)
     movements = good(await buyer.people["owner"].get("/billing/transactions", params={"q": "escrow"}))["data"]
