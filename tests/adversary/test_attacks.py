@@ -19,7 +19,7 @@ from tests.adversary.ring import Ring
 from tests.conftest import DatabaseUrls
 from tests.support.seeds import RUN_SEED
 
-pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 #: How long a payment has to stand before a referral is rewarded.
 WINDOW = timedelta(days=14)

@@ -131,7 +131,6 @@ class Before:
         return moved
 
 
-@pytest.mark.timeout(180)
 async def test_pitfall_45_books_that_were_set_back_go_on_with_every_run_and_find_what_providers_did(
     home: Path,
     environment: WorkflowEnvironment,

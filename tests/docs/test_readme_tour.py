@@ -284,7 +284,6 @@ async def test_guide_comes_out_as_it_says(fresh_stack: Stack, guide: str) -> Non
     assert [line for line, start in zip(lines, GUIDES[guide], strict=True) if not line.startswith(start)] == []
 
 
-@pytest.mark.timeout(300)
 async def test_page_on_testing_payments_comes_out_as_it_says(fresh_stack: Stack) -> None:
     lines = await lines_of(ROOT / "docs" / "testing-payments.md", fresh_stack.data_dir)
     assert lines == [

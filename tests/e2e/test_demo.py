@@ -14,7 +14,7 @@ from dev.stack.migrate import ROOT
 from dev.stack.stories import STORIES
 from tests.e2e.conftest import World
 
-pytestmark = [pytest.mark.e2e]
+pytestmark = pytest.mark.e2e
 
 
 async def told(data_dir: Path, *arguments: object) -> tuple[int, str]:
@@ -23,7 +23,6 @@ async def told(data_dir: Path, *arguments: object) -> tuple[int, str]:
     return code, "\n".join(lines)
 
 
-@pytest.mark.timeout(300)
 async def test_demo_on_a_fresh_stack_shows_every_step_and_exits_with_zero(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "dev.stack", "demo"),

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.e2e.conftest import World, good
 from tests.support.openapi import operations, problem_of, resolved
 
-pytestmark = [pytest.mark.e2e]
+pytestmark = pytest.mark.e2e
 
 SEED = 20_260_101
 BOUNDED = settings(
@@ -333,7 +333,6 @@ async def dispensable(world: World) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.timeout(400)
 def test_random_requests_are_answered_as_documented(
     world: World, known: dict[str, list[str]], dispensable: dict[str, list[str]]
 ) -> None:

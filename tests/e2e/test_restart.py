@@ -19,7 +19,7 @@ from dev.stack.process import runs
 from dev.stack.running import Running
 from tests.support.launcher import launched
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.e2e
 
 SEEDED = {"operator", "arbiter", "validator", "client", "finance", "auditor", "agent", "studio"}
 

@@ -85,7 +85,6 @@ RUNS: list[tuple[str, Any, int]] = [
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize(("run_on", "proven"), [each[1:] for each in RUNS], ids=[each[0] for each in RUNS])
 async def test_work_survives_the_death_of_every_part(stack: Stack, run_on: Any, proven: int) -> None:
     findings = await run_on(print, stack)

@@ -66,7 +66,6 @@ class Past:
         return [tuple(row) for row in rows]
 
 
-@pytest.mark.timeout(120)
 async def test_existing_credits_get_the_lots_that_history_gives_them(empty_database_url: str) -> None:
     await asyncio.to_thread(alembic, empty_database_url, "upgrade", "0008_deployments")
     connection = await asyncpg.connect(empty_database_url)

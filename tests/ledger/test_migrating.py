@@ -15,7 +15,6 @@ from ledger.gateway import Ledger
 pytestmark = pytest.mark.db
 
 
-@pytest.mark.timeout(180)
 async def test_the_books_take_postings_wherever_a_migration_stops(empty_database_url: str) -> None:
     taken: list[UUID] = []
     for command, revision in (

@@ -214,7 +214,6 @@ class BooksMachine(OverBooks):
             assert self.wait(self.books.ledger.balance_as_of(account, NOW)) == self.model.posted[number]
 
 
-@pytest.mark.timeout(300)
 def test_books_follow_their_model_under_concurrent_clients(fresh_database_urls: DatabaseUrls) -> None:
     async def issue_once(books: Books) -> None:
         assert await books.issue(org_credits(fresh("org")), 1)

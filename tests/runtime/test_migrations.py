@@ -11,13 +11,11 @@ from dev.stack.process import StackError
 pytestmark = pytest.mark.db
 
 
-@pytest.mark.timeout(180)
 async def test_two_that_migrate_at_once_wait_for_each_other(empty_database_url: str) -> None:
     await asyncio.gather(*(asyncio.to_thread(migrate, empty_database_url) for _ in range(2)))
     assert await asyncio.to_thread(alembic, empty_database_url, "check")
 
 
-@pytest.mark.timeout(180)
 async def test_a_table_in_use_makes_a_migration_fail_soon_and_leaves_those_before_it(empty_database_url: str) -> None:
     await asyncio.to_thread(alembic, empty_database_url, "upgrade", "0004_provider_payments")
     user = await asyncpg.connect(empty_database_url)
@@ -31,7 +29,6 @@ async def test_a_table_in_use_makes_a_migration_fail_soon_and_leaves_those_befor
     await asyncio.to_thread(migrate, empty_database_url)
 
 
-@pytest.mark.timeout(180)
 async def test_a_database_of_an_earlier_schema_is_refused_in_one_sentence(empty_database_url: str) -> None:
     owner = await asyncpg.connect(empty_database_url)
     await owner.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")

@@ -25,7 +25,7 @@ from tests.support.sandboxes import serving
 from tests.workflows.test_usage_sync import Proxy
 
 # LiteLLM takes its time to be imported.
-pytestmark = [pytest.mark.db, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.db
 
 ROOT = Path(__file__).resolve().parents[2]
 ADAPTERS = ROOT / os.environ.get("TEST_ADAPTERS", ".venv-sdk") / "bin" / "python"

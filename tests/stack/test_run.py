@@ -10,7 +10,7 @@ from dev.stack.claim import Claim
 from dev.stack.process import runs
 from tests.support.launcher import launched
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.e2e
 
 
 def test_occupied_port_is_an_error_that_names_the_variable(data_dir: Path) -> None:

@@ -20,7 +20,7 @@ HIDDEN = {"identity": "recorder", "stackTrace": ""}
 async def replay(history: WorkflowHistory, runner: WorkflowRunner | None = None) -> None:
     """Replay a history with the production converter; in the sandbox unless a runner is given.
 
-    Debug mode switches off the deadlock detector alone: it fails a replay on a machine that stood still for two seconds.
+    Debug mode switches off the deadlock detector alone, which fails a replay where the machine stands still for 2 s.
     """
     replayer = Replayer(
         workflows=WORKFLOWS,

@@ -143,7 +143,6 @@ async def test_a_night_is_taken_once_and_reads_without_the_code(nights: Nights) 
     await nights.equal_the_rules(today)
 
 
-@pytest.mark.timeout(300)
 async def test_a_year_of_nights_is_that_of_the_rules(nights: Nights) -> None:
     taken: list[date] = []
     # Every night of a week, and then one in fifteen days, which takes the fourteen that were missed before it.

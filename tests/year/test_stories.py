@@ -17,7 +17,7 @@ from dev.year.world import running
 from tests.conftest import DatabaseUrls
 from tests.support.seeds import RUN_SEED
 
-pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 YEAR = next_leap_year()
 

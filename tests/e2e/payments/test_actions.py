@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.conftest import Caller, good
 from tests.e2e.payments.paying import Json, Payer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.e2e
 
 COMMANDS = {"confirm": "confirm", "capture": "capture", "cancel": "cancel", "refund": "refunds"}
 

@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.conftest import good, new_key, refused
 from tests.e2e.payments.paying import CARD, Payer, Sandboxes, until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.e2e
 
 
 async def test_pitfall_02_webhooks_that_come_three_times_at_once_have_one_effect(

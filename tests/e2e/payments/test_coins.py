@@ -7,7 +7,7 @@ from contracts.payment import PaymentSignal
 from tests.e2e.conftest import good
 from tests.e2e.payments.paying import Json, Payer, Sandboxes, until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.e2e
 
 
 async def asked(payer: Payer, asset: str = "USDC") -> tuple[Json, Json]:

@@ -5,7 +5,7 @@ import pytest
 from tests.e2e.conftest import WORK, good, refused
 from tests.e2e.payments.paying import CARD, Payer, Sandboxes, until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.e2e
 
 
 async def test_card_payment_funds_an_escrow_that_then_pays_the_agent(payer: Payer) -> None:

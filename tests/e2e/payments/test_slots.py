@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.conftest import good, new_key, refused
 from tests.e2e.payments.paying import CARD, Json, Payer, Sandboxes, until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.e2e
 
 BUY = "/projects/deployment/purchase-slot"
 

@@ -11,7 +11,7 @@ from tests.e2e.payments.paying import CARD, Json, Payer, Sandboxes, until
 #: A card that can be stored, and whose charges are declined.
 DECLINED = "pm_card_chargeCustomerFail"
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.e2e
 
 
 async def test_card_buys_credits_at_once_and_its_fee_is_booked(payer: Payer, sandboxes: Sandboxes) -> None:
