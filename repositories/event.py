@@ -40,14 +40,19 @@ class Position:
 
 _LIST = Listing(of=EventRow, order=[EventRow.written_in, EventRow.id], created="at", ascending=True)
 #: Records the events in a JSON array, the value of `rows`; also as a part of a larger statement. Their numbers follow
-#: those that are committed, so the caller holds the lock of each subject, since a statement before this one.
+#: those that are committed, so the caller holds the lock of each subject, since a statement before this one. Whoever
+#: records an event leaves its `external_id` null: it gets the one that its organization gave the subject. What is
+#: written on an object that is being made is written before it, so that its first event has the id already.
 RECORD = """
     INSERT INTO events (type, org_id, subject, subject_seq, at, data)
     SELECT told.type, told.org_id, told.subject,
         coalesce((SELECT max(e.subject_seq) FROM events e
                   WHERE e.subject = told.subject AND e.org_id = told.org_id), 0)
             + row_number() OVER (PARTITION BY told.subject, told.org_id ORDER BY told.number),
-        coalesce(told.at, now()), told.data
+        coalesce(told.at, now()),
+        CASE WHEN told.data -> 'external_id' = 'null' THEN told.data || jsonb_build_object('external_id', (
+            SELECT m.external_id FROM object_metadata m
+            WHERE m.object_id = told.subject AND m.org_id = told.org_id)) ELSE told.data END
     FROM ROWS FROM (jsonb_to_recordset({rows})
         AS (type text, org_id text, subject text, at timestamptz, data jsonb)) WITH ORDINALITY
         AS told (type, org_id, subject, at, data, number)

@@ -148,7 +148,7 @@ def code(what: str, example: str, *, nullable: bool = False) -> Field:
 def external_id() -> Field:
     """Describe the id that the event's organization gave the subject. Whoever makes an event leaves it None.
 
-    It is filled in when the event is recorded, see `repositories/sql/metadata.sql`.
+    The statement that records the event fills it in, see `RECORD` in `repositories/event.py`.
     """
     return code("Your own id of it.", "order-6735", nullable=True)
 

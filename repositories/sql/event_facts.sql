@@ -22,12 +22,19 @@ $$;
 
 GRANT EXECUTE ON FUNCTION amount_text(bigint, text) TO bursar_api, bursar_platform;
 
+-- The id that the organization gave the subject is filled in where an event has a place for it.
 CREATE OR REPLACE FUNCTION tell(p_type text, p_org text, p_subject text, p_at timestamptz, p_data jsonb) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     INSERT INTO public.events (type, org_id, subject, subject_seq, at, data)
-    SELECT p_type, p_org, p_subject, coalesce(max(e.subject_seq), 0) + 1, coalesce(p_at, now()), p_data
-    FROM public.events e WHERE e.subject = p_subject AND e.org_id = p_org
-$$;
+    SELECT p_type, p_org, p_subject,
+        coalesce((SELECT max(e.subject_seq) FROM public.events e
+                  WHERE e.subject = p_subject AND e.org_id = p_org), 0) + 1,
+        coalesce(p_at, now()),
+        CASE WHEN p_data -> 'external_id' = 'null' THEN p_data || jsonb_build_object('external_id', (
+            SELECT m.external_id FROM public.object_metadata m
+            WHERE m.object_id = p_subject AND m.org_id = p_org)) ELSE p_data END;
+END $$;
 
 CREATE OR REPLACE FUNCTION tell_invoice() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$

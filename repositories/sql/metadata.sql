@@ -55,19 +55,6 @@ $$;
 REVOKE ALL ON FUNCTION lock_contract(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lock_contract(text) TO bursar_platform;
 
--- An event has the id that its organization gave the subject; whoever records it leaves the member null. What is written on
--- an object that is being made is written before it, so that its first event has the id already.
-CREATE OR REPLACE FUNCTION fill_external_id() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    NEW.data := NEW.data || jsonb_build_object('external_id', (
-        SELECT m.external_id FROM public.object_metadata m WHERE m.object_id = NEW.subject AND m.org_id = NEW.org_id));
-    RETURN NEW;
-END $$;
-CREATE OR REPLACE TRIGGER fill_external_id BEFORE INSERT ON events FOR EACH ROW
-    WHEN (NEW.data -> 'external_id' = 'null') EXECUTE FUNCTION fill_external_id();
-REVOKE ALL ON FUNCTION fill_external_id() FROM PUBLIC;
-
 -- What an organization has written on an object, in one round trip: the tenant is set and the row read under its policy
 -- within the statement's own transaction. No row where it has nothing.
 CREATE OR REPLACE FUNCTION tenant_metadata(p_org text, p_object text) RETURNS SETOF public.object_metadata
