@@ -14,7 +14,8 @@ branch_labels: str | None = None
 depends_on: str | None = None
 
 #: What recorded events had their subject's id from before.
-_FILL = """
+_FILL = (
+    """
     CREATE FUNCTION fill_external_id() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     BEGIN
@@ -22,11 +23,14 @@ _FILL = """
             SELECT m.external_id FROM public.object_metadata m
             WHERE m.object_id = NEW.subject AND m.org_id = NEW.org_id));
         RETURN NEW;
-    END $$;
+    END $$
+    """,
+    """
     CREATE TRIGGER fill_external_id BEFORE INSERT ON events FOR EACH ROW
-        WHEN (NEW.data -> 'external_id' = 'null') EXECUTE FUNCTION fill_external_id();
-    REVOKE ALL ON FUNCTION fill_external_id() FROM PUBLIC;
-"""
+    WHEN (NEW.data -> 'external_id' = 'null') EXECUTE FUNCTION fill_external_id()
+    """,
+    "REVOKE ALL ON FUNCTION fill_external_id() FROM PUBLIC",
+)
 
 
 def upgrade() -> None:
@@ -37,4 +41,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute(_FILL)
+    for statement in _FILL:
+        op.execute(statement)

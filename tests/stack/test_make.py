@@ -77,8 +77,8 @@ def test_ci_runs_every_part_and_fails_with_any(tmp_path: Path) -> None:
         rules = [f"{part}:\n\t@echo {part} was run; {'false' if part == fails else 'true'}\n" for part in parts]
         (tmp_path / "Makefile").write_text("".join(rules))
         done = subprocess.run([tmp_path / ".ci" / "run"], capture_output=True, text=True, check=False)
-        told = [line for line in done.stdout.splitlines() if not line.startswith("make[")]
-        assert told == [f"{part} was run" for part in parts]
+        told = [line.removesuffix(" was run") for line in done.stdout.splitlines() if line.endswith(" was run")]
+        assert told == [part for part in parts for _ in range(2 if fails == part == "test" else 1)]
         assert (done.returncode == 0) == (fails is None)
 
 
