@@ -11,6 +11,7 @@ from ledger.gateway import Balance, Held
 from runtime.identity import new_id
 from tests.conftest import DatabaseUrls
 from tests.support.books import ISSUANCE, LATER, NOW, Books, fresh, open_books
+from tests.support.plans import vacuum
 
 pytestmark = pytest.mark.db
 
@@ -179,7 +180,7 @@ async def test_sweep_reads_as_little_of_many_holds_as_of_few(fresh_database_urls
                 size // 25,
                 account.path,
             )
-            await owner.execute("VACUUM ANALYZE ledger.holds")
+            await vacuum(owner, "ledger.holds")
             for _ in range(due):
                 await hold(books, account, 1, expires_at=NOW, held_at=NOW - timedelta(days=1))
             explained = await books.connections[0].fetchval(

@@ -13,6 +13,7 @@ from ledger.gateway import Ledger, Posting
 from ledger.revenue import Revenue
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, ISSUANCE, NOW, Books, fresh, open_books, recognise, settle_uses
+from tests.support.plans import vacuum
 
 pytestmark = pytest.mark.db
 
@@ -342,7 +343,7 @@ async def test_page_reads_what_is_new_and_nothing_else(fresh_books: Books, fresh
     read: list[int] = []
     for size in (1_000, 60_000):
         await owner.execute(PAST, size)
-        await owner.execute("VACUUM ANALYZE ledger.lot_uses, ledger.lot_returns, ledger.lots, ledger.transfers")
+        await vacuum(owner, "ledger.lot_uses", "ledger.lot_returns", "ledger.lots", "ledger.transfers")
         pages: list[int] = []
         # The least of three: a page may have to read the catalogue again, after whatever others did meanwhile.
         for _ in range(3):

@@ -16,7 +16,7 @@ from repositories.listing import Position, Wanted
 from repositories.spend_place import LOOKS
 from runtime.database import Database
 from tests.conftest import new_database
-from tests.support.plans import blocks_read
+from tests.support.plans import blocks_read, vacuum
 
 pytestmark = pytest.mark.db
 
@@ -76,7 +76,7 @@ async def grown(cluster: Postgres) -> AsyncIterator[tuple[Database, dict[str, tu
             for first, last in ((1, SMALL), (SMALL + 1, LARGE)):
                 await owner.execute(FILL.replace("$1::int", str(first)).replace("$2::int", str(last)))
                 # Both sizes are vacuumed, or the first alone is where autovacuum has had the time.
-                await owner.execute("VACUUM ANALYZE ledger.spends, ledger.counters, ledger.credit_days")
+                await vacuum(owner, "ledger.spends", "ledger.counters", "ledger.credit_days")
                 costs.append([await blocks_read(database, ORG, reading) for reading in READINGS.values()])
         finally:
             await owner.close()
