@@ -72,8 +72,9 @@ class LedgerBalance(Base):
     __tablename__ = "balances"
     __table_args__ = (
         ForeignKeyConstraint(["account_id", "asset"], ["ledger.accounts.id", "ledger.accounts.asset"]),
-        # One constraint and not two, because each is parsed again for every update. No floor is no limit: NULL passes.
-        CheckConstraint("posted - pending_out >= floor AND pending_out >= 0", name="floor"),
+        # As short as can be, because it is parsed again for every update: that nothing negative is held is a trigger's.
+        # No floor is no limit: NULL passes.
+        CheckConstraint("posted - pending_out >= floor", name="floor"),
         {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},
     )
 

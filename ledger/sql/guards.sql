@@ -53,6 +53,20 @@ BEFORE UPDATE OF id, account_id, amount, held_at, expires_at, recorded_at, idemp
     metadata OR DELETE OR TRUNCATE ON ledger.holds
 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
+-- Nothing is held that is less than nothing. No part of the balances' CHECK, because that is parsed again by every
+-- statement that changes a balance, and postings change nothing that is held.
+CREATE OR REPLACE FUNCTION ledger.refuse_negative_holds() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    RAISE EXCEPTION 'account % would hold %: what is held is never negative', NEW.account_id, NEW.pending_out
+        USING ERRCODE = 'check_violation';
+END
+$$;
+
+CREATE OR REPLACE TRIGGER check_held AFTER INSERT OR UPDATE OF pending_out ON ledger.balances
+FOR EACH ROW WHEN (NEW.pending_out < 0) EXECUTE FUNCTION ledger.refuse_negative_holds();
+
 -- A hold is of an account that exists. As above: a foreign key would lock the account's row, and every hold on a busy
 -- account would add to the list of who has it.
 CREATE OR REPLACE FUNCTION ledger.check_holds() RETURNS trigger

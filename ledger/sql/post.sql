@@ -44,13 +44,14 @@ DECLARE
     );
     s_posted bigint;
     s_version bigint;
-    s_stripe smallint;
+    -- Chosen here: within a statement the whole expression is prepared each time, also where 0 is the answer.
+    s_stripe smallint := CASE WHEN p_source & 255 = 0 THEN 0 ELSE ledger.stripe_of(p_source) END;
     s_asset text;
     s_org text;
     s_lots boolean;
     d_posted bigint;
     d_version bigint;
-    d_stripe smallint;
+    d_stripe smallint := CASE WHEN p_destination & 255 = 0 THEN 0 ELSE ledger.stripe_of(p_destination) END;
     d_asset text;
     d_org text;
     d_lots boolean;
@@ -73,24 +74,24 @@ BEGIN
     -- does not exist.
     IF p_source < p_destination THEN
         UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
-        WHERE b.account_id = p_source AND b.stripe = ledger.stripe_of(p_source)
+        WHERE b.account_id = p_source AND b.stripe = s_stripe
           AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)
-        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id, b.lots
-        INTO s_posted, s_version, s_stripe, s_asset, s_org, s_lots;
+        RETURNING b.posted, b.version, b.asset, b.org_id, b.lots
+        INTO s_posted, s_version, s_asset, s_org, s_lots;
         UPDATE ledger.balances b SET posted = b.posted + p_amount, version = b.version + 1
-        WHERE b.account_id = p_destination AND b.stripe = ledger.stripe_of(p_destination)
-        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id, b.lots
-        INTO d_posted, d_version, d_stripe, d_asset, d_org, d_lots;
+        WHERE b.account_id = p_destination AND b.stripe = d_stripe
+        RETURNING b.posted, b.version, b.asset, b.org_id, b.lots
+        INTO d_posted, d_version, d_asset, d_org, d_lots;
     ELSE
         UPDATE ledger.balances b SET posted = b.posted + p_amount, version = b.version + 1
-        WHERE b.account_id = p_destination AND b.stripe = ledger.stripe_of(p_destination)
-        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id, b.lots
-        INTO d_posted, d_version, d_stripe, d_asset, d_org, d_lots;
+        WHERE b.account_id = p_destination AND b.stripe = d_stripe
+        RETURNING b.posted, b.version, b.asset, b.org_id, b.lots
+        INTO d_posted, d_version, d_asset, d_org, d_lots;
         UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
-        WHERE b.account_id = p_source AND b.stripe = ledger.stripe_of(p_source)
+        WHERE b.account_id = p_source AND b.stripe = s_stripe
           AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)
-        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id, b.lots
-        INTO s_posted, s_version, s_stripe, s_asset, s_org, s_lots;
+        RETURNING b.posted, b.version, b.asset, b.org_id, b.lots
+        INTO s_posted, s_version, s_asset, s_org, s_lots;
     END IF;
     IF (p_source <> p_destination AND s_asset = d_asset) IS NOT TRUE THEN
         PERFORM ledger.refuse(p_source, p_destination, p_amount, p_key);
