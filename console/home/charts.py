@@ -1,6 +1,8 @@
 """The charts of home: what was left at the end of each day, and what was spent on which service."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +12,43 @@ from console.gateway import Answer
 
 #: What a series calls the rest.
 _NAMES = {"others": "All others"}
+#: How many days the charts show, with today; see `first_day`.
+DAYS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Months:
+    """What was spent this month up to and with today, and last month from `since` up to and with `until`."""
+
+    this: Decimal
+    last: Decimal
+    since: date
+    until: date
+
+
+def first_day(today: date) -> date:
+    """Return where the series of what was spent begins: with last month, and no later than the charts."""
+    last = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
+    return min(last, today - timedelta(days=DAYS - 1))
+
+
+def by_month(answer: Answer) -> Months | None:
+    """Return what was spent this month and in the same days of the last; None where that is not known.
+
+    The last month counts up to the same day of the month, or its own last day. Days are those of the series.
+    """
+    days = [date.fromisoformat(at[:10]) for at in answer.body["times"]] if answer.ok else []
+    if not days:
+        return None
+    today = days[-1]
+    before = today.replace(day=1) - timedelta(days=1)
+    since, until = before.replace(day=1), before.replace(day=min(before.day, today.day))
+    this = last = Decimal(0)
+    for group in answer.body["series"]:
+        for day, value in zip(days, group["values"], strict=True):
+            this += Decimal(value or 0) if day >= today.replace(day=1) else 0
+            last += Decimal(value or 0) if since <= day <= until else 0
+    return Months(this=this, last=last, since=since, until=until)
 
 
 def balance_of(answer: Answer, prefs: Prefs) -> Chart | None:
@@ -22,12 +61,14 @@ def balance_of(answer: Answer, prefs: Prefs) -> Chart | None:
 
 
 def spending_of(answer: Answer, prefs: Prefs) -> Chart | None:
-    """Return the spending by service; None where nothing was spent."""
-    series = _series(answer, "Other services")
-    if not any(value for one in series for value in one.values):
+    """Return the spending by service of the last days of the series; None where nothing was spent in them."""
+    recent = (replace(one, values=one.values[-DAYS:]) for one in _series(answer, "Other services"))
+    series = tuple(one for one in recent if any(one.values))
+    if not series:
         return None
     body = answer.body
-    return stacked("Spending by service", _labels(body, prefs), folded(series), Unit(body["currency"], prefs))
+    labels = _labels(body, prefs)[-DAYS:]
+    return stacked("Spending by service, 30 days", labels, folded(series), Unit(body["currency"], prefs))
 
 
 def _series(answer: Answer, unnamed: str) -> tuple[Series, ...]:

@@ -1,9 +1,12 @@
 """Home of an organization."""
 
+from datetime import UTC, datetime
+
 from starlette.responses import Response
 
 from console.gateway import Wanted
 from console.home import view
+from console.home.charts import first_day
 from console.routing import tenant
 from console.visit import Visit
 
@@ -13,12 +16,13 @@ async def show(visit: Visit) -> Response:
     # What waits for operators is of all organizations, and on the platform's overview.
     own: dict[str, Wanted] = {} if visit.me.is_platform else {"tasks": ("/tasks", {"limit": view.LATEST})}
     clock = {"zone": visit.choices.zone or "UTC"}
+    since = first_day(datetime.now(UTC).date())
     answers = await visit.ask_all(
         summary=("/billing/summary", visit.scope),
         latest=("/billing/transactions", {"limit": view.LATEST, **visit.scope}),
         alerts=("/alerts", {"status": "firing", "limit": view.LATEST, **visit.scope}),
         balance=("/series", {"metric": "balance", **clock, **visit.scope}),
-        spent=("/series", {"metric": "spent", "group_by": "action", **visit.scope}),
+        spent=("/series", {"metric": "spent", "group_by": "action", "from": since.isoformat(), **visit.scope}),
         **own,
     )
     organization = visit.organization

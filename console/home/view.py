@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from console.charts import Chart
-from console.format import Amount, Moment, Prefs, amount, moment, short_id
+from console.format import Amount, Moment, Prefs, amount, moment, percent, short_day, short_id
 from console.gateway import Answer
-from console.home.charts import balance_of, spending_of
+from console.home.charts import balance_of, by_month, spending_of
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.transaction.view import Row, row
@@ -17,7 +18,6 @@ from domain.money import CREDIT
 
 #: How many movements home lists, and how many of everything else.
 LATEST = 5
-#: What each kind of task asks for, and the page of its object.
 #: The pages that home leads to, where they exist.
 PAGES = (
     "transactions",
@@ -101,7 +101,8 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
 
     Args:
         name: of the organization.
-        answers: `summary`, `latest`, `alerts`, `balance`, `spent`; and `tasks`, but for those of the platform.
+        answers: `summary`, `latest`, `alerts`, `balance`, `spent` from the first day of last month on; and `tasks`,
+            but for those of the platform.
         base: where the organization's pages begin.
         prefs: how the reader reads.
         has: which of `PAGES` there are.
@@ -110,7 +111,7 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
     assets = {each["currency"]: each for each in summary.body["assets"]} if summary.ok else {}
     return Home(
         title=name,
-        cards=_cards(assets.get(CREDIT), base, prefs, has) if summary.ok else (),
+        cards=_cards(assets.get(CREDIT), answers["spent"], base, prefs, has) if summary.ok else (),
         holdings=tuple(_holding(each, prefs) for code, each in assets.items() if code != CREDIT),
         expiring=tuple(
             Expiring(amount=amount(each["amount"], each["currency"], prefs), at=moment(each["expires_at"], prefs))
@@ -136,7 +137,7 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
         balance=balance_of(answers["balance"], prefs),
         balance_failed=unanswered("Balance of 30 days", answers["balance"], base),
         spending=spending_of(answers["spent"], prefs),
-        spending_failed=unanswered("Spending by service", answers["spent"], base),
+        spending_failed=unanswered("Spending by service, 30 days", answers["spent"], base),
         usage_href=f"{base}/usage" if has["usage"] else "",
         latest=tuple(row(each, prefs, "") for each in latest.body["data"]) if latest.ok else (),
         latest_href=f"{base}/transactions" if has["transactions"] else "",
@@ -144,7 +145,9 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
     )
 
 
-def _cards(credits: Mapping[str, Any] | None, base: str, prefs: Prefs, has: Mapping[str, bool]) -> tuple[Card, ...]:
+def _cards(
+    credits: Mapping[str, Any] | None, spent: Answer, base: str, prefs: Prefs, has: Mapping[str, bool]
+) -> tuple[Card, ...]:
     def written(part: str) -> Amount:
         return amount(credits[part] if credits else "0", CREDIT, prefs)
 
@@ -155,7 +158,24 @@ def _cards(credits: Mapping[str, Any] | None, base: str, prefs: Prefs, has: Mapp
         Card(label="Reserved", amount=written("held"), href=listed, note="Set aside for work under way"),
         Card(label="Held in escrow", amount=written("in_escrow"), href=escrows, note="Until work is settled"),
         Card(label="Owed", amount=written("owed"), href=listed, note="Taken from what comes in next"),
+        *_spent(spent, f"{base}/usage" if has["usage"] else "", prefs),
     )
+
+
+def _spent(spent: Answer, usage: str, prefs: Prefs) -> tuple[Card, ...]:
+    """Return the card of what was spent this month against the same days of the last; none where that is not known."""
+    months = by_month(spent)
+    if months is None:
+        return ()
+    now, before = (amount(f"{each:f}", CREDIT, prefs) for each in (months.this, months.last))
+    days = f"{short_day(months.since, prefs)} to {short_day(months.until, prefs)}"
+    if months.last:
+        ratio = ((months.this - months.last) / months.last).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+        change = f", {percent(f'{ratio.copy_abs():f}', prefs)} {'more' if ratio > 0 else 'less'}" if ratio else ""
+        note = f"{before} from {days}{change}. Days are UTC."
+    else:
+        note = f"Nothing from {days}. Days are UTC."
+    return (Card(label="Spent this month", amount=now, href=usage, note=note),)
 
 
 def _under_way(summary: Mapping[str, Any], base: str, prefs: Prefs, has: Mapping[str, bool]) -> tuple[UnderWay, ...]:

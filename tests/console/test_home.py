@@ -1,9 +1,12 @@
 """Home shows what the summary says, and says where it does not know."""
 
+from datetime import date, timedelta
+
 import pytest
 
 from console.format import Prefs
 from console.gateway import Answer, Problem, Refused
+from console.home.charts import first_day
 from console.home.view import PAGES, Home, page
 from tests.console.fake import ORG, PAGE, SERIES
 
@@ -32,6 +35,16 @@ def refused(status: int, code: str) -> Answer:
     return Answer(status=status, request_id="req_1", problem=problem)
 
 
+def spent(until: date, *groups: dict[date, str]) -> Answer:
+    """What was spent from the first day that home asks for up to and with one."""
+    since = first_day(until)
+    days = [since + timedelta(days=each) for each in range((until - since).days + 1)]
+    series = [
+        {"group": f"service {place}", "values": [group.get(day) for day in days]} for place, group in enumerate(groups)
+    ]
+    return said({**SERIES, "times": [f"{day}T00:00:00Z" for day in days], "series": series})
+
+
 def home(summary: Answer, latest: Answer | None = None, has: dict[str, bool] = EVERY_PAGE, **others: Answer) -> Home:
     beside = {"alerts": said(PAGE), "balance": said(SERIES), "spent": said(SERIES), "tasks": said(PAGE)}
     answers = {"summary": summary, "latest": latest or said(PAGE), **beside, **others}
@@ -45,6 +58,7 @@ def test_cards_show_the_credits_and_the_rest_is_listed() -> None:
         ("Reserved", "0.25"),
         ("Held in escrow", "50.00"),
         ("Owed", "0.00"),
+        ("Spent this month", "0.00"),
     ]
     assert [each.total.text for each in shown.holdings] == ["51.75\N{NO-BREAK SPACE}USD"]
     assert [each.amount.number for each in shown.expiring] == ["1.00"]
@@ -83,6 +97,46 @@ def test_task_names_the_act_and_leads_to_its_object() -> None:
     (task,) = home(said(SUMMARY), tasks=tasks).tasks
     assert (task.act, task.href, task.until) == ("Sign the delivery", f"{BASE}/escrows/esc_{ORG[4:]}", None)
     assert home(said(SUMMARY), tasks=tasks, has=dict.fromkeys(EVERY_PAGE, False)).tasks[0].href == ""
+
+
+def test_spending_of_this_month_stands_against_the_same_days_of_the_last() -> None:
+    chat = {date(2026, 10, 1): "4", date(2026, 10, 24): "1", date(2026, 10, 25): "100", date(2026, 11, 1): "3.50"}
+    answer = spent(date(2026, 11, 24), chat, {date(2026, 10, 2): "3", date(2026, 11, 24): "8.50"})
+    card = home(said(SUMMARY), spent=answer).cards[-1]
+    assert (card.label, card.amount.text, card.href) == (
+        "Spent this month",
+        "12.00\N{NO-BREAK SPACE}credits",
+        f"{BASE}/usage",
+    )
+    assert card.note == "8.00\N{NO-BREAK SPACE}credits from Oct 1 to Oct 24, 50% more. Days are UTC."
+
+
+def test_short_month_counts_whole_against_the_end_of_a_longer_one() -> None:
+    answer = spent(date(2026, 3, 30), {date(2026, 2, 28): "2", date(2026, 3, 29): "1"})
+    card = home(said(SUMMARY), spent=answer).cards[-1]
+    assert card.note == "2.00\N{NO-BREAK SPACE}credits from Feb 1 to Feb 28, 50% less. Days are UTC."
+
+
+def test_month_after_one_without_spending_says_so() -> None:
+    card = home(said(SUMMARY), spent=spent(date(2026, 3, 1), {date(2026, 3, 1): "2"})).cards[-1]
+    assert (card.amount.number, card.note) == ("2.00", "Nothing from Feb 1 to Feb 1. Days are UTC.")
+
+
+def test_chart_of_spending_has_its_thirty_days_and_no_service_of_before() -> None:
+    answer = spent(date(2026, 11, 24), {date(2026, 10, 2): "9"}, {date(2026, 11, 24): "8.50"})
+    chart = home(said(SUMMARY), spent=answer).spending
+    assert chart is not None
+    assert (len(chart.rows), chart.rows[0].label, [each.label for each in chart.legend]) == (
+        30,
+        "Oct 26",
+        ["service 1"],
+    )
+    assert home(said(SUMMARY), spent=spent(date(2026, 11, 24), {date(2026, 10, 2): "9"})).spending is None
+
+
+@pytest.mark.parametrize(("today", "since"), [("2026-11-24", "2026-10-01"), ("2026-03-01", "2026-01-31")])
+def test_series_begins_with_last_month_and_holds_thirty_days(today: str, since: str) -> None:
+    assert first_day(date.fromisoformat(today)) == date.fromisoformat(since)
 
 
 def test_charts_are_left_out_where_there_is_nothing_to_draw() -> None:
