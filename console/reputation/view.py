@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from console.charts import Chart, Meter, Series, Unit, line, meter
-from console.format import Amount, Moment, Prefs, amount, moment, number, short_day
+from console.format import MINUS, Amount, Ident, Moment, Prefs, amount, ident, moment, number, short_day
 from console.gateway import Answer
 from console.sections import unanswered
 from console.status import Status, Tone
@@ -25,6 +25,22 @@ _TRENDS = {
     "steady": Status(word="Steady", tone=Tone.IDLE, icon="dash", sentence="The score stood in the last 30 days."),
     "falling": Status(word="Falling", tone=Tone.WARN, icon="warn", sentence="The score fell in the last 30 days."),
 }
+#: What happened, in the words of whoever reads the page.
+EVENTS = {
+    "released": "A contract was paid out",
+    "split": "A dispute was split",
+    "refunded": "Money went back after delivery",
+    "undelivered": "Nothing was delivered in time",
+    "validated": "A validator scored the work",
+    "dispute_lost": "A dispute was lost",
+    "in_time": "Work was delivered in time",
+    "late": "Work was delivered late",
+    "responded": "A call was answered",
+    "sla_kept": "An agreed service level was kept",
+    "sla_missed": "An agreed service level was missed",
+    "feedback": "The client gave feedback",
+    "reported": "An operator reported an event",
+}
 _BEST = Decimal(10)
 
 
@@ -37,6 +53,17 @@ class Dimension:
     between: str
     evidence: int
     peers: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """One of the latest events that moved the overall score most; `by` has its sign, and `fell` says which."""
+
+    what: str
+    at: Moment
+    by: str
+    fell: bool
+    id: Ident
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +105,8 @@ class Reputation:
     certain: bool
     evidence: int
     trend: Status
+    changed: str
+    moved: tuple[Moved, ...]
     bars: tuple[Meter, ...]
     dimensions: tuple[Dimension, ...]
     peers: str
@@ -112,6 +141,8 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, listed: str) -> Reputation
         certain=score["is_certain"],
         evidence=score["evidence_count"],
         trend=_TRENDS[score["trend"]],
+        changed=signed(score["change"], prefs),
+        moved=tuple(_moved(each, prefs) for each in score["moved_most"]),
         bars=tuple(
             meter_of(label, score["dimensions"][name], prefs)
             for name, label in DIMENSIONS.items()
@@ -148,6 +179,13 @@ def points(value: float, prefs: Prefs) -> str:
     return number(f"{exact(value):f}", prefs)
 
 
+def signed(change: float, prefs: Prefs) -> str:
+    """Write a change of a score in points, with its sign."""
+    value = exact(change)
+    mark = MINUS if value < 0 else "+" if value > 0 else ""
+    return mark + number(f"{value.copy_abs():f}", prefs)
+
+
 def meter_of(label: str, score: Mapping[str, Any], prefs: Prefs) -> Meter:
     """Return the bar of a score; a full one is good, which a full limit is not."""
     drawn = meter(label, exact(score["score"]), _BEST, f"{points(score['score'], prefs)} of 10")
@@ -164,6 +202,16 @@ def chart(nights: Sequence[Mapping[str, Any]], prefs: Prefs) -> Chart:
         high=tuple(exact(each["high"]) for each in rows),
     )
     return line("Score by day", [short_day(each["day"], prefs) for each in rows], (series,), Unit(prefs=prefs))
+
+
+def _moved(move: Mapping[str, Any], prefs: Prefs) -> Moved:
+    return Moved(
+        what=EVENTS.get(move["kind"], move["kind"].replace("_", " ").capitalize()),
+        at=moment(move["at"], prefs),
+        by=signed(move["score_delta"], prefs),
+        fell=move["score_delta"] < 0,
+        id=ident(move["event_id"]),
+    )
 
 
 def _between(score: Mapping[str, Any], prefs: Prefs) -> str:

@@ -1,4 +1,4 @@
-"""What the search shows, and where each kind of object has its page."""
+"""What the search shows."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,20 +6,8 @@ from typing import Any
 
 from console.format import Amount, Ident, Prefs, amount, ident
 from console.gateway import Answer
+from console.objects import page_of
 from console.widgets import Failed
-
-#: Below the organization's pages. The part of the address that is an id is always called `{id}`.
-PAGES = {
-    "agent": "/agents/{id}",
-    "contract": "/contracts/{id}",
-    "escrow": "/escrows/{id}",
-    "invoice": "/invoices/{id}",
-    "organization": "",
-    "payment": "/payments/{id}",
-    "payout": "/earnings",
-    "project": "/projects",
-    "transfer": "/transactions/{id}",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +41,7 @@ def page(text: str, answer: Answer | None, own_org: str | None, prefs: Prefs, ex
     Args:
         text: what was searched for.
         answer: of `GET /search`; None where nothing was asked.
-        own_org: the organization of a tenant.
+        own_org: the organization of a tenant; None for the roles of the platform.
         prefs: how the reader reads.
         exists: tells whether the console has a page, by the path of its route.
     """
@@ -77,13 +65,19 @@ def page(text: str, answer: Answer | None, own_org: str | None, prefs: Prefs, ex
 
 def _hit(found: Mapping[str, Any], own_org: str | None, prefs: Prefs, exists: Callable[[str], bool]) -> Hit:
     org_id = own_org or (found["id"] if found["kind"] == "organization" else found["organization_id"])
-    template = f"/console/{org_id}{PAGES[found['kind']]}" if org_id and found["kind"] in PAGES else ""
     has_amount = found["amount"] is not None and found["currency"] is not None
     return Hit(
-        kind=found["kind"],
+        kind=found["kind"].replace("_", " "),
         title=found["title"],
         id=ident(found["id"]),
-        href=template.replace("{id}", found["id"]) if template and exists(template) else "",
+        href=page_of(
+            found["kind"],
+            found["id"],
+            org_id,
+            title=found["title"],
+            is_platform=own_org is None,
+            exists=exists,
+        ),
         status=found["status"] or "",
         amount=amount(found["amount"], found["currency"], prefs) if has_amount else None,
     )

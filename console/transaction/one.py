@@ -5,16 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
+from console.objects import page_of
 from console.transaction.view import words_of
 from console.widgets import Link
-
-#: Where the object that a transfer was for has its page, by its type.
-PAGES = {
-    "escrow": "escrows",
-    "payment": "payments",
-    "invoice": "invoices",
-    "agent": "agents",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +38,13 @@ class Transfer:
 
 
 def page(
-    transfer: Mapping[str, Any], prefs: Prefs, base: str, org_id: str, has_page: Callable[[str], bool]
+    transfer: Mapping[str, Any],
+    prefs: Prefs,
+    base: str,
+    org_id: str,
+    has_page: Callable[[str], bool],
+    *,
+    is_platform: bool = False,
 ) -> Transfer:
     """Return the page.
 
@@ -55,10 +54,9 @@ def page(
         base: where the pages of the organization begin.
         org_id: the organization.
         has_page: tells whether a path of the console has a page.
+        is_platform: whether one of the platform's own roles looks.
     """
     cause = transfer["cause"]
-    noun = PAGES.get(cause["type"], "") if cause else ""
-    linked = bool(noun) and has_page(f"{base}/{noun}/{{id}}")
     return Transfer(
         title=words_of(transfer["kind"]),
         crumbs=(Link(label="Transactions", href=f"{base}/transactions"),),
@@ -67,11 +65,20 @@ def page(
         reference=transfer["reference"] or "",
         cause_type=words_of(cause["type"]) if cause else "",
         cause=ident(cause["id"]) if cause else None,
-        cause_href=f"{base}/{noun}/{cause['id']}" if linked else "",
+        cause_href=_cause(transfer, org_id, has_page, is_platform=is_platform) if cause else "",
         effective=moment(transfer["effective_at"], prefs),
         recorded=moment(transfer["recorded_at"], prefs),
         entries=tuple(_entry(each, prefs, org_id) for each in transfer["entries"]),
     )
+
+
+def _cause(transfer: Mapping[str, Any], org_id: str, has_page: Callable[[str], bool], *, is_platform: bool) -> str:
+    cause = transfer["cause"]
+    # Who sells sees a transfer of the purchase too; only its buyer has it in the library.
+    is_buyer = any(entry["account"].startswith(f"org/{org_id}/") for entry in transfer["entries"])
+    if cause["type"] == "purchase" and not is_buyer:
+        return ""
+    return page_of(cause["type"], cause["id"], org_id, is_platform=is_platform, exists=has_page)
 
 
 def _entry(entry: Mapping[str, Any], prefs: Prefs, org_id: str) -> Entry:

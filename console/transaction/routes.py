@@ -26,7 +26,14 @@ async def download(visit: Visit) -> Response:
 async def show_one(visit: Visit) -> Response:
     """Show one transfer, with its entries that the reader may see."""
     transfer = (await visit.ask(f"/ledger/transfers/{visit.path('id')}")).need()
-    page = one.page(transfer, visit.choices.prefs, visit.base, visit.org_id, visit.has_page)
+    page = one.page(
+        transfer,
+        visit.choices.prefs,
+        visit.base,
+        visit.org_id,
+        visit.has_page,
+        is_platform=visit.me.is_platform,
+    )
     return await visit.render("transaction/page.html", page)
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from console.agent.view import price_of
 from console.earnings.view import page as earnings_page
-from console.format import Prefs
+from console.format import MINUS, Prefs
 from console.forms import Shown
 from console.gateway import Answer, Problem
-from console.reputation.view import chart, exact, page
+from console.reputation.view import EVENTS, chart, exact, page
 from console.transaction import one
+from domain.reputation.facts import FactKind
 
 BASE = "/console/org_1"
 AGENT = {"id": "agt_1", "name": "Summariser", "organization_id": "org_1", "pricing": {"currency": None}}
@@ -23,6 +24,11 @@ STANDING = {
     "high": 8.5,
     "is_certain": False,
     "trend": "falling",
+    "change": -0.5,
+    "moved_most": [
+        {"event_id": "rev_1", "kind": "dispute_lost", "at": "2026-11-20T00:00:00Z", "score_delta": -0.431},
+        {"event_id": "rev_2", "kind": "released", "at": "2026-11-21T00:00:00Z", "score_delta": 0.2},
+    ],
     "evidence_count": 3,
     "dimensions": {"quality": SCORE},
 }
@@ -75,6 +81,19 @@ def test_score_is_shown_with_its_interval_and_as_a_bar_of_ten() -> None:
     assert [(bar.text, bar.width) for bar in shown.bars] == [("7.25 of 10", "72.50")]
 
 
+def test_events_that_moved_the_score_are_told_in_words_with_what_they_did() -> None:
+    shown = standing()
+    assert [(each.what, each.by, each.fell) for each in shown.moved] == [
+        ("A dispute was lost", f"{MINUS}0.431", True),
+        ("A contract was paid out", "+0.2", False),
+    ]
+    assert shown.changed == f"{MINUS}0.5"
+
+
+def test_every_kind_of_event_has_its_words() -> None:
+    assert set(EVENTS) == set(FactKind)
+
+
 def test_standing_without_peers_says_why() -> None:
     assert "too few others" in standing().peers
 
@@ -114,15 +133,46 @@ def test_payout_is_not_offered_while_it_is_not_known_whether_it_can_be() -> None
     assert earnings(preview=silent()).pay_out == ""
 
 
-def test_transfer_leads_to_what_it_was_for_where_that_has_a_page() -> None:
-    transfer = {
+def transfer(cause: str, id: str, account: str = "org/org_1/credits") -> dict[str, Any]:
+    entry = {"account": account, "organization_id": "org_1", "currency": "CREDIT", "amount": "1", "balance_after": "1"}
+    return {
         "id": "tr_1",
         "kind": "escrow.release",
-        "reference": "esc_1",
-        "cause": {"type": "escrow", "id": "esc_1"},
+        "reference": id,
+        "cause": {"type": cause, "id": id},
         "effective_at": "2026-11-01T00:00:00Z",
         "recorded_at": "2026-11-01T00:00:00Z",
-        "entries": [],
+        "entries": [entry],
     }
-    assert one.page(transfer, Prefs(), BASE, "org_1", lambda path: True).cause_href == f"{BASE}/escrows/esc_1"
-    assert one.page(transfer, Prefs(), BASE, "org_1", lambda path: False).cause_href == ""
+
+
+@pytest.mark.parametrize(
+    ("cause", "href"),
+    [
+        ("escrow", f"{BASE}/escrows/x_1"),
+        ("purchase", f"{BASE}/library/x_1"),
+        ("payout", f"{BASE}/earnings"),
+        ("project", f"{BASE}/projects"),
+        ("subscription", f"{BASE}/billing"),
+        ("organization", BASE),
+        ("reconciliation", ""),
+        ("credit_lot", ""),
+    ],
+)
+def test_transfer_leads_to_what_it_was_for_where_that_has_a_page(cause: str, href: str) -> None:
+    assert one.page(transfer(cause, "x_1"), Prefs(), BASE, "org_1", lambda path: True).cause_href == href
+    assert one.page(transfer(cause, "x_1"), Prefs(), BASE, "org_1", lambda path: False).cause_href == ""
+
+
+def test_transfer_leads_the_platform_to_its_own_pages() -> None:
+    def href(cause: str) -> str:
+        shown = one.page(transfer(cause, "x_1"), Prefs(), BASE, "org_1", lambda path: True, is_platform=True)
+        return shown.cause_href
+
+    assert href("reconciliation") == "/console/platform/reconciliation/x_1"
+    assert href("credit_lot") == "/console/platform/credits?organization_id=org_1"
+
+
+def test_purchase_is_in_the_library_of_who_bought_and_not_of_who_sold() -> None:
+    sold = transfer("purchase", "pur_1", "agent/agt_1/earnings/CREDIT")
+    assert one.page(sold, Prefs(), BASE, "org_1", lambda path: True).cause_href == ""

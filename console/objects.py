@@ -1,0 +1,60 @@
+"""Where each kind of object has its page, for what is found by its id: by the search, and as what a transfer was for.
+
+Not there: uses and reservations of credits, which pages show many at a time and none by its id.
+"""
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+#: Below an organization's pages, by the words of the API. `{id}` is the object's, `{title}` what the search calls it.
+OF_ORGANIZATIONS = {
+    "agent": "/agents/{id}",
+    "api_key": "/settings/keys?q={title}",
+    "contract": "/contracts/{id}",
+    "department": "/limits",
+    "dispute": "/disputes/{id}",
+    "escrow": "/escrows/{id}",
+    "invoice": "/invoices/{id}",
+    "organization": "",
+    "payment": "/payments/{id}",
+    "payout": "/earnings",
+    "project": "/projects",
+    "purchase": "/library/{id}",
+    "subscription": "/billing",
+    "transfer": "/transactions/{id}",
+}
+#: Pages of the platform, for its own roles. Credits are listed there by the organization that has them.
+OF_THE_PLATFORM = {
+    "credit_lot": "/credits?organization_id={org}",
+    "grant": "/credits?organization_id={org}",
+    "lot": "/credits?organization_id={org}",
+    "reconciliation": "/reconciliation/{id}",
+}
+
+
+def page_of(
+    kind: str, id: str, org_id: str | None, *, title: str = "", is_platform: bool, exists: Callable[[str], bool]
+) -> str:
+    """Return the address of an object's page; empty where it has none.
+
+    Args:
+        kind: of the object, as the API says it.
+        id: of the object.
+        org_id: whose it is; None where that is nobody.
+        title: what the search calls it.
+        is_platform: whether one of the platform's own roles asks.
+        exists: tells whether the console has a page, by the path of its route.
+    """
+    if is_platform and kind in OF_THE_PLATFORM:
+        template, base = OF_THE_PLATFORM[kind], "/console/platform"
+    elif org_id and kind in OF_ORGANIZATIONS:
+        template, base = OF_ORGANIZATIONS[kind], f"/console/{org_id}"
+    else:
+        return ""
+    route, mark, query = template.partition("?")
+    if not exists(base + route):
+        return ""
+    named = {"{id}": quote(id, safe=""), "{title}": quote(title, safe=""), "{org}": quote(org_id or "", safe="")}
+    for name, value in named.items():
+        route, query = route.replace(name, value), query.replace(name, value)
+    return f"{base}{route}{mark}{query}"
