@@ -249,6 +249,11 @@ def relative(iso: str | datetime, now: datetime, prefs: Prefs = DEFAULT) -> str:
     return format_timedelta(apart, granularity=unit_of, threshold=10**9, add_direction=True, locale=prefs.locale)
 
 
+def seconds_until(iso: str | datetime, now: datetime) -> int:
+    """Return how many seconds are left until a moment, for what ticks; less than nothing when it is past."""
+    return int((local_time(iso) - now).total_seconds())
+
+
 def duration(iso: str, prefs: Prefs = DEFAULT) -> str:
     """Write a length of time of the API, `P7D` or `PT36H`, in its own units; `ValueError` when it is anything else."""
     found = _DURATION.fullmatch(iso)

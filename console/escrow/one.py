@@ -11,7 +11,19 @@ from console.charts.scale import EXACT
 from console.escrow.acts import AWAITED, Act, acts
 from console.escrow.steps import steps, who
 from console.escrow.terms import Fact, terms
-from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, moment, percent, relative
+from console.format import (
+    Amount,
+    Ident,
+    Moment,
+    Prefs,
+    amount,
+    decimal,
+    ident,
+    moment,
+    percent,
+    relative,
+    seconds_until,
+)
 from console.forms import Shown
 from console.gateway import Answer
 from console.problems import answered
@@ -22,10 +34,11 @@ from domain.escrow.state import FINAL, EscrowStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """What happens by itself, and when: `then` is a sentence, `left` how long that is from now."""
+    """What happens by itself, and when: `then` is a sentence, `left` how long that is from now, also in seconds."""
 
     at: Moment
     left: str
+    left_seconds: int
     then: str
 
 
@@ -85,6 +98,7 @@ class Dispute:
     reason: str
     until: Moment
     until_left: str
+    until_seconds: int
     payer: tuple[Evidence, ...]
     payee: tuple[Evidence, ...]
     share: str
@@ -243,7 +257,11 @@ def _due(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> tuple[Due, .
                 (dispute["decide_by"], "Not decided by then: operators are alerted."),
                 (dispute["default_at"], f"Not decided by then: {share} goes to {escrow['payee_name']}, as agreed."),
             ]
-    return tuple(Due(at=moment(at, prefs), left=relative(at, now, prefs), then=then) for at, then in found if at)
+    return tuple(
+        Due(at=moment(at, prefs), left=relative(at, now, prefs), left_seconds=seconds_until(at, now), then=then)
+        for at, then in found
+        if at
+    )
 
 
 def _bar(escrow: Mapping[str, Any], prefs: Prefs) -> tuple[Segment, ...]:
@@ -319,6 +337,7 @@ def _dispute(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> Dispute:
         reason=dispute["reason"],
         until=moment(dispute["evidence_until"], prefs),
         until_left=relative(dispute["evidence_until"], now, prefs) if escrow["status"] not in FINAL else "",
+        until_seconds=seconds_until(dispute["evidence_until"], now),
         payer=evidence(is_payers=True),
         payee=evidence(is_payers=False),
         share=percent(share, prefs) if share is not None else "",

@@ -7,7 +7,7 @@ from typing import Any
 
 import segno
 
-from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, local_time, moment, relative
+from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, moment, relative, seconds_until
 from console.forms import Shown
 from console.gateway import Answer
 from console.payment.acts import Act, acts
@@ -196,7 +196,7 @@ def deposit(payment: Mapping[str, Any], around: Around) -> Deposit | None:
         rate=f"1 {found['asset']} = {amount(quote['price'], quote['currency'], prefs)}" if quote else "",
         until=moment(payment["expires_at"], prefs),
         left=relative(payment["expires_at"], around.now, prefs),
-        left_seconds=int((local_time(payment["expires_at"], prefs) - around.now).total_seconds()),
+        left_seconds=seconds_until(payment["expires_at"], around.now),
         seen=amount(payment["seen_amount"], payment["currency"], prefs) if seen else None,
         confirmations=confirmed(payment, around),
     )

@@ -6,8 +6,10 @@ const tick = () => {
   for (const place of document.querySelectorAll("time[data-left]")) {
     if (!ends.has(place)) ends.set(place, Date.now() + place.dataset.left * 1000);
     const seconds = Math.max(0, Math.round((ends.get(place) - Date.now()) / 1000));
-    const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-    place.textContent = `${parts.map((part, index) => String(part).padStart(index ? 2 : 1, "0")).join(":")} left`;
+    const days = Math.floor(seconds / 86400);
+    const parts = [Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60, seconds % 60];
+    const clock = parts.map((part, index) => String(part).padStart(index ? 2 : 1, "0")).join(":");
+    place.textContent = `${days ? `${days} ${days > 1 ? "days" : "day"} ` : ""}${clock} left`;
   }
 };
 const begin = () => {

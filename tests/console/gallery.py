@@ -14,6 +14,7 @@ from console.status import STATUSES, Status, Tone
 
 HERE = Path(__file__).resolve().parent
 CONSOLE = HERE.parents[1] / "console"
+SCRIPTS = ("charts.js", "countdown.js")
 STYLES = ("tokens.css", "base.css", "parts.css")
 AT = format.moment("2026-11-22T09:30:00Z")
 CREDITS = charts.Unit("CREDIT")
@@ -96,7 +97,7 @@ def files() -> dict[str, tuple[str, bytes]]:
     return {
         **pages,
         "/console.css": ("text/css", b"\n".join((static / name).read_bytes() for name in STYLES)),
-        "/console.js": ("text/javascript", (static / "charts.js").read_bytes()),
+        "/console.js": ("text/javascript", b"\n".join((static / name).read_bytes() for name in SCRIPTS)),
         "/icons.svg": ("image/svg+xml", (static / "icons.svg").read_bytes()),
     }
 

@@ -142,6 +142,7 @@ def test_every_state_says_who_acts_next_and_what_happens_by_itself(status: Escro
 
 def test_countdown_is_the_time_that_is_left() -> None:
     [due] = shown().due
+    assert due.left_seconds == 2 * 24 * 3600
     assert (due.left, due.then) == ("in 2 days", "Not delivered by then: what is held goes to Acme.")
 
 

@@ -1,5 +1,6 @@
 """Every part in each of its states: nothing to complain of, and charts can be read by pointer and by keyboard."""
 
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -78,6 +79,18 @@ async def test_a_chart_tells_its_values_by_pointer(chrome, gallery):
         assert "Nov 30" in await canvas.locator(".tip").inner_text()
         await shown.page.mouse.move(1, 1)
         assert await canvas.locator(".tip").count() == 0
+
+
+async def test_what_is_left_until_a_deadline_ticks_by_days_and_the_clock(chrome, gallery):
+    async with window(chrome, gallery) as shown:
+        await shown.page.clock.install()
+        await shown.page.goto(f"{gallery}/light")
+        timer = shown.page.get_by_role("timer")
+        await shown.page.clock.run_for(2_000)
+        assert re.fullmatch(r"2 days 2:00:5\d left|2 days 2:01:0\d left", await timer.inner_text())
+        await shown.page.clock.run_for(25 * 3600 * 1000)
+
+        assert re.fullmatch(r"1 day 1:0\d:\d\d left", await timer.inner_text())
 
 
 async def test_charts_have_their_tables_without_scripts(chrome, gallery):
