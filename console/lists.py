@@ -122,15 +122,12 @@ class Found:
         """The rows of the API; none where it did not answer."""
         return tuple(self.answer.body["data"]) if self.answer is not None and self.answer.ok else ()
 
-    def listed(
-        self, title: str, labels: Mapping[str, str], *, csv: bool = True, tabbed: Collection[str] = ()
-    ) -> Listed:
+    def listed(self, title: str, labels: Mapping[str, str], *, tabbed: Collection[str] = ()) -> Listed:
         """Return what stands around the rows.
 
         Args:
             title: of the list.
             labels: the words for filters; one that has none is not shown as a chip.
-            csv: whether the API gives the list as CSV.
             tabbed: filters that choose between lists, any of which may be empty without anything being filtered out.
         """
         asked = self.asked
@@ -144,12 +141,12 @@ class Found:
             form=asked.form,
             chips=tuple(chips),
             clear=asked.path,
-            pager=self._pager(csv=csv),
+            pager=self._pager(),
             filtered=bool(asked.given.keys() - set(tabbed)) or not asked.at_start,
             failed=self._failed(title),
         )
 
-    def _pager(self, *, csv: bool) -> Pager:
+    def _pager(self) -> Pager:
         """Return the way through the list, and the address of the same choice as CSV."""
         asked, shown = self.asked, len(self.rows)
         following = self.answer.body.get("next_cursor") if self.answer is not None and self.answer.ok else None
@@ -158,7 +155,7 @@ class Found:
         return Pager(
             next=asked.address(cursor=following) if following else "",
             newest="" if asked.at_start else asked.address(),
-            csv=download if csv else "",
+            csv=download,
             count=f"{shown} shown" if shown else "",
         )
 
@@ -211,7 +208,7 @@ async def find(
     return Found(asked=of, answer=answer, beside=answers, status=status)
 
 
-async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True, **fixed: str) -> Response:
+async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True, **fixed: str | None) -> Response:
     """Answer with everything that the address asks for, as CSV, named after organization, range and zone.
 
     Args:
@@ -220,7 +217,7 @@ async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True
         noun: what the rows are, for the name of the file.
         names: as for `asked`.
         days: as for `asked`.
-        fixed: what the page itself asks for.
+        fixed: what the page itself asks for; None leaves a parameter out, such as the organization for operators.
     """
     of = asked(visit, *names, days=days)
     await visit.frame()

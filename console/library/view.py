@@ -70,7 +70,7 @@ def page(found: Found, prefs: Prefs, base: str) -> Library:
     """Return the list for what the API has."""
     return Library(
         title="Library",
-        listed=found.listed("Library", {}, csv=False),
+        listed=found.listed("Library", {}),
         rows=tuple(row(each, prefs, found.asked.path) for each in found.rows),
         marketplace=f"{base}/marketplace",
     )

@@ -40,6 +40,11 @@ async def show(visit: Visit) -> Response:
     return await visit.render("marketplace/list.html", view.page(found, visit.choices.prefs, visit.base), found.status)
 
 
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _PATH, "marketplace", *view.FILTERS, days=False, organization_id=None)
+
+
 def _library(visit: Visit) -> dict[str, Any]:
     return {"agent_id": visit.path("id"), "limit": _PURCHASES, **visit.scope}
 
@@ -131,6 +136,7 @@ def _bought(visit: Visit, answer: Answer) -> Response:
 
 ROUTES = (
     tenant("/marketplace", show),
+    tenant("/marketplace.csv", download),
     tenant("/marketplace/{id}", show_one),
     tenant("/marketplace/{id}/buy", ask),
     tenant("/marketplace/{id}/buy", buy, COMMAND),

@@ -65,7 +65,7 @@ def page(found: Found, prefs: Prefs, base: str) -> Marketplace:
     """Return the list for what the API has."""
     return Marketplace(
         title="Marketplace",
-        listed=found.listed("Marketplace", LABELS, csv=False),
+        listed=found.listed("Marketplace", LABELS),
         models=(("", "Any"), *MODELS),
         stars=_STARS,
         rows=tuple(row(each, prefs, found.asked.path) for each in found.rows),

@@ -39,6 +39,12 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     return await visit.render("notification/inbox.html", page, found.status if status == 200 else status)
 
 
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    visit.need(Permission.BE_NOTIFIED)
+    return await lists.csv(visit, _PATH, "notifications", "unread", days=False)
+
+
 async def read(visit: Visit) -> Response:
     """Mark one as read."""
     form = await read_form(visit.request)
@@ -159,6 +165,7 @@ async def set_clock(visit: Visit) -> Response:
 
 ROUTES = (
     anyone("/notifications", show),
+    anyone("/notifications.csv", download),
     anyone("/notifications/read", read_all, COMMAND),
     anyone("/notifications/channels", show_channels),
     anyone("/notifications/channels", add, COMMAND),

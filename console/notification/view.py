@@ -147,7 +147,7 @@ def inbox(found: Found, form: Shown, prefs: Prefs) -> Inbox:
             )
             for each in found.rows
         ),
-        listed=found.listed("Notifications", {}, csv=False),
+        listed=found.listed("Notifications", {}),
         newest=next((each["id"] for each in found.rows if found.asked.at_start and not each["read_at"]), ""),
         form=form,
     )

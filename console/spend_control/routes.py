@@ -35,12 +35,20 @@ def _named(visit: Visit) -> dict[str, Wanted]:
     return {"agents": ("/agents", of), "departments": ("/departments", of)}
 
 
+def _open(visit: Visit) -> dict[str, str]:
+    return {} if visit.chosen("open") else {"open": "true"}
+
+
 async def show(visit: Visit) -> Response:
     """Show the limits that the address asks for, the open ones where it says nothing."""
-    fixed = {} if visit.chosen("open") else {"open": "true"}
-    found = await lists.find(visit, _PATH, *view.FILTERS, days=False, fixed=fixed, beside=_named(visit))
+    found = await lists.find(visit, _PATH, *view.FILTERS, days=False, fixed=_open(visit), beside=_named(visit))
     create = f"{_listed(visit)}/new" if visit.may(Permission.MANAGE_SPENDING) else ""
     return await visit.render("spend_control/list.html", view.page(found, visit.choices.prefs, create), found.status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _PATH, "limits", *view.FILTERS, days=False, **_open(visit))
 
 
 async def _found(visit: Visit) -> Mapping[str, Any]:
@@ -168,6 +176,7 @@ async def close(visit: Visit) -> Response:
 
 ROUTES = (
     tenant("/limits", show),
+    tenant("/limits.csv", download),
     tenant("/limits/new", ask_to_create),
     tenant("/limits/new", create, COMMAND),
     tenant("/limits/{id}", show_one),

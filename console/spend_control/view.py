@@ -153,7 +153,7 @@ def page(found: Found, prefs: Prefs, create: str) -> Limits:
     every = given.get("open") == "false"
     return Limits(
         title="Limits",
-        listed=found.listed("Limits", LABELS, csv=False, tabbed=("open",)),
+        listed=found.listed("Limits", LABELS, tabbed=("open",)),
         tabs=(
             Tab(label="In force", href=found.asked.address(open=""), current=not every),
             Tab(label="With closed ones", href=found.asked.address(open="false"), current=every),

@@ -45,6 +45,17 @@ async def show(visit: Visit) -> Response:
     return await visit.render("webhook_endpoint/list.html", page, found.status)
 
 
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _PATH, "webhook-endpoints", days=False)
+
+
+async def download_log(visit: Visit) -> Response:
+    """Answer with all deliveries to one endpoint as CSV."""
+    _checked(visit, await visit.ask(_own(visit)))
+    return await lists.csv(visit, f"{_own(visit)}/deliveries", "deliveries", "status", days=False, organization_id=None)
+
+
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form that makes an endpoint."""
     visit.need(Permission.MANAGE_WEBHOOKS)
@@ -154,8 +165,10 @@ async def delete(visit: Visit) -> Response:
 _ONE = "/alerts/settings/endpoints/{id}"
 ROUTES = (
     tenant("/alerts/settings", show),
+    tenant("/alerts/settings.csv", download),
     tenant("/alerts/settings/endpoints/new", ask_to_create),
     tenant("/alerts/settings/endpoints/new", create, COMMAND),
+    tenant(f"{_ONE}.csv", download_log),
     tenant(_ONE, show_one),
     tenant(f"{_ONE}/test", test, COMMAND),
     tenant(f"{_ONE}/retry", retry, COMMAND),

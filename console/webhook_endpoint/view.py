@@ -133,7 +133,7 @@ def page(found: Found, prefs: Prefs, alerts: str, create: str) -> Endpoints:
     """
     return Endpoints(
         title="Webhook endpoints",
-        listed=found.listed("Webhook endpoints", {}, csv=False),
+        listed=found.listed("Webhook endpoints", {}),
         crumbs=(Link(label="Alerts", href=alerts),),
         create=create,
         rows=tuple(_row(each, prefs, found.asked.path) for each in found.rows),
@@ -218,7 +218,7 @@ def one(
         tabs=tuple(
             Tab(label=label, href=found.asked.address(status=value), current=value == chosen) for value, label in _TABS
         ),
-        listed=found.listed("Deliveries", {}, csv=False),
+        listed=found.listed("Deliveries", {}),
         deliveries=tuple(_delivery(each, prefs, retries=manages and status == "enabled") for each in found.rows),
     )
 

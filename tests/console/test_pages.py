@@ -1,5 +1,6 @@
 """Every page for every role, from the running API: well-formed, within its calls, offered where it is accepted."""
 
+import html
 import re
 
 import pytest
@@ -88,6 +89,33 @@ async def test_csv_is_the_same_choice_as_the_list(visitors: dict[str, Visitor], 
     assert answer.headers.get_list("x-request-id") == [answer.headers["x-request-id"]]
     rows = (await visitors["owner"].get(f"{path}?q=grant")).text.count('<th scope="row"')
     assert len(answer.text.splitlines()) == rows + 1 > 1
+
+
+@pytest.mark.parametrize(
+    ("role", "path"),
+    [
+        ("operator", "/console/platform/reconciliation?provider={provider}"),
+        ("operator", "/console/platform/pricing?type=bounds&ended=true"),
+        ("operator", "/console/platform/approvals"),
+        ("operator", "/console/{org}/marketplace?model=usage"),
+        ("owner", "/console/{org}/marketplace?model=usage"),
+        ("owner", "/console/{org}/library"),
+        ("owner", "/console/{org}/limits?open=false"),
+        ("owner", "/console/{org}/limits"),
+        ("owner", "/console/notifications?unread=true"),
+        ("owner", "/console/{org}/alerts/settings"),
+        ("operator", "/console/{org}/alerts/settings/endpoints/{endpoint}?status=delivered"),
+    ],
+)
+async def test_list_leads_to_the_csv_of_its_choice(
+    role: str, path: str, visitors: dict[str, Visitor], objects: dict[str, str]
+):
+    page = await visitors[role].get(path.format(**objects))
+    address, _, query = path.format(**objects).partition("?")
+    leads = html.escape(f"{address}.csv?{query}" if query else f"{address}.csv")
+    assert f'href="{leads}" download' in page.text
+    answer = await visitors[role].get(html.unescape(leads))
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/csv"), answer.text
 
 
 async def test_pages_carry_the_name_of_their_request(visitors: dict[str, Visitor], objects: dict[str, str]):

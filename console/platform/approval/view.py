@@ -61,7 +61,7 @@ def page(found: Found, form: Shown, principal: str, prefs: Prefs, *, may: bool) 
     rows = [(_row(each, principal, prefs, may=may), each["status"] == "requested") for each in found.rows]
     return Approvals(
         title="Approvals",
-        listed=found.listed("Approvals", {}, csv=False),
+        listed=found.listed("Approvals", {}),
         waiting=tuple(row for row, waiting in rows if waiting),
         decided=tuple(row for row, waiting in rows if not waiting),
         form=form,

@@ -134,7 +134,7 @@ def page(found: Found, prefs: Prefs, now: datetime, *, may_write: bool) -> Rules
     """Return the list for what the API answered."""
     return Rules(
         title="Pricing",
-        listed=found.listed("Rules", LABELS, csv=False),
+        listed=found.listed("Rules", LABELS),
         rows=tuple(_row(each, prefs, now) for each in found.rows),
         kinds=(("", "Any"), *((name, kind.word) for name, kind in KINDS.items())),
         new=f"{PLACE}/new" if may_write else "",

@@ -183,7 +183,7 @@ class Clearing:
 def several(found: Found, status: str, form: Shown, prefs: Prefs, *, may_run: bool) -> Reconciliation:
     """Return the first page; `status` is that of the discrepancies that are shown, `open` or `resolved`."""
     differences, config = found.beside["differences"], found.beside["config"]
-    listed = found.listed("Runs", LABELS, csv=False)
+    listed = found.listed("Runs", LABELS)
     ids = [each["name"] for each in config.body["providers"]] if config.ok else []
     given = form.value("provider")
     ids += [given] if given and given not in ids else []
