@@ -77,6 +77,7 @@ class Frame:
         path: of this page with its query, to come back to.
         changes: the stream of what changes, which the page follows; empty where it follows none.
         marks: what each topic had come to before the page was read, as JSON; empty where that is not known.
+        is_there: whether the address has this page: not where a form was answered, nor where something is not there.
     """
 
     brand: str
@@ -91,6 +92,7 @@ class Frame:
     notice: Notice | None = None
     changes: str = ""
     marks: str = ""
+    is_there: bool = False
 
 
 def anonymous(brand: str, choices: Choices, path: str, notice: str = "", *, environment: str) -> Frame:

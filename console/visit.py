@@ -5,7 +5,7 @@ once, and what the frame needs is asked beside it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -176,7 +176,7 @@ class Visit:
 
     async def render(self, template: str, page: object, status: int = 200, *, secret: bool = False) -> Response:
         """Answer with a page; see `console.pages.html`."""
-        whole = await self.frame()
+        whole = replace(await self.frame(), is_there=self.request.method == "GET" and status < 400)
         return html(self.request, self._console.environment, template, page, whole, status=status, secret=secret)
 
     async def frame(self) -> Frame:

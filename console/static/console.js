@@ -51,7 +51,7 @@ addEventListener("pageshow", () => {
 
 for (const form of all("form[data-again]")) setTimeout(() => form.requestSubmit(), Number(form.dataset.again) * 1000);
 const wrong = document.getElementById("errors");
-wrong?.closest("dialog")?.showModal();
+(wrong?.closest("dialog") ?? document.querySelector("dialog[data-open]"))?.showModal();
 wrong?.focus();
 
 globalThis.say = (text) => {

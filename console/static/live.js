@@ -4,7 +4,7 @@ const EVERY = 15_000;
 const SOON = 150, LATER = 2_000;
 // Scripts make HTML of nothing but this console's own pages.
 const policy = globalThis.trustedTypes?.createPolicy("bursar", { createHTML: (text) => text });
-let source, timer, waiting, running = false;
+let source, timer, waiting, running = false, failed = 0, over = false;
 let topics = new Set(), marks = JSON.parse(document.body.dataset.marks ?? "{}");
 
 const sections = () => [...document.querySelectorAll("[data-live][id]")];
@@ -15,18 +15,31 @@ const inUse = (section) => section.matches(":has(:focus:is(input, textarea, sele
 // Each rendering has new command keys and less time left, and scripts open charts to the keyboard: no change by itself.
 const plain = (section) => section.outerHTML.replace(/ name="command" value="[^"]*"| data-left="[^<]*| role="slider"[^>]*/g, "");
 
+// What the page says of itself while it does not follow: "offline", "gone", or nothing where it does.
+const standing = (state) => {
+  for (const name of ["offline", "gone"]) {
+    const place = document.getElementById(name);
+    if (!place || place.hidden === (name !== state)) continue;
+    place.hidden = name !== state;
+    if (!place.hidden) say(place.innerText);
+  }
+};
+
 const refresh = async () => {
-  if (running || document.hidden) return;
+  if (running || over || document.hidden) return;
   const stale = sections().filter(wanted), asked = topics;
   topics = new Set();
   // "*" asks on a page without sections too: whether its session has ended.
   if (!stale.length && !asked.has("*")) return;
   running = true;
   let again = SOON;
-  // What was not answered is asked for again, or the change would never be seen.
+  // What was not answered is asked for again, or the change would never be seen. Once is no outage: a page that is left
+  // cuts its last question off.
   const retry = () => {
     for (const topic of asked) topics.add(topic);
     again = LATER;
+    failed += 1;
+    if (failed > 1 || !navigator.onLine) standing("offline");
   };
   try {
     const answer = await fetch(location.href, { redirect: "manual" });
@@ -36,10 +49,19 @@ const refresh = async () => {
       location.replace(location.pathname + location.search);
       return;
     }
+    if ([403, 404].includes(answer.status) && document.body.dataset.there !== undefined) {
+      // Deleted, ended, or not for this reader any more: what is shown stays, and says that it is how it was.
+      over = true;
+      stop();
+      standing("gone");
+      return;
+    }
     if (!answer.ok) {
       if (answer.status >= 500 || answer.status === 429) retry();
       return;
     }
+    failed = 0;
+    standing("");
     const text = await answer.text();
     const page = new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
     let count = 0;
@@ -98,7 +120,7 @@ const stop = () => {
 
 const start = () => {
   stop();
-  if (document.hidden || changes === undefined) return;
+  if (over || document.hidden || changes === undefined) return;
   // A role that follows nothing: its page is asked for now and then, to leave it when the session has ended.
   if (!changes) {
     poll();
@@ -121,6 +143,11 @@ const start = () => {
     poll();
   });
 };
+
+addEventListener("offline", () => {
+  if (changes !== undefined && !over) standing("offline");
+});
+addEventListener("online", () => soon("*"));
 
 // A hidden tab holds no stream, since a browser has six connections to one host; what it missed it asks for at once.
 document.addEventListener("visibilitychange", () => {

@@ -9,7 +9,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from console import charts, format, widgets
+from console.app import ProblemPage
 from console.charts.bars import Bin
+from console.problems import WORDS, Reaction
 from console.status import STATUSES, Status, Tone
 
 HERE = Path(__file__).resolve().parent
@@ -69,6 +71,7 @@ class Gallery:
     artifact: widgets.External
     refused: widgets.External
     failed: widgets.Failed
+    forbidden: ProblemPage
     spark: charts.Spark
     charts: tuple[charts.Chart, ...]
 
@@ -213,6 +216,12 @@ def gallery() -> Gallery:
         artifact=widgets.external("report.pdf", "https://files.example/report.pdf"),
         refused=widgets.external("report.pdf", "javascript:alert(1)"),
         failed=widgets.Failed(title="Spending by service", request_id="req_01kar6", again="#main"),
+        forbidden=ProblemPage(
+            title=WORDS[Reaction.FORBIDDEN][0],
+            sentence=WORDS[Reaction.FORBIDDEN][1],
+            detail="This page needs the permission operate, which your role does not have.",
+            request_id="req_01kar6",
+        ),
         spark=spark,
         charts=drawn(),
     )
