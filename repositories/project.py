@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
@@ -59,11 +59,21 @@ async def get(session: AsyncSession, org_id: str, slug: str) -> Project:
 _LIST = Listing(of=Project, order=[Project.id], prefix="prj", searched=("name", "slug"))
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Project]:
-    """Return a page of the projects that the session may see, newest first."""
+async def page(
+    session: AsyncSession, wanted: Wanted, *, deployed: bool = False, after: Position | None, limit: int
+) -> Found[Project]:
+    """Return a page of the projects that the session may see, newest first; `deployed` leaves out all others.
+
+    How many projects there are is bounded by the plan, and a page looks at a bounded number of them.
+    """
+
+    def is_deployed(row: type[Project]) -> ColumnElement[bool]:
+        return row.deployed_at.is_not(None)
+
     part: Part = () if wanted.org_id is None else (Project.org_id == wanted.org_id,)
     part = (*part, *metadata.narrowed(Project.id, "prj", wanted.org_id, wanted.written))
-    return await _LIST.page(session, wanted, [part], after=after, limit=limit)
+    besides = is_deployed if deployed else None
+    return await _LIST.page(session, wanted, [part], after=after, limit=limit, besides=besides)
 
 
 async def counts(session: AsyncSession, org_id: str) -> tuple[int, int]:

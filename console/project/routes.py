@@ -1,5 +1,6 @@
 """The pages of projects, and their commands."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -9,7 +10,9 @@ from console.forms import Shown, at_fields, blank, read_form
 from console.gateway import Answer
 from console.paying import COIN, NAMES, lead_on, means, options
 from console.problems import Reaction, reaction_to
+from console.project import room as making_room
 from console.project import view
+from console.project.room import Room
 from console.routing import COMMAND, tenant
 from console.visit import Visit
 from domain.access import Permission
@@ -38,9 +41,27 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     """Show the projects that the address asks for, and how many more there may be."""
     here = _here(visit)
     found = await lists.find(visit, _PATH, "q", at=here, beside={"limits": (_LIMITS, visit.scope)})
-    keys = tuple(blank() for _ in found.rows)
-    page = view.page(found, form or blank(), keys, visit.choices.prefs, here, _ways(visit))
+    keys, ways = tuple(blank() for _ in found.rows), _ways(visit)
+    limits, room = found.beside["limits"], None
+    if ways["deploy"] and limits.ok and any(making_room.full(limits.body)):
+        room = await _room(visit, limits.body)
+    page = view.page(found, form or blank(), keys, visit.choices.prefs, here, ways, room)
     return await visit.render("project/list.html", page, status if form else found.status)
+
+
+async def _room(visit: Visit, limits: Mapping[str, Any]) -> Room:
+    answers = await visit.ask_all(
+        config=("/billing/config", {}),
+        deployed=(_PATH, {"deployed": "true", "limit": making_room.NAMED, **visit.scope}),
+    )
+    return making_room.room(limits, answers, visit.choices.prefs, _here(visit), _ways(visit))
+
+
+async def show_room(visit: Visit) -> Response:
+    """Show what makes room for another project: the page in place of the dialog."""
+    visit.need(Permission.MANAGE_PROJECTS)
+    limits = (await visit.ask(_LIMITS, **visit.scope)).need()
+    return await visit.render("project/room.html", await _room(visit, limits))
 
 
 async def download(visit: Visit) -> Response:
@@ -148,6 +169,7 @@ ROUTES = (
     tenant("/projects.csv", download),
     tenant("/projects/new", ask_to_create),
     tenant("/projects/new", create, COMMAND),
+    tenant("/projects/room", show_room),
     tenant("/projects/slots", show_slots),
     tenant("/projects/slots", buy, COMMAND),
     tenant("/projects/{id}/deploy", deploy, COMMAND),

@@ -9,6 +9,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.lists import Found, Listed
 from console.problems import answered
+from console.project.room import Room, full, left, used
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, Link
 from domain.project import DeployType
@@ -24,7 +25,10 @@ Option = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One project. `deploy` and `undeploy` are empty where it cannot be, or the role may not."""
+    """One project. `deploy` and `undeploy` are empty where it cannot be, or the role may not.
+
+    `room` leads to what makes room for it where there is none, and takes the place of `deploy`.
+    """
 
     name: str
     slug: str
@@ -34,6 +38,7 @@ class Row:
     since: Moment | None
     made: Moment
     deploy: str
+    room: str
     undeploy: str
     form: Shown
 
@@ -50,7 +55,14 @@ class Banner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projects:
-    """The list. `form` has what the refusal of a command says."""
+    """The list. `form` has what the refusal of a command says.
+
+    Attributes:
+        room: what makes room, in a dialog; None where there is room, and for a role that may not use it.
+        room_href: the page in place of the dialog.
+        opens: whether the dialog opens by itself, after a refusal.
+        no_project: whether there is no room for another project.
+    """
 
     title: str
     listed: Listed
@@ -62,6 +74,10 @@ class Projects:
     owed: str
     create: str
     buy: str
+    room: Room | None
+    room_href: str
+    opens: bool
+    no_project: bool
     rows: tuple[Row, ...]
 
 
@@ -100,7 +116,13 @@ class Slots:
 
 
 def page(
-    found: Found, form: Shown, keys: tuple[Shown, ...], prefs: Prefs, here: str, ways: Mapping[str, str]
+    found: Found,
+    form: Shown,
+    keys: tuple[Shown, ...],
+    prefs: Prefs,
+    here: str,
+    ways: Mapping[str, str],
+    room: Room | None = None,
 ) -> Projects:
     """Return the list.
 
@@ -111,12 +133,13 @@ def page(
         prefs: how the reader reads.
         here: the address of the list.
         ways: `create`, `slots`, `plans`, `deploy`: addresses of what the role may; empty where it may not.
+        room: what makes room, where there is none.
     """
     limits = found.beside.get("limits")
     known = limits is not None and answered(limits)
     body = limits.body if limits is not None and known else None
     slots = body["slots"] if body else {"free": 0, "in_use": 0, "owed": 0}
-    full = body is not None and _left(body["deployments"]) == 0
+    no_project, no_deployment = full(body) if body else (False, False)
     return Projects(
         title="Projects",
         listed=found.listed("Projects", LABELS),
@@ -130,8 +153,12 @@ def page(
         owed=count(slots["owed"], prefs) if slots["owed"] else "",
         create=ways["create"],
         buy=ways["slots"],
+        room=room,
+        room_href=f"{here}/room",
+        opens=room is not None and bool(form.summary),
+        no_project=no_project,
         rows=tuple(
-            _row(each, key, prefs, here, may_deploy=bool(ways["deploy"]), full=full)
+            _row(each, key, prefs, here, may_deploy=bool(ways["deploy"]), full=no_deployment)
             for each, key in zip(found.rows, keys, strict=True)
         ),
     )
@@ -140,9 +167,8 @@ def page(
 def banner(limits: Mapping[str, Any], prefs: Prefs, ways: Mapping[str, str]) -> Banner:
     """Say how many projects there are and may be, and warn one before a limit and at it."""
     projects, deployments = limits["projects"], limits["deployments"]
-    left = [each for each in (_left(projects), _left(deployments)) if each is not None]
-    least = min(left, default=None)
-    text = f"{_used(projects, prefs)} projects, {_used(deployments, prefs)} deployed."
+    least = min((each for each in (left(projects), left(deployments)) if each is not None), default=None)
+    text = used(limits, prefs)
     offered = (
         Link(label="Buy a slot", href=ways["slots"]),
         Link(label="See plans", href=ways["plans"], kind="quiet"),
@@ -153,15 +179,6 @@ def banner(limits: Mapping[str, Any], prefs: Prefs, ways: Mapping[str, str]) -> 
     return Banner(
         tone="busy" if least == 1 else "warn", text=text, note=note, ways=tuple(each for each in offered if each.href)
     )
-
-
-def _used(limit: Mapping[str, Any], prefs: Prefs) -> str:
-    used = count(limit["used"], prefs)
-    return used if limit["limit"] is None else f"{used} of {count(limit['limit'], prefs)}"
-
-
-def _left(limit: Mapping[str, Any]) -> int | None:
-    return None if limit["limit"] is None else max(0, limit["limit"] - limit["used"])
 
 
 def _row(project: Mapping[str, Any], form: Shown, prefs: Prefs, here: str, *, may_deploy: bool, full: bool) -> Row:
@@ -176,6 +193,7 @@ def _row(project: Mapping[str, Any], form: Shown, prefs: Prefs, here: str, *, ma
         since=moment(since, prefs) if since else None,
         made=moment(project["created_at"], prefs),
         deploy=f"{path}/deploy" if may_deploy and not deployed and not full else "",
+        room=f"{here}/room" if may_deploy and not deployed and full else "",
         undeploy=f"{path}/undeploy" if may_deploy and deployed else "",
         form=form,
     )

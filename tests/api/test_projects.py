@@ -44,6 +44,15 @@ async def test_project_is_created_listed_and_not_deployed(owner: Caller) -> None
     assert good(await owner.get("/projects")) == {"data": [made], "next_cursor": None}
 
 
+async def test_projects_that_are_deployed_are_listed_alone(operator: Caller, owner: Caller) -> None:
+    await put_on(operator, owner, "premium")
+    first, second = await projects(owner, 2)
+    await deploy(owner, first)
+    found = good(await owner.get("/projects", params={"deployed": "true"}))["data"]
+    assert [each["slug"] for each in found] == [first]
+    assert {each["slug"] for each in good(await owner.get("/projects"))["data"]} == {first, second}
+
+
 @pytest.mark.parametrize(
     ("body", "slug", "name"),
     [({"name": "Our Söhne, 2nd"}, "our-sohne-2nd", "Our Söhne, 2nd"), ({"slug": "a"}, "a", "a")],

@@ -137,6 +137,7 @@ PAGES = (
     Page("/console/{org}/projects", (*TENANTS, *READERS)),
     Page("/console/{org}/projects?q=Tables&from=2026-01-01", (*TENANTS, *READERS)),
     Page("/console/{org}/projects/new", ("owner", "admin", "member")),
+    Page("/console/{org}/projects/room", ("owner", "admin", "member")),
     Page("/console/{org}/projects/slots", PAYERS),
     Page("/console/{org}/projects/{project}/undeploy", ("owner", "admin", "member")),
     Page("/console/{org}/settings", EVERYBODY),

@@ -249,6 +249,7 @@ async def test_deploying_beyond_the_limit_leads_to_the_plans() -> None:
         "projects": limit(5, 5),
         "deployments": limit(5, 5),
         "slots": {"free": 0, "in_use": 0, "owed": 0},
+        "slot_price": usd("5.00"),
     }
     refusal = problem(409, "deployment.limit_reached", "5 of 5 allowed deployments exist.")
     fake = api(

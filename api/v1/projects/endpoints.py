@@ -76,7 +76,14 @@ async def create_project(
     return await once.run(act, status_code=201)
 
 
-_LIST = ListOf("projects", ProjectView, *CREATED, "organization_id", "q", order=["prj"], has_metadata=True)
+_LIST = ListOf(
+    "projects",
+    ProjectView,
+    *(*CREATED, "organization_id", "q"),
+    order=["prj"],
+    has_metadata=True,
+    deployed=Annotated[bool, Query(description="Only those that are deployed.")],
+)
 
 
 @router.get(
@@ -91,11 +98,12 @@ async def list_projects(
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id), without=["deployed"])
+    deployed = asked.get("deployed") is True
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            found = await projects.page(session, wanted, after=after, limit=limit)
+            found = await projects.page(session, wanted, deployed=deployed, after=after, limit=limit)
             own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
         return items_of(found, lambda row: ProjectView.of(row, own.get(row.id)))
 

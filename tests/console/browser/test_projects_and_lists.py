@@ -25,11 +25,22 @@ async def test_a_slot_makes_room_for_one_project_more(world, open_window, way):
         await owner.press("Deploy first")
         await owner.told("The project is deployed.")
         await owner.sees("1 of 1 projects, 1 of 1 deployed.")
+        await owner.press("New project", link=True)
+        room = owner.main.get_by_role("heading", name="No room for another project")
+        await expect(room).to_be_visible()
+        assert await owner.main.get_by_role("rowheader", name="Professional").is_visible()
+        assert await owner.main.get_by_role("link", name="Undeploy first").last.is_visible()
+        if owner.scripts:
+            assert path_of(owner.page) == projects
+            await owner.press("Not now")
+            await expect(room).to_be_hidden()
         await owner.go(f"{projects}/new")
         await owner.write("Name", "Second")
         await owner.press("Make the project")
         assert await owner.page.get_by_label("Name", exact=True).input_value() == "Second"
-        await owner.press("Buy a slot", link=True)
+        await owner.go(projects)
+        await owner.press("New project", link=True)
+        await owner.hands.press(owner.main.get_by_role("link", name="Buy a slot").last)
         await owner.tick(re.compile("^Card"))
         await owner.press("Show the price")
         await owner.hands.press(owner.main.get_by_role("button", name=re.compile("^Pay ")))
