@@ -22,6 +22,28 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// The first form of the page that a link leads to, in a dialog of this one; where that is not to be had, the link leads on.
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("a[data-pull]");
+  if (!link || event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  const dialog = document.getElementById(link.dataset.pull);
+  if (!dialog || link.pathname === location.pathname) return;
+  event.preventDefault();
+  const answer = await fetch(link.href, { redirect: "manual" }).catch(() => undefined);
+  const form = answer?.ok && parsed(await answer.text()).querySelector("main form[method=get]");
+  if (!form) {
+    location.assign(link.href);
+    return;
+  }
+  const own = document.importNode(form, true);
+  // The page may have fields of the same names, and an id is that of one element.
+  for (const name of ["id", "for", "aria-describedby"]) {
+    for (const part of all(`[${name}]`, own)) part.setAttribute(name, part.getAttribute(name).replace(/\S+/g, "pulled-$&"));
+  }
+  dialog.querySelector("[data-pulled]").replaceChildren(own);
+  dialog.showModal();
+});
+
 // A form is sent once. The key in it would make a second one harmless; this spares the wait.
 document.addEventListener("submit", (event) => {
   const form = event.target;

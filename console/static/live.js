@@ -4,6 +4,7 @@ const EVERY = 15_000;
 const SOON = 150, LATER = 2_000;
 // Scripts make HTML of nothing but this console's own pages.
 const policy = globalThis.trustedTypes?.createPolicy("bursar", { createHTML: (text) => text });
+globalThis.parsed = (text) => new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
 let source, timer, waiting, running = false, failed = 0, over = false;
 let topics = new Set(), marks = JSON.parse(document.body.dataset.marks ?? "{}");
 
@@ -62,8 +63,7 @@ const refresh = async () => {
     }
     failed = 0;
     standing("");
-    const text = await answer.text();
-    const page = new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
+    const page = parsed(await answer.text());
     let count = 0;
     for (const section of stale) {
       const now = page.getElementById(section.id);

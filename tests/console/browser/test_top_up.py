@@ -85,6 +85,26 @@ async def test_an_invented_return_says_what_the_books_say(world, open_window):
         await expect(await owner.credits()).to_contain_text("0.00")
 
 
+@pytest.mark.parametrize("way", WAYS)
+async def test_credits_are_added_from_any_page_and_priced_before_anything_is_made(world, open_window, way):
+    buyer = await company(world, "owner")
+    async with people_at(open_window, way) as at:
+        owner = await at(buyer.people["owner"], f"{buyer.base}/projects")
+        await owner.hands.press(owner.page.get_by_role("link", name="Add credits", exact=True).first)
+        await expect(owner.main.get_by_role("heading", name="Add credits")).to_be_visible()
+        assert (path_of(owner.page) == f"{buyer.base}/projects") is owner.scripts
+        if owner.scripts:
+            assert await owner.window.findings() == []
+        await owner.write("Number of credits", "120")
+        await owner.tick(re.compile("^Card"))
+        await owner.press("Show the price")
+
+        await owner.page.wait_for_url(re.compile(r"/top-up\?"))
+        await expect(owner.main.get_by_role("button", name=re.compile("^Pay "))).to_be_visible()
+        await owner.sees("120.00 credits")
+        assert good(await buyer.people["owner"].get("/payments"))["data"] == []
+
+
 @pytest.mark.parametrize("way", [POINTER, WITHOUT_SCRIPTS])
 async def test_paypal_buys_credits(world, open_window, way):
     buyer = await company(world, "owner")
