@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, any_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -25,8 +25,9 @@ from models.escrow import EscrowEventRow, EscrowParty, EscrowRow
 from models.metadata import ObjectMetadata
 from repositories import alert, escrow_notice, metadata
 from repositories import event as outbox
-from repositories.escrow_waiting import Waiting, any_of
-from repositories.listing import Counted, Found, Listing, Part, Position, Wanted, each
+from repositories.escrow_waiting import Waiting
+from repositories.escrow_waiting import any_of as any_that_waits
+from repositories.listing import LOOKED, Counted, Found, Listing, Part, Position, Wanted, each
 
 _STATE: TypeAdapter[Escrow] = TypeAdapter(Escrow)
 
@@ -231,17 +232,19 @@ async def page(
     after: Position | None,
     limit: int,
     waiting: Sequence[Waiting] | None = None,
+    overdue_at: datetime | None = None,
     finds_ids: bool = True,
 ) -> Found[EscrowRow]:
     """Return a page of escrows, newest first.
 
     `org_id` finds those that it pays, is paid by or signs for; a tenant's session names its own. `waiting` finds those
-    that wait for somebody. Text is searched in external ids for those who are shown them.
+    that wait for somebody, and `overdue_at` those whose deadline had passed then, of which the 2,000 that are late for
+    longest are looked at. Text is searched in external ids for those who are shown them.
     """
     statuses, besides = _narrowed(wanted, waiting)
     if waiting is not None and not statuses:
         return Found([], None)
-    parts, served, keys = _parts(wanted, statuses)
+    parts, served, keys = _parts(wanted, statuses, overdue_at)
     listing = _searching(wanted, finds_ids=finds_ids)
     return await listing.page(
         session, wanted, parts, after=after, limit=limit, served=served, keys=keys, besides=besides
@@ -249,13 +252,18 @@ async def page(
 
 
 async def summary(
-    session: AsyncSession, wanted: Wanted, *, waiting: Sequence[Waiting] | None = None, finds_ids: bool = True
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    waiting: Sequence[Waiting] | None = None,
+    overdue_at: datetime | None = None,
+    finds_ids: bool = True,
 ) -> list[Counted]:
     """Count what `page` finds by state and currency, the newest 2,000 of each state at most."""
     statuses, besides = _narrowed(wanted, waiting)
     if waiting is None and not statuses:
         statuses = tuple(status.value for status in EscrowStatus)
-    found = {status: _parts(wanted, (status,)) for status in statuses}
+    found = {status: _parts(wanted, (status,), overdue_at) for status in statuses}
     parts = {status: of_status for status, (of_status, _, _) in found.items()}
     served, keys = next(((served, keys) for _, served, keys in found.values()), ([], None))
     listing = _searching(wanted, finds_ids=finds_ids)
@@ -269,14 +277,25 @@ def _narrowed(
     if waiting is None:
         return wanted.statuses, None
     asked = [each for each in waiting if not wanted.statuses or each.status.value in wanted.statuses]
-    return tuple(dict.fromkeys(each.status.value for each in asked)), any_of(asked) if asked else None
+    return tuple(dict.fromkeys(each.status.value for each in asked)), any_that_waits(asked) if asked else None
+
+
+def _late(ids: InstrumentedAttribute[str], at: datetime | None) -> Part:
+    """Return that an escrow's deadline had passed; nothing where that is not asked.
+
+    An array, read once from the index of deadlines: joined, a plan may walk all escrows in the order of the list.
+    """
+    if at is None:
+        return ()
+    late = select(EscrowRow.id).where(EscrowRow.next_deadline_at < at).order_by(EscrowRow.next_deadline_at)
+    return (ids == any_(func.array(late.limit(LOOKED[-1]).scalar_subquery())),)
 
 
 def _parts(
-    wanted: Wanted, statuses: tuple[str, ...]
+    wanted: Wanted, statuses: tuple[str, ...], overdue_at: datetime | None
 ) -> tuple[list[Part], list[str], InstrumentedAttribute[str] | None]:
     """Return how the rows of some states are read, which filters that serves, and where their ids stand."""
-    own = metadata.narrowed(EscrowRow.id, "esc", wanted.org_id, wanted.written)
+    own = (*metadata.narrowed(EscrowRow.id, "esc", wanted.org_id, wanted.written), *_late(EscrowRow.id, overdue_at))
     if "contract_id" in wanted.equal:
         part: Part = (EscrowRow.contract_id == wanted.equal["contract_id"], *own)
         if wanted.org_id is not None:
@@ -287,6 +306,7 @@ def _parts(
     if wanted.org_id is None:
         return [(*part, *own) for part in each(EscrowRow.status, statuses)], [], None
     own = metadata.narrowed(EscrowParty.escrow_id, "esc", wanted.org_id, wanted.written)
+    own = (*own, *_late(EscrowParty.escrow_id, overdue_at))
     parts = [(EscrowParty.org_id == wanted.org_id, *part, *own) for part in each(EscrowParty.status, statuses)]
     return parts, [], EscrowParty.escrow_id
 

@@ -1,6 +1,7 @@
 """The list of escrows and its filter by state follow what happens to an escrow, for each party."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -33,6 +34,28 @@ async def test_list_by_state_follows_the_escrow_for_every_party(
         assert await ids(party.owner) == await ids(party.owner, "?status=cancelled") == [made]
         assert await ids(party.owner, "?status=open") == []
     assert await ids(other.owner) == await ids(other.owner, "?status=cancelled") == []
+
+
+async def test_overdue_are_those_whose_deadline_has_passed_until_it_has_had_its_effect(
+    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    payer, payee = await new_tenant(), await new_tenant()
+    long_ago = datetime.now(UTC) - timedelta(days=30)
+    late = await escrow_between(operator, database, payer, payee, "procurement", at=long_ago)
+    await escrow_between(operator, database, payer, payee, "procurement", at=datetime.now(UTC))
+    across = f"&organization_id={payer.org_id}"
+    for caller, scope in ((payer.owner, ""), (payee.owner, ""), (operator, across)):
+        assert await ids(caller, f"?overdue=true{scope}") == [late]
+        assert await ids(caller, f"?overdue=true&status=open{scope}") == [late]
+        assert await ids(caller, f"?overdue=true&status=funded{scope}") == []
+        counted = good(await caller.get(f"/escrows/summary?overdue=true{scope}"))["by_status"]
+        assert [(each["status"], each["count"]) for each in counted] == [("open", 1)]
+    async with database.platform() as session:
+        row = await escrows.get(session, late)
+        assert row is not None
+    actor = Actor(principal="procurement", role=Role.OWNER, org_id=payer.org_id)
+    await write(database, commands.cancel(escrows.state_of(row), actor=actor, reason=None))
+    assert await ids(payer.owner, "?overdue=true") == []
 
 
 async def test_party_on_both_sides_is_listed_once(

@@ -90,10 +90,11 @@ FILL = {
     "escrows": f"""
         INSERT INTO escrows (id, contract_id, org_id, payee_org_id, signatory_org_ids, agent_id, workflow_id, status,
             version, currency, amount_minor, funded_minor, released_minor, refunded_minor, commission_minor, state,
-            created_at, updated_at)
+            created_at, updated_at, next_deadline_at)
         SELECT 'esc_' || {ID}, 'ctr_' || {ID}, '{BUSY}', CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END,
             CASE WHEN i = 2 THEN ARRAY['{RARE}'] ELSE '{{}}' END, '{AGENT}', 'w', CASE WHEN i < 3 THEN 'open' ELSE
-            'released' END, 1, 'CREDIT', 1, 0, 0, 0, 0, '{{}}', now(), now()
+            'released' END, 1, 'CREDIT', 1, 0, 0, 0, 0, '{{}}', now(), now(),
+            CASE WHEN i < 3 THEN timestamptz '{T0}' END
         FROM generate_series($1::int, $2::int) i""",
     "payments": f"""
         INSERT INTO payments (id, org_id, provider, provider_ref, workflow_id, status, version, purpose, currency,
@@ -177,6 +178,9 @@ NARROWED: dict[Page, list[dict[str, Any]]] = {
         *({}, {"statuses": ("open",)}, {"statuses": ("split", "open")}),
         *({"search": text} for text in ("x", "nothing-like-it")),
         {"search": "nothing-like-it", "statuses": ("released",)},
+        *({"overdue_at": at} for at in (T0, T0 + SECOND)),
+        {"overdue_at": T0 + SECOND, "statuses": ("open",)},
+        {"overdue_at": T0 + SECOND, "statuses": ("released",)},
     ],
     contract.page: [
         *({"equal": one} for one in OF_AGENTS),

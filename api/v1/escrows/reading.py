@@ -1,5 +1,6 @@
 """Reading escrows: lists and their counts, one escrow, its timeline."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from typing import Annotated
@@ -48,6 +49,14 @@ class WaitsFor(StrEnum):
     ME = "me"
 
 
+#: Filters that are no columns.
+_READ_HERE = ("waits_for", "overdue")
+
+
+def _overdue_at(asked: Asked) -> datetime | None:
+    return datetime.now(UTC) if asked.get("overdue") else None
+
+
 def _waiting(asked: Asked, actor: Actor) -> list[Waiting] | None:
     return waiting_for(actor) if asked.get("waits_for") else None
 
@@ -62,6 +71,13 @@ _LIST = ListOf(
     waits_for=Annotated[
         WaitsFor | None,
         Query(description="Only what waits for you: to fund, to deliver, to sign, to score or to decide."),
+    ],
+    overdue=Annotated[
+        bool,
+        Query(
+            description="Only those whose deadline has passed, so that what it brings about has not happened yet: the "
+            "2,000 that are late for longest."
+        ),
     ],
 )
 
@@ -81,13 +97,19 @@ async def list_escrows(
     contains everything that matches, from the cursor on, as CSV.
     """
     permit(actor, Permission.READ)
-    wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=["waits_for"])
-    waiting = _waiting(asked, actor)
+    wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=_READ_HERE)
+    waiting, overdue_at = _waiting(asked, actor), _overdue_at(asked)
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
             found = await escrows.page(
-                session, wanted, after=after, limit=limit, waiting=waiting, finds_ids=is_shown_own(actor)
+                session,
+                wanted,
+                after=after,
+                limit=limit,
+                waiting=waiting,
+                overdue_at=overdue_at,
+                finds_ids=is_shown_own(actor),
             )
             contract_ids = [row.contract_id for row in found.rows]
             beside = await beside_all(session, actor, contract_ids, "esc", wanted.org_id)
@@ -106,9 +128,15 @@ async def list_escrows(
 async def summarize_escrows(actor: ActorDep, deps: DepsDep, asked: Annotated[Asked, _LIST.filtered]) -> StatusSummary:
     """Count escrows by state and currency, with the filters of the list; `amount` is that of their contracts."""
     permit(actor, Permission.READ)
-    wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=["waits_for"])
+    wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=_READ_HERE)
     async with deps.session_for(actor) as session:
-        counted = await escrows.summary(session, wanted, waiting=_waiting(asked, actor), finds_ids=is_shown_own(actor))
+        counted = await escrows.summary(
+            session,
+            wanted,
+            waiting=_waiting(asked, actor),
+            overdue_at=_overdue_at(asked),
+            finds_ids=is_shown_own(actor),
+        )
         return StatusSummary.of(counted)
 
 

@@ -561,6 +561,7 @@ class AsyncEscrows:
         ]
         | Omitted = OMITTED,
         waits_for: Literal["me"] | str | Omitted = OMITTED,
+        overdue: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -587,6 +588,7 @@ class AsyncEscrows:
                 "q": q,
                 "status": status,
                 "waits_for": waits_for,
+                "overdue": overdue,
                 "limit": limit,
                 "cursor": cursor,
                 "external_id": external_id,
@@ -805,6 +807,7 @@ class AsyncEscrows:
         ]
         | Omitted = OMITTED,
         waits_for: Literal["me"] | str | Omitted = OMITTED,
+        overdue: bool | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> models.StatusSummary:
@@ -826,6 +829,7 @@ class AsyncEscrows:
                 "q": q,
                 "status": status,
                 "waits_for": waits_for,
+                "overdue": overdue,
                 "external_id": external_id,
                 "metadata": metadata,
             },

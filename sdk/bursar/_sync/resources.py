@@ -562,6 +562,7 @@ class Escrows:
         ]
         | Omitted = OMITTED,
         waits_for: Literal["me"] | str | Omitted = OMITTED,
+        overdue: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -588,6 +589,7 @@ class Escrows:
                 "q": q,
                 "status": status,
                 "waits_for": waits_for,
+                "overdue": overdue,
                 "limit": limit,
                 "cursor": cursor,
                 "external_id": external_id,
@@ -804,6 +806,7 @@ class Escrows:
         ]
         | Omitted = OMITTED,
         waits_for: Literal["me"] | str | Omitted = OMITTED,
+        overdue: bool | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> models.StatusSummary:
@@ -825,6 +828,7 @@ class Escrows:
                 "q": q,
                 "status": status,
                 "waits_for": waits_for,
+                "overdue": overdue,
                 "external_id": external_id,
                 "metadata": metadata,
             },
