@@ -1,6 +1,8 @@
 """The pages of chargebacks, below their organization and for the platform."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from starlette.responses import Response
 
@@ -8,16 +10,25 @@ from console import lists
 from console.chargeback import view
 from console.forms import Shown, blank, corrected, read_form, with_summary
 from console.routing import COMMAND, platform, tenant
+from console.runs import run_of
 from console.visit import Visit
 from domain.access import Permission
+from domain.ids import payment_workflow_id
 
 _PATH = "/disputes"
+
+
+def _run(visit: Visit, dispute: Mapping[str, Any]) -> str:
+    return run_of(visit, payment_workflow_id(dispute["payment_id"]))
 
 
 async def show(visit: Visit) -> Response:
     """Show the chargebacks that the address asks for."""
     found = await lists.find(visit, _PATH, *view.FILTERS)
-    page = view.page(found, visit.choices.prefs, visit.base, across=not visit.org_id)
+    across = not visit.org_id
+    # A chargeback has no run of its own: what comes of it is booked by that of its payment.
+    runs = {each["payment_id"]: _run(visit, each) for each in found.rows} if across else {}
+    page = view.page(found, visit.choices.prefs, visit.base, across=across, runs=runs)
     return await visit.render("chargeback/list.html", page, found.status)
 
 
@@ -28,10 +39,11 @@ async def download(visit: Visit) -> Response:
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show one chargeback."""
-    answer = await visit.ask(f"{_PATH}/{visit.path('id')}")
+    dispute = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
     may = visit.may(Permission.CONTEST)
     now = datetime.now(UTC)
-    page = view.one(answer.need(), form or blank(), visit.choices.prefs, now, visit.base, may_answer=may)
+    prefs, run = visit.choices.prefs, _run(visit, dispute)
+    page = view.one(dispute, form or blank(), prefs, now, visit.base, may_answer=may, run=run)
     return await visit.render("chargeback/page.html", page, status)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, moment, relative
 from console.forms import Shown
 from console.lists import Found, Listed
-from console.payment.view import PROVIDERS
+from console.payment.view import NO_RUNS, PROVIDERS
 from console.status import STATUSES, Status, status_of
 from console.widgets import Link
 from domain.payment.snapshot import DisputeStatus
@@ -29,7 +29,7 @@ _ANSWERED_IN = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One chargeback. `until` is when evidence is due."""
+    """One chargeback. `until` is when evidence is due; `run` is its payment's, and empty for all but operators."""
 
     href: str
     reason: str
@@ -38,6 +38,7 @@ class Row:
     until: Moment | None
     amount: Amount
     organization: str
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class Chargebacks:
     title: str
     listed: Listed
     across: bool
+    has_runs: bool
     statuses: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
 
@@ -72,6 +74,7 @@ class One:
     opened: Moment
     submitted: Moment | None
     payment: Link
+    run: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,18 +91,19 @@ class Answering:
     back: str
 
 
-def page(found: Found, prefs: Prefs, base: str, *, across: bool) -> Chargebacks:
-    """Return the list for what the API answered; see `Chargebacks`."""
+def page(found: Found, prefs: Prefs, base: str, *, across: bool, runs: Mapping[str, str] = NO_RUNS) -> Chargebacks:
+    """Return the list for what the API answered; `runs` says where each payment's run is shown, by its id."""
     return Chargebacks(
         title="Chargebacks",
         listed=found.listed("Chargebacks", LABELS),
         across=across,
+        has_runs=any(runs.values()),
         statuses=(("", "Any"), *((each, status.word) for each, status in STATUSES["chargeback"].items())),
-        rows=tuple(row(each, prefs, base) for each in found.rows),
+        rows=tuple(row(each, prefs, base, runs.get(each["payment_id"], "")) for each in found.rows),
     )
 
 
-def row(dispute: Mapping[str, Any], prefs: Prefs, base: str) -> Row:
+def row(dispute: Mapping[str, Any], prefs: Prefs, base: str, run: str = "") -> Row:
     """Return one chargeback of the API as a list shows it."""
     return Row(
         href=f"{base}/disputes/{dispute['id']}",
@@ -109,6 +113,7 @@ def row(dispute: Mapping[str, Any], prefs: Prefs, base: str) -> Row:
         until=moment(dispute["evidence_due_at"], prefs) if dispute["evidence_due_at"] and is_open(dispute) else None,
         amount=amount(dispute["amount"], dispute["currency"], prefs),
         organization=dispute["organization_id"],
+        run=run,
     )
 
 
@@ -122,8 +127,17 @@ def reason_of(dispute: Mapping[str, Any]) -> str:
     return str(dispute["reason"]).replace("_", " ").capitalize() or "No reason given"
 
 
-def one(dispute: Mapping[str, Any], form: Shown, prefs: Prefs, now: datetime, base: str, *, may_answer: bool) -> One:
-    """Return the page of one chargeback."""
+def one(
+    dispute: Mapping[str, Any],
+    form: Shown,
+    prefs: Prefs,
+    now: datetime,
+    base: str,
+    *,
+    may_answer: bool,
+    run: str = "",
+) -> One:
+    """Return the page of one chargeback; `run` is its payment's."""
     status, here = status_of("chargeback", dispute["status"]), f"{base}/disputes/{dispute['id']}"
     currency, taken, owed = dispute["currency"], dispute["taken"], dispute["owed"]
     submitted = dispute["evidence_submitted_at"]
@@ -145,6 +159,7 @@ def one(dispute: Mapping[str, Any], form: Shown, prefs: Prefs, now: datetime, ba
         opened=moment(dispute["opened_at"], prefs),
         submitted=moment(submitted, prefs) if submitted else None,
         payment=Link(label="The payment", href=f"{base}/payments/{dispute['payment_id']}"),
+        run=run,
     )
 
 

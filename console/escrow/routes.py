@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,7 +17,8 @@ from console.forms import Shown, at_fields, blank, read_form, with_summary
 from console.gateway import Answer, Refused, Wanted
 from console.paying import lead_on, means, options
 from console.problems import Reaction, reaction_to
-from console.routing import COMMAND, console_of, platform, tenant
+from console.routing import COMMAND, platform, tenant
+from console.runs import run_of
 from console.visit import Visit, forbidden, not_allowed
 from domain.access import Permission
 from domain.escrow.actions import EscrowAction
@@ -47,12 +47,14 @@ async def show(visit: Visit) -> Response:
         beside={
             "summary": ("/escrows/summary", counted),
             "waiting": ("/escrows/summary", {**counted, "waits_for": "me"}),
+            **({} if visit.org_id else {"overdue": ("/escrows/summary", {**counted, "overdue": "true"})}),
         },
     )
     new = f"{_base(visit)}/new"
     award = new if visit.has_page(new) and visit.may(Permission.AWARD) else ""
     across = not visit.org_id
-    page = view.page(found, visit.choices.prefs, _base(visit), award=award, across=across)
+    runs = {each["id"]: run_of(visit, each["workflow_id"]) for each in found.rows} if across else {}
+    page = view.page(found, visit.choices.prefs, _base(visit), award=award, across=across, runs=runs)
     return await visit.render("escrow/list.html", page, found.status)
 
 
@@ -77,7 +79,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         list=_base(visit),
         contract=_linked(visit, "contracts/{id}").replace("{id}", contract_id),
         transfers=_linked(visit, "transactions/{id}"),
-        run=_run(visit, answers["escrow"]),
+        run=run_of(visit, answers["escrow"].body["workflow_id"]) if answers["escrow"].ok else "",
     )
     return await visit.render(
         "escrow/page.html", one.page(answers, form or blank(), {name: blank() for name in A}, around), status
@@ -88,16 +90,6 @@ def _linked(visit: Visit, path: str) -> str:
     """Return the address of a page with `{id}` in it; empty where there is no such page."""
     whole = f"{visit.base}/{path}"
     return whole if visit.has_page(whole) else ""
-
-
-def _run(visit: Visit, answer: Answer) -> str:
-    """Return where the Temporal UI shows the escrow's run, for those who operate."""
-    if not (visit.me.is_platform and visit.may(Permission.OPERATE) and answer.ok):
-        return ""
-    settings = console_of(visit.request).settings
-    workflow = quote(answer.body["workflow_id"], safe="")
-    namespace = quote(settings.temporal_namespace, safe="")
-    return f"{settings.temporal_ui_url.rstrip('/')}/namespaces/{namespace}/workflows/{workflow}"
 
 
 async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, status: int = 200) -> Response:

@@ -13,7 +13,7 @@ from console.widgets import Tab
 from domain.escrow.state import FINAL, EscrowStatus
 
 FILTERS = (
-    *("q", "waits_for", "status", "organization_id", "agent_id", "contract_id"),
+    *("q", "waits_for", "overdue", "status", "organization_id", "agent_id", "contract_id"),
     *("currency", "min_amount", "max_amount"),
 )
 LABELS = {
@@ -28,7 +28,7 @@ LABELS = {
     "to": "To",
 }
 #: What a tab takes the place of.
-TABBED = ("waits_for", "status")
+TABBED = ("waits_for", "overdue", "status")
 _ENDED = ",".join(sorted(FINAL))
 TABS: tuple[tuple[str, dict[str, str]], ...] = (
     ("All", {}),
@@ -39,11 +39,16 @@ TABS: tuple[tuple[str, dict[str, str]], ...] = (
     ("Disputed", {"status": EscrowStatus.DISPUTED.value}),
     ("Ended", {"status": _ENDED}),
 )
+#: First on the list of all organizations: what should have happened by itself, and has not.
+OVERDUE = ("Overdue", {"overdue": "true"})
+
+
+NO_RUNS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One escrow. `until` is when something happens by itself."""
+    """One escrow. `until` is when something happens by itself; `run` is empty for all but operators."""
 
     href: str
     title: str
@@ -52,6 +57,7 @@ class Row:
     payee: str
     amount: Amount
     until: Moment | None
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +69,23 @@ class Escrows:
     award: str
     hidden: tuple[tuple[str, str], ...]
     across: bool
+    has_runs: bool
     tabs: tuple[Tab, ...]
     rows: tuple[Row, ...]
 
 
-def page(found: Found, prefs: Prefs, base: str, *, award: str, across: bool) -> Escrows:
+def page(
+    found: Found, prefs: Prefs, base: str, *, award: str, across: bool, runs: Mapping[str, str] = NO_RUNS
+) -> Escrows:
     """Return the list for what the API answered.
 
     Args:
-        found: of `GET /escrows`, with `summary` and `waiting` beside it.
+        found: of `GET /escrows`, with `summary` and `waiting` beside it, and `overdue` where these are of all.
         prefs: how the reader reads.
         base: where the pages of escrows begin.
         award: where a contract is awarded; empty where one may not.
         across: whether these are escrows of all organizations.
+        runs: where each escrow's run is shown, by its id; empty for those who have no access there.
     """
     asked = found.asked
     return Escrows(
@@ -84,17 +94,20 @@ def page(found: Found, prefs: Prefs, base: str, *, award: str, across: bool) -> 
         award=award,
         hidden=tuple((name, asked.given[name]) for name in TABBED if name in asked.given),
         across=across,
-        tabs=_tabs(asked, found.beside, prefs),
-        rows=tuple(row(each, prefs, base) for each in found.rows),
+        has_runs=any(runs.values()),
+        tabs=_tabs(asked, found.beside, prefs, (OVERDUE, *TABS) if across else TABS),
+        rows=tuple(row(each, prefs, base, runs.get(each["id"], "")) for each in found.rows),
     )
 
 
-def _tabs(asked: Asked, answers: Mapping[str, Answer], prefs: Prefs) -> tuple[Tab, ...]:
+def _tabs(
+    asked: Asked, answers: Mapping[str, Answer], prefs: Prefs, tabs: tuple[tuple[str, dict[str, str]], ...]
+) -> tuple[Tab, ...]:
     chosen = {name: asked.given[name] for name in TABBED if name in asked.given}
     found = []
-    for label, choice in TABS:
+    for label, choice in tabs:
         cleared = dict.fromkeys(TABBED, "")
-        summary = answers["waiting" if "waits_for" in choice else "summary"]
+        summary = answers["waiting" if "waits_for" in choice else "overdue" if "overdue" in choice else "summary"]
         statuses = choice["status"].split(",") if "status" in choice else ()
         found.append(
             Tab(
@@ -107,7 +120,7 @@ def _tabs(asked: Asked, answers: Mapping[str, Answer], prefs: Prefs) -> tuple[Ta
     return tuple(found)
 
 
-def row(escrow: Mapping[str, Any], prefs: Prefs, base: str) -> Row:
+def row(escrow: Mapping[str, Any], prefs: Prefs, base: str, run: str = "") -> Row:
     """Return one escrow of the API as a list shows it."""
     due = next_moment(escrow)
     return Row(
@@ -118,6 +131,7 @@ def row(escrow: Mapping[str, Any], prefs: Prefs, base: str) -> Row:
         payee=f"{escrow['agent_name']} of {escrow['payee_name']}",
         amount=amount(escrow["amount"], escrow["currency"], prefs),
         until=moment(due, prefs) if due else None,
+        run=run,
     )
 
 

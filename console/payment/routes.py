@@ -18,6 +18,7 @@ from console.payment import one, view, way
 from console.payment.acts import PATHS, PREVIEWED
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, console_of, platform, tenant
+from console.runs import run_of
 from console.visit import Visit, not_allowed
 from domain.access import Permission
 from domain.payment.actions import PaymentAction
@@ -35,7 +36,9 @@ async def show(visit: Visit) -> Response:
     """Show the payments that the address asks for."""
     counted = lists.asked(visit, *view.FILTERS).counted("status")
     found = await lists.find(visit, _PATH, *view.FILTERS, beside={"summary": (f"{_PATH}/summary", counted)})
-    page = view.page(found, visit.choices.prefs, visit.base, across=not visit.org_id, top_up=_top_up(visit))
+    across = not visit.org_id
+    runs = {each["id"]: run_of(visit, each["workflow_id"]) for each in found.rows} if across else {}
+    page = view.page(found, visit.choices.prefs, visit.base, across=across, top_up=_top_up(visit), runs=runs)
     return await visit.render("payment/list.html", page, found.status)
 
 
@@ -56,7 +59,7 @@ def _around(visit: Visit, payment: Answer) -> one.Around:
         now=datetime.now(UTC),
         base=visit.base,
         links={noun: href for noun, href in links.items() if visit.has_page(href)},
-        run=_run(visit, payment),
+        run=run_of(visit, payment.body["workflow_id"]) if payment.ok else "",
         final=_final(console_of(visit.request).settings),
     )
 
@@ -70,15 +73,6 @@ def _final(settings: Settings) -> dict[str, int]:
         "USDC": on_ethereum,
         "TON": settings.ton_confirmations,
     }
-
-
-def _run(visit: Visit, answer: Answer) -> str:
-    """Return where the Temporal UI shows the payment's run, for those who operate."""
-    if not (visit.me.is_platform and visit.may(Permission.OPERATE) and answer.ok):
-        return ""
-    settings = console_of(visit.request).settings
-    workflow, namespace = quote(answer.body["workflow_id"], safe=""), quote(settings.temporal_namespace, safe="")
-    return f"{settings.temporal_ui_url.rstrip('/')}/namespaces/{namespace}/workflows/{workflow}"
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:

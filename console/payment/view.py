@@ -34,6 +34,9 @@ TABS: tuple[tuple[str, tuple[PaymentStatus, ...]], ...] = (
     ("Not paid", (P.FAILED, P.EXPIRED, P.CANCELLED)),
     ("Gone back", (P.REFUNDED, P.DISPUTED, P.CHARGED_BACK)),
 )
+#: First on the list of all organizations: what nobody can say yet whether it is paid.
+UNKNOWN = ("Outcome not known", (P.UNKNOWN,))
+NO_RUNS: Mapping[str, str] = {}
 PROVIDERS = {"stripe": "Card", "paypal": "PayPal", "crypto": "Coins", "credits": "Credits"}
 PURPOSES: Mapping[str, str] = {
     PurposeKind.CREDITS: "Credits",
@@ -47,7 +50,7 @@ PURPOSES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One payment."""
+    """One payment; `run` is empty for all but operators."""
 
     href: str
     title: str
@@ -56,6 +59,7 @@ class Row:
     provider: str
     amount: Amount
     organization: str
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,7 @@ class Payments:
     listed: Listed
     top_up: str
     across: bool
+    has_runs: bool
     status: str
     providers: tuple[tuple[str, str], ...]
     purposes: tuple[tuple[str, str], ...]
@@ -73,7 +78,9 @@ class Payments:
     rows: tuple[Row, ...]
 
 
-def page(found: Found, prefs: Prefs, base: str, *, across: bool, top_up: str) -> Payments:
+def page(
+    found: Found, prefs: Prefs, base: str, *, across: bool, top_up: str, runs: Mapping[str, str] = NO_RUNS
+) -> Payments:
     """Return the list for what the API answered.
 
     Args:
@@ -82,18 +89,21 @@ def page(found: Found, prefs: Prefs, base: str, *, across: bool, top_up: str) ->
         base: where the pages around this one begin.
         across: whether these are payments of all organizations.
         top_up: where credits are bought; empty where one may not.
+        runs: where each payment's run is shown, by its id; empty for those who have no access there.
     """
     asked, summary = found.asked, found.beside["summary"]
+    tabs = (UNKNOWN, *TABS) if across else TABS
     return Payments(
         title="Payments",
         listed=found.listed("Payments", LABELS),
         top_up=top_up,
         across=across,
+        has_runs=any(runs.values()),
         status=asked.given.get("status", ""),
         providers=(("", "Any"), *PROVIDERS.items()),
         purposes=(("", "Anything"), *((str(kind), words) for kind, words in PURPOSES.items())),
-        tabs=tuple(_tab(asked, summary, label, statuses, prefs) for label, statuses in TABS),
-        rows=tuple(row(each, prefs, base) for each in found.rows),
+        tabs=tuple(_tab(asked, summary, label, statuses, prefs) for label, statuses in tabs),
+        rows=tuple(row(each, prefs, base, runs.get(each["id"], "")) for each in found.rows),
     )
 
 
@@ -104,7 +114,7 @@ def _tab(asked: Asked, summary: Answer, label: str, statuses: tuple[PaymentStatu
     return Tab(label=label, href=asked.address(status=chosen), count=counted, current=current)
 
 
-def row(payment: Mapping[str, Any], prefs: Prefs, base: str) -> Row:
+def row(payment: Mapping[str, Any], prefs: Prefs, base: str, run: str = "") -> Row:
     """Return one payment of the API as a list shows it."""
     return Row(
         href=f"{base}/payments/{payment['id']}",
@@ -114,4 +124,5 @@ def row(payment: Mapping[str, Any], prefs: Prefs, base: str) -> Row:
         provider=PROVIDERS.get(payment["provider"], payment["provider"]),
         amount=amount(payment["amount"], payment["currency"], prefs),
         organization=payment["organization_id"],
+        run=run,
     )

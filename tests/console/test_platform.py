@@ -56,6 +56,36 @@ async def test_operator_creates_suspends_resumes_and_closes_an_organization(visi
         assert f"</svg>{word}</span>" in (await operator.get(path)).text
 
 
+@pytest.mark.parametrize(
+    ("path", "id", "first", "runs"),
+    [
+        ("escrows", "disputed", "Overdue", "escrow%2F"),
+        ("payments", "payment", "Outcome not known", "payment%2F"),
+        ("disputes", "chargeback", "", "payment%2F"),
+    ],
+)
+async def test_lists_of_all_organizations_lead_operators_to_the_runs(
+    path: str, id: str, first: str, runs: str, visitors: dict[str, Visitor], objects: dict[str, str]
+):
+    page = (await visitors["operator"].get(f"{BASE}/{path}")).text
+    assert read(page).problems == []
+    _, _, row = page.partition(f'href="{BASE}/{path}/{objects[id]}"')
+    assert f"/workflows/{runs}" in row.partition("</tr>")[0]
+    tabs = re.findall(r'<nav class="tabs".*?</nav>', page)
+    assert not first or re.search(rf"<a [^>]*>{first}", tabs[0])
+    auditor = (await visitors["platform_auditor"].get(f"{BASE}/{path}")).text
+    assert "/workflows/" not in auditor
+    own = (await visitors["owner"].get(f"/console/{objects['org']}/{path}")).text
+    assert "/workflows/" not in own
+    assert not first or first not in own
+
+
+async def test_overdue_escrows_are_counted_and_listed_alone(visitors: dict[str, Visitor], objects: dict[str, str]):
+    page = (await visitors["operator"].get(f"{BASE}/escrows?overdue=true&organization_id={objects['org']}")).text
+    assert re.search(r'aria-current="page">Overdue <span class="tally">0</span>', page)
+    assert "Nothing matches" in page
+
+
 async def test_organization_without_a_name_keeps_what_was_typed(visitors: dict[str, Visitor]):
     fields = {"command": KEY, "name": " ", "tier": "free", "external_id": "customer-7"}
     answer = await visitors["operator"].post(f"{BASE}/organizations/new", fields)
