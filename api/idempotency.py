@@ -63,6 +63,9 @@ _MEMBER = f'"{SECRET}"'.encode()
 #: Which members of an answer name the payment that a client secret is of.
 _NAMES = ("payment_id", "id")
 
+#: Which member of an answer names the object that it is of.
+_OBJECTS = ("id", "payment_id")
+
 #: Marks the header in the OpenAPI document, see `api.errors.document`; without it the answer is a 400 of our own.
 REQUIRED: dict[str, JsonValue] = {"x-required": True}
 
@@ -138,7 +141,7 @@ class Command:
                 answer.headers["Idempotent-Replayed"] = "true"
                 return answer
             case "conflict":
-                raise other_request()
+                raise other_request(await self._first_object())
             case "in_flight":
                 raise InFlight("The first request with this Idempotency-Key is still running. Repeat it in a moment.")
         return await self._run_claimed(action, status_code, hide, owner)
@@ -161,6 +164,15 @@ class Command:
         kept = content if not hide else json.dumps({**json.loads(content), **dict.fromkeys(hide)}).encode()
         await self._finish(owner, status_code, "application/json", self._without_secrets(kept))
         return self._answer(content, status_code)
+
+    async def _first_object(self) -> str | None:
+        """Return what the request that had the key first has made or changed, where its answer says so."""
+        assert self.key is not None
+        async with self._deps.database.platform() as session:
+            body = await store.answer_of(session, scope=self._scope, key=self.key)
+        document = json.loads(body) if body else None
+        named = (document.get(name) for name in _OBJECTS) if isinstance(document, dict) else ()
+        return next((name for name in named if isinstance(name, str)), None)
 
     def _answer(self, content: bytes, status_code: int, media_type: str = "application/json") -> Response:
         answer = Response(content, status_code, media_type=media_type)

@@ -30,6 +30,33 @@ OF_THE_PLATFORM = {
     "lot": "/credits?organization_id={org}",
     "reconciliation": "/reconciliation/{id}",
 }
+#: The kind of an object, by the prefix of its id.
+KINDS = {
+    "agt": "agent",
+    "ctr": "contract",
+    "dsp": "dispute",
+    "esc": "escrow",
+    "inv": "invoice",
+    "key": "api_key",
+    "org": "organization",
+    "pay": "payment",
+    "po": "payout",
+    "prj": "project",
+    "pur": "purchase",
+    "sub": "subscription",
+}
+
+
+def named(id: str, base: str, exists: Callable[[str], bool]) -> str:
+    """Return the address of the page of what an id names; empty where it has none.
+
+    Args:
+        id: of the object.
+        base: where the pages begin, of an organization or of the platform.
+        exists: tells whether the console has a page, by the path of its route.
+    """
+    route = OF_ORGANIZATIONS.get(KINDS.get(id.rpartition("_")[0], ""), "").partition("?")[0]
+    return f"{base}{route}".replace("{id}", quote(id, safe="")) if route and exists(f"{base}{route}") else ""
 
 
 def page_of(

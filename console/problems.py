@@ -154,7 +154,7 @@ WORDS = {
     Reaction.APPROVAL: ("Another operator has to agree", "What you ask for takes two operators."),
     Reaction.OTHER_CONTENT: (
         "This form was sent before with other content",
-        "What was sent first stands. Nothing was done this time. Open the form again to send something else.",
+        "What was sent first stands, and nothing was done this time. Sent once more it is done as it stands here.",
     ),
     Reaction.FORBIDDEN: ("Your role may not do this", "Ask an owner of the organization for a key that may."),
     Reaction.NOT_FOUND: ("Not found", "There is nothing here, or it belongs to somebody else."),

@@ -23,6 +23,7 @@ from console.cookies import Site, is_loopback, own_path
 from console.forms import Form, Shown
 from console.frame import Frame, anonymous, frame
 from console.gateway import SILENCE, Answer, Gateway, Problem, Query, Refused, Wanted, encoded
+from console.objects import named
 from console.pages import html
 from console.problems import WORDS, Reaction, reaction_to
 from console.who import Me, Organization, organization_of
@@ -251,6 +252,9 @@ class Visit:
             case Reaction.FUNDS | Reaction.LIMIT:
                 shown = forms.again(form, answer, names)
                 return await show(self, forms.with_way_on(shown, *self._way_on(problem)), answer.status)
+            case Reaction.OTHER_CONTENT:
+                shown = forms.with_summary(forms.again(form, answer, names), ". ".join(WORDS[Reaction.OTHER_CONTENT]))
+                return await show(self, forms.with_way_on(shown, *self._first_result(problem)), 422)
             case Reaction.UNKNOWN:
                 return await self._not_known_yet(form, answer)
             case _:
@@ -283,6 +287,12 @@ class Visit:
         if reaction_to(problem) is Reaction.LIMIT and self.has_page(plans):
             return "See plans", plans
         return "", ""
+
+    def _first_result(self, problem: Problem) -> tuple[str, str]:
+        """Return where the result of what was sent first under a form's key is shown; empty where that has no page."""
+        first = problem.more.get("object_id")
+        href = named(first, self.base, self.has_page) if isinstance(first, str) else ""
+        return ("See what was done first", href) if href else ("", "")
 
     def _of_the_frame(self) -> dict[str, Wanted]:
         """Return what the frame asks for: the balance, and whose pages these are where that is not one's own."""

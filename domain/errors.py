@@ -123,9 +123,13 @@ class IdempotencyConflict(DomainError):
     status = 422
 
 
-def other_request() -> IdempotencyConflict:
-    """Return the refusal of a key that was used for another request."""
-    return IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.")
+def other_request(object_id: str | None = None) -> IdempotencyConflict:
+    """Return the refusal of a key that was used for another request.
+
+    `object_id` is what that one made or changed, where this is known: whoever asks may read it, or is refused there.
+    """
+    extra = {} if object_id is None else {"object_id": object_id}
+    return IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.", extra=extra)
 
 
 class InsufficientFunds(DomainError):

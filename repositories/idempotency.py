@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import asyncpg
-from sqlalchemy import CursorResult, delete
+from sqlalchemy import CursorResult, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.idempotency import IdempotencyKey
@@ -60,6 +60,13 @@ async def finish(
     if version is None:
         return bool(await pool.fetchval("SELECT idempotency_finish($1, $2, $3, $4, $5, $6)", *answer))
     return bool(await pool.fetchval("SELECT idempotency_finish($1, $2, $3, $4, $5, $6, $7)", *answer, version))
+
+
+async def answer_of(session: AsyncSession, *, scope: str, key: str) -> bytes | None:
+    """Return the kept answer of what was done under a key; None where it is not done, or was refused."""
+    row = IdempotencyKey
+    query = select(row.body).where(row.scope == scope, row.key == key, row.status < 300)
+    return (await session.scalars(query)).one_or_none()
 
 
 async def version_of(pool: "asyncpg.Pool[asyncpg.Record]", *, scope: str, key: str) -> int | None:

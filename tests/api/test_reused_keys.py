@@ -85,6 +85,28 @@ async def test_forgotten_key_is_refused_for_another_request(
         refused(await operator.post(path, {**body, **other}, key=key), 422, "idempotency.conflict")
 
 
+async def test_refusal_of_another_request_names_what_the_first_one_made_while_its_answer_is_kept(
+    operator: Caller, tenant: Tenant, forget: Forget
+) -> None:
+    path, body, [other, *_] = requests(tenant)["contract"]
+    key = new_key()
+    made = good(await operator.post(path, body, key=key), 201)
+    refusal = refused(await operator.post(path, {**body, **other}, key=key), 422, "idempotency.conflict")
+    assert refusal["object_id"] == made["id"]
+    await forget(key)
+    refusal = refused(await operator.post(path, {**body, **other}, key=key), 422, "idempotency.conflict")
+    assert "object_id" not in refusal
+
+
+async def test_refusal_of_another_request_names_nothing_that_a_refused_one_did(
+    operator: Caller, tenant: Tenant
+) -> None:
+    path, body, [other, *_] = requests(tenant)["contract"]
+    key = new_key()
+    assert (await operator.post(path, {**body, "signatories": ["a", "a"]}, key=key)).status_code == 422
+    assert "object_id" not in (await operator.post(path, {**body, **other}, key=key)).json()
+
+
 async def test_key_of_the_owner_is_not_given_to_an_admin_who_chose_the_same_idempotency_key(
     new_tenant: Callable[..., Awaitable[Tenant]], forget: Forget
 ) -> None:

@@ -29,6 +29,8 @@ class Shown:
     key: str
     values: dict[str, str]
     errors: dict[str, str]
+    way_label: str = ""
+    way_href: str = ""
 
     @property
     def lists(self) -> dict[str, tuple[str, ...]]:

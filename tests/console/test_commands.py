@@ -125,7 +125,6 @@ async def test_answer_that_cannot_be_read_is_not_known_yet() -> None:
     [
         (403, "auth.forbidden", "Your role may not do this"),
         (404, "not_found", "Not found"),
-        (422, "idempotency.conflict", "This form was sent before with other content"),
         (403, "approval.required", "Another operator has to agree"),
     ],
 )
@@ -133,6 +132,24 @@ async def test_what_no_form_mends_is_a_page_in_its_place(status: int, code: str,
     answer = await refused(status, code, approval_id="apr_1")
     assert answer.status_code == status
     assert said in answer.text
+
+
+async def test_form_that_was_sent_with_other_content_leads_to_the_first_result_and_can_be_sent_anew() -> None:
+    answer = await refused(422, "idempotency.conflict", object_id="esc_01kar6h2d8e4wvq3r5s7t9x1za")
+    shown = answer.json()
+    assert answer.status_code == 422
+    assert shown["values"] == {"amount": "1,5", "note": "<b>"}
+    assert shown["key"] not in {"", KEY}
+    assert "This form was sent before with other content." in shown["summary"][0][1]
+    assert (shown["way_label"], shown["way_href"]) == (
+        "See what was done first",
+        f"/console/{ORG}/escrows/esc_01kar6h2d8e4wvq3r5s7t9x1za",
+    )
+
+
+@pytest.mark.parametrize("named", [{}, {"object_id": "whe_1"}, {"object_id": 5}])
+async def test_first_result_that_is_not_known_or_has_no_page_is_not_led_to(named: dict[str, Any]) -> None:
+    assert (await refused(422, "idempotency.conflict", **named)).json()["way_href"] == ""
 
 
 async def test_session_that_ended_meanwhile_leads_back_to_the_page_of_the_form() -> None:
