@@ -7,7 +7,7 @@ from typing import Any
 from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, moment
 from console.lists import Found, Listed
 from console.status import Status, status_of
-from console.widgets import Link
+from console.widgets import Link, address
 
 FILTERS = ("model", "agent_id", "action", "run_id", "type", "source")
 LABELS = {
@@ -32,6 +32,7 @@ class Row:
     model: str
     agent: Ident | None
     run: str
+    run_href: str
     tokens: str
     cost: Amount | None
     status: Status
@@ -51,7 +52,7 @@ class Log:
 def page(found: Found, prefs: Prefs, usage: str) -> Log:
     """Return the log for what the API has; `usage` is where the month is shown."""
     listed = found.listed("Usage events", LABELS)
-    rows = tuple(_row(each, prefs) for each in found.rows)
+    rows = tuple(_row(each, prefs, usage) for each in found.rows)
     return Log(
         title="Usage log",
         crumbs=(Link(label="Usage", href=usage),),
@@ -61,7 +62,7 @@ def page(found: Found, prefs: Prefs, usage: str) -> Log:
     )
 
 
-def _row(event: Mapping[str, Any], prefs: Prefs) -> Row:
+def _row(event: Mapping[str, Any], prefs: Prefs, usage: str) -> Row:
     used = event["usage"] or {}
     parts = [
         f"{count(used[name], prefs)} {word}"
@@ -75,6 +76,7 @@ def _row(event: Mapping[str, Any], prefs: Prefs) -> Row:
         model=event["model"] or "",
         agent=ident(event["agent_id"]) if event["agent_id"] else None,
         run=event["run_id"] or "",
+        run_href=address(f"{usage}/runs", [("run", event["run_id"])]) if event["run_id"] else "",
         tokens=", ".join(parts),
         cost=amount(event["cost"], event["currency"], prefs) if event["cost"] is not None else None,
         status=status_of("usage", event["billed_status"]),

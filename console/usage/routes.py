@@ -8,7 +8,7 @@ from console import lists
 from console.forms import Shown, blank, read_form
 from console.gateway import Wanted
 from console.routing import COMMAND, tenant
-from console.usage import log, view
+from console.usage import log, run, view
 from console.visit import Visit
 from domain.access import Permission
 
@@ -43,6 +43,17 @@ async def download(visit: Visit) -> Response:
     return visit.stream(_PATH, query, accept="text/csv", name=f"usage-{chosen.month}-by-{chosen.by}.csv")
 
 
+async def show_runs(visit: Visit) -> Response:
+    """Show what a run cost, and which runs there were lately."""
+    chosen, name = _chosen(visit), visit.chosen("run").get("run", "")
+    wanted: dict[str, Wanted] = {"log": (_LOG, {**chosen.days, "limit": run.LATEST, **visit.scope})}
+    if name:
+        wanted["run"] = (f"/usage/runs/{name}", visit.scope)
+    answers = await visit.ask_all(**wanted)
+    page = run.page(chosen, name, answers, view.tabs(chosen, by_run=True), visit.choices.prefs)
+    return await visit.render("usage/runs.html", page, 404 if page.form.errors else 200)
+
+
 async def show_log(visit: Visit) -> Response:
     """Show the usage events that the address asks for."""
     found = await lists.find(visit, _LOG, *log.FILTERS)
@@ -65,6 +76,7 @@ async def sync(visit: Visit) -> Response:
 ROUTES = (
     tenant("/usage", show),
     tenant("/usage.csv", download),
+    tenant("/usage/runs", show_runs),
     tenant("/usage/log", show_log),
     tenant("/usage/log.csv", download_log),
     tenant("/usage/sync", sync, COMMAND),

@@ -134,7 +134,7 @@ def page(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs, form: Shown, s
         tokens=f"{count(total['input_tokens'], prefs)} in, {count(total['output_tokens'], prefs)} out",
         charts=_charts(of, days.body, prefs) if days.ok else (),
         days_failed=unanswered("Usage by day", days, of.address()),
-        tabs=tuple(Tab(label=label, href=of.address(by=name), current=name == of.by) for name, label in _BY),
+        tabs=tabs(of),
         head=dict(_BY)[of.by],
         rows=tuple(_row(each, of, known, prefs) for each in (groups.body["data"] if groups.ok else ())),
         groups_failed=unanswered("Usage by what used it", groups, of.address()),
@@ -142,6 +142,13 @@ def page(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs, form: Shown, s
         log=f"{of.path}/log?from={of.first}&to={of.last}",
         sync=sync,
     )
+
+
+def tabs(of: Chosen, *, by_run: bool = False) -> tuple[Tab, ...]:
+    """Return by what usage is grouped; runs, which are not added up ahead, have a page of their own."""
+    found = [Tab(label=label, href=of.address(by=name), current=not by_run and name == of.by) for name, label in _BY]
+    runs = address(f"{of.path}/runs", [("month", of.month)])
+    return (*found, Tab(label="Run", href=runs, current=by_run))
 
 
 def _costs(costs: Sequence[Mapping[str, str]], prefs: Prefs) -> tuple[Amount, ...]:

@@ -194,6 +194,7 @@ PAGES = (
     Page("/console/{org}/alerts/settings/endpoints/{endpoint}/delete", ("owner", "admin")),
     Page("/console/{org}/usage", (*TENANTS, *READERS)),
     Page("/console/{org}/usage?month=2026-01&by=agent", (*TENANTS, *READERS)),
+    Page("/console/{org}/usage/runs", (*TENANTS, *READERS)),
     Page("/console/{org}/usage/log", (*TENANTS, *READERS)),
     Page("/console/{org}/usage/log?model=gpt-4o&from=2026-01-01", (*TENANTS, *READERS)),
     Page("/console/{org}/limits", (*TENANTS, *READERS)),
