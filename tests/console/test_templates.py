@@ -11,6 +11,7 @@ from console import charts, widgets
 from console.format import Amount, Ident, Moment
 from console.lists import Listed
 from console.status import Status
+from domain.changes import TOPICS
 from tests.console.gallery import Shown, rendered
 from tests.console.template_types import CONSOLE, ROOT, class_named, declared, macro_problems, macros, problems, reached
 from tests.console.test_contrast import COLOUR
@@ -222,3 +223,30 @@ def test_what_is_not_there_is_noticed(source, tmp_path):
     template.write_text('{% import "parts/ui.html" as ui %}' + source)
 
     assert problems(template, {"page": declared(GALLERY)}) == [f"page.html:1 {WRONG[source]}"]
+
+
+#: Lists of what no event tells of: they are as they were when the page was asked for (docs/decisions/0171).
+FOLLOW_NOTHING = {
+    *(
+        "audit/list.html",
+        "key/list.html",
+        "session/list.html",
+        "session/links.html",
+        "marketplace/list.html",
+        "notification/inbox.html",
+    ),
+    *("platform/api_key/list.html", "platform/audit/list.html", "platform/pricing/list.html"),
+}
+
+
+def test_pages_follow_topics_that_there_are() -> None:
+    named = re.compile(r'(?:data-live|live|topic)="([a-z_ ]+)"')
+    topics = {topic for path in PAGES for found in named.findall(path.read_text()) for topic in found.split()}
+    assert topics <= TOPICS
+    assert {"agents", "projects", "contracts", "disputes", "purchases", "organization"} <= topics
+
+
+def test_every_list_follows_what_changes_or_is_known_not_to() -> None:
+    calls = {path: re.findall(r"\{% call rows\(.*\) %\}", path.read_text()) for path in PAGES}
+    still = {path for path, found in calls.items() if any('live="' not in call for call in found)}
+    assert {str(path.relative_to(CONSOLE)) for path in still} == FOLLOW_NOTHING
