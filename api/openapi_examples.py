@@ -1,29 +1,19 @@
-"""Examples of good answers in the OpenAPI document, made from their schemas: each is valid against its own."""
+"""Examples of good answers in the OpenAPI document: made from their schemas, told by `openapi_story`, each valid.
+
+What belongs together is told by the story: amounts that add up, the state after a command. Everything else is a value
+that its name or its format gives. A field that neither knows is null where it can be, and `UNKNOWN` where it cannot,
+which a test refuses: give it a word in `openapi_words`.
+"""
 
 from typing import Any
 
+from api.openapi_story import OPERATIONS, SCHEMAS
+from api.openapi_words import FORMATS, IDS, NUMBERS, SUFFIX, TIMES, WORDS
+
 Json = dict[str, Any]
 
-_SUFFIX = "01kar6h2d8e4wvq3r5s7t9x1zy"
-#: How ids begin, by the field that holds one, or by the schema whose `id` it is.
-_IDS = {
-    **{"organization": "org", "agent": "agt", "contract": "ctr", "escrow": "esc", "payment": "pay", "invoice": "inv"},
-    **{"department": "dep", "project": "prj", "key": "key", "quote": "quo", "event": "evt", "control": "ctl"},
-    **{"apikey": "key", "payer_org": "org", "payee_org": "org", "payee_agent": "agt", "outboxevent": "evt"},
-    **{"transfer": "trf", "request": "req"},
-}
-#: Values by the last word of a field's name.
-_WORDS = {
-    **dict.fromkeys(("amount", "available", "total", "price", "balance", "reserved", "remaining", "spent"), "50.00"),
-    **dict.fromkeys(("subtotal", "net", "cost", "paid", "due", "limit", "earned", "granted"), "50.00"),
-    **dict.fromkeys(("share", "threshold", "score", "rate"), "0.80"),
-    **dict.fromkeys(("period", "within", "grace"), "P7D"),
-    **dict.fromkeys(("by", "principal", "actor", "signatory", "signatories"), "procurement"),
-    **dict.fromkeys(("url", "uri"), "https://example.com/"),
-    **{"currency": "CREDIT", "asset": "CREDIT", "country": "DE", "language": "en", "zone": "Europe/Berlin"},
-    **{"email": "billing@acme.example", "cursor": "WyJlc2MiXQ", "name": "Acme", "title": "Summarise the report"},
-}
-_FORMATS = {"date-time": "2026-01-31T12:00:00Z", "date": "2026-01-31", "email": "billing@acme.example"}
+#: What stands for a text that nothing is known about.
+UNKNOWN = "…"
 _DEPTH = 8
 
 
@@ -35,7 +25,18 @@ def add(document: Json) -> None:
             for status, response in operation["responses"].items():
                 media = response.get("content", {}).get("application/json")
                 if status.startswith("2") and media is not None and not media.keys() & {"example", "examples"}:
-                    media["example"] = _example(media["schema"], schemas, "", "", _DEPTH)
+                    made = _example(media["schema"], schemas, "", "", _DEPTH)
+                    told = OPERATIONS.get(operation["operationId"])
+                    media["example"] = made if told is None else _told(made, told)
+
+
+def _told(made: Any, told: Any) -> Any:
+    """Put what is told over what was made, field by field; of a list each that is told over the first that was made."""
+    if isinstance(made, dict) and isinstance(told, dict):
+        return made | {key: _told(made.get(key), value) for key, value in told.items()}
+    if isinstance(made, list) and made and isinstance(told, list):
+        return [_told(made[0], each) for each in told]
+    return told
 
 
 def _example(schema: Json, schemas: dict[str, Json], name: str, owner: str, depth: int) -> Any:
@@ -52,25 +53,57 @@ def _example(schema: Json, schemas: dict[str, Json], name: str, owner: str, dept
     if parts:
         kept = [part for part in parts if part != {"type": "null"}]
         # What a page or an object can be without is mostly not there: the next page, a dispute.
-        if len(kept) < len(parts) and (name == "next_cursor" or depth <= 0 or "$ref" in kept[0]):
+        if len(kept) < len(parts) and (name == "next_cursor" or depth <= 0):
             return None
-        return _example(kept[0], schemas, name, owner, depth)
+        return (
+            None
+            if len(kept) < len(parts) and _is_left_out(kept[0], name, owner)
+            else _example(kept[0], schemas, name, owner, depth)
+        )
     kind = schema.get("type")
     if kind == "object":
+        told = SCHEMAS.get(owner, {})
         fields = schema.get("properties", {})
-        return {key: _example(field, schemas, key, owner, depth - 1) for key, field in fields.items()}
+        return {key: _field(field, schemas, key, owner, told, depth - 1) for key, field in fields.items()}
     if kind == "array":
         return [] if depth <= 0 else [_example(schema.get("items", {}), schemas, name, owner, depth - 1)]
-    plain = {"integer": schema.get("minimum", 1), "number": 1, "boolean": False, "null": None}
+    number = NUMBERS.get(name, schema.get("minimum", 1))
+    plain = {"integer": number, "number": number, "boolean": False, "null": None}
     return plain[kind] if kind in plain else _text(schema, name, owner) if kind == "string" else {}
 
 
-def _text(schema: Json, name: str, owner: str) -> str:
+def _is_left_out(schema: Json, name: str, owner: str) -> bool:
+    """Tell whether what can be null is: an object, a time at which something ended, and a text without a word."""
+    if schema.get("type") != "string":
+        return "$ref" in schema
+    if schema.get("format") == "date-time":
+        return name not in TIMES
+    return (
+        "format" not in schema
+        and name.removesuffix("_id") not in IDS
+        and WORDS.get(f"{owner}.{name}", WORDS.get(name)) is None
+    )
+
+
+def _field(schema: Json, schemas: dict[str, Json], name: str, owner: str, told: Json, depth: int) -> Any:
+    if name not in told:
+        return _example(schema, schemas, name, owner, depth)
+    if isinstance(told[name], dict | list):
+        # What is told in part is made in full first, though it may be left out or be empty.
+        kept = [part for part in schema.get("anyOf", ()) if part != {"type": "null"}]
+        whole = kept[0] if len(kept) == 1 else {key: value for key, value in schema.items() if key != "default"}
+        return _told(_example(whole, schemas, name, owner, depth), told[name])
+    return told[name]
+
+
+def _text(schema: Json, name: str, owner: str) -> str | None:
+    if f"{owner}.{name}" in WORDS:
+        return WORDS[f"{owner}.{name}"]
     if schema.get("format") == "decimal":
-        return _WORDS.get(name.rpartition("_")[2], "50.00")
+        return WORDS.get(name.rpartition("_")[2], "50.00")
     if "format" in schema:
-        return _FORMATS.get(schema["format"], "…")
+        return FORMATS.get(schema["format"], UNKNOWN)
     noun = owner.removesuffix("View").lower() if name == "id" else name.removesuffix("_id")
-    if noun in _IDS and (name == "id" or name.endswith("_id")):
-        return f"{_IDS[noun]}_{_SUFFIX}"
-    return _WORDS.get(name.rpartition("_")[2], "…")
+    if noun in IDS and (name == "id" or name.endswith("_id")):
+        return f"{IDS[noun]}_{SUFFIX}"
+    return WORDS.get(name, WORDS.get(name.rpartition("_")[2], UNKNOWN))
