@@ -8,13 +8,24 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.credits import GrantSource
-from domain.ids import is_id, uuid_of
+from domain.ids import dispute_id_of, is_id, uuid_of
+from domain.payment.state import PaymentStatus
+from domain.payment.terms import PurposeKind
+from repositories.search_hits import HITS
 
 #: How many names of a kind are looked at, the newest first; there is no index of parts of names.
 LOOKED_AT = 5_000
+#: How many payments of a state and a purpose are looked at for a refund, the newest first.
+REFUNDS_LOOKED_AT = 1_000
 #: For how long a run may be late before it counts as stuck: the sweeps come every five minutes.
 LATE = timedelta(minutes=15)
+
+#: Who has references of its own for payments, subscriptions and chargebacks.
+PROVIDERS = ("stripe", "paypal", "crypto")
+_REFUNDED_STATES = [
+    *(PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED),
+    *(PaymentStatus.DISPUTED, PaymentStatus.CHARGED_BACK),
+]
 
 _NAMED = {
     "agents": "name",
@@ -85,75 +96,32 @@ _OF_ALL = f"""
         SELECT id FROM (SELECT id, name FROM organizations ORDER BY id DESC LIMIT {LOOKED_AT}) newest
         WHERE name ILIKE :within LIMIT :limit
     )
-    UNION ALL (
-        SELECT id FROM (SELECT id, name FROM agents ORDER BY id DESC LIMIT {LOOKED_AT}) newest
+    {
+    "".join(
+        f'''UNION ALL (
+        SELECT id FROM (SELECT id, {name} AS name FROM {table} ORDER BY id DESC LIMIT {LOOKED_AT}) newest
         WHERE name ILIKE :within LIMIT :limit
     )
+    '''
+        for table, name in _NAMED.items()
+    )
+}
 """
-_BY_HAND = ", ".join(f"'{source.value}'" for source in GrantSource)
-_HITS = f"""
-SELECT h.*, m.external_id FROM (
-    SELECT 1 AS place, 'organization' AS kind, id, id AS org_id, NULL::text AS agent_id, name AS title,
-        NULL::text AS status, NULL::bigint AS amount_minor, NULL::text AS currency, NULL::text AS workflow_id
-    FROM organizations WHERE id = ANY(:ids)
-    UNION ALL SELECT 2, 'agent', id, org_id, id, name, visibility, NULL, NULL, NULL FROM agents WHERE id = ANY(:ids)
-    UNION ALL
-    SELECT 3, 'contract', id, org_id, agent_id, title, NULL, price_minor, currency, NULL
-    FROM contracts WHERE id = ANY(:ids)
-    UNION ALL
-    SELECT 4, 'escrow', e.id, e.org_id, e.agent_id, c.title, e.status,
-        e.funded_minor - e.released_minor - e.refunded_minor - e.commission_minor, e.currency, e.workflow_id
-    FROM escrows e JOIN contracts c ON c.id = e.contract_id WHERE e.id = ANY(:ids)
-    UNION ALL
-    SELECT 5, 'payment', id, org_id, NULL, purpose || ' by ' || provider, status, amount_minor, currency, workflow_id
-    FROM payments WHERE id = ANY(:ids)
-    UNION ALL
-    SELECT 6, 'invoice', i.id, i.org_id, NULL, coalesce(i.number, 'draft'), i.status,
-        i.total_minor - i.paid_minor - i.prepaid_minor - i.credited_minor - i.written_off_minor, i.currency,
-        CASE WHEN EXISTS (SELECT FROM invoice_collections n WHERE n.invoice_id = i.id) THEN 'invoice/' || i.id END
-    FROM invoices i WHERE i.id = ANY(:ids)
-    UNION ALL
-    SELECT 7, 'payout', id, org_id, NULL, 'payout by ' || provider, status, amount_minor, currency, 'payout/' || id
-    FROM payouts WHERE id = ANY(:ids)
-    UNION ALL
-    SELECT 8, 'project', id, org_id, NULL, name, CASE WHEN deployed_at IS NULL THEN 'undeployed' ELSE 'deployed' END,
-        NULL, NULL, NULL
-    FROM projects WHERE id = ANY(:ids)
-    UNION ALL
-    SELECT 10, 'grant', id, org_id, NULL, concat_ws(': ', source, note), NULL, amount_minor, 'CREDIT', NULL
-    FROM credit_lots WHERE id = ANY(:ids) AND source IN ({_BY_HAND})
-    UNION ALL
-    SELECT 11, 'lot', :exact, org_id, NULL, 'lot by ' || source, CASE WHEN is_open THEN 'open' ELSE 'used' END, amount,
-        'CREDIT', NULL
-    FROM ledger.lots WHERE id = CAST(:lot AS uuid) AND lapses
-        AND NOT EXISTS (SELECT FROM credit_lots WHERE id = ANY(:ids) AND source IN ({_BY_HAND}))
-    UNION ALL
-    -- The index of uses begins with the organization, so a use of anybody's is looked for in each of them.
-    SELECT 12, 'spend', :exact, s.org_id, s.agent_id, s.action, s.status, s.amount, s.asset, NULL
-    FROM organizations o CROSS JOIN LATERAL (
-        SELECT * FROM ledger.spends WHERE org_id = o.id AND id = CAST(:spend AS uuid) LIMIT 1
-    ) s WHERE CAST(:spend AS uuid) IS NOT NULL AND (CAST(:org_id AS text) IS NULL OR o.id = :org_id)
-    UNION ALL
-    SELECT 13, 'purchase', id, org_id, NULL, 'agent ' || agent_id, status, price_minor, currency, NULL
-    FROM marketplace_purchases WHERE id = ANY(:ids)
-    UNION ALL
-    SELECT 14, 'dispute', id, org_id, NULL, reason, status, amount_minor, currency, NULL
-    FROM payment_disputes WHERE id = ANY(:ids)
-    UNION ALL
-    SELECT 15, 'department', id, org_id, NULL, name, CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END,
-        NULL, NULL, NULL
-    FROM departments WHERE id = ANY(:ids)
-    UNION ALL
-    SELECT 16, 'api_key', id, org_id, agent_id, principal,
-        CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' ELSE 'active' END,
-        NULL, NULL, NULL
-    FROM api_keys WHERE id = ANY(:ids) AND CAST(:finds_keys AS boolean)
-    UNION ALL
-    SELECT 9, 'transfer', :exact, org_id, NULL, kind || coalesce(' of ' || reference, ''), NULL, NULL, NULL, NULL
-    FROM ledger.transfers WHERE id = CAST(:transfer AS uuid)
-) h LEFT JOIN object_metadata m ON m.object_id = h.id AND m.org_id = coalesce(CAST(:org_id AS text), h.org_id)
-WHERE CAST(:agent_id AS text) IS NULL OR h.agent_id = :agent_id
-ORDER BY h.place, h.id DESC LIMIT :limit
+#: What a provider calls a payment or a subscription, from the unique index that begins with the provider.
+_REFERENCED = "".join(
+    f"""
+    UNION ALL (
+        SELECT id FROM {table} WHERE provider = ANY(:providers) AND provider_ref = :exact {{whose}}
+    )
+    """
+    for table in ("payments", "subscriptions")
+)
+#: The payment of a refund. Its id does not name the payment, so the newest with something refunded are looked at.
+_REFUNDED = f"""
+    SELECT p.id FROM unnest(CAST(:refunded AS text[])) s, unnest(CAST(:purposes AS text[])) w, LATERAL (
+        SELECT id, state FROM payments WHERE status = s AND purpose = w {{whose}}
+        ORDER BY id DESC LIMIT {REFUNDS_LOOKED_AT}
+    ) p WHERE p.state -> 'refunds' @> jsonb_build_array(jsonb_build_object('refund_id', CAST(:exact AS text))) LIMIT 1
 """
 _ALERTS = text(
     """
@@ -181,7 +149,10 @@ _STUCK = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One object that was found; the amount is what it is about, or what is left of it, in minor units."""
+    """One object that was found; the amount is what it is about, or what is left of it, in minor units.
+
+    `parent_id` is what it is read within, such as the payment of a refund, or what it is about.
+    """
 
     kind: str
     id: str
@@ -192,6 +163,7 @@ class Hit:
     amount_minor: int | None
     currency: str | None
     workflow_id: str | None
+    parent_id: str | None
     external_id: str | None
 
 
@@ -225,9 +197,10 @@ async def find(
     org_id: str | None,
     agent_id: str | None = None,
     finds_keys: bool = False,
+    finds_webhooks: bool = False,
     limit: int,
 ) -> Sequence[Hit]:
-    """Return up to `limit` objects that a text names: by id, external id, number or name.
+    """Return up to `limit` objects that a text names: by id, external id, number, a provider's reference or name.
 
     Args:
         session: of a tenant, or the platform's.
@@ -235,23 +208,40 @@ async def find(
         org_id: the tenant; None searches everybody.
         agent_id: only what is this agent's.
         finds_keys: whether API keys are found as well.
+        finds_webhooks: whether webhook endpoints are.
         limit: how many at most.
     """
     escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     asked = {"exact": wanted, "limit": limit, "org_id": org_id, "agent_id": agent_id}
+    whose = "" if org_id is None else "AND org_id = :org_id"
     statement = _OF_ALL if org_id is None else _OF_TENANT if agent_id is None else _OF_AGENT
+    statement += _REFERENCED.format(whose=whose)
     if finds_keys:
-        statement += _KEYS.format(whose="" if org_id is None else "WHERE org_id = :org_id")
-    named = {**asked, "within": f"%{escaped}%"}
+        statement += _KEYS.format(whose=whose.replace("AND", "WHERE"))
+    named = {**asked, "within": f"%{escaped}%", "providers": list(PROVIDERS)}
     found = await session.scalars(text(statement), named)
     ids = [*found, *([wanted] if is_id(wanted, wanted[:-27]) else [])]
+    ids += [dispute_id_of(provider, wanted) for provider in PROVIDERS]
     numbers = {
         "transfer": _number(wanted, "tr"),
         "lot": _number(wanted, "lot"),
         "spend": _number(wanted, "spd") or _number(wanted, "hold"),
+        "control": _number(wanted, "ctl"),
+        "refunded_payment": await _refunded_payment(session, wanted, org_id),
     }
-    rows = await session.execute(text(_HITS), {**asked, **numbers, "ids": ids, "finds_keys": finds_keys})
+    may = {"finds_keys": finds_keys, "finds_webhooks": finds_webhooks}
+    rows = await session.execute(text(HITS), {**asked, **numbers, **may, "ids": ids})
     return [Hit(**{name: row._mapping[name] for name in Hit.__slots__}) for row in rows]
+
+
+async def _refunded_payment(session: AsyncSession, wanted: str, org_id: str | None) -> str | None:
+    # One that was made at the provider is called what it is called there.
+    if not is_id(wanted, "rfd") and not wanted.startswith("re_"):
+        return None
+    whose = "" if org_id is None else "AND org_id = :org_id"
+    asked = {"exact": wanted, "refunded": _REFUNDED_STATES, "purposes": list(PurposeKind)}
+    found = await session.scalars(text(_REFUNDED.format(whose=whose)), asked | ({"org_id": org_id} if org_id else {}))
+    return found.one_or_none()
 
 
 def _number(wanted: str, prefix: str) -> UUID | None:

@@ -1,20 +1,25 @@
 """Search over HTTP: what a text names, and of a customer where the money is and what is stuck."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from api.bootstrap import operator_key
+from domain.subscription.state import Outcome, numbered
 from repositories import alert
 from runtime.database import Database
+from runtime.identity import new_id
+from services.subscription import write
 from tests.api.conftest import Caller, Tenant, good, make_tenant, new_key, refused
 from tests.api.escrowing import contract_between, funded_escrow
 from tests.api.invoicing import issue
 from tests.api.paying import Written, paying_app
 from tests.api.spending import grant, reserve, use
 from tests.conftest import DatabaseUrls
+from tests.domain.subscription.building import PLANS, START, active
 
 pytestmark = pytest.mark.db
 
@@ -38,6 +43,13 @@ _DOCUMENTS = (
     """,
 )
 
+_ENDPOINT = """
+    INSERT INTO webhook_endpoints (id, org_id, command_id, url, types, ordering, status, version, state, read_in,
+        read_id, idle, slowed, created_by, created_at, updated_at)
+    VALUES (:id, :org, :id, 'https://example.com/hook', '{*}', 'subject', 'active', 1, '{}', 0, '', true, 0, 'kim',
+        now(), now())
+"""
+
 
 @pytest.fixture
 async def customer(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
@@ -51,6 +63,14 @@ async def found(caller: Caller, q: str) -> list[dict[str, Any]]:
 
 async def names(caller: Caller, q: str) -> list[tuple[str, str]]:
     return [(hit["kind"], hit["id"]) for hit in await found(caller, q)]
+
+
+async def subscribe(database: Database, org_id: str) -> str:
+    held = replace(active(), org_id=org_id, subscription_id=new_id("sub"), ref=None, version=0, receipts=())
+    outcome = numbered(Outcome(subscription=held, event="activated", actor="kim"), new_id("cmd"))
+    async with database.platform() as session:
+        await write(session, None, outcome, command_id=new_id("cmd"), actor=None, at=START, plans=PLANS)
+    return held.subscription_id
 
 
 async def test_operator_sees_where_the_money_is_and_what_is_stuck(
@@ -238,3 +258,92 @@ async def test_tenants_and_agents_find_their_own(
     for query in ("", "?q=", "?q=a&limit=51", "?q=a&kind=x"):
         refused(await operator.get(f"/search{query}"), 422, "request.invalid")
     assert await names(operator, "tr_" + "0" * 26) == []
+
+
+async def test_operators_find_contracts_and_projects_by_a_part_of_the_name(
+    operator: Caller, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    payee, named = await new_tenant("owner"), f"Quince {customer.org_id[-6:]}"
+    contract = await contract_between(operator, customer, payee, title=f"{named} report", signatories=["finance"])
+    project = good(await customer.owner.post("/projects", {"name": f"{named} site", "slug": "quince"}), 201)["id"]
+    assert await names(operator, named.lower()) == [("contract", contract), ("project", project)]
+
+
+async def test_parts_and_settings_are_found_by_their_ids(
+    operator: Caller, database: Database, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    stranger = await new_tenant("owner")
+    await grant(operator, customer.org_id)
+    limit = {
+        **{"subject": {"type": "agent", "id": customer.agent_id}, "currency": "CREDIT"},
+        "limits": [{"window": "day", "amount": "9"}],
+    }
+    control = good(await customer.owner.post("/spend-controls", limit, key=new_key()), 201)["id"]
+    invoice = await issue(operator, customer)
+    there = f"/billing/invoices/{invoice['id']}"
+    note = good(await operator.post(f"{there}/credit-notes", {"amount": "1", "reason": "x"}, key=new_key()), 201)["id"]
+    subscription = await subscribe(database, customer.org_id)
+    async with database.platform() as session:
+        await alert.raise_alert(
+            session, kind="payment.debt", subject=invoice["id"], detail="x", org_id=customer.org_id, shared=True
+        )
+    raised = good(await customer.owner.get(f"/alerts?subject={invoice['id']}"))["data"][0]["id"]
+    event = good(await customer.owner.get(f"/events?subject={invoice['id']}"))["data"][0]["id"]
+    made = {
+        **{control: "spend_control", note: "credit_note", subscription: "subscription", raised: "alert"},
+        **{event: "event"},
+    }
+    for id, kind in made.items():
+        for caller in (operator, customer.owner):
+            (hit,) = await found(caller, id)
+            assert (hit["kind"], hit["id"], hit["organization_id"]) == (kind, id, customer.org_id)
+            whose = f"?organization_id={customer.org_id}" if kind == "subscription" and caller is operator else ""
+            assert id in (await caller.get(hit["url"] + whose)).text
+        assert await names(stranger.owner, id) == []
+    assert await names(customer.agent, control) == [("spend_control", control)]
+    assert await names(customer.agent, note) == []
+
+
+async def test_alerts_for_operators_alone_are_found_by_them_alone(
+    operator: Caller, database: Database, customer: Tenant
+) -> None:
+    async with database.platform() as session:
+        await alert.raise_alert(
+            session, kind="payment.debt", subject=customer.agent_id, detail="x", org_id=customer.org_id
+        )
+    raised = good(await operator.get(f"/alerts?subject={customer.agent_id}"))["data"][0]["id"]
+    assert await names(operator, raised) == [("alert", raised)]
+    assert await names(customer.owner, raised) == []
+
+
+async def test_webhook_endpoints_are_found_by_who_may_list_them(
+    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    customer, stranger = await new_tenant("owner", "member"), await new_tenant("owner")
+    endpoint = new_id("whe")
+    async with database.platform() as session:
+        await session.execute(text(_ENDPOINT), {"id": endpoint, "org": customer.org_id})
+    for caller in (operator, customer.owner):
+        (hit,) = await found(caller, endpoint)
+        assert (hit["kind"], hit["url"]) == ("webhook_endpoint", f"/api/v1/webhook-endpoints/{endpoint}")
+    for caller in (customer.member, stranger.owner):
+        assert await names(caller, endpoint) == []
+
+
+async def test_payments_chargebacks_and_refunds_are_found_by_what_they_are_called_elsewhere_and_here(
+    operator: Caller, database: Database, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    stranger = await new_tenant("owner")
+    bought = await Written(database, customer.org_id).begin()
+    bought.there.pay()
+    bought.there.refund(250)
+    (refund,) = (await bought.look()).payment.refunds
+    payment, reference = bought.terms.payment_id, bought.payment.ref
+    for wanted, hit in {reference: ("payment", payment), refund.refund_id: ("refund", refund.refund_id)}.items():
+        for caller in (operator, customer.owner):
+            assert await names(caller, wanted) == [hit]
+        for caller in (stranger.owner, customer.agent):
+            assert await names(caller, wanted) == []
+    (shown,) = await found(operator, refund.refund_id)
+    assert (shown["status"], shown["amount"], shown["currency"]) == ("succeeded", "2.50", "USD")
+    assert refund.refund_id in (await operator.get(shown["url"])).text

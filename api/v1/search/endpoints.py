@@ -27,15 +27,21 @@ _CUSTOMERS, _LISTED = 3, 20
 @router.get("/search", response_model=SearchView, operation_id="search.find")
 async def search_objects(
     deps: DepsDep,
-    q: Annotated[SearchText, Query(description="An id, an external id, the number of a document, or a name.")],
+    q: Annotated[
+        SearchText,
+        Query(
+            description="An id, an external id, the number of a document, what a provider calls a payment, or a name."
+        ),
+    ],
     limit: Annotated[int, Query(ge=1, le=50, description="The maximum number of objects.")] = 20,
     actor: Actor = require(Permission.READ),
 ) -> SearchView:
     """Find what a text names, and of organizations where their money is, their open alerts and what is stuck.
 
     A tenant finds its own; a key of an agent, what is that agent's; an operator, everything. The number of a document
-    finds what it is for. API keys are found by who may list them, and never by their secret. Of names, the newest 5,000
-    of each kind are looked at, and any part of them.
+    finds what it is for, and what a provider calls a payment, a subscription or a chargeback finds that. API keys and
+    webhook endpoints are found by who may list them, and never by their secret. Of names, the newest 5,000 of each kind
+    are looked at, and any part of them.
     """
     if actor.is_platform and not actor.may(Permission.INSPECT):
         raise Forbidden(f"The role {actor.role.value} may not do this ({Permission.INSPECT.value}).")
@@ -46,6 +52,7 @@ async def search_objects(
             org_id=actor.org_id,
             agent_id=actor.agent_id,
             finds_keys=actor.may(Permission.READ_AUDIT),
+            finds_webhooks=actor.may(Permission.READ_WEBHOOKS),
             limit=limit + 1,
         )
     customers = [hit.id for hit in hits if hit.kind == "organization"][:_CUSTOMERS]

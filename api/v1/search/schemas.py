@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Self
+from urllib.parse import quote
 
 from pydantic import Field
 
@@ -29,6 +30,13 @@ _READ_AT = {
     "purchase": "/marketplace/purchases/{id}",
     "dispute": "/disputes/{id}",
     "department": "/departments/{id}",
+    "subscription": "/billing/subscription",
+    "refund": "/payments/{parent}/refunds",
+    "credit_note": "/billing/invoices/{parent}",
+    "alert": "/alerts?subject={parent}",
+    "spend_control": "/spend-controls/{id}",
+    "webhook_endpoint": "/webhook-endpoints/{id}",
+    "event": "/events?subject={parent}",
 }
 
 
@@ -71,7 +79,8 @@ class SearchHitView(ResponseModel):
 
     kind: str = Field(
         description="`organization`, `agent`, `contract`, `escrow`, `payment`, `invoice`, `payout`, `project`, "
-        "`transfer`, `grant`, `lot`, `spend`, `purchase`, `dispute`, `department` or `api_key`."
+        "`transfer`, `grant`, `lot`, `spend`, `purchase`, `dispute`, `department`, `api_key`, `subscription`, "
+        "`refund`, `credit_note`, `alert`, `spend_control`, `webhook_endpoint` or `event`."
     )
     id: str
     external_id: str | None
@@ -97,7 +106,7 @@ class SearchHitView(ResponseModel):
             status=hit.status,
             amount=format_amount(hit.amount_minor or 0, hit.currency or "") if has_amount else None,
             currency=hit.currency,
-            url="/api/v1" + _READ_AT[hit.kind].format(id=hit.id),
+            url="/api/v1" + _READ_AT[hit.kind].format(id=hit.id, parent=quote(hit.parent_id or "", safe="")),
             workflow_url=workflow_url,
             customer=customer,
         )

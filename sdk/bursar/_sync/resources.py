@@ -2794,7 +2794,7 @@ class Search:
     def find(self, *, q: str, limit: int | Omitted = OMITTED) -> models.SearchView:
         """Find what a text names, and of organizations where their money is, their open alerts and what is stuck.
 
-        A tenant finds its own; a key of an agent, what is that agent's; an operator, everything. The number of a document finds what it is for. API keys are found by who may list them, and never by their secret. Of names, the newest 5,000 of each kind are looked at, and any part of them.
+        A tenant finds its own; a key of an agent, what is that agent's; an operator, everything. The number of a document finds what it is for, and what a provider calls a payment, a subscription or a chargeback finds that. API keys and webhook endpoints are found by who may list them, and never by their secret. Of names, the newest 5,000 of each kind are looked at, and any part of them.
         """
         return self._caller.ask(
             models.SearchView, "search.find", "GET", "/api/v1/search", query={"q": q, "limit": limit}
