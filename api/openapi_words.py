@@ -98,7 +98,7 @@ WORDS: dict[str, str | None] = {
     **{"CreditNoteView.number": "CRN-2026-000003", "TaxReceiptView.number": "RCP-2026-000009"},
     **{"StatementView.number": "ST-2026-000004", "CorrectionView.number": "STC-2026-000001"},
     **{"ordering": "subject", "path": "/escrows", "ControlView.path": f"ctl_{SUFFIX}", "path_hint": "/escrows"},
-    **{"DepartmentView.path": "Research", "DepartmentView.name": "Research", "AgentView.name": "Summariser"},
+    **{"DepartmentView.path": f"dep_{SUFFIX}", "DepartmentView.name": "Research", "AgentView.name": "Summariser"},
     **{"OfferView.name": "Summariser", "LeaderView.name": "Summariser", "MeAgent.name": "Summariser"},
     **{"postgresql": "ok", "temporal": "ok", "price_ref": "2026-01", "provider": "stripe", "rated_by": "llm.call"},
     **{"UsageEventView.provider": "openai", "provider_ref": "dp_1Q0PsIJvEtkwdCNY", "references": "pi_3MtwBwLkdIwHu7ix"},

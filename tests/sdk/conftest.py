@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 import uvicorn
@@ -28,6 +29,7 @@ from tests.api.conftest import (  # noqa: F401 - fixtures
     operator,
 )
 from tests.api.spending import grant
+from tests.conftest import DatabaseUrls
 from tests.sdk.world import Wire, World
 
 # It runs a program in the environment that `make test-sdk` makes.
@@ -38,6 +40,9 @@ LEFT = text("""
     SELECT trim_scale(-sum(amount) / 1000000.0) FROM ledger.entries
     WHERE org_id = :org GROUP BY transfer_id HAVING sum(amount) < 0 ORDER BY transfer_id
 """)
+#: What came to an organization of the fake.
+IN = {"use_refund", "grant"}
+EXPIRE = "UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE org_id = $1"
 
 
 @pytest.fixture(autouse=True)
@@ -46,13 +51,19 @@ def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def new_world(app: FastAPI, operator: Caller, database: Database, new_tenant: Any) -> Callable[..., Awaitable[World]]:  # noqa: F811
+def new_world(
+    app: FastAPI,  # noqa: F811
+    operator: Caller,  # noqa: F811
+    database: Database,  # noqa: F811
+    new_tenant: Any,  # noqa: F811
+    database_urls: DatabaseUrls,
+) -> Callable[..., Awaitable[World]]:
     async def make(kind: str) -> World:
         if kind == "fake":
             fake = FakeBursar(credits="100", costs={"generate": "2"})
 
             async def left() -> list[str]:
-                return [f"{each.amount.normalize():f}" for each in fake.transfers if each.kind != "use_refund"]
+                return [f"{each.amount.normalize():f}" for each in fake.transfers if each.kind not in IN]
 
             return World("fake", Wire(fake), "bsk_fake", left, fake)
         tenant = await new_tenant("owner")
@@ -65,7 +76,13 @@ def new_world(app: FastAPI, operator: Caller, database: Database, new_tenant: An
                 return [str(amount) for amount in await session.scalars(LEFT, {"org": tenant.org_id})]
 
         wire = Wire(httpx2.ASGITransport(app))
-        more = {"org_id": tenant.org_id, "tenant": tenant, "operator": operator.token}
+
+        async def expire() -> None:
+            connection = await asyncpg.connect(database_urls.owner)
+            await connection.execute(EXPIRE, tenant.org_id)
+            await connection.close()
+
+        more = {"org_id": tenant.org_id, "tenant": tenant, "operator": operator.token, "expire": expire}
         return World("api", wire, tenant.owner.token, booked, more=more)
 
     return make

@@ -13,12 +13,12 @@ from tests.sdk.world import World
 pytestmark = pytest.mark.db
 
 
-async def test_agent_charges_holds_and_reads_its_money(api: World) -> None:
-    client = api.client()
+async def test_agent_charges_holds_and_reads_its_money(world: World) -> None:
+    client, agent_id = world.client(), await world.agent_id()
 
     class Writer(AsyncAgent):
         bursar_client = client
-        bursar_agent_id = api.more["tenant"].agent_id
+        bursar_agent_id = agent_id
 
     writer = Writer()
     used = await writer.charge("generate", quantity=2, metadata={"model": "small"})

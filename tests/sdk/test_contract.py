@@ -3,19 +3,15 @@
 import asyncio
 import csv
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 
 import bursar
 from bursar import Bursar, OutcomeUnknown
-from tests.api.conftest import Caller, good
-from tests.conftest import DatabaseUrls
 from tests.sdk.world import World
 
 pytestmark = pytest.mark.db
@@ -83,22 +79,15 @@ async def test_refusals_have_their_class_code_and_members(world: World) -> None:
     assert await left(world) == ["1"]
 
 
-async def test_call_with_an_expired_key_is_an_authentication_error(
-    api: World, operator: Caller, database_urls: DatabaseUrls
-) -> None:
-    soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-    body = {"organization_id": api.more["org_id"], "principal": "brief", "role": "owner", "expires_at": soon}
-    made = good(await operator.post("/api-keys", body), 201)
-    connection = await asyncpg.connect(database_urls.owner)
-    await connection.execute("UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE id = $1", made["id"])
-    await connection.close()
-    client = replace(api, token=made["secret"]).client()
+async def test_call_with_an_expired_key_is_an_authentication_error(world: World) -> None:
+    await world.expire_key()
+    client = world.client()
     for call in (client.credits.use(amount=1), client.billing.get_balance()):
         with pytest.raises(bursar.AuthenticationError) as expired:
             await call
         assert (expired.value.status, expired.value.code) == (401, "auth.invalid")
-    assert len(api.wire.sent) == 2, "what no key opens is not tried again"
-    assert await left(api) == []
+    assert len(world.wire.sent) == 2, "what no key opens is not tried again"
+    assert await left(world) == []
 
 
 async def test_list_is_read_over_its_pages(world: World) -> None:
@@ -165,32 +154,47 @@ async def test_contract_that_cannot_be_is_refused(world: World) -> None:
         await client.contracts.create(agent_id="agt_" + "0" * 26, title="t", price=5)
 
 
-async def test_lists_are_filtered_by_words_and_metadata(api: World) -> None:
-    client = api.client()
-    agent_id = api.more["tenant"].agent_id
-    named = {"metadata": {"team": "a b", "n": "1"}}
-    made = await client.contracts.create(agent_id=agent_id, title="t", price=1, currency="CREDIT", **named)
-    await client.contracts.create(agent_id=agent_id, title="t", price=1, currency="CREDIT")
-    found = client.contracts.list(metadata={"team": "a b"}, status=["accepted", "proposed"], q="t")
-    assert [contract.id async for contract in found] == [made.id]
+async def test_lists_are_filtered_by_words_amounts_and_metadata(world: World) -> None:
+    client, agent_id = world.client(), await world.agent_id()
+    made = [
+        (await client.contracts.create(agent_id=agent_id, title=title, price=price, metadata=metadata)).id
+        for title, price, metadata in (("Tall tale", 1, {"team": "a b", "n": "1"}), ("Tall", 5, {}), ("Short", 5, {}))
+    ]
+    filters: list[tuple[dict[str, Any], list[str]]] = [
+        ({"metadata": {"team": "a b"}, "status": ["accepted", "proposed"], "q": "t"}, [made[0]]),
+        ({"q": "TALL"}, [made[1], made[0]]),
+        ({"currency": "CREDIT", "min_amount": "1.01", "max_amount": 5}, [made[2], made[1]]),
+        ({"q": "no such"}, []),
+    ]
+    for asked, found in filters:
+        assert [contract.id async for contract in client.contracts.list(**asked)] == found
+    with pytest.raises(bursar.InvalidRequest):
+        await client.contracts.list(min_amount=1).page()
+    other = await client.agents.create(name="Other")
+    await client.agents.retire(agent_id)
+    listed = client.agents.list(organization_id=other.organization_id, active=True)
+    assert [each.id async for each in listed] == [other.id]
 
 
-async def test_list_is_read_as_csv_over_lost_answers(api: World) -> None:
-    client = api.client()
-    title = 'two, and "more"'
-    for number in range(3):
-        await client.contracts.create(agent_id=api.more["tenant"].agent_id, title=title, price=number + 1)
-    api.wire.faults.extend(["answer_lost", "error_after_commit"])
+async def test_list_is_read_as_csv_over_lost_answers(world: World) -> None:
+    client, agent_id = world.client(), await world.agent_id()
+    titles = ['two, and "more"', "=1+1", "plain"]
+    for number, title in enumerate(titles):
+        await client.contracts.create(agent_id=agent_id, title=title, price=number + 1, signatories=["a", "b"])
+    world.wire.faults.extend(["answer_lost", "error_after_commit"])
     lines = [line async for line in client.contracts.list(limit=1).csv()]
     rows = list(csv.DictReader(lines))
-    assert [row["title"] for row in rows] == [title] * 3
+    assert [row["title"] for row in rows] == ["plain", "'=1+1", titles[0]]
+    shown = [(row["price"], row["signatories"], row["metadata"], row["level"]) for row in rows]
+    assert shown[0] == ("3.00", "a b", "{}", "")
+    assert set(rows[0]) == set((await client.contracts.list().page()).data[0].model_dump(by_alias=True))
     with pytest.raises(bursar.InvalidRequest):
         await anext(client.contracts.list(limit=0).csv())
 
     def read() -> int:
-        return len(list(csv.reader(api_client.contracts.list().csv())))
+        return len(list(csv.reader(threaded.contracts.list().csv())))
 
-    api_client = api.threaded()
+    threaded = world.threaded()
     assert await asyncio.to_thread(read) == 4
 
 
@@ -396,11 +400,11 @@ async def test_context_attributes_what_is_charged_inside(world: World) -> None:
     assert (await client.credits.use(amount=1)).run_id is None
 
 
-async def test_context_names_agent_department_and_project_too(api: World) -> None:
-    client = api.client()
+async def test_context_names_agent_department_and_project_too(world: World) -> None:
+    client = world.client()
     department = (await client.departments.create(name="Research")).id
     project = (await client.projects.create(name="Summaries")).id
-    named = {"agent_id": api.more["tenant"].agent_id, "department_id": department, "project_id": project}
+    named = {"agent_id": await world.agent_id(), "department_id": department, "project_id": project}
 
     @client.metered("generate")
     async def generate() -> None:

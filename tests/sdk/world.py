@@ -85,6 +85,18 @@ class World:
         """Return a client with the key of an operator; each key of the fake does as one."""
         return AsyncBursar(self.more.get("operator", self.token), base_url=self.url, transport=self.wire, **options)
 
+    async def agent_id(self) -> str:
+        """Return an agent of the organization; the fake begins with none."""
+        tenant = self.more.get("tenant")
+        return tenant.agent_id if tenant else (await self.client().agents.create(name="Agent")).id
+
+    async def expire_key(self) -> None:
+        """Have the key of the organization be one that has expired."""
+        if self.fake is not None:
+            self.fake.expire_key()
+        else:
+            await self.more["expire"]()
+
     def threaded(self, **options: Any) -> Bursar:
         bridge = Bridge(self.wire, asyncio.get_running_loop())
         return Bursar(self.token, base_url=self.url, transport=bridge, **options)

@@ -24,11 +24,12 @@ MOST_MINOR = 10**15
 
 @dataclass
 class Answer:
-    """An answer before it is written."""
+    """An answer before it is written: a document, or the text of a file as CSV."""
 
     status: int
     content: dict[str, Any]
     headers: dict[str, str] = field(default_factory=dict)
+    csv: str | None = None
 
 
 class Refused(Exception):

@@ -20,10 +20,16 @@ from bursar.testing._answers import (
     text_of,
     time_of,
 )
-from bursar.testing._lists import page_of
+from bursar.testing._lists import Filters, page_of
 from bursar.testing._written import Written
 
 _NAME = "Fake"
+_AGENTS = Filters.of(
+    *("organization_id", "visibility", "category", "external_id"), searched=("name",), ended={"active": "retired_at"}
+)
+_CONTRACTS = Filters.of(
+    *("organization_id", "agent_id", "status", "currency", "external_id"), searched=("title",), amount="price"
+)
 #: What a contract says where its request does not.
 _TERMS = {
     "validation_threshold": "0.80",
@@ -46,6 +52,7 @@ class Contracts:
         """Begin with none."""
         self.agents: dict[str, dict[str, Any]] = {}
         self.contracts: dict[str, dict[str, Any]] = {}
+        self._attributions: dict[str, dict[str, Any]] = {}
         self.written = Written()
         self.routes: list[Route] = [
             ("POST", r"/agents", self._create_agent),
@@ -53,11 +60,27 @@ class Contracts:
             ("GET", r"/agents/([\w.-]+)", self._get_agent),
             ("PATCH", r"/agents/([\w.-]+)", self._update_agent),
             ("POST", r"/agents/([\w.-]+)/retire", self._retire_agent),
+            ("GET", r"/agents/([\w.-]+)/attribution", self._get_attribution),
+            ("PUT", r"/agents/([\w.-]+)/attribution", self._set_attribution),
             ("POST", r"/contracts", self._create_contract),
             ("GET", r"/contracts", self._list_contracts),
             ("GET", r"/contracts/([\w.-]+)", self._get_contract),
             ("PATCH", r"/contracts/([\w.-]+)", self._update_contract),
+            # All of them are accepted as they are made, and accepting one again changes nothing.
+            ("POST", r"/contracts/([\w.-]+)/acceptance", self._get_contract),
         ]
+
+    def attribution(self, agent_id: str | None) -> dict[str, Any]:
+        """Return for which department and project an agent spends."""
+        return self._attributions.get(agent_id or "", {"department_id": None, "project_id": None})
+
+    def _get_attribution(self, _request: httpx2.Request, agent_id: str) -> Answer:
+        return Answer(200, {"id": known(self.agents, agent_id)["id"], **self.attribution(agent_id)})
+
+    def _set_attribution(self, request: httpx2.Request, agent_id: str) -> Answer:
+        body, agent = body_of(request), known(self.agents, agent_id)
+        self._attributions[agent["id"]] = {name: body.get(name) for name in ("department_id", "project_id")}
+        return self._get_attribution(request, agent_id)
 
     def _create_agent(self, request: httpx2.Request) -> Answer:
         body = body_of(request)
@@ -74,8 +97,7 @@ class Contracts:
         return self.written.make(self.agents, "agt", body, made)
 
     def _list_agents(self, request: httpx2.Request) -> Answer:
-        filters = ("organization_id", "visibility", "category", "external_id")
-        return page_of(request, list(self.agents.values()), filters)
+        return page_of(request, list(self.agents.values()), _AGENTS)
 
     def _get_agent(self, _request: httpx2.Request, agent_id: str) -> Answer:
         return Answer(200, known(self.agents, agent_id), self.written.tag(agent_id))
@@ -137,8 +159,7 @@ class Contracts:
         return self.written.make(self.contracts, "ctr", body, made)
 
     def _list_contracts(self, request: httpx2.Request) -> Answer:
-        filters = ("organization_id", "agent_id", "status", "currency", "external_id")
-        return page_of(request, list(self.contracts.values()), filters)
+        return page_of(request, list(self.contracts.values()), _CONTRACTS)
 
     def _get_contract(self, _request: httpx2.Request, contract_id: str) -> Answer:
         return Answer(200, known(self.contracts, contract_id), self.written.tag(contract_id))

@@ -23,11 +23,15 @@ from bursar.testing._answers import (
     text_of,
     time_of,
 )
+from bursar.testing._contracts import Contracts
 from bursar.testing._limits import Limits
-from bursar.testing._lists import page_of
+from bursar.testing._lists import Filters, page_of
 from bursar.testing._wallet import Wallet
 
 _MOST = timedelta(days=30)
+_USAGE = Filters.of(
+    *("organization_id", "agent_id", "department_id", "project_id", "run_id", "action", "status"), amount="amount"
+)
 
 
 @dataclass
@@ -57,8 +61,9 @@ class _Spend:
 class Credits:
     """What is used, and what is reserved."""
 
-    def __init__(self, wallet: Wallet, costs: Mapping[str, AmountLike]) -> None:
-        """Take from a wallet, by what actions cost for each unit."""
+    def __init__(self, wallet: Wallet, costs: Mapping[str, AmountLike], contracts: Contracts) -> None:
+        """Take from a wallet, by what actions cost for each unit, and for whom agents spend."""
+        self._contracts = contracts
         self._wallet = wallet
         self.costs = {"api_call": Decimal(1)} | {name: amount(cost, name) for name, cost in costs.items()}
         self._spends: dict[str, _Spend] = {}
@@ -132,6 +137,8 @@ class Credits:
         else:
             raise Refused(422, "request.invalid", f"The action {action} has no cost.", field="action")
         attribution = {name: body.get(name) for name in ("agent_id", "department_id", "project_id", "run_id")}
+        for name, usual in self._contracts.attribution(attribution["agent_id"]).items():
+            attribution[name] = attribution[name] or usual
         self._limits.check(attribution, wanted)
         self._wallet.take(wanted)
         made = _Spend(
@@ -205,7 +212,7 @@ class Credits:
         return Answer(200, self._whole(self._known(spend_id)))
 
     def _usage(self, request: httpx2.Request) -> Answer:
-        return page_of(request, [self._whole(each) for each in self._spends.values()], ("action", "status", "run_id"))
+        return page_of(request, [self._whole(each) for each in self._spends.values()], _USAGE)
 
     def _known(self, spend_id: str) -> _Spend:
         if spend_id not in self._spends:

@@ -26,15 +26,19 @@ from bursar.testing._answers import (
 from bursar.testing._commands import COMMANDS, Command, share_of
 from bursar.testing._contracts import Contracts
 from bursar.testing._escrow import ZERO, Escrow
-from bursar.testing._lists import page_of, summary_of
+from bursar.testing._lists import Filters, page_of, summary_of
 from bursar.testing._wallet import Wallet
 from bursar.testing._written import Written
 
-_FILTERS = {
-    "organization_id": "payer_org_id",
-    "agent_id": "payee_agent_id",
-    **{name: name for name in ("contract_id", "status", "currency", "external_id")},
-}
+_FILTERS = Filters(
+    {
+        "organization_id": "payer_org_id",
+        "agent_id": "payee_agent_id",
+        **{name: name for name in ("contract_id", "status", "currency", "external_id")},
+    },
+    searched=("title", "external_id"),
+    amount="amount",
+)
 
 
 class Escrows:

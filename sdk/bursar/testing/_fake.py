@@ -15,13 +15,15 @@ import httpx2
 from bursar._async.client import AsyncBursar
 from bursar._sync.client import Bursar
 from bursar._wire import AmountLike, amount
-from bursar.testing._answers import CREDIT, Answer, Refused, principal_of
+from bursar.testing._answers import CREDIT, Answer, Refused, body_of, principal_of, required
 from bursar.testing._contracts import Contracts
 from bursar.testing._credits import Credits
+from bursar.testing._departments import Departments
 from bursar.testing._escrows import Escrows
+from bursar.testing._grants import Grants
 from bursar.testing._payments import Payments
 from bursar.testing._projects import Projects
-from bursar.testing._summary import summary
+from bursar.testing._summary import earnings, summary
 from bursar.testing._wallet import Transfer, Wallet
 
 #: What can happen to a request: it never arrives; it takes effect and its answer is lost, or is a 500; or it is refused
@@ -29,20 +31,24 @@ from bursar.testing._wallet import Transfer, Wallet
 Fault = Literal["not_sent", "answer_lost", "connection_cut", "error_after_commit", "rate_limited"]
 
 
+#: What takes effect once without a key, or has keys inside.
+_UNKEYED = re.compile(r"/credits/use/batch|/agents/[\w.-]+/attribution|/departments/[\w.-]+/close")
+
+
 class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
     """One organization with credits, as a transport for `AsyncBursar` and `Bursar`.
 
-    It answers as the API does, with keys that take effect once: what is used, reserved and refunded of credits, spend
-    controls, agents, contracts, escrows and payments with their timelines, actions, lists and counts, projects,
-    top-ups, balances, and the summary. Another operation is refused with 501 `fake.not_played`. Of these resources that
-    is: attributions and `set_category` of agents; `contracts.accept`; grants, lots and counts of credits, and uses for
-    many; versions, spends and refusals of spend controls; `projects.get_deployment_limits` and `purchase_slot`;
-    receipts of payments and `give_up_refund`; `topups.get_quote`; of `billing` all but the balance and the summary; and
-    files as CSV. Of all others it is everything: departments, subscriptions, invoices, payouts, the marketplace,
-    webhooks, and what operators do.
+    It answers as the API does, with keys that take effect once: what is granted, used, also for many, reserved and
+    refunded of credits, spend controls, departments, agents and whom they spend for, contracts, escrows and payments
+    with their timelines, actions, lists, files and counts, projects, top-ups, balances, earnings, and the summary.
+    Another operation is refused with 501 `fake.not_played`. Of these resources that is: `set_category` of agents; lots
+    and counts of credits; limits of departments; `earnings.convert`; versions, spends and refusals of spend controls;
+    `projects.get_deployment_limits` and `purchase_slot`; receipts of payments and `give_up_refund`;
+    `topups.get_quote`; and of `billing` all but the balance and the summary. Of all others it is everything:
+    subscriptions, invoices, payouts, the marketplace, webhooks, and what operators do.
 
     Spend controls are of the organization, an agent, a run or the key, in credits and by the clocks of UTC, and have no
-    parents. Every key may refund what was used, which operators do.
+    parents. Every key may grant credits and refund what was used, which operators do. Credits do not expire.
 
     The organization awards contracts to agents of its own, so it is payer and payee of each escrow, and what is
     released is `own_work` of its earnings. Its keys may also do what a validator and an arbiter do. No deadline acts.
@@ -72,12 +78,13 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
         """
         self.requests: list[httpx2.Request] = []
         self._wallet = Wallet(amount(credits, "credits"))
-        self._credits = Credits(self._wallet, costs or {})
         contracts = Contracts()
+        self._credits = Credits(self._wallet, costs or {}, contracts)
         self._escrows = Escrows(self._wallet, contracts)
         payments = Payments(self._wallet, self._escrows)
         self._answers: dict[tuple[str, str], tuple[bytes, Answer]] = {}
         self._faults: deque[Fault] = deque()
+        self._expired: set[str] = set()
         self._lock = threading.Lock()
         self._routes = [
             (method, re.compile(pattern), handler)
@@ -87,6 +94,10 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
                 *self._escrows.routes,
                 *payments.routes,
                 *Projects(projects).routes,
+                *Departments(contracts).routes,
+                *Grants(self._wallet).routes,
+                ("POST", r"/credits/use/batch", self._use_many),
+                ("GET", r"/credits/earnings", lambda request: earnings(request, contracts, self._escrows)),
                 ("GET", r"/billing/summary", lambda _request: summary(self._wallet, self._credits, self._escrows)),
             )
         ]
@@ -107,6 +118,10 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
         """Have a reservation end as if its time were up: what was captured stays, the rest is available."""
         with self._lock:
             self._credits.expire(reservation_id)
+
+    def expire_key(self, principal: str = "fake") -> None:
+        """Have the key of a principal be one that has expired: from now on it opens nothing."""
+        self._expired.add(principal)
 
     @property
     def available(self) -> Decimal:
@@ -174,30 +189,53 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
 
     def _response(self, answer: Answer) -> httpx2.Response:
         kind = "application/problem+json" if answer.status >= 400 else "application/json"
+        kind, text = (
+            (kind, json.dumps(answer.content)) if answer.csv is None else ("text/csv; charset=utf-8", answer.csv)
+        )
         headers = {"Content-Type": kind, "X-Request-Id": f"req_{len(self.requests)}", **answer.headers}
-        return httpx2.Response(answer.status, headers=headers, content=json.dumps(answer.content).encode())
+        return httpx2.Response(answer.status, headers=headers, content=text.encode())
 
     def _answered(self, request: httpx2.Request) -> Answer:
-        path = request.url.path.removeprefix("/api/v1")
         with self._lock:
             self.requests.append(request)
-            try:
-                for method, pattern, handler in self._routes:
-                    match = pattern.fullmatch(path)
-                    if match and method == request.method:
-                        return self._once(request, path, partial(handler, request, *match.groups()))
-                raise Refused(501, "fake.not_played", f"FakeBursar does not play {request.method} {path}.")
-            except Refused as refused:
-                return refused.answer
+            return self._played(request)
+
+    def _played(self, request: httpx2.Request) -> Answer:
+        path = request.url.path.removeprefix("/api/v1")
+        try:
+            if principal_of(request) in self._expired:
+                raise Refused(401, "auth.invalid", "The key has expired.")
+            for method, pattern, handler in self._routes:
+                match = pattern.fullmatch(path)
+                if match and method == request.method:
+                    return self._once(request, path, partial(handler, request, *match.groups()))
+            raise Refused(501, "fake.not_played", f"FakeBursar does not play {request.method} {path}.")
+        except Refused as refused:
+            return refused.answer
+
+    def _use_many(self, request: httpx2.Request) -> Answer:
+        """Charge each item under its own key, as `POST /credits/use` would."""
+        answers = []
+        for item in required(body_of(request), "items"):
+            key = required(item, "key")
+            headers = {"authorization": request.headers.get("authorization", ""), "idempotency-key": key}
+            body = json.dumps({name: value for name, value in item.items() if name != "key"})
+            url = request.url.copy_with(path="/api/v1/credits/use")
+            answer = self._played(httpx2.Request("POST", url, headers=headers, content=body))
+            if answer.status == 501:
+                return answer
+            answers.append({"key": key, **_item(answer), "replayed": "Idempotent-Replayed" in answer.headers})
+        return Answer(200, {"data": answers})
 
     def _once(self, request: httpx2.Request, path: str, run: Callable[[], Answer]) -> Answer:
-        if request.method == "GET":
+        if request.method == "GET" or _UNKEYED.fullmatch(path):
             return run()
         named = request.headers.get("idempotency-key")
         if named is None:
             raise Refused(400, "idempotency.missing", "Send an Idempotency-Key.")
         key = principal_of(request), named
-        asked = hashlib.sha256(path.encode() + b"\0" + request.content).digest()
+        written = json.dumps(body_of(request), sort_keys=True)
+        asked = hashlib.sha256(f"{path}\0{written}".encode()).digest()
         if key in self._answers:
             first, answer = self._answers[key]
             if first != asked:
@@ -211,3 +249,14 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
             answer = refused.answer
         self._answers[key] = (asked, answer)
         return answer
+
+
+def _item(answer: Answer) -> dict[str, Any]:
+    """Write the answer to one of many uses."""
+    if answer.status == 201:
+        return {"error": None, **{name: answer.content[name] for name in ("status", "id", "amount", "available")}}
+    problem = {name: value for name, value in answer.content.items() if name != "status"}
+    kinds = {"ledger.insufficient_funds": "insufficient", "spend.limit_exceeded": "refused"}
+    kinds["idempotency.conflict"] = "conflict"
+    nothing = dict.fromkeys(("id", "amount", "available"))
+    return {"status": kinds.get(problem["code"], "invalid"), **nothing, "error": problem}

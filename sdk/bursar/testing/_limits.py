@@ -21,7 +21,7 @@ from bursar.testing._answers import (
     text_of,
     time_of,
 )
-from bursar.testing._lists import page_of
+from bursar.testing._lists import Filters, page_of
 
 #: The windows, the shortest first, with when each begins that holds a moment, by the first day of the week.
 _STARTS: dict[str, Callable[[datetime, int], datetime]] = {
@@ -135,14 +135,17 @@ class Limits:
     def _list(self, request: httpx2.Request) -> Answer:
         # With what the list is narrowed by, and a control does not show.
         hidden = [
-            {"metadata": None, "subject_type": each.subject["type"], "subject_id": each.subject["id"]}
+            {
+                **{"metadata": None, "subject_type": each.subject["type"], "subject_id": each.subject["id"]},
+                "closed": "closed" if each.status == "closed" else None,
+            }
             for each in self._controls.values()
         ]
         found = [{**self._shown(each), **more} for each, more in zip(self._controls.values(), hidden, strict=True)]
-        filters = ("organization_id", "status", "currency", "subject_type", "subject_id")
-        page = page_of(request, found, filters).content
-        shown = [{name: each[name] for name in each.keys() - hidden[0].keys()} for each in page["data"]]
-        return Answer(200, {**page, "data": shown})
+        filters = Filters.of(
+            *("organization_id", "status", "currency", "subject_type", "subject_id"), ended={"open": "closed"}
+        )
+        return page_of(request, found, filters, hidden=hidden[0] if hidden else ())
 
     def _change(self, request: httpx2.Request, control_id: str) -> Answer:
         control, body = self._changing(control_id, request), body_of(request)

@@ -1,6 +1,11 @@
 """The lists of `FakeBursar`, and what counts them."""
 
+import csv
+import io
+import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,73 +14,145 @@ import httpx2
 
 from bursar.testing._answers import Answer, Refused, invalid, text_of
 
-#: Parameters of the API's lists that the fake's do not have.
+#: Parameters of the API's lists that not all of the fake's have.
 _NO_FILTERS = frozenset({"q", "order", "min_amount", "max_amount", "active", "open"})
 _PAIR = "metadata["
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_MOST = 200
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a list is narrowed by.
+
+    Attributes:
+        members: the members of its items, by the names of their parameters.
+        searched: the members that `q` finds its text in, whatever its case; none where the list has no `q`.
+        amount: the member that `min_amount` and `max_amount` bound, which need a `currency` where `members` has one.
+        ended: by a parameter, the member that is null as long as an item has not ended.
+    """
+
+    members: Mapping[str, str] = field(default_factory=dict)
+    searched: tuple[str, ...] = ()
+    amount: str | None = None
+    ended: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, *members: str, **more: Any) -> "Filters":
+        """Make filters whose parameters are called as the members are."""
+        return cls({name: name for name in members}, **more)
+
+    @property
+    def parameters(self) -> set[str]:
+        """The names of all parameters."""
+        bounds = {"min_amount", "max_amount"} if self.amount else set()
+        return {"from", "to", *self.members, *self.ended, *bounds, *({"q"} if self.searched else ())}
 
 
 def page_of(
     request: httpx2.Request,
     items: Sequence[dict[str, Any]],
-    filters: Iterable[str] | Mapping[str, str] = (),
+    filters: Filters | None = None,
     *,
     by: str = "id",
+    hidden: Iterable[str] = (),
 ) -> Answer:
-    """Answer a list, newest first, narrowed by members of its items.
+    """Answer a list, newest first, narrowed by members of its items; as CSV all of it from the cursor on.
 
     Args:
         request: has `limit`, `cursor` and the filters; see `narrowed`.
         items: all of them, in the order in which they were made.
         filters: see `narrowed`.
         by: the member that a cursor is made of.
+        hidden: members that the list is narrowed by and does not show.
     """
-    if "text/csv" in request.headers.get("accept", ""):
-        raise Refused(501, "fake.not_played", "FakeBursar writes no CSV.")
     given = dict(request.url.params)
     limit, cursor = int(given.pop("limit", 50)), given.pop("cursor", None)
+    if not 1 <= limit <= _MOST:
+        raise invalid(f"limit must be between 1 and {_MOST}.", "limit")
     found = narrowed(given, items, filters)[::-1]
     ids = [str(each[by]) for each in found]
     if cursor is not None and cursor not in ids:
         raise Refused(422, "request.invalid", "The cursor does not belong to this list.", field="cursor")
     first = 0 if cursor is None else ids.index(cursor) + 1
-    shown = found[first : first + limit]
-    following = str(shown[-1][by]) if first + limit < len(found) else None
-    return Answer(200, {"data": shown, "next_cursor": following})
+    shown = [{name: each[name] for name in each.keys() - set(hidden)} if hidden else each for each in found]
+    if "text/csv" in request.headers.get("accept", ""):
+        return Answer(200, {}, csv=_file(shown[first:]))
+    last = first + limit
+    return Answer(200, {"data": shown[first:last], "next_cursor": ids[last - 1] if last < len(found) else None})
+
+
+def _file(items: Sequence[dict[str, Any]]) -> str:
+    """Write a file; one of nothing has no columns, for which the API has its names."""
+    lines = io.StringIO()
+    writer = csv.writer(lines)
+    if items:
+        writer.writerow(items[0])
+    writer.writerows([_cell(each[name]) for name in items[0]] for each in items)
+    return lines.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        value = " ".join(value)
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return f"'{value}" if value.startswith(_FORMULA) and not _NUMBER.fullmatch(value) else value
 
 
 def narrowed(
-    given: dict[str, str], items: Sequence[dict[str, Any]], filters: Iterable[str] | Mapping[str, str] = ()
+    given: dict[str, str], items: Sequence[dict[str, Any]], filters: Filters | None = None
 ) -> list[dict[str, Any]]:
     """Return what fits the parameters of a request.
 
     Args:
         given: `from`, `to`, `metadata[key]` and the filters, several values of one separated by commas.
         items: all of them.
-        filters: the members that the list is narrowed by; a mapping has them by the names of their parameters. A list
-            that has none takes no parameters.
+        filters: what the list is narrowed by; a list that has none takes no parameters.
     """
-    members = filters if isinstance(filters, Mapping) else {name: name for name in filters}
-    known = {"from", "to", *members} if members else set()
+    known = filters.parameters if filters else set()
     for name in given.keys() - known:
-        if members and name in _NO_FILTERS:
-            raise Refused(501, "fake.not_played", f"FakeBursar does not narrow or sort lists by {name}.")
-        if not (members and name.startswith(_PAIR)):
+        if filters and name in _NO_FILTERS:
+            raise Refused(501, "fake.not_played", f"FakeBursar does not narrow or sort this list by {name}.")
+        if not (filters and name.startswith(_PAIR)):
             errors = [{"field": name, "message": "Unknown parameter."}]
             raise Refused(422, "request.invalid", f"{name}: Unknown parameter.", errors=errors)
+    if filters is None:
+        return list(items)
     since, until = _moment(given, "from", _FIRST), _moment(given, "to", _LAST)
     if since > until:
         raise invalid("from must not be after to.", "from")
+    bounds = [Decimal(given[name]) if name in given else None for name in ("min_amount", "max_amount")]
+    if bounds != [None, None] and "currency" in filters.members and "currency" not in given:
+        raise invalid("Amounts need a currency.", "currency")
 
-    wanted = {members[name]: text.split(",") for name, text in given.items() if name in members}
+    wanted = {filters.members[name]: text.split(",") for name, text in given.items() if name in filters.members}
     pairs = {name[len(_PAIR) : -1]: text for name, text in given.items() if name.startswith(_PAIR)}
+    going = [member for name, member in filters.ended.items() if given.get(name) == "true"]
+    searched = given.get("q", "").lower()
 
     def fits(item: dict[str, Any]) -> bool:
         is_wanted = all(item[member] in texts for member, texts in wanted.items())
-        is_written = pairs.items() <= (item["metadata"] or {}).items()
-        return is_wanted and is_written and since <= datetime.fromisoformat(item["created_at"]) < until
+        is_written = not pairs or pairs.items() <= (item["metadata"] or {}).items()
+        is_found = not searched or any(searched in (item[member] or "").lower() for member in filters.searched)
+        is_going = all(item[member] is None for member in going)
+        return all((is_wanted, is_written, is_found, is_going, _within(item, filters, bounds))) and (
+            since <= datetime.fromisoformat(item["created_at"]) < until
+        )
 
-    return [each for each in items if fits(each)] if members else list(items)
+    return [each for each in items if fits(each)]
+
+
+def _within(item: dict[str, Any], filters: Filters, bounds: Sequence[Decimal | None]) -> bool:
+    least, most = bounds
+    if filters.amount is None or bounds == [None, None]:
+        return True
+    amount = Decimal(item[filters.amount])
+    return (least is None or amount >= least) and (most is None or amount <= most)
 
 
 def _moment(given: dict[str, str], name: str, usual: datetime) -> datetime:
@@ -89,9 +166,7 @@ def _moment(given: dict[str, str], name: str, usual: datetime) -> datetime:
     return found
 
 
-def summary_of(
-    request: httpx2.Request, items: Sequence[dict[str, Any]], filters: Iterable[str] | Mapping[str, str]
-) -> Answer:
+def summary_of(request: httpx2.Request, items: Sequence[dict[str, Any]], filters: Filters) -> Answer:
     """Answer how many items there are in each state and currency; see `narrowed`."""
     found: dict[tuple[str, str], list[Decimal]] = {}
     for each in narrowed(dict(request.url.params), items, filters):

@@ -22,7 +22,7 @@ from bursar.testing._answers import (
 )
 from bursar.testing._escrow import Escrow
 from bursar.testing._escrows import Escrows
-from bursar.testing._lists import page_of, summary_of
+from bursar.testing._lists import Filters, page_of, summary_of
 from bursar.testing._orders import credits_ordered, for_escrow, ordered
 from bursar.testing._payment import AWAITING, ZERO, Payment
 from bursar.testing._provider import CARDS, MISSING, Decline, is_known
@@ -30,7 +30,7 @@ from bursar.testing._wallet import Wallet
 from bursar.testing._written import Written
 
 _PROVIDER, _WORKFLOW = "provider:stripe", "workflow"
-_FILTERS = ("organization_id", "provider", "status", "purpose", "currency", "external_id")
+_FILTERS = Filters.of(*("organization_id", "provider", "status", "purpose", "currency", "external_id"), amount="amount")
 _OPTIONS = ("payment_method", "off_session", "hosted", "return_url", "asset")
 
 

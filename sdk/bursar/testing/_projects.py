@@ -7,9 +7,10 @@ from typing import Any
 import httpx2
 
 from bursar.testing._answers import ORGANIZATION, Answer, Refused, Route, body_of, invalid, time_of
-from bursar.testing._lists import page_of
+from bursar.testing._lists import Filters, page_of
 from bursar.testing._written import Written
 
+_FILTERS = Filters.of("organization_id", "external_id", searched=("name", "slug"))
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 #: How an organization of the API's free plan gets more.
 _WAYS_UP: list[dict[str, Any]] = [
@@ -59,7 +60,7 @@ class Projects:
         return self._written.make(self._projects, "prj", body, made)
 
     def _list(self, request: httpx2.Request) -> Answer:
-        return page_of(request, list(self._projects.values()), ("organization_id", "external_id"))
+        return page_of(request, list(self._projects.values()), _FILTERS)
 
     def _get(self, _request: httpx2.Request, slug: str) -> Answer:
         project = self._known(slug)

@@ -4,9 +4,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import httpx2
+
 from bursar.testing._answers import CREDIT, ORGANIZATION, Answer, text_of, time_of
+from bursar.testing._contracts import Contracts
 from bursar.testing._credits import Credits
 from bursar.testing._escrows import Escrows
+from bursar.testing._lists import Filters, page_of
 from bursar.testing._wallet import Wallet
 
 _NOTHING = "0.00"
@@ -48,6 +52,25 @@ def summary(wallet: Wallet, credits: Credits, escrows: Escrows) -> Answer:
         "shortened": ["escrows"] if len(holding) > 100 else [],
     }
     return Answer(200, content)
+
+
+def earnings(request: httpx2.Request, contracts: Contracts, escrows: Escrows) -> Answer:
+    """Answer with what each agent has earned in credits, all of it from its own organization."""
+    nothing = {"amount": _NOTHING, "convertible": _NOTHING}
+    found = [
+        {
+            "agent_id": agent["id"],
+            "organization_id": ORGANIZATION,
+            "currency": CREDIT,
+            "granted": nothing,
+            "own_work": dict.fromkeys(nothing, text_of(escrows.earned[agent["id"], CREDIT])),
+            "paid": nothing,
+            "created_at": agent["created_at"],
+        }
+        for agent in contracts.agents.values()
+    ]
+    hidden = ("organization_id", "created_at")
+    return page_of(request, found, Filters.of("organization_id", "agent_id"), by="agent_id", hidden=hidden)
 
 
 def _asset(currency: str, wallet: Wallet, credits: Credits, escrows: Escrows) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from bursar.testing._answers import CREDIT, Refused, text_of
 class Transfer(NamedTuple):
     """What moved, in units of `currency`.
 
-    Credits by `use` or `capture`, and back by `use_refund`; what an escrow holds by `fund`, `release`, `commission` or
-    `refund`; what was bought by `payment`, and what a refund of it took by `payment_refund`.
+    Credits by `use` or `capture`, back by `use_refund`, and more by `grant`; what an escrow holds by `fund`, `release`,
+    `commission` or `refund`; what was bought by `payment`, and what a refund of it took by `payment_refund`.
     """
 
     kind: str
@@ -26,6 +26,11 @@ class Wallet:
         """Begin with so many credits, and no money."""
         self.available: defaultdict[str, Decimal] = defaultdict(Decimal, {CREDIT: credits})
         self.transfers: list[Transfer] = []
+
+    @property
+    def following(self) -> str:
+        """The id of the next transfer."""
+        return f"tr_{len(self.transfers) + 1:026d}"
 
     def take(self, wanted: Decimal, currency: str = CREDIT, **members: str) -> None:
         """Take from what is available, or refuse with 402 and these members."""
