@@ -55,6 +55,12 @@ def as_lines(rows: Sequence[Sequence[str]]) -> bytes:
     return buffer.getvalue().encode()
 
 
+def whole(view: type[ResponseModel], items: Sequence[ResponseModel], name: str) -> Response:
+    """Answer with a file of a list that is answered at once; its columns are the fields of the schema."""
+    columns, values = columns_of(view), [item.model_dump(mode="json", by_alias=True) for item in items]
+    return download([columns, *([cell(each[column]) for column in columns] for each in values)], name)
+
+
 def download(rows: Sequence[Sequence[str]], name: str) -> Response:
     """Answer with a file of a few rows."""
     return Response(as_lines(rows), media_type="text/csv; charset=utf-8", headers=_attached(name))

@@ -1,8 +1,11 @@
+import csv
+import io
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from api.csv_files import cell
 from domain.alert.rules import MAX_RULES
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 
@@ -191,3 +194,12 @@ async def test_metrics_are_listed_with_how_they_can_be_judged(operator: Caller, 
     assert own["spend_control.used"]["required_filters"] == ["control_id"]
     assert "inbox.oldest" not in own
     assert "inbox.oldest" in {one["name"] for one in good(await operator.get(f"{PATH}/metrics"))["data"]}
+
+
+async def test_rules_are_written_as_csv(own: Tenant) -> None:
+    listed = good(await own.owner.get("/alert-rules"))["data"]
+    answer = await own.owner.get("/alert-rules", headers={"Accept": "text/csv"})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert rows == [{name: cell(value) for name, value in rule.items()} for rule in listed]
+    assert len(rows) > 1

@@ -1,11 +1,14 @@
 """Payments, refunds, chargebacks and lots that the books hold, as each caller may see them."""
 
+import csv
+import io
 from datetime import datetime
 from typing import Any
 
 import httpx2
 import pytest
 
+from api.csv_files import cell
 from api.pagination import encode_cursor
 from domain import accounts
 from domain.payment.terms import Purpose, PurposeKind
@@ -61,6 +64,10 @@ async def test_payment_is_shown_with_all_that_became_of_it(payer: Tenant, paid: 
     assert (refund["amount"], refund["status"], refund["taken"]["amount"]) == ("2.50", "succeeded", "25.00")
     listed = good(await payer.auditor.get(f"/payments/{paid.terms.payment_id}/refunds"))
     assert listed == {"data": [refund], "next_cursor": None}
+    path = f"/payments/{paid.terms.payment_id}/refunds"
+    answer = await payer.auditor.get(path, headers={"Accept": "text/csv"})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert list(csv.DictReader(io.StringIO(answer.text))) == [{name: cell(value) for name, value in refund.items()}]
 
 
 async def test_timeline_names_each_step_and_its_transfer(payer: Tenant, paid: Written) -> None:

@@ -5,9 +5,11 @@ from typing import Annotated
 
 from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
+from api.csv_files import CSV, wants_csv, whole
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
@@ -38,18 +40,22 @@ ForOrganization = Annotated[
 ]
 
 
-@router.get("/alert-rules", response_model=Page[AlertRuleView], responses=errors(NotFound))
+@router.get("/alert-rules", response_model=Page[AlertRuleView], responses=errors(NotFound) | CSV)
 async def list_alert_rules(
-    deps: DepsDep, organization_id: ForOrganization = None, actor: Actor = require(Permission.READ)
-) -> Page[AlertRuleView]:
-    """List the built-in rules and then those that were written, newest first. There are few, so it is one page."""
+    deps: DepsDep, request: Request, organization_id: ForOrganization = None, actor: Actor = require(Permission.READ)
+) -> Page[AlertRuleView] | Response:
+    """List the built-in rules and then those that were written, newest first. There are few, so it is one page.
+
+    With `Accept: text/csv` the response is a CSV file.
+    """
     org_id = listed_organization(actor, organization_id)
     async with deps.session_for(actor) as session:
         rows = await rules.listed(session, org_id)
     changed = {row.name: row for row in rows if row.metric is None}
     built_in = built_in_of(platform=org_id is None)
     own = [AlertRuleView.of(row) for row in rows if row.metric is not None]
-    return Page(data=[AlertRuleView.of_built_in(rule, org_id, changed.get(rule.name)) for rule in built_in] + own)
+    data = [AlertRuleView.of_built_in(rule, org_id, changed.get(rule.name)) for rule in built_in] + own
+    return whole(AlertRuleView, data, "alert-rules.csv") if wants_csv(request) else Page(data=data)
 
 
 @router.get("/alert-rules/metrics", response_model=AlertMetricsView, operation_id="alert_rules.list_metrics")

@@ -4,12 +4,13 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Query
+from starlette.requests import Request
 from starlette.responses import Response
 from temporalio.client import Client
 
 from api.approvals import refund_by_two
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV
+from api.csv_files import CSV, wants_csv, whole
 from api.deps import Deps, DepsDep, TemporalDep
 from api.documents import PDF_RESPONSE, as_pdf
 from api.errors import errors
@@ -465,11 +466,12 @@ async def give_up_refund(
     return await once.run(act)
 
 
-@router.get("/payments/{payment_id}/refunds", response_model=RefundList, responses=errors(NotFound))
-async def list_refunds(payment_id: str, actor: ActorDep, deps: DepsDep) -> RefundList:
-    """List the refunds of a payment, the oldest first."""
+@router.get("/payments/{payment_id}/refunds", response_model=RefundList, responses=errors(NotFound) | CSV)
+async def list_refunds(payment_id: str, actor: ActorDep, deps: DepsDep, request: Request) -> RefundList | Response:
+    """List the refunds of a payment, the oldest first. With `Accept: text/csv` the response is a CSV file."""
     payment = await payment_of(deps, actor, payment_id, Permission.READ)
-    return RefundList(data=[refund_view(payment, refund) for refund in payment.refunds])
+    data = [refund_view(payment, refund) for refund in payment.refunds]
+    return whole(RefundView, data, f"refunds-{payment_id}.csv") if wants_csv(request) else RefundList(data=data)
 
 
 def _amount(text: str | None, payment: Payment) -> int | None:

@@ -1518,7 +1518,7 @@ class AsyncPayments:
         )
 
     async def list_refunds(self, payment_id: str) -> models.RefundList:
-        """List the refunds of a payment, the oldest first."""
+        """List the refunds of a payment, the oldest first. With `Accept: text/csv` the response is a CSV file."""
         return await self._caller.ask(
             models.RefundList, "payments.list_refunds", "GET", f"/api/v1/payments/{segment(payment_id)}/refunds"
         )
@@ -5311,7 +5311,10 @@ class AsyncAlertRules:
         self._caller = caller
 
     async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.AlertRulePage:
-        """List the built-in rules and then those that were written, newest first. There are few, so it is one page."""
+        """List the built-in rules and then those that were written, newest first. There are few, so it is one page.
+
+        With `Accept: text/csv` the response is a CSV file.
+        """
         return await self._caller.ask(
             models.AlertRulePage,
             "alert_rules.list",

@@ -1513,7 +1513,7 @@ class Payments:
         )
 
     def list_refunds(self, payment_id: str) -> models.RefundList:
-        """List the refunds of a payment, the oldest first."""
+        """List the refunds of a payment, the oldest first. With `Accept: text/csv` the response is a CSV file."""
         return self._caller.ask(
             models.RefundList, "payments.list_refunds", "GET", f"/api/v1/payments/{segment(payment_id)}/refunds"
         )
@@ -5290,7 +5290,10 @@ class AlertRules:
         self._caller = caller
 
     def list(self, *, organization_id: str | Omitted = OMITTED) -> models.AlertRulePage:
-        """List the built-in rules and then those that were written, newest first. There are few, so it is one page."""
+        """List the built-in rules and then those that were written, newest first. There are few, so it is one page.
+
+        With `Accept: text/csv` the response is a CSV file.
+        """
         return self._caller.ask(
             models.AlertRulePage,
             "alert_rules.list",
