@@ -31,12 +31,6 @@ SELECT EXISTS (
         WHERE t.org_id = :one AND o.org_id = :other AND kind <> 'referrer' AND t.ended_at IS NULL AND o.ended_at IS NULL
     ) OR EXISTS (
         SELECT FROM organization_traits WHERE org_id IN (:one, :other) AND kind = 'probe' AND ended_at IS NULL
-    ) OR EXISTS (
-        SELECT FROM billing_profiles t JOIN billing_profiles o USING (vat_id)
-        WHERE t.org_id = :one AND o.org_id = :other
-    ) OR EXISTS (
-        SELECT FROM creator_accounts t JOIN creator_accounts o USING (destination)
-        WHERE t.org_id = :one AND o.org_id = :other
     ) OR '*' <> ALL (:exempt) AND EXISTS (
         SELECT FROM organizations t JOIN organizations o USING (created_by)
         WHERE t.id = :one AND o.id = :other AND created_by <> ALL (:exempt)

@@ -91,12 +91,8 @@ _CALLS = """
 """
 
 
-def _without_probes(one: str, other: str) -> str:
-    """Return the condition that neither of two organizations is traffic of the platform's own."""
-    return (
-        "NOT EXISTS (SELECT FROM organization_traits t"
-        f" WHERE t.org_id IN ({one}, {other}) AND t.kind = 'probe' AND t.ended_at IS NULL)"
-    )
+# Whom the organizations are related to is asked once for each, not for each row that is added up.
+_ONCE_EACH = "OFFSET 0"
 
 
 def _demand(by_organization: str, capacity: str) -> str:
@@ -107,10 +103,9 @@ def _demand(by_organization: str, capacity: str) -> str:
     """
     return f"""
         SELECT coalesce(sum(least(number, greatest(1, {capacity} / 4))), 0)::bigint FROM (
-            SELECT sum(number)::bigint AS number FROM ({by_organization}) AS each
-            WHERE each.org_id <> a.org_id AND {_without_probes("each.org_id", "a.org_id")}
+            SELECT sum(number)::bigint AS number FROM ({by_organization} {_ONCE_EACH}) AS each
+            WHERE reputation_excluded(each.org_id, a.org_id, $8) IS NULL
             GROUP BY reputation_counterparty(each.org_id, $8)
-            HAVING reputation_counterparty(each.org_id, $8) IS DISTINCT FROM reputation_counterparty(a.org_id, $8)
         ) AS counterparties"""
 
 
@@ -121,9 +116,8 @@ SELECT q.place, b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.
        seasoned.rank_e6 AS seasoned_e6, seasoned.evidence_count AS seasoned_events,
        y.rank_e6 AS buyer_e6, y.evidence_count AS buyer_events,
        c.standing_e6 AS client_e6, c.units AS client_units,
-       coalesce(a.org_id = q.org_id
-                OR ($7 AND reputation_counterparty(q.org_id, $8) = reputation_counterparty(a.org_id, $8)),
-                false) AS is_related,
+       coalesce(a.org_id = q.org_id OR ($7 AND reputation_excluded(q.org_id, a.org_id, $8) IS NOT NULL), false)
+           AS is_related,
        o.tier, p.capacity, p.calls_per_day, coalesce(p.bears_discounts, false) AS bears_discounts,
        CASE WHEN $5 AND p.capacity IS NOT NULL THEN (
            {
@@ -142,9 +136,8 @@ SELECT q.place, b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.
                SELECT e.payee_org_id, sum(e.released_minor + e.commission_minor) AS paid FROM escrows e
                WHERE e.org_id = q.org_id AND e.status IN ('released', 'split')
                  AND e.updated_at > now() - interval '30 days' AND e.currency = coalesce(q.currency, a.price_currency)
-               GROUP BY e.payee_org_id) AS each
-           WHERE payee_org_id <> q.org_id AND {_without_probes("payee_org_id", "q.org_id")}
-             AND reputation_counterparty(payee_org_id, $8) IS DISTINCT FROM reputation_counterparty(q.org_id, $8))
+               GROUP BY e.payee_org_id {_ONCE_EACH}) AS each
+           WHERE reputation_excluded(q.org_id, payee_org_id, $8) IS NULL)
        ELSE 0 END AS volume_minor
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
     WITH ORDINALITY AS q (agent_id, org_id, currency, buyer_id, place)

@@ -126,10 +126,19 @@ async def voided_of_related(connection: asyncpg.Connection) -> list[tuple[str, s
     return [(row["client"], row["creator"], row["kinds"]) for row in rows]
 
 
-async def are_related(connection: asyncpg.Connection, one: str, other: str, exempt: Sequence[str]) -> bool:
-    """Tell whether what two organizations say of each other counts for nothing, see `domain.reputation.related`."""
+async def are_related(
+    connection: asyncpg.Connection, one: str, other: str, exempt: Sequence[str], *, is_bad: bool = False
+) -> bool:
+    """Tell whether what two organizations say of each other counts for nothing, see `domain.reputation.related`.
+
+    With `is_bad` it is bad news, which a tax id that both state does not keep away.
+    """
     related: bool = await connection.fetchval(
-        "SELECT reputation_excluded($1, $2, $3) IS NOT NULL", one, other, list(exempt)
+        "SELECT reputation_excluded($1, $2, $3) IS NOT NULL AND NOT ($4 AND reputation_declared($1, $2, $3))",
+        one,
+        other,
+        list(exempt),
+        is_bad,
     )
     return related
 

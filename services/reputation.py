@@ -184,7 +184,9 @@ async def give_feedback(
     escrow, found = await _settled(session, contract)
     _refuse_late(escrow, now, window)
     connection = await driver_connection(session)
-    if await reputation.are_related(connection, contract.org_id, contract.payee_org_id, policy.registrars):
+    if await reputation.are_related(
+        connection, contract.org_id, contract.payee_org_id, policy.registrars, is_bad=facts.is_bad(said)
+    ):
         raise Conflict(
             "The two organizations are related, and what they say of each other does not count.",
             code="reputation.related",

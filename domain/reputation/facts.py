@@ -131,6 +131,11 @@ def reported(dimension: Dimension, delta_e2: int) -> tuple[Says, ...]:
     return (Says(dimension, abs(delta_e2) * _WHOLE_E4 // MAX_DELTA_E2, _WHOLE_E4 if delta_e2 > 0 else 0),)
 
 
+def is_bad(said: tuple[Says, ...]) -> bool:
+    """Say whether a fact says more bad than good of the agent."""
+    return sum(each.share_e4 * (_WHOLE_E4 - 2 * each.good_e4) for each in said) > 0
+
+
 def increments(said: tuple[Says, ...], weight_e6: int) -> tuple[Increment, ...]:
     """Turn what a fact says into evidence of its weight; what rounding leaves counts as bad. Nothing is added for 0."""
     found = []

@@ -132,6 +132,22 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Whether two organizations are related by nothing but a tax id that both state. Anybody can state another's number, so that
+-- this keeps no bad news away: whoever expects some would state the number of who brings it.
+CREATE OR REPLACE FUNCTION reputation_declared(p_payer text, p_payee text, p_exempt text[]) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
+BEGIN
+    RETURN p_payer <> p_payee AND coalesce((
+        SELECT bool_and(t.kind = 'tax_id') FROM organization_traits t JOIN organization_traits o USING (kind, digest)
+        WHERE t.org_id = p_payer AND o.org_id = p_payee AND t.ended_at IS NULL AND o.ended_at IS NULL), false)
+    AND NOT EXISTS (
+        SELECT FROM organization_traits
+        WHERE org_id IN (p_payer, p_payee) AND kind = 'probe' AND ended_at IS NULL)
+    AND ('*' = ANY (p_exempt) OR NOT EXISTS (
+        SELECT FROM organizations t JOIN organizations o USING (created_by)
+        WHERE t.id = p_payer AND o.id = p_payee AND created_by <> ALL (p_exempt)));
+END $$;
+
 -- Adds an event to the agent's rows, which the caller has locked, and completes the event: what the prior learns of
 -- it, and by how much the overall score changes.
 CREATE OR REPLACE FUNCTION reputation_apply(INOUT e reputation_events)
@@ -252,6 +268,14 @@ BEGIN
     WHERE org_id = p_org;
 END $$;
 
+-- Whether a fact, as `reputation_take` takes it, says more bad than good of the agent, or anything bad of the client.
+CREATE OR REPLACE FUNCTION reputation_is_bad(p_fact jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce((p_fact ->> 'client_bad_e4')::bigint, 0) > 0
+        OR coalesce((SELECT sum((value ->> 'share_e4')::bigint * (10000 - 2 * (value ->> 'good_e4')::bigint))
+                     FROM jsonb_array_elements(p_fact -> 'says')), 0) > 0
+$$;
+
 -- What the end of an escrow says of its client, as a kind of `clients.ClientFact`.
 CREATE OR REPLACE FUNCTION reputation_client_kind(p_bad bigint) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN p_bad > 0 THEN 'dispute_lost' ELSE 'paid' END $$;
@@ -332,6 +356,7 @@ DECLARE
     v_day date := (v_at AT TIME ZONE 'UTC')::date;
     v_counterparty text;
     v_excluded text;
+    v_is_declared boolean := false;
     v_standing bigint;
     v_recalled text;
     v_fact jsonb;
@@ -341,6 +366,10 @@ BEGIN
     IF v_payer IS NOT NULL THEN
         v_counterparty := reputation_counterparty(v_payer, v_exempt);
         v_excluded := reputation_excluded(v_payer, v_payee, v_exempt);
+        IF v_excluded = 'related' AND reputation_declared(v_payer, v_payee, v_exempt) THEN
+            v_is_declared := true;
+            v_excluded := NULL;
+        END IF;
     END IF;
     -- Whoever takes the escrow's money back waits for this event, or this event sees that it is gone.
     IF p_about ->> 'settles' IS NOT NULL THEN
@@ -376,38 +405,45 @@ BEGIN
         e.actor := p_about ->> 'actor';
         e.note := v_fact ->> 'note';
         e.excluded := v_excluded;
+        IF v_excluded IS NULL AND v_is_declared AND NOT reputation_is_bad(v_fact) THEN
+            e.excluded := 'related';
+        END IF;
         e.rater_e6 := CASE WHEN (v_fact ->> 'is_rated')::boolean THEN v_standing ELSE 1000000 END;
         e.rater_e6 := coalesce(e.rater_e6, 0);
-        e.weight_e6 := CASE WHEN v_excluded IS NULL THEN v_weight * e.rater_e6 / 1000000 ELSE 0 END;
+        e.weight_e6 := CASE WHEN e.excluded IS NULL THEN v_weight * e.rater_e6 / 1000000 ELSE 0 END;
         e.client_good_e6 := 0;
         e.client_bad_e6 := 0;
-        IF v_excluded IS NULL THEN
-            e.client_good_e6 := v_weight * coalesce((v_fact ->> 'client_good_e4')::bigint, 0) / 10000;
+        IF e.excluded IS NULL THEN
+            e.client_good_e6 := CASE WHEN v_is_declared THEN 0 ELSE
+                v_weight * coalesce((v_fact ->> 'client_good_e4')::bigint, 0) / 10000 END;
             e.client_bad_e6 := v_weight * coalesce((v_fact ->> 'client_bad_e4')::bigint, 0) / 10000;
         END IF;
-        e.is_end := coalesce((v_fact ->> 'is_end')::boolean, false);
-        e.is_success := coalesce((v_fact ->> 'is_success')::boolean, false);
+        e.is_success := NOT v_is_declared AND coalesce((v_fact ->> 'is_success')::boolean, false);
+        e.is_end := coalesce((v_fact ->> 'is_end')::boolean, false)
+            AND NOT (v_is_declared AND coalesce((v_fact ->> 'is_success')::boolean, false));
         e.response_ms := v_fact ->> 'response_ms';
         e.score_delta_e6 := 0;
         e.day := v_day;
         e.at := v_at;
         -- Bad news counts at once wherever it counts, and good news once the payer cannot take the money back.
-        SELECT coalesce(jsonb_agg(jsonb_build_object('dimension', dimension, 'good_e6', good, 'bad_e6', amount - good,
+        SELECT coalesce(jsonb_agg(jsonb_build_object('dimension', dimension, 'good_e6', good, 'bad_e6', counted - good,
                    'newcomer_e6', p.newcomer_e6, 'proven_e6', p.proven_e6) ORDER BY place), '[]'),
-               v_day + CASE WHEN sum(good) < sum(amount - good) THEN 0
+               v_day + CASE WHEN sum(good) < sum(counted - good) THEN 0
                             ELSE coalesce((p_about ->> 'seasons_days')::integer, 0) END
         INTO e.says, e.seasoned_on
         FROM jsonb_array_elements(v_fact -> 'says') WITH ORDINALITY said (value, place),
              LATERAL (SELECT value ->> 'dimension' AS dimension,
                              e.weight_e6 * (value ->> 'share_e4')::bigint / 10000 AS amount) weighed,
-             LATERAL (SELECT amount * (value ->> 'good_e4')::bigint / 10000 AS good) judged,
+             LATERAL (SELECT amount * (value ->> 'good_e4')::bigint / 10000 AS earned) judged,
+             LATERAL (SELECT CASE WHEN v_is_declared THEN 0 ELSE earned END AS good,
+                             CASE WHEN v_is_declared THEN amount - earned ELSE amount END AS counted) told,
              LATERAL reputation_prior(dimension, v_day) p
-        WHERE amount > 0;
+        WHERE counted > 0;
         IF v_recalled IS NOT NULL THEN
             e.voided_at := clock_timestamp();
             e.voided_by := 'payment:' || v_recalled;
             e.void_reason := 'The money behind it went back.';
-        ELSIF v_excluded IS NULL THEN
+        ELSIF e.excluded IS NULL THEN
             e := reputation_apply(e);
             IF e.client_good_e6 + e.client_bad_e6 > 0 THEN
                 PERFORM reputation_apply_client(v_payer, e.day, reputation_client_kind(e.client_bad_e6),
@@ -669,12 +705,12 @@ CREATE TRIGGER refuse_change BEFORE UPDATE ON reputation_events FOR EACH ROW
 
 REVOKE EXECUTE ON FUNCTION reputation_faded, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
-    reputation_open,
+    reputation_declared, reputation_is_bad, reputation_open,
     reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
     reputation_remake, reputation_remake_client, reputation_void FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_faded, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
-    reputation_open,
+    reputation_declared, reputation_is_bad, reputation_open,
     reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
     reputation_remake, reputation_remake_client, reputation_void
 TO bursar_platform;

@@ -5,19 +5,22 @@
 --
 -- p_event: {id, org_id, kind, key, subject, at, value_minor, commission_minor, typical_minor, unit_commission_minor,
 --   good_e4, bad_e4, escrow_id, counterparty_org_id, exempt}. `reputation_weight` reads the amounts. What passes between
---   related organizations counts for nothing.
+--   related organizations counts for nothing, but bad news where they only state one tax id: `reputation_declared`.
 CREATE OR REPLACE FUNCTION reputation_take_client(p_event jsonb) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     v_org text := p_event ->> 'org_id';
     v_other text := p_event ->> 'counterparty_org_id';
+    v_exempt text[] := ARRAY(SELECT jsonb_array_elements_text(p_event -> 'exempt'));
     v_day date := ((p_event ->> 'at')::timestamptz AT TIME ZONE 'UTC')::date;
     v_weight bigint := reputation_weight(p_event);
     v_good bigint := v_weight * (p_event ->> 'good_e4')::bigint / 10000;
     v_bad bigint := v_weight * (p_event ->> 'bad_e4')::bigint / 10000;
 BEGIN
-    IF v_good + v_bad = 0 OR (v_other IS NOT NULL AND reputation_excluded(
-           v_org, v_other, ARRAY(SELECT jsonb_array_elements_text(p_event -> 'exempt'))) IS NOT NULL) THEN
+    IF v_good + v_bad = 0 OR (
+        v_other IS NOT NULL AND reputation_excluded(v_org, v_other, v_exempt) IS NOT NULL
+        AND NOT (v_bad > v_good AND reputation_declared(v_org, v_other, v_exempt))
+    ) THEN
         RETURN false;
     END IF;
     -- Whoever takes the same event at once waits for the row, and then finds the key.

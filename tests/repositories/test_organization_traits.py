@@ -161,3 +161,102 @@ def test_digests_differ_by_key_and_kind_and_not_by_spelling() -> None:
     assert one == digest(KEY, TraitKind.TAX_ID, "de123456789")
     assert one != digest(b"another key of the tests", TraitKind.TAX_ID, "DE123456789")
     assert one != digest(KEY, TraitKind.CARD, "DE123456789")
+
+
+async def states(books, org_id: str, vat_id: str | None) -> None:  # noqa: F811
+    await books.execute(
+        "INSERT INTO billing_profiles (org_id, vat_id, updated_by) VALUES ($1, $2, 'test')"
+        " ON CONFLICT (org_id) DO UPDATE SET vat_id = EXCLUDED.vat_id",
+        org_id,
+        vat_id,
+    )
+
+
+async def is_paid_out(books, org_id: str, destination: str | None) -> None:  # noqa: F811
+    await books.execute(
+        "INSERT INTO creator_accounts (org_id, provider, ref, country, details_submitted, transfers_enabled,"
+        " payouts_enabled, tax_profile, requirements_due, destination, seen_at, created_by)"
+        " VALUES ($1, 'stripe', $1, 'DE', true, true, true, true, '{}', $2, now(), 'test')"
+        " ON CONFLICT (org_id) DO UPDATE SET destination = EXCLUDED.destination",
+        org_id,
+        destination,
+    )
+
+
+SHARE = {TraitKind.TAX_ID: states, TraitKind.PAYOUT_ACCOUNT: is_paid_out}
+
+
+async def deal(books, agent_id: str, payee: str, payer: str, **more) -> str:  # noqa: F811
+    what = replace(about(agent_id, payer, day=more.pop("day", DAY)), agent_org_id=payee)
+    one = fact(**more)
+    async with books.acquire() as connection:
+        await take(connection, what, [one])
+    return one.id
+
+
+@pytest.mark.parametrize("kind", SHARE)
+async def test_pitfall_43_what_profiles_and_payout_accounts_share_relates_without_a_key(
+    books,  # noqa: F811
+    database,
+    kind: TraitKind,
+) -> None:
+    payee, payer = f"org_{kind}_1", f"org_{kind}_2"
+    await made(books, payee, payer)
+    agent_id = await new_agent(books, payee)
+    before = await deal(books, agent_id, payee, payer, client_good_e4=10_000)
+    for org_id in (payee, payer):
+        await SHARE[kind](books, org_id, "DE 136695976")
+    assert await related(books, payer, payee)
+    after = await deal(books, agent_id, payee, payer, client_good_e4=10_000, day=DAY + NIGHT)
+    excluded = "SELECT excluded FROM reputation_events WHERE id = $1"
+    assert [await books.fetchval(excluded, each) for each in (before, after)] == [None, "related"]
+    await judge_traits(database)
+    voided = await books.fetch("SELECT id FROM reputation_events WHERE agent_id = $1 AND voided_at IS NOT NULL", agent_id)
+    assert [row[0] for row in voided] == [before]
+    assert await books.fetchval("SELECT good_e6 FROM reputation_clients WHERE org_id = $1", payer) == 0
+    kept = await books.fetch("SELECT DISTINCT digest FROM organization_traits WHERE org_id IN ($1, $2)", payee, payer)
+    assert [row[0] for row in kept] == [digest(b"", kind, "de136695976")]
+
+
+async def test_a_tax_id_relates_while_it_is_stated_and_a_payout_account_for_good(books) -> None:  # noqa: F811
+    await made(books, "org_h1", "org_h2", "org_h3")
+    for org_id in ("org_h1", "org_h2"):
+        await states(books, org_id, "FR40303265045")
+    for org_id in ("org_h1", "org_h3"):
+        await is_paid_out(books, org_id, "ba_one")
+    await states(books, "org_h2", None)
+    await is_paid_out(books, "org_h3", "ba_other")
+    assert not await related(books, "org_h1", "org_h2")
+    assert await related(books, "org_h1", "org_h3")
+    await states(books, "org_h2", "FR40303265045")
+    assert await related(books, "org_h1", "org_h2")
+
+
+async def test_nobody_sheds_bad_news_by_stating_the_tax_id_of_who_brings_it(books, database) -> None:  # noqa: F811
+    await made(books, "org_x1", "org_x2")
+    agent_id = await new_agent(books, "org_x1")
+    old = await deal(books, agent_id, "org_x1", "org_x2", good_e4=0, client_good_e4=10_000)
+    for org_id in ("org_x1", "org_x2"):
+        await states(books, org_id, "ATU12345675")
+    await judge_traits(database)
+    new = await deal(books, agent_id, "org_x1", "org_x2", good_e4=0, client_good_e4=10_000, day=DAY + NIGHT)
+    # A lost dispute is bad news of the client, and no way to earn something for the agent.
+    more = {"client_bad_e4": 10_000, "is_end": True, "is_success": True}
+    lost = await deal(books, agent_id, "org_x1", "org_x2", day=DAY + NIGHT, **more)
+    counts = await books.fetch(
+        "SELECT excluded, voided_at, client_good_e6 > 0, client_bad_e6 > 0, says <> '[]', is_end"
+        " FROM reputation_events WHERE id = ANY ($1) ORDER BY seq",
+        [old, new, lost],
+    )
+    assert [tuple(row) for row in counts] == [
+        (None, None, True, False, True, False),
+        (None, None, False, False, True, False),
+        (None, None, False, True, False, False),
+    ]
+    async with books.acquire() as connection:
+        asked = ("org_x2", "org_x1", ["registrar"])
+        assert await are_related(connection, *asked)
+        assert not await are_related(connection, *asked, is_bad=True)
+        # A card that both pay with is no mere word.
+        await have(database, TraitKind.CARD, "fp_x", "org_x1", "org_x2")
+        assert await are_related(connection, *asked, is_bad=True)
