@@ -59,6 +59,15 @@ class ReputationEventRow(Base):
         Index("ix_reputation_events_agent_id_seasoned_on", "agent_id", "seasoned_on"),
         Index("ix_reputation_events_subject", "subject"),
         Index("ix_reputation_events_day", "day"),
+        Index(
+            "ix_reputation_events_client_good",
+            "counterparty_org_id",
+            "seasoned_on",
+            postgresql_where=text("client_good_e6 > 0"),
+        ),
+        Index(
+            "ix_reputation_events_client_bad", "counterparty_org_id", "day", postgresql_where=text("client_bad_e6 > 0")
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -243,6 +252,26 @@ class ReputationSeasonedRow(Base):
     since: Mapped[list[date]] = mapped_column(ARRAY(Date))
 
 
+class ReputationSeasonedClientRow(Base):
+    """The evidence of a client that is past the window in which it can take its money back, up to a day. The platform's own.
+
+    `reputation_seasoned_client_at` adds what came to count after `through`.
+
+    Attributes:
+        through: the last day that is in it.
+        since: as of when the evidence is; `-infinity` without any.
+    """
+
+    __tablename__ = "reputation_seasoned_clients"
+
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    through: Mapped[date] = mapped_column(Date)
+    good_e6: Mapped[int]
+    bad_e6: Mapped[int]
+    held_e6: Mapped[int]
+    since: Mapped[date] = mapped_column(Date)
+
+
 class ReputationPeerRow(Base):
     """How many agents rank on a step of a dimension. Written anew by each night; nobody is named.
 
@@ -315,6 +344,7 @@ class ReputationClientEventRow(Base):
         CheckConstraint("kind IN ('payment_failed', 'charged_back', 'cancelled')", name="kind"),
         CheckConstraint("least(good_e6, bad_e6) >= 0 AND good_e6 + bad_e6 > 0", name="evidence"),
         Index("ix_reputation_client_events_org_id_seq", "org_id", "seq"),
+        Index("ix_reputation_client_events_org_id_day", "org_id", "day"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

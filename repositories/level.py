@@ -26,20 +26,20 @@ SEASONED = """
             evidence_count
         FROM reputation_seasoned_score({agent}, CAST(clock_timestamp() AT TIME ZONE 'UTC' AS date))
         WHERE {wanted}
-    ) seasoned ON true
+    ) {name} ON true
 """
 _OF_AGENT = text(
     f"""
     SELECT CAST(ladder AS text) AS ladder, rank_e6, evidence_count
     FROM (SELECT {NEWEST} AS ladder) newest
-    {SEASONED.format(agent=":agent_id", wanted="ladder IS NOT NULL")}
+    {SEASONED.format(agent=":agent_id", wanted="ladder IS NOT NULL", name="seasoned")}
     """
 )
 _OF_AGENTS = text(
     f"""
     SELECT g.agent_id, CAST(ladder AS text) AS ladder, rank_e6, evidence_count
     FROM (SELECT {NEWEST} AS ladder) newest CROSS JOIN unnest(CAST(:agents AS text[])) AS g (agent_id)
-    {SEASONED.format(agent="g.agent_id", wanted="ladder IS NOT NULL")}
+    {SEASONED.format(agent="g.agent_id", wanted="ladder IS NOT NULL", name="seasoned")}
     """
 )
 _OF_ORGANIZATION = text(
@@ -48,7 +48,7 @@ _OF_ORGANIZATION = text(
         (SELECT jsonb_agg(jsonb_build_array(seasoned.rank_e6, seasoned.evidence_count)) FROM (
             SELECT r.agent_id FROM agents a JOIN reputation_agents r ON r.agent_id = a.id
             WHERE a.org_id = :org_id ORDER BY r.rank_e6 DESC LIMIT :most) best
-            {SEASONED.format(agent="best.agent_id", wanted="ladder IS NOT NULL")}) AS ranks
+            {SEASONED.format(agent="best.agent_id", wanted="ladder IS NOT NULL", name="seasoned")}) AS ranks
     FROM (SELECT {NEWEST} AS ladder) newest
     """
 )

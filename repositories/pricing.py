@@ -52,7 +52,8 @@ class Read:
 
     What was not asked for is 0 or None. `seller_e6` is what ranks the agent, a share in millionths, from
     `seller_events`; both are None for an agent without an event. `seasoned_e6` is what levels follow, `buyer_e6` that
-    of the agent that asks, and `client_e6` the standing of its organization, from `client_units` of evidence.
+    of the agent that asks, and `client_e6` the standing of its organization, from `client_units` of evidence: these three
+    get better only by what is past the time in which payers can take their money back.
     """
 
     version: int
@@ -114,7 +115,7 @@ SELECT q.place, b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.
        a.price_minor, a.price_currency,
        s.rank_e6 AS seller_e6, s.evidence_count AS seller_events,
        seasoned.rank_e6 AS seasoned_e6, seasoned.evidence_count AS seasoned_events,
-       y.rank_e6 AS buyer_e6, y.evidence_count AS buyer_events,
+       buyer.rank_e6 AS buyer_e6, buyer.evidence_count AS buyer_events,
        c.standing_e6 AS client_e6, c.units AS client_units,
        coalesce(a.org_id = q.org_id OR ($7 AND reputation_excluded(q.org_id, a.org_id, $8) IS NOT NULL), false)
            AS is_related,
@@ -148,11 +149,10 @@ LEFT JOIN reputation_agents s ON s.agent_id = a.id
 LEFT JOIN reputation_agents y ON $7 AND y.agent_id = q.buyer_id
 LEFT JOIN organizations o ON o.id = q.org_id
 LEFT JOIN LATERAL (
-    SELECT reputation_lower(good, k.held_e6, 500000) AS standing_e6, (good + k.held_e6) / 1000000 AS units
-    FROM reputation_clients k, LATERAL (SELECT reputation_faded(k.good_e6, k.through - k.since) AS good) AS now
-    WHERE $7 AND k.org_id = q.org_id
+    SELECT * FROM reputation_client_terms(q.org_id, CAST(clock_timestamp() AT TIME ZONE 'UTC' AS date)) WHERE $7
 ) c ON true
-{SEASONED.format(agent="a.id", wanted="$9")}
+{SEASONED.format(agent="a.id", wanted="$9", name="seasoned")}
+{SEASONED.format(agent="y.agent_id", wanted="y.agent_id IS NOT NULL", name="buyer")}
 """
 
 _BOOK = f"""

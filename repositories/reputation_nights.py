@@ -133,7 +133,7 @@ WITH page AS (
 ), taken AS (
     UPDATE reputation_clients c SET through = $3 FROM page WHERE c.org_id = page.org_id
 )
-SELECT max(org_id) FROM page
+SELECT max(org_id), count(reputation_season_client(org_id, $3 - 1)) FROM page
 """
 
 
@@ -288,6 +288,11 @@ UPDATE reputation_clients SET since = through, good_e6 = reputation_faded(good_e
     bad_e6 = reputation_faded(bad_e6, through - since)
 WHERE since < through
 """
+_SEASONED_CLIENTS_ANEW = """
+UPDATE reputation_seasoned_clients SET since = $1::date - 1, good_e6 = reputation_faded(good_e6, $1::date - 1 - since),
+    bad_e6 = reputation_faded(bad_e6, $1::date - 1 - since)
+WHERE since <> '-infinity' AND since < $1::date - 1
+"""
 _NEXT = """
 SELECT max(agent_id) FROM (
     SELECT agent_id FROM reputation_agents WHERE agent_id > $1 ORDER BY agent_id LIMIT $2 FOR UPDATE
@@ -315,7 +320,8 @@ async def change_rate(connection: asyncpg.Connection, day: date, rate_e4: int) -
         await connection.execute(everyone, *((day,) if "$1" in everyone else ()))
     await connection.execute(_CLIENTS_ANEW)
     # Clients, and what is seasoned, are read on the day itself: as of the day before they are written anew.
-    await connection.execute(_SEASONED_ANEW, day)
+    for seasoned in (_SEASONED_ANEW, _SEASONED_CLIENTS_ANEW):
+        await connection.execute(seasoned, day)
     factors: list[int] = []
     while not factors or factors[-1]:
         factors.append(factor_e12(len(factors), rate_e4))

@@ -258,6 +258,7 @@ BEGIN
         INSERT INTO reputation_clients VALUES (p_org, 0, 0, p_day, 0, 500000, p_day) ON CONFLICT DO NOTHING;
         SELECT * INTO STRICT c FROM reputation_clients WHERE org_id = p_org FOR UPDATE;
     END IF;
+    PERFORM reputation_catch_up_client(p_org, c.since, p_day);
     c.through := greatest(c.through, p_day);
     c.good_e6 := least(1000000000000, reputation_faded(c.good_e6, c.through - c.since) + p_good);
     c.bad_e6 := least(1000000000000, reputation_faded(c.bad_e6, c.through - c.since) + p_bad);
@@ -640,6 +641,7 @@ BEGIN
     SET good_e6 = c.good_e6, bad_e6 = c.bad_e6, held_e6 = c.held_e6, since = c.since,
         through = greatest(c.since, v_through), counts = v_counts
     WHERE org_id = p_org;
+    PERFORM reputation_reseason_client(p_org);
 END $$;
 
 -- Voids an event and makes what it counted in again; false when it was voided before.

@@ -196,6 +196,57 @@ async def test_demand_of_related_organizations_is_that_of_one_and_of_probes_and_
     assert await counted() == "0"
 
 
+async def share(urls: DatabaseUrls, what: str, *org_ids: str | None) -> None:
+    """Have organizations share a card, a tax id or where they are paid out."""
+    statement = {
+        "card": "INSERT INTO organization_traits (org_id, kind, digest) VALUES ($1, 'card', $2)",
+        "tax id": "INSERT INTO billing_profiles (org_id, vat_id, updated_by) VALUES ($1, $2, 'test')",
+        "payout account": "INSERT INTO creator_accounts (org_id, provider, ref, country, details_submitted,"
+        " transfers_enabled, payouts_enabled, tax_profile, requirements_due, destination, seen_at, created_by)"
+        " VALUES ($1, 'stripe', $1, 'DE', true, true, true, true, '{}', $2, now(), 'test')",
+    }[what]
+    for org_id in org_ids:
+        await as_owner(urls, statement, org_id, f"{what} of {org_ids}")
+
+
+@pytest.mark.parametrize("what", ["tax id", "payout account"])
+async def test_pitfall_43_who_shares_a_tax_id_or_a_payout_account_moves_no_price(
+    shop: Shop, client: Tenant, database: Database, database_urls: DatabaseUrls, what: str
+) -> None:
+    await shop.set(capacity=4, bears_discounts=True)
+    await trust(database_urls, client.org_id, 40)
+    await fund(database, shop, client.owner, 1)
+    await fund(database, shop, client.owner, 1, "released")
+    await shop.add(type="surge", threshold="0.1")
+    await shop.add(2, type="volume", currency="CREDIT", steps=[{"amount": "1.00", "multiplier": "0.90"}])
+    lines = (await shop.price(client.owner))["adjustments"]
+    assert [line["type"] for line in lines] == ["surge", "volume", "reputation"]
+    await share(database_urls, what, client.org_id, shop.seller.org_id)
+    assert (await shop.price(client.owner))["adjustments"] == []
+
+
+@pytest.mark.parametrize("how", ["made by an operator", "chain"])
+async def test_who_shares_a_card_is_related_also_under_another_name_as_a_counterparty(
+    shop: Shop, client: Tenant, new_tenant: NewTenant, database: Database, database_urls: DatabaseUrls, how: str
+) -> None:
+    await shop.set(capacity=4, bears_discounts=True)
+    await trust(database_urls, client.org_id, 40)
+    await fund(database, shop, client.owner, 1)
+    await fund(database, shop, client.owner, 1, "released")
+    await shop.add(type="surge", threshold="0.1")
+    await shop.add(2, type="volume", currency="CREDIT", steps=[{"amount": "1.00", "multiplier": "0.90"}])
+    if how == "chain":
+        # The client is known by the first of those that it shares something with, which is not the seller's first.
+        first = f"org_{'0' * 26}"
+        made = "INSERT INTO organizations (id, name, created_by, command_id) VALUES ($1, $1, $1, $1)"
+        await as_owner(database_urls, made, first)
+        await share(database_urls, "card", first, client.org_id)
+    else:
+        await make_by(database_urls, client.org_id, "somebody")
+    await share(database_urls, "card", client.org_id, shop.seller.org_id)
+    assert (await shop.price(client.owner))["adjustments"] == []
+
+
 async def test_calls_of_the_last_day_are_demand(shop: Shop, new_tenant: NewTenant) -> None:
     await shop.add(type="surge", threshold="0.2", full="0.5")
     await shop.set(calls_per_day=100)
@@ -308,18 +359,28 @@ async def test_score_of_the_seller_raises_the_price(shop: Shop, client: Tenant, 
     )
 
 
-async def trust(urls: DatabaseUrls, org_id: str | None, good: int, *, bad: int = 0, idle: int = 0) -> None:
-    """Write how far an organization is trusted as a client, in units of evidence, after so many idle nights."""
-    await as_owner(
-        urls,
-        "INSERT INTO reputation_clients (org_id, good_e6, bad_e6, since, held_e6, prior_e6, through)"
-        " VALUES ($1, $2, $3, current_date - $4::integer, $3, 500000, current_date)"
-        " ON CONFLICT (org_id) DO UPDATE SET good_e6 = $2, held_e6 = $3, since = excluded.since",
-        org_id,
-        good * 1_000_000,
-        bad * 1_000_000,
-        idle,
-    )
+async def trust(
+    urls: DatabaseUrls, org_id: str | None, good: int, *, bad: int = 0, idle: int = 0, stays: int | None = None
+) -> None:
+    """Write how far an organization is trusted as a client, in units of evidence, after so many idle nights.
+
+    Of the good ones it cannot take back those that `stays` says, all without it.
+    """
+    today = "(now() AT TIME ZONE 'UTC')::date"
+    for table, prior, units in (
+        ("reputation_clients", ", 500000", good),
+        ("reputation_seasoned_clients", "", good if stays is None else stays),
+    ):
+        await as_owner(
+            urls,
+            f"INSERT INTO {table} (org_id, good_e6, bad_e6, since, held_e6, through{', prior_e6' if prior else ''})"
+            f" VALUES ($1, $2, $3, {today} - $4::integer, $3, {today}{prior})"
+            " ON CONFLICT (org_id) DO UPDATE SET good_e6 = $2, held_e6 = $3, since = excluded.since",
+            org_id,
+            units * 1_000_000,
+            bad * 1_000_000,
+            idle,
+        )
 
 
 async def test_trusted_client_pays_less_without_any_rule_of_an_operator(
@@ -332,6 +393,8 @@ async def test_trusted_client_pays_less_without_any_rule_of_an_operator(
         await trust(database_urls, client.org_id, good_units, bad=bad, idle=idle)
         prices.append((await shop.price(client.owner))["adjusted_price"])
     assert prices == ["10.00", "8.38", "8.00", "10.00", "10.00"]
+    await trust(database_urls, client.org_id, 40, stays=0)
+    assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
     await trust(database_urls, client.org_id, 12)
     (line,) = (await shop.price(client.owner))["adjustments"]
     assert (line["rule"], line["type"]) == ("trusted_client", "reputation")

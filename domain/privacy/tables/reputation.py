@@ -31,6 +31,11 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {IDENTIFIER: "org_id", TECHNICAL: "good_e6 bad_e6 since held_e6 prior_e6 through counts"},
     ),
+    "reputation_seasoned_clients": Place(
+        "how far an organization is trusted as a client by what it cannot take back",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "org_id", TECHNICAL: "through good_e6 bad_e6 held_e6 since"},
+    ),
     "reputation_client_events": Place(
         "what an organization did as a client: declined payments, lost chargebacks, cancellations",
         WITH_THE_BOOKS,
