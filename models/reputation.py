@@ -253,7 +253,7 @@ class ReputationSeasonedRow(Base):
 
 
 class ReputationSeasonedClientRow(Base):
-    """The evidence of a client that is past the window in which it can take its money back, up to a day. The platform's own.
+    """A client's evidence past the window in which it can take its money back, up to a day. The platform's own.
 
     `reputation_seasoned_client_at` adds what came to count after `through`.
 

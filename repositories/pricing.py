@@ -52,8 +52,8 @@ class Read:
 
     What was not asked for is 0 or None. `seller_e6` is what ranks the agent, a share in millionths, from
     `seller_events`; both are None for an agent without an event. `seasoned_e6` is what levels follow, `buyer_e6` that
-    of the agent that asks, and `client_e6` the standing of its organization, from `client_units` of evidence: these three
-    get better only by what is past the time in which payers can take their money back.
+    of the agent that asks, and `client_e6` the standing of its organization, from `client_units` of evidence. These
+    three get better only by what is past the time in which payers can take their money back.
     """
 
     version: int

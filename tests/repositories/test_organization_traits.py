@@ -211,7 +211,9 @@ async def test_pitfall_43_what_profiles_and_payout_accounts_share_relates_withou
     excluded = "SELECT excluded FROM reputation_events WHERE id = $1"
     assert [await books.fetchval(excluded, each) for each in (before, after)] == [None, "related"]
     await judge_traits(database)
-    voided = await books.fetch("SELECT id FROM reputation_events WHERE agent_id = $1 AND voided_at IS NOT NULL", agent_id)
+    voided = await books.fetch(
+        "SELECT id FROM reputation_events WHERE agent_id = $1 AND voided_at IS NOT NULL", agent_id
+    )
     assert [row[0] for row in voided] == [before]
     assert await books.fetchval("SELECT good_e6 FROM reputation_clients WHERE org_id = $1", payer) == 0
     kept = await books.fetch("SELECT DISTINCT digest FROM organization_traits WHERE org_id IN ($1, $2)", payee, payer)
