@@ -14,6 +14,7 @@ from domain.ids import escrow_id_of
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, send, statuses
+from tests.api.related import as_owner, share
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -52,13 +53,6 @@ class Shop:
 
     async def set(self, **said: Any) -> None:
         good(await self.seller.owner.ask("PUT", f"/pricing/agents/{self.agent_id}", json=said))
-
-
-async def as_owner(urls: DatabaseUrls, statement: str, *values: object) -> None:
-    """Write what no role of the product may write by hand."""
-    connection = await asyncpg.connect(urls.owner)
-    await connection.execute(statement, *values)
-    await connection.close()
 
 
 async def make_by(urls: DatabaseUrls, org_id: str | None, made_by: str | None = None) -> None:
@@ -194,19 +188,6 @@ async def test_demand_of_related_organizations_is_that_of_one_and_of_probes_and_
     assert await counted() == "2"
     await make_by(database_urls, shop.seller.org_id, "ring")
     assert await counted() == "0"
-
-
-async def share(urls: DatabaseUrls, what: str, *org_ids: str | None) -> None:
-    """Have organizations share a card, a tax id or where they are paid out."""
-    statement = {
-        "card": "INSERT INTO organization_traits (org_id, kind, digest) VALUES ($1, 'card', $2)",
-        "tax id": "INSERT INTO billing_profiles (org_id, vat_id, updated_by) VALUES ($1, $2, 'test')",
-        "payout account": "INSERT INTO creator_accounts (org_id, provider, ref, country, details_submitted,"
-        " transfers_enabled, payouts_enabled, tax_profile, requirements_due, destination, seen_at, created_by)"
-        " VALUES ($1, 'stripe', $1, 'DE', true, true, true, true, '{}', $2, now(), 'test')",
-    }[what]
-    for org_id in org_ids:
-        await as_owner(urls, statement, org_id, f"{what} of {org_ids}")
 
 
 @pytest.mark.parametrize("what", ["tax id", "payout account"])

@@ -18,6 +18,7 @@ from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.listing import check_range
 from tests.api.paying import Written
+from tests.api.related import share
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -264,6 +265,42 @@ async def test_who_may_not_rate_is_refused(operator, database, parties, stranger
     assert listed["data"] == []
 
 
+async def test_feedback_is_not_changed_after_its_window(operator, database, parties) -> None:
+    client, studio = parties
+    contract_id = await settle(operator, database, client, studio, at=datetime.now(UTC))
+    body = {"contract_id": contract_id, "ratings": {"quality": 1}}
+    made = good(await client.owner.post("/reputation/feedback", body), 201)
+    async with database.platform() as session:
+        # As if the contract had ended so long ago.
+        await (await driver_connection(session)).execute(
+            "UPDATE escrows SET state = jsonb_set(state, '{updated_at}', to_jsonb($2::text)) WHERE contract_id = $1",
+            contract_id,
+            (datetime.now(UTC) - STALE).isoformat(),
+        )
+    changed = await client.owner.ask("PUT", f"/reputation/feedback/{made['id']}", json={"ratings": {"quality": 5}})
+    document = refused(changed, 409, "reputation.window_closed")
+    assert document["closed_at"] < made["created_at"]
+    [listed] = good(await client.owner.get(f"/reputation/feedback?agent_id={studio.agent_id}"))["data"]
+    assert (listed["ratings"], listed["changed_at"]) == ({"quality": 1}, None)
+
+
+@pytest.mark.parametrize("what", ["tax id", "payout account"])
+async def test_pitfall_43_who_shares_a_tax_id_or_a_payout_account_gives_no_feedback(
+    operator, database, database_urls, parties, what: str
+) -> None:
+    client, studio = parties
+    contract_id = await settle(operator, database, client, studio, at=datetime.now(UTC))
+    await share(database_urls, what, client.org_id, studio.org_id)
+    body = {"contract_id": contract_id, "ratings": {"quality": 5}}
+    refused(await client.owner.post("/reputation/feedback", body), 409, "reputation.related")
+    poor = body | {"ratings": {"quality": 1}}
+    if what == "payout account":
+        refused(await client.owner.post("/reputation/feedback", poor), 409, "reputation.related")
+    else:
+        # Anybody can state another's number, also who is about to be rated.
+        good(await client.owner.post("/reputation/feedback", poor), 201)
+
+
 async def test_feedback_needs_a_settled_contract_and_its_window(operator, database, parties) -> None:
     client, studio = parties
     old = await settle(operator, database, client, studio, at=datetime.now(UTC) - STALE)
@@ -332,6 +369,27 @@ async def test_response_times_of_calls_are_shown_and_count_against_their_target(
         refused(await operator.post("/reputation/events", body | wrong, key=new_key()), 422, "request.invalid")
     twice = body | {"score_delta": 1, "metadata": {"response_time_ms": 1, "response_target_ms": 1}}
     refused(await operator.post("/reputation/events", twice, key=new_key()), 422, "request.invalid")
+
+
+async def test_service_levels_count_half_a_unit_of_reliability_or_what_the_operator_says(operator, parties) -> None:
+    client, studio = parties
+    body = {"agent_id": studio.agent_id}
+
+    async def reliability(**said: Any) -> float:
+        good(await operator.post("/reputation/events", body | said, key=new_key()), 201)
+        found: float = (await score_of(client.owner, studio.agent_id))["dimensions"]["reliability"]["score"]
+        return found
+
+    # With a prior of one half and the strength of two observations.
+    assert await reliability(event_type="sla_kept") == pytest.approx(10 * 1.5 / 2.5, abs=0.01)
+    assert await reliability(event_type="sla_kept", score_delta=1) == pytest.approx(10 * 2.5 / 3.5, abs=0.01)
+    assert await reliability(event_type="sla_missed") == pytest.approx(10 * 2.5 / 4, abs=0.01)
+    why = good(await operator.get(f"/reputation/score/{studio.agent_id}/explanation"))["events"]
+    assert {event["kind"] for event in why} == {"sla_kept", "sla_missed"}
+    assert any(event["sentence"].startswith("An agreed service level was missed (sla_missed)") for event in why)
+    for event_type, delta in (("sla_kept", -0.1), ("sla_missed", 0.1), ("task_failed", 0.1), ("sla_kept", 1.01)):
+        wrong = body | {"event_type": event_type, "score_delta": delta}
+        refused(await operator.post("/reputation/events", wrong, key=new_key()), 422, "request.invalid")
 
 
 async def test_private_agents_are_on_nobody_elses_leaderboard(operator, parties) -> None:

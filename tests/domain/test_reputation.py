@@ -1,12 +1,15 @@
 """Properties of scores: in range, monotone, forgetting exactly, and improved by nothing but good evidence."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.payable import HoldBack
+from domain.pricing.facts import Facts, Standing
+from domain.pricing.terms import Reputation
 from domain.reputation import score
 from domain.reputation.clients import ClientFact, client_increment, standing_e6, trust_e6
 from domain.reputation.evidence import (
@@ -22,6 +25,7 @@ from domain.reputation.evidence import (
     faded,
     start,
 )
+from domain.reputation.levels import Ladder, Level, Rank
 from domain.reputation.moves import Move, Trend, is_sudden, moved_most, success_rate_e2, trend
 from domain.reputation.prior import lesson_e6, lowest, opened, priors
 from domain.reputation.score import expected_e6, lower_e6, mean_e6, overall, overall_e6, points, rank_e6, stars
@@ -152,10 +156,60 @@ def test_events_on_a_row_that_is_behind_catch_it_up_first(events, nights, today,
 
 @UNTIMED
 @given(EVENTS, st.integers(1, 2_000), PRIORS)
-def test_silence_improves_nothing(events, nights, prior):
+def test_pitfall_44_silence_improves_nothing(events, nights, prior):
     row = told(events)
     silent = catch_up(row, row.through + timedelta(days=nights), prior)
     assert all(later <= before for later, before in zip(keys(silent), keys(row), strict=True))
+
+
+LADDER = Ladder(
+    1,
+    (
+        Level(name="new", commission_bps=900, escrow_limits={"USD": 1}, exposure_limits={"USD": 1}, hold_back_days=30),
+        Level(name="known", from_e6=350_000, commission_bps=500, escrow_limits={"USD": 5}, hold_back_days=14),
+        Level(name="good", from_e6=550_000, commission_bps=400, priority=2, hold_back_days=10),
+        Level(name="best", from_e6=750_000, commission_bps=300, priority=1, hold_back_days=1),
+    ),
+)
+ASKED = Facts(agent_id="agt", org_id="org", at=datetime(2026, 1, 1, tzinfo=UTC), unit_minor=100, currency="USD")
+
+
+def terms(row, events):
+    """Return all that a reputation sets besides rank, each better for its owner when it is smaller."""
+    rank = rank_e6(row)
+    level = LADDER.level_of(Rank(share_e6=overall_e6(dict.fromkeys(Dimension, rank)), evidence_count=events))
+    assert level is not None
+    client = Standing(standing_e6(row) // 10, (row.now().good_e6 + row.held_e6) // ONE_E6)
+    discount = Reputation(from_e4=20_000, full_e4=90_000, least_evidence=0)
+    priced = [
+        discount.judge(replace(ASKED, **who)).bps
+        for who in ({"client": client}, {"buyer": Standing(rank // 10, events)})
+    ]
+    return (
+        *(10_000 if bps is None else bps for bps in priced),
+        10_000 if (bps := Reputation().judge(replace(ASKED, client=client)).bps) is None else bps,
+        level.commission_bps,
+        level.priority,
+        *(-limits.get("USD", 10) for limits in (level.escrow_limits, level.exposure_limits)),
+        HoldBack.default().of(level),
+        HoldBack.default().answers_for(level),
+    )
+
+
+@UNTIMED
+@given(EVENTS, st.integers(1, 2_000), PRIORS)
+def test_pitfall_44_silence_alone_betters_no_price_commission_limit_or_hold_back(events, nights, prior):
+    row = told(events)
+    silent = catch_up(row, row.through + timedelta(days=nights), prior)
+    for later, before in zip(terms(silent, len(events)), terms(row, len(events)), strict=True):
+        assert later >= before
+
+
+def test_terms_do_follow_what_a_row_says():
+    rows = [told(()), told([(0, 2 * ONE_E6, 0, HIGH)] * 3), told([(0, 20 * ONE_E6, 0, HIGH)] * 3)]
+    known = [terms(row, 20) for row in rows]
+    assert known[0] > known[1] > known[2]
+    assert all(len(set(each)) > 1 for each in zip(*known, strict=True))
 
 
 @UNTIMED

@@ -16,6 +16,7 @@ from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of, items_up_to
 from api.routing import Resource
 from api.v1.reputation.schemas import (
+    CONTRADICTED,
     DIMENSIONS,
     PARTS,
     AgentScoreView,
@@ -339,6 +340,18 @@ async def list_feedback(
     return await asked.answer(read)
 
 
+_SERVICE_LEVELS = {EventType.SLA_KEPT: FactKind.SLA_KEPT, EventType.SLA_MISSED: FactKind.SLA_MISSED}
+
+
+def _said(body: EventCreate) -> tuple[Says, ...]:
+    delta_e2 = round(body.score_delta * 100)
+    if delta_e2 * CONTRADICTED.get(body.event_type, 0) > 0:
+        raise Invalid(f"This score_delta contradicts {body.event_type.value}.", extra={"field": "score_delta"})
+    if delta_e2 == 0 and (level := _SERVICE_LEVELS.get(body.event_type)) is not None:
+        return facts.says(level)
+    return facts.reported(DIMENSIONS[body.event_type], delta_e2)
+
+
 def _promptness(body: EventCreate) -> tuple[Says, ...]:
     took_ms, target_ms = body.metadata.response_time_ms, body.metadata.response_target_ms
     if target_ms is None:
@@ -362,15 +375,12 @@ async def report_event(
     A response time feeds average and percentile. Against `response_target_ms` it is evidence too: all good within it,
     half of it good at twice the target, and so on.
     """
-    delta_e2 = round(body.score_delta * 100)
-    if body.event_type is EventType.TASK_FAILED and delta_e2 > 0:
-        raise Invalid("A task that failed has no positive score_delta.", extra={"field": "score_delta"})
     fact = Fact(
         id=new_id("rev"),
-        kind=FactKind.REPORTED.value,
+        kind=_SERVICE_LEVELS.get(body.event_type, FactKind.REPORTED).value,
         key=command.command_id,
         subject=body.event_type.value,
-        says=facts.reported(DIMENSIONS[body.event_type], delta_e2) + _promptness(body),
+        says=_said(body) + _promptness(body),
         note=body.note,
         response_ms=body.metadata.response_time_ms,
     )

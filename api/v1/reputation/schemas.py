@@ -317,6 +317,8 @@ class EventType(StrEnum):
     RELIABILITY_OBSERVED = "reliability_observed"
     COLLABORATION_OBSERVED = "collaboration_observed"
     QUALITY_REVIEWED = "quality_reviewed"
+    SLA_KEPT = "sla_kept"
+    SLA_MISSED = "sla_missed"
 
 
 #: In which dimension each type counts.
@@ -327,7 +329,11 @@ DIMENSIONS: Mapping[EventType, Dimension] = {
     EventType.RELIABILITY_OBSERVED: Dimension.RELIABILITY,
     EventType.COLLABORATION_OBSERVED: Dimension.COLLABORATION,
     EventType.QUALITY_REVIEWED: Dimension.QUALITY,
+    EventType.SLA_KEPT: Dimension.RELIABILITY,
+    EventType.SLA_MISSED: Dimension.RELIABILITY,
 }
+#: The types that say themselves how good it was, and which sign of `score_delta` would contradict them.
+CONTRADICTED: Mapping[EventType, int] = {EventType.TASK_FAILED: 1, EventType.SLA_MISSED: 1, EventType.SLA_KEPT: -1}
 
 
 class EventMetadata(RequestModel):
@@ -355,7 +361,12 @@ class EventCreate(RequestModel):
     agent_id: AgentId
     event_type: EventType
     score_delta: float = Field(
-        default=0, ge=-1, le=1, multiple_of=0.01, description="How much of one unit of evidence, good or bad."
+        default=0,
+        ge=-1,
+        le=1,
+        multiple_of=0.01,
+        description="How much of one unit of evidence, good or bad. With 0 `sla_kept` is half a unit of good evidence "
+        "and `sla_missed` of bad, and the other types say nothing by it.",
     )
     metadata: EventMetadata = EventMetadata()
     note: Note | None = None

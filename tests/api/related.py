@@ -1,0 +1,25 @@
+"""What organizations share, written as it stands in their rows."""
+
+import asyncpg
+
+from tests.conftest import DatabaseUrls
+
+
+async def as_owner(urls: DatabaseUrls, statement: str, *values: object) -> None:
+    """Write what no role of the product may write by hand."""
+    connection = await asyncpg.connect(urls.owner)
+    await connection.execute(statement, *values)
+    await connection.close()
+
+
+async def share(urls: DatabaseUrls, what: str, *org_ids: str | None) -> None:
+    """Have organizations share a card, a tax id or where they are paid out."""
+    statement = {
+        "card": "INSERT INTO organization_traits (org_id, kind, digest) VALUES ($1, 'card', $2)",
+        "tax id": "INSERT INTO billing_profiles (org_id, vat_id, updated_by) VALUES ($1, $2, 'test')",
+        "payout account": "INSERT INTO creator_accounts (org_id, provider, ref, country, details_submitted,"
+        " transfers_enabled, payouts_enabled, tax_profile, requirements_due, destination, seen_at, created_by)"
+        " VALUES ($1, 'stripe', $1, 'DE', true, true, true, true, '{}', $2, now(), 'test')",
+    }[what]
+    for org_id in org_ids:
+        await as_owner(urls, statement, org_id, f"{what} of {org_ids}")
