@@ -61,6 +61,7 @@ def compile_expression(source: str) -> Evaluate:
         kind = program.return_type().name().lower()
         raise refused(
             f"An expression must give basis points, a whole number; this one gives {kind}.",
+            1,
             code="pricing.expression_result",
         )
 

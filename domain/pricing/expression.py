@@ -58,7 +58,10 @@ def check(source: str) -> None:
             `pricing.expression_unsafe` for everything else.
     """
     if len(source.encode()) > MAX_BYTES:
-        raise refused(f"An expression must not be longer than {MAX_BYTES} bytes.", code="pricing.expression_too_long")
+        fits = len(source.encode()[:MAX_BYTES].decode(errors="ignore"))
+        raise refused(
+            f"An expression must not be longer than {MAX_BYTES} bytes.", fits + 1, code="pricing.expression_too_long"
+        )
     at = steps = 0
     while at < len(source):
         found = _PART.match(source, at)
@@ -111,9 +114,22 @@ def compiled(source: str, compiler: Compile, probes: tuple[Mapping[str, int | st
             raise refused(
                 f"An expression must give basis points between {LEAST_BPS} and {MOST_BPS}: 12000 is 1.2 times the "
                 f"price. For quantity {variables['quantity']} and demand {variables['demand']} this one gives {shown}.",
+                _division(source, compiler, variables) if result is None else 1,
                 code="pricing.expression_result",
             )
     return evaluate
+
+
+def _division(source: str, compiler: Compile, variables: Mapping[str, int | str]) -> int:
+    """Return where an expression that gives no number divides by zero: where it would give one if it multiplied there.
+
+    The first character where no single division is to blame, or a number is too large.
+    """
+    signs = (found.start() for found in _PART.finditer(source) if found.group() in {"/", "%"})
+    for at in signs:
+        if compiler(f"{source[:at]}*{source[at + 1 :]}")(variables) is not None:
+            return at + 1
+    return 1
 
 
 #: Ordinary and extreme values. One that fails for these is refused when the rule is written, not when a price is asked.

@@ -308,8 +308,14 @@ async def test_bad_rule_is_refused_with_its_field(shop: Shop, terms: dict[str, A
 
 
 async def test_position_of_what_is_wrong_in_an_expression_is_told(shop: Shop) -> None:
-    document = await shop.refuse("pricing.expression_unsafe", type="custom", expression="10000 + size(tier)")
-    assert document["position"] == 9
+    for code, expression, position in (
+        ("unsafe", "10000 + size(tier)", 9),
+        ("too_long", "10000" + " " * 996, 1_001),
+        ("result", "10000 / demand", 7),
+        ("result", "quantity * 100", 1),
+    ):
+        document = await shop.refuse(f"pricing.expression_{code}", type="custom", expression=expression)
+        assert document["position"] == position
 
 
 async def test_two_rules_that_can_meet_need_different_priorities(shop: Shop, client: Tenant) -> None:
