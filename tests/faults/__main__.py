@@ -19,6 +19,8 @@ from tests.faults.collecting import CollectingSetup, run_collecting
 from tests.faults.collecting import described as described_collecting
 from tests.faults.invoices import InvoiceSetup, run_invoices
 from tests.faults.invoices import described as described_invoices
+from tests.faults.nights import NightSetup, run_nights
+from tests.faults.nights import described as described_nights
 from tests.faults.notifications import NotificationSetup, run_notifications
 from tests.faults.notifications import described as described_notifications
 from tests.faults.payments import PaymentSetup, run_payments
@@ -42,7 +44,7 @@ from tests.support.bonus import NO_BONUS
 Run = Callable[[Say, Stack], Coroutine[None, None, Findings]]
 RUNS = (
     *("escrows", "payments", "spends", "sync", "invoices", "collecting", "payouts", "subscriptions", "purchases"),
-    *("webhooks", "notifications"),
+    *("webhooks", "notifications", "nights"),
 )
 
 
@@ -63,6 +65,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=1_000, help="how many events are sent by webhook (1000)")
     parser.add_argument("--endpoints", type=int, default=10, help="how many endpoints get webhooks (10)")
     parser.add_argument("--facts", type=int, default=120, help="how many facts people are told of (120)")
+    parser.add_argument("--agents", type=int, default=10_000, help="how many scores a night is taken of (10000)")
     parser.add_argument("--late", type=float, default=60, help="for how many seconds a transaction stays open (60)")
     parser.add_argument("--one-in", type=int, default=50, help="one webhook in so many is not taken at first (50)")
     parser.add_argument(
@@ -97,6 +100,7 @@ def main() -> int:
         patience=options.patience,
     )
     notifications = NotificationSetup(seed, options.facts, kills=options.kills)
+    nights = NightSetup(seed, options.agents, options.kills)
     wanted = {
         "escrows": (described(escrows), partial(run, escrows)),
         "payments": (described_payments(payments), partial(run_payments, payments)),
@@ -109,6 +113,7 @@ def main() -> int:
         "purchases": (described_purchases(purchases), partial(run_purchases, purchases)),
         "webhooks": (described_webhooks(webhooks), partial(run_webhooks, webhooks)),
         "notifications": (described_notifications(notifications), partial(run_notifications, notifications)),
+        "nights": (described_nights(nights), partial(run_nights, nights)),
     }
     return max([_one(seed, *wanted[name]) for name in options.runs or RUNS])
 

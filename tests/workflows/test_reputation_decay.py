@@ -1,5 +1,6 @@
 """The schedule that takes the night of every score, on the real workflow."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.reputation import ReputationActivities
-from contracts.reputation import ReputationNightResult
+from contracts.reputation import ReputationNight, ReputationNightResult
 from domain.reputation.evidence import ONE_E6, Beta, Dimension, Evidence, Priors, catch_up
 from domain.reputation.score import HALF_E6, overall, points, rank_e6, stars
 from runtime.database import Database, plain_url
@@ -141,6 +142,34 @@ async def test_a_night_is_taken_once_and_reads_without_the_code(nights: Nights) 
     again = await (await nights.start()).result()
     assert (again.changed, again.moves, again.closed_priors) == (3, result.moves, False)
     await nights.equal_the_rules(today)
+
+
+async def test_two_runs_for_one_date_at_once_take_its_night_once(nights: Nights) -> None:
+    today = (datetime.now(UTC) - timedelta(minutes=10)).date()
+    # Pages of one agent: each run stands between pages while the other takes one.
+    asked = ReputationNight(day=today, limit=1)
+    handles = [await nights.start(asked) for _ in range(2)]
+    first, second = await asyncio.gather(*(handle.result() for handle in handles))
+    assert (
+        (first.changed, first.sudden, first.moves)
+        == (second.changed, second.sudden, second.moves)
+        == (
+            3,
+            2,
+            first.moves,
+        )
+    )
+    assert sorted([first.closed_priors, second.closed_priors]) == [False, True]
+    times = [await handle.describe() for handle in handles]
+    assert all(one.start_time < other.close_time for one in times for other in times)
+    await nights.equal_the_rules(today)
+    async with nights.database.platform() as session:
+        counted = text(
+            "SELECT (SELECT count(*) FROM reputation_history),"
+            " (SELECT count(DISTINCT agent_id) FROM reputation_history),"
+            " (SELECT count(*) FROM alerts WHERE kind = 'reputation_anomaly')"
+        )
+        assert tuple((await session.execute(counted)).one()) == (3, 3, 2)
 
 
 async def test_a_year_of_nights_is_that_of_the_rules(nights: Nights) -> None:
