@@ -1,6 +1,6 @@
 """Measures the product, and prints one table of ratios.
 
-`python -m dev.bench [books] [accounting] [neighbours] [http] [uses] [escrow] [outbox] [webhooks] [payments]
+`python -m dev.bench [books] [accounting] [spending] [neighbours] [http] [uses] [escrow] [outbox] [webhooks] [payments]
 [metering] [nights] [scores] [prices] [documents] [invoicing] [collecting] [market]
 [lists] [sdk] [live] [console]`
 

@@ -28,6 +28,8 @@ EventType: TypeAlias = (
         "reliability_observed",
         "collaboration_observed",
         "quality_reviewed",
+        "sla_kept",
+        "sla_missed",
     ]
     | str
 )

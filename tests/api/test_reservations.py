@@ -117,6 +117,29 @@ async def test_reservation_lasts_longer_and_never_beyond_thirty_days(spender: Te
     refused(await change(spender.member, path, {"expires_in": "PT3H"}), 409, "ledger.hold_ended")
 
 
+async def test_reservation_is_not_extended_beyond_the_end_of_the_credits_that_it_pins(
+    new_tenant: Any, operator: Caller
+) -> None:
+    spender = await new_tenant("owner", "member", "auditor")
+    ends = (datetime.now(UTC) + timedelta(hours=2)).replace(microsecond=0)
+    ending = {"organization_id": spender.org_id, "amount": "10", "source": "promotion", "expires_at": ends.isoformat()}
+    good(await operator.post("/credits/grants", ending, key=new_key()), 201)
+    await grant(operator, spender.org_id)
+    # It pins all that ends, and of the rest what it needs beside.
+    made = await reserve(spender.callers["member"], "15", expires_in="PT10M")
+    path = f"/credits/reservations/{made['id']}/extend"
+    beyond = {"expires_at": (ends + timedelta(seconds=1)).isoformat()}
+    document = refused(await change(spender.callers["member"], path, beyond), 422, "request.invalid")
+    assert f"until {ends:%Y-%m-%d %H:%M:%S}+00" in document["detail"]
+    assert await balance(spender.callers["auditor"]) == ("95.00", "15.00")
+    until = good(await change(spender.callers["member"], path, {"expires_at": ends.isoformat()}))
+    assert datetime.fromisoformat(until["expires_at"]) == ends
+    # What pins nothing that ends lasts as long as any.
+    lasting = await reserve(spender.callers["member"], "15", expires_in="PT10M")
+    path = f"/credits/reservations/{lasting['id']}/extend"
+    good(await change(spender.callers["member"], path, {"expires_in": "P29D"}))
+
+
 async def test_reservation_that_is_too_long_is_refused(spender: Tenant) -> None:
     body = {"amount": "1", "expires_in": "P31D"}
     refused(await spender.member.post("/credits/reserve", body, key=new_key()), 422, "request.invalid")

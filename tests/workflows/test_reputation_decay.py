@@ -174,13 +174,13 @@ async def test_two_runs_for_one_date_at_once_take_its_night_once(nights: Nights)
 
 async def test_a_year_of_nights_is_that_of_the_rules(nights: Nights) -> None:
     taken: list[date] = []
-    # Every night of a week, and then one in fifteen days, which takes the fourteen that were missed before it.
-    for after, count, every in ((0, 7, 1), (7, 24, 15)):
+    # Every night of a year, in histories of a fifth, and one that takes the fourteen that were missed before it.
+    for after, count, every in (*((fifth, 73, 1) for fifth in range(0, 365, 73)), (365, 1, 15)):
         handle = await nights.client.start_workflow(
             Calendar.run, args=[after, count, every], id=new_id("calendar"), task_queue=nights.queue
         )
         taken += await handle.result()
-    days = [*range(7), *range(21, 367, 15)]
+    days = [*range(365), 379]
     assert taken == [taken[0] + day * ONE for day in days]
     await nights.equal_the_rules(taken[-1])
     async with nights.database.platform() as session:
