@@ -449,12 +449,13 @@ def _charge(delivery: Delivery, judged: _Judged) -> Mapping[str, object]:
 
 
 def _outcome(event: UsageEvent, judged: _Judged, recorded: usage.Recorded, *, is_first: bool) -> Outcome:
-    def of(status: Status, *, id: str | None = None, error: DomainError | None = None) -> Outcome:
-        return Outcome(status=status, id=id, error=error, source=event.source, event_id=event.id)
-
     if is_first and recorded.id is not None:
-        return of(Status.ACCEPTED, id=uuid_id("uev", recorded.id))
+        return Outcome(status=Status.ACCEPTED, id=uuid_id("uev", recorded.id), source=event.source, event_id=event.id)
+
+    def of(status: Status, error: DomainError | None = None) -> Outcome:
+        return Outcome(status=status, error=error, source=event.source, event_id=event.id)
+
     if recorded == usage.Recorded(None, None):
-        return of(Status.INVALID, error=judged.refusal)
+        return of(Status.INVALID, judged.refusal)
     same = recorded.same if is_first else event.content == judged.event.content
-    return of(Status.DUPLICATE) if same else of(Status.INVALID, error=OtherEvent(_OTHER))
+    return of(Status.DUPLICATE) if same else of(Status.INVALID, OtherEvent(_OTHER))

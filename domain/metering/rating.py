@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from domain.errors import Invalid
 from domain.metering.amounts import MAX_PICO, SCALE, scaled, to_pico, unscaled
@@ -15,8 +16,7 @@ from domain.metering.prices import DEFAULT, UPLIFT_DECIMALS, Band, ModelPrice, s
 from domain.metering.usage import TOKEN_UNITS, TokenUsage
 
 
-@dataclass(frozen=True, slots=True)
-class RatedLine:
+class RatedLine(NamedTuple):
     """What one unit of usage costs; exact.
 
     Attributes:

@@ -40,9 +40,11 @@ ANSWER_UNITS = (
 TOKEN_UNITS = frozenset(PROMPT_UNITS + ANSWER_UNITS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TokenUsage:
     """One call. Each token stands in exactly one field, whatever its vendor includes in what.
+
+    Without slots, so that fields that were not given are the class's: most calls have three of forty.
 
     Attributes:
         input_tokens: text of the prompt that was neither read from a cache nor written to one.
@@ -131,6 +133,9 @@ class TokenUsage:
 
     def quantities(self) -> dict[str, int]:
         """Return what was used, by unit; units of which nothing was used are left out."""
+        given = self.__dict__
+        if len(given) <= _FEW:
+            return {unit: given[unit] for unit in sorted(given, key=_PLACES.__getitem__) if given[unit]}
         return {unit: quantity for unit, quantity in zip(UNITS, _quantities(self), strict=True) if quantity}
 
     def to_json(self) -> dict[str, object]:
@@ -149,6 +154,10 @@ class TokenUsage:
         Raises:
             Invalid: an unknown name, or a value that the field does not take; `field` names it.
         """
+        if _plain(document):
+            read = object.__new__(cls)
+            read.__dict__.update(document)
+            return read
         if not _FIELDS.issuperset(document):
             unknown = sorted(set(document) - _FIELDS)
             raise Invalid(f"The usage has no unit {unknown[0][:_MAX_NAME]!r}.", extra={"field": unknown[0][:_MAX_NAME]})
@@ -165,3 +174,16 @@ UNITS = tuple(field.name for field in fields(TokenUsage) if field.name not in {"
 _quantities, _prompt = attrgetter(*UNITS), attrgetter(*PROMPT_UNITS)
 _FIELDS = frozenset(field.name for field in fields(TokenUsage))
 _INTEGERS = {int}
+_PLACES = {unit: place for place, unit in enumerate(UNITS)}
+#: Up to so many fields of its own a usage is read by these, and not field by field.
+_FEW = 10
+
+
+def _plain(document: Mapping[str, object]) -> bool:
+    """Tell whether a document has few members, all of them quantities as they must be, as that of most calls."""
+    if not 0 < len(document) <= _FEW:
+        return False
+    for unit, quantity in document.items():
+        if unit not in _PLACES or type(quantity) is not int or not 0 <= quantity <= MAX_QUANTITY:
+            return False
+    return True

@@ -1,5 +1,8 @@
 """The vector of a call: what it takes, and that it survives a column."""
 
+import pickle
+from dataclasses import FrozenInstanceError, replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,3 +47,15 @@ def test_a_quantity_is_an_integer_in_bounds(wrong):
 def test_what_is_no_usage_is_refused(wrong):
     with pytest.raises(Invalid):
         TokenUsage.from_json(wrong)
+
+
+@given(st.dictionaries(st.sampled_from(UNITS), st.integers(0, MAX_QUANTITY), max_size=len(UNITS)))
+def test_what_is_read_is_what_is_made_of_the_same_fields(document):
+    read, made = TokenUsage.from_json(document), TokenUsage(**document)
+    assert (read, hash(read), repr(read)) == (made, hash(made), repr(made))
+    assert [*read.quantities().items()] == [*made.quantities().items()]
+    assert read.prompt_tokens == made.prompt_tokens
+    assert replace(read, tier="batch", output_tokens=7) == replace(made, tier="batch", output_tokens=7)
+    assert pickle.loads(pickle.dumps(read)) == made
+    with pytest.raises(FrozenInstanceError):
+        read.output_tokens = 1
