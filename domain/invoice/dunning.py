@@ -21,6 +21,7 @@ from domain.invoice.collection import (
 )
 from domain.invoice.state import InvoiceStatus, WrongInvoiceState
 from domain.mail import MailKind
+from domain.money import format_amount
 from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import Fulfilment, Payment, PaymentStatus
 
@@ -291,9 +292,7 @@ def voided(held: Collection, standing: Standing, *, actor: str, reason: str = ""
     """
     _demand(held, standing, "voided")
     if standing.touched:
-        raise WrongInvoiceState(
-            "This invoice is partially paid or credited. It cannot be voided.", extra={"state": standing.status.value}
-        )
+        raise _refused(held, standing, "This invoice is partially paid or credited. It cannot be voided.")
     after = replace(held, status=S.VOID, paused_for=None, charge_now=False)
     details: dict[str, object] = {"reason": reason} if reason else {}
     return Outcome(collection=after, event="voided", actor=actor, details=details)
@@ -384,9 +383,12 @@ def _demand(held: Collection, standing: Standing, what: str) -> None:
             extra={"state": held.status.value, "payment_id": held.payment_id},
         )
     if not standing.is_open:
-        raise WrongInvoiceState(
-            f"This invoice is {standing.status.value}. It cannot be {what}.", extra={"state": standing.status.value}
-        )
+        raise _refused(held, standing, f"This invoice is {standing.status.value}. It cannot be {what}.")
+
+
+def _refused(held: Collection, standing: Standing, why: str) -> WrongInvoiceState:
+    due = format_amount(standing.due_minor, held.currency)
+    return WrongInvoiceState(why, extra={"state": standing.status.value, "due": due})
 
 
 def _wrong(held: Collection, what: str) -> WrongInvoiceState:

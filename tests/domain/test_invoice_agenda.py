@@ -202,6 +202,14 @@ def test_what_is_paid_in_part_is_not_voided():
     with pytest.raises(DomainError) as refusal:
         rules.voided(begun(), replace(OPEN, touched=True), actor="operator:kim")
     assert refusal.value.error_code == "invoice.wrong_state"
+    assert refusal.value.extra == {"state": "open", "due": "250.00"}
+
+
+@pytest.mark.parametrize("decide", [rules.voided, rules.given_up])
+def test_refusal_of_what_has_ended_says_that_nothing_is_due(decide):
+    with pytest.raises(DomainError) as refusal:
+        decide(begun(), replace(OPEN, status=InvoiceStatus.PAID, due_minor=0), actor="operator:kim")
+    assert refusal.value.extra == {"state": "paid", "due": "0.00"}
 
 
 @pytest.mark.parametrize("days", [(), (0,), (3, 3), (7, 3), (366,), tuple(range(1, 22))])
