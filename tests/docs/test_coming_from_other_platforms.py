@@ -26,6 +26,7 @@ CALLS = [
 METHODS = [name for row in table(PAGE, "older method") for name in quoted(row[1])]
 READ = {quoted(row[0])[0]: quoted(row[1])[0] for row in table(PAGE, "older variable")}
 RENAMED = {quoted(row[0])[0]: quoted(row[1]) for row in table(PAGE, "variable elsewhere")}
+NOT_NEEDED = [quoted(row[0])[0] for row in table(PAGE, "variable not needed")]
 CLIENTS = (
     bursar.Bursar("bsk_docs", base_url="http://bursar.test"),
     bursar.AsyncBursar("bsk_docs", base_url="http://bursar.test"),
@@ -112,3 +113,10 @@ def test_variables_to_change_are_not_read_and_their_settings_exist() -> None:
     assert older_settings(dict.fromkeys(RENAMED, "1")) == {}
     fields = {f"BURSAR_{name.upper()}" for name in Settings.model_fields} | {"BURSAR_MIGRATION_DATABASE_URL"}
     assert {name for names in (*RENAMED.values(), [*READ.values()]) for name in names} <= fields
+
+
+def test_variables_that_are_not_needed_are_read_by_nothing() -> None:
+    assert NOT_NEEDED
+    assert older_settings(dict.fromkeys(NOT_NEEDED, "1")) == {}
+    assert temporal_settings(dict.fromkeys(NOT_NEEDED, "1")) == ({}, {})
+    assert not {name.lower().removeprefix("bursar_") for name in NOT_NEEDED} & set(Settings.model_fields)
