@@ -27,14 +27,13 @@ from domain.plan import Plans
 from domain.subscription.commands import (
     MAKING,
     TRIAL_USED,
-    SubscriptionRefused,
     is_cancelled_unmade,
     require_first_trial,
     require_none,
     require_none_unpaid,
 )
 from domain.subscription.snapshot import SubscriptionSnapshot
-from domain.subscription.state import OrderKind, Outcome, Subscription
+from domain.subscription.state import OrderKind, Outcome, Subscription, SubscriptionRefused
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.subscriptions.base import NewSubscription, SubscriptionProvider
 from providers.tax.service import TaxService
@@ -208,15 +207,17 @@ class SubscriptionActivities:
         order, change, ref = asked.order, asked.change, asked.ref
         assert order is not None
         assert ref is not None
-        price = (asked.terms if change is None else change.terms).price_id or ""
+        wanted = asked.terms if change is None or order.kind is OrderKind.RESUME else change.terms
+        price, quantity = wanted.price_id or "", wanted.quantity
         match order.kind:
             case OrderKind.UPGRADE:
                 assert change is not None
-                return await provider.upgrade(ref, price, at=change.acts_at, idempotency_key=key)
+                at = change.acts_at
+                return await provider.upgrade(ref, price, at=at, idempotency_key=key, quantity=quantity)
             case OrderKind.DOWNGRADE:
-                return await provider.downgrade(ref, price, idempotency_key=key)
+                return await provider.downgrade(ref, price, idempotency_key=key, quantity=quantity)
             case OrderKind.RESUME:
-                return await provider.resume(ref, asked.terms.price_id or "", idempotency_key=key)
+                return await provider.resume(ref, price, idempotency_key=key, quantity=quantity)
             case OrderKind.CANCEL | OrderKind.CANCEL_AT_END:
                 at_end = order.kind is OrderKind.CANCEL_AT_END
                 return await provider.cancel(ref, at_period_end=at_end, idempotency_key=key)
@@ -291,4 +292,5 @@ def _new(asked: Subscription) -> NewSubscription:
         price_id=asked.terms.price_id or "",
         trial_days=asked.trial_days,
         net_days=asked.terms.net_days,
+        quantity=asked.terms.quantity,
     )

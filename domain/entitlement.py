@@ -72,17 +72,23 @@ def included(plan: Plan, entitlement: Entitlement) -> int | None:
             return int(plan.custom_integrations)
 
 
-def ways_up(plans: Plans, plan: Plan, entitlement: Entitlement) -> list[Mapping[str, object]]:
-    """Return how an organization gets more of something: the plans that include more, and slots where they add to it.
+def ways_up(
+    plans: Plans, plan: Plan, entitlement: Entitlement, *, seats: int | None = None
+) -> list[Mapping[str, object]]:
+    """Return how an organization gets more of something: the plans that include more, and what is bought singly.
 
-    Each is `{"way": "plan", "plan", "limit"}` or `{"way": "slot"}`.
+    Each is `{"way": "plan", "plan", "limit"}`, `{"way": "seat"}` on a plan that is sold by the seat, or `{"way":
+    "slot"}`. `seats` are those that were bought.
     """
-    has = included(plan, entitlement)
+    by_seat = entitlement is Entitlement.SEATS and plan.is_per_seat
+    has = seats if by_seat else included(plan, entitlement)
     found: list[Mapping[str, object]] = [
         {"way": "plan", "plan": other.name, "limit": more}
         for other in plans.all
-        if other.is_sold and other.prices and _is_more(more := included(other, entitlement), has)
+        if other is not plan and other.is_sold and other.prices and _is_more(more := included(other, entitlement), has)
     ]
+    if by_seat:
+        return [{"way": "seat"}, *found]
     return [*found, {"way": "slot"}] if entitlement in _WITH_SLOTS else found
 
 
@@ -102,9 +108,10 @@ def require(plans: Plans, plan: Plan, standing: Standing, number: int = 1) -> No
         why = f"The plan {plan.name} does not include {what.value}."
     else:
         why = f"{standing.used} of {standing.limit} {what.value} of the plan {plan.name} are used."
-    ways = ways_up(plans, plan, what)
+    ways = ways_up(plans, plan, what, seats=standing.limit)
+    more = "Buy more seats." if {"way": "seat"} in ways else "Change the plan."
     raise EntitlementMissing(
-        f"{why} {'Change the plan.' if ways else 'No plan includes more.'}",
+        f"{why} {more if ways else 'No plan includes more.'}",
         extra={
             "entitlement": what.value,
             "limit": standing.limit,

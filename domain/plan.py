@@ -24,6 +24,8 @@ MAX_PLANS = 50
 #: The largest limit that is none at all.
 MAX_LIMIT = 1_000_000
 MAX_TRIAL_DAYS = 365
+#: More seats are never bought at once.
+MAX_SEATS = 10_000
 #: So many months does a year cost where nothing else is said: two of them are free.
 MONTHS_PAID_OF_A_YEAR = 10
 PRICE_ID = re.compile(r"[A-Za-z0-9_.-]{1,255}")
@@ -60,11 +62,12 @@ class Plan:
         title: what people call it.
         prices: one for each interval and currency that it is sold in; none for the free plan.
         credits_minor: how many credits it grants every month.
-        projects, deployments, seats: limits.
+        projects, deployments, seats: limits; where it is sold by the seat, the most seats that are sold.
         api_access: whether the platform's own API may be used; Bursar's API is open to everybody.
         custom_integrations: whether integrations may be built.
         trial_days: how long it can be tried without paying, once.
         is_sold: whether anybody can still subscribe; those who have it keep it.
+        is_per_seat: prices and credits are those of one seat, and whoever subscribes says how many.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Plan:
     custom_integrations: bool = False
     trial_days: int = 0
     is_sold: bool = True
+    is_per_seat: bool = False
 
     def price(self, interval: Interval, currency: str) -> PlanPrice:
         """Return what it costs.
@@ -175,7 +179,7 @@ def plans_from(text: str) -> Plans:
 
 _FIELDS = {
     *("name", "title", "prices", "credits", "projects", "deploys", "seats"),
-    *("api_access", "custom_integrations", "trial_days", "sold"),
+    *("api_access", "custom_integrations", "trial_days", "sold", "per_seat"),
 }
 _NEEDED = {"name", "projects", "deploys", "seats"}
 
@@ -203,6 +207,7 @@ def _plan(item: object) -> Plan:
         custom_integrations=_flag(name, "custom_integrations", item.get("custom_integrations", False)),
         trial_days=_whole(name, "trial_days", item.get("trial_days", 0), MAX_TRIAL_DAYS),
         is_sold=_flag(name, "sold", item.get("sold", True)),
+        is_per_seat=_flag(name, "per_seat", item.get("per_seat", False)),
     )
 
 

@@ -3,11 +3,13 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.entitlement import Entitlement, Standing, included, require
-from domain.plan import Plans
+from domain.plan import Plan, Plans
 from domain.project import check_new_deployment, check_new_project
+from domain.subscription.terms import seats_of
 from models.organization import Organization
 from repositories import api_key
 from repositories import organization as organizations
+from repositories import subscription as subscriptions
 from services import project
 
 
@@ -20,8 +22,19 @@ async def standing_of(
         if entitlement is Entitlement.PROJECTS:
             return Standing(entitlement=entitlement, limit=usage.project_limit, used=usage.projects)
         return Standing(entitlement=entitlement, limit=usage.deployment_limit, used=usage.deployments)
-    used = await api_key.seats(session, organization.id) if entitlement is Entitlement.SEATS else 0
-    return Standing(entitlement=entitlement, limit=included(plans.of(organization.tier), entitlement), used=used)
+    plan = plans.of(organization.tier)
+    if entitlement is Entitlement.SEATS:
+        limit = await seat_limit(session, organization.id, plan)
+        return Standing(entitlement=entitlement, limit=limit, used=await api_key.seats(session, organization.id))
+    return Standing(entitlement=entitlement, limit=included(plan, entitlement))
+
+
+async def seat_limit(session: AsyncSession, org_id: str, plan: Plan) -> int | None:
+    """Return how many seats an organization on a plan has; None for any number."""
+    if not plan.is_per_seat:
+        return plan.seats
+    held = await subscriptions.held(session, org_id)
+    return seats_of(plan, None if held is None else held.terms)
 
 
 async def check(
@@ -55,4 +68,5 @@ async def check_seats(session: AsyncSession, org_id: str, plans: Plans, *, befor
     used = await api_key.seats(session, org_id)
     if used > before:
         plan = plans.of((await organizations.get(session, org_id)).tier)
-        require(plans, plan, Standing(entitlement=Entitlement.SEATS, limit=plan.seats, used=used - 1))
+        limit = await seat_limit(session, org_id, plan)
+        require(plans, plan, Standing(entitlement=Entitlement.SEATS, limit=limit, used=used - 1))

@@ -18,6 +18,7 @@ from repositories import audit
 from repositories import organization as organizations
 from repositories import session as sessions
 from runtime.identity import new_id
+from services.entitlement import seat_limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,8 @@ async def _check_seat(session: AsyncSession, organization: Organization, plans: 
     used = await keys.seats(session, organization.id) + await sessions.guests(
         session, organization.id, besides=principal
     )
-    require(plans, plan, Standing(entitlement=Entitlement.SEATS, limit=plan.seats, used=used))
+    limit = await seat_limit(session, organization.id, plan)
+    require(plans, plan, Standing(entitlement=Entitlement.SEATS, limit=limit, used=used))
 
 
 async def open_link(session: AsyncSession, link_id: str, now: datetime) -> tuple[SessionLink, str]:

@@ -302,10 +302,13 @@ async def tax_answers(
 def _line(after: Subscription, asked: Settled | Billed, plans: Plans) -> InvoiceLine:
     days = (f"{day:%Y-%m-%d}" for day in (asked.period.start, asked.period.end))
     wording = (("plan", plans.of(after.terms.plan).title, *days),)
+    # What is charged for a part of a period is no number of seats at the price of one.
+    quantity = after.terms.quantity if asked.amount_minor == after.terms.amount_minor else 1
     return InvoiceLine(
         description=said(wording),
         wording=wording,
-        unit_minor=asked.amount_minor,
+        quantity=quantity,
+        unit_minor=asked.amount_minor // quantity,
         stream=SUBSCRIPTIONS,
         period_start=asked.period.start,
         period_end=asked.period.end,

@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription import commands
     from domain.subscription.agenda import News, Step, agenda, hold_until, page_closes
     from domain.subscription.converge import converge, has_unknown_card, monthly_grant
-    from domain.subscription.state import Outcome, Subscription, SubscriptionStatus, numbered
+    from domain.subscription.state import Outcome, Subscription, SubscriptionRefused, SubscriptionStatus, numbered
     from workflows.entity import Entity
     from workflows.errand import CALL_TIMEOUT, ask
     from workflows.signals import NO_INPUT, check_addressed, sender
@@ -72,7 +72,7 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         # Since when the provider is known not to have what is to end before it was made.
         self._missing_since: datetime | None = None
         # Why it has not begun: the organization has another one, or has had its trial.
-        self._not_begun: commands.SubscriptionRefused | None = None
+        self._not_begun: SubscriptionRefused | None = None
 
     @workflow.run
     async def run(self, start: SubscriptionInput) -> SubscriptionResult:
@@ -392,7 +392,7 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             return await self._write(refused, f"run:{refused.event}:{self._state.version + 1}", None, handled)
         if other is not None and other.code in {commands.EXISTS, commands.TRIAL_USED, commands.UNPAID_BEFORE}:
             # The run ends without a failure, and with nothing in the books.
-            self._not_begun = commands.SubscriptionRefused(other.detail, code=other.code, extra=other.extra)
+            self._not_begun = SubscriptionRefused(other.detail, code=other.code, extra=other.extra)
             self._adopt(replace(self._state, status=SubscriptionStatus.ENDED))
             return False
         self._written(recorded, following.subscription)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.billing.plans import EVERY, prices_of, subscription_of, title_of
-from console.format import Amount, Prefs, amount, day, decimal, money
+from console.format import Amount, Prefs, amount, count, day, decimal, money
 from console.forms import Shown
 from console.gateway import Answer
 from console.payment_method.view import words_of
@@ -37,6 +37,7 @@ class Change:
         sent: what that sends beside its key.
         means: how a new subscription can be paid; empty for a change, and where payment is requested later.
         trial: how many days may be tried first; empty where none.
+        by_seat: whether any plan is sold by the seat.
     """
 
     title: str
@@ -55,6 +56,7 @@ class Change:
     label: str
     why: str
     failed: Failed | None
+    by_seat: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ def page(
 
     Args:
         answers: `config`, `subscription`, `terms`, `methods`; `preview` once a plan is chosen.
-        chosen: `plan` and `interval` of the address.
+        chosen: `plan`, `interval` and `seats` of the address.
         send: the form that orders it.
         prefs: how the reader reads.
         here: where the pages of billing begin.
@@ -99,7 +101,7 @@ def page(
         plans=tuple((each["id"], each["name"]) for each in plans),
         intervals=(("month", "By the month"), ("year", "By the year")),
         send=send,
-        sent=(*((name, chosen[name]) for name in ("plan", "interval") if chosen.get(name)), *offer.sent),
+        sent=(*((name, chosen[name]) for name in ("plan", "interval", "seats") if chosen.get(name)), *offer.sent),
         lines=offer.lines,
         sentences=offer.sentences,
         means=offer.means,
@@ -109,6 +111,7 @@ def page(
         failed=None
         if silent is None
         else Failed(title="What it costs", request_id=silent.request_id, again=f"{here}/change"),
+        by_seat=any(each["per_seat"] for each in plans),
     )
 
 
@@ -124,7 +127,8 @@ def _change(preview: Answer | None, config: Answer, prefs: Prefs) -> _Offer:
     lines.append(Line(label="Due today, without tax", amount=_money(due, prefs), strong=True))
     if decimal(found["credits"]):
         lines.append(Line(label="Credits that come with it now", amount=amount(found["credits"], "CREDIT", prefs)))
-    lines.append(Line(label=f"From then on, {EVERY[found['interval']]}", amount=_money(price, prefs), strong=True))
+    from_then = f"From then on{_seats(found['seats'], prefs)}, {EVERY[found['interval']]}"
+    lines.append(Line(label=from_then, amount=_money(price, prefs), strong=True))
     lines.append(Line(label="Credits a month", amount=amount(found["credits_per_month"], "CREDIT", prefs)))
     at = day(found["acts_at"], prefs)
     sentences: tuple[str, ...] = (
@@ -149,6 +153,13 @@ def _new(answers: Mapping[str, Answer], chosen: Mapping[str, str], prefs: Prefs)
     if plan is None or price is None:
         return _Offer(why="This plan is not sold so. Choose another one.")
     cost, agreed = price
+    seats = 1
+    if plan["per_seat"]:
+        if not chosen.get("seats", "").isdecimal() or not int(chosen["seats"]):
+            return _Offer(why="This plan is sold by the seat. Say how many seats.")
+        seats = int(chosen["seats"])
+    cost, credits = (str(decimal(each) * seats) for each in (cost, plan["credits_per_month"]))
+    bought = _seats(seats if plan["per_seat"] else None, prefs)
     on_request = terms["collection_method"] == CollectionMethod.SEND_INVOICE
     means = () if on_request else _means(answers["methods"])
     begins = (
@@ -158,9 +169,11 @@ def _new(answers: Mapping[str, Answer], chosen: Mapping[str, str], prefs: Prefs)
     )
     lines = (
         Line(
-            label=f"{plan['name']}, {EVERY[interval]}, without tax", amount=amount(cost, currency, prefs), strong=True
+            label=f"{plan['name']}{bought}, {EVERY[interval]}, without tax",
+            amount=amount(cost, currency, prefs),
+            strong=True,
         ),
-        Line(label="Credits a month", amount=amount(plan["credits_per_month"], "CREDIT", prefs)),
+        Line(label="Credits a month", amount=amount(credits, "CREDIT", prefs)),
     )
     days = plan["trial_days"]
     return _Offer(
@@ -171,6 +184,10 @@ def _new(answers: Mapping[str, Answer], chosen: Mapping[str, str], prefs: Prefs)
         label=f"Subscribe for {money(cost, currency, prefs)} {EVERY[interval]}",
         sent=(("currency", currency),),
     )
+
+
+def _seats(seats: int | None, prefs: Prefs) -> str:
+    return "" if seats is None else f", {count(seats, prefs)} {'seat' if seats == 1 else 'seats'}"
 
 
 def _means(methods: Answer) -> tuple[tuple[str, str, str], ...]:

@@ -145,15 +145,17 @@ def _plan(
     currency = terms["currency"] if held is None else held["price"]["currency"]
     limits, days = plan["limits"], plan["trial_days"]
     own = None if held is None else (held["plan"], held["interval"])
+    by_seat = plan["per_seat"]
     prices = []
     for interval, (cost, agreed) in prices_of(plan, terms, currency).items():
-        offered = choose and own != (plan["id"], interval)
+        is_own = own == (plan["id"], interval)
+        offered = choose and (by_seat or not is_own)
         prices.append(
             Price(
                 amount=amount(cost, currency, prefs),
-                every=EVERY[interval],
+                every=f"a seat {EVERY[interval]}" if by_seat else EVERY[interval],
                 agreed=agreed,
-                label=f"Choose {plan['name']}, by the {interval}",
+                label="Change the seats" if is_own else f"Choose {plan['name']}, by the {interval}",
                 href=f"{choose}?plan={plan['id']}&interval={interval}" if offered else "",
             )
         )
@@ -164,12 +166,12 @@ def _plan(
         credits=amount(plan["credits_per_month"], "CREDIT", prefs),
         projects=_limit(limits["projects"], prefs),
         deployments=_limit(limits["deploys"], prefs),
-        seats=_limit(limits["seats"], prefs),
+        seats=_limit(limits["seats"], prefs, "Up to " if by_seat else ""),
         api="Yes" if limits["api_access"] else "No",
         integrations="Yes" if limits["custom_integrations"] else "No",
         trial=f"{days} days" if days and plan["id"] != FREE else "",
     )
 
 
-def _limit(limit: int | None, prefs: Prefs) -> str:
-    return "Any number" if limit is None else count(limit, prefs)
+def _limit(limit: int | None, prefs: Prefs, before: str = "") -> str:
+    return "Any number" if limit is None else f"{before}{count(limit, prefs)}"

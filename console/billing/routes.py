@@ -57,8 +57,8 @@ async def compare(visit: Visit) -> Response:
 async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show what another plan costs and brings, and the form that orders it."""
     visit.need(Permission.MANAGE_BILLING)
-    names = ("plan", "interval")
-    chosen = {name: form.value(name) for name in names} if form else visit.chosen(*names)
+    names = ("plan", "interval", "seats")
+    chosen = {name: form.value(name) for name in names if form.value(name)} if form else visit.chosen(*names)
     preview: dict[str, Any] = {"preview": (f"{_PATH}/preview", chosen)} if chosen.get("plan") else {}
     answers = await visit.ask_all(
         config=("/billing/config", {}),
@@ -84,8 +84,10 @@ def _against(preview: Answer | None) -> str:
 
 async def change(visit: Visit) -> Response:
     """Subscribe, or change the plan; which of the two, the form says by what was shown."""
-    form = await read_form(visit.request, "plan", "interval", "max_amount", "currency", "by", "trial")
+    form = await read_form(visit.request, "plan", "interval", "seats", "max_amount", "currency", "by", "trial")
     body: dict[str, Any] = {"plan": form.text("plan"), "interval": form.text("interval") or "month"}
+    if (seats := form.text("seats")).isdecimal():
+        body["seats"] = int(seats)
     begins = form.maybe("max_amount") is None
     if begins:
         body |= {name: form.text(name) for name in ("currency",) if form.maybe(name)}

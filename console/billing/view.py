@@ -26,6 +26,7 @@ class Held:
     price: Amount
     every: str
     agreed: bool
+    seats: str
     credits: Amount
     period: str
     next: str
@@ -132,6 +133,7 @@ def held_of(
         price=amount(held["price"]["amount"], held["price"]["currency"], prefs),
         every=EVERY[held["interval"]],
         agreed=held["is_agreed_price"],
+        seats="" if held["seats"] is None else count(held["seats"], prefs),
         credits=amount(held["credits_per_month"], "CREDIT", prefs),
         period=f"{day(held['period_start'], prefs)} to {day(held['period_end'], prefs)}" if begun else "",
         next=next_of(held, config, prefs, now),

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from domain.events import JSON, Event, EventType, amount, an_id, asset, code, flag, moment, time_of, word
+from domain.events import JSON, Event, EventType, amount, an_id, asset, code, flag, moment, number, time_of, word
 from domain.money import format_amount
 from domain.plan import Interval
 from domain.subscription.state import Subscription, SubscriptionStatus
@@ -16,6 +16,7 @@ _FIELDS = {
     "interval": word("How often it is paid.", Interval),
     "currency": asset("What the price is in.", "USD"),
     "price": amount("What an interval costs.", "29.00"),
+    "seats": number("How many were bought of a plan that is sold by the seat.", 5, nullable=True),
     "period_end": moment("When the period ends that is running.", nullable=True),
     "cancels_at_period_end": flag("Whether it ends then."),
 }
@@ -65,6 +66,7 @@ def data_of(subscription: Subscription) -> dict[str, JSON]:
         "interval": terms.interval.value,
         "currency": terms.currency,
         "price": format_amount(terms.amount_minor, terms.currency),
+        "seats": terms.seats,
         "period_end": time_of(period.end if period else None),
         "cancels_at_period_end": subscription.cancel_at_period_end,
     }

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from domain.errors import Conflict, Invalid
-from domain.plan import Interval, Plan, PlanPrice, Plans
+from domain.errors import Invalid
+from domain.plan import Interval, Plans
 from domain.subscription.period import Anchor, Period
 from domain.subscription.proration import Proration, anew, credits_of_new_period, credits_of_upgrade, within
 from domain.subscription.snapshot import CheckoutPage
@@ -22,9 +22,11 @@ from domain.subscription.state import (
     OrderKind,
     Outcome,
     Subscription,
+    SubscriptionRefused,
     SubscriptionStatus,
     Terms,
 )
+from domain.subscription.terms import require_seats
 from domain.text import rfc3339
 
 S = SubscriptionStatus
@@ -44,17 +46,6 @@ NET_GRACE = timedelta(days=30)
 MAKING = frozenset({OrderKind.CREATE, OrderKind.CHECK_OUT})
 
 
-class SubscriptionRefused(Conflict):
-    """The subscription does not allow this; `extra["state"]` names its state where it has one.
-
-    Its codes: `subscription.exists`, `subscription.same_plan`, `subscription.seats_in_use`, `subscription.trial_used`,
-    `subscription.change_pending`, `subscription.price_changed`, `subscription.unpaid`, `subscription.contact_missing`,
-    `subscription.wrong_state`.
-    """
-
-    code = "subscription.wrong_state"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """What a change would do: when it acts, what it costs now and what it grants; a downgrade costs nothing now."""
@@ -69,37 +60,6 @@ class Preview:
     def due_minor(self) -> int:
         """What is to be paid now."""
         return 0 if self.proration is None else self.proration.due_minor
-
-
-def terms_of(
-    plan: Plan, interval: Interval, currency: str, agreed: Sequence[PlanPrice] = (), *, net_days: int = 0
-) -> Terms:
-    """Return what is agreed when a plan is chosen.
-
-    Args:
-        plan: the one that is chosen.
-        interval: how often it is paid.
-        currency: what it is paid in.
-        agreed: prices of the plan that were agreed with the organization; it is sold for these to whoever has one.
-        net_days: see `Terms`.
-
-    Raises:
-        Invalid: it is not sold, or not so.
-    """
-    own = next((each for each in agreed if (each.interval, each.currency) == (interval, currency)), None)
-    if own is None and (not plan.is_sold or not plan.prices):
-        raise Invalid(f"The plan {plan.name} is not sold.", extra={"field": "plan"})
-    price = own or plan.price(interval, currency)
-    return Terms(
-        plan=plan.name,
-        interval=interval,
-        amount_minor=price.amount_minor,
-        currency=currency,
-        credits_minor=plan.credits_minor,
-        price_id=price.price_id,
-        is_agreed=own is not None,
-        net_days=net_days,
-    )
 
 
 def require_none(held: Subscription | None) -> None:
@@ -142,20 +102,6 @@ def require_contact(addresses: Sequence[str]) -> None:
         )
 
 
-def require_seats(plan: Plan, people: int) -> None:
-    """Refuse a plan with fewer seats than are taken.
-
-    Raises:
-        SubscriptionRefused: `subscription.seats_in_use`.
-    """
-    if plan.seats is not None and people > plan.seats:
-        raise SubscriptionRefused(
-            f"{people} people have keys, and the plan {plan.name} has {plan.seats} seats. Revoke keys first.",
-            code="subscription.seats_in_use",
-            extra={"limit": plan.seats, "used": people, "plan": plan.name},
-        )
-
-
 def trial_card(fingerprint: str) -> str:
     """Return what is kept of the card of a trial: enough to know it again."""
     return hashlib.sha256(f"card:{fingerprint}".encode()).hexdigest()
@@ -195,14 +141,14 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
             code="subscription.change_pending",
             extra={"plan": subscription.change.terms.plan, "acts_at": rfc3339(subscription.change.acts_at)},
         )
-    is_same = (terms.plan, terms.interval) == (held.plan, held.interval)
+    is_same = (terms.plan, terms.interval, terms.seats) == (held.plan, held.interval, held.seats)
     if is_same and (not terms.is_agreed or terms.amount_minor == held.amount_minor):
         raise SubscriptionRefused(
             f"The organization has the plan {held.plan} by the {held.interval.value} already.",
             code="subscription.same_plan",
-            extra={"plan": held.plan, "interval": held.interval.value},
+            extra=_chosen(held),
         )
-    require_seats(plans.get(terms.plan), people)
+    require_seats(plans.get(terms.plan), terms, people)
     if terms.currency != held.currency:
         raise Invalid(f"This subscription is paid in {held.currency}.", extra={"field": "currency"})
     if terms.interval.months < held.interval.months:
@@ -210,10 +156,11 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
             "A year cannot be changed to months. Cancel at the end of the period, then subscribe by the month.",
             extra={"field": "interval"},
         )
-    is_smaller = plans.rank(terms.plan) < plans.rank(held.plan)
+    has_fewer = terms.plan == held.plan and terms.quantity < held.quantity
+    is_smaller = plans.rank(terms.plan) < plans.rank(held.plan) or has_fewer
     if is_smaller and terms.interval is not held.interval:
         raise Invalid(
-            "A smaller plan cannot be combined with another interval. Change the plan first.",
+            "A smaller plan, or fewer seats, cannot be combined with another interval. Change these first.",
             extra={"field": "interval"},
         )
     if held.net_days and terms.interval is not held.interval:
@@ -271,7 +218,7 @@ def changing(
         ),
         event=f"{ordered.kind.value}_ordered",
         actor=actor,
-        details={"plan": ordered.terms.plan, "interval": ordered.terms.interval.value},
+        details=_chosen(ordered.terms),
     )
 
 
@@ -396,8 +343,14 @@ def opening(subscription: Subscription, command_id: str, *, actor: str) -> Outco
     """Return the first event: what is agreed, before the provider is asked for it."""
     kind = OrderKind.CREATE if subscription.return_url is None else OrderKind.CHECK_OUT
     order = Order(kind=kind, command_id=command_id)
-    details = {"plan": subscription.terms.plan, "interval": subscription.terms.interval.value}
+    details = _chosen(subscription.terms)
     return Outcome(subscription=replace(subscription, order=order), event="ordered", actor=actor, details=details)
+
+
+def _chosen(terms: Terms) -> dict[str, object]:
+    """Return what was asked for, as the event of an order has it."""
+    chosen: dict[str, object] = {"plan": terms.plan, "interval": terms.interval.value}
+    return chosen if terms.seats is None else {**chosen, "seats": terms.seats}
 
 
 def refused(subscription: Subscription, *, actor: str, details: Mapping[str, object]) -> Outcome:

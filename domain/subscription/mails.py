@@ -20,6 +20,7 @@ def told_by_mail(before: Subscription | None, after: Subscription) -> MailKind |
     if after.cancel_at_period_end and not before.cancel_at_period_end:
         return MailKind.SUBSCRIPTION_CANCELLED
     resumed = before.cancel_at_period_end and not after.cancel_at_period_end
-    if resumed or (after.terms.plan, after.terms.interval) != (before.terms.plan, before.terms.interval):
+    agreed, was = ((each.terms.plan, each.terms.interval, each.terms.seats) for each in (after, before))
+    if resumed or agreed != was:
         return MailKind.SUBSCRIPTION_CHANGED
     return None

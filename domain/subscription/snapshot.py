@@ -102,7 +102,7 @@ class SubscriptionSnapshot:
     """Everything that concerns us of a subscription at its provider.
 
     Attributes:
-        price_id: of its one item, whose id is `item_ref`.
+        price_id: of its one item, whose id is `item_ref`; `quantity` of it are bought.
         period: the one that is paid for or awaits its payment.
         bills: all of them, oldest first.
         fingerprint: of the card that pays, the same for the same card in every account.
@@ -121,3 +121,4 @@ class SubscriptionSnapshot:
     fingerprint: str | None = None
     our_id: str | None = None
     is_live: bool = False
+    quantity: int = 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from domain.errors import Conflict
 from domain.plan import Interval
 from domain.subscription.period import Anchor, Period
 from domain.subscription.snapshot import CheckoutPage
@@ -50,12 +51,24 @@ ENTITLED = frozenset({S.TRIALING, S.ACTIVE, S.PAST_DUE})
 CHANGEABLE = frozenset({S.TRIALING, S.ACTIVE})
 
 
+class SubscriptionRefused(Conflict):
+    """The subscription does not allow this; `extra["state"]` names its state where it has one.
+
+    Its codes: `subscription.exists`, `subscription.same_plan`, `subscription.seats_in_use`, `subscription.trial_used`,
+    `subscription.change_pending`, `subscription.price_changed`, `subscription.unpaid`, `subscription.contact_missing`,
+    `subscription.wrong_state`.
+    """
+
+    code = "subscription.wrong_state"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What is agreed: the plan as it was when it was subscribed to, whatever the configuration says later.
 
     `is_agreed` says that the price was agreed with the organization, and is not everybody's. With `net_days` a period
-    is not charged when it begins: payment is requested then, due in so many days.
+    is not charged when it begins: payment is requested then, due in so many days. `seats` were bought of a plan that is
+    sold by the seat: the amount and the credits are those of all of them, and `price_id` is the price of one.
     """
 
     plan: str
@@ -66,6 +79,26 @@ class Terms:
     price_id: str | None = None
     is_agreed: bool = False
     net_days: int = 0
+    seats: int | None = None
+
+    @property
+    def quantity(self) -> int:
+        """How many units of the provider's price they are."""
+        return self.seats or 1
+
+    @property
+    def unit_minor(self) -> int:
+        """What one of these units costs."""
+        return self.amount_minor // self.quantity
+
+    def with_seats(self, seats: int) -> "Terms":
+        """Return the terms of so many seats at the price of one."""
+        return replace(
+            self,
+            amount_minor=self.unit_minor * seats,
+            credits_minor=self.credits_minor // self.quantity * seats,
+            seats=seats,
+        )
 
 
 class ChangeKind(StrEnum):

@@ -29,6 +29,7 @@ class NewSubscription:
         trial_days: how long nothing is charged; zero for none.
         method_ref: the stored method that is charged; the customer's default when left out.
         net_days: payment is requested and due so many days later; zero where it is charged.
+        quantity: how many units of the price.
     """
 
     subscription_id: str
@@ -38,6 +39,7 @@ class NewSubscription:
     trial_days: int = 0
     method_ref: str | None = None
     net_days: int = 0
+    quantity: int = 1
 
 
 class SubscriptionProvider(Protocol):
@@ -46,7 +48,7 @@ class SubscriptionProvider(Protocol):
     name: str
 
     async def price(self, title: str, terms: Terms, *, idempotency_key: str) -> str:
-        """Return the provider's price of the terms, made now if there is none; one that they name is used as it is.
+        """Return the provider's price of one unit, made now if there is none; one that they name is used as it is.
 
         Raises:
             ProviderRefused: `price.differs`, the named price is for another amount, currency or interval.
@@ -74,11 +76,13 @@ class SubscriptionProvider(Protocol):
     async def find(self, customer: str, subscription_id: str) -> SubscriptionSnapshot | None:
         """Find what an earlier `create` or page made, without making anything; by our id, not by a key."""
 
-    async def preview(self, ref: str, price_id: str, *, at: datetime) -> Bill:
+    async def preview(self, ref: str, price_id: str, *, at: datetime, quantity: int = 1) -> Bill:
         """Return the bill that an upgrade at that moment would make; nothing changes."""
 
-    async def upgrade(self, ref: str, price_id: str, *, at: datetime, idempotency_key: str) -> SubscriptionSnapshot:
-        """Change the price now, and charge the proration that is counted from `at`.
+    async def upgrade(
+        self, ref: str, price_id: str, *, at: datetime, idempotency_key: str, quantity: int = 1
+    ) -> SubscriptionSnapshot:
+        """Change the price and the quantity now, and charge the proration that is counted from `at`.
 
         A trial ends with it, and another interval begins a new period.
 
@@ -86,11 +90,16 @@ class SubscriptionProvider(Protocol):
             SubscriptionDeclined: the charge was declined; the price is what it was.
         """
 
-    async def downgrade(self, ref: str, price_id: str, *, idempotency_key: str) -> SubscriptionSnapshot:
-        """Have the next period billed at another price of the same interval; nothing is charged or given back now."""
+    async def downgrade(
+        self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1
+    ) -> SubscriptionSnapshot:
+        """Have the next period billed at another price of the same interval, or for fewer units of it.
+
+        Nothing is charged or given back now.
+        """
 
     async def cancel(self, ref: str, *, at_period_end: bool, idempotency_key: str) -> SubscriptionSnapshot:
         """End the subscription now, or when its period ends; one that has ended is returned as it stands."""
 
-    async def resume(self, ref: str, price_id: str, *, idempotency_key: str) -> SubscriptionSnapshot:
-        """Withdraw what was to happen at the end of the period: it goes on at this price."""
+    async def resume(self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1) -> SubscriptionSnapshot:
+        """Withdraw what was to happen at the end of the period: it goes on at this price and quantity."""

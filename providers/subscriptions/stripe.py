@@ -68,7 +68,7 @@ class StripeSubscriptions:
             made = await self._client.v1.prices.create_async(
                 {
                     "currency": terms.currency.lower(),
-                    "unit_amount": to_stripe(terms.amount_minor, terms.currency),
+                    "unit_amount": to_stripe(terms.unit_minor, terms.currency),
                     "recurring": {"interval": terms.interval.value},
                     "product_data": {"name": title},
                     "lookup_key": key,
@@ -82,7 +82,7 @@ class StripeSubscriptions:
         """Make it and charge its first period, or nothing; on net terms, payment is requested within an hour."""
         params: stripe.params.SubscriptionCreateParams = {
             "customer": subscription.customer,
-            "items": [{"price": subscription.price_id}],
+            "items": [{"price": subscription.price_id, "quantity": subscription.quantity}],
             "metadata": _metadata(subscription),
         }
         if subscription.net_days:
@@ -105,7 +105,7 @@ class StripeSubscriptions:
         params: Any = {
             "mode": "subscription",
             "customer": subscription.customer,
-            "line_items": [{"price": subscription.price_id, "quantity": 1}],
+            "line_items": [{"price": subscription.price_id, "quantity": subscription.quantity}],
             "success_url": return_url,
             "cancel_url": return_url,
             "metadata": _metadata(subscription),
@@ -149,11 +149,11 @@ class StripeSubscriptions:
                     return await self._snapshot(found)
         return None
 
-    async def preview(self, ref: str, price_id: str, *, at: datetime) -> Bill:
+    async def preview(self, ref: str, price_id: str, *, at: datetime, quantity: int = 1) -> Bill:
         """Ask Stripe for the invoice that the change would make."""
         held = await self._read(ref)
         details: Any = {
-            "items": [{"id": _item(held).id, "price": price_id}],
+            "items": [{"id": _item(held).id, "price": price_id, "quantity": quantity}],
             "proration_behavior": "always_invoice",
             **_proration(held, await self._interval(price_id), at),
         }
@@ -162,13 +162,16 @@ class StripeSubscriptions:
             invoice = await self._client.v1.invoices.create_preview_async(asked)
         return _bill(invoice)
 
-    async def upgrade(self, ref: str, price_id: str, *, at: datetime, idempotency_key: str) -> SubscriptionSnapshot:
-        """Change the item's price and charge the proration, or nothing; a change that is there is not made again."""
+    async def upgrade(
+        self, ref: str, price_id: str, *, at: datetime, idempotency_key: str, quantity: int = 1
+    ) -> SubscriptionSnapshot:
+        """Change the item and charge the proration, or nothing; a change that is there is not made again."""
         held = await self._read(ref)
-        if _item(held).price.id == price_id and held.status != "trialing":
+        is_there = (_item(held).price.id, _item(held).quantity) == (price_id, quantity)
+        if is_there and held.status != "trialing":
             return await self._snapshot(held)
         params: Any = {
-            "items": [{"id": _item(held).id, "price": price_id}],
+            "items": [{"id": _item(held).id, "price": price_id, "quantity": quantity}],
             "proration_behavior": "always_invoice",
             "payment_behavior": "error_if_incomplete",
             "off_session": True,
@@ -178,13 +181,15 @@ class StripeSubscriptions:
             await self._client.v1.subscriptions.update_async(ref, params, {"idempotency_key": idempotency_key})
         return await self.retrieve(ref)
 
-    async def downgrade(self, ref: str, price_id: str, *, idempotency_key: str) -> SubscriptionSnapshot:
-        """Change the item's price without a proration: the period that is paid goes on to its end."""
-        return await self._go_on(ref, price_id, {}, idempotency_key)
+    async def downgrade(
+        self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1
+    ) -> SubscriptionSnapshot:
+        """Change the item without a proration: the period that is paid goes on to its end."""
+        return await self._go_on(ref, (price_id, quantity), {}, idempotency_key)
 
-    async def resume(self, ref: str, price_id: str, *, idempotency_key: str) -> SubscriptionSnapshot:
-        """Go on at the price that was agreed, without an end."""
-        return await self._go_on(ref, price_id, {"cancel_at_period_end": False}, idempotency_key)
+    async def resume(self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1) -> SubscriptionSnapshot:
+        """Go on at the price and quantity that were agreed, without an end."""
+        return await self._go_on(ref, (price_id, quantity), {"cancel_at_period_end": False}, idempotency_key)
 
     async def cancel(self, ref: str, *, at_period_end: bool, idempotency_key: str) -> SubscriptionSnapshot:
         """End it; Stripe knows one that has ended only by its id, and refuses to end it again."""
@@ -203,9 +208,10 @@ class StripeSubscriptions:
                         raise
         return await self.retrieve(ref)
 
-    async def _go_on(self, ref: str, price_id: str, more: dict[str, Any], key: str) -> SubscriptionSnapshot:
-        held = await self._read(ref)
-        params: Any = {"items": [{"id": _item(held).id, "price": price_id}], "proration_behavior": "none", **more}
+    async def _go_on(self, ref: str, item: tuple[str, int], more: dict[str, Any], key: str) -> SubscriptionSnapshot:
+        held, (price_id, quantity) = await self._read(ref), item
+        changed = {"id": _item(held).id, "price": price_id, "quantity": quantity}
+        params: Any = {"items": [changed], "proration_behavior": "none", **more}
         with translated(changes=True):
             await self._client.v1.subscriptions.update_async(ref, params, {"idempotency_key": key})
         return await self.retrieve(ref)
@@ -238,6 +244,7 @@ class StripeSubscriptions:
             fingerprint=await self._fingerprint(subscription),
             our_id=metadata_of(subscription, OUR_ID),
             is_live=subscription.livemode,
+            quantity=item.quantity,
         )
 
     async def _fingerprint(self, subscription: stripe.Subscription) -> str | None:
@@ -272,7 +279,7 @@ def _metadata(subscription: NewSubscription) -> dict[str, str]:
 
 
 def _lookup_key(terms: Terms) -> str:
-    return f"bursar:{terms.plan}:{terms.interval.value}:{terms.amount_minor}:{terms.currency}"
+    return f"bursar:{terms.plan}:{terms.interval.value}:{terms.unit_minor}:{terms.currency}"
 
 
 def _differs(price: stripe.Price, terms: Terms) -> bool:
@@ -284,7 +291,7 @@ def _differs(price: stripe.Price, terms: Terms) -> bool:
         field(recurring, "interval_count"),
         bool(price.active),
     )
-    return has != (to_stripe(terms.amount_minor, terms.currency), terms.currency, terms.interval.value, 1, True)
+    return has != (to_stripe(terms.unit_minor, terms.currency), terms.currency, terms.interval.value, 1, True)
 
 
 def _proration(held: stripe.Subscription, interval: str, at: datetime) -> dict[str, Any]:

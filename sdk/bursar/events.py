@@ -1012,6 +1012,7 @@ class SubscriptionCreated(Model):
     interval: Literal["month", "year"] | str = NOT_SENT
     currency: str = NOT_SENT
     price: Amount = NOT_SENT
+    seats: int | None = None
     period_end: datetime | None = None
     cancels_at_period_end: bool = NOT_SENT
 
@@ -1025,6 +1026,7 @@ class SubscriptionIncomplete(Model):
     interval: Literal["month", "year"] | str = NOT_SENT
     currency: str = NOT_SENT
     price: Amount = NOT_SENT
+    seats: int | None = None
     period_end: datetime | None = None
     cancels_at_period_end: bool = NOT_SENT
 
@@ -1038,6 +1040,7 @@ class SubscriptionTrialing(Model):
     interval: Literal["month", "year"] | str = NOT_SENT
     currency: str = NOT_SENT
     price: Amount = NOT_SENT
+    seats: int | None = None
     period_end: datetime | None = None
     cancels_at_period_end: bool = NOT_SENT
 
@@ -1051,6 +1054,7 @@ class SubscriptionActive(Model):
     interval: Literal["month", "year"] | str = NOT_SENT
     currency: str = NOT_SENT
     price: Amount = NOT_SENT
+    seats: int | None = None
     period_end: datetime | None = None
     cancels_at_period_end: bool = NOT_SENT
 
@@ -1064,6 +1068,7 @@ class SubscriptionPastDue(Model):
     interval: Literal["month", "year"] | str = NOT_SENT
     currency: str = NOT_SENT
     price: Amount = NOT_SENT
+    seats: int | None = None
     period_end: datetime | None = None
     cancels_at_period_end: bool = NOT_SENT
 
@@ -1077,6 +1082,7 @@ class SubscriptionUnpaid(Model):
     interval: Literal["month", "year"] | str = NOT_SENT
     currency: str = NOT_SENT
     price: Amount = NOT_SENT
+    seats: int | None = None
     period_end: datetime | None = None
     cancels_at_period_end: bool = NOT_SENT
 
@@ -1090,6 +1096,7 @@ class SubscriptionEnded(Model):
     interval: Literal["month", "year"] | str = NOT_SENT
     currency: str = NOT_SENT
     price: Amount = NOT_SENT
+    seats: int | None = None
     period_end: datetime | None = None
     cancels_at_period_end: bool = NOT_SENT
 
@@ -1103,6 +1110,7 @@ class SubscriptionUpdated(Model):
     interval: Literal["month", "year"] | str = NOT_SENT
     currency: str = NOT_SENT
     price: Amount = NOT_SENT
+    seats: int | None = None
     period_end: datetime | None = None
     cancels_at_period_end: bool = NOT_SENT
 

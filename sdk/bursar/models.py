@@ -736,6 +736,7 @@ class ChangePreview(Model):
     credits_per_month: Amount = NOT_SENT
     is_agreed_price: bool = NOT_SENT
     net_days: int = NOT_SENT
+    seats: int | None = NOT_SENT
     kind: ChangeKind = NOT_SENT
     acts_at: datetime = NOT_SENT
     due: MoneyView = NOT_SENT
@@ -2747,6 +2748,7 @@ class PendingChangeView(Model):
     credits_per_month: Amount = NOT_SENT
     is_agreed_price: bool = NOT_SENT
     net_days: int = NOT_SENT
+    seats: int | None = NOT_SENT
     kind: ChangeKind = NOT_SENT
     acts_at: datetime = NOT_SENT
 
@@ -2782,6 +2784,7 @@ class PlanView(Model):
     credits_per_month: Amount = NOT_SENT
     limits: TierLimitsView = NOT_SENT
     trial_days: int = NOT_SENT
+    per_seat: bool = NOT_SENT
 
 
 class PortalView(Model):
@@ -3632,6 +3635,7 @@ class SubscriptionView(Model):
     credits_per_month: Amount = NOT_SENT
     is_agreed_price: bool = NOT_SENT
     net_days: int = NOT_SENT
+    seats: int | None = NOT_SENT
     id: str
     organization_id: str = NOT_SENT
     status: SubscriptionStatus = NOT_SENT

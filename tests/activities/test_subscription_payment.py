@@ -16,9 +16,9 @@ from domain.payment.converge import converge as converge_payment
 from domain.payment.purposes.invoice import invoice_paid
 from domain.payment.state import Outcome as PaymentOutcome
 from domain.payment.state import Payment, PaymentStatus
-from domain.subscription.commands import terms_of
 from domain.subscription.converge import converge
 from domain.subscription.state import Outcome, Subscription, numbered
+from domain.subscription.terms import terms_of
 from ledger.gateway import Ledger
 from models.invoice import InvoiceRow
 from models.organization import Organization

@@ -1,5 +1,6 @@
 """Subscriptions over HTTP, where no run answers: who is refused before one is asked."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,11 @@ import pytest
 from sqlalchemy import text
 
 from domain.ids import command_id
+from domain.plan import Interval, plans_from
 from domain.subscription.commands import changing, declined, preview
 from domain.subscription.period import Anchor, Period
-from domain.subscription.state import Outcome, numbered
+from domain.subscription.state import Outcome, Terms, numbered
+from domain.subscription.terms import terms_of
 from repositories import subscription as subscriptions
 from runtime.database import Database
 from runtime.identity import new_id
@@ -38,16 +41,44 @@ async def tenant(new_tenant: Make) -> Tenant:
     return await new_tenant("owner", "auditor", "agent")
 
 
-async def on(database: Database, org_id: str, plan: str = "starter", *, at: datetime | None = None) -> str:
+TEAM = {"name": "team", "projects": 9, "deploys": 9, "seats": 20, "per_seat": True, "credits": "200"}
+LARGE = {"name": "premium", "projects": 5, "deploys": 5, "seats": 30}
+TEXT = json.dumps(
+    [
+        {"name": "free", "projects": 1, "deploys": 1, "seats": 1},
+        {**TEAM, "prices": [{"interval": "month", "amount": "10.00", "currency": "USD"}]},
+        {**LARGE, "prices": [{"interval": "month", "amount": "90.00", "currency": "USD"}]},
+    ]
+)
+TEAM_PLANS = plans_from(TEXT)
+TEAM_OF_FIVE = terms_of(TEAM_PLANS.get("team"), Interval.MONTH, "USD", seats=5)
+
+
+@pytest.fixture
+async def teams(database_urls: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    """An app whose middle plan is sold by the seat, and that gives out no more seats than were bought."""
+    async with paying_app(database_urls, plans=TEXT, limit_seats=True) as client:
+        yield client
+
+
+async def on(database: Database, org_id: str, plan: str | Terms = "starter", *, at: datetime | None = None) -> str:
     """Have the organization subscribe, as its run writes it, long ago or at a moment."""
-    held = active(plan)
+    held, book = (active(plan), PLANS) if isinstance(plan, str) else (replace(active(), terms=plan), TEAM_PLANS)
     if at is not None:
         period = Period(start=at, end=Anchor(at=at).after(1))
         held = replace(held, anchor=Anchor(at=at), period=period, paid_through=period.end, granted_until=period.end)
     held = replace(held, org_id=org_id, subscription_id=new_id("sub"), ref=None, version=0, receipts=())
     outcome = numbered(Outcome(subscription=held, event="activated", actor="kim"), new_id("cmd"))
     async with database.platform() as session:
-        await write(session, None, outcome, command_id=new_id("cmd"), actor=None, at=START, plans=PLANS)
+        await write(
+            session,
+            None,
+            outcome,
+            command_id=new_id("cmd"),
+            actor=None,
+            at=START,
+            plans=TEAM_PLANS if plan is held.terms else PLANS,
+        )
     return held.subscription_id
 
 
@@ -162,6 +193,54 @@ async def test_a_plan_that_one_has_or_with_too_few_seats_is_refused(new_tenant: 
     refused(await crowded.owner.get(f"{path}professional"), 409, "subscription.same_plan")
     told = refused(await crowded.owner.get(f"{path}starter"), 409, "subscription.seats_in_use")
     assert (told["used"], told["limit"]) == (5, 3)
+
+
+async def test_seats_are_previewed_and_never_fewer_than_people_have_keys(
+    new_tenant: Make, teams: httpx2.AsyncClient, database: Database
+) -> None:
+    crowded = await new_tenant("owner", "admin", "finance", "agent")
+    owner = Caller(teams, crowded.owner.token)
+    await on(database, crowded.org_id, TEAM_OF_FIVE, at=datetime.now(UTC) - timedelta(days=1))
+    shown = good(await owner.get("/billing/subscription"))
+    assert (shown["seats"], shown["price"]["amount"], shown["credits_per_month"]) == (5, "50.00", "1000.00")
+    standing = {each["entitlement"]: each for each in good(await owner.get("/billing/entitlements"))["data"]}
+    assert (standing["seats"]["limit"], standing["seats"]["used"]) == (5, 3)
+    path = "/billing/subscription/preview?plan=team"
+    more = good(await owner.get(f"{path}&seats=9"))
+    assert (more["kind"], more["seats"], more["price"]["amount"]) == ("upgrade", 9, "90.00")
+    assert Decimal("36") < Decimal(more["due"]["amount"]) < Decimal("40")
+    fewer = good(await owner.get(f"{path}&seats=3"))
+    assert (fewer["kind"], fewer["due"]["amount"]) == ("downgrade", "0.00")
+    told = refused(await owner.get(f"{path}&seats=2"), 409, "subscription.seats_in_use")
+    assert (told["used"], told["limit"]) == (3, 2)
+    refused(await owner.get(path), 409, "subscription.same_plan")
+    for wrong in ("plan=team&seats=21", "plan=premium&seats=4"):
+        answer = await owner.get(f"/billing/subscription/preview?{wrong}")
+        assert refused(answer, 422, "request.invalid")["field"] == "seats"
+    listed = {each["id"]: each for each in good(await owner.get("/billing/plans"))["data"]}
+    assert [(name, listed[name]["per_seat"]) for name in ("team", "premium")] == [("team", True), ("premium", False)]
+
+
+async def test_subscribing_by_the_seat_takes_as_many_as_people_have_keys(
+    new_tenant: Make, teams: httpx2.AsyncClient
+) -> None:
+    owner = Caller(teams, (await new_tenant("owner", "admin")).owner.token)
+    for seats in ({}, {"seats": 0}, {"seats": 21}):
+        answer = await owner.post("/billing/subscription", {"plan": "team", **seats}, key=new_key())
+        refused(answer, 422, "request.invalid")
+    answer = await owner.post("/billing/subscription", {"plan": "team", "seats": 1}, key=new_key())
+    assert refused(answer, 409, "subscription.seats_in_use")["used"] == 2
+
+
+async def test_person_beyond_the_seats_that_were_bought_gets_no_key(
+    new_tenant: Make, teams: httpx2.AsyncClient, database: Database
+) -> None:
+    owner = Caller(teams, (tenant := await new_tenant("owner", "admin")).owner.token)
+    await on(database, tenant.org_id, TEAM_OF_FIVE.with_seats(3))
+    good(await owner.post("/api-keys", {"principal": "kim", "role": "member"}, key=new_key()), 201)
+    person = {"principal": "lee", "role": "member"}
+    refusal = refused(await owner.post("/api-keys", person, key=new_key()), 403, "entitlement.missing")
+    assert (refusal["limit"], refusal["used"], refusal["ways_up"][0]) == (3, 3, {"way": "seat"})
 
 
 async def test_preview_of_a_subscription_whose_period_is_over_is_refused(tenant: Tenant, database: Database) -> None:

@@ -39,6 +39,7 @@ def plan(name: str, title: str, month: str) -> dict[str, Any]:
         "credits_per_month": "500.00",
         "limits": LIMITS,
         "trial_days": 14,
+        "per_seat": False,
     }
 
 
@@ -68,6 +69,7 @@ HELD: dict[str, Any] = {
     "checkout_url": None,
     "checkout_expires_at": None,
     "pay_url": None,
+    "seats": None,
 }
 SMALLER = {
     "kind": "downgrade",
@@ -88,6 +90,7 @@ PREVIEW = {
     "due": usd("21.00"),
     "unused": usd("8.70"),
     "credits": "450.00",
+    "seats": None,
 }
 MANAGER = {**ME, "permissions": ["read", "pay", "manage_billing"]}
 NO_SUBSCRIPTION = Answer(status=404, request_id="req_1")

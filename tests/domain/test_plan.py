@@ -14,6 +14,7 @@ PLANS = plans_from(DEFAULTS)
 MONTH, YEAR = Interval.MONTH, Interval.YEAR
 FREE = {"name": "free", "projects": 1, "deploys": 1, "seats": 1}
 PRICE = {"interval": "month", "amount": "10.00", "currency": "USD"}
+LARGE_PRICE = {"interval": "month", "amount": "90.00", "currency": "USD"}
 BASIC = {"name": "basic", "projects": 2, "deploys": 2, "seats": None, "prices": [PRICE]}
 
 
@@ -174,3 +175,15 @@ def test_share_is_read_as_a_part_or_a_percentage(text: str, bps: int) -> None:
 def test_what_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         share_bps(text, "share")
+
+
+def test_plan_that_is_sold_by_the_seat_gives_more_seats_first() -> None:
+    plans = read(FREE, {**BASIC, "seats": 50, "per_seat": True}, {**BASIC, "name": "large", "prices": [LARGE_PRICE]})
+    team = plans.get("basic")
+    assert (team.is_per_seat, plans.get("large").is_per_seat) == (True, False)
+    standing = Standing(entitlement=Entitlement.SEATS, limit=3, used=3)
+    with pytest.raises(EntitlementMissing, match="Buy more seats") as refusal:
+        require(plans, team, standing)
+    assert refusal.value.extra["ways_up"] == [{"way": "seat"}, {"way": "plan", "plan": "large", "limit": None}]
+    with pytest.raises(Invalid, match="per_seat"):
+        read(FREE, {**BASIC, "per_seat": 1})

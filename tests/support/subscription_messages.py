@@ -43,6 +43,7 @@ TERMS = Terms(
     credits_minor=500_000_000,
     price_id="price_1",
     net_days=30,
+    seats=5,
 )
 ACTOR = Actor(
     principal="procurement",
@@ -103,6 +104,7 @@ PLANS = Plans(
             custom_integrations=True,
             trial_days=14,
             is_sold=False,
+            is_per_seat=True,
         ),
     )
 )
@@ -136,6 +138,7 @@ SNAPSHOT = SubscriptionSnapshot(
     fingerprint="abc",
     our_id="sub_1",
     is_live=True,
+    quantity=5,
 )
 DECLINED = Declined(code="card_declined", detail="The card was declined.", extra={"a": 1})
 

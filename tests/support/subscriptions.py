@@ -37,7 +37,7 @@ class FakeSubscriptions:
         self.pages: dict[str, NewSubscription] = {}
 
     async def price(self, title: str, terms: Terms, *, idempotency_key: str) -> str:
-        return f"price_{terms.amount_minor}"
+        return f"price_{terms.unit_minor}"
 
     async def create(self, subscription: NewSubscription, *, idempotency_key: str) -> SubscriptionSnapshot:
         self.calls.append(idempotency_key)
@@ -45,7 +45,8 @@ class FakeSubscriptions:
         now = datetime.now(UTC).replace(microsecond=0)
         period = Period(start=now, end=Anchor(at=now).after(1))
         tries = subscription.trial_days > 0
-        first = bill_of("price_0" if tries else subscription.price_id, BillReason.CREATE, period, now)
+        price = "price_0" if tries else subscription.price_id
+        first = bill_of(price, BillReason.CREATE, period, now, subscription.quantity)
         made = SubscriptionSnapshot(
             ref=new_id("stripe"),
             customer=subscription.customer,
@@ -57,6 +58,7 @@ class FakeSubscriptions:
             our_id=subscription.subscription_id,
             trial_end=now + timedelta(days=subscription.trial_days) if tries else None,
             fingerprint=self.cards.get(subscription.customer),
+            quantity=subscription.quantity,
         )
         self.there[made.ref] = made
         if (answers := self.slow.get(subscription.customer)) is not None:
@@ -87,28 +89,32 @@ class FakeSubscriptions:
         self._answers(customer, charges=False)
         return next((each for each in self.there.values() if each.our_id == subscription_id), None)
 
-    async def preview(self, ref: str, price_id: str, *, at: datetime) -> Bill:
-        return bill_of(price_id, BillReason.UPDATE, None, at)
+    async def preview(self, ref: str, price_id: str, *, at: datetime, quantity: int = 1) -> Bill:
+        return bill_of(price_id, BillReason.UPDATE, None, at, quantity)
 
-    async def upgrade(self, ref: str, price_id: str, *, at: datetime, idempotency_key: str) -> SubscriptionSnapshot:
+    async def upgrade(
+        self, ref: str, price_id: str, *, at: datetime, idempotency_key: str, quantity: int = 1
+    ) -> SubscriptionSnapshot:
         self.calls.append(idempotency_key)
         found = self.there[ref]
         self._answers(found.customer)
-        if found.price_id != price_id:
-            bills = (*found.bills, bill_of(price_id, BillReason.UPDATE, None, at))
-            self.there[ref] = replace(found, price_id=price_id, bills=bills)
+        if (found.price_id, found.quantity) != (price_id, quantity):
+            bills = (*found.bills, bill_of(price_id, BillReason.UPDATE, None, at, quantity))
+            self.there[ref] = replace(found, price_id=price_id, quantity=quantity, bills=bills)
         return self.there[ref]
 
-    async def downgrade(self, ref: str, price_id: str, *, idempotency_key: str) -> SubscriptionSnapshot:
-        return self._changed(ref, idempotency_key, price_id=price_id)
+    async def downgrade(
+        self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1
+    ) -> SubscriptionSnapshot:
+        return self._changed(ref, idempotency_key, price_id=price_id, quantity=quantity)
 
     async def cancel(self, ref: str, *, at_period_end: bool, idempotency_key: str) -> SubscriptionSnapshot:
         if at_period_end:
             return self._changed(ref, idempotency_key, cancel_at_period_end=True)
         return self._changed(ref, idempotency_key, state=ProviderState.CANCELED, ended_at=datetime.now(UTC))
 
-    async def resume(self, ref: str, price_id: str, *, idempotency_key: str) -> SubscriptionSnapshot:
-        return self._changed(ref, idempotency_key, price_id=price_id, cancel_at_period_end=False)
+    async def resume(self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1) -> SubscriptionSnapshot:
+        return self._changed(ref, idempotency_key, price_id=price_id, quantity=quantity, cancel_at_period_end=False)
 
     def _changed(self, ref: str, key: str, **changes: object) -> SubscriptionSnapshot:
         self.calls.append(key)
@@ -123,9 +129,9 @@ class FakeSubscriptions:
             raise SubscriptionDeclined("The card was declined.", code="card_declined")
 
 
-def bill_of(price_id: str, reason: BillReason, period: Period | None, at: datetime) -> Bill:
-    """Return a bill of the price that was paid."""
-    amount = int(price_id.removeprefix("price_"))
+def bill_of(price_id: str, reason: BillReason, period: Period | None, at: datetime, quantity: int = 1) -> Bill:
+    """Return a bill of so many units of the price that was paid."""
+    amount = int(price_id.removeprefix("price_")) * quantity
     return Bill(
         ref=new_id("in"),
         state=BillState.PAID,

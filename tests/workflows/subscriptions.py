@@ -19,8 +19,8 @@ from contracts.subscription import (
 )
 from domain.access import Actor, Role
 from domain.plan import DEFAULTS, Interval, plans_from
-from domain.subscription.commands import terms_of
 from domain.subscription.state import Subscription, Terms
+from domain.subscription.terms import terms_of
 from models.organization import Organization
 from models.subscription import SubscriptionEventRow
 from repositories import subscription as subscriptions
@@ -72,6 +72,10 @@ class Subscriber:
     async def change(self, plan: str, **fields: Any) -> SubscriptionResult:
         return await self.send("change", ChangeSubscription, terms=terms(plan), plans=PLANS, people=1, **fields)
 
+    async def seats(self, number: int) -> SubscriptionResult:
+        wanted = (await self.state()).terms.with_seats(number)
+        return await self.send("change", ChangeSubscription, terms=wanted, plans=PLANS, people=2)
+
     async def resume(self) -> SubscriptionResult:
         return await self.send("resume", ResumeSubscription)
 
@@ -100,13 +104,7 @@ async def subscriber(stage: Stage, plan: str = "starter", **changes: Any) -> Sub
     org = new_id("org")
     async with stage.database.platform() as session:
         await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
-    wanted = Subscription(
-        subscription_id=new_id("sub"),
-        org_id=org,
-        customer=f"cus_{org}",
-        provider="stripe",
-        terms=terms(plan),
-        **changes,
-    )
+    known = {"org_id": org, "customer": f"cus_{org}", "provider": "stripe", "terms": terms(plan)}
+    wanted = Subscription(**{"subscription_id": new_id("sub"), **known, **changes})
     actor = Actor(principal="procurement", role=Role.OWNER, org_id=org)
     return Subscriber(stage, SubscriptionInput(subscription=wanted, created_by=actor, command_id=new_id("cmd")))

@@ -23,7 +23,7 @@ from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.support.subscriptions import bill_of
 from tests.workflows.conftest import Stage
-from tests.workflows.subscriptions import PLANS, Subscriber, subscriber
+from tests.workflows.subscriptions import PLANS, Subscriber, subscriber, terms
 from workflows.subscription_sweep import SubscriptionSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -70,6 +70,32 @@ async def test_subscribed_changed_and_cancelled(stage: Stage) -> None:
     ]
     await one.handle.result()
     await replay_and_keep(await one.handle.fetch_history(), "subscription_cancelled")
+
+
+async def test_seats_are_bought_added_and_given_up_at_the_provider(stage: Stage) -> None:
+    one = await subscriber(stage, terms=terms("starter").with_seats(3))
+    await one.subscribe()
+    await one.seats(5)
+    [there] = of_customer(one)
+    assert (there.quantity, [each.paid_minor for each in there.bills]) == (5, [3 * 2_900, 5 * 2_900])
+    with pytest.raises(WorkflowUpdateFailedError) as refusal:
+        await one.seats(1)
+    told = domain_error_from(refusal.value)
+    assert told is not None
+    assert (told.error_code, told.extra["limit"], told.extra["used"]) == ("subscription.seats_in_use", 1, 2)
+    await one.seats(2)
+    state, [there] = await one.state(), of_customer(one)
+    assert (state.terms.seats, state.change and state.change.terms.seats, there.quantity) == (5, 2, 2)
+    await one.resume()
+    state, [there] = await one.state(), of_customer(one)
+    assert (state.terms.seats, state.change, there.quantity) == (5, None, 5)
+    async with stage.database.platform() as session:
+        lines = text("SELECT lines FROM invoices WHERE org_id = :id ORDER BY id")
+        found = [row[0] for row in await session.scalars(lines, {"id": one.start.subscription.org_id})]
+    assert [(line["quantity"], line["unit_minor"]) for line in found] == [(3, 2_900), (5, 2_900)]
+    await one.send("cancel", CancelSubscription, at_period_end=False)
+    await one.handle.result()
+    await replay_and_keep(await one.handle.fetch_history(), "subscription_seats")
 
 
 async def test_second_of_two_that_begin_at_once_is_refused_and_its_run_ends(stage: Stage) -> None:

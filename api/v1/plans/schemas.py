@@ -56,6 +56,7 @@ class PlanView(ResponseModel):
     credits_per_month: Exact = Field(description="The credits that it grants every month.")
     limits: TierLimitsView
     trial_days: int
+    per_seat: bool = Field(description="Whether prices and credits are those of one seat; `seats` is then the most.")
 
     @classmethod
     def of(cls, plan: Plan) -> "PlanView":
@@ -67,6 +68,7 @@ class PlanView(ResponseModel):
             credits_per_month=format_amount(plan.credits_minor, CREDIT),
             limits=TierLimitsView.of(plan),
             trial_days=plan.trial_days,
+            per_seat=plan.is_per_seat,
         )
 
 

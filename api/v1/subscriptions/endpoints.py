@@ -21,6 +21,7 @@ from api.v1.billing_terms.schemas import PlanName
 from api.v1.payments.commands import PaymentDeclined
 from api.v1.subscriptions.schemas import (
     ChangePreview,
+    Seats,
     SubscriptionChange,
     SubscriptionCreate,
     SubscriptionView,
@@ -45,18 +46,9 @@ from domain.mail import Purpose
 from domain.money import parse_amount
 from domain.organization import STOPPED
 from domain.plan import Interval, Plan
-from domain.subscription.commands import (
-    CANCELLED,
-    PAGE_EXPIRED,
-    SubscriptionRefused,
-    preview,
-    require_contact,
-    require_none,
-    require_seats,
-    terms_of,
-    trial_card,
-)
-from domain.subscription.state import Subscription, SubscriptionStatus, Terms
+from domain.subscription.commands import CANCELLED, PAGE_EXPIRED, preview, require_contact, require_none, trial_card
+from domain.subscription.state import Subscription, SubscriptionRefused, SubscriptionStatus, Terms
+from domain.subscription.terms import require_seats, terms_of, terms_of_change
 from providers.subscriptions.base import SubscriptionProvider
 from repositories import api_key, billing_terms, contact
 from repositories import organization as organizations
@@ -111,7 +103,7 @@ async def create_subscription(
     org_id = acting_organization(actor, None)
 
     async def act() -> SubscriptionView:
-        asked = {"plan": body.plan, "interval": body.interval.value}
+        asked = {"plan": body.plan, "interval": body.interval.value, "seats": body.seats}
         begun = await _done(deps, org_id, once, {"ordered"}, asked)
         if begun is None:
             begun = await _new(deps, actor, org_id, body, once)
@@ -131,12 +123,13 @@ async def change_subscription(
     org_id = acting_organization(actor, None)
 
     async def act() -> SubscriptionView:
-        asked = {"plan": body.plan} | ({} if body.interval is None else {"interval": body.interval.value})
+        named = {"interval": body.interval and body.interval.value, "seats": body.seats}
+        asked = {"plan": body.plan} | {name: value for name, value in named.items() if value is not None}
         done = await _done(deps, org_id, once, {"upgrade_ordered", "downgrade_ordered"}, asked)
         if done is not None and not _awaits(done, once):
             return SubscriptionView.shown(done)
         held = done or await _held(deps, org_id)
-        terms = await _priced(deps, await _wanted(deps, held, body.plan, body.interval), once)
+        terms = await _priced(deps, await _wanted(deps, held, body.plan, body.interval, body.seats), once)
         async with deps.database.platform() as session:
             await organizations.refuse_stopped(session, org_id)
             people = await api_key.seats(session, org_id)
@@ -159,6 +152,7 @@ async def preview_change(
     deps: DepsDep,
     plan: Annotated[PlanName, Query()],
     interval: Annotated[Interval | None, Query()] = None,
+    seats: Annotated[Seats | None, Query(description="Of a plan that is sold by the seat.")] = None,
     actor: Actor = require(Permission.MANAGE_BILLING),
 ) -> ChangePreview:
     """Show what a change would cost and grant now, and when it would act."""
@@ -166,7 +160,7 @@ async def preview_change(
     async with deps.database.platform() as session:
         people = await api_key.seats(session, held.org_id)
     now = datetime.now(UTC).replace(microsecond=0)
-    wanted = await _wanted(deps, held, plan, interval)
+    wanted = await _wanted(deps, held, plan, interval, seats)
     return ChangePreview.shown(preview(held, deps.settings.plan_book, wanted, people, now))
 
 
@@ -219,7 +213,7 @@ async def _held(deps: Deps, org_id: str) -> Subscription:
 
 
 async def _done(
-    deps: Deps, org_id: str, once: Command, kinds: set[str], asked: Mapping[str, str | None]
+    deps: Deps, org_id: str, once: Command, kinds: set[str], asked: Mapping[str, str | int | None]
 ) -> Subscription | None:
     """Return the subscription that the command has acted on; None where it is new.
 
@@ -259,7 +253,8 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
     plan = deps.settings.plan_book.get(body.plan)
     agreed = await _agreed(deps, org_id)
     net_days = agreed.net_days if agreed.collection_method is CollectionMethod.SEND_INVOICE else 0
-    terms = terms_of(plan, body.interval, _currency(body, agreed), agreed.prices_of(plan.name), net_days=net_days)
+    prices = agreed.prices_of(plan.name)
+    terms = terms_of(plan, body.interval, _currency(body, agreed), prices, net_days=net_days, seats=body.seats)
     for unknown in ("trial", "checkout"):
         if net_days and getattr(body, unknown):
             raise Invalid("On net terms payment is requested: leave this out.", extra={"field": unknown})
@@ -267,7 +262,7 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
     async with deps.database.platform() as session:
         await organizations.refuse_stopped(session, org_id)
         require_none(await subscriptions.held(session, org_id))
-        require_seats(plan, await api_key.seats(session, org_id))
+        require_seats(plan, terms, await api_key.seats(session, org_id))
         _, addresses = await contact.recipients(session, org_id, Purpose.BILLING)
     if net_days:
         require_contact(addresses)
@@ -351,15 +346,9 @@ def _provider(deps: Deps) -> SubscriptionProvider:
     return deps.providers.subscriptions
 
 
-async def _wanted(deps: Deps, held: Subscription, plan: str, interval: Interval | None) -> Terms:
-    # How it is collected stays as it was agreed when it began.
-    return terms_of(
-        deps.settings.plan_book.get(plan),
-        interval or held.terms.interval,
-        held.terms.currency,
-        (await _agreed(deps, held.org_id)).prices_of(plan),
-        net_days=held.terms.net_days,
-    )
+async def _wanted(deps: Deps, held: Subscription, plan: str, interval: Interval | None, seats: int | None) -> Terms:
+    agreed = (await _agreed(deps, held.org_id)).prices_of(plan)
+    return terms_of_change(held.terms, deps.settings.plan_book.get(plan), interval, agreed, seats=seats)
 
 
 async def _agreed(deps: Deps, org_id: str) -> BillingTerms:

@@ -1,6 +1,7 @@
 """What subscriptions look like over HTTP."""
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import Field
 
@@ -9,9 +10,11 @@ from api.v1.billing_terms.schemas import PlanName
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import MoneyView, money
 from domain.money import CREDIT, format_amount
-from domain.plan import Interval
+from domain.plan import MAX_SEATS, Interval
 from domain.subscription.commands import Preview
 from domain.subscription.state import ChangeKind, Subscription, SubscriptionStatus, Terms
+
+Seats = Annotated[int, Field(ge=1, le=MAX_SEATS)]
 
 
 class SubscriptionCreate(RequestModel):
@@ -25,16 +28,18 @@ class SubscriptionCreate(RequestModel):
     checkout: bool = Field(default=False, description="Have the payer enter a method on a page of Stripe's.")
     return_url: ReturnUrl | None = Field(default=None, description="Where the payer returns to from that page.")
     trial: bool = Field(default=False, description="Begin with the plan's trial: once, with a card.")
+    seats: Seats | None = Field(default=None, description="How many, of a plan that is sold by the seat.")
 
 
 class SubscriptionChange(RequestModel):
-    """Another plan, or another interval."""
+    """Another plan, another interval, or another number of seats."""
 
     model_config = example(plan="professional", max_amount="70.00")
 
     plan: PlanName
     interval: Interval | None = Field(default=None, description="The interval that it has when left out.")
     max_amount: Amount | None = Field(default=None, description="Refuse the change if more is due now.")
+    seats: Seats | None = Field(default=None, description="The seats that it has when left out.")
 
 
 class SubscriptionTermsView(ResponseModel):
@@ -46,6 +51,7 @@ class SubscriptionTermsView(ResponseModel):
     credits_per_month: Exact
     is_agreed_price: bool = Field(description="Whether the price was agreed with the organization.")
     net_days: int = Field(description="When a period is due after its invoice; 0 where it is charged as it begins.")
+    seats: int | None = Field(description="Those that were bought, all of them in the price; null on other plans.")
 
     @classmethod
     def of(cls, terms: Terms) -> "SubscriptionTermsView":
@@ -57,6 +63,7 @@ class SubscriptionTermsView(ResponseModel):
             credits_per_month=format_amount(terms.credits_minor, CREDIT),
             is_agreed_price=terms.is_agreed,
             net_days=terms.net_days,
+            seats=terms.seats,
         )
 
 

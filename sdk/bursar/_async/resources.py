@@ -2241,6 +2241,7 @@ class AsyncSubscriptions:
         checkout: bool | Omitted = OMITTED,
         return_url: str | None | Omitted = OMITTED,
         trial: bool | Omitted = OMITTED,
+        seats: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SubscriptionView:
         """Subscribe to a plan: the default payment method is charged now, or the payer subscribes on a page of Stripe's.
@@ -2261,6 +2262,7 @@ class AsyncSubscriptions:
                 "checkout": checkout,
                 "return_url": return_url,
                 "trial": trial,
+                "seats": seats,
             },
         )
 
@@ -2270,6 +2272,7 @@ class AsyncSubscriptions:
         plan: str,
         interval: params.Interval | None | Omitted = OMITTED,
         max_amount: AmountLike | None | Omitted = OMITTED,
+        seats: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SubscriptionView:
         """Change the plan or the interval: a larger one now, for what is left of the period; a smaller one when it ends."""
@@ -2280,7 +2283,7 @@ class AsyncSubscriptions:
             "/api/v1/billing/subscription",
             keyed=True,
             key=idempotency_key,
-            body={"plan": plan, "interval": interval, "max_amount": max_amount},
+            body={"plan": plan, "interval": interval, "max_amount": max_amount, "seats": seats},
         )
 
     async def cancel(
@@ -2298,7 +2301,7 @@ class AsyncSubscriptions:
         )
 
     async def preview_change(
-        self, *, plan: str, interval: Literal["month", "year"] | str | Omitted = OMITTED
+        self, *, plan: str, interval: Literal["month", "year"] | str | Omitted = OMITTED, seats: int | Omitted = OMITTED
     ) -> models.ChangePreview:
         """Show what a change would cost and grant now, and when it would act."""
         return await self._caller.ask(
@@ -2306,7 +2309,7 @@ class AsyncSubscriptions:
             "subscriptions.preview_change",
             "GET",
             "/api/v1/billing/subscription/preview",
-            query={"plan": plan, "interval": interval},
+            query={"plan": plan, "interval": interval, "seats": seats},
         )
 
     async def resume(self, *, idempotency_key: str | None = None) -> models.SubscriptionView:

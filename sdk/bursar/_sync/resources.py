@@ -2236,6 +2236,7 @@ class Subscriptions:
         checkout: bool | Omitted = OMITTED,
         return_url: str | None | Omitted = OMITTED,
         trial: bool | Omitted = OMITTED,
+        seats: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SubscriptionView:
         """Subscribe to a plan: the default payment method is charged now, or the payer subscribes on a page of Stripe's.
@@ -2256,6 +2257,7 @@ class Subscriptions:
                 "checkout": checkout,
                 "return_url": return_url,
                 "trial": trial,
+                "seats": seats,
             },
         )
 
@@ -2265,6 +2267,7 @@ class Subscriptions:
         plan: str,
         interval: params.Interval | None | Omitted = OMITTED,
         max_amount: AmountLike | None | Omitted = OMITTED,
+        seats: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SubscriptionView:
         """Change the plan or the interval: a larger one now, for what is left of the period; a smaller one when it ends."""
@@ -2275,7 +2278,7 @@ class Subscriptions:
             "/api/v1/billing/subscription",
             keyed=True,
             key=idempotency_key,
-            body={"plan": plan, "interval": interval, "max_amount": max_amount},
+            body={"plan": plan, "interval": interval, "max_amount": max_amount, "seats": seats},
         )
 
     def cancel(
@@ -2293,7 +2296,7 @@ class Subscriptions:
         )
 
     def preview_change(
-        self, *, plan: str, interval: Literal["month", "year"] | str | Omitted = OMITTED
+        self, *, plan: str, interval: Literal["month", "year"] | str | Omitted = OMITTED, seats: int | Omitted = OMITTED
     ) -> models.ChangePreview:
         """Show what a change would cost and grant now, and when it would act."""
         return self._caller.ask(
@@ -2301,7 +2304,7 @@ class Subscriptions:
             "subscriptions.preview_change",
             "GET",
             "/api/v1/billing/subscription/preview",
-            query={"plan": plan, "interval": interval},
+            query={"plan": plan, "interval": interval, "seats": seats},
         )
 
     def resume(self, *, idempotency_key: str | None = None) -> models.SubscriptionView:

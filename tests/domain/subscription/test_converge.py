@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from domain.agenda import Wait
 from domain.subscription.agenda import BOUNDARY, UPGRADE_LAPSES, News, Step, agenda, due, wakes_at
 from domain.subscription.commands import (
-    SubscriptionRefused,
     cancelling,
     changing,
     confirmed,
@@ -23,13 +22,13 @@ from domain.subscription.commands import (
     preview,
     require_first_trial,
     require_none,
-    require_seats,
     resuming,
     told_of_trial_end,
 )
 from domain.subscription.converge import OtherSubscription, converge, monthly_grant
 from domain.subscription.snapshot import BillReason, BillState, ProviderState
-from domain.subscription.state import Grant, OrderKind, Subscription, SubscriptionStatus
+from domain.subscription.state import Grant, OrderKind, Subscription, SubscriptionRefused, SubscriptionStatus
+from domain.subscription.terms import require_seats
 from tests.domain.subscription.building import (
     ANCHOR,
     PLANS,
@@ -258,7 +257,7 @@ def test_second_subscription_seats_in_use_and_second_trial_are_refused() -> None
     codes = []
     for refused in (
         lambda: require_none(active()),
-        lambda: require_seats(PLANS.get("starter"), 4),
+        lambda: require_seats(PLANS.get("starter"), terms("starter"), 4),
         lambda: require_first_trial("org_1", {"org_1"}),
         lambda: require_first_trial("org_1", {"org_2"}),
     ):
@@ -269,7 +268,7 @@ def test_second_subscription_seats_in_use_and_second_trial_are_refused() -> None
     assert codes == ["exists", "seats_in_use", "trial_used", "trial_used"]
     require_none(None)
     require_none(replace(active(), status=S.ENDED))
-    require_seats(PLANS.get("enterprise"), 10_000)
+    require_seats(PLANS.get("enterprise"), terms("enterprise"), 10_000)
     require_first_trial("org_1", ())
 
 

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from domain.plan import Interval, PlanPrice
 from domain.subscription.accrual import Deferred
-from domain.subscription.commands import SubscriptionRefused, preview, terms_of
+from domain.subscription.commands import preview
 from domain.subscription.proration import part_of, refundable_minor
 from domain.subscription.refund import LostCredits, restored
 from domain.subscription.snapshot import BillReason
-from domain.subscription.state import ChangeKind, Terms
+from domain.subscription.state import ChangeKind, SubscriptionRefused, Terms
+from domain.subscription.terms import terms_of
 from tests.domain.subscription.building import (
     MONTH,
     PLANS,

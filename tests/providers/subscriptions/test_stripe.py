@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from domain.plan import DEFAULTS, Interval, plans_from
-from domain.subscription.commands import changing, confirmed, preview, terms_of
+from domain.plan import DEFAULTS, Interval, PlanPrice, Plans, plans_from
+from domain.subscription.commands import changing, confirmed, preview
 from domain.subscription.converge import converge
 from domain.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import Subscription, Terms
+from domain.subscription.terms import terms_of
 from providers.payments.base import ProviderNotFound, ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
 from providers.subscriptions.base import NewSubscription, SubscriptionDeclined
@@ -27,6 +28,20 @@ BEGAN = datetime(2027, 1, 31, tzinfo=UTC)
 
 def terms(plan: str, interval: Interval = MONTH) -> Terms:
     return terms_of(PLANS.get(plan), interval, "USD")
+
+
+TEAM = replace(
+    PLANS.get("starter"),
+    name="team",
+    prices=(PlanPrice(interval=MONTH, amount_minor=1_299, currency="USD"),),
+    is_per_seat=True,
+    seats=None,
+)
+TEAMS = Plans((*PLANS.all, TEAM))
+
+
+def team(seats: int) -> Terms:
+    return terms_of(TEAM, MONTH, "USD", seats=seats)
 
 
 class Desk:
@@ -55,6 +70,11 @@ class Desk:
 
     async def subscribe(self, plan: str, interval: Interval = MONTH, **changes: Any) -> SubscriptionSnapshot:
         return await self.there.create(await self.new(plan, interval, **changes), idempotency_key="create")
+
+    def seats(self, price: str, quantity: int) -> NewSubscription:
+        return NewSubscription(
+            subscription_id="sub_1", org_id="org_1", customer=self.customer, price_id=price, quantity=quantity
+        )
 
     async def held(self, plan: str, seen: SubscriptionSnapshot, interval: Interval = MONTH) -> Subscription:
         """What is known here of it."""
@@ -250,3 +270,41 @@ async def test_trial_on_a_page_names_the_card_that_was_entered_there(desk: Desk)
     assert tried is not None
     assert (tried.state, [each.paid_minor for each in tried.bills]) == (ProviderState.TRIALING, [0])
     assert tried.fingerprint is not None
+
+
+async def test_seats_are_charged_by_their_number_and_changed_as_plans_are(desk: Desk) -> None:
+    five, eight, two = [await desk.price(team(seats)) for seats in (5, 8, 2)]
+    price = five.price_id or ""
+    assert {eight.price_id, two.price_id} == {price}
+    made = await desk.there.create(desk.seats(price, 5), idempotency_key="create")
+    assert (made.quantity, made.bills[0].paid_minor) == (5, 5 * 1_299)
+    begun = Subscription(subscription_id="sub_1", org_id="org_1", customer=desk.customer, provider="stripe", terms=five)
+    first = converge(begun, made, BEGAN)
+    assert first is not None
+    held, at = first.subscription, BEGAN + timedelta(days=13, hours=5, seconds=7)
+    await desk.shop.until(at.replace(tzinfo=None).isoformat())
+    ours = preview(held, TEAMS, eight, 1, at)
+    assert (await desk.there.preview(made.ref, price, at=at, quantity=8)).total_minor == ours.due_minor
+    changed = await desk.there.upgrade(made.ref, price, at=at, idempotency_key="more", quantity=8)
+    assert changed == await desk.there.upgrade(made.ref, price, at=at, idempotency_key="again", quantity=8)
+    assert (changed.quantity, changed.bills[-1].paid_minor) == (8, ours.due_minor)
+    pending = confirmed(changing(held, ours, "cmd_2", actor="kim").subscription)
+    after = converge(pending, changed, at)
+    assert after is not None
+    assert (after.event, after.subscription.terms) == ("upgraded", eight)
+    fewer = await desk.there.downgrade(made.ref, price, idempotency_key="fewer", quantity=2)
+    assert (fewer.quantity, len(fewer.bills)) == (2, 2)
+    await desk.shop.until("2027-03-01T02:00:00")
+    renewed = await desk.there.retrieve(made.ref)
+    assert (renewed.bills[-1].reason, renewed.bills[-1].paid_minor) == (BillReason.CYCLE, 2 * 1_299)
+    back = await desk.there.resume(made.ref, price, idempotency_key="back", quantity=8)
+    assert (back.quantity, len(back.bills)) == (8, 3)
+
+
+async def test_page_of_the_provider_sells_seats_by_their_number(desk: Desk) -> None:
+    price = (await desk.price(team(4))).price_id or ""
+    page = await desk.there.check_out(desk.seats(price, 4), return_url="https://example.com", idempotency_key="page")
+    await desk.shop.sandbox.control("checkout", session=page.ref, card="4242424242424242")
+    found = await desk.there.find(desk.customer, "sub_1")
+    assert found is not None
+    assert (found.quantity, found.bills[0].paid_minor) == (4, 4 * 1_299)
