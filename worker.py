@@ -250,7 +250,12 @@ def make_worker(
     )
     selling = MarketplaceActivities(database, client, terms, pays_out_granted=settings.pay_out_granted_credits)
     invoices = InvoiceActivities(
-        database, client, terms, two_above=settings.two_operators_above, sealed_signals=sealed_signals
+        database,
+        client,
+        terms,
+        two_above=settings.two_operators_above,
+        sealed_signals=sealed_signals,
+        console=settings.console_url,
     )
     scores = ReputationActivities(
         database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4
@@ -368,7 +373,7 @@ def make_worker(
             scores.change_rate,
             scores.take,
             scores.conclude,
-            AlertRuleActivities(database).look_at_alert_rules,
+            AlertRuleActivities(database, settings.plan_book).look_at_alert_rules,
             SpendAlertActivities(database).raise_spend_alerts,
             SpendDayActivities(database).roll_up_spends,
             UsageChargeActivities(

@@ -3,16 +3,17 @@
 from temporalio import activity
 
 from contracts.alert_rules import LookAtAlertRules, LookedAtAlertRules
+from domain.plan import Plans
 from runtime.database import Database
-from services import alert_evaluation
+from services import alert_evaluation, subscription_seats
 
 
 class AlertRuleActivities:
     """The sweep's effect: alerts that are raised and resolved."""
 
-    def __init__(self, database: Database) -> None:
-        """Take the database; the platform's role sees every organization's figures."""
-        self._database = database
+    def __init__(self, database: Database, plans: Plans) -> None:
+        """Take the database, as the platform's role, which sees every organization's figures, and the plans."""
+        self._database, self._plans = database, plans
 
     @activity.defn
     async def look_at_alert_rules(self, message: LookAtAlertRules) -> LookedAtAlertRules:
@@ -25,6 +26,7 @@ class AlertRuleActivities:
         async with self._database.platform() as session:
             if message.built_in:
                 count = await alert_evaluation.look_at_built_in(session, message.now)
+                count += await subscription_seats.close_fitting(session, self._plans)
             else:
                 count = await alert_evaluation.look_at_due(session, message.now, limit=message.limit)
         return LookedAtAlertRules(count=count)

@@ -112,6 +112,12 @@ async def close_cases(session: Writes, subject: str, kinds: Collection[str]) -> 
     await session.execute(_resolution(BOOKS).where(Alert.subject == subject, Alert.kind.in_(kinds)))
 
 
+async def unresolved_subjects(session: AsyncSession, kind: str, *, limit: int) -> Sequence[str]:
+    """Return what the unresolved alerts of a kind are about, the oldest first; each once."""
+    query = select(Alert.subject).where(Alert.kind == kind, Alert.resolved_at.is_(None)).order_by(Alert.id)
+    return list(dict.fromkeys(await session.scalars(query.limit(limit))))
+
+
 async def close_other_windows(session: AsyncSession, kind: str, window: str) -> None:
     """Resolve the alerts that a rule raised in other windows than this one."""
     await session.execute(_resolution(BOOKS).where(Alert.kind == kind, Alert.window != window))

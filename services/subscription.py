@@ -43,7 +43,7 @@ from repositories import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import invoice as invoices
-from services import invoice_collection, mail, project, subscription_grant
+from services import invoice_collection, mail, project, subscription_grant, subscription_seats
 from services.alert_evaluation import raise_built_in
 from services.outside_tax import OutsideTaxes, TaxAnswer
 from services.subscription_refund import REVENUE, deferred_of
@@ -95,6 +95,7 @@ async def write(
         await subscription_grant.grant(session, platform, after, grant, at)
     if before is None or plan_held(before) != plan_held(after):
         await _follow_tier(session, platform, after, plans, at)
+    await subscription_seats.look(session, before, after, plans)
     await _mail(session, before, after, plans, at)
     await _alert(session, before, outcome)
     if actor is not None:

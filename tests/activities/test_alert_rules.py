@@ -27,6 +27,7 @@ from runtime.identity import new_id
 from services import alert_rule as service
 from services.alert_rule import Wanted
 from tests.conftest import DatabaseUrls
+from tests.domain.subscription.building import PLANS
 from tests.support.spend_world import CREDIT, NOW, World
 
 pytestmark = pytest.mark.db
@@ -64,7 +65,7 @@ class Rules(World):
 
     async def look(self, now: datetime, *, built_in: bool = False) -> list[tuple[str, str, str]]:
         """Look at what is due, and return the alerts of the organization by name, subject and status."""
-        work = AlertRuleActivities(self.database)
+        work = AlertRuleActivities(self.database, PLANS)
         if built_in:
             await work.look_at_alert_rules(LookAtAlertRules(now=now, limit=100, built_in=True))
         while (await work.look_at_alert_rules(LookAtAlertRules(now=now, limit=100))).count == 100:

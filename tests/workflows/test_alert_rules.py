@@ -18,6 +18,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
 from services import alert_rule
+from tests.domain.subscription.building import PLANS
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
 from workflows.alert_rules import AlertRulesWorkflow
@@ -36,7 +37,7 @@ async def test_a_run_looks_at_what_is_due_and_ends(fresh_database_urls: Any, tim
         await session.flush()
         actor = Actor(principal="owner", role=Role.OWNER, org_id=org_id)
         await alert_rule.create(session, actor, org_id, "low", wanted, command_id=new_id("cmd"), now=now)
-    work = AlertRuleActivities(database)
+    work = AlertRuleActivities(database, PLANS)
     async with Worker(client, task_queue=queue, workflows=[AlertRulesWorkflow], activities=[work.look_at_alert_rules]):
         for count in (1, 0):
             handle = await client.start_workflow(AlertRulesWorkflow.run, id=new_id("rules"), task_queue=queue)

@@ -1,0 +1,58 @@
+"""People beyond the seats that a subscription has after a change: their organization hears of it until it fits.
+
+Orders are refused by `domain.subscription.terms.require_seats`. What was ordered acts later, when more people may have
+keys; it acts all the same, and nobody's key is taken.
+"""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.plan import Plans
+from domain.subscription.state import Subscription
+from domain.subscription.terms import seats_of
+from repositories import alert, api_key
+from repositories import subscription as subscriptions
+
+#: The alert, which closes by itself.
+SEATS_EXCEEDED = "subscription.seats_exceeded"
+#: So many are looked at in one go.
+_LIMIT = 1000
+
+
+async def look(session: AsyncSession, before: Subscription | None, after: Subscription, plans: Plans) -> None:
+    """Raise the alert where what is agreed has changed and does not fit, and resolve it where it fits again."""
+    if before is not None and (before.terms, before.is_entitled) == (after.terms, after.is_entitled):
+        return
+    limit = _limit(after, plans)
+    people = 0 if limit is None else await api_key.seats(session, after.org_id)
+    if limit is None or people <= limit:
+        await alert.close_cases(session, after.subscription_id, (SEATS_EXCEEDED,))
+        return
+    await alert.raise_alert(
+        session,
+        kind=SEATS_EXCEEDED,
+        subject=after.subscription_id,
+        detail=f"{people} people have keys, and the plan {after.terms.plan} has {limit} seats. Nobody's key was taken. "
+        "Revoke keys, or change the plan.",
+        org_id=after.org_id,
+        shared=True,
+        for_operators=False,
+        key=f"{SEATS_EXCEEDED}:{after.subscription_id}:{after.version}",
+    )
+
+
+async def close_fitting(session: AsyncSession, plans: Plans) -> int:
+    """Resolve the alerts of subscriptions that have seats enough by now: keys are revoked, and expire, without them."""
+    open_of = await alert.unresolved_subjects(session, SEATS_EXCEEDED, limit=_LIMIT)
+    closed = 0
+    for subscription_id in open_of:
+        held = await subscriptions.get(session, subscription_id)
+        limit = None if held is None else _limit(held, plans)
+        if held is None or limit is None or await api_key.seats(session, held.org_id) <= limit:
+            await alert.close_cases(session, subscription_id, (SEATS_EXCEEDED,))
+            closed += 1
+    return closed
+
+
+def _limit(held: Subscription, plans: Plans) -> int | None:
+    """Return how many seats there are; None for any number, and for who has what is free, with a plan or without."""
+    return seats_of(plans.of(held.terms.plan), held.terms) if held.is_entitled else None
