@@ -87,11 +87,14 @@ class InvoiceActivities:
         *,
         two_above: str | None = None,
         sealed_signals: bool = False,
+        console: str | None = None,
     ) -> None:
         """Take the database, as the platform, the client that reaches payments, and what makes their terms.
 
-        What is above `two_above` is voided or given up by two operators.
+        What is above `two_above` is voided or given up by two operators. `console` is where the console is reached:
+        payers come back to their invoice there, where the rules of payments name no other place.
         """
+        self._console = console
         self._database, self._two_above = database, two_above
         self._client = client
         self._terms = terms
@@ -190,11 +193,14 @@ class InvoiceActivities:
         if held.currency in COINS:
             raise Conflict("An invoice in coins cannot be charged to a stored method.", code=NO_METHOD)
         rules, maker = self._terms.rules, self._terms
+        back = rules.return_url
+        if back is None and self._console is not None:
+            back = f"{self._console}/{held.org_id}/invoices/{held.invoice_id}"
         if message.page:
-            options = Options(hosted=True, return_url=rules.return_url)
+            options = Options(hosted=True, return_url=back)
         else:
             method = await default_method(maker.providers, customer)
-            options = Options(payment_method=method, off_session=True, return_url=rules.return_url)
+            options = Options(payment_method=method, off_session=True, return_url=back)
         purpose = rules_for(PurposeKind.INVOICE)
         charge = await maker.charged(
             purpose.price(Order(options=options, subject=payable), maker.market), now=message.at

@@ -12,6 +12,7 @@ from domain.metering.price_map import default_price
 from domain.payment.livemode import Environment, is_local
 from domain.payment.rules import PaymentRules
 from domain.plan import FREE, PREMIUM
+from domain.session import CONSOLE
 from domain.slack import HOOKS
 from runtime.settings.billing import BillingSettings
 from runtime.settings.console import ConsoleSettings
@@ -64,6 +65,13 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             chain_poll=self.chain_poll,
             open=self.payment_open,
         )
+
+    @property
+    def console_url(self) -> str | None:
+        """Where people reach the console from outside; None where there is none, or nothing says where."""
+        if self.console == "off" or self.public_url is None:
+            return None
+        return f"{self.public_url.rstrip('/')}{CONSOLE}"
 
     @model_validator(mode="after")
     def _real_payments_are_sealed(self) -> "Settings":

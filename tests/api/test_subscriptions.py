@@ -70,15 +70,7 @@ async def on(database: Database, org_id: str, plan: str | Terms = "starter", *, 
     held = replace(held, org_id=org_id, subscription_id=new_id("sub"), ref=None, version=0, receipts=())
     outcome = numbered(Outcome(subscription=held, event="activated", actor="kim"), new_id("cmd"))
     async with database.platform() as session:
-        await write(
-            session,
-            None,
-            outcome,
-            command_id=new_id("cmd"),
-            actor=None,
-            at=START,
-            plans=TEAM_PLANS if plan is held.terms else PLANS,
-        )
+        await write(session, None, outcome, command_id=new_id("cmd"), actor=None, at=START, plans=book)
     return held.subscription_id
 
 

@@ -149,17 +149,19 @@ def test_comparison_shows_the_price_that_was_agreed() -> None:
     assert professional.prices[0].href == f"{HERE}/change?plan=professional&interval=month"
 
 
-def asked(subscription: Answer, **changes: Any) -> changing.Change:
+def asked(
+    subscription: Answer, *, config: Any = CONFIG, seats: str = "", preview: Any = PREVIEW, **changes: Any
+) -> changing.Change:
     answers = {
-        "config": said(CONFIG),
+        "config": said(config),
         "subscription": subscription,
         "terms": said({**TERMS, **changes}),
         "methods": said(
             {"data": [{"id": "pm_1", "brand": "visa", "type": "card", "last4": "4242", "is_default": True}]}
         ),
-        "preview": said(PREVIEW) if subscription.ok else Answer(status=404, request_id="req_1"),
+        "preview": said(preview) if subscription.ok else Answer(status=404, request_id="req_1"),
     }
-    chosen = {"plan": "professional", "interval": "month"}
+    chosen = {"plan": "professional", "interval": "month"} | ({"seats": seats} if seats else {})
     return changing.page(answers, chosen, blank(), PREFS, HERE, "")
 
 
@@ -183,6 +185,29 @@ def test_new_subscription_names_the_agreed_price_and_the_stored_method() -> None
     assert page.label == "Subscribe for 80.00\N{NO-BREAK SPACE}USD a month"
     assert [value for value, _, _ in page.means] == ["stored", "page"]
     assert page.trial == "Try it for 14 days first"
+
+
+def test_plan_that_is_sold_by_the_seat_costs_its_price_for_each_of_them() -> None:
+    team = {**plan("professional", "Team", "12.00"), "per_seat": True, "limits": {**LIMITS, "seats": 200}}
+    config = {"plans": [CONFIG["plans"][0], team]}
+    page = asked(NO_SUBSCRIPTION, config=config, seats="7", plan_prices=[])
+    assert (page.by_seat, page.label) == (True, "Subscribe for 84.00\N{NO-BREAK SPACE}USD a month")
+    assert [line.label for line in page.lines] == ["Team, 7 seats, a month, without tax", "Credits a month"]
+    assert str(page.lines[1].amount).startswith("3,500.00")
+    assert ("seats", "7") in page.sent
+    assert asked(NO_SUBSCRIPTION, config=config, plan_prices=[]).why == (
+        "This plan is sold by the seat. Say how many seats."
+    )
+    changed = asked(said({**HELD, "plan": "professional", "seats": 3}), config=config, preview={**PREVIEW, "seats": 7})
+    assert "From then on, 7 seats, a month" in [line.label for line in changed.lines]
+    answers = {name: said(body) for name, body in (("config", config), ("terms", TERMS))}
+    answers |= {"subscription": said({**HELD, "plan": "professional"}), "entitlements": said({"plan": "professional"})}
+    shown = plans.page(answers, PREFS, HERE, may_change=True).plans[1]
+    assert (shown.prices[0].every, shown.prices[0].label, shown.seats) == (
+        "a seat a month",
+        "Change the seats",
+        "Up to 200",
+    )
 
 
 def test_new_subscription_on_net_terms_asks_for_no_method() -> None:
@@ -245,6 +270,26 @@ async def test_price_that_has_changed_orders_nothing_and_shows_the_new_one() -> 
     assert 'name="max_amount" value="21.00"' in answer.text
     sent = next(body for name, _, body in fake.asked if name.startswith("PUT"))
     assert sent == {"plan": "professional", "interval": "month", "max_amount": "20.00"}
+
+
+async def test_seats_of_the_form_are_previewed_and_ordered() -> None:
+    fake = api(
+        **{
+            "GET_/billing/subscription/preview": (200, {**PREVIEW, "seats": 7}),
+            "PUT_/billing/subscription": problem(409, "subscription.seats_in_use", "Revoke keys first."),
+            f"GET_/organizations/{ORG}/billing-terms": (200, TERMS),
+            "GET_/billing/payment-methods": (200, {"data": []}),
+        }
+    )
+    fields = {**FORM, "plan": "professional", "interval": "month", "seats": "7", "max_amount": "20.00"}
+    async with browser(fake, signed_in=True) as client:
+        asked = await client.get(f"{HERE}/change?plan=professional&interval=month&seats=7", headers=OWN)
+        await client.post(f"{HERE}/change", data=fields, headers=OWN)
+    assert 'name="seats" value="7"' in asked.text
+    previewed = [query for name, _, query in fake.asked if name == "GET /billing/subscription/preview"]
+    assert previewed[0] == {"plan": "professional", "interval": "month", "seats": "7"}
+    sent = next(body for name, _, body in fake.asked if name.startswith("PUT"))
+    assert sent == {"plan": "professional", "interval": "month", "seats": 7, "max_amount": "20.00"}
 
 
 async def test_deploying_beyond_the_limit_leads_to_the_plans() -> None:

@@ -333,7 +333,11 @@ async def stage_on(
         if chains is not None:
             crypto = chains.provider(PostgresDepositBook(database))
             providers = replace(providers, payments={**providers.payments, "crypto": crypto}, rates=chains.rates())
-        given = {"payment_return_url": "https://platform.test/", "two_operators_above": "1000.00", **settings}
+        given: dict[str, Any] = {
+            "payment_return_url": "https://platform.test/",
+            "two_operators_above": "1000.00",
+            **settings,
+        }
         receivers = FakeReceivers()
         async with make_worker(
             client,

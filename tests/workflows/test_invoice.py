@@ -153,6 +153,27 @@ async def test_charge_that_its_payer_has_to_confirm_sends_a_page_and_counts_no_s
     await replay_and_keep(await made.handle.fetch_history(), "invoice_confirmed")
 
 
+async def test_page_to_confirm_at_comes_back_to_the_console_where_no_other_place_is_named(idle_server, database_urls):
+    places = {"payment_return_url": None, "public_url": "https://bursar.test/"}
+    async with stage_on(idle_server, database_urls, **places) as stage:
+        made = await collected(stage, "pm_confirm")
+        await made.reaches("requires_action")
+        assert await made.mails() == ["invoice_issued", "action_required"]
+        _, page = made.charges()
+        start = made.held
+        assert page.asked.return_url == f"https://bursar.test/console/{start.org_id}/invoices/{start.invoice_id}"
+
+
+async def test_nobody_is_sent_to_a_page_that_leads_nowhere(idle_server, database_urls):
+    places = {"payment_return_url": None, "public_url": "https://bursar.test/", "console": "off"}
+    async with stage_on(idle_server, database_urls, **places) as stage:
+        made = await collected(stage, "pm_confirm", days=(1,))
+        await made.begin()
+        while "invoice_overdue" not in await made.mails():
+            await again()
+        assert len(made.charges()) == 1
+
+
 async def test_pages_that_nobody_answers_end_with_an_operator_and_not_with_bad_debt(stage):
     made = await collected(stage, "pm_confirm", days=(1,))
     await made.begin()
