@@ -33,6 +33,10 @@ _LOSS = """
         (SELECT coalesce(sum(b.posted), 0) FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
             WHERE a.org_id = ANY($1) AND a.path LIKE 'org/%/cash/USD') AS held
 """
+_BILLS = """
+    SELECT payment_id, org_id, settled_at FROM subscription_bills
+    WHERE org_id = ANY($1) AND payment_id IS NOT NULL ORDER BY settled_at, bill_ref
+"""
 
 
 @dataclass
@@ -46,6 +50,8 @@ class Ring:
     #: Top-ups that can still be charged back within the hold-back: whose, and since when.
     fresh: list[tuple[Customer, str, datetime]] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
+    #: Payments of bills that were charged back.
+    disputed: set[str] = field(default_factory=set)
     reported: int = 0
     #: What payouts had brought when the loss was reckoned, in cents.
     taken_out: int = 0
@@ -140,6 +146,29 @@ class Ring:
             payer, payment_id, _ = self.fresh.pop(self.draw.randrange(len(self.fresh)))
             await self.market.charge_back_payment(payer, payment_id, self.draw.choice(("lost", "lost", "won")))
 
+    async def subscribe(self, plan: str = "professional") -> None:
+        """Have each payer subscribe, whose allowance then pays for work."""
+        for payer in self.payers:
+            await payer.owner.ask("POST", "/billing/subscription", {"plan": plan})
+            await self.world.settle()
+
+    async def bills(self) -> list[str]:
+        """Return the payments of the payers' bills, the oldest first."""
+        found = await self.world.books.fetch(_BILLS, [payer.org_id for payer in self.payers])
+        return [row["payment_id"] for row in found]
+
+    async def charge_back_bill(self) -> None:
+        """Have a card's bank take a period of a plan back, while what its credits paid for is held back."""
+        found = await self.world.books.fetch(_BILLS, [payer.org_id for payer in self.payers])
+        bills = [row for row in found if self.world.now() - row["settled_at"] < HOLD_BACK]
+        bills = [row for row in bills if row["payment_id"] not in self.disputed]
+        if bills:
+            bill = self.draw.choice(bills)
+            payer = next(each for each in self.payers if each.org_id == bill["org_id"])
+            self.disputed.add(bill["payment_id"])
+            outcome = self.draw.choice(("lost", "lost", "won"))
+            await self.market.charge_back_payment(payer, bill["payment_id"], outcome)
+
     async def convert(self) -> None:
         """Turn what was earned into credits that can be spent."""
         earner = self.draw.choice(self.earners)
@@ -192,8 +221,13 @@ class Ring:
         found = await self.world.books.fetchrow(_LOSS, orgs)
         assert found is not None
         self.taken_out = int(found["sent"])
-        owed = int(found["under_way"]) + int(found["held"])
+        owed = int(found["under_way"]) + int(found["held"]) + await self.earned()
+        return int(found["sent"]) + owed - int(found["received"])
+
+    async def earned(self) -> int:
+        """Return what of the earnings can leave now or later, in cents."""
+        states, sum_minor = ("available", "pending", "frozen"), 0
         for earner in self.earners:
             for each in (await earner.owner.get("/billing/earnings"))["payable"]:
-                owed += sum(int(Decimal(each[state]) * 100) for state in ("available", "pending", "frozen"))
-        return int(found["sent"]) + owed - int(found["received"])
+                sum_minor += sum(int(Decimal(each[state]) * 100) for state in states)
+        return sum_minor
