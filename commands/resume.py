@@ -8,34 +8,24 @@ moment is found, and booked once. Whoever repeats the command finds nothing left
 import argparse
 import asyncio
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
-from temporalio.common import WorkflowIDReusePolicy
 from temporalio.service import RPCError
 
-from activities.sweeps import resumed_escrow, resumed_payout
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
+from commands.resumable import AT_PROVIDERS, KINDS, PAGE, Entities
 from contracts.queues import TASK_QUEUE
-from contracts.runs import invoice_run, payment_news, subscription_news
-from domain.ids import (
-    escrow_id_of,
-    invoice_workflow_id,
-    payment_workflow_id,
-    payout_workflow_id,
-    subscription_workflow_id,
-)
-from repositories import escrow, invoice_collection, payment, payout, subscription
+from domain.ids import escrow_id_of
+from repositories import escrow, payment, webhook_endpoint
 from repositories.listing import Wanted
 from runtime import reach
 from runtime.codec import SealedPayloadError
@@ -45,8 +35,6 @@ from runtime.temporal import connect
 
 T = TypeVar("T")
 
-#: In whose name runs are ended and started.
-PRINCIPAL = "manage-resume"
 REASON = "The books were restored to a moment before what this run knows: another run goes on from them."
 #: How long Temporal is waited for, and how long a run may take to say what it knows.
 CONNECT_WITHIN = timedelta(seconds=10)
@@ -56,11 +44,8 @@ POLLS_WITHIN = timedelta(minutes=2)
 SILENT = "it does not say what it knows: look at it, and terminate it if it stays so; one without a run is begun again"
 #: A run that has no event yet is left alone for so long: its first one is on its way into the books.
 OPENS_WITHIN = timedelta(minutes=1)
-#: How many runs are asked at once, and how many rows are read at once.
+#: How many runs are asked at once.
 AT_ONCE = 20
-PAGE = 100
-#: Later than whatever is due.
-FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +117,14 @@ async def require_books(client: Client, database: Database) -> None:
             return
         if (await payment.page(session, Wanted(), after=None, limit=1)).rows:
             return
-    open_runs = 'WorkflowType IN ("escrow", "payment", "payout", "subscription") AND ExecutionStatus = "Running"'
-    async for _ in client.list_workflows(open_runs, limit=1):
-        raise CommandFailed("There are runs, and the books hold no escrow and no payment: is this the right database?")
+        if (await webhook_endpoint.page(session, Wanted(), after=None, limit=1)).rows:
+            return
+    types = ", ".join(f'"{kind.workflow}"' for kind in KINDS)
+    async for _ in client.list_workflows(f'WorkflowType IN ({types}) AND ExecutionStatus = "Running"', limit=1):
+        raise CommandFailed(
+            "There are runs, and the books hold no escrow, no payment and no webhook endpoint: is this the right "
+            "database?"
+        )
 
 
 async def require_worker(client: Client) -> None:
@@ -162,7 +152,7 @@ async def findings(client: Client, database: Database) -> AsyncIterator[Finding]
     Raises:
         RPCError: Temporal does not answer.
     """
-    for kind in (_Escrows, _Payments, _Payouts, _Subscriptions, _Invoices):
+    for kind in KINDS:
         entities = kind(client, database)
         async for finding in _ahead(client, database, entities):
             yield finding
@@ -174,144 +164,13 @@ async def findings(client: Client, database: Database) -> AsyncIterator[Finding]
 
 async def have_providers_looked_at(client: Client, database: Database) -> None:
     """Have every payment and subscription that awaits something look at its provider now, and not when it would."""
-    for entities in (_Payments(client, database), _Subscriptions(client, database)):
+    for kind in AT_PROVIDERS:
+        entities = kind(client, database)
         async for page in _awaiting(database, entities):
             await _at_once(entities.begin(entity_id) for entity_id, _ in page)
 
 
-class _Entities(ABC):
-    """How the runs of one kind of entity are found and begun again.
-
-    Attributes:
-        workflow: their type.
-    """
-
-    workflow: ClassVar[str]
-
-    def __init__(self, client: Client, database: Database) -> None:
-        self._client = client
-        self._database = database
-
-    def id_of(self, workflow_id: str) -> str:
-        return workflow_id.partition("/")[2]
-
-    @abstractmethod
-    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
-        """Return what the books know of them, by id: the number of the latest event."""
-
-    @abstractmethod
-    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
-        """Return a page of those that have not ended: ids, and ids of their runs."""
-
-    @abstractmethod
-    async def begin(self, entity_id: str) -> None:
-        """Start the run of one that has not ended, also behind one that ended it for books that are lost."""
-
-
-class _Escrows(_Entities):
-    workflow = "escrow"
-
-    def id_of(self, workflow_id: str) -> str:
-        return escrow_id_of(super().id_of(workflow_id))
-
-    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
-        return await escrow.versions(session, ids)
-
-    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
-        """Return a page of those that have a deadline, which each one has until it ends."""
-        rows = await escrow.overdue(session, before=FAR, after=after, limit=PAGE)
-        return [(row.id, row.workflow_id) for row in rows]
-
-    async def begin(self, entity_id: str) -> None:
-        async with self._database.platform() as session:
-            row = await escrow.get(session, entity_id)
-            if row is None or row.next_deadline_at is None:
-                return
-            resumed = resumed_escrow(row, PRINCIPAL)
-        await reach.start_missing(self._client, replace(resumed, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE))
-
-
-class _Payments(_Entities):
-    workflow = "payment"
-
-    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
-        return await payment.versions(session, ids)
-
-    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
-        """Return a page of those that await something of their payer, their provider or what they are for."""
-        rows = await payment.stranded(session, before=FAR, after=after, limit=PAGE)
-        return [(row.id, payment_workflow_id(row.id)) for row in rows]
-
-    async def begin(self, entity_id: str) -> None:
-        """Start the run of one and have it look at its provider."""
-        async with self._database.platform() as session:
-            row = await payment.get(session, entity_id)
-            if row is None:
-                return
-            terms = payment.state_of(row).terms
-        news = payment_news(terms, principal=PRINCIPAL, event_id=f"{PRINCIPAL}:{entity_id}")
-        await reach.signal(self._client, *news)
-
-
-class _Payouts(_Entities):
-    workflow = "payout"
-
-    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
-        return await payout.versions(session, ids)
-
-    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
-        rows = await payout.stranded(session, before=FAR, after=after, limit=PAGE)
-        return [(row.id, payout_workflow_id(row.id)) for row in rows]
-
-    async def begin(self, entity_id: str) -> None:
-        """Start the run of one, which looks for what may have been sent before it sends."""
-        async with self._database.platform() as session:
-            row = await payout.get(session, entity_id)
-            if row is None or row.wake_at is None:
-                return
-            resumed = resumed_payout(row)
-        await reach.start_missing(self._client, replace(resumed, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE))
-
-
-class _Subscriptions(_Entities):
-    workflow = "subscription"
-
-    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
-        return await subscription.versions(session, ids)
-
-    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
-        rows = await subscription.stranded(session, before=FAR, after=after, limit=PAGE)
-        return [(row.id, subscription_workflow_id(row.id)) for row in rows]
-
-    async def begin(self, entity_id: str) -> None:
-        """Start the run of one and have it look at its provider."""
-        async with self._database.platform() as session:
-            held = await subscription.get(session, entity_id)
-        if held is not None:
-            news = subscription_news(held, principal=PRINCIPAL, event_id=f"{PRINCIPAL}:{entity_id}")
-            await reach.signal(self._client, *news)
-
-
-class _Invoices(_Entities):
-    workflow = "invoice"
-
-    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
-        return await invoice_collection.versions(session, ids)
-
-    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
-        rows = await invoice_collection.page(session, after=after, limit=PAGE)
-        return [(row.invoice_id, invoice_workflow_id(row.invoice_id)) for row in rows]
-
-    async def begin(self, entity_id: str) -> None:
-        async with self._database.platform() as session:
-            row = await invoice_collection.get(session, entity_id)
-            if row is None:
-                return
-            held = invoice_collection.state_of(row)
-        await reach.start_missing(self._client, invoice_run(held))
-
-
-async def _ahead(client: Client, database: Database, entities: _Entities) -> AsyncIterator[Finding]:
+async def _ahead(client: Client, database: Database, entities: Entities) -> AsyncIterator[Finding]:
     """Find open runs that know more than the books, that the books do not know, or that do not answer."""
     async for runs in _listed(client, f'WorkflowType = "{entities.workflow}" AND ExecutionStatus = "Running"'):
         ids = [entities.id_of(run.id) for run in runs]
@@ -342,12 +201,12 @@ def _misfit(
     return Finding(run.id, wrong, "ended and begun again from the books", again)
 
 
-async def _again(client: Client, run: WorkflowExecution, entities: _Entities, entity_id: str) -> None:
+async def _again(client: Client, run: WorkflowExecution, entities: Entities, entity_id: str) -> None:
     await reach.end(client, run.id, run.run_id, reason=REASON)
     await entities.begin(entity_id)
 
 
-async def _missing(client: Client, database: Database, entities: _Entities) -> AsyncIterator[Finding]:
+async def _missing(client: Client, database: Database, entities: Entities) -> AsyncIterator[Finding]:
     """Find what awaits something and has no run."""
     async for page in _awaiting(database, entities):
         latest = await _at_once(reach.status(client, workflow_id) for _, workflow_id in page)
@@ -356,7 +215,7 @@ async def _missing(client: Client, database: Database, entities: _Entities) -> A
                 yield Finding(workflow_id, "it has no run", "begun from the books", partial(entities.begin, entity_id))
 
 
-async def _awaiting(database: Database, entities: _Entities) -> AsyncIterator[list[tuple[str, str]]]:
+async def _awaiting(database: Database, entities: Entities) -> AsyncIterator[list[tuple[str, str]]]:
     """Read what awaits something by pages: ids, and ids of their runs."""
     last = ""
     while True:

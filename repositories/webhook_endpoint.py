@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import is_id
 from domain.webhook.delivery import Pace
-from domain.webhook.endpoint import EVERYTHING, TEST, Endpoint, EndpointStatus, Outcome
+from domain.webhook.endpoint import ENDED, EVERYTHING, TEST, Endpoint, EndpointStatus, Outcome
 from domain.webhook.turns import AT_ONCE, FORGOTTEN_AFTER, Place, has_turn
 from models.webhook_endpoint import WebhookEndpointEventRow, WebhookEndpointRow
 from repositories.event import Position
@@ -70,6 +70,19 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Mark | None, lim
     row = WebhookEndpointRow
     part = (row.status != EndpointStatus.DELETED.value, *of_owner(row.org_id, wanted))
     return await _LIST.page(session, wanted, [part], after=after, limit=limit, besides=in_states(wanted))
+
+
+async def versions(session: AsyncSession, endpoint_ids: Sequence[str]) -> dict[str, int]:
+    """Return the number of the latest event of each endpoint that the books know."""
+    query = select(WebhookEndpointRow.id, WebhookEndpointRow.version).where(WebhookEndpointRow.id.in_(endpoint_ids))
+    return {row.id: row.version for row in await session.execute(query)}
+
+
+async def with_run(session: AsyncSession, *, after: str, limit: int) -> Sequence[str]:
+    """Return the endpoints that have a run, as those have that are enabled or paused, by id, after the id `after`."""
+    row = WebhookEndpointRow
+    query = select(row.id).where(row.id > after, row.status.not_in([each.value for each in ENDED]))
+    return (await session.scalars(query.order_by(row.id).limit(limit))).all()
 
 
 async def has_done(session: AsyncSession, endpoint_id: str, command_id: str) -> bool:

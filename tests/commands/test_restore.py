@@ -22,6 +22,7 @@ from dev.stack.migrate import migrate
 from dev.stack.postgres import running_postgres
 from dev.stack.temporal import Temporal, free_port, start_temporal
 from domain.payment.state import PaymentStatus, RefundState
+from domain.webhook.delivery import Answer
 from manage import main
 from models.alert import Alert
 from runtime.database import Database
@@ -33,6 +34,7 @@ from tests.workflows.invoice_driver import collected
 from tests.workflows.payment_driver import PaymentDriver, till
 from tests.workflows.payout_driver import PayoutDriver, taken_out
 from tests.workflows.subscriptions import Subscriber, subscriber
+from tests.workflows.webhook_driver import EndpointDriver, endpoint
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
 T = TypeVar("T")
@@ -81,7 +83,7 @@ async def time_of(connection: asyncpg.Connection) -> str:
     return str((await connection.fetchval("SELECT clock_timestamp()")).isoformat())
 
 
-Made = Job | PaymentDriver | PayoutDriver | Subscriber
+Made = Job | PaymentDriver | PayoutDriver | Subscriber | EndpointDriver
 
 
 async def run_id(made: Made) -> str:
@@ -100,6 +102,9 @@ class Before:
         self.invoice = await collected(stage, "pm_ok")
         self.subscribed, self.paid_out = await subscriber(stage), await taken_out(stage, mode="short")
         await self.subscribed.subscribe()
+        self.paused, self.disabled = await endpoint(stage), await endpoint(stage)
+        for notified in (self.paused, self.disabled):
+            await notified.enabled()
 
     async def go_on(self, stage: Stage) -> None:
         for job in (self.released, self.delivered):
@@ -120,6 +125,13 @@ class Before:
         assert await self.invoice.ends() == "paid"
         await self.subscribed.cancel_at_end()
         await self.paid_out.reaches("waiting_for_funds")
+        await self.paused.paused()
+        self.disabled.answers(Answer(status_code=410))
+        await self.disabled.happens("a")
+        await self.disabled.told()
+        assert (await self.disabled.handle.result()).status == "disabled"
+        self.unknown_endpoint = await endpoint(stage)
+        await self.unknown_endpoint.reaches("enabled")
 
     @property
     def all(self) -> list[Made]:
@@ -195,6 +207,9 @@ async def met_again(made: Before, capsys: pytest.CaptureFixture[str]) -> None:
         (made.refunded, "it knows event"),
         (made.subscribed, "it knows event 4, the books know 2"),
         (made.paid_out, "it knows event 2, the books know 1"),
+        (made.paused, "it knows event 2, the books know 1"),
+        (made.disabled, "it has no run"),
+        (made.unknown_endpoint, "the books do not know it"),
         (made.unknown, "the books do not know it"),
         (made.invoice, "it has no run"),
     ):
@@ -224,3 +239,9 @@ async def met_again(made: Before, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(made.refunded.there.refunds) == 1
     while not (await made.subscribed.state()).cancel_at_period_end:
         """Its run looks at the provider, which has the cancellation."""
+
+    for notified in (made.paused, made.disabled):
+        await notified.happens("a")
+        await notified.told()
+        await notified.settled(1)
+        assert await notified.kinds() == ["created"]

@@ -1,0 +1,192 @@
+"""How the runs of each kind of entity are found and begun again after the books were restored, for `manage resume`."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio.client import Client
+from temporalio.common import WorkflowIDReusePolicy
+
+from activities.sweeps import resumed_escrow, resumed_payout
+from contracts.runs import invoice_run, payment_news, subscription_news, webhook_endpoint_run
+from domain.ids import (
+    escrow_id_of,
+    invoice_workflow_id,
+    payment_workflow_id,
+    payout_workflow_id,
+    subscription_workflow_id,
+    webhook_endpoint_workflow_id,
+)
+from domain.webhook.endpoint import ENDED
+from repositories import escrow, invoice_collection, payment, payout, subscription, webhook_endpoint
+from runtime import reach
+from runtime.database import Database
+
+#: In whose name runs are started.
+PRINCIPAL = "manage-resume"
+#: How many rows are read at once.
+PAGE = 100
+#: Later than whatever is due.
+FAR = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class Entities(ABC):
+    """How the runs of one kind of entity are found and begun again.
+
+    Attributes:
+        workflow: their type.
+    """
+
+    workflow: ClassVar[str]
+
+    def __init__(self, client: Client, database: Database) -> None:
+        """Take the client to Temporal and the books."""
+        self._client = client
+        self._database = database
+
+    def id_of(self, workflow_id: str) -> str:
+        """Return the id of the entity whose run has that id."""
+        return workflow_id.partition("/")[2]
+
+    @abstractmethod
+    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+        """Return what the books know of them, by id: the number of the latest event."""
+
+    @abstractmethod
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
+        """Return a page of those that have not ended: ids, and ids of their runs."""
+
+    @abstractmethod
+    async def begin(self, entity_id: str) -> None:
+        """Start the run of one that has not ended, also behind one that ended it for books that are lost."""
+
+
+class _Escrows(Entities):
+    workflow = "escrow"
+
+    def id_of(self, workflow_id: str) -> str:
+        return escrow_id_of(super().id_of(workflow_id))
+
+    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+        return await escrow.versions(session, ids)
+
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
+        """Return a page of those that have a deadline, which each one has until it ends."""
+        rows = await escrow.overdue(session, before=FAR, after=after, limit=PAGE)
+        return [(row.id, row.workflow_id) for row in rows]
+
+    async def begin(self, entity_id: str) -> None:
+        async with self._database.platform() as session:
+            row = await escrow.get(session, entity_id)
+            if row is None or row.next_deadline_at is None:
+                return
+            resumed = resumed_escrow(row, PRINCIPAL)
+        await reach.start_missing(self._client, replace(resumed, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE))
+
+
+class _Payments(Entities):
+    workflow = "payment"
+
+    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+        return await payment.versions(session, ids)
+
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
+        """Return a page of those that await something of their payer, their provider or what they are for."""
+        rows = await payment.stranded(session, before=FAR, after=after, limit=PAGE)
+        return [(row.id, payment_workflow_id(row.id)) for row in rows]
+
+    async def begin(self, entity_id: str) -> None:
+        """Start the run of one and have it look at its provider."""
+        async with self._database.platform() as session:
+            row = await payment.get(session, entity_id)
+            if row is None:
+                return
+            terms = payment.state_of(row).terms
+        news = payment_news(terms, principal=PRINCIPAL, event_id=f"{PRINCIPAL}:{entity_id}")
+        await reach.signal(self._client, *news)
+
+
+class _Payouts(Entities):
+    workflow = "payout"
+
+    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+        return await payout.versions(session, ids)
+
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
+        rows = await payout.stranded(session, before=FAR, after=after, limit=PAGE)
+        return [(row.id, payout_workflow_id(row.id)) for row in rows]
+
+    async def begin(self, entity_id: str) -> None:
+        """Start the run of one, which looks for what may have been sent before it sends."""
+        async with self._database.platform() as session:
+            row = await payout.get(session, entity_id)
+            if row is None or row.wake_at is None:
+                return
+            resumed = resumed_payout(row)
+        await reach.start_missing(self._client, replace(resumed, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE))
+
+
+class _Subscriptions(Entities):
+    workflow = "subscription"
+
+    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+        return await subscription.versions(session, ids)
+
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
+        rows = await subscription.stranded(session, before=FAR, after=after, limit=PAGE)
+        return [(row.id, subscription_workflow_id(row.id)) for row in rows]
+
+    async def begin(self, entity_id: str) -> None:
+        """Start the run of one and have it look at its provider."""
+        async with self._database.platform() as session:
+            held = await subscription.get(session, entity_id)
+        if held is not None:
+            news = subscription_news(held, principal=PRINCIPAL, event_id=f"{PRINCIPAL}:{entity_id}")
+            await reach.signal(self._client, *news)
+
+
+class _Invoices(Entities):
+    workflow = "invoice"
+
+    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+        return await invoice_collection.versions(session, ids)
+
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
+        rows = await invoice_collection.page(session, after=after, limit=PAGE)
+        return [(row.invoice_id, invoice_workflow_id(row.invoice_id)) for row in rows]
+
+    async def begin(self, entity_id: str) -> None:
+        async with self._database.platform() as session:
+            row = await invoice_collection.get(session, entity_id)
+            if row is None:
+                return
+            held = invoice_collection.state_of(row)
+        await reach.start_missing(self._client, invoice_run(held))
+
+
+class _WebhookEndpoints(Entities):
+    workflow = "webhook-endpoint"
+
+    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+        return await webhook_endpoint.versions(session, ids)
+
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
+        """Return a page of those that are enabled or paused, which have a run until they are not."""
+        ids = await webhook_endpoint.with_run(session, after=after, limit=PAGE)
+        return [(each, webhook_endpoint_workflow_id(each)) for each in ids]
+
+    async def begin(self, entity_id: str) -> None:
+        """Start the run of one, which sends again what the books do not know to be delivered."""
+        async with self._database.platform() as session:
+            row = await webhook_endpoint.get(session, entity_id)
+        if row is not None and webhook_endpoint.state_of(row).status not in ENDED:
+            await reach.start_missing(self._client, webhook_endpoint_run(row.id, row.org_id))
+
+
+#: Every kind of entity that has a run.
+KINDS: tuple[type[Entities], ...] = (_Escrows, _Payments, _Payouts, _Subscriptions, _Invoices, _WebhookEndpoints)
+#: Those whose run looks at a provider when it is begun again.
+AT_PROVIDERS: tuple[type[Entities], ...] = (_Payments, _Subscriptions)
