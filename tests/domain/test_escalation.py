@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.access import Role
 from domain.agenda import Wait
@@ -101,3 +103,66 @@ def test_operators_read_who_was_called_and_who_is_next():
     over = details(replace(CASE, status=AlertStatus.RESOLVED), ())
     assert "- operator after 2:00 h: is not called" in over
     assert "signal" not in over
+
+
+ROLES = st.sampled_from([Role.OWNER, Role.ADMIN, Role.FINANCE, Role.OPERATOR])
+AFTER = st.sampled_from([0, 0, 10, 30, 120, 480])
+TIMES = st.none() | st.integers(-60, 3 * 24 * 60)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """An alert with any ladder, as any answers have left it."""
+    names = draw(st.lists(st.tuples(ROLES, AFTER), max_size=6, unique=True))
+    until = [None if at is None else T0 + timedelta(minutes=at) for at in (draw(TIMES), draw(TIMES))]
+    return replace(
+        CASE,
+        ladder=tuple(Step(role=role, after=timedelta(minutes=after)) for role, after in names),
+        org_id=draw(st.sampled_from([None, "org_1"])),
+        shared=draw(st.booleans()),
+        seen_by_organization=draw(st.booleans()),
+        snoozed_until=until[0],
+        org_snoozed_until=until[1],
+    )
+
+
+def owed(case: Case) -> set[str]:
+    """Whom nobody has answered for: operators always, an organization what it may read and has not seen."""
+    return {
+        step.name
+        for step in case.ladder
+        if step.role is Role.OPERATOR
+        or (case.org_id is not None and case.shared and not (case.seen_by_organization and step.after))
+    }
+
+
+@given(st.lists(st.tuples(cases(), st.integers(0, 12 * 60)), min_size=1, max_size=5), st.integers(0, 6))
+def test_every_due_step_is_taken_once_whatever_is_answered_before(history, late):
+    """Each of the cases is what the run finds next; the last of them stays."""
+    ladder = history[0][0].ladder
+    taken: list[str] = []
+    now = hours(late)
+    for number, (case, minutes) in enumerate(history):
+        last = number == len(history) - 1
+        # What is shown to be seen stays so: the ladder is that of the kind.
+        held = replace(case, ladder=ladder)
+        ends = now + timedelta(minutes=minutes)
+        while (item := agenda(held, taken, now)) is not None and (last or now < ends):
+            if isinstance(item, Wait):
+                assert item.until > now
+                now = item.until if last else min(item.until, ends)
+                continue
+            assert item.name in owed(held) - set(taken)
+            assert now >= T0 + item.after
+            if item.role is Role.OPERATOR or item.after:
+                snoozed = held.snoozed_until if item.role is Role.OPERATOR else held.org_snoozed_until
+                assert snoozed is None or now >= snoozed
+            taken.append(item.name)
+        if last:
+            assert owed(held) <= set(taken)
+    assert len(taken) == len(set(taken))
+
+
+@given(cases(), st.sampled_from([AlertStatus.ACKNOWLEDGED, AlertStatus.RESOLVED]))
+def test_nobody_is_called_once_it_is_answered(case, status):
+    assert agenda(replace(case, status=status), (), hours(100)) is None

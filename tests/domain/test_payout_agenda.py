@@ -1,0 +1,120 @@
+"""Whatever is due of a payout is done in the end, whatever comes, and what may have been sent is looked for first."""
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.agenda import Wait
+from domain.payout import commands
+from domain.payout.agenda import Step, agenda
+from domain.payout.commands import LOOKS, SOON, TRIES, WAITS_FOR_FUNDS, WrongPayoutState
+from domain.payout.state import FINAL, Outcome, Payout, PayoutStatus
+from tests.domain.test_payout_funds import ASKED, NOW
+
+S = PayoutStatus
+#: What others do, at any time: news of funds in the place of an older payout or of the last, and operators' signals.
+NOISE = ("funds", "funds for others", "look", "give up")
+#: What the provider answers to a try or a look that moves no money.
+ANSWERS = ("short", "unanswered")
+#: The longest that nothing is tried.
+LONGEST = max(*LOOKS, *TRIES) + SOON
+
+
+def happens(payout: Payout, name: str, now: datetime) -> Payout:
+    """Let something happen to a payout; what is refused changes nothing."""
+    with suppress(WrongPayoutState):
+        return commands.numbered(outcome(payout, name, now), f"{name}:{payout.version}").payout
+    return payout
+
+
+def outcome(payout: Payout, name: str, now: datetime) -> Outcome:
+    match name:
+        case "short":
+            return commands.short(payout, now)
+        case "unanswered":
+            return commands.unanswered(payout, now)
+        case "funds":
+            return commands.funds_available(payout, now, place=0, event_id="evt_1")
+        case "funds for others":
+            return commands.funds_available(payout, now, place=10**6, event_id="evt_1")
+        case "look":
+            return commands.looked(payout, now, actor="operator:kim")
+        case _:
+            return commands.given_up(payout, actor="operator:kim", reason="")
+
+
+@st.composite
+def reachable(draw: st.DrawFn) -> tuple[Payout, datetime]:
+    """A payout after any answers and any commands, and the time of the last one."""
+    payout, now = ASKED, NOW
+    for name, minutes in draw(
+        st.lists(st.tuples(st.sampled_from([*ANSWERS, *NOISE]), st.integers(0, 3 * 24 * 60)), max_size=8)
+    ):
+        now += timedelta(minutes=minutes)
+        payout = happens(payout, name, now)
+    return payout, now
+
+
+@given(
+    reachable(),
+    st.lists(st.tuples(st.sampled_from(NOISE[:3]), st.floats(0, 1)), max_size=12),
+    st.lists(st.sampled_from(ANSWERS), min_size=6, max_size=6),
+)
+def test_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, noise, answers):
+    payout, now = found
+    tried = now
+    while answers:
+        item = agenda(payout, now)
+        if item is None:
+            # Given up, or its time for funds is over.
+            assert payout.status in FINAL
+            return
+        if isinstance(item, Wait):
+            assert item.until > now
+            if noise:
+                # It comes somewhere in the wait, and puts off nothing.
+                name, share = noise.pop()
+                now += (item.until - now) * share
+                payout = happens(payout, name, now)
+                assert payout.next_at is not None
+                assert payout.next_at <= max(item.until, now)
+            else:
+                now = item.until
+            continue
+        assert item is (Step.LOOK if payout.status is S.UNKNOWN else Step.SEND)
+        assert now - tried <= LONGEST
+        tried, before = now, payout
+        payout = happens(payout, answers.pop(), now)
+        assert payout.version > before.version
+
+
+@given(reachable(), st.sampled_from([timedelta(0), timedelta(days=1), timedelta(days=60)]))
+def test_payout_that_is_never_answered_with_money_comes_back_and_one_that_may_be_sent_is_looked_for(found, late):
+    payout, now = found
+    now += late
+    if payout.status not in FINAL:
+        ends = max(now, payout.gives_up_at or now + WAITS_FOR_FUNDS) + LONGEST
+        while (item := agenda(payout, now)) is not None:
+            assert now <= ends
+            if isinstance(item, Wait):
+                now = item.until
+            else:
+                # A look that finds nothing sends again, and is told that there are no funds.
+                payout = happens(payout, "short", now)
+        assert (payout.status, payout.failure_code) == (S.FAILED, "payout.no_funds")
+    unknown = commands.unanswered(replace(ASKED, gives_up_at=NOW), now).payout
+    for _ in range(3 * len(LOOKS)):
+        item = agenda(unknown, now)
+        assert isinstance(item, Wait)
+        now = item.until
+        assert agenda(unknown, now) is Step.LOOK
+        unknown = happens(unknown, "unanswered", now)
+
+
+@given(reachable())
+def test_end_has_nothing_due_and_everything_else_has(found):
+    payout, now = found
+    assert (agenda(payout, now) is None) == (payout.status in FINAL)
