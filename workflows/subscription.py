@@ -224,7 +224,8 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             # It was never made there, so what the provider says is about something else.
             await self._mark(tuple(self._events))
             self._events.clear()
-        item = agenda(self._state, workflow.now(), self._news())
+        item = self._next_step()
+        self._tried = replace(self._tried, looked=False)
         match item:
             case Step.LOOK:
                 await self._look()
@@ -238,6 +239,12 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
                 await self._write_own(commands.lapsed(self._state))
             case Step.TELL:
                 await self._write_own(commands.told_of_trial_end(self._state))
+
+    def _next_step(self) -> Step | Wait | None:
+        """Ask the agenda; a run of before looked again before anything else was done."""
+        now, news = workflow.now(), self._news()
+        item, before = agenda(self._state, now, news), agenda(self._state, now, replace(news, looked=False))
+        return item if item == before or workflow.patched("looks-give-way") else before
 
     async def _wait(self, wait: Wait) -> None:
         version, told = self._state.version, self._is_told()
@@ -259,7 +266,7 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             self._in_vain()
             self._look_wanted = True
             return
-        self._answered()
+        self._tried = News(looked_at=workflow.now(), looked=True)
         if says.missing and commands.is_cancelled_unmade(self._state):
             await self._end_unmade()
             return
@@ -308,7 +315,7 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             self._in_vain()
             await self._write_own(commands.lost(self._state))
             return
-        self._answered()
+        self._tried = News(looked_at=workflow.now())
         if says.declined is not None:
             self._refusals[order.command_id] = says.declined.code
             await self._write_own(commands.declined(self._state, why=says.declined.code, at=workflow.now()))
@@ -340,9 +347,6 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
     def _in_vain(self) -> None:
         tries = self._tried.tries + 1
         self._tried = replace(self._tried, tries=tries, held_until=hold_until(workflow.now(), tries))
-
-    def _answered(self) -> None:
-        self._tried = News(looked_at=workflow.now())
 
     # What the base asks for -------------------------------------------------------------------------------------------
 

@@ -50,6 +50,8 @@ class News:
         looked_at: when it was asked last.
         tries: how often in a row a step had no effect, and `held_until` when it is tried again.
         tells: the run tells of the end of trials; runs of before do not.
+        looked: the last step was a look, which gives way to what else is due: news that do not end would keep all of
+            that waiting. Runs of before let it wait.
     """
 
     told: bool = False
@@ -57,6 +59,7 @@ class News:
     tries: int = 0
     held_until: datetime | None = None
     tells: bool = True
+    looked: bool = False
 
 
 def agenda(subscription: Subscription, now: datetime, news: News) -> Step | Wait | None:
@@ -68,6 +71,8 @@ def agenda(subscription: Subscription, now: datetime, news: News) -> Step | Wait
         # What waits for the provider does not keep a month's credits from being granted.
         free = [step for step in steps if step in {Step.GRANT, Step.LAPSE, Step.TELL}]
         return free[0] if free else Wait(until=news.held_until, why="try again")
+    if news.looked and len(steps) > 1 and steps[0] is Step.LOOK and not _is_unknown(subscription):
+        return steps[1]
     return steps[0] if steps else _wake(subscription, now, news)
 
 

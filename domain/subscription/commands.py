@@ -392,8 +392,8 @@ def lapsed(subscription: Subscription) -> Outcome:
 
 def _upgrade(subscription: Subscription, period: Period, terms: Terms, at: datetime) -> Preview:
     held, anchor = subscription.terms, subscription.anchor
-    assert anchor is not None
-    month = period if held.interval is Interval.MONTH else anchor.month_of(at, subscription.zone)
+    # Nothing is paid yet in a trial, so months are counted from nowhere, and none has credits.
+    month = period if held.interval is Interval.MONTH or anchor is None else anchor.month_of(at, subscription.zone)
     (left, _), (left_of_month, _) = period.seconds_left(at), month.seconds_left(at)
     # Whoever tries has paid nothing, and has nothing left.
     is_paid = subscription.status is S.ACTIVE and subscription.paid_bill is not None

@@ -5,8 +5,6 @@ from datetime import timedelta
 from itertools import permutations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from domain.agenda import Wait
 from domain.subscription.agenda import BOUNDARY, UPGRADE_LAPSES, News, Step, agenda, due, wakes_at
@@ -27,7 +25,7 @@ from domain.subscription.commands import (
 )
 from domain.subscription.converge import OtherSubscription, converge, monthly_grant
 from domain.subscription.snapshot import BillReason, BillState, ProviderState
-from domain.subscription.state import Grant, OrderKind, Subscription, SubscriptionRefused, SubscriptionStatus
+from domain.subscription.state import Grant, OrderKind, SubscriptionRefused, SubscriptionStatus
 from domain.subscription.terms import require_seats
 from tests.domain.subscription.building import (
     ANCHOR,
@@ -353,24 +351,3 @@ def test_run_is_needed_when_something_is_due_that_only_it_does() -> None:
 
 def test_nothing_is_due_after_the_end() -> None:
     assert agenda(replace(active(), status=S.ENDED), START, News()) is None
-
-
-@given(
-    st.sampled_from(list(SubscriptionStatus)),
-    st.booleans(),
-    st.integers(0, 500),
-    st.booleans(),
-    st.booleans(),
-)
-def test_every_state_has_something_due_or_a_timed_wait(
-    status: SubscriptionStatus, yearly: bool, later: int, told: bool, pending: bool
-) -> None:
-    held: Subscription = active(interval=YEAR) if yearly else active()
-    if pending:
-        held = ordered(held, terms("professional", held.terms.interval), START + days(1))
-    held, now = replace(held, status=status), START + days(later)
-    item = agenda(held, now, News(told=told, looked_at=now))
-    if isinstance(item, Wait):
-        assert item.until > now
-    else:
-        assert (item is None) == (status is S.ENDED and not told)

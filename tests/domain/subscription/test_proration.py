@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from domain.plan import Interval, PlanPrice
 from domain.subscription.accrual import Deferred
-from domain.subscription.commands import preview
+from domain.subscription.commands import confirmed, preview
+from domain.subscription.period import Period
 from domain.subscription.proration import part_of, refundable_minor
 from domain.subscription.refund import LostCredits, restored
-from domain.subscription.snapshot import BillReason
+from domain.subscription.snapshot import BillReason, ProviderState
 from domain.subscription.state import ChangeKind, SubscriptionRefused, Terms
 from domain.subscription.terms import terms_of
 from tests.domain.subscription.building import (
@@ -26,6 +27,7 @@ from tests.domain.subscription.building import (
     YEAR,
     active,
     bill,
+    created,
     days,
     month,
     ordered,
@@ -206,10 +208,17 @@ def test_agreed_price_of_a_larger_plan_is_what_its_upgrade_costs() -> None:
     assert (shown.kind, shown.due_minor) == (ChangeKind.UPGRADE, 1_400)
 
 
-def test_unused_part_of_a_trial_is_worth_nothing() -> None:
-    trial = replace(active("starter"), paid_bill=None, paid_minor=0, paid_through=None, granted_until=None)
-    shown = preview(trial, PLANS, terms("professional"), 1, START + days(3))
-    assert (shown.due_minor, shown.credits_minor) == (9_900, 2_000 * 10**6)
+@pytest.mark.parametrize("interval", [MONTH, YEAR])
+def test_unused_part_of_a_trial_is_worth_nothing(interval: Interval) -> None:
+    there = seen(bill(0, 0, month(0)), state=ProviderState.TRIALING, trial_end=month(0).end)
+    trial = taken(confirmed(created("starter", interval, trial_days=14, trial_card="known")), there).subscription
+    shown = preview(trial, PLANS, terms("professional", interval), 1, START + days(3))
+    price = terms("professional", interval).amount_minor
+    assert (shown.due_minor, shown.credits_minor) == (price, 2_000 * 10**6)
+    first = bill(1, price, None, reason=BillReason.UPDATE, created_at=START + days(3))
+    there = seen(first, period=Period(start=START + days(3), end=START + days(31)))
+    begun = taken(ordered(trial, terms("professional", interval), START + days(3)), there, START + days(3))
+    assert (begun.plan, [each.credits_minor for each in begun.grants]) == ("professional", [2_000 * 10**6])
 
 
 def test_change_to_what_one_has_is_refused() -> None:
