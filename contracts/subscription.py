@@ -92,10 +92,15 @@ class SubscriptionEventSignal(Message):
 
 
 class SubscriptionSignal(OperatorSignal):
-    """`cancel`: ends it now; `look`: asks the provider now."""
+    """`cancel`: ends it now; `look`: asks the provider now; `give_up`: what was ordered was not done there.
+
+    The latter is `{"give_up": "sub_…", "reason": "…"}`.
+    """
 
     cancel: object = None
     look: object = None
+    give_up: object = None
+    reason: object = ""
 
 
 class SubscriptionSweepResult(Message):

@@ -15,6 +15,7 @@ from domain.ids import dispute_cause, subscription_return_key, uuid_of
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.state import InvoiceStatus
 from domain.subscription.agenda import wakes_at
+from domain.subscription.given_up import ORDER_GIVEN_UP
 from domain.subscription.refund import LostCredits, RestOfLot
 from domain.subscription.state import Outcome, Subscription, SubscriptionStatus
 from ledger.invariants import Invariant
@@ -31,6 +32,8 @@ from models.subscription import (
 
 #: Events that order something of the provider.
 ORDERS = ("upgrade_ordered", "downgrade_ordered", "cancellation_ordered", "resumed")
+#: And those that drop it: the provider has declined, or an operator has given it up.
+DROPPED = ("order_declined", ORDER_GIVEN_UP)
 _STATE: TypeAdapter[Subscription] = TypeAdapter(Subscription)
 
 
@@ -120,14 +123,14 @@ async def declined_why(session: AsyncSession, ordered: SubscriptionEventRow) -> 
         .where(
             SubscriptionEventRow.subscription_id == ordered.subscription_id,
             SubscriptionEventRow.number > ordered.number,
-            SubscriptionEventRow.kind.in_([*ORDERS, "order_declined"]),
+            SubscriptionEventRow.kind.in_([*ORDERS, *DROPPED]),
         )
         .order_by(SubscriptionEventRow.number)
         .limit(1)
     )
     # There is one order at a time, so what was declined next was this one.
     found = (await session.scalars(query)).one_or_none()
-    return None if found is None or found.kind != "order_declined" else str(found.details["why"])
+    return None if found is None or found.kind not in DROPPED else str(found.details["why"])
 
 
 async def timeline(session: AsyncSession, subscription_id: str) -> Sequence[SubscriptionEventRow]:

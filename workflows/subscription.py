@@ -34,10 +34,11 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription import commands
     from domain.subscription.agenda import News, Step, agenda, hold_until, page_closes
     from domain.subscription.converge import converge, has_unknown_card, monthly_grant
+    from domain.subscription.given_up import GIVEN_UP, ORDER_GIVEN_UP, give_up
     from domain.subscription.state import Outcome, Subscription, SubscriptionRefused, SubscriptionStatus, numbered
     from workflows.entity import Entity
     from workflows.errand import CALL_TIMEOUT, ask
-    from workflows.signals import NO_INPUT, check_addressed, sender
+    from workflows.signals import NO_INPUT, check_addressed, reason_of, sender
 
 Decision = Callable[[Subscription, datetime], Outcome]
 
@@ -48,8 +49,8 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
 
     Messages:
         updates `subscribe`, `change`, `cancel`, `resume`: commands of the API. Update `catch_up`: the books are ahead.
-        Signals `provider_event`: the provider has news. Signals `cancel`, `look` from the Temporal UI; a refused one is
-        recorded in the timeline. A cancellation request is a `cancel`.
+        Signals `provider_event`: the provider has news. Signals `cancel`, `look`, `give_up` from the Temporal UI; a
+        refused one is recorded in the timeline. A cancellation request is a `cancel`.
     Ends when: it has ended at the provider, or was never made there, and every handler has answered.
     Continues as new: when the server suggests it, from what the books hold.
     Compensates: a change that is declined leaves what was agreed before.
@@ -135,6 +136,11 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         """End it now, in the name of an operator."""
         await self._handle_signal("cancel", SubscriptionSignal, given, self._cancelled_by_signal)
 
+    @workflow.signal(name="give_up")
+    async def signal_give_up(self, given: RawValue = NO_INPUT) -> None:
+        """Drop what was ordered and not answered, because an operator says that it was not done."""
+        await self._handle_signal("give_up", SubscriptionSignal, given, self._given_up)
+
     def _note_event(self, signal: SubscriptionEventSignal) -> None:
         if signal.event_id not in self._events:
             self._events.append(signal.event_id)
@@ -164,12 +170,17 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
     def _resumed(self, command: ResumeSubscription) -> Decision:
         return lambda held, now: commands.resuming(held, command.command_id, actor=command.actor.qualified(), at=now)
 
+    def _given_up(self, signal: SubscriptionSignal) -> Decision:
+        def decide(held: Subscription, now: datetime) -> Outcome:
+            check_addressed(_reached(held, asks_for_name=True), "give_up", signal, subject=signal.give_up)
+            by = sender(signal).qualified()
+            return give_up(held, actor=by, reason=reason_of(signal.reason), at=now)
+
+        return decide
+
     def _cancelled_by_signal(self, signal: SubscriptionSignal, unnamed: str = "operator") -> Decision:
         def decide(held: Subscription, _now: datetime) -> Outcome:
-            reached = Addressee(
-                kind="subscription", id=held.subscription_id, state=held.status.value, asks_for_name=False
-            )
-            check_addressed(reached, "cancel", signal, subject=signal.cancel)
+            check_addressed(_reached(held, asks_for_name=False), "cancel", signal, subject=signal.cancel)
             order = f"signal:{held.version + 1}"
             by = sender(signal, unnamed).qualified()
             return commands.cancelling(held, order, at_period_end=False, actor=by)
@@ -399,7 +410,12 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             self._not_begun = SubscriptionRefused(other.detail, code=other.code, extra=other.extra)
             self._adopt(replace(self._state, status=SubscriptionStatus.ENDED))
             return False
+        order = self._state.order
         self._written(recorded, following.subscription)
+        if recorded.applied and order is not None and event.event == ORDER_GIVEN_UP:
+            # Whoever ordered it is answered as after a decline. What the provider has is read once it answers.
+            self._refusals[order.command_id] = GIVEN_UP
+            self._look_wanted = self._state.ref is not None
         return recorded.applied
 
     async def _mark(self, handled: tuple[str, ...]) -> None:
@@ -447,3 +463,7 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         signal = SubscriptionSignal()
         cancelled = self._cancelled_by_signal(signal, "cancellation")
         await self._carry_out("cancel", signal, cancelled, "cancellation")
+
+
+def _reached(held: Subscription, *, asks_for_name: bool) -> Addressee:
+    return Addressee(kind="subscription", id=held.subscription_id, state=held.status.value, asks_for_name=asks_for_name)

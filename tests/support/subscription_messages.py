@@ -156,7 +156,9 @@ def samples() -> list[Message]:
         messages.ResumeSubscription(**who),
         messages.SubscriptionResult(subscription_id="sub_1", status="active", version=3, declined="card_declined"),
         messages.SubscriptionEventSignal(event_id="evt_1"),
-        messages.SubscriptionSignal(operator="kim", command_id="cmd_3", cancel="sub_1", look="sub_1"),
+        messages.SubscriptionSignal(
+            operator="kim", command_id="cmd_3", cancel="sub_1", look="sub_1", give_up="sub_1", reason="It is not there."
+        ),
         messages.RecordSubscription(
             subscription=STATE,
             event="renewed",

@@ -14,7 +14,7 @@ from domain.subscription.snapshot import (
     SubscriptionSnapshot,
 )
 from domain.subscription.state import Terms
-from providers.payments.base import ProviderUnavailable
+from providers.payments.base import OutcomeUnknown, ProviderUnavailable
 from providers.subscriptions.base import NewSubscription, SubscriptionDeclined
 from runtime.identity import new_id
 
@@ -29,6 +29,8 @@ class FakeSubscriptions:
         #: Customers whose card is declined, and those whose provider does not answer.
         self.declining: set[str] = set()
         self.away: set[str] = set()
+        #: Customers for whom nothing is known of what the provider was asked.
+        self.silent: set[str] = set()
         #: Customers whose provider does what it is asked for, and answers when the event is set.
         self.slow: dict[str, asyncio.Event] = {}
         #: The cards that customers enter on pages.
@@ -125,6 +127,8 @@ class FakeSubscriptions:
     def _answers(self, customer: str, *, charges: bool = True) -> None:
         if customer in self.away:
             raise ProviderUnavailable("It is away.")
+        if customer in self.silent:
+            raise OutcomeUnknown("It has not answered.")
         if charges and customer in self.declining:
             raise SubscriptionDeclined("The card was declined.", code="card_declined")
 

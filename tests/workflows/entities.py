@@ -602,6 +602,13 @@ SUBSCRIPTION = Entity(
             message=lambda one: SubscriptionEventSignal(event_id=new_id("evt")),
             event="activated",
         ),
+        Inbound(
+            kind="signal",
+            name="give_up",
+            state="active",
+            message=lambda one: SubscriptionSignal(operator="kim"),
+            event="command_refused",
+        ),
     ),
 )
 

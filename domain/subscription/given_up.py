@@ -1,0 +1,34 @@
+"""An operator says that the provider has not done what was ordered of it, because no answer ever came."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from domain.subscription.commands import MAKING, SubscriptionRefused, declined, ended
+from domain.subscription.state import Outcome, Subscription
+
+#: Stands where the provider's word for a decline would.
+GIVEN_UP = "given_up"
+#: The event of it.
+ORDER_GIVEN_UP = "order_given_up"
+
+
+def give_up(subscription: Subscription, *, actor: str, reason: str, at: datetime) -> Outcome:
+    """Drop an order whose answer was lost, because an operator has looked at the provider: it was not done there.
+
+    As after a decline: what was agreed before goes on, and a subscription that was never made has ended.
+
+    Raises:
+        SubscriptionRefused: no answer is missing.
+    """
+    order = subscription.order
+    if order is None or not order.unknown:
+        raise SubscriptionRefused(
+            "No answer of the provider is missing, so nothing can be given up.",
+            extra={"state": subscription.status.value},
+        )
+    unmade = subscription.ref is None or order.kind in MAKING
+    dropped = (
+        ended(subscription, why=GIVEN_UP, actor=actor, at=at) if unmade else declined(subscription, why=GIVEN_UP, at=at)
+    )
+    details = {"order": order.kind.value, "why": GIVEN_UP, "reason": reason}
+    return replace(dropped, event=ORDER_GIVEN_UP, actor=actor, details=details)
