@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
-from domain.subscription.commands import MAKING, SubscriptionRefused, declined, ended
-from domain.subscription.state import Outcome, Subscription
+from domain.subscription.commands import MAKING, declined, ended
+from domain.subscription.state import Outcome, Subscription, SubscriptionRefused
 
 #: Stands where the provider's word for a decline would.
 GIVEN_UP = "given_up"
