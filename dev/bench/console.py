@@ -23,7 +23,7 @@ from console.home import view as home
 from console.pages import html, make_environment
 from console.who import Me
 from dev.bench.escrow import Escrows
-from dev.bench.http import load
+from dev.bench.http import load, measure
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
 from dev.browser import NO_CHROMIUM, SHIFTED, chromium, launched
@@ -38,9 +38,20 @@ SLOW_LINE = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "u
 SLOW_PROCESSOR = 4
 #: What the page of escrows asks the API for.
 ASKED = ("me", f"escrows?limit={ESCROWS}", "escrows/summary", "escrows/summary?waits_for=me", "billing/balance")
-_PAINTED = """() => Math.max(
-  performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0,
-  performance.getEntriesByType("navigation")[0].domInteractive)"""
+#: Notes when the last row of the list was painted: a task that an animation frame posts runs after that frame's paint.
+#: What blocks the first paint holds frames back in some versions and lets them run in others, so that counts as well.
+_NOTE_ROWS = """(() => {
+  const seen = new MutationObserver(() => {
+    if (document.querySelectorAll("tbody tr").length < ROWS) return;
+    seen.disconnect();
+    requestAnimationFrame(() => setTimeout(() => { window.rowsPainted = performance.now(); }));
+  });
+  seen.observe(document, { childList: true, subtree: true });
+})()""".replace("ROWS", str(ESCROWS))
+_PAINTED = """() => {
+  const first = performance.getEntriesByName("first-contentful-paint")[0]?.startTime;
+  return first && window.rowsPainted && Math.max(first, window.rowsPainted);
+}"""
 
 
 async def run(world: World) -> list[Row]:
@@ -124,18 +135,26 @@ async def _drawing(world: World, client: httpx2.AsyncClient, session: str) -> Ro
         page = home.page("Acme", answers, base, choices.prefs, dict.fromkeys(home.PAGES, True))
         html(request, environment, "home/page.html", page, around)
 
+    async def drawn() -> float:
+        began = time.perf_counter()
+        for _ in range(RENDERS):
+            draw()
+        return (time.perf_counter() - began) / RENDERS * 1000
+
+    async def whole() -> float:
+        # One after the other: over several connections the time between answers is shorter than that of a page.
+        rate, _ = await measure(world.port, base, f"Cookie: {session}", connections=1)
+        return 1000 / rate
+
     draw()
-    began = time.perf_counter()
-    for _ in range(RENDERS):
-        draw()
-    drawn = (time.perf_counter() - began) / RENDERS
-    rate = await load(world.port, base, f"Cookie: {session}")
+    await whole()
+    ours, all_of_it = await alternate(drawn, whole, ROUNDS)
     return Row(
         name="home: template and charts, share of the page's time",
-        value=drawn * 1000,
+        value=ours,
         unit="ms",
-        against="the whole page, 16 connections",
-        baseline=1000 / rate,
+        against="the whole page, one after the other",
+        baseline=all_of_it,
         target=0.2,
         at_most=True,
     )
@@ -245,10 +264,11 @@ async def _slow(world: World, readers: Readers) -> list[Row]:
                 if slow:
                     await protocol.send("Network.emulateNetworkConditions", SLOW_LINE)
                     await protocol.send("Emulation.setCPUThrottlingRate", {"rate": SLOW_PROCESSOR})
+                await page.add_init_script(_NOTE_ROWS)
                 await page.goto(address, wait_until="load")
-                assert await page.locator("tbody tr").count() == ESCROWS
+                painted_at = await page.wait_for_function(_PAINTED)
                 shifts.append(float(await page.evaluate(SHIFTED)))
-                return float(await page.evaluate(_PAINTED))
+                return float(await painted_at.json_value())
 
         return measure
 
