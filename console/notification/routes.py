@@ -62,7 +62,8 @@ async def read_all(visit: Visit) -> Response:
 async def _channels(visit: Visit, status: int, *, form: Shown | None = None, code: Shown | None = None) -> Response:
     visit.need(Permission.BE_NOTIFIED)
     answer = await visit.ask(_CHANNELS)
-    page = view.channels(answer, form or blank(kind=ChannelKind.MAIL.value), code or blank(), visit.choices.prefs)
+    fresh, refused = blank(kind=ChannelKind.MAIL.value), visit.path("id") if code else ""
+    page = view.channels(answer, form or fresh, code or blank(), visit.choices.prefs, refused)
     return await visit.render("notification/channels.html", page, status)
 
 

@@ -67,7 +67,7 @@ class Inbox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """A way to the reader; `waits` where its code was not given back yet."""
+    """A way to the reader; `waits` where its code was not given back yet, and `code` is the form that gives it."""
 
     href: str
     kind: str
@@ -76,11 +76,12 @@ class Channel:
     made: Moment
     waits: bool
     form: Shown
+    code: Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channels:
-    """The channels, and the form that makes one. `code` is the form of a code, and of its refusal."""
+    """The channels, and the form that makes one. `code` is a form of one of them that was refused."""
 
     title: str
     tabs: tuple[Tab, ...]
@@ -153,13 +154,13 @@ def inbox(found: Found, form: Shown, prefs: Prefs) -> Inbox:
     )
 
 
-def channels(answer: Answer, form: Shown, code: Shown, prefs: Prefs) -> Channels:
-    """Return the channels of the reader."""
+def channels(answer: Answer, form: Shown, code: Shown, prefs: Prefs, refused: str = "") -> Channels:
+    """Return the channels of the reader; `refused` is the one whose form `code` is."""
     failed = unanswered("Channels", answer, CHANNELS)
     return Channels(
         title="Channels",
         tabs=tabs(CHANNELS),
-        rows=() if failed else tuple(_channel(each, prefs) for each in answer.body["data"]),
+        rows=() if failed else tuple(_channel(each, code, prefs, refused) for each in answer.body["data"]),
         failed=failed,
         form=form,
         code=code,
@@ -167,7 +168,7 @@ def channels(answer: Answer, form: Shown, code: Shown, prefs: Prefs) -> Channels
     )
 
 
-def _channel(found: Mapping[str, Any], prefs: Prefs) -> Channel:
+def _channel(found: Mapping[str, Any], code: Shown, prefs: Prefs, refused: str) -> Channel:
     return Channel(
         href=f"{CHANNELS}/{found['id']}",
         kind=kind_named(found["kind"]),
@@ -176,6 +177,7 @@ def _channel(found: Mapping[str, Any], prefs: Prefs) -> Channel:
         made=moment(found["created_at"], prefs),
         waits=found["status"] == ChannelStatus.PENDING,
         form=blank(),
+        code=code if found["id"] == refused else blank(),
     )
 
 
