@@ -6,13 +6,16 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Form, Shown, blank, new_key, read_form
+from console.forms import Form, Shown, blank, corrected, read_form
 from console.platform.desk import operators
 from console.platform.reconciliation import view
 from console.platform.reconciliation.view import BASE, PLACE
 from console.routing import COMMAND, platform
 from console.visit import Visit
 from domain.access import Permission
+
+#: The fields of a run that are days.
+_DAYS = ("since", "until")
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -45,13 +48,11 @@ async def download(visit: Visit) -> Response:
 async def start(visit: Visit) -> Response:
     """Compare a provider's statement with the books for some days."""
     form = await read_form(visit.request, "provider", "since", "until")
-    try:
-        body = _window(form, _zone(visit))
-    except ValueError:
-        errors = {"since": "Write both days as 2026-11-22."}
-        shown = Shown(key=new_key(), values=form.values, errors=errors, summary=tuple(errors.items()))
-        return await show(visit, shown, 422)
-    answer = await visit.order("POST", "/reconciliation/runs", {"provider": form.text("provider"), **body}, form.key)
+    errors = {name: "This is not a day. Write it as 2026-11-22." for name in _DAYS if not _is_day(form.text(name))}
+    if errors:
+        return await show(visit, corrected(form, errors), 422)
+    body = {"provider": form.text("provider"), **_window(form, _zone(visit))}
+    answer = await visit.order("POST", "/reconciliation/runs", body, form.key)
     if answer.ok:
         return visit.done(f"{PLACE}/{answer.body['id']}", "reconciliation.started", answer)
     return await visit.refused(form, answer, show, {"from": "since", "to": "until"})
@@ -103,8 +104,16 @@ def _zone(visit: Visit) -> ZoneInfo:
     return ZoneInfo(visit.choices.zone or "UTC")
 
 
+def _is_day(text: str) -> bool:
+    try:
+        lists.moment_of(text, "UTC", following=True)
+    except ValueError:
+        return False
+    return True
+
+
 def _window(form: Form, zone: ZoneInfo) -> dict[str, str]:
-    """Return the window of whole days, the last one up to the last full hour; `ValueError` where they are no days."""
+    """Return the window of whole days, the last one up to the last full hour."""
     since = datetime.combine(date.fromisoformat(form.text("since")), time(), zone)
     until = datetime.combine(date.fromisoformat(form.text("until")) + timedelta(days=1), time(), zone)
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
