@@ -1,12 +1,9 @@
 """Credits: grants and their lots, and what actions cost."""
 
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
-
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, blank, new_key, read_form
+from console.forms import Shown, blank, corrected, read_form
 from console.gateway import Wanted
 from console.platform.credit import view
 from console.platform.credit.view import FILTERS, PLACE
@@ -14,6 +11,7 @@ from console.platform.desk import operators
 from console.routing import COMMAND, platform
 from console.visit import Visit
 from domain.access import Permission
+from domain.action_cost import is_action
 
 _GRANTS = "/credits/grants"
 
@@ -31,17 +29,11 @@ async def download(visit: Visit) -> Response:
 async def grant(visit: Visit) -> Response:
     """Grant credits."""
     form = await read_form(visit.request, "receiver", "amount", "source", "expires", "note")
-    try:
-        ends = _end_of(form.text("expires"), visit.choices.zone or "UTC")
-    except ValueError:
-        errors = {"expires": "This is not a day. Write it as 2026-11-22."}
-        shown = Shown(key=new_key(), values=form.values, errors=errors, summary=tuple(errors.items()))
-        return await _again(visit, shown, 422)
     body = {
         "organization_id": form.text("receiver"),
         "amount": form.text("amount"),
         "source": form.text("source"),
-        "expires_at": ends,
+        "expires_at": lists.end_of(day, visit.choices.zone or "UTC") if (day := form.text("expires")) else None,
         "note": form.maybe("note"),
     }
     answer = await visit.order("POST", _GRANTS, body, form.key)
@@ -53,8 +45,13 @@ async def grant(visit: Visit) -> Response:
 async def set_cost(visit: Visit) -> Response:
     """Set what an action costs from now on."""
     form = await read_form(visit.request, "action", "cost", "cost_note")
+    action = form.text("action")
+    # It stands in the address of the API, which finds nothing under one that cannot be.
+    if not is_action(action):
+        errors = {"action": "A name has lower case letters, digits, _, ., : and -, at most 64."}
+        return await _cost_again(visit, corrected(form, errors), 422)
     body = {"cost": form.maybe("cost"), "note": form.maybe("cost_note")}
-    answer = await visit.order("PUT", f"/credits/costs/{form.text('action') or '-'}", body, form.key)
+    answer = await visit.order("PUT", f"/credits/costs/{action}", body, form.key)
     return await visit.concluded(form, answer, PLACE, "credit.cost_set", show=_cost_again, names={"note": "cost_note"})
 
 
@@ -82,13 +79,6 @@ async def _show(visit: Visit, granting: Shown | None, costing: Shown | None, sta
         may_price=visit.may(Permission.OPERATE),
     )
     return await visit.render("platform/credit/page.html", page, found.status if status == 200 else status)
-
-
-def _end_of(day: str, zone: str) -> str | None:
-    """Return when a day is over in a zone; None for no day."""
-    if not day:
-        return None
-    return datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), ZoneInfo(zone)).isoformat()
 
 
 ROUTES = (
