@@ -12,7 +12,7 @@ from console.key.view import grantable_by
 from console.routing import COMMAND, tenant
 from console.session import view
 from console.settings.view import tabs
-from console.visit import Visit, not_found
+from console.visit import Visit, forbidden, not_found
 from domain.access import Permission, Role
 
 _SESSIONS, _LINKS = "/sessions", "/sessions/links"
@@ -54,9 +54,17 @@ async def _found(visit: Visit, path: str) -> Mapping[str, Any]:
     raise Refused(not_found(visit.request))
 
 
+def _need_to_grant(visit: Visit, found: Mapping[str, Any]) -> None:
+    """Refuse a page about a session or link of a role that whoever asks may not grant, as the API would."""
+    if found["role"] not in _grantable(visit):
+        raise Refused(forbidden(visit.request))
+
+
 async def ask_to_end(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a session is ended."""
+    """Ask before a session is ended; those of roles that whoever asks may not issue keys for are not theirs to end."""
     found = await _found(visit, _SESSIONS)
+    if found["principal"] != visit.me.principal:
+        _need_to_grant(visit, found)
     page = view.ending(found, form or blank(), visit.choices.prefs, _at(visit, "/settings/sessions"))
     return await visit.render("parts/asking.html", page, status)
 
@@ -102,6 +110,7 @@ async def make(visit: Visit) -> Response:
 async def ask_to_end_link(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Ask before a link is ended."""
     found = await _found(visit, _LINKS)
+    _need_to_grant(visit, found)
     page = view.ending_link(found, form or blank(), visit.choices.prefs, _at(visit, "/settings/links"))
     return await visit.render("parts/asking.html", page, status)
 
