@@ -23,6 +23,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
         preview=("/billing/payouts/preview", visit.scope),
         payouts=("/billing/payouts", {"limit": _LATEST, **visit.scope}),
         agents=("/agents", {"limit": 100, "organization_id": visit.org_id}),
+        config=("/billing/config", {}),
     )
     may = visit.may(Permission.PAY_OUT)
     page = view.page(answers, form or blank(country="US"), visit.choices.prefs, visit.base, may_pay_out=may)

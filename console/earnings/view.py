@@ -91,7 +91,7 @@ def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *,
     """Return the page.
 
     Args:
-        answers: `earnings`, `preview`, `payouts` and `agents`.
+        answers: `earnings`, `preview`, `payouts`, `agents` and `config`.
         form: what connects the account.
         prefs: how the reader reads.
         base: where the pages of the organization begin.
@@ -112,7 +112,7 @@ def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *,
         preview_failed=unanswered("Payouts", preview, here),
         minimum=said["minimum"],
         refused=said["detail"] or "" if said["refused"] else "",
-        connect=f"{here}/connect" if may_pay_out else "",
+        connect=f"{here}/connect" if may_pay_out and _pays_out(answers["config"]) else "",
         connect_form=form,
         pay_out=f"{here}/payouts/new" if able else "",
         payouts=tuple(_payout(each, prefs) for each in (payouts.body["data"] if payouts.ok else ())),
@@ -152,6 +152,11 @@ def _account(body: Mapping[str, Any], prefs: Prefs) -> Account:
         requirements=tuple(each.replace("_", " ").replace(".", ": ") for each in body["requirements"]),
         held_until=moment(body["held_until"], prefs) if body["held_until"] else None,
     )
+
+
+def _pays_out(config: Answer) -> bool:
+    """Tell whether accounts for payouts can be opened: they are Stripe's. What is not known is left to the API."""
+    return not config.ok or any(each["name"] == "stripe" for each in config.body["providers"])
 
 
 def connect(body: Mapping[str, Any], prefs: Prefs, base: str) -> Connect:

@@ -119,8 +119,14 @@ def earnings(**answers: Answer) -> Any:
         "preview": said(ACCOUNT_LESS),
         "payouts": said({"data": []}),
         "agents": said({"data": []}),
+        "config": said({"providers": [{"name": "stripe"}]}),
     }
     return earnings_page(usual | answers, Shown(key="con_1"), Prefs(), BASE, may_pay_out=True)
+
+
+def test_account_for_payouts_is_offered_where_stripe_is_set_up() -> None:
+    assert earnings().connect == f"{BASE}/earnings/connect"
+    assert earnings(config=said({"providers": [{"name": "paypal"}]})).connect == ""
 
 
 def test_payout_is_not_offered_where_it_would_be_refused() -> None:
