@@ -1,0 +1,159 @@
+"""Texts in the console's forms whose commands a run carries out: text on the page that shows it, or refused there."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import httpx2
+import pytest
+
+from tests.console.fake import OWN
+from tests.console.strict import read
+from tests.console.typed import OF_RUNS, PAYLOADS
+from tests.console.walking import FoundForm, forms_of, route_of, text_of
+from tests.e2e.conftest import Caller, World, good
+from tests.e2e.payments.paying import Payer, until
+
+TEXTS = {name: text for name, text in PAYLOADS.items() if name != "turned"}
+
+
+class Desk:
+    """Somebody who fills forms over HTTP, as a browser without scripts does."""
+
+    def __init__(self, browser: httpx2.AsyncClient, filled: dict[str, set[str]]) -> None:
+        self.browser, self.filled = browser, filled
+
+    async def fill(self, page: str, **fields: str) -> httpx2.Response:
+        """Fill the form of a page, and send it."""
+        form = self.form_at(page, await self.browser.get(page))
+        # The platform's pages of a command have the same form as those of an organization.
+        route = route_of(form.action).replace("/platform/", "/{org}/")
+        self.filled.setdefault(route, set()).update({*fields} & form.texts)
+        return await self.browser.post(form.action, data={**form.sent, **fields}, headers=OWN)
+
+    def form_at(self, page: str, answer: httpx2.Response) -> FoundForm:
+        assert read(answer.text).problems == []
+        action = page.partition("?")[0]
+        return next(each for each in forms_of(answer.text) if each.action in {action, f"{action}/connect"})
+
+    async def shows(self, page: str, field: str, text: str, at: str, **also: str) -> None:
+        """Fill the form, and find the text of a field on a page as the text that it is."""
+        answer = await self.fill(page, **also, **{field: text})
+        assert answer.status_code == 303, text_of(answer.text)
+        shown = await self.browser.get(at)
+        assert read(shown.text).problems == []
+        assert " ".join(text.split()) in text_of(shown.text)
+
+    async def is_refused(self, page: str, field: str, **fields: str) -> None:
+        answer = await self.fill(page, **fields)
+        assert answer.status_code == 422, text_of(answer.text)
+        form = self.form_at(page, answer)
+        assert [each.name for each in form.controls if each.wrong] == [field]
+        assert {name: form.sent[name] for name in fields} == fields
+
+
+class Desks:
+    """Desks of the callers of one test; `filled` has the texts that were filled there, by the routes of their forms."""
+
+    def __init__(self, url: str, open_browsers: AsyncExitStack) -> None:
+        self.filled: dict[str, set[str]] = {}
+        self._url, self._open = url, open_browsers
+
+    async def of(self, caller: Caller) -> Desk:
+        browser = httpx2.AsyncClient(base_url=self._url, trust_env=False, timeout=60)
+        await self._open.enter_async_context(browser)
+        answer = await browser.post("/console/sign-in", data={"key": caller.token, "next": ""}, headers=OWN)
+        assert answer.status_code == 303
+        return Desk(browser, self.filled)
+
+
+@pytest.fixture
+async def desks(world: World) -> AsyncIterator[Desks]:
+    async with AsyncExitStack() as stack:
+        yield Desks(world.running.api_url, stack)
+
+
+def texts_of(*, escrows: bool) -> dict[str, set[str]]:
+    """Return what has to be filled: of escrows, or of all else."""
+    return {route: names for route, names in OF_RUNS.items() if ("/escrows/" in route) is escrows}
+
+
+async def test_texts_of_an_escrow_stay_text(world: World, desks: Desks) -> None:
+    (buyer_id, buyer), (seller_id, seller) = await world.tenant("owner"), await world.tenant("owner")
+    grant = {"organization_id": buyer_id, "amount": "1000", "source": "promotion"}
+    good(await world.operator.post("/credits/grants", grant), 201)
+    agent = good(await seller["owner"].post("/agents", {"name": "Reader"}), 201)["id"]
+    payer, payee = await desks.of(buyer["owner"]), await desks.of(seller["owner"])
+    arbiter, validator = await desks.of(world.arbiter), await desks.of(world.validator)
+
+    async def funded() -> str:
+        terms = {"agent_id": agent, "title": "Read", "price": "5.00", "currency": "CREDIT"}
+        signed = {"validation_threshold": "0.80", "signatories": ["owner"]}
+        contract = good(await buyer["owner"].post("/contracts", terms | signed), 201)["id"]
+        escrow = str(good(await buyer["owner"].post("/escrows", {"contract_id": contract}), 201)["id"])
+        good(await buyer["owner"].post(f"/escrows/{escrow}/fund", {"source": "credits"}))
+        return escrow
+
+    async def disputed(text: str) -> None:
+        escrow = await funded()
+        theirs, ours = f"/console/{buyer_id}/escrows/{escrow}", f"/console/{seller_id}/escrows/{escrow}"
+        judged = f"/console/platform/escrows/{escrow}"
+        await payee.shows(f"{ours}/deliver", "deliver_note", text, ours)
+        await validator.shows(f"{judged}/validate", "validate_note", text, judged, validate_score="0.10")
+        await payer.shows(f"{theirs}/dispute", "dispute_reason", text, theirs)
+        await payee.shows(f"{ours}/submit-evidence", "evidence_note", text, ours)
+        await arbiter.shows(f"{judged}/resolve?payee_share=0.5", "resolve_note", text, judged)
+
+    async def cancelled(text: str) -> None:
+        theirs = f"/console/{buyer_id}/escrows/{await funded()}"
+        await payer.shows(f"{theirs}/cancel", "cancel_reason", text, theirs)
+
+    await asyncio.gather(*(story(text) for text in TEXTS.values() for story in (disputed, cancelled)))
+
+    turned, place = PAYLOADS["turned"], f"/escrows/{await funded()}"
+    await payer.is_refused(f"/console/{buyer_id}{place}/cancel", "cancel_reason", cancel_reason=turned)
+    delivering = f"/console/{seller_id}{place}/deliver"
+    await payee.is_refused(delivering, "deliver_note", deliver_note=turned)
+    for text in TEXTS.values():
+        await payee.is_refused(delivering, "deliver_artifacts", deliver_artifacts=text)
+    good(await seller["owner"].post(f"{place}/delivery", {"artifacts": []}))
+    scoring = f"/console/platform{place}/validate"
+    await validator.is_refused(scoring, "validate_score", validate_score=TEXTS["script"])
+    await validator.is_refused(scoring, "validate_note", validate_score="0.10", validate_note=turned)
+    await payer.is_refused(f"/console/{buyer_id}{place}/dispute", "dispute_reason", dispute_reason=turned)
+    good(await buyer["owner"].post(f"{place}/disputes", {"reason": "No"}))
+    adding = f"/console/{seller_id}{place}/submit-evidence"
+    await payee.is_refused(adding, "evidence_note", evidence_note=turned)
+    await payee.is_refused(adding, "evidence_artifacts", evidence_note="See", evidence_artifacts=TEXTS["address"])
+    deciding = f"/console/platform{place}/resolve?payee_share=0.5"
+    await arbiter.is_refused(deciding, "resolve_note", resolve_note=turned)
+    assert desks.filled == texts_of(escrows=True)
+
+
+async def test_texts_of_payments_stay_text(world: World, desks: Desks) -> None:
+    org_id, people = await world.tenant("owner")
+    owner, payer = await desks.of(people["owner"]), Payer(world, org_id, people["owner"])
+    base = f"/console/{org_id}"
+    paid = await payer.settled(await payer.top_up("100.00", payment_method="pm_card_visa"))
+    page = f"{base}/payments/{paid['id']}"
+    for text in TEXTS.values():
+        await owner.shows(f"{page}/refund?amount=1.00", "reason", text, page)
+    await owner.is_refused(f"{page}/refund?amount=1.00", "reason", reason=PAYLOADS["turned"])
+
+    body = {"amount": "10.00", "currency": "USD", "payment_method": "pm_card_createDispute"}
+    good(await people["owner"].post("/payments", body), 201)
+    listed = await until(lambda: people["owner"].get("/disputes"), lambda answer: answer.json()["data"])
+    page = f"{base}/disputes/{listed.json()['data'][0]['id']}"
+    # It is sent once, so it holds them all; before that it is shown as it will be read.
+    evidence = {"text": "\n".join(TEXTS.values())}
+    asked = await owner.fill(f"{page}/evidence", **evidence)
+    assert read(asked.text).problems == []
+    assert " ".join(evidence["text"].split()) in text_of(asked.text)
+    answer = await owner.fill(f"{page}/evidence", **evidence, sure="on")
+    assert answer.status_code == 303, text_of(answer.text)
+    sent = good(await people["owner"].get(page.removeprefix(base)))
+    assert sent["evidence_submitted_at"] is not None
+
+    for text in TEXTS.values():
+        await owner.is_refused(f"{base}/earnings", "country", country=text)
+    assert desks.filled == texts_of(escrows=False)
