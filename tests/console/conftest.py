@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 from starlette.routing import Mount
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from api.app import create_app
 from console import gateway
@@ -46,15 +46,21 @@ from tests.support.webhooks import WEBHOOK_KEYS
 
 
 class Counting:
-    """The API as the console asks it; `calls` is how often it has since it was set to 0."""
+    """The API as the console asks it; `calls` is how often it has since it was set to 0, `answers` what it got."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
         self.calls = 0
+        self.answers: list[tuple[str, int]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start" and scope["type"] == "http":
+                self.answers.append((scope["method"], message["status"]))
+            await send(message)
+
         self.calls += 1
-        await self.app(scope, receive, send)
+        await self.app(scope, receive, noted)
 
 
 @pytest.fixture(scope="session")

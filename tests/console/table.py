@@ -8,6 +8,8 @@ PLATFORM = ("operator", "arbiter", "validator", "accountant", "platform_auditor"
 PAYERS = ("owner", "admin", "finance", "member")
 EVERYBODY = (*TENANTS, *PLATFORM)
 MANAGERS = ("owner", "admin", "operator")
+#: Who ends what an owner has begun.
+OWNERS = ("owner", "operator")
 #: Who reads keys and the audit trail.
 TRUSTED = ("owner", "admin", "finance", "auditor", "operator", "platform_auditor")
 OPERATORS = ("operator",)
@@ -146,7 +148,8 @@ PAGES = (
     Page("/console/{org}/settings/keys/new", MANAGERS),
     Page("/console/{org}/settings/keys/{key}/revoke", MANAGERS),
     Page("/console/{org}/settings/sessions", EVERYBODY),
-    Page("/console/{org}/settings/sessions/{session}/end", MANAGERS),
+    # The owner's, which an admin does not end.
+    Page("/console/{org}/settings/sessions/{session}/end", OWNERS),
     Page("/console/{org}/settings/links", MANAGERS),
     Page("/console/{org}/settings/links/new", MANAGERS),
     Page("/console/{org}/settings/links/{link}/end", MANAGERS),

@@ -3,12 +3,18 @@
 import html
 import re
 
+import httpx2
 import pytest
 
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant
+from tests.conftest import DatabaseUrls
+from tests.console.access import FRESH, OF_RUNS, OF_THE_CASE, Making, contents, filled_in, is_guarded
 from tests.console.conftest import Counting, Visitor
 from tests.console.fake import OWN
 from tests.console.strict import LANDMARKS, read
 from tests.console.table import EVERYBODY, PAGES, PLATFORM, Page
+from tests.console.walking import FoundForm, forms_of, route_of
 
 pytestmark = pytest.mark.db
 AT_MOST = 8
@@ -18,13 +24,46 @@ def named(page: Page) -> str:
     return page.path
 
 
+class Looked:
+    """Pages as each role was shown them, asked for once in a run of this file."""
+
+    def __init__(self, visitors: dict[str, Visitor], objects: dict[str, str]) -> None:
+        self.visitors, self.objects = visitors, objects
+        self._pages: dict[tuple[str, str], httpx2.Response] = {}
+
+    async def at(self, page: Page, role: str) -> httpx2.Response:
+        if (page.path, role) not in self._pages:
+            self._pages[page.path, role] = await self.visitors[role].get(page.path.format(**self.objects))
+        return self._pages[page.path, role]
+
+    async def offered(self) -> dict[str, dict[str, FoundForm]]:
+        """Return the form of each command, by its route and by the roles that some page offers it to."""
+        found: dict[str, dict[str, FoundForm]] = {}
+        for page in PAGES:
+            for role in EVERYBODY:
+                answer = await self.at(page, role)
+                for form in forms_of(answer.text) if answer.status_code == 200 else ():
+                    found.setdefault(route_of(form.action), {}).setdefault(role, form)
+        return found
+
+
+@pytest.fixture(scope="module")
+def making(operator: Caller, tenant: Tenant, database: Database) -> Making:
+    return Making(operator, tenant, database)
+
+
+@pytest.fixture(scope="module")
+def looked(visitors: dict[str, Visitor], objects: dict[str, str]) -> Looked:
+    return Looked(visitors, objects)
+
+
 @pytest.mark.parametrize("role", EVERYBODY)
 @pytest.mark.parametrize("page", PAGES, ids=named)
 async def test_page_is_whole_for_those_who_may_read_it_and_not_there_for_others(
-    page: Page, role: str, visitors: dict[str, Visitor], objects: dict[str, str], counting: Counting
+    page: Page, role: str, looked: Looked, counting: Counting
 ):
     counting.calls = 0
-    answer = await visitors[role].get(page.path.format(**objects))
+    answer = await looked.at(page, role)
     assert counting.calls <= AT_MOST
     found = read(answer.text)
     assert found.problems == []
@@ -155,3 +194,41 @@ async def test_preferences_are_kept_in_the_browser(app, tenant):
     assert 'data-theme="dark"' in page
     assert 'data-shortcuts="off"' in page
     assert "Times in Europe/Vienna" in page
+
+
+@pytest.mark.parametrize("role", EVERYBODY)
+async def test_command_that_a_role_is_not_offered_is_refused_by_the_api_and_writes_nothing(
+    role: str, looked: Looked, counting: Counting, database_urls: DatabaseUrls
+):
+    wrong = []
+    before = await contents(database_urls)
+    for route, offers in (await looked.offered()).items():
+        if role in offers or route in OF_RUNS:
+            continue
+        form = next(iter(offers.values()))
+        counting.answers.clear()
+        answer = await looked.visitors[role].post(form.action, filled_in(form, looked.objects))
+        asked = [status for method, status in counting.answers if method != "GET"]
+        if route in OF_THE_CASE and (answer.status_code, asked) == (OF_THE_CASE[route], [OF_THE_CASE[route]]):
+            continue
+        # What is the platform's is not there for others: the console itself says so.
+        refused = asked or [403] * is_guarded(route, role) or [status for _, status in counting.answers if status > 400]
+        if answer.status_code not in {403, 404} or not refused or not {*refused} <= {403, 404}:
+            wrong.append(f"{route}: {answer.status_code}, the API {counting.answers}")
+    assert not wrong, "\n".join(wrong)
+    assert await contents(database_urls) == before
+
+
+@pytest.mark.parametrize("role", EVERYBODY)
+async def test_command_that_a_role_is_offered_is_not_refused_for_the_role(role: str, looked: Looked, making: Making):
+    wrong = []
+    for route, offers in (await looked.offered()).items():
+        if role not in offers:
+            continue
+        form = offers[role]
+        action = await making.of_its_own(route, form.action) if route in FRESH else form.action
+        fields = filled_in(form, looked.objects, texts=False)
+        answer = await looked.visitors[role].post(action, fields)
+        if answer.status_code in {400, 401, 403, 404, 413}:
+            wrong.append(f"{route}: {answer.status_code} {re.sub('<[^>]*>', '', answer.text)[-300:]}")
+    assert not wrong, "\n".join(wrong)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Locator, Page, expect
 
-from tests.console.browser.driver import Window
+from tests.console.browser.driver import THEMES, WIDTHS, Window
 from tests.console.browser.hands import Hands, Keyboard, Pointer
 from tests.e2e.conftest import Caller, World, good
 from tests.e2e.payments.paying import until
@@ -21,7 +21,9 @@ from tests.e2e.payments.paying import until
 PATIENCE = 30_000
 NUMBERS = itertools.count(1)
 POINTER, KEYBOARD, WITHOUT_SCRIPTS = "pointer", "keyboard", "without scripts"
-WAYS = (POINTER, KEYBOARD, WITHOUT_SCRIPTS)
+#: With a finger, on a telephone at night: 320 px and dark.
+TELEPHONE = "telephone"
+WAYS = (TELEPHONE, KEYBOARD, WITHOUT_SCRIPTS)
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,8 @@ async def people_at(open_window: Any, way: str) -> AsyncIterator[OpenFor]:
 
         async def at(caller: Caller, path: str = "") -> Person:
             scripts = way != WITHOUT_SCRIPTS
-            window: Window = await windows.enter_async_context(open_window(scripts=scripts))
+            look = {"theme": THEMES[1], "width": WIDTHS[1]} if way == TELEPHONE else {}
+            window: Window = await windows.enter_async_context(open_window(scripts=scripts, **look))
             hands: Hands = Keyboard(window.page) if way == KEYBOARD else Pointer()
             person = Person(window, hands, scripts)
             assert caller.token is not None

@@ -2,20 +2,21 @@
 
 import json
 import re
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import expect
 
 from runtime.database import Database
 from tests.console import planted
-from tests.console.browser.people import POINTER, WITHOUT_SCRIPTS, company, delivered, path_of, people_at
+from tests.console.browser.people import KEYBOARD, WITHOUT_SCRIPTS, Person, company, delivered, path_of, people_at
 from tests.e2e.conftest import good
 
 #: What stands in forms that change nothing at the API: the session's own end, and what this browser remembers.
 OWN_FORMS = {"/console/sign-out", "/console/preferences"}
 
 
-@pytest.mark.parametrize("way", [POINTER, WITHOUT_SCRIPTS])
+@pytest.mark.parametrize("way", [KEYBOARD, WITHOUT_SCRIPTS])
 async def test_an_operator_books_a_planted_difference(world, open_window, way):
     database = Database(world.running.database_url, world.running.database_url)
     made = await planted.difference(database)
@@ -38,7 +39,7 @@ async def test_an_operator_books_a_planted_difference(world, open_window, way):
     assert found["resolution"] == "booked"
 
 
-@pytest.mark.parametrize("way", [POINTER, WITHOUT_SCRIPTS])
+@pytest.mark.parametrize("way", [KEYBOARD, WITHOUT_SCRIPTS])
 async def test_an_auditor_reads_everything_and_can_change_nothing(world, open_window, way):
     buyer, seller = await company(world, "owner", "auditor", credits="100"), await company(world, "owner")
     escrow = await delivered(buyer, seller, "12.00")
@@ -48,15 +49,21 @@ async def test_an_auditor_reads_everything_and_can_change_nothing(world, open_wi
         links = auditor.page.get_by_role("navigation", name="Pages", exact=True).get_by_role("link")
         paths = [await each.get_attribute("href") for each in await links.all()]
         assert len(paths) > 10
-        for path in (*paths, f"{buyer.base}/escrows/{escrow}", f"{buyer.base}/settings/audit"):
-            await auditor.go(path)
-            forms = await auditor.page.locator("form[method=post]").evaluate_all("all => all.map(e => e.action)")
-            assert {
-                address.partition("/console")[1] + address.partition("/console")[2] for address in forms
-            } <= OWN_FORMS
+        for number, path in enumerate(paths):
+            async with auditor.page.expect_navigation():
+                await auditor.hands.press(links.nth(number))
+            assert path_of(auditor.page) == path
+            assert await forms_at(auditor) <= OWN_FORMS
+        for path, link in ((f"{buyer.base}/settings", "Audit trail"), (f"{buyer.base}/escrows", "Read the quarter")):
+            async with auditor.page.expect_navigation():
+                await auditor.hands.press(links.and_(auditor.page.locator(f"[href='{path}']")))
+            async with auditor.page.expect_navigation():
+                await auditor.press(link, link=True)
+            assert path_of(auditor.page).startswith(f"{path}/")
+            assert await forms_at(auditor) <= OWN_FORMS
+        assert path_of(auditor.page) == f"{buyer.base}/escrows/{escrow}"
 
         # A form that the page never offered, sent from the page itself.
-        await auditor.go(f"{buyer.base}/escrows/{escrow}")
         forced = {"action": f"{buyer.base}/escrows/{escrow}/dispute", "command": "con_forced-by-an-auditor-1"}
         await auditor.page.evaluate(
             """({action, command}) => {
@@ -78,3 +85,9 @@ async def test_an_auditor_reads_everything_and_can_change_nothing(world, open_wi
     assert good(await buyer.people["owner"].get(f"/escrows/{escrow}"))["status"] == "delivered"
     trail = await world.operator.get("/audit", params={"organization_id": buyer.org_id, "limit": 100})
     assert "con_forced" not in json.dumps(good(trail))
+
+
+async def forms_at(person: Person) -> set[str]:
+    """Return where the forms of the page lead that change anything."""
+    forms = await person.page.locator("form[method=post]").evaluate_all("all => all.map(e => e.action)")
+    return {urlsplit(address).path for address in forms}

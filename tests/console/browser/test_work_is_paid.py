@@ -1,9 +1,21 @@
 """Work is awarded, funded, delivered, signed by two people and paid; both sides see it without reloading."""
 
+import re
+from urllib.parse import urlsplit
+
 import pytest
 from playwright.async_api import expect
 
-from tests.console.browser.people import PATIENCE, WAYS, agent_of, company, path_of, people_at
+from tests.console.browser.people import (
+    PATIENCE,
+    TELEPHONE,
+    WAYS,
+    WITHOUT_SCRIPTS,
+    agent_of,
+    company,
+    path_of,
+    people_at,
+)
 from tests.e2e.conftest import good
 
 
@@ -51,6 +63,58 @@ async def test_work_is_paid_when_two_people_have_signed(world, open_window, way)
         "2.00",
     )
     assert good(await buyer.people["owner"].get("/billing/balance"))["available"] == "60.00"
+
+
+@pytest.mark.parametrize("way", [TELEPHONE, WITHOUT_SCRIPTS])
+async def test_an_escrow_is_funded_by_card_and_paid_by_milestones(world, open_window, way):
+    buyer, seller = await company(world, "owner"), await company(world, "owner")
+    _, agent = await agent_of(seller)
+    stripe = urlsplit(world.running.stripe_api_base).netloc
+    async with people_at(open_window, way) as at:
+        owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/new")
+        owner.window.heard.hosts.add(stripe)
+        await owner.choose("Agent", agent)
+        await owner.write("Work", "Write the chapters")
+        await owner.write("Price", "30.00")
+        await owner.write("Milestones", "Draft 20.00\nFair copy 9.99")
+        await owner.tick("Open the escrow and pay for it")
+        await owner.press("Award")
+        await owner.sees("This needs a correction")
+        await owner.write("Milestones", "Draft 20.00\nFair copy 10.00")
+        await owner.press("Award")
+        await owner.sees("Paid from outside it costs 3.00\N{NO-BREAK SPACE}USD")
+        escrow = path_of(owner.page).split("/")[-2]
+        await owner.tick("Card")
+        await owner.hands.press(owner.main.get_by_role("button", name=re.compile("^Fund")))
+        await owner.page.wait_for_url(lambda address: urlsplit(address).netloc == stripe, timeout=PATIENCE)
+        await owner.write("Card number, account number or IBAN", "4242 4242 4242 4242")
+        await owner.press("Pay")
+        await owner.page.wait_for_url(lambda address: urlsplit(address).path.endswith("/return"), timeout=PATIENCE)
+        await owner.sees("Paid")
+        await owner.go(f"{buyer.base}/escrows/{escrow}")
+        await owner.sees("Funded")
+        await owner.stay()
+
+        author = await at(seller.people["owner"], f"{seller.base}/escrows/{escrow}")
+        for milestone, paid in (("Draft", "19.00"), ("Fair copy", "28.50")):
+            await author.press("Deliver", link=True)
+            await author.choose("Milestone", milestone)
+            await author.write("What you deliver", "https://files.test/report.pdf")
+            await author.press("Deliver")
+            await author.told("Your work is delivered.")
+            await owner.sees("https://files.test/report.pdf")
+            await owner.command("Sign and release")
+            await owner.told("You have signed.")
+            await author.sees(paid)
+        for side in (owner, author):
+            await side.sees("Released")
+        assert owner.window.heard.complaints == []
+    settled = good(await buyer.people["owner"].get(f"/escrows/{escrow}"))
+    assert (settled["status"], settled["released_amount"], settled["commission_amount"]) == (
+        "released",
+        "28.50",
+        "1.50",
+    )
 
 
 async def test_balance_in_the_header_follows_what_others_spend(world, open_window):

@@ -1,4 +1,4 @@
-"""Texts in the console's forms whose commands a run carries out: text on the page that shows it, or refused there."""
+"""The console's forms whose commands a run carries out: their texts, and whom the run refuses them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 import httpx2
 import pytest
 
+from console.forms import COMMAND, new_key
 from tests.console.fake import OWN
 from tests.console.strict import read
 from tests.console.typed import OF_RUNS, PAYLOADS
@@ -128,6 +129,25 @@ async def test_texts_of_an_escrow_stay_text(world: World, desks: Desks) -> None:
     deciding = f"/console/platform{place}/resolve?payee_share=0.5"
     await arbiter.is_refused(deciding, "resolve_note", resolve_note=turned)
     assert desks.filled == texts_of(escrows=True)
+
+
+async def test_form_of_somebody_else_is_refused_by_the_run_and_changes_nothing(world: World, desks: Desks) -> None:
+    escrow = await world.escrow("delivered", signatories=["procurement"], required_signatures=1)
+    org_id, buyer = world.running.ids["client_org"], await desks.of(world.client)
+    place = f"/console/{org_id}/escrows/{escrow['id']}"
+    for command, theirs, disputed in (
+        ("approve", world.finance, False),
+        ("submit-evidence", world.operator, True),
+    ):
+        if disputed:
+            good(await world.client.post(f"/escrows/{escrow['id']}/disputes", {"reason": "No"}))
+        form = buyer.form_at(f"{place}/{command}", await buyer.browser.get(f"{place}/{command}"))
+        before = await world.look(escrow)
+        stranger = await desks.of(theirs)
+        fields = form.sent | dict.fromkeys(form.texts, "https://files.test/a") | {COMMAND: new_key()}
+        answer = await stranger.browser.post(form.action, data=fields, headers=OWN)
+        assert answer.status_code == 403, text_of(answer.text)
+        assert await world.look(escrow) == before
 
 
 async def test_texts_of_payments_stay_text(world: World, desks: Desks) -> None:
