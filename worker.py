@@ -18,6 +18,7 @@ from activities.accounting import AccountingActivities
 from activities.alert_rules import AlertRuleActivities
 from activities.auto_topup import AutoTopUpActivities
 from activities.billing_run import BillingRunActivities, Collecting
+from activities.contract import ContractActivities
 from activities.creator import CreatorActivities
 from activities.customer import CustomerActivities
 from activities.escalation import EscalationActivities
@@ -322,6 +323,7 @@ def make_worker(
             inbox.dispatch,
             inbox.find_unhandled,
             sweeps.escrows,
+            ContractActivities(database).expire_contracts,
             sweeps.payments,
             sweeps.payouts,
             sweeps.invoices,

@@ -23,6 +23,7 @@ _TOPICS: Mapping[str, str] = {
     "credit_lot": "credits",
     "reservation": "credits",
     "spend": "credits",
+    "spend_control": "limits",
     "spend_limit": "limits",
     "subscription": "subscriptions",
     "purchase": "purchases",

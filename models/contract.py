@@ -12,10 +12,15 @@ from models.base import Base
 #: Whether both sides agree: nobody had to accept the contract, or its payee has.
 ACCEPTED = "accept_by IS NULL OR accepted_at IS NOT NULL"
 NOT_ACCEPTED = "accept_by IS NOT NULL AND accepted_at IS NULL"
+#: What has not ended as a proposal, by an acceptance or a noted expiry.
+PROPOSED = f"{NOT_ACCEPTED} AND expired_at IS NULL"
+EXPIRED = "expired_at IS NULL OR (accept_by IS NOT NULL AND accept_by <= expired_at AND accepted_at IS NULL)"
 
 
 class Contract(Base):
     """One award. Written once, by the client (`org_id`) or an operator for it; the payee adds its acceptance, once.
+
+    A sweep notes when the time to accept one has passed. No contract has both.
 
     The client, the payee's organization and the organizations of named signatories see it.
 
@@ -29,6 +34,7 @@ class Contract(Base):
         outside_listing: the terms that the payee's agent does not accept unasked, by their names in the API.
         accept_by: until when the payee can accept them; null when nobody has to.
         accepted_by: the principal that accepted, with its organization.
+        expired_at: when a sweep noted that nobody accepted it in time. It had expired before, by `accept_by`.
         quote_id: the quote that gave the price and the commission; null where the client named the price.
         commission_from: what gave the commission: `usual`, `level` or `operator`; null in contracts of before.
         level_version: the level that the agent had, by reputation, as `level_name`; null where there were no levels.
@@ -47,6 +53,7 @@ class Contract(Base):
         CheckConstraint("(accept_by IS NULL) = (cardinality(outside_listing) = 0)", name="proposed"),
         CheckConstraint("(accepted_at IS NULL) = (accepted_by IS NULL)", name="accepted"),
         CheckConstraint("accepted_at IS NULL OR (accept_by IS NOT NULL AND accepted_at < accept_by)", name="in_time"),
+        CheckConstraint(EXPIRED, name="expired"),
         Index("ix_contracts_agent_id_id", "agent_id", "id"),
         Index("ix_contracts_payee_org_id_org_id", "payee_org_id", "org_id"),
         Index("ix_contracts_accepted", "id", postgresql_where=text(ACCEPTED)),
@@ -54,6 +61,8 @@ class Contract(Base):
         Index("ix_contracts_not_accepted", "id", postgresql_where=text(NOT_ACCEPTED)),
         Index("ix_contracts_agent_id_not_accepted", "agent_id", "id", postgresql_where=text(NOT_ACCEPTED)),
         Index("ix_contracts_accept_by", "accept_by", postgresql_where=text(NOT_ACCEPTED)),
+        # What a sweep has noted leaves the index, so what it costs does not grow with the proposals of the past.
+        Index("ix_contracts_proposed", "accept_by", postgresql_where=text(PROPOSED)),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -81,6 +90,7 @@ class Contract(Base):
     accept_by: Mapped[datetime | None]
     accepted_at: Mapped[datetime | None]
     accepted_by: Mapped[str | None]
+    expired_at: Mapped[datetime | None]
     quote_id: Mapped[str | None] = mapped_column(ForeignKey("pricing_quotes.id"), unique=True)
     commission_from: Mapped[str | None]
     level_version: Mapped[int | None]

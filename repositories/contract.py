@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -20,6 +20,8 @@ from repositories.command import add_once
 from repositories.listing import Found, Listing, Part, Position, Wanted
 
 MISSING = "There is no such contract."
+#: By how much clocks of several machines may differ.
+_MARGIN = text("interval '1 minute'")
 
 
 async def add(session: AsyncSession, contract: Contract, asked: Iterable[str]) -> tuple[Contract, bool]:
@@ -123,6 +125,20 @@ async def accept(session: AsyncSession, contract: Contract, *, by: str, at: date
     """Write the acceptance of a contract that is locked."""
     contract.accepted_by, contract.accepted_at = by, at
     await session.flush()
+
+
+async def expire(session: AsyncSession, *, limit: int) -> int:
+    """Note which contracts nobody accepted in time, the oldest first, and return how many; needs a platform session.
+
+    Their event is written with the note. What somebody is accepting right now is left to the next call. A minute has to
+    have passed, so that nobody whose clock is a little behind reads the event and sees a contract that can be accepted.
+    """
+    row = Contract
+    due = select(row.id).where(row.accept_by.is_not(None), row.accepted_at.is_(None), row.expired_at.is_(None))
+    due = due.where(row.accept_by <= func.now() - _MARGIN).order_by(row.accept_by).limit(limit)
+    locked = due.with_for_update(key_share=True, skip_locked=True)
+    noted = update(row).where(row.id.in_(locked)).values(expired_at=func.now()).returning(row.id)
+    return len((await session.scalars(noted.execution_options(synchronize_session=False))).all())
 
 
 _LIST = Listing(of=Contract, order=[Contract.id], prefix="ctr", amount="price_minor", searched=("title",))

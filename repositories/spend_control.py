@@ -2,11 +2,13 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as UUIDType
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
@@ -87,6 +89,25 @@ async def version_of_command(session: AsyncSession, command_id: str) -> SpendCon
     """Return the version that a command made, if it made one."""
     query = select(SpendControlVersion).where(SpendControlVersion.command_id == command_id)
     return (await session.scalars(query)).one_or_none()
+
+
+async def status_before(session: AsyncSession, control: SpendControl) -> ControlStatus | None:
+    """Return where a control stood in the version before its newest one; None where that is its first."""
+    version = SpendControlVersion
+    query = select(version.status).where(version.control_id == control.id, version.version == control.version - 1)
+    status = await session.scalar(query)
+    return None if status is None else ControlStatus(status)
+
+
+async def lock(session: AsyncSession, control_ids: Collection[UUID]) -> set[UUID]:
+    """Keep controls from being changed until the transaction ends, and return those that were locked.
+
+    One that somebody is changing is left out, because waiting for several in any order would lock each other out.
+    """
+    if not control_ids:
+        return set()
+    query = text("SELECT ledger.lock_controls(:ids)").bindparams(bindparam("ids", list(control_ids), ARRAY(UUIDType)))
+    return set(await session.scalars(query))
 
 
 async def counted(

@@ -32,9 +32,8 @@ async def retire(session: AsyncSession, actor: Actor, agent_id: str, *, now: dat
     await session.flush()
     await session.refresh(row)
     await audit.record(session, actor, "agent.retire", row.id, {"name": row.name}, row.org_id)
-    await event.record(
-        session, [Event("agent.retired", row.org_id, row.id, {"agent_id": row.id, "retired_at": time_of(now)})]
-    )
+    data = {"agent_id": row.id, "external_id": None, "retired_at": time_of(now)}
+    await event.record(session, [Event("agent.retired", row.org_id, row.id, data)])
     return row
 
 

@@ -115,7 +115,7 @@ async def _become(
     kept = {"reason": reason} | ({"timed_exits": row.timed_exits} if status is _S.SUSPENDED else {})
     await audit.record(session, actor, f"organization.{act}", row.id, kept, row.id)
     name = "resumed" if status is _S.ACTIVE else status.value
-    data = {"organization_id": row.id, "status": status.value, "changed_at": time_of(now)}
+    data = {"organization_id": row.id, "external_id": None, "status": status.value, "changed_at": time_of(now)}
     await event.record(session, [Event(f"organization.{name}", row.id, row.id, data)])
     return row
 

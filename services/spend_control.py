@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
 from domain.errors import Invalid, NotFound
+from domain.events import Event
+from domain.events.spend_control import fact
 from domain.ids import uuid_id
 from domain.money import CREDIT
 from domain.spend.calendar import Window
@@ -22,7 +24,7 @@ from ledger.controls import Controls, Written
 from models.spend_control import SpendControl, SpendControlVersion
 from repositories import agent as agents
 from repositories import api_key as keys
-from repositories import audit
+from repositories import audit, event
 from repositories import department as departments
 from repositories import spend_control as controls
 from repositories.command import other_request
@@ -162,7 +164,26 @@ async def _write(
     if not written.replayed:
         details = {"version": written.version, "reason": order.reason}
         await audit.record(session, order.actor, action, shown, details, order.org_id)
-    return await controls.get(session, shown)
+    row = await controls.get(session, shown)
+    if not written.replayed:
+        before = await controls.status_before(session, row)
+        await event.record(session, [_told(row, before, order.at)])
+    return row
+
+
+def _told(row: SpendControl, before: ControlStatus | None, at: datetime) -> Event:
+    """Return the event of a control's newest version."""
+    return fact(
+        org_id=row.org_id,
+        control_id=uuid_id("ctl", row.id),
+        parent_id=None if row.parent_id is None else uuid_id("ctl", row.parent_id),
+        subject=(SubjectKind(row.subject_kind), row.subject_id),
+        currency=row.asset,
+        before=before,
+        status=ControlStatus(row.status),
+        version=row.version,
+        at=at,
+    )
 
 
 async def _check_subject(session: AsyncSession, org_id: str, new: NewControl) -> None:

@@ -1,13 +1,15 @@
-"""EscrowSweepWorkflow: gives a run back to escrows that lost theirs."""
+"""EscrowSweepWorkflow: ends proposed contracts whose time is over, and gives a run back to escrows that lost theirs."""
 
 from datetime import timedelta
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.contract import ContractActivities
     from activities.escrow import EscrowActivities
     from activities.sweeps import Sweeps
     from contracts.escrow import EscrowInput, FindOverdue, SweepResult
+    from contracts.expiry import ExpireContracts
     from contracts.queues import local_activity
     from contracts.runs import escrow_run
     from contracts.sweeps import SweepPage, SweepProgress
@@ -21,19 +23,26 @@ PATIENCE = timedelta(minutes=5)
 PAGE = 20
 #: How many overdue escrows one sweep looks at. Those with a run, which waits for the books, are passed over.
 MOST = 2_000
+#: How many contracts one transaction marks as expired.
+BATCH = 200
+#: The gate of sweeps that looked at escrows alone.
+EXPIRES_CONTRACTS = "escrow-sweep-expires-contracts"
 
 
 @workflow.defn(name="escrow-sweep")
 class EscrowSweepWorkflow:
     """Starts again the runs of escrows that somebody terminated, once their deadline has passed.
 
+    Before that it notes which contracts were not accepted in time, so that no escrow comes of them and their parties
+    hear of it.
+
     A terminated run has no timers, so nothing would end its escrow until somebody sends a command. The books know
     what the run knew, and the run that resumes from them does at once what the deadline does.
 
     Messages: none; a schedule starts it.
-    Ends when: each overdue escrow has a run.
+    Ends when: each contract that is due is marked, and each overdue escrow has a run.
     Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; a run that lives is left alone.
+    Compensates: nothing; a run that lives is left alone, and a contract expires by its own time, marked or not.
     """
 
     @workflow.run
@@ -41,12 +50,27 @@ class EscrowSweepWorkflow:
         """Find overdue escrows page by page and start those runs that are not there."""
         if start is None and not workflow.patched(BY_PAGES):
             return await self._by_children()
+        if start is None and workflow.patched(EXPIRES_CONTRACTS):
+            await self._expire_contracts()
         now = workflow.now()
         begin = SweepProgress(page=SweepPage(before=now - PATIENCE, after="", limit=PAGE))
         done = await sweep_pages(Sweeps.escrows, start or begin, "start escrows whose deadline has passed")
         if done.started:
             workflow.logger.warning("escrows without a run were started again", extra={"started": done.started})
         return SweepResult(overdue=done.found, started=done.started)
+
+    async def _expire_contracts(self) -> None:
+        """Mark, batch by batch, the contracts that nobody accepted in time."""
+        total, count = 0, BATCH
+        while count == BATCH:
+            noted = await workflow.execute_local_activity_method(
+                ContractActivities.expire_contracts,
+                ExpireContracts(limit=BATCH),
+                **local_activity("note contracts that were not accepted in time", timeout=timedelta(seconds=30)),
+            )
+            count = noted.count
+            total += count
+        workflow.set_current_details(f"Contracts that were not accepted in time, and are noted now: {total}")
 
     async def _by_children(self) -> SweepResult:
         """Start runs as children, as older runs did."""

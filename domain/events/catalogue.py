@@ -4,7 +4,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from domain.events import EventType, by_type, escrow, payment, payout, rows, spend_limit, subscription, webhook_endpoint
+from domain.events import (
+    EventType,
+    by_type,
+    escrow,
+    payment,
+    payout,
+    rows,
+    spend_control,
+    spend_limit,
+    subscription,
+    webhook_endpoint,
+)
 from domain.text import rfc3339
 
 CATALOGUE: Mapping[str, EventType] = by_type(
@@ -13,6 +24,7 @@ CATALOGUE: Mapping[str, EventType] = by_type(
         *payment.TYPES,
         *subscription.TYPES,
         *payout.TYPES,
+        *spend_control.TYPES,
         *spend_limit.TYPES,
         *rows.TYPES,
         *webhook_endpoint.TYPES,

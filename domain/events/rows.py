@@ -6,6 +6,7 @@ They are of nouns whose state several statements change, and of the books, which
 from collections.abc import Sequence
 
 from domain.alert.life import Severity
+from domain.contract import ContractStatus
 from domain.events import EventType, amount, an_id, asset, code, external_id, flag, moment, word, words
 from domain.invoice.state import InvoiceStatus, PausedFor
 from domain.marketplace.offer import OfferModel
@@ -70,6 +71,12 @@ _PROJECT = {
     "deploy_type": code("Where to: `development`, `production`.", "development"),
     "deployed_at": moment("Since when it is deployed; null where it is not.", nullable=True),
 }
+#: What the states of a contract are called when they are reached. One within the agent's listing begins accepted.
+CONTRACT_STATES = {
+    ContractStatus.PROPOSED: ("proposed",),
+    ContractStatus.ACCEPTED: ("created", "accepted"),
+    ContractStatus.EXPIRED: ("expired",),
+}
 _CONTRACT = {
     "contract_id": an_id("ctr", "The contract."),
     "external_id": external_id(),
@@ -113,6 +120,7 @@ RESERVATION_STATES = {
 }
 _SCORE = {
     "agent_id": an_id("agt", "The agent."),
+    "external_id": external_id(),
     "stars": amount("Its stars, 0 to 5.", "4.20"),
     "change": amount("By how many they changed in the night.", "-0.15"),
     "is_sudden": flag("Whether so much in a night is unusual."),
@@ -157,6 +165,7 @@ TYPES = (
             sentence=sentence,
             fields={
                 "organization_id": an_id("org", "The organization."),
+                "external_id": external_id(),
                 "status": word("Where the organization stands.", ("active", "suspended", "closed")),
                 "changed_at": moment("When."),
             },
@@ -167,7 +176,11 @@ TYPES = (
     EventType(
         type="agent.retired",
         sentence="The organization has retired an agent: nothing new begins with it.",
-        fields={"agent_id": an_id("agt", "The agent."), "retired_at": moment("When.")},
+        fields={
+            "agent_id": an_id("agt", "The agent."),
+            "external_id": external_id(),
+            "retired_at": moment("When."),
+        },
     ),
     *(_updated(noun, prefix, names) for noun, (prefix, names) in CHANGEABLE.items()),
     *(
@@ -220,6 +233,12 @@ TYPES = (
         shown={"accepted_at": None},
     ),
     EventType(type="contract.accepted", sentence="The payee has accepted the terms.", fields=_CONTRACT),
+    EventType(
+        type="contract.expired",
+        sentence="The payee did not accept the terms in time, and cannot accept them any more.",
+        fields=_CONTRACT,
+        shown={"accepted_at": None},
+    ),
     EventType(type="alert.raised", sentence="Something needs a person's attention.", fields=_ALERT),
     EventType(type="alert.acknowledged", sentence="Somebody has seen the alert, or its case is closed.", fields=_ALERT),
     EventType(

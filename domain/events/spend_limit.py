@@ -20,9 +20,14 @@ TYPES = (
 )
 
 
+def is_told(happened: Happened) -> bool:
+    """Tell whether there is an event of what happened: a crossed threshold has one."""
+    return happened.kind in {AlertKind.THRESHOLD, AlertKind.BUDGET}
+
+
 def facts(happened: Happened) -> list[Event]:
     """Return the event of a crossed threshold."""
-    if happened.kind not in {AlertKind.THRESHOLD, AlertKind.BUDGET}:
+    if not is_told(happened):
         return []
     told = {
         "control_id": subject_of(happened),

@@ -248,7 +248,7 @@ TYPES: Sequence[NotificationType] = (
     ),
     NotificationType(
         name="contract",
-        sentence="A contract was proposed to the organization, or accepted.",
+        sentence="A contract was proposed to the organization, accepted, or not accepted in time.",
         audience=_PEOPLE,
         defaults=_all(_I, Role.OWNER, Role.MEMBER),
         facts={
@@ -263,6 +263,12 @@ TYPES: Sequence[NotificationType] = (
                 "A contract over {price} was accepted.",
                 "Vertrag über {price} angenommen",
                 "Ein Vertrag über {price} wurde angenommen.",
+            ),
+            "contract.expired": _words(
+                "Contract over {price} expired",
+                "A contract over {price} was not accepted in time. It cannot be accepted any more.",
+                "Vertrag über {price} verfallen",
+                "Ein Vertrag über {price} wurde nicht rechtzeitig angenommen. Er kann nicht mehr angenommen werden.",
             ),
         },
     ),

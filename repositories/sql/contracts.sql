@@ -1,5 +1,6 @@
 -- Row-level security, grants and immutability of contracts. Run by migration 0013; running it again replaces everything.
--- A contract is written once by its client. The payee, and nobody else, adds its acceptance to it, once.
+-- A contract is written once by its client. The payee, and nobody else, adds its acceptance to it, once; or the platform
+-- notes that the time to do so is over.
 
 SELECT pg_temp.row_security('contracts');
 DROP POLICY IF EXISTS payee_accepts ON contracts;
@@ -12,15 +13,28 @@ CREATE POLICY payee_accepts ON contracts FOR UPDATE TO bursar_api
     USING (payee_org_id = bursar_org()) WITH CHECK (payee_org_id = bursar_org());
 GRANT SELECT, INSERT, UPDATE (accepted_at, accepted_by) ON contracts TO bursar_api;
 GRANT SELECT, INSERT ON contracts TO bursar_platform;
+-- Migration 0003 runs this before contracts are marked when they have expired.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'contracts'::regclass AND attname = 'expired_at') THEN
+        GRANT UPDATE (expired_at) ON contracts TO bursar_platform;
+    END IF;
+END $$;
 
--- Refuses every change of a contract but its acceptance, which is given once.
+-- Refuses every change of a contract but its end as a proposal: an acceptance or an expiry, once.
 CREATE OR REPLACE FUNCTION contract_accepted_once() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+    c_ends CONSTANT text[] := ARRAY['accepted_at', 'accepted_by', 'expired_at'];
+    v_before jsonb := to_jsonb(OLD);
+    v_after jsonb := to_jsonb(NEW);
 BEGIN
-    IF OLD.accepted_at IS NOT NULL OR NEW.accepted_at IS NULL
-       OR to_jsonb(NEW) - ARRAY['accepted_at', 'accepted_by'] <> to_jsonb(OLD) - ARRAY['accepted_at', 'accepted_by']
+    IF num_nonnulls(v_before ->> 'accepted_at', v_before ->> 'expired_at') <> 0
+       OR num_nonnulls(v_after ->> 'accepted_at', v_after ->> 'expired_at') <> 1
+       OR v_after - c_ends <> v_before - c_ends
     THEN
-        RAISE EXCEPTION 'a contract takes nothing but one acceptance' USING ERRCODE = 'integrity_constraint_violation';
+        RAISE EXCEPTION 'a contract takes nothing but one acceptance or its expiry'
+            USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     RETURN NEW;
 END $$;

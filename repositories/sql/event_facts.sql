@@ -113,8 +113,10 @@ CREATE OR REPLACE TRIGGER tell_changed AFTER UPDATE OF deployed_at ON projects F
 CREATE OR REPLACE FUNCTION tell_contract() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
-    v_type text := CASE WHEN TG_OP = 'UPDATE' THEN 'contract.accepted' WHEN NEW.accept_by IS NULL THEN 'contract.created'
-        ELSE 'contract.proposed' END;
+    v_type text := CASE WHEN TG_NAME = 'tell_expired' THEN 'contract.expired' WHEN TG_OP = 'UPDATE' THEN 'contract.accepted'
+        WHEN NEW.accept_by IS NULL THEN 'contract.created' ELSE 'contract.proposed' END;
+    v_at timestamptz := CASE WHEN TG_NAME = 'tell_expired' THEN NEW.accept_by
+        ELSE coalesce(NEW.accepted_at, NEW.created_at) END;
     v_data jsonb := jsonb_build_object(
         'contract_id', NEW.id, 'agent_id', NEW.agent_id, 'currency', NEW.currency,
         'price', public.amount_text(NEW.price_minor, NEW.currency), 'accept_by', NEW.accept_by,
@@ -127,14 +129,21 @@ BEGIN
               UNION ALL SELECT s, 'signatory', 3 FROM unnest(NEW.signatory_org_ids) s) p (org_id, role, rank)
         GROUP BY p.org_id ORDER BY p.org_id
     LOOP
-        PERFORM public.tell(v_type, v_party.org_id, NEW.id, coalesce(NEW.accepted_at, NEW.created_at),
-            v_data || jsonb_build_object('role', v_party.role));
+        PERFORM public.tell(v_type, v_party.org_id, NEW.id, v_at, v_data || jsonb_build_object('role', v_party.role));
     END LOOP;
     RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER tell_new AFTER INSERT ON contracts FOR EACH ROW EXECUTE FUNCTION tell_contract();
 CREATE OR REPLACE TRIGGER tell_changed AFTER UPDATE OF accepted_at ON contracts FOR EACH ROW
     WHEN (OLD.accepted_at IS NULL AND NEW.accepted_at IS NOT NULL) EXECUTE FUNCTION tell_contract();
+-- Migration 0087 runs this before contracts are marked when they have expired.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'contracts'::regclass AND attname = 'expired_at') THEN
+        CREATE OR REPLACE TRIGGER tell_expired AFTER UPDATE OF expired_at ON contracts FOR EACH ROW
+            WHEN (OLD.expired_at IS NULL AND NEW.expired_at IS NOT NULL) EXECUTE FUNCTION tell_contract();
+    END IF;
+END $$;
 
 -- Migration 0087 runs this before alerts have more than two states; what is not there yet is not told.
 CREATE OR REPLACE FUNCTION tell_alert() RETURNS trigger
@@ -235,9 +244,10 @@ BEGIN
     SELECT 'score.changed', a.org_id, a.id, coalesce((
             SELECT max(e.subject_seq) FROM public.events e WHERE e.subject = a.id AND e.org_id = a.org_id
         ), 0) + 1, now(), jsonb_build_object(
-            'agent_id', a.id, 'stars', round(n.stars_e6 / 1000000.0, 2)::text,
+            'agent_id', a.id, 'external_id', m.external_id, 'stars', round(n.stars_e6 / 1000000.0, 2)::text,
             'change', round(n.moved_e6 / 1000000.0, 2)::text, 'is_sudden', n.is_sudden, 'day', n.day)
     FROM new_rows n JOIN public.agents a ON a.id = n.agent_id
+        LEFT JOIN public.object_metadata m ON m.object_id = a.id AND m.org_id = a.org_id
     WHERE abs(n.moved_e6) >= 100000;
     RETURN NULL;
 END $$;

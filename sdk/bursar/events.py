@@ -1165,6 +1165,66 @@ class PayoutFailed(Model):
     failure_code: str | None = None
 
 
+class SpendControlCreated(Model):
+    """A spend control was opened."""
+
+    control_id: str = NOT_SENT
+    parent_id: str | None = None
+    subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str = NOT_SENT
+    subject_id: str | None = None
+    currency: str = NOT_SENT
+    status: Literal["active", "frozen", "closed"] | str = NOT_SENT
+    version: int = NOT_SENT
+
+
+class SpendControlUpdated(Model):
+    """What a spend control allows was changed, or where it stands in the tree."""
+
+    control_id: str = NOT_SENT
+    parent_id: str | None = None
+    subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str = NOT_SENT
+    subject_id: str | None = None
+    currency: str = NOT_SENT
+    status: Literal["active", "frozen", "closed"] | str = NOT_SENT
+    version: int = NOT_SENT
+
+
+class SpendControlFrozen(Model):
+    """A spend control was frozen: nothing can be spent under it."""
+
+    control_id: str = NOT_SENT
+    parent_id: str | None = None
+    subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str = NOT_SENT
+    subject_id: str | None = None
+    currency: str = NOT_SENT
+    status: Literal["active", "frozen", "closed"] | str = NOT_SENT
+    version: int = NOT_SENT
+
+
+class SpendControlUnfrozen(Model):
+    """It can be spent under the control again, up to its limits."""
+
+    control_id: str = NOT_SENT
+    parent_id: str | None = None
+    subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str = NOT_SENT
+    subject_id: str | None = None
+    currency: str = NOT_SENT
+    status: Literal["active", "frozen", "closed"] | str = NOT_SENT
+    version: int = NOT_SENT
+
+
+class SpendControlClosed(Model):
+    """A spend control was closed for good; it limits nothing any more."""
+
+    control_id: str = NOT_SENT
+    parent_id: str | None = None
+    subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str = NOT_SENT
+    subject_id: str | None = None
+    currency: str = NOT_SENT
+    status: Literal["active", "frozen", "closed"] | str = NOT_SENT
+    version: int = NOT_SENT
+
+
 class SpendLimitCrossed(Model):
     """So much of a limit is spent or reserved as one of its thresholds says."""
 
@@ -1178,6 +1238,7 @@ class OrganizationSuspended(Model):
     """An operator has suspended the organization: nothing new begins until it is resumed."""
 
     organization_id: str = NOT_SENT
+    external_id: str | None = None
     status: Literal["active", "suspended", "closed"] | str = NOT_SENT
     changed_at: datetime = NOT_SENT
 
@@ -1186,6 +1247,7 @@ class OrganizationResumed(Model):
     """An operator has resumed the organization."""
 
     organization_id: str = NOT_SENT
+    external_id: str | None = None
     status: Literal["active", "suspended", "closed"] | str = NOT_SENT
     changed_at: datetime = NOT_SENT
 
@@ -1194,6 +1256,7 @@ class OrganizationClosed(Model):
     """An operator has closed the organization for good; its keys are revoked."""
 
     organization_id: str = NOT_SENT
+    external_id: str | None = None
     status: Literal["active", "suspended", "closed"] | str = NOT_SENT
     changed_at: datetime = NOT_SENT
 
@@ -1202,6 +1265,7 @@ class AgentRetired(Model):
     """The organization has retired an agent: nothing new begins with it."""
 
     agent_id: str = NOT_SENT
+    external_id: str | None = None
     retired_at: datetime = NOT_SENT
 
 
@@ -1517,6 +1581,19 @@ class ContractAccepted(Model):
     accepted_at: datetime | None = None
 
 
+class ContractExpired(Model):
+    """The payee did not accept the terms in time, and cannot accept them any more."""
+
+    contract_id: str = NOT_SENT
+    external_id: str | None = None
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    price: Amount = NOT_SENT
+    accept_by: datetime | None = None
+    accepted_at: datetime | None = None
+
+
 class AlertRaised(Model):
     """Something needs a person's attention."""
 
@@ -1662,6 +1739,7 @@ class ScoreChanged(Model):
     """An agent's stars changed in a night, by a tenth or more."""
 
     agent_id: str = NOT_SENT
+    external_id: str | None = None
     stars: Amount = NOT_SENT
     change: Amount = NOT_SENT
     is_sudden: bool = NOT_SENT
@@ -1729,6 +1807,11 @@ BY_TYPE: dict[str, type[Model]] = {
     "payout.unknown": PayoutUnknown,
     "payout.paid": PayoutPaid,
     "payout.failed": PayoutFailed,
+    "spend_control.created": SpendControlCreated,
+    "spend_control.updated": SpendControlUpdated,
+    "spend_control.frozen": SpendControlFrozen,
+    "spend_control.unfrozen": SpendControlUnfrozen,
+    "spend_control.closed": SpendControlClosed,
     "spend_limit.crossed": SpendLimitCrossed,
     "organization.suspended": OrganizationSuspended,
     "organization.resumed": OrganizationResumed,
@@ -1761,6 +1844,7 @@ BY_TYPE: dict[str, type[Model]] = {
     "contract.created": ContractCreated,
     "contract.proposed": ContractProposed,
     "contract.accepted": ContractAccepted,
+    "contract.expired": ContractExpired,
     "alert.raised": AlertRaised,
     "alert.acknowledged": AlertAcknowledged,
     "alert.snoozed": AlertSnoozed,

@@ -18,8 +18,10 @@ import pytest
 from sqlalchemy import insert, select, text
 from temporalio.testing import ActivityEnvironment
 
+from activities.contract import ContractActivities
 from activities.escrow import EscrowActivities
 from activities.payout import PayoutActivities
+from contracts.expiry import ExpireContracts
 from contracts.payout import RecordPayout
 from domain.access import Actor, Role
 from domain.credits import GrantSource
@@ -29,13 +31,14 @@ from domain.escrow.state import Outcome as EscrowOutcome
 from domain.events.catalogue import CATALOGUE
 from domain.events.escrow import STEPS
 from domain.events.rows import CHANGEABLE
+from domain.ids import uuid_id
 from domain.metadata import Precondition
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, Decline, DisputeStatus
 from domain.payment.state import Dispute, PaymentStatus, Refund, RefundState
 from domain.payment.state import Outcome as PaymentOutcome
 from domain.payout.state import PayoutStatus
 from domain.spend.calendar import Window
-from domain.spend.control import Limit
+from domain.spend.control import Allowance, ControlStatus, Limit, NewControl, SubjectKind
 from domain.state_hash import state_hash
 from domain.subscription.state import Outcome as SubscriptionOutcome
 from domain.subscription.state import SubscriptionStatus
@@ -49,7 +52,7 @@ from repositories import alert as alerts
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import agent as agents
-from services import credit_lot, credit_note, invoice, invoice_end
+from services import credit_lot, credit_note, invoice, invoice_end, spend_control
 from services import organization as organizations
 from services import webhook_endpoint as webhook_endpoints
 from services.metadata import Change
@@ -147,8 +150,15 @@ async def of_contracts(database: Database, by_hand: Hand) -> Audiences:
     change = {"id": signed, "command_id": signed, "signatory_org_ids": [signs, terms.payee_org_id]}
     copied = "INSERT INTO contracts SELECT (jsonb_populate_record(c, CAST(:change AS jsonb))).* FROM contracts c"
     await by_hand(f"{copied} WHERE c.id = :id", id=terms.contract_id, change=json.dumps(change))
+    lapsed = new_id("ctr")
+    change = {
+        **{"id": lapsed, "command_id": lapsed, "accept_by": (NOW - timedelta(hours=1)).isoformat()},
+        **{"accepted_at": None, "accepted_by": None},
+    }
+    await by_hand(f"{copied} WHERE c.id = :id", id=terms.contract_id, change=json.dumps(change))
+    assert (await ContractActivities(database).expire_contracts(ExpireContracts(limit=10))).count == 1
     both: dict[str, str | None] = {terms.payer_org_id: "payer", terms.payee_org_id: "payee"}
-    return {terms.contract_id: both, signed: {**both, signs: "signatory"}}
+    return {terms.contract_id: both, signed: {**both, signs: "signatory"}, lapsed: both}
 
 
 async def of_payments(database: Database, _by_hand: Hand) -> Audiences:
@@ -275,6 +285,24 @@ async def of_spends(database: Database, _by_hand: Hand) -> Audiences:
     return {}
 
 
+async def of_spend_controls(database: Database, _by_hand: Hand) -> Audiences:
+    """Open, change, freeze, let go and close a limit of a run, which has a name that somebody gave it."""
+    world = await World(database).begin()
+    owner = Actor(principal=WRITTEN, role=Role.OWNER, org_id=world.org)
+    allowed = Allowance(limits=(Limit(window=Window.DAY, amount_minor=CREDIT),))
+
+    def order() -> spend_control.Order:
+        return spend_control.Order(actor=owner, org_id=world.org, command_id=new_id("cmd"), at=NOW, reason=WRITTEN)
+
+    async with database.platform() as session:
+        new = NewControl(subject_kind=SubjectKind.RUN, subject_id="Private-words", asset="CREDIT")
+        made = (await spend_control.create(session, order(), new, allowed, None)).id
+        await spend_control.change(session, order(), made, allowed, None)
+        for status in (ControlStatus.FROZEN, ControlStatus.ACTIVE, ControlStatus.CLOSED):
+            await spend_control.set_status(session, order(), made, status)
+    return {uuid_id("ctl", made): {world.org: None}}
+
+
 async def of_the_rest(database: Database, by_hand: Hand, sold: Sold) -> Audiences:
     """A project that is deployed, an alert, a webhook endpoint that is tried out, and a score of a night."""
     org_id = await organization(database)
@@ -305,16 +333,27 @@ async def of_the_rest(database: Database, by_hand: Hand, sold: Sold) -> Audience
             assert set((await change_object(session, owner, asked)).names) <= set(names)
     for at in (NOW, None):
         await by_hand("UPDATE projects SET deployed_at = :at WHERE id = :id", at=at, id=project["id"])
+    stopped, operator = await organization(database), Actor(principal=WRITTEN, role=Role.OPERATOR)
+    named = "INSERT INTO object_metadata (object_id, org_id, external_id, command_id) VALUES (:id, :org, :theirs, :id)"
+    await by_hand(named, id=sold.agent, org=sold.studio, theirs=f"id-of-{sold.agent}")
+    await by_hand(named, id=stopped, org=stopped, theirs=f"id-of-{stopped}")
     night = {"day": NOW.date(), "agent": sold.agent}
     history = "INSERT INTO reputation_history VALUES (:day, :agent, 4200000, 4100000, 4300000, 1, -150000, 3, false)"
     await by_hand(history, **night)
     async with database.platform() as session:
         await agents.retire(session, owner, sold.agent, now=NOW)
-        stopped, operator = await organization(database), Actor(principal=WRITTEN, role=Role.OPERATOR)
     async with database.platform() as session:
         await organizations.suspend(session, operator, stopped, reason=WRITTEN, now=NOW)
         await organizations.resume(session, operator, stopped, now=NOW)
         await organizations.close(session, operator, stopped, reason=WRITTEN, now=NOW)
+    told = select(EventRow.type, EventRow.data["external_id"].astext).where(EventRow.subject.in_([sold.agent, stopped]))
+    async with database.platform() as session:
+        rows = (await session.execute(told)).all()
+    ours = {"score.changed": sold.agent, "agent.retired": sold.agent}
+    ours |= dict.fromkeys(("organization.suspended", "organization.resumed", "organization.closed"), stopped)
+    assert {type: theirs for type, theirs in rows if type in ours} == {
+        type: f"id-of-{id_}" for type, id_ in ours.items()
+    }
     return {project["id"]: {org_id: None}, made.id: {org_id: None}, sold.agent: {sold.studio: None}}
 
 
@@ -324,6 +363,7 @@ async def test_every_type_is_written_as_it_is_described_for_those_who_may_know(
     known: Audiences = {}
     for story in (of_escrows, of_contracts, of_payments, of_subscriptions, of_payouts, of_invoices, of_spends):
         known |= await story(database, by_hand)
+    known |= await of_spend_controls(database, by_hand)
     known |= await of_purchases(database, by_hand, sold)
     known |= await of_the_rest(database, by_hand, sold)
     async with database.platform() as session:

@@ -3,16 +3,20 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from domain.access import Actor, Role
 from domain.alert.rules import BUDGET_80_PERCENT, BUILT_IN
+from domain.ids import uuid_of
 from domain.spend.calendar import Window, window_end, zone_of
-from domain.spend.control import Allowance, Limit
+from domain.spend.control import Allowance, ControlStatus, Limit
 from ledger.spends import Outcome
+from models.event import EventRow
 from repositories import alert as alerts
 from repositories import listing
 from runtime.database import Database
 from runtime.identity import new_id
+from services import spend_control
 from services.alert_rule import Wanted, change_built_in
 from tests.support.spend_world import CREDIT, NOW, World
 
@@ -55,6 +59,21 @@ async def test_what_was_reached_at_the_end_of_a_window_is_raised_after_it(world:
     end = window_end(Window.DAY, NOW, zone_of("UTC"), 1)
     await world.spend(10, end - timedelta(seconds=1))
     assert await world.raised(end + timedelta(minutes=59)) == [("spend.threshold", control)]
+
+
+async def test_a_control_that_is_being_changed_is_left_to_the_next_sweep(world: World, db: Database) -> None:
+    control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
+    await world.spend(60)
+    owner = Actor(principal="owner", role=Role.OWNER, org_id=world.org)
+    async with db.platform() as session:
+        order = spend_control.Order(actor=owner, org_id=world.org, command_id=new_id("cmd"), at=NOW)
+        await spend_control.set_status(session, order, uuid_of(control), ControlStatus.FROZEN)
+        assert await world.raised() == []
+    assert await world.raised() == [("spend.threshold", control)]
+    async with db.platform() as session:
+        told = select(EventRow.type, EventRow.subject_seq).where(EventRow.subject == control)
+        rows = {(type, number) for type, number in await session.execute(told)}
+    assert rows == {("spend_control.frozen", 1), ("spend_limit.crossed", 2)}
 
 
 async def test_half_of_a_limit_in_the_first_tenth_of_its_window_is_a_burst(world: World) -> None:

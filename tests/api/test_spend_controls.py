@@ -362,3 +362,22 @@ async def test_a_price_that_changed_is_noted_for_controls_once(database: Databas
             Decimal("0.05"),
             Decimal("0.0333"),
         ]
+
+
+async def test_events_tell_what_became_of_a_control_and_of_a_run_not_its_name(tenant: Tenant) -> None:
+    above = await opened(tenant.owner, subject={"type": "organization"})
+    run = {"type": "run", "id": "quarterly-figures"}
+    control = await opened(tenant.owner, subject=run, parent_id=above["id"], limits=[{"window": "day", "amount": "5"}])
+    await changed(tenant.admin, control, parent_id=above["id"])
+    for act in ("freeze", "freeze", "unfreeze", "close"):
+        await acted(tenant.owner, control, act)
+    told = good(await tenant.auditor.get(f"/events?subject={control['id']}"))["data"]
+    # Freezing what is frozen changes no state.
+    assert [(it["type"].partition(".")[2], it["data"]["status"], it["data"]["version"]) for it in told] == [
+        *(("created", "active", 1), ("updated", "active", 2), ("frozen", "frozen", 3), ("updated", "frozen", 4)),
+        *(("unfrozen", "active", 5), ("closed", "closed", 6)),
+    ]
+    named = ("parent_id", "subject_type", "subject_id", "currency")
+    assert [[it["data"][name] for name in named] for it in told[:1]] == [[above["id"], "run", None, "CREDIT"]]
+    of_all = good(await tenant.auditor.get(f"/events?subject={above['id']}"))["data"]
+    assert [it["data"]["subject_id"] for it in of_all] == [tenant.org_id]

@@ -7,13 +7,15 @@ from typing import Any
 import jsonschema
 import pytest
 
+from domain.contract import ContractStatus
 from domain.escrow.state import EscrowStatus
-from domain.events import MAX_BYTES, EventType, escrow, payment, payout, rows, subscription
+from domain.events import MAX_BYTES, EventType, escrow, payment, payout, rows, spend_control, subscription
 from domain.events.catalogue import CATALOGUE
 from domain.invoice.state import InvoiceStatus
 from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import PaymentStatus, RefundState
 from domain.payout.state import PayoutStatus
+from domain.spend.control import ControlStatus
 from domain.subscription.state import SubscriptionStatus
 from models.event import EventRow
 from models.marketplace import MarketplacePurchase
@@ -37,6 +39,10 @@ def test_every_state_has_a_type() -> None:
     assert set(subscription.STATES) == set(SubscriptionStatus)
     assert set(payout.STATES) == set(PayoutStatus)
     assert set(rows.INVOICE_STATES) == set(InvoiceStatus)
+    assert set(spend_control.STATES) == set(ControlStatus)
+    assert {f"spend_control.{name}" for name in spend_control.STATES.values()} <= CATALOGUE.keys()
+    assert set(rows.CONTRACT_STATES) == set(ContractStatus)
+    assert {f"contract.{name}" for names in rows.CONTRACT_STATES.values() for name in names} <= CATALOGUE.keys()
     # Of these the tables say which states there are.
     assert set(rows.PURCHASE_STATES) == states_of(MarketplacePurchase)
     assert {f"purchase.{name}" for name in rows.PURCHASE_STATES.values()} <= CATALOGUE.keys()

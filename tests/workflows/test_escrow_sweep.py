@@ -17,7 +17,7 @@ async def sweep(stage):
     with stage.env.with_time_skipping_disabled():
         handle = await stage.client.start_workflow(EscrowSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     result = await handle.result()
-    await replay_and_keep(await handle.fetch_history(), "escrow_sweep_by_pages")
+    await replay_and_keep(await handle.fetch_history(), "escrow_sweep_with_contracts")
     return result
 
 

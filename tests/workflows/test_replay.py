@@ -42,7 +42,7 @@ ELSEWHERE = {
     *("customer_made", "inbox_sweep", "provider_event_forwarded", "provider_event_too_early", "provider_event_cash"),
     *("payment_by_transfer_that_never_came", "payment_overdue"),
     *("payment_continued_as_new", "payment_continued_run", "payment_sweep", "payment_sweep_continued"),
-    *("escrow_sweep_by_pages", "inbox_sweep_by_pages", "payment_sweep_by_pages"),
+    *("escrow_sweep_by_pages", "escrow_sweep_with_contracts", "inbox_sweep_by_pages", "payment_sweep_by_pages"),
     *("reconciliation", "reconciliation_nightly", "reconciliation_nightly_terminated"),
     *("reconciliation_nightly_terminated_and_told", "usage_months", "usage_sync", "spend_alerts"),
     *("usage_charges", "spend_days", "reputation_decay", "monthly_invoicing", "mail_sweep", "purchase_renewals"),

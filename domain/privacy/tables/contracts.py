@@ -38,7 +38,7 @@ TABLES: Mapping[str, Place] = {
             FINANCIAL: "price_minor currency commission_bps commission_from dispute_default_share_e4",
             TECHNICAL: "validation_threshold_e4 required_signatures operator_approvals fund_seconds deliver_seconds "
             "review_seconds evidence_seconds decision_seconds grace_seconds outside_listing accept_by accepted_at "
-            "level_version level_name priority created_at",
+            "expired_at level_version level_name priority created_at",
         },
         WHO_DECIDED,
     ),
