@@ -4,7 +4,8 @@ All of it needs a platform session but `page`, `acknowledge`, `resolve_one` and 
 shared with them. The life of an alert is `domain.alert.life`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +14,9 @@ from sqlalchemy import ColumnElement, Update, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.alert.kinds import severity_of
+from domain.alert.kinds import KINDS, severity_of
 from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity
+from domain.alert.rules import BUILT_IN
 from domain.errors import NotFound
 from domain.ids import is_id, uuid_id
 from models.alert import Alert
@@ -137,16 +139,35 @@ async def close_debts(session: AsyncSession, org_id: str, asset: str) -> None:
     )
 
 
-async def open_by_kind(pool: "asyncpg.Pool[asyncpg.Record]") -> dict[tuple[str, str], int]:
-    """Count the alerts for operators that are not resolved, by kind and status; `snoozed` is one of these.
+@dataclass(frozen=True, slots=True)
+class OpenAlerts:
+    """How many alerts are not resolved, by kind and status; each is counted once."""
 
-    A kind is the name of a rule where a rule raised it. Needs the platform's role.
+    of_operators: Mapping[tuple[str, str], int]
+    of_organizations: Mapping[tuple[str, str], int]
+
+
+#: What alerts of the rules that organizations wrote are counted as: organizations name these, and there is no bound.
+OWN_RULE = "own_rule"
+_OPEN = """
+    SELECT for_operators, CASE WHEN for_operators OR kind = ANY ($1::text[]) THEN kind ELSE $2 END AS kind,
+        CASE WHEN status = 'firing' AND CASE WHEN for_operators THEN snoozed_until ELSE org_snoozed_until END > now()
+            THEN 'snoozed' ELSE status END AS status, count(*)
+    FROM alerts WHERE resolved_at IS NULL GROUP BY 1, 2, 3
+"""
+
+
+async def open_by_kind(pool: "asyncpg.Pool[asyncpg.Record]") -> OpenAlerts:
+    """Count the alerts that are not resolved, by kind and status; `snoozed` is one of these.
+
+    A kind is the name of a rule where a rule raised it, and `OWN_RULE` where an organization wrote the rule itself.
+    What is for operators too counts as theirs alone. It reads what is open, and nothing that was resolved. Needs the
+    platform's role.
     """
-    rows = await pool.fetch(
-        "SELECT kind, CASE WHEN status = 'firing' AND snoozed_until > now() THEN 'snoozed' ELSE status END AS status,"
-        " count(*) FROM alerts WHERE resolved_at IS NULL AND for_operators GROUP BY 1, 2"
-    )
-    return {(row["kind"], row["status"]): row["count"] for row in rows}
+    counts: dict[bool, dict[tuple[str, str], int]] = {True: {}, False: {}}
+    for row in await pool.fetch(_OPEN, [*KINDS, *BUILT_IN], OWN_RULE):
+        counts[row["for_operators"]][row["kind"], row["status"]] = row["count"]
+    return OpenAlerts(of_operators=counts[True], of_organizations=counts[False])
 
 
 def _is(status: AlertStatus, *, by_organization: bool) -> Part:

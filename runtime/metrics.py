@@ -105,6 +105,12 @@ class ApiMetrics:
             ("kind", "status"),
             registry=self.registry,
         )
+        self._organization_alerts_open = Gauge(
+            "bursar_organization_alerts_open",
+            "Alerts for organizations alone that are not resolved, by kind and status; own_rule is of rules they wrote.",
+            ("kind", "status"),
+            registry=self.registry,
+        )
         self._batch_oldest = Gauge(
             "bursar_batch_oldest_due_seconds",
             "For how long the oldest thing that a batch has to do is due; 0 when nothing is, NaN when not known.",
@@ -147,11 +153,17 @@ class ApiMetrics:
         """Keep for how long the oldest unhandled event waits; None when that is not known."""
         self._inbox_oldest.set(math.nan if seconds is None else seconds)
 
-    def set_alerts_open(self, counts: Mapping[tuple[str, str], int]) -> None:
+    def set_alerts_open(
+        self, of_operators: Mapping[tuple[str, str], int], of_organizations: Mapping[tuple[str, str], int]
+    ) -> None:
         """Keep how many alerts of each kind and status are open."""
-        self._alerts_open.clear()
-        for labels, count in counts.items():
-            self._alerts_open.labels(*labels).set(count)
+        for gauge, counts in (
+            (self._alerts_open, of_operators),
+            (self._organization_alerts_open, of_organizations),
+        ):
+            gauge.clear()
+            for labels, count in counts.items():
+                gauge.labels(*labels).set(count)
 
     def set_batch_oldest(self, seconds: Mapping[str, float] | None) -> None:
         """Keep for how long the oldest thing of each batch is due; None when that is not known."""

@@ -151,11 +151,9 @@ async def of_contracts(database: Database, by_hand: Hand) -> Audiences:
     copied = "INSERT INTO contracts SELECT (jsonb_populate_record(c, CAST(:change AS jsonb))).* FROM contracts c"
     await by_hand(f"{copied} WHERE c.id = :id", id=terms.contract_id, change=json.dumps(change))
     lapsed = new_id("ctr")
-    change = {
-        **{"id": lapsed, "command_id": lapsed, "accept_by": (NOW - timedelta(hours=1)).isoformat()},
-        **{"accepted_at": None, "accepted_by": None},
-    }
-    await by_hand(f"{copied} WHERE c.id = :id", id=terms.contract_id, change=json.dumps(change))
+    never = {"accepted_at": None, "accepted_by": None, "accept_by": (NOW - timedelta(hours=1)).isoformat()}
+    never |= {"id": lapsed, "command_id": lapsed}
+    await by_hand(f"{copied} WHERE c.id = :id", id=terms.contract_id, change=json.dumps(never))
     assert (await ContractActivities(database).expire_contracts(ExpireContracts(limit=10))).count == 1
     both: dict[str, str | None] = {terms.payer_org_id: "payer", terms.payee_org_id: "payee"}
     return {terms.contract_id: both, signed: {**both, signs: "signatory"}, lapsed: both}

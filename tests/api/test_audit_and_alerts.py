@@ -259,30 +259,51 @@ async def test_alerts_are_found_by_kind_and_by_subject(operator: Caller, deps: D
     assert good(await operator.get(f"/alerts?kind=payment.debt&subject={subjects[0]}"))["data"] == []
 
 
-async def test_open_alerts_are_counted_in_a_metric_by_their_kind(
-    operator: Caller, deps: Deps, monkeypatch: pytest.MonkeyPatch
+async def test_open_alerts_are_counted_in_metrics_by_their_kind_and_for_whom_they_are(
+    operator: Caller, tenant: Tenant, deps: Deps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What was written is kept for a second: here each look is an hour later.
     hours = itertools.count(3600, 3600)
     monkeypatch.setattr(deps.metrics, "clock", lambda: float(next(hours)))
     monkeypatch.setattr(deps.metrics, "_rendered", {})
 
-    async def counted() -> float:
-        text = (await operator.http.get("/metrics")).text
-        found = [
-            line
-            for line in text.splitlines()
-            if line.startswith('bursar_alerts_open{kind="customer.unused_cash",status="firing"}')
-        ]
-        return float(found[0].split()[1]) if found else 0.0
+    names = [
+        *(f'bursar_alerts_open{{kind="customer.unused_cash",status="{status}"}}' for status in ("firing", "snoozed")),
+        *(f'bursar_organization_alerts_open{{kind="low_credit_balance",status="{status}"}}' for status in STATUSES),
+        'bursar_organization_alerts_open{kind="own_rule",status="firing"}',
+    ]
 
-    before, subject = await counted(), new_id("org")
+    async def counted() -> list[float]:
+        text = (await operator.http.get("/metrics")).text
+        assert "dinner_bill" not in text
+        lines = dict(line.rsplit(" ", 1) for line in text.splitlines())
+        return [float(lines.get(name, 0)) for name in names]
+
+    before, subject = await counted(), tenant.org_id
+
+    async def more() -> list[float]:
+        return [now - then for now, then in zip(await counted(), before, strict=True)]
+
+    own: dict[str, Any] = {"detail": "Look.", "org_id": subject, "shared": True, "for_operators": False}
     async with deps.database.platform() as session:
         await alerts.raise_alert(session, kind="customer.unused_cash", subject=subject, detail="Look.")
-    assert await counted() == before + 1
+        await alerts.raise_alert(session, kind="low_credit_balance", subject=subject, window="day", **own)
+        # Two organizations' own rules: their names are no labels.
+        for number in range(2):
+            await alerts.raise_alert(session, kind=f"dinner_bill_{number}", subject=subject, window="day", **own)
+    assert await more() == [1, 0, 1, 0, 0, 2]
+    low = good(await tenant.owner.get("/alerts?kind=low_credit_balance"))["data"][0]["id"]
+    good(await tenant.owner.post(f"/alerts/{low}/snooze", {"until": ahead(hours=1)}))
+    assert await more() == [1, 0, 0, 1, 0, 2]
+    good(await tenant.owner.post(f"/alerts/{low}/acknowledge"))
+    assert await more() == [1, 0, 0, 0, 1, 2]
+    good(await tenant.owner.post(f"/alerts/{low}/resolve"))
     async with deps.database.platform() as session:
-        await alerts.close_cases(session, subject, {"customer.unused_cash"})
+        await alerts.close_cases(session, subject, {"customer.unused_cash", "dinner_bill_0", "dinner_bill_1"})
     assert await counted() == before
+
+
+STATUSES = ("firing", "snoozed", "acknowledged")
 
 
 @pytest.mark.parametrize("command", ["acknowledge", "resolve", "snooze"])

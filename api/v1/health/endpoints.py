@@ -82,13 +82,13 @@ async def _inbox_oldest(deps: Deps) -> float | None:
 
 async def _alerts_open(deps: Deps) -> None:
     """Keep how many alerts of each kind and status are open for the metrics; none when that is not known."""
-    counts: dict[tuple[str, str], int] = {}
+    counts = alert.OpenAlerts({}, {})
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             counts = await deps.platform_pool.read(alert.open_by_kind)
     except Exception as exc:
         log.warning("alerts.unknown", error=f"{type(exc).__name__}: {exc}"[:300])
-    deps.metrics.set_alerts_open(counts)
+    deps.metrics.set_alerts_open(counts.of_operators, counts.of_organizations)
 
 
 async def _batches(deps: Deps) -> None:
