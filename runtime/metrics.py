@@ -107,7 +107,7 @@ class ApiMetrics:
         )
         self._organization_alerts_open = Gauge(
             "bursar_organization_alerts_open",
-            "Alerts for organizations alone that are not resolved, by kind and status; own_rule is of rules they wrote.",
+            "Alerts for organizations alone that are not resolved, by kind and status; own_rule is of their own rules.",
             ("kind", "status"),
             registry=self.registry,
         )

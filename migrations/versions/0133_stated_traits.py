@@ -1,7 +1,7 @@
 """Tax ids and payout accounts relate organizations whatever the settings; clients are trusted by what they cannot take back.
 
 Revision ID: 0133_stated_traits
-Revises: 0127_cheaper_events
+Revises: 0128_events_of_limits
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from migrations.scripts import run
 
 revision: str = "0133_stated_traits"
-down_revision: str | None = "0127_cheaper_events"
+down_revision: str | None = "0128_events_of_limits"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -1,7 +1,7 @@
 """Postings that prepare less: a shorter CHECK on balances, and stripes chosen before the statements.
 
 Revision ID: 0134_cheaper_postings
-Revises: 0127_cheaper_events
+Revises: 0133_stated_traits
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from migrations.scripts import run
 
 revision: str = "0134_cheaper_postings"
-down_revision: str | None = "0127_cheaper_events"
+down_revision: str | None = "0133_stated_traits"
 branch_labels: str | None = None
 depends_on: str | None = None
 
