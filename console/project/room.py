@@ -43,7 +43,7 @@ class Room:
         plans: where they are compared; empty where there is no such page.
         slot: the price of one slot.
         buy: where slots are bought; empty for a role that may not.
-        frees: whether undeploying makes room: not for projects, which stay.
+        stays: whether projects alone are used up, which undeploying does not change.
         deployed: what could be undeployed, the newest projects first.
         rest: where the others are; empty where all are named.
         failed: stands in place of the tiers where the API did not answer.
@@ -57,7 +57,7 @@ class Room:
     plans: str
     slot: Amount
     buy: str
-    frees: bool
+    stays: bool
     deployed: tuple[Freeable, ...]
     rest: str
     failed: Failed | None
@@ -106,7 +106,7 @@ def room(
         plans=ways["plans"],
         slot=amount(price["amount"], price["currency"], prefs),
         buy=ways["slots"],
-        frees=no_deployment,
+        stays=no_project and not no_deployment,
         deployed=tuple(
             Freeable(name=each["name"], slug=each["slug"], undeploy=f"{here}/{each['slug']}/undeploy")
             for each in (running.body["data"] if running_known and no_deployment else ())

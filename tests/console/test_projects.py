@@ -76,8 +76,13 @@ def test_plans_with_more_deployments_are_named_where_those_are_used_up() -> None
 
 def test_undeploying_is_not_offered_where_it_makes_no_room() -> None:
     shown = made(limits((2, 2), (1, 2)))
-    assert (shown.frees, shown.deployed) == (False, ())
+    assert (shown.stays, shown.deployed) == (True, ())
     assert [tier.name for tier in shown.tiers] == ["Starter", "Professional", "Enterprise"]
+
+
+def test_page_that_is_asked_for_where_there_is_room_says_so() -> None:
+    shown = made(limits((1, 2), (1, 2)))
+    assert (shown.title, shown.tiers, shown.deployed, shown.stays) == ("There is room", (), (), False)
 
 
 def test_plan_has_to_have_room_for_all_that_is_used_up() -> None:
