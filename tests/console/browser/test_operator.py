@@ -9,7 +9,16 @@ from playwright.async_api import expect
 
 from runtime.database import Database
 from tests.console import planted
-from tests.console.browser.people import KEYBOARD, WITHOUT_SCRIPTS, Person, company, delivered, path_of, people_at
+from tests.console.browser.people import (
+    KEYBOARD,
+    PATIENCE,
+    WITHOUT_SCRIPTS,
+    Person,
+    company,
+    delivered,
+    path_of,
+    people_at,
+)
 from tests.e2e.conftest import good
 
 #: What stands in forms that change nothing at the API: the session's own end, and what this browser remembers.
@@ -50,14 +59,14 @@ async def test_an_auditor_reads_everything_and_can_change_nothing(world, open_wi
         paths = [await each.get_attribute("href") for each in await links.all()]
         assert len(paths) > 10
         for number, path in enumerate(paths):
-            async with auditor.page.expect_navigation():
+            async with auditor.page.expect_navigation(timeout=PATIENCE):
                 await auditor.hands.press(links.nth(number))
             assert path_of(auditor.page) == path
             assert await forms_at(auditor) <= OWN_FORMS
         for path, link in ((f"{buyer.base}/settings", "Audit trail"), (f"{buyer.base}/escrows", "Read the quarter")):
-            async with auditor.page.expect_navigation():
+            async with auditor.page.expect_navigation(timeout=PATIENCE):
                 await auditor.hands.press(links.and_(auditor.page.locator(f"[href='{path}']")))
-            async with auditor.page.expect_navigation():
+            async with auditor.page.expect_navigation(timeout=PATIENCE):
                 await auditor.press(link, link=True)
             assert path_of(auditor.page).startswith(f"{path}/")
             assert await forms_at(auditor) <= OWN_FORMS

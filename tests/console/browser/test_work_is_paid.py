@@ -73,6 +73,7 @@ async def test_an_escrow_is_funded_by_card_and_paid_by_milestones(world, open_wi
     async with people_at(open_window, way) as at:
         owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/new")
         owner.window.heard.hosts.add(stripe)
+        owner.window.heard.expected.add(422)
         await owner.choose("Agent", agent)
         await owner.write("Work", "Write the chapters")
         await owner.write("Price", "30.00")
@@ -96,13 +97,13 @@ async def test_an_escrow_is_funded_by_card_and_paid_by_milestones(world, open_wi
         await owner.stay()
 
         author = await at(seller.people["owner"], f"{seller.base}/escrows/{escrow}")
-        for milestone, paid in (("Draft", "19.00"), ("Fair copy", "28.50")):
+        for milestone, file, paid in (("Draft", "draft.pdf", "19.00"), ("Fair copy", "fair.pdf", "28.50")):
             await author.press("Deliver", link=True)
             await author.choose("Milestone", milestone)
-            await author.write("What you deliver", "https://files.test/report.pdf")
+            await author.write("What you deliver", f"https://files.test/{file}")
             await author.press("Deliver")
             await author.told("Your work is delivered.")
-            await owner.sees("https://files.test/report.pdf")
+            await owner.sees(file)
             await owner.command("Sign and release")
             await owner.told("You have signed.")
             await author.sees(paid)
