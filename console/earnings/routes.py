@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from console.earnings import view
 from console.forms import Shown, blank, read_form
-from console.gateway import Answer, Problem, Refused
+from console.gateway import Answer, Problem, Refused, Wanted
 from console.routing import COMMAND, tenant
 from console.visit import Visit, request_id_of
 from domain.access import Permission
@@ -18,14 +18,16 @@ def _here(visit: Visit) -> str:
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show what was earned, what of it can be paid out, and the latest payouts."""
-    answers = await visit.ask_all(
-        earnings=("/billing/earnings", {"limit": 100, **visit.scope}),
-        preview=("/billing/payouts/preview", visit.scope),
-        payouts=("/billing/payouts", {"limit": _LATEST, **visit.scope}),
-        agents=("/agents", {"limit": 100, "organization_id": visit.org_id}),
-        config=("/billing/config", {}),
-    )
     may = visit.may(Permission.PAY_OUT)
+    wanted: dict[str, Wanted] = {
+        "earnings": ("/billing/earnings", {"limit": 100, **visit.scope}),
+        "preview": ("/billing/payouts/preview", visit.scope),
+        "payouts": ("/billing/payouts", {"limit": _LATEST, **visit.scope}),
+        "agents": ("/agents", {"limit": 100, "organization_id": visit.org_id}),
+    }
+    if may:
+        wanted["config"] = ("/billing/config", {})
+    answers = await visit.ask_all(**wanted)
     page = view.page(answers, form or blank(country="US"), visit.choices.prefs, visit.base, may_pay_out=may)
     return await visit.render("earnings/page.html", page, status)
 

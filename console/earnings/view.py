@@ -91,7 +91,7 @@ def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *,
     """Return the page.
 
     Args:
-        answers: `earnings`, `preview`, `payouts`, `agents` and `config`.
+        answers: `earnings`, `preview`, `payouts`, `agents`, and `config` for those who may be paid out.
         form: what connects the account.
         prefs: how the reader reads.
         base: where the pages of the organization begin.
