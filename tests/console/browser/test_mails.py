@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser
 
+from domain.alert.life import Severity
 from domain.events.catalogue import CATALOGUE
 from domain.mail import _KINDS, LANGUAGES, MailKind, Written, written
 from domain.notification import types
@@ -20,40 +21,73 @@ SUBJECT = "pay_01h455vb4pex5vsknk084sn02q"
 EVERYTHING = Written(subject=UNBROKEN, paragraphs=("First.", UNBROKEN), link=UNBROKEN)
 
 
-def mails() -> Iterator[tuple[str, Written, str]]:
-    """Give each mail that the product sends, by a name, with its language."""
+#: What alerts of each severity say, as the product writes it.
+ALERTS = {
+    Severity.INFO: "The key that signs for your organization was used for the first time.",
+    Severity.WARNING: "80% of the limit of department dep_01h455vb4pex5vsknk084sn02q on a month is spent or reserved; "
+    "the next window begins at 2026-12-01T00:00:00Z.",
+    Severity.CRITICAL: f"A chargeback of 120.00 EUR was opened: {UNBROKEN}",
+}
+
+
+def mails() -> Iterator[tuple[str, Message]]:
+    """Give each mail that the product sends, by a name."""
     for language in LANGUAGES:
         formats = formats_of(language)
         for kind in MailKind:
             values = {name: VALUES[name] for name in _KINDS[kind].takes}
-            yield f"{kind} in {language}", written(kind, values, language, formats), language
+            yield f"{kind} in {language}", message(written(kind, values, language, formats), language)
         told = [
             types.written(each.name, fact, SUBJECT, CATALOGUE[fact].example, language, formats)
             for each in types.BY_NAME.values()
             for fact in each.facts
         ]
-        for words in told:
-            yield f"{words.subject} in {language}", words, language
-        yield f"digest in {language}", types.written_together(told[:20], language, 30), language
-    yield "everything that a mail can hold", EVERYTHING, "en"
+        alerts = [
+            types.written(
+                "alert",
+                "alert",
+                SUBJECT,
+                {"kind": "spend.refused", "severity": severity, "detail": detail},
+                language,
+                formats,
+            )
+            for severity, detail in ALERTS.items()
+        ]
+        for words in (*told, *alerts):
+            yield f"{words.subject} in {language}", message(words, language)
+        yield f"digest in {language}", message(types.written_together(told[:20], language, 30), language)
+        code = types.written(types.CODE, types.CODE, SUBJECT, {"code": "048213"}, language, formats)
+        # Whoever asks for a code cannot stop it, and it leads nowhere.
+        yield f"code in {language}", message(code, language, unsubscribe=None)
+    yield "everything that a mail can hold", message(EVERYTHING, "en")
+
+
+def message(words: Written, language: str, unsubscribe: str | None = UNBROKEN) -> Message:
+    return Message(to=("kim@acme.example",), language=language, words=words, unsubscribe=unsubscribe)
 
 
 @pytest.mark.parametrize("theme", THEMES)
 async def test_every_mail_fits_a_phone_and_can_be_read(chrome: Browser, theme: str) -> None:
-    templates, wide = MailTemplates("Acme"), []
+    templates, wide, wrong = MailTemplates("Acme"), [], []
     page = await chrome.new_page(
         viewport={"width": 320, "height": HEIGHT}, color_scheme="dark" if theme == "dark" else "light"
     )
+    forms = set()
     try:
-        for name, words, language in mails():
-            message = Message(to=("kim@acme.example",), language=language, words=words, unsubscribe=UNBROKEN)
-            await page.set_content(templates.render(message).html)
+        for name, mail in mails():
+            await page.set_content(templates.render(mail).html)
             if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 wide.append(name)
-        # The last one has everything that a mail can hold.
-        await page.evaluate(AXE_SCRIPT)
-        found = await page.evaluate("(options) => axe.run(document, options)", AXE)
+            # The template is one: what a mail has of it is its form, and one of each form stands for all.
+            form = (mail.language, mail.words.link is None, mail.unsubscribe is None, len(mail.words.paragraphs))
+            if form not in forms:
+                forms.add(form)
+                await page.evaluate(AXE_SCRIPT)
+                found = await page.evaluate("(options) => axe.run(document, options)", AXE)
+                wrong += [(name, each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
     finally:
         await page.close()
     assert wide == []
-    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]] == []
+    assert wrong == []
+    # With a link and without, to be stopped and not.
+    assert {form[1:3] for form in forms} == {(False, False), (True, False), (True, True)}
