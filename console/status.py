@@ -124,8 +124,8 @@ _PAYMENT: Mapping[str, Status] = {
     PaymentStatus.CANCELLED: _idle("Cancelled", "The payment was cancelled before anything was paid."),
     PaymentStatus.PARTIALLY_REFUNDED: _idle("Partly refunded", "A part of the money went back to the payer."),
     PaymentStatus.REFUNDED: _idle("Refunded", "All of the money went back to the payer."),
-    PaymentStatus.DISPUTED: _warn("Disputed", "The payer's bank asks for the money back."),
-    PaymentStatus.CHARGED_BACK: _bad("Charged back", "The payer's bank took the money back."),
+    PaymentStatus.DISPUTED: _warn("Disputed", "The payer's bank disputes the payment."),
+    PaymentStatus.CHARGED_BACK: _bad("Charged back", "The payer's bank keeps the money."),
 }
 
 _REFUND: Mapping[str, Status] = {
@@ -133,7 +133,7 @@ _REFUND: Mapping[str, Status] = {
     RefundState.UNKNOWN: _warn("Not known yet", "The provider's answer was lost. The refund is being looked for."),
     RefundState.PENDING: _busy("On its way", "The provider has the refund, and the payer not yet."),
     RefundState.SUCCEEDED: _good("Refunded", "The money went back to the payer."),
-    RefundState.FAILED: _bad("Failed", "The provider could not send the money back. It is in the books again."),
+    RefundState.FAILED: _bad("Failed", "The provider could not refund it. The money is in the books again."),
 }
 
 _FULFILMENT: Mapping[str, Status] = {
@@ -146,7 +146,7 @@ _CHARGEBACK: Mapping[str, Status] = {
     DisputeStatus.INQUIRY: _warn("Inquiry", "The payer's bank asks a question. No money was taken."),
     DisputeStatus.NEEDS_RESPONSE: _bad("Evidence needed", "The bank took the money. Evidence can win it back."),
     DisputeStatus.UNDER_REVIEW: _busy("Under review", "The bank has the evidence and decides."),
-    DisputeStatus.WON: _good("Won", "The bank gave the money back."),
+    DisputeStatus.WON: _good("Won", "The bank returned the money."),
     DisputeStatus.LOST: _bad("Lost", "The bank decided for the payer. The money is gone."),
 }
 
@@ -236,7 +236,7 @@ _MATCH: Mapping[str, Status] = {
     MatchStatus.MISSING_HERE: _bad("Missing here", "The provider lists it, and it is not booked."),
     MatchStatus.MISSING_THERE: _bad("Missing there", "It is booked, and the provider does not list it."),
     MatchStatus.AMOUNT_DIFFERS: _bad("Differs", "The amount, fee or currency is another one at the provider."),
-    MatchStatus.FEE_MISSING: _warn("Fee missing", "It was booked before the provider told its fee."),
+    MatchStatus.FEE_MISSING: _warn("Fee missing", "It was booked before the provider stated its fee."),
     MatchStatus.NOT_LISTED_YET: _busy("Not listed yet", "It is too young to be in the provider's statement."),
 }
 
@@ -298,7 +298,7 @@ _NOTIFICATION: Mapping[str, Status] = {
     "digested": _good("In a digest", "A digest had it."),
     "sent": _good("Sent", "It was sent."),
     "failed": _bad("Failed", "It was given up."),
-    "dropped": _idle("Dropped", "By the time it was due nobody was to be told."),
+    "dropped": _idle("Dropped", "By the time it was due nobody was to hear of it."),
 }
 
 _RESERVATION: Mapping[str, Status] = {
@@ -310,7 +310,7 @@ _RESERVATION: Mapping[str, Status] = {
 
 _AGENT: Mapping[str, Status] = {
     "active": _good("Active", "The agent can be hired."),
-    "retired": _idle("Retired", "The agent takes no new work."),
+    "retired": _idle("Retired", "The agent is given no new work."),
 }
 
 _KEY: Mapping[str, Status] = {
@@ -336,7 +336,7 @@ _PROJECT: Mapping[str, Status] = {
 }
 
 _EVENT: Mapping[str, Status] = {
-    "handled": _good("Handled", "What it told is done."),
+    "handled": _good("Handled", "What it says is done."),
     "waiting": _busy("Waiting", "It is to be handled."),
     "failing": _bad("Failing", "Handling it failed, and is tried again."),
 }

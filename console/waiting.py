@@ -17,7 +17,7 @@ _ACTS: Mapping[str, tuple[str, str]] = {
     "to_decide": ("Decide", "escrows"),
     "evidence_due": ("Send evidence", "disputes"),
     "invoice_due": ("Pay", "invoices"),
-    "difference": ("Resolve a difference", "reconciliation/differences"),
+    "difference": ("Resolve a discrepancy", "reconciliation/differences"),
     "alert": ("Look at an alert", "alerts"),
 }
 

@@ -45,7 +45,7 @@ ADVICE: Mapping[str, Advice] = {
     "customer.unused_cash": Advice("Money not assigned", _PLATFORM),
     "document.not_made": Advice("Document not made", _PLATFORM),
     "earnings.recovered": Advice(
-        "Taken from earnings", "A buyer got money back. See what it was taken from.", *_EARNINGS
+        "Taken from earnings", "A buyer was refunded. See what it was taken from.", *_EARNINGS
     ),
     "earnings.recovered_in_vain": Advice("Owed by earnings", "What you earn next pays for it first.", *_EARNINGS),
     "escrow.books_refused": Advice("Escrow stopped", _PLATFORM),
@@ -95,7 +95,7 @@ ADVICE: Mapping[str, Advice] = {
     "payout.waiting_for_funds": Advice("Payout waits", "It is sent when the platform's money is there.", *_EARNINGS),
     "probe_failed": Advice("Probe failed", _PLATFORM),
     "provider_down": Advice("Provider does not answer", _PLATFORM),
-    "reconciliation.difference": Advice("Difference in the books", _PLATFORM),
+    "reconciliation.difference": Advice("Discrepancy in the books", _PLATFORM),
     "reconciliation.failed": Advice("Reconciliation failed", _PLATFORM),
     "referral.taken_back": Advice("Referral taken back", "The payment behind it went back, and so did the credits."),
     "reputation_anomaly": Advice("Score changed much", "See what moved the score of the agent.", "agents", "Agents"),

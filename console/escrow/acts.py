@@ -124,7 +124,7 @@ _USUAL: Mapping[str, tuple[str, str, str]] = {
     A.DISPUTE: ("Dispute", "", "The money is frozen until an arbiter decides, or the agreed default applies."),
     A.SUBMIT_EVIDENCE: ("Add evidence", "primary", "The other side and the arbiter read it. It cannot be changed."),
     A.RESOLVE: ("Decide", "primary", "What is held is divided as you say. It cannot be undone."),
-    A.REFUND: ("Refund", "", "What you give back goes to {payer}. It cannot be undone."),
+    A.REFUND: ("Refund", "", "What you refund goes to {payer}. It cannot be undone."),
     A.CANCEL: ("Cancel", "danger", "The escrow ends. It cannot be undone."),
 }
 

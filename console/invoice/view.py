@@ -298,7 +298,7 @@ def asking(
     here, title = f"{base}/invoices/{invoice['id']}", title_of(invoice)
     due = amount(invoice["due"], invoice["currency"], prefs)
     if voids:
-        words = "It counts for nothing from then on. Money that comes for it goes back. It cannot be undone."
+        words = "It counts for nothing from then on. Money that comes for it is returned. It cannot be undone."
     else:
         words = "The payment is for all that is due. A stored method is charged at once."
     return Asking(

@@ -146,9 +146,9 @@ def _facts(purchase: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, str], 
     if until := _until(purchase, prefs):
         found.append(("By itself", until))
     if purchase["refunded_at"]:
-        found.append(("Given back", moment(purchase["refunded_at"], prefs).text))
+        found.append(("Returned", moment(purchase["refunded_at"], prefs).text))
     elif purchase["has_access"]:
-        found.append(("Can be given back until", moment(purchase["refundable_until"], prefs).text))
+        found.append(("Can be returned until", moment(purchase["refundable_until"], prefs).text))
     if purchase["included_uses"] is not None:
         found.append(("Uses in the price", str(purchase["included_uses"])))
     return tuple(found)
@@ -158,7 +158,7 @@ def _money(purchase: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, Amount
     parts = (
         ("Paid", purchase["price"]),
         ("Of that tax", purchase["tax"]),
-        ("Used when it was given back", purchase["used"]),
+        ("Used when it was returned", purchase["used"]),
     )
     return tuple((label, amount(value, purchase["currency"], prefs)) for label, value in parts if value is not None)
 
@@ -191,6 +191,6 @@ def _effect(purchase: Mapping[str, Any], name: str, prefs: Prefs) -> tuple[str, 
         return (f"It can be used until {moment(purchase['ends_at'], prefs)}. Nothing is paid after that.",)
     found = ["It cannot be used any more from now on."]
     if purchase["payment_id"]:
-        found.append("The money goes back to where it came from, which can take days.")
-    found.append("An agent can be given back once: whoever buys it again keeps it.")
+        found.append("The money is returned to where it came from, which can take days.")
+    found.append("An agent can be returned once: whoever buys it again keeps it.")
     return tuple(found)

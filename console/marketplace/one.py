@@ -243,7 +243,7 @@ def _sentences(offer: Mapping[str, Any], *, takes_over: bool) -> tuple[str, ...]
             found = ["It is yours for good."]
     if offer["included_uses"] is not None:
         found.append(f"The price is for {offer['included_uses']} uses: a refund deducts those that were used.")
-    found.append("The library says until when it can be given back, and what would come back.")
+    found.append("The library says until when it can be returned, and what would be refunded.")
     return tuple(found)
 
 

@@ -26,7 +26,7 @@ _WORDS: Mapping[str, tuple[str, str, str]] = {
     A.CONFIRM: ("Ask the provider", "", "The provider is asked how the payment stands, and what came in is booked."),
     A.CAPTURE: ("Capture", "primary", "The money that is reserved is taken, and what it pays for is given."),
     A.CANCEL: ("Cancel payment", "danger", "Nobody can pay it any more. What is paid meanwhile still counts."),
-    A.REFUND: ("Refund", "", "The money goes back to the payer, and what was bought with it is taken back."),
+    A.REFUND: ("Refund", "", "The money is refunded to the payer, and what was bought with it is clawed back."),
     A.GIVE_UP_REFUND: (
         "Say what became of the refund",
         "",
@@ -37,7 +37,7 @@ _WORDS: Mapping[str, tuple[str, str, str]] = {
 _PLATFORM = "/console/platform/payments"
 #: What the provider may have, as it is asked: the value, its words, and what follows.
 WHERE = (
-    ("no", "The provider does not have it", "It counts as failed: what was taken for it is given back."),
+    ("no", "The provider does not have it", "It counts as failed: what was taken for it is restored."),
     ("yes", "The provider has it", "It counts as on its way; name it by the provider's id."),
 )
 

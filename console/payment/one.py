@@ -304,7 +304,7 @@ _EVENTS: Mapping[str, str] = {
     "refund_given_up": "An operator said what became of the refund",
     "refund_taken_over": "Refund made at the provider",
     "dispute_inquiry": "The payer's bank asks a question",
-    "dispute_opened": "The payer's bank took the money back for now",
+    "dispute_opened": "The payer's bank holds the money for now",
     "evidence_submitted": "Evidence was sent to the bank",
     "purpose_gone": "What it was for is no longer possible",
     "fulfilment_failed": "What it was for could not be given",

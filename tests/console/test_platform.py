@@ -26,7 +26,7 @@ async def test_operator_books_a_planted_difference(visitors: dict[str, Visitor],
     assert "The payment of January" in page
     assert 'name="action"' not in page
     run = (await operator.get(f"{BASE}/reconciliation/{made['run']}")).text
-    assert "No open differences" in run
+    assert "No open discrepancies" in run
     again = await operator.post(path, fields)
     assert again.headers["location"] == f"{path}?notice=again"
     late = await operator.post(path, {**fields, "command": KEY, "action": "accept"})

@@ -7,6 +7,7 @@ from importlib import import_module
 
 import pytest
 
+from dev.openapi import served
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs" / "glossary.md").read_text("utf-8")
@@ -16,7 +17,7 @@ ROWS = [
     if line.startswith("| ") and not line.startswith("| term |")
 ]
 IDENTIFIERS = sorted({name for row in ROWS for name in re.findall(r"`([\w.]+)`", row[3])})
-FOLDERS = ("api", "domain", "services")
+FOLDERS = ("api", "console", "domain", "services")
 #: Modules that list names of columns and fields, which are pinned.
 LISTS_OF_NAMES = ("domain/privacy/data_map.py", "domain/privacy/tables/")
 
@@ -38,6 +39,33 @@ def messages(source: str) -> Iterator[str]:
                 yield text
 
 
+def of_template(source: str) -> Iterator[str]:
+    """Yield every text of a page: what stands between its marks, and the texts of several words within them."""
+    source = re.sub(r"\{#.*?#\}", "", source, flags=re.DOTALL)
+    for mark in re.findall(r"\{\{.*?\}\}|\{%.*?%\}", source, flags=re.DOTALL):
+        yield from (text for text in re.findall(r'"([^"]*)"', mark) if " " in text.strip())
+    between = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|<[^<>]*>", "\n", source, flags=re.DOTALL)
+    yield from (line for line in between.splitlines() if " " in line.strip())
+
+
+def of_document(node: object, place: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every summary and description of an OpenAPI document, but those of codes of refusals."""
+    if isinstance(node, list):
+        for each in node:
+            yield from of_document(each, place)
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if isinstance(value, str) and name in {"summary", "description"}:
+                yield place, value
+            elif name != "responses":
+                yield from of_document(value, f"{place}/{name}")
+
+
+def replaced() -> re.Pattern[str]:
+    """Return what finds a word that a term replaces."""
+    return re.compile(rf"\b(?:{'|'.join(re.escape(word) for word in not_used())})\b", re.IGNORECASE)
+
+
 def test_every_row_is_complete_and_every_term_stands_once() -> None:
     assert [row for row in ROWS if len(row) != 5 or not all(row[:4])] == []
     terms = [row[0] for row in ROWS]
@@ -54,7 +82,7 @@ def test_identifier_of_a_term_exists(name: str) -> None:
 
 
 def test_messages_do_not_use_the_words_that_a_term_replaces() -> None:
-    words = re.compile(rf"\b(?:{'|'.join(re.escape(word) for word in not_used())})\b", re.IGNORECASE)
+    words = replaced()
     files = [file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("*.py"))]
     found = [
         f"{file.relative_to(ROOT)}: {text}"
@@ -64,6 +92,29 @@ def test_messages_do_not_use_the_words_that_a_term_replaces() -> None:
         if words.search(text)
     ]
     assert found == []
+
+
+def test_pages_do_not_use_the_words_that_a_term_replaces() -> None:
+    words = replaced()
+    found = [
+        f"{file.relative_to(ROOT)}: {text}"
+        for file in sorted((ROOT / "console").rglob("*.html"))
+        for text in of_template(file.read_text("utf-8"))
+        if words.search(text)
+    ]
+    assert found == []
+
+
+def test_document_of_the_api_does_not_use_the_words_that_a_term_replaces() -> None:
+    words = replaced()
+    assert [f"{place}: {text}" for place, text in of_document(served()) if words.search(text)] == []
+
+
+def test_texts_of_pages_and_of_the_document_are_found() -> None:
+    page = '{# was told #}<p title="x">It was {{ told }} seized by us.</p>{{ empty("No goods here", page.goods) }}'
+    assert [text for text in of_template(page) if replaced().search(text)] == ["No goods here", " seized by us."]
+    operation = {"summary": "Withdraw it", "responses": {"422": {"description": "floor"}}, "x": [{"description": "y"}]}
+    assert list(of_document({"get": operation})) == [("/get", "Withdraw it"), ("/get/x", "y")]
 
 
 @pytest.mark.parametrize(

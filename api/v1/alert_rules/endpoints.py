@@ -76,7 +76,7 @@ async def create_alert_rule(
     actor: Actor = require(Permission.MANAGE_ALERT_RULES),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Write a rule. Its figure is looked at from now on, once a minute or more rarely for long windows."""
+    """Write a rule. Its figure is watched from now on, once a minute or more rarely for long windows."""
     org_id = listed_organization(actor, body.organization_id)
 
     async def create() -> AlertRuleView:

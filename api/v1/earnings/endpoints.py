@@ -71,7 +71,7 @@ async def convert_earnings(
 ) -> Response:
     """Convert what an agent has earned in credits into credits that the organization spends, for good.
 
-    They keep what was paid for them. What an agent was sold for waits until it cannot be given back. Those that have
+    They keep what was paid for them. What an agent was sold for waits until it cannot be refunded. Those that have
     ended meanwhile, or would soon, get some days more.
     """
     org_id = acting_organization(actor, None)

@@ -165,7 +165,7 @@ async def create_notification_channel(
     actor: Actor = require(Permission.BE_NOTIFIED),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Make a channel, which is sent a code. It is used once that code was given back."""
+    """Make a channel, which is sent a code. It is used once that code was confirmed."""
     wanted = NewChannel(kind=body.kind, target=body.target, command_id=command.command_id)
     sealer, hooks = deps.notification_sealer, deps.settings.slack_url
 

@@ -238,7 +238,7 @@ async def set_contacts(
     """Set at which addresses an organization is written to, in place of those that it had.
 
     Mails about `billing` tell of invoices, payments and payouts; mails about `security` of changes that could divert
-    money. Those that were written to about security until now are told.
+    money. Those that were written to about security until now get a mail.
 
     `If-Match` says which version they replace, `"0"` that none were ever set; the answer has the new one as its `ETag`.
     """

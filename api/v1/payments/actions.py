@@ -82,7 +82,7 @@ async def list_actions(
 ) -> PaymentActionList:
     """List every command: whether you may give it now, why not, and what it would do.
 
-    What the provider will answer is not known before, and what is left of the goods is not looked at.
+    What the provider will answer is not known before, and whether what was bought is still there is not checked.
     """
     payment = await payment_of(deps, actor, payment_id, Permission.READ)
     amount_minor = None if amount is None else parse_amount(amount, payment.terms.currency)

@@ -405,7 +405,7 @@ async def cancel_payment(
 async def refund_payment(
     payment_id: str, sender: SenderDep, once: MovesMoney, body: RefundCreate | None = None
 ) -> Response:
-    """Give back an amount in the payment's currency, or what remains; what was bought with it is taken back."""
+    """Refund an amount in the payment's currency, or what remains; what was bought with it is clawed back."""
     payment = await sender.find(payment_id, NEEDS[PaymentAction.REFUND])
     permit(sender.actor, rules_of(payment.terms).refunded_with)
     refund_id = refund_id_of(payment_id, once.command_id)

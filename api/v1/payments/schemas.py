@@ -105,7 +105,7 @@ class CancelPayment(RequestModel):
 
 
 class RefundCreate(RequestModel):
-    """Gives back an amount in the payment's currency; what remains without one."""
+    """Refunds an amount in the payment's currency; what remains without one."""
 
     model_config = example(amount="4.00", reason="requested_by_customer")
 

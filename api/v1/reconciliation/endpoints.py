@@ -113,7 +113,12 @@ async def start_reconciliation_run(
     return await command.run(start, status_code=202)
 
 
-@router.get("/reconciliation/differences", response_model=Page[DiscrepancyView], responses=CSV)
+@router.get(
+    "/reconciliation/differences",
+    summary="List Reconciliation Discrepancies",
+    response_model=Page[DiscrepancyView],
+    responses=CSV,
+)
 async def list_reconciliation_differences(
     deps: DepsDep, asked: Annotated[Asked, _DIFFERENCES.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
@@ -125,7 +130,12 @@ async def list_reconciliation_differences(
     return await asked.rows(lambda: deps.session_for(actor), discrepancies.page, wanted, DiscrepancyView.of)
 
 
-@router.get("/reconciliation/differences/{difference_id}", response_model=DiscrepancyView, responses=errors(NotFound))
+@router.get(
+    "/reconciliation/differences/{difference_id}",
+    summary="Get Reconciliation Discrepancy",
+    response_model=DiscrepancyView,
+    responses=errors(NotFound),
+)
 async def get_reconciliation_difference(
     difference_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)
 ) -> DiscrepancyView:
@@ -139,6 +149,7 @@ async def get_reconciliation_difference(
 
 @router.post(
     "/reconciliation/differences/{difference_id}/resolution",
+    summary="Resolve Reconciliation Discrepancy",
     response_model=DiscrepancyView,
     responses=errors(NotFound, Resolved, NotBookable),
 )

@@ -169,7 +169,7 @@ async def _known(deps: Deps, request: Request, token: str) -> str:
 async def preview_session_link(request: Request, body: LinkToken, deps: DepsDep) -> LinkPreview:
     """Say who one becomes by a link, before it is used; shows and changes nothing else.
 
-    It takes no key. Programs that follow links in mails cannot use one up so.
+    No key is needed. Programs that follow links in mails cannot use one up so.
     """
     link_id = await _known(deps, request, body.token)
     async with deps.database.platform() as session:

@@ -137,7 +137,7 @@ async def capture_reservation(
     spend_key: Key,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
-    """Use all or a part of a reservation. The rest goes back, unless `final_capture` is false.
+    """Use all or a part of a reservation. The rest is returned, unless `final_capture` is false.
 
     One for an agent of the marketplace is captured once, by the `quantity` of units that were used.
     """
@@ -162,7 +162,7 @@ async def capture_reservation(
 async def release_credits(
     body: Release, deps: DepsDep, spend_key: Key, actor: Actor = require(Permission.USE_CREDITS)
 ) -> Response:
-    """Give back what is still held of a reservation."""
+    """Release what is still held of a reservation."""
     spend_id = await _own(deps, actor, body.reservation_id)
     release = await deps.charges.run(
         _organization(actor), lambda books: books.release(key=spend_key, spend_id=spend_id)

@@ -189,7 +189,7 @@ async def cancel_subscription(
 
 @router.post("/billing/subscription/resume", response_model=SubscriptionView, responses=_COMMANDED)
 async def resume_subscription(actor: Subscriber, deps: DepsDep, temporal: TemporalDep, once: MovesMoney) -> Response:
-    """Withdraw the cancellation or the smaller plan that waits for the end of the period."""
+    """Undo the cancellation or the smaller plan that waits for the end of the period."""
     org_id = acting_organization(actor, None)
 
     async def act() -> SubscriptionView:

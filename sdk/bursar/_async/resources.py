@@ -264,7 +264,7 @@ class AsyncCredits:
         final_capture: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ChangeView:
-        """Use all or a part of a reservation. The rest goes back, unless `final_capture` is false.
+        """Use all or a part of a reservation. The rest is returned, unless `final_capture` is false.
 
         One for an agent of the marketplace is captured once, by the `quantity` of units that were used.
         """
@@ -279,7 +279,7 @@ class AsyncCredits:
         )
 
     async def release(self, *, reservation_id: str, idempotency_key: str | None = None) -> models.ChangeView:
-        """Give back what is still held of a reservation."""
+        """Release what is still held of a reservation."""
         return await self._caller.ask(
             models.ChangeView,
             "credits.release",
@@ -1506,7 +1506,7 @@ class AsyncPayments:
         credit_note: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RefundView:
-        """Give back an amount in the payment's currency, or what remains; what was bought with it is taken back."""
+        """Refund an amount in the payment's currency, or what remains; what was bought with it is clawed back."""
         return await self._caller.ask(
             models.RefundView,
             "payments.refund",
@@ -1547,7 +1547,7 @@ class AsyncPayments:
     async def actions(self, payment_id: str, *, amount: AmountLike | Omitted = OMITTED) -> models.PaymentActionList:
         """List every command: whether you may give it now, why not, and what it would do.
 
-        What the provider will answer is not known before, and what is left of the goods is not looked at.
+        What the provider will answer is not known before, and whether what was bought is still there is not checked.
         """
         return await self._caller.ask(
             models.PaymentActionList,
@@ -2313,7 +2313,7 @@ class AsyncSubscriptions:
         )
 
     async def resume(self, *, idempotency_key: str | None = None) -> models.SubscriptionView:
-        """Withdraw the cancellation or the smaller plan that waits for the end of the period."""
+        """Undo the cancellation or the smaller plan that waits for the end of the period."""
         return await self._caller.ask(
             models.SubscriptionView,
             "subscriptions.resume",
@@ -2531,7 +2531,7 @@ class AsyncEarnings:
     ) -> models.ConversionView:
         """Convert what an agent has earned in credits into credits that the organization spends, for good.
 
-        They keep what was paid for them. What an agent was sold for waits until it cannot be given back. Those that have ended meanwhile, or would soon, get some days more.
+        They keep what was paid for them. What an agent was sold for waits until it cannot be refunded. Those that have ended meanwhile, or would soon, get some days more.
         """
         return await self._caller.ask(
             models.ConversionView,
@@ -2689,7 +2689,7 @@ class AsyncOrganizations:
     ) -> models.ContactsView:
         """Set at which addresses an organization is written to, in place of those that it had.
 
-        Mails about `billing` tell of invoices, payments and payouts; mails about `security` of changes that could divert money. Those that were written to about security until now are told.
+        Mails about `billing` tell of invoices, payments and payouts; mails about `security` of changes that could divert money. Those that were written to about security until now get a mail.
 
         `If-Match` says which version they replace, `"0"` that none were ever set; the answer has the new one as its `ETag`.
         """
@@ -5151,7 +5151,7 @@ class AsyncSessionLinks:
     async def preview(self, *, token: str) -> models.LinkPreview:
         """Say who one becomes by a link, before it is used; shows and changes nothing else.
 
-        It takes no key. Programs that follow links in mails cannot use one up so.
+        No key is needed. Programs that follow links in mails cannot use one up so.
         """
         return await self._caller.ask(
             models.LinkPreview,
@@ -5343,7 +5343,7 @@ class AsyncAlertRules:
         organization_id: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AlertRuleView:
-        """Write a rule. Its figure is looked at from now on, once a minute or more rarely for long windows."""
+        """Write a rule. Its figure is watched from now on, once a minute or more rarely for long windows."""
         return await self._caller.ask(
             models.AlertRuleView,
             "alert_rules.create",
@@ -5579,7 +5579,7 @@ class AsyncNotifications:
         url: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ChannelView:
-        """Make a channel, which is sent a code. It is used once that code was given back."""
+        """Make a channel, which is sent a code. It is used once that code was confirmed."""
         return await self._caller.ask(
             models.ChannelView,
             "notifications.create_channel",

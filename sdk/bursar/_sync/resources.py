@@ -265,7 +265,7 @@ class Credits:
         final_capture: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ChangeView:
-        """Use all or a part of a reservation. The rest goes back, unless `final_capture` is false.
+        """Use all or a part of a reservation. The rest is returned, unless `final_capture` is false.
 
         One for an agent of the marketplace is captured once, by the `quantity` of units that were used.
         """
@@ -280,7 +280,7 @@ class Credits:
         )
 
     def release(self, *, reservation_id: str, idempotency_key: str | None = None) -> models.ChangeView:
-        """Give back what is still held of a reservation."""
+        """Release what is still held of a reservation."""
         return self._caller.ask(
             models.ChangeView,
             "credits.release",
@@ -1501,7 +1501,7 @@ class Payments:
         credit_note: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RefundView:
-        """Give back an amount in the payment's currency, or what remains; what was bought with it is taken back."""
+        """Refund an amount in the payment's currency, or what remains; what was bought with it is clawed back."""
         return self._caller.ask(
             models.RefundView,
             "payments.refund",
@@ -1542,7 +1542,7 @@ class Payments:
     def actions(self, payment_id: str, *, amount: AmountLike | Omitted = OMITTED) -> models.PaymentActionList:
         """List every command: whether you may give it now, why not, and what it would do.
 
-        What the provider will answer is not known before, and what is left of the goods is not looked at.
+        What the provider will answer is not known before, and whether what was bought is still there is not checked.
         """
         return self._caller.ask(
             models.PaymentActionList,
@@ -2308,7 +2308,7 @@ class Subscriptions:
         )
 
     def resume(self, *, idempotency_key: str | None = None) -> models.SubscriptionView:
-        """Withdraw the cancellation or the smaller plan that waits for the end of the period."""
+        """Undo the cancellation or the smaller plan that waits for the end of the period."""
         return self._caller.ask(
             models.SubscriptionView,
             "subscriptions.resume",
@@ -2524,7 +2524,7 @@ class Earnings:
     ) -> models.ConversionView:
         """Convert what an agent has earned in credits into credits that the organization spends, for good.
 
-        They keep what was paid for them. What an agent was sold for waits until it cannot be given back. Those that have ended meanwhile, or would soon, get some days more.
+        They keep what was paid for them. What an agent was sold for waits until it cannot be refunded. Those that have ended meanwhile, or would soon, get some days more.
         """
         return self._caller.ask(
             models.ConversionView,
@@ -2682,7 +2682,7 @@ class Organizations:
     ) -> models.ContactsView:
         """Set at which addresses an organization is written to, in place of those that it had.
 
-        Mails about `billing` tell of invoices, payments and payouts; mails about `security` of changes that could divert money. Those that were written to about security until now are told.
+        Mails about `billing` tell of invoices, payments and payouts; mails about `security` of changes that could divert money. Those that were written to about security until now get a mail.
 
         `If-Match` says which version they replace, `"0"` that none were ever set; the answer has the new one as its `ETag`.
         """
@@ -5132,7 +5132,7 @@ class SessionLinks:
     def preview(self, *, token: str) -> models.LinkPreview:
         """Say who one becomes by a link, before it is used; shows and changes nothing else.
 
-        It takes no key. Programs that follow links in mails cannot use one up so.
+        No key is needed. Programs that follow links in mails cannot use one up so.
         """
         return self._caller.ask(
             models.LinkPreview,
@@ -5322,7 +5322,7 @@ class AlertRules:
         organization_id: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AlertRuleView:
-        """Write a rule. Its figure is looked at from now on, once a minute or more rarely for long windows."""
+        """Write a rule. Its figure is watched from now on, once a minute or more rarely for long windows."""
         return self._caller.ask(
             models.AlertRuleView,
             "alert_rules.create",
@@ -5558,7 +5558,7 @@ class Notifications:
         url: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ChannelView:
-        """Make a channel, which is sent a code. It is used once that code was given back."""
+        """Make a channel, which is sent a code. It is used once that code was confirmed."""
         return self._caller.ask(
             models.ChannelView,
             "notifications.create_channel",
