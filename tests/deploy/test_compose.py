@@ -178,6 +178,26 @@ def test_settings_of_a_container_can_be_read(
     assert settings.encryption_keys is not None
 
 
+@pytest.mark.parametrize("name", ["api", "worker"])
+def test_keys_under_the_names_of_older_platforms_reach_a_container_and_ours_win(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for known in [*os.environ]:
+        if known.startswith(("BURSAR_", "TEMPORAL_", "STRIPE_")):
+            monkeypatch.delenv(known)
+    (tmp_path / "bursar_encryption_keys").write_text("2026a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+    older = {"STRIPE_SECRET_KEY": "sk_test_old", "STRIPE_PUBLISHABLE_KEY": "pk_test_old"}
+    hooks = {"STRIPE_WEBHOOK_SECRET": "whsec_old", "BURSAR_STRIPE_WEBHOOK_SECRETS": "whsec_new"}
+    passwords = {"API_DATABASE_PASSWORD": "word", "PLATFORM_DATABASE_PASSWORD": "word", "POSTGRES_PASSWORD": "word"}
+    values = environment(name, {**EXAMPLE, **passwords, **older, **hooks}) | {"BURSAR_SECRETS_DIR": str(tmp_path)}
+    for key, value in values.items():
+        monkeypatch.setenv(key, value)
+    settings = read_settings()
+    keys = settings.stripe_api_key, settings.stripe_webhook_secrets
+    assert [key and key.get_secret_value() for key in keys] == ["sk_test_old", "whsec_new"]
+    assert settings.stripe_publishable_key == "pk_test_old"
+
+
 def most_connections(database: Database, *pools: StatementPool) -> int:
     most = sum(pool._size for pool in pools)
     for engine in (database.tenant_engine, database.platform_engine):
