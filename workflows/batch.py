@@ -83,6 +83,9 @@ async def through_transactions(
 async def window(children: Iterable[Callable[[], Awaitable[T]]], *, at_once: int) -> list[T | BaseException]:
     """Run the children of a page in their order, so many at once; the next begins when one has ended.
 
+    It slides within a page and drains at its end: a place that went on before its page was done would leave out what
+    is under way when the run continues as new. A page's slowest child is what the next page waits for.
+
     Returns what became of each: its result, or the exception that it failed with. One that fails stops no other.
     """
     free = asyncio.Semaphore(at_once)

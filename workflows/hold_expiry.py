@@ -6,8 +6,10 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.holds import HoldActivities
-    from contracts.holds import ExpiredHolds, ExpireHolds
+    from contracts.holds import ExpiredHolds, ExpireHolds, HoldExpiry
     from contracts.queues import local_activity
+    from workflows.batch import through_transactions
+    from workflows.sweep import BY_PAGES
 
 #: How many holds one transaction ends.
 BATCH = 500
@@ -19,13 +21,27 @@ class HoldExpiryWorkflow:
 
     Messages: none; a schedule starts it.
     Ends when: no hold is left that had expired when it started.
-    Continues as new: never; it ends within the minute.
+    Continues as new: when the server suggests it, with what it has ended so far.
     Compensates: nothing; an expired hold cannot be captured, swept or not.
     """
 
     @workflow.run
-    async def run(self) -> ExpiredHolds:
+    async def run(self, start: HoldExpiry | None = None) -> ExpiredHolds:
         """End expired holds batch by batch."""
+        now = workflow.now()
+        if start is None and not workflow.patched(BY_PAGES):
+            return await self._in_one_run()
+        done = await through_transactions(
+            start or HoldExpiry(now=now, limit=BATCH),
+            HoldActivities.expire_holds,
+            lambda at: ExpireHolds(now=at.now, limit=at.limit),
+            lambda at: f"expire holds due at {at.now:%H:%M:%S}",
+        )
+        workflow.set_current_details(f"Holds due at {done.now:%H:%M:%S} UTC that were ended: {done.count}")
+        return ExpiredHolds(count=done.count)
+
+    async def _in_one_run(self) -> ExpiredHolds:
+        """End them in a history of any length, as older runs did."""
         now, total, count = workflow.now(), 0, BATCH
         while count == BATCH:
             swept = await workflow.execute_local_activity_method(

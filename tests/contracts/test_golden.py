@@ -362,6 +362,7 @@ def samples() -> dict[str, Message]:
         catch_up.CatchUp(version=7),
         seal.Seal(operator="kim", key_id="key_1", seal_id="5ea1"),
         holds.ExpireHolds(now=e.T0, limit=500),
+        holds.HoldExpiry(now=e.T0, limit=500, count=500),
         holds.ExpiredHolds(count=1),
         spend_alerts.RaiseSpendAlerts(now=e.T0),
         spend_alerts.RaisedSpendAlerts(count=2),

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from contracts.holds import ExpiredHolds, HoldExpiry
 from domain import accounts
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
-from workflows.hold_expiry import HoldExpiryWorkflow
+from workflows.hold_expiry import BATCH, HoldExpiryWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -32,7 +33,21 @@ async def test_pitfall_18_a_hold_that_nobody_ended_is_released_once(award, stage
     handle = await stage.client.start_workflow(HoldExpiryWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     await handle.result()
     assert "that were" in str(await handle.query("__temporal_workflow_metadata"))
-    await replay_and_keep(await handle.fetch_history(), "hold_expiry")
+    await replay_and_keep(await handle.fetch_history(), "hold_expiry_by_pages")
     async with stage.database.platform() as session:
         swept = await Ledger(await driver_connection(session)).balance(wallet)
     assert (swept.available_minor, swept.posted_minor) == (90_000_000, 100_000_000)
+
+
+async def test_run_that_goes_on_counts_on_from_where_the_one_before_stood(stage):
+    at = datetime(2020, 1, 1, tzinfo=UTC)
+    start = HoldExpiry(now=at, limit=BATCH, count=1_500)
+    handle = await stage.client.start_workflow(HoldExpiryWorkflow.run, start, id=new_id("sweep"), task_queue="bursar")
+    assert (await handle.result()).count == 1_500
+
+
+def test_sweep_goes_on_while_pages_are_full():
+    start = HoldExpiry(now=datetime(2026, 1, 1, tzinfo=UTC), limit=2)
+    full, rest = ExpiredHolds(count=2), ExpiredHolds(count=1)
+    assert (start.is_last(full), start.is_last(rest)) == (False, True)
+    assert start.plus(full).plus(rest).count == 3
