@@ -9,12 +9,11 @@ An open transaction of the cluster holds readers back, also one that writes no e
 cluster: after events were loaded from a logical dump into another one, `docs/events.md` says what to do.
 """
 
-import json
 from collections.abc import Collection, Iterable
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, literal, select, text, true, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,24 +38,21 @@ class Position:
 
 
 _LIST = Listing(of=EventRow, order=[EventRow.written_in, EventRow.id], created="at", ascending=True)
-#: Records the events in a JSON array, the value of `rows`; also as a part of a larger statement. Their numbers follow
+#: Records the events in a JSON array that `rows_of` wrote; also as a part of a larger statement. Their numbers follow
 #: those that are committed, so the caller holds the lock of each subject, since a statement before this one. Whoever
 #: records an event leaves its `external_id` null: it gets the one that its organization gave the subject. What is
 #: written on an object that is being made is written before it, so that its first event has the id already.
 RECORD = """
     INSERT INTO events (type, org_id, subject, subject_seq, at, data)
     SELECT told.type, told.org_id, told.subject,
-        coalesce((SELECT max(e.subject_seq) FROM events e
-                  WHERE e.subject = told.subject AND e.org_id = told.org_id), 0)
-            + row_number() OVER (PARTITION BY told.subject, told.org_id ORDER BY told.number),
+        coalesce((SELECT e.subject_seq FROM events e WHERE e.subject = told.subject AND e.org_id = told.org_id
+                  ORDER BY e.subject_seq DESC LIMIT 1), 0) + told.number,
         coalesce(told.at, now()),
         CASE WHEN told.data -> 'external_id' = 'null' THEN told.data || jsonb_build_object('external_id', (
             SELECT m.external_id FROM object_metadata m
             WHERE m.object_id = told.subject AND m.org_id = told.org_id)) ELSE told.data END
-    FROM ROWS FROM (jsonb_to_recordset({rows})
-        AS (type text, org_id text, subject text, at timestamptz, data jsonb)) WITH ORDINALITY
-        AS told (type, org_id, subject, at, data, number)
-    ORDER BY told.number
+    FROM jsonb_to_recordset({rows})
+        AS told (type text, org_id text, subject text, at timestamptz, data jsonb, number integer)
 """
 #: With a column, so that it can be a part of `together`.
 _RECORD = text(RECORD.format(rows="CAST(:events AS jsonb)") + "RETURNING id").columns(EventRow.id)
@@ -68,14 +64,19 @@ def rows_of(events: Iterable[Event]) -> str:
     Raises:
         UnknownEvent: one is not as the catalogue says.
     """
-    rows: list[dict[str, Any]] = []
-    for event in events:
-        check(event, CATALOGUE)
+    told, rows = list(events), list[dict[str, object]]()
+    numbers: dict[tuple[str, str], int] = {}
+    for event in told:
+        # Which one of its subject it is here: numbered by the statement, each transaction of an escrow would sort.
+        of = (event.subject, event.org_id)
+        numbers[of] = numbers.get(of, 0) + 1
         at = None if event.at is None else event.at.isoformat()
-        rows.append(
-            {"type": event.type, "org_id": event.org_id, "subject": event.subject, "at": at, "data": event.data}
-        )
-    return json.dumps(rows, separators=(",", ":"))
+        row = {"type": event.type, "org_id": event.org_id, "subject": event.subject, "at": at, "data": event.data}
+        rows.append({**row, "number": numbers[of]})
+    written = to_json(rows)
+    for event in told:
+        check(event, CATALOGUE, at_most=len(written))
+    return written.decode()
 
 
 async def record(session: Writes, events: Iterable[Event]) -> None:

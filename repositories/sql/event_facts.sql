@@ -28,8 +28,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO public.events (type, org_id, subject, subject_seq, at, data)
     SELECT p_type, p_org, p_subject,
-        coalesce((SELECT max(e.subject_seq) FROM public.events e
-                  WHERE e.subject = p_subject AND e.org_id = p_org), 0) + 1,
+        coalesce((SELECT e.subject_seq FROM public.events e WHERE e.subject = p_subject AND e.org_id = p_org
+                  ORDER BY e.subject_seq DESC LIMIT 1), 0) + 1,
         coalesce(p_at, now()),
         CASE WHEN p_data -> 'external_id' = 'null' THEN p_data || jsonb_build_object('external_id', (
             SELECT m.external_id FROM public.object_metadata m
