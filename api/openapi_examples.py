@@ -27,15 +27,15 @@ def add(document: Json) -> None:
                 if status.startswith("2") and media is not None and not media.keys() & {"example", "examples"}:
                     made = _example(media["schema"], schemas, "", "", _DEPTH)
                     told = OPERATIONS.get(operation["operationId"])
-                    media["example"] = made if told is None else _told(made, told)
+                    media["example"] = made if told is None else _put_over(made, told)
 
 
-def _told(made: Any, told: Any) -> Any:
+def _put_over(made: Any, told: Any) -> Any:
     """Put what is told over what was made, field by field; of a list each that is told over the first that was made."""
     if isinstance(made, dict) and isinstance(told, dict):
-        return made | {key: _told(made.get(key), value) for key, value in told.items()}
+        return made | {key: _put_over(made.get(key), value) for key, value in told.items()}
     if isinstance(made, list) and made and isinstance(told, list):
-        return [_told(made[0], each) for each in told]
+        return [_put_over(made[0], each) for each in told]
     return told
 
 
@@ -92,7 +92,7 @@ def _field(schema: Json, schemas: dict[str, Json], name: str, owner: str, told: 
         # What is told in part is made in full first, though it may be left out or be empty.
         kept = [part for part in schema.get("anyOf", ()) if part != {"type": "null"}]
         whole = kept[0] if len(kept) == 1 else {key: value for key, value in schema.items() if key != "default"}
-        return _told(_example(whole, schemas, name, owner, depth), told[name])
+        return _put_over(_example(whole, schemas, name, owner, depth), told[name])
     return told[name]
 
 

@@ -29,7 +29,7 @@ class StatusSummary(ResponseModel):
     @classmethod
     def of(cls, found: Iterable[Counted]) -> Self:
         """Show what was counted."""
-        return cls(by_status=[StatusCount(**_told(each)) for each in found])
+        return cls(by_status=[StatusCount(**_shown(each)) for each in found])
 
 
 class ProviderCount(StatusCount):
@@ -54,12 +54,12 @@ class PaymentsSummary(StatusSummary):
             count, amount = so_far.count + each.count, so_far.amount_minor + each.amount_minor
             whole[at] = replace(so_far, count=count, amount_minor=amount)
         return cls(
-            by_status=[StatusCount(**_told(whole[at])) for at in sorted(whole)],
-            by_provider=[ProviderCount(**_told(each), provider=each.group) for each in by_provider],
+            by_status=[StatusCount(**_shown(whole[at])) for at in sorted(whole)],
+            by_provider=[ProviderCount(**_shown(each), provider=each.group) for each in by_provider],
         )
 
 
-def _told(counted: Counted) -> dict[str, Any]:
+def _shown(counted: Counted) -> dict[str, Any]:
     return {
         "status": counted.status,
         "currency": counted.currency,

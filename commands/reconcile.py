@@ -39,7 +39,7 @@ CONNECT_WITHIN = timedelta(seconds=3)
 #: Differences that are printed for each provider; the API lists all.
 MAX_PRINTED = 200
 
-#: The verdicts that the table counts.
+#: The match statuses that the table counts.
 COLUMNS = (
     MatchStatus.MATCHED,
     MatchStatus.MISSING_HERE,
@@ -165,7 +165,7 @@ def described(row: ReconciliationDiscrepancy) -> str:
 
 
 def _row(currency: str, kind: str, line: Line) -> tuple[str, ...]:
-    counts = (str(line.verdicts.get(verdict, 0)) for verdict in COLUMNS)
+    counts = (str(line.by_match_status.get(status, 0)) for status in COLUMNS)
     sums = (format_amount(net, currency) for net in (line.our_net_minor, line.their_net_minor))
     return (currency, kind, *counts, *sums)
 

@@ -48,7 +48,7 @@ def run(given: argparse.Namespace) -> int:
         # What is there is no cluster that anybody should start, and the command can be repeated.
         shutil.rmtree(cluster, ignore_errors=True)
         raise
-    sys.stdout.write("\n".join([_told(folder, base, cluster, reached), *report.lines()]) + "\n")
+    sys.stdout.write("\n".join([_outcome(folder, base, cluster, reached), *report.lines()]) + "\n")
     return 0 if report.ok else 1
 
 
@@ -82,7 +82,7 @@ async def _prove_books(connection: asyncpg.Connection) -> tuple[datetime | None,
     return await connection.fetchval("SELECT pg_last_xact_replay_timestamp()"), await verify(connection)
 
 
-def _told(folder: BackupFolder, base: Base, cluster: Path, reached: datetime | None) -> str:
+def _outcome(folder: BackupFolder, base: Base, cluster: Path, reached: datetime | None) -> str:
     moment = max(reached or base.ended_at, base.ended_at).astimezone(UTC)
     return f"restored {folder.path / base.name} to {cluster}, as of {moment:%Y-%m-%d %H:%M:%S} UTC"
 

@@ -225,10 +225,10 @@ def postings(provider: str, correction: Correction) -> list[tuple[Account, Accou
 class Line:
     """One line of a report: what happened of one kind in one currency, on both sides. Minor units.
 
-    `verdicts` counts keys; a key that is kept in different currencies counts in the provider's.
+    `by_match_status` counts keys; a key that is kept in different currencies counts in the provider's.
     """
 
-    verdicts: dict[MatchStatus, int] = field(default_factory=dict)
+    by_match_status: dict[MatchStatus, int] = field(default_factory=dict)
     our_amount_minor: int = 0
     our_fee_minor: int = 0
     their_amount_minor: int = 0
@@ -255,7 +255,7 @@ class Report:
         """Count one key."""
         kind = compared.one.kind.value
         counted = self._line(compared.one.currency, kind)
-        counted.verdicts[compared.match_status] = counted.verdicts.get(compared.match_status, 0) + 1
+        counted.by_match_status[compared.match_status] = counted.by_match_status.get(compared.match_status, 0) + 1
         for currency, effect in compared.ours.items():
             line = self._line(currency, kind)
             line.our_amount_minor += effect.amount_minor
@@ -265,9 +265,11 @@ class Report:
             line.their_amount_minor += effect.amount_minor
             line.their_fee_minor += effect.fee_minor
 
-    def count(self, *verdicts: MatchStatus) -> int:
-        """Count the keys of these verdicts."""
-        return sum(line.verdicts.get(match_status, 0) for line in self.lines.values() for match_status in verdicts)
+    def count(self, *statuses: MatchStatus) -> int:
+        """Count the keys of these match statuses."""
+        return sum(
+            line.by_match_status.get(match_status, 0) for line in self.lines.values() for match_status in statuses
+        )
 
     def gap_minor(self) -> dict[str, int]:
         """By how much the provider's movements are above ours, by currency."""

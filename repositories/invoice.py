@@ -18,7 +18,7 @@ from domain import accounts
 from domain.accounts import Account
 from domain.errors import NotFound
 from domain.ids import is_id
-from domain.invoice.booking import Leg, lots_document
+from domain.invoice.booking import InvoicePosting, lots_document
 from domain.invoice.series import number_text, prefix_of
 from domain.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor
 from ledger.errors import translated
@@ -31,7 +31,7 @@ MISSING = "There is no such invoice."
 _ASKED = ("org_id", "currency", "note", "created_by", "includes_tax", "applies_credits")
 
 
-def standing_of(row: InvoiceRow, of_payment_minor: int = 0) -> InvoiceBalance:
+def balance_of(row: InvoiceRow, of_payment_minor: int = 0) -> InvoiceBalance:
     """Return how the invoice of a row stands."""
     return InvoiceBalance(
         status=InvoiceStatus(row.status),
@@ -90,7 +90,7 @@ class Finalised:
     """What is written of an invoice when it is finalised: the columns, and what moves."""
 
     columns: Mapping[str, Any]
-    legs: Sequence[Leg]
+    postings: Sequence[InvoicePosting]
     key: str
     at: datetime
     due_at: datetime
@@ -104,7 +104,7 @@ async def finalise(connection: asyncpg.Connection, row: InvoiceRow, end: Finalis
         InsufficientFunds: the credits that it takes are not there.
         Unavailable: a deadlock or a lost connection; the whole transaction is run again.
     """
-    accounts_of, legs = _moved(end.legs)
+    accounts_of, postings = _moved(end.postings)
     columns = dict(end.columns)
     sums = {
         name: columns[f"{name}_minor"]
@@ -123,7 +123,7 @@ async def finalise(connection: asyncpg.Connection, row: InvoiceRow, end: Finalis
             columns["status"],
             columns["is_proven"],
             json.dumps(accounts_of),
-            json.dumps(legs),
+            json.dumps(postings),
             end.key,
             end.at,
             end.due_at,
@@ -137,7 +137,7 @@ async def finalise(connection: asyncpg.Connection, row: InvoiceRow, end: Finalis
 
 def finalised_document(row: InvoiceRow, end: Finalised) -> dict[str, object]:
     """Write a new invoice, finalised at once, and what it moves as `billing_run_invoice` reads them."""
-    accounts_of, legs = _moved(end.legs)
+    accounts_of, postings = _moved(end.postings)
     asked = (
         "id",
         "org_id",
@@ -152,21 +152,21 @@ def finalised_document(row: InvoiceRow, end: Finalised) -> dict[str, object]:
     times = {"issued_at": end.at.isoformat(), "due_at": end.due_at.isoformat()}
     invoice = {name: getattr(row, name) for name in asked} | dict(end.columns) | times
     invoice["finalise_command_id"] = end.command_id
-    return {"invoice": invoice, "accounts": accounts_of, "legs": legs, "key": end.key}
+    return {"invoice": invoice, "accounts": accounts_of, "legs": postings, "key": end.key}
 
 
-def _moved(legs: Sequence[Leg]) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """Write the accounts of legs, in the one order in which they are opened, and the legs, which name them by place."""
-    opened = {(a.path, a.asset): a for leg in legs for a in (leg.source, leg.destination)}
+def _moved(postings: Sequence[InvoicePosting]) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Write the accounts, in the one order in which they are opened, and the postings, which name them by place."""
+    opened = {(a.path, a.asset): a for one in postings for a in (one.source, one.destination)}
     places = {key: number for number, key in enumerate(sorted(opened), start=1)}
     documents = []
-    for leg in legs:
+    for one in postings:
         document: dict[str, object] = {
-            "source": places[leg.source.path, leg.source.asset],
-            "destination": places[leg.destination.path, leg.destination.asset],
-            "amount": leg.amount_minor,
+            "source": places[one.source.path, one.source.asset],
+            "destination": places[one.destination.path, one.destination.asset],
+            "amount": one.amount_minor,
         }
-        documents.append(document | ({"lots": lots} if (lots := lots_document(leg)) else {}))
+        documents.append(document | ({"lots": lots} if (lots := lots_document(one)) else {}))
     return [_account(opened[key]) for key in places], documents
 
 
@@ -291,22 +291,22 @@ async def payments_of(session: AsyncSession, invoice_id: str) -> Sequence[Invoic
     return (await session.scalars(query)).all()
 
 
-async def lock_standing(session: AsyncSession, invoice_id: str, payment_id: str) -> InvoiceBalance:
+async def lock_balance(session: AsyncSession, invoice_id: str, payment_id: str) -> InvoiceBalance:
     """Keep every other writer out until the transaction ends, and say how the invoice stands for one payment."""
     row = await get(session, invoice_id, locked=True)
     await session.refresh(row)
     query = select(InvoicePayment.amount_minor).where(
         InvoicePayment.invoice_id == invoice_id, InvoicePayment.payment_id == payment_id
     )
-    return standing_of(row, (await session.scalars(query)).one_or_none() or 0)
+    return balance_of(row, (await session.scalars(query)).one_or_none() or 0)
 
 
-async def write_standing(
+async def write_balance(
     session: AsyncSession,
     invoice_id: str,
     payment_id: str,
     org_id: str,
-    standing: InvoiceBalance,
+    balance: InvoiceBalance,
     at: datetime,
     *,
     reopened_by: PausedFor | None = None,
@@ -320,13 +320,13 @@ async def write_standing(
         update(InvoiceRow)
         .where(InvoiceRow.id == invoice_id)
         .values(
-            status=standing.status.value,
-            paid_minor=standing.paid_minor,
-            paused_for=paused if standing.status is InvoiceStatus.OPEN else None,
+            status=balance.status.value,
+            paid_minor=balance.paid_minor,
+            paused_for=paused if balance.status is InvoiceStatus.OPEN else None,
             updated_at=at,
         )
     )
-    changing = {"amount_minor": standing.of_payment_minor, "updated_at": at}
+    changing = {"amount_minor": balance.of_payment_minor, "updated_at": at}
     statement = insert(InvoicePayment).values(invoice_id=invoice_id, payment_id=payment_id, org_id=org_id, **changing)
     await session.execute(statement.on_conflict_do_update(index_elements=["invoice_id", "payment_id"], set_=changing))
 

@@ -30,7 +30,7 @@ def standing_of(row: InvoiceRow) -> Standing:
     """Return how an invoice stands for its collection."""
     return Standing(
         status=InvoiceStatus(row.status),
-        due_minor=invoice.standing_of(row).due_minor,
+        due_minor=invoice.balance_of(row).due_minor,
         paused_for=None if row.paused_for is None else PausedFor(row.paused_for),
         touched=bool(row.paid_minor or row.credited_minor),
     )

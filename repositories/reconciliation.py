@@ -162,18 +162,21 @@ async def fail(session: AsyncSession, run_id: str, why: str, at: datetime) -> No
 
 def lines_of(report: Report) -> list[dict[str, Any]]:
     """Write the lines of a report as JSON, by currency and kind."""
-    return [
-        {"currency": currency, "kind": kind, **asdict(line)} for (currency, kind), line in sorted(report.lines.items())
-    ]
+    lines = []
+    for (currency, kind), line in sorted(report.lines.items()):
+        values = asdict(line)
+        lines.append({"currency": currency, "kind": kind, "verdicts": values.pop("by_match_status"), **values})
+    return lines
 
 
 def report_of(run: ReconciliationRun) -> Report:
     """Read the report of a run back."""
     report = Report()
+    # Reports have kept the counts as `verdicts` from the first on.
     for item in (run.report or {"lines": []})["lines"]:
         values = {name: value for name, value in item.items() if name not in {"currency", "kind", "verdicts"}}
-        verdicts = {MatchStatus(name): count for name, count in item["verdicts"].items()}
-        report.lines[item["currency"], item["kind"]] = Line(verdicts=verdicts, **values)
+        counts = {MatchStatus(name): count for name, count in item["verdicts"].items()}
+        report.lines[item["currency"], item["kind"]] = Line(by_match_status=counts, **values)
     return report
 
 

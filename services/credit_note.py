@@ -69,7 +69,7 @@ async def issue(
     content = noted(row, amount_minor, two_above)
     if content is not None:
         await approval.use(session, ApprovalAction.INVOICE_CREDIT, row.id, content, command_id=command_id, now=now)
-    standing, of_row = invoice.standing_of(row), invoice_line.parts_of_row(row)
+    balance, of_row = invoice.balance_of(row), invoice_line.parts_of_row(row)
     credits = CreditedCredits(
         prepaid_minor=row.prepaid_minor,
         prepaid_credits_minor=row.prepaid_credits_minor,
@@ -85,11 +85,11 @@ async def issue(
             bill,
             cause=f"credit_note:{command_id}",
             now=now,
-            also={account for leg in booked for account in (leg.source, leg.destination)},
+            also={account for posting in booked for account in (posting.source, posting.destination)},
         )
         most = subscription_refund.creditable_minor(bill, credited_gross_minor=row.credited_minor)
     note = note_of(
-        standing,
+        balance,
         credits,
         credited_minor=row.credited_minor,
         amount_minor=amount_minor,
@@ -99,13 +99,13 @@ async def issue(
     before = [[Part(**part) for part in each.parts] for each in await credit_note.of_invoice(session, row.id)]
     parts = booking.share(of_row, before, note.amount_minor)
     if bill is None:
-        legs = booking.taken_back(row.org_id, row.currency, parts)
+        postings = booking.taken_back(row.org_id, row.currency, parts)
     else:
         net = sum(part.amount_minor for part in parts if part.account == SUBSCRIPTIONS)
-        legs = await subscription_refund.credit(session, bill, net)
+        postings = await subscription_refund.credit(session, bill, net)
         others = [part for part in parts if part.account != SUBSCRIPTIONS]
-        legs += booking.taken_back(row.org_id, row.currency, others)
-    legs += booking.given_back(
+        postings += booking.taken_back(row.org_id, row.currency, others)
+    postings += booking.given_back(
         row.org_id,
         row.currency,
         granted_credits=note.granted_credits_minor,
@@ -114,14 +114,14 @@ async def issue(
         prepaid_minor=note.prepaid_minor,
     )
     note_id = new_id("crn")
-    posted = await post(session, row, legs, step=f"credit:{note_id}", kind="credit_note.issued", now=now)
+    posted = await post(session, row, postings, step=f"credit:{note_id}", kind="credit_note.issued", now=now)
     row.credited_minor += note.amount_minor
     row.prepaid_minor -= note.prepaid_minor
     row.prepaid_credits_minor -= note.prepaid_credits_minor
     row.granted_credits_minor -= note.granted_credits_minor
     row.taxed_credits_minor -= note.taxed_credits_minor
     row.updated_at = now
-    if not invoice.standing_of(row).unpaid_minor:
+    if not invoice.balance_of(row).unpaid_minor:
         row.status, row.paused_for = InvoiceStatus.PAID.value, None
     await session.flush()
     tax = sum(part.amount_minor for part in parts if part.account.startswith("tax/"))

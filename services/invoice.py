@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.billing_terms import USUAL
 from domain.ids import invoice_transfer_key
-from domain.invoice.booking import Leg
+from domain.invoice.booking import InvoicePosting
 from domain.invoice.lines import Discount, InvoiceLine, check_discounts, check_lines, total_of
 from domain.invoice.rules import UNTAXED, InvoiceRules
 from domain.invoice.series import DocumentType, series_of
@@ -178,7 +178,7 @@ async def discard(session: AsyncSession, actor: Actor, invoice_id: str, now: dat
 
 
 def _require_draft(row: InvoiceRow) -> None:
-    require_draft(invoice.standing_of(row), row.currency, is_discarded=row.discarded_at is not None)
+    require_draft(invoice.balance_of(row), row.currency, is_discarded=row.discarded_at is not None)
 
 
 async def time_to_pay(session: AsyncSession, org_id: str, now: datetime) -> timedelta:
@@ -263,17 +263,17 @@ async def issue(
 
 
 async def post(
-    session: AsyncSession, row: InvoiceRow, legs: Sequence[Leg], *, step: str, kind: str, now: datetime
+    session: AsyncSession, row: InvoiceRow, moves: Sequence[InvoicePosting], *, step: str, kind: str, now: datetime
 ) -> Posted:
     """Post what changes an invoice's books as one transfer; credits that come back are those of its own transfer."""
     postings = [
         Posting(
-            leg.source,
-            leg.destination,
-            leg.amount_minor,
-            LotTerms(returns=row.transfer_id, only=leg.credits) if leg.comes_back and leg.credits else None,
+            move.source,
+            move.destination,
+            move.amount_minor,
+            LotTerms(returns=row.transfer_id, only=move.credits) if move.comes_back and move.credits else None,
         )
-        for leg in legs
+        for move in moves
     ]
     return await Ledger(await driver_connection(session)).post_compound(
         key=invoice_transfer_key(row.id, step),

@@ -8,7 +8,7 @@ from domain import accounts
 from domain.access import Actor
 from domain.approval import ApprovalAction, content_above
 from domain.invoice import booking
-from domain.invoice.booking import Leg
+from domain.invoice.booking import InvoicePosting
 from domain.invoice.state import InvoiceStatus, require_collectible, require_voidable
 from domain.money import format_amount
 from models.invoice import InvoiceRow
@@ -40,14 +40,14 @@ async def void(
     row = await invoice.get(session, invoice_id, locked=True)
     if await invoice.voided_before(session, row, command_id):
         return row
-    standing = invoice.standing_of(row)
+    balance = invoice.balance_of(row)
     require_voidable(
-        standing, row.currency, credited_minor=row.credited_minor, taxed_credits_minor=row.taxed_credits_minor
+        balance, row.currency, credited_minor=row.credited_minor, taxed_credits_minor=row.taxed_credits_minor
     )
     booking.require_own_revenue(invoice_line.parts_of_row(row), row.status)
     await _approved(session, row, ApprovalAction.INVOICE_VOID, two_above, command_id, now)
-    legs = booking.taken_back(row.org_id, row.currency, invoice_line.parts_of_row(row))
-    legs += booking.given_back(
+    postings = booking.taken_back(row.org_id, row.currency, invoice_line.parts_of_row(row))
+    postings += booking.given_back(
         row.org_id,
         row.currency,
         granted_credits=row.granted_credits_minor,
@@ -55,7 +55,7 @@ async def void(
         credits=row.prepaid_credits_minor,
         prepaid_minor=row.prepaid_minor,
     )
-    posted = await post(session, row, legs, step="void", kind="invoice.voided", now=now)
+    posted = await post(session, row, postings, step="void", kind="invoice.voided", now=now)
     await invoice.write_void(session, row, posted.transfer_id, command_id, now)
     await audit.record(session, actor, "invoice.void", row.id, {"number": row.number, **details_of(row)}, row.org_id)
     return row
@@ -84,12 +84,12 @@ async def give_up(
     row = await invoice.get(session, invoice_id, locked=True)
     if await invoice.written_off_before(session, row, command_id):
         return row
-    due = require_collectible(invoice.standing_of(row))
+    due = require_collectible(invoice.balance_of(row))
     await _approved(session, row, ApprovalAction.INVOICE_GIVE_UP, two_above, command_id, now)
     receivable = accounts.org_receivable(row.org_id, row.currency)
-    legs = [Leg(accounts.platform("bad_debt", row.currency), receivable, due)]
+    postings = [InvoicePosting(accounts.platform("bad_debt", row.currency), receivable, due)]
     step = "write_off" if row.write_off_transfer_id is None else f"write_off:{command_id}"
-    posted = await post(session, row, legs, step=step, kind="invoice.uncollectible", now=now)
+    posted = await post(session, row, postings, step=step, kind="invoice.uncollectible", now=now)
     row.status, row.written_off_minor, row.paused_for = (
         InvoiceStatus.UNCOLLECTIBLE.value,
         row.written_off_minor + due,

@@ -10,7 +10,7 @@ from domain import accounts
 from domain.ids import invoice_transfer_key
 from domain.invoice import booking
 from domain.invoice.arithmetic import InvoiceSums, sums_of
-from domain.invoice.booking import Leg
+from domain.invoice.booking import InvoicePosting
 from domain.invoice.lines import InvoiceLine, total_of
 from domain.invoice.rules import InvoiceRules
 from domain.invoice.series import entity_of
@@ -129,7 +129,7 @@ def worked_out(
     }
     return Finalised(
         columns=columns,
-        legs=_legs(row, lines, treatment_codes=[each.code for each in treatment.taxes], sums=sums, rules=rules),
+        postings=_postings(row, lines, treatment_codes=[each.code for each in treatment.taxes], sums=sums, rules=rules),
         key=invoice_transfer_key(row.id, "issue"),
         at=now,
         due_at=now + (row.due_at - row.issued_at),
@@ -137,20 +137,20 @@ def worked_out(
     )
 
 
-def _legs(
+def _postings(
     row: InvoiceRow,
     lines: Sequence[InvoiceLine],
     *,
     treatment_codes: Sequence[str],
     sums: InvoiceSums,
     rules: InvoiceRules,
-) -> list[Leg]:
+) -> list[InvoicePosting]:
     nets = [(line.stream, code, net) for line, code, net in zip(lines, treatment_codes, sums.net_minor, strict=True)]
     taxes: dict[str, int] = {}
     for each in sums.taxes:
         taxes[each.tax.code] = taxes.get(each.tax.code, 0) + each.tax_minor
-    legs = booking.issued(row.org_id, row.currency, booking.parts_of(nets, taxes))
-    return legs + booking.applied(
+    postings = booking.issued(row.org_id, row.currency, booking.parts_of(nets, taxes))
+    return postings + booking.applied(
         row.org_id,
         row.currency,
         granted_credits=rules.credits_for(sums.granted_minor),

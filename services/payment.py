@@ -188,8 +188,8 @@ def _accounts(event: PaymentEvent, move: PaymentPosting) -> list[Account]:
     if move.kind in BY_BALANCE:
         touched = [booking.wallet(terms), booking.entitlement_account(terms)]
     else:
-        legs = booking.legs(terms, move, issues=_issues(event))
-        touched = [account for source, destination, _ in legs for account in (source, destination)]
+        transfers = booking.transfers(terms, move, issues=_issues(event))
+        touched = [account for source, destination, _ in transfers for account in (source, destination)]
     if _comes_back(event, move):
         touched += [booking.debt(terms), *(booking.proceeds(terms, issued=each) for each in (True, False))]
     return [*touched, *_books(event).shared_accounts(terms, move)]
@@ -250,4 +250,4 @@ async def _moved(
             owed = await owed_minor(ledger, terms.org_id, terms.purpose.goods_asset)
             return booking.released(terms, move.amount_minor, owed), 0
         case _:
-            return booking.legs(terms, move, issues=_issues(event)), 0
+            return booking.transfers(terms, move, issues=_issues(event)), 0

@@ -167,11 +167,11 @@ async def _write(
     row = await controls.get(session, shown)
     if not written.replayed:
         before = await controls.status_before(session, row)
-        await event.record(session, [_told(row, before, order.at)])
+        await event.record(session, [_event_of(row, before, order.at)])
     return row
 
 
-def _told(row: SpendControl, before: ControlStatus | None, at: datetime) -> Event:
+def _event_of(row: SpendControl, before: ControlStatus | None, at: datetime) -> Event:
     """Return the event of a control's newest version."""
     return fact(
         org_id=row.org_id,

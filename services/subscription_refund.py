@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import accounts
 from domain.accounts import Account
 from domain.ids import subscription_hold_key, subscription_restore_key, subscription_return_key
-from domain.invoice.booking import Leg
+from domain.invoice.booking import InvoicePosting
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.lots import LotTerms
 from domain.money import CREDIT
@@ -122,7 +122,7 @@ async def restore(session: AsyncSession, bill: SubscriptionBill, *, cause: str, 
         wallet, issuance = accounts.org_credits(bill.org_id), accounts.platform("credit_issuance", CREDIT)
         names = (SUBSCRIPTIONS, REVENUE, "revenue/credits")
         deferred, accrued, earned = (accounts.platform(name, bill.currency) for name in names)
-        legs = [
+        postings = [
             Posting(issuance, wallet, back.credits_minor, lots=LotTerms(returns=lost.transfer_id)),
             Posting(deferred, earned, back.unearned_minor),
             Posting(accrued, earned, back.earned_minor),
@@ -130,7 +130,7 @@ async def restore(session: AsyncSession, bill: SubscriptionBill, *, cause: str, 
         await ledger.post_compound(
             key=subscription_restore_key(bill.subscription_id, cause, number),
             kind="subscription.restored",
-            postings=[leg for leg in legs if leg.amount_minor],
+            postings=[posting for posting in postings if posting.amount_minor],
             reference=bill.subscription_id,
             org_id=bill.org_id,
             effective_at=now,
@@ -161,18 +161,20 @@ def creditable_minor(bill: SubscriptionBill, *, credited_gross_minor: int) -> in
     return refund.creditable_minor(bill.gross_minor, deferred_of(bill), credited_gross_minor=credited_gross_minor)
 
 
-async def credit(session: AsyncSession, bill: SubscriptionBill, net_minor: int) -> list[Leg]:
+async def credit(session: AsyncSession, bill: SubscriptionBill, net_minor: int) -> list[InvoicePosting]:
     """Take a credit note's net amount from what is not earned yet, and only then from revenue."""
     parts = refund.split(deferred_of(bill), net_minor)
     receivable = accounts.org_receivable(bill.org_id, bill.currency)
     bill.accrued_minor -= parts.earned_minor
     bill.credited_minor += parts.unearned_minor + parts.earned_minor
     await session.flush()
-    legs = [
-        Leg(accounts.platform(SUBSCRIPTIONS, bill.currency), receivable, parts.unearned_minor),
-        Leg(accounts.platform(REVENUE, bill.currency), receivable, parts.earned_minor + parts.rounding_minor),
+    postings = [
+        InvoicePosting(accounts.platform(SUBSCRIPTIONS, bill.currency), receivable, parts.unearned_minor),
+        InvoicePosting(
+            accounts.platform(REVENUE, bill.currency), receivable, parts.earned_minor + parts.rounding_minor
+        ),
     ]
-    return [leg for leg in legs if leg.amount_minor]
+    return [posting for posting in postings if posting.amount_minor]
 
 
 def deferred_of(row: SubscriptionBill) -> Deferred:

@@ -21,7 +21,7 @@ _CHANNELS, _PREFERENCES = f"{_PATH}/channels", f"{_PATH}/preferences"
 _TYPES = tuple(kind.name for kind in TYPES)
 
 
-async def _told(
+async def _order(
     visit: Visit, form: Form, method: str, path: str, body: Any, done: tuple[str, str], show: ShowAgain
 ) -> Response:
     """Give a command; `done` is where it leads and what is said there, and `show` the page of its form."""
@@ -49,14 +49,14 @@ async def read(visit: Visit) -> Response:
     """Mark one as read."""
     form = await read_form(visit.request)
     path = f"{_PATH}/{visit.path('id')}/read"
-    return await _told(visit, form, "POST", path, None, (view.BASE, "notification.read"), show)
+    return await _order(visit, form, "POST", path, None, (view.BASE, "notification.read"), show)
 
 
 async def read_all(visit: Visit) -> Response:
     """Mark as read what the page has shown, and what is older."""
     form = await read_form(visit.request, "until")
     body = {"until": form.text("until")}
-    return await _told(visit, form, "POST", f"{_PATH}/read", body, (view.BASE, "notification.all_read"), show)
+    return await _order(visit, form, "POST", f"{_PATH}/read", body, (view.BASE, "notification.all_read"), show)
 
 
 async def _channels(visit: Visit, status: int, *, form: Shown | None = None, code: Shown | None = None) -> Response:
@@ -81,21 +81,21 @@ async def add(visit: Visit) -> Response:
     form = await read_form(visit.request, "kind", "target")
     name = "url" if form.text("kind") == ChannelKind.SLACK else "address"
     body = {"kind": form.text("kind"), name: form.text("target")}
-    return await _told(visit, form, "POST", _CHANNELS, body, (view.CHANNELS, "channel.added"), show_channels)
+    return await _order(visit, form, "POST", _CHANNELS, body, (view.CHANNELS, "channel.added"), show_channels)
 
 
 async def verify(visit: Visit) -> Response:
     """Give the code back that the channel was sent."""
     form = await read_form(visit.request, "code")
     path, body = f"{_CHANNELS}/{visit.path('id')}/verify", {"code": form.text("code")}
-    return await _told(visit, form, "POST", path, body, (view.CHANNELS, "channel.verified"), _show_codes)
+    return await _order(visit, form, "POST", path, body, (view.CHANNELS, "channel.verified"), _show_codes)
 
 
 async def resend(visit: Visit) -> Response:
     """Have another code sent."""
     form = await read_form(visit.request)
     path = f"{_CHANNELS}/{visit.path('id')}/resend"
-    return await _told(visit, form, "POST", path, None, (view.CHANNELS, "channel.resent"), _show_codes)
+    return await _order(visit, form, "POST", path, None, (view.CHANNELS, "channel.resent"), _show_codes)
 
 
 async def ask_to_remove(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -112,7 +112,7 @@ async def remove(visit: Visit) -> Response:
     """Remove a channel."""
     form = await read_form(visit.request)
     path = f"{_CHANNELS}/{visit.path('id')}"
-    return await _told(visit, form, "DELETE", path, None, (view.CHANNELS, "channel.removed"), ask_to_remove)
+    return await _order(visit, form, "DELETE", path, None, (view.CHANNELS, "channel.removed"), ask_to_remove)
 
 
 async def _preferences(visit: Visit, status: int, *, form: Shown | None = None, clock: Shown | None = None) -> Response:
@@ -147,7 +147,7 @@ async def choose(visit: Visit) -> Response:
             ways |= {way: form.text(name)} if form.maybe(name) else {}
     body["types"] = {name: ways for name, ways in chosen.items() if ways}
     done = f"{view.PREFERENCES}?channel={way}", "notification.chosen"
-    return await _told(visit, form, "PUT", _PREFERENCES, body, done, show_preferences)
+    return await _order(visit, form, "PUT", _PREFERENCES, body, done, show_preferences)
 
 
 async def set_clock(visit: Visit) -> Response:
@@ -161,7 +161,7 @@ async def set_clock(visit: Visit) -> Response:
     quiet = {name: form.text(f"quiet_hours_{name}") for name in ("starts", "ends")}
     body["quiet_hours"] = quiet if any(quiet.values()) else None
     done = view.PREFERENCES, "notification.clock"
-    return await _told(visit, form, "PUT", _PREFERENCES, body, done, _show_clock)
+    return await _order(visit, form, "PUT", _PREFERENCES, body, done, _show_clock)
 
 
 ROUTES = (

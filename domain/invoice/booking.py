@@ -15,7 +15,7 @@ APPLIED = "revenue/credits_applied"
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class InvoicePosting:
     """An amount from one account to another.
 
     `credits` says which credits leave, see `LotTerms.only`; with `comes_back` which of those that the invoice took.
@@ -46,10 +46,10 @@ def parts_of(nets: Sequence[tuple[str, str, int]], taxes: Mapping[str, int]) -> 
     return (*streams, *(Part(account=f"tax/{c}", tax=c, amount_minor=minor) for c, minor in taxes.items() if minor))
 
 
-def issued(org_id: str, currency: str, parts: Sequence[Part]) -> list[Leg]:
+def issued(org_id: str, currency: str, parts: Sequence[Part]) -> list[InvoicePosting]:
     """Make an invoice receivable."""
     receivable = accounts.org_receivable(org_id, currency)
-    return [Leg(receivable, accounts.platform(part.account, currency), part.amount_minor) for part in parts]
+    return [InvoicePosting(receivable, accounts.platform(part.account, currency), part.amount_minor) for part in parts]
 
 
 def of_subscription(parts: Sequence[Part]) -> bool:
@@ -71,31 +71,34 @@ def require_own_revenue(parts: Sequence[Part], state: str) -> None:
         )
 
 
-def taken_back(org_id: str, currency: str, parts: Sequence[Part]) -> list[Leg]:
+def taken_back(org_id: str, currency: str, parts: Sequence[Part]) -> list[InvoicePosting]:
     """Take back what was receivable."""
-    return [Leg(leg.destination, leg.source, leg.amount_minor) for leg in issued(org_id, currency, parts)]
+    return [
+        InvoicePosting(posting.destination, posting.source, posting.amount_minor)
+        for posting in issued(org_id, currency, parts)
+    ]
 
 
 def applied(
     org_id: str, currency: str, *, granted_credits: int, taxed_credits: int, credits: int, prepaid_minor: int
-) -> list[Leg]:
+) -> list[InvoicePosting]:
     """Take credits, and pay the invoice by what the purchased ones are worth."""
     wallet, used = accounts.org_credits(org_id), accounts.platform("credit_redemption", CREDIT)
     receivable, revenue = accounts.org_receivable(org_id, currency), accounts.platform(APPLIED, currency)
-    legs = [
-        Leg(wallet, used, granted_credits, "granted"),
-        Leg(wallet, used, taxed_credits, "taxed"),
-        Leg(wallet, used, credits, "untaxed"),
-        Leg(revenue, receivable, prepaid_minor),
+    postings = [
+        InvoicePosting(wallet, used, granted_credits, "granted"),
+        InvoicePosting(wallet, used, taxed_credits, "taxed"),
+        InvoicePosting(wallet, used, credits, "untaxed"),
+        InvoicePosting(revenue, receivable, prepaid_minor),
     ]
-    return [leg for leg in legs if leg.amount_minor]
+    return [posting for posting in postings if posting.amount_minor]
 
 
 def given_back(
     org_id: str, currency: str, *, granted_credits: int, taxed_credits: int, credits: int, prepaid_minor: int
-) -> list[Leg]:
+) -> list[InvoicePosting]:
     """Give credits back to lots of their kind that were taken, and what they paid to the platform's revenue."""
-    legs = applied(
+    postings = applied(
         org_id,
         currency,
         granted_credits=granted_credits,
@@ -103,7 +106,10 @@ def given_back(
         credits=credits,
         prepaid_minor=prepaid_minor,
     )
-    return [replace(leg, source=leg.destination, destination=leg.source, comes_back=True) for leg in reversed(legs)]
+    return [
+        replace(posting, source=posting.destination, destination=posting.source, comes_back=True)
+        for posting in reversed(postings)
+    ]
 
 
 def share(parts: Sequence[Part], before: Sequence[Sequence[Part]], amount_minor: int) -> tuple[Part, ...]:
@@ -126,6 +132,6 @@ def share(parts: Sequence[Part], before: Sequence[Sequence[Part]], amount_minor:
     )
 
 
-def lots_document(leg: Leg) -> dict[str, object] | None:
-    """Say which lots a leg takes, as the books read it."""
-    return None if leg.credits is None else {"only": leg.credits}
+def lots_document(posting: InvoicePosting) -> dict[str, object] | None:
+    """Say which lots a posting takes, as the books read it."""
+    return None if posting.credits is None else {"only": posting.credits}

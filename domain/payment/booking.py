@@ -60,7 +60,7 @@ def issuance(terms: PaymentTerms) -> Account:
     return rules_of(terms).accounts(terms).issuance
 
 
-def legs(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False) -> list[Transfer]:
+def transfers(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False) -> list[Transfer]:
     """Return the transfers of one posting; see `clawed_back` and `released` for those that depend on balances.
 
     Args:

@@ -128,7 +128,7 @@ class _Answers:
     said: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def delivery(self, to: tuple[str, ...]) -> Delivery:
-        told = {address: (code, _told(code, text)) for address, (code, text) in self.said.items()}
+        told = {address: (code, _in_one_line(code, text)) for address, (code, text) in self.said.items()}
         late = dict.fromkeys((each for each in to if each not in self.asked), "The mail server broke off.")
         return Delivery(
             accepted=tuple(each for each in self.asked if each not in told),
@@ -148,7 +148,7 @@ async def _hand_over(
         answers.said |= {one.recipient: (one.code, one.message) for one in error.recipients}
     except SMTPDataError as error:
         if not answers.asked:
-            answer = f"The mail server did not take the mail: {_told(error.code, error.message)}."
+            answer = f"The mail server did not take the mail: {_in_one_line(error.code, error.message)}."
             raise (ProviderRefused if error.code >= 500 else ProviderUnavailable)(answer) from error
         answers.said |= dict.fromkeys(to, (error.code, error.message))
     answers.asked += to
@@ -159,6 +159,6 @@ def message_id(key: str, domain: str) -> str:
     return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{domain}>"
 
 
-def _told(code: int, text: str) -> str:
+def _in_one_line(code: int, text: str) -> str:
     """Return what a server said, short and in one line: what it may hold is anything."""
     return f"{code} {' '.join(text.split())[:200]}"

@@ -86,7 +86,7 @@ class InvoiceShare:
             reopened = None
             if self.now.paid_minor < self.before.paid_minor:
                 reopened = PausedFor.CHARGEBACK if event.event.startswith("dispute") else PausedFor.REFUND
-            await invoice.write_standing(
+            await invoice.write_balance(
                 session, self.invoice_id, terms.payment_id, terms.org_id, self.now, event.at, reopened_by=reopened
             )
             if self._is_credited(event) and reopened is not None:
@@ -167,7 +167,7 @@ class InvoiceBooks(Alone):
             Conflict: `invoice.wrong_state`, nothing is due.
         """
         row = await invoice.get(session, str(named))
-        due = require_payable(invoice.standing_of(row))
+        due = require_payable(invoice.balance_of(row))
         await invoice_collection.require_not_requested(session, row)
         return Payable(invoice_id=row.id, number=row.number or row.id, due_minor=due, currency=row.currency)
 
@@ -182,8 +182,8 @@ class InvoiceBooks(Alone):
         invoice_id, of_credits = terms.purpose.invoice_id, event.event in OF_CREDITS
         if invoice_id is None or not (of_credits or any(move.kind in invoicing.KINDS for move in event.moves)):
             return None
-        standing = await invoice.lock_standing(session, invoice_id, terms.payment_id)
-        share = InvoiceShare(invoice_id=invoice_id, before=standing, now=standing)
+        balance = await invoice.lock_balance(session, invoice_id, terms.payment_id)
+        share = InvoiceShare(invoice_id=invoice_id, before=balance, now=balance)
         if of_credits:
             share.parts = invoice_line.parts_of_row(await invoice.get(session, invoice_id))
             if invoice_booking.of_subscription(share.parts):

@@ -61,10 +61,10 @@ async def test_pitfall_05_who_withdraws_an_invoice_waits_for_its_payment_and_is_
     assert made.payment is not None
     payment_id, org_id = made.terms.payment_id, made.terms.org_id
     async with database.platform() as session:
-        standing = changed(await invoices.lock_standing(session, invoice.row.id, payment_id), 1000)
+        standing = changed(await invoices.lock_balance(session, invoice.row.id, payment_id), 1000)
         task = asyncio.create_task(invoice.void())
         await somebody_waits(database)
-        await invoices.write_standing(session, invoice.row.id, payment_id, org_id, standing, NOW)
+        await invoices.write_balance(session, invoice.row.id, payment_id, org_id, standing, NOW)
         paid = booking.paid_on_invoice(made.terms, 1000)
         postings = [
             Posting(source=source, destination=destination, amount_minor=amount) for source, destination, amount in paid

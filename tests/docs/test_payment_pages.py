@@ -141,7 +141,7 @@ def flow(of: PaymentTerms, kind: PaymentPostingKind) -> Sequence[booking.Transfe
             return booking.released(of, 10, 4)
         case _:
             asset = "CREDIT" if kind in {PaymentPostingKind.ISSUE, PaymentPostingKind.RETIRE} else of.currency
-            return booking.legs(of, PaymentPosting(kind=kind, amount_minor=10, asset=asset), issues=True)
+            return booking.transfers(of, PaymentPosting(kind=kind, amount_minor=10, asset=asset), issues=True)
 
 
 #: What is booked only where credits are bought.

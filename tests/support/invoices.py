@@ -39,12 +39,12 @@ class Issued:
 
     async def standing(self) -> InvoiceBalance:
         async with self.database.platform() as session:
-            return invoices.standing_of(await invoices.get(session, self.row.id))
+            return invoices.balance_of(await invoices.get(session, self.row.id))
 
     async def stands(self) -> tuple[str, int]:
         """Return its status and what is paid, after checking that the books say the same of what is due."""
         async with self.database.platform() as session:
-            standing = invoices.standing_of(await invoices.get(session, self.row.id))
+            standing = invoices.balance_of(await invoices.get(session, self.row.id))
             receivable = accounts.org_receivable(self.row.org_id, self.row.currency)
             due = -(await Ledger(await driver_connection(session)).balance(receivable)).posted_minor
         assert due == standing.due_minor

@@ -13,7 +13,7 @@ from domain.events import check
 from domain.events.catalogue import CATALOGUE
 from domain.events.payment import facts
 from domain.payment import commands
-from domain.payment.booking import Transfer, clawed_back, debt, entitlement_account, legs, released, wallet
+from domain.payment.booking import Transfer, clawed_back, debt, entitlement_account, released, transfers, wallet
 from domain.payment.converge import Observation, converge, refund_failed
 from domain.payment.entitlement import taken
 from domain.payment.given_up import give_up
@@ -85,7 +85,7 @@ class Books:
             case PaymentPostingKind.RELEASE:
                 return released(terms, move.amount_minor, max(0, -self.of(debt(terms))))
             case _:
-                return legs(terms, move)
+                return transfers(terms, move)
 
     def afford(self, outcome: Outcome) -> bool:
         """Tell whether the organization has what a refund takes."""

@@ -146,7 +146,7 @@ class TestServers:
 
 def ask(name: str) -> dict[str, Any]:
     """Return where the named server of this run is; the first to ask waits for its start."""
-    answer = _told("start", name)
+    answer = _order("start", name)
     if "error" in answer:
         raise RuntimeError(f"the shared {name} server did not start: {answer['error']}")
     return answer
@@ -154,10 +154,10 @@ def ask(name: str) -> dict[str, Any]:
 
 def end(name: str) -> None:
     """End the named server of this run, which nobody needs any more."""
-    _told("end", name)
+    _order("end", name)
 
 
-def _told(verb: str, name: str) -> dict[str, Any]:
+def _order(verb: str, name: str) -> dict[str, Any]:
     with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rwb") as stream:
         connection.connect(os.environ[ADDRESS_VARIABLE])
         stream.write(f"{verb} {name}\n".encode())

@@ -259,7 +259,7 @@ class InvoiceDetail(InvoiceView):
 
 def view(row: InvoiceRow, now: datetime, written: ObjectMetadata | None) -> InvoiceView:
     """Show an invoice to a client, and what is written on it."""
-    standing = invoices.standing_of(row)
+    balance = invoices.balance_of(row)
 
     def own(amount_minor: int) -> str:
         return format_amount(amount_minor, row.currency)
@@ -269,8 +269,8 @@ def view(row: InvoiceRow, now: datetime, written: ObjectMetadata | None) -> Invo
         id=row.id,
         number=row.number,
         organization_id=row.org_id,
-        status=standing.status,
-        overdue=is_overdue(standing, due_at=row.due_at, now=now),
+        status=balance.status,
+        overdue=is_overdue(balance, due_at=row.due_at, now=now),
         currency=row.currency,
         subtotal=own(row.subtotal_minor),
         tax=own(row.tax_minor),
@@ -281,7 +281,7 @@ def view(row: InvoiceRow, now: datetime, written: ObjectMetadata | None) -> Invo
         credited=own(row.credited_minor),
         written_off=own(row.written_off_minor),
         paid=own(row.paid_minor),
-        due=own(standing.due_minor),
+        due=own(balance.due_minor),
         paused_for=PausedFor(row.paused_for) if row.paused_for else None,
         includes_tax=row.includes_tax,
         lines=[_line(stored, own) for stored in row.lines],

@@ -155,7 +155,7 @@ async def hand_over(deps: Deps, client: Client, actor: Actor, payment: Payment, 
         Unavailable: it was not done in time; repeating the key is safe.
     """
 
-    async def handed_over() -> None:
+    async def fulfilled() -> None:
         found = payment
         if fulfilment_due(found):
             await _look(client, found, actor, command_id)
@@ -170,7 +170,7 @@ async def hand_over(deps: Deps, client: Client, actor: Actor, payment: Payment, 
                 extra={"state": found.status.value, "fulfilment": found.fulfilment.value},
             )
 
-    await retry_until_answered(handed_over, limit=deps.settings.command_timeout, what="payment")
+    await retry_until_answered(fulfilled, limit=deps.settings.command_timeout, what="payment")
 
 
 #: Said of a stored method that does not exist and of one that is another's: nobody learns which.

@@ -221,7 +221,7 @@ class ReconciliationRunView(ResponseModel):
             ReconciliationLineView(
                 currency=currency,
                 movement=kind,
-                counts=line.verdicts,
+                counts=line.by_match_status,
                 booked_net=format_amount(line.our_net_minor, currency),
                 listed_net=format_amount(line.their_net_minor, currency),
             )

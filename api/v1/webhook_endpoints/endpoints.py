@@ -268,7 +268,7 @@ async def try_webhook_endpoint(
             await service.try_out(session, actor, endpoint_id, command_id=command.command_id, now=datetime.now(UTC))
         return WebhookTested(type=TEST)
 
-    return await _told(deps, seen, partial(command.run, act, status_code=202))
+    return await _run_and_tell(deps, seen, partial(command.run, act, status_code=202))
 
 
 @router.post(
@@ -307,7 +307,7 @@ async def replay_webhooks(
             )
         return WebhookReplayed(deliveries=count)
 
-    return await _told(deps, seen, partial(command.run, act, status_code=202))
+    return await _run_and_tell(deps, seen, partial(command.run, act, status_code=202))
 
 
 _DELIVERIES = ListOf(
@@ -368,10 +368,10 @@ async def retry_webhook_delivery(
             after = await service.retry(session, actor, delivery, command_id=command.command_id, now=datetime.now(UTC))
         return WebhookDeliveryView.of(after)
 
-    return await _told(deps, seen, partial(command.run, act, status_code=202))
+    return await _run_and_tell(deps, seen, partial(command.run, act, status_code=202))
 
 
-async def _told(deps: Deps, seen: WebhookEndpointRow, run: Callable[[], Awaitable[Response]]) -> Response:
+async def _run_and_tell(deps: Deps, seen: WebhookEndpointRow, run: Callable[[], Awaitable[Response]]) -> Response:
     """Answer, and tell the endpoint's run."""
     response = await run()
     _tell(deps, seen)

@@ -88,7 +88,7 @@ class Line:
     booked: Amount
     listed: Amount
     agrees: bool
-    verdicts: tuple[str, ...]
+    match_statuses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +238,7 @@ def one_run(body: Mapping[str, Any], differences: Answer, prefs: Prefs) -> OneRu
                 booked=amount(each["booked_net"], each["currency"], prefs),
                 listed=amount(each["listed_net"], each["currency"], prefs),
                 agrees=each["booked_net"] == each["listed_net"],
-                verdicts=tuple(
+                match_statuses=tuple(
                     f"{status_of('match', verdict).word}: {count(number, prefs)}"
                     for verdict, number in sorted(each["counts"].items())
                 ),

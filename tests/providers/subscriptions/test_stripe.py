@@ -44,7 +44,7 @@ def team(seats: int) -> Terms:
     return terms_of(TEAM, MONTH, "USD", seats=seats)
 
 
-class Desk:
+class Buyer:
     """The adapter, and one customer whose clock is moved."""
 
     def __init__(self, sandbox: StripeSandbox) -> None:
@@ -52,7 +52,7 @@ class Desk:
         self.there = StripeSubscriptions(sandbox.client)
         self.customer = ""
 
-    async def open(self, method: str | None = "pm_card_visa") -> "Desk":
+    async def open(self, method: str | None = "pm_card_visa") -> "Buyer":
         await self.shop.open()
         self.customer = (await self.shop.customer(method)).id
         return self
@@ -91,12 +91,12 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(stripe_sandbox: StripeSandbox) -> Desk:
-    return await Desk(stripe_sandbox).open()
+async def buyer(stripe_sandbox: StripeSandbox) -> Buyer:
+    return await Buyer(stripe_sandbox).open()
 
 
-async def test_first_period_is_charged_once_however_often_it_is_asked_for(desk: Desk) -> None:
-    first, again = await desk.subscribe("starter"), await desk.subscribe("starter")
+async def test_first_period_is_charged_once_however_often_it_is_asked_for(buyer: Buyer) -> None:
+    first, again = await buyer.subscribe("starter"), await buyer.subscribe("starter")
     assert first.ref == again.ref
     (paid,) = again.bills
     assert (paid.state, paid.reason, paid.paid_minor, paid.currency) == (BillState.PAID, BillReason.CREATE, 2900, "USD")
@@ -107,30 +107,30 @@ async def test_first_period_is_charged_once_however_often_it_is_asked_for(desk: 
 
 
 async def test_declined_card_leaves_no_subscription(stripe_sandbox: StripeSandbox) -> None:
-    desk = await Desk(stripe_sandbox).open("pm_card_chargeCustomerFail")
+    buyer = await Buyer(stripe_sandbox).open("pm_card_chargeCustomerFail")
     with pytest.raises(SubscriptionDeclined):
-        await desk.subscribe("starter")
-    assert await desk.there.find(desk.customer, "sub_1") is None
+        await buyer.subscribe("starter")
+    assert await buyer.there.find(buyer.customer, "sub_1") is None
 
 
-async def test_subscription_is_found_by_our_id_also_after_its_end(desk: Desk) -> None:
-    made = await desk.subscribe("starter")
-    ended = await desk.there.cancel(made.ref, at_period_end=False, idempotency_key="cancel")
+async def test_subscription_is_found_by_our_id_also_after_its_end(buyer: Buyer) -> None:
+    made = await buyer.subscribe("starter")
+    ended = await buyer.there.cancel(made.ref, at_period_end=False, idempotency_key="cancel")
     assert (ended.state, ended.ended_at is not None) == (ProviderState.CANCELED, True)
-    assert await desk.there.cancel(made.ref, at_period_end=False, idempotency_key="again") == ended
-    found = await desk.there.find(desk.customer, "sub_1")
+    assert await buyer.there.cancel(made.ref, at_period_end=False, idempotency_key="again") == ended
+    found = await buyer.there.find(buyer.customer, "sub_1")
     assert found == ended
-    assert await desk.there.find(desk.customer, "sub_2") is None
+    assert await buyer.there.find(buyer.customer, "sub_2") is None
     with pytest.raises(ProviderNotFound):
-        await desk.there.retrieve("sub_nobody")
+        await buyer.there.retrieve("sub_nobody")
 
 
-async def test_price_is_made_once_and_a_named_one_has_to_be_that_of_the_plan(desk: Desk) -> None:
-    first = await desk.price(terms("starter"))
-    assert await desk.there.price("Starter", terms("starter"), idempotency_key="other") == first.price_id
-    assert (await desk.price(first)).price_id == first.price_id
+async def test_price_is_made_once_and_a_named_one_has_to_be_that_of_the_plan(buyer: Buyer) -> None:
+    first = await buyer.price(terms("starter"))
+    assert await buyer.there.price("Starter", terms("starter"), idempotency_key="other") == first.price_id
+    assert (await buyer.price(first)).price_id == first.price_id
     with pytest.raises(ProviderRefused) as refused:
-        await desk.price(replace(terms("professional"), price_id=first.price_id))
+        await buyer.price(replace(terms("professional"), price_id=first.price_id))
     assert refused.value.code == "price.differs"
 
 
@@ -144,17 +144,17 @@ async def test_price_is_made_once_and_a_named_one_has_to_be_that_of_the_plan(des
     ],
 )
 async def test_upgrade_is_charged_what_was_shown_and_what_the_rules_say(
-    desk: Desk, plan: str, to: str, interval: Interval, later: Interval, after: timedelta
+    buyer: Buyer, plan: str, to: str, interval: Interval, later: Interval, after: timedelta
 ) -> None:
-    made = await desk.subscribe(plan, interval)
-    held, at = await desk.held(plan, made, interval), BEGAN + after
-    await desk.shop.until(at.replace(tzinfo=None).isoformat())
-    wanted = await desk.price(terms(to, later))
+    made = await buyer.subscribe(plan, interval)
+    held, at = await buyer.held(plan, made, interval), BEGAN + after
+    await buyer.shop.until(at.replace(tzinfo=None).isoformat())
+    wanted = await buyer.price(terms(to, later))
     ours, price = preview(held, PLANS, wanted, 1, at), wanted.price_id or ""
-    shown = await desk.there.preview(made.ref, price, at=at)
+    shown = await buyer.there.preview(made.ref, price, at=at)
     assert shown.total_minor == ours.due_minor
-    changed = await desk.there.upgrade(made.ref, price, at=at, idempotency_key="upgrade")
-    again = await desk.there.upgrade(made.ref, price, at=at, idempotency_key="upgrade")
+    changed = await buyer.there.upgrade(made.ref, price, at=at, idempotency_key="upgrade")
+    again = await buyer.there.upgrade(made.ref, price, at=at, idempotency_key="upgrade")
     assert again == changed
     charged = changed.bills[-1]
     assert (charged.reason, charged.state, charged.paid_minor) == (BillReason.UPDATE, BillState.PAID, ours.due_minor)
@@ -167,62 +167,64 @@ async def test_upgrade_is_charged_what_was_shown_and_what_the_rules_say(
     assert converge(outcome.subscription, changed, at) is None
 
 
-async def test_upgrade_for_less_than_the_provider_charges_is_owed_there_and_grants_nothing(desk: Desk) -> None:
-    made, at = await desk.subscribe("starter"), BEGAN + timedelta(days=27, hours=23)
-    held = await desk.held("starter", made)
-    await desk.shop.until(at.replace(tzinfo=None).isoformat())
-    wanted = await desk.price(terms("professional"))
+async def test_upgrade_for_less_than_the_provider_charges_is_owed_there_and_grants_nothing(
+    buyer: Buyer,
+) -> None:
+    made, at = await buyer.subscribe("starter"), BEGAN + timedelta(days=27, hours=23)
+    held = await buyer.held("starter", made)
+    await buyer.shop.until(at.replace(tzinfo=None).isoformat())
+    wanted = await buyer.price(terms("professional"))
     ordered = changing(held, preview(held, PLANS, wanted, 1, at), "cmd_2", actor="kim").subscription
-    changed = await desk.there.upgrade(made.ref, wanted.price_id or "", at=at, idempotency_key="upgrade")
+    changed = await buyer.there.upgrade(made.ref, wanted.price_id or "", at=at, idempotency_key="upgrade")
     assert (changed.bills[-1].state, changed.bills[-1].paid_minor) == (BillState.PAID, 0)
     outcome = converge(confirmed(ordered), changed, at)
     assert outcome is not None
     assert (outcome.plan, outcome.settled, outcome.grants) == ("professional", (), ())
 
 
-async def test_declined_upgrade_leaves_the_price_that_was_agreed(desk: Desk) -> None:
-    made = await desk.subscribe("starter")
-    await desk.shop.pays_by(desk.customer, "pm_card_chargeCustomerFail")
-    price = (await desk.price(terms("professional"))).price_id or ""
+async def test_declined_upgrade_leaves_the_price_that_was_agreed(buyer: Buyer) -> None:
+    made = await buyer.subscribe("starter")
+    await buyer.shop.pays_by(buyer.customer, "pm_card_chargeCustomerFail")
+    price = (await buyer.price(terms("professional"))).price_id or ""
     with pytest.raises(SubscriptionDeclined):
-        await desk.there.upgrade(made.ref, price, at=BEGAN, idempotency_key="upgrade")
-    after = await desk.there.retrieve(made.ref)
+        await buyer.there.upgrade(made.ref, price, at=BEGAN, idempotency_key="upgrade")
+    after = await buyer.there.retrieve(made.ref)
     assert (after.price_id, after.bills) == (made.price_id, made.bills)
 
 
-async def test_downgrade_charges_the_next_period_less_and_this_one_nothing(desk: Desk) -> None:
-    made = await desk.subscribe("professional")
-    held = await desk.held("professional", made)
-    wanted = await desk.price(terms("starter"))
+async def test_downgrade_charges_the_next_period_less_and_this_one_nothing(buyer: Buyer) -> None:
+    made = await buyer.subscribe("professional")
+    held = await buyer.held("professional", made)
+    wanted = await buyer.price(terms("starter"))
     ordered = changing(held, preview(held, PLANS, wanted, 1, BEGAN), "cmd_2", actor="kim").subscription
-    lower = await desk.there.downgrade(made.ref, wanted.price_id or "", idempotency_key="downgrade")
+    lower = await buyer.there.downgrade(made.ref, wanted.price_id or "", idempotency_key="downgrade")
     assert (lower.bills, lower.period) == (made.bills, made.period)
     assert converge(confirmed(ordered), lower, BEGAN) is None
-    await desk.shop.until("2027-02-28T02:00")
-    renewed = await desk.there.retrieve(made.ref)
+    await buyer.shop.until("2027-02-28T02:00")
+    renewed = await buyer.there.retrieve(made.ref)
     assert [each.paid_minor for each in renewed.bills] == [9900, 2900]
     outcome = converge(confirmed(ordered), renewed, BEGAN)
     assert outcome is not None
     assert (outcome.plan, [grant.credits_minor // 10**6 for grant in outcome.grants]) == ("starter", [500])
 
 
-async def test_cancellation_at_the_end_is_withdrawn_and_ordered_again(desk: Desk) -> None:
-    made = await desk.subscribe("starter")
-    ends = await desk.there.cancel(made.ref, at_period_end=True, idempotency_key="one")
+async def test_cancellation_at_the_end_is_withdrawn_and_ordered_again(buyer: Buyer) -> None:
+    made = await buyer.subscribe("starter")
+    ends = await buyer.there.cancel(made.ref, at_period_end=True, idempotency_key="one")
     assert (ends.cancel_at_period_end, ends.state) == (True, ProviderState.ACTIVE)
-    back = await desk.there.resume(made.ref, made.price_id, idempotency_key="two")
+    back = await buyer.there.resume(made.ref, made.price_id, idempotency_key="two")
     assert back.cancel_at_period_end is False
-    await desk.there.cancel(made.ref, at_period_end=True, idempotency_key="three")
-    await desk.shop.until("2027-02-28T02:00")
-    over = await desk.there.retrieve(made.ref)
+    await buyer.there.cancel(made.ref, at_period_end=True, idempotency_key="three")
+    await buyer.shop.until("2027-02-28T02:00")
+    over = await buyer.there.retrieve(made.ref)
     assert (over.state, len(over.bills)) == (ProviderState.CANCELED, 1)
 
 
-async def test_renewal_that_is_declined_is_past_due_and_tried_again_by_the_provider(desk: Desk) -> None:
-    made = await desk.subscribe("starter")
-    await desk.shop.pays_by(desk.customer, "pm_card_chargeCustomerFail")
-    await desk.shop.until("2027-02-28T02:00")
-    late = await desk.there.retrieve(made.ref)
+async def test_renewal_that_is_declined_is_past_due_and_tried_again_by_the_provider(buyer: Buyer) -> None:
+    made = await buyer.subscribe("starter")
+    await buyer.shop.pays_by(buyer.customer, "pm_card_chargeCustomerFail")
+    await buyer.shop.until("2027-02-28T02:00")
+    late = await buyer.there.retrieve(made.ref)
     owed = late.bills[-1]
     assert (late.state, owed.state, owed.paid_minor, owed.attempts) == (ProviderState.PAST_DUE, BillState.OPEN, 0, 1)
     assert owed.next_attempt_at is not None
@@ -230,81 +232,83 @@ async def test_renewal_that_is_declined_is_past_due_and_tried_again_by_the_provi
 
 
 async def test_net_terms_have_payment_requested_that_nobody_is_charged_for(stripe_sandbox: StripeSandbox) -> None:
-    desk = await Desk(stripe_sandbox).open(method=None)
+    buyer = await Buyer(stripe_sandbox).open(method=None)
     customers = StripeCustomers(stripe_sandbox.client)
-    await customers.set_email(desk.customer, "billing@acme.example", idempotency_key="email")
-    made = await desk.subscribe("starter", net_days=10)
+    await customers.set_email(buyer.customer, "billing@acme.example", idempotency_key="email")
+    made = await buyer.subscribe("starter", net_days=10)
     assert (made.state, [each.state for each in made.bills]) == (ProviderState.ACTIVE, [BillState.DRAFT])
-    await desk.shop.until("2027-01-31T02:00")
-    (requested,) = (await desk.there.retrieve(made.ref)).bills
+    await buyer.shop.until("2027-01-31T02:00")
+    (requested,) = (await buyer.there.retrieve(made.ref)).bills
     assert (requested.state, requested.total_minor, requested.attempts) == (BillState.OPEN, 2900, 0)
     assert requested.pay_url is not None
-    await desk.shop.until("2027-02-10T02:00")
-    late = await desk.there.retrieve(made.ref)
+    await buyer.shop.until("2027-02-10T02:00")
+    late = await buyer.there.retrieve(made.ref)
     assert (late.state, late.bills[0].state, late.bills[0].paid_minor) == (ProviderState.PAST_DUE, BillState.OPEN, 0)
 
 
-async def test_trial_charges_nothing_until_it_ends_or_is_upgraded(desk: Desk) -> None:
-    trial = await desk.subscribe("starter", trial_days=10)
+async def test_trial_charges_nothing_until_it_ends_or_is_upgraded(buyer: Buyer) -> None:
+    trial = await buyer.subscribe("starter", trial_days=10)
     assert (trial.state, [each.paid_minor for each in trial.bills]) == (ProviderState.TRIALING, [0])
     assert trial.trial_end == BEGAN + timedelta(days=10)
-    price = (await desk.price(terms("professional"))).price_id or ""
-    paid = await desk.there.upgrade(trial.ref, price, at=BEGAN, idempotency_key="upgrade")
+    price = (await buyer.price(terms("professional"))).price_id or ""
+    paid = await buyer.there.upgrade(trial.ref, price, at=BEGAN, idempotency_key="upgrade")
     assert (paid.state, paid.bills[-1].paid_minor) == (ProviderState.ACTIVE, 9900)
 
 
-async def test_page_of_the_provider_makes_the_subscription_that_is_found(desk: Desk) -> None:
-    page = await desk.there.check_out(
-        await desk.new("starter"), return_url="https://example.com/billing", idempotency_key="page"
+async def test_page_of_the_provider_makes_the_subscription_that_is_found(buyer: Buyer) -> None:
+    page = await buyer.there.check_out(
+        await buyer.new("starter"), return_url="https://example.com/billing", idempotency_key="page"
     )
     assert page.url.startswith("http")
     assert page.expires_at > datetime(2027, 1, 31, tzinfo=UTC) - timedelta(days=4000)
-    assert await desk.there.find(desk.customer, "sub_1") is None
+    assert await buyer.there.find(buyer.customer, "sub_1") is None
 
 
-async def test_trial_on_a_page_names_the_card_that_was_entered_there(desk: Desk) -> None:
-    new = await desk.new("starter", trial_days=14)
-    page = await desk.there.check_out(new, return_url="https://example.com/billing", idempotency_key="page")
-    await desk.shop.sandbox.control("checkout", session=page.ref, card="4242424242424242")
-    tried = await desk.there.find(desk.customer, "sub_1")
+async def test_trial_on_a_page_names_the_card_that_was_entered_there(buyer: Buyer) -> None:
+    new = await buyer.new("starter", trial_days=14)
+    page = await buyer.there.check_out(new, return_url="https://example.com/billing", idempotency_key="page")
+    await buyer.shop.sandbox.control("checkout", session=page.ref, card="4242424242424242")
+    tried = await buyer.there.find(buyer.customer, "sub_1")
     assert tried is not None
     assert (tried.state, [each.paid_minor for each in tried.bills]) == (ProviderState.TRIALING, [0])
     assert tried.fingerprint is not None
 
 
-async def test_seats_are_charged_by_their_number_and_changed_as_plans_are(desk: Desk) -> None:
-    five, eight, two = [await desk.price(team(seats)) for seats in (5, 8, 2)]
+async def test_seats_are_charged_by_their_number_and_changed_as_plans_are(buyer: Buyer) -> None:
+    five, eight, two = [await buyer.price(team(seats)) for seats in (5, 8, 2)]
     price = five.price_id or ""
     assert {eight.price_id, two.price_id} == {price}
-    made = await desk.there.create(desk.seats(price, 5), idempotency_key="create")
+    made = await buyer.there.create(buyer.seats(price, 5), idempotency_key="create")
     assert (made.quantity, made.bills[0].paid_minor) == (5, 5 * 1_299)
-    begun = Subscription(subscription_id="sub_1", org_id="org_1", customer=desk.customer, provider="stripe", terms=five)
+    begun = Subscription(
+        subscription_id="sub_1", org_id="org_1", customer=buyer.customer, provider="stripe", terms=five
+    )
     first = converge(begun, made, BEGAN)
     assert first is not None
     held, at = first.subscription, BEGAN + timedelta(days=13, hours=5, seconds=7)
-    await desk.shop.until(at.replace(tzinfo=None).isoformat())
+    await buyer.shop.until(at.replace(tzinfo=None).isoformat())
     ours = preview(held, TEAMS, eight, 1, at)
-    assert (await desk.there.preview(made.ref, price, at=at, quantity=8)).total_minor == ours.due_minor
-    changed = await desk.there.upgrade(made.ref, price, at=at, idempotency_key="more", quantity=8)
-    assert changed == await desk.there.upgrade(made.ref, price, at=at, idempotency_key="again", quantity=8)
+    assert (await buyer.there.preview(made.ref, price, at=at, quantity=8)).total_minor == ours.due_minor
+    changed = await buyer.there.upgrade(made.ref, price, at=at, idempotency_key="more", quantity=8)
+    assert changed == await buyer.there.upgrade(made.ref, price, at=at, idempotency_key="again", quantity=8)
     assert (changed.quantity, changed.bills[-1].paid_minor) == (8, ours.due_minor)
     pending = confirmed(changing(held, ours, "cmd_2", actor="kim").subscription)
     after = converge(pending, changed, at)
     assert after is not None
     assert (after.event, after.subscription.terms) == ("upgraded", eight)
-    fewer = await desk.there.downgrade(made.ref, price, idempotency_key="fewer", quantity=2)
+    fewer = await buyer.there.downgrade(made.ref, price, idempotency_key="fewer", quantity=2)
     assert (fewer.quantity, len(fewer.bills)) == (2, 2)
-    await desk.shop.until("2027-03-01T02:00:00")
-    renewed = await desk.there.retrieve(made.ref)
+    await buyer.shop.until("2027-03-01T02:00:00")
+    renewed = await buyer.there.retrieve(made.ref)
     assert (renewed.bills[-1].reason, renewed.bills[-1].paid_minor) == (BillReason.CYCLE, 2 * 1_299)
-    back = await desk.there.resume(made.ref, price, idempotency_key="back", quantity=8)
+    back = await buyer.there.resume(made.ref, price, idempotency_key="back", quantity=8)
     assert (back.quantity, len(back.bills)) == (8, 3)
 
 
-async def test_page_of_the_provider_sells_seats_by_their_number(desk: Desk) -> None:
-    price = (await desk.price(team(4))).price_id or ""
-    page = await desk.there.check_out(desk.seats(price, 4), return_url="https://example.com", idempotency_key="page")
-    await desk.shop.sandbox.control("checkout", session=page.ref, card="4242424242424242")
-    found = await desk.there.find(desk.customer, "sub_1")
+async def test_page_of_the_provider_sells_seats_by_their_number(buyer: Buyer) -> None:
+    price = (await buyer.price(team(4))).price_id or ""
+    page = await buyer.there.check_out(buyer.seats(price, 4), return_url="https://example.com", idempotency_key="page")
+    await buyer.shop.sandbox.control("checkout", session=page.ref, card="4242424242424242")
+    found = await buyer.there.find(buyer.customer, "sub_1")
     assert found is not None
     assert (found.quantity, found.bills[0].paid_minor) == (4, 4 * 1_299)
