@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
-from domain.mail import Contact, MailKind, Purpose, checked_values, purpose_of
+from domain.mail import LANGUAGES, Contact, MailKind, Purpose, checked_values, purpose_of
 from domain.metadata import Precondition
 from models.contact import OrganizationContacts
 from repositories import audit, contact
@@ -59,8 +59,8 @@ async def set_contacts(
     actor: Actor,
     *,
     org_id: str,
-    language: str,
-    contacts: Sequence[Contact],
+    language: str | None,
+    contacts: Sequence[Contact] | None,
     expected: Precondition | None = None,
     command_id: str,
     now: datetime,
@@ -73,8 +73,8 @@ async def set_contacts(
         session: of the organization, or the platform's.
         actor: who sets them, and may.
         org_id: the organization.
-        language: of its mails.
-        contacts: all of them.
+        language: of its mails; None leaves it.
+        contacts: all of them; None leaves them.
         expected: for which version of the contacts this is; None for whichever it is.
         command_id: what this is done once by.
         now: the time.
@@ -90,6 +90,10 @@ async def set_contacts(
         return row
     if expected is not None:
         expected.judge(contact.version_of(row))
+    if language is None:
+        language = row.language if row else LANGUAGES[0]
+    if contacts is None:
+        contacts = contact.contacts_of(row)
     if row is not None and (row.language, contact.contacts_of(row)) == (language, tuple(contacts)):
         return row
     if row is not None:

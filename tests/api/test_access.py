@@ -278,7 +278,7 @@ OBJECTS = {
     ("DELETE", "/billing/invoice-items/{item_id}"),
     ("PUT", "/organizations/{organization_id}/tier"),
     *(("POST", f"/organizations/{{organization_id}}/{path}") for path in ("suspend", "resume", "close")),
-    *((method, "/organizations/{organization_id}/contacts") for method in ("GET", "PUT")),
+    *((method, "/organizations/{organization_id}/contacts") for method in ("GET", "PATCH", "PUT")),
     *((method, "/organizations/{organization_id}/billing-terms") for method in ("GET", "PUT")),
     *((method, "/projects/{slug}") for method in ("GET", "PATCH")),
     *((method, "/credits/grants/{grant_id}") for method in ("GET", "PATCH")),

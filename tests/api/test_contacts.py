@@ -81,6 +81,19 @@ async def test_contacts_that_others_have_set_meanwhile_are_not_replaced(new_tena
     assert unsaid.headers["etag"] not in {unset, first.headers["etag"]}
 
 
+async def test_a_change_says_for_which_contacts_it_is_and_leaves_what_it_does_not_name(new_tenant: MakeTenant) -> None:
+    tenant = await new_tenant()
+    path, ask = f"/organizations/{tenant.org_id}/contacts", tenant.owner.ask
+    refused(await ask("PATCH", path, json={"language": "de"}), 428, "precondition.missing")
+    first = await ask("PATCH", path, **named("a@acme.example", '"0"'))
+    assert good(first)["language"] == "en"
+    second = await ask("PATCH", path, json={"language": "de"}, headers={"If-Match": first.headers["etag"]})
+    assert (good(second)["language"], good(second)["contacts"]) == ("de", good(first)["contacts"])
+    late = await ask("PATCH", path, **named("b@acme.example", first.headers["etag"]))
+    assert refused(late, 412, "precondition.failed")["etag"] == second.headers["etag"]
+    assert good(await tenant.owner.get(path)) == good(second)
+
+
 async def test_of_two_that_set_the_first_contacts_at_once_one_is_refused(
     new_tenant: MakeTenant, database: Database
 ) -> None:

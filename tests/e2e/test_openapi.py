@@ -135,7 +135,7 @@ FOUNDATION = {
     "/projects/deployment/purchase-slot": {"post"},
     "/organizations/{organization_id}/tier": {"put"},
     **{f"/organizations/{{organization_id}}/{path}": {"post"} for path in ("suspend", "resume", "close")},
-    "/organizations/{organization_id}/contacts": {"get", "put"},
+    "/organizations/{organization_id}/contacts": {"get", "patch", "put"},
     "/organizations/{organization_id}/billing-terms": {"get", "put"},
     "/departments": {"post", "get"},
     "/spend-controls": {"post", "get"},

@@ -1,5 +1,6 @@
 """Organizations: operators create them, a tenant sees its own."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from api.approvals import override_by_two
 from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
-from api.deps import DepsDep
+from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Page, SearchText, etag
 from api.idempotency import Command, idempotency
@@ -18,7 +19,9 @@ from api.metadata import METADATA_FILTER, GivenPreconditionDep, PreconditionDep,
 from api.routing import Resource
 from api.v1.customers.registration import begin_customer
 from api.v1.organizations.schemas import (
+    ContactSet,
     ContactsSet,
+    ContactsUpdate,
     ContactsView,
     OrganizationCreate,
     OrganizationUpdate,
@@ -28,7 +31,7 @@ from api.v1.organizations.schemas import (
 from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
-from domain.metadata import ExternalIdTaken
+from domain.metadata import ExternalIdTaken, Precondition
 from domain.organization import OrganizationStatus
 from domain.plan import FREE
 from models.organization import Organization
@@ -242,11 +245,48 @@ async def set_contacts(
 
     `If-Match` says which version they replace, `"0"` that none were ever set; the answer has the new one as its `ETag`.
     """
+    return await _write_contacts(deps, actor, organization_id, body.language, body.contacts, expected, command)
+
+
+@router.patch(
+    "/organizations/{organization_id}/contacts", response_model=ContactsView, responses=errors(NotFound, Forbidden)
+)
+async def update_contacts(
+    organization_id: str,
+    body: ContactsUpdate,
+    deps: DepsDep,
+    actor: ActorDep,
+    expected: PreconditionDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Change at which addresses an organization is written to, or in which language.
+
+    Those that were written to about security until now get a mail. `If-Match` says for which version, `"0"` that none
+    were ever set; the answer has the new one as its `ETag`.
+    """
+    return await _write_contacts(
+        deps, actor, organization_id, body.language, body.contacts, expected, command, is_matched=True
+    )
+
+
+async def _write_contacts(
+    deps: Deps,
+    actor: Actor,
+    organization_id: str,
+    language: str | None,
+    addresses: Sequence[ContactSet] | None,
+    expected: Precondition | None,
+    command: Command,
+    *,
+    is_matched: bool = False,
+) -> Response:
     async with deps.session_for(actor) as session:
         await organizations.get(session, organization_id)
     permit(actor, Permission.MANAGE_CONTACTS)
-    contacts = [each.contact() for each in body.contacts]
-    if len({each.address.casefold() for each in contacts}) < len(contacts):
+    if is_matched:
+        required(expected)
+    contacts = None if addresses is None else [each.contact() for each in addresses]
+    if contacts is not None and len({each.address.casefold() for each in contacts}) < len(contacts):
         raise Invalid("An e-mail address must be listed once, with all of its purposes.", extra={"field": "contacts"})
 
     async def act() -> ContactsView:
@@ -255,7 +295,7 @@ async def set_contacts(
                 session,
                 actor,
                 org_id=organization_id,
-                language=body.language,
+                language=language,
                 contacts=contacts,
                 expected=expected,
                 command_id=command.command_id,

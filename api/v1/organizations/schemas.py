@@ -126,6 +126,17 @@ class ContactsSet(RequestModel):
     contacts: Annotated[list[ContactSet], Field(max_length=MAX_CONTACTS)]
 
 
+class ContactsUpdate(RequestModel):
+    """What changes of an organization's contacts; what is not named stays."""
+
+    model_config = example(language="de")
+
+    language: Literal["en", "de"] | None = None
+    contacts: Annotated[list[ContactSet], Field(max_length=MAX_CONTACTS)] | None = Field(
+        default=None, description="All of them, in place of those that it had."
+    )
+
+
 class ContactView(ResponseModel):
     """An address, and what is written to it about."""
 

@@ -2697,6 +2697,30 @@ class Organizations:
             body={"language": language, "contacts": contacts},
         )
 
+    def update_contacts(
+        self,
+        organization_id: str,
+        *,
+        if_match: str,
+        language: Literal["en", "de"] | str | None | Omitted = OMITTED,
+        contacts: Sequence[params.ContactSet] | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ContactsView:
+        """Change at which addresses an organization is written to, or in which language.
+
+        Those that were written to about security until now get a mail. `If-Match` says for which version, `"0"` that none were ever set; the answer has the new one as its `ETag`.
+        """
+        return self._caller.ask(
+            models.ContactsView,
+            "organizations.update_contacts",
+            "PATCH",
+            f"/api/v1/organizations/{segment(organization_id)}/contacts",
+            keyed=True,
+            key=idempotency_key,
+            headers={"if-match": if_match},
+            body={"language": language, "contacts": contacts},
+        )
+
     def suspend(
         self,
         organization_id: str,
