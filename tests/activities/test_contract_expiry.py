@@ -51,7 +51,7 @@ async def told(database: Database, contract_id: str) -> list[tuple[str, str, dat
 
 async def test_each_party_hears_once_that_a_contract_has_expired(database: Database) -> None:
     late, open_ = await proposed(database, LATE), await proposed(database, LATER)
-    just_now = await proposed(database, NOW - timedelta(seconds=1))
+    just_now = await proposed(database, datetime.now(UTC) - timedelta(seconds=1))
     assert [await swept(database), await swept(database)] == [1, 0]
     expired = [each for each in await told(database, late.contract_id) if each[0] == "contract.expired"]
     assert sorted(expired) == [("contract.expired", role, LATE) for role in ("payee", "payer")]

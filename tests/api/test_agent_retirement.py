@@ -47,7 +47,7 @@ async def test_retired_agent_is_not_hired_or_listed_and_the_answer_stays(
     entries = good(await seller.owner.get(f"/audit?target={agent}&action=agent.retire"))["data"]
     (event,) = good(await seller.owner.get(f"/events?type=agent.retired&subject={agent}"))["data"]
     assert len(entries) == 1
-    assert event["data"] == {"agent_id": agent, "retired_at": first["retired_at"]}
+    assert event["data"] == {"agent_id": agent, "external_id": None, "retired_at": first["retired_at"]}
 
 
 async def test_only_who_manages_agents_retires_them(customer: Tenant, stranger: Tenant) -> None:

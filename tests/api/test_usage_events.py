@@ -256,7 +256,7 @@ async def test_operator_reports_for_an_organization_and_under_the_platforms_sour
     assert statuses(await send(tenant.owner, sent)) == ["usage.invalid_event"]
     assert statuses(await send(operator, sent, path=path)) == ["duplicate"]
     refused(await operator.post("/usage/events", sent), 422, "request.invalid")
-    refused(await operator.post(f"/usage/events?organization_id=org_{'0' * 26}", sent), 404, "not_found")
+    refused(await operator.post(f"/usage/events?organization_id={new_id('org')}", sent), 404, "not_found")
     refused(await tenant.owner.post(f"/usage/events?organization_id=org_{'0' * 26}", sent), 404, "not_found")
 
 

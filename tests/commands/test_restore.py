@@ -1,7 +1,6 @@
 """The books are set back to a moment of the past, and everything that happened after it is met again."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,6 +28,7 @@ from runtime.database import Database
 from runtime.settings import Settings
 from runtime.temporal import connect, ensure_search_attributes
 from tests.conftest import DatabaseUrls
+from tests.support.servers import reachable_directory
 from tests.workflows.conftest import Job, Stage, stage_on
 from tests.workflows.invoice_driver import collected
 from tests.workflows.payment_driver import PaymentDriver, till
@@ -44,9 +44,8 @@ FAST = {"fsync": "off"}
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A folder that the account of PostgreSQL can reach, whoever else runs tests on this machine."""
-    with tempfile.TemporaryDirectory(prefix="bursar-restore-test-") as name:
-        Path(name).chmod(0o711)
-        yield Path(name)
+    with reachable_directory("restore") as made:
+        yield made
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from dev.stack.supervisor import Stack
 from tests.docs.pages import ROOT, lines_of
 from tests.support.bonus import NO_BONUS
+from tests.support.servers import reachable_directory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.db, pytest.mark.temporal]
 
@@ -223,13 +224,9 @@ GUIDES = {
 
 
 @pytest.fixture(scope="module")
-async def fresh_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    home = tmp_path_factory.mktemp("documented")
-    # The account that PostgreSQL gets when the tests run as root passes through here.
-    for directory in (home, home.parent, home.parent.parent):
-        directory.chmod(directory.stat().st_mode | 0o111)
+async def fresh_stack() -> AsyncIterator[Stack]:
     # What readers start grants the signup bonus.
-    with pytest.MonkeyPatch.context() as environment:
+    with pytest.MonkeyPatch.context() as environment, reachable_directory("documented") as home:
         for name in NO_BONUS:
             environment.delenv(name)
         # As the recipe of payouts says: what is earned can be paid out while somebody reads.
@@ -237,8 +234,9 @@ async def fresh_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
         environment.setenv("BURSAR_PAYOUT_HOLD_BACK_FLOOR", "PT0S")
         stack = Stack(home / "data")
         await stack.start()
-    yield stack
-    await stack.stop()
+        environment.undo()
+        yield stack
+        await stack.stop()
 
 
 async def test_tour_ends_with_the_money_where_it_says(fresh_stack: Stack) -> None:

@@ -14,7 +14,7 @@ from runtime.database import Database
 from tests.e2e.conftest import World as Stack
 from tests.e2e.conftest import good
 from tests.sdk import test_contract, test_lost_answers
-from tests.sdk.conftest import LEFT, without_pauses
+from tests.sdk.conftest import EXPIRE, LEFT, without_pauses
 from tests.sdk.world import Wire, World
 
 __all__ = ["without_pauses"]
@@ -45,5 +45,10 @@ async def world(live_stack: Running) -> AsyncIterator[World]:
             async with database.platform() as session:
                 return [str(amount) for amount in await session.scalars(LEFT, {"org": org_id})]
 
-        yield World("stack", Wire(transport), str(keys["owner"].token), left, url=live_stack.api_url)
+        async def expire() -> None:
+            async with database.platform() as session:
+                await session.execute(EXPIRE, {"org": org_id})
+
+        more = {"expire": expire}
+        yield World("stack", Wire(transport), str(keys["owner"].token), left, more=more, url=live_stack.api_url)
     await database.close()

@@ -26,18 +26,17 @@ from tests.faults.subscriptions import SubscriptionSetup, run_subscriptions
 from tests.faults.sync import SyncSetup, run_sync
 from tests.faults.webhooks import WebhookSetup, run_webhooks
 from tests.support.seeds import FAULTS_SEED
+from tests.support.servers import reachable_directory
 
 #: Four for each strike.
 PAYMENTS = 28
 
 
 @pytest.fixture(scope="module")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    home = tmp_path_factory.mktemp("faults")
-    for directory in (home, home.parent, home.parent.parent):
-        directory.chmod(directory.stat().st_mode | 0o111)  # the account of PostgreSQL passes through
-    async with running(home / "data", print) as started:
-        yield started
+async def stack() -> AsyncIterator[Stack]:
+    with reachable_directory("faults") as home:
+        async with running(home / "data", print) as started:
+            yield started
 
 
 #: How many things each run proves. Escrows and payments count all that is on the stack, so they come first, and under

@@ -5,7 +5,6 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 import uvicorn
@@ -42,7 +41,7 @@ LEFT = text("""
 """)
 #: What came to an organization of the fake.
 IN = {"use_refund", "grant"}
-EXPIRE = "UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE org_id = $1"
+EXPIRE = text("UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE org_id = :org")
 
 
 @pytest.fixture(autouse=True)
@@ -78,9 +77,10 @@ def new_world(
         wire = Wire(httpx2.ASGITransport(app))
 
         async def expire() -> None:
-            connection = await asyncpg.connect(database_urls.owner)
-            await connection.execute(EXPIRE, tenant.org_id)
-            await connection.close()
+            owner = Database(database_urls.owner, database_urls.owner)
+            async with owner.platform() as session:
+                await session.execute(EXPIRE, {"org": tenant.org_id})
+            await owner.close()
 
         more = {"org_id": tenant.org_id, "tenant": tenant, "operator": operator.token, "expire": expire}
         return World("api", wire, tenant.owner.token, booked, more=more)

@@ -1,16 +1,16 @@
-import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.servers import reachable_directory
+
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home() -> Iterator[Path]:
     """A directory that the account of PostgreSQL can reach: not this one's when the tests run as root."""
-    if os.geteuid() == 0:
-        for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-            directory.chmod(directory.stat().st_mode | 0o111)
-    return tmp_path
+    with reachable_directory("stack") as made:
+        yield made
 
 
 @pytest.fixture

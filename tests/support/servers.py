@@ -14,8 +14,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,18 @@ def home() -> Path:
     if memory.is_dir() and min(shutil.disk_usage(memory).free, psutil.virtual_memory().available) >= ROOM_BYTES:
         return memory
     return Path(tempfile.gettempdir())
+
+
+@contextmanager
+def reachable_directory(purpose: str) -> Iterator[Path]:
+    """A directory that the account of PostgreSQL passes through, whoever else runs tests on this machine.
+
+    None of pytest's: each run that begins closes those of all runs to other accounts, and a server that is under way
+    can open no file of its own any more.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"bursar-{purpose}-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
 
 
 def remove_abandoned() -> None:
