@@ -227,7 +227,10 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         """Take the next step of the agenda, or wait until there is one."""
         await self._turn(self._take_step)
         item = agenda(self._state, workflow.now(), self._news())
-        if isinstance(item, Wait) and not self._should_continue_as_new():
+        if not isinstance(item, Wait) or self._should_continue_as_new():
+            return
+        # Where the provider never had it nobody can be asked; runs of before stayed open until the next poll.
+        if not (self._has_ended() and workflow.patched("ended-runs-do-not-wait")):
             await self._wait(item)
 
     async def _take_step(self) -> None:

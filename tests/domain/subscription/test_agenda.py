@@ -102,7 +102,9 @@ class World:
             case "confirmed" if order.kind is OrderKind.CHECK_OUT:
                 return commands.checked_out(held, page(self.now))
             case "confirmed" | "found":
-                done = commands.confirmed(held) if name == "confirmed" else commands.looked_up(held, made=True)
+                # What was not asked for yet is looked for before it is made, and done where it is found.
+                is_done = name == "confirmed" or (order.kind in commands.MAKING and not order.unknown)
+                done = commands.confirmed(held) if is_done else commands.looked_up(held, made=True)
                 return converge(done, there, self.now)
             case "lost":
                 return commands.lost(held)
