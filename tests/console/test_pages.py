@@ -169,16 +169,16 @@ async def test_amounts_are_those_of_the_books(visitors: dict[str, Visitor], obje
     assert "+100.00" in page
 
 
-async def test_signing_out_ends_the_session_everywhere(visitors: dict[str, Visitor], app, tenant):
+async def test_signing_out_ends_the_session_everywhere(app, tenant):
     from tests.console.conftest import signed_in
 
-    visitor = await signed_in(app, "owner", tenant.owner.token)
+    # Not one of those whom other tests share: a browser forgets its session with the answer.
+    visitor, thief = [await signed_in(app, "owner", tenant.owner.token) for _ in range(2)]
     token = visitor.browser.cookies["bursar_session"]
     assert (await visitor.post("/console/sign-out", {})).status_code == 303
-    stolen = await visitors["owner"].browser.get(
-        f"/console/{tenant.org_id}", headers={**OWN, "Cookie": f"bursar_session={token}"}
-    )
-    await visitor.browser.aclose()
+    stolen = await thief.browser.get(f"/console/{tenant.org_id}", headers={**OWN, "Cookie": f"bursar_session={token}"})
+    for each in (visitor, thief):
+        await each.browser.aclose()
     assert stolen.status_code == 303
     assert "session.ended" in stolen.headers["location"]
 
