@@ -35,6 +35,7 @@ _SHARED: dict[tuple[str, frozenset[str]], str] = {
         "422",
         frozenset({"request.invalid", "privacy.card_number", "idempotency.conflict", "provider.refused"}),
     ): "InvalidOrRefusedByProvider",
+    ("428", frozenset({"precondition.missing"})): "PreconditionMissing",
     ("429", frozenset({"rate_limited"})): "RateLimited",
     ("500", frozenset({"internal"})): "Internal",
     ("503", frozenset({"service.unavailable"})): "Unavailable",
