@@ -1,4 +1,4 @@
-"""Plans that are sold by the seat: what so many cost, how their number changes, and what a number below use is told."""
+"""Plans priced per seat: the price of a quantity, changes of the quantity, and the refusal of one below use."""
 
 from dataclasses import replace
 from datetime import timedelta
