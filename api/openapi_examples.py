@@ -31,7 +31,7 @@ def add(document: Json) -> None:
 
 
 def _put_over(made: Any, told: Any) -> Any:
-    """Merge the written example into the generated one; each item of a written list is merged into the first generated."""
+    """Merge the written example into the generated one, and each item of a written list into the first generated."""
     if isinstance(made, dict) and isinstance(told, dict):
         return made | {key: _put_over(made.get(key), value) for key, value in told.items()}
     if isinstance(made, list) and made and isinstance(told, list):

@@ -11,6 +11,7 @@ from console.gateway import Answer
 from console.sections import unanswered
 from console.status import Status, Tone
 from console.widgets import Failed, Link
+from domain.reputation.facts import SENTENCES
 
 #: The words for what is scored.
 DIMENSIONS = {
@@ -24,22 +25,6 @@ _TRENDS = {
     "rising": Status(word="Rising", tone=Tone.GOOD, icon="check", sentence="The score rose in the last 30 days."),
     "steady": Status(word="Steady", tone=Tone.IDLE, icon="dash", sentence="The score stood in the last 30 days."),
     "falling": Status(word="Falling", tone=Tone.WARN, icon="warn", sentence="The score fell in the last 30 days."),
-}
-#: What happened, in the words of whoever reads the page.
-EVENTS = {
-    "released": "A contract was paid out",
-    "split": "A dispute was split",
-    "refunded": "Money went back after delivery",
-    "undelivered": "Nothing was delivered in time",
-    "validated": "A validator scored the work",
-    "dispute_lost": "A dispute was lost",
-    "in_time": "Work was delivered in time",
-    "late": "Work was delivered late",
-    "responded": "A call was answered",
-    "sla_kept": "An agreed service level was kept",
-    "sla_missed": "An agreed service level was missed",
-    "feedback": "The client gave feedback",
-    "reported": "An operator reported an event",
 }
 _BEST = Decimal(10)
 
@@ -206,7 +191,7 @@ def chart(nights: Sequence[Mapping[str, Any]], prefs: Prefs) -> Chart:
 
 def _moved(move: Mapping[str, Any], prefs: Prefs) -> Moved:
     return Moved(
-        what=EVENTS.get(move["kind"], move["kind"].replace("_", " ").capitalize()),
+        what=SENTENCES.get(move["kind"], move["kind"].replace("_", " ").capitalize()),
         at=moment(move["at"], prefs),
         by=signed(move["score_delta"], prefs),
         fell=move["score_delta"] < 0,

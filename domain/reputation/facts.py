@@ -35,6 +35,24 @@ class FactKind(StrEnum):
     REPORTED = "reported"
 
 
+#: What happened, in the words of whoever reads it.
+SENTENCES: Mapping[FactKind, str] = {
+    FactKind.RELEASED: "A contract was paid out",
+    FactKind.SPLIT: "A dispute was split",
+    FactKind.REFUNDED: "Money went back after delivery",
+    FactKind.UNDELIVERED: "Nothing was delivered in time",
+    FactKind.VALIDATED: "A validator scored the work",
+    FactKind.DISPUTE_LOST: "A dispute was lost",
+    FactKind.IN_TIME: "Work was delivered in time",
+    FactKind.LATE: "Work was delivered late",
+    FactKind.RESPONDED: "A call was answered",
+    FactKind.SLA_KEPT: "An agreed service level was kept",
+    FactKind.SLA_MISSED: "An agreed service level was missed",
+    FactKind.FEEDBACK: "The client gave feedback",
+    FactKind.REPORTED: "An operator reported an event",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Says:
     """What a fact says in one dimension.

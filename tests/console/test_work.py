@@ -10,9 +10,9 @@ from console.earnings.view import page as earnings_page
 from console.format import MINUS, Prefs
 from console.forms import Shown
 from console.gateway import Answer, Problem
-from console.reputation.view import EVENTS, chart, exact, page
+from console.reputation.view import chart, exact, page
 from console.transaction import one
-from domain.reputation.facts import FactKind
+from domain.reputation.facts import SENTENCES, FactKind
 
 BASE = "/console/org_1"
 AGENT = {"id": "agt_1", "name": "Summariser", "organization_id": "org_1", "pricing": {"currency": None}}
@@ -91,7 +91,7 @@ def test_events_that_moved_the_score_are_told_in_words_with_what_they_did() -> N
 
 
 def test_every_kind_of_event_has_its_words() -> None:
-    assert set(EVENTS) == set(FactKind)
+    assert set(SENTENCES) == set(FactKind)
 
 
 def test_standing_without_peers_says_why() -> None:

@@ -10,7 +10,7 @@ from pydantic import Field, StrictInt
 from api.fields import AgentId, ContractId, Note, RequestModel, ResponseModel, SearchText, example
 from domain.reputation.boards import MINIMUMS, Period, place
 from domain.reputation.evidence import ONE_E6, Dimension
-from domain.reputation.facts import FactKind
+from domain.reputation.facts import SENTENCES, FactKind
 from domain.reputation.moves import Move, Trend, moved_most, success_rate_e2, trend
 from domain.reputation.score import Score, overall, stars
 from domain.reputation.timing import average_ms, percentile_ms
@@ -380,21 +380,6 @@ class VoidCreate(RequestModel):
     reason: SearchText
 
 
-_TOLD = {
-    "released": "A contract was paid out",
-    "split": "A dispute was split",
-    "refunded": "Money went back after delivery",
-    "undelivered": "Nothing was delivered in time",
-    "validated": "A validator scored the work",
-    "dispute_lost": "A dispute was lost",
-    "in_time": "Work was delivered in time",
-    "late": "Work was delivered late",
-    "responded": "A call was answered",
-    "sla_kept": "An agreed service level was kept",
-    "sla_missed": "An agreed service level was missed",
-    "feedback": "The client gave feedback",
-    "reported": "An operator reported an event",
-}
 _WHY = {
     "own": "it does not count, because client and agent belong to one organization",
     "related": "it does not count, because the two organizations are related",
@@ -405,7 +390,7 @@ _WHY = {
 
 def sentence(row: ReputationEventRow) -> str:
     """Say what an event did to the score, and by which rule."""
-    told = f"{_TOLD[row.kind]} ({row.subject})"
+    told = f"{SENTENCES[FactKind(row.kind)]} ({row.subject})"
     if row.voided_at is not None:
         return f"{told}; it was voided by {row.voided_by}: {row.void_reason}"
     if row.excluded is not None:
