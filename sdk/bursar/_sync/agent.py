@@ -18,7 +18,7 @@ class Agent:
     """The base of an agent that charges its organization; also beside the classes of a framework.
 
     Set `bursar_client` and `bursar_agent_id` on the class or on the agent. It has no `__init__` and no fields, so it
-    goes together with models of pydantic.
+    goes together with models of pydantic, which take both in the class alone, annotated as `ClassVar`.
     """
 
     bursar_client: ClassVar[Bursar | None] = None
