@@ -317,6 +317,7 @@ def make_worker(
             subscriptions.load,
             subscriptions.order,
             subscriptions.look,
+            subscriptions.end_given_up,
             SubscriptionAccrualActivities(database).accrue,
             escrows.fund_escrow,
             escrows.freeze_escrow,

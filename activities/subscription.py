@@ -189,6 +189,32 @@ class SubscriptionActivities:
             return ProviderSays(unknown=error.detail)
         return ProviderSays(snapshot=found, missing=found is None)
 
+    @activity.defn(name="end_given_up_subscription")
+    async def end_given_up(self, message: AskProvider) -> ProviderSays:
+        """End what the provider made although an operator gave it up, and tell operators what it charged.
+
+        Effect: the subscription ends there at once; an alert.
+        Idempotent by: our id on it, and what has ended there stays so; the alert by its key.
+        Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
+        """
+        provider, asked = self._named(), message.subscription
+        found = await provider.find(asked.customer, asked.subscription_id)
+        if found is None:
+            return ProviderSays(missing=True)
+        found = await provider.cancel(found.ref, at_period_end=False, idempotency_key=message.key)
+        paid = ", ".join(bill.ref for bill in found.bills if bill.paid_minor) or "nothing"
+        async with self._database.platform() as session:
+            await alert.raise_alert(
+                session,
+                kind="subscription.made_after_all",
+                subject=asked.subscription_id,
+                detail=f"{asked.subscription_id} was given up, and {found.ref} was made at the provider. It has ended "
+                f"there. Give back what it was paid: {paid}.",
+                org_id=asked.org_id,
+                key=f"subscription.made_after_all:{asked.subscription_id}",
+            )
+        return ProviderSays(snapshot=found)
+
     async def _ordered(self, message: AskProvider) -> ProviderSays:
         provider, asked, key = self._named(), message.subscription, message.key
         if asked.order is None or asked.order.kind not in MAKING:

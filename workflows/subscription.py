@@ -10,7 +10,7 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from activities.subscription import SubscriptionActivities
-    from contracts.queues import local_activity
+    from contracts.queues import local_activity, regular_activity
     from contracts.subscription import (
         AskProvider,
         CancelSubscription,
@@ -234,10 +234,15 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             await self._wait(item)
 
     async def _take_step(self) -> None:
-        if self._events and self._state.ref is None and self._state.order is None and self._state.checkout is None:
+        while self._events and self._state.ref is None and self._state.order is None and self._state.checkout is None:
             # It was never made there, so what the provider says is about something else.
-            await self._mark(tuple(self._events))
-            self._events.clear()
+            marked = tuple(self._events)
+            if self._state.ended_why == GIVEN_UP and workflow.patched("what-was-given-up-ends-at-the-provider"):
+                await self._end_given_up()
+            await self._mark(marked)
+            came = [each for each in self._events if each not in marked]
+            # Runs of before forgot what came meanwhile, and the inbox kept it as not handled.
+            self._events = came if came and workflow.patched("events-that-come-while-others-are-marked") else []
         item = self._next_step()
         self._tried = replace(self._tried, looked=False)
         match item:
@@ -341,6 +346,15 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         done = commands.confirmed(self._state)
         outcome = converge(done, says.snapshot, workflow.now())
         await self._write_own(outcome or Outcome(subscription=done, event="confirmed", actor="workflow"))
+
+    async def _end_given_up(self) -> None:
+        """End what the provider made after all; without an end it would be charged for, and there is no run."""
+        key = subscription_key(self._state.subscription_id, "end", GIVEN_UP)
+        await workflow.execute_activity_method(
+            SubscriptionActivities.end_given_up,
+            AskProvider(subscription=self._state, key=key),
+            **regular_activity("end at the provider what was given up", timeout=CALL_TIMEOUT),
+        )
 
     async def _asked(
         self, method: Callable[[SubscriptionActivities, AskProvider], Awaitable[ProviderSays]], summary: str

@@ -104,6 +104,7 @@ ADVICE: Mapping[str, Advice] = {
     "spend.refused": Advice("Spending refused", "See what was refused, and raise the limit if it is wanted.", *_LIMITS),
     "spend.threshold": Advice("Limit nearly used", "Raise the limit, or let it refuse what is beyond.", *_LIMITS),
     "subscription.books_refused": Advice("Subscription stopped", _PLATFORM),
+    "subscription.made_after_all": Advice("Subscription made after all", _PLATFORM),
     "subscription.seats_exceeded": Advice(
         "More people than seats", "Revoke keys of people who need none, or take a plan with more seats.", *_KEYS
     ),

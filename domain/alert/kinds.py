@@ -106,6 +106,7 @@ KINDS: Mapping[str, Kind] = {
     "spend.refused": Kind(closed_by=_WINDOW),
     "spend.threshold": Kind(closed_by=_WINDOW),
     "subscription.books_refused": _REFUSED,
+    "subscription.made_after_all": Kind(closed_by=OPERATOR),
     "subscription.seats_exceeded": Kind(closed_by="people and seats, when they fit", ladder=OWNERS),
     "tax.country_unproven": Kind(closed_by=OPERATOR),
     "tax.vat_not_in_force": Kind(closed_by=OPERATOR),

@@ -2,15 +2,24 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import insert, select
 
 from contracts.runs import subscription_news
 from contracts.subscription import SubscriptionSignal
-from domain.subscription.state import SubscriptionStatus
+from domain.subscription.snapshot import ProviderState
+from domain.subscription.state import Subscription, SubscriptionStatus
+from models.alert import Alert
+from models.provider_event import ProviderEventRow
+from providers.subscriptions.base import NewSubscription
+from repositories import provider_event
+from repositories import subscription as subscriptions
 from runtime import reach
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
+from tests.support.locks import somebody_waits
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.subscriptions import Subscriber, subscriber
@@ -26,6 +35,55 @@ async def until(one: Subscriber, kind: str) -> None:
 async def given_up(one: Subscriber, **fields: object) -> None:
     signal = SubscriptionSignal(**{"operator": "kim", "reason": "It is not there.", **fields})
     await reach.signal(one.stage.client, one.run, "give_up", signal)
+
+
+async def news_that_come_while_others_are_marked(one: Subscriber, held: Subscription) -> None:
+    """Both are marked, so the inbox does not bring the second one again."""
+    database, ids = one.stage.database, [new_id("evt"), new_id("evt")]
+    row = {"provider": "stripe", "type": "invoice.paid", "status": "forwarded", "refs": [], "livemode": False}
+    async with database.platform() as session:
+        rows = [{**row, "event_id": each, "payload": {}, "occurred_at": datetime.now(UTC)} for each in ids]
+        await session.execute(insert(ProviderEventRow), rows)
+    with one.stage.env.with_time_skipping_disabled():
+        async with database.platform() as session:
+            await subscriptions.lock(session, held.subscription_id)
+            await reach.signal(one.stage.client, *subscription_news(held, principal="test", event_id=ids[0]))
+            await somebody_waits(database)
+            await reach.signal(one.stage.client, *subscription_news(held, principal="test", event_id=ids[1]))
+        await one.handle.result()
+    async with database.platform() as session:
+        marked = [await provider_event.get(session, "stripe", each) for each in ids]
+    assert [each is not None and each.handled_at is not None for each in marked] == [True, True]
+
+
+async def test_subscription_that_was_made_after_all_ends_at_the_provider_and_is_told_of(stage: Stage) -> None:
+    one, fake = await subscriber(stage), stage.subscriptions
+    fake.silent.add(one.customer)
+    with stage.env.with_time_skipping_disabled():
+        ordering = asyncio.ensure_future(one.subscribe())
+        await until(one, "answer_lost")
+        await given_up(one)
+        await ordering
+        await one.handle.result()
+        fake.silent.clear()
+        held, order = await one.state(), one.start.subscription
+        assert order.terms.price_id is not None
+        new = NewSubscription(
+            subscription_id=order.subscription_id,
+            org_id=order.org_id,
+            customer=one.customer,
+            price_id=order.terms.price_id,
+        )
+        made = await fake.create(new, idempotency_key="late")
+        for number in (1, 2):
+            await reach.signal(stage.client, *subscription_news(held, principal="test", event_id=f"evt_{number}"))
+            await one.handle.result()
+    assert fake.there[made.ref].state is ProviderState.CANCELED
+    async with stage.database.platform() as session:
+        [told] = await session.scalars(select(Alert).where(Alert.subject == held.subscription_id))
+    assert told.kind == "subscription.made_after_all"
+    assert made.bills[0].ref in told.detail
+    await replay_and_keep(await one.handle.fetch_history(), "subscription_made_after_all")
 
 
 async def test_change_that_was_never_answered_is_given_up_and_what_was_agreed_before_goes_on(stage: Stage) -> None:
@@ -80,6 +138,7 @@ async def test_subscription_that_was_never_answered_is_given_up_and_another_one_
         await reach.signal(stage.client, *news)
         await one.handle.result()
     assert (await one.state()).version == held.version
+    await news_that_come_while_others_are_marked(one, held)
     wanted = replace(one.start.subscription, subscription_id=new_id("sub"))
     start = one.start.model_copy(update={"subscription": wanted, "command_id": new_id("cmd")})
     assert (await Subscriber(stage, start).subscribe()).status == "active"
