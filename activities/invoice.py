@@ -32,9 +32,9 @@ from domain.invoice.collection import (
     UNDER_WAY,
     Collection,
     CollectionStatus,
+    InvoiceDue,
     Outcome,
     Pause,
-    Standing,
 )
 from domain.invoice.dunning import NO_METHOD, STUCK, ends_others, stuck_after, verdict_of
 from domain.invoice.state import WrongInvoiceState
@@ -396,7 +396,7 @@ def _payable(row: InvoiceRow) -> Payable:
     return Payable(invoice_id=row.id, number=row.number or row.id, due_minor=standing.due_minor, currency=row.currency)
 
 
-async def _queue_mail(session: AsyncSession, row: InvoiceRow, standing: Standing, message: RecordCollection) -> None:
+async def _queue_mail(session: AsyncSession, row: InvoiceRow, standing: InvoiceDue, message: RecordCollection) -> None:
     """Queue the mail of an event, with what is due before the event."""
     if message.mail is None or not standing.is_open:
         return

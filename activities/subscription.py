@@ -15,11 +15,11 @@ from activities.seals import Seals
 from activities.sweeps import resumed_payment
 from contracts.escrow import Declined
 from contracts.subscription import (
-    AskProvider,
     LoadSubscription,
-    ProviderSays,
     RecordedSubscription,
     RecordSubscription,
+    SubscriptionRequest,
+    SubscriptionResponse,
 )
 from domain.invoice.dunning import DAYS
 from domain.invoice.rules import InvoiceRules
@@ -155,7 +155,7 @@ class SubscriptionActivities:
         return found
 
     @activity.defn(name="order_of_subscription")
-    async def order(self, message: AskProvider) -> ProviderSays:
+    async def order(self, message: SubscriptionRequest) -> SubscriptionResponse:
         """Have the provider do what was ordered; a new subscription is looked for there first.
 
         Effect: one change there.
@@ -166,12 +166,12 @@ class SubscriptionActivities:
         try:
             return await self._ordered(message)
         except OutcomeUnknown as error:
-            return ProviderSays(unknown=error.detail)
+            return SubscriptionResponse(unknown=error.detail)
         except ProviderRefused as refusal:
-            return ProviderSays(declined=Declined(code=refusal.code, detail=refusal.detail))
+            return SubscriptionResponse(declined=Declined(code=refusal.code, detail=refusal.detail))
 
     @activity.defn(name="look_at_subscription")
-    async def look(self, message: AskProvider) -> ProviderSays:
+    async def look(self, message: SubscriptionRequest) -> SubscriptionResponse:
         """Ask the provider how the subscription stands there.
 
         Effect: none, but that a page is closed where the subscription is to end.
@@ -183,14 +183,14 @@ class SubscriptionActivities:
             if asked.checkout is not None and is_cancelled_unmade(asked):
                 await provider.close_page(asked.checkout.ref, idempotency_key=message.key)
             if asked.ref is not None:
-                return ProviderSays(snapshot=await provider.retrieve(asked.ref))
+                return SubscriptionResponse(snapshot=await provider.retrieve(asked.ref))
             found = await provider.find(asked.customer, asked.subscription_id)
         except (OutcomeUnknown, ProviderRefused) as error:
-            return ProviderSays(unknown=error.detail)
-        return ProviderSays(snapshot=found, missing=found is None)
+            return SubscriptionResponse(unknown=error.detail)
+        return SubscriptionResponse(snapshot=found, missing=found is None)
 
     @activity.defn(name="end_given_up_subscription")
-    async def end_given_up(self, message: AskProvider) -> ProviderSays:
+    async def end_given_up(self, message: SubscriptionRequest) -> SubscriptionResponse:
         """End what the provider made although an operator gave it up, and tell operators what it charged.
 
         Effect: the subscription ends there at once; an alert.
@@ -200,7 +200,7 @@ class SubscriptionActivities:
         provider, asked = self._named(), message.subscription
         found = await provider.find(asked.customer, asked.subscription_id)
         if found is None:
-            return ProviderSays(missing=True)
+            return SubscriptionResponse(missing=True)
         found = await provider.cancel(found.ref, at_period_end=False, idempotency_key=message.key)
         paid = ", ".join(bill.ref for bill in found.bills if bill.paid_minor) or "nothing"
         async with self._database.platform() as session:
@@ -213,22 +213,22 @@ class SubscriptionActivities:
                 org_id=asked.org_id,
                 key=f"subscription.made_after_all:{asked.subscription_id}",
             )
-        return ProviderSays(snapshot=found)
+        return SubscriptionResponse(snapshot=found)
 
-    async def _ordered(self, message: AskProvider) -> ProviderSays:
+    async def _ordered(self, message: SubscriptionRequest) -> SubscriptionResponse:
         provider, asked, key = self._named(), message.subscription, message.key
         if asked.order is None or asked.order.kind not in MAKING:
-            return ProviderSays(snapshot=await self._changed(message))
+            return SubscriptionResponse(snapshot=await self._changed(message))
         # A run that was lost may have ordered it when the provider had already forgotten the key.
         found = await provider.find(asked.customer, asked.subscription_id)
         if found is not None:
-            return ProviderSays(snapshot=found)
+            return SubscriptionResponse(snapshot=found)
         if asked.return_url is None:
-            return ProviderSays(snapshot=await provider.create(_new(asked), idempotency_key=key))
+            return SubscriptionResponse(snapshot=await provider.create(_new(asked), idempotency_key=key))
         page = await provider.check_out(_new(asked), return_url=asked.return_url, idempotency_key=key)
-        return ProviderSays(page=page)
+        return SubscriptionResponse(page=page)
 
-    async def _changed(self, message: AskProvider) -> SubscriptionSnapshot:
+    async def _changed(self, message: SubscriptionRequest) -> SubscriptionSnapshot:
         provider, asked, key = self._named(), message.subscription, message.key
         order, change, ref = asked.order, asked.change, asked.ref
         assert order is not None

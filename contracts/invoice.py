@@ -7,7 +7,7 @@ from pydantic import Field
 from contracts.base import Message
 from contracts.escrow import Declined, OperatorSignal
 from domain.access import Actor
-from domain.invoice.collection import Collection, Standing
+from domain.invoice.collection import Collection, InvoiceDue
 from domain.invoice.dunning import Verdict
 
 
@@ -63,7 +63,7 @@ class LoadedCollection(Message):
     """What the books hold of a collection, how its invoice stands, and what became of its payment."""
 
     collection: Collection
-    standing: Standing
+    standing: InvoiceDue
     verdict: Verdict | None = None
 
 
@@ -81,7 +81,7 @@ class RecordCollection(Message):
     details: dict[str, object] = Field(default_factory=dict)
     at: datetime
     decided_from: str | None = None
-    standing: Standing
+    standing: InvoiceDue
     mail: str | None = None
     link: str | None = None
 
@@ -95,7 +95,7 @@ class RecordedCollection(Message):
     applied: bool
     stored: Collection | None = None
     declined: Declined | None = None
-    standing: Standing | None = None
+    standing: InvoiceDue | None = None
 
 
 class OrderCharge(Message):

@@ -144,14 +144,14 @@ class LoadSubscription(Message):
     subscription_id: str
 
 
-class AskProvider(Message):
+class SubscriptionRequest(Message):
     """Has the provider do what is ordered, or say how the subscription stands there."""
 
     subscription: Subscription
     key: str
 
 
-class ProviderSays(Message):
+class SubscriptionResponse(Message):
     """What the provider answers: how it stands, that it has never had it, or why it does not do what was ordered.
 
     `page` is where the payer subscribes, and nothing else is known yet.

@@ -13,6 +13,7 @@ from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+_SHIFTS = tuple(range(120, -1, -10))
 #: What stands behind the prefix, as a regular expression. Above 7, the first digit would stand for more than 128 bits.
 SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"
 _ID = re.compile(rf"[a-z](?:[a-z_]{{0,61}}[a-z])?_{SUFFIX}")
@@ -30,7 +31,7 @@ def make_id(prefix: str, *, unix_ms: int, entropy: bytes) -> str:
     tail = int.from_bytes(entropy, "big")
     rand_a, rand_b = tail >> 68, tail & ((1 << 62) - 1)
     number = (unix_ms & ((1 << 48) - 1)) << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b
-    return uuid_id(prefix, UUID(int=number))
+    return _written(prefix, number)
 
 
 def is_id(text: str, prefix: str) -> bool:
@@ -377,9 +378,11 @@ def bounded(text: str) -> str:
 
 def uuid_id(prefix: str, value: UUID) -> str:
     """Write a UUID that the database made as an id with a prefix, in the form of `make_id`."""
-    number = value.int
-    pairs = [_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)]
-    return f"{prefix}_{''.join(pairs)}"
+    return _written(prefix, value.int)
+
+
+def _written(prefix: str, number: int) -> str:
+    return f"{prefix}_{''.join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])}"
 
 
 def transfer_id(value: UUID) -> str:

@@ -69,10 +69,17 @@ def rows_of(events: Iterable[Event]) -> str:
     for event in told:
         # Which one of its subject it is here: numbered by the statement, each transaction of an escrow would sort.
         of = (event.subject, event.org_id)
-        numbers[of] = numbers.get(of, 0) + 1
-        at = None if event.at is None else event.at.isoformat()
-        row = {"type": event.type, "org_id": event.org_id, "subject": event.subject, "at": at, "data": event.data}
-        rows.append({**row, "number": numbers[of]})
+        numbers[of] = number = numbers.get(of, 0) + 1
+        rows.append(
+            {
+                "type": event.type,
+                "org_id": event.org_id,
+                "subject": event.subject,
+                "at": event.at,
+                "data": event.data,
+                "number": number,
+            }
+        )
     written = to_json(rows)
     for event in told:
         check(event, CATALOGUE, at_most=len(written))

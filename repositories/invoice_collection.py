@@ -8,7 +8,7 @@ from sqlalchemy import and_, false, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.invoice.collection import FINAL, UNDER_WAY, Collection, CollectionStatus, Outcome, Standing
+from domain.invoice.collection import FINAL, UNDER_WAY, Collection, CollectionStatus, InvoiceDue, Outcome
 from domain.invoice.state import InvoiceStatus, PausedFor
 from domain.payment.state import AWAITING
 from models.invoice import InvoiceRow
@@ -26,9 +26,9 @@ def state_of(row: InvoiceCollectionRow) -> Collection:
     return _STATE.validate_python(row.state)
 
 
-def standing_of(row: InvoiceRow) -> Standing:
+def standing_of(row: InvoiceRow) -> InvoiceDue:
     """Return how an invoice stands for its collection."""
-    return Standing(
+    return InvoiceDue(
         status=InvoiceStatus(row.status),
         due_minor=invoice.balance_of(row).due_minor,
         paused_for=None if row.paused_for is None else PausedFor(row.paused_for),

@@ -31,8 +31,8 @@ with workflow.unsafe.imports_passed_through():
         Collection,
         CollectionMethod,
         CollectionStatus,
+        InvoiceDue,
         Outcome,
-        Standing,
     )
     from domain.invoice.dunning import Became, Verdict
     from domain.invoice.presentation import details
@@ -78,7 +78,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
             next_at=workflow.now(),
         )
         super().__init__(start, nothing)
-        self._standing = Standing(status=InvoiceStatus.OPEN, due_minor=0)
+        self._standing = InvoiceDue(status=InvoiceStatus.OPEN, due_minor=0)
         # What was seen is older than news, or than a wait.
         self._stale = False
         self._news = 0

@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.payment.agenda import Step, after, hold_until
     from domain.payment.fulfilment import fulfil, is_ready
     from domain.payment.purposes import escrow
-    from domain.payment.purposes.base import AskEscrow, Book, Return
+    from domain.payment.purposes.base import Book, EscrowRequest, Return
     from domain.payment.state import Fulfilment
     from workflows.errand import CALL_TIMEOUT
     from workflows.payment_record import EscrowWord, PaymentRecord, Question
@@ -29,7 +29,7 @@ class PaymentFulfilment(PaymentRecord):
         """Hand the money over to what it is for, or return what cannot be; an escrow is asked beside the lock."""
         way = fulfil(self._state, at=workflow.now(), in_part=in_part)
         match way:
-            case AskEscrow():
+            case EscrowRequest():
                 if not self._state.fulfilling:
                     await self._record([escrow.fulfilment_started(self._state, at=workflow.now())])
                 if self._state.fulfilling:

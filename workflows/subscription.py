@@ -12,17 +12,17 @@ with workflow.unsafe.imports_passed_through():
     from activities.subscription import SubscriptionActivities
     from contracts.queues import local_activity, regular_activity
     from contracts.subscription import (
-        AskProvider,
         CancelSubscription,
         ChangeSubscription,
         LoadSubscription,
-        ProviderSays,
         RecordSubscription,
         ResumeSubscription,
         Subscribe,
         SubscriptionCommand,
         SubscriptionEventSignal,
         SubscriptionInput,
+        SubscriptionRequest,
+        SubscriptionResponse,
         SubscriptionResult,
         SubscriptionSignal,
     )
@@ -352,17 +352,19 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         key = subscription_key(self._state.subscription_id, "end", GIVEN_UP)
         await workflow.execute_activity_method(
             SubscriptionActivities.end_given_up,
-            AskProvider(subscription=self._state, key=key),
+            SubscriptionRequest(subscription=self._state, key=key),
             **regular_activity("end at the provider what was given up", timeout=CALL_TIMEOUT),
         )
 
     async def _asked(
-        self, method: Callable[[SubscriptionActivities, AskProvider], Awaitable[ProviderSays]], summary: str
-    ) -> ProviderSays | None:
+        self,
+        method: Callable[[SubscriptionActivities, SubscriptionRequest], Awaitable[SubscriptionResponse]],
+        summary: str,
+    ) -> SubscriptionResponse | None:
         order = self._state.order
         kind, command = ("look", "look") if order is None else (order.kind.value, order.command_id)
         key = subscription_key(self._state.subscription_id, kind, command)
-        return await ask(method, AskProvider(subscription=self._state, key=key), summary)
+        return await ask(method, SubscriptionRequest(subscription=self._state, key=key), summary)
 
     def _news(self) -> News:
         # Runs of before woke at other times while somebody tried.

@@ -30,7 +30,7 @@ from repositories import event as events
 from runtime.database import Database
 
 EACH = 25
-ROUNDS = 8
+ROUNDS = 24
 NUMBERS = count(1)
 Rate = Callable[[], Awaitable[float]]
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.agenda import Wait
-from domain.invoice.collection import FINAL, REOPENED, UNDER_WAY, Collection, CollectionStatus, Pause, Standing
+from domain.invoice.collection import FINAL, REOPENED, UNDER_WAY, Collection, CollectionStatus, InvoiceDue, Pause
 
 #: How soon the invoice is looked at again that waits for an operator.
 LOOK_AGAIN = timedelta(days=1)
@@ -35,7 +35,7 @@ class Step(StrEnum):
 
 
 def agenda(
-    held: Collection, standing: Standing, now: datetime, *, follow_at: datetime | None = None
+    held: Collection, standing: InvoiceDue, now: datetime, *, follow_at: datetime | None = None
 ) -> Step | Wait | None:
     """Return what is done next, or until when nothing is due; None after the end.
 

@@ -1,7 +1,7 @@
 """How an invoice is collected: charged to the stored method, or dunned by mail. Frozen values of the standard library.
 
-The workflow is the only writer. What is due and whether anything is, the invoice itself says (`Standing`); this is what
-was done to get it, and what is done next.
+The workflow is the only writer. What is due and whether anything is, the invoice itself says (`InvoiceDue`); this is
+what was done to get it, and what is done next.
 """
 
 from dataclasses import dataclass, field
@@ -63,7 +63,7 @@ REOPENED = frozenset({Pause.REFUND, Pause.CHARGEBACK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class InvoiceDue:
     """What the invoice says: its state, what is due of it in minor units, and why nothing is collected by itself.
 
     `touched`: a part of it is paid or credited, so that it cannot be voided.

@@ -15,9 +15,9 @@ from domain.invoice.collection import (
     Collection,
     CollectionMethod,
     CollectionStatus,
+    InvoiceDue,
     Outcome,
     Pause,
-    Standing,
 )
 from domain.invoice.state import InvoiceStatus, WrongInvoiceState
 from domain.mail import MailKind
@@ -237,7 +237,7 @@ def unanswered(held: Collection, now: datetime, *, code: str, detail: str, told:
     return Outcome(collection=after, event="unanswered", actor=WORKFLOW, details=details, mail=mail)
 
 
-def received(held: Collection, standing: Standing, now: datetime) -> Outcome:
+def received(held: Collection, standing: InvoiceDue, now: datetime) -> Outcome:
     """Note that the payment was received; what is still due of the invoice is collected at once."""
     over = replace(_settled(held), charge_now=False, unanswered=0, failure_code=None, failure=None, next_at=now)
     if not standing.is_open:
@@ -246,7 +246,7 @@ def received(held: Collection, standing: Standing, now: datetime) -> Outcome:
     return Outcome(collection=after, event="received", actor=WORKFLOW, details=_attempt(held))
 
 
-def followed(held: Collection, standing: Standing, verdict: Verdict, now: datetime) -> Outcome:
+def followed(held: Collection, standing: InvoiceDue, verdict: Verdict, now: datetime) -> Outcome:
     """Do what follows from the end of the payment that was under way.
 
     What fails on the page that the payer was sent is their attempt and none of ours.
@@ -269,7 +269,7 @@ def reminded(held: Collection, now: datetime) -> Outcome:
     return Outcome(collection=after, event="reminded", actor=WORKFLOW, details=details, mail=MailKind.INVOICE_OVERDUE)
 
 
-def given_up(held: Collection, standing: Standing, *, actor: str, reason: str = "") -> Outcome:
+def given_up(held: Collection, standing: InvoiceDue, *, actor: str, reason: str = "") -> Outcome:
     """Make it uncollectible: what is due is a loss.
 
     Raises:
@@ -283,7 +283,7 @@ def given_up(held: Collection, standing: Standing, *, actor: str, reason: str = 
     return Outcome(collection=after, event="given_up", actor=actor, details=details, mail=mail)
 
 
-def voided(held: Collection, standing: Standing, *, actor: str, reason: str = "") -> Outcome:
+def voided(held: Collection, standing: InvoiceDue, *, actor: str, reason: str = "") -> Outcome:
     """Void the invoice.
 
     Raises:
@@ -301,14 +301,14 @@ def voided(held: Collection, standing: Standing, *, actor: str, reason: str = ""
 # The invoice itself ---------------------------------------------------------------------------------------------------
 
 
-def ended(held: Collection, standing: Standing) -> Outcome:
+def ended(held: Collection, standing: InvoiceDue) -> Outcome:
     """Note how the invoice has ended, whoever did that."""
     status = S(standing.status.value) if standing.status is not InvoiceStatus.OPEN else S.PAID
     after = replace(held, status=status, paused_for=None, charge_now=False)
     return Outcome(collection=after, event=status.value, actor=WORKFLOW)
 
 
-def paused(held: Collection, standing: Standing) -> Outcome:
+def paused(held: Collection, standing: InvoiceDue) -> Outcome:
     """Stop: money went back, and an operator decides."""
     assert standing.paused_for is not None
     reason = Pause(standing.paused_for.value)
@@ -316,7 +316,7 @@ def paused(held: Collection, standing: Standing) -> Outcome:
     return Outcome(collection=after, event="paused", actor=WORKFLOW, details={"reason": reason.value})
 
 
-def resumed(held: Collection, standing: Standing, now: datetime, *, actor: str) -> Outcome:
+def resumed(held: Collection, standing: InvoiceDue, now: datetime, *, actor: str) -> Outcome:
     """Collect again, from the beginning of the plan.
 
     Raises:
@@ -340,7 +340,7 @@ def resumed(held: Collection, standing: Standing, now: datetime, *, actor: str) 
     return Outcome(collection=again, event="resumed", actor=actor)
 
 
-def charge_requested(held: Collection, standing: Standing, now: datetime, *, actor: str) -> Outcome:
+def charge_requested(held: Collection, standing: InvoiceDue, now: datetime, *, actor: str) -> Outcome:
     """Charge now, because an operator wants it; what was paused is collected again.
 
     Raises:
@@ -376,7 +376,7 @@ def _gap(days: tuple[int, ...], steps: int) -> timedelta:
     return timedelta(days=days[steps - 1] - (days[steps - 2] if steps > 1 else 0))
 
 
-def _demand(held: Collection, standing: Standing, what: str) -> None:
+def _demand(held: Collection, standing: InvoiceDue, what: str) -> None:
     if held.status in UNDER_WAY:
         raise ChargeUnderWay(
             f"A payment of this invoice is under way. It cannot be {what} before that has ended.",
@@ -386,7 +386,7 @@ def _demand(held: Collection, standing: Standing, what: str) -> None:
         raise _refused(held, standing, f"This invoice is {standing.status.value}. It cannot be {what}.")
 
 
-def _refused(held: Collection, standing: Standing, why: str) -> WrongInvoiceState:
+def _refused(held: Collection, standing: InvoiceDue, why: str) -> WrongInvoiceState:
     due = format_amount(standing.due_minor, held.currency)
     return WrongInvoiceState(why, extra={"state": standing.status.value, "due": due})
 

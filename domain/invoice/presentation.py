@@ -1,6 +1,6 @@
 """The collection of an invoice in words, for whoever reads its run in the Temporal UI."""
 
-from domain.invoice.collection import UNDER_WAY, Collection, CollectionStatus, Standing
+from domain.invoice.collection import UNDER_WAY, Collection, CollectionStatus, InvoiceDue
 from domain.money import format_amount
 from domain.text import as_markdown
 
@@ -17,7 +17,7 @@ def summary(held: Collection) -> str:
     return f"{held.number} of {held.org_id}, {held.method.value}"
 
 
-def details(held: Collection, standing: Standing) -> str:
+def details(held: Collection, standing: InvoiceDue) -> str:
     """Say where it stands, what was tried, and what it waits for."""
     due = f"{format_amount(standing.due_minor, held.currency)} {held.currency} due"
     lines = [f"**{held.status.value}** · invoice {held.number} · {held.org_id} · {due}", ""]

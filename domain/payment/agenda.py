@@ -14,7 +14,7 @@ from enum import StrEnum
 from domain.agenda import Wait
 from domain.payment import commands
 from domain.payment.fulfilment import awaits, falls_short, fulfil, fulfilment_due, is_ready, must_freeze_escrow
-from domain.payment.purposes.base import AskEscrow
+from domain.payment.purposes.base import EscrowRequest
 from domain.payment.state import IN_FLIGHT, Fulfilment, Payment, PaymentStatus, RefundState
 
 #: Pauses between lookups of what is unknown, and between tries of what has no effect: the first, and the longest.
@@ -197,7 +197,7 @@ def _first_before(payment: Payment, now: datetime, news: News) -> Step | None:
     if news.told or payment.unknown:
         return Step.LOOK
     if fulfilment_due(payment):
-        asks = is_ready(payment) and isinstance(fulfil(payment, at=now), AskEscrow)
+        asks = is_ready(payment) and isinstance(fulfil(payment, at=now), EscrowRequest)
         return Step.FUND_ESCROW if asks else Step.FULFIL
     if must_freeze_escrow(payment):
         return Step.FREEZE_ESCROW

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from domain.errors import Conflict
 from domain.payment.purposes import rules_of
-from domain.payment.purposes.base import AskEscrow, Fulfil, Readiness, Return
+from domain.payment.purposes.base import EscrowRequest, Fulfil, Readiness, Return
 from domain.payment.state import AWAITING, IN_FLIGHT, Fulfilment, Payment, PaymentStatus, RefundState
 
 
@@ -34,7 +34,7 @@ def fulfilment_due(payment: Payment) -> bool:
 def fulfil(payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
     """Say how the payment is fulfilled, or that the money is returned; `in_part` when the payer's time is over."""
     way = rules_of(payment.terms).fulfil(payment, at=at, in_part=in_part)
-    if isinstance(way, AskEscrow):
+    if isinstance(way, EscrowRequest):
         return way
     if readiness(payment) is Readiness.FAILED or (in_part and _is_left_nothing(payment)):
         return Return(failed=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from console.forms import COMMAND, new_key
+from console.nouns import ROUTES
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good
 from tests.conftest import DatabaseUrls
@@ -16,6 +17,8 @@ from tests.console.walking import FoundForm, route_of
 
 #: What a request leaves, whatever becomes of it: when a session was last used, and the answer under its key.
 NOT_WRITTEN = ("sessions", "idempotency_keys")
+#: Whoever asks leaves the time at which a key was used last, whatever becomes of it.
+_CONTENT = {"public.api_keys": "(to_jsonb(t) - 'last_used_at')::text"}
 #: What else makes a form whole: a text that has to have a shape, and that everything was read again.
 ALSO = {
     "/notifications/channels/{id}/verify": {"code": "000000"},
@@ -24,6 +27,28 @@ ALSO = {
 }
 #: Commands that are refused for the case and not for the role: this one is for operators too.
 OF_THE_CASE = {"/{org}/alerts/{id}/resolve": 409}
+#: The object of `conftest.py` on which a command of a noun is forced.
+OBJECTS = {
+    "agents": "own_agent",
+    "contracts": "contract",
+    "differences": "difference",
+    "disputes": "chargeback",
+    "endpoints": "endpoint",
+    "escrows": "escrow",
+    "events": "event",
+    "invoices": "invoice",
+    "keys": "key",
+    "library": "purchase",
+    "limits": "control",
+    "links": "link",
+    "marketplace": "offered",
+    "organizations": "organization",
+    "payments": "payment",
+    "pricing": "rule",
+    "projects": "project",
+    "rules": "alert_rule",
+    "sessions": "session",
+}
 #: Who with the role may sign or bring evidence is for the run to say, see `tests/e2e/test_console_forms.py`.
 OF_RUNS = ("/{org}/escrows/{id}/approve", "/{org}/escrows/{id}/submit-evidence")
 
@@ -33,10 +58,27 @@ def filled_in(form: FoundForm, ids: Mapping[str, str], *, texts: bool = True) ->
     fields = dict(form.sent)
     if texts:
         fields |= {each.name: "1" for each in form.controls if each.required and each.is_text and not each.value}
-        route = route_of(form.action)
-        fields |= ALSO.get(route, {})
-        for each in (typed for typed in FORMS if typed.route == route):
-            fields |= {name: text.replace("#", "1").format(**ids) for name, text in each.whole.items()}
+        return fields | typed_in(route_of(form.action), ids)
+    return fields | {COMMAND: new_key()}
+
+
+def commands() -> list[str]:
+    """Return every route of a command for an organization or the platform; settings of one's own are left out."""
+    paths = (route.path for route in ROUTES if "POST" in (route.methods or ()))
+    return [path for path in paths if path.startswith(("/platform/", "/{org}/"))]
+
+
+def address_of(route: str, ids: Mapping[str, str]) -> str:
+    """Return the address of a command on the object of its noun, or on one that is not there."""
+    noun = route.partition("/{id}")[0].rpartition("/")[2]
+    return "/console" + route.format(org=ids["org"], id=ids.get(OBJECTS.get(noun, ""), f"{noun}_none"))
+
+
+def typed_in(route: str, ids: Mapping[str, str]) -> dict[str, str]:
+    """Return what makes the form of a route whole, under a key of its own."""
+    fields = dict(ALSO.get(route, {}))
+    for each in (typed for typed in FORMS if typed.route == route):
+        fields |= {name: text.replace("#", "1").format(**ids) for name, text in each.whole.items()}
     return fields | {COMMAND: new_key()}
 
 
@@ -55,8 +97,8 @@ async def contents(urls: DatabaseUrls) -> dict[str, tuple[int, int]]:
             NOT_WRITTEN,
         )
         counted = " UNION ALL ".join(
-            f"SELECT '{each['name']}', count(*), coalesce(sum(hashtext(t::text)), 0)::bigint FROM {each['name']} t"
-            for each in tables
+            f"SELECT '{name}', count(*), coalesce(sum(hashtext({whole})), 0)::bigint FROM {name} t"
+            for name, whole in ((each["name"], _CONTENT.get(each["name"], "t::text")) for each in tables)
         )
         return {name: (rows, content) for name, rows, content in await connection.fetch(counted)}
     finally:

@@ -9,7 +9,18 @@ import pytest
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant
 from tests.conftest import DatabaseUrls
-from tests.console.access import FRESH, OF_RUNS, OF_THE_CASE, Making, contents, filled_in, is_guarded
+from tests.console.access import (
+    FRESH,
+    OF_RUNS,
+    OF_THE_CASE,
+    Making,
+    address_of,
+    commands,
+    contents,
+    filled_in,
+    is_guarded,
+    typed_in,
+)
 from tests.console.conftest import Counting, Visitor
 from tests.console.fake import OWN
 from tests.console.strict import LANDMARKS, read
@@ -215,6 +226,27 @@ async def test_command_that_a_role_is_not_offered_is_refused_by_the_api_and_writ
         refused = asked or [403] * is_guarded(route, role) or [status for _, status in counting.answers if status > 400]
         if answer.status_code not in {403, 404} or not refused or not {*refused} <= {403, 404}:
             wrong.append(f"{route}: {answer.status_code}, the API {counting.answers}")
+    assert not wrong, "\n".join(wrong)
+    assert await contents(database_urls) == before
+
+
+@pytest.mark.parametrize("role", ["auditor", "platform_auditor"])
+async def test_command_that_no_page_of_these_objects_offers_is_refused_to_who_only_reads(
+    role: str, looked: Looked, counting: Counting, database_urls: DatabaseUrls
+):
+    offered, wrong, forced = await looked.offered(), [], 0
+    before = await contents(database_urls)
+    for route in commands():
+        if route in offered or route in OF_RUNS:
+            continue
+        forced += 1
+        counting.answers.clear()
+        answer = await looked.visitors[role].post(address_of(route, looked.objects), typed_in(route, looked.objects))
+        asked = [status for method, status in counting.answers if method != "GET"]
+        # What is not whole, such as a choice that nothing offers, ends before anybody's role is asked for.
+        if answer.status_code not in {400, 403, 404, 409, 422} or not {*asked} <= {403, 404, 422}:
+            wrong.append(f"{route}: {answer.status_code}, the API {counting.answers}")
+    assert forced, "Every command is offered somewhere: this test has nothing left."
     assert not wrong, "\n".join(wrong)
     assert await contents(database_urls) == before
 

@@ -60,7 +60,7 @@ from domain.alert.escalation import Case, Step
 from domain.alert.life import AlertStatus, Severity
 from domain.escrow import commands
 from domain.escrow.state import Artifact, Milestone
-from domain.invoice.collection import Collection, CollectionMethod, CollectionStatus, Pause, Standing
+from domain.invoice.collection import Collection, CollectionMethod, CollectionStatus, InvoiceDue, Pause
 from domain.invoice.dunning import Became, Verdict
 from domain.invoice.state import InvoiceStatus, PausedFor
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
@@ -227,7 +227,7 @@ def invoice_messages(command: Mapping[str, object]) -> list[Message]:
         failure="d",
         receipts=("cmd_1",),
     )
-    standing = Standing(status=InvoiceStatus.OPEN, due_minor=25_000, paused_for=PausedFor.CHARGEBACK, touched=True)
+    standing = InvoiceDue(status=InvoiceStatus.OPEN, due_minor=25_000, paused_for=PausedFor.CHARGEBACK, touched=True)
     verdict = Verdict(became=Became.NEEDS_PAYER, goes_on=True, code="c", detail="d", link="https://pay.test/1")
     return [
         invoice.InvoiceInput(invoice_id="inv_1", resume=False, signals=2),

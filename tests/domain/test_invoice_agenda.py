@@ -17,16 +17,16 @@ from domain.invoice.collection import (
     Collection,
     CollectionMethod,
     CollectionStatus,
+    InvoiceDue,
     Outcome,
-    Standing,
 )
 from domain.invoice.dunning import Became, Verdict, check_days
 from domain.invoice.state import InvoiceStatus, PausedFor
 
 T0 = datetime(2026, 1, 31, 12, tzinfo=UTC)
-OPEN = Standing(status=InvoiceStatus.OPEN, due_minor=25_000)
-PAID = Standing(status=InvoiceStatus.PAID, due_minor=0)
-VOID = Standing(status=InvoiceStatus.VOID, due_minor=0)
+OPEN = InvoiceDue(status=InvoiceStatus.OPEN, due_minor=25_000)
+PAID = InvoiceDue(status=InvoiceStatus.PAID, due_minor=0)
+VOID = InvoiceDue(status=InvoiceStatus.VOID, due_minor=0)
 REOPENED = replace(OPEN, paused_for=PausedFor.CHARGEBACK)
 S = CollectionStatus
 SEND = CollectionMethod.SEND_INVOICE
@@ -48,7 +48,7 @@ def begun(
     return rules.numbered(rules.opened(held, actor="operator:kim"), "open").collection
 
 
-def taken(held: Collection, standing: Standing, step: Step, verdict: Verdict, now: datetime) -> Outcome:
+def taken(held: Collection, standing: InvoiceDue, step: Step, verdict: Verdict, now: datetime) -> Outcome:
     """Do what the run does for a step; `verdict` is what becomes of a payment."""
     match step:
         case Step.FOLLOW if verdict.became is Became.NEEDS_PAYER and held.status is S.CHARGING:
@@ -114,7 +114,7 @@ def test_every_due_step_is_taken_and_the_plan_ends_whatever_happens_to_the_invoi
         held = outcome.collection
         assert held.steps <= len(held.days) + 1
         if item is Step.GIVE_UP:
-            standing = Standing(status=InvoiceStatus.UNCOLLECTIBLE, due_minor=0)
+            standing = InvoiceDue(status=InvoiceStatus.UNCOLLECTIBLE, due_minor=0)
         seen += 1
     assert seen
 
@@ -131,7 +131,7 @@ def walked(held: Collection, verdicts: list[Became]) -> tuple[list[tuple[int, st
             standing = PAID
         outcome = rules.numbered(taken(held, standing, item, verdict, now), f"step:{held.version}")
         if item is Step.GIVE_UP:
-            standing = Standing(status=InvoiceStatus.UNCOLLECTIBLE, due_minor=0)
+            standing = InvoiceDue(status=InvoiceStatus.UNCOLLECTIBLE, due_minor=0)
         held = outcome.collection
         events.append(((now - T0).days, outcome.event))
     return [each for each in events if each[1] not in {"announced", "charging"}], held

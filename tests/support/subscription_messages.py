@@ -185,8 +185,8 @@ def samples() -> list[Message]:
         messages.RecordedSubscription(applied=True, stored=STATE, declined=DECLINED),
         messages.LoadSubscription(subscription_id="sub_1"),
         messages.SubscriptionSweepResult(waiting=3, started=1),
-        messages.AskProvider(subscription=STATE, key="subscription:sub_1:upgrade:cmd_2"),
-        messages.ProviderSays(
+        messages.SubscriptionRequest(subscription=STATE, key="subscription:sub_1:upgrade:cmd_2"),
+        messages.SubscriptionResponse(
             snapshot=SNAPSHOT, page=STATE.checkout, missing=True, declined=DECLINED, unknown="broken off"
         ),
     ]

@@ -57,7 +57,7 @@ class PurposeAccounts:
 
 
 @dataclass(frozen=True, slots=True)
-class AskEscrow:
+class EscrowRequest:
     """The escrow takes the money. It is asked beside the run, because it may not answer for long."""
 
 
@@ -78,7 +78,7 @@ class Return:
 
 
 #: How the payment is fulfilled. The run acts on each of these; another purpose may need another one.
-Fulfil = AskEscrow | Book | Return
+Fulfil = EscrowRequest | Book | Return
 
 
 class PurposeRules(Protocol):

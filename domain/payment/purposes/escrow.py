@@ -16,7 +16,7 @@ from domain.money import COINS, CREDIT, format_amount, parse_amount
 from domain.payment.entitlement import taken
 from domain.payment.options import CREDITS, CRYPTO, invalid
 from domain.payment.pricing import Charge, Market, Order, Price, in_money
-from domain.payment.purposes.base import AskEscrow, Fulfil, Readiness, Return
+from domain.payment.purposes.base import EscrowRequest, Fulfil, Readiness, Return
 from domain.payment.purposes.whole import Whole, unreserved_minor
 from domain.payment.state import (
     WORKFLOW,
@@ -95,7 +95,7 @@ class EscrowMoney(Whole):
         An escrow that was asked is asked until it answers: it may have taken the money, whatever became of that since.
         """
         if not in_part and (payment.fulfilling or self.readiness(payment) is Readiness.READY):
-            return AskEscrow()
+            return EscrowRequest()
         return Return("not all of it came in time")
 
     def must_freeze_escrow(self, payment: Payment) -> bool:
