@@ -28,7 +28,7 @@ from api.limits import Limiter, storage_at
 from api.maintenance import Maintenance
 from api.middleware import Edge
 from api.pool import StatementPool
-from api.price_desk import PriceDesk
+from api.price_facts import PriceFacts
 from api.routing import ByResource, copies, routes_of
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
 from domain.credits import credit_price
@@ -195,7 +195,7 @@ def _dependencies(
         costs=CostBook(engines, settings.default_costs, announcements),
         documents=Documents.of(engines, settings.document_templates, settings.entities),
         prices=prices,
-        price_desk=PriceDesk(platform_pool, registrars=settings.evidence_policy.registrars),
+        price_facts=PriceFacts(platform_pool, registrars=settings.evidence_policy.registrars),
         sharing=Sharing(),
         unsubscribing=Unsubscribing.of(settings.public_url, settings.signing_keys),
         bounces=Bounces.of(settings.mail_bounces, settings.signing_keys),

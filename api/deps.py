@@ -19,7 +19,7 @@ from api.gathering import Sharing
 from api.keyring import KeyRing
 from api.limits import Limiter
 from api.pool import StatementPool
-from api.price_desk import PriceDesk
+from api.price_facts import PriceFacts
 from domain.access import Actor
 from domain.errors import Unavailable
 from providers.notify.webhook import Receivers
@@ -62,7 +62,7 @@ class Deps:
     costs: CostBook
     documents: Documents
     prices: PriceBook
-    price_desk: PriceDesk
+    price_facts: PriceFacts
     sharing: Sharing
     unsubscribing: Unsubscribing
     bounces: Bounces | None

@@ -71,22 +71,22 @@ def stripe_url(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="module")
-async def desk(database_urls: DatabaseUrls, stripe_url: str) -> AsyncIterator[Customers]:
+async def customers(database_urls: DatabaseUrls, stripe_url: str) -> AsyncIterator[Customers]:
     async with running(database_urls, stripe_url) as found:
         yield found
 
 
 @pytest.fixture
-async def owner(desk: Customers, new_tenant: NewTenant) -> Caller:
+async def owner(customers: Customers, new_tenant: NewTenant) -> Caller:
     """The owner of a new organization."""
-    return desk.at((await new_tenant("owner")).owner)
+    return customers.at((await new_tenant("owner")).owner)
 
 
 async def methods(caller: Caller) -> list[tuple[str, bool]]:
     return [(m["id"], m["is_default"]) for m in good(await caller.get("/billing/payment-methods"))["data"]]
 
 
-async def test_organization_becomes_one_customer_however_often_it_asks(desk: Customers, owner: Caller) -> None:
+async def test_organization_becomes_one_customer_however_often_it_asks(customers: Customers, owner: Caller) -> None:
     refused(await owner.get("/billing/customer"), 404, "not_found")
     assert await methods(owner) == []
     answers = await asyncio.gather(*(owner.post("/billing/customer") for _ in range(8)))
@@ -97,20 +97,20 @@ async def test_organization_becomes_one_customer_however_often_it_asks(desk: Cus
         "customer_id": made,
     }
     assert owner.org_id is not None
-    assert await desk.customers_of(owner.org_id) == [made]
+    assert await customers.customers_of(owner.org_id) == [made]
 
 
-async def test_customer_made_before_it_was_noted_is_found_again(desk: Customers, owner: Caller) -> None:
+async def test_customer_made_before_it_was_noted_is_found_again(customers: Customers, owner: Caller) -> None:
     assert owner.org_id is not None
-    made = await StripeCustomers(desk.stripe).ensure(owner.org_id, "x", idempotency_key=customer_key(owner.org_id))
+    made = await StripeCustomers(customers.stripe).ensure(owner.org_id, "x", idempotency_key=customer_key(owner.org_id))
     assert good(await owner.post("/billing/customer"))["customer_id"] == made
-    assert await desk.customers_of(owner.org_id) == [made]
+    assert await customers.customers_of(owner.org_id) == [made]
 
 
-async def test_first_use_makes_the_customer(desk: Customers, owner: Caller) -> None:
+async def test_first_use_makes_the_customer(customers: Customers, owner: Caller) -> None:
     made = good(await owner.post("/billing/setup-intent"))
     assert made["client_secret"].startswith(made["id"])
-    intent = await desk.stripe.v1.setup_intents.retrieve_async(made["id"])
+    intent = await customers.stripe.v1.setup_intents.retrieve_async(made["id"])
     assert intent.customer == good(await owner.get("/billing/customer"))["customer_id"]
     assert intent.usage == "off_session"
 
@@ -124,8 +124,8 @@ async def test_setup_intent_of_one_key_is_one(owner: Caller) -> None:
     assert first["id"] != other["id"]
 
 
-async def test_methods_are_listed_chosen_and_forgotten(desk: Customers, owner: Caller) -> None:
-    first, second = [await desk.store_method(owner, card) for card in ("pm_card_visa", "pm_card_mastercard")]
+async def test_methods_are_listed_chosen_and_forgotten(customers: Customers, owner: Caller) -> None:
+    first, second = [await customers.store_method(owner, card) for card in ("pm_card_visa", "pm_card_mastercard")]
     assert dict(await methods(owner)) == {first: False, second: False}
     (card,) = [m for m in good(await owner.get("/billing/payment-methods"))["data"] if m["id"] == first]
     assert (card["type"], card["brand"], card["last4"]) == ("card", "visa", "4242")
@@ -143,10 +143,10 @@ async def test_methods_are_listed_chosen_and_forgotten(desk: Customers, owner: C
 
 @pytest.mark.parametrize("unknown", ["pm_0000000000000000", "pm_%2e%2e%2fx", "x" * 101])
 async def test_method_of_somebody_else_does_not_exist(
-    unknown: str, desk: Customers, owner: Caller, new_tenant: NewTenant
+    unknown: str, customers: Customers, owner: Caller, new_tenant: NewTenant
 ) -> None:
-    stranger = desk.at((await new_tenant("owner")).owner)
-    foreign = await desk.store_method(stranger)
+    stranger = customers.at((await new_tenant("owner")).owner)
+    foreign = await customers.store_method(stranger)
     for method in (foreign, unknown):
         refused(await owner.delete(f"/billing/payment-methods/{method}"), 404, "not_found")
         refused(await owner.ask("PUT", f"/billing/payment-methods/{method}/default"), 404, "not_found")
@@ -165,8 +165,8 @@ async def test_looking_at_the_portal_makes_no_customer(owner: Caller) -> None:
 async def test_payer_comes_back_to_the_setting_where_no_address_is_named(
     database_urls: DatabaseUrls, stripe_url: str, new_tenant: NewTenant
 ) -> None:
-    async with running(database_urls, stripe_url, payment_return_url="https://example.com/back") as desk:
-        owner = desk.at((await new_tenant("owner")).owner)
+    async with running(database_urls, stripe_url, payment_return_url="https://example.com/back") as customers:
+        owner = customers.at((await new_tenant("owner")).owner)
         good(await owner.post("/billing/portal"))
         good(await owner.get("/billing/portal"))
 
@@ -180,10 +180,10 @@ async def test_portal_leads_to_stripe_and_back(owner: Caller) -> None:
     refused(await owner.get("/billing/portal"), 422, "request.invalid")
 
 
-async def test_roles_that_may_not_pay_may_only_look(desk: Customers, tenant: Tenant) -> None:
-    await desk.store_method(desk.at(tenant.owner))
+async def test_roles_that_may_not_pay_may_only_look(customers: Customers, tenant: Tenant) -> None:
+    await customers.store_method(customers.at(tenant.owner))
     for role in ("auditor", "agent"):
-        caller = desk.at(tenant.callers[role])
+        caller = customers.at(tenant.callers[role])
         good(await caller.get("/billing/customer"))
         assert len(await methods(caller)) == 1
         for method, path in (
@@ -198,9 +198,9 @@ async def test_roles_that_may_not_pay_may_only_look(desk: Customers, tenant: Ten
 
 
 async def test_operator_names_the_organization_and_a_tenant_only_itself(
-    desk: Customers, operator: Caller, tenant: Tenant, stranger: Tenant
+    customers: Customers, operator: Caller, tenant: Tenant, stranger: Tenant
 ) -> None:
-    root, owner = desk.at(operator), desk.at(tenant.owner)
+    root, owner = customers.at(operator), customers.at(tenant.owner)
     made = good(await owner.post("/billing/customer"))
     assert good(await root.get(f"/billing/customer?organization_id={tenant.org_id}")) == made
     good(await root.get(f"/billing/payment-methods?organization_id={tenant.org_id}"))
@@ -213,7 +213,7 @@ async def test_operator_names_the_organization_and_a_tenant_only_itself(
 
 
 async def test_stripe_that_does_not_answer_is_503_and_a_later_try_succeeds(
-    desk: Customers, owner: Caller, database_urls: DatabaseUrls
+    customers: Customers, owner: Caller, database_urls: DatabaseUrls
 ) -> None:
     key = new_key()
     async with running(database_urls, "http://127.0.0.1:1") as cut_off:
@@ -231,9 +231,9 @@ async def test_key_that_stripe_refuses_is_our_fault_and_not_shown(
     assert "sk_live" not in str(document)
 
 
-async def test_refusal_of_stripe_is_told_in_its_words(desk: Customers, owner: Caller) -> None:
+async def test_refusal_of_stripe_is_told_in_its_words(customers: Customers, owner: Caller) -> None:
     customer = good(await owner.post("/billing/customer"))["customer_id"]
-    await desk.stripe.v1.customers.delete_async(customer)
+    await customers.stripe.v1.customers.delete_async(customer)
     document = refused(await owner.post("/billing/setup-intent"), 422, "provider.refused")
     assert customer in document["detail"]
 
@@ -244,23 +244,23 @@ async def test_without_stripe_nobody_is_a_customer(tenant: Tenant, anonymous: Ca
         refused(await caller.get("/billing/payment-methods"), status, code)
 
 
-async def test_registration_begins_the_customer_once(desk: Customers, operator: Caller) -> None:
-    root, key = desk.at(operator), new_key()
+async def test_registration_begins_the_customer_once(customers: Customers, operator: Caller) -> None:
+    root, key = customers.at(operator), new_key()
     org_id = good(await root.post("/organizations", {"name": "New"}, key=key), 201)["id"]
     assert good(await root.post("/organizations", {"name": "New"}, key=key), 201)["id"] == org_id
-    await desk.deps.background.idle()
-    assert desk.starts.ids.count(customer_workflow_id(org_id)) == 1
+    await customers.deps.background.idle()
+    assert customers.starts.ids.count(customer_workflow_id(org_id)) == 1
 
 
 async def test_registration_does_not_wait_for_temporal_or_stripe(operator: Caller, database_urls: DatabaseUrls) -> None:
-    async with running(database_urls, "http://127.0.0.1:1") as desk:
-        desk.starts.let_through.clear()
-        desk.starts.error = ConnectionError("no Temporal")
-        org_id = good(await desk.at(operator).post("/organizations", {"name": "New"}), 201)["id"]
-        good(await desk.at(operator).get(f"/organizations/{org_id}"))
-        desk.starts.let_through.set()
-        await desk.deps.background.idle()
-        assert desk.starts.ids == []
+    async with running(database_urls, "http://127.0.0.1:1") as customers:
+        customers.starts.let_through.clear()
+        customers.starts.error = ConnectionError("no Temporal")
+        org_id = good(await customers.at(operator).post("/organizations", {"name": "New"}), 201)["id"]
+        good(await customers.at(operator).get(f"/organizations/{org_id}"))
+        customers.starts.let_through.set()
+        await customers.deps.background.idle()
+        assert customers.starts.ids == []
 
 
 async def test_registration_without_stripe_begins_nothing(deps: Deps, operator: Caller) -> None:

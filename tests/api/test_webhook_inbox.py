@@ -22,7 +22,7 @@ pytestmark = pytest.mark.db
 
 
 @dataclass
-class Desk:
+class Inbox:
     """An operator at an app whose Temporal only notes what is started."""
 
     operator: Caller
@@ -30,7 +30,7 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(database_urls: DatabaseUrls, operator: Caller) -> AsyncIterator[Desk]:
+async def inbox(database_urls: DatabaseUrls, operator: Caller) -> AsyncIterator[Inbox]:
     starts = Starts()
     temporal: Any = starts
     app = create_app(settings_for(database_urls), temporal=temporal)
@@ -38,7 +38,7 @@ async def desk(database_urls: DatabaseUrls, operator: Caller) -> AsyncIterator[D
         app.router.lifespan_context(app),
         httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
     ):
-        yield Desk(Caller(http, operator.token), starts)
+        yield Inbox(Caller(http, operator.token), starts)
 
 
 async def store(database: Database, provider: str, status: str = "received", **fields: Any) -> str:
@@ -63,47 +63,47 @@ async def listed(caller: Caller, query: str) -> list[str]:
     return [event["event_id"] for event in good(await caller.get(f"/webhooks/events?{query}"))["data"]]
 
 
-async def test_operator_finds_what_came_and_what_waits(desk: Desk, database: Database) -> None:
+async def test_operator_finds_what_came_and_what_waits(inbox: Inbox, database: Database) -> None:
     provider, payment_id = new_id("prv"), new_id("pay")
     first = await store(database, provider, "handled")
     second = await store(database, provider, payment_id=payment_id)
     third = await store(database, provider, "unmatched", type="refund.updated")
-    assert await listed(desk.operator, f"provider={provider}") == [third, second, first]
-    assert await listed(desk.operator, f"provider={provider}&unhandled=true") == [second]
-    assert await listed(desk.operator, f"provider={provider}&status=handled,unmatched") == [third, first]
-    assert await listed(desk.operator, f"provider={provider}&type=refund.updated") == [third]
-    assert await listed(desk.operator, f"payment_id={payment_id}") == [second]
-    assert await listed(desk.operator, f"provider={provider}&q={first[-12:]}") == [first]
+    assert await listed(inbox.operator, f"provider={provider}") == [third, second, first]
+    assert await listed(inbox.operator, f"provider={provider}&unhandled=true") == [second]
+    assert await listed(inbox.operator, f"provider={provider}&status=handled,unmatched") == [third, first]
+    assert await listed(inbox.operator, f"provider={provider}&type=refund.updated") == [third]
+    assert await listed(inbox.operator, f"payment_id={payment_id}") == [second]
+    assert await listed(inbox.operator, f"provider={provider}&q={first[-12:]}") == [first]
 
 
-async def test_pages_of_the_inbox_join_and_show_no_payload(desk: Desk, database: Database) -> None:
+async def test_pages_of_the_inbox_join_and_show_no_payload(inbox: Inbox, database: Database) -> None:
     provider = new_id("prv")
     sent = [await store(database, provider) for _ in range(3)]
-    page = good(await desk.operator.get(f"/webhooks/events?provider={provider}&limit=2"))
-    rest = await listed(desk.operator, f"provider={provider}&limit=2&cursor={page['next_cursor']}")
+    page = good(await inbox.operator.get(f"/webhooks/events?provider={provider}&limit=2"))
+    rest = await listed(inbox.operator, f"provider={provider}&limit=2&cursor={page['next_cursor']}")
     assert [event["event_id"] for event in page["data"]] + rest == sent[::-1]
     assert "payer" not in str(page)
 
 
-async def test_retry_starts_the_handling_and_is_audited_once(desk: Desk, database: Database) -> None:
+async def test_retry_starts_the_handling_and_is_audited_once(inbox: Inbox, database: Database) -> None:
     provider = new_id("prv")
     event_id, key = await store(database, provider), new_key()
-    (event,) = good(await desk.operator.get(f"/webhooks/events?provider={provider}"))["data"]
-    answers = [await desk.operator.post(f"/webhooks/events/{event['id']}/retry", key=key) for _ in range(2)]
+    (event,) = good(await inbox.operator.get(f"/webhooks/events?provider={provider}"))["data"]
+    answers = [await inbox.operator.post(f"/webhooks/events/{event['id']}/retry", key=key) for _ in range(2)]
     assert [good(answer) for answer in answers] == [event, event]
-    assert desk.starts.ids == [provider_event_workflow_id(provider, event_id)]
-    (entry,) = good(await desk.operator.get(f"/audit?target={event_id}"))["data"]
+    assert inbox.starts.ids == [provider_event_workflow_id(provider, event_id)]
+    (entry,) = good(await inbox.operator.get(f"/audit?target={event_id}"))["data"]
     assert (entry["action"], entry["details"]) == ("webhook.retry", {"provider": provider, "type": event["type"]})
 
 
-async def test_handled_event_is_not_handled_again(desk: Desk, database: Database) -> None:
+async def test_handled_event_is_not_handled_again(inbox: Inbox, database: Database) -> None:
     provider = new_id("prv")
     await store(database, provider, "handled")
-    (event,) = good(await desk.operator.get(f"/webhooks/events?provider={provider}"))["data"]
-    assert good(await desk.operator.post(f"/webhooks/events/{event['id']}/retry")) == event
-    assert desk.starts.ids == []
+    (event,) = good(await inbox.operator.get(f"/webhooks/events?provider={provider}"))["data"]
+    assert good(await inbox.operator.post(f"/webhooks/events/{event['id']}/retry")) == event
+    assert inbox.starts.ids == []
 
 
 @pytest.mark.parametrize("number", ["0", "999999999999999999", "9" * 40, "evt_1", "1.5", "%2F"])
-async def test_event_that_is_not_there_is_not_found(desk: Desk, number: str) -> None:
-    refused(await desk.operator.post(f"/webhooks/events/{number}/retry"), 404, "not_found")
+async def test_event_that_is_not_there_is_not_found(inbox: Inbox, number: str) -> None:
+    refused(await inbox.operator.post(f"/webhooks/events/{number}/retry"), 404, "not_found")

@@ -18,7 +18,7 @@ from tests.e2e.payments.paying import Payer, until
 TEXTS = {name: text for name, text in PAYLOADS.items() if name != "turned"}
 
 
-class Desk:
+class Session:
     """Somebody who fills forms over HTTP, as a browser without scripts does."""
 
     def __init__(self, browser: httpx2.AsyncClient, filled: dict[str, set[str]]) -> None:
@@ -53,25 +53,25 @@ class Desk:
         assert {name: form.sent[name] for name in fields} == fields
 
 
-class Desks:
-    """Desks of the callers of one test; `filled` has the texts that were filled there, by the routes of their forms."""
+class Sessions:
+    """Those of the callers of one test; `filled` has the texts that were filled there, by the routes of their forms."""
 
     def __init__(self, url: str, open_browsers: AsyncExitStack) -> None:
         self.filled: dict[str, set[str]] = {}
         self._url, self._open = url, open_browsers
 
-    async def of(self, caller: Caller) -> Desk:
+    async def of(self, caller: Caller) -> Session:
         browser = httpx2.AsyncClient(base_url=self._url, trust_env=False, timeout=60)
         await self._open.enter_async_context(browser)
         answer = await browser.post("/console/sign-in", data={"key": caller.token, "next": ""}, headers=OWN)
         assert answer.status_code == 303
-        return Desk(browser, self.filled)
+        return Session(browser, self.filled)
 
 
 @pytest.fixture
-async def desks(world: World) -> AsyncIterator[Desks]:
+async def sessions(world: World) -> AsyncIterator[Sessions]:
     async with AsyncExitStack() as stack:
-        yield Desks(world.running.api_url, stack)
+        yield Sessions(world.running.api_url, stack)
 
 
 def texts_of(*, escrows: bool) -> dict[str, set[str]]:
@@ -79,13 +79,13 @@ def texts_of(*, escrows: bool) -> dict[str, set[str]]:
     return {route: names for route, names in OF_RUNS.items() if ("/escrows/" in route) is escrows}
 
 
-async def test_texts_of_an_escrow_stay_text(world: World, desks: Desks) -> None:
+async def test_texts_of_an_escrow_stay_text(world: World, sessions: Sessions) -> None:
     (buyer_id, buyer), (seller_id, seller) = await world.tenant("owner"), await world.tenant("owner")
     grant = {"organization_id": buyer_id, "amount": "1000", "source": "promotion"}
     good(await world.operator.post("/credits/grants", grant), 201)
     agent = good(await seller["owner"].post("/agents", {"name": "Reader"}), 201)["id"]
-    payer, payee = await desks.of(buyer["owner"]), await desks.of(seller["owner"])
-    arbiter, validator = await desks.of(world.arbiter), await desks.of(world.validator)
+    payer, payee = await sessions.of(buyer["owner"]), await sessions.of(seller["owner"])
+    arbiter, validator = await sessions.of(world.arbiter), await sessions.of(world.validator)
 
     async def funded() -> str:
         terms = {"agent_id": agent, "title": "Read", "price": "5.00", "currency": "CREDIT"}
@@ -128,12 +128,14 @@ async def test_texts_of_an_escrow_stay_text(world: World, desks: Desks) -> None:
     await payee.is_refused(adding, "evidence_artifacts", evidence_note="See", evidence_artifacts=TEXTS["address"])
     deciding = f"/console/platform{place}/resolve?payee_share=0.5"
     await arbiter.is_refused(deciding, "resolve_note", resolve_note=turned)
-    assert desks.filled == texts_of(escrows=True)
+    assert sessions.filled == texts_of(escrows=True)
 
 
-async def test_form_of_somebody_else_is_refused_by_the_run_and_changes_nothing(world: World, desks: Desks) -> None:
+async def test_form_of_somebody_else_is_refused_by_the_run_and_changes_nothing(
+    world: World, sessions: Sessions
+) -> None:
     escrow = await world.escrow("delivered", signatories=["procurement"], required_signatures=1)
-    org_id, buyer = world.running.ids["client_org"], await desks.of(world.client)
+    org_id, buyer = world.running.ids["client_org"], await sessions.of(world.client)
     place = f"/console/{org_id}/escrows/{escrow['id']}"
     for command, theirs, disputed in (
         ("approve", world.finance, False),
@@ -143,16 +145,16 @@ async def test_form_of_somebody_else_is_refused_by_the_run_and_changes_nothing(w
             good(await world.client.post(f"/escrows/{escrow['id']}/disputes", {"reason": "No"}))
         form = buyer.form_at(f"{place}/{command}", await buyer.browser.get(f"{place}/{command}"))
         before = await world.look(escrow)
-        stranger = await desks.of(theirs)
+        stranger = await sessions.of(theirs)
         fields = form.sent | dict.fromkeys(form.texts, "https://files.test/a") | {COMMAND: new_key()}
         answer = await stranger.browser.post(form.action, data=fields, headers=OWN)
         assert answer.status_code == 403, text_of(answer.text)
         assert await world.look(escrow) == before
 
 
-async def test_texts_of_payments_stay_text(world: World, desks: Desks) -> None:
+async def test_texts_of_payments_stay_text(world: World, sessions: Sessions) -> None:
     org_id, people = await world.tenant("owner")
-    owner, payer = await desks.of(people["owner"]), Payer(world, org_id, people["owner"])
+    owner, payer = await sessions.of(people["owner"]), Payer(world, org_id, people["owner"])
     base = f"/console/{org_id}"
     paid = await payer.settled(await payer.top_up("100.00", payment_method="pm_card_visa"))
     page = f"{base}/payments/{paid['id']}"
@@ -176,4 +178,4 @@ async def test_texts_of_payments_stay_text(world: World, desks: Desks) -> None:
 
     for text in TEXTS.values():
         await owner.is_refused(f"{base}/earnings", "country", country=text)
-    assert desks.filled == texts_of(escrows=False)
+    assert sessions.filled == texts_of(escrows=False)

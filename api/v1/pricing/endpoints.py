@@ -157,7 +157,7 @@ async def _ask(
     def visible(owner: str, visibility: str) -> bool:
         return visibility == "public" or actor.org_id in {None, owner}
 
-    asked = await deps.price_desk.ask(
+    asked = await deps.price_facts.ask(
         agent_id, org_id=org_id, quantity=quantity, base=base, visible=visible, buyer_id=actor.agent_id
     )
     if asked is None:

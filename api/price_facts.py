@@ -20,7 +20,7 @@ from services.pricing import COMPILE, Asked
 TRIES = 5
 
 
-class PriceDesk:
+class PriceFacts:
     """Keeps the rules of one process. Each statement that reads the facts says whether they are the current ones."""
 
     def __init__(self, pool: StatementPool, *, registrars: Sequence[str] = ()) -> None:
