@@ -20,7 +20,7 @@ from tests.support.plans import blocks_read, vacuum
 
 pytestmark = pytest.mark.db
 
-ORG = "org_" + "0" * 26
+ORG = "org_" + "2" * 26
 LIMIT = 50
 SMALL, LARGE = 2 * sum(LOOKS), 6 * sum(LOOKS)
 #: What deeper indexes of the larger tables, fuller last blocks and more days add.

@@ -15,7 +15,7 @@ from tests.support.plans import blocks_read
 
 pytestmark = pytest.mark.db
 
-ORG = "org_" + "0" * 26
+ORG = "org_" + "3" * 26
 SMALL, LARGE = 2 * LOOKED[-1], 4 * LOOKED[-1]
 #: What a deeper index, fuller last blocks and a plan's own way add.
 SLACK = 60

@@ -10,7 +10,21 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = [
     *("help", "run", "demo", "verify", "reconcile", "backup", "restore", "resume", "test", "test-clients"),
-    *("test-sdk", "check", "fmt", "types", "bench", "faults", "year", "screens", "migrate", "openapi", "lock", "clean"),
+    *(
+        "test-sdk",
+        "test-crewai",
+        "check",
+        "fmt",
+        "types",
+        "bench",
+        "faults",
+        "year",
+        "screens",
+        "migrate",
+        "openapi",
+        "lock",
+        "clean",
+    ),
 ]
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="no make on this machine")
