@@ -77,6 +77,14 @@ class Earnings:
     statements: str
 
 
+#: What the API says with the call to make, for people who have the button for it.
+_WHY_NOT = {
+    "payout.no_account": "There is no account to be paid out to yet. Connect Stripe to open one.",
+    "payout.account_not_ready": "Stripe does not pay this account out yet. Connect Stripe, and finish what it asks.",
+    "payout.tax_profile_missing": "Stripe does not know yet how you are taxed. Connect Stripe, and say so.",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connect:
     """What leads on to the provider's own page; a form may not redirect to another site."""
@@ -111,7 +119,7 @@ def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *,
         account=_account(said["account"], prefs) if said["account"] else None,
         preview_failed=unanswered("Payouts", preview, here),
         minimum=said["minimum"],
-        refused=said["detail"] or "" if said["refused"] else "",
+        refused=_WHY_NOT.get(said["refused"], said["detail"] or "") if said["refused"] else "",
         connect=f"{here}/connect" if may_pay_out and _pays_out(answers["config"]) else "",
         connect_form=form,
         pay_out=f"{here}/payouts/new" if able else "",
