@@ -190,7 +190,7 @@ class SubscriptionActivities:
         return SubscriptionResponse(snapshot=found, missing=found is None)
 
     @activity.defn(name="end_given_up_subscription")
-    async def end_given_up(self, message: SubscriptionRequest) -> SubscriptionResponse:
+    async def end_given_up(self, message: SubscriptionRequest) -> None:
         """End what the provider made although an operator gave it up, and tell operators what it charged.
 
         Effect: the subscription ends there at once; an alert.
@@ -198,22 +198,25 @@ class SubscriptionActivities:
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         provider, asked = self._named(), message.subscription
-        found = await provider.find(asked.customer, asked.subscription_id)
-        if found is None:
-            return SubscriptionResponse(missing=True)
-        found = await provider.cancel(found.ref, at_period_end=False, idempotency_key=message.key)
-        paid = ", ".join(bill.ref for bill in found.bills if bill.paid_minor) or "nothing"
+        try:
+            found = await provider.find(asked.customer, asked.subscription_id)
+            if found is None:
+                return
+            found = await provider.cancel(found.ref, at_period_end=False, idempotency_key=message.key)
+            paid = ", ".join(bill.ref for bill in found.bills if bill.paid_minor) or "nothing"
+            told = f"{found.ref} was made at the provider. It has ended there. Give back what it was paid: {paid}."
+        except ProviderRefused as refusal:
+            # Asked again, it would refuse again, and the run would never end.
+            told = f"the provider has news of it and refuses to end it: {refusal.detail} End it there, and give back."
         async with self._database.platform() as session:
             await alert.raise_alert(
                 session,
                 kind="subscription.made_after_all",
                 subject=asked.subscription_id,
-                detail=f"{asked.subscription_id} was given up, and {found.ref} was made at the provider. It has ended "
-                f"there. Give back what it was paid: {paid}.",
+                detail=f"{asked.subscription_id} was given up, and {told}",
                 org_id=asked.org_id,
                 key=f"subscription.made_after_all:{asked.subscription_id}",
             )
-        return SubscriptionResponse(snapshot=found)
 
     async def _ordered(self, message: SubscriptionRequest) -> SubscriptionResponse:
         provider, asked, key = self._named(), message.subscription, message.key

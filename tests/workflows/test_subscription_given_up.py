@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
+from unittest.mock import AsyncMock
 
 import pytest
 from sqlalchemy import insert, select
@@ -13,6 +14,7 @@ from domain.subscription.snapshot import ProviderState
 from domain.subscription.state import Subscription, SubscriptionStatus
 from models.alert import Alert
 from models.provider_event import ProviderEventRow
+from providers.payments.base import ProviderRefused
 from providers.subscriptions.base import NewSubscription
 from repositories import provider_event
 from repositories import subscription as subscriptions
@@ -84,6 +86,28 @@ async def test_subscription_that_was_made_after_all_ends_at_the_provider_and_is_
     assert told.kind == "subscription.made_after_all"
     assert made.bills[0].ref in told.detail
     await replay_and_keep(await one.handle.fetch_history(), "subscription_made_after_all")
+
+
+async def test_what_the_provider_refuses_to_end_is_told_of_and_the_run_ends(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, fake = await subscriber(stage), stage.subscriptions
+    fake.silent.add(one.customer)
+    with stage.env.with_time_skipping_disabled():
+        ordering = asyncio.ensure_future(one.subscribe())
+        await until(one, "answer_lost")
+        await given_up(one)
+        await ordering
+        await one.handle.result()
+        held = await one.state()
+        gone = AsyncMock(side_effect=ProviderRefused("No such customer.", code="resource_missing"))
+        monkeypatch.setattr(fake, "find", gone)
+        await reach.signal(stage.client, *subscription_news(held, principal="test", event_id="evt_gone"))
+        await one.handle.result()
+    async with stage.database.platform() as session:
+        [told] = await session.scalars(select(Alert).where(Alert.subject == held.subscription_id))
+    assert told.kind == "subscription.made_after_all"
+    assert "No such customer." in told.detail
 
 
 async def test_change_that_was_never_answered_is_given_up_and_what_was_agreed_before_goes_on(stage: Stage) -> None:
