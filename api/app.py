@@ -1,9 +1,10 @@
 """Builds the ASGI application; `server.py` runs it, tests call it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import cache
+from datetime import UTC, datetime
+from functools import cache, partial
 
 import structlog
 from fastapi import FastAPI
@@ -22,7 +23,7 @@ from api.codec import codec_router
 from api.cors import Cors
 from api.costs import CostBook
 from api.deps import Deps
-from api.gathering import Sharing
+from api.gathering import Gathering, Sharing
 from api.keyring import KeyRing
 from api.limits import Limiter, storage_at
 from api.maintenance import Maintenance
@@ -35,6 +36,7 @@ from domain.credits import credit_price
 from providers.notify.webhook import Receivers
 from providers.payments.registry import Providers
 from repositories.model_price import PriceBook
+from repositories.reputation import Standing, standings
 from runtime.database import Database
 from runtime.metrics import ApiMetrics, client_runtime
 from runtime.sealing import OF_CHANNELS, OF_WEBHOOKS, Sealer
@@ -196,10 +198,19 @@ def _dependencies(
         documents=Documents.of(engines, settings.document_templates, settings.entities),
         prices=prices,
         price_facts=PriceFacts(platform_pool, registrars=settings.evidence_policy.registrars),
+        standings=Gathering(partial(_standings, platform_pool)),
         sharing=Sharing(),
         unsubscribing=Unsubscribing.of(settings.public_url, settings.signing_keys),
         bounces=Bounces.of(settings.mail_bounces, settings.signing_keys),
     )
+
+
+async def _standings(
+    pool: StatementPool, asked: Sequence[tuple[str, str | None]]
+) -> Mapping[tuple[str, str | None], Standing]:
+    """Answer what is asked of agents at once, for today."""
+    today = datetime.now(UTC).date()
+    return await pool.read(lambda statements: standings(statements, asked, today))
 
 
 @cache

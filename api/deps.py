@@ -15,7 +15,7 @@ from api.background import Background
 from api.changes import Changes
 from api.charges import Charges
 from api.costs import CostBook
-from api.gathering import Sharing
+from api.gathering import Gathering, Sharing
 from api.keyring import KeyRing
 from api.limits import Limiter
 from api.pool import StatementPool
@@ -25,6 +25,7 @@ from domain.errors import Unavailable
 from providers.notify.webhook import Receivers
 from providers.payments.registry import Providers
 from repositories.model_price import PriceBook
+from repositories.reputation import Standing
 from runtime.database import Database
 from runtime.metrics import ApiMetrics
 from runtime.sealing import Sealer
@@ -63,6 +64,7 @@ class Deps:
     documents: Documents
     prices: PriceBook
     price_facts: PriceFacts
+    standings: Gathering[tuple[str, str | None], Standing]
     sharing: Sharing
     unsubscribing: Unsubscribing
     bounces: Bounces | None

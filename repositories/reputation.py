@@ -164,27 +164,31 @@ async def seasoned(connection: "asyncpg.Connection | asyncpg.Pool", agent_id: st
     return Seasoned(*(int(value) for value in row))
 
 
-_VISIBLE = "($2::text IS NULL OR a.org_id = $2 OR a.visibility = 'public')"
+_VISIBLE = "({viewer} IS NULL OR a.org_id = {viewer} OR a.visibility = 'public')"
 # Each night is looked for by its key. A history has no index by agent, which a million agents would write every night.
 _NIGHTS = """generate_series($3::date, $4::date, interval '1 day') AS night
-    CROSS JOIN LATERAL (SELECT * FROM reputation_history WHERE day = night::date AND agent_id = $1 LIMIT 1) h"""
-_SCORE = f"""
-SELECT a.id, coalesce(r.evidence_count, 0) AS evidence_count, coalesce(r.ended, 0) AS ended,
+    CROSS JOIN LATERAL (SELECT * FROM reputation_history WHERE day = night::date AND agent_id = a.id LIMIT 1) h"""
+_SCORES = f"""
+SELECT asked.place, coalesce(r.evidence_count, 0) AS evidence_count, coalesce(r.ended, 0) AS ended,
     coalesce(r.succeeded, 0) AS succeeded, coalesce(r.response_count, 0) AS response_count,
     coalesce(r.response_total_ms, 0) AS response_total_ms, r.response_buckets,
     (SELECT factor_e12 / 100000000 FROM reputation_powers WHERE nights = 1) AS rate_e4,
     coalesce(
-        (SELECT h.stars_e6 FROM reputation_history h WHERE h.day = $3 AND h.agent_id = $1),
+        (SELECT h.stars_e6 FROM reputation_history h WHERE h.day = $3 AND h.agent_id = a.id),
         (SELECT h.stars_e6 - h.moved_e6 FROM {_NIGHTS} ORDER BY h.day LIMIT 1),
         r.night_stars_e6) AS before_e6,
-    (SELECT jsonb_agg(s) FROM reputation_scores s WHERE s.agent_id = a.id) AS rows,
-    (SELECT jsonb_agg(m) FROM (
+    (SELECT json_agg(s) FROM (
+        SELECT dimension, good_e6, bad_e6, since, held_e6, earned_e6, prior_e6, through, evidence_count
+        FROM reputation_scores WHERE agent_id = a.id
+    ) s) AS rows,
+    (SELECT json_agg(m) FROM (
         SELECT id, kind, at, day, score_delta_e6 FROM (
-            SELECT * FROM reputation_events WHERE agent_id = $1 ORDER BY seq DESC LIMIT 100
+            SELECT * FROM reputation_events WHERE agent_id = a.id ORDER BY seq DESC LIMIT 100
         ) e WHERE e.voided_at IS NULL AND e.excluded IS NULL ORDER BY e.seq DESC LIMIT 50
     ) m) AS latest
-FROM agents a LEFT JOIN reputation_agents r ON r.agent_id = a.id
-WHERE a.id = $1 AND {_VISIBLE}
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (agent_id, viewer, place)
+JOIN agents a ON a.id = asked.agent_id AND {_VISIBLE.format(viewer="asked.viewer")}
+LEFT JOIN reputation_agents r ON r.agent_id = a.id
 """
 
 
@@ -207,13 +211,25 @@ class Standing:
     before_e6: int = HALF_E6
 
 
-async def standing(
-    pool: "asyncpg.Pool[asyncpg.Record]", agent_id: str, viewer: str | None, today: date
-) -> Standing | None:
-    """Return what is known of an agent; None when the viewer, None for the platform, sees no such agent."""
-    found = await pool.fetchrow(_SCORE, agent_id, viewer, today - timedelta(days=TREND_DAYS), today)
-    if found is None:
-        return None
+async def standings(
+    pool: "asyncpg.Pool[asyncpg.Record]", asked: Sequence[tuple[str, str | None]], today: date
+) -> dict[tuple[str, str | None], Standing]:
+    """Return what is known of agents, in one statement.
+
+    Args:
+        pool: of the platform's role.
+        asked: agents, each with the organization that asks, None for the platform.
+        today: the day as of which it is known.
+
+    Returns:
+        An answer for each question about an agent that whoever asks may see.
+    """
+    agents, viewers = zip(*asked, strict=True)
+    found = await pool.fetch(_SCORES, agents, viewers, today - timedelta(days=TREND_DAYS), today)
+    return {asked[row["place"] - 1]: _standing(asked[row["place"] - 1][0], row) for row in found}
+
+
+def _standing(agent_id: str, found: Mapping[str, Any]) -> Standing:
     kept = json.loads(found["rows"] or "[]")
     buckets = tuple(found["response_buckets"] or Timing().buckets)
     return Standing(
@@ -241,7 +257,7 @@ _HISTORY = f"""
 SELECT h.*, a.id FROM agents a LEFT JOIN LATERAL (
     SELECT h.* FROM {_NIGHTS} ORDER BY h.day DESC LIMIT $5
 ) h ON true
-WHERE a.id = $1 AND {_VISIBLE} ORDER BY h.day DESC
+WHERE a.id = $1 AND {_VISIBLE.format(viewer="$2::text")} ORDER BY h.day DESC
 """
 
 
@@ -295,7 +311,7 @@ async def leaders(
 _PEERS = f"""
 WITH seen AS (
     SELECT a.category, coalesce(r.evidence_count, 0) AS evidence_count, r.rank_e6 * $3::bigint / 1000000 AS step
-    FROM agents a LEFT JOIN reputation_agents r ON r.agent_id = a.id WHERE a.id = $1 AND {_VISIBLE}
+    FROM agents a LEFT JOIN reputation_agents r ON r.agent_id = a.id WHERE a.id = $1 AND {_VISIBLE.format(viewer="$2::text")}
 ), ranked AS (
     SELECT 'overall' AS dimension, step FROM seen WHERE evidence_count > 0
     UNION ALL

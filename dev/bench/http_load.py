@@ -2,7 +2,8 @@
 
 `python -m dev.bench.http_load HOST PORT PATH CONNECTIONS SECONDS [HEADER…]` prints requests a second, and the p50 and
 p99 in milliseconds. Each connection sends one of the headers, in turn. It counts only answers of 200 and stops at
-anything else. A PATH of several, with spaces between them, is asked for one after the other and counted as one.
+anything else. A PATH of several, with spaces between them, is asked for one after the other and counted as one; `{n}` in
+it is the number of the connection.
 """
 
 import asyncio
@@ -29,12 +30,13 @@ async def _one(connection: Connection, requests: list[bytes], until: float, time
 
 async def load(host: str, port: int, path: str, connections: int, seconds: float, headers: list[str]) -> str:
     """Send requests until the time is over and return the three figures."""
-    starts = [f"GET {each} HTTP/1.1\r\nHost: {host}:{port}\r\n" for each in path.split()]
-    ends = [f"{header}\r\n\r\n" for header in headers] or ["\r\n"]
-    requests = [[f"{start}{end}".encode() for start in starts] for end in ends]
+    ends = itertools.cycle([f"{header}\r\n\r\n" for header in headers] or ["\r\n"])
+    turns = [
+        [f"GET {each.format(n=n)} HTTP/1.1\r\nHost: {host}:{port}\r\n{end}".encode() for each in path.split()]
+        for n, end in zip(range(connections), ends, strict=False)
+    ]
     times: list[float] = []
     began = time.perf_counter()
-    turns = itertools.islice(itertools.cycle(requests), connections)
     await asyncio.gather(*(_one(Connection(host, port), request, began + seconds, times) for request in turns))
     taken = time.perf_counter() - began
     p99 = statistics.quantiles(times, n=100)[98]

@@ -58,7 +58,8 @@ VALUES ('rev_' || :k, 'agt_' || lpad((:n)::text, 26, '0'), 'org_bench', 'org_ben
 
 async def _over_http(world: World) -> list[Row]:
     """Compare the p99 of each reading with that of the bare endpoint."""
-    agent = f"agt_{AGENTS // 2 + 1:026}"
+    # Another public agent on each connection.
+    agent = f"agt_{AGENTS // 2_000:023}{{n:02}}1"
     readings = {
         "score": f"score/{agent}",
         "leaderboard": "leaderboard",

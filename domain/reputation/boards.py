@@ -19,13 +19,11 @@ _DAYS = (7, 30, 90)
 STEPS = 1_000
 #: Among fewer peers a place would say who they are.
 FEWEST_PEERS = 10
-#: The band, of the columns of a row. `{day}` is the date as of which the row is.
+#: The band, of the columns of a row. `{day}` is the date as of which the row is. Each statement that changes a row parses it
+#: again, so it is short.
 BAND_SQL = (
-    "(CASE WHEN evidence_count > 0 THEN"
-    " CASE WHEN {day} - latest_on <= 7 THEN 0 WHEN {day} - latest_on <= 30 THEN 4"
-    " WHEN {day} - latest_on <= 90 THEN 8 ELSE 12 END"
-    " + CASE WHEN evidence_count < 5 THEN 0 WHEN evidence_count < 20 THEN 1 WHEN evidence_count < 100 THEN 2 ELSE 3 END"
-    " END)::smallint"
+    "(width_bucket({day} - latest_on, '{{8,31,91}}'::integer[]) * 4"
+    " + width_bucket(nullif(evidence_count, 0), '{{5,20,100}}'::bigint[]))::smallint"
 )
 
 

@@ -122,7 +122,7 @@ def leaders(
 
 
 READINGS: dict[str, Callable[[Any], Awaitable[Any]]] = {
-    "score": lambda pool: store.standing(pool, "agt_0", None, TODAY),
+    "score": lambda pool: store.standings(pool, [("agt_0", None)], TODAY),
     "history": lambda pool: store.history(pool, "agt_0", None, since=TODAY - 30 * ONE, until=TODAY, limit=50),
     "peers": lambda pool: store.peers(pool, "agt_0", None),
     # As many as each band holds when there are few agents.
@@ -187,6 +187,14 @@ async def test_bands_are_those_of_the_rules(market: Grown) -> None:
     for table, day in (("reputation_agents", "night_on"), ("reputation_scores", "through")):
         rows = await market[0].owner.fetch(f"SELECT evidence_count, {day} - latest_on AS age, band FROM {table}")
         assert all(row["band"] == boards.band(row["evidence_count"], row["age"]) for row in rows)
+    band = boards.BAND_SQL.format(day="day")
+    at_edges = f"""
+        SELECT evidence_count, day - latest_on AS age, {band} AS band FROM (
+            SELECT count AS evidence_count, current_date AS latest_on, current_date + age AS day
+            FROM unnest(ARRAY[0, 1, 4, 5, 19, 20, 99, 100]::bigint[]) count, unnest(ARRAY[0, 7, 8, 30, 31, 90, 91]) age
+        ) row"""
+    rows = await market[0].owner.fetch(at_edges)
+    assert [row["band"] for row in rows] == [boards.band(row["evidence_count"], row["age"]) for row in rows]
 
 
 async def test_place_among_peers_is_that_of_the_night(market: Grown) -> None:
@@ -238,8 +246,9 @@ async def test_history_is_of_the_range_and_the_newest_first(market: Grown) -> No
 
 async def test_trend_is_from_the_night_a_month_ago_or_what_came_after_it(market: Grown) -> None:
     async def before(today: date) -> int:
-        shown = await market[0].read(lambda pool: store.standing(pool, "agt_3", None, today))
-        return int(shown.before_e6)
+        asked = ("agt_3", None)
+        shown = await market[0].read(lambda pool: store.standings(pool, [asked], today))
+        return int(shown[asked].before_e6)
 
     # On the night itself; before the first night after it; without any night since, that of the last one.
     days = [date(2026, 2, 3) + 30 * ONE, date(2026, 2, 4) + 30 * ONE, date(2026, 2, 20) + 30 * ONE]

@@ -32,7 +32,7 @@ from domain.reputation.moves import is_sudden
 from domain.reputation.prior import lowest, opened, priors
 from domain.reputation.score import HALF_E6, Score, overall, overall_e6, rank_e6, stars
 from repositories import reputation_nights as nights
-from repositories.reputation import About, Fact, standing
+from repositories.reputation import About, Fact, standings
 from repositories.reputation import take as take_facts
 from runtime.database import Database, plain_url
 from tests.conftest import DatabaseUrls
@@ -338,7 +338,7 @@ async def test_another_rate_holds_from_the_next_night_on_and_not_for_the_past(wo
                 "SELECT * FROM reputation_scores WHERE agent_id = $1 AND dimension = $2", agent_id, dimension.value
             )
             assert got["stars_e6"] == (good + ONE_E6) * ONE_E6 // (good + row.held_e6 + 2 * ONE_E6)
-        shown = await standing(cast("Any", world.owner), agent_id, None, NIGHT)
+        [shown] = (await standings(cast("Any", world.owner), [(agent_id, None)], NIGHT)).values()
         assert shown is not None
         mean = {each: stars(kept, shown.rate_e4).mean_e6 for each, kept in shown.rows.items()}
         stored = await world.owner.fetch("SELECT * FROM reputation_scores WHERE agent_id = $1", agent_id)

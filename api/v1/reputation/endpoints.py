@@ -70,8 +70,7 @@ _RULES = [
 async def _standing(deps: Deps, actor: Actor, agent_id: str) -> Standing:
     found = None
     if is_id(agent_id, "agt"):
-        today = datetime.now(UTC).date()
-        found = await deps.platform_pool.read(lambda pool: store.standing(pool, agent_id, actor.org_id, today))
+        found = await deps.standings.ask((agent_id, actor.org_id))
     if found is None:
         raise NotFound(agents.MISSING)
     return found
@@ -185,22 +184,25 @@ async def get_leaderboard(
 ) -> Response:
     """List the agents that rank highest: the public ones, and the caller's own."""
     permit(actor, Permission.READ)
-    rows = await deps.platform_pool.read(
-        lambda pool: store.leaders(
-            pool,
-            dimension=dimension,
-            category=category,
-            period=period,
-            minimum=minimum_evidence.value,
-            viewer=actor.org_id,
-            limit=limit,
+
+    async def read() -> str:
+        rows = await deps.platform_pool.read(
+            lambda pool: store.leaders(
+                pool,
+                dimension=dimension,
+                category=category,
+                period=period,
+                minimum=minimum_evidence.value,
+                viewer=actor.org_id,
+                limit=limit,
+            )
         )
-    )
-    return answer(
-        LeaderboardView(
+        return LeaderboardView(
             dimension=dimension, category=category, period=period, minimum_evidence=minimum_evidence, data=leaders(rows)
-        )
-    )
+        ).model_dump_json()
+
+    question = ("leaderboard", dimension, category, period, minimum_evidence, actor.org_id, limit)
+    return Response(await deps.sharing.ask(question, read), media_type="application/json")
 
 
 @router.get("/reputation/distribution", response_model=DistributionView, responses=errors(Forbidden))
