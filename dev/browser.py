@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
-NO_CHROMIUM = "There is no Chromium: install it (apt-get install chromium), or name one in BURSAR_CHROMIUM."
-#: Chromium's names on Debian and elsewhere; `BURSAR_CHROMIUM` names another one.
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+NO_CHROMIUM = (
+    "There is no Chromium: install it (apt-get install chromium-headless-shell), or name one in BURSAR_TEST_CHROMIUM."
+)
+#: Chromium's names on Debian and elsewhere. The first has no user interface, and takes two thirds of the CPU.
+#: `BURSAR_TEST_CHROMIUM` names another one.
+PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 #: Without a sandbox of its own, which the containers of tests do not allow; QUIC and updates would call other hosts.
 FLAGS = ["--no-sandbox", "--disable-quic", "--disable-component-update", "--disable-background-networking"]
 #: Answers what the layout of a page moved by itself since the page began.
@@ -26,7 +29,7 @@ SHIFTED = """() => new Promise((done) => {
 
 def chromium() -> Path | None:
     """Return where Chromium is; None where there is none."""
-    named = os.environ.get("BURSAR_CHROMIUM")
+    named = os.environ.get("BURSAR_TEST_CHROMIUM")
     found = named or next((path for name in PROGRAMS if (path := shutil.which(name))), None)
     return Path(found) if found else None
 

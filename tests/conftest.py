@@ -41,9 +41,9 @@ class DatabaseUrls:
 NUMBERS = itertools.count(1)
 
 #: Tests of these folders stay on one worker: they share a running stack and its balances, or start and kill so many
-#: processes that one lot at a time is enough. Every other file is a group of its own.
+#: processes that one lot at a time is enough. Every other file is a group of its own; those in a browser share a stack that
+#: nobody kills, and each has organizations of its own.
 TOGETHER = {
-    "tests/console/browser/": "stack",
     "tests/e2e/": "stack",
     "tests/faults/": "launchers",
     "tests/stack/": "launchers",
@@ -52,7 +52,7 @@ TOGETHER = {
 
 
 #: Folders whose tests take longest. They begin first, so that no worker waits for another one's at the end.
-LONGEST = ("tests/faults/", "tests/stack/", "tests/e2e/", "tests/workflows/")
+LONGEST = ("tests/faults/", "tests/stack/", "tests/e2e/", "tests/console/browser/", "tests/workflows/")
 #: Kills the stack that the tests of its folder share, and comes last of them.
 LAST_OF_THE_STACK = "tests/e2e/test_restart.py"
 

@@ -59,7 +59,7 @@ async def photograph(shown: Window, name: str, out: Path) -> list[str]:
 
 async def stack_pages(browser: Browser, out: Path, only: Sequence[str]) -> dict[str, list[str]]:
     """Photograph the pages of the table on a seeded stack, several windows at once."""
-    running = Running.read(Path(ask("stack")["data_dir"]) / "dev.json")
+    running = Running.read(Path(ask("console")["data_dir"]) / "dev.json")
     sheet: dict[str, list[str]] = {}
     made: dict[str, str] = {}
     making, room = asyncio.Lock(), asyncio.Semaphore(WINDOWS)

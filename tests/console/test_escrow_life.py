@@ -20,7 +20,7 @@ from tests.support.servers import ask
 
 @pytest.fixture(scope="module")
 async def world() -> AsyncIterator[World]:
-    running = Running.read(Path(ask("stack")["data_dir"]) / "dev.json")
+    running = Running.read(Path(ask("console")["data_dir"]) / "dev.json")
     async with httpx2.AsyncClient(base_url=running.api_url, trust_env=False, timeout=60) as http:
         yield World(running, http)
 

@@ -57,7 +57,8 @@ class TestServers:
         self._starters: dict[str, Callable[[], dict[str, str]]] = {
             "postgres": self._start_postgres,
             "temporal": self._start_temporal,
-            "stack": self._start_stack,
+            "stack": lambda: self._start_stack("stack"),
+            "console": lambda: self._start_stack("console"),
         }
         # Each server has a thread of its own, which starts it and stays: the leash ends with the thread that holds it.
         self._threads = {name: ThreadPoolExecutor(1, f"test-{name}") for name in self._starters}
@@ -118,9 +119,9 @@ class TestServers:
         self._processes["temporal"] = start_temporal(temporal)
         return {"address": temporal.address}
 
-    def _start_stack(self) -> dict[str, str]:
+    def _start_stack(self, name: str) -> dict[str, str]:
         """The whole product as `make run` starts it, on ports of its own; its dev.json appears when it is ready."""
-        data_dir = self.directory / "stack"
+        data_dir = self.directory / name
         (data_dir / "dev.json").unlink(missing_ok=True)  # of one that was ended
         settings = {
             "BURSAR_DATA_DIR": str(data_dir),
@@ -129,14 +130,14 @@ class TestServers:
             **dict.fromkeys((variable(port.name) for port in fields(Ports)), "0"),
         }
         program = Program(
-            name="stack",
+            name=name,
             argv=(sys.executable, "-m", "dev.stack", "run"),
-            log_file=self.directory / "stack.log",
+            log_file=self.directory / f"{name}.log",
             env={**os.environ, **settings, "PYTHONPYCACHEPREFIX": str(self._bytecode)},
             cwd=ROOT,
         )
         process = Process(program)
-        self._processes["stack"] = process
+        self._processes[name] = process
         give_up_at = time.monotonic() + STACK_SECONDS
         while not (data_dir / "dev.json").exists():
             if process.exit_code() is not None or time.monotonic() > give_up_at:

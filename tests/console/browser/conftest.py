@@ -37,8 +37,8 @@ async def chrome() -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="session")
 def stack(chrome: Browser) -> Running:
-    """The run's stack, with its console; seeded keys and ids are in it."""
-    return Running.read(Path(ask("stack")["data_dir"]) / "dev.json")
+    """The stack of these tests, with its console; seeded keys and ids are in it."""
+    return Running.read(Path(ask("console")["data_dir"]) / "dev.json")
 
 
 @pytest.fixture(scope="session")

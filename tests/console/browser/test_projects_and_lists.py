@@ -7,7 +7,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.async_api import expect
 
-from tests.console.browser.people import PATIENCE, POINTER, WITHOUT_SCRIPTS, company, path_of, people_at, rows_in
+from tests.console.browser.people import (
+    PATIENCE,
+    POINTER,
+    TELEPHONE,
+    WITHOUT_SCRIPTS,
+    company,
+    path_of,
+    people_at,
+    rows_in,
+)
 from tests.e2e.conftest import good
 
 
@@ -113,3 +122,18 @@ async def test_a_list_shows_what_happened_before_its_stream_began(world, open_wi
         await expect(owner.main.locator("tbody tr")).to_have_count(2, timeout=PATIENCE)
         await expect(await owner.credits()).to_contain_text("123.00")
         await owner.stayed()
+
+
+async def test_what_a_list_is_filtered_by_folds_on_a_telephone_unless_it_is_wrong(world, open_window):
+    own = await company(world, "owner")
+    async with people_at(open_window, TELEPHONE) as at:
+        owner = await at(own.people["owner"], f"{own.base}/escrows")
+        owner.window.heard.expected.add(422)
+        least = owner.main.get_by_label("At least", exact=True)
+        await expect(least).to_be_hidden()
+        await owner.main.locator("summary", has_text="Filter").click()
+        await owner.write("At least", "1e3")
+        await owner.press("Filter")
+        await owner.page.wait_for_url(re.compile("min_amount=1e3"))
+        await expect(least).to_be_visible()
+        assert await least.input_value() == "1e3"
