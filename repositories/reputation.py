@@ -311,7 +311,8 @@ async def leaders(
 _PEERS = f"""
 WITH seen AS (
     SELECT a.category, coalesce(r.evidence_count, 0) AS evidence_count, r.rank_e6 * $3::bigint / 1000000 AS step
-    FROM agents a LEFT JOIN reputation_agents r ON r.agent_id = a.id WHERE a.id = $1 AND {_VISIBLE.format(viewer="$2::text")}
+    FROM agents a LEFT JOIN reputation_agents r ON r.agent_id = a.id
+    WHERE a.id = $1 AND {_VISIBLE.format(viewer="$2::text")}
 ), ranked AS (
     SELECT 'overall' AS dimension, step FROM seen WHERE evidence_count > 0
     UNION ALL

@@ -41,8 +41,8 @@ class DatabaseUrls:
 NUMBERS = itertools.count(1)
 
 #: Tests of these folders stay on one worker: they share a running stack and its balances, or start and kill so many
-#: processes that one lot at a time is enough. Every other file is a group of its own; those in a browser share a stack that
-#: nobody kills, and each has organizations of its own.
+#: processes that one lot at a time is enough. Every other file is a group of its own; those in a browser share a stack
+#: that nobody kills, and each has organizations of its own.
 TOGETHER = {
     "tests/e2e/": "stack",
     "tests/faults/": "launchers",

@@ -2,8 +2,8 @@
 
 `python -m dev.bench.http_load HOST PORT PATH CONNECTIONS SECONDS [HEADER…]` prints requests a second, and the p50 and
 p99 in milliseconds. Each connection sends one of the headers, in turn. It counts only answers of 200 and stops at
-anything else. A PATH of several, with spaces between them, is asked for one after the other and counted as one; `{n}` in
-it is the number of the connection.
+anything else. A PATH of several, with spaces between them, is asked for one after the other and counted as one; `{n}`
+in it is the number of the connection.
 """
 
 import asyncio

@@ -19,8 +19,8 @@ _DAYS = (7, 30, 90)
 STEPS = 1_000
 #: Among fewer peers a place would say who they are.
 FEWEST_PEERS = 10
-#: The band, of the columns of a row. `{day}` is the date as of which the row is. Each statement that changes a row parses it
-#: again, so it is short.
+#: The band, of the columns of a row. `{day}` is the date as of which the row is. Each statement that changes a row
+#: parses it again, so it is short.
 BAND_SQL = (
     "(width_bucket({day} - latest_on, '{{8,31,91}}'::integer[]) * 4"
     " + width_bucket(nullif(evidence_count, 0), '{{5,20,100}}'::bigint[]))::smallint"

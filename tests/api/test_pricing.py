@@ -218,7 +218,7 @@ async def test_who_shares_a_card_is_related_also_under_another_name_as_a_counter
     await shop.add(2, type="volume", currency="CREDIT", steps=[{"amount": "1.00", "multiplier": "0.90"}])
     if how == "chain":
         # The client is known by the first of those that it shares something with, which is not the seller's first.
-        first = f"org_{'0' * 26}"
+        first = f"org_{'0' * 25}1"
         made = "INSERT INTO organizations (id, name, created_by, command_id) VALUES ($1, $1, $1, $1)"
         await as_owner(database_urls, made, first)
         await share(database_urls, "card", first, client.org_id)
