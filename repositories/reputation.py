@@ -229,7 +229,7 @@ async def standings(
     return {asked[row["place"] - 1]: _standing(asked[row["place"] - 1][0], row) for row in found}
 
 
-def _standing(agent_id: str, found: Mapping[str, Any]) -> Standing:
+def _standing(agent_id: str, found: "asyncpg.Record") -> Standing:
     kept = json.loads(found["rows"] or "[]")
     buckets = tuple(found["response_buckets"] or Timing().buckets)
     return Standing(
