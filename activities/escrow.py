@@ -38,6 +38,7 @@ from domain.reputation.policy import EvidencePolicy
 from ledger.gateway import Ledger, Posting
 from repositories import alert, audit, contract, debt, escrow, escrow_notice, organization, payment
 from runtime.database import Database, Transaction
+from runtime.identity import new_ids
 from services.debt import close_paid_debts, settle_debt
 from services.level import refuse_exposure
 from services.reputation import record_settled
@@ -167,13 +168,15 @@ class EscrowActivities:
         # The note of the command that was done, or all of them once the deadline has acted or all is over.
         over = message.escrow.is_final
         driver = await books.driver()
+        tells = facts(held, message.event, message.escrow)
         await escrow.write(
             driver,
             message,
             transfer_id,
             settles_all=message.due_at is not None or over,
             closes={"escrow.books_refused", *(("escrow.decision_overdue",) if over else ())},
-            tells=facts(held, message.event, message.escrow),
+            tells=tells,
+            event_ids=new_ids("evt", len(tells)),
         )
         await record_settled(driver, held, message, self._evidence)
         await self._report(books, message)

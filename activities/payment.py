@@ -51,6 +51,7 @@ from repositories import credit_lot as lots
 from repositories import event as outbox
 from repositories.together import Writes, together
 from runtime.database import Database, driver_connection
+from runtime.identity import new_ids
 from runtime.metrics import PaymentFailures
 from services import payment_loss, payment_refund, reputation, tax_receipt
 from services.debt import close_paid_debts
@@ -275,7 +276,8 @@ class PaymentActivities:
                 await close_paid_debts(session, ledger, terms.org_id, terms.purpose.goods_asset)
         async with together(session) as writes:
             await self._write_rows(writes, event, transfer_id, owed)
-            await outbox.record(writes, facts(before, after))
+            tells = facts(before, after)
+            await outbox.record(writes, tells, new_ids("evt", len(tells)))
             await _mark_handled(writes, terms.payment_id, terms.provider, handled)
         await payment_loss.note_loss(session, event, transfer_id, owed)
         if resolved.share is not None:

@@ -1,9 +1,10 @@
 """Statements about escrows: the read model, its timeline, and the lists that the API serves."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -115,7 +116,7 @@ _OPEN = """
     INSERT INTO escrows (id, status, version, funded_minor, released_minor, refunded_minor, commission_minor,
         next_deadline_at, state, updated_at, created_at, contract_id, org_id, payee_org_id, signatory_org_ids, agent_id,
         workflow_id, currency, amount_minor)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $20, $21, $22, $23, $24, $25, $26, $27)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $19, $20, $21, $22, $23, $24, $25, $26)
 """
 _CHANGE = """
     UPDATE escrows SET status = $2, version = $3, funded_minor = $4, released_minor = $5, refunded_minor = $6,
@@ -127,12 +128,18 @@ _WRITE = f"""
 WITH written AS ({{row}}),
     settled AS ({escrow_notice.SETTLE.format(escrow_id="$1", command_id="$13", all="$17")}),
     closed AS ({alert.CLOSE_CASES.format(subject="$1", kinds="$18")}),
-    told AS ({outbox.RECORD.format(rows="$19::jsonb")})
+    told AS ({{told}})
 INSERT INTO escrow_events
     (escrow_id, number, kind, status, actor, command_id, content_hash, transfer_id, details, at, recorded_at)
 VALUES ($1, $3, $11, $2, $12, $13, $14, $15, $16, $10, clock_timestamp())
 """
-_WRITE_FIRST, _WRITE_NEXT = _WRITE.format(row=_OPEN), _WRITE.format(row=_CHANGE)
+
+
+@cache
+def _write(*, is_first: bool, tells: int) -> str:
+    """Return the statement that writes an event which tells so many; their values come last."""
+    row, first = (_OPEN, 27) if is_first else (_CHANGE, 19)
+    return _WRITE.format(row=row, told=outbox.record_part(tells, first=first))
 
 
 async def write(
@@ -142,7 +149,8 @@ async def write(
     *,
     settles_all: bool,
     closes: Collection[str],
-    tells: Iterable[Event],
+    tells: Sequence[Event],
+    event_ids: Sequence[str],
 ) -> None:
     """Write an event and the state after it, tell it, settle the note of its command, and close the cases that it ends.
 
@@ -153,6 +161,7 @@ async def write(
         settles_all: settle every note of the escrow.
         closes: kinds of alerts about the escrow whose cases are over.
         tells: what its parties hear.
+        event_ids: of what they hear.
 
     Raises:
         UniqueViolationError: the event's number or command is there already; the caller holds the row's lock to
@@ -164,14 +173,13 @@ async def write(
     written += [escrow.funded_minor, escrow.released_minor, escrow.refunded_minor, escrow.commission_minor]
     written += [deadline.at if deadline else None, _STATE.dump_json(escrow).decode(), message.at]
     written += [message.event, message.actor, message.command_id, message.content, transfer_id]
-    written += [json.dumps(message.details), settles_all, list(closes), outbox.rows_of(tells)]
-    if escrow.version > 1:
-        await connection.execute(_WRITE_NEXT, *written)
-        return
-    outside = sorted({name.split("/")[0] for name in terms.signatories if "/" in name})
-    written += [terms.contract_id, terms.payer_org_id, terms.payee_org_id, outside, terms.agent_id]
-    written += [escrow_workflow_id(terms.contract_id), terms.currency, terms.amount_minor]
-    await connection.execute(_WRITE_FIRST, *written)
+    written += [json.dumps(message.details), settles_all, list(closes)]
+    is_first = escrow.version == 1
+    if is_first:
+        outside = sorted({name.split("/")[0] for name in terms.signatories if "/" in name})
+        written += [terms.contract_id, terms.payer_org_id, terms.payee_org_id, outside, terms.agent_id]
+        written += [escrow_workflow_id(terms.contract_id), terms.currency, terms.amount_minor]
+    await connection.execute(_write(is_first=is_first, tells=len(tells)), *written, *outbox.values_of(tells, event_ids))
 
 
 async def versions(session: AsyncSession, escrow_ids: Sequence[str]) -> dict[str, int]:

@@ -9,7 +9,8 @@ An open transaction of the cluster holds readers back, also one that writes no e
 cluster: after events were loaded from a logical dump into another one, `docs/events.md` says what to do.
 """
 
-from collections.abc import Collection, Iterable
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
@@ -38,67 +39,103 @@ class Position:
 
 
 _LIST = Listing(of=EventRow, order=[EventRow.written_in, EventRow.id], created="at", ascending=True)
-#: Records the events in a JSON array that `rows_of` wrote; also as a part of a larger statement. Their numbers follow
-#: those that are committed, so the caller holds the lock of each subject, since a statement before this one. Whoever
-#: records an event leaves its `external_id` null: it gets the one that its organization gave the subject. What is
-#: written on an object that is being made is written before it, so that its first event has the id already.
-RECORD = """
-    INSERT INTO events (type, org_id, subject, subject_seq, at, data)
-    SELECT told.type, told.org_id, told.subject,
+#: What is recorded of an event, and as what PostgreSQL takes it. `number` is which one of its subject it is here:
+#: numbered by the statement, each transaction of an escrow would sort.
+_COLUMNS = {
+    "id": "text",
+    "type": "text",
+    "org_id": "text",
+    "subject": "text",
+    "at": "timestamptz",
+    "data": "jsonb",
+    "number": "integer",
+}
+#: Their numbers follow those that are committed, so the caller holds the lock of each subject, since a statement before
+#: this one. Whoever records an event leaves its `external_id` null: it gets the one that its organization gave the
+#: subject. What is written on an object that is being made is written before it, so that its first event has the id.
+_RECORD = """
+    INSERT INTO events (id, type, org_id, subject, subject_seq, at, data)
+    SELECT coalesce(told.id, new_event_id()), told.type, told.org_id, told.subject,
         coalesce((SELECT e.subject_seq FROM events e WHERE e.subject = told.subject AND e.org_id = told.org_id
                   ORDER BY e.subject_seq DESC LIMIT 1), 0) + told.number,
         coalesce(told.at, now()),
-        CASE WHEN told.data -> 'external_id' = 'null' THEN told.data || jsonb_build_object('external_id', (
-            SELECT m.external_id FROM object_metadata m
-            WHERE m.object_id = told.subject AND m.org_id = told.org_id)) ELSE told.data END
-    FROM jsonb_to_recordset({rows})
-        AS told (type text, org_id text, subject text, at timestamptz, data jsonb, number integer)
+        coalesce((SELECT told.data || jsonb_build_object('external_id', m.external_id) FROM object_metadata m
+                  WHERE m.object_id = told.subject AND m.org_id = told.org_id
+                  AND told.data -> 'external_id' = 'null'), told.data)
+    FROM {rows}
 """
+_COLUMNS_OF_JSON = ", ".join(f"{name} {type}" for name, type in _COLUMNS.items())
 #: With a column, so that it can be a part of `together`.
-_RECORD = text(RECORD.format(rows="CAST(:events AS jsonb)") + "RETURNING id").columns(EventRow.id)
+_RECORD_JSON = text(
+    _RECORD.format(rows=f"jsonb_to_recordset(CAST(:events AS jsonb)) AS told ({_COLUMNS_OF_JSON})") + "RETURNING id"
+).columns(EventRow.id)
 
 
-def rows_of(events: Iterable[Event]) -> str:
-    """Return the events as `RECORD` takes them.
+def record_part(count: int, *, first: int) -> str:
+    """Return a statement that records so many events, as a part of a larger one.
+
+    What `values_of` returns are its parameters from the number `first` on. They cost PostgreSQL less than an array.
+    """
+    if count == 0:
+        return "SELECT"
+    numbers = itertools.count(first)
+    rows = (", ".join(f"${next(numbers)}::{type}" for type in _COLUMNS.values()) for _ in range(count))
+    return _RECORD.format(rows=f"(VALUES {', '.join(f'({row})' for row in rows)}) AS told ({', '.join(_COLUMNS)})")
+
+
+def values_of(events: Sequence[Event], ids: Sequence[str]) -> list[object]:
+    """Return the parameters of `record_part`.
+
+    Args:
+        events: what is recorded.
+        ids: of the events, in the order in which they sort.
 
     Raises:
         UnknownEvent: one is not as the catalogue says.
     """
-    told, rows = list(events), list[dict[str, object]]()
+    values = list[object]()
+    for (event, number), event_id in zip(_numbered(events), ids, strict=True):
+        data = to_json(event.data)
+        check(event, CATALOGUE, at_most=len(data))
+        values += (event_id, event.type, event.org_id, event.subject, event.at, data.decode(), number)
+    return values
+
+
+def _numbered(events: Iterable[Event]) -> Iterator[tuple[Event, int]]:
     numbers: dict[tuple[str, str], int] = {}
-    for event in told:
-        # Which one of its subject it is here: numbered by the statement, each transaction of an escrow would sort.
+    for event in events:
         of = (event.subject, event.org_id)
         numbers[of] = number = numbers.get(of, 0) + 1
-        rows.append(
-            {
-                "type": event.type,
-                "org_id": event.org_id,
-                "subject": event.subject,
-                "at": event.at,
-                "data": event.data,
-                "number": number,
-            }
-        )
-    written = to_json(rows)
-    for event in told:
-        check(event, CATALOGUE, at_most=len(written))
-    return written.decode()
+        yield event, number
 
 
-async def record(session: Writes, events: Iterable[Event]) -> None:
+def _row(event: Event, number: int, event_id: str | None) -> dict[str, object]:
+    row = (event_id, event.type, event.org_id, event.subject, event.at, event.data, number)
+    return dict(zip(_COLUMNS, row, strict=True))
+
+
+async def record(session: Writes, events: Iterable[Event], ids: Sequence[str] | None = None) -> None:
     """Record events in the caller's transaction, in one statement; none costs nothing.
 
     The caller holds the lock of each subject: its row, or that of what it belongs to. Without it, two transactions give
     the same number, and the one that commits last fails.
 
+    Args:
+        session: in the transaction of the fact.
+        events: what is recorded.
+        ids: of the events, in the order in which they sort. Otherwise the database makes them, which takes it longer.
+
     Raises:
         UnknownEvent: one is not as the catalogue says.
         IntegrityError: somebody recorded events of the same subject meanwhile.
     """
-    rows = rows_of(events)
-    if rows != "[]":
-        await session.execute(_RECORD.bindparams(events=rows))
+    told = list(events)
+    if told:
+        made = [None] * len(told) if ids is None else ids
+        rows = to_json([_row(*each, event_id) for each, event_id in zip(_numbered(told), made, strict=True)])
+        for event in told:
+            check(event, CATALOGUE, at_most=len(rows))
+        await session.execute(_RECORD_JSON.bindparams(events=rows.decode()))
 
 
 async def page(

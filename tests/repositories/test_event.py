@@ -21,7 +21,8 @@ from repositories import event as events
 from repositories import listing
 from repositories.event import Position
 from repositories.listing import Wanted
-from runtime.database import Database
+from runtime.database import Database, driver_connection
+from runtime.identity import new_ids
 from tests.conftest import DatabaseUrls
 from tests.support.locks import somebody_waits
 from tests.support.outbox import past_others
@@ -44,9 +45,15 @@ def fact(subject: str, org_id: str = "org_1", kind: str = "escrow.funded") -> Ev
     return Event(kind, org_id, subject, CATALOGUE[kind].example)
 
 
-async def write(database: Database, *facts: Event) -> None:
+async def write(database: Database, *facts: Event, as_part: bool = False) -> None:
     async with database.platform() as session:
-        await events.record(session, facts)
+        if as_part:
+            connection = await driver_connection(session)
+            await connection.execute(
+                events.record_part(len(facts), first=1), *events.values_of(facts, new_ids("evt", len(facts)))
+            )
+        else:
+            await events.record(session, facts)
 
 
 async def subjects(database: Database, after: Position | None = None, limit: int = 100) -> list[str]:
@@ -81,9 +88,11 @@ async def test_event_of_what_was_rolled_back_is_never_shown(database: Database) 
     assert await subjects(database) == ["kept"]
 
 
-async def test_events_of_a_subject_are_numbered_for_each_organization(database: Database) -> None:
-    await write(database, fact("one"), fact("one", kind="escrow.delivered"), fact("one", "org_2"), fact("two"))
-    await write(database, fact("one", kind="escrow.released"))
+@pytest.mark.parametrize("as_part", [False, True])
+async def test_events_of_a_subject_are_numbered_for_each_organization(database: Database, *, as_part: bool) -> None:
+    told = (fact("one"), fact("one", kind="escrow.delivered"), fact("one", "org_2"), fact("two"))
+    await write(database, *told, as_part=as_part)
+    await write(database, fact("one", kind="escrow.released"), as_part=as_part)
     await past_others(database)
     async with database.platform() as session:
         rows = await events.page(session, after=None, limit=10)
@@ -244,6 +253,30 @@ async def test_event_never_changes(database: Database, statement: str) -> None:
     ],
     ids=["type", "more", "less", "long"],
 )
-async def test_event_that_the_catalogue_does_not_have_is_refused(database: Database, event: Event, why: str) -> None:
+@pytest.mark.parametrize("as_part", [False, True])
+async def test_event_that_the_catalogue_does_not_have_is_refused(
+    database: Database, event: Event, why: str, *, as_part: bool
+) -> None:
     with pytest.raises(UnknownEvent, match=why):
-        await write(database, event)
+        await write(database, event, as_part=as_part)
+
+
+@pytest.mark.parametrize("as_part", [False, True])
+async def test_event_has_the_external_id_that_its_organization_gave(database: Database, *, as_part: bool) -> None:
+    async with database.platform() as session:
+        for statement in (
+            "INSERT INTO organizations (id, name, created_by, command_id) VALUES ('org_1', 'x', 'x', 'x')",
+            "INSERT INTO object_metadata (object_id, org_id, external_id, command_id) "
+            "VALUES ('one', 'org_1', 'x', 'x')",
+        ):
+            await session.execute(text(statement))
+    told = {**DATA, "external_id": None}
+    facts = [
+        Event("escrow.funded", org_id, "one", data)
+        for org_id, data in (("org_1", told), ("org_2", told), ("org_1", DATA))
+    ]
+    await write(database, *facts, as_part=as_part)
+    await past_others(database)
+    async with database.platform() as session:
+        rows = await events.page(session, after=None, limit=10)
+    assert [row.data for row in rows] == [{**told, "external_id": "x"}, told, DATA]
