@@ -1,25 +1,32 @@
-"""Events of escrows and payments with what they tell, against the same that tell nobody: the transaction alone.
+"""Escrows and payments with what they tell, against the same that tell nobody: as their benches drive them, and alone.
 
-In this process, on one connection and without Temporal or HTTP, which would hide what a row costs. The ratio of whole
-commands is nearer to one.
+Alone is the transaction, in this process, on one connection, without Temporal or HTTP.
 """
 
+import asyncio
+import os
+import signal
+import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from typing import Any
-from unittest.mock import patch
+
+import asyncpg
 
 from activities.escrow import EscrowActivities
 from api.v1.escrows.commands import terms_of
 from contracts.escrow import RecordEscrowEvent
 from dev.bench.escrow import Escrows
 from dev.bench.neighbours import news
+from dev.bench.payments import PaymentDriver, burst
+from dev.bench.quiet_worker import telling_nobody
 from dev.bench.rows import Row, alternate
-from dev.bench.world import World
+from dev.bench.world import PARTS, World, running_world
+from dev.stack.parts import python_environment
 from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.state import Escrow, Outcome, Terms
@@ -29,17 +36,10 @@ from runtime.database import Database
 
 EACH = 25
 ROUNDS = 24
+WHOLE_ROUNDS = 10
+PAYMENTS = 100
 NUMBERS = count(1)
 Rate = Callable[[], Awaitable[float]]
-
-
-@contextmanager
-def telling_nobody() -> Iterator[None]:
-    """Have escrows and payments write their events without rows of the outbox, and without what writes these."""
-    with ExitStack() as patched:
-        for noun in ("escrow", "payment"):
-            patched.enter_context(patch(f"activities.{noun}.facts", lambda *_: []))
-        yield
 
 
 class Written:
@@ -97,7 +97,65 @@ class Written:
 
 
 async def run(world: World) -> list[Row]:
-    """Measure both rows."""
+    """Measure whole escrows and payments on a stack of their own, then their transactions alone."""
+    return [*await _whole(), *await _alone(world)]
+
+
+async def _whole() -> list[Row]:
+    """Measure on a stack whose worker can be asked to tell nobody."""
+    rows = list[Row]()
+    async with AsyncExitStack() as held:
+        world = await held.enter_async_context(running_world([part for part in PARTS if part != "worker"]))
+        told = await held.enter_async_context(_worker(world))
+        escrows, payments = Escrows(world), PaymentDriver(world)
+        held.callback(escrows.close)
+        held.push_async_callback(payments.http.aclose)
+        await payments.close_queue(closed=True)
+
+        async def booked() -> float:
+            return PAYMENTS / (await burst(payments, PAYMENTS))[1]
+
+        measured = {
+            "escrows over HTTP with what they tell, 20 clients": (escrows.rate, "escrow."),
+            f"{PAYMENTS} payments booked at once with what they tell": (booked, "payment."),
+        }
+        for name, (rate, type) in measured.items():
+            await rate()
+            ours, untold = await alternate(
+                partial(told, rate, type, tells=True), partial(told, rate, type, tells=False), WHOLE_ROUNDS
+            )
+            rows.append(Row(name=name, value=ours, unit="/s", against="without", baseline=untold, target=0.95))
+    return rows
+
+
+@asynccontextmanager
+async def _worker(world: World) -> AsyncIterator[Callable[..., Awaitable[float]]]:
+    """Run the worker of a stack that has none; what is yielded measures a rate while it tells, or tells nobody."""
+    env = python_environment({**os.environ, **world.stack.environment()}, world.data_dir)
+    with (world.data_dir / "logs" / "quiet_worker.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "dev.bench.quiet_worker", env=env, stdout=log, stderr=log
+        )
+    owner = await asyncpg.connect(world.database_url)
+
+    async def measured(rate: Rate, type: str, *, tells: bool) -> float:
+        count = "SELECT count(*) FROM events WHERE starts_with(type, $1)"
+        process.send_signal(signal.SIGUSR2 if tells else signal.SIGUSR1)
+        before = await owner.fetchval(count, type)
+        found = await rate()
+        if (await owner.fetchval(count, type) > before) is not tells:
+            raise RuntimeError(f"the worker wrote {'no' if tells else 'some'} events of {type}")
+        return found
+
+    try:
+        yield measured
+    finally:
+        await owner.close()
+        process.terminate()
+        await process.wait()
+
+
+async def _alone(world: World) -> list[Row]:
     database = Database(world.database_url, world.database_url, pool_size=1, pre_ping=False)
     written, rows = Written(world, database), list[Row]()
     async with AsyncExitStack() as held:
@@ -110,17 +168,16 @@ async def run(world: World) -> list[Row]:
                 await book()
             return EACH / (time.perf_counter() - began)
 
+        async def untold(rate: Rate) -> float:
+            with telling_nobody():
+                return await rate()
+
         measured = {
             "an escrow's event with two rows of the outbox, one connection": written.rate,
             "a payment's news with their rows of the outbox, one connection": booked,
         }
         for name, rate in measured.items():
             await rate()
-            told, untold = await alternate(rate, partial(_alone, rate), ROUNDS)
-            rows.append(Row(name=name, value=told, unit="/s", against="without", baseline=untold, target=0.95))
+            ours, bare = await alternate(rate, partial(untold, rate), ROUNDS)
+            rows.append(Row(name=name, value=ours, unit="/s", against="without", baseline=bare))
     return rows
-
-
-async def _alone(rate: Rate) -> float:
-    with telling_nobody():
-        return await rate()

@@ -219,7 +219,7 @@ async def _until(world: World, query: str, wanted: int) -> None:
         await connection.close()
 
 
-async def _burst(till: PaymentDriver, size: int) -> tuple[float, float]:
+async def burst(till: PaymentDriver, size: int) -> tuple[float, float]:
     """Send so many webhooks at once, each for a payment of its own that has succeeded meanwhile.
 
     Returns the seconds until all are stored, and until the last effect is booked.
@@ -261,7 +261,7 @@ async def run(world: World) -> list[Row]:
         rows = [row, *await _webhook_times(till, made)]
         smaller = 0.0
         for size in FULL_SIZES if os.environ.get(FULL) else SIZES:
-            stored, booked = await _burst(till, size)
+            stored, booked = await burst(till, size)
             each = booked / size * 1000
             grown = f", {each / smaller:.2f} x as long each as with a tenth" if smaller else ""
             smaller = each

@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,7 @@ class World:
 
 
 @asynccontextmanager
-async def running_world() -> AsyncIterator[World]:
+async def running_world(parts: Sequence[str] = PARTS) -> AsyncIterator[World]:
     """Start a stack in a temporary directory and stop it afterwards."""
     for limit in ("BURSAR_RATE_LIMIT", "BURSAR_ORGANIZATION_RATE_LIMIT"):
         os.environ.setdefault(limit, "100000000/minute")
@@ -58,7 +58,7 @@ async def running_world() -> AsyncIterator[World]:
     os.environ.setdefault("BURSAR_FIRST_POLL", "PT1H")
     with tempfile.TemporaryDirectory(prefix="bursar-bench-") as directory:
         os.chmod(directory, 0o755)
-        stack = Stack(Path(directory), Ports.free(), parts=PARTS, say=lambda _line: None)
+        stack = Stack(Path(directory), Ports.free(), parts=parts, say=lambda _line: None)
         await stack.start()
         try:
             dev = json.loads(stack.dev_file.read_text())

@@ -1,0 +1,36 @@
+"""The product's worker, which can be asked to tell nobody: SIGUSR1 begins that, SIGUSR2 ends it.
+
+`python -m dev.bench.quiet_worker`, with the settings of `worker.py` in its environment.
+"""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
+
+import uvloop
+
+import worker
+
+
+@contextmanager
+def telling_nobody() -> Iterator[None]:
+    """Have escrows and payments write their events without rows of the outbox, and without what makes these."""
+    with ExitStack() as patched:
+        for noun in ("escrow", "payment"):
+            patched.enter_context(patch(f"activities.{noun}.facts", lambda *_: []))
+        yield
+
+
+def main() -> None:
+    """Work until SIGINT or SIGTERM."""
+    quiet = ExitStack()
+    signal.signal(signal.SIGUSR1, lambda *_: quiet.enter_context(telling_nobody()))
+    signal.signal(signal.SIGUSR2, lambda *_: quiet.close())
+    with contextlib.suppress(KeyboardInterrupt):
+        uvloop.run(worker.main())
+
+
+if __name__ == "__main__":
+    main()
