@@ -36,7 +36,7 @@ from runtime.database import Database
 
 EACH = 25
 ROUNDS = 24
-WHOLE_ROUNDS = 10
+WHOLE_ROUNDS = 6
 PAYMENTS = 100
 NUMBERS = count(1)
 Rate = Callable[[], Awaitable[float]]
