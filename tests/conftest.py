@@ -51,8 +51,10 @@ TOGETHER = {
 }
 
 
+#: Its tests share a stack, on as many workers as there are.
+BROWSER = "tests/console/browser/"
 #: Folders whose tests take longest. They begin first, so that no worker waits for another one's at the end.
-LONGEST = ("tests/faults/", "tests/stack/", "tests/e2e/", "tests/console/browser/", "tests/workflows/")
+LONGEST = ("tests/faults/", "tests/stack/", "tests/e2e/", BROWSER, "tests/workflows/")
 #: Kills the stack that the tests of its folder share, and comes last of them.
 LAST_OF_THE_STACK = "tests/e2e/test_restart.py"
 
@@ -63,6 +65,19 @@ class Grouping(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         return next((group for start, group in TOGETHER.items() if file.startswith(start)), file)
+
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+        """Note that a test is over; after the last in a browser their stack ends, which would take 8 % of a core."""
+        super().mark_test_complete(node, item_index, duration)
+        of_browser = self.registered_collections[node][item_index].startswith(BROWSER)
+        if of_browser and not any(self._waiting(BROWSER)):
+            self.config.stash[SERVERS].ended("console")
+
+    def _waiting(self, folder: str) -> Iterator[str]:
+        """Yield the tests of a folder that are not over."""
+        for scopes in (self.workqueue, *self.assigned_work.values()):
+            for tests in scopes.values():
+                yield from (nodeid for nodeid, over in tests.items() if not over and nodeid.startswith(folder))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Grouping:

@@ -36,26 +36,35 @@ def named(page: Page) -> str:
 
 
 class Looked:
-    """Pages as each role was shown them, asked for once in a run of this file."""
+    """Pages as each role was shown them, asked for and read once in a run of this file."""
 
     def __init__(self, visitors: dict[str, Visitor], objects: dict[str, str]) -> None:
         self.visitors, self.objects = visitors, objects
         self._pages: dict[tuple[str, str], httpx2.Response] = {}
+        self._offered: dict[str, dict[str, FoundForm]] = {}
+        self._navigation: dict[str, set[str]] = {}
 
-    async def at(self, page: Page, role: str) -> httpx2.Response:
-        if (page.path, role) not in self._pages:
-            self._pages[page.path, role] = await self.visitors[role].get(page.path.format(**self.objects))
-        return self._pages[page.path, role]
+    async def at(self, address: str, role: str) -> httpx2.Response:
+        if (address, role) not in self._pages:
+            self._pages[address, role] = await self.visitors[role].get(address)
+        return self._pages[address, role]
 
     async def offered(self) -> dict[str, dict[str, FoundForm]]:
         """Return the form of each command, by its route and by the roles that some page offers it to."""
-        found: dict[str, dict[str, FoundForm]] = {}
-        for page in PAGES:
+        for page in PAGES if not self._offered else ():
             for role in EVERYBODY:
-                answer = await self.at(page, role)
+                answer = await self.at(page.path.format(**self.objects), role)
                 for form in forms_of(answer.text) if answer.status_code == 200 else ():
-                    found.setdefault(route_of(form.action), {}).setdefault(role, form)
-        return found
+                    self._offered.setdefault(route_of(form.action), {}).setdefault(role, form)
+        return self._offered
+
+    async def navigation(self, role: str) -> set[str]:
+        """Return where the first page of a role leads."""
+        if role not in self._navigation:
+            start = await self.at("/console/", role)
+            assert start.status_code == 303
+            self._navigation[role] = set(read((await self.at(start.headers["location"], role)).text).navigation)
+        return self._navigation[role]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +83,7 @@ async def test_page_is_whole_for_those_who_may_read_it_and_not_there_for_others(
     page: Page, role: str, looked: Looked, counting: Counting
 ):
     counting.calls = 0
-    answer = await looked.at(page, role)
+    answer = await looked.at(page.path.format(**looked.objects), role)
     assert counting.calls <= AT_MOST
     found = read(answer.text)
     assert found.problems == []
@@ -87,25 +96,15 @@ async def test_page_is_whole_for_those_who_may_read_it_and_not_there_for_others(
 
 
 @pytest.mark.parametrize("role", EVERYBODY)
-async def test_navigation_offers_what_the_role_may_read_and_nothing_else(
-    role: str, visitors: dict[str, Visitor], objects: dict[str, str]
-):
-    visitor = visitors[role]
-    answer = await visitor.get("/console/")
-    assert answer.status_code == 303
-    offered = set(read((await visitor.get(answer.headers["location"])).text).navigation)
+async def test_navigation_offers_what_the_role_may_read_and_nothing_else(role: str, looked: Looked):
+    offered = await looked.navigation(role)
     for href in offered:
-        assert (await visitor.get(href)).status_code == 200, href
-    base = "/console/platform" if role in PLATFORM else f"/console/{objects['org']}"
-    plain = {page.path.format(**objects): page for page in PAGES if "?" not in page.path}
+        assert (await looked.at(href, role)).status_code == 200, href
+    base = "/console/platform" if role in PLATFORM else f"/console/{looked.objects['org']}"
+    plain = {page.path.format(**looked.objects): page for page in PAGES if "?" not in page.path}
     listed = {path for path, page in plain.items() if path.startswith(base) and role in page.roles}
-    everywhere = set().union(*[await _offered(each, visitors) for each in EVERYBODY])
+    everywhere = set().union(*[await looked.navigation(each) for each in EVERYBODY])
     assert listed & everywhere <= offered
-
-
-async def _offered(role: str, visitors: dict[str, Visitor]) -> set[str]:
-    start = (await visitors[role].get("/console/")).headers["location"]
-    return set(read((await visitors[role].get(start)).text).navigation)
 
 
 async def test_every_route_that_shows_something_is_in_the_table(objects: dict[str, str]):

@@ -392,30 +392,30 @@ async def no_run_stays_open() -> AsyncIterator[None]:
                 await server.client.get_workflow_handle(run.id, run_id=run.run_id).terminate("its test is over")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def timeskip_env() -> AsyncIterator[WorkflowEnvironment]:
-    """A Temporal server on which each workflow's own clock skips ahead."""
+    """A Temporal server on which each workflow's own clock skips ahead. Like what follows, it ends with this folder."""
     async with own_server() as environment:
         yield environment
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def stage(timeskip_env: WorkflowEnvironment, database_urls: Any) -> AsyncIterator[Stage]:
-    """One worker for all tests of the session; every job has organizations of its own."""
+    """One worker for all tests of the folder; every job has organizations of its own."""
     chains = ChainsInTest()
     async with stage_on(timeskip_env, database_urls, chains=chains, runner=SandboxedWorkflowRunner()) as made:
         yield made
     await chains.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def idle_server() -> AsyncIterator[WorkflowEnvironment]:
     """A server of its own, without the worker of `stage`, for tests whose only worker comes and goes."""
     async with own_server() as environment:
         yield environment
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def short_runs(database_urls: Any) -> AsyncIterator[Stage]:
     """A stage on a server that suggests a new run after twenty events."""
     limit = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=20")

@@ -70,7 +70,7 @@ class Shop:
         return await self.payer.post(f"/escrows/{escrow['id']}/fund", body, key=key or new_key())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def http(stage: "Stage", database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
     settings = settings_for(database_urls, command_timeout="PT60S")
     providers: Any = {"stripe": stage.fake}
