@@ -14,16 +14,30 @@ from services import approval, payment_refund
 
 
 async def two_operators(
-    deps: Deps, actor: Actor, once: Command, action: ApprovalAction, subject: str, content: Mapping[str, object]
+    deps: Deps,
+    actor: Actor,
+    once: Command,
+    action: ApprovalAction,
+    subject: str,
+    content: Mapping[str, object],
+    *,
+    is_used_here: bool = False,
 ) -> None:
-    """Return when another operator has approved this very act.
+    """Return when another operator has approved this very act; see `services.approval.require` for `is_used_here`.
 
     Raises:
         ApprovalRequired: nobody has; it is requested now.
         Conflict: `approval.same_operator`.
     """
     await approval.require(
-        deps.database, actor, action, subject, content, command_id=once.command_id, now=datetime.now(UTC)
+        deps.database,
+        actor,
+        action,
+        subject,
+        content,
+        command_id=once.command_id,
+        now=datetime.now(UTC),
+        is_used_here=is_used_here,
     )
 
 
@@ -32,7 +46,7 @@ async def override_by_two(
 ) -> None:
     """Do as `two_operators` where the setting is there: for what one organization or agent is given unlike others."""
     if deps.settings.two_operators_above is not None:
-        await two_operators(deps, actor, once, action, subject, content)
+        await two_operators(deps, actor, once, action, subject, content, is_used_here=True)
 
 
 async def refund_by_two(

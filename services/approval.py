@@ -37,14 +37,22 @@ async def require(
     *,
     command_id: str,
     now: datetime,
+    is_used_here: bool = False,
 ) -> None:
     """Return when another operator has approved this very act, which the command uses up; a repeated one passes again.
+
+    Where the act itself does not end in `use`, `is_used_here` has a repeated one pass with the same content only: keys
+    are forgotten after a while, and at once where the command was refused, and then a client may send other content.
 
     Raises:
         ApprovalRequired: nobody has; it is requested now.
         Conflict: `approval.same_operator`.
     """
     async with database.platform() as session:
+        await approval.lock_for(session, action.value, subject)
+        of_content = digest(content) if is_used_here else None
+        if await approval.used_by(session, action.value, subject, command_id, digest=of_content):
+            return
         waiting = await _require(session, actor, action, subject, content, command_id=command_id, now=now)
     if waiting is not None:
         raise _required(waiting)
@@ -87,9 +95,6 @@ async def _require(
     command_id: str,
     now: datetime,
 ) -> Approval | None:
-    await approval.lock_for(session, action.value, subject)
-    if await approval.used_by(session, action.value, subject, command_id):
-        return None
     row = await approval.open_for(session, action.value, subject, digest(content))
     if row is not None and _status(row, now) is ApprovalStatus.EXPIRED:
         row.status = ApprovalStatus.EXPIRED.value

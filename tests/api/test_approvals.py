@@ -107,6 +107,27 @@ async def test_what_one_is_given_unlike_others_takes_two(
     good(await asking.post("/organizations", {"name": "Free"}), 201)
 
 
+async def test_a_key_of_an_approved_act_takes_no_other_content_along(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant
+) -> None:
+    """A refusal frees the key, and the approval was used by it."""
+    asking, other = two
+    tenant = await new_tenant("owner", "agent")
+    key, path, status = new_key(), f"/marketplace/agents/{tenant.agent_id}", f"/organizations/{tenant.org_id}"
+
+    async def offer(share: str) -> Any:
+        wanted = {"model": "one_time", "price": "40", "creator_share": share}
+        return await asking.ask("PUT", path, json=wanted, headers={"Idempotency-Key": key})
+
+    needed = refused(await offer("0.91"), 403, "approval.required")
+    good(await other.post(f"/approvals/{needed['approval_id']}/approve"))
+    good(await asking.post(f"{status}/suspend", {"reason": "A look at it"}))
+    refused(await offer("0.91"), 403, "organization.suspended")
+    good(await asking.post(f"{status}/resume", {"reason": "Looked at"}))
+    refused(await offer("1"), 403, "approval.required")
+    assert good(await offer("0.91"))["creator_share"] == "0.91"
+
+
 @pytest.mark.parametrize(("act", "end"), [("void", "void"), ("mark-uncollectible", "uncollectible")])
 async def test_large_invoice_is_ended_by_two_and_a_small_one_by_one(
     two: tuple[Caller, Caller], new_tenant: MakeTenant, act: str, end: str
