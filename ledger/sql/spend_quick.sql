@@ -2,8 +2,9 @@
 -- them. It leaves whatever is not plain to `ledger.spend`.
 
 -- Charges, or answers NULL and has changed nothing: when something refuses or may do so, when the organization is stopped,
--- when the key is known, when a window begins, when one lot does not suffice or one is due, and where a control is in another asset or below one that
--- the spender does not name itself.
+-- when the key is known, when a window begins, when one lot does not suffice or one is due, and where a control is in
+-- another asset, below one that the spender does not name itself, or below any and outside of its own time: what stands
+-- above it holds all the same.
 --
 -- What it costs is mostly what PostgreSQL does to begin a statement, so there are few, and none opens more than three
 -- indexes: beyond that its memory goes back to the system and is fetched again with every charge.
@@ -59,6 +60,7 @@ BEGIN
     -- The rules of `ledger.limits_on`, for what needs no more than a look at the counters that are there.
     SELECT bool_and((
             c.status = 'active' AND c.asset = 'CREDIT' AND (c.per_spend < p_amount) IS NOT TRUE
+            AND (c.starts_at > p_at) IS NOT TRUE AND (c.ends_at <= p_at) IS NOT TRUE
             AND (w."window" IS NULL OR n.ends_at > p_at AND (NOT w.hard
                 OR (w.amount < n.held + n.spent + n.forced - n.refunded + p_amount) IS NOT TRUE
                 AND (w.uses <= n.uses_spent) IS NOT TRUE))
@@ -82,7 +84,8 @@ BEGIN
             WHEN 'run' THEN c.subject_id = p_run
             WHEN 'department' THEN c.subject_id = ANY (departments)
         END
-      AND (c.starts_at IS NULL OR c.starts_at <= p_at) AND (c.ends_at IS NULL OR p_at < c.ends_at);
+      AND (c.parent_id IS NOT NULL
+        OR (c.starts_at IS NULL OR c.starts_at <= p_at) AND (c.ends_at IS NULL OR p_at < c.ends_at));
     fits := coalesce(fits, true) AND (parents IS NULL OR parents <@ controls);
     IF fits THEN
         PERFORM s.at FROM ledger.spends s WHERE s.idempotency_key = key

@@ -61,16 +61,25 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
     ORDER BY e.agent_id, e.seq
 $$;
 
--- Gives an event again under another id, with what is left of it by now: good evidence has faded meanwhile.
+-- Gives an event again under another id, with what is left of it by now: good evidence has faded meanwhile. False when
+-- that was done before, and when the two were found to be related while the money was away: nobody judged what was void.
 CREATE OR REPLACE FUNCTION reputation_give_again(p_event text, p_id text, p_at timestamptz) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     e reputation_events;
     v_day date;
     v_nights integer;
+    v_traits text[] := ARRAY['*'];
 BEGIN
     SELECT * INTO STRICT e FROM reputation_events WHERE id = p_event;
     IF EXISTS (SELECT FROM reputation_events WHERE source = e.source AND key = e.key || ':again') THEN
+        RETURN false;
+    END IF;
+    -- By what they share alone, as the night judges: who registered them was known when the event was taken.
+    IF e.excluded IS NULL AND reputation_excluded(e.counterparty_org_id, e.agent_org_id, v_traits) IS NOT NULL
+        AND NOT (reputation_declared(e.counterparty_org_id, e.agent_org_id, v_traits)
+            AND (e.client_bad_e6 > 0 OR (SELECT coalesce(sum((value ->> 'bad_e6')::bigint - (value ->> 'good_e6')::bigint), 0)
+                FROM jsonb_array_elements(e.says)) > 0)) THEN
         RETURN false;
     END IF;
     v_day := e.day;

@@ -817,3 +817,17 @@ async def test_a_batch_takes_lots_and_their_cost_as_its_items_would_one_by_one(b
         taken.append((await lots_left(tenant, *lots), [tuple(row) for row in uses]))
     assert taken[0] == taken[1]
     await books.assert_proven()
+
+
+@pytest.mark.parametrize("out_of_time", [{"ends_at": NOW}, {"starts_at": NOW + timedelta(days=1)}])
+async def test_what_stands_above_a_control_holds_outside_of_its_time(
+    books: Books, out_of_time: dict[str, datetime]
+) -> None:
+    tenant = await Tenant.opened(books)
+    above = await tenant.control(limits(day=100), subject=("project", "prj_1"))
+    below = await tenant.control(limits(day=1000), subject=("agent", "agt_1"), parent=above)
+    await tenant.write(below, {name: at.isoformat() for name, at in out_of_time.items()})
+    await tenant.charge(60, agent_id="agt_1")
+    assert (await tenant.counter(above))["spent"] == 60
+    refused = await tenant.charge(60, agent_id="agt_1")
+    assert (refused.outcome, (await tenant.counter(above))["spent"]) == (Outcome.REFUSED, 60)

@@ -13,8 +13,8 @@ from domain.payment.snapshot import CreatePayment, Snapshot
 from domain.reputation.traits import TraitKind, digest
 from providers.payments.registry import Providers
 from repositories import organization_trait as traits
-from repositories.reputation import are_related, take
-from repositories.reputation_recalls import refresh, stale
+from repositories.reputation import are_related, take, void
+from repositories.reputation_recalls import give_again, recall, refresh, stale
 from runtime.database import Database, driver_connection
 from services.reputation import judge_traits
 from tests.conftest import new_database
@@ -262,3 +262,30 @@ async def test_nobody_sheds_bad_news_by_stating_the_tax_id_of_who_brings_it(book
         # A card that both pay with is no mere word.
         await have(database, TraitKind.CARD, "fp_x", "org_x1", "org_x2")
         assert await are_related(connection, *asked, is_bad=True)
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "related", "void"])
+async def test_what_was_recalled_comes_back_unless_they_are_related_or_an_operator_voided_it(
+    books,  # noqa: F811
+    database,
+    meanwhile: str,
+) -> None:
+    payee, payer, payment = f"org_r1_{meanwhile}", f"org_r2_{meanwhile}", f"pay_{meanwhile}"
+    await made(books, payee, payer)
+    agent_id = await new_agent(books, payee)
+    what, said = replace(about(agent_id, payer), agent_org_id=payee), fact(client_good_e4=10_000)
+    async with books.acquire() as connection:
+        await take(connection, what, [said])
+        assert await recall(connection, payment, [said.subject]) == []
+        at = what.at + NIGHT
+        if meanwhile == "related":
+            await have(database, TraitKind.CARD, f"fp_{payment}", payee, payer)
+            await judge_traits(database)
+        if meanwhile == "void":
+            assert await void(connection, said.id, by="operator", reason="Made up", at=at)
+            assert not await void(connection, said.id, by="operator", reason="Once more", at=at)
+        for each in await recall(connection, payment, []):
+            await give_again(connection, each, f"{each}_again", at=at)
+        counting = "SELECT id FROM reputation_events WHERE agent_id = $1 AND voided_at IS NULL"
+        there = [row[0] for row in await connection.fetch(counting, agent_id)]
+    assert there == ([f"{said.id}_again"] if meanwhile == "nothing" else [])
