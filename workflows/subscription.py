@@ -343,7 +343,7 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             await self._write_own(commands.checked_out(self._state, says.page))
             return
         assert says.snapshot is not None
-        done = commands.confirmed(self._state)
+        done = commands.confirmed(self._state, says.snapshot)
         outcome = converge(done, says.snapshot, workflow.now())
         await self._write_own(outcome or Outcome(subscription=done, event="confirmed", actor="workflow"))
 

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 from domain.errors import Invalid
 from domain.plan import Interval, Plans
+from domain.subscription.downgrade import acting, waiting
 from domain.subscription.period import Anchor, Period
 from domain.subscription.proration import Proration, anew, credits_of_new_period, credits_of_upgrade, within
-from domain.subscription.snapshot import CheckoutPage
+from domain.subscription.snapshot import CheckoutPage, SubscriptionSnapshot
 from domain.subscription.state import (
     CHANGEABLE,
     WORKFLOW,
@@ -44,6 +45,8 @@ TRIAL_CARD_USED, TRIAL_CARD_UNKNOWN = "trial_used", "trial_card_unknown"
 NET_GRACE = timedelta(days=30)
 #: Orders that make the subscription.
 MAKING = frozenset({OrderKind.CREATE, OrderKind.CHECK_OUT})
+#: Orders that withdraw a downgrade, once the provider has them.
+WITHDRAWING = frozenset({OrderKind.RESUME, OrderKind.CANCEL_AT_END})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,10 +245,8 @@ def cancelling(subscription: Subscription, command_id: str, *, at_period_end: bo
         return Outcome(subscription=replace(subscription, order=order), event="cancellation_ordered", actor=actor)
     if subscription.cancel_at_period_end:
         raise _wrong(subscription, "is cancelled to the end of its period")
-    # What was to change then has nothing left to change.
-    change = None if _is_downgrade(subscription) else subscription.change
     order = Order(kind=OrderKind.CANCEL_AT_END, command_id=command_id)
-    after = replace(subscription, cancel_at_period_end=True, change=change, order=order)
+    after = replace(subscription, cancel_at_period_end=True, order=order)
     return Outcome(subscription=after, event="cancellation_ordered", actor=actor, details={"at": "period_end"})
 
 
@@ -257,11 +258,11 @@ def resuming(subscription: Subscription, command_id: str, *, actor: str, at: dat
     """
     _running(subscription, at)
     _require_no_order(subscription)
-    if not subscription.cancel_at_period_end and not _is_downgrade(subscription):
+    if not subscription.cancel_at_period_end and waiting(subscription) is None:
         raise _wrong(subscription, "goes on")
-    change = None if _is_downgrade(subscription) else subscription.change
+    # The provider has the downgrade's price until it confirms, so the downgrade waits until then.
     order = Order(kind=OrderKind.RESUME, command_id=command_id)
-    after = replace(subscription, cancel_at_period_end=False, change=change, order=order)
+    after = replace(subscription, cancel_at_period_end=False, order=order)
     return Outcome(subscription=after, event="resumed", actor=actor)
 
 
@@ -275,9 +276,19 @@ def checked_out(subscription: Subscription, page: CheckoutPage) -> Outcome:
     return Outcome(subscription=after, event="checkout_opened", actor=WORKFLOW, details=details)
 
 
-def confirmed(subscription: Subscription) -> Subscription:
-    """Return the state once the provider has what was ordered; what came of it, `converge` says."""
-    return replace(subscription, order=None)
+def confirmed(subscription: Subscription, seen: SubscriptionSnapshot | None = None) -> Subscription:
+    """Return the state once the provider has what was ordered; what came of it, `converge` says.
+
+    A downgrade is withdrawn with that, unless its period has begun there by now and is billed at its price: then it
+    acts, and a provider that was told to resume is told of its price again.
+    """
+    order, after = subscription.order, replace(subscription, order=None)
+    if order is None or order.kind not in WITHDRAWING or waiting(subscription) is None:
+        return after
+    if seen is None or not _has_begun(subscription, seen):
+        return replace(after, change=None)
+    again = Order(kind=OrderKind.DOWNGRADE, command_id=order.command_id)
+    return replace(after, order=again if order.kind is OrderKind.RESUME else None)
 
 
 def looked_up(subscription: Subscription, *, made: bool) -> Subscription:
@@ -313,7 +324,7 @@ def declined(subscription: Subscription, *, why: str, at: datetime) -> Outcome:
     assert order is not None
     if order.kind in MAKING:
         return ended(subscription, why=why, actor=WORKFLOW, at=at)
-    change = subscription.change if order.kind in {OrderKind.CANCEL, OrderKind.RESUME} else None
+    change = None if order.kind in {OrderKind.UPGRADE, OrderKind.DOWNGRADE} else subscription.change
     after = replace(
         subscription,
         order=None,
@@ -424,8 +435,13 @@ def _require_no_order(subscription: Subscription) -> None:
         )
 
 
-def _is_downgrade(subscription: Subscription) -> bool:
-    return subscription.change is not None and subscription.change.kind is ChangeKind.DOWNGRADE
+def _has_begun(subscription: Subscription, seen: SubscriptionSnapshot) -> bool:
+    """Tell whether the period of a downgrade has begun at the provider; one that has no bill yet may be of either."""
+    change = waiting(subscription)
+    if change is None or seen.period.start < change.acts_at:
+        return False
+    bills = [bill for bill in seen.bills if bill.period is not None and bill.period.start >= change.acts_at]
+    return not bills or acting(subscription, bills[-1]) is not None
 
 
 def _wrong(subscription: Subscription, how: str) -> SubscriptionRefused:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from domain.plan import Interval
 from domain.subscription.commands import trial_card
+from domain.subscription.downgrade import acting, waiting
 from domain.subscription.period import Anchor, Period
 from domain.subscription.snapshot import Bill, BillReason, BillState, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import (
@@ -83,7 +84,7 @@ def converge(subscription: Subscription, seen: SubscriptionSnapshot, at: datetim
             step = _request(step, bill, at)
         elif bill.state is BillState.VOID:
             step = replace(step, subscription=_without_request(step.subscription, bill.ref))
-    after = _without_done_order(_with_status(_with_period(step.subscription, seen), seen, at))
+    after = _with_order(before, _with_status(_with_period(step.subscription, seen), seen, at))
     booked = [each.bill_ref for each in step.billed] + [each.bill_ref for each in step.settled]
     if after == subscription:
         return None
@@ -192,9 +193,9 @@ def _without_request(subscription: Subscription, bill_ref: str) -> Subscription:
 
 def _request(step: _Step, bill: Bill, at: datetime) -> _Step:
     """Invoice a period that begins on net terms: a change that waited for it acts, and nothing is granted yet."""
-    held, change, period = step.subscription, step.subscription.change, bill.period
+    held, change, period = step.subscription, acting(step.subscription, bill), bill.period
     assert period is not None
-    if change is not None and change.kind is ChangeKind.DOWNGRADE and period.start >= change.acts_at:
+    if change is not None:
         held = replace(held, terms=change.terms, change=None)
     due_at = at + timedelta(days=held.terms.net_days)
     request = Request(bill_ref=bill.ref, credits_minor=held.terms.credits_minor, due_at=due_at)
@@ -251,8 +252,8 @@ def _renewed(subscription: Subscription, bill: Bill, period: Period) -> Subscrip
         paid_bill=bill.ref,
         paid_minor=bill.paid_minor,
     )
-    change = after.change
-    if change is not None and change.kind is ChangeKind.DOWNGRADE and period.start >= change.acts_at:
+    change = acting(after, bill)
+    if change is not None:
         after = replace(after, terms=change.terms, change=None)
     month = period
     if after.terms.interval is Interval.YEAR:
@@ -324,11 +325,20 @@ def _is_ending(subscription: Subscription) -> bool:
     return subscription.order is not None and subscription.order.kind is OrderKind.CANCEL
 
 
-def _without_done_order(subscription: Subscription) -> Subscription:
-    """Drop the order of an upgrade that has acted: its answer was lost, and nothing is left to be asked for."""
-    order = subscription.order
-    is_done = order is not None and order.kind is OrderKind.UPGRADE and subscription.change is None
-    return replace(subscription, order=None) if is_done else subscription
+def _with_order(before: Subscription, after: Subscription) -> Subscription:
+    """Return what is left to be asked for once the change has acted.
+
+    Nothing of an upgrade whose answer was lost. A downgrade can no longer be withdrawn, and the provider may have been
+    told to: so it is told of its price again, under a key of its own.
+    """
+    order = after.order
+    if order is None or after.change is not None:
+        return after
+    if order.kind is OrderKind.UPGRADE:
+        return replace(after, order=None)
+    if order.kind is OrderKind.RESUME and waiting(before) is not None:
+        return replace(after, order=replace(order, kind=OrderKind.DOWNGRADE))
+    return after
 
 
 def _with_status(subscription: Subscription, seen: SubscriptionSnapshot, at: datetime) -> Subscription:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from unittest.mock import AsyncMock
 
 import pytest
 from sqlalchemy import text
@@ -14,6 +15,7 @@ from domain.subscription.commands import opening
 from domain.subscription.period import Anchor, Period
 from domain.subscription.snapshot import BillReason, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import SubscriptionStatus, numbered
+from providers.payments.base import ProviderRefused
 from repositories import subscription as subscriptions
 from runtime import reach
 from runtime.identity import new_id
@@ -334,6 +336,29 @@ async def test_downgrade_acts_with_the_renewal_that_an_event_tells_of(stage: Sta
     await till(one, "renewed")
     state = await one.state()
     assert (state.terms.plan, state.change, await tier(one)) == ("starter", None, "starter")
+
+
+async def test_downgrade_stays_when_the_provider_refuses_to_resume(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await subscriber(stage, "professional")
+    await one.subscribe()
+    await one.change("starter")
+    gone = AsyncMock(side_effect=ProviderRefused("The price is inactive.", code="resource_missing"))
+    monkeypatch.setattr(stage.subscriptions, "resume", gone)
+    assert (await one.resume()).declined == "resource_missing"
+    state, [there] = await one.state(), of_customer(one)
+    assert (state.change and state.change.terms.price_id, there.price_id) == ("price_2900", "price_2900")
+
+
+async def test_downgrade_that_is_resumed_after_its_renewal_is_what_the_provider_has(stage: Stage) -> None:
+    one = await subscriber(stage, "professional")
+    await one.subscribe()
+    await one.change("starter")
+    renew(stage, one, "price_2900")
+    await one.resume()
+    state, [there] = await one.state(), of_customer(one)
+    assert (state.terms.plan, state.change, state.order, there.price_id) == ("starter", None, None, "price_2900")
 
 
 def renew(stage: Stage, one: Subscriber, price_id: str) -> None:

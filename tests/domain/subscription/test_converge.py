@@ -226,7 +226,7 @@ def test_change_while_one_is_pending_is_refused_until_it_is_withdrawn() -> None:
         preview(pending, PLANS, terms("enterprise"), 1, START + days(4))
     assert caught.value.error_code == "subscription.change_pending"
     back = resuming(pending, "cmd_4", actor="kim", at=START + days(4)).subscription
-    assert (back.change, back.order and back.order.kind) == (None, OrderKind.RESUME)
+    assert (back.change, back.order and back.order.kind) == (pending.change, OrderKind.RESUME)
     assert preview(confirmed(back), PLANS, terms("enterprise"), 1, START + days(4)).due_minor > 0
 
 

@@ -1,0 +1,31 @@
+"""When a downgrade acts: with the first period that is billed at its price, as the provider has it by then."""
+
+from domain.subscription.snapshot import Bill
+from domain.subscription.state import Change, ChangeKind, Subscription
+
+
+def waiting(subscription: Subscription) -> Change | None:
+    """Return the downgrade that waits for the end of the period."""
+    change = subscription.change
+    return change if change is not None and change.kind is ChangeKind.DOWNGRADE else None
+
+
+def acting(subscription: Subscription, bill: Bill) -> Change | None:
+    """Return the downgrade that acts with the period of a bill; None where the bill is of what was agreed before.
+
+    Of the two prices the higher one was charged, or the lower one counts: nobody has a plan for less than it costs.
+    """
+    change, period = waiting(subscription), bill.period
+    if change is None or period is None or period.start < change.acts_at:
+        return None
+    before, after = subscription.terms.amount_minor, change.terms.amount_minor
+    charged = _charged_minor(bill, {subscription.terms.price_id, change.terms.price_id})
+    is_before = before > after if charged >= max(before, after) else before < after
+    return None if is_before else change
+
+
+def _charged_minor(bill: Bill, prices: set[str | None]) -> int:
+    """Return what a bill asks for one of these prices, without prorations and before discounts."""
+    whole = [line for line in bill.lines if not line.is_proration]
+    own = [line for line in whole if line.price_id is not None and line.price_id in prices] or whole
+    return sum(line.amount_minor for line in own) if own else bill.total_minor
