@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -38,6 +39,13 @@ async def has_done(session: AsyncSession, payout_id: str, command_id: str) -> bo
         PayoutEventRow.payout_id == payout_id, PayoutEventRow.command_id == command_id
     )
     return (await session.scalars(query)).one_or_none() is not None
+
+
+async def asked_of(session: AsyncSession, payout_id: str) -> dict[str, Any]:
+    """Return what a payout's request said; nothing for one that is older than the note of it."""
+    query = select(PayoutEventRow.details).where(PayoutEventRow.payout_id == payout_id, PayoutEventRow.number == 1)
+    details: dict[str, Any] = (await session.scalars(query)).one()
+    return details
 
 
 async def get(session: AsyncSession, payout_id: str) -> PayoutRow | None:

@@ -172,9 +172,13 @@ _ACCOUNTS = text(
     WHERE g.org_id = :org_id ORDER BY g.id = :agent_id DESC, 2 DESC, g.id LIMIT {MOST_TAKEN}
     """
 )
+#: A payout `p` of which a share has no reversal yet: there is never a second one, whatever became of the first.
+_NOT_REVERSED = """NOT EXISTS (
+    SELECT FROM transfer_reversals v WHERE v.payout_id = p.id AND v.recovery_id = :recovery AND v.source = :source
+)"""
 #: Payouts that were sent with what a payment had paid, the newest first.
 _SENT_CREDITS = text(
-    """
+    f"""
     SELECT p.id, p.amount_minor - coalesce(r.money, 0) AS left, l.amount - coalesce(r.goods, 0) AS goods,
         l.paid - coalesce(r.paid, 0) AS money
     FROM ledger.lots l JOIN ledger.accounts a ON a.id = l.account_id
@@ -184,17 +188,19 @@ _SENT_CREDITS = text(
             sum(amount_minor) FILTER (WHERE source = :source) AS paid
         FROM transfer_reversals WHERE payout_id = p.id AND status IN ('requested', 'reversed')
     ) r ON true
-    WHERE l.payment_id = :payment AND l.parent_id = CAST(:source AS uuid) ORDER BY p.created_at DESC, p.id DESC
+    WHERE l.payment_id = :payment AND l.parent_id = CAST(:source AS uuid) AND {_NOT_REVERSED}
+    ORDER BY p.created_at DESC, p.id DESC
     """
 )
 _SENT_MONEY = text(
-    """
+    f"""
     SELECT p.id, p.amount_minor - coalesce(r.money, 0) AS left, p.goods - coalesce(r.goods, 0) AS goods,
         p.goods - coalesce(r.goods, 0) AS money
     FROM (
         SELECT p.id, p.amount_minor, p.created_at, sum((l.line ->> 'money_minor')::bigint)::bigint AS goods
         FROM payouts p, jsonb_array_elements(p.state -> 'lines') AS l (line)
         WHERE p.org_id = :org_id AND p.status = 'paid' AND p.currency = :asset AND l.line ->> 'asset' = :asset
+          AND {_NOT_REVERSED}
         GROUP BY p.id ORDER BY p.created_at DESC, p.id DESC LIMIT 100
     ) p LEFT JOIN LATERAL (
         SELECT sum(amount_minor) AS money, sum(goods_minor) FILTER (WHERE asset = :asset) AS goods
@@ -372,11 +378,12 @@ async def free(
 
 
 async def sent(session: AsyncSession, case: Recovery, org_id: str, source: str) -> list[Sent]:
-    """Return the payouts that have sent what a share is about."""
+    """Return the payouts that have sent what a share is about, and of which it has no reversal yet."""
+    share = {"recovery": case.id, "source": source}
     if case.asset == CREDIT:
-        rows = await session.execute(_SENT_CREDITS, {"payment": case.payment_id, "source": source})
+        rows = await session.execute(_SENT_CREDITS, {**share, "payment": case.payment_id})
     else:
-        rows = await session.execute(_SENT_MONEY, {"org_id": org_id, "asset": case.asset})
+        rows = await session.execute(_SENT_MONEY, {**share, "org_id": org_id, "asset": case.asset})
     return [
         Sent(payout_id=row.id, goods_minor=row.goods, money_minor=row.money, left_minor=row.left)
         for row in rows

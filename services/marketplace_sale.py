@@ -131,8 +131,10 @@ async def give_back(session: AsyncSession, sale: Sale, *, amount_minor: int, key
     The caller holds the locks of what both sides owe, and `key` is of the refund of the spend.
     """
     assert sale.transfer_id is not None
+    assert sale.spend_id is not None
     connection = await driver_connection(session)
-    ledger = Ledger(connection)
+    ledger, spending = Ledger(connection), Spending(connection, sale.org_id)
+    await spending.lock_reservation(sale.spend_id)
     wallet = accounts.org_credits(sale.org_id)
     earned, apart, commission = _shared_accounts(sale)
     debts = [accounts.org_debt(org_id, CREDIT) for org_id in (sale.org_id, sale.payee_org_id)]
@@ -172,8 +174,6 @@ async def give_back(session: AsyncSession, sale: Sale, *, amount_minor: int, key
         org_id=sale.org_id,
         effective_at=now,
     )
-    assert sale.spend_id is not None
-    spending = Spending(connection, sale.org_id)
     given = None if amount_minor == sale.price_minor else amount_minor
     await spending.returned_by(posted.transfer_id, key=key, spend_id=sale.spend_id, amount_minor=given, at=now)
     await _settle(ledger, sale, sale.org_id, "refund_debt", wallet, now)

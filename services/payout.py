@@ -15,16 +15,17 @@ from domain import accounts
 from domain.access import Actor
 from domain.accounts import Account
 from domain.creator import CreatorAccount, payable_to
-from domain.errors import Conflict
+from domain.errors import Conflict, Invalid, other_request
 from domain.events.payout import facts
 from domain.ids import payout_id_of, payout_key
 from domain.lots import LotTerms
 from domain.money import CREDIT, cut_minor, format_amount
 from domain.payable import HoldBack, PayableState, Share, Taken, take
 from domain.payment.snapshot import BalanceTransaction
-from domain.payout.commands import numbered, requested
+from domain.payout.commands import asked_for, numbered, requested
 from domain.payout.state import Payout, PayoutLine
 from ledger.gateway import Ledger, Posting
+from providers.payments.limits import MONEY
 from repositories import audit, creator_account, debt, payable
 from repositories import event as outbox
 from repositories import organization as organizations
@@ -68,12 +69,19 @@ async def request(
         OrganizationSuspended, OrganizationClosed: nothing is paid out to it.
         Conflict: `payout.no_account`, `payout.account_not_ready`, `payout.tax_profile_missing`,
             `payout.destination_held`, `payout.debt_open`, `payout.above_available` or `payout.below_minimum`.
+        IdempotencyConflict: the command asked for something else.
+        Invalid: the currency is no money.
     """
-    payout_id = payout_id_of(command_id)
+    payout_id, said = payout_id_of(command_id), asked_for(currency, amount_minor)
     await debt.lock(session, org_id)
     row = await payouts.get(session, payout_id)
     if row is not None:
+        known = await payouts.asked_of(session, payout_id)
+        if known and known != said:
+            raise other_request()
         return payouts.state_of(row)
+    if currency is not None and currency not in MONEY:
+        raise Invalid(f"Nothing is paid out in {currency}.", extra={"field": "currency"})
     await organizations.refuse_stopped(session, org_id)
     account = payable_to(await creator_account.find(session, org_id), now)
     asked = new_payout(payout_id, account, currency, amount_minor or 0)
@@ -102,7 +110,7 @@ async def request(
     )
     payout = replace(asked, lines=lines, amount_minor=sum(line.money_minor for line in lines))
     refuse_amount(payout.amount_minor, there, payout.currency, minimum)
-    opened = numbered(requested(payout, actor=actor.qualified()), command_id)
+    opened = numbered(requested(payout, actor=actor.qualified(), asked=said), command_id)
     transfer_id = await _take_out(ledger, opened.payout, credits, now)
     if {line.asset for line in lines} & {CREDIT}:
         # What the books say was paid for these lots is what leaves, to the last unit.

@@ -1,5 +1,6 @@
 """What happens to a payout, decided without changing anything: pure functions from the state to an outcome."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -37,9 +38,14 @@ def numbered(outcome: Outcome, command_id: str) -> Outcome:
     return replace(outcome, payout=replace(before, version=before.version + 1, receipts=receipts))
 
 
-def requested(payout: Payout, *, actor: str) -> Outcome:
+def asked_for(currency: str | None, amount_minor: int | None) -> dict[str, object]:
+    """Return what a request says, by which its command knows it again."""
+    return {"asked_minor": amount_minor, "asked_currency": currency}
+
+
+def requested(payout: Payout, *, actor: str, asked: Mapping[str, object]) -> Outcome:
     """Open it: what it pays out is taken from the earnings with this event."""
-    return Outcome(payout=payout, event="requested", actor=actor)
+    return Outcome(payout=payout, event="requested", actor=actor, details=dict(asked))
 
 
 def sent(payout: Payout, *, transfer_ref: str) -> Outcome:

@@ -29,6 +29,7 @@ from ledger.gateway import Ledger, Posting
 from models.agent import Agent
 from models.creator_account import CreatorAccountRow
 from models.organization import Organization
+from repositories import payout as payouts
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import earnings
@@ -140,16 +141,32 @@ class World:
     def earned(self, asset: str = CREDIT) -> Any:
         return accounts.agent_earnings(self.agent, asset, self.org)
 
+    async def pays(self, credits: int) -> None:
+        """Have the creator pay of what it owes."""
+        owes = accounts.org_debt(self.org, CREDIT)
+        await self.move(Posting(accounts.platform("credit_issuance", CREDIT), owes, credits * ONE))
+
+    async def reversals(self) -> list[tuple[str, int]]:
+        """Return what became of each transfer that was to be taken back, and its amount."""
+        query = "SELECT status, amount_minor FROM transfer_reversals WHERE org_id = :org ORDER BY status, id"
+        async with self.database.platform() as session:
+            return [(row.status, row.amount_minor) for row in await session.execute(text(query), {"org": self.org})]
+
     async def lost(self, paid: Written, *, amount: int | None = None) -> None:
         ref = paid.there.dispute(amount, fee=0)
         await paid.look()
         paid.there.close_dispute(ref, won=False)
         await paid.look()
 
-    async def recover(self) -> tuple[int, int]:
-        """Run the batch, and return for how many uses something was given back and how many transfers came back."""
+    async def recover(self, *, pays: int = 0) -> tuple[int, int]:
+        """Run the batch, and return for how many uses something was given back and how many transfers came back.
+
+        The creator pays some of its debt before transfers are taken back.
+        """
         page = RecoveryPage(now=datetime.now(UTC), after="", limit=500)
         recovered = await ActivityEnvironment().run(self.acts.recover, page)
+        if pays:
+            await self.pays(pays)
         reversed_ = await ActivityEnvironment().run(self.acts.reverse, replace_now(page))
         return recovered.done, reversed_.done
 
@@ -170,15 +187,15 @@ class World:
             shares = await shares_of(session, self.org, HOLD_BACK, now=NOW + timedelta(days=1))
         return {share.state: share.worth_minor for share in shares}
 
-    async def asked_for(self, *, at: datetime) -> Payout:
-        """Ask for everything that is old enough to be paid out."""
+    async def asked_for(self, cents: int | None = None, *, at: datetime) -> Payout:
+        """Ask for so much, or for everything that is old enough to be paid out."""
         async with self.database.platform() as session:
             return await service.request(
                 session,
                 self.actor,
                 org_id=self.org,
                 currency=None,
-                amount_minor=None,
+                amount_minor=cents,
                 hold_back=HoldBack(usual=timedelta(0), floor=timedelta(0)),
                 minimum="0.01",
                 command_id=new_id("cmd"),
@@ -364,6 +381,53 @@ async def test_reversal_that_is_refused_stays_the_creators_debt(world: World) ->
     assert [row.status for row in rows] == ["refused"]
 
 
+@pytest.mark.parametrize(
+    ("mode", "pays", "ended"),
+    [("spent", 0, ("refused", 1000)), ("ok", 30, ("reversed", 700)), ("ok", 100, ("not_needed", 1000))],
+)
+async def test_next_payout_is_booked_whatever_became_of_a_reversal_before(
+    world: World, mode: str, pays: int, ended: tuple[str, int]
+) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    await world.paid_out(at=NOW + timedelta(seconds=1))
+    world.fake.modes[world.ref] = mode
+    await world.lost(paid)
+    await world.recover(pays=pays)
+    if mode == "spent":
+        await world.pays(100)
+    assert await world.reversals() == [ended]
+    await world.bought()
+    await world.works(50, at=NOW + timedelta(days=1))
+    payout = await world.paid_out(at=NOW + timedelta(days=2))
+    async with world.database.platform() as session:
+        row = await payouts.get(session, payout.payout_id)
+        assert row is not None
+    assert (row.status, row.amount_minor) == ("paid", 500)
+    assert await world.reversals() == [ended]
+
+
+async def test_debt_of_a_refused_reversal_is_taken_back_of_a_payout_that_is_sent_later(
+    world: World, database_urls: DatabaseUrls
+) -> None:
+    paid = await world.bought(purpose=Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000))
+    paid.there.at = NOW
+    held = accounts.escrow(new_id("esc"), "USD", world.payer)
+    await world.move(Posting(accounts.org_cash(world.payer, "USD"), held, 1000), at=NOW)
+    await world.move(Posting(held, world.earned("USD"), 1000), at=NOW)
+    await world.sends(await world.asked_for(600, at=NOW + timedelta(seconds=1)), at=NOW + timedelta(seconds=2))
+    second = await world.asked_for(at=NOW + timedelta(seconds=3))
+    world.fake.modes[world.ref] = "spent"
+    await world.lost(paid)
+    await world.recover()
+    world.fake.modes[world.ref] = "ok"
+    await world.sends(second, at=NOW + timedelta(days=1))
+    await world.recover()
+    assert await world.reversals() == [("refused", 600), ("reversed", 400)]
+    assert await world.balances("USD") == {"earned": 0, "owes": -600, "payer": 0}
+    await proves(database_urls)
+
+
 async def test_pitfall_10_reversal_without_an_answer_is_looked_for_and_not_made_twice(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -386,9 +450,7 @@ async def test_what_later_earnings_have_paid_is_earned_again_when_the_reversal_c
     world.fake.modes[world.ref] = "lost"
     await world.lost(paid)
     await world.recover()
-    await world.move(
-        Posting(accounts.platform("credit_issuance", CREDIT), accounts.org_debt(world.org, CREDIT), 30 * ONE)
-    )
+    await world.pays(30)
     world.fake.modes[world.ref] = "ok"
     async with world.database.platform() as session:
         await session.execute(text("UPDATE transfer_reversals SET next_at = now() WHERE org_id = :o"), {"o": world.org})

@@ -34,6 +34,7 @@ from tests.api.spending import balance, grant, limit
 from tests.conftest import DatabaseUrls
 from tests.repositories.test_reputation import about, fact
 from tests.support.books import ISSUANCE
+from tests.support.locks import accounts_are_locked, somebody_waits
 from tests.support.proving import prove
 
 pytestmark = pytest.mark.db
@@ -638,6 +639,22 @@ async def test_reserved_use_is_charged_once_by_its_units_as_it_was_agreed(
     good(await operator.post(f"/credits/spends/{hold['id']}/refunds", {}, key=new_key()), 201)
     assert await earned(studio) == {"granted": "0.00", "paid": "0.00"}
     assert await balance(buyer.owner) == ("100.00", "0.00")
+
+
+async def test_pitfall_33_refund_of_a_reserved_use_locks_its_hold_before_any_balance(
+    studio: Tenant, buyer: Tenant, operator: Caller, database: Database
+) -> None:
+    await priced(studio, page="10")
+    await bought(buyer.owner, studio)
+    hold = good(await reserved(buyer.owner, studio), 201)
+    good(await captured(buyer.owner, hold))
+    query = "SELECT ledger.lock_reservation(org_id, id) FROM ledger.spends WHERE org_id = :org AND hold_id IS NOT NULL"
+    async with database.platform() as session:
+        await session.execute(text(query), {"org": buyer.org_id})
+        task = asyncio.create_task(operator.post(f"/credits/spends/{hold['id']}/refunds", {}, key=new_key()))
+        await somebody_waits(database)
+        assert not await accounts_are_locked(session)
+    good(await task, 201)
 
 
 async def test_reserved_use_that_is_released_pays_nobody(studio: Tenant, buyer: Tenant) -> None:

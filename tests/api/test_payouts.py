@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 from temporalio.testing import ActivityEnvironment
 
 from activities.recovery import RecoveryActivities
@@ -21,6 +22,7 @@ from domain.lots import LotSource
 from domain.payable import HoldBack
 from domain.reputation.levels import Level
 from ledger.gateway import Ledger
+from models.idempotency import IdempotencyKey
 from models.payment import PaymentBalanceTransaction
 from repositories import statement as statements
 from runtime.database import Database, driver_connection
@@ -71,6 +73,12 @@ async def earned(
 
 async def pay_out(caller: Caller, key: str | None = None, **body: Any) -> Any:
     return await caller.post("/billing/payouts", body, key=key or new_key())
+
+
+async def forget(database: Database, key: str) -> None:
+    """Do what the hourly round does to a key of thirty days."""
+    async with database.platform() as session:
+        await session.execute(delete(IdempotencyKey).where(IdempotencyKey.key == key))
 
 
 async def payable(studio: Tenant) -> dict[str, str]:
@@ -180,6 +188,44 @@ async def test_second_request_of_a_key_gets_the_first_answer_and_two_keys_never_
     answers = await asyncio.gather(*(pay_out(studio.owner, **body) for _ in range(4)))
     assert sorted(answer.status_code for answer in answers) == [201, 201, 409, 409]
     assert len(good(await studio.auditor.get("/billing/payouts"))["data"]) == 3
+
+
+@pytest.mark.parametrize("other", [{"amount": "10.00", "currency": "USD"}, {"currency": "USD"}, {}])
+async def test_forgotten_key_finds_its_payout_and_is_refused_for_another_request(
+    database: Database, payer: Tenant, studio: Tenant, other: dict[str, str]
+) -> None:
+    await earned(database, payer, studio, 100, 3000)
+    key, body = new_key(), {"amount": "30.00", "currency": "USD"}
+    first = good(await pay_out(studio.owner, key, **body), 201)
+    await forget(database, key)
+    assert good(await pay_out(studio.owner, key, **body), 201)["id"] == first["id"]
+    await forget(database, key)
+    refused(await pay_out(studio.owner, key, **other), 422, "idempotency.conflict")
+
+
+async def test_forgotten_key_of_a_payout_that_does_not_know_what_was_asked_finds_it_all_the_same(
+    database: Database, payer: Tenant, studio: Tenant, database_urls: DatabaseUrls
+) -> None:
+    await earned(database, payer, studio, 100, 3000)
+    key = new_key()
+    first = good(await pay_out(studio.owner, key), 201)
+    await forget(database, key)
+    owner = await asyncpg.connect(database_urls.owner)
+    done = await owner.execute("UPDATE payout_events SET details = '{}' WHERE payout_id = $1", first["id"])
+    assert done == "UPDATE 1"
+    await owner.close()
+    assert good(await pay_out(studio.owner, key, amount="10.00", currency="USD"), 201)["id"] == first["id"]
+
+
+@pytest.mark.parametrize("currency", ["CREDIT", "BTC"])
+async def test_what_is_no_money_is_not_paid_out(
+    database: Database, payer: Tenant, studio: Tenant, currency: str
+) -> None:
+    await earned(database, payer, studio, 100, 3000)
+    for more in ({}, {"amount": "20"}):
+        problem = refused(await pay_out(studio.owner, currency=currency, **more), 422, "request.invalid")
+        assert problem["field"] == "currency"
+    assert (await payable(studio))["available"] == "30.00"
 
 
 async def test_agents_and_admins_cannot_pay_out(studio: Tenant) -> None:
@@ -298,6 +344,11 @@ async def test_who_owes_in_one_currency_is_paid_out_in_none(database: Database, 
     assert good(await studio.owner.get("/billing/payouts/preview"))["refused"] == "payout.debt_open"
     await post(elsewhere, debt)
     assert good(await pay_out(studio.owner), 201)["amount"] == "30.00"
+
+
+async def test_statement_of_a_month_that_no_moment_may_have_is_refused(studio: Tenant) -> None:
+    for path in ("9999-12", "9999-12/pdf", "0000-01"):
+        refused(await studio.auditor.get(f"/billing/statements/{path}"), 422, "request.invalid")
 
 
 async def test_statement_of_a_month_adds_up_and_stays_what_it_is(
