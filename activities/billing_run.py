@@ -35,7 +35,7 @@ from runtime import reach
 from runtime.database import Database, driver_connection
 from services import billing_run
 from services import invoice as invoices
-from services.billing_run import Basis, Prepared
+from services.billing_run import Basis, Prepared, Refused
 from services.document_files import Documents
 
 #: How many invoices one transaction numbers.
@@ -154,14 +154,16 @@ class BillingRunActivities:
     async def _invoice_all(self, org_ids: Sequence[str], month: date, now: datetime, counted: dict[str, int]) -> None:
         """Invoice organizations whose bills are sealed."""
         async with self._database.platform() as session:
-            prepared = await billing_run.prepare(session, org_ids, month, now)
+            prepared, refused = await billing_run.prepare(session, org_ids, month, now)
             basis = await billing_run.basis(session, org_ids, self._rules, now)
             await billing_run.note_waiting(session, prepared)
+        for each in refused:
+            await self._failed(each, each.refusal, now, counted)
         if self._taxes is not None:
             prepared, basis = await self._taxed(self._taxes, prepared, basis, now, counted)
         async with self._database.platform_statement() as connection:
-            for each in prepared:
-                await self._invoice(connection, each, basis, now, counted)
+            for ready in prepared:
+                await self._invoice(connection, ready, basis, now, counted)
 
     async def _taxed(
         self, service: TaxService, prepared: Sequence[Prepared], basis: Basis, now: datetime, counted: dict[str, int]
@@ -230,10 +232,13 @@ class BillingRunActivities:
         except Unavailable:
             raise
         except DomainError as refusal:
-            async with self._database.platform() as session:
-                counted["failed"] += await billing_run.note_failure(
-                    session, prepared, refusal.error_code, refusal.detail, now
-                )
+            await self._failed(prepared, refusal, now, counted)
+
+    async def _failed(
+        self, which: Prepared | Refused, refusal: DomainError, now: datetime, counted: dict[str, int]
+    ) -> None:
+        async with self._database.platform() as session:
+            counted["failed"] += await billing_run.note_failure(session, which, refusal.error_code, refusal.detail, now)
 
     async def _issue(self, connection: asyncpg.Connection, prepared: Prepared, basis: Basis, now: datetime) -> bool:
         if self._collecting is None:

@@ -17,7 +17,7 @@ from domain.access import Actor, Role
 from domain.billing_run.collect import Collected, OneOff, Usage, collect
 from domain.billing_run.period import LATE, NotEnded, Period, month_text, period_at, period_of, previous_month, ready_at
 from domain.billing_terms import TermsVersion
-from domain.errors import Conflict, InsufficientFunds
+from domain.errors import Conflict, DomainError, InsufficientFunds
 from domain.ids import billed_period_key, invoice_mail_key
 from domain.invoice.rules import InvoiceRules
 from domain.mail import MailKind
@@ -72,10 +72,20 @@ class Prepared:
     other_currencies: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """An organization that cannot be invoiced for a period, and why."""
+
+    org_id: str
+    period: Period
+    version: TermsVersion
+    refusal: DomainError
+
+
 async def prepare(
     session: AsyncSession, org_ids: Sequence[str], month: date, now: datetime, *, preview: bool = False
-) -> list[Prepared]:
-    """Return what organizations are invoiced for a month, those whose month is not over left out.
+) -> tuple[list[Prepared], list[Refused]]:
+    """Return what organizations are invoiced for a month, and which cannot be; those whose month goes on are left out.
 
     Args:
         session: of the platform.
@@ -105,14 +115,20 @@ async def prepare(
     waiting: dict[str, set[str]] = {}
     for org_id, currency in (*sums, *items):
         waiting.setdefault(org_id, set()).add(currency)
-    prepared = []
+    prepared, refused = list[Prepared](), list[Refused]()
     for org_id in org_ids:
         version, period = versions[org_id], periods[org_id]
         if not preview and now < period.ends_at + LATE:
             continue
         own = sums.get((org_id, version.terms.currency), [])
-        used = [named.of(each) for each in own]
         one_offs = items.get((org_id, version.terms.currency), [])
+        besides_minor = besides.get(org_id, 0)
+        try:
+            used = [named.of(each) for each in own]
+            found = collect(period, version, used, one_offs, prepaid.get(org_id, ()), besides_minor=besides_minor)
+        except DomainError as refusal:
+            refused.append(Refused(org_id=org_id, period=period, version=version, refusal=refusal))
+            continue
         prepared.append(
             Prepared(
                 org_id=org_id,
@@ -121,18 +137,11 @@ async def prepare(
                 sums=own,
                 usage=used,
                 one_offs=one_offs,
-                found=collect(
-                    period,
-                    version,
-                    used,
-                    one_offs,
-                    prepaid.get(org_id, ()),
-                    besides_minor=besides.get(org_id, 0),
-                ),
+                found=found,
                 other_currencies=frozenset(waiting.get(org_id, set()) - {version.terms.currency}),
             )
         )
-    return prepared
+    return prepared, refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,7 +311,9 @@ async def note_waiting(session: AsyncSession, page: Sequence[Prepared]) -> None:
             )
 
 
-async def note_failure(session: AsyncSession, prepared: Prepared, code: str, detail: str, now: datetime) -> bool:
+async def note_failure(
+    session: AsyncSession, prepared: Prepared | Refused, code: str, detail: str, now: datetime
+) -> bool:
     """Write that an organization could not be invoiced, and tell operators; False where it was invoiced meanwhile."""
     month = month_text(prepared.period.month)
     if not await billing_run.write_failure(session, prepared.org_id, prepared.period, prepared.version, code, now):
@@ -358,11 +369,15 @@ async def upcoming(session: AsyncSession, org_id: str, rules: InvoiceRules, now:
 
     Raises:
         NotFound: there is no such organization.
+        DomainError: no invoice can be made of it.
     """
     await organization.get(session, org_id)
     held = await billing_terms.holding(session, org_id, now)
     period = period_at(now, (held or billing_terms.usual(now.date())).terms.time_zone)
-    [prepared] = await prepare(session, [org_id], period.month, now, preview=True)
+    found, refused = await prepare(session, [org_id], period.month, now, preview=True)
+    for each in refused:
+        raise each.refusal
+    [prepared] = found
     if not prepared.found.lines:
         return Upcoming(prepared=prepared, columns={})
     page = await basis(session, [org_id], rules, now)

@@ -98,12 +98,16 @@ def parse_month(text: str) -> date:
     """Read a month such as `2026-01`.
 
     Raises:
-        Invalid: it has another form.
+        Invalid: it has another form, or its year is not 1970 to 9998.
     """
     try:
         if len(text) != 7 or not text.isascii():
             raise ValueError
-        return date.fromisoformat(f"{text}-01")
+        month = date.fromisoformat(f"{text}-01")
+        # Python has no moment after the end of 9999.
+        if not 1970 <= month.year <= 9998:
+            raise ValueError
+        return month
     except ValueError:
         raise Invalid("A period must be a month such as 2026-01.", extra={"field": "period"}) from None
 

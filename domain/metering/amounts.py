@@ -41,13 +41,16 @@ def parse_price(value: object, field: str = "price") -> Decimal:
     return parse_decimal(value, field, decimals=MAX_DECIMALS)
 
 
-def parse_decimal(value: object, field: str, *, decimals: int) -> Decimal:
-    """Read a number that is not negative, with at most so many decimals and at most 10¹²; `Invalid` names the field."""
+def parse_decimal(value: object, field: str, *, decimals: int, bounded: bool = True) -> Decimal:
+    """Read a number that is not negative, with at most so many decimals; `Invalid` names the field.
+
+    It is at most 10¹², unless it is not `bounded`: a sum of quantities that are recorded already.
+    """
     text = plain_number(value)
     if text is None or text.startswith("-"):
         raise Invalid(f"{field} must be a decimal number that is not negative.", extra={"field": field})
     number = Decimal(text)
-    if number > MAX_WHOLE:
+    if bounded and number > MAX_WHOLE:
         raise Invalid(f"{field} must not be greater than 10^12.", extra={"field": field})
     plain = normal(number)
     if -_exponent(plain) > decimals:

@@ -89,25 +89,24 @@ def rate_quantity(quantity: int | Decimal, charge: Charge) -> int:
     """Return what a quantity costs, in pico, rounded once, half to even.
 
     Args:
-        quantity: of a whole period, zero or more, at most 12 decimals.
+        quantity: of a whole period, zero or more, at most 12 decimals. It may be greater than what one price holds.
         charge: the meter's price.
 
     Raises:
         Invalid: the quantity is negative or has more decimals.
     """
-    used = parse_decimal(quantity, "quantity", decimals=QUANTITY_DECIMALS)
-    return to_pico(_cost(max(0, _quantity(used) - _quantity(charge.free_units)), charge), _PRODUCT)
+    return _rated(_total(quantity), charge)
 
 
 def rate_step(before: int | Decimal, quantity: int | Decimal, charge: Charge) -> int:
     """Return what a further quantity adds to the cost of a period in which `before` was used already, in pico.
 
     The steps of a period add up to what the whole quantity costs. With volume prices a step can be negative: it
-    reaches a cheaper tier, which then holds for all units.
+    reaches a cheaper tier, which then holds for all units. `Invalid` as for `rate_quantity`.
     """
-    earlier = parse_decimal(before, "quantity", decimals=QUANTITY_DECIMALS)
-    further = parse_decimal(quantity, "quantity", decimals=QUANTITY_DECIMALS)
-    return rate_quantity(earlier + further, charge) - rate_quantity(earlier, charge)
+    # Added as integers: a sum of decimals is rounded to 28 digits.
+    earlier = _total(before)
+    return _rated(earlier + _total(quantity), charge) - _rated(earlier, charge)
 
 
 def parse_charge(document: Mapping[str, object]) -> Charge:
@@ -157,6 +156,16 @@ def charge_to_json(charge: Charge) -> dict[str, object]:
                 for tier in charge.tiers
             ]
             return {"model": "graduated" if isinstance(charge, Graduated) else "volume", "tiers": tiers, **free}
+
+
+def _total(quantity: int | Decimal) -> int:
+    """Return a quantity that was recorded as an integer of 10⁻¹²."""
+    return _quantity(parse_decimal(quantity, "quantity", decimals=QUANTITY_DECIMALS, bounded=False))
+
+
+def _rated(quantity: int, charge: Charge) -> int:
+    """Return what a quantity (10⁻¹²) costs after the free units, in pico."""
+    return to_pico(_cost(max(0, quantity - _quantity(charge.free_units)), charge), _PRODUCT)
 
 
 def _cost(quantity: int, charge: Charge) -> int:

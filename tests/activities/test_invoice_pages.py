@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
+import asyncpg
 import pytest
 from sqlalchemy import insert, select, text
 from temporalio.client import Client
@@ -78,7 +79,7 @@ class Page:
         async with self.database.platform_statement() as connection:
             await billing_run.seal(connection, org_ids, JANUARY, OVER)
         async with self.database.platform() as session:
-            prepared = await billing_run.prepare(session, org_ids, JANUARY, OVER)
+            prepared, _ = await billing_run.prepare(session, org_ids, JANUARY, OVER)
             return prepared, await billing_run.basis(session, org_ids, rules, OVER)
 
     async def issue(self, prepared: Prepared, basis: Basis) -> bool:
@@ -297,6 +298,39 @@ async def test_documents_are_there_before_the_mails_once_each_and_none_keeps_ano
     assert sorted(kept) == [(subject, 1) for subject in sorted(others)]
     assert (alerts, sorted(mails)) == ([broken[0].id], sorted(orgs))
     assert await made.issue([*broken, *whole]) == 1
+
+
+async def test_an_organization_whose_usage_cannot_be_rated_is_noted_and_the_others_of_its_page_are_invoiced(
+    page: Page,
+) -> None:
+    orgs = sorted([await page.user() for _ in range(3)])
+    metered = await page.market.meter(orgs[0], "1", at(JANUARY))
+    await page.market.report(orgs[0], metered, at(date(2026, 1, 5)), {"n": 7})
+    owner = await asyncpg.connect(page.urls.owner)
+    assert await owner.execute("""UPDATE meters SET price = '{"model": "withdrawn"}'""") == "UPDATE 1"
+    await owner.close()
+    run = BillingRunActivities(page.database, GERMAN)
+    await run.plan(PlanBillingRun(now=OVER, month=JANUARY))
+    done = await run.invoice(InvoicePage(now=OVER, month=JANUARY, after="", limit=10, pages=1))
+    assert (done.invoiced, done.failed, done.done) == (2, 1, True)
+    assert [len(await page.market.invoices(org)) for org in orgs] == [0, 1, 1]
+    assert (await page.market.periods(JANUARY))[orgs[0]] == "failed"
+    async with page.database.platform() as session:
+        alerts = (await session.scalars(select(Alert.subject).where(Alert.kind == "billing.invoice_failed"))).all()
+    assert alerts == [orgs[0]]
+    await prove_all(page.urls)
+
+
+async def test_quantities_that_add_up_to_more_than_one_price_holds_are_invoiced(page: Page) -> None:
+    org = await page.user(units=0)
+    metered = await page.market.meter(org, "0.000000001", at(JANUARY))
+    for _ in range(2):
+        await page.market.report(org, metered, at(date(2026, 1, 5)), {"n": 1_000_000_000_000})
+    [prepared], basis = await page.read([org])
+    assert await page.issue(prepared, basis)
+    # Five units are free.
+    assert [row.subtotal_minor for row in await page.market.invoices(org)] == [200_000]
+    await prove_all(page.urls)
 
 
 async def test_credits_that_are_spent_after_they_were_read_are_counted_again(page: Page) -> None:

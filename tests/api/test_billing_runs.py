@@ -128,6 +128,6 @@ async def test_second_run_of_a_month_answers_the_result_of_the_first(operator: C
 
 async def test_run_of_a_month_that_is_not_over_or_is_none_is_refused(operator: Caller) -> None:
     refused(await operator.post("/billing/runs", {"period": "9000-01"}), 422, "billing_run.not_ended")
-    for period in ("2026", "2026-13", "x"):
+    for period in ("2026", "2026-13", "9999-12", "x"):
         refused(await operator.post("/billing/runs", {"period": period}), 422, "request.invalid")
     refused(await operator.get("/billing/runs/1999-12"), 404, "not_found")

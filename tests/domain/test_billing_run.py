@@ -79,6 +79,17 @@ def test_what_is_no_month_is_refused(text: str) -> None:
         parse_month(text)
 
 
+@pytest.mark.parametrize("text", ["0001-01", "1969-12", "9999-01", "9999-12"])
+def test_month_of_a_year_that_no_moment_may_have_is_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        parse_month(text)
+
+
+def test_last_month_that_is_read_has_an_end() -> None:
+    assert ready_at(parse_month("9998-12"), ["America/New_York"]) == datetime(9999, 1, 2, 5, tzinfo=UTC)
+    assert parse_month("1970-01") == date(1970, 1, 1)
+
+
 def test_first_terms_act_at_once_and_a_change_from_the_next_month_of_the_zone_before() -> None:
     now = datetime(2026, 1, 31, 23, 30, tzinfo=UTC)
     first = next_version(None, 0, terms(time_zone="Europe/Vienna"), now)

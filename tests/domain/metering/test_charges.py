@@ -84,6 +84,15 @@ def test_what_is_no_quantity_is_refused(wrong):
         rate_quantity(wrong, parse_charge({"model": "per_unit", "unit_price": "1"}))
 
 
+@pytest.mark.parametrize("decimals", ["", ".000000000001"])
+def test_what_a_period_has_recorded_may_be_more_than_one_price_holds(decimals):
+    charge = parse_charge({"model": "per_unit", "unit_price": "1"})
+    whole, small = D(f"3000000000000000000{decimals}"), D("0.000000000001")
+    assert rate_quantity(whole, charge) == int(f"{whole:f}".replace(".", "").ljust(31, "0"))
+    assert rate_step(whole, small, charge) == 1
+    assert rate_step(0, 2 * 10**12, charge) == 2 * 10**12 * PICO
+
+
 QUANTITIES = st.decimals(min_value=0, max_value=10**6, places=6)
 PRICES = st.decimals(min_value=0, max_value=100, places=12)
 
