@@ -229,7 +229,8 @@ async def test_the_dispatcher_tells_idle_endpoints_of_what_is_new(stage: Stage):
             await one.settled(count)
         looking.worker_shutdown()
         done = await running
-    assert done.told >= 1
+    # On a busy machine the second event is there before the first look is over, which finds its endpoint behind.
+    assert done.told + done.found_behind >= 1
     assert await other.deliveries() == []
 
 
