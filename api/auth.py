@@ -19,18 +19,26 @@ from domain.access import permit as permit
 from domain.errors import Unauthenticated
 from domain.spend.scope import SpendingKey
 
+#: What a client sends with requests that nobody has asked for at that moment: `1`.
+BACKGROUND = "X-Background"
+
 
 def _client_address(request: Request) -> str | None:
     return request.client.host if request.client else None
 
 
-async def _look_up(deps: Deps, token: str, address: str) -> Identity:
+def is_use(request: Request, token: str) -> bool:
+    """Tell whether a request puts off the end of an idle session; one with a key is always a use of it."""
+    return not (token.startswith("bss_") and request.headers.get(BACKGROUND) == "1")
+
+
+async def _look_up(deps: Deps, token: str, address: str, *, is_use: bool) -> Identity:
     """Look a key up. Failures count against the address, and are answered 429 in the end.
 
     What has the form of a key is looked up all the same: behind one address there are others, whose keys are good.
     """
     try:
-        return await deps.keyring.identify(token)
+        return await deps.keyring.identify(token, is_use=is_use)
     except Unauthenticated:
         await deps.address_limiter.hit(address)
         raise
@@ -64,9 +72,10 @@ async def _authenticate(request: Request) -> Actor:
     if not token or scheme.lower() != "bearer":
         await deps.address_limiter.hit(f"address/{address}")
         raise Unauthenticated("Send an API key: Authorization: Bearer bsk_….", code="auth.missing")
-    identity = deps.keyring.cached(token)
+    used = is_use(request, token)
+    identity = deps.keyring.cached(token, is_use=used)
     if identity is None:
-        identity = await _look_up(deps, token, f"address/{address}")
+        identity = await _look_up(deps, token, f"address/{address}", is_use=used)
     caller = identity.share
     limits[:] = [(deps.limiter, caller)]
     if not deps.limiter.try_fast(caller):
@@ -90,6 +99,7 @@ async def _authenticate(request: Request) -> Actor:
     )
     request.scope["state"]["actor"] = (token, actor)
     request.scope["state"]["identity"] = identity
+    request.scope["state"]["is_use"] = used
     structlog.contextvars.bind_contextvars(org_id=org_id, key_id=actor.key_id)
     if session is not None:
         structlog.contextvars.bind_contextvars(session_id=session.session_id)

@@ -18,7 +18,10 @@ EXPOSED = (
 _ALLOWED = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
     "Access-Control-Allow-Headers": ", ".join(
-        ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id")
+        (
+            *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"),
+            *("X-Background", "X-Request-Id"),
+        )
     ),
     "Access-Control-Max-Age": "600",
 }

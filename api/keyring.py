@@ -82,6 +82,7 @@ class SessionOf:
     session_id: str
     made_by: str | None
     span: Span
+    last_used_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +159,13 @@ class KeyRing:
         with contextlib.suppress(Exception):
             await self.flush()
 
-    def cached(self, token: str) -> Identity | None:
+    def cached(self, token: str, *, is_use: bool = True) -> Identity | None:
         """Return the identity from the memory of this process, which is what nearly every request meets."""
         entry = self._cache.get(hashlib.sha256(token.encode(errors="replace")).digest())
         now = time.monotonic()
         if entry is None or entry.until < now:
             return None
-        if entry.touch_after < now:
+        if is_use and entry.touch_after < now:
             entry.touch_after = now + TOUCH_SECONDS
             self._used[entry.identity.used] = datetime.now(UTC)
         return entry.identity
@@ -177,13 +178,17 @@ class KeyRing:
             SessionEnded: the token is that of a session that is over.
         """
         generation, now = self._generation, datetime.now(UTC)
-        identity, until = await (self._session(token, now) if token.startswith("bss_") else self._key(token, now))
+        until: datetime | None
+        if token.startswith("bss_"):
+            identity, until = await self._session(token, now, is_use=is_use)
+        else:
+            identity, until = await self._key(token, now)
         lasts = CACHE_SECONDS if self.listening.is_set() else DEAF_CACHE_SECONDS
         if until is not None:
             lasts = min(lasts, (until - now).total_seconds())
         # A key that changed while it was looked up is not kept: its announcement may have come before this line.
         if generation == self._generation:
-            self._keep(hashlib.sha256(token.encode()).digest(), identity, lasts)
+            self._keep(hashlib.sha256(token.encode()).digest(), identity, lasts, is_use=is_use)
         if is_use:
             self._used[identity.used] = now
         return identity
@@ -226,7 +231,7 @@ class KeyRing:
         )
         return identity, record.expires_at
 
-    async def _session(self, token: str, now: datetime) -> tuple[Identity, datetime]:
+    async def _session(self, token: str, now: datetime, *, is_use: bool) -> tuple[Identity, datetime]:
         parts = split_token(token, "ses")
         if parts is None:
             raise Unauthenticated("The token is not of the form bss_….")
@@ -250,7 +255,7 @@ class KeyRing:
             project_id=record.project_id,
             share=record.agent_id or (record.key_id if record.made_by is None else session_id),
             names=tuple({record.key_id, record.spends_as, session_id}),
-            session=SessionOf(session_id, record.made_by, span),
+            session=SessionOf(session_id, record.made_by, span, now if is_use else last_used_at),
         )
         return identity, record.expires_at
 
@@ -272,10 +277,11 @@ class KeyRing:
                 if of_sessions:
                     await sessions.touch(session, of_sessions)
 
-    def _keep(self, digest: bytes, identity: Identity, lasts: float) -> None:
+    def _keep(self, digest: bytes, identity: Identity, lasts: float, *, is_use: bool) -> None:
         now = time.monotonic()
         previous = self._drop(digest)
-        touch_after = previous.touch_after if previous else now + TOUCH_SECONDS
+        # What was found without being used is touched by its first use.
+        touch_after = previous.touch_after if previous else now + TOUCH_SECONDS if is_use else 0.0
         self._cache[digest] = _Cached(identity, now + lasts, touch_after)
         for name in identity.names:
             self._by_name.setdefault(name, set()).add(digest)

@@ -21,6 +21,8 @@ AT_ONCE = 8
 SILENCE = "console.no_answer"
 UNREADABLE = "console.unreadable"
 BASE = "/api/v1"
+#: What `live.js` and the gateway send, as `1`, with what nobody has asked for just now.
+BACKGROUND = "X-Background"
 
 Query = Mapping[str, str | int | Sequence[str] | None]
 Wanted = tuple[str, Query]
@@ -85,6 +87,7 @@ class Gateway:
         request_id: names every call that is made for one page.
         address: the browser's network address.
         browser: what the browser calls itself.
+        is_background: nobody has asked for it just now, so it keeps no session from ending.
         order_seconds: how long a command may take before it counts as not answered.
     """
 
@@ -96,6 +99,7 @@ class Gateway:
         request_id: str,
         address: str,
         browser: str = "",
+        is_background: bool = False,
         order_seconds: float = 25.0,
     ) -> None:
         """Take what every call of the request has in common."""
@@ -104,6 +108,7 @@ class Gateway:
         self._request_id = request_id
         self._address = address
         self._browser = browser
+        self._is_background = is_background
         self._order_seconds = order_seconds
         self._room = asyncio.Semaphore(AT_ONCE)
         self.calls = 0
@@ -199,6 +204,8 @@ class Gateway:
         own = {"Host": "console", "X-Request-Id": self._request_id, "User-Agent": self._browser}
         if self._token is not None:
             own["Authorization"] = f"Bearer {self._token}"
+        if self._is_background:
+            own[BACKGROUND] = "1"
         return [*own.items(), *dict(more).items()]
 
     async def _within(

@@ -17,15 +17,16 @@ _READ = ("GET",)
 COMMAND = ("POST",)
 
 
-def tenant(path: str, page: Page, methods: Sequence[str] = _READ) -> Route:
+def tenant(path: str, page: Page, methods: Sequence[str] = _READ, *, is_background: bool = False) -> Route:
     """Return the route of a page of an organization, below `/console/{org}`.
 
-    Its own roles get in, and the platform's, who see the same with a band.
+    Its own roles get in, and the platform's, who see the same with a band. With `is_background` the browser asks for it
+    by itself, which keeps no session from ending.
     """
-    return _route("/{org}" + path, page, methods)
+    return _route("/{org}" + path, page, methods, is_background=is_background)
 
 
-def platform(path: str, page: Page, methods: Sequence[str] = _READ) -> Route:
+def platform(path: str, page: Page, methods: Sequence[str] = _READ, *, is_background: bool = False) -> Route:
     """Return the route of a page of the platform, below `/console/platform`; for everybody else it is not there."""
 
     async def guarded(visit: Visit) -> Response:
@@ -33,7 +34,7 @@ def platform(path: str, page: Page, methods: Sequence[str] = _READ) -> Route:
             raise Refused(not_found(visit.request))
         return await page(visit)
 
-    return _route("/platform" + path, guarded, methods)
+    return _route("/platform" + path, guarded, methods, is_background=is_background)
 
 
 def anyone(path: str, page: Page, methods: Sequence[str] = _READ) -> Route:
@@ -47,12 +48,12 @@ def console_of(request: Request) -> Console:
     return console
 
 
-def _route(path: str, page: Page, methods: Sequence[str]) -> Route:
+def _route(path: str, page: Page, methods: Sequence[str], *, is_background: bool = False) -> Route:
     async def endpoint(request: Request) -> Response:
         org_id: Any = request.path_params.get("org")
         if org_id is not None and not is_id(org_id, "org"):
             raise Refused(not_found(request))
-        visit = await begin(request, console_of(request))
+        visit = await begin(request, console_of(request), is_background=is_background)
         request.scope["console.visit"] = visit
         return await page(visit)
 

@@ -22,7 +22,7 @@ from console.choices import Choices, read_choices
 from console.cookies import Site, is_loopback, own_path
 from console.forms import Form, Shown
 from console.frame import Frame, anonymous, frame
-from console.gateway import SILENCE, Answer, Gateway, Problem, Query, Refused, Wanted, encoded
+from console.gateway import BACKGROUND, SILENCE, Answer, Gateway, Problem, Query, Refused, Wanted, encoded
 from console.objects import named
 from console.pages import html
 from console.problems import WORDS, Reaction, reaction_to
@@ -343,7 +343,7 @@ class NotKnownYet:
     silent: bool
 
 
-def gateway_of(request: Request, console: Console, token: str | None) -> Gateway:
+def gateway_of(request: Request, console: Console, token: str | None, *, is_background: bool = False) -> Gateway:
     """Return the API as a request sees it."""
     return Gateway(
         console.api,
@@ -351,6 +351,7 @@ def gateway_of(request: Request, console: Console, token: str | None) -> Gateway
         request_id=request_id_of(request),
         address=request.client.host if request.client else "127.0.0.1",
         browser=request.headers.get("user-agent", "")[:500],
+        is_background=is_background or request.headers.get(BACKGROUND) == "1",
         order_seconds=console.settings.command_timeout.total_seconds() + 5,
     )
 
@@ -361,8 +362,8 @@ def request_id_of(request: Request) -> str:
     return str(state.get("request_id", "unnamed"))
 
 
-async def begin(request: Request, console: Console) -> Visit:
-    """Find out who asks.
+async def begin(request: Request, console: Console, *, is_background: bool = False) -> Visit:
+    """Find out who asks; `is_background` says that the browser asks by itself.
 
     Raises:
         SignInNeeded: nobody that the API knows.
@@ -371,7 +372,7 @@ async def begin(request: Request, console: Console) -> Visit:
     token = console.site.read(request, "session")
     if token is None:
         raise SignInNeeded(ended=False)
-    api = gateway_of(request, console, token)
+    api = gateway_of(request, console, token, is_background=is_background)
     org_id = request.path_params.get("org")
     wanted: dict[str, Wanted] = {"me": ("/me", {})}
     if _is_marked(request):

@@ -62,6 +62,11 @@ async def touch(session: AsyncSession, used: Mapping[str, datetime]) -> None:
     )
 
 
+async def lock(session: AsyncSession, org_id: str | None) -> None:
+    """Let nobody else issue keys of an organization, or of the platform, until the transaction ends."""
+    await lock_command(session, f"api_keys:{org_id or 'platform'}")
+
+
 async def add(
     session: AsyncSession, key: ApiKey, *, most: int = KEYS_OF_A_PRINCIPAL, quota: int | None = None
 ) -> ApiKey:
@@ -81,7 +86,7 @@ async def add(
         Conflict: `principal.exists`, the principal has as many active keys, or one of another role;
             `api_key.limit_reached`, the organization has as many.
     """
-    await lock_command(session, f"api_keys:{key.org_id or 'platform'}")
+    await lock(session, key.org_id)
     whose = ApiKey.org_id == key.org_id if key.org_id else ApiKey.org_id.is_(None)
     unrevoked = (whose, ApiKey.revoked_at.is_(None))
     await session.execute(

@@ -170,6 +170,21 @@ async def end_link(session: AsyncSession, link_id: str, by: str) -> bool:
     return any(ended)
 
 
+async def end_all(session: AsyncSession, org_id: str, by: str) -> None:
+    """End every session and link of an organization; needs a platform session."""
+    for row in (SessionLink, Session):
+        whose = (row.org_id == org_id, row.ended_at.is_(None))
+        await session.execute(update(row).where(*whose).values(ended_at=func.now(), ended_by=by))
+
+
+async def end_beside(session: AsyncSession, key: ApiKey) -> None:
+    """End the links of a key's principal, and the sessions that links opened, that are of another role or agent."""
+    for row, opened in ((SessionLink, ()), (Session, (Session.link_id.is_not(None),))):
+        whose = (row.org_id == key.org_id, func.lower(row.principal) == key.principal.lower(), row.ended_at.is_(None))
+        other = or_(row.role != key.role, row.agent_id.is_distinct_from(key.agent_id))
+        await session.execute(update(row).where(*whose, *opened, other).values(ended_at=func.now(), ended_by="key"))
+
+
 async def links(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[SessionLink]:
     """Return a page of the links that open something still and that the caller's session may see, newest first."""
     revoked = select(ApiKey.id).where(ApiKey.id == SessionLink.key_id, ApiKey.expires_at <= func.now())

@@ -15,6 +15,7 @@ from ledger.gateway import Ledger
 from models.organization import Organization
 from repositories import api_key, audit, debt, event
 from repositories import organization as organizations
+from repositories import session as sessions
 from repositories import summary as summaries
 from runtime.database import Database, driver_connection
 
@@ -75,8 +76,9 @@ async def resume(session: AsyncSession, actor: Actor, organization_id: str, *, n
 async def close(
     session: AsyncSession, actor: Actor, organization_id: str, *, reason: str | None, now: datetime
 ) -> Organization:
-    """Close an organization of which nothing is left, for good, and revoke its keys. Closing it again changes nothing.
+    """Close an organization of which nothing is left, for good, and end its keys, sessions and links.
 
+    Closing it again changes nothing.
     Its credits are locked before it is looked at, so what is paid keeps it open, or comes later and raises an alert.
     Needs the platform's session.
 
@@ -97,6 +99,8 @@ async def close(
         )
     row = await _become(session, actor, row, _S.CLOSED, "close", reason, now)
     await api_key.revoke_all(session, organization_id)
+    # Some have no key there: what a link of an operator opened hangs on the operator's key.
+    await sessions.end_all(session, organization_id, actor.qualified())
     return row
 
 

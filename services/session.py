@@ -1,5 +1,6 @@
 """Links: made within one's own reach, shown, and used once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from domain.entitlement import Entitlement, Standing, require
 from domain.errors import Conflict, NotFound, Unauthenticated
 from domain.plan import Plans
 from domain.session import LinkGone, link_problem, span_of
+from models.api_key import ApiKey
 from models.organization import Organization
 from models.session import Session, SessionLink
 from repositories import agent as agents
@@ -52,13 +54,7 @@ async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plan
     await organizations.refuse_closed(session, link.org_id)
     if link.agent_id is not None and (await agents.get(session, link.agent_id)).org_id != link.org_id:
         raise NotFound(agents.MISSING)
-    held = await keys.active_of(session, link.org_id, link.principal)
-    if any((key.role, key.agent_id) != (link.role, link.agent_id) for key in held):
-        raise Conflict(
-            f"The principal {link.principal} has an active key for another role or agent. Name that role, or choose "
-            "another principal.",
-            code="principal.exists",
-        )
+    held = await _held(session, link)
     own = (actor.org_id, actor.principal.lower()) == (link.org_id, link.principal.lower())
     if held and not own and actor.role not in SECOND_KEYS:
         raise Conflict(
@@ -74,6 +70,18 @@ async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plan
     await session.refresh(link)
     await audit.record(session, actor, "session_link.create", link.id, details, link.org_id)
     return link
+
+
+async def _held(session: AsyncSession, link: SessionLink) -> Sequence[ApiKey]:
+    """Return the active keys of a link's principal; refuse the link where they are of another role or agent."""
+    held = await keys.active_of(session, link.org_id, link.principal)
+    if any((key.role, key.agent_id) != (link.role, link.agent_id) for key in held):
+        raise Conflict(
+            f"The principal {link.principal} has an active key for another role or agent. Name that role, or choose "
+            "another principal.",
+            code="principal.exists",
+        )
+    return held
 
 
 async def _check_seat(session: AsyncSession, organization: Organization, plans: Plans, principal: str) -> None:
@@ -92,6 +100,8 @@ async def open_link(session: AsyncSession, link_id: str, now: datetime) -> tuple
     Raises:
         Unauthenticated: there is none.
         LinkGone: it was used, has expired or was ended.
+        OrganizationClosed: its organization has been closed.
+        Conflict: `principal.exists`, its principal has got a key of another role or agent.
     """
     link = await sessions.link(session, link_id)
     if link is None:
@@ -101,6 +111,8 @@ async def open_link(session: AsyncSession, link_id: str, now: datetime) -> tuple
         problem = LinkGone("ended")
     if problem is not None:
         raise problem
+    await organizations.refuse_closed(session, link.org_id)
+    await _held(session, link)
     return link, (await organizations.get(session, link.org_id)).name
 
 
@@ -110,8 +122,13 @@ async def redeem(session: AsyncSession, link_id: str, visit: Visit, now: datetim
     Raises:
         Unauthenticated: there is none.
         LinkGone: it was used, has expired or was ended.
+        OrganizationClosed: its organization has been closed.
+        Conflict: `principal.exists`, its principal has got a key of another role or agent.
     """
     link, _ = await open_link(session, link_id, now)
+    # Between the look and the session, a key of another role could be issued.
+    await keys.lock(session, link.org_id)
+    await _held(session, link)
     if not await sessions.use(session, link.id):
         raise LinkGone("used")
     span = span_of(Role(link.role), now=now, key_expires_at=(await keys.get(session, link.key_id)).expires_at)

@@ -13,4 +13,8 @@ async def changes(visit: Visit) -> Response:
     return visit.stream("/changes/stream", visit.scope, accept="text/event-stream")
 
 
-ROUTES = (platform("/changes", changes), tenant("/changes", changes))
+# An `EventSource` sends no headers of ours, and comes again by itself for as long as a page is open.
+ROUTES = (
+    platform("/changes", changes, is_background=True),
+    tenant("/changes", changes, is_background=True),
+)

@@ -43,7 +43,7 @@ const refresh = async () => {
     if (failed > 1 || !navigator.onLine) standing("offline");
   };
   try {
-    const answer = await fetch(location.href, { redirect: "manual" });
+    const answer = await fetch(location.href, { redirect: "manual", headers: { "X-Background": "1" } });
     if (answer.type === "opaqueredirect") {
       // The session has ended: nothing of it stays in view, and signing in leads back here.
       stop();

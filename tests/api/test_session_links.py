@@ -15,6 +15,9 @@ from api.app import create_app
 from api.deps import Deps
 from api.keyring import split_token
 from domain.access import GRANTABLE, PLATFORM_ROLES, Role
+from models.api_key import ApiKey
+from repositories import api_key as api_keys
+from runtime.identity import new_id
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
 from tests.conftest import DatabaseUrls
 
@@ -134,6 +137,73 @@ async def test_revoking_a_principals_key_ends_what_others_opened_for_it(company:
     browser = await redeemed(company.owner, await linked(company.owner))
     assert (await company.owner.delete(f"/api-keys/{key['id']}")).status_code == 204
     refused(await browser.get("/me"), 401, "session.ended")
+
+
+async def test_links_of_operators_and_their_sessions_end_when_the_organization_is_closed(
+    company: Tenant, platform: Caller
+) -> None:
+    unused = await linked(platform, organization_id=company.org_id)
+    browser = await redeemed(platform, await linked(platform, "pia", organization_id=company.org_id))
+    good(await platform.post(f"/organizations/{company.org_id}/close", {"reason": "The customer has left."}))
+    gone = await Caller(platform.http, None).post("/sessions/redeem", {"token": token_in(unused)})
+    assert refused(gone, 410, "session.link_gone")["reason"] == "ended"
+    refused(await browser.get("/me"), 401, "session.ended")
+
+
+async def test_link_into_a_closed_organization_opens_nothing(
+    company: Tenant, platform: Caller, database_urls: DatabaseUrls
+) -> None:
+    made = await linked(platform, organization_id=company.org_id)
+    owner = await asyncpg.connect(database_urls.owner)
+    try:
+        # As a link that was made before closing ended them.
+        await owner.execute(
+            "UPDATE organizations SET status = 'closed', status_by = 'tests', status_at = now() WHERE id = $1",
+            company.org_id,
+        )
+    finally:
+        await owner.close()
+    for path in ("links/preview", "redeem"):
+        answer = await Caller(platform.http, None).post(f"/sessions/{path}", {"token": token_in(made)})
+        refused(answer, 409, "organization.closed")
+
+
+async def test_key_of_another_role_ends_what_links_opened_for_its_principal(company: Tenant) -> None:
+    unused, same = await linked(company.owner, "Maria"), await linked(company.owner, "pia", "member")
+    browser = await redeemed(company.owner, await linked(company.owner))
+    other = await redeemed(company.owner, same)
+    for principal in ("maria", "pia"):
+        good(await company.owner.post("/api-keys", {"principal": principal, "role": "member"}), 201)
+    refused(await browser.get("/me"), 401, "session.ended")
+    gone = await Caller(company.owner.http, None).post("/sessions/redeem", {"token": token_in(unused)})
+    assert refused(gone, 410, "session.link_gone")["reason"] == "ended"
+    good(await other.get("/me"))
+
+
+async def test_link_opens_nothing_beside_a_key_of_another_role_and_is_not_used_up(
+    company: Tenant, reached: FastAPI
+) -> None:
+    made = await linked(company.owner)
+    deps: Deps = reached.state.deps
+    async with deps.database.platform() as session:
+        # As one that was issued before issuing ended such links.
+        await api_keys.add(
+            session,
+            ApiKey(
+                id=new_id("key"),
+                org_id=company.org_id,
+                principal="Maria",
+                role="member",
+                secret_hash=b"0" * 32,
+                created_by="tests",
+                command_id=new_id("cmd"),
+            ),
+        )
+    for path in ("links/preview", "redeem"):
+        answer = await Caller(company.owner.http, None).post(f"/sessions/{path}", {"token": token_in(made)})
+        refused(answer, 409, "principal.exists")
+    (listed,) = good(await company.owner.get("/sessions/links"))["data"]
+    assert (listed["id"], listed["used_at"]) == (made["id"], None)
 
 
 @pytest.mark.parametrize("maker", ["owner", "admin"])

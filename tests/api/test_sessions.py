@@ -15,6 +15,7 @@ from api.deps import Deps
 from api.keyring import split_token
 from domain.access import PERMISSIONS, PLATFORM_ROLES, Role
 from domain.session import MOST
+from models.api_key import ApiKey
 from models.session import Session
 from repositories import session as sessions
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
@@ -22,6 +23,7 @@ from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
 
+BACKGROUND = {"X-Background": "1"}
 FIREFOX = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 
 
@@ -185,6 +187,37 @@ async def test_looking_whether_a_session_is_good_does_not_put_off_its_end(compan
     good(await browser.get("/me"))
     await deps.keyring.flush()
     assert await last_use(deps, made["id"]) > before
+
+
+async def test_request_in_the_background_does_not_put_off_the_end_of_a_session(company: Tenant, deps: Deps) -> None:
+    browser, made = await signed_in(company.owner)
+    before = datetime.now(UTC) - timedelta(hours=11)
+    await aged(deps, made["id"], last_used_at=before)
+    # The second is answered from memory.
+    for _ in range(2):
+        me = good(await browser.get("/me", headers=BACKGROUND))
+        assert datetime.fromisoformat(me["session"]["idle_at"]) == before + timedelta(hours=12)
+    await deps.keyring.flush()
+    assert await last_use(deps, made["id"]) == before
+
+
+async def test_first_use_after_requests_in_the_background_counts_at_once(company: Tenant, deps: Deps) -> None:
+    browser, made = await signed_in(company.owner)
+    before = datetime.now(UTC) - timedelta(hours=11)
+    await aged(deps, made["id"], last_used_at=before)
+    good(await browser.get("/me", headers=BACKGROUND))
+    me = good(await browser.get("/me"))
+    await deps.keyring.flush()
+    assert await last_use(deps, made["id"]) > before
+    assert datetime.fromisoformat(me["session"]["idle_at"]) > before + timedelta(hours=12)
+
+
+async def test_request_with_a_key_is_a_use_in_the_background_too(company: Tenant, deps: Deps) -> None:
+    key = good(await company.owner.post("/api-keys", {"principal": "robot", "role": "member"}), 201)
+    good(await Caller(company.owner.http, key["secret"]).get("/me", headers=BACKGROUND))
+    await deps.keyring.flush()
+    async with deps.database.platform() as session:
+        assert (await session.get_one(ApiKey, key["id"])).last_used_at is not None
 
 
 async def last_use(deps: Deps, session_id: str) -> datetime:

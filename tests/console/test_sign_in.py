@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from api import auth
+from console import gateway
 from console.cookies import own_path
 from runtime.settings import Settings
 from tests.console.fake import KEY, ORG, OWN, SANDBOX, SESSION, TOKEN, FakeApi, browser, problem
@@ -137,6 +139,31 @@ async def test_used_link_says_so() -> None:
     assert answer.status_code == 410
     assert "This link was used." in answer.text
     assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "is_background"),
+    [
+        (f"/console/{ORG}/transactions", {}, False),
+        (f"/console/{ORG}/transactions", {"X-Background": "1"}, True),
+        (f"/console/{ORG}/changes", {}, True),
+    ],
+    ids=["page", "refresh", "stream"],
+)
+async def test_what_a_page_asks_for_by_itself_keeps_nobody_signed_in(
+    path: str, sent: dict[str, str], *, is_background: bool
+) -> None:
+    api = FakeApi()
+    async with browser(api, signed_in=True) as client:
+        await client.get(path, headers=sent)
+    assert len(api.asked) > 1
+    assert {headers.get("x-background") == "1" for _, headers, _ in api.asked} == {is_background}
+
+
+def test_script_and_api_name_requests_in_the_background_alike() -> None:
+    script = Path("console/static/live.js").read_text(encoding="utf-8")
+    assert f'"{gateway.BACKGROUND}": "1"' in script
+    assert gateway.BACKGROUND == auth.BACKGROUND
 
 
 async def test_signing_out_ends_the_session_at_the_api_and_in_the_browser() -> None:

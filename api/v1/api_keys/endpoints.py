@@ -28,6 +28,7 @@ from repositories import agent as agents
 from repositories import alert, audit
 from repositories import api_key as keys
 from repositories import organization as organizations
+from repositories import session as sessions
 from repositories import signatory as signatories
 from repositories import spend_control as controls
 from runtime.identity import new_id
@@ -165,6 +166,7 @@ async def create_api_key(
             most = keys.KEYS_OF_A_PRINCIPAL if own or actor.role in SECOND_KEYS else 1
             people = 0 if org_id is None else await keys.seats(session, org_id)
             row = await keys.add(session, key, most=most, quota=quota)
+            await sessions.end_beside(session, row)
             if org_id is not None and deps.settings.limit_seats:
                 await entitlements.check_seats(session, org_id, deps.settings.plan_book, before=people)
             details: dict[str, object] = {"principal": row.principal, "role": row.role, "agent_id": row.agent_id}

@@ -41,7 +41,7 @@ router = Resource(tags=["sessions"])
 
 
 @router.get("/me", response_model=MeView, operation_id="sessions.me")
-async def get_me(deps: DepsDep, actor: ActorDep, identity: IdentityDep) -> MeView:
+async def get_me(request: Request, deps: DepsDep, actor: ActorDep, identity: IdentityDep) -> MeView:
     """Say who is asking: the principal, its role and permissions, and the session if there is one."""
     organization = agent = session = None
     if actor.org_id is not None:
@@ -52,10 +52,11 @@ async def get_me(deps: DepsDep, actor: ActorDep, identity: IdentityDep) -> MeVie
                 agent = MeAgent(id=actor.agent_id, name=(await agents.get(tenant, actor.agent_id)).name)
     if identity.session is not None:
         span = identity.session.span
+        used = datetime.now(UTC) if request.scope["state"]["is_use"] else identity.session.last_used_at
         session = MeSession(
             id=identity.session.session_id,
             expires_at=span.expires_at,
-            idle_at=idle_at(span, datetime.now(UTC)),
+            idle_at=idle_at(span, used),
             made_by=identity.session.made_by,
         )
     return MeView(

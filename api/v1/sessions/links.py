@@ -163,7 +163,7 @@ async def _known(deps: Deps, request: Request, token: str) -> str:
 @router.post(
     "/sessions/links/preview",
     response_model=LinkPreview,
-    responses=errors(Unauthenticated, LinkGone),
+    responses=errors(Unauthenticated, LinkGone, (Conflict, "principal.exists"), OrganizationClosed),
     operation_id="session_links.preview",
 )
 async def preview_session_link(request: Request, body: LinkToken, deps: DepsDep) -> LinkPreview:
@@ -189,7 +189,7 @@ async def preview_session_link(request: Request, body: LinkToken, deps: DepsDep)
     "/sessions/redeem",
     status_code=201,
     response_model=Redeemed,
-    responses=errors(Unauthenticated, LinkGone),
+    responses=errors(Unauthenticated, LinkGone, (Conflict, "principal.exists"), OrganizationClosed),
     operation_id="session_links.redeem",
 )
 async def redeem_session_link(request: Request, body: LinkToken, deps: DepsDep) -> Redeemed:
