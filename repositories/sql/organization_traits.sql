@@ -24,9 +24,7 @@ BEGIN
                       SELECT id FROM agents WHERE org_id = t.org_id)))
               AND e.voided_at IS NULL AND e.excluded IS NULL
               -- Of one tax id bad news stays: see `reputation_declared`.
-              AND (t.kind <> 'tax_id' OR e.client_bad_e6 = 0 AND (
-                  SELECT coalesce(sum((value ->> 'bad_e6')::bigint - (value ->> 'good_e6')::bigint), 0)
-                  FROM jsonb_array_elements(e.says)) <= 0)
+              AND (t.kind <> 'tax_id' OR NOT reputation_was_bad(e.says, e.client_bad_e6))
               AND (t.kind = 'probe' OR EXISTS (
                   SELECT FROM organization_traits o
                   WHERE o.kind = t.kind AND o.digest = t.digest AND o.ended_at IS NULL AND o.org_id =

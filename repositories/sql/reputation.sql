@@ -277,6 +277,13 @@ LANGUAGE sql IMMUTABLE AS $$
                      FROM jsonb_array_elements(p_fact -> 'says')), 0) > 0
 $$;
 
+-- The same of an event, by what it was recorded with.
+CREATE OR REPLACE FUNCTION reputation_was_bad(p_says jsonb, p_client_bad bigint) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT p_client_bad > 0 OR coalesce((SELECT sum((value ->> 'bad_e6')::bigint - (value ->> 'good_e6')::bigint)
+                                         FROM jsonb_array_elements(p_says)), 0) > 0
+$$;
+
 -- What the end of an escrow says of its client, as a kind of `clients.ClientFact`.
 CREATE OR REPLACE FUNCTION reputation_client_kind(p_bad bigint) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN p_bad > 0 THEN 'dispute_lost' ELSE 'paid' END $$;
@@ -711,12 +718,12 @@ CREATE TRIGGER refuse_change BEFORE UPDATE ON reputation_events FOR EACH ROW
 
 REVOKE EXECUTE ON FUNCTION reputation_faded, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
-    reputation_declared, reputation_is_bad, reputation_open,
+    reputation_declared, reputation_is_bad, reputation_was_bad, reputation_open,
     reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
     reputation_remake, reputation_remake_client, reputation_void FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_faded, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
-    reputation_declared, reputation_is_bad, reputation_open,
+    reputation_declared, reputation_is_bad, reputation_was_bad, reputation_open,
     reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
     reputation_remake, reputation_remake_client, reputation_void
 TO bursar_platform;

@@ -78,8 +78,7 @@ BEGIN
     -- By what they share alone, as the night judges: who registered them was known when the event was taken.
     IF e.excluded IS NULL AND reputation_excluded(e.counterparty_org_id, e.agent_org_id, v_traits) IS NOT NULL
         AND NOT (reputation_declared(e.counterparty_org_id, e.agent_org_id, v_traits)
-            AND (e.client_bad_e6 > 0 OR (SELECT coalesce(sum((value ->> 'bad_e6')::bigint - (value ->> 'good_e6')::bigint), 0)
-                FROM jsonb_array_elements(e.says)) > 0)) THEN
+            AND reputation_was_bad(e.says, e.client_bad_e6)) THEN
         RETURN false;
     END IF;
     v_day := e.day;
