@@ -190,6 +190,12 @@ def percent(ratio: str, prefs: Prefs = DEFAULT) -> str:
 
 def moment(iso: str | datetime, prefs: Prefs = DEFAULT) -> Moment:
     """Write a moment of the API, `2026-11-22T09:30:00Z`, in the reader's zone."""
+    # By its text: of two moments in the hour that a zone's clock goes back, `datetime` says that they are equal.
+    return _moment(iso if isinstance(iso, str) else iso.isoformat(), prefs)
+
+
+@lru_cache(maxsize=4096)
+def _moment(iso: str, prefs: Prefs) -> Moment:
     local = local_time(iso, prefs)
     text = _written(local, "medium", "short", prefs)
     exact = _written(local, "full", "long", prefs)

@@ -17,6 +17,8 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
+    FromClause,
     Select,
     Subquery,
     Uuid,
@@ -193,18 +195,14 @@ class Listing(Generic[Row]):
             by: a column that is counted by as well.
         """
         ends = self._ends(wanted, self.order[0] if keys is None else keys)
-        most, counting = LOOKED[-1], list[Select[Any]]()
-        for status, of_status in parts.items():
-            looked = self._chosen([(*part, *ends) for part in of_status], keys, None, most + 1).subquery()
-            row: Any = aliased(self.of, looked)
-            conditions = self.judged(wanted, frozenset(served), row)
-            fits = and_(true(), *conditions, *(() if besides is None else (besides(row),)))
-            amount = getattr(row, self.amount or "")
-            columns = (func.count().filter(fits), func.coalesce(func.sum(amount).filter(fits), 0), func.count())
-            groups = (row.currency,) if by is None else (row.currency, getattr(row, by.key))
-            named = groups if by is not None else (*groups, literal(""))
-            counting.append(select(literal(status), *named, *columns).group_by(*groups))
-        found = [tuple(each) for each in await session.execute(union_all(*counting))] if counting else []
+        row: Any = self.of
+        conditions = self.judged(wanted, frozenset(served), row)
+        fits = and_(true(), *conditions, *(() if besides is None else (besides(row),)))
+        columns = [row.currency.label("currency"), (literal("") if by is None else by).label("group")]
+        columns += [getattr(row, self.amount or "").label("amount"), fits.label("fits")]
+        most = LOOKED[-1]
+        states = {status: [(*part, *ends) for part in of_status] for status, of_status in parts.items()}
+        found = await _counted(session, self._looked(columns, states, keys, most + 1).subquery()) if states else []
         looked_at = dict.fromkeys(parts, 0)
         for status, _currency, _group, _count, _sum, looked_count in found:
             looked_at[status] += looked_count
@@ -213,6 +211,24 @@ class Listing(Generic[Row]):
             for status, currency, group, count, amount_minor, _ in sorted(found)
             if count
         ]
+
+    def _looked(
+        self, columns: list[Any], states: Mapping[str, list[Part]], keys: InstrumentedAttribute[Any] | None, limit: int
+    ) -> CompoundSelect[Any] | Select[Any]:
+        """Select columns of the first page of each state, without an alias of its entity: that costs more than they."""
+        order = self.order if keys is None else [keys]
+        named = [(literal(status).label("status"), parts) for status, parts in states.items()]
+        if keys is None and all(len(parts) == 1 for _, parts in named):
+            return union_all(
+                *(
+                    _narrowed(select(status, *columns), part, order, None, limit, ascending=self.ascending)
+                    for status, [part] in named
+                )
+            )
+        keyed = (_newest_keys(parts, order, (status,), after=None, limit=limit) for status, parts in named)
+        chosen = union_all(*keyed).subquery()
+        row = _row_of(select(*columns), self.order[-1] == chosen.c[order[-1].key])
+        return select(chosen.c.status, row).select_from(chosen).join(row, literal_column("true"))
 
     def _ends(self, wanted: Wanted, column: InstrumentedAttribute[Any]) -> Part:
         """Return between which values of the order's column the rows of a range of time lie."""
@@ -348,19 +364,35 @@ def newest(
 
 def newest_keys(parts: Iterable[Part], order: Order, *, after: Sequence[object] | None, limit: int) -> Subquery:
     """Select the columns of the order of what `newest` would return."""
-    found = [_narrowed(select(*order), part, order, after, limit).subquery() for part in parts]
-    if len(found) == 1:
-        return found[0]
-    merged = union(*(part.select() for part in found)).subquery()
-    columns = [merged.c[column.key].desc() for column in order]
-    return select(merged).order_by(*columns).limit(fixed(limit)).subquery()
+    return _newest_keys(list(parts), order, (), after=after, limit=limit).subquery()
+
+
+def _newest_keys(
+    parts: list[Part], order: Order, besides: Sequence[Any], *, after: Sequence[object] | None, limit: int
+) -> Select[Any]:
+    """Select the keys, and what is the same for all of them."""
+    if len(parts) == 1:
+        return _narrowed(select(*besides, *order), parts[0], order, after, limit)
+    merged = union(*(_narrowed(select(*order), part, order, after, limit) for part in parts)).subquery()
+    return select(*besides, merged).order_by(*(merged.c[column.key].desc() for column in order)).limit(fixed(limit))
 
 
 def _rows_of(of: type[Row], chosen: Subquery, named: str, order: Order) -> Select[Row]:
     """Select the rows of ids that were chosen, each by itself: a plan that joins them may read all of the table."""
-    row = aliased(of, select(of).where(order[-1] == chosen.c[named]).limit(fixed(1)).lateral())
+    row = aliased(of, _row_of(select(of), order[-1] == chosen.c[named]))
     rows = select(row).select_from(chosen).join(row, literal_column("true"))
     return rows.order_by(*(getattr(row, column.key).desc() for column in order))
+
+
+def _row_of(statement: Select[Any], is_it: ColumnElement[bool]) -> FromClause:
+    return statement.where(is_it).limit(fixed(1)).lateral()
+
+
+async def _counted(session: AsyncSession, looked: Subquery) -> list[tuple[Any, ...]]:
+    groups = (looked.c.status, looked.c.currency, looked.c.group)
+    amounts = func.coalesce(func.sum(looked.c.amount).filter(looked.c.fits), 0)
+    query = select(*groups, func.count().filter(looked.c.fits), amounts, func.count()).group_by(*groups)
+    return [tuple(each) for each in await session.execute(query)]
 
 
 def _narrowed(
