@@ -282,8 +282,12 @@ async def add(session: AsyncSession, rows: Iterable[New]) -> int:
     ]
     if not values:
         return 0
-    statement = insert(NotificationRow).values(values).on_conflict_do_nothing(constraint="uq_notifications_source")
-    return len((await session.scalars(statement.returning(NotificationRow.id))).all())
+    # Rows beside the statement: with them in it, it is another one for each number of them, and is compiled each time.
+    statement = insert(NotificationRow).on_conflict_do_nothing(constraint="uq_notifications_source")
+    new = await session.scalars(
+        statement.returning(NotificationRow.id), values, execution_options={"render_nulls": True}
+    )
+    return len(new.all())
 
 
 async def lock_cursor(session: AsyncSession) -> Position:
