@@ -90,7 +90,7 @@ async def cancel(session: AsyncSession, payment_id: str, at: datetime) -> None:
 async def add_receipts(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert what became final."""
     if rows:
-        await session.execute(insert(CryptoReceiptRow).values([dict(row) for row in rows]))
+        await session.execute(insert(CryptoReceiptRow), [dict(row) for row in rows])
 
 
 async def change_receipt(session: AsyncSession, key: Sequence[Any], values: Mapping[str, Any]) -> None:

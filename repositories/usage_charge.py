@@ -147,12 +147,9 @@ async def write_months(session: AsyncSession, org_id: str, charged: Mapping[tupl
             {"meter": meter, "org_id": org_id, "month": month, "charged": quantity}
             for (meter, month), quantity in sorted(charged.items())
         ]
-        new = insert(MeterMonth).values(rows)
-        await session.execute(
-            new.on_conflict_do_update(
-                index_elements=["meter", "org_id", "month"], set_={"charged": new.excluded.charged}
-            )
-        )
+        new, key = insert(MeterMonth), ["meter", "org_id", "month"]
+        new = new.on_conflict_do_update(index_elements=key, set_={"charged": new.excluded.charged})
+        await session.execute(new, rows)
 
 
 #: The key of the spend of an event; one that was forced has `:forced` behind it. No client has a key without a slash.

@@ -30,7 +30,7 @@ async def claim(session: AsyncSession, org_id: str, paying: Mapping[UUID, UUID])
     row = UsagePaidCall
     # In the order of the key, so that two syncs wait for each other and never in a circle.
     rows = [{"org_id": org_id, "spend_id": spend_id, "digest": first[spend_id]} for spend_id in sorted(first)]
-    await session.execute(insert(row).values(rows).on_conflict_do_nothing())
+    await session.execute(insert(row).on_conflict_do_nothing(), rows)
     found = await session.execute(select(row.spend_id, row.digest).where(row.org_id == org_id, row.spend_id.in_(first)))
     return {each.spend_id: each.digest for each in found}
 
