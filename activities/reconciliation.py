@@ -1,6 +1,6 @@
 """Compares what providers say that they did with what is booked, and writes down what differs."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,12 +16,13 @@ from contracts.reconciliation import (
     ReconciliationInput,
     ReconciliationResult,
     ReconciliationStep,
+    UnreadPart,
     UnsettledMovements,
 )
 from contracts.runs import payment_news
 from domain.errors import Invalid
 from domain.ids import reconciliation_run_id
-from domain.payment.snapshot import BalanceTransaction
+from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from domain.payment.terms import PaymentTerms
 from domain.reconciliation import (
     DISCREPANCIES,
@@ -36,7 +37,7 @@ from domain.reconciliation import (
     nightly_window,
 )
 from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
-from providers.payments.base import ProviderRefused
+from providers.payments.base import ProviderRefused, StatementIncomplete
 from providers.payments.registry import Providers
 from repositories import alert, clearing, payment
 from repositories import discrepancy as discrepancies
@@ -52,6 +53,12 @@ UNSETTLED = DISCREPANCIES - {MatchStatus.MISSING_THERE}
 #: How long after its beginning a run that has not ended raises an alert.
 OVERDUE = timedelta(hours=20)
 PRINCIPAL = "reconciliation"
+#: How often a statement is read until what is still unread of it counts as unreadable.
+READ_AT_MOST = 3
+#: The alert of a run that could not read all of its statement.
+INCOMPLETE = "reconciliation.incomplete"
+#: How many unread parts are carried from step to step, and how many are written out for people.
+MAX_UNREAD, MAX_NAMED = 100, 10
 
 
 class ReconciliationActivities:
@@ -110,7 +117,8 @@ class ReconciliationActivities:
 
         Effect: the run's lines.
         Idempotent by: the run and the movement's key.
-        Fails with: ProviderUnavailable, which is retried. That the provider refuses is a result.
+        Fails with: ProviderUnavailable, which is retried. That the provider refuses is a result, and so is what is
+            still unread after a few times: one part that cannot be read keeps no other from being compared.
         """
         run = await self._run(message.run_id)
         if run.status != "running":
@@ -125,6 +133,15 @@ class ReconciliationActivities:
                     page.clear()
         except (Invalid, ProviderRefused) as refusal:
             return FetchedStatement(movements=total, refused=refusal.detail)
+        except StatementIncomplete as incomplete:
+            if activity.in_activity() and activity.info().attempt < READ_AT_MOST:
+                raise
+            unread = tuple(
+                UnreadPart(subject=part.subject, why=part.why, has_gap=part.has_gap)
+                # Gaps come first: they decide what the run may say.
+                for part in sorted(incomplete.unread, key=lambda part: not part.has_gap)[:MAX_UNREAD]
+            )
+            return FetchedStatement(movements=total + await self._keep(run.id, page), unread=unread)
         return FetchedStatement(movements=total + await self._keep(run.id, page))
 
     @activity.defn(name="tell_unsettled_payments")
@@ -161,13 +178,17 @@ class ReconciliationActivities:
     async def conclude(self, message: ReconciliationStep) -> ReconciliationResult:
         """Write down each difference, close those that are over, and finish the run.
 
+        What could not be read of the statement is written into the run and raises an alert. Where that leaves a gap,
+        nothing that belongs to no payment is missed there, and the run is not done: a later one covers its window.
+
         Effect: rows of differences, an alert for each that is new or came back, the run's report.
         Idempotent by: provider, key and kind of a difference; the run's status. A run that was given up meanwhile has
             no statement any more, and is left as it is.
         Fails with: nothing that is final.
         """
         run, report, at = await self._run(message.run_id), Report(), message.at
-        async for page in self._compared(run, at):
+        has_gap = any(part.has_gap for part in message.unread)
+        async for page in self._compared(run, at, has_gap=has_gap):
             async with self._database.platform() as session:
                 if not await books.is_running(session, run.id):
                     break
@@ -183,9 +204,11 @@ class ReconciliationActivities:
         async with self._database.platform() as session:
             accounts = await clearing.clearing(session, run.provider)
             if await books.is_running(session, run.id):
-                await books.finish(session, run.id, report, clearing=accounts, at=at)
-                for run_id in await books.failed_within(session, run.provider, _window(run)):
-                    await alert.resolve(session, failed_key(run_id), PRINCIPAL)
+                unread = unread_story(message.unread)
+                await books.finish(
+                    session, run.id, report, clearing=accounts, at=at, failure=unread, is_done=not has_gap
+                )
+                await _tell_unread(session, run, unread, has_gap=has_gap)
         return _result(await self._run(run.id))
 
     @activity.defn(name="fail_reconciliation")
@@ -218,8 +241,13 @@ class ReconciliationActivities:
                 await books.add_lines(session, run_id, page)
         return len(page)
 
-    async def _compared(self, run: ReconciliationRun, at: datetime) -> AsyncIterator[list[Compared]]:
-        """Compare page by page: first what the provider lists, then what is booked and not listed."""
+    async def _compared(
+        self, run: ReconciliationRun, at: datetime, *, has_gap: bool = False
+    ) -> AsyncIterator[list[Compared]]:
+        """Compare page by page: first what the provider lists, then what is booked and not listed.
+
+        With a gap in the statement, what belongs to no payment may just not have been read, so it is not missed.
+        """
         window, after = _window(run), ""
         complete = listed_until(run.provider, window, at)
         while True:
@@ -236,7 +264,8 @@ class ReconciliationActivities:
             async with self._database.platform() as session:
                 keys = await books.unlisted_page(session, run.id, run.provider, window, after=after, limit=PAGE)
                 booked = await books.booked(session, run.provider, keys)
-            yield [compare(key, booked[key], None, listed_until=complete) for key in keys]
+            missed = (key for key in keys if not (has_gap and booked[key][0].kind is BalanceTransactionKind.OTHER))
+            yield [compare(key, booked[key], None, listed_until=complete) for key in missed]
             if len(keys) < PAGE:
                 break
             after = keys[-1]
@@ -307,6 +336,21 @@ async def _tell(session: AsyncSession, row: ReconciliationDiscrepancy, compared:
     )
 
 
+async def _tell_unread(session: AsyncSession, run: ReconciliationRun, unread: str | None, *, has_gap: bool) -> None:
+    """Raise the alert of what a run could not read, and resolve those that it replaces or makes up for."""
+    for subject in await books.alerted_before(session, run.provider, INCOMPLETE, but=run.id):
+        await alert.resolve(session, f"{INCOMPLETE}:{subject}", PRINCIPAL)
+    if has_gap:
+        await _tell_failed(session, run.id, unread or "")
+        return
+    for run_id in await books.failed_within(session, run.provider, _window(run)):
+        await alert.resolve(session, failed_key(run_id), PRINCIPAL)
+    if unread is not None:
+        await alert.raise_alert(
+            session, kind=INCOMPLETE, subject=run.id, detail=f"Reconciliation {run.id} is incomplete: {unread}"
+        )
+
+
 async def _tell_failed(session: AsyncSession, run_id: str, why: str) -> None:
     await alert.raise_alert(
         session,
@@ -320,6 +364,15 @@ async def _tell_failed(session: AsyncSession, run_id: str, why: str) -> None:
 async def _close(session: AsyncSession, rows: Iterable[ReconciliationDiscrepancy]) -> None:
     for row in rows:
         await alert.resolve(session, alert_key(row), PRINCIPAL)
+
+
+def unread_story(parts: Sequence[UnreadPart]) -> str | None:
+    """Say what could not be read and why; None where everything was."""
+    if not parts:
+        return None
+    named = ", ".join(f"{part.subject} ({part.why.rstrip('.')})" for part in parts[:MAX_NAMED])
+    more = f" and {len(parts) - MAX_NAMED} more" if len(parts) > MAX_NAMED else ""
+    return f"not read were {named}{more}."
 
 
 def failed_key(run_id: str) -> str:

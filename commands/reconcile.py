@@ -12,11 +12,17 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio.service import RPCError
 
-from activities.reconciliation import ReconciliationActivities
+from activities.reconciliation import ReconciliationActivities, unread_story
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
 from composition import make_providers
-from contracts.reconciliation import BeginReconciliation, FailReconciliation, ReconciliationInput, ReconciliationStep
+from contracts.reconciliation import (
+    BeginReconciliation,
+    FailReconciliation,
+    FetchedStatement,
+    ReconciliationInput,
+    ReconciliationStep,
+)
 from domain.money import format_amount
 from domain.reconciliation import Line, MatchStatus, Window, describe, nightly_window
 from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
@@ -107,15 +113,16 @@ async def reconcile(
     await work.begin(BeginReconciliation(start=start, at=now))
     try:
         fetched = await work.fetch_statement(step)
-        refused = fetched.refused
     except ProviderError as error:
-        refused = error.detail
-    if refused is not None:
-        await work.fail(FailReconciliation(run_id=run_id, why=refused, at=now))
-        return [f"{provider}: the statement is not available: {refused}"], 2
+        fetched = FetchedStatement(movements=0, refused=error.detail)
+    if fetched.refused is not None:
+        await work.fail(FailReconciliation(run_id=run_id, why=fetched.refused, at=now))
+        return [f"{provider}: the statement is not available: {fetched.refused}"], 2
     notes = [] if client else ["Temporal does not answer, so payments were not refreshed."]
     notes += await _refresh_payments(work, step)
-    result = await work.conclude(step)
+    unread = unread_story(fetched.unread)
+    notes += [f"The statement is incomplete: {unread}"] if unread else []
+    result = await work.conclude(step.model_copy(update={"unread": fetched.unread}))
     async with database.platform() as session:
         run = await books.get_run(session, run_id)
         wanted = Wanted(equal={"provider": provider}, statuses=("open",))
@@ -127,6 +134,8 @@ async def reconcile(
     if older:
         lines.append(f"  … and {older} open {'discrepancy' if older == 1 else 'discrepancies'} in other windows")
     unexplained = [account for account in books.clearing_of(run) if account.unexplained_minor]
+    if fetched.unread:
+        return lines, 2
     return lines, 1 if result.differences or unexplained else 0
 
 

@@ -23,11 +23,23 @@ class BeginReconciliation(Message):
     at: datetime
 
 
+class UnreadPart(Message):
+    """A part of a statement that could not be read: a payment's place, an address that payments share, or a chain.
+
+    `has_gap` says that movements of the window may be missing that no later window lists.
+    """
+
+    subject: str
+    why: str
+    has_gap: bool = False
+
+
 class ReconciliationStep(Message):
-    """Asks for one step of a run; `at` is business time."""
+    """Asks for one step of a run; `at` is business time, and `unread` what the run's statement is without."""
 
     run_id: str
     at: datetime
+    unread: tuple[UnreadPart, ...] = ()
 
 
 class FailReconciliation(Message):
@@ -40,10 +52,11 @@ class FailReconciliation(Message):
 
 
 class FetchedStatement(Message):
-    """How many movements the provider listed; `refused` says why it lists none."""
+    """How many movements the provider listed; `refused` says why it lists none, `unread` what it could not read."""
 
     movements: int
     refused: str | None = None
+    unread: tuple[UnreadPart, ...] = ()
 
 
 class UnsettledMovements(Message):

@@ -19,10 +19,10 @@ class ReconciliationRun(Base):
     """One comparison of a provider's statement with the books. Its window, and once it is done what it found.
 
     Attributes:
-        status: `running`, `done`, or `failed`: the provider could not be asked.
+        status: `running`, `done`, or `failed`: the provider could not be asked, or its statement has a gap.
         compared: how many keys were compared, and `differences` how many of them are open.
         report: lines by currency and kind, and the clearing account; see `repositories/reconciliation.py`.
-        failure: why it failed, for people.
+        failure: why it failed, or what a run that is done could not read; for people.
     """
 
     __tablename__ = "reconciliation_runs"

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from domain.reconciliation import Line, MatchStatus, Report, Window
+from models.alert import Alert
 from models.payment import PaymentBalanceTransaction
 from models.reconciliation import (
     ReconciliationCorrection,
@@ -126,10 +127,35 @@ async def failed_within(session: AsyncSession, provider: str, window: Window) ->
     return (await session.scalars(query)).all()
 
 
+async def alerted_before(session: AsyncSession, provider: str, kind: str, *, but: str) -> Sequence[str]:
+    """Return the other runs of a provider about which an alert of a kind is not resolved."""
+    query = select(ReconciliationRun.id).join(Alert, Alert.subject == ReconciliationRun.id)
+    return (
+        await session.scalars(
+            query.where(
+                Alert.kind == kind,
+                Alert.resolved_at.is_(None),
+                ReconciliationRun.provider == provider,
+                ReconciliationRun.id != but,
+            )
+        )
+    ).all()
+
+
 async def finish(
-    session: AsyncSession, run_id: str, report: Report, *, clearing: Sequence[Clearing], at: datetime
+    session: AsyncSession,
+    run_id: str,
+    report: Report,
+    *,
+    clearing: Sequence[Clearing],
+    at: datetime,
+    failure: str | None = None,
+    is_done: bool = True,
 ) -> int:
-    """Write what a run found, forget the statement that it worked on, and return how many differences are open."""
+    """Write what a run found, forget the statement that it worked on, and return how many differences are open.
+
+    `failure` says what it could not read; where that leaves a gap it is not done.
+    """
     seen = select(func.count()).where(
         ReconciliationDiscrepancy.run_id == run_id, ReconciliationDiscrepancy.status == "open"
     )
@@ -138,11 +164,11 @@ async def finish(
         update(ReconciliationRun)
         .where(ReconciliationRun.id == run_id, ReconciliationRun.status != "done")
         .values(
-            status="done",
+            status="done" if is_done else "failed",
             compared=report.count(*MatchStatus),
             differences=found,
             report={"lines": lines_of(report), "clearing": [asdict(account) for account in clearing]},
-            failure=None,
+            failure=failure,
             finished_at=at,
         )
     )

@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.reconciliation import (
         BeginReconciliation,
         FailReconciliation,
+        FetchedStatement,
         NightlyReconciliationResult,
         PlanReconciliations,
         ReconciliationInput,
@@ -54,7 +55,8 @@ class ReconciliationWorkflow:
             **local_activity(f"begin {start.run_id}"),
         )
         self._show(start, "reading the statement")
-        refused = await self._fetch(start)
+        fetched = await self._fetch(start)
+        refused = fetched.refused
         if refused is not None:
             self._show(start, f"**failed**: {refused}")
             return await workflow.execute_local_activity_method(
@@ -66,17 +68,18 @@ class ReconciliationWorkflow:
         self._show(start, "recording the discrepancies")
         result = await workflow.execute_activity_method(
             ReconciliationActivities.conclude,
-            self._step(start),
+            self._step(start).model_copy(update={"unread": fetched.unread}),
             **regular_activity("record the discrepancies", timeout=STEP_TIMEOUT, heartbeat=HEARTBEAT),
         )
         differing = "1 open difference" if result.differences == 1 else f"{result.differences} open differences"
-        self._show(start, f"compared {result.compared}, **{differing}**")
+        without = f", **without {', '.join(part.subject for part in fetched.unread[:10])}**" if fetched.unread else ""
+        self._show(start, f"compared {result.compared}, **{differing}**{without}")
         return result
 
-    async def _fetch(self, start: ReconciliationInput) -> str | None:
-        """Read the statement; returns why it cannot be had."""
+    async def _fetch(self, start: ReconciliationInput) -> FetchedStatement:
+        """Read the statement, or say why it cannot be had."""
         try:
-            fetched = await workflow.execute_activity_method(
+            return await workflow.execute_activity_method(
                 ReconciliationActivities.fetch_statement,
                 self._step(start),
                 **regular_activity(
@@ -87,8 +90,9 @@ class ReconciliationWorkflow:
                 ),
             )
         except ActivityError as error:
-            return f"the statement could not be read: {error.cause or error}"[:500]
-        return fetched.refused
+            return FetchedStatement(
+                movements=0, refused=f"the statement could not be read: {error.cause or error}"[:500]
+            )
 
     async def _let_payments_look(self, start: ReconciliationInput) -> None:
         """Have payments ask their provider where that may settle what differs, and wait for them."""

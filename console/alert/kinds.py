@@ -97,6 +97,7 @@ ADVICE: Mapping[str, Advice] = {
     "provider_down": Advice("Provider does not answer", _PLATFORM),
     "reconciliation.difference": Advice("Discrepancy in the books", _PLATFORM),
     "reconciliation.failed": Advice("Reconciliation failed", _PLATFORM),
+    "reconciliation.incomplete": Advice("Reconciliation incomplete", _PLATFORM),
     "referral.taken_back": Advice("Referral taken back", "The payment behind it went back, and so did the credits."),
     "reputation_anomaly": Advice("Score changed much", "See what moved the score of the agent.", "agents", "Agents"),
     "spend.burst": Advice("Many spends at once", "An agent may be in a loop. Freeze its limit if it is.", *_LIMITS),

@@ -100,6 +100,7 @@ KINDS: Mapping[str, Kind] = {
     "provider_down": Kind(closed_by="its rule", severity=Severity.CRITICAL, ladder=OPERATORS),
     "reconciliation.difference": Kind(closed_by="the discrepancy, when it is resolved"),
     "reconciliation.failed": Kind(closed_by="a later run that covers the window"),
+    "reconciliation.incomplete": Kind(closed_by="the next run of the provider"),
     "referral.taken_back": _TOLD,
     "spend.burst": Kind(closed_by=_WINDOW),
     "spend.no_rate": Kind(closed_by=OPERATOR),

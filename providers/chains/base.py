@@ -51,8 +51,8 @@ class ChainView:
     Attributes:
         tip: the height of the newest block, read before the deposits: what is counted from it is never too much.
         scanned: every deposit in blocks from the height that was asked for up to this one is in `deposits`. Behind the
-            tip when that is more than a watcher reads at a time; whoever asks again from here gets the rest. A watcher
-            that begins at the time gives back the height that it was given.
+            tip when that is more than a watcher reads at a time; whoever asks again from here gets the rest, and gets
+            further than the blocks that are read again each time.
         complete: whether nothing up to the tip was left to the next look.
     """
 
@@ -67,8 +67,8 @@ class Watcher(Protocol):
 
     Attributes:
         confirmations: how many blocks, its own included, make a deposit final.
-        reorg_depth: how many of the newest blocks are read again each time, because they may still be replaced; never
-            fewer than `confirmations`.
+        reorg_depth: how many of the newest blocks are read again each time, because they may still be replaced, or a
+            service that lists what arrived be behind; never fewer than `confirmations`.
 
     Errors of every method:
         ProviderUnavailable: the node did not answer, or not in a way that can be believed.
@@ -83,7 +83,8 @@ class Watcher(Protocol):
     async def deposits(self, asset: str, address: str, *, since_height: int, since_at: datetime) -> ChainView:
         """Return what arrived at the address.
 
-        A watcher begins at the height or at the time, whichever its chain is indexed by; more may be returned.
+        A watcher begins at the height or, on a chain that is indexed by time, at the later of both; the height is 0
+        where only the time counts. More may be returned.
         """
 
     async def header(self, height: int) -> Header | None:

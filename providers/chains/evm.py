@@ -7,7 +7,7 @@ a scan is of one chain. ETH that a contract pays out (an "internal transaction")
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,11 @@ from providers.payments.base import ProviderUnavailable
 _HASH = r"0x[0-9a-f]{64}"
 _ADDRESS = r"0x[0-9a-fA-F]{40}"
 _MAX_HEIGHT = 2**53
+#: How many logs one answer may hold; a block has no room for more than the second.
+_MAX_LOGS = 10_000
+_MAX_LOGS_OF_A_BLOCK = 100_000
+#: What a node says, or what is said of its answer, when a range of blocks holds too much.
+_TOO_MUCH = frozenset({"chain.refused", "chain.bad_answer"})
 #: The books count ETH in gwei. What a transfer has below one gwei is left out, so a smaller one is none at all.
 WEI_PER_GWEI = 10**9
 #: keccak-256 of `Transfer(address,address,uint256)`, the event of ERC-20.
@@ -114,24 +119,48 @@ class EvmWatcher:
         """List the token's transfers to the address."""
         found: dict[tuple[str, int], ChainDeposit] = {}
         topic = "0x" + address[2:].lower().rjust(64, "0")
-        for start in range(first, last + 1, self._log_range):
-            end = min(last, start + self._log_range - 1)
-            wanted = {"address": self._usdc, "topics": [TRANSFER_TOPIC, None, topic]}
-            logs = await self._call("eth_getLogs", [{**wanted, "fromBlock": hex(start), "toBlock": hex(end)}])
-            for log in items(logs, 10_000):
-                topics = items(field(log, "topics"), 4)
-                if field(log, "removed") is True:
-                    continue
-                if text(field(log, "address"), _ADDRESS).lower() != self._usdc or len(topics) != 3:
-                    raise bad("a log does not belong to the token")
-                if topics[0] != TRANSFER_TOPIC or topics[2] != topic:
-                    raise bad("a log is not a transfer to the address")
-                deposit = self._token_deposit(log)
-                if not start <= (deposit.height or 0) <= end:
-                    raise bad("a log is outside of the requested blocks")
-                if deposit.amount_minor:
-                    found[deposit.tx, deposit.index] = deposit
+        for begin in range(first, last + 1, self._log_range):
+            async for start, end, logs in self._logs(topic, begin, min(last, begin + self._log_range - 1)):
+                self._add_tokens(found, topic, start, end, logs)
         return list(found.values())
+
+    async def _logs(self, topic: str, first: int, last: int) -> AsyncIterator[tuple[int, int, list[Any]]]:
+        """List the token's logs range by range. A range that holds too much for one answer is halved.
+
+        Anybody can fill blocks with transfers to an address, also of nothing, so a limit must never hide the others.
+        """
+        ranges = [(first, last)]
+        while ranges:
+            start, end = ranges.pop()
+            wanted = {"address": self._usdc, "topics": [TRANSFER_TOPIC, None, topic]}
+            try:
+                logs = await self._call("eth_getLogs", [{**wanted, "fromBlock": hex(start), "toBlock": hex(end)}])
+                found = items(logs, _MAX_LOGS if start < end else _MAX_LOGS_OF_A_BLOCK)
+            except ProviderUnavailable as error:
+                if start == end or error.code not in _TOO_MUCH:
+                    raise
+                middle = (start + end) // 2
+                ranges += [(middle + 1, end), (start, middle)]
+            else:
+                yield start, end, found
+
+    def _add_tokens(
+        self, found: dict[tuple[str, int], ChainDeposit], topic: str, start: int, end: int, logs: Sequence[Any]
+    ) -> None:
+        """Add the transfers among the logs of a range of blocks."""
+        for log in logs:
+            topics = items(field(log, "topics"), 4)
+            if field(log, "removed") is True:
+                continue
+            if text(field(log, "address"), _ADDRESS).lower() != self._usdc or len(topics) != 3:
+                raise bad("a log does not belong to the token")
+            if topics[0] != TRANSFER_TOPIC or topics[2] != topic:
+                raise bad("a log is not a transfer to the address")
+            deposit = self._token_deposit(log)
+            if not start <= (deposit.height or 0) <= end:
+                raise bad("a log is outside of the requested blocks")
+            if deposit.amount_minor:
+                found[deposit.tx, deposit.index] = deposit
 
     @staticmethod
     def _token_deposit(log: Any) -> ChainDeposit:

@@ -12,7 +12,8 @@ Errors of every method:
 A decline is none of these: it is a result.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -39,6 +40,32 @@ class ProviderError(Exception):
 
 class ProviderUnavailable(ProviderError):
     """The provider could not be asked, or asked us to wait; nothing happened there. The same call is safe to repeat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadPlace:
+    """Something that a statement could not be read of.
+
+    Attributes:
+        subject: our payment whose place it is; else the address that payments share, or the chain that is silent.
+        why: for people.
+        has_gap: whether movements of the window may be missing that no later window lists.
+    """
+
+    subject: str
+    why: str
+    has_gap: bool = False
+
+
+class StatementIncomplete(ProviderUnavailable):
+    """What could be read of a statement was listed; `unread` says what could not."""
+
+    def __init__(self, unread: Sequence[UnreadPlace]) -> None:
+        """Keep what could not be read."""
+        places = ", ".join(f"{place.subject} ({place.why})" for place in unread[:10])
+        more = f" and {len(unread) - 10} more" if len(unread) > 10 else ""
+        super().__init__(f"These places could not be read: {places}{more}.", code="statement.incomplete")
+        self.unread = tuple(unread)
 
 
 class OutcomeUnknown(ProviderError):
@@ -103,7 +130,10 @@ class PaymentProvider(Protocol):
         """Answer a dispute; `evidence.final` submits it for good."""
 
     def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
-        """List what changed the balance there in `[since, until)`, in any order; the provider's own statement."""
+        """List what changed the balance there in `[since, until)`, in any order; the provider's own statement.
+
+        Raises `StatementIncomplete` behind the last movement when a part of it could not be read.
+        """
 
     async def verify_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
         """Return the event that a webhook carries; `BadSignature` when it is not the provider's.

@@ -5,8 +5,8 @@ credits. A chain pushes nothing either: a payment is looked at when somebody ask
 """
 
 import heapq
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -25,7 +25,14 @@ from domain.payment.snapshot import (
 )
 from providers.chains.addresses import Account
 from providers.chains.base import ChainView, Watcher
-from providers.payments.base import BadSignature, ProviderNotFound, ProviderRefused, ProviderUnavailable
+from providers.payments.base import (
+    BadSignature,
+    ProviderNotFound,
+    ProviderRefused,
+    ProviderUnavailable,
+    StatementIncomplete,
+    UnreadPlace,
+)
 from providers.payments.deposits import (
     DepositBook,
     DepositRecord,
@@ -46,6 +53,8 @@ LEAST_MINOR = {"BTC": 294}
 _TRIES = 3
 #: How many places or receipts are in memory at a time while a statement is listed.
 PAGE = 500
+#: After how many places in succession that were waited for in vain a chain counts as silent.
+MOST_TIMEOUTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +169,19 @@ class CryptoProvider:
 
         The time of a movement is when it was found final, so that none appears later in a window that was listed. What
         came to a shared address without a comment that belongs to a payment is listed at the time of its block.
+        Places that cannot be read keep none of the others; `StatementIncomplete` names them in the end.
         """
         shared: dict[tuple[str, str], list[DepositRecord]] = defaultdict(list)
         place: DepositRecord | None = None
+        unread = _Unread()
         while page := await self._book.recent(since - self._watched_for, until, after=place, limit=PAGE):
             place = page[-1]
             watched = [record for record in page if record.asset in self._chains]
             for record in watched:
                 if record.memo is not None:
                     shared[record.asset, record.address].append(record)
-            await self._sweep([record for record in watched if record.memo is None])
-        async for movement in self._sweep_shared(shared, since):
+            await self._sweep([record for record in watched if record.memo is None], unread)
+        async for movement in self._sweep_shared(shared, since, unread):
             if since <= movement.occurred_at < until:
                 yield movement
         last: Receipt | None = None
@@ -179,32 +190,61 @@ class CryptoProvider:
             for movement in (movement for receipt in receipts for movement in receipt.movements()):
                 if since <= movement.occurred_at < until:
                     yield movement
+        if unread.places:
+            raise StatementIncomplete(unread.places)
 
-    async def _sweep(self, records: list[DepositRecord]) -> None:
-        """Bring the records of places that nobody else has up to date."""
+    async def _sweep(self, records: list[DepositRecord], unread: "_Unread") -> None:
+        """Bring the records of places that nobody else has up to date.
+
+        Anybody can fill a place until it cannot be read, so one that cannot be is noted and keeps no other.
+        """
         # Whoever is furthest behind goes next: all walk along the chain together, and read its blocks once.
         behind = [(record.scanned_height, record.payment_id, record) for record in records]
         heapq.heapify(behind)
         while behind:
-            record, view = await self._step(heapq.heappop(behind)[-1])
+            record = heapq.heappop(behind)[-1]
+            chain = self._chain(record.asset)
+            if unread.is_silent(chain):
+                continue
+            try:
+                record, view = await self._step(record)
+            except ProviderUnavailable as error:
+                await unread.add(chain, record.payment_id, error)
+                continue
+            unread.answered(chain)
             if not view.complete:
                 heapq.heappush(behind, (record.scanned_height, record.payment_id, record))
 
     async def _sweep_shared(
-        self, shared: Mapping[tuple[str, str], list[DepositRecord]], since: datetime
+        self, shared: Mapping[tuple[str, str], list[DepositRecord]], since: datetime, unread: "_Unread"
     ) -> AsyncIterator[BalanceTransaction]:
         """Bring the records of shared addresses up to date, and return what came there and belongs to no payment."""
         for (asset, address), sharing in shared.items():
-            view = await self._chains[asset].watcher.deposits(
-                asset,
-                address,
-                since_height=min(record.scanned_height for record in sharing),
-                since_at=min(since, *(record.created_at for record in sharing)),
-            )
-            for record in sharing:
-                await self._step(record, view)
-            for stray in _strays(sharing, view):
-                yield stray
+            chain, memos = self._chain(asset), {record.memo for record in sharing}
+            try:
+                await self._catch_up(chain, sharing, unread)
+                async for view in _views(chain.watcher, asset, address, since_height=0, since_at=since):
+                    for stray in _strays(memos, view):
+                        yield stray
+            except ProviderUnavailable as error:
+                await unread.add(chain, address, error, has_gap=True)
+
+    async def _catch_up(self, chain: Chain, sharing: Sequence[DepositRecord], unread: "_Unread") -> None:
+        """Bring the records of one shared address up to date; each view is read once for all of them."""
+        records = {record.payment_id: record for record in sharing}
+        height = min(record.scanned_height for record in sharing)
+        at = min(record.created_at for record in sharing)
+        one = sharing[0]
+        async for view in _views(chain.watcher, one.asset, one.address, since_height=height, since_at=at):
+            for payment_id, record in list(records.items()):
+                try:
+                    records[payment_id], seen = await self._step(record, view)
+                    if seen is not view:
+                        # Somebody else looked meanwhile. What follows this view need not follow what was read then.
+                        await self._refresh(records.pop(payment_id))
+                except ProviderUnavailable as error:
+                    records.pop(payment_id, None)
+                    await unread.add(chain, payment_id, error)
 
     async def verify_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
         """Refuse: no chain sends webhooks, so whatever comes is from somebody else."""
@@ -334,9 +374,56 @@ async def _replaced(watcher: Watcher, receipt: Receipt) -> bool:
     return header is None or header.hash != receipt.block_hash
 
 
-def _strays(records: list[DepositRecord], view: ChainView) -> list[BalanceTransaction]:
-    """Return what came to a shared address and belongs to none of its payments."""
-    memos = {record.memo for record in records}
+async def _views(
+    watcher: Watcher, asset: str, address: str, *, since_height: int, since_at: datetime
+) -> AsyncIterator[ChainView]:
+    """Return views of an address, one behind the other, until one is complete."""
+    while True:
+        view = await watcher.deposits(asset, address, since_height=since_height, since_at=since_at)
+        yield view
+        if view.complete:
+            return
+        since_height = view.scanned + 1
+
+
+class _Unread:
+    """What could not be read while a statement was listed.
+
+    A chain that does not even name its newest block, or whose service let several places in succession wait in vain, is
+    silent: it is noted once, and its other places are not asked.
+    """
+
+    def __init__(self) -> None:
+        self.places: list[UnreadPlace] = []
+        self._silent: set[str] = set()
+        self._timeouts: Counter[str] = Counter()
+
+    def is_silent(self, chain: Chain) -> bool:
+        """Tell whether a chain is not asked any more."""
+        return chain.account.chain in self._silent
+
+    def answered(self, chain: Chain) -> None:
+        """Note that a place of a chain was read."""
+        self._timeouts.pop(chain.account.chain, None)
+
+    async def add(self, chain: Chain, subject: str, error: ProviderUnavailable, *, has_gap: bool = False) -> None:
+        """Note a place, or its chain where that is why."""
+        name = chain.account.chain
+        self._timeouts[name] = self._timeouts[name] + 1 if error.code == "chain.timeout" else 0
+        silence: ProviderUnavailable | None = error if self._timeouts[name] >= MOST_TIMEOUTS else None
+        if silence is None:
+            try:
+                await chain.watcher.tip()
+            except ProviderUnavailable as failed:
+                silence = failed
+        if silence is not None:
+            self._silent.add(name)
+            subject, error = name, silence
+        self.places.append(UnreadPlace(subject=subject, why=error.detail, has_gap=has_gap))
+
+
+def _strays(memos: Set[str | None], view: ChainView) -> list[BalanceTransaction]:
+    """Return what came to a shared address and belongs to none of its payments, whose comments are given."""
     return [
         BalanceTransaction(
             key=movement_key(each.asset, each.tx, each.index),

@@ -59,6 +59,9 @@ TRANSFER = {
     },
     "out_msgs": [],
 }
+#: What the two endpoints of TON Center about blocks answer.
+MASTERCHAIN = {"last": {"seqno": 100}, "blocks": [{"seqno": 90, "gen_utime": "1600000000"}]}
+LISTS = ("/api/v3/transactions",)
 Answer = Callable[[str, Any], Any]
 
 
@@ -102,7 +105,7 @@ def coin(block: Any, receipt: Any = RECEIPT) -> tuple[Watcher, str, str]:
 
 def ton(transfer: Any) -> tuple[Watcher, str, str]:
     def answer(path: str, _params: Any) -> Any:
-        return {"last": {"seqno": 100}} if "master" in path else {"transactions": [transfer]}
+        return MASTERCHAIN if path not in LISTS else {"transactions": [transfer]}
 
     return TonWatcher(served(answer), "http://node"), "TON", "0:" + "00" * 32
 
@@ -247,10 +250,87 @@ async def test_pages_without_an_end_are_given_up():
         await look((EsploraWatcher(served(bitcoin_page), "http://node"), "BTC", BTC))
 
     def ton_page(path: str, _params: Any) -> Any:
-        return {"last": {"seqno": 100}} if "master" in path else {"transactions": [TRANSFER] * 1000}
+        return MASTERCHAIN if path not in LISTS else {"transactions": [TRANSFER] * 1000}
 
     with pytest.raises(ProviderUnavailable):
         await look((TonWatcher(served(ton_page), "http://node"), "TON", "0:" + "00" * 32))
+
+
+async def test_a_block_of_ton_that_was_not_asked_for_is_refused():
+    def answer(path: str, _params: Any) -> Any:
+        other = {"seqno": 91, "gen_utime": "1700000000"}
+        return {"transactions": []} if path in LISTS else MASTERCHAIN | {"blocks": [other]}
+
+    with pytest.raises(ProviderUnavailable):
+        await look((TonWatcher(served(answer), "http://node"), "TON", "0:" + "00" * 32))
+
+
+async def test_transactions_of_ton_that_go_back_are_refused():
+    later = TRANSFER | {"hash": TRANSFER["hash"].replace("q6", "r6", 1), "mc_block_seqno": 91}
+
+    def answer(path: str, _params: Any) -> Any:
+        return {"transactions": [later, TRANSFER]} if path in LISTS else MASTERCHAIN
+
+    with pytest.raises(ProviderUnavailable):
+        await look((TonWatcher(served(answer), "http://node"), "TON", "0:" + "00" * 32))
+
+
+def tokens_by_block(least: int, *, most: int) -> tuple[Callable[..., Any], list[tuple[int, int]]]:
+    """A node with `least` transfers of nothing in each of ten blocks and one that counts, and what it was asked."""
+    asked: list[tuple[int, int]] = []
+    empty = LOG | {"data": "0x" + "0" * 64}
+
+    def answer(method: str, params: Any) -> Any:
+        if method != "eth_getLogs":
+            return {"eth_chainId": "0x1", "eth_blockNumber": "0x63"}[method]
+        first, last = int(params[0]["fromBlock"], 16), int(params[0]["toBlock"], 16)
+        asked.append((first, last))
+        found = [empty | {"blockNumber": hex(each)} for each in range(first, last + 1) for _ in range(least)]
+        found += [LOG] if first <= 90 <= last else []
+        return found[:most]
+
+    return answer, asked
+
+
+async def test_many_transfers_of_nothing_do_not_hide_a_payment():
+    answer, asked = tokens_by_block(2_000, most=30_000)
+    watcher = EvmWatcher(served(answer), "http://node", usdc_contract=USDC)
+    assert await look((watcher, "USDC", ETH)) == [5000]
+    assert asked == [(90, 99), (90, 94), (90, 92), (93, 94), (95, 99)]
+
+
+async def test_a_block_with_more_transfers_than_a_range_may_hold_is_read():
+    answer, _ = tokens_by_block(10_001, most=10**6)
+    watcher = EvmWatcher(served(answer), "http://node", usdc_contract=USDC)
+    view = await watcher.deposits("USDC", ETH, since_height=90, since_at=LONG_AGO)
+    assert [deposit.amount_minor for deposit in view.deposits] == [5000]
+    assert (view.scanned, view.complete) == (99, True)
+
+
+async def test_a_node_that_refuses_a_range_is_asked_for_less_and_one_that_is_away_is_not():
+    asked: list[int] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        call = json.loads(request.content)
+        body: dict[str, Any] = {"jsonrpc": "2.0", "id": 0}
+        if call["method"] != "eth_getLogs":
+            return httpx2.Response(
+                200, json=body | {"result": "0x63" if call["method"] == "eth_blockNumber" else "0x1"}
+            )
+        first, last = (int(call["params"][0][name], 16) for name in ("fromBlock", "toBlock"))
+        asked.append(last - first + 1)
+        if last > first:
+            return httpx2.Response(200, json=body | {"error": {"code": -32005, "message": "more than 10000 results"}})
+        return httpx2.Response(200, json=body | {"result": [LOG] if first == 90 else []})
+
+    watcher = EvmWatcher(answering(answer), "http://node", usdc_contract=USDC)
+    assert await look((watcher, "USDC", ETH)) == [5000]
+    assert asked.count(1) == 10
+    asked.clear()
+    away = EvmWatcher(answering(lambda _: httpx2.Response(503)), "http://node", usdc_contract=USDC)
+    with pytest.raises(ProviderUnavailable):
+        await look((away, "USDC", ETH))
+    assert asked == []
 
 
 BODIES = [

@@ -14,7 +14,7 @@ from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from domain.reconciliation import Correction, Window, postings
 from ledger.gateway import Ledger, Posting
 from models.payment import PaymentBalanceTransaction
-from providers.payments.base import PaymentProvider, ProviderRefused
+from providers.payments.base import PaymentProvider, ProviderRefused, StatementIncomplete, UnreadPlace
 from providers.payments.registry import Providers
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -37,6 +37,7 @@ class FakeProvider:
     name: str = field(default_factory=lambda: "p" + new_id("x")[-20:])
     listed: list[BalanceTransaction] = field(default_factory=list)
     refuses: str | None = None
+    unread: list[UnreadPlace] = field(default_factory=list)
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
@@ -46,6 +47,8 @@ class FakeProvider:
         for item in self.listed:
             if since <= item.occurred_at < until:
                 yield item
+        if self.unread:
+            raise StatementIncomplete(self.unread)
 
     def registry(self) -> Providers:
         # It is asked for its statement only.
@@ -101,13 +104,15 @@ def samples() -> list[Message]:
         requested_by="kim",
         command_id="stripe/2026-01-31",
     )
+    unread = messages.UnreadPart(subject="pay_1", why="it is too full", has_gap=True)
     result = messages.ReconciliationResult(run_id="rcn_1", status="done", compared=7, differences=1)
     return [
         start,
         messages.BeginReconciliation(start=start, at=NIGHT),
-        messages.ReconciliationStep(run_id="rcn_1", at=NIGHT),
+        unread,
+        messages.ReconciliationStep(run_id="rcn_1", at=NIGHT, unread=(unread,)),
         messages.FailReconciliation(run_id="rcn_1", why="no such key", at=NIGHT, start=start),
-        messages.FetchedStatement(movements=7, refused="no such key"),
+        messages.FetchedStatement(movements=7, refused="no such key", unread=(unread,)),
         messages.UnsettledMovements(movements=2, payments=1),
         result,
         messages.PlanReconciliations(now=NIGHT),

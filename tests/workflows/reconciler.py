@@ -54,7 +54,7 @@ class Reconciler:
         step = ReconciliationStep(run_id=start.run_id, at=at)
         fetched = await self.work.fetch_statement(step)
         assert fetched.refused is None
-        return await self.work.conclude(step)
+        return await self.work.conclude(step.model_copy(update={"unread": fetched.unread}))
 
     async def book(self, *movements: Any, payment_id: str | None = None) -> None:
         await book(self.database, self.provider.name, movements, payment_id)

@@ -143,4 +143,11 @@ def _toncenter(ton: Ton) -> list[Route]:
         )
         return JSONResponse({"transactions": page, "address_book": {}})
 
-    return [Route("/masterchainInfo", master), Route("/transactions", transactions)]
+    async def blocks(request: Request) -> Response:
+        return JSONResponse({"blocks": ton.blocks(int(request.query_params["seqno"]))})
+
+    return [
+        Route("/masterchainInfo", master),
+        Route("/blocks", blocks),
+        Route("/transactions", transactions),
+    ]
