@@ -13,6 +13,7 @@ from services.agent import retire
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import NOW, escrow_between
 from tests.support.locks import somebody_waits
+from tests.support.outbox import past_others
 
 pytestmark = pytest.mark.db
 
@@ -22,7 +23,7 @@ def contract(agent_id: str) -> dict[str, object]:
 
 
 async def test_retired_agent_is_not_hired_or_listed_and_the_answer_stays(
-    operator: Caller, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+    database: Database, operator: Caller, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
 ) -> None:
     seller, agent = await new_tenant(), ""
     made = await seller.owner.post("/agents", {"name": "Old", "visibility": "public"})
@@ -45,6 +46,7 @@ async def test_retired_agent_is_not_hired_or_listed_and_the_answer_stays(
     assert agent in {row["id"] for row in good(await seller.owner.get(whose))["data"]}
     assert agent not in {row["id"] for row in good(await seller.owner.get(f"{whose}&active=true"))["data"]}
     entries = good(await seller.owner.get(f"/audit?target={agent}&action=agent.retire"))["data"]
+    await past_others(database)
     (event,) = good(await seller.owner.get(f"/events?type=agent.retired&subject={agent}"))["data"]
     assert len(entries) == 1
     assert event["data"] == {"agent_id": agent, "external_id": None, "retired_at": first["retired_at"]}

@@ -22,6 +22,7 @@ from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between
 from tests.api.paying import Written
 from tests.support.openapi import served
+from tests.support.outbox import past_others
 from tests.support.routes import ROUTES
 
 pytestmark = pytest.mark.db
@@ -160,10 +161,13 @@ async def test_amounts_of_a_list_need_a_currency_and_fit_it(path: str, customer:
     assert "max_amount" in refused(await customer.owner.get(many), 422, "request.invalid")["detail"]
 
 
-async def test_events_are_narrowed_by_time_over_pages(customer: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_events_are_narrowed_by_time_over_pages(
+    database: Database, customer: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = {"agent_id": customer.agent_id, "title": "Job", "price": "1"}
     for _ in range(3):
         good(await customer.owner.post("/contracts", job), 201)
+    await past_others(database)
     rows = good(await customer.owner.get("/events?type=contract.created"))["data"]
     middle = rows[1]["at"]
     monkeypatch.setattr("repositories.listing.LOOKED", (2,))

@@ -21,6 +21,7 @@ from tests.api.escrowing import escrow_between
 from tests.api.paying import Written as Kept
 from tests.api.paying import intents
 from tests.conftest import DatabaseUrls
+from tests.support.outbox import past_others
 
 pytestmark = pytest.mark.db
 
@@ -106,6 +107,7 @@ async def test_change_merges_metadata_and_is_made_once(tenant: Tenant, database:
     assert await found(tenant.owner, "/agents", **{"metadata[run]": "7"}) == [agent["id"]]
     entries = good(await tenant.owner.get("/audit", params={"target": agent["id"]}))["data"]
     assert [entry["action"] for entry in entries] == ["agent.update", "agent.create"]
+    await past_others(database)
     (event,) = good(await tenant.owner.get("/events", params={"subject": agent["id"]}))["data"]
     assert event["type"] == "agent.updated"
     assert event["data"] == {
@@ -287,7 +289,12 @@ Made = Callable[[Tenant, Caller, dict[str, Any]], Awaitable[tuple[str, str, Any]
     ],
 )
 async def test_noun_keeps_them_from_its_making_on(
-    made: Made, noun: str, event: str, new_tenant: Callable[..., Awaitable[Tenant]], operator: Caller
+    database: Database,
+    made: Made,
+    noun: str,
+    event: str,
+    new_tenant: Callable[..., Awaitable[Tenant]],
+    operator: Caller,
 ) -> None:
     tenant, wanted = await new_tenant("owner", "auditor"), own()
     there, listed, answer = await made(tenant, operator, wanted)
@@ -307,13 +314,14 @@ async def test_noun_keeps_them_from_its_making_on(
     for query in ({"external_id": wanted["external_id"]}, {"metadata[team]": "sales"}):
         assert await found(tenant.owner, listed, **query) == [shown["id"]]
     assert await found(tenant.owner, listed, **{"metadata[team]": "research"}) == []
+    await past_others(database)
     events = good(await tenant.owner.get("/events", params={"subject": shown["id"]}))["data"]
     assert [events[0]["type"], events[-1]["type"]] == [event, f"{noun}.updated"]
     assert {each["data"]["external_id"] for each in events} == {wanted["external_id"]}
 
 
 async def test_each_party_of_a_contract_has_its_own(
-    new_tenant: Callable[..., Awaitable[Tenant]], operator: Caller
+    database: Database, new_tenant: Callable[..., Awaitable[Tenant]], operator: Caller
 ) -> None:
     payer, payee = await new_tenant("owner"), await new_tenant("owner", "agent")
     body = {"agent_id": payee.agent_id, "title": "Work", "price": "5", **own()}
@@ -337,6 +345,7 @@ async def test_each_party_of_a_contract_has_its_own(
     for listed, expected in (({}, made), ({"organization_id": payee.org_id}, mine)):
         (shown,) = good(await operator.get("/contracts", params={"metadata[mine]": "1", **listed}))["data"]
         assert {name: shown[name] for name in mine} == {name: expected[name] for name in mine}
+    await past_others(database)
     events = [await caller.get("/events", params={"subject": contract_id}) for caller in (payer.owner, payee.owner)]
     told = [[each["data"]["external_id"] for each in good(answer)["data"]] for answer in events]
     assert told == [[made["external_id"]], [None, made["external_id"]]]

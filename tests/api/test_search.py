@@ -20,6 +20,7 @@ from tests.api.paying import Written, paying_app
 from tests.api.spending import grant, reserve, use
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import PLANS, START, active
+from tests.support.outbox import past_others
 
 pytestmark = pytest.mark.db
 
@@ -288,6 +289,7 @@ async def test_parts_and_settings_are_found_by_their_ids(
             session, kind="payment.debt", subject=invoice["id"], detail="x", org_id=customer.org_id, shared=True
         )
     raised = good(await customer.owner.get(f"/alerts?subject={invoice['id']}"))["data"][0]["id"]
+    await past_others(database)
     event = good(await customer.owner.get(f"/events?subject={invoice['id']}"))["data"][0]["id"]
     made = {
         **{control: "spend_control", note: "credit_note", subscription: "subscription", raised: "alert"},

@@ -17,6 +17,7 @@ from models.spend import SpendRate
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.listing import check_range
+from tests.support.outbox import past_others
 
 pytestmark = pytest.mark.db
 
@@ -364,13 +365,16 @@ async def test_a_price_that_changed_is_noted_for_controls_once(database: Databas
         ]
 
 
-async def test_events_tell_what_became_of_a_control_and_of_a_run_not_its_name(tenant: Tenant) -> None:
+async def test_events_tell_what_became_of_a_control_and_of_a_run_not_its_name(
+    database: Database, tenant: Tenant
+) -> None:
     above = await opened(tenant.owner, subject={"type": "organization"})
     run = {"type": "run", "id": "quarterly-figures"}
     control = await opened(tenant.owner, subject=run, parent_id=above["id"], limits=[{"window": "day", "amount": "5"}])
     await changed(tenant.admin, control, parent_id=above["id"])
     for act in ("freeze", "freeze", "unfreeze", "close"):
         await acted(tenant.owner, control, act)
+    await past_others(database)
     told = good(await tenant.auditor.get(f"/events?subject={control['id']}"))["data"]
     # Freezing what is frozen changes no state.
     assert [(it["type"].partition(".")[2], it["data"]["status"], it["data"]["version"]) for it in told] == [
