@@ -381,7 +381,8 @@ def _rows_of(of: type[Row], chosen: Subquery, named: str, order: Order) -> Selec
     """Select the rows of ids that were chosen, each by itself: a plan that joins them may read all of the table."""
     row = aliased(of, _row_of(select(of), order[-1] == chosen.c[named]))
     rows = select(row).select_from(chosen).join(row, literal_column("true"))
-    return rows.order_by(*(getattr(row, column.key).desc() for column in order))
+    # By the columns that were chosen: those of the alias are made anew for each request.
+    return rows.order_by(*(chosen.c[named if column is order[-1] else column.key].desc() for column in order))
 
 
 def _row_of(statement: Select[Any], is_it: ColumnElement[bool]) -> FromClause:

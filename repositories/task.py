@@ -26,7 +26,6 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from domain.access import Actor, Permission
 from domain.payment.snapshot import DisputeStatus
@@ -107,9 +106,9 @@ def _escrows(actor: Actor) -> list[Select[Any]]:
 
 
 def _escrow(actor: Actor, waiting: Waiting) -> Select[Any]:
-    status, row = waiting.status.value, aliased(EscrowRow)
+    status, row = waiting.status.value, EscrowRow
     if actor.org_id is None:
-        looked = select(EscrowRow.id).where(EscrowRow.status == status).order_by(EscrowRow.id)
+        looked = select(row.id).where(row.status == status).order_by(row.id)
     else:
         party = EscrowParty
         looked = (
