@@ -8,7 +8,7 @@ from domain.escrow.commands import payment_source
 from domain.escrow.state import Escrow
 from domain.payment.purposes.escrow import require_fundable
 from domain.payment.state import Fulfilment, Payment
-from repositories import escrow
+from repositories import escrow, organization
 from services.purposes.base import Alone
 
 MISSING = "There is no such escrow."
@@ -24,12 +24,14 @@ class EscrowBooks(Alone):
             NotFound: there is none that the actor sees.
             Forbidden: others pay for it.
             WrongState: it is not open.
+            OrganizationSuspended: who pays or who is paid is; OrganizationClosed in the same way.
         """
         row = await escrow.get(session, str(named))
         if row is None:
             raise NotFound(MISSING)
         found = escrow.state_of(row)
         require_fundable(found, actor)
+        await organization.refuse_stopped(session, found.terms.payer_org_id, found.terms.payee_org_id)
         return found
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:

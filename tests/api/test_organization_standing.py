@@ -343,6 +343,24 @@ async def test_suspension_waits_for_what_is_beginning(database: Database, custom
             await organizations.refuse_stopped(session, customer.org_id)
 
 
+@pytest.mark.parametrize("stopped", ["payer", "payee"])
+@pytest.mark.parametrize("provider", ["stripe", "paypal", "crypto", "credits"])
+async def test_escrow_of_a_suspended_organization_is_not_paid_for(
+    operator: Caller, database: Database, shop: Tenant, new_tenant: NewTenant, provider: str, stopped: str
+) -> None:
+    parties = {"payer": shop, "payee": await new_tenant()}
+    made = await escrow_between(operator, database, **parties, price="10")
+    await suspend(operator, parties[stopped].org_id)
+    body = {"purpose": "escrow", "escrow_id": made, "provider": provider}
+    body |= {"asset": "USDC"} if provider == "crypto" else {}
+    key = new_key()
+    refusal = refused(await shop.owner.post("/payments", body, key=key), 403, "organization.suspended")
+    assert refusal["organization_id"] == parties[stopped].org_id
+    good(await operator.post(f"/organizations/{parties[stopped].org_id}/resume", None))
+    # No run answers here, but a payment is asked for: nothing refuses it.
+    refused(await shop.owner.post("/payments", body, key=key), 503, "service.unavailable")
+
+
 async def left_by(operator: Caller, org_id: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = refused(await close(operator, org_id), 409, "organization.not_empty")["left"]
     return found
