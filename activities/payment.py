@@ -32,7 +32,7 @@ from domain.marketplace.offer import NotForSale
 from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
 from domain.payment import booking
-from domain.payment.commands import RefundExceeds
+from domain.payment.commands import NotRefundable, RefundExceeds
 from domain.payment.entitlement import gone_minor
 from domain.payment.state import AWAITING, RECEIPT_WINDOW, Payment, PaymentPostingKind
 from ledger.gateway import Ledger, Posting
@@ -139,7 +139,7 @@ class PaymentActivities:
                     await reputation.refresh(self._database, limit=REFRESHED)
                 self._count_failures(message, recorded)
                 return recorded
-            except (ApprovalRequired, WrongInvoiceState, NotForSale, RefundExceeds) as refusal:
+            except (ApprovalRequired, WrongInvoiceState, NotForSale, NotRefundable, RefundExceeds) as refusal:
                 return RecordedPayment(applied=False, declined=Declined.of(refusal))
             except InsufficientFunds as refusal:
                 if not _can_be_declined(message, activity.info().attempt):

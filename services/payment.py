@@ -15,6 +15,8 @@ from domain.lots import LotSource, LotTerms, cut
 from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
 from domain.payment import booking
+from domain.payment.commands import spent_credits
+from domain.payment.options import CREDITS
 from domain.payment.state import Dispute, PaymentPosting, PaymentPostingKind, Refund
 from ledger.gateway import Ledger, Posting
 from repositories import credit_lot, debt
@@ -89,8 +91,12 @@ async def resolve(
 
     Raises:
         InsufficientFunds: what a refund takes was spent.
+        NotRefundable: a refund takes other credits for those that a payment was made with, which runs of before decide.
         DomainError: what has a share takes no money any more.
     """
+    reserves = any(move.kind is PaymentPostingKind.RESERVE for move in event.moves)
+    if reserves and event.payment.terms.provider == CREDITS:
+        raise spent_credits()
     postings: list[Posting] = []
     owes = 0
     share = await _books(event).share(session, event, hold_back)

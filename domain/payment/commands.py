@@ -8,6 +8,7 @@ from domain.access import Actor
 from domain.errors import Conflict, Invalid, Unavailable
 from domain.money import format_amount
 from domain.payment.purposes import rules_of
+from domain.payment.refundable import left_to_refund
 from domain.payment.snapshot import Decline, DisputeStatus, ProviderStatus
 from domain.payment.state import (
     AWAITING,
@@ -53,6 +54,12 @@ class RefundExceeds(Invalid):
     """Less is left to refund than was asked for; `extra["refundable"]` is what is, in the payment's currency."""
 
     code = "payment.refund_exceeds_remainder"
+
+
+class NotRefundable(Conflict):
+    """What came this way is not given back by this service."""
+
+    code = "payment.not_refundable"
 
 
 class NoResponse(Unavailable):
@@ -194,14 +201,17 @@ def refund(
     at: datetime,
     with_credit_note: bool = False,
     is_all: bool = False,
+    takes_others: bool = False,
 ) -> Outcome:
     """Take what was bought back from the organization, to be refunded: an amount, or all that remains.
 
     `with_credit_note` has the books credit the invoice with what the payment has paid less of it then. `is_all` says
-    that no amount was asked for, also where the books have named what is left.
+    that no amount was asked for, also where the books have named what is left. `takes_others` has a payment that was
+    made with credits take others for those that its escrow has: runs of before decided so, and the books refuse it.
 
     Raises:
-        Conflict: `payment.already_refunded`, nothing remains; `payment.not_refundable`, the provider cannot;
+        Conflict: `payment.already_refunded`, nothing remains; `payment.not_refundable`, the provider cannot, or credits
+            that paid do not wait for their escrow any more;
             `payment.too_many_refunds`, there were so many that only the whole remainder can be given back;
             `payment.refund_in_flight`, another one has not reached the provider yet;
             `payment.fulfilment_under_way`, the escrow is taking the money; `payment.wrong_state`.
@@ -209,6 +219,7 @@ def refund(
             of a payment that is for no invoice, or without a reason.
     """
     terms, remainder = payment.terms, payment.refundable_minor
+    left = remainder if takes_others else left_to_refund(payment)
     if with_credit_note and terms.purpose.invoice_id is None:
         raise Invalid("Only a payment of an invoice has a credit note.", extra={"field": "credit_note"})
     if with_credit_note and not reason:
@@ -216,9 +227,7 @@ def refund(
     if not payment.received_minor:
         raise _wrong_state(payment, "refund")
     if not terms.refundable:
-        raise Conflict(
-            f"Money that came by {terms.provider} cannot be refunded by this service.", code="payment.not_refundable"
-        )
+        raise NotRefundable(f"Money that came by {terms.provider} cannot be refunded by this service.")
     if any(item.state in IN_FLIGHT for item in payment.refunds):
         raise NotYet(
             "Another refund of this payment is on its way to the provider. Repeat this one in a moment.",
@@ -237,13 +246,15 @@ def refund(
             code="payment.already_refunded",
             extra={"state": payment.status.value},
         )
-    amount = remainder if amount_minor is None else amount_minor
-    if amount > remainder:
-        left = format_amount(remainder, terms.currency)
+    if not left:
+        raise spent_credits()
+    amount = left if amount_minor is None else amount_minor
+    if amount > left:
+        shown = format_amount(left, terms.currency)
         raise RefundExceeds(
-            f"Only {left} {terms.currency} of this payment are left to refund.", extra={"refundable": left}
+            f"Only {shown} {terms.currency} of this payment are left to refund.", extra={"refundable": shown}
         )
-    if amount < remainder and len(payment.refunds) >= MOST_REFUNDS:
+    if amount < left and len(payment.refunds) >= MOST_REFUNDS:
         raise Conflict(
             f"A payment has {MOST_REFUNDS} refunds at most. Refund all that is left of it, or nothing.",
             code="payment.too_many_refunds",
@@ -273,6 +284,14 @@ def refund(
             },
         ),
         at,
+    )
+
+
+def spent_credits() -> NotRefundable:
+    """Return the refusal of a refund that would take other credits for those that a payment was made with."""
+    return NotRefundable(
+        "The credits of this payment do not wait for its escrow any more, so a refund would take others for them. "
+        "What the escrow still holds comes back when it is cancelled or refunded."
     )
 
 

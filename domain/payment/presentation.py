@@ -7,6 +7,7 @@ from domain.agenda import Wait
 from domain.money import format_amount
 from domain.payment.agenda import News, Step, agenda
 from domain.payment.purposes import rules_of
+from domain.payment.refundable import left_to_refund
 from domain.payment.state import AWAITING, IN_FLIGHT, Dispute, Payment, PaymentStatus, RefundState
 from domain.payment.terms import PaymentTerms
 
@@ -126,8 +127,8 @@ def _signals(payment: Payment) -> list[tuple[str, dict[str, object]]]:
     taken: list[tuple[str, dict[str, object]]] = [("look", {})]
     if payment.status in AWAITING and payment.status is not P.UNKNOWN and payment.ref is not None:
         taken.append(("cancel", {}))
-    if payment.refundable_minor and payment.terms.refundable:
-        amount = format_amount(payment.refundable_minor, payment.terms.currency)
+    if refundable := left_to_refund(payment):
+        amount = format_amount(refundable, payment.terms.currency)
         taken.append(("refund", {"amount": amount, "reason": "…"}))
     if any(refund.state in IN_FLIGHT for refund in payment.refunds):
         taken.append(("give_up", {"at_provider": False, "reason": "…"}))

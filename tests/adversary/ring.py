@@ -86,6 +86,27 @@ class Ring:
     async def work(self) -> None:
         await self.market.order(self.draw.choice(self.payers), self.draw.choice(self.earners))
 
+    async def commission(self, payer: Customer, earner: Creator, price: str) -> str | None:
+        """Have work done that a payment with credits pays for, and return the payment."""
+        contract: dict[str, Any] = {"agent_id": earner.sells, "title": "Commissioned", "price": price}
+        contract |= {"currency": "CREDIT", "signatories": ["owner"], "required_signatures": 1}
+        awarded = (await payer.owner.ask("POST", "/contracts", contract)).json()
+        opened = (await payer.owner.ask("POST", "/escrows", {"contract_id": awarded.get("id")})).json()
+        path = f"/escrows/{opened.get('id')}"
+        funded = await payer.owner.ask("POST", f"{path}/fund", {"provider": "credits"})
+        await self.world.settle()
+        await earner.agent.ask("POST", f"{path}/delivery", {"artifacts": [], "note": "Done"})
+        await payer.owner.ask("POST", f"{path}/approvals", {})
+        await self.world.settle()
+        return str(funded.json()["payment"]["id"]) if funded.status_code < 400 else None
+
+    async def unspend(self) -> None:
+        """Have work paid with credits, and ask for the credits of its payment back."""
+        payment_id = await self.commission(self.draw.choice(self.payers), self.draw.choice(self.earners), "100.00")
+        for payer in self.payers if payment_id is not None else ():
+            await payer.owner.ask("POST", f"/payments/{payment_id}/refunds", {})
+        await self.world.settle()
+
     async def buy(self) -> None:
         await self.market.buy(self.draw.choice(self.payers), self.draw.choice(self.earners))
 

@@ -154,6 +154,23 @@ async def test_giving_dear_payments_back_for_credits_of_a_package_gains_nothing(
     await proved(ring)
 
 
+async def test_giving_granted_credits_back_for_those_that_paid_for_work_gains_nothing(ring: Ring) -> None:
+    """Pitfall 40: what was bought pays for work, and a refund of that payment takes what was granted for it."""
+    await ring.form("Unspend")
+    (payer,), (earner,) = ring.payers, ring.earners
+    await ring.market.top_up(payer, "1000.00")
+    spent = await ring.commission(payer, earner, "1000.00")
+    granted = {"organization_id": payer.org_id, "amount": "1000.00", "source": "reward"}
+    await ring.world.operator.post("/credits/grants", granted)
+    answers = []
+    for asks in (payer.owner, ring.world.operator):
+        answers.append(await asks.ask("POST", f"/payments/{spent}/refunds", {"reason": "Given back."}))
+        await ring.world.settle()
+    await ring.refund_most(payer, payer.top_ups[0])
+    await proved(ring)
+    assert [answer.json().get("code") for answer in answers] == ["payment.not_refundable"] * 2
+
+
 async def test_charging_dear_payments_back_for_credits_of_a_package_gains_nothing(ring: Ring) -> None:
     """Pitfall 40: what was bought one by one is spent, and what was bought for less makes up for its price only."""
     await ring.form("Dear")
@@ -258,6 +275,7 @@ async def test_whatever_a_ring_does_gains_nothing(ring: Ring) -> None:
     await ring.form("Any", payers=2, earners=2)
     await ring.top_up()
     back = (Ring.give_back, Ring.refund, Ring.charge_back, Ring.charge_back_bill)
-    moves = (*PAYING, Ring.buy_bulk, Ring.report, Ring.convert, Ring.pass_on, Ring.flip, *back, Ring.pay_out, Ring.wait)
+    spending = (*PAYING, Ring.unspend, Ring.buy_bulk, Ring.report)
+    moves = (*spending, Ring.convert, Ring.pass_on, Ring.flip, *back, Ring.pay_out, Ring.wait)
     await ring.play(moves, 15)
     await proved(ring, takes_out=False)

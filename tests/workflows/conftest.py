@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,6 +47,7 @@ from models.agent import Agent
 from models.contract import Contract
 from models.escrow import EscrowEventRow
 from models.organization import Organization
+from providers.payments.credits import CreditsProvider
 from providers.payments.registry import Providers
 from repositories import escrow as escrows
 from runtime import reach
@@ -309,6 +311,12 @@ async def beside_timer(handle: WorkflowHandle[Any, Any], *, within: timedelta) -
 
 
 @asynccontextmanager
+async def _books(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    async with database.platform() as session:
+        yield await driver_connection(session)
+
+
+@asynccontextmanager
 async def stage_on(
     env: WorkflowEnvironment,
     database_urls: Any,
@@ -330,6 +338,8 @@ async def stage_on(
         collecting = dict.fromkeys(("fake", "stripe"), fake)
         stored: Any = methods
         providers = Providers(collecting, customers=stored, payouts=payouts, subscriptions=subscriptions)
+        credit = CreditsProvider(partial(_books, database))
+        providers = replace(providers, payments={**providers.payments, "credits": credit})
         if chains is not None:
             crypto = chains.provider(PostgresDepositBook(database))
             providers = replace(providers, payments={**providers.payments, "crypto": crypto}, rates=chains.rates())

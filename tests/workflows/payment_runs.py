@@ -9,6 +9,7 @@ from temporalio.client import WorkflowUpdateFailedError
 from domain.payment.state import RECEIPT_WINDOW
 from repositories import escrow as escrows
 from tests.support.invoices import issued
+from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, for_escrow, till
 
@@ -386,6 +387,27 @@ async def _for_an_invoice(stage: Stage, *, withdrawn: bool) -> PaymentDriver:
     return made
 
 
+async def payment_with_credits_that_its_escrow_has(stage: Stage) -> PaymentDriver:
+    """An operator's refund is refused; code of before took other credits of the organization for it."""
+    job = await stage.award(balance=100_000_000)
+    await job.open()
+    made = await till(
+        stage,
+        org_id=job.terms.payer_org_id,
+        provider="credits",
+        amount_minor=job.terms.amount_minor,
+        currency="CREDIT",
+        purpose=for_escrow(job.terms),
+        open_seconds=3,
+    )
+    await made.create()
+    await made.happened("escrow_funded")
+    await made.handle.signal("refund", {"operator": "kim", "amount": "1.00", "reason": "goodwill"})
+    while not {"refund_succeeded", "refund_booked", "command_refused"} & set(await made.kinds()):
+        await again()
+    return made
+
+
 RUNS: dict[str, Callable[[Stage], Awaitable[PaymentDriver]]] = {
     run.__name__: run
     for run in (
@@ -422,5 +444,6 @@ RUNS: dict[str, Callable[[Stage], Awaitable[PaymentDriver]]] = {
         payment_whose_time_ends_behind_an_unknown_refund,
         payment_of_an_invoice_given_back,
         payment_of_an_invoice_that_was_withdrawn,
+        payment_with_credits_that_its_escrow_has,
     )
 }

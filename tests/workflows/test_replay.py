@@ -41,6 +41,8 @@ ELSEWHERE = {
 } | {
     *("customer_made", "inbox_sweep", "provider_event_forwarded", "provider_event_too_early", "provider_event_cash"),
     *("payment_by_transfer_that_never_came", "payment_overdue"),
+    # Of code that took other credits for those that an escrow had.
+    "payment_with_credits_refunded_before_the_rule",
     *("payment_continued_as_new", "payment_continued_run", "payment_sweep", "payment_sweep_continued"),
     *("escrow_sweep_by_pages", "escrow_sweep_with_contracts", "inbox_sweep_by_pages", "payment_sweep_by_pages"),
     *("reconciliation", "reconciliation_nightly", "reconciliation_nightly_terminated"),

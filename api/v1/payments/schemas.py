@@ -12,6 +12,7 @@ from api.v1.customers.schemas import ReturnUrl
 from domain.ids import payment_workflow_id, transfer_id
 from domain.money import format_amount
 from domain.payment.presentation import story
+from domain.payment.refundable import left_to_refund
 from domain.payment.state import Fulfilment, Payment, PaymentStatus, Refund, RefundState
 from domain.payment.terms import PurposeKind
 from domain.project import MAX_SLOTS
@@ -296,7 +297,7 @@ def view(payment: Payment, *, for_payer: bool, written: ObjectMetadata | None) -
         received_amount=own(payment.received_minor),
         refunded_amount=own(payment.refunded_minor),
         disputed_amount=own(payment.disputed_minor),
-        refundable_amount=own(payment.refundable_minor if terms.refundable else 0),
+        refundable_amount=own(left_to_refund(payment)),
         goods=money(purpose.goods_minor, purpose.goods_asset),
         granted=money(payment.granted_minor, purpose.goods_asset),
         owed=money(payment.debt_minor, purpose.goods_asset),
