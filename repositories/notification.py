@@ -282,7 +282,8 @@ async def add(session: AsyncSession, rows: Iterable[New]) -> int:
     ]
     if not values:
         return 0
-    # Rows beside the statement: with them in it, it is another one for each number of them, and is compiled each time.
+    # Rows beside the statement: with them in it, it is compiled for each number of them, and has 15 of the 32,767
+    # parameters of PostgreSQL for each.
     statement = insert(NotificationRow).on_conflict_do_nothing(constraint="uq_notifications_source")
     new = await session.scalars(
         statement.returning(NotificationRow.id), values, execution_options={"render_nulls": True}

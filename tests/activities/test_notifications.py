@@ -19,7 +19,7 @@ from domain.events.catalogue import CATALOGUE
 from domain.mail import Contact, Purpose
 from domain.notification.channel import INBOX, ChannelKind
 from domain.notification.due import Cadence, Clock
-from domain.notification.preferences import Preferences, recipient_of
+from domain.notification.preferences import Person, Preferences, recipient_of
 from models.alert import Alert
 from models.alert_rule import AlertRule
 from models.api_key import ApiKey
@@ -137,6 +137,19 @@ async def test_two_readers_at_once_tell_everything_once(db: Database) -> None:
             "payout": (20, 20),
             "alert_warning": (5, 5),
         }
+
+
+async def test_burst_of_more_than_one_statement_holds_is_told_at_once(db: Database) -> None:
+    org_id = await an_organization(db)
+    await happened(db, org_id, "contract.proposed")
+    async with db.platform() as session:
+        (row,) = await event.page(session, after=None, limit=1, org_id=org_id, types=["contract.proposed"])
+        about, now = fan_out.about_event(row), datetime.now(UTC)
+        wishes = {"org_id": org_id, "role": Role.OWNER, "preferences": Preferences()}
+        people = [Person(principal=f"person-{number}", **wishes) for number in range(2_300)]
+        found = [new for each in people for new in fan_out.rows_of(about, each, {INBOX: Cadence.INSTANT}, now)]
+        assert await notifications.add(session, found) == len(found) == 2_300
+        assert await notifications.add(session, found) == 0
 
 
 async def test_reader_that_dies_before_its_commit_has_told_nothing(db: Database) -> None:
