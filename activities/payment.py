@@ -32,6 +32,7 @@ from domain.marketplace.offer import NotForSale
 from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
 from domain.payment import booking
+from domain.payment.chargebacks import ANSWERABLE
 from domain.payment.commands import NotRefundable, RefundExceeds
 from domain.payment.entitlement import gone_minor
 from domain.payment.state import AWAITING, RECEIPT_WINDOW, Payment, PaymentPostingKind
@@ -77,6 +78,7 @@ ALERTED = {
     "refund_failed": "A refund failed",
     "purpose_gone": "Money was received for a purpose that can no longer be fulfilled",
     "overdue": "A payment is overdue: neither paid nor ended",
+    "evidence_offered": "Evidence for a chargeback waits for an operator to submit it",
 }
 
 #: Where events of a payment that was refused have the provider's code for it.
@@ -383,6 +385,8 @@ def _over(event: PaymentEvent) -> set[str]:
     over, after = {"payment.books_refused"}, event.payment
     if event.event.startswith("dispute_") and not any(dispute.is_open for dispute in after.disputes):
         over |= {"payment.dispute_opened", "payment.dispute_reopened", "payment.dispute_inquiry"}
+    if not any(dispute.status in ANSWERABLE and dispute.evidence_submitted_at is None for dispute in after.disputes):
+        over.add("payment.evidence_offered")
     if event.event == "dispute_reinstated":
         over.add("payment.dispute_lost")
     if after.status not in AWAITING:

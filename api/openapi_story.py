@@ -107,6 +107,7 @@ SCHEMAS: dict[str, Json] = {
     "ChargebackView": {
         **{"amount": "50.00", "currency": "USD", "status": "needs_response", "reason": "fraudulent"},
         **{"taken": _money("490.00"), "owed": _money("10.00"), "evidence_submitted_at": None},
+        **{"offered_evidence": None, "evidence_offered_at": None},
     },
     "TopUpView": {"credits": "500.00", "charge": _money("50.00", "USD"), "status": "requires_action", "package": None},
     "CheckoutView": {"credits": "500.00", "charge": _money("50.00", "USD"), "status": "created"},

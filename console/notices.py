@@ -11,6 +11,7 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "agent.priced": ("good", "The price is changed. Contracts keep the one that they were made with."),
     "agent.retired": ("good", "The agent is retired. New work is refused."),
     "chargeback.answered": ("good", "The evidence is sent. The bank decides."),
+    "chargeback.offered": ("good", "Your evidence is kept. The platform reads it and answers the bank."),
     "alert.acknowledged": ("good", "You have taken the alert on."),
     "alert.resolved": ("good", "The alert is resolved."),
     "alert.snoozed": ("good", "Nobody is called about it for a day."),

@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import Conflict, Invalid
     from domain.ids import payment_key
     from domain.payment import commands
+    from domain.payment.chargebacks import offer_evidence
     from domain.payment.converge import Observation, converge, ended
     from domain.payment.snapshot import NOT_FOUND, Decline, DisputeStatus, ProviderStatus
     from domain.payment.state import AWAITING, PaymentStatus
@@ -202,9 +203,14 @@ class PaymentAtProvider(PaymentRecord):
         await self._take(answer, ended_by=(command_id, actor))
 
     async def _submit_evidence(self, command: SubmitDisputeEvidence) -> None:
-        """Answer a chargeback, unless an earlier try of the command has; the caller holds the lock."""
+        """Answer a chargeback, unless an earlier try of the command has; the caller holds the lock.
+
+        The bank takes one answer, so an operator gives it. What an organization says is kept for that.
+        """
         if self._state.has_done(command.command_id):
             return
+        if not command.actor.is_platform and workflow.patched("organizations-offer-evidence"):
+            return await self._offer_evidence(command)
         terms, command_id, actor = self._state.terms, command.command_id, command.actor
         dispute = commands.check_evidence(self._state, command.dispute_ref, command_id)
         if dispute.status is not DisputeStatus.UNDER_REVIEW:
@@ -224,6 +230,12 @@ class PaymentAtProvider(PaymentRecord):
         done = commands.evidence_submitted(self._state, dispute.ref, actor=actor, at=workflow.now())
         await self._record([done], command_id=command_id, actor=actor)
         self._refresh_wanted = True
+
+    async def _offer_evidence(self, command: SubmitDisputeEvidence) -> None:
+        command_id, actor = command.command_id, command.actor
+        while not self._state.has_done(command_id):
+            offered = offer_evidence(self._state, command.dispute_ref, command.text, actor=actor, at=workflow.now())
+            await self._record([offered], command_id=command_id, actor=actor)
 
     async def _commanded(
         self,

@@ -76,6 +76,9 @@ ADVICE: Mapping[str, Advice] = {
     "payment.dispute_lost": Advice("Chargeback lost", "The money went back. See what is owed now.", *_DISPUTES),
     "payment.dispute_opened": Advice("Chargeback", _EVIDENCE, *_DISPUTES),
     "payment.dispute_reopened": Advice("Chargeback again", _EVIDENCE, *_DISPUTES),
+    "payment.evidence_offered": Advice(
+        "Evidence to submit", "Operators read it, and answer the bank before the deadline.", *_DISPUTES
+    ),
     "payment.overdue": Advice("Payment takes long", "Look at the payment: it may wait for the payer.", *_PAYMENTS),
     "payment.purpose_gone": Advice("Payment without a purpose", _PLATFORM),
     "payment.refund_failed": Advice("Refund failed", "The provider refused it. The payer has nothing yet.", *_PAYMENTS),

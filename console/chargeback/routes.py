@@ -56,7 +56,8 @@ async def write(visit: Visit, form: Shown | None = None, status: int = 200, text
     if not view.is_open(dispute):
         return await show_one(visit, with_summary(blank(), "No evidence is taken any more. Nothing was done."), 409)
     now = datetime.now(UTC)
-    page = view.answering(dispute, form or blank(), visit.choices.prefs, now, visit.base, text)
+    final = visit.me.is_platform
+    page = view.answering(dispute, form or blank(), visit.choices.prefs, now, visit.base, text, final=final)
     return await visit.render("chargeback/evidence.html", page, status)
 
 
@@ -69,9 +70,8 @@ async def send(visit: Visit) -> Response:
         return await write(visit, text=form.values["text"])
     body = {"text": form.values["text"]}
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/evidence", body, form.key)
-    return await visit.concluded(
-        form, answer, f"{visit.base}{_PATH}/{visit.path('id')}", "chargeback.answered", show=write
-    )
+    done = "chargeback.answered" if visit.me.is_platform else "chargeback.offered"
+    return await visit.concluded(form, answer, f"{visit.base}{_PATH}/{visit.path('id')}", done, show=write)
 
 
 ROUTES = (

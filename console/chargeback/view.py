@@ -73,18 +73,25 @@ class One:
     reference: str
     opened: Moment
     submitted: Moment | None
+    offered: str
+    offered_at: Moment | None
     payment: Link
     run: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
-    """Where evidence is written, and then confirmed. `text` is what will be sent, once it is written."""
+    """Where evidence is written, and then confirmed. `text` is what will be sent, once it is written.
+
+    What an operator sends is for the bank and `final`; what an organization does is kept as `offered` for operators.
+    """
 
     title: str
     crumbs: tuple[Link, ...]
     form: Shown
     text: str
+    final: bool
+    offered: str
     amount: Amount
     due: str
     action: str
@@ -158,6 +165,8 @@ def one(
         reference=dispute["provider_ref"],
         opened=moment(dispute["opened_at"], prefs),
         submitted=moment(submitted, prefs) if submitted else None,
+        offered=dispute["offered_evidence"] or "",
+        offered_at=moment(dispute["evidence_offered_at"], prefs) if dispute["evidence_offered_at"] else None,
         payment=Link(label="The payment", href=f"{base}/payments/{dispute['payment_id']}"),
         run=run,
     )
@@ -172,14 +181,18 @@ def _due(dispute: Mapping[str, Any], prefs: Prefs, now: datetime) -> str:
     return f"The bank takes evidence until {moment(due, prefs)}, {relative(due, now, prefs)}."
 
 
-def answering(dispute: Mapping[str, Any], form: Shown, prefs: Prefs, now: datetime, base: str, text: str) -> Answering:
-    """Return the page where evidence is written (no `text`), or confirmed."""
+def answering(
+    dispute: Mapping[str, Any], form: Shown, prefs: Prefs, now: datetime, base: str, text: str, *, final: bool
+) -> Answering:
+    """Return the page where evidence is written (no `text`), or confirmed; `final` for operators."""
     here = f"{base}/disputes/{dispute['id']}"
     return Answering(
         title="Send this evidence?" if text else "Write evidence",
         crumbs=(Link(label=reason_of(dispute), href=here),),
         form=form,
         text=text,
+        final=final,
+        offered=dispute["offered_evidence"] or "",
         amount=amount(dispute["amount"], dispute["currency"], prefs),
         due=_due(dispute, prefs, now),
         action=f"{here}/evidence",

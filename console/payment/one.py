@@ -305,6 +305,8 @@ _EVENTS: Mapping[str, str] = {
     "refund_taken_over": "Refund made at the provider",
     "dispute_inquiry": "The payer's bank asks a question",
     "dispute_opened": "The payer's bank holds the money for now",
+    "evidence_offered": "The organization offered evidence; an operator answers the bank",
+    "evidence_replaced": "The organization replaced its evidence",
     "evidence_submitted": "Evidence was sent to the bank",
     "purpose_gone": "What it was for is no longer possible",
     "fulfilment_failed": "What it was for could not be given",

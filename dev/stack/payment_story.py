@@ -242,11 +242,16 @@ class PaymentStory:
         self._narrator.expect("what the chargeback takes", dispute["taken"]["amount"], "100.00")
         self._narrator.expect("what is owed because of it", dispute["owed"]["amount"], "90.00")
         text = {"text": "The credits were used on the day of the payment."}
-        await self._narrator.post(CUSTOMER, f"/disputes/{dispute['id']}/evidence", text)
+        path = f"/disputes/{dispute['id']}/evidence"
+        offered = await self._narrator.post(CUSTOMER, path, text)
+        self._narrator.expect("what the bank has of the customer's evidence", offered["evidence_submitted_at"], None)
+        await self._narrator.post("operator", path, text)
         ended = {"dispute": opened["id"], "outcome": "lost"}
         await self._narrator.steer(f"{self._running.stripe_control_url}/dispute/close", ended)
         payment = await self._settled(payment_id, "charged_back")
-        self._narrator.say("   the customer answers, and the bank decides against them: charged_back")
+        self._narrator.say(
+            "   the customer says why, an operator answers the bank, and it decides against them: charged_back"
+        )
         await self._expect_balance("after the chargeback", available="0.00", owed="90.00")
         await self._who_is_alerted(payment_id)
         self._show_run(payment)

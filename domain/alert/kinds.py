@@ -83,6 +83,7 @@ KINDS: Mapping[str, Kind] = {
     "payment.dispute_lost": Kind(closed_by="the money, when it comes back; else an operator"),
     "payment.dispute_opened": _DISPUTE,
     "payment.dispute_reopened": _DISPUTE,
+    "payment.evidence_offered": Kind(closed_by="the answer to the bank, or the decision of the chargeback"),
     "payment.overdue": Kind(closed_by="the payment, when it is over"),
     "payment.purpose_gone": Kind(closed_by=OPERATOR),
     "payment.refund_failed": Kind(closed_by=OPERATOR),

@@ -6,14 +6,19 @@ back or takes it for good when it is decided.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
+from domain.access import Actor
+from domain.errors import Conflict
 from domain.ids import dispute_id_of
 from domain.money import format_amount
 from domain.payment.entitlement import released_minor
 from domain.payment.purposes import rules_of
 from domain.payment.snapshot import DisputeSnapshot, DisputeStatus
-from domain.payment.state import MAX_ITEMS, Dispute, Outcome, Payment, PaymentPosting, PaymentPostingKind
+from domain.payment.state import MAX_ITEMS, Dispute, Outcome, Payment, PaymentPosting, PaymentPostingKind, numbered
 
+#: In these the bank takes evidence.
+ANSWERABLE = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
 #: A dispute's words in the order in which they can follow each other; an older snapshot never takes one back.
 _ORDER = {
     DisputeStatus.INQUIRY: 0,
@@ -99,6 +104,31 @@ def dispute_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcom
             return _outcome(payment.with_dispute(won), won, "dispute_won", PaymentPostingKind.RELEASE, back)
         return _outcome(payment.with_dispute(changed), changed, f"dispute_{snapshot.status.value}")
     return None
+
+
+def offer_evidence(payment: Payment, dispute_ref: str, text: str, *, actor: Actor, at: datetime) -> Outcome:
+    """Keep what the organization says against a chargeback of its own payment, in place of what it said before.
+
+    The bank takes one answer, and whoever disputes the payment may be the organization itself, or have its key. So this
+    is not the answer: an operator reads it and submits that.
+
+    Raises:
+        Conflict: `payment.evidence_closed`, the bank takes no more, or has the answer.
+    """
+    dispute = next((item for item in payment.disputes if item.ref == dispute_ref), None)
+    if dispute is None or dispute.status not in ANSWERABLE or dispute.evidence_submitted_at is not None:
+        raise Conflict("Evidence can no longer be submitted for this dispute.", code="payment.evidence_closed")
+    event = "evidence_offered" if dispute.offered_evidence is None else "evidence_replaced"
+    after = replace(dispute, offered_evidence=text, evidence_offered_at=at)
+    return numbered(
+        Outcome(
+            payment=payment.with_dispute(after),
+            event=event,
+            actor=actor.qualified(),
+            details={"dispute": dispute_ref, "amount": format_amount(dispute.amount_minor, payment.terms.currency)},
+        ),
+        at,
+    )
 
 
 def _outcome(

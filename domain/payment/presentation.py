@@ -109,6 +109,9 @@ def _evidence(dispute: Dispute) -> str:
         return f", evidence submitted at {_time(dispute.evidence_submitted_at)}"
     if not dispute.is_open:
         return ""
+    if dispute.evidence_offered_at is not None:
+        due = f" until {_time(dispute.evidence_due_at)}" if dispute.evidence_due_at else ""
+        return f", **the organization's evidence waits for an operator to submit it{due}**"
     return (
         f", **evidence is due by {_time(dispute.evidence_due_at)}**" if dispute.evidence_due_at else ", no evidence yet"
     )

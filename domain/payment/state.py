@@ -148,6 +148,7 @@ class Dispute:
         debt_minor: the part of it that was no longer there and is owed.
         moved_minor: by how much the provider's balance fell and has not risen again, in the payment's currency.
         released: the entitlement was restored; `retired`: it is gone for good.
+        offered_evidence: what the organization says against it; an operator decides what the bank gets.
     """
 
     dispute_id: str
@@ -164,6 +165,8 @@ class Dispute:
     retired: bool = False
     evidence_submitted_at: datetime | None = None
     waiting_minor: int = 0
+    offered_evidence: str | None = None
+    evidence_offered_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:

@@ -58,7 +58,7 @@ MESSAGES = Place(
             "noted package payment quote reason receipts redirect_url refunds refused resolution_note resume "
             "return_url settles signals signatures snapshot start stored terms text unknown uri why sync "
             "bills checkout ended_why plans subscription title "
-            "charge collection endpoint mail verdict void case unread"
+            "charge collection endpoint mail verdict void case unread offered_evidence"
         ),
         Category.NETWORK: "Actor.address",
         Category.FINANCIAL: (
@@ -99,7 +99,7 @@ MESSAGES = Place(
             "announced became charge_now days follow goes_on method paused_for place steps touched renewed waited "
             "delivered forgotten found_behind more seconds stopped told tried "
             "called ladder org_snoozed_until raised_at seen_by_organization severity shared snoozed_until taken "
-            "conversions escrows has_gap knocks ms parties pays raised step run "
+            "conversions escrows evidence_offered_at has_gap knocks ms parties pays raised step run "
             "alerts notifications digests dropped digest messages"
         ),
     },

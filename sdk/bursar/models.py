@@ -801,6 +801,8 @@ class ChargebackView(Model):
     opened_at: datetime = NOT_SENT
     evidence_due_at: datetime | None = NOT_SENT
     evidence_submitted_at: datetime | None = NOT_SENT
+    offered_evidence: str | None = None
+    evidence_offered_at: datetime | None = None
 
 
 class CheckoutView(Model):

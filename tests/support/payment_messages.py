@@ -150,6 +150,8 @@ def full_payment() -> Payment:
         retired=True,
         evidence_submitted_at=EPOCH,
         waiting_minor=25_000_000,
+        offered_evidence="It was used.",
+        evidence_offered_at=EPOCH,
     )
     return Payment(
         terms=full_terms(),

@@ -243,6 +243,7 @@ class FakeProvider:
         self.leaves: set[str] = set()
         self.hangs: dict[str, asyncio.Event] = {}
         self.calls: list[tuple[str, str]] = []
+        self.evidence: dict[str, str] = {}
         self.pays_at_once = False
 
     def of(self, payment_id: str) -> Account:
@@ -358,6 +359,7 @@ class FakeProvider:
             dispute = account.disputes.get(dispute_ref)
             if dispute is not None:
                 account.disputes[dispute_ref] = replace(dispute, status=DisputeStatus.UNDER_REVIEW)
+                self.evidence[dispute_ref] = evidence.text
         self._end("submit_evidence", planned)
 
     async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:

@@ -58,6 +58,7 @@ COMMANDS = {
     "submit_evidence": SubmitDisputeEvidence,
 }
 KEYS = itertools.count(1)
+OPERATOR = Actor(principal="kim", role=Role.OPERATOR)
 
 
 @dataclass
@@ -111,11 +112,19 @@ class PaymentDriver:
             return result
 
     async def send(
-        self, name: str, *, key: str | None = None, update_id: str | None = None, **fields: Any
+        self,
+        name: str,
+        *,
+        key: str | None = None,
+        update_id: str | None = None,
+        actor: Actor | None = None,
+        **fields: Any,
     ) -> PaymentCommandResult:
+        """Send a command of its organization; a bank is answered by an operator."""
+        actor = actor or (OPERATOR if name == "submit_evidence" else self.actor)
         if name == "refund":
             fields.setdefault("refund_id", new_id("rfd"))
-        command = COMMANDS[name](command_id=key or f"key-{next(KEYS)}", actor=self.actor, **fields)
+        command = COMMANDS[name](command_id=key or f"key-{next(KEYS)}", actor=actor, **fields)
         with self.stage.env.with_time_skipping_disabled():
             result: PaymentCommandResult = await self.client.execute_update_with_start_workflow(
                 name,

@@ -10,6 +10,7 @@ from domain.payment.state import PaymentStatus
 from ledger.spending import Spending
 from ledger.spends import NewSpend
 from runtime.database import driver_connection
+from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, paid, refused
 
@@ -81,6 +82,34 @@ async def test_purchase_that_a_reservation_has_pinned_is_refunded_once_it_is_rel
         await spending.release(key="given up", spend_id=spend_id, at=datetime.now(UTC))
     assert (await made.send("refund")).status == "refunded"
     assert await made.money() == {"wallet": 0, "own": 0, "debt": 0}
+
+
+async def test_what_an_organization_says_against_a_chargeback_does_not_use_up_the_answer_to_the_bank(stage: Stage):
+    made = await paid(stage)
+    ref = made.there.dispute()
+    await made.told()
+    await made.send("submit_evidence", actor=made.actor, dispute_ref=ref, text="The cardholder is right.")
+    (dispute,) = (await made.told()).disputes
+    assert (dispute.status, dispute.evidence_submitted_at) == (DisputeStatus.NEEDS_RESPONSE, None)
+    assert dispute.offered_evidence == "The cardholder is right."
+    assert [name for name, _ in stage.fake.calls].count("submit_evidence") == 0
+    assert set(await made.alerts(open_only=True)) == {"payment.dispute_opened", "payment.evidence_offered"}
+    await made.send("submit_evidence", key="again", actor=made.actor, dispute_ref=ref, text="They are wrong.")
+    await made.send("submit_evidence", key="again", actor=made.actor, dispute_ref=ref, text="They are wrong.")
+    assert (await made.state()).disputes[0].offered_evidence == "They are wrong."
+    # The operators are called once, and see what stands when they look.
+    assert (await made.alerts()).count("payment.evidence_offered") == 1
+    await made.send("submit_evidence", dispute_ref=ref, text="The account used it the same day.")
+    (dispute,) = (await made.told()).disputes
+    assert (dispute.status, dispute.offered_evidence) == (DisputeStatus.UNDER_REVIEW, "They are wrong.")
+    assert dispute.evidence_submitted_at is not None
+    assert stage.fake.evidence[ref] == "The account used it the same day."
+    assert await made.alerts(open_only=True) == ["payment.dispute_opened"]
+    late = made.send("submit_evidence", actor=made.actor, dispute_ref=ref, text="Still wrong.")
+    assert await refused(late) == "payment.evidence_closed"
+    kinds = [kind for kind in await made.kinds() if kind.startswith("evidence")]
+    assert kinds == ["evidence_offered", "evidence_replaced", "evidence_submitted"]
+    await replay_and_keep(await made.handle.fetch_history(), "payment_evidence_offered")
 
 
 async def test_a_dispute_that_is_won_gives_everything_back(stage: Stage):

@@ -355,16 +355,26 @@ async def test_funding_by_a_payment_of_somebody_else_is_404(shop: Shop) -> None:
     refused(await shop.fund(await shop.escrow(), {"payment_id": foreign["payment_id"]}), 404, "not_found")
 
 
-async def test_chargeback_is_answered_once(shop: Shop) -> None:
+async def test_chargeback_is_answered_once_and_by_operators(shop: Shop) -> None:
     body = {"package": "checkout_medium", "payment_method": "pm_ok"}
     bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
     shop.there(bought).dispute()
     assert (await shop.told(bought))["status"] == "disputed"
     (chargeback,) = good(await shop.payer.get("/disputes"))["data"]
     path, evidence = f"/disputes/{chargeback['id']}/evidence", {"text": "The credits were used the same day."}
-    answered = good(await shop.payer.post(path, evidence, key=new_key()))
+    # Whoever disputes a payment may have the organization's key: what it says does not close the dispute.
+    once = new_key()
+    offered = good(await shop.payer.post(path, {"text": "The cardholder is right."}, key=once))
+    assert (offered["status"], offered["evidence_submitted_at"]) == ("needs_response", None)
+    assert offered["offered_evidence"] == "The cardholder is right."
+    replaced = good(await shop.payer.post(path, {"text": "They used it."}, key=new_key()))
+    assert replaced["evidence_offered_at"] > offered["evidence_offered_at"]
+    assert good(await shop.operator.get(f"/disputes/{chargeback['id']}")) == replaced
+    assert replaced["offered_evidence"] == "They used it."
+    answered = good(await shop.operator.post(path, evidence, key=new_key()))
     assert answered["evidence_submitted_at"] is not None
     shown = await shop.told(bought)
+    refused(await shop.operator.post(path, evidence, key=new_key()), 409, "payment.evidence_closed")
     refused(await shop.payer.post(path, evidence, key=new_key()), 409, "payment.evidence_closed")
     assert (shown["disputed_amount"], shown["refundable_amount"]) == ("10.00", "0.00")
     refunds = f"/payments/{bought['payment_id']}/refunds"

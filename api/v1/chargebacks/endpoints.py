@@ -82,7 +82,12 @@ async def get_chargeback(dispute_id: str, actor: ActorDep, deps: DepsDep) -> Cha
 async def answer_chargeback(
     dispute_id: str, body: ChargebackEvidence, actor: ActorDep, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
 ) -> Response:
-    """Submit evidence to the bank. It can be submitted only once and cannot be changed."""
+    """Answer a chargeback.
+
+    With an operator's key the evidence is submitted to the bank. It can be submitted only once and cannot be changed.
+    With a key of the organization it is kept in `offered_evidence`, where a later call replaces it until operators have
+    answered the bank: they read it, and decide what is submitted.
+    """
     payment, dispute = await _seen(deps, actor, dispute_id, Permission.CONTEST)
     command = SubmitDisputeEvidence(command_id=once.command_id, actor=actor, dispute_ref=dispute.ref, text=body.text)
 

@@ -13,7 +13,7 @@ from domain.payment.state import Dispute, Payment
 
 
 class ChargebackEvidence(RequestModel):
-    """Evidence against a chargeback. It is submitted to the bank once and cannot be changed."""
+    """Evidence against a chargeback. An organization's is kept for operators; theirs is submitted to the bank once."""
 
     model_config = example(text="The credits were used on the day of the payment, from the payer's own address.")
 
@@ -39,6 +39,10 @@ class ChargebackView(ResponseModel):
     opened_at: datetime
     evidence_due_at: datetime | None
     evidence_submitted_at: datetime | None
+    offered_evidence: str | None = Field(
+        default=None, description="What the organization says against it. Operators decide what the bank gets."
+    )
+    evidence_offered_at: datetime | None = None
 
 
 def view(payment: Payment, dispute: Dispute) -> ChargebackView:
@@ -59,4 +63,6 @@ def view(payment: Payment, dispute: Dispute) -> ChargebackView:
         opened_at=dispute.opened_at,
         evidence_due_at=dispute.evidence_due_at,
         evidence_submitted_at=dispute.evidence_submitted_at,
+        offered_evidence=dispute.offered_evidence,
+        evidence_offered_at=dispute.evidence_offered_at,
     )

@@ -1612,7 +1612,10 @@ class AsyncChargebacks:
         )
 
     async def answer(self, dispute_id: str, *, text: str, idempotency_key: str | None = None) -> models.ChargebackView:
-        """Submit evidence to the bank. It can be submitted only once and cannot be changed."""
+        """Answer a chargeback.
+
+        With an operator's key the evidence is submitted to the bank. It can be submitted only once and cannot be changed. With a key of the organization it is kept in `offered_evidence`, where a later call replaces it until operators have answered the bank: they read it, and decide what is submitted.
+        """
         return await self._caller.ask(
             models.ChargebackView,
             "chargebacks.answer",
