@@ -16,6 +16,7 @@ from domain.payment.entitlement import granted_for, released_minor
 from domain.payment.movements import book
 from domain.payment.purposes import rules_of
 from domain.payment.snapshot import (
+    BalanceTransaction,
     BalanceTransactionKind,
     ProviderStatus,
     RefundSnapshot,
@@ -69,6 +70,7 @@ def ended(payment: Payment, seen: Observation, *, by: Actor) -> list[Outcome]:
 
 def next_event(payment: Payment, seen: Observation) -> Outcome | None:
     """Return the next event that is due, numbered and with its status; None when there is none."""
+    seen = replace(seen, snapshot=_as_known(payment, seen.snapshot))
     outcome = (
         _adopted(payment, seen.snapshot)
         or _charged(payment, seen)
@@ -81,6 +83,31 @@ def next_event(payment: Payment, seen: Observation) -> Outcome | None:
         or _progressed(payment, seen.snapshot)
     )
     return None if outcome is None else numbered(outcome, seen.at)
+
+
+def _as_known(payment: Payment, snapshot: Snapshot) -> Snapshot:
+    """Read what went back as what the payment knows it as: a refund stays one, and so does a reversal.
+
+    A provider may call the same object a refund at one look and a reversal at another.
+    """
+    known = {refund.ref for refund in payment.refunds if refund.ref}
+    reversed_before = {item.key for item in payment.booked if item.kind is BalanceTransactionKind.REVERSAL}
+    movements, refunds = list[BalanceTransaction](), list[RefundSnapshot]()
+    for each in snapshot.movements:
+        if each.kind is not BalanceTransactionKind.REVERSAL or each.ref is None:
+            movements.append(each)
+        elif each.ref in known:
+            movements.append(replace(each, key=each.ref, kind=BalanceTransactionKind.REFUND))
+            refunds.append(_completed(each, each.ref))
+        elif each.ref == each.key or each.ref not in reversed_before:
+            movements.append(each)
+    refunds += [each for each in snapshot.refunds if each.ref in known or each.ref not in reversed_before]
+    return replace(snapshot, movements=tuple(movements), refunds=tuple(refunds))
+
+
+def _completed(movement: BalanceTransaction, ref: str) -> RefundSnapshot:
+    at, amount = movement.occurred_at, -movement.paid_minor
+    return RefundSnapshot(ref=ref, refund_id=None, status=RefundStatus.SUCCEEDED, amount_minor=amount, created_at=at)
 
 
 def _provider(payment: Payment) -> str:

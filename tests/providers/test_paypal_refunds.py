@@ -1,10 +1,86 @@
 """Refunds and reversals at PayPal: bounded by what remains, made once, and told as they end."""
 
+from copy import deepcopy
+from dataclasses import replace
+
 import pytest
 
+from domain.access import Actor, Role
+from domain.payment.commands import created
+from domain.payment.converge import Observation, converge
 from domain.payment.snapshot import BalanceTransactionKind, ProviderStatus, RefundStatus
+from domain.payment.state import PaymentStatus, RefundState
 from providers.payments.base import ProviderRefused
+from providers.payments.paypal.snapshots import snapshot
+from tests.support.payments import EPOCH, TERMS
 from tests.support.paypal import a_payment
+
+CHARGE, REFUND, REVERSAL = (
+    BalanceTransactionKind.CHARGE,
+    BalanceTransactionKind.REFUND,
+    BalanceTransactionKind.REVERSAL,
+)
+
+
+async def refunded_at_paypals_site(paypal, capture, value):
+    client = await paypal.client()
+    body = {"amount": {"currency_code": "USD", "value": value}}
+    return (await client.post(f"/v2/payments/captures/{capture}/refund", body, key=None))["id"]
+
+
+def facts(movements):
+    return [(one.kind, one.key, one.amount_minor) for one in movements]
+
+
+class Books:
+    """A payment of 10.00 that looks at PayPal's orders."""
+
+    def __init__(self):
+        terms = replace(TERMS, payment_id="pay_1", provider="paypal", amount_minor=1000, currency="USD")
+        self.payment = created(terms, actor=Actor(principal="payer", role=Role.OWNER, org_id=terms.org_id)).payment
+
+    def look(self, seen):
+        outcomes = converge(self.payment, Observation(snapshot=seen, at=EPOCH, revalued={}))
+        self.payment = outcomes[-1].payment if outcomes else self.payment
+        return [outcome.event for outcome in outcomes]
+
+    @property
+    def booked(self):
+        return facts(self.payment.booked)
+
+
+class Order:
+    """A captured order of 10.00 as PayPal shows it, with what goes back added by hand."""
+
+    def __init__(self):
+        capture = {
+            "id": "C1",
+            "status": "COMPLETED",
+            "amount": {"currency_code": "USD", "value": "10.00"},
+            "create_time": "2026-11-01T10:00:00Z",
+        }
+        unit = {"amount": capture["amount"], "payments": {"captures": [capture], "refunds": []}}
+        self.order = {"id": "O1", "status": "COMPLETED", "purchase_units": [unit]}
+        self.capture, self.refunds = capture, unit["payments"]["refunds"]
+
+    def gives_back(self, ref, value, capture="C1", **more):
+        self.refunds.append(
+            {
+                "id": ref,
+                "status": "COMPLETED",
+                "amount": {"currency_code": "USD", "value": value},
+                "create_time": f"2026-11-02T10:{len(self.refunds):02}:00Z",
+                "links": [{"rel": "up", "href": f"https://api.paypal.com/v2/payments/captures/{capture}"}],
+            }
+            | more
+        )
+        return self.refunds[-1]
+
+    def disputed(self, reason):
+        self.capture["status_details"] = {"reason": reason}
+
+    def seen(self):
+        return snapshot(deepcopy(self.order))
 
 
 async def test_refunds_are_bounded_by_what_remains(paypal, provider):
@@ -82,3 +158,130 @@ async def test_a_reversed_capture_takes_back_what_remains(paypal, provider):
     with pytest.raises(ProviderRefused) as refused:
         await provider.refund(paid.ref, refund_id="rfd_2", amount_minor=1, reason=None, idempotency_key="r2")
     assert refused.value.code == "REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK"
+
+
+@pytest.mark.parametrize("first", ["4.00", "8.00"])
+@pytest.mark.parametrize("looks_between", [True, False])
+async def test_a_reversal_after_a_refund_made_at_paypals_site_books_each_once(paypal, provider, first, looks_between):
+    paid, books = await paypal.paid(provider, a_payment(amount_minor=1000)), Books()
+    capture, taken = paid.movements[0].key, int(first.replace(".", ""))
+    refund = await refunded_at_paypals_site(paypal, capture, first)
+    if looks_between:
+        books.look(await provider.retrieve(paid.ref))
+        assert books.booked == [(CHARGE, capture, 1000), (REFUND, refund, -taken)]
+    await paypal.control(f"captures/{capture}/reverse")
+    expected = [
+        (CHARGE, capture, 1000),
+        (REFUND, refund, -taken),
+        (REVERSAL, f"{capture}:reversal", taken - 1000),
+    ]
+    after = await provider.retrieve(paid.ref)
+    assert facts(after.movements) == expected
+    assert [one.ref for one in after.refunds] == [refund]
+    books.look(after)
+    assert books.booked == expected
+    assert books.look(await provider.retrieve(paid.ref)) == []
+
+
+async def test_two_reversals_of_one_capture_are_both_booked(paypal, provider):
+    paid, books = await paypal.paid(provider, a_payment(amount_minor=1000)), Books()
+    capture = paid.movements[0].key
+    await paypal.control(f"captures/{capture}/reverse", value="3.00")
+    books.look(await provider.retrieve(paid.ref))
+    await paypal.control(f"captures/{capture}/reverse")
+    after = await provider.retrieve(paid.ref)
+    second = after.movements[-1].ref
+    expected = [
+        (CHARGE, capture, 1000),
+        (REVERSAL, f"{capture}:reversal", -300),
+        (REVERSAL, f"{capture}:reversal:{second}", -700),
+    ]
+    assert facts(after.movements) == expected
+    books.look(after)
+    assert (books.booked, books.payment.status) == (expected, PaymentStatus.CHARGED_BACK)
+
+
+def test_captures_of_one_order_have_reversals_of_their_own():
+    order = Order()
+    for ref, capture in (("V1", "C1"), ("V2", "C2"), ("V3", "C1")):
+        order.gives_back(ref, "1.00", capture, note_to_payer="Payment reversed")
+    keys = [one.key for one in order.seen().movements[1:]]
+    assert keys == ["C1:reversal", "C2:reversal", "C1:reversal:V3"]
+
+
+def test_a_reversal_that_was_cancelled_leaves_its_key_to_no_other():
+    order, books = Order(), Books()
+    order.disputed("CHARGEBACK")
+    first = order.gives_back("V1", "6.00", note_to_payer="Payment reversed")
+    books.look(order.seen())
+    first["status"] = "CANCELLED"
+    del order.capture["status_details"]
+    assert books.look(order.seen()) == []
+    order.gives_back("V2", "5.00", note_to_payer="Payment reversed")
+    books.look(order.seen())
+    assert books.booked[1:] == [(REVERSAL, "C1:reversal", -600), (REVERSAL, "C1:reversal:V2", -500)]
+
+
+def test_without_a_note_the_newest_refund_of_a_disputed_capture_is_its_reversal():
+    order, books = Order(), Books()
+    order.gives_back("R1", "4.00")
+    order.disputed("CHARGEBACK")
+    order.gives_back("V1", "6.00")
+    books.look(order.seen())
+    assert books.booked[1:] == [(REFUND, "R1", -400), (REVERSAL, "V1", -600)]
+
+
+@pytest.mark.parametrize("reason", ["BUYER_COMPLAINT", "CHARGEBACK"])
+def test_a_dispute_that_took_nothing_yet_leaves_a_booked_refund_a_refund(reason):
+    order, books = Order(), Books()
+    order.gives_back("R1", "4.00")
+    books.look(order.seen())
+    order.disputed(reason)
+    assert books.look(order.seen()) == []
+    order.gives_back("V1", "6.00", note_to_payer="Payment reversed")
+    assert books.look(order.seen()) == ["reversed"]
+    assert books.booked[1:] == [(REFUND, "R1", -400), (REVERSAL, "C1:reversal", -600)]
+
+
+@pytest.mark.parametrize("note", [None, "Payment reversed"])
+def test_a_reversal_without_a_note_is_booked_once_whatever_follows(note):
+    order, books = Order(), Books()
+    order.disputed("BUYER_COMPLAINT")
+    order.gives_back("V1", "6.00")
+    books.look(order.seen())
+    order.gives_back("R2", "3.00", **({"note_to_payer": note} if note else {}))
+    books.look(order.seen())
+    assert [one[2] for one in books.booked] == [1000, -600, -300]
+    del order.capture["status_details"]
+    assert books.look(order.seen()) == []
+
+
+@pytest.mark.parametrize(("reason", "booked"), [("CHARGEBACK", REVERSAL), (None, REFUND)])
+def test_a_note_that_comes_later_books_nothing_again(reason, booked):
+    order, books = Order(), Books()
+    order.disputed(reason)
+    reversal = order.gives_back("V1", "6.00")
+    books.look(order.seen())
+    reversal["note_to_payer"] = "Payment reversed"
+    assert books.look(order.seen()) == []
+    assert books.booked[1:] == [(booked, "V1", -600)]
+
+
+def test_a_refund_that_was_pending_when_the_dispute_came_ends_as_a_refund():
+    order, books = Order(), Books()
+    refund = order.gives_back("R1", "4.00", status="PENDING")
+    books.look(order.seen())
+    order.disputed("BUYER_COMPLAINT")
+    refund["status"] = "COMPLETED"
+    books.look(order.seen())
+    assert books.booked[1:] == [(REFUND, "R1", -400)]
+    assert [(one.ref, one.state, one.moved_minor) for one in books.payment.refunds] == [
+        ("R1", RefundState.SUCCEEDED, 400)
+    ]
+
+
+def test_a_refund_of_ours_is_no_reversal_whatever_its_reason_says():
+    order = Order()
+    order.disputed("CHARGEBACK")
+    order.gives_back("R1", "4.00", custom_id="rfd_1", note_to_payer="Payment reversed")
+    assert facts(order.seen().movements)[1:] == [(REFUND, "R1", -400)]

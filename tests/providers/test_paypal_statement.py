@@ -58,6 +58,43 @@ async def test_the_statement_and_the_snapshots_tell_of_the_same_movements(paypal
     }
 
 
+async def test_each_reversal_of_a_capture_is_listed_under_the_key_that_its_snapshot_has(paypal):
+    provider = await paypal.provider()
+    paid = await paypal.paid(provider, a_payment("pay_1", 1000))
+    capture, client = paid.movements[0].key, await paypal.client()
+    body = {"amount": {"currency_code": "USD", "value": "4.00"}}
+    await client.post(f"/v2/payments/captures/{capture}/refund", body, key=None)
+    await paypal.control(f"captures/{capture}/reverse", value="1.00")
+    await paypal.advance(days=2)
+    await paypal.control(f"captures/{capture}/reverse")
+    told = (await provider.retrieve(paid.ref)).movements
+    assert [one.amount_minor for one in told] == [1000, -400, -100, -500]
+    assert len({one.key for one in told}) == 4
+    assert facts(await moved(provider, paypal)) == facts(told)
+    # Also where the statement begins after the first.
+    assert facts(await moved(provider, paypal, since=paypal.now() - timedelta(days=1))) == facts(told[-1:])
+
+
+async def test_a_reversal_of_what_is_not_ours_is_listed_all_the_same(paypal):
+    provider = await paypal.provider()
+    paid = await paypal.paid(provider, a_payment("pay_1", 1000))
+    await paypal.control(f"captures/{paid.movements[0].key}/reverse")
+    statement = Statement(Elsewhere(await paypal.client()))
+    since, until = paypal.now() - timedelta(days=1), paypal.now() + timedelta(days=1)
+    [reversal] = [one async for one in statement.movements(since, until) if one.kind is BalanceTransactionKind.REVERSAL]
+    assert (reversal.key, reversal.amount_minor) == (f"{paid.movements[0].key}:reversal", -1000)
+
+
+class Elsewhere:
+    """A client of an account whose captures another application made."""
+
+    def __init__(self, client):
+        self.client = client
+
+    async def get(self, path, params=None):
+        return await self.client.get(path.replace("/v2/payments/captures/", "/v2/payments/captures/X"), params)
+
+
 async def test_a_long_time_is_asked_for_in_windows_and_each_movement_comes_once(paypal):
     provider = await paypal.provider()
     since = paypal.now()

@@ -5,7 +5,8 @@ GET  /_control/root.pem                      the root that signing certificates 
 GET  /_control/orders                        every order, with its payments
 POST /_control/orders/{id}/approve           the payer approves
 POST /_control/orders/{id}/plan              {"issue": "INSTRUMENT_DECLINED" | null, "hold": true}: the next attempt
-POST /_control/captures/{id}/complete|deny|reverse
+POST /_control/captures/{id}/complete|deny
+POST /_control/captures/{id}/reverse         {"value": "2.00"}: what the bank takes; all that remains when left out
 POST /_control/refunds/hold                  {"count": n}: the next n refunds wait
 POST /_control/refunds/{id}/complete|fail
 GET  /_control/webhooks                      deliveries and how they are treated
@@ -102,7 +103,7 @@ def _changes(store: Store, orders: Orders, webhooks: Webhooks) -> dict[str, Chan
         "/orders/{id}/plan": lambda key, body: orders.plan(key, **body),
         "/captures/{id}/complete": lambda key, _: orders.settle(key, complete=True),
         "/captures/{id}/deny": lambda key, _: orders.settle(key, complete=False),
-        "/captures/{id}/reverse": lambda key, _: orders.reverse(key),
+        "/captures/{id}/reverse": lambda key, body: orders.reverse(key, body.get("value")),
         "/refunds/hold": lambda _, body: store.set("refunds_to_hold", body.get("count", 1)),
         "/refunds/{id}/complete": lambda key, _: orders.settle_refund(key, complete=True),
         "/refunds/{id}/fail": lambda key, _: orders.settle_refund(key, complete=False),

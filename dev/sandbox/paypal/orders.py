@@ -227,13 +227,16 @@ class Orders:
         self._tell_refund(refund)
         return refund
 
-    def reverse(self, capture_id: str) -> Json:
-        """The payer's bank takes back what remains of a capture."""
+    def reverse(self, capture_id: str, value: str | None = None) -> Json:
+        """The payer's bank takes back a part of a capture, or what remains of it."""
         capture, order = self.payment("captures", capture_id)
         left = remaining(capture, order)
         if capture["status"] not in RECEIVED or not left:
             raise PayPalError(422, "CAPTURE_FULLY_REFUNDED")
-        reversal = self._given_back(order, capture, left, "COMPLETED")
+        taken = left if value is None else checked(money(Decimal(value), _currency(capture["amount"])))
+        if taken > left:
+            raise PayPalError(422, "REFUND_AMOUNT_EXCEEDED")
+        reversal = self._given_back(order, capture, taken, "COMPLETED")
         reversal["note_to_payer"] = REVERSAL_NOTE
         capture["status_details"] = {"reason": "CHARGEBACK"}
         self._keep(order, capture)

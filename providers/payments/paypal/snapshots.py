@@ -24,7 +24,7 @@ from providers.payments.paypal.amounts import from_paypal
 
 #: Statuses of a capture whose money was received, whatever became of it later.
 RECEIVED = frozenset({"COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED"})
-#: Reasons of a capture's status that mean that the payer's side took the money back.
+#: Reasons of a capture's status that say that the payer disputes it; the money was taken back by then, or was not.
 REVERSAL_REASONS = frozenset({"BUYER_COMPLAINT", "CHARGEBACK"})
 #: PayPal lists a reversal among the refunds, under this note (published event `PAYMENT.CAPTURE.REVERSED`).
 REVERSAL_NOTE = "Payment reversed"
@@ -37,12 +37,11 @@ def snapshot(order: Mapping[str, Any]) -> Snapshot:
     unit = order["purchase_units"][0]
     authorizations, captures, refunds = (payments(unit, kind) for kind in ("authorizations", "captures", "refunds"))
     status, decline = _status(order, authorizations, captures)
-    reversals = [refund for refund in refunds if _is_reversal(refund, unit, captures)]
-    given_back = [refund for refund in refunds if refund not in reversals]
+    reversals = reversal_keys(unit)
+    given_back = [refund for refund in refunds if refund["id"] not in reversals]
     movements = [
         *(_charge(order, unit, capture) for capture in captures if capture["status"] in RECEIVED),
-        *(_refunded(unit, refund) for refund in given_back if refund["status"] == "COMPLETED"),
-        *(_reversed(unit, refund) for refund in reversals if refund["status"] == "COMPLETED"),
+        *(_given_back(unit, refund, reversals) for refund in refunds if refund["status"] == "COMPLETED"),
     ]
     return Snapshot(
         ref=order["id"],
@@ -98,6 +97,33 @@ def capture_of(refund: Mapping[str, Any]) -> str | None:
     return next((link["href"].rpartition("/")[2] for link in refund.get("links", ()) if link["rel"] == "up"), None)
 
 
+def reversal_keys(unit: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the key of each reversal in a purchase unit by its id at PayPal; its other refunds are refunds.
+
+    What carries PayPal's note is a reversal. The first of a capture is `{capture}:reversal`, and each later one has its
+    own id behind that. One that was cancelled or did not complete counts, so that no other one's key changes with it.
+
+    Where nothing of a capture carries the note, its reason says only that the payer disputes it, which may come after a
+    refund and before any money is taken. Then the newest that gave money back is the reversal, under its own id: the
+    reason comes and goes, and a key that changed with it would have the same money booked twice.
+    """
+    reasons = {capture["id"]: capture.get("status_details", {}).get("reason") for capture in payments(unit, "captures")}
+    foreign: dict[str | None, list[Mapping[str, Any]]] = {}
+    for refund in sorted(payments(unit, "refunds"), key=lambda each: (instant(each["create_time"]), each["id"])):
+        if our_refund_id(refund, unit) is None:
+            foreign.setdefault(capture_of(refund), []).append(refund)
+    keys = dict[str, str]()
+    for capture, refunds in foreign.items():
+        noted = [refund["id"] for refund in refunds if refund.get("note_to_payer") == REVERSAL_NOTE]
+        if noted and capture is not None:
+            keys |= {each: f"{capture}:reversal:{each}" for each in noted} | {noted[0]: f"{capture}:reversal"}
+        elif noted:
+            keys |= {each: each for each in noted}
+        elif reasons.get(capture or "") in REVERSAL_REASONS:
+            keys |= {each: each for each in [one["id"] for one in refunds if one["status"] == "COMPLETED"][-1:]}
+    return keys
+
+
 def instant(text: str) -> datetime:
     """Read one of PayPal's times."""
     return datetime.fromisoformat(text).astimezone(UTC)
@@ -131,14 +157,6 @@ def _action(order: Mapping[str, Any]) -> NextAction | None:
     return NextAction(redirect_url=url) if url and order["status"] != "APPROVED" else None
 
 
-def _is_reversal(refund: Mapping[str, Any], unit: Mapping[str, Any], captures: Sequence[Mapping[str, Any]]) -> bool:
-    if our_refund_id(refund, unit) is not None:
-        return False
-    capture = next((capture for capture in captures if capture["id"] == capture_of(refund)), {})
-    reason = capture.get("status_details", {}).get("reason")
-    return refund.get("note_to_payer") == REVERSAL_NOTE or reason in REVERSAL_REASONS
-
-
 def _fee(payment: Mapping[str, Any], breakdown: str) -> int | None:
     fee = payment.get(breakdown, {}).get("paypal_fee")
     return None if fee is None else from_paypal(fee)
@@ -157,21 +175,11 @@ def _charge(order: Mapping[str, Any], unit: Mapping[str, Any], capture: Mapping[
     )
 
 
-def _refunded(unit: Mapping[str, Any], refund: Mapping[str, Any]) -> BalanceTransaction:
-    return _given_back(unit, refund, refund["id"], BalanceTransactionKind.REFUND)
-
-
-def _reversed(unit: Mapping[str, Any], reversal: Mapping[str, Any]) -> BalanceTransaction:
-    return _given_back(unit, reversal, f"{capture_of(reversal)}:reversal", BalanceTransactionKind.REVERSAL)
-
-
-def _given_back(
-    unit: Mapping[str, Any], refund: Mapping[str, Any], key: str, kind: BalanceTransactionKind
-) -> BalanceTransaction:
+def _given_back(unit: Mapping[str, Any], refund: Mapping[str, Any], reversals: Mapping[str, str]) -> BalanceTransaction:
     fee = _fee(refund, "seller_payable_breakdown")
     return BalanceTransaction(
-        key=key,
-        kind=kind,
+        key=reversals.get(refund["id"], refund["id"]),
+        kind=BalanceTransactionKind.REVERSAL if refund["id"] in reversals else BalanceTransactionKind.REFUND,
         amount_minor=-from_paypal(refund["amount"]),
         fee_minor=None if fee is None else -fee,  # PayPal tells what it gives back of the fee
         currency=refund["amount"]["currency_code"],

@@ -1,17 +1,19 @@
 """PayPal's own statement: Transaction Search, read as movements under the keys that snapshots use.
 
-A line's transaction id is the id of the capture or refund that moved the money; a reversal names the capture in its
-reference. Event codes are those of PayPal's reference of T-codes. A transaction takes up to three hours to be listed.
+A line's transaction id is the id of the capture or refund that moved the money. A reversal names the capture in its
+reference, and only the order tells which of the capture's reversals it is, so the order is read. Event codes are those
+of PayPal's reference of T-codes. A transaction takes up to three hours to be listed.
 """
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from providers.payments.paypal.amounts import from_paypal
 from providers.payments.paypal.client import Json, PayPalClient, PayPalRefused
-from providers.payments.paypal.snapshots import instant
+from providers.payments.paypal.snapshots import instant, payments, reversal_keys
 
 #: The longest window and the largest page that PayPal takes.
 MAX_WINDOW = timedelta(days=31)
@@ -37,7 +39,7 @@ class Statement:
         """List what changed the balance in `[since, until)`, each once."""
         async for line in self.lines(since, until, {"balance_affecting_records_only": "Y"}):
             if line.get("transaction_status") not in NOT_MOVED and (moved := movement(line)).occurred_at < until:
-                yield moved
+                yield await self._as_in_its_order(moved) if moved.kind is BalanceTransactionKind.REVERSAL else moved
 
     async def lines(self, since: datetime, until: datetime, filters: Mapping[str, str]) -> AsyncIterator[Json]:
         """List transactions from `since` to `until`, which PayPal includes, each once."""
@@ -61,6 +63,20 @@ class Statement:
                 middle = start + (end - start) / 2
                 windows += [(middle, end), (start, middle)]
 
+    async def _as_in_its_order(self, reversal: BalanceTransaction) -> BalanceTransaction:
+        """Return a reversal under the key that its order's snapshot has it under, if the order is ours and has it."""
+        try:
+            capture = await self._client.get(f"/v2/payments/captures/{reversal.ref}")
+            order_id = capture.get("supplementary_data", {}).get("related_ids", {}).get("order_id")
+            order = await self._client.get(f"/v2/checkout/orders/{order_id}") if order_id else {}
+        except PayPalRefused:
+            return reversal
+        for unit in order.get("purchase_units", ()):
+            for refund in payments(unit, "refunds"):
+                if refund["id"] == reversal.statement_ref:
+                    return replace(reversal, key=reversal_keys(unit).get(refund["id"], refund["id"]))
+        return reversal
+
     async def _pages(self, start: datetime, end: datetime, filters: Mapping[str, str]) -> AsyncIterator[Json]:
         page, pages = 1, 1
         while page <= pages:
@@ -81,7 +97,7 @@ class Statement:
 
 
 def movement(line: Mapping[str, Any]) -> BalanceTransaction:
-    """Read a line of the statement under the key of the object that moved the money."""
+    """Read a line of the statement under the key of the object that moved the money; a reversal as the first one."""
     amount = from_paypal(line["transaction_amount"])
     fee = line.get("fee_amount")
     kind = _kind(str(line.get("transaction_event_code")), amount)
