@@ -31,7 +31,7 @@ from fastapi import Depends, Header
 from pydantic import BaseModel, JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.status import HTTP_201_CREATED
+from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from api.auth import ActorDep
 from api.body import canonical
@@ -175,7 +175,10 @@ class Command:
         return next((name for name in named if isinstance(name, str)), None)
 
     def _answer(self, content: bytes, status_code: int, media_type: str = "application/json") -> Response:
-        answer = Response(content, status_code, media_type=media_type)
+        if status_code == HTTP_204_NO_CONTENT:
+            answer = Response(status_code=status_code)
+        else:
+            answer = Response(content, status_code, media_type=media_type)
         if self.version is not None:
             answer.headers.update(etag(self.version))
         if status_code == HTTP_201_CREATED and (where := location(self._request, json.loads(content))) is not None:

@@ -85,11 +85,16 @@ async def with_run(session: AsyncSession, *, after: str, limit: int) -> Sequence
     return (await session.scalars(query.order_by(row.id).limit(limit))).all()
 
 
+async def event_of(session: AsyncSession, endpoint_id: str, command_id: str) -> WebhookEndpointEventRow | None:
+    """Return the event that a command caused, however long ago that was; None where it caused none."""
+    row = WebhookEndpointEventRow
+    query = select(row).where(row.endpoint_id == endpoint_id, row.command_id == command_id)
+    return (await session.scalars(query)).one_or_none()
+
+
 async def has_done(session: AsyncSession, endpoint_id: str, command_id: str) -> bool:
     """Tell whether a command caused an event, however long ago that was."""
-    row = WebhookEndpointEventRow
-    query = select(row.number).where(row.endpoint_id == endpoint_id, row.command_id == command_id)
-    return (await session.scalars(query)).one_or_none() is not None
+    return await event_of(session, endpoint_id, command_id) is not None
 
 
 async def timeline(session: AsyncSession, endpoint_id: str) -> Sequence[WebhookEndpointEventRow]:

@@ -1,16 +1,21 @@
 """Webhook endpoints, as tenants set them up: made, changed, deleted, given new secrets, and asked to send again.
 
 Whether an address may be sent to is judged before, outside of any transaction.
+
+The timeline says what a command has done and what was asked for, and does so for longer than its key is remembered: a
+command that comes again with other content, or is of another kind, is refused.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
-from domain.errors import Conflict, Invalid, NotFound
+from domain.errors import Conflict, Invalid, NotFound, other_request
 from domain.events import Event
 from domain.text import rfc3339
 from domain.webhook import endpoint as rules
@@ -29,13 +34,16 @@ from domain.webhook.endpoint import (
     SecretMissing,
     WrongEndpointState,
 )
-from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
+from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointEventRow, WebhookEndpointRow
 from providers.notify.webhook import SigningKeys, new_private_key, new_secret, public_key_of
 from repositories import alert, audit, event, organization
 from repositories import webhook_delivery as deliveries
 from repositories import webhook_endpoint as endpoints
 from runtime.identity import new_id
 from runtime.sealing import Sealer
+
+#: The detail of an event that holds a digest of what was asked for. It stays out of the audit trail.
+_ASKED = "asked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +112,22 @@ async def create(
     Raises:
         SecretMissing: there is nothing to seal its keys with.
         Conflict: `webhook.limit_reached`.
+        IdempotencyConflict: the command made another one, or one that is deleted by now.
     """
     await organization.lock(session, wanted.org_id)
+    asked = {
+        "types": list(wanted.types),
+        _ASKED: _digest(
+            url=wanted.url,
+            types=wanted.types,
+            description=wanted.description,
+            ordering=wanted.ordering.value,
+            asymmetric=wanted.asymmetric,
+        ),
+    }
     made = await endpoints.made_by(session, wanted.command_id)
     if made is not None:
+        await _refuse_other(session, made, wanted, asked)
         return made, None
     if await endpoints.count(session, wanted.org_id) >= MOST:
         raise Conflict(
@@ -118,9 +138,7 @@ async def create(
     secrets = new_secrets(sealer, asymmetric=wanted.asymmetric)
     place = await event.head(session) or deliveries.BEGINNING
     endpoint = Endpoint(endpoint_id=new_id("whe"), org_id=wanted.org_id)
-    outcome = rules.numbered(
-        rules.noted(endpoint, "created", actor=actor.qualified(), types=list(wanted.types)), wanted.command_id
-    )
+    outcome = rules.numbered(rules.noted(endpoint, "created", actor=actor.qualified(), **asked), wanted.command_id)
     values = {
         "command_id": wanted.command_id,
         "url": wanted.url,
@@ -137,31 +155,45 @@ async def create(
     return await _get(session, endpoint.endpoint_id), secrets.keys
 
 
+async def _refuse_other(
+    session: AsyncSession, made: WebhookEndpointRow, wanted: NewEndpoint, asked: Mapping[str, object]
+) -> None:
+    event = await _done(session, made.id, wanted.command_id, ("created",), asked)
+    if made.org_id != wanted.org_id or made.status == EndpointStatus.DELETED.value:
+        raise other_request()
+    # What was made before digests were kept has its columns alone.
+    if event is None or (_ASKED not in event.details and made.url != wanted.url):
+        raise other_request()
+
+
 async def change(
     session: AsyncSession,
     actor: Actor,
     endpoint_id: str,
     changed: Mapping[str, object],
     *,
-    enable: bool,
+    status: str | None,
     command_id: str,
     now: datetime,
 ) -> WebhookEndpointRow:
     """Change an endpoint's columns, and enable it where that is asked for; once for its command.
 
-    What was waiting when it was disabled is sent, and its pace begins anew.
+    What was waiting when it was disabled is sent, and its pace begins anew. To disable it is left to its run.
 
     Raises:
         NotFound: there is none.
         WrongEndpointState: an operator paused it.
+        IdempotencyConflict: the command did something else.
     """
     held = await _locked(session, endpoint_id)
-    if not held.has_done(command_id):
+    asked = {"fields": sorted(changed), _ASKED: _digest(**changed, status=status)}
+    if await _done(session, endpoint_id, command_id, ("changed", "enabled"), asked) is None:
         by = actor.qualified()
-        outcome = rules.noted(held, "changed", actor=by, fields=sorted(changed))
+        outcome = rules.noted(held, "changed", actor=by, **asked)
         columns = dict(changed)
-        if enable and held.status is not EndpointStatus.ENABLED:
-            outcome = rules.enabled(held, actor=by)
+        if status == EndpointStatus.ENABLED.value and held.status is not EndpointStatus.ENABLED:
+            enabled = rules.enabled(held, actor=by)
+            outcome = replace(enabled, details={**enabled.details, _ASKED: asked[_ASKED]})
             columns |= {"slow_until": None, "slowed": 0, "failing_since": None, "wakes_at": now}
             await alert.close_cases(session, endpoint_id, (GIVEN_UP_ALERT,))
         await _write(session, actor, outcome, command_id, now, **columns)
@@ -176,9 +208,10 @@ async def rotate(
     Raises:
         NotFound: there is none.
         SecretMissing: there is nothing to seal its keys with.
+        IdempotencyConflict: the command did something else.
     """
     held = await _locked(session, endpoint_id)
-    if held.has_done(command_id):
+    if await _done(session, endpoint_id, command_id, ("secret_rotated",)) is not None:
         return await _get(session, endpoint_id), None
     row = await _get(session, endpoint_id)
     secrets = new_secrets(sealer, asymmetric=row.private_key is not None)
@@ -194,12 +227,17 @@ async def rotate(
 
 
 async def delete(session: AsyncSession, actor: Actor, endpoint_id: str, *, command_id: str, now: datetime) -> None:
-    """End an endpoint for good, and forget its keys.
+    """End an endpoint for good, and forget its keys; once for its command.
 
     Raises:
         NotFound: there is none.
+        IdempotencyConflict: the command did something else.
     """
-    held = await _locked(session, endpoint_id)
+    held = await endpoints.lock(session, endpoint_id)
+    if await _done(session, endpoint_id, command_id, ("deleted",)) is not None:
+        return
+    if held is None or held.status is EndpointStatus.DELETED:
+        raise NotFound(endpoints.MISSING)
     gone = dict.fromkeys(("secret", "private_key", "previous_secret", "previous_private_key", "previous_until"))
     await _write(session, actor, rules.deleted(held, actor=actor.qualified()), command_id, now, **gone)
 
@@ -210,9 +248,10 @@ async def try_out(session: AsyncSession, actor: Actor, endpoint_id: str, *, comm
     Raises:
         NotFound: there is none.
         WrongEndpointState: nothing is sent to it now.
+        IdempotencyConflict: the command did something else.
     """
     held = await _locked(session, endpoint_id)
-    if not held.has_done(command_id):
+    if await _done(session, endpoint_id, command_id, ("tested",)) is None:
         _demand_enabled(held)
         data = {"endpoint_id": endpoint_id}
         told = Event(type=TEST, org_id=held.org_id, subject=endpoint_id, data=data, at=now)
@@ -228,11 +267,13 @@ async def retry(
     Raises:
         Conflict: `webhook.delivered`.
         WrongEndpointState: nothing is sent to the endpoint now.
+        IdempotencyConflict: the command did something else.
     """
     held = await _locked(session, delivery.endpoint_id)
     row = await deliveries.get(session, delivery.id)
     assert row is not None
-    if held.has_done(command_id):
+    asked = {"delivery_id": row.id}
+    if await _done(session, delivery.endpoint_id, command_id, ("retried",), asked) is not None:
         return row
     if row.status == DeliveryStatus.DELIVERED.value:
         raise Conflict(
@@ -240,7 +281,7 @@ async def retry(
         )
     _demand_enabled(held)
     await deliveries.again(session, row.id, now=now)
-    outcome = rules.noted(held, "retried", actor=actor.qualified(), delivery_id=row.id)
+    outcome = rules.noted(held, "retried", actor=actor.qualified(), **asked)
     await _write(session, actor, outcome, command_id, now)
     again = await deliveries.get(session, delivery.id)
     assert again is not None
@@ -265,17 +306,24 @@ async def replay(
         NotFound: there is no such endpoint.
         Invalid: the time lies in the future, more than 30 days back, or has too many events.
         WrongEndpointState: nothing is sent to the endpoint now.
+        IdempotencyConflict: the command did something else.
     """
+    held = await _locked(session, endpoint_id)
+    asked = {
+        "from": rfc3339(since),
+        "to": rfc3339(until),
+        "types": None if types is None else list(types),
+        "only_failed": only_failed,
+    }
+    done = await _done(session, endpoint_id, command_id, ("replayed",), asked)
+    if done is not None:
+        return int(done.details["deliveries"])
     if until > now:
         raise Invalid("to must not lie in the future.", extra={"field": "to"})
     if since >= until:
         raise Invalid("from must be before to.", extra={"field": "from"})
     if since < now - REPLAY_WITHIN:
         raise Invalid(f"from must not be more than {REPLAY_WITHIN.days} days ago.", extra={"field": "from"})
-    held = await _locked(session, endpoint_id)
-    if held.has_done(command_id):
-        done = [each for each in await endpoints.timeline(session, endpoint_id) if each.command_id == command_id]
-        return int(done[0].details["deliveries"])
     _demand_enabled(held)
     row = await _get(session, endpoint_id)
     wanted = types if types is not None else None if rules.EVERYTHING in row.types else row.types
@@ -295,8 +343,8 @@ async def replay(
             f"There are more than {REPLAY_MOST:,} events between from and to. Replay a shorter time.",
             extra={"field": "to"},
         )
-    details = {"from": rfc3339(since), "to": rfc3339(until), "deliveries": count}
-    await _write(session, actor, rules.noted(held, "replayed", actor=actor.qualified(), **details), command_id, now)
+    outcome = rules.noted(held, "replayed", actor=actor.qualified(), **asked, deliveries=count)
+    await _write(session, actor, outcome, command_id, now)
     return count
 
 
@@ -313,6 +361,29 @@ async def _locked(session: AsyncSession, endpoint_id: str) -> Endpoint:
     if held is None or held.status is EndpointStatus.DELETED:
         raise NotFound(endpoints.MISSING)
     return held
+
+
+async def _done(
+    session: AsyncSession, endpoint_id: str, command_id: str, kinds: Sequence[str], asked: Mapping[str, object] = {}
+) -> WebhookEndpointEventRow | None:
+    """Return the event that a command has caused; None where it has caused none. The endpoint is locked.
+
+    An older event lacks details that are kept today, and is compared by those that it has.
+
+    Raises:
+        IdempotencyConflict: it is of another kind, or other content was asked for.
+    """
+    found = await endpoints.event_of(session, endpoint_id, command_id)
+    if found is None:
+        return None
+    if found.kind not in kinds or any(found.details.get(name, value) != value for name, value in asked.items()):
+        raise other_request()
+    return found
+
+
+def _digest(**asked: object) -> str:
+    """Return what tells requests apart and shows none of their addresses and words."""
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 async def _get(session: AsyncSession, endpoint_id: str) -> WebhookEndpointRow:
@@ -332,4 +403,5 @@ async def _write(
 async def _audit(session: AsyncSession, actor: Actor, outcome: Outcome) -> None:
     endpoint = outcome.endpoint
     kind = f"webhook_endpoint.{outcome.event}"
-    await audit.record(session, actor, kind, endpoint.endpoint_id, outcome.details, endpoint.org_id)
+    details = {name: value for name, value in outcome.details.items() if name != _ASKED}
+    await audit.record(session, actor, kind, endpoint.endpoint_id, details, endpoint.org_id)

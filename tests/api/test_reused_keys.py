@@ -1,6 +1,7 @@
 """What an Idempotency-Key does after its answer was forgotten: the rows that it made are still there."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -9,9 +10,11 @@ from sqlalchemy import delete
 
 from api.app import create_app
 from api.deps import Deps
+from domain.webhook.endpoint import RECEIPT_WINDOW
 from models.idempotency import IdempotencyKey
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.webhooks import WEBHOOK_KEYS
 
 pytestmark = pytest.mark.db
 
@@ -27,6 +30,34 @@ def forget(deps: Deps) -> Forget:
             await session.execute(delete(IdempotencyKey).where(IdempotencyKey.key == key))
 
     return delete_answer
+
+
+@pytest.fixture(scope="module")
+async def sealing(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
+    """An app that has a key for the secrets of webhook endpoints."""
+    app = create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS))
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def asker(kind: str, sealing: httpx2.AsyncClient, operator: Caller, tenant: Tenant) -> Caller:
+    """Who may make an object of a kind."""
+    return Caller(sealing, tenant.owner.token) if kind in OF_THE_OWNER else operator
+
+
+@pytest.fixture
+async def owner(new_tenant: Callable[..., Awaitable[Tenant]], sealing: httpx2.AsyncClient) -> Caller:
+    """The owner of a new organization, where secrets can be kept."""
+    made = await new_tenant(*TENANT_ROLES)
+    return Caller(sealing, made.owner.token, made.org_id)
+
+
+#: An address that needs no name server.
+HOOK = {"url": "https://93.184.215.14/in", "types": ["escrow.released"]}
 
 
 def requests(tenant: Tenant) -> dict[str, tuple[str, dict[str, Any], list[dict[str, Any]]]]:
@@ -54,35 +85,48 @@ def requests(tenant: Tenant) -> dict[str, tuple[str, dict[str, Any], list[dict[s
             {**org, "amount": "1", "source": "reward"},
             [{"amount": "2"}, {"source": "promotion"}, {"note": "Other"}, {"expires_at": "2099-01-01T00:00:00Z"}],
         ),
+        "webhook endpoint": (
+            "/webhook-endpoints",
+            {**org, **HOOK},
+            [
+                {"url": "https://93.184.215.14/other"},
+                {"types": ["*"]},
+                {"description": "Other"},
+                {"ordering": "none"},
+                {"asymmetric": True},
+            ],
+        ),
     }
 
 
-KINDS = ["key", "organization", "agent", "contract", "grant"]
+KINDS = ["key", "organization", "agent", "contract", "grant", "webhook endpoint"]
+#: What no operator makes for an organization.
+OF_THE_OWNER = {"webhook endpoint"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_forgotten_key_finds_its_row_for_the_same_request(
-    kind: str, operator: Caller, tenant: Tenant, forget: Forget
+    kind: str, asker: Caller, tenant: Tenant, forget: Forget
 ) -> None:
     path, body, _ = requests(tenant)[kind]
     key = new_key()
-    first = good(await operator.post(path, body, key=key), 201)
+    first = good(await asker.post(path, body, key=key), 201)
     await forget(key)
-    assert good(await operator.post(path, body, key=key), 201)["id"] == first["id"]
+    assert good(await asker.post(path, body, key=key), 201)["id"] == first["id"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_forgotten_key_is_refused_for_another_request(
-    kind: str, operator: Caller, tenant: Tenant, stranger: Tenant, forget: Forget
+    kind: str, asker: Caller, tenant: Tenant, stranger: Tenant, forget: Forget
 ) -> None:
     path, body, others = requests(tenant)[kind]
     key = new_key()
-    good(await operator.post(path, body, key=key), 201)
-    if "organization_id" in body and kind != "contract":
+    good(await asker.post(path, body, key=key), 201)
+    if "organization_id" in body and kind not in {"contract", *OF_THE_OWNER}:
         others = [*others, {"organization_id": stranger.org_id}]
     for other in others:
         await forget(key)
-        refused(await operator.post(path, {**body, **other}, key=key), 422, "idempotency.conflict")
+        refused(await asker.post(path, {**body, **other}, key=key), 422, "idempotency.conflict")
 
 
 async def test_refusal_of_another_request_names_what_the_first_one_made_while_its_answer_is_kept(
@@ -152,3 +196,90 @@ async def test_organization_is_found_again_after_its_tier_changed(operator: Call
     assert good(await operator.post("/organizations", body, key=key), 201) == raised
     await forget(key)
     refused(await operator.post("/organizations", {"name": "Two"}, key=key), 422, "idempotency.conflict")
+
+
+def commands_of(path: str) -> dict[str, tuple[str, str, Any]]:
+    """Every command of a webhook endpoint: method, path and body."""
+    now = datetime.now(UTC)
+    times = {"from": (now - timedelta(days=2)).isoformat(), "to": (now - timedelta(days=1)).isoformat()}
+    return {
+        "test": ("POST", f"{path}/test", None),
+        "rotate": ("POST", f"{path}/rotate-secret", None),
+        "replay": ("POST", f"{path}/replay", times),
+        "replay some": ("POST", f"{path}/replay", {**times, "types": ["escrow.funded"]}),
+        "replay failed": ("POST", f"{path}/replay", {**times, "only_failed": True}),
+        "change": ("PATCH", path, {"description": "One"}),
+        "change otherwise": ("PATCH", path, {"description": "Two"}),
+        "enable": ("PATCH", path, {"status": "enabled"}),
+    }
+
+
+async def command(caller: Caller, asked: tuple[str, str, Any], key: str) -> httpx2.Response:
+    method, path, body = asked
+    return await caller.ask(method, path, key=key, **({} if body is None else {"json": body}))
+
+
+async def test_forgotten_key_of_a_command_gives_a_webhook_endpoint_no_other_one(owner: Caller, forget: Forget) -> None:
+    path = f"/webhook-endpoints/{good(await owner.post('/webhook-endpoints', HOOK), 201)['id']}"
+    commands = commands_of(path)
+    for name, asked in commands.items():
+        key = new_key()
+        first = await command(owner, asked, key)
+        assert first.is_success, first.text
+        await forget(key)
+        again = await command(owner, asked, key)
+        assert (again.status_code, again.json().get("deliveries")) == (
+            first.status_code,
+            first.json().get("deliveries"),
+        )
+        for other in [each for of, each in commands.items() if of != name]:
+            await forget(key)
+            refused(await command(owner, other, key), 422, "idempotency.conflict")
+        await forget(key)
+        refused(await owner.delete(path, key=key), 422, "idempotency.conflict")
+
+
+async def test_commands_of_a_webhook_endpoint_are_known_beyond_the_window_of_its_receipts(
+    owner: Caller, forget: Forget
+) -> None:
+    path = f"/webhook-endpoints/{good(await owner.post('/webhook-endpoints', HOOK), 201)['id']}"
+    commands = commands_of(path)
+    key = new_key()
+    good(await command(owner, commands["change"], key))
+    for _ in range(RECEIPT_WINDOW):
+        good(await command(owner, commands["enable"], new_key()))
+    await forget(key)
+    good(await command(owner, commands["change"], key))
+    await forget(key)
+    refused(await command(owner, commands["test"], key), 422, "idempotency.conflict")
+
+
+async def test_webhook_endpoint_is_deleted_once_for_a_key_and_for_no_key_of_another_command(
+    owner: Caller, forget: Forget
+) -> None:
+    tested, deleted = new_key(), new_key()
+    path = f"/webhook-endpoints/{good(await owner.post('/webhook-endpoints', HOOK), 201)['id']}"
+    good(await owner.post(f"{path}/test", key=tested), 202)
+    refused(await owner.delete(path, key=tested), 422, "idempotency.conflict")
+    first = await owner.delete(path, key=deleted)
+    assert (first.status_code, first.content) == (204, b"")
+    again = await owner.delete(path, key=deleted)
+    assert (again.status_code, again.content) == (204, b"")
+    assert again.headers["idempotent-replayed"] == "true"
+    await forget(deleted)
+    assert (await owner.delete(path, key=deleted)).status_code == 204
+    refused(await owner.delete(path, key=new_key()), 404, "not_found")
+
+
+async def test_webhook_endpoint_that_was_changed_is_found_again_and_one_that_was_deleted_is_not(
+    owner: Caller, forget: Forget
+) -> None:
+    key = new_key()
+    made = good(await owner.post("/webhook-endpoints", HOOK, key=key), 201)
+    path = f"/webhook-endpoints/{made['id']}"
+    changed = good(await owner.ask("PATCH", path, json={"url": "https://93.184.215.14/new", "types": ["*"]}))
+    await forget(key)
+    assert good(await owner.post("/webhook-endpoints", HOOK, key=key), 201)["url"] == changed["url"]
+    assert (await owner.delete(path)).status_code == 204
+    await forget(key)
+    refused(await owner.post("/webhook-endpoints", HOOK, key=key), 422, "idempotency.conflict")

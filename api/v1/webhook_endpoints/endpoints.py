@@ -4,7 +4,7 @@ What is asked for here is written at once, and the endpoint's run is told after 
 dispatcher finds it within a minute.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -54,11 +54,13 @@ router = Resource(tags=["webhook_endpoints"])
 _HERE = errors(NotFound, Forbidden)
 
 
-async def _visible(deps: Deps, actor: Actor, endpoint_id: str, permission: Permission) -> WebhookEndpointRow:
-    """Return an endpoint that the actor may see (404), and may do something with (403)."""
+async def _visible(
+    deps: Deps, actor: Actor, endpoint_id: str, permission: Permission, *, deleted: bool = False
+) -> WebhookEndpointRow:
+    """Return an endpoint that the actor may see (404), and may do something with (403); `deleted` ones on request."""
     async with deps.session_for(actor) as session:
         row = await endpoints.get(session, endpoint_id)
-    if row is None or row.status == EndpointStatus.DELETED.value:
+    if row is None or (row.status == EndpointStatus.DELETED.value and not deleted):
         raise NotFound(endpoints.MISSING)
     permit(actor, permission)
     return row
@@ -172,7 +174,7 @@ async def change_webhook_endpoint(
                 actor,
                 endpoint_id,
                 changed,
-                enable=body.status == "enabled",
+                status=body.status,
                 command_id=command.command_id,
                 now=datetime.now(UTC),
             )
@@ -216,11 +218,14 @@ async def delete_webhook_endpoint(
     endpoint_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
 ) -> Response:
     """Delete a webhook endpoint for good. What waits for it is not sent."""
-    seen = await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
-    async with deps.database.platform() as session:
-        await service.delete(session, actor, endpoint_id, command_id=command.command_id, now=datetime.now(UTC))
-    _tell(deps, seen)
-    return Response(status_code=204)
+    seen = await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS, deleted=True)
+
+    async def act() -> Mapping[str, object]:
+        async with deps.database.platform() as session:
+            await service.delete(session, actor, endpoint_id, command_id=command.command_id, now=datetime.now(UTC))
+        return {}
+
+    return await _run_and_tell(deps, seen, partial(command.run, act, status_code=204))
 
 
 @router.post(
