@@ -1,7 +1,7 @@
 """Keeps a table for each month of usage events, and pulls events from a spend log."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,6 +23,7 @@ from domain.access import Actor, Role
 from domain.credits import CreditPrice
 from domain.usage.event import HeldSpend, OtherEvent
 from domain.usage.litellm import SOURCE, event_of, organization_of, started_at
+from domain.usage.meter import TooManyReadings
 from providers.usage.litellm import SpendLog
 from repositories import alert, usage
 from repositories import organization as organizations
@@ -98,7 +99,7 @@ class UsageActivities:
 
     @activity.defn(name="sync_usage_page")
     async def sync_page(self, message: ReadSyncPage) -> SyncedPage:
-        """Record the calls of a page, those of each organization in one transaction.
+        """Record the calls of a page, those of each organization in one transaction where its meters read few values.
 
         Effect: an event for each call that has none.
         Idempotent by: the call's id in the log.
@@ -148,8 +149,22 @@ class UsageActivities:
                     ).strip(),
                 )
 
-    async def _record(self, org_id: str, rows: list[Mapping[str, Any]], at: datetime) -> list[Outcome] | None:
-        """Record calls of one organization; None where there is none of that id."""
+    async def _record(self, org_id: str, rows: Sequence[Mapping[str, Any]], at: datetime) -> list[Outcome] | None:
+        """Record calls of one organization; None where there is none of that id.
+
+        Calls that its meters would read too many values of at once are recorded in halves.
+        """
+        try:
+            return await self._record_at_once(org_id, rows, at)
+        except TooManyReadings:
+            half = len(rows) // 2
+        halves = [await self._record(org_id, part, at) for part in (rows[:half], rows[half:])]
+        return [outcome for done in halves for outcome in done or []]
+
+    async def _record_at_once(
+        self, org_id: str, rows: Sequence[Mapping[str, Any]], at: datetime
+    ) -> list[Outcome] | None:
+        """Record calls of one organization in one transaction; None where there is none of that id."""
         metering = self._metering
         delivery = Delivery(
             actor=ACTOR, org_id=org_id, at=at, late=metering.late + HELD, rates=metering.rates, paying=metering.paying

@@ -38,7 +38,7 @@ from domain.usage.event import (
     digest_of,
     event_from,
 )
-from domain.usage.meter import Meter, Reading, read
+from domain.usage.meter import Meter, Reading, check_readings, read
 from domain.usage.paid_call import ADAPTER_ENDS_WITHIN, SECRET
 from models.agent import Agent
 from repositories import billing_terms, usage, usage_bill
@@ -126,6 +126,9 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
         session: of the platform.
         delivery: who sends them.
         documents: CloudEvents as they were parsed.
+
+    Raises:
+        TooManyReadings: the meters of the organization would read too much of them. Fewer are recorded.
     """
     sent = [_read(delivery, document) for document in documents]
     digests = [
@@ -187,6 +190,7 @@ async def _context(
     meters: dict[str, list[Meter]] = defaultdict(list)
     for meter in await counting(session, delivery.org_id, {each.type for each in events}):
         meters[meter.event_type].append(meter)
+    check_readings(meters, [each.type for each in events])
     held = await billing_terms.holding(session, delivery.org_id, delivery.at)
     return _Context(
         delivery=delivery,

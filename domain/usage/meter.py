@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -16,6 +16,8 @@ from domain.usage.event import ATTRIBUTES, MAX_ATTRIBUTE, REFERENCES, InvalidEve
 #: The dimension of everything together.
 ALL = "all"
 MAX_DIMENSIONS = 5
+#: How many values meters may read of the events of one request: one for each event, meter and dimension.
+MAX_READINGS = 100_000
 #: What a quantity may have before and after the point.
 MAX_WHOLE, MAX_DECIMALS = 10**15, 12
 #: A place in `data`: names with dots between them.
@@ -93,6 +95,36 @@ def check_meter(aggregation: Aggregation, property: str | None, dimensions: Sequ
     for dimension in dimensions:
         if dimension == ALL or not PROPERTY.fullmatch(dimension):
             raise Invalid(f"{dimension[:60]} cannot be a dimension.", extra={"field": "dimensions"})
+
+
+class TooManyReadings(Invalid):
+    """The meters of an organization would read too many values of events that came at once; half of them may do."""
+
+
+def check_readings(meters: Mapping[str, Sequence[Meter]], event_types: Sequence[str]) -> None:
+    """Refuse events that meters would read too many values of; a single event is never refused.
+
+    Args:
+        meters: by the type of the events that they read.
+        event_types: the type of each event.
+
+    Raises:
+        TooManyReadings: the meters read more than `MAX_READINGS` values of them.
+    """
+    each = {event_type: _values_read(found) for event_type, found in meters.items()}
+    count = sum(each.get(event_type, 0) for event_type in event_types)
+    if len(event_types) <= 1 or count <= MAX_READINGS:
+        return
+    fitting = max(1, MAX_READINGS // max(each.values()))
+    raise TooManyReadings(
+        f"The organization's meters would read {count:,} values of these events, and at most {MAX_READINGS:,} are read "
+        f"of one request. Send at most {fitting:,} events at once."
+    )
+
+
+def _values_read(meters: Iterable[Meter]) -> int:
+    """Return how many values meters read of one event: one by each, and one more for each of its dimensions."""
+    return sum(1 + len(meter.dimensions) for meter in meters)
 
 
 def read(meter: Meter, event: UsageEvent) -> Reading:

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from domain.usage.event import MAX_EVENTS
+from domain.usage.meter import read
+from repositories.meter import MOST
 from runtime.database import Database
+from services import usage
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, prove, send, statuses
 from tests.conftest import DatabaseUrls
@@ -203,6 +207,30 @@ async def test_event_that_a_meter_cannot_read_is_invalid_until_the_meter_is_clos
     assert closed["closed_at"] == good(await owner.delete(f"/usage/meters/{meter}"))["closed_at"]
     assert statuses(await send(owner, without)) == ["accepted"]
     assert (await counted(owner, meter))[0] == "1"
+
+
+async def test_events_that_many_meters_would_read_too_much_of_are_refused_before_they_are_read(
+    owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = f"type-{new_key()}"
+    meters = [await make(owner, "count", event_type=kind, dimensions=list("abcde")) for _ in range(MOST)]
+    reads = 0
+
+    def counting_read(*asked: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        return read(*asked)
+
+    monkeypatch.setattr(usage, "read", counting_read)
+    events = [event(type=kind, time=None) for _ in range(MAX_EVENTS)]
+    body = refused(await owner.post("/usage/events", events), 422, "request.invalid")
+    assert "would read 1,500,000 values of these events" in body["detail"]
+    assert "Send at most 333 events at once." in body["detail"]
+    assert reads == 0
+    # The whole batch is nothing for meters of other events, and a part of it is read.
+    assert (await send(owner, *events[:20], *(event(type="other") for _ in range(3_000))))["accepted"] == 3_020
+    assert reads == 20 * MOST
+    assert await counted(owner, meters[-1], group_by="a") == ("20", {None: "20"})
 
 
 async def test_meter_with_a_price_says_what_the_quantity_costs(owner: Caller) -> None:

@@ -7,8 +7,17 @@ from typing import Any
 import pytest
 
 from domain.errors import Invalid
-from domain.usage.event import InvalidEvent, event_from
-from domain.usage.meter import Aggregation, Meter, check_meter, read
+from domain.usage.event import MAX_EVENTS, InvalidEvent, event_from
+from domain.usage.meter import (
+    MAX_DIMENSIONS,
+    MAX_READINGS,
+    Aggregation,
+    Meter,
+    TooManyReadings,
+    check_meter,
+    check_readings,
+    read,
+)
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -98,3 +107,24 @@ def test_meter_that_could_read_nothing_is_refused(
 ) -> None:
     with pytest.raises(Invalid):
         check_meter(aggregation, place, dimensions)
+
+
+def test_events_are_taken_up_to_the_most_values_that_are_read_of_one_request() -> None:
+    meters = {"t": [meter(Aggregation.COUNT, None, "a", "b", "c", "d")] * 4, "u": [meter(Aggregation.COUNT, None)]}
+    assert MAX_EVENTS * 20 == MAX_READINGS
+    check_readings(meters, ["t"] * MAX_EVENTS)
+    check_readings(meters, ["other"] * MAX_EVENTS * 100)
+    check_readings(meters, ["u", *["t"] * (MAX_EVENTS - 1)])
+    with pytest.raises(TooManyReadings, match=r"would read 100,001 values .* at most 5,000 events"):
+        check_readings(meters, ["u", *["t"] * MAX_EVENTS])
+
+
+def test_what_a_refusal_says_fits_does_fit_and_a_single_event_always_does() -> None:
+    dimensions = "abcdef"[:MAX_DIMENSIONS]
+    with pytest.raises(TooManyReadings, match="at most 333 events"):
+        check_readings({"t": [meter(Aggregation.COUNT, None, *dimensions)] * 50}, ["t"] * 334)
+    check_readings({"t": [meter(Aggregation.COUNT, None, *dimensions)] * 50}, ["t"] * 333)
+    many = {"t": [meter(Aggregation.COUNT, None)] * (MAX_READINGS + 1)}
+    check_readings(many, ["t"])
+    with pytest.raises(TooManyReadings, match="at most 1 events"):
+        check_readings(many, ["t"] * 2)

@@ -29,6 +29,7 @@ from domain.credits import CreditPrice
 from domain.errors import Conflict
 from domain.ids import spend_key, uuid_of
 from domain.lots import LotSource, LotTerms
+from domain.usage import meter as meter_rules
 from domain.usage.litellm import SOURCE
 from domain.usage.paid_call import HASHED, SECRET
 from ledger.gateway import Ledger
@@ -493,6 +494,22 @@ async def test_window_with_more_calls_than_the_proxy_counts_is_halved(proxy: Pro
     done = await proxy.sync(since=proxy.now - timedelta(hours=6))
     assert done.accepted == 4
     assert {row[0] for row in await proxy.events()} == made
+
+
+@pytest.mark.db
+async def test_calls_that_many_meters_would_read_too_much_of_are_recorded_in_parts(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with proxy.database.platform() as session:
+        for name in ("first", "second"):
+            asked = {"event_type": "llm.call", "aggregation": "count", "dimensions": ["model"], "name": name}
+            await meter.add(session, MeterRow(id=new_id("mtr"), created_by="test", command_id=name, **asked))
+    monkeypatch.setattr(meter_rules, "MAX_READINGS", 10)
+    calls = {await proxy.call(number) for number in range(1, 8)}
+    done = await proxy.sync()
+    assert (done.accepted, done.invalid, done.unassigned) == (7, 0, 0)
+    assert {row[0] for row in await proxy.events()} == calls
+    assert await proxy.reached() == proxy.now
 
 
 @pytest.mark.db
