@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
+from domain.errors import other_request
 from domain.mail import LANGUAGES, Contact, MailKind, Purpose, checked_values, purpose_of
 from domain.metadata import Precondition
 from models.contact import OrganizationContacts
@@ -84,9 +85,14 @@ async def set_contacts(
 
     Raises:
         PreconditionFailed: the contacts are of another version.
+        IdempotencyConflict: the command has set others.
     """
     row = await contact.lock(session, org_id)
     if row is not None and row.command_id == command_id:
+        if (language or row.language) != row.language:
+            raise other_request()
+        if contacts is not None and tuple(contacts) != contact.contacts_of(row):
+            raise other_request()
         return row
     if expected is not None:
         expected.judge(contact.version_of(row))
@@ -98,9 +104,10 @@ async def set_contacts(
         return row
     if row is not None:
         data = {"changed_by": actor.principal}
-        await queue(
-            session, key=f"contacts:{org_id}:{command_id}", org_id=org_id, kind=MailKind.CONTACTS_CHANGED, data=data
-        )
+        # A command may come again after others, and change contacts again: each change is told of, so its version is
+        # the mail's key.
+        key = f"contacts:{org_id}:{contact.version_of(row) + 1}"
+        await queue(session, key=key, org_id=org_id, kind=MailKind.CONTACTS_CHANGED, data=data)
     row = await contact.put(session, org_id, language, contacts, by=actor.qualified(), now=now, command_id=command_id)
     # The trail is kept for good, so it says how many there are and not who.
     counts = {purpose.value: sum(purpose in each.purposes for each in contacts) for purpose in Purpose}

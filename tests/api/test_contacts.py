@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, func, select, text
 
 from domain.access import Actor, Role
-from domain.mail import Contact, Purpose
+from domain.mail import Contact, MailKind, Purpose
 from domain.metadata import Precondition
+from models.idempotency import IdempotencyKey
+from models.mail import QueuedMail
 from runtime.database import Database
 from services import mail
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
@@ -134,3 +136,42 @@ async def test_contacts_whose_answer_was_lost_are_not_refused_as_changed(
     again = await tenant.owner.ask("PUT", path, **wish)
     assert good(again) == good(first)
     assert again.headers["etag"] == first.headers["etag"]
+
+
+async def warnings(database: Database, org_id: str) -> int:
+    query = select(func.count()).where(QueuedMail.org_id == org_id, QueuedMail.kind == MailKind.CONTACTS_CHANGED.value)
+    async with database.platform() as session:
+        return (await session.scalars(query)).one()
+
+
+async def forget(database: Database, key: str) -> None:
+    async with database.platform() as session:
+        await session.execute(delete(IdempotencyKey).where(IdempotencyKey.key == key))
+
+
+async def test_every_replacement_is_told_of_also_one_by_a_key_that_was_forgotten(
+    new_tenant: MakeTenant, database: Database
+) -> None:
+    tenant = await new_tenant()
+    path, ask = f"/organizations/{tenant.org_id}/contacts", tenant.owner.ask
+    good(await ask("PUT", path, **named("z@acme.example", None)))
+    key = new_key()
+    told = []
+    for email, of in (("a@acme.example", key), ("b@acme.example", new_key()), ("c@acme.example", key)):
+        good(await ask("PUT", path, **named(email, None, key=of)))
+        told.append(await warnings(database, tenant.org_id))
+        await forget(database, key)
+    assert told == [1, 2, 3]
+
+
+async def test_forgotten_key_that_set_contacts_sets_no_others(new_tenant: MakeTenant, database: Database) -> None:
+    tenant = await new_tenant()
+    path, ask = f"/organizations/{tenant.org_id}/contacts", tenant.owner.ask
+    key, one = new_key(), named("a@acme.example", None)["json"]
+    first = good(await ask("PUT", path, json=one, key=key))
+    others: list[dict[str, Any]] = [named("b@acme.example", None)["json"], {**one, "language": "de"}, {"contacts": []}]
+    for other in others:
+        await forget(database, key)
+        refused(await ask("PUT", path, json=other, key=key), 422, "idempotency.conflict")
+    await forget(database, key)
+    assert good(await ask("PUT", path, json=one, key=key)) == first
