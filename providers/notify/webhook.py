@@ -19,13 +19,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import httpcore2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks import Webhook
 
+from domain.errors import Unavailable
 from domain.webhook.address import HTTPS_PORT, IPAddress, Target, UrlRefused, check_addresses, target_of
 from domain.webhook.delivery import Answer
 from providers.tls import trusted
@@ -45,6 +46,9 @@ KEPT_ALIVE = 15.0
 USER_AGENT = "Bursar-Webhooks/1"
 SECRET_BYTES = 32
 _HMAC, _PRIVATE, _PUBLIC = "whsec_", "whsk_", "whpk_"
+
+#: Failures of a resolver that say nothing about the name.
+_PASSING = frozenset({socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EAI_SYSTEM})
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 LookUp = Callable[[str, int], Sequence[str]]
@@ -130,7 +134,11 @@ def _ed25519(private_key: str) -> Ed25519PrivateKey:
 def _look_up(host: str, port: int) -> Sequence[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError):
+    except socket.gaierror as error:
+        if error.errno in _PASSING:
+            raise
+        return ()
+    except UnicodeError:
         return ()
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
@@ -150,14 +158,24 @@ class Names:
         self._asked: dict[str, asyncio.Future[Sequence[str]]] = {}
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
-        """Return the addresses of a name; none where it has none."""
+        """Return the addresses of a name; none where it has none.
+
+        Raises:
+            socket.gaierror: whether it has any is not known now.
+        """
         asked = self._asked.get(host)
         if asked is None:
             asked = asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, host, port)
             self._asked[host] = asked
-            asked.add_done_callback(lambda _: self._asked.pop(host))
+            asked.add_done_callback(partial(self._end, host))
         # Who gives up leaves the answer to the others.
         return await asyncio.shield(asked)
+
+    def _end(self, host: str, asked: asyncio.Future[Sequence[str]]) -> None:
+        self._asked.pop(host)
+        if not asked.cancelled():
+            # Where everybody has given up, nobody asks for it.
+            asked.exception()
 
 
 class Receivers:
@@ -173,19 +191,31 @@ class Receivers:
         return target_of(url, local=self._local)
 
     async def addresses(self, target: Target) -> tuple[IPAddress, ...]:
-        """Resolve a host once, and return its addresses when all of them may be sent to; raises `UrlRefused`."""
+        """Resolve a host once, and return its addresses when all of them may be sent to.
+
+        Raises:
+            UrlRefused: it has none, or one that is not sent to.
+            socket.gaierror: which it has is not known now.
+        """
         found = tuple(ipaddress.ip_address(each) for each in await self._resolve(target.host, target.port))
         check_addresses(target, found)
         return found
 
     async def check(self, url: str) -> Target:
-        """Judge an address before it is stored; raises `UrlRefused`."""
+        """Judge an address before it is stored.
+
+        Raises:
+            UrlRefused: it is not one to send to.
+            Unavailable: its host cannot be resolved now, which says nothing about the address.
+        """
         target = self.target(url)
         try:
             async with asyncio.timeout(RESOLVE_TIMEOUT.total_seconds()):
                 await self.addresses(target)
         except TimeoutError:
-            raise UrlRefused("The host could not be resolved in time. Try again.") from None
+            raise Unavailable("The host of the URL could not be resolved in time. Try again.") from None
+        except socket.gaierror:
+            raise Unavailable("The host of the URL cannot be resolved now. Try again.") from None
         return target
 
 
@@ -207,7 +237,11 @@ class _JudgedConnections(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         target = Target(is_local=self._is_local, host=host.strip("[]"), port=port, path="/")
         error: Exception = httpcore2.ConnectError("no address")
-        for address in (await self._receivers.addresses(target))[:MAX_ADDRESSES]:
+        try:
+            addresses = await self._receivers.addresses(target)
+        except socket.gaierror as failed:
+            raise httpcore2.ConnectError("no answer about the name") from failed
+        for address in addresses[:MAX_ADDRESSES]:
             try:
                 return await self._dial.connect_tcp(str(address), port, timeout, local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as failed:

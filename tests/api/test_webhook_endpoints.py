@@ -3,6 +3,7 @@
 import base64
 import csv
 import io
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -262,3 +263,30 @@ async def test_a_test_is_an_event_for_this_endpoint_alone(own: Tenant, database:
             assert row is not None
             await deliveries.take(session, row, make_id=lambda: new_id("whd"), now=now, limit=100)
             assert len(await deliveries.due(session, row.id, Ordering.SUBJECT, now=now, limit=9)) == count
+
+
+@pytest.mark.parametrize("failure", [TimeoutError(), socket.gaierror(socket.EAI_AGAIN, "Temporary failure")])
+async def test_name_that_cannot_be_resolved_for_now_ends_no_key(
+    failure: OSError, new_tenant: Callable[..., Awaitable[Tenant]], database_urls: DatabaseUrls
+):
+    failures = [failure, failure]
+
+    async def fails_first(_host: str, _port: int) -> Sequence[str]:
+        if failures:
+            raise failures.pop()
+        return ["93.184.215.14"]
+
+    owner = (await new_tenant("owner")).owner
+    app = create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS), receivers=Receivers(resolver=fails_first))
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client,
+    ):
+        caller, key = Caller(client, owner.token), new_key()
+        refused(await caller.post("/webhook-endpoints", NEW, key=key), 503, "service.unavailable")
+        refused(await caller.post("/webhook-endpoints", NEW, key=key), 503, "service.unavailable")
+        path = f"/webhook-endpoints/{good(await caller.post('/webhook-endpoints', NEW, key=key), 201)['id']}"
+        failures.append(failure)
+        change = {"url": "https://other.example.com/"}
+        refused(await caller.ask("PATCH", path, json=change, key=f"{key}-changed"), 503, "service.unavailable")
+        assert good(await caller.ask("PATCH", path, json=change, key=f"{key}-changed"))["url"] == change["url"]

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import socket
 import ssl
 import subprocess
 import sys
@@ -16,8 +17,9 @@ from typing import Any
 import pytest
 
 from dev.sandbox.paypal.certificates import make_chain
+from domain.errors import Unavailable
 from domain.webhook.address import UrlRefused
-from domain.webhook.delivery import Answer
+from domain.webhook.delivery import Answer, Verdict, verdict
 from providers.notify.webhook import (
     KEPT_BYTES,
     READ_BYTES,
@@ -301,6 +303,35 @@ async def test_a_name_whose_servers_do_not_answer_has_one_thread_and_keeps_no_ot
 async def test_an_address_is_refused_at_the_door(url: str, addresses: list[str]):
     with pytest.raises(UrlRefused):
         await Receivers(resolver=names(addresses)).check(url)
+
+
+@pytest.mark.parametrize(
+    ("errno", "raised"),
+    [
+        (socket.EAI_AGAIN, Unavailable),
+        (socket.EAI_SYSTEM, Unavailable),
+        (socket.EAI_NONAME, UrlRefused),
+        (socket.EAI_FAIL, UrlRefused),
+    ],
+)
+async def test_a_resolver_that_fails_for_now_refuses_no_address(
+    errno: int, raised: type[Exception], monkeypatch: pytest.MonkeyPatch
+):
+    def fails(*_: object, **__: object) -> object:
+        raise socket.gaierror(errno, "failed")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fails)
+    with pytest.raises(raised):
+        await Receivers().check("https://hooks.example.com/")
+
+
+async def test_a_webhook_whose_name_cannot_be_resolved_for_now_is_tried_again():
+    async def fails(_host: str, _port: int) -> Sequence[str]:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    async with sending(Receivers(resolver=fails)) as http:
+        answer = await http.send(outgoing(f"https://{NAME}/"), now=datetime.now(UTC))
+    assert (answer.error, verdict(answer)) == ("webhook.unreachable", Verdict.FAILED)
 
 
 @pytest.mark.parametrize("url", ["https://2130706433/", "https://0x7f.1/", "https://127.1/", "https://[::1]/"])
