@@ -115,15 +115,24 @@ def parse(body: bytes) -> Any:
     return value
 
 
-def parse_lines(body: bytes) -> list[Any]:
-    """Read a JSON document from each line that is not blank; raises as `parse` does."""
-    documents = []
+def parse_lines(body: bytes, most: int) -> list[Any]:
+    """Read a JSON document from each line that is not blank; raises as `parse` does.
+
+    Raises:
+        Invalid: there are more than `most`; then none of them was read.
+    """
+    lines: list[tuple[int, bytes]] = []
     for number, line in enumerate(body.split(b"\n"), start=1):
         if line.strip():
-            try:
-                documents.append(parse(line))
-            except Malformed as refusal:
-                raise Malformed(f"Line {number}: {refusal.detail}") from None
+            lines.append((number, line))
+        if len(lines) > most:
+            raise Invalid(f"Send at most {most} documents, one a line, in one request.")
+    documents = []
+    for number, line in lines:
+        try:
+            documents.append(parse(line))
+        except Malformed as refusal:
+            raise Malformed(f"Line {number}: {refusal.detail}") from None
     return documents
 
 
@@ -142,12 +151,16 @@ class StrictRequest(Request):
             self._json = parse(body) if body else None
         return self._json
 
-    async def checked_json(self, *, lines: bool = False) -> Any:
-        """Return the parsed body of a request that must declare what it sends; a list of documents sent as `lines`."""
+    async def checked_json(self, *, lines: int = 0) -> Any:
+        """Return the parsed body of a request that must declare what it sends; a list of documents sent as `lines`.
+
+        Args:
+            lines: how many documents may be sent line by line; 0 where none may.
+        """
         if await self.body():
             declared = self.headers.get("content-type", "").partition(";")[0].strip().lower()
             if lines and declared in LINES:
-                self._json = parse_lines(await self.body())
+                self._json = parse_lines(await self.body(), lines)
             elif declared != "application/json" and not declared.endswith("+json"):
                 raise UnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
         return await self.json()
@@ -197,10 +210,14 @@ def raw_body(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     return endpoint
 
 
-def takes_lines(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """Let an endpoint's requests send JSON documents line by line as well."""
-    endpoint.__dict__["takes_lines"] = True
-    return endpoint
+def takes_lines(most: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let an endpoint's requests send so many JSON documents line by line as well."""
+
+    def marked(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+        endpoint.__dict__["takes_lines"] = most
+        return endpoint
+
+    return marked
 
 
 def _asks_for_key(dependant: Dependant) -> bool:
@@ -235,7 +252,7 @@ class StrictRoute(APIRoute):
             return handler
         asks_for_key = _asks_for_key(self.dependant)
         takes_body = bool((self.methods or set()) & {"POST", "PUT", "PATCH"})
-        lines = getattr(self.endpoint, "takes_lines", False)
+        lines = getattr(self.endpoint, "takes_lines", 0)
         known = dict(query_names(self.dependant))
         directly = self._directly(handler) if getattr(self.endpoint, "called_directly", False) else handler
         plainly: Plainly | None = getattr(self.endpoint, "answered_plainly", None)

@@ -3,7 +3,7 @@
 What is refused is neither stored, nor logged, nor repeated in the answer. The rule is `domain.privacy.card_numbers`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,9 @@ DETAIL = (
     "of the payment method instead, and keep card numbers out of names, notes and references."
 )
 _MAX_NAME = 200
+#: Fewer signs hold no card number.
+_FEWEST = 13
+_Place = tuple["_Place | None", str | int]
 
 
 def refuse_in_address(path: str, query: bytes) -> None:
@@ -62,24 +65,55 @@ def refuse_in_body(text: str, value: object) -> None:
     # An escape may stand between digits, or for one.
     if "\\" not in text and not may_hold(text):
         return
-    for path, item in _leaves(value):
-        if found(item) if isinstance(item, str) else found_in_number(item):
-            field = redacted(".".join(path))[:_MAX_NAME]
+    for place, item in _leaves(value):
+        if _holds_one(item):
+            field = redacted(_written(place))[:_MAX_NAME]
             raise CardNumber(
                 DETAIL, extra={"errors": [{"field": field, "message": "This looks like a payment card number."}]}
             )
 
 
-def _leaves(value: Any) -> Iterator[tuple[tuple[str, ...], str | int | Decimal]]:
-    """Return the texts, names and numbers of a document, each with where it stands, without recursion."""
-    waiting: list[tuple[tuple[str, ...], Any]] = [((), value)]
-    while waiting:
-        path, item = waiting.pop()
-        if isinstance(item, dict):
-            for name, member in item.items():
-                yield (*path, name), name
-                waiting.append(((*path, name), member))
-        elif isinstance(item, list):
-            waiting += [((*path, str(at)), member) for at, member in enumerate(item)]
-        elif item is not None and not isinstance(item, bool):
-            yield path or ("body",), item
+def _holds_one(item: str | int | Decimal) -> bool:
+    # What is short is passed on without a scan: a body holds half a million numbers.
+    if isinstance(item, str):
+        return len(item) >= _FEWEST and found(item)
+    return (isinstance(item, Decimal) or abs(item) >= 10 ** (_FEWEST - 1)) and found_in_number(item)
+
+
+def _leaves(value: Any) -> Iterator[tuple[_Place | None, str | int | Decimal]]:
+    """Return the texts, names and numbers of a document, each with where it stands, without recursion.
+
+    A place is the one round it and a name or number in that, and members are taken one by one: whole paths, or all
+    members at once, would be kept for half a million numbers.
+    """
+    inside: list[Iterator[tuple[_Place | None, Any]]] = [iter([(None, value)])]
+    while inside:
+        for place, item in inside[-1]:
+            if isinstance(item, dict):
+                for name in item:
+                    yield (place, name), name
+            if isinstance(item, dict | list):
+                inside.append(_members(place, item))
+                break
+            if item is not None and not isinstance(item, bool):
+                yield place, item
+        else:
+            inside.pop()
+
+
+def _members(place: _Place | None, item: dict[str, Any] | list[Any]) -> Iterator[tuple[_Place, Any]]:
+    """Return the members of an object or a list, from the last to the first, and where each stands."""
+    named: Iterable[tuple[str | int, Any]]
+    if isinstance(item, dict):
+        named = reversed(item.items())
+    else:
+        named = zip(range(len(item) - 1, -1, -1), reversed(item), strict=True)
+    return (((place, name), member) for name, member in named)
+
+
+def _written(place: _Place | None) -> str:
+    names: list[str] = []
+    while place is not None:
+        place, name = place
+        names.append(str(name))
+    return ".".join(reversed(names)) or "body"

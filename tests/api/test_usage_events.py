@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
+from api import body as api_body
 from domain.access import Actor, Role
 from domain.usage.event import MAX_EVENTS
 from repositories.model_price import PriceBook
@@ -124,6 +125,29 @@ async def test_requests_that_are_no_events_are_refused_whole(tenant: Tenant) -> 
         "request.content_type",
     )
     refused(await tenant.owner.post("/usage/events", event(id=None)), 422, "usage.invalid_event")
+
+
+async def test_more_lines_than_events_that_a_request_may_hold_are_refused_before_any_is_read(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = 0
+    parse = api_body.parse
+
+    def counting_parse(line: bytes) -> Any:
+        nonlocal parsed
+        parsed += 1
+        return parse(line)
+
+    async def ask(content: str) -> Any:
+        headers = {"Content-Type": "application/x-ndjson"}
+        return await tenant.owner.ask("POST", "/usage/events", content=content, headers=headers)
+
+    monkeypatch.setattr(api_body, "parse", counting_parse)
+    refused(await ask("1\n" * (MAX_EVENTS + 1)), 422, "request.invalid")
+    refused(await ask("{\n" * 500_000), 422, "request.invalid")
+    assert parsed == 0
+    answer = good(await ask("1\n\n \n" * MAX_EVENTS))
+    assert (answer["invalid"], parsed) == (MAX_EVENTS, MAX_EVENTS)
 
 
 async def test_card_number_in_one_event_refuses_the_request(tenant: Tenant, database: Database) -> None:

@@ -50,7 +50,7 @@ ForOperators = Annotated[OrganizationId | None, Query(description="For operators
     ),
     openapi_extra=EVENTS_BODY,
 )
-@takes_lines
+@takes_lines(MAX_EVENTS)
 async def send_usage_events(
     request: Request,
     deps: DepsDep,
