@@ -7,8 +7,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from asyncpg import PostgresError
+from pydantic_core import PydanticSerializationError
+from sqlalchemy.exc import DBAPIError
 from temporalio import activity
 
+from activities.books import does_not_fit
 from contracts.usage import (
     ConcludeSync,
     OpenedMonths,
@@ -21,7 +25,7 @@ from contracts.usage import (
 )
 from domain.access import Actor, Role
 from domain.credits import CreditPrice
-from domain.usage.event import HeldSpend, OtherEvent
+from domain.usage.event import HeldSpend, InvalidEvent, OtherEvent
 from domain.usage.litellm import SOURCE, event_of, organization_of, started_at
 from domain.usage.meter import TooManyReadings
 from providers.usage.litellm import SpendLog
@@ -39,6 +43,8 @@ WINDOW, LEAST_WINDOW = timedelta(hours=6), timedelta(seconds=2)
 #: How long calls that could not be counted hold the cursor back, so that they are tried again.
 HELD = timedelta(days=2)
 ACTOR = Actor(principal="usage-sync", role=Role.OPERATOR)
+#: What became of a call that cannot be stored even without what its caller says of it.
+UNSTORABLE = Outcome(status=Status.INVALID, error=InvalidEvent("The call contains a value that cannot be stored."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +107,7 @@ class UsageActivities:
     async def sync_page(self, message: ReadSyncPage) -> SyncedPage:
         """Record the calls of a page, those of each organization in one transaction where its meters read few values.
 
-        Effect: an event for each call that has none.
+        Effect: an event for each call that has none. A value that cannot be stored keeps no other call from it.
         Idempotent by: the call's id in the log.
         Fails with: nothing that is final; a log that does not answer is asked again.
         """
@@ -149,20 +155,29 @@ class UsageActivities:
                     ).strip(),
                 )
 
-    async def _record(self, org_id: str, rows: Sequence[Mapping[str, Any]], at: datetime) -> list[Outcome] | None:
+    async def _record(
+        self, org_id: str, rows: Sequence[Mapping[str, Any]], at: datetime, *, heard: bool = True
+    ) -> list[Outcome] | None:
         """Record calls of one organization; None where there is none of that id.
 
-        Calls that its meters would read too many values of at once are recorded in halves.
+        Calls that its meters would read too many values of at once, or of which one cannot be stored, are recorded in
+        halves. The one that cannot be stored is counted without what its caller says of it.
         """
         try:
-            return await self._record_at_once(org_id, rows, at)
+            return await self._record_at_once(org_id, rows, at, heard=heard)
         except TooManyReadings:
-            half = len(rows) // 2
-        halves = [await self._record(org_id, part, at) for part in (rows[:half], rows[half:])]
+            pass
+        except (DBAPIError, PostgresError, PydanticSerializationError, UnicodeError) as error:
+            if isinstance(error, DBAPIError | PostgresError) and not does_not_fit(error):
+                raise
+            if len(rows) == 1:
+                return [UNSTORABLE] if not heard else await self._record(org_id, rows, at, heard=False)
+        half = len(rows) // 2
+        halves = [await self._record(org_id, part, at, heard=heard) for part in (rows[:half], rows[half:])]
         return [outcome for done in halves for outcome in done or []]
 
     async def _record_at_once(
-        self, org_id: str, rows: Sequence[Mapping[str, Any]], at: datetime
+        self, org_id: str, rows: Sequence[Mapping[str, Any]], at: datetime, *, heard: bool
     ) -> list[Outcome] | None:
         """Record calls of one organization in one transaction; None where there is none of that id."""
         metering = self._metering
@@ -172,9 +187,9 @@ class UsageActivities:
         async with self._database.platform() as session:
             if not await organizations.exists(session, org_id):
                 return None
-            done = await record(session, delivery, [event_of(row) for row in rows])
+            done = await record(session, delivery, [event_of(row, heard=heard) for row in rows])
             # What a caller says of a call must not keep it from being counted: then it is counted without.
-            refused = [place for place, outcome in enumerate(done) if _is_refused(outcome)]
+            refused = [place for place, outcome in enumerate(done) if heard and _is_refused(outcome)]
             bare = [event_of(rows[place], heard=False) for place in refused]
             for place, outcome in zip(refused, await record(session, delivery, bare) if bare else [], strict=True):
                 done[place] = outcome

@@ -5,16 +5,20 @@ stands in one of its own fields as an id of ours: `organization_id`, `team_id` o
 of the call. Where these name nobody, it stands in what a caller of the proxy sets with its request:
 `metadata.spend_logs_metadata`, or `end_user`. The metadata may also name agent, run, step and action, and an agent of
 the marketplace that was used by the call. What a call cost is rated here, from its tokens; what the proxy thought it
-cost is kept beside it.
+cost is kept beside it. Nothing that a caller sets reaches the event in a form that PostgreSQL cannot hold.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from domain.ids import is_id
-from domain.usage.event import PAYEE
+from domain.money import plain_number
+from domain.text import is_storable, storable
+from domain.usage.event import MAX_ATTRIBUTE, PAYEE
 from domain.usage.paid_call import SECRET
 
 SOURCE = "platform:litellm"
@@ -57,11 +61,14 @@ def event_of(row: Mapping[str, Any], *, heard: bool = True) -> dict[str, Any]:
     at = started_at(row)
     data = _attributed(row) if heard else {}
     data |= {name: row[field] for name, field in _CALL.items() if row.get(field)}
-    data["litellm"] = {name: row[name] for name in _KEPT if row.get(name) not in {None, ""}}
+    data["litellm"] = {name: kept for name in _KEPT if (kept := _kept(row.get(name))) is not None}
     if _was_served(row):
         data["usage"] = usage_of(row)
     else:
         # What has failed or was answered by the proxy's cache costs nothing, by an agent's price neither.
+        data.pop(PAYEE, None)
+    if plain_number(data.get("quantity", 1)) is None:
+        # An agent is not paid for what nobody can count.
         data.pop(PAYEE, None)
     if PAYEE not in data:
         # Whoever calls the proxy says how many units only of what is paid by units.
@@ -74,11 +81,27 @@ def _attributed(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the caller of the proxy said of a call."""
     said = _said(row)
     data: dict[str, Any] = {name: said[name] for name in _NAMED if said.get(name) is not None}
+    # Events are refused for what else is named and cannot be stored. The secret is no attribute, and nobody reads it.
+    if SECRET in data and not _is_secret(data[SECRET]):
+        del data[SECRET]
     if "agent_id" not in data and isinstance(row.get("agent_id"), str) and is_id(row["agent_id"], "agt"):
         data["agent_id"] = row["agent_id"]
     if "run_id" not in data and row.get("session_id"):
         data["run_id"] = row["session_id"]
     return data
+
+
+def _is_secret(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_ATTRIBUTE and is_storable(value)
+
+
+def _kept(value: object) -> object:
+    """Return what is kept beside an event as it stands; None where nothing is said that can be kept."""
+    if isinstance(value, str):
+        return storable(value) or None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, bool) or (isinstance(value, int | Decimal) and plain_number(value)) else None
 
 
 _CALL = {"model": "model", "provider": "custom_llm_provider"}
@@ -123,7 +146,7 @@ def _metadata(row: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
     return _mapping(value)
 

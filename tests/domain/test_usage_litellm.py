@@ -1,7 +1,9 @@
 """Rows of a LiteLLM proxy's spend log as events."""
 
 import json
+import math
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -70,7 +72,33 @@ def test_units_are_said_only_of_a_use_that_a_provider_has_served(row: dict[str, 
     assert "payee_agent_id" not in data
 
 
-@pytest.mark.parametrize("metadata", ["{", "[]", "null", 7, None])
+@pytest.mark.parametrize("secret", ["\x00", "\ud800", "s\x07", "", "s" * 201, math.nan, 7, {"a": "\x00"}, ["s"]])
+def test_secret_that_is_no_storable_text_is_not_heard(secret: object) -> None:
+    said = {"spend_secret": secret, "run_id": "r"}
+    data = event_of({**ROW, "metadata": {"spend_logs_metadata": said}})["data"]
+    assert "spend_secret" not in data
+    assert data["run_id"] == "r"
+    said["spend_secret"] = "a-secret"
+    assert event_of({**ROW, "metadata": {"spend_logs_metadata": said}})["data"]["spend_secret"] == "a-secret"
+
+
+@pytest.mark.parametrize("quantity", [math.nan, math.inf, Decimal("NaN"), Decimal("1E+999999999"), "\x00", [1], True])
+def test_agent_is_not_paid_for_a_quantity_that_is_no_number(quantity: object) -> None:
+    row = {**ROW, "metadata": {"spend_logs_metadata": {**USE, "run_id": "r", "quantity": quantity}}}
+    data = event_of(row)["data"]
+    assert data.keys() & {"quantity", "payee_agent_id"} == set()
+    assert data["run_id"] == "r"
+
+
+def test_what_is_kept_of_the_proxy_can_be_stored() -> None:
+    odd = {"model_group": "a\x00\ud800", "spend": math.nan, "call_type": {"a": 1}, "status": ["\x00"], "cache_hit": ""}
+    assert event_of({**ROW, **odd})["data"]["litellm"] == {"model_group": "a\ufffd\ufffd"}
+    odd = {"model_group": None, "spend": Decimal("1E+999999999"), "status": "failure", "cache_hit": False}
+    expected = {"call_type": "acompletion", "status": "failure", "cache_hit": False}
+    assert event_of({**ROW, **odd}, heard=False)["data"]["litellm"] == expected
+
+
+@pytest.mark.parametrize("metadata", ["{", "[]", "null", 7, None, "[" * 100_000])
 def test_metadata_that_cannot_be_read_names_nobody(metadata: object) -> None:
     assert organization_of({**ROW, "metadata": metadata}) is None
     assert "step_id" not in event_of({**ROW, "metadata": metadata})["data"]

@@ -1,8 +1,9 @@
 """Usage is pulled from a LiteLLM proxy's spend log: every call once, whatever fails on the way."""
 
 import hashlib
+import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -30,7 +31,7 @@ from domain.errors import Conflict
 from domain.ids import spend_key, uuid_of
 from domain.lots import LotSource, LotTerms
 from domain.usage import meter as meter_rules
-from domain.usage.litellm import SOURCE
+from domain.usage.litellm import SOURCE, event_of
 from domain.usage.paid_call import HASHED, SECRET
 from ledger.gateway import Ledger
 from ledger.spending import Spending
@@ -494,6 +495,73 @@ async def test_window_with_more_calls_than_the_proxy_counts_is_halved(proxy: Pro
     done = await proxy.sync(since=proxy.now - timedelta(hours=6))
     assert done.accepted == 4
     assert {row[0] for row in await proxy.events()} == made
+
+
+async def another(proxy: Proxy) -> str:
+    org_id = new_id("org")
+    async with proxy.database.platform() as session:
+        session.add(Organization(id=org_id, name="Other", tier="free", created_by="test", command_id=org_id))
+    return org_id
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(
+    "said",
+    [
+        r'{"spend_secret": "\u0000"}',
+        r'{"spend_secret": "\ud800"}',
+        '{"spend_secret": NaN}',
+        '{"spend_secret": {"deep": Infinity}}',
+        '{"payee_agent_id": "agt_01kar6h2d8e4wvq3r5s7t9x1zy", "action": "page", "quantity": NaN}',
+    ],
+    ids=["nul", "surrogate", "nan", "deep", "quantity"],
+)
+async def test_call_with_text_that_cannot_be_stored_stops_nobody(proxy: Proxy, said: str) -> None:
+    # Text of JSON, as some proxies have the metadata.
+    metadata = f'{{"spend_logs_metadata": {said}}}'
+    odd = await proxy.call(10, metadata=metadata, model_group="a\x00")
+    other = await proxy.call(5, organization_id=await another(proxy))
+    done = await proxy.sync()
+    assert (done.accepted, done.invalid, done.unassigned) == (2, 0, 0)
+    assert {row[0] for row in await proxy.events()} == {odd, other}
+    assert await proxy.reached() == proxy.now
+
+
+@pytest.mark.db
+@pytest.mark.parametrize("unfit", ["\x00", "\ud800", math.nan], ids=["nul", "surrogate", "nan"])
+async def test_call_that_cannot_be_stored_is_counted_bare_and_alone(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, unfit: object
+) -> None:
+    odd = await proxy.call(30, metadata={"spend_logs_metadata": {"run_id": "odd"}})
+    good = [await proxy.call(minutes, metadata={"spend_logs_metadata": {"run_id": "r"}}) for minutes in (10, 20)]
+    other = await proxy.call(5, organization_id=await another(proxy))
+
+    def unchecked(row: Mapping[str, Any], *, heard: bool = True) -> dict[str, Any]:
+        event = event_of(row, heard=heard)
+        return {**event, "data": {**event["data"], "unfit": unfit}} if heard and row["request_id"] == odd else event
+
+    monkeypatch.setattr(activities, "event_of", unchecked)
+    done = await proxy.sync()
+    assert (done.accepted, done.invalid) == (4, 0)
+    assert dict(await proxy.events("event_id, run_id")) == {odd: None, **dict.fromkeys(good, "r"), other: None}
+    assert await proxy.reached() == proxy.now
+
+
+@pytest.mark.db
+async def test_call_that_cannot_be_stored_bare_either_is_named_and_keeps_no_other(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, good = await proxy.call(20), await proxy.call(10)
+
+    def unchecked(row: Mapping[str, Any], *, heard: bool = True) -> dict[str, Any]:
+        event = event_of(row, heard=heard)
+        return {**event, "data": {**event["data"], "unfit": "\x00"}} if row["request_id"] == odd else event
+
+    monkeypatch.setattr(activities, "event_of", unchecked)
+    done = await proxy.sync()
+    assert (done.accepted, done.invalid, done.why) == (1, 1, "The call contains a value that cannot be stored.")
+    assert await proxy.events() == [(good,)]
+    assert await proxy.reached() == proxy.now - timedelta(minutes=20)
 
 
 @pytest.mark.db
