@@ -25,12 +25,14 @@ def commission_of(base_minor: int, adjusted_minor: int, commission_bps: int, *, 
     """Return the commission of a contract at an adjusted price, in basis points.
 
     A discount is taken off the commission first, so that the payee gets at least what the base price would have left
-    it; rounded down, in the payee's favour. Who bears discounts pays the usual commission on the lower price.
+    it; rounded down, in the payee's favour, and never above the usual rate. Who bears discounts pays the usual commission
+    on the lower price.
     """
     if bears_discounts or adjusted_minor >= base_minor:
         return commission_bps
     kept, _ = allocate(base_minor, [WHOLE_BPS - commission_bps, commission_bps])
-    return max(0, (adjusted_minor - kept) * WHOLE_BPS // adjusted_minor)
+    # Of a price of few units, what is left beside the rounded part can be more than the rate.
+    return min(commission_bps, max(0, (adjusted_minor - kept) * WHOLE_BPS // adjusted_minor))
 
 
 def judge_use(used: bool, expires_at: datetime, now: datetime) -> None:

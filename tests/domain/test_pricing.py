@@ -396,6 +396,10 @@ def test_discount_is_paid_by_the_platform_unless_the_agent_bears_it(bps, facts, 
             assert paid >= kept
 
 
+def test_commission_of_a_few_units_is_not_above_its_rate():
+    assert commission_of(2, 1, 7_501, bears_discounts=False) == 7_501
+
+
 def test_quote_is_used_once_and_in_time():
     judge_use(False, NOON, NOON.replace(hour=11))
     with pytest.raises(QuoteUsed):
