@@ -25,8 +25,8 @@ def commission_of(base_minor: int, adjusted_minor: int, commission_bps: int, *, 
     """Return the commission of a contract at an adjusted price, in basis points.
 
     A discount is taken off the commission first, so that the payee gets at least what the base price would have left
-    it; rounded down, in the payee's favour, and never above the usual rate. Who bears discounts pays the usual commission
-    on the lower price.
+    it; rounded down, in the payee's favour, and never above the usual rate. Who bears discounts pays the usual
+    commission on the lower price.
     """
     if bears_discounts or adjusted_minor >= base_minor:
         return commission_bps
