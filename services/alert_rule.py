@@ -20,12 +20,17 @@ from models.spend_control import SpendControl
 from repositories import agent as agents
 from repositories import alert, alert_rule, audit, notification, organization, spend_control
 from repositories import department as departments
-from repositories.command import lock_command, other_request
+from repositories.command import lock_command, other_request, refuse_other
 from runtime.identity import new_id
 
 _PROVIDERS = frozenset({STRIPE, PAYPAL, CRYPTO, CREDITS})
 #: What a rule has that does not say otherwise.
 WINDOW, COOL_DOWN, SEVERITY = timedelta(days=1), timedelta(hours=1), "warning"
+#: The columns that a request for a rule settles, besides its name.
+_ASKED = (
+    *("metric", "filters", "condition", "window_seconds", "cool_down_seconds", "severity", "description", "channels"),
+    *("ladder", "enabled"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +71,13 @@ async def create(
     await _lock(session, org_id)
     made = await alert_rule.made_by(session, command_id)
     if made is not None:
-        if (made.org_id, made.name, made.metric) != (org_id, name, wanted.metric):
+        if (made.org_id, made.name) != (org_id, name):
             raise other_request()
+        # What was changed since then says no more what the command asked for.
+        if made.updated_at == made.created_at:
+            asked = AlertRule()
+            _fill(asked, await _checked(session, actor, org_id, name, wanted), wanted, now)
+            refuse_other(made, asked, _ASKED)
         return made
     if await alert_rule.named(session, org_id, name) is not None:
         raise Conflict(f"There is already a rule named {name}.", code="alert_rule.exists")

@@ -85,6 +85,7 @@ async def offer_agent(
         PreconditionFailed: the offer is of another version, or there is none.
         Invalid: the price goes not with the model or cannot be charged, or the agent is private.
         AgentRetired: it was retired, and is sold no more.
+        IdempotencyConflict: the command has offered it otherwise.
     """
     agent = await agents.lock(session, agent_id)
     if wanted.status is OfferStatus.LISTED:
@@ -99,21 +100,20 @@ async def offer_agent(
     if agent.visibility != "public" and wanted.status is OfferStatus.LISTED:
         raise Invalid("A private agent cannot be listed.", extra={"field": "status"})
     row = await marketplace.lock_offer(session, agent_id)
+    columns = _columns(wanted) if creator_bps is None else {**_columns(wanted), "creator_bps": creator_bps}
     if row is not None and row.command_id == command_id:
+        if any(getattr(row, name) != value for name, value in columns.items()):
+            raise other_request()
         return
     if expected is not None:
         expected.judge(None if row is None else row.version)
     if row is None:
         row = MarketplaceOffer(agent_id=agent.id, org_id=agent.org_id, category=agent.category, created_at=now)
         session.add(row)
-    row.model, row.status, row.summary = wanted.model.value, wanted.status.value, wanted.summary
-    row.price_minor, row.currency = wanted.price_minor, wanted.currency
-    row.usage_prices = None if wanted.usage_prices is None else dict(wanted.usage_prices)
-    row.included_uses = wanted.included_uses
+    for name, value in columns.items():
+        setattr(row, name, value)
     row.words = words(agent.name, wanted.summary)
     row.changed_by, row.changed_at, row.command_id = actor.qualified(), now, command_id
-    if creator_bps is not None:
-        row.creator_bps = creator_bps
     await session.flush()
     await session.refresh(row)
     price = None if wanted.price_minor is None else format_amount(wanted.price_minor, wanted.currency or CREDIT)
@@ -127,6 +127,18 @@ async def offer_agent(
         "creator_share": None if row.creator_bps is None else format_ratio(row.creator_bps),
     }
     await audit.record(session, actor, "marketplace.offer", agent.id, details, agent.org_id)
+
+
+def _columns(wanted: NewOffer) -> dict[str, object]:
+    return {
+        "model": wanted.model.value,
+        "status": wanted.status.value,
+        "summary": wanted.summary,
+        "price_minor": wanted.price_minor,
+        "currency": wanted.currency,
+        "usage_prices": None if wanted.usage_prices is None else dict(wanted.usage_prices),
+        "included_uses": wanted.included_uses,
+    }
 
 
 async def buy(

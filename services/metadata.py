@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
+from domain.errors import other_request
 from domain.events import Event
 from domain.metadata import Precondition, merged
 from models.metadata import ObjectMetadata
@@ -74,9 +75,12 @@ async def change(session: AsyncSession, actor: Actor, wanted: Change, row: Versi
         PreconditionFailed: the object is of another version.
         Invalid: metadata cannot be kept.
         ExternalIdTaken: another object has the id.
+        IdempotencyConflict: the command has made another change.
     """
     own = await written.get(session, wanted.object_id, wanted.org_id)
     if own is not None and own.command_id == wanted.command_id:
+        if not _is_as(wanted, own, row):
+            raise other_request()
         return Changed(own, version_of(own, row))
     wanted.expected.judge(version_of(own, row))
     before = (None, {}) if own is None else (own.external_id, own.pairs)
@@ -105,6 +109,16 @@ async def change(session: AsyncSession, actor: Actor, wanted: Change, row: Versi
     data = {f"{wanted.noun}_id": wanted.object_id, "external_id": external_id, "changed": names}
     await event.record(session, [Event(f"{wanted.noun}.updated", wanted.org_id, wanted.object_id, data)])
     return Changed(own, version_of(own, row), tuple(names))
+
+
+def _is_as(wanted: Change, own: ObjectMetadata, row: Versioned | None) -> bool:
+    """Tell whether an object is as a change makes it."""
+    written = wanted.written
+    return (
+        written.get("external_id", own.external_id) == own.external_id
+        and merged(own.pairs, written.get("metadata", {})) == own.pairs
+        and all(getattr(row, name) == value for columns in wanted.columns.values() for name, value in columns.items())
+    )
 
 
 def _set(row: Versioned | None, columns: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor, Role
 from domain.alert.escalation import Step
-from domain.errors import Conflict, DomainError, NotFound
+from domain.errors import Conflict, DomainError, NotFound, other_request
 from domain.notification.channel import (
     CODE_TRIES,
     INBOX,
@@ -66,6 +66,7 @@ async def create_channel(
         KeysMissing: there is nothing to seal with.
         Conflict: `notification.limit_reached`, `notification.channel_exists`.
         RateLimited: `notification.codes_exhausted`.
+        IdempotencyConflict: the command made another one.
     """
     target = checked_target(wanted.kind, wanted.target, hooks=hooks)
     if not sealer.seals:
@@ -74,6 +75,8 @@ async def create_channel(
     await _lock(session, recipient, digest)
     made = await notifications.channel_of_command(session, wanted.command_id)
     if made is not None:
+        if (made.recipient, made.kind, made.target_digest) != (recipient, wanted.kind.value, digest):
+            raise other_request()
         return made
     held = await notifications.channels(session, recipient)
     if any(each.target_digest == digest for each in held):

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.escrow import RecordEscrowEvent
 from domain.access import Actor
 from domain.alert.rules import FRAUD_SUSPECTED
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, NotFound, other_request
 from domain.escrow.state import Escrow
 from domain.money import CREDIT, parse_ratio
 from domain.payment.state import Payment
@@ -164,6 +164,7 @@ async def give_feedback(
         Conflict: `reputation.own_agent`, `reputation.related`, `reputation.not_settled`, `reputation.already_given`,
             `reputation.window_closed`.
         Invalid: a rating or a dimension, see `facts.feedback`.
+        IdempotencyConflict: the command gave another one.
     """
     said = facts.feedback(ratings)
     contract = await contracts.find(session, contract_id)
@@ -172,9 +173,14 @@ async def give_feedback(
     if actor.org_id == contract.payee_org_id:
         raise Conflict("Nobody rates an agent of the own organization.", code="reputation.own_agent")
     row = ReputationFeedbackRow
+    made = await session.scalar(select(row).where(row.command_id == command_id))
+    if made is not None:
+        # What was changed since then says no more what the command asked for.
+        is_same = made.changed_at is not None or _is_as(made, ratings, comment)
+        if made.contract_id != contract_id or not is_same:
+            raise other_request()
+        return made
     given = await session.scalar(select(row).where(row.contract_id == contract_id))
-    if given is not None and given.command_id == command_id:
-        return given
     if given is not None:
         raise Conflict(
             "Feedback on this contract was given already. Change it instead.",
@@ -200,7 +206,7 @@ async def give_feedback(
         is_rated=True,
     )
     await reputation.take(connection, _about(escrow, found, "feedback", actor.qualified(), now, policy), [event])
-    made = ReputationFeedbackRow(
+    feedback = ReputationFeedbackRow(
         id=new_id("fbk"),
         contract_id=contract_id,
         agent_id=contract.agent_id,
@@ -213,9 +219,9 @@ async def give_feedback(
         command_id=command_id,
         created_at=now,
     )
-    session.add(made)
+    session.add(feedback)
     await session.flush()
-    return made
+    return feedback
 
 
 async def change_feedback(
@@ -236,12 +242,15 @@ async def change_feedback(
         NotFound: there is no such feedback of the actor's organization.
         Conflict: `reputation.window_closed`, its window is over or it was changed before.
         Invalid: a rating or a dimension, see `facts.feedback`.
+        IdempotencyConflict: the command changed it otherwise.
     """
     said = facts.feedback(ratings)
     row = await session.get(ReputationFeedbackRow, feedback_id, with_for_update=True)
     if row is None or row.org_id != actor.org_id:
         raise NotFound(NO_FEEDBACK)
     if row.change_command_id == command_id:
+        if not _is_as(row, ratings, comment):
+            raise other_request()
         return row
     if row.changed_at is not None:
         raise Conflict("This feedback was changed before, and can be changed once.", code="reputation.window_closed")
@@ -268,7 +277,11 @@ async def change_feedback(
 async def report(
     session: AsyncSession, actor: Actor, agent_id: str, agent_org_id: str, fact: Fact, *, at: datetime
 ) -> ReputationEventRow:
-    """Take what an operator reports of an agent, once by the fact's key. Needs the platform's session."""
+    """Take what an operator reports of an agent, once by the fact's key. Needs the platform's session.
+
+    Raises:
+        IdempotencyConflict: something else was reported by the fact's key.
+    """
     about = About(
         agent_id=agent_id,
         agent_org_id=agent_org_id,
@@ -280,8 +293,18 @@ async def report(
     )
     await reputation.take(await driver_connection(session), about, [fact])
     row = ReputationEventRow
-    found = await session.scalars(select(row).where(row.source == "operator", row.key == fact.key))
-    return found.one()
+    found = (await session.scalars(select(row).where(row.source == "operator", row.key == fact.key))).one()
+    asked = (agent_id, fact.kind, fact.subject, fact.note, fact.response_ms)
+    if (found.agent_id, found.kind, found.subject, found.note, found.response_ms) != asked:
+        raise other_request()
+    said = [(each["dimension"], each["good_e6"], each["bad_e6"]) for each in found.says]
+    if said != [(each.dimension, each.good_e6, each.bad_e6) for each in facts.increments(fact.says, found.weight_e6)]:
+        raise other_request()
+    return found
+
+
+def _is_as(row: ReputationFeedbackRow, ratings: Mapping[str, int], comment: str | None) -> bool:
+    return (row.ratings, row.comment) == (dict(ratings), comment)
 
 
 async def _settled(session: AsyncSession, contract: Contract) -> tuple[Escrow, Settled]:

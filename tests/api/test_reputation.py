@@ -6,12 +6,14 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import delete
 
 from api.app import create_app
 from api.v1.escrows.commands import terms_of
 from api.v1.reputation.schemas import DistributionView
 from domain.access import Actor, Role
 from domain.escrow import commands
+from models.idempotency import IdempotencyKey
 from repositories import contract as contracts
 from runtime.database import Database, driver_connection
 from tests.api import escrowing
@@ -245,6 +247,29 @@ async def test_feedback_is_given_once_and_changed_once(operator, database, parti
         listed = good(await reader.get(f"/reputation/feedback?agent_id={studio.agent_id}"))["data"]
         await check_range(reader, f"/reputation/feedback?agent_id={studio.agent_id}", "created_at")
         assert [row["id"] for row in listed] == [made["id"]]
+
+
+async def test_forgotten_key_of_feedback_gives_no_other_one(operator, database, parties) -> None:
+    client, studio = parties
+    contract_id, second = [await settle(operator, database, client, studio, at=datetime.now(UTC)) for _ in range(2)]
+    key = new_key()
+
+    async def ask(method: str, path: str, body: dict[str, Any]) -> httpx2.Response:
+        async with database.platform() as session:
+            await session.execute(delete(IdempotencyKey).where(IdempotencyKey.key == key))
+        answer: httpx2.Response = await client.owner.ask(method, path, json=body, key=key)
+        return answer
+
+    given, path = {"contract_id": contract_id, "ratings": {"quality": 1}, "comment": "Poor."}, "/reputation/feedback"
+    made = good(await ask("POST", path, given), 201)
+    for other in ({"ratings": {"quality": 2}}, {"comment": "Good."}, {"contract_id": second}):
+        refused(await ask("POST", path, {**given, **other}), 422, "idempotency.conflict")
+    assert good(await ask("POST", path, given), 201) == made
+    key, path, given = new_key(), f"{path}/{made['id']}", {"ratings": {"quality": 5}, "comment": None}
+    changed = good(await ask("PUT", path, given))
+    for other in ({"ratings": {"quality": 4}}, {"comment": "Good."}):
+        refused(await ask("PUT", path, {**given, **other}), 422, "idempotency.conflict")
+    assert good(await ask("PUT", path, given)) == changed
 
 
 async def test_who_may_not_rate_is_refused(operator, database, parties, stranger: Tenant) -> None:

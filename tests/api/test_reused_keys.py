@@ -12,6 +12,7 @@ from api.app import create_app
 from api.deps import Deps
 from domain.webhook.endpoint import RECEIPT_WINDOW
 from models.idempotency import IdempotencyKey
+from runtime.identity import new_id
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.webhooks import WEBHOOK_KEYS
@@ -58,6 +59,7 @@ async def owner(new_tenant: Callable[..., Awaitable[Tenant]], sealing: httpx2.As
 
 #: An address that needs no name server.
 HOOK = {"url": "https://93.184.215.14/in", "types": ["escrow.released"]}
+BELOW = {"type": "below", "threshold": "50.00"}
 
 
 def requests(tenant: Tenant) -> dict[str, tuple[str, dict[str, Any], list[dict[str, Any]]]]:
@@ -96,12 +98,51 @@ def requests(tenant: Tenant) -> dict[str, tuple[str, dict[str, Any], list[dict[s
                 {"asymmetric": True},
             ],
         ),
+        "alert rule": (
+            "/alert-rules",
+            {**org, "name": f"rule_{new_id('rul')}", "metric": "credits.available", "condition": BELOW},
+            [
+                {"name": "other"},
+                {"metric": "usage.events"},
+                {"condition": {**BELOW, "threshold": "51.00"}},
+                {"window": "PT6H"},
+                {"cool_down": "PT6H"},
+                {"severity": "critical"},
+                {"description": "Other"},
+                {"enabled": False},
+            ],
+        ),
+        "notification channel": (
+            "/notifications/channels",
+            {"kind": "mail", "address": f"{new_id('kim')}@acme.example"},
+            [{"address": "other@acme.example"}],
+        ),
+        "report": (
+            "/reputation/events",
+            {"agent_id": tenant.agent_id, "event_type": "task_completed", "score_delta": 1},
+            [
+                {"event_type": "task_failed", "score_delta": -1},
+                {"score_delta": 0.5},
+                {"note": "Other"},
+                {"metadata": {"response_time_ms": 400}},
+            ],
+        ),
     }
 
 
-KINDS = ["key", "organization", "agent", "contract", "grant", "webhook endpoint"]
+KINDS = [
+    "key",
+    "organization",
+    "agent",
+    "contract",
+    "grant",
+    "webhook endpoint",
+    "alert rule",
+    "notification channel",
+    "report",
+]
 #: What no operator makes for an organization.
-OF_THE_OWNER = {"webhook endpoint"}
+OF_THE_OWNER = {"webhook endpoint", "alert rule", "notification channel"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -283,3 +324,44 @@ async def test_webhook_endpoint_that_was_changed_is_found_again_and_one_that_was
     assert (await owner.delete(path)).status_code == 204
     await forget(key)
     refused(await owner.post("/webhook-endpoints", HOOK, key=key), 422, "idempotency.conflict")
+
+
+async def test_forgotten_key_of_a_change_makes_no_other_one(tenant: Tenant, forget: Forget) -> None:
+    key, path = new_key(), "/agents"
+    made = good(await tenant.owner.post(path, {"name": "One"}, key=new_key()), 201)
+    path = f"{path}/{made['id']}"
+
+    async def ask(body: dict[str, Any]) -> httpx2.Response:
+        await forget(key)
+        return await tenant.owner.ask("PATCH", path, json=body, headers={"If-Match": '"1"'}, key=key)
+
+    body = {"name": "Two", "external_id": new_id("own"), "metadata": {"team": "research", "order": None}}
+    changed = good(await ask(body))
+    assert good(await ask(body)) == changed
+    for other in ({"name": "Three"}, {"external_id": None}, {"metadata": {"team": None}}, {"metadata": {"more": "x"}}):
+        refused(await ask({**body, **other}), 422, "idempotency.conflict")
+    assert good(await tenant.owner.get(path)) == changed
+
+
+async def test_forgotten_key_of_an_offer_makes_no_other_one(
+    new_tenant: Callable[..., Awaitable[Tenant]], forget: Forget
+) -> None:
+    tenant, key = await new_tenant("owner"), new_key()
+    path = f"/marketplace/agents/{tenant.agent_id}"
+
+    async def ask(body: dict[str, Any]) -> httpx2.Response:
+        await forget(key)
+        return await tenant.owner.ask("PUT", path, json=body, key=key)
+
+    body = {"model": "one_time", "price": "40", "summary": "One"}
+    offered = good(await ask(body))
+    assert good(await ask(body)) == offered
+    others: list[dict[str, Any]] = [
+        {"model": "monthly"},
+        {"price": "41"},
+        {"summary": "Two"},
+        {"included_uses": 5},
+        {"status": "retired"},
+    ]
+    for other in others:
+        refused(await ask({**body, **other}), 422, "idempotency.conflict")
