@@ -42,6 +42,11 @@ Read = Callable[[After, int], Awaitable[Items]]
 #: Opens the transaction that a page is read in.
 Begin = Callable[[], AbstractAsyncContextManager[AsyncSession]]
 
+
+class Int32(int):
+    """The type of a column that holds whole numbers of 32 bits, in the order of a list."""
+
+
 #: How many values of one filter a request may name.
 MAX_VALUES = 20
 
@@ -191,7 +196,8 @@ class ListOf:
             name: of its file, and in its cursors.
             view: the schema of an item; its fields are the columns of the file.
             filters: the names of shared ones.
-            order: the columns of its order: the prefix of an id, `UUID`, `datetime`, `date` or `int`.
+            order: the columns of its order: the prefix of an id, `UUID`, `datetime`, `date`, `int` or
+                `Int32`.
             status: the states that it is filtered by.
             currency: what all its amounts are in, where there is only one.
             has_metadata: whether it is filtered by external ids and metadata.
@@ -203,7 +209,7 @@ class ListOf:
         self.page = Page[view]  # type: ignore[valid-type]
         self.columns: Sequence[str] = columns_of(view) if lines is None else lines[0]
         self._cells: Callable[[Any], list[str]] | None = None if lines is None else lines[1]
-        self._order, self._has_metadata = tuple(order), has_metadata
+        self.order, self._has_metadata = tuple(order), has_metadata
         self._filters = {name: _SHARED[name] for name in filters}
         if status is not None:
             self._filters["status"] = several(status, "Only in this state.")
@@ -267,9 +273,9 @@ class ListOf:
         return encode_cursor(scope, *values)
 
     def _read_cursor(self, cursor: str, scope: str) -> Position:
-        kinds = [int if kind is int else str for kind in self._order]
+        kinds = [int if kind in (int, Int32) else str for kind in self.order]
         values = decode_cursor(cursor, scope, *kinds)
-        return tuple(_checked(value, kind) for value, kind in zip(values, self._order, strict=True))
+        return tuple(_checked(value, kind) for value, kind in zip(values, self.order, strict=True))
 
     def _scope(self, given: Mapping[str, Any], written: Written, path: Mapping[str, Any]) -> str:
         """Name the list, the ids in its path and the filters: a cursor of others would skip some of what is wanted."""
@@ -319,6 +325,8 @@ def _checked(value: Any, kind: str | type) -> Any:
             return date.fromisoformat(value)
         except ValueError:
             raise bad_cursor() from None
+    if kind is Int32 and value >= 2**31:
+        raise bad_cursor()
     if kind is UUID:
         try:
             return UUID(value)

@@ -2,18 +2,22 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from fastapi.routing import APIRoute
 from sqlalchemy import select
 
 from api.csv_files import cell
+from api.lists import Int32, ListOf, scope_of
 from api.pagination import encode_cursor
 from api.parameters import query_names
 from models.credit_lot import CreditLot
@@ -189,6 +193,77 @@ async def test_cursor_belongs_to_its_list_and_filters(customer: Tenant) -> None:
     assert len(good(await customer.owner.get(f"{here}&cursor={cursor}"))["data"]) == 1
     for other in (f"/agents?cursor={cursor}", f"{here}&q=o&cursor={cursor}", f"/projects?cursor={cursor}"):
         assert refused(await customer.owner.get(other), 422, "request.invalid")["field"] == "cursor"
+
+
+def listing_of(route: APIRoute) -> ListOf | None:
+    """Return what a route lists, of the closure that reads its parameters; None where it is no `ListOf`."""
+    cells = [cell for part in route.dependant.dependencies for cell in getattr(part.call, "__closure__", None) or ()]
+    return next((each.cell_contents for each in cells if isinstance(each.cell_contents, ListOf)), None)
+
+
+def forged(listing: ListOf, path: dict[str, str], given: dict[str, str], *, last: bool) -> str:
+    """Return a cursor of the first or last place that its order's types can name."""
+    ends: dict[Any, tuple[object, object]] = {
+        int: (0, 2**63 - 1),
+        Int32: (0, 2**40),
+        date: ("0001-01-01", "9999-12-31"),
+        datetime: ("0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59.999999+00:00"),
+        UUID: (UUID(int=0), UUID(int=2**128 - 1)),
+    }
+    place = [
+        list(kind)[-last]
+        if isinstance(kind, type) and issubclass(kind, StrEnum)
+        else f"{kind}_{'7' * 26 if last else '0' * 26}"
+        if isinstance(kind, str)
+        else ends.get(kind, ("0", "z"))[last]
+        for kind in listing.order
+    ]
+    scope = scope_of(listing.name, json.dumps([given, [None, {}], *([path] if path else [])], sort_keys=True))
+    return encode_cursor(scope, *place)
+
+
+async def test_forged_cursors_are_followed_or_refused(new_tenant: Any, operator: Caller) -> None:
+    tenant: Tenant = await new_tenant("owner")
+    control = {"subject": {"type": "organization"}, "currency": "CREDIT", "limits": [{"window": "day", "amount": "1"}]}
+    made = good(await tenant.owner.post("/spend-controls", control, key=new_key()), 201)["id"]
+    known = {"agent_id": tenant.agent_id, "control_id": made}
+    answers: dict[str, list[int]] = {}
+    for path, route in LISTS.items():
+        listing = listing_of(route)
+        if listing is None:
+            continue
+        values = {name: known.get(name, "x") for name in re.findall(r"{(\w+)}", path)}
+        query = NEEDED.get(path, "")
+        given = dict(pair.split("=") for pair in query.split("&") if pair)
+        for caller in (tenant.owner, operator):
+            for last in (False, True):
+                cursor = forged(listing, values, given, last=last)
+                answer = await caller.get(f"{path.format(**values)}?{query}cursor={cursor}")
+                answers.setdefault(path, []).append(answer.status_code)
+    assert not {path: codes for path, codes in answers.items() if not {200, 403, 404, 422}.issuperset(codes)}
+    assert sum(200 in codes for codes in answers.values()) > 30
+    assert answers["/spend-controls/{control_id}/versions"] == [200, 422, 200, 422]
+    assert answers["/reputation/history/{agent_id}"] == [422, 200, 422, 200]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        ("0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59.999999+00:00"),
+        ("0001-01-01T00:00:00+14:00", "2026-01-01T00:00:00+00:00"),
+        ("2026-01-01T00:00:00+00:00", "9999-12-31T23:59:59-14:00"),
+        ("2026-01-01T00:00:00+00:00", "2025-01-01T00:00:00+00:00"),
+    ],
+)
+async def test_forged_cursor_of_a_statement_is_followed_or_refused(
+    tenant: Tenant, zone: str, since: str, until: str
+) -> None:
+    scope = scope_of("account-statement", json.dumps([None, None, None]))
+    for after in (0, 2**63 - 1):
+        cursor = encode_cursor(scope, since, until, after)
+        answer = await tenant.owner.get(f"/billing/statement?zone={quote(zone)}&cursor={cursor}")
+        assert answer.status_code in {200, 422}, answer.text
 
 
 async def test_pages_and_csv_of_a_filter_hold_the_same(customer: Tenant) -> None:

@@ -167,11 +167,12 @@ def _continued(cursor: str, scope: str) -> tuple[StatementPeriod, int]:
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            raise bad_cursor()
+        return moment.astimezone(UTC)
+    except (OverflowError, ValueError):
+        # In UTC it may lie before the year 1 or after 9999.
         raise bad_cursor() from None
-    if moment.tzinfo is None:
-        raise bad_cursor()
-    return moment
 
 
 async def _begin(

@@ -14,6 +14,7 @@ from api.errors import errors
 from api.fields import AgentId, Page, SearchText
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of, items_up_to
+from api.pagination import bad_cursor
 from api.routing import Resource
 from api.v1.reputation.schemas import (
     CONTRADICTED,
@@ -147,6 +148,8 @@ async def get_history(
     first, last = _range(asked.get("since"), asked.get("until"))
 
     async def read(after: After, limit: int) -> Items:
+        if after is not None and after[0] == date.min:
+            raise bad_cursor()
         until, found = last if after is None else min(last, after[0] - timedelta(days=1)), None
         if is_id(agent_id, "agt"):
             found = await deps.platform_pool.read(

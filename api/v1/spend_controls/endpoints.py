@@ -15,7 +15,7 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Page, SearchText
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, After, Asked, Int32, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
 from api.v1.spend_controls.schemas import (
@@ -86,7 +86,7 @@ _VERSIONS = ListOf(
     "control-versions",
     ControlVersionView,
     *CREATED,
-    order=[int],
+    order=[Int32],
     changed_by=Annotated[SearchText | None, Query(description="Only what this principal changed.")],
 )
 _OF_SPENDS: dict[str, Any] = {
