@@ -111,6 +111,7 @@ _SEAL = """
     ) due
     WHERE (b.org_id, b.month, b.number) = (due.org_id, due.month, due.number)
 """
+# A month that could not be invoiced keeps its bills for its own run, which compares them with its commitment.
 _UNBILLED = """
     SELECT s.org_id, b.currency, s.month, s.number, s.source, s.ref, s.events, s.quantity, s.pico, (
         SELECT coalesce(sum(e.quantity), 0) FROM usage_bill_sums e
@@ -119,6 +120,10 @@ _UNBILLED = """
     ) AS before
     FROM usage_bills b JOIN usage_bill_sums s USING (org_id, month, number)
     WHERE b.org_id = ANY($1::text[]) AND b.month <= $2 AND b.billed_at IS NULL AND (b.sealed_at IS NOT NULL OR $3)
+        AND NOT EXISTS (
+            SELECT FROM billed_periods p
+            WHERE p.org_id = b.org_id AND p.month = b.month AND p.month < $2 AND p.status = 'failed'
+        )
     ORDER BY s.org_id, s.month, s.number, s.source, s.ref
 """
 
@@ -132,6 +137,8 @@ async def unbilled(
     connection: asyncpg.Connection, org_ids: Sequence[str], month: date, *, also_open: bool = False
 ) -> dict[tuple[str, str], list[BillSum]]:
     """Return what is not on an invoice of months up to one, by organization and currency.
+
+    Earlier months that could not be invoiced are left out until they are invoiced themselves.
 
     Args:
         connection: of the platform's role; of a tenant, it finds its own alone.

@@ -271,6 +271,33 @@ async def test_a_run_ends_without_the_invoices_that_a_tax_service_never_answers(
     assert (again.invoiced, again.failed) == (2, 0)
 
 
+async def test_usage_of_a_month_that_failed_waits_for_its_own_run_and_meets_its_commitment(page: Page) -> None:
+    org = await page.user(1_500, commitment_minor=1_000_00)
+    february, march = date(2026, 2, 1), at(date(2026, 3, 4))
+    await page.market.use(org, at(date(2026, 2, 5)), 1_200)
+    service = Taxing(**{org: "refuses"})
+    run = BillingRunActivities(page.database, GERMAN, taxes=service)
+
+    async def bill(month: date, now: datetime) -> BillingRunResult:
+        await run.plan(PlanBillingRun(now=now, month=month))
+        await run.invoice(InvoicePage(now=now, month=month, after="", limit=10, pages=1))
+        return await run.conclude(ConcludeBillingRun(now=now, month=month))
+
+    assert (await bill(JANUARY, OVER)).failed == 1
+    # Late usage of the month waits with it.
+    await page.market.use(org, at(date(2026, 1, 31)), 10, received=at(date(2026, 2, 6)))
+    service.does.clear()
+    assert (await bill(february, march)).invoiced == 1
+    [second] = await page.market.invoices(org)
+    assert [line["net_minor"] for line in second.lines] == [1_200_00]
+    again = await bill(JANUARY, march)
+    assert (again.invoiced, again.failed) == (1, 0)
+    [first] = [row for row in await page.market.invoices(org) if row.id != second.id]
+    assert [line["net_minor"] for line in first.lines] == [1_510_00]
+    assert (first.note, second.note) == ("Usage and charges of 2026-01", "Usage and charges of 2026-02")
+    await prove_all(page.urls)
+
+
 async def test_documents_are_there_before_the_mails_once_each_and_none_keeps_another_from_its_own(page: Page) -> None:
     orgs = [await page.user() for _ in range(3)]
     made = Documents.of(page.database, None, selling(SELLER))
