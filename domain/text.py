@@ -12,14 +12,16 @@ from domain.errors import Invalid
 MAX_TEXT = 4000
 _UNHOLDABLE = re.compile("[\x00\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-#: Characters that show nothing: controls, format characters, fillers, selectors of variants.
+#: What no XML can hold, as XML 1.0 defines a character; an electronic invoice is XML.
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+#: Characters that show nothing: controls, format characters, fillers, selectors of variants, and what is none.
 _UNSEEN = re.compile(
     "[\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800"
-    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-    "\U000e0000-\U000e0fff]"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-#: Controls that turn the text after them round, and those of C1, which steer terminals.
-_DECEIVING = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+#: Controls that turn the text after them round, those of C1, which steer terminals, and what Unicode has no sign for.
+_DECEIVING = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 #: What Markdown gives a meaning to: escaped, it is the character itself.
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()<>#+!|~&$:-]")
 _JOINERS = "\u200c\u200d"
@@ -30,6 +32,11 @@ _VIRAMA = 9
 def is_storable(text: str) -> bool:
     """Tell whether a text has no control characters but line breaks and tabs, and no half of a surrogate pair."""
     return _UNSTORABLE.search(text) is None
+
+
+def as_xml(text: str) -> str:
+    """Return a text without what no XML can hold."""
+    return _NOT_XML.sub("", text)
 
 
 def is_holdable(text: str) -> bool:

@@ -13,6 +13,7 @@ from facturx import generate_cii_xml, generate_from_binary, xml_check_xsd
 from domain.document.content import Document, DocumentKind, Line, Party, Tax, missing_for_einvoice
 from domain.document.words import EXEMPTIONS, title_of
 from domain.money import format_amount
+from domain.text import as_xml
 
 LEVEL = "en16931"
 #: UNTDID 1001: a commercial invoice, and a credit note.
@@ -35,7 +36,7 @@ def xml_of(document: Document) -> bytes:
     missing = missing_for_einvoice(document)
     if missing:
         raise NoEInvoice(", ".join(missing))
-    made: bytes = generate_cii_xml(_terms(document), level=LEVEL, check_xsd=False, check_schematron=False)
+    made: bytes = generate_cii_xml(_written(_terms(document)), level=LEVEL, check_xsd=False, check_schematron=False)
     xml_check_xsd(made, flavor="factur-x", level=LEVEL)
     return made
 
@@ -51,7 +52,7 @@ def embedded(pdf: bytes, xml: bytes, document: Document) -> bytes:
         check_xsd=False,
         lang=document.language,
         afrelationship="alternative",
-        pdf_metadata={"author": document.seller.name, "keywords": "Factur-X", "title": title, "subject": title},
+        pdf_metadata={"author": as_xml(document.seller.name), "keywords": "Factur-X", "title": title, "subject": title},
     )
     return made
 
@@ -87,6 +88,15 @@ def _terms(document: Document) -> dict[str, Any]:
     if document.kind is DocumentKind.CREDIT_NOTE and document.reference:
         terms["BG-3"] = [{"BT-25": document.reference}]
     return {name: value for name, value in terms.items() if value not in (None, [])}
+
+
+def _written(terms: Any) -> Any:
+    """Return terms without what no XML can hold: a document may be frozen with names of before those were refused."""
+    if isinstance(terms, dict):
+        return {name: _written(value) for name, value in terms.items()}
+    if isinstance(terms, list):
+        return [_written(each) for each in terms]
+    return as_xml(terms) if isinstance(terms, str) else terms
 
 
 def _served_on(document: Document) -> date:

@@ -52,6 +52,8 @@ async def test_a_profile_is_empty_first_then_what_was_said_and_replaced_whole(cu
         ({"vat_id": "DE136695977"}, "vat_id"),
         ({"country": None}, "vat_id"),
         ({"country": "de"}, "errors"),
+        ({"legal_name": "Acme\uffff"}, "errors"),
+        ({"line2": "Yard\ufffe 2"}, "errors"),
         ({"email": "nobody"}, "errors"),
         ({"confirmed_country": "DE"}, "errors"),
         ({"time_zone": "Europe/Berlin"}, "errors"),

@@ -43,6 +43,8 @@ def test_name_that_people_write_is_taken(name: str) -> None:
         ("\u3164", "U+3164 HANGUL FILLER"),
         ("\u2800", "U+2800 BRAILLE PATTERN BLANK"),
         ("Acme\u2028", "U+2028 LINE SEPARATOR"),
+        ("Acme\uffff", "U+FFFF"),
+        ("Ac\ufffeme", "U+FFFE"),
     ],
     ids=ascii,
 )
@@ -60,7 +62,9 @@ def test_text_of_several_lines_is_taken(text: str) -> None:
     assert unseen_in_text(text) is None
 
 
-@pytest.mark.parametrize("sign", [*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", "\x80", "\x9b"], ids=ascii)
+@pytest.mark.parametrize(
+    "sign", [*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", "\x80", "\x9b", "\uffff"], ids=ascii
+)
 def test_text_that_is_turned_round_or_steers_a_terminal_is_told_of_it(sign: str) -> None:
     assert (unseen_in_text(f"paid {sign}in full") or "").startswith(f"U+{ord(sign):04X}")
 

@@ -12,8 +12,9 @@ from pypdf import PdfReader
 
 from domain.document.content import Document, Line, Party, TaxSum
 from providers.documents.facturx import NoEInvoice, embedded, xml_of
+from providers.documents.maker import DocumentMaker
 from providers.documents.typst import TEMPLATE, Typst, WrongTemplate
-from tests.support.documents import REVERSE, STANDARD, correction, credit_note, invoice, receipt, statement
+from tests.support.documents import BUYER, REVERSE, STANDARD, correction, credit_note, invoice, receipt, statement
 
 #: Where the pages lie after a run, to be looked at; git ignores it.
 PICTURES = Path(__file__).resolve().parents[1] / "artefacts" / "documents"
@@ -135,6 +136,18 @@ def test_a_name_in_a_script_without_a_font_and_an_endless_word_still_make_a_docu
     endless = replace(document.lines[0], description="x" * 200)
     (text,) = pages(typst.pdf(replace(document, lines=(endless,))))
     assert "Amount due 0.64 EUR" in text
+
+
+def test_what_no_xml_can_hold_keeps_no_frozen_invoice_from_its_document() -> None:
+    document = invoice(1, note="PO\x7f \uffff4711", buyer=replace(BUYER, name="Acme\uffff", line1="\ufffe12 Paix"))
+    bad = replace(document.lines[0], description="Agent\x01 0\ufffe")
+    files = DocumentMaker().make_now(
+        replace(document, lines=(bad,), seller=replace(document.seller, name="Seller\uffff"))
+    )
+    assert files.xml is not None
+    texts = {each.text for each in etree.fromstring(files.xml).iter()}
+    assert {"Acme", "12 Paix", "Seller", "Agent 0", "PO\x7f 4711"} <= texts
+    assert get_facturx_xml_from_pdf(files.pdf)[1] == files.xml
 
 
 def test_an_electronic_invoice_is_in_the_pdf_and_adds_up_as_the_paper_does(typst: Typst) -> None:
