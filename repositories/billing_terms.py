@@ -103,6 +103,13 @@ async def of_month(session: AsyncSession, org_ids: Collection[str], month: date)
     return {org_id: found.get(org_id, usual(month)) for org_id in org_ids}
 
 
+async def agreed_after(session: AsyncSession, org_ids: Collection[str], month: date) -> set[str]:
+    """Return which organizations have terms, but none for a month: their first ones invoice a later month."""
+    row = BillingTermsRow
+    query = select(row.org_id).where(row.org_id.in_(org_ids), row.version == 1, row.from_month > month)
+    return set(await session.scalars(query))
+
+
 def usual(month: date) -> TermsVersion:
     """Return the terms of an organization that none were agreed with."""
     return TermsVersion(number=0, terms=USUAL, starts_at=BEGINNING, from_month=month)

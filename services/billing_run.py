@@ -87,6 +87,8 @@ async def prepare(
 ) -> tuple[list[Prepared], list[Refused]]:
     """Return what organizations are invoiced for a month, and which cannot be; those whose month goes on are left out.
 
+    What is to be paid by an organization whose first terms invoice a later month waits for that month.
+
     Args:
         session: of the platform.
         org_ids: those that are due; their bills up to the month are sealed.
@@ -101,8 +103,10 @@ async def prepare(
         for org_id, version in versions.items()
     }
     connection = await driver_connection(session)
-    sums = await usage_bill.unbilled(connection, org_ids, month, also_open=preview)
-    items = await billing_run.open_items(session, org_ids)
+    early = await billing_terms.agreed_after(session, org_ids, month)
+    paying = [org_id for org_id in org_ids if org_id not in early]
+    sums = await usage_bill.unbilled(connection, paying, month, also_open=preview)
+    items = await billing_run.open_items(session, paying)
     prepaid = await billing_run.prepaid(connection, org_ids, month)
     # Only a step of a discount asks what was charged besides.
     by_volume = {

@@ -298,6 +298,22 @@ async def test_usage_of_a_month_that_failed_waits_for_its_own_run_and_meets_its_
     await prove_all(page.urls)
 
 
+async def test_what_is_to_be_paid_before_the_first_terms_waits_for_their_month(page: Page) -> None:
+    february, march = date(2026, 2, 1), at(date(2026, 3, 4))
+    org = await page.market.debtor(february, net_days=60)
+    await page.item(org, 5_000_00)
+    # It happened before the terms, and came in under them.
+    await page.market.use(org, at(date(2026, 1, 31)), 7, received=at(february))
+    run = BillingRunActivities(page.database, GERMAN)
+    await run.invoice(InvoicePage(now=OVER, month=JANUARY, after="", limit=10, pages=1))
+    assert await page.market.invoices(org) == []
+    await run.invoice(InvoicePage(now=march, month=february, after="", limit=10, pages=1))
+    [row] = await page.market.invoices(org)
+    assert [line["net_minor"] for line in row.lines] == [7_00, 5_000_00]
+    assert row.due_at - row.issued_at == timedelta(days=60)
+    await prove_all(page.urls)
+
+
 async def test_documents_are_there_before_the_mails_once_each_and_none_keeps_another_from_its_own(page: Page) -> None:
     orgs = [await page.user() for _ in range(3)]
     made = Documents.of(page.database, None, selling(SELLER))
