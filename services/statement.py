@@ -12,7 +12,7 @@ from domain.document.content import Balance, BalanceKind, Document, DocumentKind
 from domain.errors import Conflict
 from domain.invoice.arithmetic import part_of
 from domain.invoice.lines import STANDARD
-from domain.invoice.series import DocumentType, number_text, series_of
+from domain.invoice.series import DocumentType, entity_of, number_text, series_of
 from domain.legal_entity import LegalEntities
 from domain.mail import MailKind
 from domain.money import CREDIT, allocate, format_amount
@@ -97,8 +97,8 @@ async def issue(
         )
         await statement.add(session, row)
         made.append(row)
-    for currency, moved in months.items():
-        await _correct(session, org_id, month, currency, moved, entity=entity.code, now=now)
+    for row, moved in await _to_correct(session, org_id, month, months):
+        await _correct(session, row, month, moved, now=now)
     if made:
         told = month_text(month)
         await mail.queue(
@@ -162,58 +162,63 @@ async def _content(
     )
 
 
+async def _to_correct(
+    session: AsyncSession, org_id: str, month: date, months: Mapping[str, Sequence[Moved]]
+) -> Sequence[tuple[CreatorStatement, Sequence[Moved]]]:
+    """Return the older statements of which a month may have taken something back, each with what moved in its currency.
+
+    They are in the order of their series, so that no two transactions wait for numbers of each other's.
+    """
+    found = []
+    for currency, moved in months.items():
+        for earned_in in {each.earned_in for each in moved if each.earned_in and each.earned_in < month}:
+            # Of some months nothing was stated.
+            of_month = await statement.of_month(session, org_id, earned_in)
+            found += [(row, moved) for row in of_month if row.currency == currency]
+    return sorted(found, key=lambda each: (each[0].series, each[0].month, each[0].currency))
+
+
 async def _correct(
-    session: AsyncSession,
-    org_id: str,
-    month: date,
-    currency: str,
-    moved: Sequence[Moved],
-    *,
-    entity: str | None,
-    now: datetime,
+    session: AsyncSession, row: CreatorStatement, month: date, moved: Sequence[Moved], *, now: datetime
 ) -> None:
-    """Correct older statements by what a month has taken back of them: each once for the month, and never for more."""
-    series = series_of(DocumentType.STATEMENT_CORRECTION, entity)
-    for earned_in in sorted({each.earned_in for each in moved if each.earned_in and each.earned_in < month}):
-        of_month = await statement.of_month(session, org_id, earned_in)
-        row = next((each for each in of_month if each.currency == currency), None)
-        if row is None:
-            continue  # nothing was stated of it
-        before = await statement.corrections(session, row.id)
-        gone, gone_tax = sum(each.total_minor for each in before), sum(each.tax_minor for each in before)
-        corrected = Document.restored(row.content)
-        sums = _sums(moved, earned_in, corrected.language, BalanceKind.TAKEN_BACK)
-        taken = {name: -worth for name, worth in sums.items() if worth < 0}
-        total = min(sum(taken.values()), row.total_minor - gone)
-        if total <= 0:
-            continue
-        tax_minor = part_of(row.tax_minor, gone + total, row.total_minor) - gone_tax
-        amounts = dict(zip(taken, allocate(total, list(taken.values())), strict=True))
-        lines, taxes = _with_tax(amounts, corrected.taxes[0].tax if corrected.taxes else None, tax_minor)
-        said = replace(
-            corrected,
-            kind=DocumentKind.STATEMENT_CORRECTION,
-            number=number_text(await invoice.next_number(session, series), series),
-            issued_on=now.date(),
-            lines=lines,
-            taxes=taxes,
-            balances=(),
-            reference=row.number,
-        )
-        correction = CreatorCorrection(
-            id=new_id("stc"),
-            statement_id=row.id,
-            org_id=org_id,
-            month=month,
-            currency=currency,
-            number=said.number,
-            series=series,
-            total_minor=said.total_minor,
-            tax_minor=said.tax_minor,
-            content=said.as_stored(),
-            issued_at=now,
-        )
-        await statement.add(session, correction)
+    """Correct an older statement by what a month has taken back of it: once for the month, and never for more."""
+    before = await statement.corrections(session, row.id)
+    gone, gone_tax = sum(each.total_minor for each in before), sum(each.tax_minor for each in before)
+    corrected = Document.restored(row.content)
+    sums = _sums(moved, row.month, corrected.language, BalanceKind.TAKEN_BACK)
+    taken = {name: -worth for name, worth in sums.items() if worth < 0}
+    total = min(sum(taken.values()), row.total_minor - gone)
+    if total <= 0:
+        return
+    tax_minor = part_of(row.tax_minor, gone + total, row.total_minor) - gone_tax
+    amounts = dict(zip(taken, allocate(total, list(taken.values())), strict=True))
+    lines, taxes = _with_tax(amounts, corrected.taxes[0].tax if corrected.taxes else None, tax_minor)
+    # Of the entity that issued the statement, whoever buys from the creator by now.
+    series = series_of(DocumentType.STATEMENT_CORRECTION, entity_of(row.series))
+    said = replace(
+        corrected,
+        kind=DocumentKind.STATEMENT_CORRECTION,
+        number=number_text(await invoice.next_number(session, series), series),
+        issued_on=now.date(),
+        lines=lines,
+        taxes=taxes,
+        balances=(),
+        reference=row.number,
+    )
+    correction = CreatorCorrection(
+        id=new_id("stc"),
+        statement_id=row.id,
+        org_id=row.org_id,
+        month=month,
+        currency=row.currency,
+        number=said.number,
+        series=series,
+        total_minor=said.total_minor,
+        tax_minor=said.tax_minor,
+        content=said.as_stored(),
+        issued_at=now,
+    )
+    await statement.add(session, correction)
 
 
 def _kind_of(each: Moved) -> BalanceKind:

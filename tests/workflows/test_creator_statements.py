@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -17,6 +17,7 @@ from domain import accounts
 from domain.billing_run.period import previous_month
 from domain.document.content import Document
 from domain.errors import Conflict, NotFound
+from domain.legal_entity import LegalEntities, LegalEntity
 from ledger.gateway import Ledger
 from models.agent import Agent
 from models.billing_profile import BillingProfile, TaxRateRow
@@ -197,4 +198,42 @@ async def test_what_is_taken_back_after_a_statement_corrects_it_to_the_last_cent
     assert (await documents.made(wanted)).kind == "statement_correction"
     shown = {each["label"]: each["amount"] for each in display(content)["sums"]}
     assert (shown["Tax 19% on 7.20 EUR"], shown["Amount taken back"]) == ("1.37 EUR", "8.57 EUR")
+    await prove_all(fresh_database_urls)
+
+
+async def test_a_correction_is_numbered_by_the_entity_that_issued_the_statement(
+    fresh_database_urls: Any, database: Database, creator: Any
+) -> None:
+    org = await creator(None, country="FR")
+    entities = LegalEntities(
+        LegalEntity(seller=SELLER),
+        {code: LegalEntity(code=code, seller=replace(SELLER, name=code)) for code in ("ACME", "ZETA")},
+    )
+    async with database.platform() as session:
+        agent = (await session.scalars(select(Agent.id).where(Agent.org_id == org))).one()
+
+    async def stated(month: date, entity: str | None) -> str:
+        async with database.platform() as session:
+            profile = update(BillingProfile).where(BillingProfile.org_id == org)
+            await session.execute(profile.values(legal_entity=entity))
+        async with database.platform() as session:
+            now = datetime(month.year, month.month, 1, 4, tzinfo=UTC)
+            (row,) = await service.issue(session, org, previous_month(month), entities, now=now)
+            return row.number
+
+    months = [date(2026, 11, 1), date(2026, 12, 1), date(2027, 1, 1)]
+    for month, entity in zip(months, ("ZETA", "ACME", None), strict=True):
+        at = datetime.combine(previous_month(month), time(12), UTC)
+        await earns(database, org, agent, at, 1_000, f"sale of {month}")
+        for earlier in (each for each in months if each < month):
+            await earns(database, org, agent, at, -100, f"sale of {earlier}")
+        assert await stated(month, entity) == ("STM-000001" if entity is None else f"{entity}-STM-000001")
+    async with database.platform() as session:
+        notes = (await session.scalars(select(CreatorCorrection).order_by(CreatorCorrection.id))).all()
+    assert [(each.number, each.series, each.content["reference"]) for each in notes] == [
+        ("ZETA-STC-000001", "statement_correction/ZETA", "ZETA-STM-000001"),
+        # Numbers are taken in the order of the series.
+        ("ACME-STC-000001", "statement_correction/ACME", "ACME-STM-000001"),
+        ("ZETA-STC-000002", "statement_correction/ZETA", "ZETA-STM-000001"),
+    ]
     await prove_all(fresh_database_urls)
