@@ -44,6 +44,8 @@ with workflow.unsafe.imports_passed_through():
 Decision = Callable[[Collection, datetime], Outcome]
 #: The gate of runs that waited for the provider's answer to a charge.
 RUNS_BESIDE = "charges-are-not-waited-for"
+#: The gate of runs that took the next step at once when a charge beside the plan was refused.
+KEEPS_PLAN = "refused-charges-keep-the-plan"
 
 
 @workflow.defn(name="invoice")
@@ -281,7 +283,11 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
                 return
             if ordered.refused is not None:
                 code, detail = ordered.refused, ordered.detail or ""
-                await self._follow_up(held, lambda known, now: rules.not_charged(known, now, code=code, detail=detail))
+                keeps = held.charge_now and workflow.patched(KEEPS_PLAN)
+                await self._follow_up(
+                    held,
+                    lambda known, now: rules.not_charged(known, now, code=code, detail=detail, keeps_plan=keeps),
+                )
                 return
             self._ordered = held.payment_id
             if workflow.patched(RUNS_BESIDE):

@@ -167,17 +167,20 @@ def _settled(held: Collection) -> Collection:
     return replace(held, waits_for=None, waited=0)
 
 
-def not_charged(held: Collection, now: datetime, *, code: str, detail: str) -> Outcome:
+def not_charged(held: Collection, now: datetime, *, code: str, detail: str, keeps_plan: bool = True) -> Outcome:
     """Go on without a charge that nobody was asked for: there is no stored method, or none that can pay this.
 
     The first time it is sent and dunned from its due date on, afterwards it is reminded of; no attempt has failed.
+    One that an operator asked for beside the plan leaves the plan as it is. `keeps_plan` is False in runs of before,
+    which took the next step at once where the invoice was not to be charged.
     """
     failed = replace(_settled(held), status=S.SCHEDULED, charge_now=False, failure_code=code, failure=detail)
     mail = None
-    if code == WrongInvoiceState.code:
-        after = replace(failed, next_at=now)
-    elif held.charge_now and held.steps:
+    is_wrong, is_beside = code == WrongInvoiceState.code, held.charge_now and held.steps > 0
+    if is_beside and (keeps_plan or not is_wrong):
         after = _beside(failed, now)
+    elif is_wrong:
+        after = replace(failed, next_at=now)
     elif held.steps == 0:
         after = replace(failed, steps=1, next_at=max(now, held.due_at) + _gap(held.days, 1))
     else:

@@ -21,7 +21,7 @@ from domain.invoice.collection import (
     Outcome,
 )
 from domain.invoice.dunning import Became, Verdict, check_days
-from domain.invoice.state import InvoiceStatus, PausedFor
+from domain.invoice.state import InvoiceStatus, PausedFor, WrongInvoiceState
 
 T0 = datetime(2026, 1, 31, 12, tzinfo=UTC)
 OPEN = InvoiceDue(status=InvoiceStatus.OPEN, due_minor=25_000)
@@ -164,6 +164,25 @@ def test_charges_that_an_operator_asks_for_come_beside_the_plan_and_never_give_u
         charging = rules.charging(asked, T0, payment_id="pay_2").collection
         held = rules.declined(charging, T0, code="c", detail="d").collection
     assert agenda(held, OPEN, T0) == Wait(until=T0 + timedelta(days=3), why="charge the stored method")
+
+
+def test_refused_charge_that_an_operator_asks_for_after_the_last_reminder_gives_nothing_up():
+    held, now = begun(SEND, (3, 7, 14, 21)), T0
+    while held.steps < len(held.days):
+        item = agenda(held, OPEN, now)
+        if isinstance(item, Wait):
+            now = item.until
+        else:
+            held = taken(held, OPEN, item, WAITS, now).collection
+    assert now == held.due_at + timedelta(days=14)
+    asked = rules.charge_requested(held, OPEN, now, actor="operator:kim").collection
+    charging = rules.charging(asked, now, payment_id="pay_1").collection
+    refused = rules.not_charged(charging, now, code=WrongInvoiceState.code, detail="It is requested elsewhere.")
+    last = held.due_at + timedelta(days=21)
+    assert agenda(refused.collection, OPEN, now) == Wait(until=last, why="give it up")
+    assert agenda(refused.collection, OPEN, last) is Step.GIVE_UP
+    # What has ended meanwhile is noted at once.
+    assert agenda(refused.collection, PAID, now) is Step.END
 
 
 def test_charge_waits_for_what_the_organization_pays_by_itself_and_then_takes_its_turn():
