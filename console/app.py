@@ -76,9 +76,12 @@ def mount(app: Starlette, settings: Settings) -> None:
     """Put the console on an app of the API, where `BURSAR_CONSOLE` has one: below `/console`, and `/` leads there."""
     if settings.console == "off":
         return
-    routes = app.router.routes
-    routes.insert(0, Route("/", _to_console))
-    routes += [Route("/console", _to_console), Mount("/console", create_console(settings, app))]
+    # Before the API's: they are hundreds, and each would be tried with a page's address.
+    app.router.routes[:0] = [
+        Route("/", _to_console),
+        Route("/console", _to_console),
+        Mount("/console", create_console(settings, app)),
+    ]
 
 
 async def _to_console(_request: Request) -> Response:

@@ -5,6 +5,7 @@ the API says is never an exception here: an `Answer` has it, and `Answer.need` r
 """
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx2
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 READ_SECONDS = 2.0
@@ -179,12 +179,7 @@ class Gateway:
             path = "/-"
         inner = {
             **{part: scope[part] for part in ("type", "asgi", "http_version", "scheme", "server", "client")},
-            "method": "GET",
-            "path": BASE + path,
-            "raw_path": (BASE + path).encode(),
-            "query_string": query,
-            "root_path": "",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in self._headers({"Accept": accept})],
+            **_addressed("GET", path, query, self._headers({"Accept": accept})),
         }
 
         async def passed(message: Message) -> None:
@@ -241,38 +236,46 @@ class Gateway:
     ) -> Answer:
         if not _PATH.fullmatch(path):
             return self._failure(404, "not_found", "Not found", "There is nothing under this address.")
-        params = [(name, text) for name, value in query.items() for text in _texts(value)]
         content = b"" if body is None else json.dumps(body).encode()
         sent = self._headers(headers)
+        if method != "GET":
+            sent.append(("Content-Length", str(len(content))))
         if body is not None:
             sent.append(("Content-Type", "application/json"))
-        request = httpx2.Request(
-            method, httpx2.URL("http://console" + BASE + path, params=params), headers=sent, content=content
-        )
-        transport = httpx2.ASGITransport(self._api, raise_app_exceptions=False, client=(self._address, 0))
-        response = await transport.handle_async_request(request)
-        return self._answer(response, await response.aread())
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "scheme": "http",
+            "server": ("console", None),
+            "client": (self._address, 0),
+            **_addressed(method, path, encoded(query), sent),
+        }
+        return self._answer(*await _asked(self._api, scope, content))
 
-    def _answer(self, response: httpx2.Response, content: bytes) -> Answer:
-        media_type = response.headers.get("content-type", "").partition(";")[0]
+    def _answer(self, status: int, headers: Mapping[bytes, bytes], content: bytes) -> Answer:
+        def said(name: bytes) -> str:
+            return headers.get(name, b"").decode("latin-1")
+
+        media_type = said(b"content-type").partition(";")[0]
         try:
             body = json.loads(content) if content and media_type.endswith("json") else None
         except ValueError:
             return self._failure(502, UNREADABLE, "Unreadable answer", "The API has answered what is not JSON.")
-        request_id = response.headers.get("x-request-id", self._request_id)
-        wait = response.headers.get("retry-after", "")
-        if response.status_code < 400:
+        request_id = said(b"x-request-id") or self._request_id
+        wait = said(b"retry-after")
+        if status < 400:
             return Answer(
-                status=response.status_code,
+                status=status,
                 request_id=request_id,
                 body=body,
-                replayed=response.headers.get("idempotent-replayed") == "true",
-                etag=response.headers.get("etag"),
+                replayed=said(b"idempotent-replayed") == "true",
+                etag=said(b"etag") or None,
             )
         return Answer(
-            status=response.status_code,
+            status=status,
             request_id=request_id,
-            problem=problem_of(response.status_code, body),
+            problem=problem_of(status, body),
             retry_after=int(wait) if wait.isdigit() else None,
         )
 
@@ -316,6 +319,46 @@ def _texts(value: str | int | Sequence[str] | None) -> list[str]:
     if value is None:
         return []
     return [str(value)] if isinstance(value, str | int) else list(value)
+
+
+def _addressed(method: str, path: str, query: bytes, headers: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return the part of a scope that says what is asked of the API."""
+    return {
+        "method": method,
+        "path": BASE + path,
+        "raw_path": (BASE + path).encode(),
+        "query_string": query,
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
+    }
+
+
+async def _asked(app: ASGIApp, scope: Scope, content: bytes) -> tuple[int, Mapping[bytes, bytes], bytes]:
+    """Send a request through memory, and return the status, the headers and the body of its answer.
+
+    What an app raises is behind an answer of 500, which its edge has given, or there is none.
+    """
+    said: list[Message] = []
+    waiting = [{"type": "http.request", "body": content, "more_body": False}]
+    ended = asyncio.Event()
+
+    async def receive() -> Message:
+        if waiting:
+            return waiting.pop()
+        await ended.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        said.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            ended.set()
+
+    with contextlib.suppress(Exception):
+        await app(scope, receive, send)
+    if not said:
+        return 500, {}, b""
+    start, *rest = said
+    return int(start["status"]), dict(start.get("headers", ())), b"".join(each.get("body", b"") for each in rest)
 
 
 async def _run(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
