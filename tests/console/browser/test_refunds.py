@@ -1,4 +1,4 @@
-"""A top-up is refunded as previewed, and evidence is sent against a chargeback, once."""
+"""A top-up is refunded as previewed, and evidence is given to the platform against a chargeback."""
 
 import re
 
@@ -32,7 +32,7 @@ async def test_a_part_of_a_top_up_is_refunded_as_previewed(world, open_window, w
 
 
 @pytest.mark.parametrize("way", [POINTER, WITHOUT_SCRIPTS])
-async def test_evidence_is_read_again_before_it_is_sent_once_and_for_all(world, open_window, way):
+async def test_evidence_is_read_again_before_it_is_given_to_the_platform(world, open_window, way):
     own = await company(world, "owner")
     body = {"amount": "10.00", "currency": "USD", "payment_method": "pm_card_createDispute"}
     good(await own.people["owner"].post("/payments", body), 201)
@@ -44,8 +44,8 @@ async def test_evidence_is_read_again_before_it_is_sent_once_and_for_all(world, 
         await owner.write("What proves that the payer had what they paid for", "They used it: <b>see the log</b>")
         await owner.press("Read it again before it is sent")
         await owner.sees("They used it: <b>see the log</b>")
-        await owner.press("Send evidence once and for all")
-        await owner.told("The evidence is sent. The bank decides.")
+        await owner.press("Give it to the platform")
+        await owner.told("Your evidence is kept. The platform reads it and answers the bank.")
 
-        await owner.sees("Evidence was sent. It cannot be changed or sent again.")
-        await expect(owner.main.get_by_role("link", name=re.compile("Write evidence"))).to_have_count(0)
+        await owner.sees("They used it: <b>see the log</b>", "The platform answers the bank.")
+        await expect(owner.main.get_by_role("link", name=re.compile("Write evidence"))).to_have_count(1)
