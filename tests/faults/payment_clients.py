@@ -197,7 +197,7 @@ class PayingClient:
         dispute = await self._payers.dispute(_intent(answer))
         if with_evidence and (known := await self._known_dispute(paid)):
             path, text = f"/disputes/{known}/evidence", {"text": "It was delivered."}
-            await self._give(paid.plan, path, text, f"{number}-evidence", 200)
+            await self._give(paid.plan, path, text, f"{number}-evidence", 200, token=self._operator)
         await self._payers.decide(dispute, outcome)
 
     async def _reverse(self, _paid: Paid, answer: Json, _number: int) -> None:

@@ -103,7 +103,9 @@ async def test_chargeback_holds_the_credits_and_a_win_gives_them_back(payer: Pay
     assert (dispute["taken"]["amount"], dispute["owed"]["amount"]) == ("100.00", "0.00")
     assert await payer.balance() == ("0.00", "0.00")
     path = f"/disputes/{dispute['id']}/evidence"
-    answered = good(await payer.caller.post(path, {"text": "The credits were used by the cardholder."}))
+    offered = good(await payer.caller.post(path, {"text": "The credits were used by the cardholder."}))
+    assert offered["evidence_submitted_at"] is None
+    answered = good(await payer.world.operator.post(path, {"text": offered["offered_evidence"]}))
     assert answered["evidence_submitted_at"] is not None
     await sandboxes.stripe("dispute/close", dispute=at_stripe, outcome="won")
     await payer.settled(payment)
