@@ -166,15 +166,15 @@ async def test_texts_of_payments_stay_text(world: World, sessions: Sessions) -> 
     good(await people["owner"].post("/payments", body), 201)
     listed = await until(lambda: people["owner"].get("/disputes"), lambda answer: answer.json()["data"])
     page = f"{base}/disputes/{listed.json()['data'][0]['id']}"
-    # It is sent once, so it holds them all; before that it is shown as it will be read.
+    # It is shown as it will be read, and then kept for the platform.
     evidence = {"text": "\n".join(TEXTS.values())}
     asked = await owner.fill(f"{page}/evidence", **evidence)
     assert read(asked.text).problems == []
     assert " ".join(evidence["text"].split()) in text_of(asked.text)
     answer = await owner.fill(f"{page}/evidence", **evidence, sure="on")
     assert answer.status_code == 303, text_of(answer.text)
-    sent = good(await people["owner"].get(page.removeprefix(base)))
-    assert sent["evidence_submitted_at"] is not None
+    offered = good(await people["owner"].get(page.removeprefix(base)))
+    assert (offered["evidence_submitted_at"], offered["offered_evidence"]) == (None, evidence["text"])
 
     for text in TEXTS.values():
         await owner.is_refused(f"{base}/earnings", "country", country=text)

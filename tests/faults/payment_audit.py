@@ -80,7 +80,8 @@ class Held:
             disputes = await connection.fetch(
                 "SELECT payment_id, array_agg(status ORDER BY id) AS found FROM payment_disputes GROUP BY 1"
             )
-            # Without what a schedule recognises every five minutes, whether somebody asks for something or not.
+            # Without what a schedule recognises every five minutes, whether somebody asks for something or not; an
+            # account which it opens holds nothing then, and is as good as none.
             balances = await connection.fetch(
                 "SELECT a.path, a.asset, (sum(b.posted) - coalesce((SELECT sum(e.amount) FROM ledger.entries e"
                 " JOIN ledger.transfers t ON t.id = e.transfer_id"
@@ -98,7 +99,7 @@ class Held:
             stack,
             rows,
             {row["payment_id"]: tuple(row["found"]) for row in disputes},
-            {(row["path"], row["asset"]): row["posted"] for row in balances},
+            {(row["path"], row["asset"]): row["posted"] for row in balances if row["posted"]},
             Counter({row["provider"]: row["n"] for row in movements}),
             Counter({row["what"]: row["n"] for row in inbox}),
         )

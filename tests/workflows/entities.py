@@ -69,7 +69,7 @@ from tests.workflows.behind import booked_behind_the_run, committed_behind_the_r
 from tests.workflows.conftest import Job, Stage
 from tests.workflows.declarations import Entity, Inbound, State
 from tests.workflows.invoice_driver import InvoiceDriver, collected
-from tests.workflows.payment_driver import PaymentDriver, till
+from tests.workflows.payment_driver import OPERATOR, PaymentDriver, till
 from tests.workflows.payout_driver import PayoutDriver, taken_out
 from tests.workflows.subscriptions import PLANS, Subscriber, subscriber
 from tests.workflows.subscriptions import terms as subscription_terms
@@ -367,7 +367,7 @@ PAYMENT = Entity(
             name="submit_evidence",
             state="disputed",
             message=lambda made: SubmitDisputeEvidence(
-                **_asked(made), dispute_ref=_of_dispute(made), text="It was delivered."
+                command_id=new_id("cmd"), actor=OPERATOR, dispute_ref=_of_dispute(made), text="It was delivered."
             ),
             event="evidence_submitted",
         ),
