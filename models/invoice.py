@@ -24,7 +24,7 @@ class InvoiceRow(Base):
         number: what people call it, given by `invoice_number_page` or when it is issued; none before.
         series: which sequence the number is of.
         lines: `[{"description", "quantity", "unit_minor", …}]`, see `InvoiceLine`; finalised, each has its
-            `net_minor` and the code of its `tax` besides.
+            `net_minor`, and its `tax` by code, with `category` and `rate_e6`; older ones have the code alone.
         discounts: `[{"description", "amount_minor" | "share_e4"}]`; finalised, each has what it
             took off, `taken_minor`.
         taxes: `[{"code", "category", "rate_e6", "taxable_minor", "tax_minor"}]`.
@@ -127,7 +127,8 @@ class CreditNoteRow(Base):
 
     Attributes:
         amount_minor: with tax: `net_minor` and `tax_minor`.
-        parts: `[{"account", "tax", "amount_minor"}]`, what was taken back from which account of the platform.
+        parts: `[{"account", "tax", "amount_minor"}]`, what was taken back from which account of the platform; with
+            `category` and `rate_e6` where several taxes of the invoice have that code.
         prepaid_minor: how much of the amount went back as credits, and `credits_minor` these credits.
     """
 

@@ -5,9 +5,10 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
+from domain.invoice.arithmetic import TaxSum
 from domain.invoice.booking import Part, parts_of
 from domain.invoice.lines import Discount, InvoiceLine
-from domain.tax.rates import NO_TAX
+from domain.tax.rates import NO_TAX, AppliedTax, TaxCategory
 from models.invoice import InvoiceRow
 
 _ALWAYS = frozenset({"description", "quantity", "unit_minor"})
@@ -57,11 +58,44 @@ def discounts_as_stored(discounts: Sequence[Discount]) -> list[dict[str, Any]]:
 
 def parts_of_row(row: InvoiceRow) -> tuple[Part, ...]:
     """Return what a finalised invoice booked to which account of the platform."""
+    of_lines, sums = taxes_of(row)
     nets = []
-    for stored in row.lines:
+    for stored, tax in zip(row.lines, of_lines, strict=True):
         line = line_of(stored)
-        nets.append((line.stream, stored.get("tax", NO_TAX.code), stored.get("net_minor", line.amount_minor)))
-    taxes: dict[str, int] = {}
+        nets.append((line.stream, tax, stored.get("net_minor", line.amount_minor)))
+    return parts_of(nets, sums)
+
+
+def finalised_as_stored(
+    lines: Sequence[InvoiceLine], nets: Sequence[int], taxes: Sequence[AppliedTax]
+) -> list[dict[str, Any]]:
+    """Write the lines of a finalised invoice, each with its net amount and its tax."""
+    return [
+        {**stored, "net_minor": net, "tax": tax.code, "category": tax.category.value, "rate_e6": tax.rate_e6}
+        for stored, net, tax in zip(as_stored(lines), nets, taxes, strict=True)
+    ]
+
+
+def taxes_of(row: InvoiceRow) -> tuple[list[AppliedTax], list[TaxSum]]:
+    """Return the tax of each line of an invoice, and what each tax comes to.
+
+    Lines of older invoices have no category and rate of their own. They have those of their code, and where several
+    taxes have one code, those of the last: what such an invoice was stated and credited by stays as it was.
+    """
+    stated = all("rate_e6" in line for line in row.lines)
+    by_code = {each["code"]: _tax(each["code"], each) for each in row.taxes}
+    of_lines = [_tax(line["tax"], line) if stated else by_code.get(line.get("tax"), NO_TAX) for line in row.lines]
+    sums: dict[AppliedTax, TaxSum] = {}
     for each in row.taxes:
-        taxes[each["code"]] = taxes.get(each["code"], 0) + each["tax_minor"]
-    return parts_of(nets, taxes)
+        tax = _tax(each["code"], each) if stated else by_code[each["code"]]
+        before = sums.get(tax, TaxSum(tax=tax, taxable_minor=0, tax_minor=0))
+        sums[tax] = TaxSum(
+            tax=tax,
+            taxable_minor=before.taxable_minor + each["taxable_minor"],
+            tax_minor=before.tax_minor + each["tax_minor"],
+        )
+    return of_lines, list(sums.values())
+
+
+def _tax(code: str, stored: Mapping[str, Any]) -> AppliedTax:
+    return AppliedTax(code=code, category=TaxCategory(stored["category"]), rate_e6=stored["rate_e6"])

@@ -1,6 +1,5 @@
 """Issues credit notes: what is taken back, the credits that come back, the row and its number in one transaction."""
 
-from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -140,7 +139,7 @@ async def issue(
         tax_minor=tax,
         prepaid_minor=note.prepaid_minor,
         credits_minor=note.credits_minor,
-        parts=[asdict(part) for part in parts],
+        parts=[part.as_stored() for part in parts],
         reason=reason,
         issued_at=now,
         transfer_id=posted.transfer_id,

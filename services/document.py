@@ -1,6 +1,6 @@
 """What the documents of invoices and payments say, taken from the rows as they stand."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from domain.money import CREDIT, format_amount
 from domain.payment.purposes.credits import Credits
 from domain.payment.state import Payment
 from domain.payment.terms import PaymentTerms
-from domain.tax.rates import TaxCategory
+from domain.tax.rates import AppliedTax, TaxCategory
 from models.invoice import CreditNoteRow, InvoiceRow
 from models.tax_receipt import TaxReceipt
 from providers.formats import formats_of
@@ -58,7 +58,7 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
     buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
     # Credit notes give back what credits had paid; on the day it was issued it was paid.
     given_back = sum(note.prepaid_minor for note in await credit_notes.of_invoice(session, row.id))
-    by_code, taxes = _taxes(row)
+    of_lines, taxes = _taxes(row)
     return Document(
         kind=DocumentKind.INVOICE,
         number=row.number,
@@ -68,7 +68,7 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
         due_on=buyer.day(row.due_at),
         seller=known(seller),
         buyer=buyer.party,
-        lines=tuple(_line(stored, by_code, buyer) for stored in row.lines),
+        lines=tuple(_line(stored, tax, buyer) for stored, tax in zip(row.lines, of_lines, strict=True)),
         taxes=taxes,
         reductions=tuple(_reductions(row)),
         includes_tax=row.includes_tax,
@@ -84,15 +84,19 @@ async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNot
         Conflict: nobody said who sells.
     """
     buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
-    by_code, _ = _taxes(row)
+    of_lines, _ = _taxes(row)
+    by_code = {stored.get("tax"): tax for stored, tax in zip(row.lines, of_lines, strict=True)}
     nets: dict[Tax | None, int] = {}
     taken: dict[Tax | None, int] = {}
     for part in note.parts:
+        # Where several taxes of the invoice have one code, the part says which of them it is of.
+        rate_e6 = part.get("rate_e6")
+        tax = by_code.get(part["tax"]) if rate_e6 is None else Tax(category=part["category"], rate_e6=rate_e6)
         # What is taken back of a tax stands on an account that is named by it.
-        of_tax = part["account"].startswith(TAX_ACCOUNTS)
-        tax = by_code.get(part["account"].removeprefix(TAX_ACCOUNTS) if of_tax else part["tax"])
-        sums = taken if of_tax else nets
+        sums = taken if part["account"].startswith(TAX_ACCOUNTS) else nets
         sums[tax] = sums.get(tax, 0) + part["amount_minor"]
+    # A small note can take back of a tax alone, or of a net amount alone.
+    found = nets | {tax: 0 for tax in taken if tax not in nets}
     return Document(
         kind=DocumentKind.CREDIT_NOTE,
         number=note.number,
@@ -101,10 +105,12 @@ async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNot
         issued_on=buyer.day(note.issued_at),
         seller=known(seller),
         buyer=buyer.party,
-        lines=tuple(Line(description=note.reason, net_minor=net, unit_minor=net, tax=tax) for tax, net in nets.items()),
+        lines=tuple(
+            Line(description=note.reason, net_minor=net, unit_minor=net, tax=tax) for tax, net in found.items()
+        ),
         taxes=tuple(
             TaxSum(tax=tax, taxable_minor=net, tax_minor=taken.get(tax, 0))
-            for tax, net in nets.items()
+            for tax, net in found.items()
             if tax is not None
         ),
         reference=row.number,
@@ -210,20 +216,25 @@ async def buyer_of(session: AsyncSession, org_id: str, zone: ZoneInfo, told: Map
     )
 
 
-def _taxes(row: InvoiceRow) -> tuple[dict[str, Tax], tuple[TaxSum, ...]]:
-    """Return the tax of each code, and one sum for each category and rate; none where nobody charges any."""
-    if all(each["category"] == TaxCategory.OUTSIDE.value for each in row.taxes):
-        return {}, ()
-    by_code = {each["code"]: Tax(category=each["category"], rate_e6=each["rate_e6"]) for each in row.taxes}
-    sums = {
-        tax: TaxSum(
+def _taxes(row: InvoiceRow) -> tuple[Sequence[Tax | None], tuple[TaxSum, ...]]:
+    """Return the tax of each line, and one sum for each category and rate; none where nobody charges any."""
+    of_lines, found = invoice_line.taxes_of(row)
+    if all(each.tax.category is TaxCategory.OUTSIDE for each in found):
+        return [None] * len(of_lines), ()
+    sums: dict[Tax, TaxSum] = {}
+    for each in found:
+        tax = _stated(each.tax)
+        before = sums.get(tax, TaxSum(tax=tax, taxable_minor=0, tax_minor=0))
+        sums[tax] = TaxSum(
             tax=tax,
-            taxable_minor=sum(each["taxable_minor"] for each in row.taxes if by_code[each["code"]] == tax),
-            tax_minor=sum(each["tax_minor"] for each in row.taxes if by_code[each["code"]] == tax),
+            taxable_minor=before.taxable_minor + each.taxable_minor,
+            tax_minor=before.tax_minor + each.tax_minor,
         )
-        for tax in by_code.values()
-    }
-    return by_code, tuple(sums.values())
+    return [_stated(tax) for tax in of_lines], tuple(sums.values())
+
+
+def _stated(tax: AppliedTax) -> Tax:
+    return Tax(category=tax.category.value, rate_e6=tax.rate_e6)
 
 
 def _reductions(row: InvoiceRow) -> Iterator[Reduction]:
@@ -235,7 +246,7 @@ def _reductions(row: InvoiceRow) -> Iterator[Reduction]:
         yield Reduction(description=None, amount_minor=row.taxed_minor, is_taxed=True)
 
 
-def _line(stored: Mapping[str, Any], by_code: Mapping[str, Tax], buyer: Buyer) -> Line:
+def _line(stored: Mapping[str, Any], tax: Tax | None, buyer: Buyer) -> Line:
     line, period = invoice_line.line_of(stored), None
     if line.period_start is not None and line.period_end is not None:
         period = (buyer.day(line.period_start), buyer.day(line.period_end))
@@ -249,5 +260,5 @@ def _line(stored: Mapping[str, Any], by_code: Mapping[str, Tax], buyer: Buyer) -
         net_minor=stored.get("net_minor", line.amount_minor),
         # A part of a day has no day after it.
         period=period if period is not None and period[0] < period[1] else None,
-        tax=by_code.get(stored.get("tax", "")),
+        tax=tax,
     )

@@ -15,6 +15,7 @@ from domain.invoice.lines import InvoiceLine, total_of
 from domain.invoice.rules import InvoiceRules
 from domain.invoice.series import entity_of
 from domain.invoice.state import InvoiceStatus
+from domain.tax.rates import AppliedTax
 from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger
 from models.invoice import InvoiceRow
@@ -96,10 +97,7 @@ def worked_out(
         purchased_minor=rules.worth(at_hand.untaxed, row.currency),
     )
     columns = {
-        "lines": [
-            {**stored, "net_minor": net, "tax": applied.code}
-            for stored, net, applied in zip(invoice_line.as_stored(lines), sums.net_minor, treatment.taxes, strict=True)
-        ],
+        "lines": invoice_line.finalised_as_stored(lines, sums.net_minor, treatment.taxes),
         "discounts": [
             {**stored, "taken_minor": taken.amount_minor}
             for stored, taken in zip(invoice_line.discounts_as_stored(discounts), sums.discounts, strict=True)
@@ -129,7 +127,7 @@ def worked_out(
     }
     return Finalised(
         columns=columns,
-        postings=_postings(row, lines, treatment_codes=[each.code for each in treatment.taxes], sums=sums, rules=rules),
+        postings=_postings(row, lines, taxes=treatment.taxes, sums=sums, rules=rules),
         key=invoice_transfer_key(row.id, "issue"),
         at=now,
         due_at=now + (row.due_at - row.issued_at),
@@ -141,15 +139,12 @@ def _postings(
     row: InvoiceRow,
     lines: Sequence[InvoiceLine],
     *,
-    treatment_codes: Sequence[str],
+    taxes: Sequence[AppliedTax],
     sums: InvoiceSums,
     rules: InvoiceRules,
 ) -> list[InvoicePosting]:
-    nets = [(line.stream, code, net) for line, code, net in zip(lines, treatment_codes, sums.net_minor, strict=True)]
-    taxes: dict[str, int] = {}
-    for each in sums.taxes:
-        taxes[each.tax.code] = taxes.get(each.tax.code, 0) + each.tax_minor
-    postings = booking.issued(row.org_id, row.currency, booking.parts_of(nets, taxes))
+    nets = [(line.stream, tax, net) for line, tax, net in zip(lines, taxes, sums.net_minor, strict=True)]
+    postings = booking.issued(row.org_id, row.currency, booking.parts_of(nets, sums.taxes))
     return postings + booking.applied(
         row.org_id,
         row.currency,

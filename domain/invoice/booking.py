@@ -1,13 +1,16 @@
 """What invoices and credit notes move in the books."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from domain import accounts
 from domain.accounts import Account
+from domain.invoice.arithmetic import TaxSum
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.state import WrongInvoiceState
 from domain.money import CREDIT, allocate
+from domain.tax.rates import AppliedTax
 
 #: What credits pay of invoices. The invoice's revenue is above by it, and what was paid for the credits is revenue
 #: of its own once they are used, so the sum of both is what came in.
@@ -30,20 +33,36 @@ class InvoicePosting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What of an invoice went to an account of the platform: a stream's net, or a tax. `tax` is the code of its tax."""
+    """What of an invoice went to an account of the platform: a stream's net, or a tax.
+
+    `tax` is the code of its tax. `category` and `rate_e6` are given only where the invoice has several taxes of that
+    code, which they tell apart.
+    """
 
     account: str
     tax: str
     amount_minor: int
+    category: str | None = None
+    rate_e6: int | None = None
+
+    def as_stored(self) -> dict[str, Any]:
+        """Return it as a credit note keeps it: what is not given is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-def parts_of(nets: Sequence[tuple[str, str, int]], taxes: Mapping[str, int]) -> tuple[Part, ...]:
-    """Sum up an invoice by account and tax: its lines as (stream, code of the tax, net), and each code's tax."""
-    sums: dict[tuple[str, str], int] = {}
-    for stream, code, net in nets:
-        sums[stream, code] = sums.get((stream, code), 0) + net
-    streams = [Part(account=stream, tax=code, amount_minor=net) for (stream, code), net in sums.items() if net]
-    return (*streams, *(Part(account=f"tax/{c}", tax=c, amount_minor=minor) for c, minor in taxes.items() if minor))
+def parts_of(nets: Sequence[tuple[str, AppliedTax, int]], taxes: Sequence[TaxSum]) -> tuple[Part, ...]:
+    """Sum up an invoice by account and tax: its lines as (stream, tax, net), and what each tax comes to."""
+    sums: dict[tuple[str, AppliedTax], int] = {}
+    for account, tax, minor in (*nets, *((f"tax/{each.tax.code}", each.tax, each.tax_minor) for each in taxes)):
+        sums[account, tax] = sums.get((account, tax), 0) + minor
+    codes = [tax.code for tax in {tax for _, tax in sums}]
+    return tuple(
+        Part(account=account, tax=tax.code, amount_minor=minor)
+        if codes.count(tax.code) == 1
+        else Part(account=account, tax=tax.code, amount_minor=minor, category=tax.category.value, rate_e6=tax.rate_e6)
+        for (account, tax), minor in sums.items()
+        if minor
+    )
 
 
 def issued(org_id: str, currency: str, parts: Sequence[Part]) -> list[InvoicePosting]:
@@ -120,16 +139,12 @@ def share(parts: Sequence[Part], before: Sequence[Sequence[Part]], amount_minor:
         before: of the credit notes before this one.
         amount_minor: at most what is left of the parts.
     """
-    left = {(part.account, part.tax): part.amount_minor for part in parts}
+    left = {replace(part, amount_minor=0): part.amount_minor for part in parts}
     for note in before:
         for part in note:
-            left[part.account, part.tax] -= part.amount_minor
+            left[replace(part, amount_minor=0)] -= part.amount_minor
     shares = allocate(amount_minor, list(left.values()))
-    return tuple(
-        Part(account=account, tax=tax, amount_minor=minor)
-        for (account, tax), minor in zip(left, shares, strict=True)
-        if minor
-    )
+    return tuple(replace(part, amount_minor=minor) for part, minor in zip(left, shares, strict=True) if minor)
 
 
 def lots_document(posting: InvoicePosting) -> dict[str, object] | None:

@@ -9,17 +9,21 @@ import pytest
 from domain.document.content import Document, Party, Tax, missing_for_einvoice
 from domain.invoice.lines import Discount, InvoiceLine
 from domain.invoice.state import WrongInvoiceState
+from domain.tax.rates import AppliedTax, TaxCategory
+from domain.tax.treatment import Treatment
 from models.invoice import InvoiceRow
 from providers.documents.maker import DocumentMaker
+from repositories import invoice_line
 from runtime.database import Database
-from services import credit_note, document
+from services import credit_note, document, invoice
+from services.outside_tax import TaxAnswer, taxed
 from tests.support import billing
 
 pytestmark = pytest.mark.db
 
 JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
 SELLER = Party(name="Seller GmbH", country="DE", vat_id="DE123456788")
-STANDARD = Tax(category="S", rate_e6=190_000)
+STANDARD, REDUCED = Tax(category="S", rate_e6=190_000), Tax(category="S", rate_e6=70_000)
 OCTOBER = {"period_start": datetime(2026, 9, 30, 22, tzinfo=UTC), "period_end": datetime(2026, 10, 31, 23, tzinfo=UTC)}
 
 
@@ -109,6 +113,101 @@ async def test_a_credit_note_takes_back_net_and_tax_and_leaves_the_invoice_as_it
     assert (await DocumentMaker().make(made)).xml is not None
     assert before.prepaid_minor == 300
     assert await says(db, row) == before
+
+
+async def credited(database: Database, row: InvoiceRow, amount_minor: int | None, command: str) -> Document:
+    async with database.platform() as session:
+        note = await credit_note.issue(
+            session,
+            billing.KIM,
+            row.id,
+            amount_minor=amount_minor,
+            reason="Wrong",
+            command_id=f"{command}-{row.id}",
+            now=billing.NOW,
+        )
+    async with database.platform() as session:
+        return await document.of_credit_note(session, await billing.read(database, row.id), note, SELLER)
+
+
+def breakdown(made: Document) -> dict[Tax, tuple[int, int]]:
+    """Return what each tax is on and comes to, and require that the lines and the file say the same."""
+    for each in made.taxes:
+        assert sum(line.net_minor for line in made.lines if line.tax == each.tax) == each.taxable_minor
+    return {each.tax: (each.taxable_minor, each.tax_minor) for each in made.taxes}
+
+
+async def test_two_rates_under_one_code_are_two_taxes_of_the_invoice_and_of_its_credit_notes(db: Database) -> None:
+    org_id = await billing.organization(db)
+    await billing.rate(db, "de-vat", "DE", 70_000, product="books")
+    lines = (billing.line(10_000), billing.line(5_000, tax_code="books"), billing.line(1_000))
+    row = await billing.finalise(db, await billing.draft(db, org_id, *lines))
+    made = await says(db, row)
+    assert [line.tax for line in made.lines] == [STANDARD, REDUCED, STANDARD]
+    assert breakdown(made) == {STANDARD: (11_000, 2_090), REDUCED: (5_000, 350)}
+    first, rest = await credited(db, row, 4_610, "some"), await credited(db, row, None, "all")
+    assert breakdown(first) == {STANDARD: (2_750, 523), REDUCED: (1_250, 87)}
+    assert breakdown(rest) == {STANDARD: (8_250, 1_567), REDUCED: (3_750, 263)}
+    for each in (made, first, rest):
+        xml = (await DocumentMaker().make(each)).xml
+        assert xml is not None
+        assert xml.count(b"<ram:CalculatedAmount>") == 2
+
+
+async def test_categories_and_rates_that_an_outside_service_gives_one_code_are_told_apart(db: Database) -> None:
+    given = (("S", 200_000), ("E", 0), ("S", 55_000), ("S", 200_000))
+    taxes = tuple(AppliedTax(code="vat", category=TaxCategory(category), rate_e6=rate) for category, rate in given)
+    draft = await billing.draft(
+        db, await billing.organization(db), *(billing.line(minor) for minor in (400, 300, 200, 100))
+    )
+    answer = TaxAnswer(taxed(invoice_line.lines_of(draft)), Treatment(taxes=taxes, is_proven=True))
+    async with db.platform() as session:
+        row = await invoice.finalise(
+            session,
+            billing.KIM,
+            draft.id,
+            rules=replace(billing.GERMAN, needs_answer=True),
+            answer=answer,
+            command_id=f"final-{draft.id}",
+            now=billing.NOW,
+        )
+    made = await says(db, row)
+    assert [(line.tax and line.tax.category, line.tax and line.tax.rate_e6) for line in made.lines] == list(given)
+    high, exempt, low = (Tax(category=category, rate_e6=rate) for category, rate in given[:3])
+    whole = {high: (500, 100), exempt: (300, 0), low: (200, 11)}
+    assert breakdown(made) == whole
+    assert breakdown(await credited(db, row, None, "all")) == whole
+
+
+async def test_a_note_that_takes_back_of_a_tax_alone_comes_to_its_amount(db: Database) -> None:
+    row = await billing.finalise(db, await billing.draft(db, await billing.organization(db), billing.line(3)))
+    notes = [await credited(db, row, 1, f"cent-{number}") for number in range(4)]
+    assert [(note.subtotal_minor, note.tax_minor) for note in notes] == [(1, 0), (1, 0), (1, 0), (0, 1)]
+    assert [breakdown(note) for note in notes][-1] == {STANDARD: (0, 1)}
+
+
+async def test_lines_from_before_they_had_a_rate_have_that_of_their_code(db: Database) -> None:
+    org_id = await billing.organization(db)
+    await billing.rate(db, "de-low", "DE", 70_000, product="news")
+    row = await billing.finalise(
+        db, await billing.draft(db, org_id, billing.line(10_000), billing.line(500, tax_code="news"))
+    )
+    before = await says(db, row)
+    async with db.platform() as session:
+        older = await billing.read(db, row.id)
+        older.lines = [
+            {name: value for name, value in line.items() if name not in {"category", "rate_e6"}} for line in older.lines
+        ]
+        assert await document.of_invoice(session, older, SELLER) == before
+        assert invoice_line.parts_of_row(older) == invoice_line.parts_of_row(row)
+        # Nobody can say any more which line had which of two rates of one code: they are stated by the last.
+        older.lines = [{**line, "tax": "de-vat"} for line in older.lines]
+        older.taxes = [{**tax, "code": "de-vat"} for tax in older.taxes]
+        assert breakdown(await document.of_invoice(session, older, SELLER)) == {REDUCED: (10_500, 1_935)}
+    assert [(part.account, part.amount_minor, part.rate_e6) for part in invoice_line.parts_of_row(older)] == [
+        ("revenue/invoices", 10_500, None),
+        ("tax/de-vat", 1_935, None),
+    ]
 
 
 async def test_a_draft_has_no_document(db: Database) -> None:

@@ -21,7 +21,7 @@ from models.invoice import InvoiceRow
 from repositories import invoice as invoices
 from repositories import invoice_line
 from runtime.database import Database
-from services import invoice, invoice_end
+from services import credit_note, invoice, invoice_end
 from services.outside_tax import TaxAnswer, TaxUnavailable, taxed
 from tests.conftest import DatabaseUrls
 from tests.support.billing import (
@@ -283,3 +283,26 @@ async def test_what_is_given_up_is_bad_debt_once(database: Database) -> None:
     with pytest.raises(WrongInvoiceState):
         async with database.platform() as session:
             await invoice_end.give_up(session, KIM, made.id, "again", NOW)
+
+
+async def test_two_rates_under_one_code_share_an_account_and_the_books_are_sound(
+    alone: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    org = await organization(alone)
+    await rate(alone, "de-vat", "DE", 70_000, product="books")
+    row = await finalise(alone, await draft(alone, org, line(10_000), line(5_000, tax_code="books")))
+    assert [(each["code"], each["rate_e6"], each["tax_minor"]) for each in row.taxes] == [
+        ("de-vat", 190_000, 1_900),
+        ("de-vat", 70_000, 350),
+    ]
+    for amount in (4_000, None):
+        async with alone.platform() as session:
+            await credit_note.issue(
+                session, KIM, row.id, amount_minor=amount, reason="Wrong", command_id=f"{amount}-{row.id}", now=NOW
+            )
+    assert (await balances(alone, org))["receivable"] == 0
+    withdrawn = await finalise(alone, await draft(alone, org, line(900), line(70, tax_code="books")))
+    await number_all(alone)
+    async with alone.platform() as session:
+        await invoice_end.void(session, KIM, withdrawn.id, f"void-{withdrawn.id}", NOW)
+    assert await sound(fresh_database_urls) == []

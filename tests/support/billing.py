@@ -93,21 +93,21 @@ async def agree(database: Database, org_id: str, number: int, starts_at: datetim
         await billing_terms.add(session, row)
 
 
-async def rate(database: Database, code: str, country: str, rate_e6: int) -> None:
-    """Have a rate in force, once."""
+async def rate(database: Database, code: str, country: str, rate_e6: int, *, product: str = "") -> None:
+    """Have a rate of all products or of one in force, once."""
     async with database.platform() as session:
-        if code not in {found.code for found in await tax_rate.of(session, {country})}:
+        if (code, product or None) not in {(each.code, each.product) for each in await tax_rate.of(session, {country})}:
             session.add(
                 TaxRateRow(
                     id=new_id("txr"),
                     code=code,
                     country=country,
                     region="",
-                    product="",
+                    product=product,
                     rate_e6=rate_e6,
                     valid_from=datetime(2020, 1, 1, tzinfo=UTC),
                     created_by="kim",
-                    command_id=f"rate-{code}",
+                    command_id=f"rate-{code}-{product}" if product else f"rate-{code}",
                 )
             )
 
