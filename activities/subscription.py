@@ -164,7 +164,7 @@ class SubscriptionActivities:
         Fails with: ProviderUnavailable, which is retried: nothing happened there.
         """
         try:
-            return await self._ordered(message)
+            return await self._with_given_up(message.subscription, await self._ordered(message))
         except OutcomeUnknown as error:
             return SubscriptionResponse(unknown=error.detail)
         except ProviderRefused as refusal:
@@ -182,12 +182,14 @@ class SubscriptionActivities:
         try:
             if asked.checkout is not None and is_cancelled_unmade(asked):
                 await provider.close_page(asked.checkout.ref, idempotency_key=message.key)
-            if asked.ref is not None:
-                return SubscriptionResponse(snapshot=await provider.retrieve(asked.ref))
-            found = await provider.find(asked.customer, asked.subscription_id)
+            found = (
+                await provider.find(asked.customer, asked.subscription_id)
+                if asked.ref is None
+                else await provider.retrieve(asked.ref)
+            )
         except (OutcomeUnknown, ProviderRefused) as error:
             return SubscriptionResponse(unknown=error.detail)
-        return SubscriptionResponse(snapshot=found, missing=found is None)
+        return await self._with_given_up(asked, SubscriptionResponse(snapshot=found, missing=found is None))
 
     @activity.defn(name="end_given_up_subscription")
     async def end_given_up(self, message: SubscriptionRequest) -> None:
@@ -217,6 +219,14 @@ class SubscriptionActivities:
                 org_id=asked.org_id,
                 key=f"subscription.made_after_all:{asked.subscription_id}",
             )
+
+    async def _with_given_up(self, asked: Subscription, says: SubscriptionResponse) -> SubscriptionResponse:
+        """Add what the books have given up of a subscription on net terms."""
+        if not asked.terms.net_days or says.snapshot is None:
+            return says
+        async with self._database.platform() as session:
+            found = await subscriptions.given_up(session, asked.subscription_id)
+        return says.model_copy(update={"given_up": tuple(found)})
 
     async def _ordered(self, message: SubscriptionRequest) -> SubscriptionResponse:
         provider, asked, key = self._named(), message.subscription, message.key

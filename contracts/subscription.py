@@ -13,7 +13,7 @@ from domain.access import Actor
 from domain.errors import Invalid
 from domain.plan import Plans
 from domain.subscription.snapshot import CheckoutPage, SubscriptionSnapshot
-from domain.subscription.state import Billed, Grant, Settled, Subscription, Terms
+from domain.subscription.state import Billed, Grant, Request, Settled, Subscription, Terms
 
 
 class SubscriptionInput(Message):
@@ -154,7 +154,8 @@ class SubscriptionRequest(Message):
 class SubscriptionResponse(Message):
     """What the provider answers: how it stands, that it has never had it, or why it does not do what was ordered.
 
-    `page` is where the payer subscribes, and nothing else is known yet.
+    `page` is where the payer subscribes, and nothing else is known yet. `given_up` are bills whose invoices the books
+    have as uncollectible.
     """
 
     snapshot: SubscriptionSnapshot | None = None
@@ -162,3 +163,4 @@ class SubscriptionResponse(Message):
     missing: bool = False
     declined: Declined | None = None
     unknown: str | None = None
+    given_up: tuple[Request, ...] = ()

@@ -17,7 +17,7 @@ from domain.invoice.state import InvoiceStatus
 from domain.subscription.agenda import wakes_at
 from domain.subscription.given_up import ORDER_GIVEN_UP
 from domain.subscription.refund import LostCredits, RestOfLot
-from domain.subscription.state import Outcome, Subscription, SubscriptionStatus
+from domain.subscription.state import Outcome, Request, Subscription, SubscriptionStatus
 from ledger.invariants import Invariant
 from models.invoice import InvoiceRow
 from models.ledger_lot import LedgerLot
@@ -224,18 +224,38 @@ async def is_requested(session: AsyncSession, invoice_id: str) -> bool:
 
 
 async def has_unpaid(session: AsyncSession, org_id: str) -> bool:
-    """Tell whether an organization has not paid what it was invoiced on net terms, given up or not."""
+    """Tell whether an organization has not paid what it was invoiced on net terms, or that was given up.
+
+    What comes for an invoice that was given up goes back, so being settled does not make it paid.
+    """
     query = (
         select(SubscriptionBill.invoice_id)
         .join(InvoiceRow, InvoiceRow.id == SubscriptionBill.invoice_id)
         .where(
             SubscriptionBill.org_id == org_id,
-            SubscriptionBill.settled_at.is_(None),
-            InvoiceRow.status.in_([InvoiceStatus.OPEN.value, InvoiceStatus.UNCOLLECTIBLE.value]),
+            or_(
+                InvoiceRow.status == InvoiceStatus.UNCOLLECTIBLE.value,
+                and_(SubscriptionBill.settled_at.is_(None), InvoiceRow.status == InvoiceStatus.OPEN.value),
+            ),
         )
         .limit(1)
     )
     return (await session.scalars(query)).first() is not None
+
+
+async def given_up(session: AsyncSession, subscription_id: str) -> list[Request]:
+    """Return the bills of a subscription whose invoices were given up, the oldest first; none grants anything now."""
+    query = (
+        select(SubscriptionBill.bill_ref, InvoiceRow.due_at)
+        .join(InvoiceRow, InvoiceRow.id == SubscriptionBill.invoice_id)
+        .where(
+            SubscriptionBill.subscription_id == subscription_id,
+            InvoiceRow.status == InvoiceStatus.UNCOLLECTIBLE.value,
+        )
+        .order_by(InvoiceRow.due_at, SubscriptionBill.bill_ref)
+    )
+    found = await session.execute(query)
+    return [Request(bill_ref=bill_ref, credits_minor=0, due_at=due_at) for bill_ref, due_at in found]
 
 
 async def granted_credits(session: AsyncSession, bill: SubscriptionBill) -> int:

@@ -302,7 +302,8 @@ async def tax_answers(
 
 def _line(after: Subscription, asked: Settled | Billed, plans: Plans) -> InvoiceLine:
     days = (f"{day:%Y-%m-%d}" for day in (asked.period.start, asked.period.end))
-    wording = (("plan", plans.of(after.terms.plan).title, *days),)
+    late_plan = asked.plan if isinstance(asked, Settled) else None
+    wording = (("plan", plans.of(late_plan or after.terms.plan).title, *days),)
     # What is charged for a part of a period is no number of seats at the price of one.
     quantity = after.terms.quantity if asked.amount_minor == after.terms.amount_minor else 1
     return InvoiceLine(

@@ -299,7 +299,7 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             self._events = [each for each in self._events if each not in events]
             return
         held = commands.looked_up(self._state, made=says.snapshot is not None)
-        outcome = None if says.snapshot is None else converge(held, says.snapshot, workflow.now())
+        outcome = None if says.snapshot is None else converge(held, says.snapshot, workflow.now(), says.given_up)
         if outcome is None and held != self._state:
             outcome = Outcome(subscription=held, event="looked_up", actor="workflow")
         if outcome is not None:
@@ -307,7 +307,10 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         elif events:
             await self._mark(events)
         self._events = [each for each in self._events if each not in events]
-        if commands.is_not_paid(self._state, workflow.now()):
+        # Runs of before ended again what had ended, when there was news of it.
+        if commands.is_not_paid(self._state, workflow.now()) and not (
+            self._state.status is SubscriptionStatus.ENDED and workflow.patched("what-has-ended-is-not-ended-again")
+        ):
             await self._write_own(commands.not_paid(self._state))
 
     async def _end_unmade(self) -> None:
@@ -344,7 +347,7 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             return
         assert says.snapshot is not None
         done = commands.confirmed(self._state, says.snapshot)
-        outcome = converge(done, says.snapshot, workflow.now())
+        outcome = converge(done, says.snapshot, workflow.now(), says.given_up)
         await self._write_own(outcome or Outcome(subscription=done, event="confirmed", actor="workflow"))
 
     async def _end_given_up(self) -> None:

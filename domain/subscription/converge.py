@@ -4,13 +4,14 @@ Goods are given on money received: a bill that is paid, for more than nothing, i
 period grants is granted with it. At a boundary the renewal comes first, then the change that waited for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain.plan import Interval
 from domain.subscription.commands import trial_card
 from domain.subscription.downgrade import acting, waiting
+from domain.subscription.late import awaiting, late_period, overtaken, without_late_period
 from domain.subscription.period import Anchor, Period
 from domain.subscription.snapshot import Bill, BillReason, BillState, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import (
@@ -57,8 +58,12 @@ class _Step:
     billed: tuple[Billed, ...] = ()
 
 
-def converge(subscription: Subscription, seen: SubscriptionSnapshot, at: datetime) -> Outcome | None:
+def converge(
+    subscription: Subscription, seen: SubscriptionSnapshot, at: datetime, given_up: Collection[Request] = ()
+) -> Outcome | None:
     """Return what is new at the provider; None when nothing is.
+
+    `given_up` are the bills whose invoices were: whatever comes for them goes back, and on net terms they stay unpaid.
 
     Raises:
         OtherSubscription: it is another one's.
@@ -67,23 +72,27 @@ def converge(subscription: Subscription, seen: SubscriptionSnapshot, at: datetim
         raise OtherSubscription(f"{seen.ref} is not the subscription {subscription.subscription_id}")
     if subscription.status is S.ENDED and subscription.ref is None:
         return None  # ended before it was made
+    returned = {each.bill_ref for each in given_up} if subscription.terms.net_days else set[str]()
     before = replace(
-        subscription,
+        awaiting(subscription, given_up),
         ref=seen.ref,
         item_ref=seen.item_ref,
         trial_end=seen.trial_end,
         checkout=None,
         trial_card=_card_of_trial(subscription, seen),
-        pay_url=_page_to_pay(subscription, seen),
+        pay_url=_page_to_pay(subscription, seen, returned),
     )
     step = _Step(before)
     for bill in seen.bills:
         if bill.is_paid and bill.ref not in step.subscription.settled:
-            step = _settle(step, bill)
+            was = step.subscription
+            step = _returned(step, bill) if bill.ref in returned else _settle(step, bill)
+            step = replace(step, subscription=overtaken(was, step.subscription, seen.bills))
         elif _is_requested(step.subscription, bill):
             step = _request(step, bill, at)
         elif bill.state is BillState.VOID:
-            step = replace(step, subscription=_without_request(step.subscription, bill.ref))
+            held = without_late_period(step.subscription, bill.ref)
+            step = replace(step, subscription=_without_request(held, bill.ref))
     after = _with_order(before, _with_status(_with_period(step.subscription, seen), seen, at))
     booked = [each.bill_ref for each in step.billed] + [each.bill_ref for each in step.settled]
     if after == subscription:
@@ -157,9 +166,19 @@ def _with_month(subscription: Subscription, month: Period) -> tuple[Subscription
 # Bills ----------------------------------------------------------------------------------------------------------------
 
 
+def _returned(step: _Step, bill: Bill) -> _Step:
+    """Book money that came for an invoice that was given up: it goes back, so it pays and grants nothing."""
+    settled = (_settled(bill, bill.period),) if bill.paid_minor > 0 else ()
+    return replace(step, subscription=_noted(step.subscription, bill), settled=(*step.settled, *settled))
+
+
+def _noted(subscription: Subscription, bill: Bill) -> Subscription:
+    return replace(subscription, settled=(*subscription.settled, bill.ref)[-WINDOW:])
+
+
 def _settle(step: _Step, bill: Bill) -> _Step:
     subscription, change = step.subscription, step.subscription.change
-    noted = replace(subscription, settled=(*subscription.settled, bill.ref)[-WINDOW:])
+    noted = _noted(subscription, bill)
     if bill.reason is BillReason.UPDATE and (bill.paid_minor > 0 or _is_upgrade(change)):
         return _settle_change(replace(step, subscription=noted), bill, change)
     if bill.paid_minor <= 0:
@@ -167,16 +186,20 @@ def _settle(step: _Step, bill: Bill) -> _Step:
     if bill.reason is BillReason.OTHER or bill.period is None:
         return replace(step, subscription=noted, settled=(*step.settled, _settled(bill, bill.period)))
     step = _caught_up(replace(step, subscription=noted), bill.period.start)
-    renewed = _renewed(step.subscription, bill, bill.period)
+    late = late_period(step.subscription, bill)
+    renewed = without_late_period(_renewed(step.subscription, bill, bill.period), bill.ref)
     request = next((each for each in renewed.requests if each.bill_ref == bill.ref), None)
     if request is not None:
         renewed = _without_request(renewed, bill.ref)
     if request is not None and renewed.terms.interval is Interval.MONTH:
         # It is paid late: it grants what it was invoiced with, also when a newer one is paid.
         grants = _grants_of_period(bill, request.credits_minor, bill.period)
+    elif late is not None:
+        grants = _grants_of_period(bill, late.credits_minor, bill.period)
     else:
         renewed, grants = _first_granted(renewed, bill, bill.period)
-    return _Step(renewed, (*step.settled, _settled(bill, bill.period)), (*step.grants, *grants), step.billed)
+    settled = replace(_settled(bill, bill.period), plan=None if late is None else late.plan)
+    return _Step(renewed, (*step.settled, settled), (*step.grants, *grants), step.billed)
 
 
 def _is_requested(subscription: Subscription, bill: Bill) -> bool:
@@ -210,11 +233,12 @@ def _next_try(after: Subscription, seen: SubscriptionSnapshot) -> Mapping[str, s
     return {"next_try_at": min(tries).isoformat()} if tries and after.status is S.PAST_DUE else {}
 
 
-def _page_to_pay(subscription: Subscription, seen: SubscriptionSnapshot) -> str | None:
-    """Return the page of the newest bill that is open; on other terms the provider charges it by itself."""
+def _page_to_pay(subscription: Subscription, seen: SubscriptionSnapshot, returned: Collection[str]) -> str | None:
+    """Return the page of the newest bill that is open, and whose money is kept; otherwise the provider charges it."""
     if not subscription.terms.net_days:
         return None
-    return next((bill.pay_url for bill in reversed(seen.bills) if bill.state is BillState.OPEN), None)
+    pages = (b.pay_url for b in reversed(seen.bills) if b.state is BillState.OPEN and b.ref not in returned)
+    return next(pages, None)
 
 
 def _caught_up(step: _Step, until: datetime) -> _Step:
@@ -369,7 +393,8 @@ def _with_status(subscription: Subscription, seen: SubscriptionSnapshot, at: dat
 def _event(before: Subscription, after: Subscription, step: _Step) -> str:
     if after.status is S.ENDED and before.status is not S.ENDED:
         return "ended"
-    if step.settled:
+    awaited = {each.bill_ref for each in after.requests}
+    if any(each.bill_ref not in awaited for each in step.settled):
         if before.change is not None and before.change.kind is ChangeKind.UPGRADE and after.change is None:
             return "upgraded"
         return "activated" if before.paid_through is None else "renewed"

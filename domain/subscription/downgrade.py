@@ -19,12 +19,12 @@ def acting(subscription: Subscription, bill: Bill) -> Change | None:
     if change is None or period is None or period.start < change.acts_at:
         return None
     before, after = subscription.terms.amount_minor, change.terms.amount_minor
-    charged = _charged_minor(bill, {subscription.terms.price_id, change.terms.price_id})
+    charged = charged_minor(bill, {subscription.terms.price_id, change.terms.price_id})
     is_before = before > after if charged >= max(before, after) else before < after
     return None if is_before else change
 
 
-def _charged_minor(bill: Bill, prices: set[str | None]) -> int:
+def charged_minor(bill: Bill, prices: set[str | None]) -> int:
     """Return what a bill asks for one of these prices, without prorations and before discounts."""
     whole = [line for line in bill.lines if not line.is_proration]
     own = [line for line in whole if line.price_id is not None and line.price_id in prices] or whole

@@ -13,8 +13,8 @@ def told_by_mail(before: Subscription | None, after: Subscription) -> MailKind |
     """
     began = before is not None and before.status not in {S.CREATED, S.INCOMPLETE}
     if after.status is S.ENDED:
-        announced = before is not None and before.cancel_at_period_end
-        return MailKind.SUBSCRIPTION_CANCELLED if began and not announced else None
+        told = before is not None and (before.cancel_at_period_end or before.status is S.ENDED)
+        return MailKind.SUBSCRIPTION_CANCELLED if began and not told else None
     if before is None or not began:
         return MailKind.SUBSCRIPTION_CONFIRMED if after.status in ENTITLED else None
     if after.cancel_at_period_end and not before.cancel_at_period_end:

@@ -200,6 +200,15 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LatePeriod:
+    """A period that was not paid when a newer one was: the plan that it had, and what it grants once it is paid."""
+
+    bill_ref: str
+    plan: str
+    credits_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """The whole state. `version` is the number of its latest event.
 
@@ -217,10 +226,11 @@ class Subscription:
         checkout: that page, until the provider has the subscription.
         trial_card: a digest of the card that a trial was begun with; None on a page until the provider names it.
         trial_told: the organization was told that its trial ends soon.
-        requests: what was invoiced on net terms and is not paid, the newest last.
+        requests: what was invoiced on net terms and is not paid, or was given up before it was, the newest last.
         pay_url: the provider's page where the newest of it is paid.
         year_bills: what pays for the months of the running year, the first bill and upgrades; empty for months, and for
             a year from before they were kept, which the first bill pays for alone.
+        late_periods: what was charged for and is not paid although a newer period is, the newest last.
     """
 
     subscription_id: str
@@ -256,6 +266,7 @@ class Subscription:
     requests: tuple[Request, ...] = ()
     pay_url: str | None = None
     year_bills: tuple[YearBill, ...] = ()
+    late_periods: tuple[LatePeriod, ...] = ()
 
     def has_done(self, command_id: str) -> bool:
         """Tell whether a command of that id was done, as far as the window reaches."""
@@ -269,13 +280,17 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """A bill that was paid: money that is booked once, by the bill's own id."""
+    """A bill that was paid: money that is booked once, by the bill's own id.
+
+    `plan` is the one of its period, where a newer one was paid before it.
+    """
 
     bill_ref: str
     amount_minor: int
     currency: str
     period: Period
     payment_ref: str | None = None
+    plan: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

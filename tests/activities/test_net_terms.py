@@ -149,6 +149,50 @@ async def test_invoice_that_is_given_up_is_bad_debt_and_money_that_comes_then_gr
         assert (await ledger.balance(accounts.org_receivable(one.org_id, "USD"))).posted_minor == 0
 
 
+async def test_money_that_goes_back_pays_nothing_so_the_subscription_ends_as_if_it_had_not_come(
+    database: Database, one: Subscribed
+) -> None:
+    _, issued = await of(one)
+    due = START + timedelta(days=30)
+    async with database.platform() as session:
+        await invoice_end.give_up(session, KIM, issued.id, new_id("cmd"), due + timedelta(days=21))
+    late, second = due + timedelta(days=22), bill(1, 2_900, month(1))
+    page = replace(unpaid(0, 2_900, month(0)), pay_url="https://pay.example/in_0")
+    await one.look(seen(page, second, period=month(1)), due + timedelta(days=21))
+    assert one.state.pay_url is None
+    first = bill(0, 2_900, month(0))
+    await one.look(seen(first, second, period=month(1)), late)
+    (row,) = [each for each in await one.rows(SubscriptionBill) if each.bill_ref.endswith("in_0")]
+    assert (row.settled_at, row.payment_id is not None) == (late, True)
+    assert (one.state.status, await one.credits()) == (SubscriptionStatus.PAST_DUE, 500)
+    assert not is_not_paid(one.state, late)
+    ends = due + timedelta(days=30)
+    await one.look(seen(first, second, period=month(1)), ends)
+    assert is_not_paid(one.state, ends)
+    async with database.platform() as session:
+        assert await subscriptions.has_unpaid(session, one.org_id)
+    gone = seen(first, second, period=month(1), state=ProviderState.CANCELED, ended_at=ends)
+    await one.look(gone, ends)
+    assert (one.state.status, one.state.ended_why, await one.tier()) == (SubscriptionStatus.ENDED, "cancelled", "free")
+    assert await one.look(gone, ends + timedelta(days=1)) is None
+
+
+async def test_invoice_that_is_given_up_after_its_bill_was_settled_is_awaited_again(
+    database: Database, one: Subscribed
+) -> None:
+    first, due = bill(0, 2_900, month(0)), START + timedelta(days=30)
+    await one.look(seen(first), START + timedelta(days=1))
+    assert (one.state.status, one.state.requests) == (SubscriptionStatus.ACTIVE, ())
+    _, issued = await of(one)
+    async with database.platform() as session:
+        assert not await subscriptions.has_unpaid(session, one.org_id)
+        await invoice_end.give_up(session, KIM, issued.id, new_id("cmd"), due + timedelta(days=21))
+        assert await subscriptions.has_unpaid(session, one.org_id)
+    await one.look(seen(first), due + timedelta(days=30))
+    assert one.state.status is SubscriptionStatus.PAST_DUE
+    assert is_not_paid(one.state, due + timedelta(days=30))
+
+
 async def test_what_the_provider_requests_is_not_paid_here_and_keeps_other_net_terms_away(
     database: Database, one: Subscribed
 ) -> None:

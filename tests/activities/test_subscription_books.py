@@ -35,7 +35,7 @@ from services import invoice_collection, invoice_end
 from services.outside_tax import TaxUnavailable
 from services.subscription import accrue
 from tests.conftest import DatabaseUrls
-from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, seen, unpaid
+from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, ordered, seen, terms, unpaid
 from tests.support.billing import GERMAN, located, rate
 from tests.support.looking import again
 from tests.support.proving import prove_about
@@ -98,6 +98,29 @@ async def test_first_payment_gives_an_invoice_a_payment_the_credits_and_the_tier
         "USD",
     )
     assert (await one.tier(), await one.credits()) == ("starter", 500)
+
+
+async def test_month_that_is_paid_after_a_newer_one_is_invoiced_as_its_plan_was_and_grants_with_its_price(
+    database: Database,
+) -> None:
+    one = await subscribed(database, "professional")
+    first, failed, third = bill(0, 9_900, month(0)), unpaid(1, 9_900, month(1)), bill(2, 9_900, month(2))
+    await one.look(seen(first))
+    await one.look(seen(first, failed, third, period=month(2)), ANCHOR.after(2))
+    one.state = ordered(one.state, terms("premium"), ANCHOR.after(2) + timedelta(days=1))
+    fourth = bill(3, 500, month(3))
+    await one.look(seen(first, failed, third, fourth, period=month(3)), ANCHOR.after(3))
+    assert (await one.tier(), await one.credits()) == ("premium", 4_000)
+    late = ANCHOR.after(3) + timedelta(days=1)
+    paid = seen(first, bill(1, 9_900, month(1)), third, fourth, period=month(3))
+    await one.look(paid, late)
+    assert await one.look(paid, late) is None
+    assert (await one.tier(), await one.credits()) == ("premium", 6_000)
+    (row,) = [each for each in await one.rows(SubscriptionBill) if each.bill_ref.endswith("in_1")]
+    (grant,) = [each for each in await one.rows(SubscriptionGrant) if each.bill_ref == row.bill_ref]
+    assert (row.granted_minor, grant.paid_minor, grant.starts_at) == (9_900, 9_900, month(1).start)
+    (issued,) = [each for each in await one.rows(InvoiceRow) if each.id == row.invoice_id]
+    assert issued.lines[0]["description"].startswith("Professional")
 
 
 async def test_invoice_of_a_period_is_neither_voided_nor_collected_by_us(

@@ -68,7 +68,9 @@ class Subscribed:
             replace(each, ref=f"{self.tag}:{each.ref}", payment_ref=f"{self.tag}-{each.ref}-pi")
             for each in snapshot.bills
         )
-        outcome = converge(self.state, replace(snapshot, bills=named, ref=f"{self.tag}:sub"), at)
+        async with self.database.platform() as session:
+            given_up = await subscriptions.given_up(session, self.state.subscription_id)
+        outcome = converge(self.state, replace(snapshot, bills=named, ref=f"{self.tag}:sub"), at, given_up)
         if outcome is not None:
             await self.write(outcome, at)
         return outcome

@@ -23,6 +23,7 @@ from domain.subscription.state import (
     Change,
     ChangeKind,
     Grant,
+    LatePeriod,
     Order,
     OrderKind,
     Request,
@@ -89,6 +90,7 @@ STATE = Subscription(
     requests=(Request(bill_ref="in_2", credits_minor=500_000_000, due_at=T0),),
     pay_url="https://example.com/pay",
     year_bills=(YearBill(bill_ref="in_1", paid_minor=29_000, left_minor=26_583, credits_minor=500_000_000),),
+    late_periods=(LatePeriod(bill_ref="in_0", plan="starter", credits_minor=500_000_000),),
 )
 PLANS = Plans(
     (
@@ -166,7 +168,16 @@ def samples() -> list[Message]:
             command_id="cmd_2",
             at=T0,
             actor_detail=ACTOR,
-            settled=(Settled(bill_ref="in_1", amount_minor=29_000, currency="USD", period=MONTH, payment_ref="pi_1"),),
+            settled=(
+                Settled(
+                    bill_ref="in_1",
+                    amount_minor=29_000,
+                    currency="USD",
+                    period=MONTH,
+                    payment_ref="pi_1",
+                    plan="starter",
+                ),
+            ),
             grants=(
                 Grant(
                     key="in_1:1",
@@ -187,6 +198,11 @@ def samples() -> list[Message]:
         messages.SubscriptionSweepResult(waiting=3, started=1),
         messages.SubscriptionRequest(subscription=STATE, key="subscription:sub_1:upgrade:cmd_2"),
         messages.SubscriptionResponse(
-            snapshot=SNAPSHOT, page=STATE.checkout, missing=True, declined=DECLINED, unknown="broken off"
+            snapshot=SNAPSHOT,
+            page=STATE.checkout,
+            missing=True,
+            declined=DECLINED,
+            unknown="broken off",
+            given_up=STATE.requests,
         ),
     ]

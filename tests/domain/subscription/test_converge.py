@@ -109,6 +109,58 @@ def test_pitfall_22_states_in_any_order_end_as_the_newest_says() -> None:
     assert ends == {(S.ACTIVE, month(1), ("in_0", "in_1"), 500)}
 
 
+def test_month_that_is_paid_after_a_newer_one_grants_its_credits_once() -> None:
+    first, second, third = bill(0, 2_900, month(0)), bill(1, 2_900, month(1)), bill(2, 2_900, month(2))
+    failed = unpaid(1, 2_900, month(1))
+    late = taken(active(), seen(first, failed, period=month(1), state=P.PAST_DUE)).subscription
+    newer = taken(late, seen(first, failed, third, period=month(2)))
+    assert (credits(newer.grants), newer.subscription.paid_through) == ([500], month(2).end)
+    outcome = taken(newer.subscription, seen(first, second, third, period=month(2)))
+    (grant,) = outcome.grants
+    assert (credits(outcome.grants), grant.bill_ref, grant.paid_minor, grant.month) == ([500], "in_1", 2_900, month(1))
+    after = outcome.subscription
+    assert (after.paid_through, after.paid_bill, after.late_periods) == (month(2).end, "in_2", ())
+    assert converge(after, seen(first, second, third, period=month(2)), START) is None
+
+
+@pytest.mark.parametrize(("plan", "price", "wanted"), [("starter", 2_900, 500), ("professional", 9_900, 2_000)])
+def test_month_that_is_paid_late_grants_what_its_plan_had_although_it_was_changed_since(
+    plan: str, price: int, wanted: int
+) -> None:
+    first, failed, paid = bill(0, price, month(0)), unpaid(1, price, month(1)), bill(1, price, month(1))
+    held = taken(active(plan), seen(first, failed, period=month(1), state=P.PAST_DUE)).subscription
+    third = bill(2, price, month(2))
+    held = taken(held, seen(first, failed, third, period=month(2))).subscription
+    to = "professional" if plan == "starter" else "starter"
+    held = ordered(held, terms(to), month(2).start + days(1))
+    if to == "starter":
+        fourth, last = bill(3, 2_900, month(3)), month(3)
+    else:
+        fourth, last = bill(3, 6_800, None, reason=BillReason.UPDATE), month(2)
+    held = taken(held, seen(first, failed, third, fourth, period=last)).subscription
+    assert held.terms.plan == to
+    outcome = taken(held, seen(first, paid, third, fourth, period=last))
+    assert (credits(outcome.grants), outcome.settled[0].plan) == ([wanted], plan)
+    assert (outcome.subscription.terms.plan, outcome.subscription.paid_bill) == (to, held.paid_bill)
+
+
+def test_month_whose_bill_is_voided_is_awaited_no_more() -> None:
+    first, failed, third = bill(0, 2_900, month(0)), unpaid(1, 2_900, month(1)), bill(2, 2_900, month(2))
+    held = taken(active(), seen(first, failed, third, period=month(2))).subscription
+    assert [each.bill_ref for each in held.late_periods] == ["in_1"]
+    voided = taken(held, seen(first, replace(failed, state=BillState.VOID), third, period=month(2)))
+    assert (voided.subscription.late_periods, voided.grants) == ((), ())
+
+
+def test_month_that_was_overtaken_before_it_was_noted_grants_where_its_price_is_still_the_same() -> None:
+    first, failed, third = bill(0, 2_900, month(0)), unpaid(1, 2_900, month(1)), bill(2, 2_900, month(2))
+    held = taken(active(), seen(first, failed, third, period=month(2))).subscription
+    held = replace(held, late_periods=())
+    paid = seen(first, bill(1, 2_900, month(1)), third, period=month(2))
+    assert credits(taken(held, paid).grants) == [500]
+    assert taken(replace(held, terms=terms("professional")), paid).grants == ()
+
+
 def test_past_due_keeps_what_the_plan_includes_and_unpaid_does_not() -> None:
     first = bill(0, 2_900, month(0))
     late = taken(active(), seen(first, unpaid(1, 2_900, month(1)), period=month(1), state=P.PAST_DUE))
