@@ -14,7 +14,7 @@ from contracts.subscription import CancelSubscription, SubscriptionEventSignal, 
 from domain.subscription.commands import opening
 from domain.subscription.period import Anchor, Period
 from domain.subscription.snapshot import BillReason, ProviderState, SubscriptionSnapshot
-from domain.subscription.state import SubscriptionStatus, numbered
+from domain.subscription.state import Request, SubscriptionStatus, numbered
 from providers.payments.base import ProviderRefused
 from repositories import subscription as subscriptions
 from runtime import reach
@@ -372,6 +372,31 @@ def renew(stage: Stage, one: Subscriber, price_id: str) -> None:
 
 def subscription_signal(one: Subscriber) -> tuple[Run, str, SubscriptionEventSignal]:
     return subscription_news(one.start.subscription, principal="stripe", event_id="evt_1")
+
+
+async def test_money_for_an_invoice_that_was_given_up_does_not_keep_the_plan_and_it_ends_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await subscriber(stage, terms=replace(terms("starter"), net_days=30))
+    await one.subscribe()
+    state = await one.state()
+    assert (state.status, state.requests) == (S.ACTIVE, ())
+    # Invoices are given up weeks after they were due, for which a run looks too often to wait here.
+    overdue = Request(bill_ref=state.settled[-1], credits_minor=0, due_at=datetime.now(UTC) - timedelta(days=31))
+    monkeypatch.setattr(subscriptions, "given_up", AsyncMock(return_value=[overdue]))
+    await one.handle.signal("look", {})
+    await one.handle.result()
+    ended = await one.state()
+    assert (ended.status, ended.ended_why, await tier(one)) == (S.ENDED, "not_paid", "free")
+    await replay_and_keep(await one.handle.fetch_history(), "subscription_given_up_invoice")
+    with stage.env.with_time_skipping_disabled():
+        await reach.signal(stage.client, *subscription_signal(one))
+    await one.handle.result()
+    assert (await one.kinds()).count("ended") == 1
+    async with stage.database.platform() as session:
+        told = text("SELECT count(*) FROM mails WHERE org_id = :id AND kind = 'subscription_cancelled'")
+        assert await session.scalar(told, {"id": state.org_id}) == 1
+    await replay_and_keep(await one.handle.fetch_history(), "subscription_news_after_it_was_not_paid")
 
 
 async def test_sweep_gives_a_run_to_a_subscription_that_has_something_due_and_none(stage: Stage) -> None:
