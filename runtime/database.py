@@ -112,7 +112,7 @@ class Database:
         pre_ping: bool = True,
         sealer: Sealer | None = None,
     ) -> None:
-        """Prepare both pools; nothing connects before the first use.
+        """Prepare both pools, each of up to twice `pool_size` connections; nothing connects before the first use.
 
         With `pre_ping` a connection is tried before it is lent, so that no request meets one that died in the pool; it
         costs a round trip, which a caller that repeats its transactions anyway can spare. The `sealer` seals the client
@@ -124,8 +124,10 @@ class Database:
             made = make_engine(
                 url,
                 statement_timeout=statement_timeout,
-                pool_size=pool_size,
-                max_overflow=pool_size,
+                # Kept once they are open: a page of the console asks for more at once than a smaller pool keeps, and
+                # connections that are closed after each burst are opened, and their statements planned, for the next.
+                pool_size=2 * pool_size,
+                max_overflow=0,
                 pool_timeout=CONNECT_SECONDS,
                 json_serializer=sealing.dumps,
                 json_deserializer=sealing.loads,
