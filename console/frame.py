@@ -1,6 +1,7 @@
 """What stands round every page: who one is, credits, tier, navigation, bands. One frozen value, as a page's own."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -118,7 +119,7 @@ def frame(
     exists: Exists,
     organization: Organization | None,
     balance: Answer | None,
-    marks: Answer | None,
+    marks: Mapping[str, int] | None,
     notice: str,
     back: str | None,
 ) -> Frame:
@@ -133,7 +134,7 @@ def frame(
         exists: tells whether a path has a page.
         organization: whose pages these are; None on the platform's.
         balance: the answer of `GET /billing/balance`.
-        marks: the answer of `GET /changes`.
+        marks: what `GET /changes` shows, as it was before anything else was read; None where that is not known.
         notice: the word for what is said once.
         back: where a link leads back to.
     """
@@ -173,7 +174,7 @@ def frame(
         groups=groups,
         notice=notice_of(notice),
         changes=f"{base}/changes" if (org_id or me.is_platform) and me.may(Permission.READ) else "",
-        marks=json.dumps(marks.body, separators=(",", ":")) if marks is not None and marks.ok else "",
+        marks=json.dumps(marks, separators=(",", ":")) if marks is not None else "",
     )
 
 

@@ -67,7 +67,9 @@ class Visit:
         api: the gateway, for what the methods below do not do.
     """
 
-    def __init__(self, request: Request, console: Console, me: Me, api: Gateway, marks: Answer | None = None) -> None:
+    def __init__(
+        self, request: Request, console: Console, me: Me, api: Gateway, marks: Mapping[str, int] | None = None
+    ) -> None:
         """Take who asks, as `begin` has found them, and the marks of what changes, read before anything else."""
         self.request = request
         self.me = me
@@ -374,16 +376,19 @@ async def begin(request: Request, console: Console, *, is_background: bool = Fal
         raise SignInNeeded(ended=False)
     api = gateway_of(request, console, token, is_background=is_background)
     org_id = request.path_params.get("org")
-    wanted: dict[str, Wanted] = {"me": ("/me", {})}
-    if _is_marked(request):
-        wanted["marks"] = ("/changes", {"organization_id": org_id} if org_id else {})
-    answers = await api.ask_all(wanted)
-    if answers["me"].status == 401:
+    is_marked = _is_marked(request)
+    answer = await api.ask("/me", marks="true" if is_marked else None)
+    if answer.status == 401:
         raise SignInNeeded(ended=True)
-    me = Me.of(answers["me"].need())
+    body = answer.need()
+    me = Me.of(body)
     if org_id is not None and me.organization is not None and me.organization.id != org_id:
         raise Refused(not_found(request))
-    return Visit(request, console, me, api, answers.get("marks"))
+    marks: Mapping[str, int] | None = body.get("marks")
+    if is_marked and me.organization is None:
+        # Whoever is of no organization may read those of many, which `GET /me` does not choose from.
+        marks = (await api.ask("/changes", organization_id=org_id)).body
+    return Visit(request, console, me, api, marks)
 
 
 def _is_marked(request: Request) -> bool:

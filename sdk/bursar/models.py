@@ -2296,6 +2296,7 @@ class MeView(Model):
     session: MeSession | None = NOT_SENT
     key_id: str | None = NOT_SENT
     environment: Environment = NOT_SENT
+    marks: MarksView | None = NOT_SENT
 
 
 class MeterLine(Model):

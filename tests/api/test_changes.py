@@ -110,6 +110,13 @@ async def test_marks_of_others_stay(database: Database, tenant: Tenant, new_tena
     refused(await other.owner.get(f"/changes?organization_id={tenant.org_id}"), 404, "not_found")
 
 
+async def test_marks_come_with_who_one_is(operator: Caller, tenant: Tenant) -> None:
+    shown = await marks(tenant.owner)
+    me = good(await tenant.owner.get("/me?marks=true"))
+    assert me == {**good(await tenant.owner.get("/me")), "marks": shown}
+    assert good(await operator.get("/me?marks=true"))["marks"] is None
+
+
 async def test_operator_sees_marks_of_all_and_of_one(database: Database, operator: Caller, tenant: Tenant) -> None:
     everything, one = await marks(operator), await marks(operator, f"?organization_id={tenant.org_id}")
     await tell(database, tenant.org_id, "invoice.created")

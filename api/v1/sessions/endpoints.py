@@ -17,6 +17,7 @@ from api.keyring import hash_of, new_secret, token_of
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import visible_organization
+from api.v1.changes.schemas import MarksView
 from api.v1.sessions.schemas import (
     MeAgent,
     MeOrganization,
@@ -27,29 +28,40 @@ from api.v1.sessions.schemas import (
     SessionView,
 )
 from domain.access import Actor, Permission, Role
+from domain.changes import TOPICS
 from domain.errors import Forbidden, NotFound
 from domain.session import MOST, browser_of, idle_at, span_of
 from models.session import Session
 from repositories import agent as agents
 from repositories import api_key as keys
 from repositories import audit
+from repositories import change as changes
 from repositories import organization as organizations
 from repositories import session as sessions
 from runtime.identity import new_id
 
 router = Resource(tags=["sessions"])
 
+WithMarks = Annotated[bool, Query(description="Also read the marks of the organization, as `GET /changes` does.")]
+
 
 @router.get("/me", response_model=MeView, operation_id="sessions.me")
-async def get_me(request: Request, deps: DepsDep, actor: ActorDep, identity: IdentityDep) -> MeView:
-    """Say who is asking: the principal, its role and permissions, and the session if there is one."""
-    organization = agent = session = None
+async def get_me(
+    request: Request, deps: DepsDep, actor: ActorDep, identity: IdentityDep, marks: WithMarks = False
+) -> MeView:
+    """Say who is asking: the principal, its role and permissions, and the session if there is one.
+
+    With `marks`, a page that follows what changes begins with this one call.
+    """
+    organization = agent = session = found = None
     if actor.org_id is not None:
         async with deps.session_for(actor) as tenant:
             row = await organizations.get(tenant, actor.org_id)
             organization = MeOrganization(id=row.id, name=row.name, tier=row.tier)
             if actor.agent_id is not None:
                 agent = MeAgent(id=actor.agent_id, name=(await agents.get(tenant, actor.agent_id)).name)
+            if marks and actor.may(Permission.READ):
+                found = MarksView.of((await changes.marks(tenant, actor.org_id)).marks, TOPICS)
     if identity.session is not None:
         span = identity.session.span
         used = datetime.now(UTC) if request.scope["state"]["is_use"] else identity.session.last_used_at
@@ -68,6 +80,7 @@ async def get_me(request: Request, deps: DepsDep, actor: ActorDep, identity: Ide
         session=session,
         key_id=actor.key_id,
         environment=deps.settings.environment,
+        marks=found,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from api.fields import AgentId, OrganizationId, Period, Principal, RequestModel, ResponseModel, example
+from api.v1.changes.schemas import MarksView
 from domain.access import Actor, Permission, Role
 from domain.payment.livemode import Environment
 from domain.session import CONSOLE, LINK_PERIOD, MAX_PATH, Span, idle_at
@@ -49,6 +50,9 @@ class MeView(ResponseModel):
     session: MeSession | None = Field(description="Null for a request with a key.")
     key_id: str | None = Field(description="The key, or the one of the session; null where a link opened the session.")
     environment: Environment = Field(description="`sandbox` and `test` move no real money.")
+    marks: MarksView | None = Field(
+        description="What `GET /changes` shows, where it was asked for; null for the platform's own keys."
+    )
 
 
 class SessionCreate(RequestModel):

@@ -5038,9 +5038,12 @@ class Sessions:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def me(self) -> models.MeView:
-        """Say who is asking: the principal, its role and permissions, and the session if there is one."""
-        return self._caller.ask(models.MeView, "sessions.me", "GET", "/api/v1/me")
+    def me(self, *, marks: bool | Omitted = OMITTED) -> models.MeView:
+        """Say who is asking: the principal, its role and permissions, and the session if there is one.
+
+        With `marks`, a page that follows what changes begins with this one call.
+        """
+        return self._caller.ask(models.MeView, "sessions.me", "GET", "/api/v1/me", query={"marks": marks})
 
     def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
         """Open a session with a key. Its token acts as the key does, until the session or the key ends.
