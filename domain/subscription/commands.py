@@ -87,7 +87,7 @@ def require_none_unpaid(terms: Terms, *, is_unpaid: bool) -> None:
     """
     if terms.net_days and is_unpaid:
         raise SubscriptionRefused(
-            "An invoice of an earlier subscription was not paid. Pay it if it is open, or agree terms that are charged.",
+            "An invoice of an earlier subscription was not paid. Pay it if it is open, or agree charged terms.",
             code="subscription.unpaid",
         )
 
