@@ -34,6 +34,11 @@ class Page:
     path: str
     roles: tuple[str, ...]
 
+    @property
+    def is_of_platform(self) -> bool:
+        """Whether the page is one of the platform's, and not of an organization or of everybody."""
+        return self.path.startswith("/console/platform")
+
 
 #: Who may read what escrows there are: of the platform, whoever has to do with their work.
 ESCROWS = (*TENANTS, *READERS, "arbiter", "validator")

@@ -1,6 +1,6 @@
 """Drives Debian's Chromium, and says all that a page does wrong: to readers, to the console, to other hosts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +11,8 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 
 from dev.browser import SHIFTED
 from dev.stack.running import Running
+from tests.console.table import PAGES
+from tests.console.table import Page as Entry
 
 WIDTHS = (1280, 320)
 THEMES = ("light", "dark")
@@ -29,6 +31,8 @@ AXE: dict[str, Any] = {
 }
 #: Which persona of the seeded stack a role of the table is.
 PERSONAS = {"owner": "client", "finance": "finance", "auditor": "auditor", "agent": "agent", "author": "studio"}
+#: What nobody may read there has nothing to look at.
+READABLE = [entry for entry in PAGES if entry.roles]
 _SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 _WIDE = """() => [...document.querySelectorAll("body *")]
   .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.parentElement.closest(".scroll, .tabs, .side"))
@@ -161,3 +165,15 @@ def console_url(running: Running) -> str:
 def role_of(roles: tuple[str, ...]) -> str:
     """Return the persona as whom a page is looked at: the first of its roles that the stack has seeded."""
     return next(PERSONAS.get(role, role) for role in roles if role not in {"admin", "member", "accountant"})
+
+
+async def complaints_of(
+    entry: Entry,
+    signed_in: Callable[[str], Awaitable[Window]],
+    path_of: Callable[[str], Awaitable[str]],
+) -> list[str]:
+    """Open a page of the table as one who may read it; return all that is wrong with it."""
+    found = await signed_in(role_of(entry.roles))
+    answer = await found.go(await path_of(entry.path))
+    status = answer.status if answer is not None else None
+    return [*([] if status == 200 else [f"status {status}"]), *await found.findings()]

@@ -6,8 +6,9 @@ from playwright.async_api import Locator, Page, expect
 
 #: More stops than any page has from one control to the next.
 STOPS = 250
-_IS_FOCUSED = "(e) => e === document.activeElement"
-_GROUP_FOCUSED = "(e) => document.activeElement?.type === 'radio' && document.activeElement.name === e.name"
+_IS_FOCUSED = "(e) => e.isConnected ? e === document.activeElement : null"
+_GROUP_FOCUSED = """(e) => e.isConnected
+  ? document.activeElement?.type === "radio" && document.activeElement.name === e.name : null"""
 
 
 class Hands(Protocol):
@@ -87,8 +88,14 @@ class Keyboard:
 
     async def _reach(self, control: Locator, reached: str) -> None:
         await control.wait_for()
+        # Finding a control by its words takes longer than a stop; it is found again where the page has replaced it.
+        element = await control.element_handle()
         for _ in range(STOPS):
-            if await control.evaluate(reached):
+            is_reached = await element.evaluate(reached)
+            if is_reached is None:
+                element = await control.element_handle()
+                is_reached = await element.evaluate(reached)
+            if is_reached:
                 return
             await self._page.keyboard.press("Tab")
         raise AssertionError(f"{control} is not reached by Tab")
