@@ -385,8 +385,8 @@ async def begin(request: Request, console: Console, *, is_background: bool = Fal
     if org_id is not None and me.organization is not None and me.organization.id != org_id:
         raise Refused(not_found(request))
     marks: Mapping[str, int] | None = body.get("marks")
-    if is_marked and me.organization is None:
-        # Whoever is of no organization may read those of many, which `GET /me` does not choose from.
+    if is_marked and org_id is not None and me.organization is None:
+        # The platform's marks are of all organizations: this page follows those of one.
         marks = (await api.ask("/changes", organization_id=org_id)).body
     return Visit(request, console, me, api, marks)
 

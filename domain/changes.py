@@ -6,6 +6,7 @@ compared and mean nothing else.
 
 from collections.abc import Iterable, Mapping
 
+from domain.access import Actor, Permission
 from domain.errors import Unavailable
 from domain.events.catalogue import CATALOGUE
 
@@ -74,6 +75,11 @@ class TooManyStreams(Unavailable):
     """So many streams are open that no other one is taken; ask for the marks now and then, or come again."""
 
     code = "changes.too_many_streams"
+
+
+def topics_for(actor: Actor) -> frozenset[str]:
+    """Return what somebody may follow: arbiters and validators of the platform the jobs alone."""
+    return OF_JOBS if actor.is_platform and not actor.may(Permission.INSPECT) else TOPICS
 
 
 def topics_of(kinds: Iterable[str]) -> set[str]:

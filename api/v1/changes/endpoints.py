@@ -16,7 +16,7 @@ from api.routing import Resource
 from api.tenancy import known_organization, visible_organization
 from api.v1.changes.schemas import MarksView
 from domain.access import Actor, Permission
-from domain.changes import OF_JOBS, TOPICS, TooManyStreams
+from domain.changes import TooManyStreams, topics_for
 from domain.errors import NotFound
 from repositories import change as changes
 
@@ -42,10 +42,6 @@ async def _followed(deps: DepsDep, actor: Reader, organization_id: Named = None)
 Followed = Annotated[str | None, Depends(_followed)]
 
 
-def _topics_for(actor: Actor) -> frozenset[str]:
-    return OF_JOBS if actor.is_platform and not actor.may(Permission.INSPECT) else TOPICS
-
-
 @router.get("/changes", response_model=MarksView, responses=errors(NotFound))
 async def get_changes(deps: DepsDep, followed: Followed, actor: Reader) -> MarksView:
     """Show the mark of each topic: a number that only grows, and grows when something of the topic has changed.
@@ -55,12 +51,12 @@ async def get_changes(deps: DepsDep, followed: Followed, actor: Reader) -> Marks
     """
     async with deps.session_for(actor) as session:
         found = await changes.marks(session, followed)
-    return MarksView.of(found.marks, _topics_for(actor))
+    return MarksView.of(found.marks, topics_for(actor))
 
 
 async def _listening(deps: DepsDep, followed: Followed, actor: Reader) -> AsyncIterator[Listener]:
     """Count the stream in until its answer has ended, however it ends."""
-    with deps.changes.listening(actor, followed, _topics_for(actor)) as listener:
+    with deps.changes.listening(actor, followed, topics_for(actor)) as listener:
         yield listener
 
 

@@ -28,7 +28,7 @@ from api.v1.sessions.schemas import (
     SessionView,
 )
 from domain.access import Actor, Permission, Role
-from domain.changes import TOPICS
+from domain.changes import topics_for
 from domain.errors import Forbidden, NotFound
 from domain.session import MOST, browser_of, idle_at, span_of
 from models.session import Session
@@ -38,11 +38,12 @@ from repositories import audit
 from repositories import change as changes
 from repositories import organization as organizations
 from repositories import session as sessions
+from repositories.change import Marks
 from runtime.identity import new_id
 
 router = Resource(tags=["sessions"])
 
-WithMarks = Annotated[bool, Query(description="Also read the marks of the organization, as `GET /changes` does.")]
+WithMarks = Annotated[bool, Query(description="Also read the marks of what changes, as `GET /changes` does.")]
 
 
 @router.get("/me", response_model=MeView, operation_id="sessions.me")
@@ -53,7 +54,8 @@ async def get_me(
 
     With `marks`, a page that follows what changes begins with this one call.
     """
-    organization = agent = session = found = None
+    organization = agent = session = None
+    shown: Marks | None = None
     if actor.org_id is not None:
         async with deps.session_for(actor) as tenant:
             row = await organizations.get(tenant, actor.org_id)
@@ -61,7 +63,10 @@ async def get_me(
             if actor.agent_id is not None:
                 agent = MeAgent(id=actor.agent_id, name=(await agents.get(tenant, actor.agent_id)).name)
             if marks and actor.may(Permission.READ):
-                found = MarksView.of((await changes.marks(tenant, actor.org_id)).marks, TOPICS)
+                shown = await changes.marks(tenant, actor.org_id)
+    elif marks and actor.may(Permission.READ):
+        async with deps.session_for(actor) as platform:
+            shown = await changes.marks(platform, None)
     if identity.session is not None:
         span = identity.session.span
         used = datetime.now(UTC) if request.scope["state"]["is_use"] else identity.session.last_used_at
@@ -80,7 +85,7 @@ async def get_me(
         session=session,
         key_id=actor.key_id,
         environment=deps.settings.environment,
-        marks=found,
+        marks=None if shown is None else MarksView.of(shown.marks, topics_for(actor)),
     )
 
 

@@ -51,7 +51,7 @@ class MeView(ResponseModel):
     key_id: str | None = Field(description="The key, or the one of the session; null where a link opened the session.")
     environment: Environment = Field(description="`sandbox` and `test` move no real money.")
     marks: MarksView | None = Field(
-        description="What `GET /changes` shows, where it was asked for; null for the platform's own keys."
+        description="What `GET /changes` shows, where it was asked for and the role may read."
     )
 
 
