@@ -2,10 +2,12 @@
 
 import re
 
-from playwright.async_api import expect
+from playwright.async_api import Page, Request, expect
 
 from tests.console.browser.people import PATIENCE, POINTER, company, people_at
 from tests.e2e.conftest import good
+
+STREAM = re.compile(r"/changes(\?|$)")
 
 
 async def test_a_page_without_a_connection_says_so_and_is_brought_up_to_date_afterwards(world, open_window):
@@ -69,3 +71,56 @@ async def test_a_page_that_never_was_says_nothing_of_being_gone(world, open_wind
             await owner.page.evaluate("dispatchEvent(new Event('online'))")
 
         await expect(owner.page.locator("#gone")).to_be_hidden()
+
+
+async def test_a_hidden_tab_holds_no_stream_and_asks_for_what_it_missed(world, open_window):
+    own = await company(world, "owner", credits="100")
+    async with people_at(open_window, POINTER) as at:
+        owner = await at(own.people["owner"])
+        async with owner.page.expect_request(STREAM):
+            await owner.go(f"{own.base}/transactions")
+        async with owner.page.expect_event("requestfailed", lambda request: bool(STREAM.search(request.url))):
+            await hide(owner.page, hidden=True)
+        grant = {"organization_id": own.org_id, "amount": "23", "source": "promotion"}
+        good(await world.operator.post("/credits/grants", grant), 201)
+
+        async with owner.page.expect_request(STREAM):
+            await hide(owner.page, hidden=False)
+        await expect(owner.main.locator("tbody tr")).to_have_count(2, timeout=PATIENCE)
+
+
+async def test_a_page_that_gets_no_stream_asks_every_fifteen_seconds(world, open_window):
+    own = await company(world, "owner", credits="100")
+    async with people_at(open_window, POINTER) as at:
+        owner = await at(own.people["owner"])
+        owner.window.heard.expected.add(503)
+        await owner.page.clock.install()
+        await owner.page.route(STREAM, lambda route: route.fulfill(status=503, body=""))
+        here = re.compile(r"/transactions$")
+        await owner.go(f"{own.base}/transactions")
+        # The first question comes at once, because the stream has failed.
+        async with owner.page.expect_response(lambda answer: is_asked_again(answer.request, here)):
+            await owner.page.clock.run_for(1_000)
+        grant = {"organization_id": own.org_id, "amount": "23", "source": "promotion"}
+        good(await world.operator.post("/credits/grants", grant), 201)
+        await expect(owner.main.locator("tbody tr")).to_have_count(1)
+
+        async with owner.page.expect_response(lambda answer: is_asked_again(answer.request, here)):
+            await owner.page.clock.run_for(15_000)
+        await expect(owner.main.locator("tbody tr")).to_have_count(2, timeout=PATIENCE)
+
+
+def is_asked_again(request: Request, here: re.Pattern[str]) -> bool:
+    """Tell whether a page asks for itself in the background."""
+    return request.resource_type == "fetch" and here.search(request.url) is not None
+
+
+async def hide(page: Page, *, hidden: bool) -> None:
+    """Hide the tab, or show it again; a browser without a window never does."""
+    await page.evaluate(
+        """(hidden) => {
+          Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        hidden,
+    )
