@@ -68,12 +68,13 @@ class Invoices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line of an invoice; `days` is empty where it is of no period."""
+    """A line of an invoice; `days` is empty where it is of no period, and `tax` in a draft."""
 
     description: str
     days: str
     quantity: str
     unit: Amount
+    tax: str
     net: Amount
 
 
@@ -243,8 +244,13 @@ def _line(line: Mapping[str, Any], currency: str, prefs: Prefs) -> Line:
         days=period(start, end, prefs) if start and end else "",
         quantity=count(line["quantity"], prefs),
         unit=amount(line["unit_amount"], currency, prefs),
+        tax=_taxed(line["tax_rate"], line["tax_category"], prefs) if line["tax"] else "",
         net=amount(line["net"], currency, prefs),
     )
+
+
+def _taxed(rate: str, category: str, prefs: Prefs) -> str:
+    return f"{percent(rate, prefs)} ({category})"
 
 
 def _sums(invoice: Mapping[str, Any], prefs: Prefs) -> tuple[Sum, ...]:
@@ -261,8 +267,7 @@ def _sums(invoice: Mapping[str, Any], prefs: Prefs) -> tuple[Sum, ...]:
         if decimal(invoice[name])
     ]
     taxes = [
-        each(f"Tax {percent(found['rate'], prefs)} ({found['category']})", found["amount"])
-        for found in invoice["taxes"]
+        each(f"Tax {_taxed(found['rate'], found['category'], prefs)}", found["amount"]) for found in invoice["taxes"]
     ]
     less = [
         each(label, f"-{invoice[name]}")

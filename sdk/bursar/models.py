@@ -1984,6 +1984,8 @@ class InvoiceLineView(Model):
     discount: Amount = NOT_SENT
     net: Amount = NOT_SENT
     tax: str | None = NOT_SENT
+    tax_category: str | None = NOT_SENT
+    tax_rate: Amount | None = NOT_SENT
     tax_code: str = NOT_SENT
     period_start: datetime | None = NOT_SENT
     period_end: datetime | None = NOT_SENT

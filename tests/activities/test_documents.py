@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api.v1.invoices.schemas import view
 from domain.document.content import Document, Party, Tax, missing_for_einvoice
 from domain.invoice.lines import Discount, InvoiceLine
 from domain.invoice.state import WrongInvoiceState
@@ -144,6 +145,8 @@ async def test_two_rates_under_one_code_are_two_taxes_of_the_invoice_and_of_its_
     row = await billing.finalise(db, await billing.draft(db, org_id, *lines))
     made = await says(db, row)
     assert [line.tax for line in made.lines] == [STANDARD, REDUCED, STANDARD]
+    shown = view(row, billing.NOW, None)
+    assert [(line.tax_category, line.tax_rate) for line in shown.lines] == [("S", "0.19"), ("S", "0.07"), ("S", "0.19")]
     assert breakdown(made) == {STANDARD: (11_000, 2_090), REDUCED: (5_000, 350)}
     first, rest = await credited(db, row, 4_610, "some"), await credited(db, row, None, "all")
     assert breakdown(first) == {STANDARD: (2_750, 523), REDUCED: (1_250, 87)}

@@ -32,12 +32,14 @@ async def test_a_draft_is_edited_hidden_from_its_organization_finalised_and_numb
         await operator.ask("PUT", path, json={"lines": lines, "discounts": [{"description": "New", "share": "0.5"}]})
     )
     assert (edited["total"], edited["lines"][0]["discount"], edited["note"]) == ("20.00", "10.00", None)
+    assert taxed(edited) == [(None, None, None)]
     key = new_key()
     done = good(await operator.post(f"{path}/finalize", {}, key=key))
     assert [done[name] for name in ("status", "subtotal", "tax", "total", "due")] == [
         *("open", "10.00", "0.00", "10.00", "10.00"),
     ]
     assert done["number"].startswith("INV-")
+    assert taxed(done) == [("none", "O", "0.00")]
     assert done["discounts"] == [{"description": "New", "amount": None, "share": "0.50", "taken": "10.00"}]
     assert good(await operator.post(f"{path}/finalize", {}, key=key)) == done
     for again in (
@@ -47,6 +49,10 @@ async def test_a_draft_is_edited_hidden_from_its_organization_finalised_and_numb
         assert refused(again, 409, "invoice.wrong_state")["due"] == "10.00"
     assert good(await customer.owner.get(path))["lines"] == done["lines"]
     assert await receivable(database, customer) == -1000
+
+
+def taxed(invoice: dict[str, Any]) -> list[tuple[str | None, ...]]:
+    return [tuple(line[name] for name in ("tax", "tax_category", "tax_rate")) for line in invoice["lines"]]
 
 
 async def test_a_draft_that_is_discarded_becomes_no_invoice_and_is_listed_no_more(

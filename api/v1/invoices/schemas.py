@@ -26,7 +26,7 @@ from domain.invoice.collection import Collection, CollectionMethod, CollectionSt
 from domain.invoice.lines import MAX_LINES, MAX_QUANTITY, STANDARD, Discount, InvoiceLine
 from domain.invoice.state import InvoiceStatus, PausedFor, is_overdue
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
-from domain.tax.rates import format_rate
+from domain.tax.rates import AppliedTax, format_rate
 from models.invoice import CreditNoteRow, InvoicePayment, InvoiceRow
 from models.invoice_collection import InvoiceCollectionEventRow
 from models.metadata import ObjectMetadata
@@ -163,6 +163,8 @@ class InvoiceLineView(ResponseModel):
     discount: Exact
     net: Exact = Field(description="After all discounts and without tax; of a draft, the amount.")
     tax: str | None = Field(description="The code of the tax that is charged on it; null in a draft.")
+    tax_category: str | None = Field(description="The category of EN 16931: S, Z, E, AE or O; null in a draft.")
+    tax_rate: Exact | None = Field(description="The rate, such as 0.19; null in a draft.")
     tax_code: str = Field(description="The product code that the rate is found by.")
     period_start: datetime | None
     period_end: datetime | None
@@ -284,7 +286,7 @@ def view(row: InvoiceRow, now: datetime, written: ObjectMetadata | None) -> Invo
         due=own(balance.due_minor),
         paused_for=PausedFor(row.paused_for) if row.paused_for else None,
         includes_tax=row.includes_tax,
-        lines=[_line(stored, own) for stored in row.lines],
+        lines=[_line(stored, tax, own) for stored, tax in zip(row.lines, invoice_line.taxes_of(row)[0], strict=True)],
         discounts=[
             InvoiceDiscountView(
                 description=each["description"],
@@ -313,8 +315,8 @@ def view(row: InvoiceRow, now: datetime, written: ObjectMetadata | None) -> Invo
     )
 
 
-def _line(stored: Mapping[str, Any], own: Callable[[int], str]) -> InvoiceLineView:
-    line = invoice_line.line_of(stored)
+def _line(stored: Mapping[str, Any], tax: AppliedTax, own: Callable[[int], str]) -> InvoiceLineView:
+    line, is_taxed = invoice_line.line_of(stored), "tax" in stored
     return InvoiceLineView(
         description=line.description,
         quantity=line.quantity,
@@ -322,7 +324,9 @@ def _line(stored: Mapping[str, Any], own: Callable[[int], str]) -> InvoiceLineVi
         amount=own(line.amount_minor),
         discount=own(line.discount_minor),
         net=own(stored.get("net_minor", line.amount_minor)),
-        tax=stored.get("tax"),
+        tax=tax.code if is_taxed else None,
+        tax_category=tax.category.value if is_taxed else None,
+        tax_rate=format_rate(tax.rate_e6) if is_taxed else None,
         tax_code=line.tax_code,
         period_start=line.period_start,
         period_end=line.period_end,
