@@ -72,6 +72,9 @@ class PurposeBooks(Protocol):
     async def subject(self, session: AsyncSession, actor: Actor, named: object) -> object:
         """Return what a request names, as the actor sees it, while it can be paid."""
 
+    async def refuse(self, session: AsyncSession, subject: object) -> None:
+        """Refuse a subject that would not take the money, before somebody pays; in a session of the platform."""
+
     async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> Share | None:
         """Lock what has a part in the event's moves; None where nothing has. Creators answer within the hold-back."""
 
@@ -96,6 +99,9 @@ class Alone:
     async def subject(self, session: AsyncSession, actor: Actor, named: object) -> object:  # noqa: ARG002
         """Return what the request says."""
         return named
+
+    async def refuse(self, session: AsyncSession, subject: object) -> None:
+        """Refuse nothing."""
 
     async def share(
         self,

@@ -9,6 +9,7 @@ from domain.escrow.state import Escrow
 from domain.payment.purposes.escrow import require_fundable
 from domain.payment.state import Fulfilment, Payment
 from repositories import escrow, organization
+from services.level import refuse_exposure
 from services.purposes.base import Alone
 
 MISSING = "There is no such escrow."
@@ -24,15 +25,24 @@ class EscrowBooks(Alone):
             NotFound: there is none that the actor sees.
             Forbidden: others pay for it.
             WrongState: it is not open.
-            OrganizationSuspended: who pays or who is paid is; OrganizationClosed in the same way.
         """
         row = await escrow.get(session, str(named))
         if row is None:
             raise NotFound(MISSING)
         found = escrow.state_of(row)
         require_fundable(found, actor)
-        await organization.refuse_stopped(session, found.terms.payer_org_id, found.terms.payee_org_id)
         return found
+
+    async def refuse(self, session: AsyncSession, subject: object) -> None:
+        """Refuse an escrow that cannot be funded now; it is asked once more when the money is there.
+
+        Raises:
+            OrganizationSuspended: who pays or who is paid is; OrganizationClosed in the same way.
+            ExposureLimit: the payee may not have that much unsettled.
+        """
+        assert isinstance(subject, Escrow)
+        await organization.refuse_stopped(session, subject.terms.payer_org_id, subject.terms.payee_org_id)
+        await refuse_exposure(session, subject.terms, lock=False)
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
         """Tell whether the escrow has taken the money; the run was told that it has not, and asks once more."""

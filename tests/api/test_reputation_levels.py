@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
+import httpx2
 import pytest
 
 from activities.escrow import EscrowActivities
@@ -17,6 +18,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.paying import intents
 from tests.conftest import DatabaseUrls
 from tests.support.runs import escrow_hash
 
@@ -142,9 +144,11 @@ async def test_explanation_says_what_an_agent_has_and_what_it_lacks(
     ]
 
 
-async def opened(operator: Caller, database: Database, client: Tenant, seller: Tenant, price: str) -> str:
+async def opened(operator: Caller, database: Database, client: Tenant, seller: Tenant, price: str, **terms: str) -> str:
     """Write the opening of an escrow, and return its id."""
-    contract_id = await escrowing.contract_between(operator, client, seller, price=price, signatories=["procurement"])
+    contract_id = await escrowing.contract_between(
+        operator, client, seller, price=price, signatories=["procurement"], **terms
+    )
     async with database.platform() as session:
         agreed = terms_of(await contracts.get(session, contract_id))
     buyer = Actor(principal="procurement", role=Role.OWNER, org_id=client.org_id)
@@ -187,3 +191,28 @@ async def test_escrows_that_are_funded_at_once_stay_within_what_may_be_unsettled
     assert declined[0].extra == {"limit": "25.00", "left": "5.00", "currency": "CREDIT", "level": "new"}
     explained = good(await operator.get(f"/reputation/levels/{seller.agent_id}"))
     assert explained["exposure"][0] == {"currency": "CREDIT", "limit": "25.00", "unsettled": "20.00", "left": "5.00"}
+
+
+@pytest.mark.parametrize("way", ["the payment's", "the escrow's"])
+async def test_nobody_pays_for_an_escrow_that_could_not_take_the_money(
+    way: str,
+    levels: dict[str, Any],
+    seller: Tenant,
+    new_tenant: Any,
+    operator: Caller,
+    database: Database,
+    paying: httpx2.AsyncClient,
+) -> None:
+    client: Tenant = await new_tenant("owner")
+    terms = {"price": "30", "currency": "USD"}
+    escrow_id = await opened(operator, database, client, seller, **terms)
+    with_usd = [{**LEVELS[0], "exposure_limits": {"USD": "25"}}, LEVELS[1]]
+    good(await operator.ask("PUT", "/reputation/levels", json={"levels": with_usd}))
+    payer = Caller(paying, client.owner.token, client.org_id)
+    if way == "the payment's":
+        body = {"amount": "30.00", "currency": "USD", "purpose": "escrow", "escrow_id": escrow_id}
+        answer = await payer.post("/payments", body, key=new_key())
+    else:
+        answer = await payer.post(f"/escrows/{escrow_id}/fund", {"provider": "stripe"}, key=new_key())
+    assert refused(answer, 409, "escrow.exposure_limit")["left"] == "25.00"
+    assert await intents(database, client.org_id) == []

@@ -79,8 +79,8 @@ from repositories import escrow as escrows
 from repositories import metadata
 from repositories import organization as organizations
 from repositories.command import lock_command
-from services.level import refuse_exposure
 from services.metadata import version_of
+from services.purposes import BOOKS
 
 router = Resource(tags=["escrows"])
 
@@ -305,9 +305,7 @@ async def _fund_by_new_payment(sender: _Sender, escrow: Escrow, means: PaymentOp
     async def terms() -> PaymentTerms:
         require_fundable(escrow, actor)
         async with deps.database.platform() as session:
-            await organizations.refuse_stopped(session, escrow.terms.payer_org_id, escrow.terms.payee_org_id)
-            # Before somebody pays; the escrow asks once more when the money is there.
-            await refuse_exposure(session, escrow.terms, lock=False)
+            await BOOKS[PurposeKind.ESCROW].refuse(session, escrow)
         return await Terms(deps, escrow.terms.payer_org_id, means, sale_tax_key(once.command_id)).ordered(
             PurposeKind.ESCROW, escrow
         )

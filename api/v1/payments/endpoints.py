@@ -65,6 +65,7 @@ from domain.payment.commands import NoResponse, NotYet, WrongPaymentState
 from domain.payment.purposes import rules_of
 from domain.payment.state import Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms, PurposeKind
+from domain.reputation.levels import ExposureLimit
 from models.metadata import ObjectMetadata
 from models.payment import PaymentRow
 from repositories import metadata
@@ -100,7 +101,8 @@ CREATING = (
 )
 INVOICED = (WrongInvoiceState, (Conflict, "invoice.amount_mismatch"))
 _CREATING = errors(
-    NotFound, Forbidden, WrongState, (Conflict, "escrow.amount_mismatch"), *INVOICED, *CREATING, ExternalIdTaken
+    *(NotFound, Forbidden, WrongState, (Conflict, "escrow.amount_mismatch"), ExposureLimit, *INVOICED),
+    *(*CREATING, ExternalIdTaken),
 )
 _CONFIRMING = errors(*_COMMANDED, PaymentDeclined)
 _REFUNDING = errors(

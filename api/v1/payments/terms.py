@@ -22,8 +22,12 @@ async def subject_of(deps: Deps, actor: Actor, kind: PurposeKind, named: object)
     Raises:
         DomainError: there is none that the actor sees, or it cannot be paid now.
     """
+    books = BOOKS[kind]
     async with deps.session_for(actor) as session:
-        return await BOOKS[kind].subject(session, actor, named)
+        subject = await books.subject(session, actor, named)
+    async with deps.database.platform() as session:
+        await books.refuse(session, subject)
+    return subject
 
 
 @dataclass(frozen=True, slots=True)
