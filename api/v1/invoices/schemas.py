@@ -324,7 +324,7 @@ def _line(stored: Mapping[str, Any], tax: AppliedTax, own: Callable[[int], str])
         amount=own(line.amount_minor),
         discount=own(line.discount_minor),
         net=own(stored.get("net_minor", line.amount_minor)),
-        tax=tax.code if is_taxed else None,
+        tax=stored.get("tax"),
         tax_category=tax.category.value if is_taxed else None,
         tax_rate=format_rate(tax.rate_e6) if is_taxed else None,
         tax_code=line.tax_code,
