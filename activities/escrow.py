@@ -161,9 +161,8 @@ class EscrowActivities:
                 await refuse_exposure(books.session, message.escrow.terms, lock=True)
             if payment_of(message.escrow.funded_from) is None:
                 # What a payment has brought was on its way before.
-                await organization.refuse_stopped(
-                    books.session, message.escrow.terms.payer_org_id, message.escrow.terms.payee_org_id
-                )
+                terms = message.escrow.terms
+                await organization.refuse_stopped_as(await books.driver(), terms.payer_org_id, terms.payee_org_id)
         transfer_id = await self._post(books, message, held or message.escrow)
         # The note of the command that was done, or all of them once the deadline has acted or all is over.
         over = message.escrow.is_final

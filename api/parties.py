@@ -6,12 +6,9 @@ from typing import Any
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.deps import Deps
 from api.metadata import MetadataView, shown
 from domain.access import Actor, Permission
-from domain.errors import NotFound
 from repositories import party
-from repositories.contract import MISSING
 from repositories.party import Beside
 
 
@@ -28,16 +25,6 @@ def named(found: Beside) -> dict[str, Any]:
     """Return the members of a `NamedView`."""
     names = {name: getattr(found, name) for name in ("title", "payer_name", "payee_name", "agent_name")}
     return {**names, **shown(found.own)}
-
-
-async def beside_one(deps: Deps, actor: Actor, object_id: str, contract_id: str, payer_org_id: str) -> Beside:
-    """Return what an actor sees beside one object that it sees, in one round trip."""
-    pool, org_id = deps.pool if actor.org_id is not None else deps.platform_pool, actor.org_id
-    owner = payer_org_id if actor.may(Permission.INSPECT) else None
-    found = await pool.read(lambda pool: party.read(pool, object_id, contract_id, org_id=org_id, owner=owner))
-    if found is None:
-        raise NotFound(MISSING)
-    return found
 
 
 def is_shown_own(actor: Actor) -> bool:

@@ -44,6 +44,11 @@ def escrow_id_of(contract_id: str) -> str:
     return "esc_" + contract_id.removeprefix("ctr_")
 
 
+def contract_id_of(escrow_id: str) -> str:
+    """Name the contract of an escrow, see `escrow_id_of`."""
+    return "ctr_" + escrow_id.removeprefix("esc_")
+
+
 def escrow_workflow_id(contract_id: str) -> str:
     """Name the one workflow of a contract's escrow."""
     return bounded(f"escrow/{contract_id}")

@@ -19,12 +19,12 @@ from domain.errors import other_request
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.state import Escrow, EscrowStatus
 from domain.events import Event
-from domain.ids import escrow_workflow_id
+from domain.ids import contract_id_of, escrow_workflow_id
 from ledger.invariants import Invariant
 from models.contract import Contract
 from models.escrow import EscrowEventRow, EscrowParty, EscrowRow
 from models.metadata import ObjectMetadata
-from repositories import alert, escrow_notice, metadata
+from repositories import alert, escrow_notice, metadata, party
 from repositories import event as outbox
 from repositories.escrow_waiting import Waiting
 from repositories.escrow_waiting import any_of as any_that_waits
@@ -82,6 +82,28 @@ async def read_any(pool: "asyncpg.Pool[asyncpg.Record]", escrow_id: str) -> Escr
     """Return the escrow as the platform sees it, in one round trip; needs the platform's role."""
     state = await pool.fetchval("SELECT state FROM escrows WHERE id = $1", escrow_id)
     return None if state is None else _STATE.validate_json(state)
+
+
+_SHOWN_AS = f"SELECT tenant_escrow($3, $1) AS state, {party.READ_AS}"
+_SHOWN = f"SELECT (SELECT e.state FROM escrows e WHERE e.id = $1) AS state, {party.READ}"
+
+
+async def read_shown(
+    pool: "asyncpg.Pool[asyncpg.Record]", escrow_id: str, *, org_id: str | None, is_shown_own: bool
+) -> tuple[Escrow, party.Beside] | None:
+    """Return the escrow as an organization sees it, and what stands beside it, in one round trip.
+
+    Without an organization the platform sees all, and the pool must be of its role; what the payer has written on the
+    escrow is read where it `is_shown_own`.
+    """
+    ids = escrow_id, contract_id_of(escrow_id)
+    row = await (
+        pool.fetchrow(_SHOWN, *ids, is_shown_own) if org_id is None else pool.fetchrow(_SHOWN_AS, *ids, org_id)
+    )
+    if row is None or row["state"] is None:
+        return None
+    columns = dict(row)
+    return _STATE.validate_json(columns.pop("state")), party.found(columns)
 
 
 async def get(session: AsyncSession, escrow_id: str) -> EscrowRow | None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy import CursorResult, Text, cast, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -54,7 +55,12 @@ _NOTE_AGAIN = f"""
 
 
 async def note(
-    connection: asyncpg.Connection, escrow_id: str, name: Noted, command: EscrowCommand, *, bounded: bool = True
+    connection: "asyncpg.Connection | PoolConnectionProxy[asyncpg.Record]",
+    escrow_id: str,
+    name: Noted,
+    command: EscrowCommand,
+    *,
+    bounded: bool = True,
 ) -> None:
     """Write down that a command has reached us, before it is sent to the escrow's run.
 

@@ -1,7 +1,8 @@
 """Organizations."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+import asyncpg
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +20,7 @@ from repositories.listing import Found, Listing, Position, Wanted, each
 
 MISSING = "There is no such organization."
 _ASKED = ("created_by",)
+_STATUSES = "SELECT id, organization_status(id) AS status FROM unnest($1::text[]) AS id"
 
 
 async def add(session: AsyncSession, organization: Organization) -> tuple[Organization, bool]:
@@ -124,7 +126,24 @@ async def refuse_stopped(session: AsyncSession, *organization_ids: str) -> None:
     """
     ids = sorted(set(organization_ids))
     statuses = (await session.execute(select(*(func.organization_status(each) for each in ids)))).one()
-    for organization_id, status in zip(ids, statuses, strict=True):
+    _refuse_one_of(zip(ids, statuses, strict=True))
+
+
+async def refuse_stopped_as(
+    connection: "asyncpg.Connection | asyncpg.Pool[asyncpg.Record]", *organization_ids: str
+) -> None:
+    """Do what `refuse_stopped` does where no session is; on a pool it says how they stand, and keeps nothing so.
+
+    Raises:
+        OrganizationSuspended: one of them is.
+        OrganizationClosed: one of them is.
+    """
+    rows = await connection.fetch(_STATUSES, sorted(set(organization_ids)))
+    _refuse_one_of((row["id"], row["status"]) for row in rows)
+
+
+def _refuse_one_of(statuses: Iterable[tuple[str, str | None]]) -> None:
+    for organization_id, status in statuses:
         refusal = None if status is None else stopped(OrganizationStatus(status), organization_id)
         if refusal is not None:
             raise refusal

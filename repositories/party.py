@@ -7,8 +7,8 @@ trip for an object.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-import asyncpg
 from sqlalchemy import ARRAY, FromClause, Text, and_, column, false, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -19,17 +19,19 @@ from models.metadata import ObjectMetadata
 from models.organization import Organization
 
 _NAMES = ("title", "payer_name", "payee_name", "agent_name")
-_READ_AS = f"""
-    SELECT {", ".join(f"n.{name}" for name in _NAMES)}, m.*
+#: What stands beside an object, to be read with it: $1 is its id, $2 that of its contract. As an organization sees it,
+#: $3, and as the platform does, where $3 says whether what the payer has written is shown.
+READ_AS = f"""
+    {", ".join(f"n.{name}" for name in _NAMES)}, m.*
     FROM tenant_party_names($3, ARRAY[$2]) n LEFT JOIN tenant_metadata($3, $1) m ON true
 """
-_READ = """
-    SELECT c.title, payer.name AS payer_name, payee.name AS payee_name, a.name AS agent_name, m.*
+READ = """
+    c.title, payer.name AS payer_name, payee.name AS payee_name, a.name AS agent_name, m.*
     FROM contracts c
     JOIN organizations payer ON payer.id = c.org_id
     JOIN organizations payee ON payee.id = c.payee_org_id
     JOIN agents a ON a.id = c.agent_id
-    LEFT JOIN object_metadata m ON m.object_id = $1 AND m.org_id = $3
+    LEFT JOIN object_metadata m ON m.object_id = $1 AND m.org_id = c.org_id AND $3
     WHERE c.id = $2
 """
 
@@ -45,22 +47,8 @@ class Beside:
     own: ObjectMetadata | None
 
 
-async def read(
-    pool: "asyncpg.Pool[asyncpg.Record]", object_id: str, contract_id: str, *, org_id: str | None, owner: str | None
-) -> Beside | None:
-    """Return what stands beside one object, in one round trip; None where the organization is no party.
-
-    Args:
-        pool: of the tenant's role with an organization, else of the platform's.
-        object_id: a contract or its escrow.
-        contract_id: the contract.
-        org_id: who reads; None for the platform.
-        owner: for the platform: whose ids and metadata are read; None for nobody's.
-    """
-    found = await pool.fetchrow(_READ if org_id is None else _READ_AS, object_id, contract_id, org_id or owner)
-    if found is None:
-        return None
-    columns = dict(found)
+def found(columns: dict[str, Any]) -> Beside:
+    """Return what stands beside an object from the columns of `READ_AS` or `READ`, and no others."""
     names = {name: columns.pop(name) for name in _NAMES}
     pairs = columns.pop("metadata")
     own = None
@@ -97,10 +85,10 @@ async def beside(
     row = ObjectMetadata
     written = and_(row.object_id == func.concat(prefix, func.substr(names.c.contract_id, 4)), row.org_id == whose)
     query = select(names, row).outerjoin(row, written if is_shown_own else false())
-    found = (await session.execute(query)).mappings()
+    rows = (await session.execute(query)).mappings()
     return {
         each["contract_id"]: Beside(**{name: each[name] for name in _NAMES}, own=each["ObjectMetadata"])
-        for each in found
+        for each in rows
     }
 
 

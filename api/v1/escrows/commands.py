@@ -10,10 +10,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import asyncpg
 from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from api.deps import Deps
+from api.parties import is_shown_own
 from api.patience import PAUSE, retry_until_answered
 from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow
 from contracts.runs import escrow_run
@@ -28,11 +30,13 @@ from repositories import contract as contracts
 from repositories import escrow as escrows
 from repositories import escrow_notice
 from repositories import organization as organizations
+from repositories.party import Beside
 from runtime import reach
 from runtime.catch_up import catching_up
 
 #: How often a missing run is looked for before it is taken for lost: passing to the next run takes milliseconds.
 TRIES_FOR_A_MISSING_RUN = 5
+MISSING = "There is no such escrow."
 #: The updates that are noted before they are sent.
 NOTED: dict[str, escrow_notice.Noted] = {"dispute": "dispute", "deliver": "deliver", "approve": "approve"}
 
@@ -54,7 +58,19 @@ async def seen(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
         else:
             found = await deps.platform_pool.read(lambda pool: escrows.read_any(pool, escrow_id))
     if found is None:
-        raise NotFound("There is no such escrow.")
+        raise NotFound(MISSING)
+    return found
+
+
+async def shown(deps: Deps, actor: Actor, escrow_id: str) -> tuple[Escrow, Beside]:
+    """Return the escrow when the actor may see it, and what it sees beside it, in one round trip."""
+    found = None
+    if is_id(escrow_id, "esc"):
+        pool, whose = deps.pool if actor.org_id is not None else deps.platform_pool, actor.org_id
+        own = is_shown_own(actor)
+        found = await pool.read(lambda pool: escrows.read_shown(pool, escrow_id, org_id=whose, is_shown_own=own))
+    if found is None:
+        raise NotFound(MISSING)
     return found
 
 
@@ -110,8 +126,7 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
         Unavailable: no answer in time; repeating the key is safe.
     """
     if update in NOTED and not escrow.is_final:
-        async with deps.database.platform_statement() as connection:
-            await escrow_notice.note(connection, escrow.terms.escrow_id, NOTED[update], command)
+        await _note(deps, escrow.terms.escrow_id, NOTED[update], command)
     with deps.metrics.escrow_command(update):
         try:
             return await _retry_until_answered(deps, _giving(deps, client, escrow, update, command))
@@ -125,6 +140,15 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
                 async with deps.database.platform() as session:
                     await escrow_notice.withdraw(session, command.command_id)
             raise
+
+
+async def _note(deps: Deps, escrow_id: str, update: escrow_notice.Noted, command: EscrowCommand) -> None:
+    async def note(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        async with pool.acquire() as connection:
+            await escrow_notice.note(connection, escrow_id, update, command)
+
+    # A note that was made before its connection died stands as it is when it is made again.
+    await deps.platform_pool.read(note)
 
 
 def _giving(

@@ -17,7 +17,6 @@ from api.idempotency import Command, idempotency
 from api.metadata import PreconditionDep, Target, update
 from api.routing import Resource
 from api.v1.escrows import commands
-from api.v1.escrows.reading import beside_of
 from api.v1.escrows.schemas import (
     Approve,
     Cancel,
@@ -135,8 +134,7 @@ async def _awarded(deps: Deps, actor: Actor, contract_id: str) -> tuple[Contract
 
 async def _now(deps: Deps, actor: Actor, escrow_id: str) -> EscrowView:
     """Show an escrow as it is now, with what the actor has written on it."""
-    escrow = await commands.seen(deps, actor, escrow_id)
-    return view(escrow, await beside_of(deps, actor, escrow))
+    return view(*await commands.shown(deps, actor, escrow_id))
 
 
 async def _write_first(deps: Deps, contract: Contract, body: CreateEscrow, once: Command) -> None:
@@ -249,13 +247,12 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
             )
         if row is None:
             require_accepted(contract.accept_by, contract.accepted_at, datetime.now(UTC))
-            async with deps.database.platform() as session:
-                await organizations.refuse_stopped(session, contract.org_id, contract.payee_org_id)
+            parties = contract.org_id, contract.payee_org_id
+            await deps.platform_pool.read(lambda pool: organizations.refuse_stopped_as(pool, *parties))
             await _write_first(deps, contract, body, once)
             terms = commands.terms_of(contract, await commands.names_of(deps, contract))
             await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id, priority=contract.priority)
-        escrow = await commands.seen(deps, actor, escrow_id_of(contract.id))
-        beside = await beside_of(deps, actor, escrow)
+        escrow, beside = await commands.shown(deps, actor, escrow_id_of(contract.id))
         once.version = version_of(beside.own)
         return view(escrow, beside)
 
@@ -271,8 +268,8 @@ async def update_escrow(
     permit(actor, Permission.AWARD)
 
     async def show(own: ObjectMetadata | None) -> EscrowView:
-        now = await commands.seen(deps, actor, escrow_id)
-        return view(now, replace(await beside_of(deps, actor, now), own=own))
+        now, beside = await commands.shown(deps, actor, escrow_id)
+        return view(now, replace(beside, own=own))
 
     target = Target(
         noun="escrow",

@@ -10,12 +10,12 @@ from starlette.responses import Response
 
 from api.auth import ActorDep, permit
 from api.csv_files import CSV
-from api.deps import Deps, DepsDep
+from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, tagged
-from api.parties import beside_all, beside_one, is_shown_own
+from api.parties import beside_all, is_shown_own
 from api.routing import Resource
 from api.summaries import StatusSummary
 from api.tenancy import visible_organization
@@ -29,18 +29,11 @@ from api.v1.escrows.schemas import (
 )
 from domain.access import Actor, Permission
 from domain.errors import NotFound
-from domain.escrow.state import Escrow, EscrowStatus
+from domain.escrow.state import EscrowStatus
 from repositories import escrow as escrows
 from repositories.escrow_waiting import Waiting, waiting_for
-from repositories.party import Beside
 
 router = Resource(tags=["escrows"])
-
-
-async def beside_of(deps: Deps, actor: Actor, escrow: Escrow) -> Beside:
-    """Return what stands beside an escrow: names of its parties, and what the actor has written on it."""
-    terms = escrow.terms
-    return await beside_one(deps, actor, terms.escrow_id, terms.contract_id, terms.payer_org_id)
 
 
 class WaitsFor(StrEnum):
@@ -143,9 +136,8 @@ async def summarize_escrows(actor: ActorDep, deps: DepsDep, asked: Annotated[Ask
 @router.get("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound))
 async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> EscrowView:
     """Show an escrow. The `ETag` is of what you have written on it."""
-    escrow = await commands.seen(deps, actor, escrow_id)
+    escrow, beside = await commands.shown(deps, actor, escrow_id)
     permit(actor, Permission.READ)
-    beside = await beside_of(deps, actor, escrow)
     tagged(response, beside.own)
     return view(escrow, beside)
 
