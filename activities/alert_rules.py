@@ -5,7 +5,7 @@ from temporalio import activity
 from contracts.alert_rules import LookAtAlertRules, LookedAtAlertRules
 from domain.plan import Plans
 from runtime.database import Database
-from services import alert_evaluation, subscription_seats
+from services import alert_evaluation, evidence_due, subscription_seats
 
 
 class AlertRuleActivities:
@@ -27,6 +27,7 @@ class AlertRuleActivities:
             if message.built_in:
                 count = await alert_evaluation.look_at_built_in(session, message.now)
                 count += await subscription_seats.close_fitting(session, self._plans)
+                count += await evidence_due.alert_of_near(session, message.now)
             else:
                 count = await alert_evaluation.look_at_due(session, message.now, limit=message.limit)
         return LookedAtAlertRules(count=count)

@@ -386,7 +386,7 @@ def _over(event: PaymentEvent) -> set[str]:
     if event.event.startswith("dispute_") and not any(dispute.is_open for dispute in after.disputes):
         over |= {"payment.dispute_opened", "payment.dispute_reopened", "payment.dispute_inquiry"}
     if not any(dispute.status in ANSWERABLE and dispute.evidence_submitted_at is None for dispute in after.disputes):
-        over.add("payment.evidence_offered")
+        over |= {"payment.evidence_offered", "payment.evidence_due"}
     if event.event == "dispute_reinstated":
         over.add("payment.dispute_lost")
     if after.status not in AWAITING:

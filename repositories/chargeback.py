@@ -1,11 +1,14 @@
 """Statements about chargebacks, each read with the payment that it is about."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.payment.chargebacks import ANSWERABLE
 from domain.payment.state import Dispute, Payment
 from models.chargeback import ChargebackRow
 from models.payment import PaymentRow
@@ -56,3 +59,43 @@ async def write(session: Writes, payment: Payment, dispute: Dispute, at: datetim
         **changing,
     )
     await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changing))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """A chargeback whose bank has no answer yet, and until when it takes one; `key` is that of its alert."""
+
+    id: str
+    payment_id: str
+    org_id: str
+    due_at: datetime
+    key: str
+
+
+#: The payment is locked: what answers the bank comes after, and closes the alert, or came before, and is seen here.
+_UNANSWERED = """
+SELECT d.id, d.payment_id, d.org_id, x.due_at, k.key
+FROM payment_disputes d JOIN payments p ON p.id = d.payment_id
+CROSS JOIN LATERAL (
+    SELECT CAST(v ->> 'evidence_due_at' AS timestamptz) AS due_at, v ->> 'evidence_submitted_at' AS submitted_at
+    FROM jsonb_array_elements(p.state -> 'disputes') AS v WHERE v ->> 'dispute_id' = d.id
+) x
+CROSS JOIN LATERAL (
+    SELECT :kind || ':' || d.id || ':' || to_char(x.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS key
+) k
+WHERE d.status = ANY (:statuses) AND x.submitted_at IS NULL AND x.due_at > :now AND x.due_at <= :until
+    AND NOT EXISTS (SELECT FROM alerts a WHERE a.key = k.key)
+ORDER BY d.id LIMIT :limit
+FOR SHARE OF p SKIP LOCKED
+"""
+
+
+async def unanswered(
+    session: AsyncSession, kind: str, *, now: datetime, until: datetime, limit: int
+) -> Sequence[Unanswered]:
+    """Return chargebacks whose bank takes evidence until then and has none, without an alert of the kind for that date.
+
+    Needs the platform's session. Those whose payment is being written are left to the next time.
+    """
+    asked = {"kind": kind, "statuses": sorted(ANSWERABLE), "now": now, "until": until, "limit": limit}
+    return [Unanswered(**row) for row in (await session.execute(text(_UNANSWERED), asked)).mappings()]

@@ -76,6 +76,9 @@ ADVICE: Mapping[str, Advice] = {
     "payment.dispute_lost": Advice("Chargeback lost", "The money went back. See what is owed now.", *_DISPUTES),
     "payment.dispute_opened": Advice("Chargeback", _EVIDENCE, *_DISPUTES),
     "payment.dispute_reopened": Advice("Chargeback again", _EVIDENCE, *_DISPUTES),
+    "payment.evidence_due": Advice(
+        "Evidence is due", "The bank takes none after its date. Offer yours, and operators answer it.", *_DISPUTES
+    ),
     "payment.evidence_offered": Advice(
         "Evidence to submit", "Operators read it, and answer the bank before the deadline.", *_DISPUTES
     ),

@@ -45,6 +45,7 @@ class Kind:
 _WINDOW = "the end of its window"
 _TAKEN = "its next event that the books take"
 _DECIDED = "the decision of the chargeback"
+_ANSWERED = "the answer to the bank, or the decision of the chargeback"
 _SENT = "the payout, sent or failed"
 _BY_HAND = Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS)
 _REFUSED = Kind(closed_by=_TAKEN, severity=Severity.CRITICAL, ladder=OPERATORS)
@@ -83,7 +84,8 @@ KINDS: Mapping[str, Kind] = {
     "payment.dispute_lost": Kind(closed_by="the money, when it comes back; else an operator"),
     "payment.dispute_opened": _DISPUTE,
     "payment.dispute_reopened": _DISPUTE,
-    "payment.evidence_offered": Kind(closed_by="the answer to the bank, or the decision of the chargeback"),
+    "payment.evidence_due": Kind(closed_by=_ANSWERED, severity=Severity.CRITICAL, ladder=OPERATORS),
+    "payment.evidence_offered": Kind(closed_by=_ANSWERED),
     "payment.overdue": Kind(closed_by="the payment, when it is over"),
     "payment.purpose_gone": Kind(closed_by=OPERATOR),
     "payment.refund_failed": Kind(closed_by=OPERATOR),

@@ -1,0 +1,34 @@
+"""Alerts of banks that soon take no evidence any more; functions on a platform session."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from repositories import alert
+from repositories import chargeback as chargebacks
+
+KIND = "payment.evidence_due"
+#: How long before its date a bank that has no answer is alerted of.
+BEFORE = timedelta(days=2)
+#: How many at once; the next run finds the rest.
+_LIMIT = 100
+
+
+async def alert_of_near(session: AsyncSession, now: datetime) -> int:
+    """Alert of each chargeback whose bank has no evidence and soon takes none; once for each date that it sets.
+
+    Its next event closes the alert, once the bank has its answer or has decided. Returns how many are new.
+    """
+    found = await chargebacks.unanswered(session, KIND, now=now, until=now + BEFORE, limit=_LIMIT)
+    for one in found:
+        await alert.raise_alert(
+            session,
+            kind=KIND,
+            subject=one.payment_id,
+            detail=f"The bank takes evidence on {one.id} until {one.due_at:%Y-%m-%d %H:%M} UTC and has none. Answer it "
+            "until then, or accept that the chargeback is lost.",
+            org_id=one.org_id,
+            key=one.key,
+            shared=True,
+        )
+    return len(found)
