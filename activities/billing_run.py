@@ -33,9 +33,10 @@ from repositories import billing_terms
 from repositories import invoice_collection as collections
 from runtime import reach
 from runtime.database import Database, driver_connection
-from services import billing_run
+from services import billing_month, billing_run
 from services import invoice as invoices
-from services.billing_run import Basis, Prepared, Refused
+from services.billing_month import Prepared, Refused
+from services.billing_run import Basis
 from services.document_files import Documents
 
 #: How many invoices one transaction numbers.
@@ -146,7 +147,7 @@ class BillingRunActivities:
         async with self._database.platform() as session:
             connection = await driver_connection(session)
             page = await runs.candidates(connection, message.month, after=after, limit=message.limit)
-            await billing_run.seal(connection, page.due, message.month, message.now)
+            await billing_month.seal(connection, page.due, message.month, message.now)
         await self._invoice_all(page.due, message.month, message.now, counted)
         await self._number()
         return page
@@ -154,7 +155,7 @@ class BillingRunActivities:
     async def _invoice_all(self, org_ids: Sequence[str], month: date, now: datetime, counted: dict[str, int]) -> None:
         """Invoice organizations whose bills are sealed."""
         async with self._database.platform() as session:
-            prepared, refused = await billing_run.prepare(session, org_ids, month, now)
+            prepared, refused = await billing_month.prepare(session, org_ids, month, now)
             basis = await billing_run.basis(session, org_ids, self._rules, now)
             await billing_run.note_waiting(session, prepared)
         for each in refused:

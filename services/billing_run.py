@@ -1,7 +1,7 @@
-"""Collects what organizations are invoiced for a month, and issues each invoice once, in one transaction.
+"""Issues the invoices of a month, each once and in one transaction, and says of which months there are runs.
 
-A page of organizations is read together, after its bills were sealed, so that nothing of what was read changes until
-it is invoiced. What an invoice leaves behind has a key made of its organization and month.
+What an invoice is made of is in `services/billing_month.py`. What it leaves behind has a key made of its organization
+and month.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,30 +14,24 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor, Role
-from domain.billing_run.collect import Collected, OneOff, Usage, collect
-from domain.billing_run.period import LATE, NotEnded, Period, month_text, period_at, period_of, previous_month, ready_at
-from domain.billing_terms import TermsVersion
-from domain.errors import Conflict, DomainError, InsufficientFunds
+from domain.billing_run.period import NotEnded, month_text, period_at, ready_at
+from domain.errors import Conflict, InsufficientFunds
 from domain.ids import billed_period_key, invoice_mail_key
 from domain.invoice.rules import InvoiceRules
 from domain.mail import MailKind
-from domain.metering.charges import parse_charge, rate_step
 from domain.money import format_amount
 from domain.tax.treatment import Treatment
 from domain.text import rfc3339
-from domain.usage.arrears import Source
-from models.billing_run import BillingRunRow, InvoiceItemRow
+from models.billing_run import BillingRunRow
 from models.invoice import InvoiceRow
-from models.meter import MeterRow
 from providers.tax.service import REFUSED, UNAVAILABLE, TaxQuestion, TaxService
-from repositories import alert, audit, billing_run, billing_terms, invoice, meter, organization, usage, usage_bill
-from repositories.command import made_before
+from repositories import alert, audit, billing_run, billing_terms, invoice, organization, usage_bill
 from repositories.invoice import CreditsAtHand, Finalised
-from repositories.usage_bill import BillSum
 from runtime.database import driver_connection
 from runtime.identity import new_id
+from services import billing_month, invoice_collection, invoice_finalise, mail, outside_tax, tax
 from services import invoice as invoices
-from services import invoice_collection, invoice_finalise, mail, outside_tax, tax
+from services.billing_month import Prepared, Refused
 from services.tax import Assessor
 
 #: Who issues the invoices.
@@ -46,106 +40,6 @@ FAILED = "billing.invoice_failed"
 #: Why an organization was not invoiced: the tax service did not answer yet, or will not.
 TAX_WAITS, TAX_REFUSED = UNAVAILABLE, REFUSED
 OTHER_CURRENCY = "billing.other_currency"
-#: How many items an organization may have that are on no invoice.
-MOST_ITEMS = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """What an organization is invoiced for a period.
-
-    Attributes:
-        sums: of its bills; each is the usage of the same place.
-        usage: what they cost.
-        one_offs: items that are on no invoice.
-        found: what the invoice is made of.
-        other_currencies: in which something else waits for terms in that currency.
-    """
-
-    org_id: str
-    period: Period
-    version: TermsVersion
-    sums: Sequence[BillSum]
-    usage: Sequence[Usage]
-    one_offs: Sequence[OneOff]
-    found: Collected
-    other_currencies: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """An organization that cannot be invoiced for a period, and why."""
-
-    org_id: str
-    period: Period
-    version: TermsVersion
-    refusal: DomainError
-
-
-async def prepare(
-    session: AsyncSession, org_ids: Sequence[str], month: date, now: datetime, *, preview: bool = False
-) -> tuple[list[Prepared], list[Refused]]:
-    """Return what organizations are invoiced for a month, and which cannot be; those whose month goes on are left out.
-
-    What is to be paid by an organization whose first terms invoice a later month waits for that month.
-
-    Args:
-        session: of the platform.
-        org_ids: those that are due; their bills up to the month are sealed.
-        month: its first day.
-        now: the time.
-        preview: of a month that goes on; bills that are open count as they are.
-    """
-    versions = await billing_terms.of_month(session, org_ids, month)
-    before = await billing_terms.of_month(session, org_ids, previous_month(month))
-    periods = {
-        org_id: period_of(month, version.terms.time_zone, before=before[org_id].terms.time_zone)
-        for org_id, version in versions.items()
-    }
-    connection = await driver_connection(session)
-    early = await billing_terms.agreed_after(session, org_ids, month)
-    paying = [org_id for org_id in org_ids if org_id not in early]
-    sums = await usage_bill.unbilled(connection, paying, month, also_open=preview)
-    items = await billing_run.open_items(session, paying)
-    prepaid = await billing_run.prepaid(connection, org_ids, month)
-    # Only a step of a discount asks what was charged besides.
-    by_volume = {
-        org_id: (version.terms.currency, periods[org_id])
-        for org_id, version in versions.items()
-        if version.terms.discounts
-    }
-    besides = await billing_run.charged_besides(connection, by_volume)
-    named = await _names(session, [each for found in sums.values() for each in found])
-    waiting: dict[str, set[str]] = {}
-    for org_id, currency in (*sums, *items):
-        waiting.setdefault(org_id, set()).add(currency)
-    prepared, refused = list[Prepared](), list[Refused]()
-    for org_id in org_ids:
-        version, period = versions[org_id], periods[org_id]
-        if not preview and now < period.ends_at + LATE:
-            continue
-        own = sums.get((org_id, version.terms.currency), [])
-        one_offs = items.get((org_id, version.terms.currency), [])
-        besides_minor = besides.get(org_id, 0)
-        try:
-            used = [named.of(each) for each in own]
-            found = collect(period, version, used, one_offs, prepaid.get(org_id, ()), besides_minor=besides_minor)
-        except DomainError as refusal:
-            refused.append(Refused(org_id=org_id, period=period, version=version, refusal=refusal))
-            continue
-        prepared.append(
-            Prepared(
-                org_id=org_id,
-                period=period,
-                version=version,
-                sums=own,
-                usage=used,
-                one_offs=one_offs,
-                found=found,
-                other_currencies=frozenset(waiting.get(org_id, set()) - {version.terms.currency}),
-            )
-        )
-    return prepared, refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,11 +227,6 @@ async def note_failure(
     return True
 
 
-async def seal(connection: asyncpg.Connection, org_ids: Sequence[str], month: date, now: datetime) -> None:
-    """Have usage that comes in from now on be late usage of these organizations' months."""
-    await usage_bill.seal(connection, org_ids, month, now)
-
-
 async def tell(session: AsyncSession, rows: Sequence[InvoiceRow]) -> None:
     """Queue a mail to each organization that a numbered invoice was issued; once for each invoice."""
     for row in rows:
@@ -378,7 +267,7 @@ async def upcoming(session: AsyncSession, org_id: str, rules: InvoiceRules, now:
     await organization.get(session, org_id)
     held = await billing_terms.holding(session, org_id, now)
     period = period_at(now, (held or billing_terms.usual(now.date())).terms.time_zone)
-    found, refused = await prepare(session, [org_id], period.month, now, preview=True)
+    found, refused = await billing_month.prepare(session, [org_id], period.month, now, preview=True)
     for each in refused:
         raise each.refusal
     [prepared] = found
@@ -414,82 +303,3 @@ async def order_run(session: AsyncSession, actor: Actor, month: date, now: datet
         return run, False
     await audit.record(session, actor, "billing_run.start", month_text(month))
     return run, True
-
-
-async def add_item(session: AsyncSession, actor: Actor, row: InvoiceItemRow) -> InvoiceItemRow:
-    """Have something charged with the organization's next monthly invoice, or return what the command did before.
-
-    Raises:
-        NotFound: there is no such organization.
-        Conflict: `invoice_item.limit_reached`.
-        IdempotencyConflict: the command added another one.
-    """
-    await organization.lock(session, row.org_id)
-    done = await made_before(
-        session, row, ("org_id", "currency", "description", "quantity", "unit_minor", "created_by")
-    )
-    if done is not None:
-        return done
-    waiting = await billing_run.open_items(session, [row.org_id])
-    if sum(len(each) for each in waiting.values()) >= MOST_ITEMS:
-        raise Conflict(
-            f"{MOST_ITEMS} items wait for the next invoice. Remove one, or issue an invoice by itself.",
-            code="invoice_item.limit_reached",
-        )
-    await billing_run.add_item(session, row)
-    await audit.record(session, actor, "invoice_item.add", row.id, org_id=row.org_id)
-    return row
-
-
-async def remove_item(session: AsyncSession, actor: Actor, item_id: str, now: datetime) -> InvoiceItemRow:
-    """Charge an item no more; one that was removed already stays so.
-
-    Raises:
-        NotFound: there is no such item.
-        Conflict: `invoice_item.not_open`, it is on an invoice.
-    """
-    removed = await billing_run.remove_item(session, item_id, now)
-    row = await billing_run.item(session, item_id)
-    if row.invoice_id is not None:
-        raise Conflict(
-            f"The item is on the invoice {row.invoice_id}.",
-            code="invoice_item.not_open",
-            extra={"invoice_id": row.invoice_id},
-        )
-    if removed:
-        await audit.record(session, actor, "invoice_item.remove", row.id, org_id=row.org_id)
-    return row
-
-
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """What sums are called, and what meters cost."""
-
-    agents: Mapping[str, str]
-    meters: Mapping[int, MeterRow]
-
-    def of(self, each: BillSum) -> Usage:
-        """Return a sum with what it costs, by the price that its events had."""
-        name, pico = each.ref, each.pico
-        if each.source is Source.AGENT:
-            name = self.agents.get(each.ref, each.ref)
-        elif each.source is Source.METER:
-            row = self.meters[int(each.ref)]
-            assert row.price is not None  # only such a meter is on a bill, and prices never change
-            name, pico = row.name, rate_step(each.before, each.quantity, parse_charge(row.price))
-        return Usage(
-            month=each.month,
-            number=each.number,
-            source=each.source,
-            ref=each.ref,
-            name=name,
-            events=each.events,
-            pico=pico,
-        )
-
-
-async def _names(session: AsyncSession, sums: Sequence[BillSum]) -> _Names:
-    agents = {each.ref for each in sums if each.source is Source.AGENT}
-    meters = {int(each.ref) for each in sums if each.source is Source.METER}
-    names = {agent.id: agent.name for agent in (await usage.agents(session, agents)).values()}
-    return _Names(names, await meter.numbered(session, meters) if meters else {})

@@ -36,8 +36,9 @@ from repositories.invoice import CreditsAtHand
 from repositories.spend_day import roll_up
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import billing_profile, billing_run, invoice, outside_tax
-from services.billing_run import Basis, Prepared
+from services import billing_month, billing_profile, billing_run, invoice, invoice_item, outside_tax
+from services.billing_month import Prepared
+from services.billing_run import Basis
 from services.document_files import Documents
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market, at
@@ -77,9 +78,9 @@ class Page:
 
     async def read(self, org_ids: Sequence[str], rules: InvoiceRules = GERMAN) -> tuple[list[Prepared], Basis]:
         async with self.database.platform_statement() as connection:
-            await billing_run.seal(connection, org_ids, JANUARY, OVER)
+            await billing_month.seal(connection, org_ids, JANUARY, OVER)
         async with self.database.platform() as session:
-            prepared, _ = await billing_run.prepare(session, org_ids, JANUARY, OVER)
+            prepared, _ = await billing_month.prepare(session, org_ids, JANUARY, OVER)
             return prepared, await billing_run.basis(session, org_ids, rules, OVER)
 
     async def issue(self, prepared: Prepared, basis: Basis) -> bool:
@@ -437,7 +438,7 @@ async def test_pitfall_13_two_items_in_one_second_are_two_lines_and_one_that_is_
                 created_by=KIM.qualified(),
                 command_id=f"{command}-{org}",
             )
-            await billing_run.add_item(session, KIM, row)
+            await invoice_item.add(session, KIM, row)
     [prepared], basis = await page.read([org])
     assert await page.issue(prepared, basis)
     [made] = await page.market.invoices(org)

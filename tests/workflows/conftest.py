@@ -21,6 +21,7 @@ from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.reconciliation import ReconciliationActivities
+from api.pool import StatementPool
 from api.v1.escrows import commands
 from contracts import search_attributes
 from contracts.escrow import (
@@ -317,6 +318,18 @@ async def _books(database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 
 @asynccontextmanager
+async def api_of(database_urls: Any, database: Database, settings: Settings | None = None) -> AsyncIterator[Any]:
+    """Return what commands to escrows need of the API."""
+    pool = StatementPool(database_urls.platform, size=5, timeout=timedelta(seconds=10))
+    try:
+        yield SimpleNamespace(
+            settings=settings or Settings(), database=database, platform_pool=pool, metrics=ApiMetrics()
+        )
+    finally:
+        await pool.close()
+
+
+@asynccontextmanager
 async def stage_on(
     env: WorkflowEnvironment,
     database_urls: Any,
@@ -332,7 +345,6 @@ async def stage_on(
     database = Database(database_urls.tenant, database_urls.platform)
     try:
         client = with_plugin(env.client, await approvals(database_urls.owner, database))
-        deps = SimpleNamespace(settings=Settings(), database=database, metrics=ApiMetrics())
         fake, methods = fake or FakeProvider(), methods or FakeStoredMethods()
         payouts, subscriptions = FakePayouts(), FakeSubscriptions()
         collecting = dict.fromkeys(("fake", "stripe"), fake)
@@ -349,7 +361,7 @@ async def stage_on(
             **settings,
         }
         receivers = FakeReceivers()
-        async with make_worker(
+        worker = make_worker(
             client,
             database,
             providers,
@@ -358,7 +370,8 @@ async def stage_on(
             runner=runner or UntriedSandbox(),
             settings=Settings(webhook_keys=WEBHOOK_KEYS, **given),
             sender=receivers,
-        ):
+        )
+        async with api_of(database_urls, database) as deps, worker:
             yield Stage(env, client, database, deps, fake, payouts, subscriptions, methods, receivers, chains)
     finally:
         await database.close()

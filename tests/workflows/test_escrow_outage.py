@@ -16,7 +16,6 @@ from models.escrow_notice import EscrowNotice
 from repositories import escrow_notice as notices
 from runtime.database import Database
 from runtime.identity import new_id
-from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
@@ -26,7 +25,7 @@ from tests.workflows.behind import (
     funded_without_a_run,
     resumed,
 )
-from tests.workflows.conftest import Award, Job, Stage, stage_on, with_plugin
+from tests.workflows.conftest import Award, Job, Stage, api_of, stage_on, with_plugin
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -224,26 +223,24 @@ async def test_pitfall_37_a_dispute_whose_sender_got_no_answer_counts_when_the_w
     async with stage_on(idle_server, database_urls) as stage:
         job = await (await stage.award()).delivered()
     database = Database(database_urls.tenant, database_urls.platform)
-    deps = SimpleNamespace(settings=Settings(), database=database, metrics=ApiMetrics())
-    impatient = SimpleNamespace(
-        settings=SimpleNamespace(command_timeout=timedelta(seconds=1)), database=database, metrics=deps.metrics
-    )
-    command = dispute(job)
-    job.stage = away = Stage(idle_server, with_plugin(idle_server.client), database, deps)
-    with pytest.raises(Unavailable):
-        await commands.send(impatient, Unreachable(), await job.state(), "dispute", command)
-    passing = asyncio.create_task(idle_server.fast_forward(job.handle, timedelta(days=3, hours=1)))
-    await fired(job)
-    passing.cancel()
-    await asyncio.gather(passing, return_exceptions=True)
-    async with stage_on(idle_server, database_urls):
-        assert (await job.told("disputed")).command_id == command.command_id
-        again = await commands.send(away.deps, away.client, await job.state(), "dispute", command)
-        assert again.status == "disputed"
-        await job.send("resolve", job.arbiter, payee_share_e4=0)
-        assert await job.end() == "refunded"
-    assert await job.kinds() == ["opened", "funded", "delivered", "disputed", "resolved"]
-    await replay_and_keep(await job.handle.fetch_history(), "disputed_in_time")
+    async with api_of(database_urls, database) as deps:
+        impatient = SimpleNamespace(**{**vars(deps), "settings": Settings(command_timeout=timedelta(seconds=1))})
+        command = dispute(job)
+        job.stage = away = Stage(idle_server, with_plugin(idle_server.client), database, deps)
+        with pytest.raises(Unavailable):
+            await commands.send(impatient, Unreachable(), await job.state(), "dispute", command)
+        passing = asyncio.create_task(idle_server.fast_forward(job.handle, timedelta(days=3, hours=1)))
+        await fired(job)
+        passing.cancel()
+        await asyncio.gather(passing, return_exceptions=True)
+        async with stage_on(idle_server, database_urls):
+            assert (await job.told("disputed")).command_id == command.command_id
+            again = await commands.send(away.deps, away.client, await job.state(), "dispute", command)
+            assert again.status == "disputed"
+            await job.send("resolve", job.arbiter, payee_share_e4=0)
+            assert await job.end() == "refunded"
+        assert await job.kinds() == ["opened", "funded", "delivered", "disputed", "resolved"]
+        await replay_and_keep(await job.handle.fetch_history(), "disputed_in_time")
     await database.close()
 
 

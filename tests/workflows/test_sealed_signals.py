@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -35,11 +34,10 @@ from repositories.listing import Wanted
 from runtime.codec import EncryptionCodec, parse_keys
 from runtime.database import Database
 from runtime.interceptors import domain_error_from
-from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import data_converter
 from tests.support.looking import again
-from tests.workflows.conftest import Job, Stage, stage_on, with_plugin
+from tests.workflows.conftest import Job, Stage, api_of, stage_on, with_plugin
 from tests.workflows.payment_driver import COMMANDS, PaymentDriver, paid, till
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
@@ -200,9 +198,12 @@ async def worker_process(environment: WorkflowEnvironment, database_urls: Any) -
 async def test_a_worker_that_has_keys_refuses_what_nobody_sealed(database_urls):
     database = Database(database_urls.tenant, database_urls.platform)
     patient = Settings(command_timeout=timedelta(minutes=1))  # the first command waits for the process to be there
-    deps = SimpleNamespace(settings=patient, database=database, metrics=ApiMetrics())
     environment = await server_with_keys()
-    async with environment, worker_process(environment, database_urls):
+    async with (
+        environment,
+        worker_process(environment, database_urls),
+        api_of(database_urls, database, patient) as deps,
+    ):
         stage = Stage(environment, with_plugin(environment.client), database, deps)
         job = await (await stage.award(required_signatures=1)).delivered()
         handle = (await client_in_clear(environment)).get_workflow_handle(job.handle.id)

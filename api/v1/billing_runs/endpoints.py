@@ -35,7 +35,7 @@ from models.billing_run import InvoiceItemRow
 from repositories import billing_run as runs
 from runtime import reach
 from runtime.identity import new_id
-from services import billing_run
+from services import billing_run, invoice_item
 
 router = Resource(tags=["billing_runs"])
 
@@ -156,7 +156,7 @@ async def add_invoice_item(
             created_at=datetime.now(UTC),
         )
         async with deps.session_for(actor) as session:
-            return InvoiceItemView.of(await billing_run.add_item(session, actor, row))
+            return InvoiceItemView.of(await invoice_item.add(session, actor, row))
 
     return await once.run(act, status_code=201)
 
@@ -189,4 +189,4 @@ async def remove_invoice_item(item_id: str, deps: DepsDep, actor: ActorDep) -> I
     async with deps.session_for(actor) as session:
         await runs.item(session, item_id)
         permit(actor, Permission.OPERATE)
-        return InvoiceItemView.of(await billing_run.remove_item(session, actor, item_id, datetime.now(UTC)))
+        return InvoiceItemView.of(await invoice_item.remove(session, actor, item_id, datetime.now(UTC)))

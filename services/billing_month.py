@@ -1,0 +1,159 @@
+"""What organizations are invoiced for a month: usage, items and what their terms say, read for a page of them together.
+
+A page is read after its bills were sealed, so that nothing of what was read changes until it is invoiced.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.billing_run.collect import Collected, OneOff, Usage, collect
+from domain.billing_run.period import LATE, Period, period_of, previous_month
+from domain.billing_terms import TermsVersion
+from domain.errors import DomainError
+from domain.metering.charges import parse_charge, rate_step
+from domain.usage.arrears import Source
+from models.meter import MeterRow
+from repositories import billing_run, billing_terms, meter, usage, usage_bill
+from repositories.usage_bill import BillSum
+from runtime.database import driver_connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What an organization is invoiced for a period.
+
+    Attributes:
+        sums: of its bills; each is the usage of the same place.
+        usage: what they cost.
+        one_offs: items that are on no invoice.
+        found: what the invoice is made of.
+        other_currencies: in which something else waits for terms in that currency.
+    """
+
+    org_id: str
+    period: Period
+    version: TermsVersion
+    sums: Sequence[BillSum]
+    usage: Sequence[Usage]
+    one_offs: Sequence[OneOff]
+    found: Collected
+    other_currencies: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """An organization that cannot be invoiced for a period, and why."""
+
+    org_id: str
+    period: Period
+    version: TermsVersion
+    refusal: DomainError
+
+
+async def prepare(
+    session: AsyncSession, org_ids: Sequence[str], month: date, now: datetime, *, preview: bool = False
+) -> tuple[list[Prepared], list[Refused]]:
+    """Return what organizations are invoiced for a month, and which cannot be; those whose month goes on are left out.
+
+    What is to be paid by an organization whose first terms invoice a later month waits for that month.
+
+    Args:
+        session: of the platform.
+        org_ids: those that are due; their bills up to the month are sealed.
+        month: its first day.
+        now: the time.
+        preview: of a month that goes on; bills that are open count as they are.
+    """
+    versions = await billing_terms.of_month(session, org_ids, month)
+    before = await billing_terms.of_month(session, org_ids, previous_month(month))
+    periods = {
+        org_id: period_of(month, version.terms.time_zone, before=before[org_id].terms.time_zone)
+        for org_id, version in versions.items()
+    }
+    connection = await driver_connection(session)
+    early = await billing_terms.agreed_after(session, org_ids, month)
+    paying = [org_id for org_id in org_ids if org_id not in early]
+    sums = await usage_bill.unbilled(connection, paying, month, also_open=preview)
+    items = await billing_run.open_items(session, paying)
+    prepaid = await billing_run.prepaid(connection, org_ids, month)
+    # Only a step of a discount asks what was charged besides.
+    by_volume = {
+        org_id: (version.terms.currency, periods[org_id])
+        for org_id, version in versions.items()
+        if version.terms.discounts
+    }
+    besides = await billing_run.charged_besides(connection, by_volume)
+    named = await _names(session, [each for found in sums.values() for each in found])
+    waiting: dict[str, set[str]] = {}
+    for org_id, currency in (*sums, *items):
+        waiting.setdefault(org_id, set()).add(currency)
+    prepared, refused = list[Prepared](), list[Refused]()
+    for org_id in org_ids:
+        version, period = versions[org_id], periods[org_id]
+        if not preview and now < period.ends_at + LATE:
+            continue
+        own = sums.get((org_id, version.terms.currency), [])
+        one_offs = items.get((org_id, version.terms.currency), [])
+        besides_minor = besides.get(org_id, 0)
+        try:
+            used = [named.of(each) for each in own]
+            found = collect(period, version, used, one_offs, prepaid.get(org_id, ()), besides_minor=besides_minor)
+        except DomainError as refusal:
+            refused.append(Refused(org_id=org_id, period=period, version=version, refusal=refusal))
+            continue
+        prepared.append(
+            Prepared(
+                org_id=org_id,
+                period=period,
+                version=version,
+                sums=own,
+                usage=used,
+                one_offs=one_offs,
+                found=found,
+                other_currencies=frozenset(waiting.get(org_id, set()) - {version.terms.currency}),
+            )
+        )
+    return prepared, refused
+
+
+async def seal(connection: asyncpg.Connection, org_ids: Sequence[str], month: date, now: datetime) -> None:
+    """Have usage that comes in from now on be late usage of these organizations' months."""
+    await usage_bill.seal(connection, org_ids, month, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What sums are called, and what meters cost."""
+
+    agents: Mapping[str, str]
+    meters: Mapping[int, MeterRow]
+
+    def of(self, each: BillSum) -> Usage:
+        """Return a sum with what it costs, by the price that its events had."""
+        name, pico = each.ref, each.pico
+        if each.source is Source.AGENT:
+            name = self.agents.get(each.ref, each.ref)
+        elif each.source is Source.METER:
+            row = self.meters[int(each.ref)]
+            assert row.price is not None  # only such a meter is on a bill, and prices never change
+            name, pico = row.name, rate_step(each.before, each.quantity, parse_charge(row.price))
+        return Usage(
+            month=each.month,
+            number=each.number,
+            source=each.source,
+            ref=each.ref,
+            name=name,
+            events=each.events,
+            pico=pico,
+        )
+
+
+async def _names(session: AsyncSession, sums: Sequence[BillSum]) -> _Names:
+    agents = {each.ref for each in sums if each.source is Source.AGENT}
+    meters = {int(each.ref) for each in sums if each.source is Source.METER}
+    names = {agent.id: agent.name for agent in (await usage.agents(session, agents)).values()}
+    return _Names(names, await meter.numbered(session, meters) if meters else {})

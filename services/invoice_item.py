@@ -1,0 +1,60 @@
+"""Items that an organization is charged with its next monthly invoice."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.errors import Conflict
+from models.billing_run import InvoiceItemRow
+from repositories import audit, organization
+from repositories import billing_run as runs
+from repositories.command import made_before
+
+#: How many items an organization may have that are on no invoice.
+MOST_ITEMS = 100
+
+
+async def add(session: AsyncSession, actor: Actor, row: InvoiceItemRow) -> InvoiceItemRow:
+    """Have something charged with the organization's next monthly invoice, or return what the command did before.
+
+    Raises:
+        NotFound: there is no such organization.
+        Conflict: `invoice_item.limit_reached`.
+        IdempotencyConflict: the command added another one.
+    """
+    await organization.lock(session, row.org_id)
+    done = await made_before(
+        session, row, ("org_id", "currency", "description", "quantity", "unit_minor", "created_by")
+    )
+    if done is not None:
+        return done
+    waiting = await runs.open_items(session, [row.org_id])
+    if sum(len(each) for each in waiting.values()) >= MOST_ITEMS:
+        raise Conflict(
+            f"{MOST_ITEMS} items wait for the next invoice. Remove one, or issue an invoice by itself.",
+            code="invoice_item.limit_reached",
+        )
+    await runs.add_item(session, row)
+    await audit.record(session, actor, "invoice_item.add", row.id, org_id=row.org_id)
+    return row
+
+
+async def remove(session: AsyncSession, actor: Actor, item_id: str, now: datetime) -> InvoiceItemRow:
+    """Charge an item no more; one that was removed already stays so.
+
+    Raises:
+        NotFound: there is no such item.
+        Conflict: `invoice_item.not_open`, it is on an invoice.
+    """
+    removed = await runs.remove_item(session, item_id, now)
+    row = await runs.item(session, item_id)
+    if row.invoice_id is not None:
+        raise Conflict(
+            f"The item is on the invoice {row.invoice_id}.",
+            code="invoice_item.not_open",
+            extra={"invoice_id": row.invoice_id},
+        )
+    if removed:
+        await audit.record(session, actor, "invoice_item.remove", row.id, org_id=row.org_id)
+    return row
