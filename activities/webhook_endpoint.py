@@ -57,8 +57,7 @@ from runtime.database import Database
 from runtime.heartbeat import signs_of_life
 from runtime.identity import new_id
 from runtime.sealing import Sealer
-from services import mail
-from services.webhook_endpoint import signing_keys
+from services import mail, webhook_keys
 
 #: How many events are taken, and how many deliveries tried, at a time; and how many requests are under way at once.
 PAGE, AT_ONCE = 200, 8
@@ -285,7 +284,7 @@ class WebhookEndpointActivities:
         if row == "waits":
             return await self._waits(message)
         try:
-            keys = signing_keys(row, self._sealer, datetime.now(UTC))
+            keys = webhook_keys.of_endpoint(row, self._sealer, datetime.now(UTC))
         except DomainError as refusal:
             raise RuntimeError(f"The secrets of {row.id} cannot be opened: {refusal.detail}") from refusal
         drain = _Drain(row=row, lease=lease, keys=keys, at=message.at, pace=endpoints.pace_of(row))

@@ -31,16 +31,16 @@ from domain.webhook.endpoint import (
     EndpointStatus,
     Ordering,
     Outcome,
-    SecretMissing,
     WrongEndpointState,
 )
 from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointEventRow, WebhookEndpointRow
-from providers.notify.webhook import SigningKeys, new_private_key, new_secret, public_key_of
+from providers.notify.webhook import SigningKeys
 from repositories import alert, audit, event, organization
 from repositories import webhook_delivery as deliveries
 from repositories import webhook_endpoint as endpoints
 from runtime.identity import new_id
 from runtime.sealing import Sealer
+from services import webhook_keys
 
 #: The detail of an event that holds a digest of what was asked for. It stays out of the audit trail.
 _ASKED = "asked"
@@ -57,51 +57,6 @@ class NewEndpoint:
     ordering: Ordering
     asymmetric: bool
     command_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """New keys of an endpoint, shown once, and as columns that hold them sealed."""
-
-    keys: SigningKeys
-    columns: Mapping[str, object]
-
-
-def new_secrets(sealer: Sealer, *, asymmetric: bool) -> Secrets:
-    """Make the keys of an endpoint.
-
-    Raises:
-        SecretMissing: there is nothing to seal them with.
-    """
-    if not sealer.seals:
-        raise SecretMissing
-    private_key = new_private_key() if asymmetric else None
-    keys = SigningKeys(secret=new_secret(), private_key=private_key)
-    columns = {
-        "secret": sealer.seal(keys.secret),
-        "private_key": None if private_key is None else sealer.seal(private_key),
-        "public_key": None if private_key is None else public_key_of(private_key),
-    }
-    return Secrets(keys, columns)
-
-
-def signing_keys(row: WebhookEndpointRow, sealer: Sealer, now: datetime) -> tuple[SigningKeys, ...]:
-    """Open what an endpoint's webhooks are signed with: its keys, and for a day those from before.
-
-    Raises:
-        SecretMissing: the keys that it was sealed with are not there.
-    """
-    held = [(row.secret, row.private_key)]
-    if row.previous_secret is not None and row.previous_until is not None and now < row.previous_until:
-        held.append((row.previous_secret, row.previous_private_key))
-    found = []
-    for sealed, sealed_private in held:
-        secret = None if sealed is None else sealer.open(sealed)
-        private_key = None if sealed_private is None else sealer.open(sealed_private)
-        if secret is None or (private_key is None) != (sealed_private is None):
-            raise SecretMissing
-        found.append(SigningKeys(secret=secret, private_key=private_key))
-    return tuple(found)
 
 
 async def create(
@@ -135,7 +90,7 @@ async def create(
             code="webhook.limit_reached",
             extra={"limit": MOST},
         )
-    secrets = new_secrets(sealer, asymmetric=wanted.asymmetric)
+    secrets = webhook_keys.made(sealer, asymmetric=wanted.asymmetric)
     place = await event.head(session) or deliveries.BEGINNING
     endpoint = Endpoint(endpoint_id=new_id("whe"), org_id=wanted.org_id)
     outcome = rules.numbered(rules.noted(endpoint, "created", actor=actor.qualified(), **asked), wanted.command_id)
@@ -214,7 +169,7 @@ async def rotate(
     if await _done(session, endpoint_id, command_id, ("secret_rotated",)) is not None:
         return await _get(session, endpoint_id), None
     row = await _get(session, endpoint_id)
-    secrets = new_secrets(sealer, asymmetric=row.private_key is not None)
+    secrets = webhook_keys.made(sealer, asymmetric=row.private_key is not None)
     columns = {
         **secrets.columns,
         "previous_secret": row.secret,

@@ -25,7 +25,7 @@ from repositories import webhook_endpoint as endpoints
 from repositories.webhook_delivery import Tried
 from runtime.database import Database
 from runtime.identity import new_id
-from services.webhook_endpoint import signing_keys
+from services import webhook_keys
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.outbox import past_others
@@ -106,7 +106,7 @@ async def test_secret_is_shown_once_and_kept_sealed(own: Tenant, database: Datab
         row = await endpoints.get(session, endpoint["id"])
         assert row is not None
         assert (row.secret or "").startswith("sealed:test:")
-        [keys] = signing_keys(row, SEALER, datetime.now(UTC))
+        [keys] = webhook_keys.of_endpoint(row, SEALER, datetime.now(UTC))
         kept = (await session.execute(text("SELECT string_agg(i::text, '') FROM idempotency_keys i"))).scalar_one()
     assert keys.secret == endpoint["secret"]
     assert endpoint["secret"] not in kept
@@ -188,10 +188,10 @@ async def test_for_a_day_both_secrets_sign(own: Tenant, database: Database):
         row = await endpoints.get(session, first["id"])
     assert row is not None
     now = datetime.now(UTC)
-    assert [keys.secret for keys in signing_keys(row, SEALER, now)] == [second["secret"], first["secret"]]
-    assert all(keys.private_key for keys in signing_keys(row, SEALER, now))
+    assert [keys.secret for keys in webhook_keys.of_endpoint(row, SEALER, now)] == [second["secret"], first["secret"]]
+    assert all(keys.private_key for keys in webhook_keys.of_endpoint(row, SEALER, now))
     later = now + timedelta(hours=24, seconds=1)
-    assert [keys.secret for keys in signing_keys(row, SEALER, later)] == [second["secret"]]
+    assert [keys.secret for keys in webhook_keys.of_endpoint(row, SEALER, later)] == [second["secret"]]
 
 
 async def test_deliveries_are_listed_and_what_failed_is_tried_again(own: Tenant, database: Database):
