@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import structlog
 from temporalio import activity
 
 from activities.payout import ABOUT_US
@@ -11,9 +12,11 @@ from domain.payable import HoldBack
 from models.recovery import TransferReversal
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payouts.base import PayoutProvider, ReversalSnapshot
-from repositories import payout, recovery
+from repositories import alert, payout, recovery
 from runtime.database import Database
 from services import recovery as service
+
+log = structlog.get_logger("bursar.recovery")
 
 
 class RecoveryActivities:
@@ -29,7 +32,8 @@ class RecoveryActivities:
     async def recover(self, message: RecoveryPage) -> Recovered:
         """Take back what creators earned from payments that are lost; the next page of them.
 
-        Effect: for each use one transfer `earnings.recovered`, a share, an alert, a mail, and reversals to be made.
+        Effect: for each use one transfer `earnings.recovered`, a share, and reversals to be made; for each organization
+            an alert and a mail of what was taken together. One that fails keeps no other: the next run tries it again.
         Idempotent by: one share for each recovery and use, and its transfer's key.
         Fails with: nothing that is final.
         """
@@ -37,10 +41,31 @@ class RecoveryActivities:
             found = await recovery.open_page(session, after=message.after, limit=message.limit)
         done = 0
         for recovery_id in found:
-            async with self._database.platform() as session:
-                done += await service.recover(session, recovery_id, self._hold_back, now=datetime.now(UTC))
-            activity.heartbeat(recovery_id)
+            try:
+                done += await self._recover(recovery_id)
+            except Exception as error:
+                log.exception("recovery.failed", recovery_id=recovery_id, error=str(error))
+                await self._alert(recovery_id, error)
         return Recovered(found=len(found), done=done, last=found[-1] if found else message.after)
+
+    async def _recover(self, recovery_id: str) -> int:
+        done, count = 0, service.MOST_AT_ONCE
+        while count == service.MOST_AT_ONCE:
+            async with self._database.platform() as session:
+                count = await service.recover(session, recovery_id, self._hold_back, now=datetime.now(UTC))
+            done += count
+            activity.heartbeat(recovery_id)
+        return done
+
+    async def _alert(self, recovery_id: str, error: Exception) -> None:
+        async with self._database.platform() as session:
+            await alert.raise_alert(
+                session,
+                kind="earnings.not_recovered",
+                subject=recovery_id,
+                detail=f"Earnings cannot be taken back for {recovery_id}: {type(error).__name__}. It is tried again "
+                "every five minutes. The worker's log says more.",
+            )
 
     @activity.defn(name="reverse_transfers")
     async def reverse(self, message: RecoveryPage) -> Recovered:

@@ -366,6 +366,22 @@ async def shares(session: AsyncSession, recovery_id: str) -> dict[str, int]:
     return {source: int(amount) for source, amount in await session.execute(query)}
 
 
+#: A share's source is the lot that was earned.
+_TAKEN_OF_SALE = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM ledger.lot_uses u JOIN recovery_shares s ON s.source = u.to_lot::text
+        WHERE u.transfer_id = :transfer
+    )
+    """
+)
+
+
+async def has_taken(session: AsyncSession, transfer_id: UUID) -> bool:
+    """Tell whether a creator has given back for what a transfer of credits had brought to its earnings."""
+    return bool(await session.scalar(_TAKEN_OF_SALE, {"transfer": transfer_id}))
+
+
 async def free(
     session: AsyncSession, org_id: str, agent_id: str, asset: str, source: str
 ) -> list[tuple[str, UUID | None, int]]:

@@ -26,7 +26,7 @@ from repositories import audit, debt, marketplace, usage
 from repositories import organization as organizations
 from repositories.command import other_request
 from runtime.identity import new_id
-from services.marketplace_sale import give_back, pay
+from services.marketplace_sale import give_back, pay, refuse_recovered
 from services.provider_errors import provider_errors
 
 #: What spends of purchases are for.
@@ -351,7 +351,7 @@ def used_of(purchase: MarketplacePurchase) -> str | None:
 async def require_refundable(
     session: AsyncSession, purchase: MarketplacePurchase, *, window: timedelta, now: datetime
 ) -> None:
-    """Refuse a refund that the buyer cannot ask for; see `check_refundable`."""
+    """Refuse a refund that the buyer cannot ask for; see `check_refundable` and `refuse_recovered`."""
     check_refundable(
         PurchaseStatus(purchase.status),
         purchase.bought_at,
@@ -359,3 +359,4 @@ async def require_refundable(
         window=window,
         now=now,
     )
+    await refuse_recovered(session, purchase)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.accounts import Account
-from domain.errors import DomainError
+from domain.errors import Conflict, DomainError
 from domain.ids import purchase_key
 from domain.lots import LotSource, LotTerms, cut
 from domain.marketplace.sale import shares_between
@@ -21,7 +21,7 @@ from ledger.sales import Shares, sell, share
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend
 from models.marketplace import MarketplacePurchase, MarketplaceUse
-from repositories import marketplace
+from repositories import marketplace, recovery
 from repositories.marketplace import SharedLot
 from runtime.database import driver_connection
 from services.debt import close_paid_debts, settle_debt
@@ -121,6 +121,21 @@ async def _share(session: AsyncSession, ledger: Ledger, sale: Sale, *, pays_out_
         for step, source in (("granted_debt", shares.apart), ("debt", shares.earned)):
             await _settle(ledger, sale, sale.payee_org_id, step, source, now)
         await close_paid_debts(session, ledger, sale.payee_org_id, CREDIT)
+
+
+async def refuse_recovered(session: AsyncSession, sale: Sale) -> None:
+    """Refuse to give back what the creator has given back already, because the buyer's own payment was taken back.
+
+    The caller holds the locks of what both sides owe, which a recovery takes as well.
+
+    Raises:
+        Conflict: `marketplace.suspended`.
+    """
+    if sale.transfer_id is not None and await recovery.has_taken(session, sale.transfer_id):
+        raise Conflict(
+            "The payment for these credits was taken back, and the creator has given back what it earned of them.",
+            code="marketplace.suspended",
+        )
 
 
 async def give_back(session: AsyncSession, sale: Sale, *, amount_minor: int, key: str, now: datetime) -> None:

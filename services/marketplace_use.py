@@ -28,7 +28,7 @@ from repositories.organization_trait import in_one_hand
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.marketplace import owned_now
-from services.marketplace_sale import RESERVED, give_back, pay, shares_of_sale
+from services.marketplace_sale import RESERVED, give_back, pay, refuse_recovered, shares_of_sale
 from services.marketplace_sale import capture as take_reserved
 from services.spend import refusal_of
 
@@ -339,7 +339,7 @@ async def refund(
 
     Raises:
         Invalid: a part is asked for.
-        Conflict: `spend.refunded`.
+        Conflict: `spend.refunded`, or `marketplace.suspended`, see `refuse_recovered`.
         IdempotencyConflict: the command made another refund.
     """
     seen = await marketplace.use_of(session, spend.id)
@@ -357,6 +357,7 @@ async def refund(
         raise Conflict("This use was refunded.", code="spend.refunded")
     if amount_minor not in {None, row.price_minor}:
         raise Invalid("The use of an agent is refunded whole.", extra={"field": "amount"})
+    await refuse_recovered(session, row)
     await give_back(session, row, amount_minor=row.price_minor, key=command_id, now=now)
     row.taken_minor, row.refunded_at, row.refunded_by = row.price_minor, now, actor.qualified()
     await session.flush()

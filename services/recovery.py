@@ -29,11 +29,15 @@ from runtime.database import driver_connection
 from services import mail
 from services.debt import close_paid_debts, owed_minor
 
+#: For how many uses of a payment something is taken at once: creators' earnings are locked for as long as it takes.
+MOST_AT_ONCE = 250
+
 
 async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, *, now: datetime) -> int:
     """Take what creators answer for and have not given back yet; returns for how many uses.
 
-    What a use arrives for later, as when an escrow is released, is taken by a later call.
+    That are `MOST_AT_ONCE` at most: after so many there may be more. What a use arrives for later, as when an escrow is
+    released, is taken by a later call.
     """
     case = await session.get(Recovery, recovery_id)
     if case is None or case.closed_at is not None:
@@ -53,12 +57,13 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
     answered = sum(done.values())
     ledger = Ledger(await driver_connection(session))
     lost = await _still_lost(session, ledger, locked, answered)
-    due = [
+    waiting = [
         (use, minor)
         for use, minor in answered_for(uses, in_transit, answered + sum(lost), since)
         # What has arrived since the locks were taken is for the next call.
         if use.source in known and use.source not in done
     ]
+    due = waiting[:MOST_AT_ONCE]
     taking = await _plan(session, locked, due, *lost)
     owes = [accounts.org_debt(org_id, locked.asset) for org_id in sorted({each.org_id for each in taking})]
     payer = accounts.org_debt(locked.org_id, locked.asset)
@@ -68,11 +73,12 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
         await ledger.lock_balances([payer, *(each for each in touched if each not in owes)], if_open=owes)
     for each in taking:
         await _take(session, ledger, locked, each, now)
+    await _tell(session, locked, taking)
     if taking:
         await close_paid_debts(session, ledger, locked.org_id, locked.asset)
     arrived_meanwhile = any(use.agent_id is not None and use.source not in known for use in uses)
     left = sum(lost) - sum(each.taken_minor + each.owed_minor for each in taking)
-    if not (in_transit or arrived_meanwhile) or not left:
+    if not (in_transit or arrived_meanwhile or len(waiting) > len(due)) or not left:
         locked.closed_at = now
         await session.flush()
     return len(taking)
@@ -222,7 +228,6 @@ async def _take(session: AsyncSession, ledger: Ledger, case: Recovery, taking: _
     if taking.owed_minor:
         await _plan_reversals(session, case, taking.use.source, taking.agent_id, taking.org_id, taking.owed_minor, now)
     await session.flush()
-    await _tell(session, case, taking)
 
 
 async def reverse_what_is_owed(session: AsyncSession, org_id: str, *, now: datetime) -> None:
@@ -260,28 +265,34 @@ async def _plan_reversals(
         )
 
 
-async def _tell(session: AsyncSession, case: Recovery, taking: _Taking) -> None:
-    amount = format_amount(taking.taken_minor + taking.owed_minor, case.asset)
-    owes = format_amount(taking.owed_minor, case.asset)
-    key = f"{case.id}:{taking.use.source}"
-    await alert.raise_alert(
-        session,
-        kind="earnings.recovered",
-        subject=taking.org_id,
-        detail=f"A payment that had paid agent {taking.agent_id} was taken back by its bank or refunded: {amount} "
-        f"{case.asset} are taken back for it"
-        + (f", of which {taking.org_id} owes {owes}." if taking.owed_minor else "."),
-        org_id=taking.org_id,
-        key=f"earnings.recovered:{key}",
-        shared=True,
-    )
-    await mail.queue(
-        session,
-        key=f"recovery:{key}",
-        org_id=taking.org_id,
-        kind=MailKind.EARNINGS_RECOVERED,
-        data={"amount": amount, "currency": case.asset},
-    )
+async def _tell(session: AsyncSession, case: Recovery, takings: Sequence[_Taking]) -> None:
+    """Tell each organization once of all that was taken from it together."""
+    by_organization: dict[str, list[_Taking]] = {}
+    for each in takings:
+        by_organization.setdefault(each.org_id, []).append(each)
+    for org_id, own in by_organization.items():
+        owed_minor = sum(each.owed_minor for each in own)
+        amount = format_amount(sum(each.taken_minor for each in own) + owed_minor, case.asset)
+        key = f"{case.id}:{own[0].use.source}"
+        agents = ", ".join(sorted({each.agent_id for each in own}))
+        owes = f", of which {org_id} owes {format_amount(owed_minor, case.asset)}." if owed_minor else "."
+        await alert.raise_alert(
+            session,
+            kind="earnings.recovered",
+            subject=org_id,
+            detail=f"A payment that had paid {agents} was taken back by its bank or refunded: {amount} {case.asset} "
+            f"are taken back for it{owes}",
+            org_id=org_id,
+            key=f"earnings.recovered:{key}",
+            shared=True,
+        )
+        await mail.queue(
+            session,
+            key=f"recovery:{key}",
+            org_id=org_id,
+            kind=MailKind.EARNINGS_RECOVERED,
+            data={"amount": amount, "currency": case.asset},
+        )
 
 
 # Transfers that are taken back --------------------------------------------------------------------------------------

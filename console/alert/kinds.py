@@ -44,6 +44,7 @@ ADVICE: Mapping[str, Advice] = {
     "credits.exhausted": Advice("Credits used up", "Add credits. What costs credits is refused until then.", *_TOP_UP),
     "customer.unused_cash": Advice("Money not assigned", _PLATFORM),
     "document.not_made": Advice("Document not made", _PLATFORM),
+    "earnings.not_recovered": Advice("Earnings not taken back", _PLATFORM),
     "earnings.recovered": Advice(
         "Taken from earnings", "A buyer was refunded. See what it was taken from.", *_EARNINGS
     ),

@@ -64,6 +64,7 @@ KINDS: Mapping[str, Kind] = {
     "credits.exhausted": Kind(closed_by=ORGANIZATION, severity=Severity.CRITICAL, ladder=OWNERS),
     "customer.unused_cash": Kind(closed_by=OPERATOR),
     "document.not_made": Kind(closed_by=OPERATOR),
+    "earnings.not_recovered": Kind(closed_by=OPERATOR),
     "earnings.recovered": _TOLD,
     "earnings.recovered_in_vain": Kind(closed_by=OPERATOR),
     "escrow.books_refused": _REFUSED,

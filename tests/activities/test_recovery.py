@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from temporalio.testing import ActivityEnvironment
 
 from activities.payout import PayoutActivities
@@ -17,6 +17,7 @@ from contracts.recovery import RecoveryPage
 from domain import accounts
 from domain.access import Actor, Role
 from domain.earnings import EarningsKind
+from domain.errors import Conflict
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT
 from domain.payable import HoldBack, PayableState
@@ -26,14 +27,21 @@ from domain.payout.commands import numbered, sent
 from domain.payout.state import Payout
 from domain.state_hash import state_hash
 from ledger.gateway import Ledger, Posting
+from ledger.spends import Spender
 from models.agent import Agent
+from models.alert import Alert
 from models.creator_account import CreatorAccountRow
+from models.marketplace import MarketplaceOffer
 from models.organization import Organization
+from models.recovery import Recovery
+from repositories import marketplace
 from repositories import payout as payouts
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import earnings
+from services import marketplace as selling
 from services import payout as service
+from services import recovery as recovering
 from services.payable import shares_of
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
@@ -689,3 +697,97 @@ async def test_chargeback_that_is_won_after_creators_gave_back_ends_and_asks_an_
             text("SELECT count(*) FROM recoveries WHERE org_id = :o AND closed_at IS NULL"), {"o": world.payer}
         )
     assert ("earnings.recovered_in_vain" in kinds, still) == (True, 0)
+
+
+async def test_many_uses_are_taken_in_parts_of_which_each_is_told_once(
+    world: World, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovering, "MOST_AT_ONCE", 2)
+    paid = await world.bought()
+    for _ in range(5):
+        await world.works(20)
+    await world.lost(paid)
+    assert await world.recover() == (5, 0)
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+    told = "SELECT detail FROM alerts WHERE kind = 'earnings.recovered' AND org_id = :o ORDER BY id"
+    async with world.database.platform() as session:
+        details = list(await session.scalars(text(told), {"o": world.org}))
+        mails = await session.scalar(text("SELECT count(*) FROM mails WHERE org_id = :o"), {"o": world.org})
+        left = await session.scalar(
+            text("SELECT count(*) FROM recoveries WHERE org_id = :o AND closed_at IS NULL"), {"o": world.payer}
+        )
+    assert ([detail.split(": ")[1].split()[0] for detail in details], mails, left) == (
+        ["40.00", "40.00", "20.00"],
+        3,
+        0,
+    )
+    await proves(database_urls)
+
+
+async def test_recovery_that_fails_keeps_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = await World(world.database).begin()
+    for each in (world, other):
+        paid = await each.bought()
+        await each.works(100)
+        await each.lost(paid)
+    take = recovering.recover
+
+    async def failing(session: Any, recovery_id: str, *given: Any, **named: Any) -> int:
+        if (await session.get(Recovery, recovery_id)).org_id == world.payer:
+            raise RuntimeError("away")
+        return await take(session, recovery_id, *given, **named)
+
+    monkeypatch.setattr(recovering, "recover", failing)
+    await world.recover()
+    assert ((await world.balances())["earned"], (await other.balances())["earned"]) == (100, 0)
+    async with world.database.platform() as session:
+        alerted = await session.scalars(select(Alert.subject).where(Alert.kind == "earnings.not_recovered"))
+        failed = await session.scalar(select(Recovery.id).where(Recovery.org_id == world.payer))
+        assert list(alerted) == [failed]
+    monkeypatch.undo()
+    await world.recover()
+    assert (await world.balances())["earned"] == 0
+
+
+@pytest.mark.parametrize("is_recovered", [True, False])
+async def test_creator_gives_back_what_it_sold_once(
+    world: World, database_urls: DatabaseUrls, is_recovered: bool
+) -> None:
+    paid, buyer = await world.bought(), Actor(principal="kim", role=Role.OWNER, org_id=world.payer)
+    who = {"changed_by": "t", "changed_at": NOW, "created_at": NOW}
+    offer = {"agent_id": world.agent, "org_id": world.org, "model": "one_time", "status": "listed", "currency": CREDIT}
+    async with world.database.platform() as session:
+        await session.execute(
+            insert(MarketplaceOffer).values(**offer, price_minor=100 * ONE, summary="", words=[], **who)
+        )
+    async with world.database.platform() as session:
+        bought = await selling.buy(
+            session,
+            buyer,
+            (await marketplace.get(session, world.agent)).as_offer(),
+            creator_bps=9000,
+            spender=Spender(principal="kim"),
+            pays_out_granted=False,
+            seen_minor=None,
+            command_id=new_id("cmd"),
+            now=NOW,
+        )
+    assert bought.purchase is not None
+
+    async def refund(purchase_id: str) -> None:
+        async with world.database.platform() as session:
+            await selling.refund(session, buyer, purchase_id, window=timedelta(days=14), now=NOW + timedelta(days=10))
+
+    await world.lost(paid)
+    if is_recovered:
+        assert (await world.recover())[0] == 1
+        with pytest.raises(Conflict) as refused:
+            await refund(bought.purchase.id)
+        assert refused.value.error_code == "marketplace.suspended"
+        assert await world.balances() == {"earned": 0, "owes": 0, "payer": -10}
+    else:
+        # What comes back pays the debt itself, and there is nothing left to recover.
+        await refund(bought.purchase.id)
+        assert (await world.recover())[0] == 0
+        assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+    await proves(database_urls)

@@ -32,7 +32,13 @@ router = Resource(tags=["credits"])
     "/credits/spends/{spend_id}/refunds",
     status_code=201,
     response_model=SpendRefundView,
-    responses=errors(NotFound, ApprovalRequired, (Conflict, "approval.same_operator"), (Conflict, "spend.refunded")),
+    responses=errors(
+        NotFound,
+        ApprovalRequired,
+        (Conflict, "approval.same_operator"),
+        (Conflict, "spend.refunded"),
+        (Conflict, "marketplace.suspended"),
+    ),
 )
 async def refund_spend(
     spend_id: str,
