@@ -27,14 +27,29 @@ _NEAR = """
         WHERE t.org_id IN (:org, :referrer) AND o.org_id <> :org AND t.ended_at IS NULL AND o.ended_at IS NULL
     )
 """
+#: Payments of the referred one that were taken back, or may be: commission of them was paid by nobody.
+_LOST = """
+    lost AS (
+        SELECT p.id, p.escrow_id FROM payments p WHERE p.org_id = :org AND (
+            EXISTS (SELECT FROM recoveries r WHERE r.payment_id = p.id) OR EXISTS (
+                SELECT FROM payment_disputes d
+                WHERE d.payment_id = p.id AND d.status IN ('needs_response', 'under_review', 'lost')
+            )
+        )
+    )
+"""
 #: Commission in money: of the referred one's payments and escrows, and what of it went back.
 _EARNED_MONEY = text(
     f"""
-    WITH {_NEAR}, moved AS (
+    WITH {_NEAR}, {_LOST}, moved AS (
         SELECT DISTINCT e.transfer_id
         FROM ledger.accounts a JOIN ledger.entries e ON e.account_id = a.id
         WHERE a.org_id = :org AND a.asset = :asset
           AND (a.path LIKE 'org/' || :org || '/payments/%' OR a.path LIKE 'escrow/%')
+          AND a.path NOT IN (
+            SELECT 'org/' || :org || '/payments/' || id FROM lost
+            UNION ALL SELECT 'escrow/' || escrow_id FROM lost WHERE escrow_id IS NOT NULL
+          )
     )
     SELECT coalesce(sum(c.amount), 0)::bigint
     FROM moved m JOIN ledger.entries c ON c.transfer_id = m.transfer_id
@@ -48,12 +63,12 @@ _EARNED_MONEY = text(
 #: What was paid for the credits that became commission, of what the referred one bought.
 _EARNED_CREDITS = text(
     f"""
-    WITH {_NEAR}
+    WITH {_NEAR}, {_LOST}
     SELECT coalesce(sum(u.cost - u.cost_returned - u.cost_passed), 0)::bigint
     FROM payments p JOIN ledger.lots l ON l.payment_id = p.id AND l.paid_asset = :asset
     JOIN ledger.lot_uses u ON u.lot_id = l.id AND u.to_lot IS NULL AND u.outcome = 'used'
     JOIN ledger.transfers t ON t.id = u.transfer_id AND t.effective_at <= :until
-    WHERE p.org_id = :org
+    WHERE p.org_id = :org AND p.id NOT IN (SELECT id FROM lost)
       AND EXISTS (
         SELECT FROM ledger.entries c JOIN ledger.accounts a ON a.id = c.account_id
         WHERE c.transfer_id = t.id AND c.amount > 0 AND a.path = 'platform/commission' AND a.asset = :credit
@@ -62,6 +77,14 @@ _EARNED_CREDITS = text(
         SELECT FROM ledger.entries n JOIN ledger.accounts o ON o.id = n.account_id
         WHERE n.transfer_id = t.id AND o.org_id IN (SELECT org_id FROM near)
       )
+    """
+)
+_OWES = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id AND b.posted < 0
+        WHERE a.org_id = :org AND a.path LIKE 'org/' || :org || '/debt/%'
+    )
     """
 )
 _FREE = text(
@@ -116,8 +139,11 @@ async def earned_minor(session: AsyncSession, row: Referral, asset: str, *, unti
     """Return the commission that a referred organization has brought by a time, less what of it went back since.
 
     In minor units of `asset`; commission in other currencies counts for nothing, as does what the referrer or somebody
-    near to either has earned from it.
+    near to either has earned from it, and what it has paid with payments that were taken back. While it owes anything,
+    all of it may be unpaid.
     """
+    if await session.scalar(_OWES, {"org": row.org_id}):
+        return 0
     values = {"org": row.org_id, "referrer": row.referrer_org_id, "asset": asset, "until": until}
     money = await session.scalar(_EARNED_MONEY, values)
     credits = await session.scalar(_EARNED_CREDITS, {**values, "credit": CREDIT})

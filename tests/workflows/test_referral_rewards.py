@@ -171,3 +171,36 @@ def test_referrals_are_looked_at_every_day() -> None:
     (job,) = [job for job in SCHEDULES if job.id == "referral-rewards"]
     assert job.workflow == "referral-rewards"
     assert [calendar.hour[0].start for calendar in job.spec.calendars] == [4]
+
+
+@pytest.mark.parametrize("owes", [True, False])
+async def test_commission_of_what_was_charged_back_rewards_nobody(fresh_database_urls: Any, owes: bool) -> None:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    two = await friends(database)
+    # One that stands and brings nothing, and one that brings commission and is taken back.
+    await two.pays()
+    await two.uses(100 * ONE)
+    stolen = await two.pays()
+    await two.buys()
+    ref = stolen.there.dispute(fee=0)
+    await stolen.look()
+    stolen.there.close_dispute(ref, won=False)
+    await stolen.look()
+    if not owes:
+        async with database.platform() as session:
+            await Ledger(await driver_connection(session)).post(
+                key=new_id("key"),
+                kind="t",
+                source=accounts.platform("credit_issuance", CREDIT),
+                destination=accounts.org_debt(two.referred, CREDIT),
+                amount_minor=100 * ONE,
+                effective_at=LATER,
+            )
+    rewards = Rewards(referrer_minor=6 * ONE, referred_minor=4 * ONE)
+    async with database.platform() as session:
+        await service.look(
+            session, two.referred, rewards, credit_price("0.10", "USD"), window=WINDOW, exempt=(), now=LATER
+        )
+    assert await two.has(two.referred) == (0, 100 if owes else 0)
+    assert (await two.stands(), await two.has(two.referrer)) == (("waiting", None), (0, 0))
+    await database.close()
