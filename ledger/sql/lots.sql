@@ -16,6 +16,22 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_paid = 0 THEN 0 WHEN p_gone = p_amount THEN p_paid - p_costed
     ELSE greatest(0, div(p_paid::numeric * p_gone, p_amount)::bigint - p_costed) END;
 
+-- What leaves with a part of a lot that is divided at once. All that its parent has given so far counts as divided alike, so
+-- that of many lots of a minor unit or less each side gets its share in the end, and not one of them everything.
+CREATE OR REPLACE FUNCTION ledger.shared_cost(p_lot ledger.lots, p_amount bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    before bigint;
+BEGIN
+    IF p_lot.paid = 0 OR p_lot.remaining < p_lot.amount OR p_amount = p_lot.amount THEN
+        RETURN ledger.slice_cost(p_lot.paid, p_lot.costed, p_lot.amount, p_lot.amount - p_lot.remaining + p_amount);
+    END IF;
+    before := coalesce((SELECT greatest(0, l.costed - p_lot.paid) FROM ledger.lots l WHERE l.id = p_lot.parent_id), 0);
+    RETURN div((before + p_lot.paid)::numeric * p_amount, p_lot.amount) - div(before::numeric * p_amount, p_lot.amount);
+END
+$$;
+
 -- Opens a lot, and answers its id.
 CREATE OR REPLACE FUNCTION ledger.open_lot(
     p_account bigint, p_amount bigint, p_paid bigint, p_transfer uuid, p_at timestamptz, p_terms jsonb,
@@ -228,6 +244,7 @@ $$;
 --     give no others back
 --   lasting: to take none that would have ended when it arrives
 --   sold_until: to take none of what an agent was sold for since
+--   share: to take the share of what the lots cost, see `ledger.shared_cost`
 --   outcome: `used`, or `reversed`, or `paid_out`, or `expired`, which takes what is due alone
 --   slices: how much of which lots is taken, and nothing else
 --   renew_days: see `ledger.renewed_until`
@@ -304,8 +321,9 @@ BEGIN
         FETCH slices INTO slice;
         EXIT WHEN NOT FOUND;
         part := least(missing, slice.free);
-        worth := ledger.slice_cost((slice.lot).paid, (slice.lot).costed, (slice.lot).amount,
-            (slice.lot).amount - (slice.lot).remaining + part);
+        worth := CASE WHEN p_terms ? 'share' THEN ledger.shared_cost(slice.lot, part)
+            ELSE ledger.slice_cost((slice.lot).paid, (slice.lot).costed, (slice.lot).amount,
+                (slice.lot).amount - (slice.lot).remaining + part) END;
         UPDATE ledger.lots l
         SET remaining = l.remaining - part, costed = l.costed + worth, is_open = l.remaining > part
         WHERE l.id = (slice.lot).id;

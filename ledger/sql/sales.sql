@@ -31,7 +31,7 @@ BEGIN
         FROM (VALUES
             (1, p_apart, granted, '{"only": "granted"}'::jsonb),
             (2, p_earned, p_creator_amount - granted,
-                CASE WHEN p_pays_granted THEN 'null' ELSE '{"only": "paid"}' END::jsonb),
+                CASE WHEN p_pays_granted THEN '{"share": true}' ELSE '{"only": "paid", "share": true}' END::jsonb),
             (3, p_commission, p_commission_amount, 'null'::jsonb)
         ) AS l (ord, destination, amount, terms)
         WHERE l.amount > 0

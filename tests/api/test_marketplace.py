@@ -907,3 +907,18 @@ async def test_list_narrows_by_each_filter_and_pages_through_all(
     refused(await buyer.owner.get("/marketplace/agents", params={"min_stars": "5.1"}), 422, "request.invalid")
     refused(await buyer.owner.get("/marketplace/agents", params={"max_price": "1"}), 422, "request.invalid")
     refused(await buyer.owner.get("/marketplace/agents", params={"cursor": "eA"}), 422, "request.invalid")
+
+
+@pytest.mark.parametrize(("price", "uses"), [("0.02", 100), ("0.11", 50), ("0.5", 40)])
+async def test_creators_share_of_uses_that_cost_a_cent_or_less_adds_up(
+    studio: Tenant, buyer: Tenant, database: Database, price: str, uses: int
+) -> None:
+    await priced(studio, page=price)
+    await bought(buyer.owner, studio)
+    wallet = accounts.org_credits(buyer.org_id)
+    earning = accounts.agent_earnings(studio.agent_id, "CREDIT", studio.org_id)
+    before = await cost_of(database, wallet)
+    for _ in range(uses):
+        good(await call(buyer.owner, studio), 201)
+    paid, worth = before - await cost_of(database, wallet), await cost_of(database, earning)
+    assert 0 <= paid * 9 - worth * 10 < 10
